@@ -1,0 +1,41 @@
+# `make demo` and `make test` need Python 3.11 or newer with venv, and make. Nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help setup demo test check perf clean
+
+help:  ## Say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.ready  ## Make the environment (.venv)
+
+demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
+	$(BIN)/repertoire run sweeps/quickstart.yaml
+
+test: $(VENV)/.ready-test  ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.ready-test  ## Lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+perf: $(VENV)/.ready  ## Time a stage sequence against a bare training loop
+	$(BIN)/python perf/one_run.py
+
+clean:  ## Remove the environment; results stay
+	rm -rf $(VENV)
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Repertoire needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@echo "Making $(VENV) (once; a few minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	@$(INSTALL) --editable '.[test]'
+	@touch $@

@@ -1,0 +1,152 @@
+"""Elastic Weight Consolidation, offline and online: parameters that mattered are held by springs.
+
+After each task the diagonal of the Fisher information says how much each parameter matters to it.
+While later tasks are learned, a quadratic penalty pulls each parameter to where it was, as strongly
+as it mattered:
+
+    L(theta) = L_task(theta) + lam/2 sum_k sum_j F_kj (theta_j - theta_kj)^2
+
+Offline, k runs over all tasks learned, each with its own anchor theta_k and F_k. Online there is
+one anchor, the parameters after the last task, and one running importance F <- gamma F + F_new.
+
+State:
+    anchor.<parameter>: [K, *shape], the parameters after a task; K = tasks learned (offline) or 1.
+    importance.<parameter>: [K, *shape], F; both change when a task ends. Only penalised parameters.
+
+Reference:
+    Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
+    eq. 3. Online: Schwarz et al. 2018, Progress & Compress, ICML, eq. 9.
+
+Deviations:
+    The Fisher is exact: per example, in evaluation mode, its expectation taken over all labels by
+    default; most code squares the gradient of a batch's mean, so lam depends on the batch size.
+    The output layer is not penalised by default: its rows for old classes must be free to give way
+    when one head serves all classes. Where every task has the same outputs, set penalise_head.
+    Online, Schwarz et al. also multiply the penalty by gamma; that factor is left to lam. They
+    normalise each task's F without saying how; `normalise` scales it to mean 1, off by default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from methods import base
+from methods.anchoring import ParameterRows, quadratic
+from methods.base import Examples, Method, Outlook, TaskView
+from methods.fisher import Labels, diagonal_fisher
+
+
+class EWC(Method):
+    """Hold parameters near where past tasks left them, by their Fisher information."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(base.Config):
+        """Hyperparameters of EWC.
+
+        Attributes:
+            lam: strength of the penalty, at least 0.
+            mode: one penalty per task (offline) or a single running one (online).
+            gamma: share of the running importance kept at each task, in (0, 1]; online only.
+            labels: over which labels the Fisher's expectation is taken; see `methods.fisher`.
+            num_samples: training examples the Fisher is taken over; None: all.
+            penalise_head: whether the output layer is held too.
+            normalise: whether each task's Fisher is scaled to mean 1.
+        """
+
+        lam: float = 100.0
+        mode: Literal["offline", "online"] = "online"
+        gamma: float = 1.0
+        labels: Labels = "all"
+        num_samples: int | None = None
+        penalise_head: bool = False
+        normalise: bool = False
+
+        def __post_init__(self) -> None:
+            if not 0 <= self.lam < float("inf"):
+                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+            if not 0 < self.gamma <= 1:
+                raise ValueError(f"gamma must be in (0, 1], given {self.gamma}")
+            num = self.num_samples
+            if num is not None and num < 1:
+                raise ValueError(f"num_samples must be at least 1 or left out, given {num}")
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "mode", "gamma"})
+    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
+    config: Config
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        rows = outlook.num_learned if config.mode == "offline" else min(outlook.num_learned, 1)
+        self.anchor = ParameterRows(self.penalised(), rows)
+        self.importance = ParameterRows(self.penalised(), rows)
+
+    def loss(self, batch: Examples) -> Tensor:
+        """Return the task's loss plus the penalty, if anything is held yet."""
+        if self.config.lam == 0 or self.anchor.rows == 0:
+            return self.task_loss(batch)
+        return self.task_loss(batch) + self.config.lam / 2 * self.penalty()
+
+    def end_task(self, task: TaskView) -> None:
+        """Measure what matters to the task and anchor the parameters."""
+        penalised = self.penalised()
+        fisher = self.fisher(task)
+        importance = {name: fisher[name] for name in penalised}
+        if self.config.normalise:
+            importance = scaled_to_mean_one(importance)
+        if self.config.mode == "online" and self.importance.rows:
+            before = self.importance[0]
+            importance = {n: self.config.gamma * before[n] + f for n, f in importance.items()}
+            self.anchor.clear()
+            self.importance.clear()
+        self.anchor.append(penalised)
+        self.importance.append(importance)
+
+    def penalty(self) -> Tensor:
+        """Return sum_k sum_j F_kj (theta_j - theta_kj)^2, without lam/2."""
+        parameters = self.penalised()
+        anchor, importance = self.anchor, self.importance
+        terms = [quadratic(parameters, anchor[k], importance[k]) for k in range(anchor.rows)]
+        return torch.stack(terms).sum()
+
+    def penalised(self) -> dict[str, Tensor]:
+        """Return the parameters that are held: name within the network -> parameter."""
+        head = set() if self.config.penalise_head else head_parameters(self.network)
+        named = self.network.named_parameters()
+        return {name: p for name, p in named if p.requires_grad and p not in head}
+
+    def fisher(self, task: TaskView) -> dict[str, Tensor]:
+        """Return the Fisher diagonal of the network on a task's training examples."""
+        examples = task.examples
+        if self.config.num_samples is not None:
+            order = torch.randperm(len(examples), generator=task.stream("fisher examples"))
+            examples = examples[order[: self.config.num_samples].to(examples.y.device)]
+        return diagonal_fisher(
+            self.network, examples, task.allowed, self.config.labels, task.stream("fisher labels")
+        )
+
+
+def head_parameters(network: nn.Module) -> set[Tensor]:
+    """Return the parameters of a network's output layer.
+
+    Raises:
+        ValueError: the network does not say which layer that is.
+    """
+    head = getattr(network, "head", None)
+    if not isinstance(head, nn.Module):
+        raise ValueError(
+            f"{type(network).__name__} has no layer named head, so EWC cannot leave it out: name "
+            "the output layer head, or set penalise_head: true"
+        )
+    return set(head.parameters())
+
+
+def scaled_to_mean_one(importance: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return importances divided by their mean over all parameters; zeros stay zeros."""
+    total = torch.stack([f.sum() for f in importance.values()]).sum()
+    mean = total / sum(f.numel() for f in importance.values())
+    scale = 1 / mean.clamp_min(torch.finfo(mean.dtype).tiny)
+    return {name: f * scale for name, f in importance.items()}

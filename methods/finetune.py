@@ -1,0 +1,19 @@
+"""Fine-tuning: train on each task in turn and do nothing against forgetting; the lower bound.
+
+State:
+    network only.
+
+Reference:
+    None; the baseline of every study, e.g. "SGD" in Kirkpatrick et al. 2017, PNAS 114(13), fig. 2.
+
+Deviations:
+    None.
+"""
+
+from __future__ import annotations
+
+from methods.base import Method
+
+
+class Finetune(Method):
+    """Train on the current task alone."""

@@ -1,0 +1,140 @@
+"""The broker: one Ray actor that holds the trial graph, asks for stages, and tells trials what became of them.
+
+It holds no results: they travel through the store. Were it to die, it would start again from what it was
+given, and stages finished meanwhile would be found in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from orchestrator.graph import (
+    ChainAdvanced, ChainEnded, ChainId, ChainStopped, ChainWanted, Event, Instruction, Key, RunStage, SlotsChanged,
+    StageFailed, TrialGraph,
+)  # fmt: skip
+
+NAME = "repertoire-broker"
+SLOTS_EVERY_SECONDS = 5.0
+LOOK_AHEAD = 1.25
+
+
+@ray.remote(num_cpus=1, max_retries=3)
+def stage_task(order: Any, store_uri: str, device: str) -> Event:
+    """Run one stage on a worker; what it makes goes to the store, what comes back is an event."""
+    from orchestrator.perform import perform
+    from orchestrator.store import StageStore
+
+    return perform(order, StageStore(store_uri), device)
+
+
+class Broker:
+    """Drives a `TrialGraph` with Ray tasks.
+
+    Args:
+        orders: key -> what a worker needs to run the stage.
+        chains: chain -> its stages as (key, parent).
+        stored: keys in the store already.
+        store_uri: the store, as workers reach it.
+        resources: {"num_cpus", "num_gpus"} of a stage.
+    """
+
+    def __init__(
+        self,
+        orders: Mapping[Key, Any],
+        chains: Mapping[ChainId, tuple[tuple[Key, Key | None], ...]],
+        stored: frozenset[Key],
+        store_uri: str,
+        resources: Mapping[str, float],
+    ) -> None:
+        self._orders, self._chains = orders, chains
+        self._store_uri, self._resources = store_uri, resources
+        self._graph = TrialGraph(slots=0, stored=stored)
+        self._advanced: dict[ChainId, int] = {}
+        self._ended: dict[ChainId, str] = {}
+        self._news: list[Event | Instruction] = []
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to offer the cluster's slots."""
+        self._spawn(self._watch_cluster())
+
+    async def begin(self, trial_id: str) -> None:
+        """Want all stages of a trial, on all its seeds."""
+        for chain in self._of(trial_id):
+            if chain not in self._advanced and chain not in self._ended:
+                self._advanced[chain] = -1
+                await self._handle(ChainWanted(chain, self._chains[chain]))
+
+    async def advance(self, trial_id: str, after: int) -> dict[int, str]:
+        """Wait until each seed of a trial has learned `after` tasks or ended; return seed -> status."""
+        await self.begin(trial_id)
+        chains = self._of(trial_id)
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: all(self._advanced.get(c, -1) >= after or c in self._ended for c in chains)
+            )
+        return {chain[1]: self._ended.get(chain, "running") for chain in chains}
+
+    async def stop(self, trial_id: str) -> None:
+        """Want nothing more of a trial."""
+        for chain in self._of(trial_id):
+            if chain in self._advanced and chain not in self._ended:
+                await self._handle(ChainStopped(chain))
+
+    async def news(self, since: int) -> list[Event | Instruction]:
+        """Return what has happened after the first `since` pieces of news."""
+        return self._news[since:]
+
+    def _of(self, trial_id: str) -> list[ChainId]:
+        return [chain for chain in self._chains if chain[0] == trial_id]
+
+    async def _handle(self, event: Event) -> None:
+        self._news.append(event)
+        for instruction in self._graph.handle(event):
+            self._news.append(instruction)
+            match instruction:
+                case RunStage(key):
+                    self._spawn(self._run(key))
+                case ChainAdvanced(chain, after):
+                    self._advanced[chain] = after
+                case ChainEnded(chain, status):
+                    self._ended[chain] = status
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _run(self, key: Key) -> None:
+        device = "cuda" if self._resources["num_gpus"] else "cpu"
+        # Without a strategy of its own a task would be captured by Tune's placement groups and never fit.
+        task = stage_task.options(scheduling_strategy="DEFAULT", name=f"stage {key[:8]}", **self._resources)
+        try:
+            event = await task.remote(self._orders[key], self._store_uri, device)
+        except RayError as error:
+            event = StageFailed(key, f"the worker of this stage was lost: {error}")
+        await self._handle(event)
+
+    async def _watch_cluster(self) -> None:
+        """Offer as many slots as the cluster has room for, and a few more to hide the way there."""
+        slots = -1
+        while True:
+            room = slots_of(ray.cluster_resources(), self._resources)
+            if room != slots:
+                slots = room
+                await self._handle(SlotsChanged(int(slots * LOOK_AHEAD) + 1))
+            await asyncio.sleep(SLOTS_EVERY_SECONDS)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def slots_of(cluster: Mapping[str, float], resources: Mapping[str, float]) -> int:
+    """Return how many stages a cluster has room for at a time."""
+    wanted = {"CPU": resources["num_cpus"], "GPU": resources["num_gpus"]}
+    return int(min(cluster.get(name, 0.0) / amount for name, amount in wanted.items() if amount))

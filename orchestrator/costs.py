@@ -1,0 +1,116 @@
+"""What a stage costs: bytes kept between tasks by category, FLOPs counted, seconds, peak memory.
+
+FLOPs are those of matrix products and convolutions as PyTorch's own counter sees them, forward and
+backward, each multiply-add as two. Element-wise work (activations, penalties, optimiser) is left out.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from methods.base import Examples, Method
+
+T = TypeVar("T")
+
+CATEGORIES = (
+    "model", "anchor", "importance", "teacher", "buffer", "generator", "columns", "optimizer", "raw_data",
+)  # fmt: skip
+
+
+class FlopMeter:
+    """Counts the FLOPs of repeated work: measures one piece of each kind, then multiplies.
+
+    Watching every operation would slow training by a fifth; pieces of one kind (same batch size,
+    same `Method.step_kind`) do the same arithmetic, so one of each is watched.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._known: dict[Hashable, int] = {}
+
+    def measure(self, kind: Hashable, work: Callable[[], T]) -> T:
+        """Do a piece of work and add its FLOPs to `total`."""
+        if kind not in self._known:
+            with FlopCounterMode(display=False) as counter:
+                result = work()
+            self._known[kind] = counter.get_total_flops()
+        else:
+            result = work()
+        self.total += self._known[kind]
+        return result
+
+
+class Clock:
+    """Wall, processor and accelerator seconds of named phases."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.seconds: dict[str, float] = {}
+        self.cpu_seconds = 0.0
+        self.gpu_seconds = 0.0
+        self._cuda = device.startswith("cuda")
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the block's seconds to phase `name`."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        if self._cuda:
+            torch.cuda.synchronize()
+        elapsed = time.perf_counter() - wall
+        self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
+        self.cpu_seconds += time.process_time() - cpu
+        self.gpu_seconds += elapsed if self._cuda else 0.0
+
+
+def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) -> dict[str, int]:
+    """Return the bytes of a state by category.
+
+    Args:
+        state: name -> tensor, all that is carried to the next task.
+        categories: first part of a name -> category, for names that do not begin with `network`.
+    """
+    table = {"network": "model", **categories}
+    total: dict[str, int] = {}
+    for name, tensor in state.items():
+        category = table[name.split(".")[0]]
+        total[category] = total.get(category, 0) + tensor.numel() * tensor.element_size()
+    return total
+
+
+def raw_data_bytes(method: Method, examples: Examples) -> int:
+    """Return the bytes of training data a method must keep: all it has seen, or none.
+
+    Images at the size they have, a label in the smallest integer that holds it, as in a memory.
+    """
+    if method.trains_on == "current":
+        return 0
+    label = 1 if method.outlook.num_classes <= 256 else 2
+    return examples.x.numel() * examples.x.element_size() + label * len(examples)
+
+
+def reset_peak_memory(device: str) -> None:
+    """Start a new peak; where the system does not allow that, the process's own peak stands."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Return the peak since the last reset: of the accelerator's memory, else of this process."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated()
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

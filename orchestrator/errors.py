@@ -1,0 +1,46 @@
+"""The errors a user can meet. Each says what was given, what was expected, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RepertoireError(Exception):
+    """Base of all errors this package raises on purpose; the command line prints it without traceback."""
+
+
+class SweepError(RepertoireError):
+    """The sweep file is wrong; lists every mistake found in it."""
+
+    def __init__(self, where: str, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        head = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
+        super().__init__("\n".join([f"{where}: {head}", *(f"  - {m}" for m in self.mistakes)]))
+
+
+class UnknownName(RepertoireError):
+    """A name is not in a table; lists the table and suggests the nearest."""
+
+    def __init__(self, kind: str, given: str, valid: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {given!r}; {suggest(given, valid)}")
+
+
+class MissingData(RepertoireError):
+    """A data set is not on this machine; says the ways to get it."""
+
+
+class StoreCorrupt(RepertoireError):
+    """A file of the store is not what was written; names it."""
+
+
+class Diverged(RepertoireError):
+    """Training produced a loss or a parameter that is not finite."""
+
+
+def suggest(given: str, valid: Iterable[str]) -> str:
+    """Return 'valid: ...' with the nearest name first, for the end of a message."""
+    names = sorted(valid)
+    near = get_close_matches(given, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}valid: {', '.join(names)}"

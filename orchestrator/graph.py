@@ -1,0 +1,293 @@
+"""The trial graph: which stage to run next, for whom. A pure state machine: events in, instructions out.
+
+No I/O, no clock, no Ray. Chains (one per trial and seed) want stages; a stage is asked for at most
+once however many chains want it, and dropped when none does.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestrator.errors import RepertoireError
+
+Key = str
+ChainId = tuple[str, int]
+EndStatus = Literal["complete", "diverged", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class ChainWanted:
+    """A chain wants its next stages: (key, parent) in order. It may want more later.
+
+    `last` says that no more will follow, so that the chain is complete when these are done.
+    """
+
+    chain: ChainId
+    stages: tuple[tuple[Key, Key | None], ...]
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class ChainStopped:
+    """A chain wants nothing more."""
+
+    chain: ChainId
+
+
+@dataclass(frozen=True)
+class StageDone:
+    """A stage's state and record are in the store."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
+class StageDiverged:
+    """A stage's record says that training diverged."""
+
+    key: Key
+    story: str
+
+
+@dataclass(frozen=True)
+class StageFailed:
+    """A stage raised, or its process died once too often."""
+
+    key: Key
+    story: str
+
+
+@dataclass(frozen=True)
+class ParentLost:
+    """A stage could not start: its parent's state is no longer in the store."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
+class SlotsChanged:
+    """So many stages may run at a time from now on."""
+
+    slots: int
+
+
+@dataclass(frozen=True)
+class RunStage:
+    """Run this stage now; its parent is in the store."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
+class ChainAdvanced:
+    """All stages of a chain up to and including `after` tasks are done."""
+
+    chain: ChainId
+    after: int
+
+
+@dataclass(frozen=True)
+class ChainEnded:
+    """Nothing more will happen to a chain."""
+
+    chain: ChainId
+    status: EndStatus
+    story: str = ""
+
+
+Event = ChainWanted | ChainStopped | StageDone | StageDiverged | StageFailed | ParentLost | SlotsChanged
+Instruction = RunStage | ChainAdvanced | ChainEnded
+
+
+@dataclass(slots=True)
+class _Node:
+    """A stage as the graph sees it. `unblocks` counts the unfinished wanted stages below it."""
+
+    parent: Key | None
+    order: int
+    state: Literal["waiting", "ready", "running", "done", "dropped"] = "waiting"
+    chains: dict[ChainId, None] = field(default_factory=dict)
+    children: dict[Key, None] = field(default_factory=dict)
+    unblocks: int = 0
+    story: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Chain:
+    keys: list[Key] = field(default_factory=list)
+    done: int = 0
+    last: bool = False
+    ended: bool = False
+
+
+class TrialGraph:
+    """Decides what runs next. `handle` is its only door.
+
+    Ready stages are ordered by how many unfinished wanted stages each unblocks, then by when they were
+    first wanted, so that a shared beginning goes first and the order is the same every time.
+
+    Args:
+        slots: how many stages may run at a time.
+        stored: stages known to be in the store already.
+    """
+
+    def __init__(self, slots: int, stored: Iterable[Key] = ()) -> None:
+        self._free = self._slots = slots
+        self._stored = set(stored)
+        self._nodes: dict[Key, _Node] = {}
+        self._chains: dict[ChainId, _Chain] = {}
+        self._ready: list[tuple[int, int, Key]] = []
+
+    def handle(self, event: Event) -> list[Instruction]:
+        """Take an event; return what is to be done about it, in order."""
+        match event:
+            case ChainWanted():
+                out = self._want(event)
+            case ChainStopped(chain):
+                out = self._end(chain, "stopped", "")
+            case StageDone(key):
+                out = self._done(key)
+            case StageDiverged(key, story):
+                out = self._lose(key, "diverged", story)
+            case StageFailed(key, story):
+                out = self._lose(key, "failed", story)
+            case ParentLost(key):
+                out = self._lost_parent(key)
+            case SlotsChanged(slots):
+                self._free, self._slots, out = self._free + slots - self._slots, slots, []
+        return out + self._dispatch()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many wanted stages are waiting, ready, running and done, and how many were dropped."""
+        total = dict.fromkeys(("waiting", "ready", "running", "done", "dropped"), 0)
+        for node in self._nodes.values():
+            total[node.state] += 1
+        return total
+
+    def story(self, key: Key) -> list[str]:
+        """Return everything that happened to a stage."""
+        return list(self._nodes[key].story)
+
+    def _want(self, event: ChainWanted) -> list[Instruction]:
+        chain = self._chains.setdefault(event.chain, _Chain())
+        if chain.ended:
+            raise RepertoireError(f"chain {event.chain} has ended and cannot want more")
+        chain.last = event.last
+        for key, parent in event.stages:
+            chain.keys.append(key)
+            self._add(key, parent, event.chain)
+        return self._advance(event.chain)
+
+    def _add(self, key: Key, parent: Key | None, chain: ChainId) -> None:
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = _Node(parent, len(self._nodes))
+            if parent is not None:
+                self._nodes[parent].children[key] = None
+        fresh = node.state == "dropped" or not node.story
+        node.chains[chain] = None
+        if not fresh:
+            return
+        node.story.append(f"wanted by {chain}")
+        if key in self._stored:
+            node.state = "done"
+            return
+        self._weigh(node, +1)
+        self._settle(key)
+
+    def _settle(self, key: Key) -> None:
+        """Put a stage that is not done where its parent's state says: ready or waiting."""
+        node = self._nodes[key]
+        parent = self._nodes.get(node.parent) if node.parent else None
+        node.state = "ready" if parent is None or parent.state == "done" else "waiting"
+        node.story.append(node.state)
+        if node.state == "ready":
+            heapq.heappush(self._ready, (-node.unblocks, node.order, key))
+
+    def _weigh(self, node: _Node, change: int) -> None:
+        """Tell a stage's ancestors that it counts among what they unblock, or no longer does."""
+        while node.parent is not None:
+            key, node = node.parent, self._nodes[node.parent]
+            node.unblocks += change
+            if node.state == "ready":
+                heapq.heappush(self._ready, (-node.unblocks, node.order, key))
+
+    def _done(self, key: Key) -> list[Instruction]:
+        node = self._finish(key, "done")
+        self._weigh(node, -1)
+        for child in node.children:
+            if self._nodes[child].state == "waiting":
+                self._settle(child)
+        return [step for chain in list(node.chains) for step in self._advance(chain)]
+
+    def _lose(self, key: Key, status: EndStatus, story: str) -> list[Instruction]:
+        node = self._finish(key, "dropped")
+        self._weigh(node, -1)
+        return [step for chain in list(node.chains) for step in self._end(chain, status, story)]
+
+    def _lost_parent(self, key: Key) -> list[Instruction]:
+        """Make the parent be computed anew; those that had it already do not hear of it again."""
+        node = self._finish(key, "waiting")
+        parent = node.parent
+        if parent is None:
+            raise RepertoireError(f"stage {key} has no parent to lose: {node.story}")
+        self._stored.discard(parent)
+        above = self._nodes[parent]
+        if above.state == "done":
+            self._weigh(above, +1)
+            self._settle(parent)
+        return []
+
+    def _finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> _Node:
+        node = self._nodes.get(key)
+        if node is None or node.state != "running":
+            story = node.story if node else "never wanted"
+            raise RepertoireError(f"stage {key} ended though it was not running: {story}")
+        node.state = state
+        node.story.append(state)
+        self._free += 1
+        return node
+
+    def _advance(self, name: ChainId) -> list[Instruction]:
+        chain, out = self._chains[name], list[Instruction]()
+        if chain.ended:
+            return out
+        before = chain.done
+        while chain.done < len(chain.keys) and self._nodes[chain.keys[chain.done]].state == "done":
+            chain.done += 1
+        if chain.done > before:
+            out.append(ChainAdvanced(name, chain.done - 1))
+        if chain.last and chain.done == len(chain.keys):
+            chain.ended = True
+            out.append(ChainEnded(name, "complete"))
+        return out
+
+    def _end(self, name: ChainId, status: EndStatus, story: str) -> list[Instruction]:
+        chain = self._chains[name]
+        if chain.ended:
+            return []
+        chain.ended = True
+        for key in reversed(chain.keys):
+            node = self._nodes[key]
+            node.chains.pop(name, None)
+            if not node.chains and node.state in ("waiting", "ready"):
+                node.state = "dropped"
+                node.story.append(f"dropped with {name}")
+                self._weigh(node, -1)
+        return [ChainEnded(name, status, story)]
+
+    def _dispatch(self) -> list[Instruction]:
+        out: list[Instruction] = []
+        while self._free > 0 and self._ready:
+            weight, _, key = heapq.heappop(self._ready)
+            node = self._nodes[key]
+            if node.state != "ready" or weight != -node.unblocks:
+                continue
+            node.state = "running"
+            node.story.append("running")
+            self._free -= 1
+            out.append(RunStage(key))
+        return out

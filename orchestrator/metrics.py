@@ -1,0 +1,202 @@
+"""What a matrix R says: accuracy, transfer and forgetting, each a pure function of R.
+
+`r` has shape [T+1, T]: `r[after, task - 1]` is the accuracy on task 1..T after `after` tasks 0..T.
+Row 0 is the untrained network. NaN marks a cell that was not measured or cannot be; a metric that
+reads such a cell is NaN, and a metric that has no meaning is NaN, never 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+R = NDArray[np.float64]
+
+
+def acc(r: R) -> float:
+    """Return the average accuracy after the last task: `mean_i R[T, i]`.
+
+    Reference: Lopez-Paz and Ranzato, 2017, Gradient Episodic Memory, eq. 2.
+    Deviations: none.
+    """
+    return _mean(_checked(r)[-1])
+
+
+def bwt(r: R) -> float:
+    """Return backward transfer: `1/(T-1) sum_{i<T} (R[T, i] - R[i, i])`; NaN at T = 1.
+
+    Reference: Lopez-Paz and Ranzato, 2017, Gradient Episodic Memory, eq. 3.
+    Deviations: none from the paper; its code divides by T, so gives (T-1)/T of this.
+    """
+    return _mean(_checked(r)[-1, :-1] - _learned(r)[:-1])
+
+
+def fwt(r: R, scenario: str) -> float:
+    """Return forward transfer: `1/(T-1) sum_{i>=2} (R[i-1, i] - R[0, i])`.
+
+    NaN where `fwt_undefined_because` gives a reason.
+
+    Reference: Lopez-Paz and Ranzato, 2017, Gradient Episodic Memory, eq. 4.
+    Deviations: the baseline is the very network that training began from, not an average over
+    initialisations; NaN in the class-incremental scenario, where the formula ignores the method.
+    """
+    if fwt_undefined_because(scenario, _checked(r).shape[1]) is not None:
+        return float("nan")
+    return _mean(_unseen(r) - r[0, 1:])
+
+
+def forgetting(r: R) -> float:
+    """Return average forgetting: `mean_{i<T} (max_{i<=l<T} R[l, i] - R[T, i])`; NaN at T = 1.
+
+    Reference: Chaudhry et al., 2018, Riemannian Walk for Incremental Learning,
+    section 3, forgetting measure.
+    Deviations: the maximum starts when the task is learned (l >= i), not before: a lucky untrained
+    network is nothing to forget. It ends before the last row, so forgetting can be negative.
+    """
+    num_tasks = _checked(r).shape[1]
+    best = np.array([r[i:num_tasks, i - 1].max() for i in range(1, num_tasks)])
+    return _mean(best - r[-1, :-1])
+
+
+def learning_accuracy(r: R) -> float:
+    """Return how well each task is known when just learned: `mean_i R[i, i]`.
+
+    Reference: Riemer et al., 2019, Learning to Learn without Forgetting by Maximizing Transfer
+    and Minimizing Interference, its measure LA.
+    Deviations: none.
+    """
+    return _mean(_learned(r))
+
+
+def fwt_undefined_because(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:
+    """Return why forward transfer is undefined, or None where it is defined.
+
+    Args:
+        scenario: "task", "domain" or "class".
+        num_tasks: T.
+        scores_unseen: whether the method can score a task it has not learned.
+
+    Reference: Lopez-Paz and Ranzato, 2017, eq. 4, whose R[i-1, i] is meant by "score".
+    Deviations: the paper assumes a score exists; here its absence is stated.
+    """
+    if num_tasks < 2:
+        return "there is no transfer between tasks when there is only one"
+    if scenario == "class":
+        return (
+            "a class-incremental head cannot predict classes it has not met, "
+            "so FWT would be -mean R[0, i] whatever the method"
+        )
+    if not scores_unseen:
+        return "the method cannot score a task before learning it"
+    return None
+
+
+def prefix(r: R, after: int) -> R:
+    """Return R as it was after `after` tasks, over those tasks: shape [after+1, after].
+
+    Reference: Chaudhry et al., 2018, section 3, whose measures are indexed by the tasks met so far.
+    Deviations: none.
+    """
+    if not 0 <= after <= _checked(r).shape[1]:
+        raise ValueError(f"after={after} is outside 0..{r.shape[1]}")
+    return r[: after + 1, :after]
+
+
+def acc_after(r: R, after: int) -> float:
+    """Return `acc` after `after` tasks over the first `after` tasks; NaN at 0.
+
+    Reference: Chaudhry et al., 2018, Riemannian Walk for Incremental Learning,
+    section 3, average accuracy.
+    Deviations: none.
+    """
+    return acc(prefix(r, after))
+
+
+def bwt_after(r: R, after: int) -> float:
+    """Return `bwt` after `after` tasks over the first `after` tasks; NaN below 2.
+
+    Reference: see `bwt`.
+    Deviations: none.
+    """
+    return bwt(prefix(r, after))
+
+
+def fwt_after(r: R, after: int, scenario: str) -> float:
+    """Return `fwt` after `after` tasks over the first `after` tasks; NaN below 2.
+
+    Reference: see `fwt`.
+    Deviations: see `fwt`.
+    """
+    return fwt(prefix(r, after), scenario)
+
+
+def forgetting_after(r: R, after: int) -> float:
+    """Return `forgetting` after `after` tasks over the first `after` tasks; NaN below 2.
+
+    Reference: see `forgetting`.
+    Deviations: see `forgetting`.
+    """
+    return forgetting(prefix(r, after))
+
+
+def learning_accuracy_after(r: R, after: int) -> float:
+    """Return `learning_accuracy` after `after` tasks over the first `after` tasks; NaN at 0.
+
+    Reference: see `learning_accuracy`.
+    Deviations: none.
+    """
+    return learning_accuracy(prefix(r, after))
+
+
+def all_after(r: R, after: int, scenario: str) -> dict[str, float]:
+    """Return every metric by its column name, after `after` tasks over the first `after` tasks.
+
+    Reference: see each metric.
+    Deviations: see each metric.
+    """
+    return {
+        "acc": acc_after(r, after),
+        "bwt": bwt_after(r, after),
+        "fwt": fwt_after(r, after, scenario),
+        "forgetting": forgetting_after(r, after),
+        "learning_accuracy": learning_accuracy_after(r, after),
+    }
+
+
+def mean_std_interval(values: R) -> tuple[float, float, float]:
+    """Return mean, standard deviation and half-width of the 95% interval of the mean of n values.
+
+    `s = sqrt(sum (x - mean)^2 / (n-1))`, half-width `t_{n-1}(0.975) s / sqrt(n)`.
+    The last two are NaN at n = 1; all are NaN if any value is.
+
+    Reference: Student, 1908, The Probable Error of a Mean.
+    Deviations: none.
+    """
+    n = len(values)
+    if n < 2:
+        return _mean(values), float("nan"), float("nan")
+    std = float(np.std(values, ddof=1))
+    return _mean(values), std, float(stdtrit(n - 1, 0.975)) * std / float(np.sqrt(n))
+
+
+def _checked(r: R) -> R:
+    if r.ndim != 2 or r.shape[0] != r.shape[1] + 1:
+        raise ValueError(
+            f"R has shape {r.shape}; expected [T+1, T] with the untrained network first"
+        )
+    return r
+
+
+def _learned(r: R) -> R:
+    """Return R[i, i] for i = 1..T: shape [T]."""
+    return np.diagonal(_checked(r), offset=-1)
+
+
+def _unseen(r: R) -> R:
+    """Return R[i-1, i] for i = 2..T: shape [T-1]."""
+    return np.diagonal(_checked(r))[1:]
+
+
+def _mean(values: R) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")

@@ -1,0 +1,64 @@
+"""One stage against the store: what a worker does, wherever it runs, and the event that comes of it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+from orchestrator.graph import Event, ParentLost, StageDiverged, StageDone, StageFailed
+from orchestrator.run_stage import evaluate_state, run_stage
+from orchestrator.stage import Stage
+from orchestrator.store import StageStore
+
+
+@dataclass(frozen=True)
+class Order:
+    """A stage to be run, and for whom it is noted.
+
+    Attributes:
+        stages: the stage; more than once if benchmarks with other tasks share it (same key).
+        computed_for: (sweep, trial_id, seed).
+    """
+
+    stages: tuple[Stage, ...]
+    computed_for: tuple[str, str, int]
+
+    @property
+    def key(self) -> str:
+        """The stage's key."""
+        return self.stages[0].key
+
+
+def perform(order: Order, store: StageStore, device: str = "cpu") -> Event:
+    """Run a stage from the store into the store; whatever goes wrong becomes an event with its story."""
+    try:
+        events = [attempt(stage, order.computed_for, store, device) for stage in order.stages]
+        return next((event for event in events if not isinstance(event, StageDone)), events[0])
+    except Exception as error:  # the edge of the user's code: a failed stage must not end the sweep
+        story = f"{type(error).__name__}: {error}\n\n" + "".join(traceback.format_exception(error))
+        store.put_failure(order.key, story)
+        return StageFailed(order.key, story)
+
+
+def attempt(stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str) -> Event:
+    """Find a stage in the store, complete it there, or run it."""
+    record = store.record(stage.key, stage.task_keys)
+    if record is None and not score_further(stage, store, device):
+        parent = store.state(stage.parent) if stage.parent else None
+        if stage.parent and parent is None:
+            return ParentLost(stage.key)
+        state, record = run_stage(stage, parent, computed_for, device)
+        store.put(state, record)
+    if record is not None and record.status == "diverged":
+        return StageDiverged(stage.key, record.story)
+    return StageDone(stage.key)
+
+
+def score_further(stage: Stage, store: StageStore, device: str) -> bool:
+    """Score a stored state on the tasks its record lacks; False if there is no such state."""
+    record, state = store.record(stage.key), store.state(stage.key)
+    if record is None or state is None:
+        return False
+    missing = tuple(key for key in stage.task_keys if key not in record.evaluation)
+    store.put_evaluation(stage.key, evaluate_state(stage, state, missing, device))
+    return True

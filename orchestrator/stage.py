@@ -1,0 +1,102 @@
+"""The stage: one task learned by one method. What it is, and the key that holds all that could change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from methods.base import Method
+from orchestrator import learner
+from orchestrator.benchmarks import Benchmark
+from orchestrator.components import Component
+from orchestrator.hashing import digest
+from orchestrator.learner import Training
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One node of the trial graph.
+
+    Attributes:
+        after: tasks learned when it is done; 0 only initialises the network.
+        benchmark: whose first `after` tasks, in its order, have been met.
+        seed: of all randomness but the benchmark's own.
+        key: its identity. parent: the key of the state it starts from.
+        task_keys: the tasks, 1..T, it is evaluated on.
+    """
+
+    after: int
+    benchmark: Benchmark
+    network: Component
+    training: Training
+    method: Component
+    seed: int
+    key: str
+    parent: str | None
+    task_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """One (trial, seed) of a sweep: what its rows in the tables are made of.
+
+    Attributes:
+        config: nested {"benchmark", "network", "training", "method"}, JSON types.
+        keys: stage keys, after = 0..T. task_keys: tasks 1..T in this chain's order.
+        scores_unseen: False where the method cannot score a task before learning it.
+    """
+
+    sweep: str
+    trial_id: str
+    phase: str
+    selected: bool
+    seed: int
+    method: str
+    benchmark: str
+    scenario: str
+    network: str
+    num_tasks: int
+    config: Mapping[str, Any]
+    keys: tuple[str, ...]
+    task_keys: tuple[str, ...]
+    scores_unseen: bool = True
+
+
+def stages(
+    benchmark: Benchmark, network: Component, training: Training, method: Component, seed: int
+) -> tuple[Stage, ...]:
+    """Return the chain of stages of one trial on one seed, after = 0..T."""
+    task_keys = benchmark.task_keys()
+    common = {"benchmark": benchmark, "network": network, "training": training, "method": method}
+    first = digest("stage 0", {
+        "network": network.content(), "input_shape": benchmark.input_shape, "num_classes": benchmark.num_classes,
+        "mean": benchmark.mean, "std": benchmark.std, "masks": masks(benchmark), "seed": seed,
+        "learner": learner.VERSION, "benchmarks": benchmark.version,
+    })  # fmt: skip
+    chain = [Stage(after=0, seed=seed, key=first, parent=None, task_keys=task_keys, **common)]
+    for after in range(1, benchmark.num_tasks + 1):
+        parent = first if method.cls.starts_afresh else chain[-1].key
+        key = digest("stage", {
+            "parent": parent, "after": after, "tasks": tasks_trained(method, task_keys, after), "seed": seed,
+            "training": training, "method": method.content(inert(method, after)),
+        })  # fmt: skip
+        chain.append(Stage(after=after, seed=seed, key=key, parent=parent, task_keys=task_keys, **common))
+    return tuple(chain)
+
+
+def masks(benchmark: Benchmark) -> dict[str, str]:
+    """Return what decides which outputs compete; masks mean something only where classes arrive over time."""
+    if benchmark.scenario != "class":
+        return {"scenario": benchmark.scenario}
+    return {"scenario": "class", "train": benchmark.train_mask, "eval": benchmark.eval_mask}
+
+
+def tasks_trained(method: Component, task_keys: tuple[str, ...], after: int) -> list[str]:
+    """Return the keys of the tasks a stage trains on; a set of all seen tasks has no order."""
+    return [task_keys[after - 1]] if method.cls.trains_on == "current" else sorted(task_keys[:after])
+
+
+def inert(method: Component, after: int) -> frozenset[str]:
+    """Return the hyperparameters that cannot change a stage."""
+    cls: type[Method] = method.cls
+    return cls.inert_on_first_task if after == 1 else frozenset()

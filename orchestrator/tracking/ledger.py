@@ -1,0 +1,123 @@
+"""What has been sent: kept beside the tables so that a finished sweep is known to be sent without asking.
+
+The ledger is a memory aid and not the truth: each run carries the same facts in a tag, so a lost or
+damaged ledger costs one search at MLflow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from orchestrator.tracking.target import Target, TrackingError
+
+LEDGER = "tracking.json"
+LOCK = ".tracking.lock"
+RUNNING = "RUNNING"
+# Tags: which sweep's folder a run belongs to, and what of it has been sent.
+IDENTITY, SENT = "repertoire.identity", "repertoire.sent"
+
+
+@dataclass(kw_only=True)
+class Sent:
+    """What MLflow has of one run.
+
+    Attributes:
+        run_id: MLflow's id.
+        start_ms: when the run was created, milliseconds since the epoch.
+        step: last step sent; -1 before the first.
+        content: digest of everything behind the steps sent.
+        labels: digest of name, parameters and tags sent.
+        artifacts: digest of what the artifacts were made from.
+        status: MLflow's word for it.
+    """
+
+    run_id: str
+    start_ms: int
+    step: int = -1
+    content: str = ""
+    labels: str = ""
+    artifacts: str = ""
+    status: str = RUNNING
+
+    def tag(self) -> str:
+        """Return what the run itself carries of this, as JSON."""
+        return json.dumps(
+            {name: getattr(self, name) for name in ("step", "content", "labels", "artifacts")}
+        )
+
+    @staticmethod
+    def from_tag(run_id: str, start_ms: int, status: str, tag: str) -> Sent:
+        """Rebuild from what a run carries."""
+        return Sent(run_id=run_id, start_ms=start_ms, status=status, **json.loads(tag))
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """What MLflow has of one sweep's folder.
+
+    Attributes:
+        uri: address without credentials.
+        identity: the tag by which the sweep's runs are found.
+        tables: digest of the tables that were sent completely; empty while something is missing.
+    """
+
+    uri: str
+    experiment: str
+    identity: str
+    experiment_id: str = ""
+    tables: str = ""
+    parent: Sent | None = None
+    trials: dict[str, Sent] = field(default_factory=dict)
+
+    def is_for(self, target: Target) -> bool:
+        """Whether this is about `target`, and `target` has not been deleted since."""
+        there = target.database is None or target.database.is_file()
+        return there and (self.uri, self.experiment) == (target.shown, target.experiment)
+
+    def save(self, folder: Path) -> None:
+        """Write to `folder`, by write-then-rename."""
+        partial = folder / f"{LEDGER}.partial"
+        partial.write_text(json.dumps(asdict(self), indent=1))
+        os.replace(partial, folder / LEDGER)
+
+
+def load_ledger(folder: Path) -> Ledger | None:
+    """Return the ledger in `folder`; None where there is none, or none that can be read."""
+    try:
+        plain = json.loads((folder / LEDGER).read_text())
+        parent = plain.pop("parent")
+        trials = {trial: Sent(**sent) for trial, sent in plain.pop("trials").items()}
+        return Ledger(parent=Sent(**parent) if parent else None, trials=trials, **plain)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def run_ids(folder: Path) -> dict[str, str]:
+    """Return MLflow's run id of each trial of the sweep in `folder`, as far as it has been sent."""
+    ledger = load_ledger(folder)
+    return {trial: sent.run_id for trial, sent in ledger.trials.items()} if ledger else {}
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Let one sender at a time work for `folder`: two that start together would each create the runs.
+
+    Raises:
+        TrackingError: another process, or another thread of this one, is sending.
+    """
+    with (folder / LOCK).open("w") as lock:
+        with suppress(ImportError):  # where there is no fcntl there is no lock
+            import fcntl
+
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TrackingError(
+                    f"{folder} is already being sent to MLflow; nothing to do here"
+                ) from None
+        yield

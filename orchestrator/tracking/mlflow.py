@@ -1,0 +1,154 @@
+"""The few calls that are made of MLflow. The only importer of mlflow, and only when there is something to send."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
+from orchestrator.tracking.target import Target, TrackingError
+
+NOTE = "mlflow.note.content"
+# MLflow's limits: on one call, on one value, on one page.
+MAX_METRICS, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
+# A dead server is noticed in seconds instead of minutes, and nothing is printed over the sweep's own lines.
+KNOBS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+class Experiment:
+    """One experiment at one address.
+
+    Args:
+        target: where it is.
+        experiment_id: its id if known; looked up, and made if need be, otherwise.
+
+    Raises:
+        TrackingError: the database was made for artifacts in another place.
+    """
+
+    def __init__(self, target: Target, experiment_id: str = "") -> None:
+        from mlflow import MlflowClient
+
+        self._client = MlflowClient(tracking_uri=target.uri)
+        self.id = experiment_id or self._find(target)
+
+    def runs(self, identity: str) -> Iterator[tuple[Mapping[str, str], Sent]]:
+        """Yield the tags of each run that carries `identity`, and what it says of itself."""
+        query = f"tags.`{IDENTITY}` = '{identity}'"
+        token: str | None = None
+        while token != "":
+            page = self._client.search_runs([self.id], query, max_results=PAGE, page_token=token)
+            for run in page:
+                yield run.data.tags, _sent(run)
+            token = page.token or ""
+
+    def create(self, name: str, tags: Mapping[str, str]) -> Sent:
+        """Start a run."""
+        return _sent(self._client.create_run(self.id, tags=dict(tags), run_name=name))
+
+    def log(
+        self,
+        sent: Sent,
+        metrics: Mapping[str, float] | None = None,
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        at_ms: int = 0,
+    ) -> None:
+        """Log metrics of the step `sent.step`, parameters, tags, and last of all the tag that says so.
+
+        Metrics at the same `at_ms` with the same values are kept once by MLflow's databases, so a
+        call that was interrupted before the tag can be made again.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        points = [Metric(name, value, at_ms, sent.step) for name, value in (metrics or {}).items()]
+        pairs = [Param(_key(name), value[:MAX_VALUE]) for name, value in (params or {}).items()]
+        marks = [RunTag(name, value) for name, value in ((tags or {}) | {SENT: sent.tag()}).items()]
+        while len(points) > MAX_METRICS or len(pairs) > MAX_PARAMS:
+            self._client.log_batch(
+                sent.run_id, metrics=points[:MAX_METRICS], params=pairs[:MAX_PARAMS]
+            )
+            points, pairs = points[MAX_METRICS:], pairs[MAX_PARAMS:]
+        self._client.log_batch(sent.run_id, metrics=points, params=pairs, tags=marks)
+
+    def upload(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Store files as artifacts of a run."""
+        with TemporaryDirectory() as folder:
+            for name, data in files.items():
+                Path(folder, name).write_bytes(data)
+            self._client.log_artifacts(run_id, folder)
+
+    def set_status(self, sent: Sent, status: str, seconds: float) -> None:
+        """Reopen a run, or end it so that its duration is `seconds`."""
+        if status == RUNNING:
+            self._client.update_run(sent.run_id, status=status)
+        else:
+            self._client.set_terminated(sent.run_id, status, sent.start_ms + round(1000 * seconds))
+        sent.status = status
+
+    def delete(self, run_id: str) -> dict[str, str]:
+        """Delete a run (MLflow can restore it); return the note and the tags that people put on it."""
+        tags = self._client.get_run(run_id).data.tags
+        self._client.delete_run(run_id)
+        return {name: text for name, text in tags.items() if name == NOTE or "." not in name}
+
+    def _find(self, target: Target) -> str:
+        found = self._client.get_experiment_by_name(target.experiment)
+        if found is None:
+            return str(self._client.create_experiment(target.experiment, target.artifact_location))
+        if target.database and found.artifact_location != target.artifact_location:
+            raise TrackingError(
+                f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
+                f"{found.artifact_location}, not in {target.artifact_location}: it was moved. "
+                f"Delete it and run `repertoire track {target.database.parent}`: the tables have everything"
+            )
+        return str(found.experiment_id)
+
+
+def upload_file(target: Target, run_id: str, path: Path) -> None:
+    """Store one file as an artifact of a run."""
+    from mlflow import MlflowClient
+
+    MlflowClient(tracking_uri=target.uri).log_artifact(run_id, str(path))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Import and call mlflow under KNOBS, where the user has set no other value, and without its chatter."""
+    unset = [name for name in KNOBS if name not in os.environ]
+    logger = logging.getLogger("mlflow")
+    os.environ.update({name: KNOBS[name] for name in unset})
+    try:
+        import mlflow  # noqa: F401  # its logger is set up when it is first imported
+
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+    finally:
+        for name in unset:
+            os.environ.pop(name, None)
+
+
+def _sent(run: Any) -> Sent:
+    info = run.info
+    return Sent.from_tag(info.run_id, info.start_time, info.status, run.data.tags.get(SENT, "{}"))
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^\w\-. /:]", "_", name)[:MAX_KEY]

@@ -1,0 +1,239 @@
+"""The comparison: what is averaged, what never is, and how it prints."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from orchestrator.compare import comparison, render
+from orchestrator.errors import UnknownName
+from orchestrator.results import TRIALS, Results
+from orchestrator.tables import with_config_columns
+
+T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
+TEXT_FORMATS = ("table", "markdown", "latex")
+NO_ROWS = pd.DataFrame()
+
+
+def row(method: str = "ewc", seed: int = 0, acc: float = 0.8, **changes: Any) -> dict[str, Any]:
+    """Return a row of the trials table; `config` is the method's hyperparameters."""
+    hyperparameters = changes.pop("config", {})
+    made = {
+        "sweep": "s", "trial_id": f"{method} {hyperparameters}", "phase": "evaluation", "status": "complete",
+        "method": method, "benchmark": "split_digits", "scenario": "domain", "network": "mlp", "seed": seed,
+        "num_tasks": 5, "acc": acc, "bwt": -0.25, "fwt": 0.1, "forgetting": 0.25, "learning_accuracy": 0.9,
+        "storage_bytes": 1_500_000, "train_flops": 2e9, "consolidate_flops": 5e8, "train_seconds": 3.0,
+        "consolidate_seconds": 1.0,
+        "config": json.dumps({"method": {"name": method, **hyperparameters}, "training": {"lr": 0.1}}),
+    }  # fmt: skip
+    return made | changes
+
+
+def results_of(rows: list[dict[str, Any]]) -> Results:
+    trials = with_config_columns(pa.Table.from_pylist(rows, schema=TRIALS)).to_pandas()
+    return Results(trials, NO_ROWS, NO_ROWS)
+
+
+def compared(*rows: dict[str, Any], by: str = "method") -> pd.DataFrame:
+    return comparison(results_of(list(rows)), by)
+
+
+def three_seeds(**changes: Any) -> list[dict[str, Any]]:
+    return [row(seed=seed, acc=acc, **changes) for seed, acc in enumerate((0.7, 0.8, 0.9))]
+
+
+def test_a_configuration_is_its_mean_over_seeds_with_a_student_t_interval() -> None:
+    (only,) = compared(*(row(seed=seed, acc=acc) for seed, acc in enumerate((1, 2, 3)))).to_dict(
+        "records"
+    )
+    assert (only["acc_mean"], only["acc_std"], only["n"]) == (2, 1, 3)
+    assert only["acc_ci95"] == pytest.approx(T_2 / np.sqrt(3), rel=1e-12)
+
+
+def test_one_seed_has_no_interval() -> None:
+    (only,) = compared(row()).to_dict("records")
+    assert only["acc_mean"] == 0.8
+    assert np.isnan(only["acc_ci95"])
+
+
+def test_computation_is_training_and_consolidation_together() -> None:
+    (only,) = compared(row()).to_dict("records")
+    assert (only["compute_flops_mean"], only["seconds_mean"]) == (2.5e9, 4.0)
+
+
+def test_configurations_of_a_method_are_rows_of_their_own_named_by_what_varies() -> None:
+    configs = [{"lam": 10, "gamma": 0.9}, {"lam": 1000, "gamma": 0.9}]
+    table = compared(row("finetune"), *(row(config=c, seed=s) for c in configs for s in (0, 1)))
+    assert list(table.label) == ["finetune", "ewc lam=10", "ewc lam=1000"]
+    assert list(table.n) == [1, 2, 2]
+
+
+def test_a_hyperparameter_of_another_method_does_not_count_as_varying() -> None:
+    table = compared(row("ewc", config={"lam": 10}), row("er", config={"memory_size": 100}))
+    assert list(table.label) == ["ewc", "er"]
+
+
+def test_what_varies_outside_the_method_is_named_with_its_section() -> None:
+    slow = json.dumps({"method": {"name": "ewc"}, "training": {"lr": 0.01}})
+    table = compared(row(), row() | {"config": slow, "trial_id": "slow"})
+    assert list(table.label) == ["ewc training.lr=0.1", "ewc training.lr=0.01"]
+
+
+def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None:
+    configs = [{"lam": 0.12345678}, {"lam": 0.12345679}]
+    table = compared(*(row(config=c, trial_id=f"t{i}") for i, c in enumerate(configs)))
+    assert list(table.label) == ["ewc lam=0.123457 t0", "ewc lam=0.123457 t1"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"sweep": "s2"}, {"benchmark": "permuted_digits"}, {"scenario": "task"}, {"num_tasks": 2}],
+)
+def test_settings_are_never_averaged_nor_printed_in_one_table(other: dict[str, Any]) -> None:
+    table = compared(row(), row(seed=1), row(seed=2, **other), row("er", seed=3))
+    assert sorted(table.n) == [1, 1, 2]
+    assert list(table.label) == ["ewc", "er", "ewc"]
+    assert render(table, "markdown").count("| method |") == 2
+
+
+def test_only_complete_trials_of_the_evaluation_phase_count_and_the_others_are_reported() -> None:
+    left_out = [
+        row(seed=1, acc=0.0, status="stopped"),
+        row(seed=2, acc=0.0, status="stopped"),
+        row(seed=3, acc=0.0, status="diverged"),
+        row(seed=4, acc=0.0, phase="search"),
+    ]
+    table = compared(row(), *left_out)
+    assert list(table.acc_mean) == [0.8]
+    assert table.attrs["left_out"] == {"stopped": 2, "diverged": 1, "search phase": 1}
+    for format in TEXT_FORMATS:
+        assert "2 stopped, 1 diverged, 1 search phase" in " ".join(render(table, format).split())
+    assert json.loads(render(table, "json"))["left_out"] == table.attrs["left_out"]
+
+
+@pytest.mark.parametrize("format", TEXT_FORMATS)
+def test_nothing_to_compare_is_said(format: str) -> None:
+    table = compared(row(status="failed"))
+    assert table.empty
+    assert "no complete trial of the evaluation phase" in render(table, format)
+    assert "1 failed" in render(table, format)
+
+
+def test_rows_by_trial_are_called_after_the_trial() -> None:
+    assert list(compared(row(trial_id="abc"), by="trial_id").label) == ["abc"]
+
+
+def test_rows_by_a_config_column_are_ordered_by_its_value_and_still_not_averaged() -> None:
+    rows = [row(config={"lam": lam, "gamma": gamma}) for lam in (100, 3) for gamma in (0.5, 1.0)]
+    table = compared(*rows, by="config.method.lam")
+    assert list(table.label) == [
+        "ewc lam=3 gamma=0.5", "ewc lam=3 gamma=1", "ewc lam=100 gamma=0.5", "ewc lam=100 gamma=1",
+    ]  # fmt: skip
+
+
+def test_an_unknown_column_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"did you mean 'config\.method\.lam'"):
+        compared(row(config={"lam": 1}), by="config.method.lan")
+
+
+def test_an_unknown_format_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'markdown'"):
+        render(compared(row()), "markdwn")
+
+
+def test_markdown_shows_interval_units_and_count() -> None:
+    printed = render(compared(*three_seeds()), "markdown")
+    interval = f"0.800 ± {T_2 * 0.1 / np.sqrt(3):.3f}"
+    zero = "± 0.000"
+    cells = [
+        "ewc",
+        interval,
+        f"-0.250 {zero}",
+        f"0.100 {zero}",
+        f"0.250 {zero}",
+        "1.50 MB",
+        "2.50",
+        "3",
+    ]
+    assert f"| {' | '.join(cells)} |" in printed.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 kB"),
+        (512, "0.512 kB"),
+        (99_400, "99.4 kB"),
+        (1_000_000, "1.00 MB"),
+        (47_040_000, "47.0 MB"),
+        (2e9, "2.00 GB"),
+    ],
+)
+def test_storage_is_shown_in_decimal_units(size: float, shown: str) -> None:
+    assert f"| {shown} |" in render(compared(row(storage_bytes=int(size))), "markdown")
+
+
+@pytest.mark.parametrize(
+    ("flops", "shown"), [(0, "0"), (1e5, "<0.001"), (1.234e9, "1.23"), (1.2345e13, "12,345")]
+)
+def test_computation_is_shown_in_gflop_to_three_digits(flops: float, shown: str) -> None:
+    printed = render(compared(row(train_flops=flops, consolidate_flops=0.0)), "markdown")
+    assert f"| {shown} |" in printed
+
+
+def test_a_value_that_rounds_to_zero_has_no_sign() -> None:
+    assert "-0.000" not in render(compared(row(bwt=-0.0001)), "markdown")
+
+
+def test_undefined_is_a_dash_in_tables_and_null_in_json_and_its_reason_is_given() -> None:
+    table = compared(row(scenario="class", fwt=None))
+    assert "| – |" in render(table, "markdown")  # noqa: RUF001
+    assert " & -- & " in render(table, "latex")
+    (only,) = json.loads(render(table, "json"))["rows"]
+    assert only["fwt_mean"] is None
+    for format in TEXT_FORMATS:
+        assert "a class-incremental head cannot predict" in " ".join(render(table, format).split())
+
+
+def test_undefined_transfer_in_another_scenario_is_put_to_the_method() -> None:
+    assert "cannot score a task before learning it" in render(compared(row(fwt=None)), "markdown")
+
+
+def test_csv_and_json_hold_the_raw_numbers() -> None:
+    table = compared(*three_seeds())
+    (from_csv,) = csv.DictReader(io.StringIO(render(table, "csv")))
+    (from_json,) = json.loads(render(table, "json"))["rows"]
+    for name in ("acc_mean", "acc_ci95", "storage_bytes_mean", "compute_flops_mean"):
+        assert float(from_csv[name]) == from_json[name] == table[name][0]
+    assert from_json["n"] == 3
+
+
+def test_latex_uses_booktabs_and_escapes_names() -> None:
+    rows = [row(config={"memory_size": m}, seed=s) for m in (100, 500) for s in (0, 1)]
+    printed = render(compared(*rows), "latex")
+    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{lrrrrrrr}"):
+        assert command in printed
+    assert r"ewc memory\_size=100 & $0.800 \pm 0.000$ & $-0.250 \pm 0.000$" in printed
+    assert all(line.startswith("%") or "±" not in line for line in printed.splitlines())
+
+
+def test_a_bracket_in_a_label_is_printed_as_it_is() -> None:
+    rows = [row(config={"hidden": hidden}) for hidden in ([4], [8, 8])]
+    printed = render(compared(*rows), "table", width=200)
+    assert "ewc hidden=[4]" in printed
+    assert "ewc hidden=[8,8]" in printed
+
+
+def test_a_table_keeps_within_its_width_and_loses_nothing() -> None:
+    table = compared(*three_seeds(), *three_seeds(method="er", config={"memory_size": 2000}))
+    narrow, wide = render(table, width=80), render(table, width=140)
+    assert max(map(len, narrow.splitlines())) <= 80
+    interval = f"± {T_2 * 0.1 / np.sqrt(3):.3f}"
+    assert f"0.800 {interval}" in wide
+    assert narrow.count("0.800") == narrow.count(interval) == wide.count(interval) == 2
+    assert "…" not in narrow

@@ -1,0 +1,179 @@
+"""The metrics against matrices worked by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator import metrics
+
+# Rows: after 0, 1, 2, 3 tasks. Columns: tasks 1, 2, 3.
+R = np.array([
+    [0.10, 0.20, 0.30],
+    [0.90, 0.40, 0.35],
+    [0.95, 0.80, 0.50],
+    [0.60, 0.70, 0.85],
+])  # fmt: skip
+NAN = float("nan")
+
+
+def changed(after: int, task: int, value: float = NAN) -> np.ndarray:
+    r = R.copy()
+    r[after, task - 1] = value
+    return r
+
+
+def matrices(low: int, high: int) -> st.SearchStrategy[np.ndarray]:
+    def of(num_tasks: int) -> st.SearchStrategy[np.ndarray]:
+        cells = (num_tasks + 1) * num_tasks
+        values = st.lists(st.floats(0, 1), min_size=cells, max_size=cells)
+        return values.map(lambda v: np.array(v, dtype=float).reshape(num_tasks + 1, num_tasks))
+
+    return st.integers(low, high).flatmap(of)
+
+
+def test_average_accuracy_is_the_mean_of_the_last_row() -> None:
+    assert metrics.acc(R) == pytest.approx((0.60 + 0.70 + 0.85) / 3)
+
+
+def test_backward_transfer_compares_the_end_with_when_each_task_was_learned() -> None:
+    assert metrics.bwt(R) == pytest.approx(((0.60 - 0.90) + (0.70 - 0.80)) / 2)
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain"])
+def test_forward_transfer_compares_the_eve_of_learning_with_the_untrained_network(
+    scenario: str,
+) -> None:
+    assert metrics.fwt(R, scenario) == pytest.approx(((0.40 - 0.20) + (0.50 - 0.30)) / 2)
+
+
+def test_forgetting_counts_from_the_best_accuracy_since_learning() -> None:
+    assert metrics.forgetting(R) == pytest.approx(((0.95 - 0.60) + (0.80 - 0.70)) / 2)
+
+
+def test_learning_accuracy_is_the_mean_just_after_learning() -> None:
+    assert metrics.learning_accuracy(R) == pytest.approx((0.90 + 0.80 + 0.85) / 3)
+
+
+def test_forgetting_ignores_what_was_known_before_the_task_was_learned() -> None:
+    assert metrics.forgetting(changed(1, 2, 1.0)) == metrics.forgetting(R)
+
+
+def test_forgetting_is_negative_where_the_end_is_best() -> None:
+    assert metrics.forgetting(changed(3, 1, 1.0)) == pytest.approx((-0.05 + 0.10) / 2)
+
+
+def test_with_two_tasks_forgetting_is_minus_backward_transfer() -> None:
+    two = metrics.prefix(R, 2)
+    assert metrics.forgetting(two) == pytest.approx(-metrics.bwt(two))
+
+
+def test_with_one_task_transfer_and_forgetting_are_undefined_and_accuracy_is_not() -> None:
+    one = np.array([[0.5], [0.9]])
+    assert metrics.acc(one) == metrics.learning_accuracy(one) == 0.9
+    undefined = (metrics.bwt(one), metrics.fwt(one, "domain"), metrics.forgetting(one))
+    assert np.isnan(undefined).all()
+
+
+def test_after_no_task_every_metric_is_undefined() -> None:
+    assert np.isnan(list(metrics.all_after(R, 0, "domain").values())).all()
+
+
+@pytest.mark.parametrize(
+    ("cell", "lost"),
+    [
+        ((3, 1), {"acc", "bwt", "forgetting"}),
+        ((2, 1), {"forgetting"}),
+        ((1, 1), {"bwt", "forgetting", "learning_accuracy"}),
+        ((1, 2), {"fwt"}),
+        ((0, 3), {"fwt"}),
+        ((0, 1), set()),
+        ((1, 3), set()),
+    ],
+)
+def test_an_unknown_cell_makes_exactly_the_metrics_that_read_it_undefined(
+    cell: tuple[int, int], lost: set[str]
+) -> None:
+    values = metrics.all_after(changed(*cell), 3, "task")
+    assert {name for name, value in values.items() if np.isnan(value)} == lost
+
+
+def test_class_incremental_forward_transfer_is_undefined_though_its_cells_are_known() -> None:
+    assert np.isnan(metrics.fwt(R, "class"))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "num_tasks", "scores_unseen", "reason"),
+    [
+        ("class", 5, True, "class-incremental"),
+        ("task", 1, True, "only one"),
+        ("task", 5, False, "before learning it"),
+        ("domain", 5, False, "before learning it"),
+    ],
+)
+def test_the_reason_forward_transfer_is_undefined_is_said(
+    scenario: str, num_tasks: int, scores_unseen: bool, reason: str
+) -> None:
+    said = metrics.fwt_undefined_because(scenario, num_tasks, scores_unseen)
+    assert said is not None
+    assert reason in said
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain"])
+def test_no_reason_is_given_where_forward_transfer_is_defined(scenario: str) -> None:
+    assert metrics.fwt_undefined_because(scenario, 2) is None
+
+
+@given(matrices(2, 5), st.data())
+def test_a_metric_after_some_tasks_ignores_later_rows_and_tasks(
+    r: np.ndarray, data: st.DataObject
+) -> None:
+    after = data.draw(st.integers(1, r.shape[1] - 1))
+    blind = r.copy()
+    blind[after + 1 :, :] = NAN
+    blind[:, after:] = NAN
+    seen, unseen = (metrics.all_after(m, after, "domain") for m in (r, blind))
+    assert list(seen.values()) == pytest.approx(list(unseen.values()), nan_ok=True)
+
+
+@given(matrices(2, 5))
+def test_forgetting_is_at_least_minus_backward_transfer(r: np.ndarray) -> None:
+    assert metrics.forgetting(r) >= -metrics.bwt(r) - 1e-12
+
+
+@given(matrices(2, 5), st.floats(-1, 1))
+def test_adding_a_constant_to_every_cell_moves_accuracy_and_no_transfer(
+    r: np.ndarray, shift: float
+) -> None:
+    before, after = (metrics.all_after(m, m.shape[1], "domain") for m in (r, r + shift))
+    moved = {name: after[name] - before[name] for name in before}
+    assert moved == pytest.approx(
+        {"acc": shift, "bwt": 0, "fwt": 0, "forgetting": 0, "learning_accuracy": shift}, abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (3,)])
+def test_a_matrix_without_the_untrained_row_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected \[T\+1, T\]"):
+        metrics.acc(np.zeros(shape))
+
+
+def test_a_prefix_longer_than_the_matrix_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"outside 0\.\.3"):
+        metrics.acc_after(R, 4)
+
+
+def test_the_interval_of_one_two_three_is_the_table_value_over_root_three() -> None:
+    mean, std, half = metrics.mean_std_interval(np.array([1.0, 2.0, 3.0]))
+    assert (mean, std) == (2.0, 1.0)
+    assert half == pytest.approx(4.302652729749462 / np.sqrt(3), rel=1e-12)
+
+
+def test_one_value_has_a_mean_and_no_interval() -> None:
+    mean, std, half = metrics.mean_std_interval(np.array([0.5]))
+    assert mean == 0.5
+    assert np.isnan([std, half]).all()
+
+
+def test_an_undefined_value_among_others_makes_the_mean_undefined() -> None:
+    assert np.isnan(metrics.mean_std_interval(np.array([0.5, NAN, 0.7]))).all()

@@ -1,0 +1,469 @@
+"""The tables: what is in them, and that they are a pure function of chains and store."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from orchestrator.costs import CATEGORIES
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.record import Costs, Record, Score
+from orchestrator.results import Results, collect, load, write
+from orchestrator.stage import Chain
+
+TASKS = ("task a", "task b", "task c")
+CONFIG: dict[str, Any] = {
+    "benchmark": {"name": "split_digits", "order": "natural"},
+    "network": {"name": "mlp", "hidden": [400, 400]},
+    "training": {"lr": 0.001, "epochs": 1},
+    "method": {"name": "ewc", "lam": 10},
+}
+TRIALS = [
+    "sweep", "trial_id", "phase", "selected", "status", "method", "benchmark", "scenario",
+    "network", "seed", "tasks_done", "num_tasks", "config", "acc", "bwt", "fwt", "forgetting",
+    "learning_accuracy", "val_acc", "storage_bytes",
+    *(f"storage_{category}_bytes" for category in CATEGORIES),
+    "train_flops", "consolidate_flops", "eval_flops", "train_seconds", "eval_seconds",
+    "peak_memory_bytes", "device", "mlflow_run_id",
+]  # fmt: skip
+ACCURACY = ["sweep", "trial_id", "seed", "split", "after", "task", "accuracy", "loss", "n"]
+STAGES = ["sweep", "trial_id", "seed", "after", "key", "parent", "cached", "storage_bytes"]
+
+
+class MemoryStore:
+    """A stage store in memory that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.failures: dict[str, str] = {}
+        self.asked: list[str] = []
+
+    def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
+        self.asked.append(key)
+        record = self.records.get(key)
+        covered = record and (
+            record.status == "diverged" or set(task_keys) <= record.evaluation.keys()
+        )
+        return record if covered else None
+
+    def failure(self, key: str) -> str | None:
+        return self.failures.get(key)
+
+
+def chain_of(trial_id: str = "t1", seed: int = 0, **changes: Any) -> Chain:
+    chain = Chain(
+        sweep="s", trial_id=trial_id, phase="evaluation", selected=False, seed=seed, method="ewc",
+        benchmark="split_digits", scenario="domain", network="mlp", num_tasks=3, config=CONFIG,
+        keys=tuple(f"{trial_id}-{seed}-{after}" for after in range(4)), task_keys=TASKS,
+    )  # fmt: skip
+    return replace(chain, **changes)
+
+
+def record_of(chain: Chain, after: int, **changes: Any) -> Record:
+    rng = np.random.default_rng([chain.seed, after])
+    scores = {
+        key: {
+            split: Score(accuracy=rng.random(), loss=1.5, n=7) for split in ("validation", "test")
+        }
+        for key in chain.task_keys
+    }
+    costs = Costs(
+        storage={"model": 100, "importance": 10 * after}, train_flops=1000 * after,
+        consolidate_flops=after, eval_flops=5, samples=50 * after, train_seconds=0.5,
+        consolidate_seconds=0.25, eval_seconds=0.125, peak_memory_bytes=1000 - after, device="cpu",
+    )  # fmt: skip
+    record = Record(
+        key=chain.keys[after], parent=chain.keys[after - 1] if after else None, after=after,
+        status="complete", costs=costs, evaluation=scores, environment={"node": "here"},
+        computed_for=("s", chain.trial_id, chain.seed),
+    )  # fmt: skip
+    return replace(record, **changes)
+
+
+def fill(store: MemoryStore, chain: Chain, upto: int = 3) -> None:
+    for after in range(upto + 1):
+        store.records[chain.keys[after]] = record_of(chain, after)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "s"
+
+
+def results_of(chains: list[Chain], store: MemoryStore, folder: Path) -> Results:
+    write(collect(chains, store, {"t1": "run-1"}), folder)
+    return load(folder)
+
+
+def trial(results: Results) -> pd.Series:
+    (row,) = results.trials.to_dict("records")
+    return pd.Series(row)
+
+
+def test_the_trials_table_has_the_columns_of_the_contract_in_order(store: MemoryStore) -> None:
+    names = collect([chain_of()], store).trials.column_names
+    fixed = [name for name in names if not name.startswith("config.")]
+    assert fixed[: len(TRIALS)] == TRIALS
+    assert names.index("config.benchmark.name") == names.index("config") + 1
+
+
+def test_the_accuracy_and_stages_tables_have_the_columns_of_the_contract(
+    store: MemoryStore,
+) -> None:
+    tables = collect([], store)
+    assert tables.accuracy.column_names == ACCURACY
+    assert tables.stages.column_names[: len(STAGES)] == STAGES
+    assert {"train_flops", "eval_seconds", "device", "node"} <= set(tables.stages.column_names)
+
+
+def test_types_do_not_depend_on_what_the_columns_hold(store: MemoryStore) -> None:
+    empty = collect([chain_of()], store)
+    fill(store, chain_of())
+    full = collect([chain_of()], store)
+    for name in ("trials", "accuracy", "stages"):
+        assert getattr(empty, name).schema == getattr(full, name).schema
+
+
+def test_metrics_of_the_trials_table_follow_from_the_accuracy_table(
+    store: MemoryStore, folder: Path
+) -> None:
+    chains = [chain_of(seed=seed) for seed in range(4)]
+    for chain in chains:
+        fill(store, chain)
+    results = results_of(chains, store, folder)
+    for row in results.trials.itertuples():
+        mine = results.accuracy.query("trial_id == @row.trial_id and seed == @row.seed")
+        r = mine[mine.split == "test"].pivot(index="after", columns="task", values="accuracy")
+        bwt = np.mean([r.loc[3, i] - r.loc[i, i] for i in (1, 2)])
+        fwt = np.mean([r.loc[i - 1, i] - r.loc[0, i] for i in (2, 3)])
+        forgetting = np.mean([r.loc[i:2, i].max() - r.loc[3, i] for i in (1, 2)])
+        learning = np.mean([r.loc[i, i] for i in (1, 2, 3)])
+        validation = mine[(mine.split == "validation") & (mine.after == 3)].accuracy.mean()
+        expected = [r.loc[3].mean(), bwt, fwt, forgetting, learning, validation]
+        given = [row.acc, row.bwt, row.fwt, row.forgetting, row.learning_accuracy, row.val_acc]
+        assert given == pytest.approx(expected, abs=1e-12)
+
+
+def test_r_matrix_puts_each_score_at_its_after_and_task(store: MemoryStore, folder: Path) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    results = results_of([chain], store, folder)
+    for split in ("validation", "test"):
+        r = results.r_matrix("t1", 0, split)
+        for after, key in enumerate(chain.keys):
+            scores = store.records[key].evaluation
+            assert list(r[after]) == [scores[task][split].accuracy for task in TASKS]
+
+
+def test_a_chain_reads_the_shared_scores_in_its_own_order_of_tasks(
+    store: MemoryStore, folder: Path
+) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    turned = replace(chain, trial_id="turned", task_keys=TASKS[::-1])
+    results = results_of([chain, turned], store, folder)
+    assert (results.r_matrix("turned", 0) == results.r_matrix("t1", 0)[:, ::-1]).all()
+
+
+def test_a_method_that_cannot_score_unseen_tasks_leaves_null_and_undefined_transfer(
+    store: MemoryStore, folder: Path
+) -> None:
+    chain = chain_of(scores_unseen=False)
+    fill(store, chain)
+    unscored = {split: Score(accuracy=None, loss=None, n=7) for split in ("validation", "test")}
+    for after in (1, 2):
+        record = store.records[chain.keys[after]]
+        hidden = {key: unscored for key in TASKS[after:]}
+        store.records[record.key] = replace(record, evaluation={**record.evaluation, **hidden})
+    results = results_of([chain], store, folder)
+    upper = results.accuracy.query("0 < after < task")
+    assert upper.accuracy.isna().all()
+    assert (upper.n == 7).all()
+    assert np.isnan(trial(results).fwt)
+    assert trial(results).acc == pytest.approx(results.r_matrix("t1", 0)[3].mean())
+
+
+def test_rows_are_in_the_order_of_chains_then_after_then_task(
+    store: MemoryStore, folder: Path
+) -> None:
+    chains = [chain_of("z"), chain_of("a", seed=1), chain_of("a", seed=0)]
+    for chain in chains:
+        fill(store, chain, upto=1)
+    results = results_of(chains, store, folder)
+    assert list(zip(results.trials.trial_id, results.trials.seed, strict=True)) == [
+        ("z", 0),
+        ("a", 1),
+        ("a", 0),
+    ]
+    rows = results.accuracy.query("trial_id == 'z' and split == 'test'")
+    assert list(zip(rows.after, rows.task, strict=True)) == [
+        (a, t) for a in (0, 1) for t in (1, 2, 3)
+    ]
+    assert list(results.stages.after) == [0, 1] * 3
+
+
+def test_the_same_chains_and_store_give_the_same_bytes(store: MemoryStore, tmp_path: Path) -> None:
+    chains = [chain_of(seed=seed) for seed in range(3)]
+    for chain in chains:
+        fill(store, chain, upto=2 + chain.seed % 2)
+    for attempt in ("first", "second"):
+        write(collect(chains, store), tmp_path / attempt)
+    for name in ("trials", "accuracy", "stages"):
+        first, second = (
+            (tmp_path / a / f"{name}.parquet").read_bytes() for a in ("first", "second")
+        )
+        assert first == second
+
+
+def test_tables_that_were_deleted_come_back_with_the_same_bytes(
+    store: MemoryStore, folder: Path
+) -> None:
+    fill(store, chain_of())
+    write(collect([chain_of()], store), folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for path in folder.iterdir():
+        path.unlink()
+    write(collect([chain_of()], store), folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert set(before) == {"trials.parquet", "accuracy.parquet", "stages.parquet"}
+
+
+def test_tables_written_and_loaded_are_the_tables_collected(
+    store: MemoryStore, folder: Path
+) -> None:
+    fill(store, chain_of())
+    tables = collect([chain_of()], store)
+    write(tables, folder)
+    loaded = load(folder)
+    for name in ("trials", "accuracy", "stages"):
+        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(tables, name).to_pandas())
+
+
+def test_a_write_that_fails_leaves_the_old_table_and_no_litter(
+    store: MemoryStore, folder: Path
+) -> None:
+    tables = collect([chain_of()], store)
+    write(tables, folder)
+    before = (folder / "trials.parquet").read_bytes()
+    with pytest.raises((TypeError, AttributeError)):
+        write(replace(tables, trials="not a table"), folder)
+    assert (folder / "trials.parquet").read_bytes() == before
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_a_complete_trial_has_learned_all_tasks(store: MemoryStore, folder: Path) -> None:
+    fill(store, chain_of())
+    row = trial(results_of([chain_of()], store, folder))
+    assert (row.status, row.tasks_done, row.story, row.mlflow_run_id) == (
+        "complete",
+        3,
+        "",
+        "run-1",
+    )
+
+
+def test_a_trial_that_lacks_a_stage_is_stopped_and_its_metrics_are_undefined(
+    store: MemoryStore, folder: Path
+) -> None:
+    fill(store, chain_of(), upto=2)
+    results = results_of([chain_of()], store, folder)
+    row = trial(results)
+    assert (row.status, row.tasks_done) == ("stopped", 2)
+    assert row[["acc", "bwt", "fwt", "forgetting", "learning_accuracy", "val_acc"]].isna().all()
+    assert np.isnan(results.r_matrix("t1", 0)[3]).all()
+    assert not np.isnan(results.r_matrix("t1", 0)[:3]).any()
+
+
+def test_a_trial_whose_next_stage_failed_tells_the_story(store: MemoryStore, folder: Path) -> None:
+    fill(store, chain_of(), upto=1)
+    store.failures[chain_of().keys[2]] = "out of memory"
+    row = trial(results_of([chain_of()], store, folder))
+    assert (row.status, row.story, row.tasks_done) == ("failed", "out of memory", 1)
+
+
+def test_a_diverged_stage_has_costs_and_no_accuracy(store: MemoryStore, folder: Path) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    store.records[chain.keys[2]] = record_of(
+        chain, 2, status="diverged", story="nan", evaluation={}
+    )
+    results = results_of([chain], store, folder)
+    row = trial(results)
+    assert (row.status, row.story, row.tasks_done) == ("diverged", "nan", 1)
+    assert list(results.stages.after) == [0, 1, 2]
+    assert results.accuracy.after.max() == 1
+    assert row.storage_bytes == 110
+    assert row.train_flops == results.stages.train_flops.sum() == 3000
+
+
+def test_a_trial_nothing_was_computed_for_costs_nothing(store: MemoryStore, folder: Path) -> None:
+    results = results_of([chain_of()], store, folder)
+    row = trial(results)
+    assert (row.status, row.tasks_done, row.storage_bytes, row.train_flops) == ("stopped", 0, 0, 0)
+    assert results.stages.empty
+    assert np.isnan(results.r_matrix("t1", 0)).all()
+
+
+def test_storage_is_of_the_last_stage_and_the_sum_of_its_categories(
+    store: MemoryStore, folder: Path
+) -> None:
+    fill(store, chain_of())
+    row = trial(results_of([chain_of()], store, folder))
+    assert (row.storage_model_bytes, row.storage_importance_bytes, row.storage_buffer_bytes) == (
+        100,
+        30,
+        0,
+    )
+    assert row.storage_bytes == sum(row[f"storage_{category}_bytes"] for category in CATEGORIES)
+
+
+def test_costs_are_summed_over_stages_and_peak_memory_is_the_largest(
+    store: MemoryStore, folder: Path
+) -> None:
+    fill(store, chain_of())
+    results = results_of([chain_of()], store, folder)
+    row = trial(results)
+    assert (row.train_flops, row.consolidate_flops, row.eval_flops) == (6000, 6, 20)
+    assert (row.train_seconds, row.consolidate_seconds, row.eval_seconds) == (2.0, 1.0, 0.5)
+    assert (row.samples, row.peak_memory_bytes, row.device) == (300, 1000, "cpu")
+    for name in ("train_flops", "train_seconds", "samples"):
+        assert results.stages[name].sum() == row[name]
+
+
+def test_a_stage_is_cached_for_all_but_the_one_it_was_computed_for(
+    store: MemoryStore, folder: Path
+) -> None:
+    owner = chain_of()
+    fill(store, owner)
+    sharer = replace(chain_of("t2"), keys=(*owner.keys[:2], "t2-2", "t2-3"))
+    store.records["t2-2"] = record_of(sharer, 2)
+    results = results_of([owner, sharer], store, folder)
+    cached = results.stages.groupby("trial_id").cached.apply(list)
+    assert cached["t1"] == [False] * 4
+    assert cached["t2"] == [True, True, False]
+    assert set(results.stages.node) == {"here"}
+    assert results.stages.parent.isna()[0]
+    assert results.stages.parent[1] == owner.keys[0]
+
+
+def test_a_shared_record_is_read_once(store: MemoryStore) -> None:
+    owner = chain_of()
+    fill(store, owner)
+    collect([owner, replace(owner, trial_id="t2"), replace(owner, trial_id="t3")], store)
+    assert sorted(store.asked) == sorted(owner.keys)
+
+
+def test_a_second_collect_reads_only_what_is_new(store: MemoryStore) -> None:
+    chain = chain_of()
+    fill(store, chain, upto=1)
+    known: dict[tuple[str, frozenset[str]], Record] = {}
+    collect([chain], store, known=known)
+    fill(store, chain)
+    store.asked.clear()
+    again = collect([chain], store, known=known)
+    assert store.asked == list(chain.keys[2:])
+    assert again.trials.equals(collect([chain], store).trials)
+
+
+def config_column(
+    name: str, values: list[Any], store: MemoryStore
+) -> tuple[pa.DataType, list[Any]]:
+    chains = [
+        chain_of(f"t{i}", config={"method": {} if value is ... else {"x": value}})
+        for i, value in enumerate(values)
+    ]
+    column = collect(chains, store).trials[name]
+    return column.type, column.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "stored"),
+    [
+        ([1, 2], pa.int64(), [1, 2]),
+        ([1, 0.5], pa.float64(), [1.0, 0.5]),
+        ([True, False], pa.bool_(), [True, False]),
+        (["a", None], pa.string(), ["a", None]),
+        ([..., 3], pa.int64(), [None, 3]),
+        ([[400, 400], [10]], pa.string(), ["[400,400]", "[10]"]),
+        (["natural", [2, 1]], pa.string(), ["natural", "[2,1]"]),
+        ([1, "all", True], pa.string(), ["1", "all", "true"]),
+        ([None, None], pa.string(), [None, None]),
+    ],
+)
+def test_a_config_column_has_one_type(
+    values: list[Any], kind: pa.DataType, stored: list[Any], store: MemoryStore
+) -> None:
+    assert config_column("config.method.x", values, store) == (kind, stored)
+
+
+def test_folders_are_opened_as_one_and_their_config_columns_agree(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    write(collect([chain_of(config={"method": {"lam": 1}})], store), tmp_path / "one")
+    other = chain_of(sweep="s2", config={"method": {"lam": "auto", "gamma": 0.5}})
+    write(collect([other], store), tmp_path / "two")
+    together = load(tmp_path)
+    assert list(together.trials.sweep) == ["s", "s2"]
+    assert list(together.trials["config.method.lam"]) == ["1", "auto"]
+    pd.testing.assert_frame_equal(together.trials, load(tmp_path / "one", tmp_path / "two").trials)
+
+
+def test_a_folder_named_like_a_partition_adds_no_column(store: MemoryStore, tmp_path: Path) -> None:
+    write(collect([chain_of()], store), tmp_path / "lr=0.1")
+    assert "lr" not in load(tmp_path).trials.columns
+
+
+def test_a_folder_without_tables_is_refused_with_the_next_command(tmp_path: Path) -> None:
+    with pytest.raises(RepertoireError, match=r"no trials\.parquet .* repertoire run SWEEP --out"):
+        load(tmp_path)
+
+
+def test_an_unknown_trial_or_seed_is_named(store: MemoryStore, folder: Path) -> None:
+    results = results_of([chain_of()], store, folder)
+    with pytest.raises(UnknownName, match="unknown trial 't9'; valid: t1"):
+        results.r_matrix("t9", 0)
+    with pytest.raises(UnknownName, match="unknown seed of trial t1 '5'"):
+        results.r_matrix("t1", 5)
+
+
+def test_a_trial_of_several_sweeps_must_say_which(store: MemoryStore, folder: Path) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    results = results_of([chain, replace(chain, sweep="other", keys=("none",) * 4)], store, folder)
+    with pytest.raises(RepertoireError, match="several sweeps: other, s; pass sweep="):
+        results.r_matrix("t1", 0)
+    assert np.isnan(results.r_matrix("t1", 0, sweep="other")).all()
+    assert not np.isnan(results.r_matrix("t1", 0, sweep="s")).any()
+
+
+def test_the_summary_is_over_the_complete_seeds_of_a_trial(
+    store: MemoryStore, folder: Path
+) -> None:
+    chains = [chain_of(seed=seed) for seed in range(4)]
+    for chain in chains:
+        fill(store, chain, upto=3 if chain.seed < 3 else 2)
+    results = results_of(chains, store, folder)
+    (row,) = results.summary().to_dict("records")
+    values = results.trials.acc.dropna()
+    assert (row["n"], len(values)) == (3, 3)
+    assert row["acc_mean"] == pytest.approx(values.mean())
+    assert row["acc_std"] == pytest.approx(values.std())
+    assert row["acc_ci95"] == pytest.approx(4.302652729749462 * values.std() / np.sqrt(3))
+
+
+def test_undefined_is_null_on_disk(store: MemoryStore, folder: Path) -> None:
+    fill(store, chain_of(scenario="class"))
+    write(collect([chain_of(scenario="class")], store), folder)
+    column = pq.read_table(folder / "trials.parquet")["fwt"]
+    assert column.null_count == 1
