@@ -75,10 +75,10 @@ class ER(Method):
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the mean cross-entropy of the batch and a batch from the memory."""
-        if self.memory.filled == 0:
-            return self.task_loss(batch)
         count = self.config.replay_batch_size or len(batch)
         self._largest_draw = max(self._largest_draw, count)
+        if self.memory.filled == 0:
+            return self.task_loss(batch)
         return self.task_loss(batch + self.memory.sample(count, self._generator))
 
     def after_step(self, batch: Examples) -> None:

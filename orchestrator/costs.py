@@ -29,13 +29,16 @@ CATEGORIES = (
 class FlopMeter:
     """Counts the FLOPs of repeated work: measures one piece of each kind, then multiplies.
 
-    Watching every operation would slow training by a fifth; pieces of one kind (same batch size,
+    Watching an operation costs more than a small one takes; pieces of one kind (same batch size,
     same `Method.step_kind`) do the same arithmetic, so one of each is watched.
+
+    Args:
+        known: what pieces of each kind cost, of earlier work that was the same in all but its kind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: dict[Hashable, int] | None = None) -> None:
         self.total = 0
-        self._known: dict[Hashable, int] = {}
+        self._known = {} if known is None else known
 
     def measure(self, kind: Hashable, work: Callable[[], T]) -> T:
         """Do a piece of work and add its FLOPs to `total`."""

@@ -147,6 +147,8 @@ class TrialGraph:
             case ChainWanted():
                 out = self._want(event)
             case ChainStopped(chain):
+                if chain not in self._chains:
+                    raise RepertoireError(f"chain {chain} cannot be stopped: it never wanted anything")
                 out = self._end(chain, "stopped", "")
             case StageDone(key):
                 out = self._done(key)
@@ -182,6 +184,10 @@ class TrialGraph:
         return self._advance(event.chain)
 
     def _add(self, key: Key, parent: Key | None, chain: ChainId) -> None:
+        above = None if parent is None else self._nodes.get(parent)
+        if parent is not None and (above is None or chain not in above.chains):
+            told = above.story if above else "never wanted"
+            raise RepertoireError(f"chain {chain} wants stage {key} but not its parent {parent}: {told}")
         node = self._nodes.get(key)
         if node is None:
             node = self._nodes[key] = _Node(parent, len(self._nodes))
@@ -229,17 +235,37 @@ class TrialGraph:
         return [step for chain in list(node.chains) for step in self._end(chain, status, story)]
 
     def _lost_parent(self, key: Key) -> list[Instruction]:
-        """Make the parent be computed anew; those that had it already do not hear of it again."""
-        node = self._finish(key, "waiting")
-        parent = node.parent
-        if parent is None:
+        """Make the parent be computed anew, if the stage is still wanted; who had the parent does not hear of it."""
+        node = self._nodes.get(key)
+        if node is not None and node.parent is None:
             raise RepertoireError(f"stage {key} has no parent to lose: {node.story}")
+        node = self._finish(key, "waiting")
+        parent = str(node.parent)
         self._stored.discard(parent)
+        if not node.chains:
+            self._drop(node, "nobody wants it any more")
         above = self._nodes[parent]
         if above.state == "done":
-            self._weigh(above, +1)
-            self._settle(parent)
+            self._lose_state(parent, above)
         return []
+
+    def _lose_state(self, key: Key, node: _Node) -> None:
+        """Take a stage as not done; the stages below that were ready must wait for it again."""
+        self._weigh(node, +1)
+        for child in node.children:
+            below = self._nodes[child]
+            if below.state == "ready":
+                below.state = "waiting"
+                below.story.append("waiting")
+        if node.chains:
+            self._settle(key)
+        else:
+            self._drop(node, "its state was lost and nobody wants it")
+
+    def _drop(self, node: _Node, why: str) -> None:
+        node.state = "dropped"
+        node.story.append(f"dropped: {why}")
+        self._weigh(node, -1)
 
     def _finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> _Node:
         node = self._nodes.get(key)
@@ -261,8 +287,7 @@ class TrialGraph:
         if chain.done > before:
             out.append(ChainAdvanced(name, chain.done - 1))
         if chain.last and chain.done == len(chain.keys):
-            chain.ended = True
-            out.append(ChainEnded(name, "complete"))
+            out.extend(self._end(name, "complete", ""))
         return out
 
     def _end(self, name: ChainId, status: EndStatus, story: str) -> list[Instruction]:
@@ -274,9 +299,7 @@ class TrialGraph:
             node = self._nodes[key]
             node.chains.pop(name, None)
             if not node.chains and node.state in ("waiting", "ready"):
-                node.state = "dropped"
-                node.story.append(f"dropped with {name}")
-                self._weigh(node, -1)
+                self._drop(node, f"{name} ended and nobody else wants it")
         return [ChainEnded(name, status, story)]
 
     def _dispatch(self) -> list[Instruction]:

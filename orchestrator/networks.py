@@ -55,6 +55,7 @@ class Normalise(nn.Module):
             self.register_buffer(name, values.float(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised images."""
         return (x * (self.scale if x.is_floating_point() else self.byte_scale)).add_(self.shift)
 
 

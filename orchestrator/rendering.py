@@ -24,7 +24,7 @@ from orchestrator.results import SETTING
 
 HEADERS = ("method", "ACC", "BWT", "FWT", "forgetting", "storage", "compute (GFLOP)", "n")
 SHOWN_METRICS = ("acc", "bwt", "fwt", "forgetting")
-UNDEFINED = "–"  # noqa: RUF001 - an en dash is what tables print for undefined
+UNDEFINED = "–"
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", UNDEFINED: "--", **{c: f"\\{c}" for c in "&%$#_{}"},

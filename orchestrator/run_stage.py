@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from orchestrator.costs import (
     Clock, FlopMeter, peak_memory_bytes, raw_data_bytes, reset_peak_memory, storage_bytes,
 )  # fmt: skip
 from orchestrator.errors import Diverged
-from orchestrator.hashing import plain
+from orchestrator.hashing import digest, plain
 from orchestrator.learner import Training, evaluate, require_finite, train_task
 from orchestrator.networks import NetworkShape, build
 from orchestrator.record import Costs, Evaluation, Record, Score
@@ -27,6 +27,9 @@ from orchestrator.seeding import ambient, derive, stream
 from orchestrator.stage import Stage
 
 State = Mapping[str, Tensor]
+
+# FLOPs per kind of step, of the stages this process has run; see `flop_meters`.
+_FLOPS: dict[str, dict[Hashable, int]] = {}
 
 
 def run_stage(
@@ -43,7 +46,7 @@ def run_stage(
     Returns:
         The next state (on the CPU; None if training diverged) and the record.
     """
-    clock, meters = Clock(device), {name: FlopMeter() for name in ("train", "consolidate", "eval")}
+    clock, meters = Clock(device), flop_meters(stage)
     with arithmetic(stage):
         reset_peak_memory(device)
         method = method_of(stage, parent, learned=max(stage.after - 1, 0)).to(device)
@@ -79,6 +82,17 @@ def evaluate_state(stage: Stage, state: State, task_keys: tuple[str, ...], devic
     with arithmetic(stage):
         method = method_of(stage, state, learned=stage.after).to(device)
         return score_tasks(stage, method, task_keys, device, FlopMeter())
+
+
+def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
+    """Return a meter for each phase. What is known of a step is shared with stages that differ in data and seed."""
+    alike = digest("arithmetic", {
+        "network": stage.network.content(), "input_shape": stage.benchmark.input_shape, "after": stage.after,
+        "num_classes": stage.benchmark.num_classes, "method": stage.method.content(),
+    })  # fmt: skip
+    known = _FLOPS.setdefault(alike, {})
+    # Consolidation is one piece of work whose size is the task's, so it is watched every time.
+    return {"train": FlopMeter(known), "eval": FlopMeter(known), "consolidate": FlopMeter()}
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def stages(
     for after in range(1, benchmark.num_tasks + 1):
         parent = first if method.cls.starts_afresh else chain[-1].key
         key = digest("stage", {
-            "parent": parent, "after": after, "tasks": tasks_trained(method, task_keys, after), "seed": seed,
+            "parent": parent, "after": after, "tasks": tasks_met(method, task_keys, after), "seed": seed,
             "training": training, "method": method.content(inert(method, after)),
         })  # fmt: skip
         chain.append(Stage(after=after, seed=seed, key=key, parent=parent, task_keys=task_keys, **common))
@@ -91,9 +91,15 @@ def masks(benchmark: Benchmark) -> dict[str, str]:
     return {"scenario": "class", "train": benchmark.train_mask, "eval": benchmark.eval_mask}
 
 
-def tasks_trained(method: Component, task_keys: tuple[str, ...], after: int) -> list[str]:
-    """Return the keys of the tasks a stage trains on; a set of all seen tasks has no order."""
-    return [task_keys[after - 1]] if method.cls.trains_on == "current" else sorted(task_keys[:after])
+def tasks_met(method: Component, task_keys: tuple[str, ...], after: int) -> dict[str, list[str]]:
+    """Return the keys of the tasks that make a stage what it is, beside its parent.
+
+    A set of all seen tasks has no order. A stage that starts afresh has no chain of parents to say which
+    tasks came before, though the outputs that compete depend on them.
+    """
+    seen, current = sorted(task_keys[:after]), [task_keys[after - 1]]
+    met = {"trained": current if method.cls.trains_on == "current" else seen}
+    return {**met, "seen": seen} if method.cls.starts_afresh else met
 
 
 def inert(method: Component, after: int) -> frozenset[str]:

@@ -6,8 +6,8 @@ Shape legend: N examples, c channels, h rows, w columns.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from math import cos, radians, sin
+from functools import cached_property, lru_cache
+from math import cos, prod, radians, sin
 from typing import Any
 
 import torch
@@ -15,11 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples
-from orchestrator.datasets import DATASETS, Dataset, load, stratified_order
+from orchestrator.datasets import DATASETS, load, stratified_order
 from orchestrator.hashing import digest
 from orchestrator.seeding import stream
 
 VERSION = 1  # raised by hand when a recipe gives other tensors
+
+# Splits kept in memory: 5 tasks with train, validation and test, and as many again in passing.
+SPLITS_KEPT = 32
 
 # Images rotated at once: few enough that they stay in the processor's cache.
 CHUNK = 256
@@ -69,50 +72,54 @@ class Task:
             "task", {"recipe": self._recipe, "versions": versions, "fingerprint": data.fingerprint}
         )
 
-    @cached_property
+    @property
     def train(self) -> Examples:
         """The training examples: uint8 images [N, c, h, w], labels int64 [N]."""
-        return self._examples(self._data.train_x, self._data.train_y, self._drawn[0])
-
-    @cached_property
-    def validation(self) -> Examples:
-        """Examples held out of the data set's training images."""
-        return self._examples(self._data.train_x, self._data.train_y, self._drawn[1])
-
-    @cached_property
-    def test(self) -> Examples:
-        """The data set's own test images of this task's classes."""
-        return self._examples(self._data.test_x, self._data.test_y, self._rows(self._data.test_y))
+        return _built(self._recipe, "train")
 
     @property
-    def _data(self) -> Dataset:
-        return load(self._recipe.dataset)
+    def validation(self) -> Examples:
+        """Examples held out of the data set's training images."""
+        return _built(self._recipe, "validation")
 
-    def _rows(self, y: Tensor) -> Tensor:
-        return torch.isin(y, torch.tensor(self._recipe.classes)).nonzero().squeeze(1)
+    @property
+    def test(self) -> Examples:
+        """The data set's own test images of this task's classes."""
+        return _built(self._recipe, "test")
 
-    @cached_property
-    def _drawn(self) -> tuple[Tensor, Tensor]:
-        """Rows of the data set's training images for training and for validation."""
-        rows = self._rows(self._data.train_y)
-        if self._recipe.draw is None:
-            return rows, rows[:0]
-        rows = rows[stratified_order(self._data.train_y[rows], stream(*self._recipe.draw))]
-        held_out = round(self._recipe.validation * len(rows))
-        validation, train = rows[:held_out], rows[held_out:][: self._recipe.samples_per_task]
-        return train.sort().values, validation.sort().values
 
-    def _examples(self, x: Tensor, y: Tensor, rows: Tensor) -> Examples:
-        output = torch.full((DATASETS[self._recipe.dataset].num_classes,), -1)
-        output[list(self._recipe.classes)] = torch.tensor(self._recipe.labels)
-        return Examples(self._transformed(x[rows]), output[y[rows]])
+@lru_cache(maxsize=SPLITS_KEPT)
+def _built(recipe: Recipe, split: str) -> Examples:
+    """Return one split of a task; the last few are kept, for the stages that follow in this process."""
+    data = load(recipe.dataset)
+    x, y = (data.test_x, data.test_y) if split == "test" else (data.train_x, data.train_y)
+    rows = _rows(recipe, y) if split == "test" else _drawn(recipe)[split]
+    output = torch.full((DATASETS[recipe.dataset].num_classes,), -1)
+    output[list(recipe.classes)] = torch.tensor(recipe.labels)
+    return Examples(_transformed(recipe, x[rows]), output[y[rows]])
 
-    def _transformed(self, x: Tensor) -> Tensor:
-        if self._recipe.permutation is not None:
-            x = permuted(
-                x, torch.randperm(x[0, 0].numel(), generator=stream(*self._recipe.permutation))
-            )
-        return rotated(x, self._recipe.degrees)
+
+def _rows(recipe: Recipe, y: Tensor) -> Tensor:
+    return torch.isin(y, torch.tensor(recipe.classes)).nonzero().squeeze(1)
+
+
+def _drawn(recipe: Recipe) -> dict[str, Tensor]:
+    """Return the rows of the data set's training images that train and that validate."""
+    y = load(recipe.dataset).train_y
+    rows = _rows(recipe, y)
+    if recipe.draw is None:
+        return {"train": rows, "validation": rows[:0]}
+    rows = rows[stratified_order(y[rows], stream(*recipe.draw))]
+    held_out = round(recipe.validation * len(rows))
+    validation, train = rows[:held_out], rows[held_out:][: recipe.samples_per_task]
+    return {"train": train.sort().values, "validation": validation.sort().values}
+
+
+def _transformed(recipe: Recipe, x: Tensor) -> Tensor:
+    if recipe.permutation is not None:
+        order = torch.randperm(prod(x.shape[2:]), generator=stream(*recipe.permutation))
+        x = permuted(x, order)
+    return rotated(x, recipe.degrees)
 
 
 def permuted(x: Tensor, permutation: Tensor) -> Tensor:

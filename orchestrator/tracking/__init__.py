@@ -1,7 +1,8 @@
-"""Tracking: what MLflow is told of a sweep, read from its tables. Importing this does not load mlflow."""
+"""What MLflow is told of a sweep, read from its tables. Importing this does not load mlflow."""
 
 from orchestrator.tracking.ledger import run_ids
-from orchestrator.tracking.sync import SyncReport, attach, sync
+from orchestrator.tracking.sender import SyncReport
+from orchestrator.tracking.sync import attach, sync
 from orchestrator.tracking.target import Target, TrackingError, resolve_target, ui_command
 from orchestrator.tracking.tracker import Tracker
 

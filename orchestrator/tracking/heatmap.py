@@ -1,4 +1,4 @@
-"""R drawn as a heat map: row 0 and the upper triangle included, so transfer and forgetting are both in sight."""
+"""R as a heat map, row 0 and upper triangle included: transfer and forgetting are both in sight."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
     """Draw R on a figure of its own; no global plotting state is touched.
 
     Args:
-        r: shape [T+1, T], accuracy in 0..1; row `after` 0..T, column `task - 1`. NaN is drawn grey and hatched.
+        r: shape [T+1, T], accuracy in 0..1; row `after` 0..T, column `task - 1`. NaN is drawn
+            grey and hatched.
         title: one line above the axes.
 
     Returns:
-        A figure with its Agg canvas. Below the stepped line are the tasks learned so far; cells carry
-        their value up to 12 tasks.
+        A figure with its Agg canvas. Below the stepped line are the tasks learned so far; cells
+        carry their value up to 12 tasks.
     """
     num_tasks = r.shape[1]
     side = float(np.clip(1.5 + 0.55 * num_tasks, 3.5, 12.0))

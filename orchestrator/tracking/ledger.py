@@ -1,4 +1,4 @@
-"""What has been sent: kept beside the tables so that a finished sweep is known to be sent without asking.
+"""What has been sent, kept beside the tables: a finished sweep is known to be sent without asking.
 
 The ledger is a memory aid and not the truth: each run carries the same facts in a tag, so a lost or
 damaged ledger costs one search at MLflow.
@@ -46,9 +46,8 @@ class Sent:
 
     def tag(self) -> str:
         """Return what the run itself carries of this, as JSON."""
-        return json.dumps(
-            {name: getattr(self, name) for name in ("step", "content", "labels", "artifacts")}
-        )
+        carried = ("step", "content", "labels", "artifacts")
+        return json.dumps({name: getattr(self, name) for name in carried})
 
     @staticmethod
     def from_tag(run_id: str, start_ms: int, status: str, tag: str) -> Sent:
@@ -105,7 +104,7 @@ def run_ids(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Let one sender at a time work for `folder`: two that start together would each create the runs.
+    """Let one sender at a time work for `folder`: two at once would each create the runs.
 
     Raises:
         TrackingError: another process, or another thread of this one, is sending.

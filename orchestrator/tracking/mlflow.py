@@ -1,4 +1,7 @@
-"""The few calls that are made of MLflow. The only importer of mlflow, and only when there is something to send."""
+"""The face of tracking, and the few calls made of MLflow: the only importer of mlflow.
+
+It imports mlflow when there is something to send, not before.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
+from orchestrator.tracking.ledger import run_ids as run_ids
+from orchestrator.tracking.sender import SyncReport as SyncReport
+from orchestrator.tracking.sync import attach as attach
+from orchestrator.tracking.sync import sync as sync
 from orchestrator.tracking.target import Target, TrackingError
+from orchestrator.tracking.target import resolve_target as resolve_target
+from orchestrator.tracking.target import ui_command as ui_command
+from orchestrator.tracking.tracker import Tracker as Tracker
 
 NOTE = "mlflow.note.content"
 # MLflow's limits: on one call, on one value, on one page.
 MAX_METRICS, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
-# A dead server is noticed in seconds instead of minutes, and nothing is printed over the sweep's own lines.
+# A dead server is noticed in seconds, not minutes, and nothing is printed over the sweep's lines.
 KNOBS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -40,6 +50,7 @@ class Experiment:
     """
 
     def __init__(self, target: Target, experiment_id: str = "") -> None:
+        """Connect; see the class."""
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=target.uri)
@@ -67,7 +78,7 @@ class Experiment:
         tags: Mapping[str, str] | None = None,
         at_ms: int = 0,
     ) -> None:
-        """Log metrics of the step `sent.step`, parameters, tags, and last of all the tag that says so.
+        """Log metrics of step `sent.step`, parameters, tags, and last the tag that says so.
 
         Metrics at the same `at_ms` with the same values are kept once by MLflow's databases, so a
         call that was interrupted before the tag can be made again.
@@ -76,7 +87,7 @@ class Experiment:
 
         points = [Metric(name, value, at_ms, sent.step) for name, value in (metrics or {}).items()]
         pairs = [Param(_key(name), value[:MAX_VALUE]) for name, value in (params or {}).items()]
-        marks = [RunTag(name, value) for name, value in ((tags or {}) | {SENT: sent.tag()}).items()]
+        marks = [RunTag(name, value) for name, value in {**(tags or {}), SENT: sent.tag()}.items()]
         while len(points) > MAX_METRICS or len(pairs) > MAX_PARAMS:
             self._client.log_batch(
                 sent.run_id, metrics=points[:MAX_METRICS], params=pairs[:MAX_PARAMS]
@@ -100,7 +111,7 @@ class Experiment:
         sent.status = status
 
     def delete(self, run_id: str) -> dict[str, str]:
-        """Delete a run (MLflow can restore it); return the note and the tags that people put on it."""
+        """Delete a run (MLflow can restore it); return the note and tags that people put on it."""
         tags = self._client.get_run(run_id).data.tags
         self._client.delete_run(run_id)
         return {name: text for name, text in tags.items() if name == NOTE or "." not in name}
@@ -113,7 +124,7 @@ class Experiment:
             raise TrackingError(
                 f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
                 f"{found.artifact_location}, not in {target.artifact_location}: it was moved. "
-                f"Delete it and run `repertoire track {target.database.parent}`: the tables have everything"
+                f"Delete it and run: repertoire track {target.database.parent}"
             )
         return str(found.experiment_id)
 
@@ -127,7 +138,7 @@ def upload_file(target: Target, run_id: str, path: Path) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Import and call mlflow under KNOBS, where the user has set no other value, and without its chatter."""
+    """Import and call mlflow under KNOBS, where the user has set nothing else, and silently."""
     unset = [name for name in KNOBS if name not in os.environ]
     logger = logging.getLogger("mlflow")
     os.environ.update({name: KNOBS[name] for name in unset})

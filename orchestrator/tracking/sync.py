@@ -1,60 +1,18 @@
 """Makes MLflow say what a sweep's tables say, sending only what is missing.
 
-One experiment holds a run per sweep and, nested in it, a run per trial: mean over the seeds, a step per
-task learned. The tables are the record; MLflow may be lost and told again.
+The tables are the record; MLflow may be lost and told again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from platform import node
-from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from orchestrator.hashing import digest, digest_bytes
-from orchestrator.tracking.ledger import IDENTITY, RUNNING, Ledger, Sent, held, load_ledger
+from orchestrator.tracking.files import SweepFiles
+from orchestrator.tracking.ledger import Ledger, held, load_ledger
+from orchestrator.tracking.sender import Sender, SyncReport
 from orchestrator.tracking.target import Target, TrackingError
-from orchestrator.tracking.view import SweepFiles, TrialView, worst
-
-if TYPE_CHECKING:
-    from orchestrator.tracking.mlflow import Experiment
-
-STATUS = {
-    "running": RUNNING,
-    "failed": "FAILED",
-    "diverged": "FAILED",
-    "stopped": "KILLED",
-    "complete": "FINISHED",
-}
-SWEEP, TRIAL, REPLACES = "repertoire.sweep", "repertoire.trial", "repertoire.replaces"
-PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
-
-
-@dataclass(kw_only=True)
-class SyncReport:
-    """What one or several calls of `sync` sent.
-
-    Attributes:
-        uri: address without credentials.
-        runs: runs started.
-        steps: steps sent, over all runs.
-        artifacts: runs whose artifacts were sent.
-        complete: MLflow says all that the tables say.
-        problem: why not, and what to do; empty when complete.
-        ledger: what MLflow has now.
-    """
-
-    uri: str
-    runs: int = 0
-    steps: int = 0
-    artifacts: int = 0
-    complete: bool = True
-    problem: str = ""
-    ledger: Ledger | None = field(default=None, repr=False, compare=False)
 
 
 def sync(
@@ -68,9 +26,9 @@ def sync(
 ) -> SyncReport:
     """Make `target` say what the tables in `folder` say.
 
-    When these very tables have been sent, mlflow is not even imported. Otherwise the sweep's runs are
-    looked up by tag, and each is sent the steps it lacks. A run whose numbers are no longer those of
-    the tables (a seed was added, say) is deleted and sent anew.
+    When these very tables have been sent, mlflow is not even imported. Otherwise the sweep's runs
+    are looked up by tag, and each is sent the steps it lacks. A run whose numbers are no longer
+    those of the tables (a seed was added, say) is deleted and sent anew.
 
     Args:
         folder: a sweep's folder, with its tables.
@@ -89,7 +47,7 @@ def sync(
         if ledger and not recheck and ledger.is_for(target) and ledger.tables == files.digest:
             return SyncReport(uri=target.shown, ledger=ledger)
         with _explained(folder, target):
-            return _Sender(target, files, known).send(running, keep_going)
+            return Sender(target, files, known).send(running, keep_going)
 
 
 def attach(folder: Path, target: Target, path: Path) -> None:
@@ -101,7 +59,7 @@ def attach(folder: Path, target: Target, path: Path) -> None:
     ledger = load_ledger(folder)
     if ledger is None or ledger.parent is None or not ledger.is_for(target):
         raise TrackingError(
-            f"{folder} has no run at {target.shown} yet; send it: repertoire track {folder}"
+            f"{folder} has no run at {target.shown} yet; send it: repertoire track {folder.parent}"
         )
     with _explained(folder, target):
         from orchestrator.tracking.mlflow import upload_file
@@ -111,7 +69,7 @@ def attach(folder: Path, target: Target, path: Path) -> None:
 
 @contextmanager
 def _explained(folder: Path, target: Target) -> Iterator[None]:
-    """Turn whatever MLflow, its database or the network raise into one message with the next command."""
+    """Turn whatever MLflow, its database or the network raise into one message."""
     from orchestrator.tracking.mlflow import quiet
 
     try:
@@ -119,11 +77,9 @@ def _explained(folder: Path, target: Target) -> Iterator[None]:
             yield
     except TrackingError:
         raise
-    except Exception as error:
-        reason = (
-            str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        )
+    except Exception as error:  # the tracker's edge
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
         raise TrackingError(
-            f"MLflow at {target.shown} was not told everything: {reason}. "
-            f"The tables in {folder} have it all; when MLflow answers again: repertoire track {folder}"
+            f"MLflow at {target.shown} could not be told everything: {reason}. The tables in "
+            f"{folder} have it all; send it later with: repertoire track {folder.parent}"
         ) from error

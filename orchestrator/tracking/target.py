@@ -1,4 +1,4 @@
-"""Where MLflow is: the sweep file's address, else the environment's, else a database beside the results."""
+"""Where MLflow is: the sweep file's address, the environment's, or a database with the results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Target:
     Attributes:
         uri: tracking URI; a relative sqlite path has been made absolute.
         experiment: name of the MLflow experiment that holds the runs.
-        artifact_location: file URI for the artifacts of a database address; None: the server decides.
+        artifact_location: file URI for the artifacts of a database; None: the server decides.
     """
 
     uri: str
@@ -56,8 +56,8 @@ def resolve_target(
 ) -> Target:
     """Return where the runs of the sweeps in `directory` go.
 
-    The sweep file's `sweep_uri` wins over MLFLOW_TRACKING_URI, which wins over `<directory>/mlflow.db`
-    with its artifacts in `<directory>/mlartifacts`.
+    The sweep file's `sweep_uri` wins over MLFLOW_TRACKING_URI, which wins over
+    `<directory>/mlflow.db` with its artifacts in `<directory>/mlartifacts`.
 
     Raises:
         TrackingError: the address is not one that MLflow still serves.
@@ -73,7 +73,7 @@ def resolve_target(
 
 
 def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
-    """Return the command that serves MLflow's own UI on the loopback address for the results in `directory`.
+    """Return the command that serves MLflow's own UI for `directory` on the loopback address.
 
     Raises:
         TrackingError: the runs are on a server, whose UI is already being served.
@@ -94,7 +94,7 @@ def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
 
 
 def _absolute(uri: str) -> str:
-    """Pin a relative sqlite path to where it means something now: the next command may start elsewhere."""
+    """Pin a relative sqlite path to what it means now: the next command may start elsewhere."""
     scheme, _, path = uri.partition(":///")
     relative = scheme.partition("+")[0] == "sqlite" and path and not Path(path).is_absolute()
     return f"{scheme}:///{Path(path).resolve()}" if relative else uri
@@ -105,5 +105,5 @@ def _refusal(uri: str, sweep_uri: str | None, directory: Path) -> str:
     return (
         f"{source} gives the MLflow address {uri!r}, which is neither a server nor a database; "
         f"valid: http://HOST:PORT, https://..., databricks, postgresql://..., mysql://..., "
-        f"sqlite:///{directory / 'mlflow.db'} (a folder such as ./mlruns is no longer served by MLflow)"
+        f"sqlite:///{directory / 'mlflow.db'} (MLflow no longer serves a folder such as ./mlruns)"
     )

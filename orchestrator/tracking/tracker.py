@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
-from orchestrator.tracking.ledger import Ledger
-from orchestrator.tracking.sync import SyncReport, sync
+from orchestrator.tracking.ledger import Ledger, run_ids
+from orchestrator.tracking.sender import SyncReport
+from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import Target
 
 
@@ -25,6 +26,7 @@ class Tracker:
     """
 
     def __init__(self, folder: Path, target: Target, say: Callable[[str], None]) -> None:
+        """Start the thread; it waits for the first `poke`."""
         self._folder = folder
         self._target = target
         self._say = say
@@ -41,6 +43,10 @@ class Tracker:
         """Say that the tables have changed; returns at once."""
         self._changed.set()
 
+    def run_ids(self) -> dict[str, str]:
+        """Return MLflow's run id of each trial sent so far."""
+        return run_ids(self._folder)
+
     def close(self, timeout_seconds: float = 30.0) -> SyncReport:
         """Send what is missing, for at most `timeout_seconds`, and return what was sent in all."""
         self._closing.set()
@@ -49,8 +55,9 @@ class Tracker:
         if self._thread.is_alive():
             self._abandoned.set()
             problem = (
-                f"MLflow at {self._target.shown} did not take everything within {timeout_seconds:g} s; "
-                f"the tables in {self._folder} have it all; send the rest: repertoire track {self._folder}"
+                f"MLflow at {self._target.shown} did not take everything within "
+                f"{timeout_seconds:g} s. The tables in {self._folder} have it all; "
+                f"send the rest with: repertoire track {self._folder.parent}"
             )
             self._tell(problem)
             return replace(self._report, complete=False, problem=problem)
@@ -65,14 +72,13 @@ class Tracker:
             self._sync_once(closing)
 
     def _sync_once(self, closing: bool) -> None:
-        going_on = self._abandoned
         try:
             new = sync(
                 self._folder,
                 self._target,
                 running=not closing,
                 known=self._known,
-                keep_going=lambda: not going_on.is_set(),
+                keep_going=lambda: not self._abandoned.is_set(),
             )
         except Exception as error:  # the sweep's edge: nothing about tracking may end a sweep
             self._known = None

@@ -1,35 +1,22 @@
-"""What a sweep's tables have to say to MLflow: its trials, step by step. Pure: reads the folder, sends nothing."""
+"""What one trial has to say to MLflow, step by step, read from its rows of the tables."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.hashing import canonical, digest, digest_bytes
+from orchestrator.hashing import canonical, digest_bytes
 from orchestrator.metrics import acc_after, all_after, mean_std_interval
-from orchestrator.tracking.target import TrackingError
 
-TRIALS = "trials.parquet"
-TABLES = (TRIALS, "accuracy.parquet", "stages.parquet")
-DOCUMENTS = ("sweep.yaml", "versions.json")
 TAGS = ("benchmark", "scenario", "method", "network", "phase", "selected")
-COUNTED = (
-    "train_flops",
-    "consolidate_flops",
-    "eval_flops",
-    "train_seconds",
-    "consolidate_seconds",
-    "eval_seconds",
-)
+FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
+SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds")
 WORST_FIRST = ("running", "failed", "diverged", "stopped", "complete")
 SETTLED = frozenset({"complete", "diverged"})
 
@@ -42,11 +29,11 @@ class TrialView:
 
     Attributes:
         status: the worst of its seeds', or "running".
-        settled: no seed has more to come, so a mean over those that got furthest will stay as it is.
+        settled: no seed has more to come, so the mean over those that got furthest stays as it is.
         config: the configuration's leaves by dotted name.
         test: R of each seed on the test split, shape [S, T+1, T]; NaN where not measured.
         validation: the same on the validation split.
-        costs: by column, shape [S, T+1]: bytes as they are after each stage, FLOPs and seconds summed up to it.
+        costs: by column, shape [S, T+1]: bytes after each stage, FLOPs and seconds summed up to it.
         reached: stages that each seed has completed, shape [S].
     """
 
@@ -64,54 +51,84 @@ class TrialView:
 
     @property
     def last_step(self) -> int:
-        """The last step that can be told: all seeds have it, or one has and no other will; -1 for none."""
+        """The last step to tell: all seeds have it, or one has and no other will; -1 for none."""
         return int(self.reached.max() if self.settled else self.reached.min()) - 1
 
     def metrics(self, step: int) -> dict[str, float]:
-        """Return the metrics after `step` tasks: mean over the seeds that got there, `<name>_std` beside it."""
-        values = pd.DataFrame(
-            [self._seed_metrics(seed, step) for seed in np.flatnonzero(self.reached > step)]
-        )
-        spread: dict[str, float] = {}
-        for name in values:
-            spread[str(name)], spread[f"{name}_std"], _ = mean_std_interval(
-                values[name].to_numpy(np.float64)
-            )
-        return {name: value for name, value in spread.items() if np.isfinite(value)}
+        """Return the metrics after `step` tasks, those that are defined.
+
+        Each is the mean over the seeds that got there; with two or more, `<name>_std` is added.
+        """
+        there = np.flatnonzero(self.reached > step)
+        values = pd.DataFrame([self._of_seed(int(seed), step) for seed in there])
+        found: dict[str, float] = {}
+        for name, column in values.items():
+            mean, std, _ = mean_std_interval(column.to_numpy(np.float64))
+            found |= {str(name): mean, f"{name}_std": std}
+        return {name: value for name, value in found.items() if np.isfinite(value)}
 
     def content(self, step: int) -> str:
-        """Return the digest of all that the steps 0..`step` are made of."""
+        """Return the digest of all that steps 0..`step` are made of."""
         told = slice(0, step + 1)
-        arrays = [
-            self.test[:, told],
-            self.validation[:, told],
-            *(self.costs[c][:, told] for c in sorted(self.costs)),
-        ]
-        head = canonical(
-            [
-                self.trial_id,
-                self.seeds,
-                dict(self.config),
-                np.minimum(self.reached, step + 1).tolist(),
-            ]
+        columns = [self.costs[name][:, told] for name in sorted(self.costs)]
+        reached = np.minimum(self.reached, step + 1).tolist()
+        head = [self.trial_id, self.seeds, dict(self.config), sorted(self.costs), reached]
+        arrays = [self.test[:, told], self.validation[:, told], *columns]
+        return digest_bytes(
+            canonical(head).encode() + b"".join(array.tobytes() for array in arrays)
         )
-        return digest_bytes(head.encode() + b"".join(array.tobytes() for array in arrays))
 
     def seconds(self, step: int) -> float:
         """Return the computing time up to `step`: mean over the seeds that got there."""
-        there = self.reached > step
-        timed = [
-            column[there, step] for name, column in self.costs.items() if name.endswith("_seconds")
-        ]
-        total = float(np.sum(timed, axis=0).mean()) if timed and there.any() else 0.0
-        return total if np.isfinite(total) else 0.0
+        there = self.reached > max(step, 0)
+        if step < 0 or not there.any():
+            return 0.0
+        return float(sum(self.costs[name][there, step].mean() for name in SECONDS))
 
-    def _seed_metrics(self, seed: int, step: int) -> dict[str, float]:
+    def _of_seed(self, seed: int, step: int) -> dict[str, float]:
         r = self.test[seed]
-        by_task = {f"acc_task_{task + 1}": float(accuracy) for task, accuracy in enumerate(r[step])}
+        by_task = {f"acc_task_{task}": float(accuracy) for task, accuracy in enumerate(r[step], 1)}
         costs = {name: float(column[seed, step]) for name, column in self.costs.items()}
         val_acc = acc_after(self.validation[seed], step)
         return all_after(r, step, self.tags["scenario"]) | {"val_acc": val_acc} | by_task | costs
+
+
+def view(
+    name: str, trials: pd.DataFrame, accuracy: pd.DataFrame, stages: pd.DataFrame, running: bool
+) -> TrialView:
+    """Return the view of one trial, given its rows of the tables.
+
+    Args:
+        name: what to call it.
+        trials: its row for each seed.
+        accuracy: its rows.
+        stages: its rows.
+        running: the sweep goes on, so a trial that is not complete may yet be.
+    """
+    first = trials.iloc[0]
+    seeds = tuple(int(seed) for seed in trials["seed"])
+    shape = (len(seeds), int(first["num_tasks"]) + 1, int(first["num_tasks"]))
+    settled = set(trials["status"]) <= SETTLED
+    status = "running" if running and not settled else worst(trials["status"])
+    completed = stages[stages["status"] == "complete"]
+    return TrialView(
+        trial_id=str(first["trial_id"]),
+        name=name,
+        status=status,
+        settled=settled,
+        config=leaves(json.loads(first["config"])),
+        tags={tag: _text(first[tag]) for tag in TAGS} | {"status": status},
+        seeds=seeds,
+        test=_matrices(accuracy[accuracy["split"] == "test"], seeds, shape),
+        validation=_matrices(accuracy[accuracy["split"] == "validation"], seeds, shape),
+        costs=_costs(completed, seeds, shape[:2]),
+        reached=_reached(completed, seeds, shape[:2]),
+    )
+
+
+def worst(statuses: Iterable[str]) -> str:
+    """Return the worst of the statuses of seeds or of trials."""
+    return min(statuses, key=WORST_FIRST.index)
 
 
 def leaves(config: Mapping[str, Any], where: str = "") -> dict[str, str]:
@@ -121,61 +138,43 @@ def leaves(config: Mapping[str, Any], where: str = "") -> dict[str, str]:
         if isinstance(value, Mapping) and value:
             found |= leaves(value, f"{where}{key}.")
         else:
-            found[f"{where}{key}"] = value if isinstance(value, str) else json.dumps(value)
+            found[f"{where}{key}"] = _text(value)
     return found
 
 
-def _trial(
-    name: str, trials: pd.DataFrame, accuracy: pd.DataFrame, stages: pd.DataFrame, running: bool
-) -> TrialView:
-    first = trials.iloc[0]
-    seeds = tuple(int(seed) for seed in trials["seed"])
-    num_tasks = int(first["num_tasks"])
-    settled = set(trials["status"]) <= SETTLED
-    status = "running" if running and not settled else worst(trials["status"])
-    split = {split: _matrices(rows, seeds, num_tasks) for split, rows in accuracy.groupby("split")}
-    unknown = np.full((len(seeds), num_tasks + 1, num_tasks), np.nan)
-    costs, reached = _costs(stages[stages["status"] == "complete"], seeds, num_tasks)
-    tags = {tag: str(first[tag]).lower() if tag == "selected" else str(first[tag]) for tag in TAGS}
-    return TrialView(
-        trial_id=str(first["trial_id"]),
-        name=name,
-        status=status,
-        settled=settled,
-        config=leaves(json.loads(first["config"])),
-        tags=tags | {"status": status},
-        seeds=seeds,
-        test=split.get("test", unknown),
-        validation=split.get("validation", unknown),
-        costs=costs,
-        reached=reached,
-    )
+def _text(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return value if isinstance(value, str) else canonical(value)
 
 
-def worst(statuses: Iterable[str]) -> str:
-    """Return the worst of the statuses of seeds or trials."""
-    return min(statuses, key=WORST_FIRST.index)
-
-
-def _matrices(rows: pd.DataFrame, seeds: tuple[int, ...], num_tasks: int) -> Floats:
-    r = np.full((len(seeds), num_tasks + 1, num_tasks), np.nan)
-    at = rows["seed"].map({seed: i for i, seed in enumerate(seeds)}).to_numpy()
-    r[at, rows["after"].to_numpy(), rows["task"].to_numpy() - 1] = rows["accuracy"].to_numpy(
-        np.float64
-    )
+def _matrices(rows: pd.DataFrame, seeds: tuple[int, ...], shape: tuple[int, int, int]) -> Floats:
+    r = np.full(shape, np.nan)
+    task = rows["task"].to_numpy(np.int64) - 1
+    r[_at(rows, seeds), rows["after"].to_numpy(np.int64), task] = rows["accuracy"]
     return r
 
 
 def _costs(
-    stages: pd.DataFrame, seeds: tuple[int, ...], num_tasks: int
-) -> tuple[dict[str, Floats], NDArray[np.int64]]:
-    at = stages["seed"].map({seed: i for i, seed in enumerate(seeds)}).to_numpy(np.int64)
-    after = stages["after"].to_numpy(np.int64)
-    known = np.zeros((len(seeds), num_tasks + 1), dtype=bool)
-    known[at, after] = True
-    columns: dict[str, Floats] = {}
-    for name in ("storage_bytes", *(column for column in COUNTED if column in stages)):
-        per_stage = np.full(known.shape, np.nan)
-        per_stage[at, after] = stages[name].to_numpy(np.float64)
-        columns[name] = per_stage if name == "storage_bytes" else per_stage.cumsum(axis=1)
-    return columns, np.cumprod(known, axis=1).sum(axis=1)
+    stages: pd.DataFrame, seeds: tuple[int, ...], shape: tuple[int, int]
+) -> dict[str, Floats]:
+    costs: dict[str, Floats] = {}
+    for name in ("storage_bytes", *FLOPS, *SECONDS):
+        column = np.full(shape, np.nan)
+        column[_at(stages, seeds), stages["after"].to_numpy(np.int64)] = stages[name]
+        costs[name] = column if name == "storage_bytes" else column.cumsum(axis=1)
+    return costs
+
+
+def _reached(
+    stages: pd.DataFrame, seeds: tuple[int, ...], shape: tuple[int, int]
+) -> NDArray[np.int64]:
+    """Return how many stages each seed has without a gap."""
+    there = np.zeros(shape, dtype=np.int64)
+    there[_at(stages, seeds), stages["after"].to_numpy(np.int64)] = 1
+    return np.asarray(np.cumprod(there, axis=1).sum(axis=1), dtype=np.int64)
+
+
+def _at(rows: pd.DataFrame, seeds: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return for each row the position of its seed."""
+    return np.array([seeds.index(seed) for seed in rows["seed"]], dtype=np.int64)

@@ -7,7 +7,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.benchmarks import BENCHMARKS, Benchmark
-from orchestrator.datasets import load
+from orchestrator.datasets import DATASETS, load
 from orchestrator.tasks import permuted, rotated
 
 T, F = True, False
@@ -340,12 +340,13 @@ def test_a_split_tasks_key_depends_on_its_classes_not_on_its_place():
     assert ours == natural
 
 
-def test_scenarios_with_the_same_tensors_and_labels_share_keys_and_others_do_not():
+def test_scenarios_share_a_task_exactly_where_its_tensors_and_labels_are_the_same():
     task, domain, class_ = (
         benchmark(scenario=scenario).task_keys() for scenario in ("task", "domain", "class")
     )
     assert task == class_
-    assert not set(domain) & set(class_)
+    assert domain[0] == class_[0]  # classes 0 and 1 are also positions 0 and 1
+    assert not set(domain[1:]) & set(class_)
 
 
 def test_masks_are_no_part_of_a_tasks_key():
@@ -377,6 +378,12 @@ def test_other_content_of_the_data_set_changes_the_key(monkeypatch):
     before = benchmark().task_keys()
     altered = replace(load("digits"), fingerprint="another")
     monkeypatch.setattr("orchestrator.tasks.load", lambda _name: altered)
+    assert not set(benchmark().task_keys()) & set(before)
+
+
+def test_another_version_of_the_data_set_changes_the_key(monkeypatch):
+    before = benchmark().task_keys()
+    monkeypatch.setitem(DATASETS, "digits", replace(DATASETS["digits"], version=2))
     assert not set(benchmark().task_keys()) & set(before)
 
 

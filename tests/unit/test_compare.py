@@ -23,13 +23,14 @@ NO_ROWS = pd.DataFrame()
 def row(method: str = "ewc", seed: int = 0, acc: float = 0.8, **changes: Any) -> dict[str, Any]:
     """Return a row of the trials table; `config` is the method's hyperparameters."""
     hyperparameters = changes.pop("config", {})
+    config = {"method": {"name": method, **hyperparameters}, "training": {"lr": 0.1}}
     made = {
-        "sweep": "s", "trial_id": f"{method} {hyperparameters}", "phase": "evaluation", "status": "complete",
-        "method": method, "benchmark": "split_digits", "scenario": "domain", "network": "mlp", "seed": seed,
-        "num_tasks": 5, "acc": acc, "bwt": -0.25, "fwt": 0.1, "forgetting": 0.25, "learning_accuracy": 0.9,
-        "storage_bytes": 1_500_000, "train_flops": 2e9, "consolidate_flops": 5e8, "train_seconds": 3.0,
-        "consolidate_seconds": 1.0,
-        "config": json.dumps({"method": {"name": method, **hyperparameters}, "training": {"lr": 0.1}}),
+        "sweep": "s", "trial_id": f"{method} {hyperparameters}", "phase": "evaluation",
+        "status": "complete", "method": method, "benchmark": "split_digits", "scenario": "domain",
+        "network": "mlp", "seed": seed, "num_tasks": 5, "config": json.dumps(config), "acc": acc,
+        "bwt": -0.25, "fwt": 0.1, "forgetting": 0.25, "learning_accuracy": 0.9,
+        "storage_bytes": 1_500_000, "train_flops": 2e9, "consolidate_flops": 5e8,
+        "train_seconds": 3.0, "consolidate_seconds": 1.0,
     }  # fmt: skip
     return made | changes
 
@@ -192,7 +193,7 @@ def test_a_value_that_rounds_to_zero_has_no_sign() -> None:
 
 def test_undefined_is_a_dash_in_tables_and_null_in_json_and_its_reason_is_given() -> None:
     table = compared(row(scenario="class", fwt=None))
-    assert "| – |" in render(table, "markdown")  # noqa: RUF001
+    assert "| – |" in render(table, "markdown")
     assert " & -- & " in render(table, "latex")
     (only,) = json.loads(render(table, "json"))["rows"]
     assert only["fwt_mean"] is None

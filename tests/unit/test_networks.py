@@ -1,5 +1,7 @@
 """The networks: their sizes, their first layer, their features and head, and their seeds."""
 
+from functools import cache
+
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -12,11 +14,12 @@ RGB = NetworkShape((3, 32, 32), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 
 SMALL = NetworkShape((1, 8, 8), 10, (0.3,), (0.4,))
 
 
-def images(shape, count=4):
+def images(shape, count=2):
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (count, *shape.input_shape), generator=generator).to(torch.uint8)
 
 
+@cache
 def every_network(shape):
     configs = [(MLP, {}), (CNN, {}), (ResNet18, {}), (ResNet18, {"variant": "torchvision"})]
     return [build(network, network.Config(**options), shape, 0) for network, options in configs]
@@ -98,9 +101,9 @@ def test_scores_are_the_linear_head_of_the_features(shape):
         network.eval()
         features = network.features(x)
         assert isinstance(network.head, nn.Linear)
-        assert features.shape == (4, network.head.in_features)
+        assert features.shape == (2, network.head.in_features)
         scores = features @ network.head.weight.T + network.head.bias
-        assert network(x).shape == (4, shape.num_classes)
+        assert network(x).shape == (2, shape.num_classes)
         torch.testing.assert_close(network(x), scores)
 
 
@@ -159,7 +162,7 @@ def test_a_hyperparameter_out_of_range_is_named(config, options, message):
 
 
 def test_more_halvings_than_the_image_bears_are_refused():
-    with pytest.raises(ValueError, match="4 convolutions.*16x16 pixels or more, not 8x8"):
+    with pytest.raises(ValueError, match=r"4 convolutions.*16x16 pixels or more, not 8x8"):
         build(CNN, CNN.Config(channels=(4, 4, 4, 4)), SMALL, 0)
 
 

@@ -1,0 +1,115 @@
+"""One stage sequence against a bare PyTorch loop, in the same process, turn by turn.
+
+Split Fashion-MNIST, 5 tasks, task-incremental (every cell of R is computed), 1 epoch, batch 128,
+MLP 784-400-400-10, Adam, one thread, the full R on validation and test data. The rival is what one would
+write by hand for exactly this: tensors normalised once and kept in memory, fused Adam, no keys, no
+costs, no record. Prints the ratio of medians and of each pair; the target is at most 1.15.
+
+    python perf/one_run.py [--pairs 7]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.finetune import Finetune
+from orchestrator.benchmarks import Benchmark
+from orchestrator.components import component
+from orchestrator.learner import Training
+from orchestrator.networks import NETWORKS
+from orchestrator.run_stage import run_stage
+from orchestrator.stage import Stage, stages
+
+EPOCH, BATCH, EVALUATION_BATCH = 1, 128, 1024
+
+
+def ours(chain: tuple[Stage, ...]) -> list[float]:
+    """Run a chain of stages; return the last row of R on test data."""
+    state = None
+    for stage in chain:
+        state, record = run_stage(stage, state, ("perf", "perf", 0))
+    return [record.evaluation[key]["test"].accuracy or 0.0 for key in stage.task_keys]
+
+
+def bare(data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> list[float]:
+    """Train and evaluate the same sequence with nothing around it; return the last row of R."""
+    net = nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 10))
+    row = evaluate(net, data, masks)
+    for task, mask in zip(data, masks, strict=True):
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
+        x, y = task["train"]
+        order = torch.randperm(len(y))
+        for start in range(0, len(y), BATCH):
+            index = order[start : start + BATCH]
+            loss = F.cross_entropy(net(x[index]).masked_fill(mask, float("-inf")), y[index])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        row = evaluate(net, data, masks)
+    return row
+
+
+@torch.no_grad()
+def evaluate(net: nn.Module, data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> list[float]:
+    """Return the accuracy on each task's test data; validation is computed too, as ours does."""
+    row = []
+    for task, mask in zip(data, masks, strict=True):
+        for split in ("validation", "test"):
+            x, y = task[split]
+            correct, loss = 0, 0.0
+            for start in range(0, len(y), EVALUATION_BATCH):
+                part = slice(start, start + EVALUATION_BATCH)
+                scores = net(x[part]).masked_fill(mask, float("-inf"))
+                correct += int((scores.argmax(dim=1) == y[part]).sum())
+                loss += float(F.cross_entropy(scores, y[part], reduction="sum"))
+        row.append(correct / len(y))
+    return row
+
+
+def seconds(work: Callable[[], list[float]]) -> float:
+    """Return the wall seconds of a piece of work."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Print each pair and the medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    pairs = parser.parse_args().pairs
+    torch.set_num_threads(1)
+    benchmark = Benchmark(name="split_fashion_mnist", scenario="task", num_tasks=5)
+    network = component("network", "mlp", NETWORKS["mlp"].Config(hidden=(400, 400)))
+    training = Training(epochs=EPOCH, batch_size=BATCH, optimizer="adam", lr=1e-3)
+    chain = stages(benchmark, network, training, component("method", "finetune", Finetune.Config()), 0)
+    mean, std = benchmark.mean[0], benchmark.std[0]
+    data = [
+        {
+            split: ((part.x.flatten(1).float() / 255 - mean) / std, part.y)
+            for split, part in (("train", t.train), ("validation", t.validation), ("test", t.test))
+        }
+        for t in benchmark.tasks()
+    ]
+    masks = [~torch.isin(torch.arange(10), torch.tensor(t.classes)) for t in benchmark.tasks()]
+    print("last row of R, ours:", [round(a, 3) for a in ours(chain)])
+    print("last row of R, bare:", [round(a, 3) for a in bare(data, masks)])
+    ratios, times = [], []
+    for pair in range(pairs):
+        a, b = seconds(lambda: ours(chain)), seconds(lambda: bare(data, masks))
+        ratios.append(a / b)
+        times.append((a, b))
+        print(f"pair {pair + 1}: ours {a:.3f} s, bare {b:.3f} s, ratio {a / b:.3f}")
+    mine, rival = (statistics.median(column) for column in zip(*times, strict=True))
+    print(f"median: ours {mine:.3f} s, bare {rival:.3f} s, median ratio {statistics.median(ratios):.3f} (target <= 1.15)")
+
+
+if __name__ == "__main__":
+    main()

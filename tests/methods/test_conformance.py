@@ -1,0 +1,140 @@
+"""Every method keeps the contract, and the suite notices those that do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from methods import METHODS, base
+from methods.base import Method
+from methods.conformance import assert_conforms
+from methods.er import ER
+from methods.ewc import EWC
+
+CASES = [(name, s) for name, method in METHODS.items() for s in sorted(method.scenarios)]
+VARIANTS = [
+    (EWC, EWC.Config(lam=1000, mode="offline")),
+    (EWC, EWC.Config(gamma=0.5, penalise_head=True, normalise=True)),
+    (EWC, EWC.Config(labels="sampled", num_samples=10)),
+    (EWC, EWC.Config(labels="empirical")),
+    (ER, ER.Config(memory_size=7)),
+    (ER, ER.Config(memory_size=30, replay_batch_size=25)),
+    (ER, ER.Config(memory_size=11, policy="class_balanced")),
+    (ER, ER.Config(memory_size=1000, policy="class_balanced", replay_batch_size=3)),
+]
+
+
+@pytest.mark.parametrize(("name", "scenario"), CASES)
+def test_every_method_keeps_the_contract_in_every_scenario_it_serves(name, scenario):
+    assert_conforms(METHODS[name], scenario=scenario)
+
+
+@pytest.mark.parametrize(("method", "config"), VARIANTS, ids=lambda value: repr(value)[-60:])
+@pytest.mark.parametrize("scenario", ["class", "domain"])
+def test_variants_of_the_methods_keep_it_too(method, config, scenario):
+    assert_conforms(method, config, scenario)
+
+
+class KeepsSomethingOutsideItsState(Method):
+    count = 0
+
+    def end_task(self, task):
+        self.count += 1
+        with torch.no_grad():
+            self.network.head.bias.add_(self.count)
+
+
+class PredictsFromOutsideItsState(Method):
+    tasks = 0
+
+    def end_task(self, task):
+        self.tasks += 1
+
+    def predict(self, x, task):
+        return self.network(x) + self.tasks
+
+
+class DrawsFromTheGlobalGenerator(Method):
+    def begin_task(self, task):
+        torch.rand(1)
+
+
+class StoresWithoutACategory(Method):
+    def __init__(self, network, config, outlook):
+        super().__init__(network, config, outlook)
+        self.register_buffer("surprise", torch.zeros(1))
+
+
+class SharesMemory(Method):
+    storage = {"twin": "anchor"}
+
+    def __init__(self, network, config, outlook):
+        super().__init__(network, config, outlook)
+        self.register_buffer("twin", network.head.bias.detach())
+
+
+class HidesWork(Method):
+    steps = 0
+
+    def after_step(self, batch):
+        self.steps += 1
+        if self.steps % 3 == 0:
+            self.network(batch.x)
+
+
+class MeasuresInTrainingMode(Method):
+    def end_task(self, task):
+        self.network.train()
+        self.network(task.examples.x)
+
+
+class LeavesEvaluationMode(Method):
+    def end_task(self, task):
+        self.network.eval()
+
+
+class ClaimsTooMuch(Method):
+    @dataclass(frozen=True, kw_only=True)
+    class Config(base.Config):
+        scale: float = 1.0
+
+    inert_on_first_task = frozenset({"scale"})
+
+    def loss(self, batch):
+        return self.config.scale * self.task_loss(batch)
+
+
+class OverflowsItsMemory(ER):
+    def end_task(self, task):
+        self.memory.x = task.examples.x.clone()
+
+
+@pytest.mark.parametrize(
+    ("method", "story"),
+    [
+        (KeepsSomethingOutsideItsState, "saving and loading changed what came of task 2"),
+        (PredictsFromOutsideItsState, "depend on more than the state"),
+        (DrawsFromTheGlobalGenerator, "a global random generator was used"),
+        (StoresWithoutACategory, "no storage category for surprise"),
+        (SharesMemory, "shares its memory"),
+        (HidesWork, "step_kind must tell them apart"),
+        (MeasuresInTrainingMode, "changed the network's running statistics"),
+        (LeavesEvaluationMode, "left the network in another mode"),
+        (ClaimsTooMuch, "scale is declared inert on the first task, but changes it"),
+    ],
+)
+def test_the_suite_says_what_is_wrong_with_a_method(method, story):
+    with pytest.raises(AssertionError, match=story):
+        assert_conforms(method, scenario="class")
+
+
+def test_the_suite_notices_a_memory_beyond_its_size():
+    with pytest.raises(AssertionError, match="memory_size is 5"):
+        assert_conforms(OverflowsItsMemory, ER.Config(memory_size=5), scenario="class")
+
+
+def test_the_suite_refuses_a_scenario_the_method_does_not_serve():
+    with pytest.raises(AssertionError, match="Independent does not serve class"):
+        assert_conforms(METHODS["independent"], scenario="class")

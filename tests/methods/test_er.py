@@ -1,0 +1,93 @@
+"""Experience replay: what a step learns from, and the limit of a memory for everything."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from methods.base import Config, Examples
+from methods.blobs import NUM_TASKS, Blobs
+from methods.conformance import learned
+from methods.er import ER
+from methods.finetune import Finetune
+from orchestrator.costs import storage_bytes
+
+EXAMPLES_PER_TASK = 48
+
+
+def er(scenario="class", **config):
+    return Blobs(ER, ER.Config(**config), scenario)
+
+
+def after_first_task(**config):
+    """A method that has met task 1 and begun task 2."""
+    blobs = er(**config)
+    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    view = blobs.view(2)
+    method.see(view.allowed)
+    method.begin_task(view)
+    return method, view
+
+
+@pytest.mark.parametrize(("replay_batch_size", "drawn"), [(None, 10), (4, 4), (1000, 30)])
+def test_the_loss_is_the_mean_over_new_and_drawn_examples_together(replay_batch_size, drawn):
+    method, view = after_first_task(memory_size=30, replay_batch_size=replay_batch_size)
+    batch = view.examples[:10]
+    replayed = method.memory.sample(drawn, view.stream("replay"))
+    assert len(replayed) == drawn
+    both = Examples(torch.cat((batch.x, replayed.x)), torch.cat((batch.y, replayed.y)))
+    logits = method.network(both.x).masked_fill(~view.allowed[both.y], float("-inf"))
+    expected = F.cross_entropy(logits, both.y, reduction="sum") / (10 + drawn)
+    assert torch.allclose(method.loss(batch), expected)
+
+
+def test_class_balanced_replay_begins_with_the_second_task():
+    plain = next(learned(Blobs(Finetune, Config(), "class"))).state
+    first = next(learned(er(memory_size=10, policy="class_balanced"))).state
+    assert all(torch.equal(tensor, first[name]) for name, tensor in plain.items())
+
+
+@pytest.mark.parametrize("policy", ["reservoir", "class_balanced"])
+@pytest.mark.parametrize("memory_size", [1, 13, 10_000])
+def test_storage_is_the_examples_really_held(policy, memory_size):
+    for snapshot in learned(er(memory_size=memory_size, policy=policy)):
+        rows = min(memory_size, EXAMPLES_PER_TASK * snapshot.after)
+        counter = 8 if policy == "reservoir" else 0
+        found = storage_bytes(snapshot.state, ER.storage)["buffer"]
+        assert found == rows * (16 + 1) + counter
+
+
+@pytest.mark.parametrize("policy", ["reservoir", "class_balanced"])
+def test_a_memory_with_room_for_everything_holds_everything_seen(policy):
+    blobs = er(memory_size=10_000, policy=policy)
+    *_, last = learned(blobs)
+    seen = torch.cat([blobs.examples(t).x.flatten(1) for t in range(1, NUM_TASKS + 1)]).tolist()
+    assert sorted(last.state["memory.x"].flatten(1).tolist()) == sorted(seen)
+
+
+def accuracy(blobs):
+    """Mean accuracy over all tasks after the last."""
+    *_, last = learned(blobs)
+    right = [
+        (last.scores[t].argmax(dim=1) == blobs.examples(t).y).float().mean()
+        for t in range(1, NUM_TASKS + 1)
+    ]
+    return float(torch.stack(right).mean())
+
+
+def test_replay_remembers_what_fine_tuning_forgets():
+    forgetful = accuracy(Blobs(Finetune, Config(), "class"))
+    assert accuracy(er(memory_size=100)) > forgetful + 0.25
+
+
+@pytest.mark.parametrize(
+    ("config", "story"),
+    [
+        ({"memory_size": 0}, "memory_size must be at least 1, given 0"),
+        ({"replay_batch_size": 0}, "replay_batch_size must be at least 1 or left out, given 0"),
+    ],
+)
+def test_hyperparameters_out_of_range_are_refused(config, story):
+    with pytest.raises(ValueError, match=story):
+        ER.Config(**config)

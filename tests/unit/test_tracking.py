@@ -1,0 +1,554 @@
+"""MLflow says what the tables say: everything once, whatever was interrupted, lost or unreachable."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results import load
+from orchestrator.tables import ACCURACY, STAGES, TRIALS, Tables, table_of, with_config_columns, write
+from orchestrator.tracking import Target, Tracker, resolve_target, run_ids, sync, ui_command
+from orchestrator.tracking.ledger import LEDGER, held
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    # MLflow's database models use a loader that SQLAlchemy deprecates.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
+]
+
+TASKS = 3
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One (trial, seed), `stages` of T+1 done; numbers follow from the trial's name and the seed."""
+
+    trial_id: str = "ewc-1"
+    seed: int = 0
+    stages: int = TASKS + 1
+    status: str = "complete"
+    method: str = "ewc"
+    lam: float = 1.0
+    scenario: str = "task"
+    phase: str = "evaluation"
+
+    def r(self, split: str = "test") -> np.ndarray:
+        rng = np.random.default_rng([ord(c) for c in self.trial_id + split] + [self.seed])
+        return rng.random((TASKS + 1, TASKS))
+
+
+def write_tables(folder: Path, *chains: Chain, ids: dict[str, str] | None = None) -> Path:
+    """Write the tables of hand-made chains and the two documents."""
+    trials, accuracy, stages = [], [], []
+    for chain in chains:
+        whose = {"sweep": folder.name, "trial_id": chain.trial_id, "seed": chain.seed}
+        config = {"network": {"name": "mlp", "hidden": [8, 8]}, "method": {"name": chain.method, "lam": chain.lam}}
+        trials.append(
+            whose
+            | {"phase": chain.phase, "selected": False, "status": chain.status, "method": chain.method}
+            | {"benchmark": "split_digits", "scenario": chain.scenario, "network": "mlp"}
+            | {"num_tasks": TASKS, "config": json.dumps(config), "tasks_done": chain.stages - 1}
+            | {"mlflow_run_id": (ids or {}).get(chain.trial_id)}
+        )
+        for after in range(chain.stages):
+            spent = {"train_flops": 100.0 * after, "consolidate_flops": 1.0, "eval_flops": 10.0}
+            spent |= {"train_seconds": 0.5 * (chain.seed + 1), "consolidate_seconds": 0.0, "eval_seconds": 0.25}
+            stages.append(whose | spent | {"after": after, "storage_bytes": 1000 + after, "status": "complete"})
+            for split in ("validation", "test"):
+                row = chain.r(split)[after]
+                accuracy += [
+                    whose | {"split": split, "after": after, "task": i + 1, "accuracy": row[i]} for i in range(TASKS)
+                ]
+    write(
+        Tables(
+            with_config_columns(_table(trials, TRIALS)), _table(accuracy, ACCURACY), _table(stages, STAGES)
+        ),
+        folder,
+    )
+    (folder / "sweep.yaml").write_text(f"name: {folder.name}\n")
+    (folder / "versions.json").write_text("{}")
+    return folder
+
+
+def _table(rows: list[dict[str, Any]], schema: Any) -> Any:
+    return table_of([tuple(row.get(name) for name in schema.names) for row in rows], schema)
+
+
+@pytest.fixture(scope="module")
+def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's schema and nothing in it: making one takes seconds."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("blank") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def directory(tmp_path: Path, blank_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder whose name has a space."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    path = tmp_path / "my results"
+    path.mkdir()
+    shutil.copy(blank_database, path / "mlflow.db")
+    return path
+
+
+@pytest.fixture
+def target(directory: Path) -> Target:
+    return resolve_target(directory)
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def dead_server() -> str:
+    """An address at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def client(target: Target) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=target.uri)
+
+
+def runs(target: Target) -> dict[str, Any]:
+    """The active runs by name."""
+    experiment = client(target).get_experiment_by_name(target.experiment)
+    return {run.info.run_name: run for run in client(target).search_runs([experiment.experiment_id])}
+
+
+def history(target: Target, run: Any) -> dict[tuple[str, int], list[float]]:
+    """Every point that MLflow has of a run: (metric, step) -> values."""
+    points: dict[tuple[str, int], list[float]] = {}
+    for key in run.data.metrics:
+        for metric in client(target).get_metric_history(run.info.run_id, key):
+            points.setdefault((key, metric.step), []).append(metric.value)
+    return points
+
+
+def everything(target: Target) -> dict[str, Any]:
+    return {name: (run.info.run_id, run.info.status, history(target, run)) for name, run in runs(target).items()}
+
+
+def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
+    directory: Path, target: Target
+) -> None:
+    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1))
+    sync(folder, target)
+    said = history(target, runs(target)["ewc"])
+    matrices = [load(folder).r_matrix("ewc-1", seed) for seed in (0, 1)]
+    for step in (1, 2, 3):
+        acc = [r[step, :step].mean() for r in matrices]
+        assert said["acc", step] == [pytest.approx(np.mean(acc))]
+        assert said["acc_std", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
+        learned = [np.mean([r[i + 1, i] for i in range(step)]) for r in matrices]
+        assert said["learning_accuracy", step] == [pytest.approx(np.mean(learned))]
+    bwt = [np.mean([r[3, 0] - r[1, 0], r[3, 1] - r[2, 1]]) for r in matrices]
+    fwt = [np.mean([r[1, 1] - r[0, 1], r[2, 2] - r[0, 2]]) for r in matrices]
+    lost = [np.mean([max(r[1, 0], r[2, 0]) - r[3, 0], r[2, 1] - r[3, 1]]) for r in matrices]
+    assert said["bwt", 3] == [pytest.approx(np.mean(bwt))]
+    assert said["fwt", 3] == [pytest.approx(np.mean(fwt))]
+    assert said["forgetting", 3] == [pytest.approx(np.mean(lost))]
+    for step, task in np.ndindex(TASKS + 1, TASKS):
+        cells = [r[step, task] for r in matrices]
+        assert said[f"acc_task_{task + 1}", step] == [pytest.approx(np.mean(cells))]
+
+
+def test_validation_accuracy_is_told_beside_test_accuracy(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    sync(folder, target)
+    said = history(target, runs(target)["ewc"])
+    assert said["val_acc", 2] == [pytest.approx(Chain().r("validation")[2, :2].mean())]
+
+
+def test_costs_are_summed_up_to_the_step_and_storage_is_not(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1))
+    sync(folder, target)
+    said = history(target, runs(target)["ewc"])
+    assert [said["train_flops", step] for step in range(4)] == [[0], [100], [300], [600]]
+    assert [said["storage_bytes", step] for step in range(4)] == [[1000], [1001], [1002], [1003]]
+    assert said["train_seconds", 3] == [pytest.approx(4 * (0.5 + 1.0) / 2)]
+    assert said["eval_seconds", 1] == [pytest.approx(0.5)]
+
+
+def test_what_is_undefined_is_left_out(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain(scenario="class"))
+    sync(folder, target)
+    said = history(target, runs(target)["ewc"])
+    assert not [key for key in said if key[0] == "fwt" or key[0].endswith("_std")]
+    assert {("acc", 0), ("bwt", 1), ("forgetting", 1)}.isdisjoint(said)
+    assert {("acc", 1), ("bwt", 2), ("forgetting", 2)} <= said.keys()
+
+
+def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(directory: Path, target: Target) -> None:
+    chains = [Chain("ewc-1"), Chain("ewc-2", lam=1000.0), Chain("er-1", method="er")]
+    sync(write_tables(directory / "a", *chains), target)
+    found = runs(target)
+    assert set(found) == {"a", "ewc lam=1", "ewc lam=1000", "er"}
+    parent = found.pop("a")
+    assert "mlflow.parentRunId" not in parent.data.tags
+    assert parent.data.tags["methods"] == "ewc, er"
+    for run in found.values():
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.data.tags["repertoire.identity"] == parent.data.tags["repertoire.identity"]
+        assert run.info.status == "FINISHED"
+    ewc = found["ewc lam=1000"]
+    assert ewc.data.params == {
+        "network.name": "mlp", "network.hidden": "[8,8]", "method.name": "ewc", "method.lam": "1000.0",
+    }  # fmt: skip
+    told = {"benchmark": "split_digits", "method": "ewc", "phase": "evaluation", "selected": "false", "status": "complete"}
+    assert told.items() <= ewc.data.tags.items()
+    assert run_ids(directory / "a") == {
+        "ewc-1": found["ewc lam=1"].info.run_id, "ewc-2": ewc.info.run_id, "er-1": found["er"].info.run_id,
+    }  # fmt: skip
+
+
+def test_a_finished_trial_has_r_as_a_table_and_as_a_picture(directory: Path, target: Target) -> None:
+    sync(write_tables(directory / "a", Chain(seed=0), Chain(seed=1)), target)
+    found = runs(target)
+    folder = Path(client(target).download_artifacts(found["ewc"].info.run_id, ""))
+    assert folder.is_relative_to(directory / "mlartifacts")
+    table = pd.read_csv(folder / "r_matrix.csv", index_col=["seed", "after"])
+    np.testing.assert_allclose(table.loc["1"].to_numpy(), Chain(seed=1).r())
+    np.testing.assert_allclose(table.loc["mean"].to_numpy(), (Chain(seed=0).r() + Chain(seed=1).r()) / 2)
+    assert (folder / "r_matrix.png").read_bytes().startswith(b"\x89PNG")
+    documents = Path(client(target).download_artifacts(found["a"].info.run_id, ""))
+    assert (documents / "sweep.yaml").read_text() == "name: a\n"
+    assert (documents / "versions.json").read_text() == "{}"
+
+
+def test_an_open_trial_is_told_up_to_the_step_that_all_its_seeds_have(directory: Path, target: Target) -> None:
+    waiting = Chain("er-1", method="er", stages=0, status="stopped")
+    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"), waiting)
+    sync(folder, target, running=True)
+    found = runs(target)
+    assert set(found) == {"a", "ewc"}
+    assert {run.info.status for run in found.values()} == {"RUNNING"}
+    assert {step for _, step in history(target, found["ewc"])} == {0, 1}
+
+    write_tables(folder, Chain(seed=0), Chain(seed=1), replace(waiting, stages=4, status="complete"))
+    report = sync(folder, target)
+    assert (report.runs, report.steps, report.complete) == (1, 2 + 4, True)
+    assert {run.info.status for run in runs(target).values()} == {"FINISHED"}
+    alone = resolve_target(directory, experiment="alone")
+    sync(folder, alone)
+    assert history(target, runs(target)["ewc"]) == history(alone, runs(alone)["ewc"])
+
+
+def test_a_stopped_sweep_that_is_resumed_continues_its_runs(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"))
+    sync(folder, target)
+    before = runs(target)
+    assert {name: run.info.status for name, run in before.items()} == {"a": "KILLED", "ewc": "KILLED"}
+    write_tables(folder, Chain(seed=0), Chain(seed=1, stages=3, status="stopped"))
+    sync(folder, target, running=True)
+    assert {run.info.status for run in runs(target).values()} == {"RUNNING"}
+    write_tables(folder, Chain(seed=0), Chain(seed=1))
+    sync(folder, target)
+    after = runs(target)
+    assert {name: run.info.run_id for name, run in after.items()} == {name: run.info.run_id for name, run in before.items()}
+    assert {step for _, step in history(target, after["ewc"])} == {0, 1, 2, 3}
+    assert all(len(values) == 1 for values in history(target, after["ewc"]).values())
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "of_trial", "of_sweep"),
+    [
+        ("failed", "evaluation", "FAILED", "FAILED"),
+        ("diverged", "evaluation", "FAILED", "FAILED"),
+        ("stopped", "search", "KILLED", "FINISHED"),
+    ],
+)
+def test_a_run_ends_as_its_trial_did(
+    directory: Path, target: Target, status: str, phase: str, of_trial: str, of_sweep: str
+) -> None:
+    chain = Chain(status=status, stages=2, phase=phase)
+    sync(write_tables(directory / "a", chain, Chain("er-1", method="er")), target)
+    found = runs(target)
+    trial = found["ewc search" if phase == "search" else "ewc"]
+    assert (trial.info.status, found["a"].info.status, found["er"].info.status) == (of_trial, of_sweep, "FINISHED")
+    assert {step for _, step in history(target, trial)} == {0, 1}
+
+
+def test_a_seed_that_diverged_leaves_the_mean_to_the_others(directory: Path, target: Target) -> None:
+    sync(write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="diverged")), target)
+    said = history(target, runs(target)["ewc"])
+    assert said["acc", 3] == [pytest.approx(Chain(seed=0).r()[3].mean())]
+    assert ("acc_std", 1) in said
+    assert ("acc_std", 3) not in said
+
+
+def test_a_second_call_sends_nothing(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0))
+    sync(folder, target)
+    before = everything(target)
+    write_tables(folder, Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0), ids=run_ids(folder))
+    for recheck in (False, True):
+        report = sync(folder, target, recheck=recheck)
+        assert (report.runs, report.steps, report.artifacts, report.complete) == (0, 0, 0, True)
+    assert everything(target) == before
+
+
+def test_what_has_been_sent_is_known_without_importing_mlflow(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    sync(folder, target)
+    code = (
+        "import sys; from pathlib import Path; from orchestrator.tracking import *;"
+        "report = sync(Path(sys.argv[1]), resolve_target(Path(sys.argv[1]).parent), running=True);"
+        "print(report.complete, [m for m in ('mlflow', 'ray', 'torch', 'matplotlib') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    assert said.stdout == "True []\n"
+    assert said.stderr == ""
+
+
+@pytest.mark.parametrize("loss", ["deleted", "damaged"])
+def test_a_lost_ledger_costs_a_search_and_no_duplicates(directory: Path, target: Target, loss: str) -> None:
+    folder = write_tables(directory / "a", Chain(seed=0), Chain("ewc-2", lam=2.0, stages=2, status="stopped"))
+    sync(folder, target)
+    before, ids = everything(target), run_ids(folder)
+    if loss == "deleted":
+        (folder / LEDGER).unlink()
+    else:
+        (folder / LEDGER).write_text('{"uri": ')
+    report = sync(folder, target)
+    assert (report.runs, report.steps, report.artifacts) == (0, 0, 0)
+    assert everything(target) == before
+    assert run_ids(folder) == ids
+
+
+def test_a_step_whose_tag_was_lost_in_a_crash_is_sent_again_as_the_same_points(
+    directory: Path, target: Target
+) -> None:
+    from mlflow.entities import RunTag
+
+    folder = write_tables(directory / "a", Chain())
+    sync(folder, target, running=True)
+    before = everything(target)
+    run = runs(target)["ewc"]
+    earlier = json.loads(run.data.tags["repertoire.sent"]) | {"step": 1, "content": ""}
+    client(target).log_batch(run.info.run_id, tags=[RunTag("repertoire.sent", json.dumps(earlier))])
+    (folder / LEDGER).unlink()
+    assert sync(folder, target, running=True).steps == 2
+    assert everything(target) == before
+
+
+def test_a_database_that_was_deleted_is_filled_again(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    sync(folder, target)
+    before = history(target, runs(target)["ewc"])
+    elsewhere = Target(f"sqlite:///{directory / 'copy.db'}", artifact_location=target.artifact_location)
+    shutil.copy(directory / "mlflow.db", directory / "copy.db")
+    sync(folder, elsewhere)
+    (directory / "copy.db").unlink()
+    assert sync(folder, target).complete
+    assert history(target, runs(target)["ewc"]) == before
+
+
+def test_a_run_that_someone_deleted_is_sent_again_on_request(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    sync(folder, target)
+    client(target).delete_run(run_ids(folder)["ewc-1"])
+    assert sync(folder, target, recheck=True).runs == 1
+    assert "ewc" in runs(target)
+
+
+def test_a_seed_added_later_gives_a_run_of_its_own_that_keeps_what_people_noted(
+    directory: Path, target: Target
+) -> None:
+    folder = write_tables(directory / "a", Chain(seed=0), Chain("er-1", method="er"))
+    sync(folder, target)
+    old = run_ids(folder)
+    client(target).set_tag(old["ewc-1"], "mlflow.note.content", "surprising")
+    client(target).set_tag(old["ewc-1"], "figure", "3")
+    write_tables(folder, Chain(seed=0), Chain(seed=1), Chain("er-1", method="er"))
+    report = sync(folder, target)
+    assert (report.runs, run_ids(folder)["er-1"]) == (1, old["er-1"])
+    new = runs(target)["ewc"]
+    kept = {"mlflow.note.content": "surprising", "figure": "3", "repertoire.replaces": old["ewc-1"]}
+    assert kept.items() <= new.data.tags.items()
+    mean = (Chain(seed=0).r()[3].mean() + Chain(seed=1).r()[3].mean()) / 2
+    assert history(target, new)["acc", 3] == [pytest.approx(mean)]
+
+
+def test_two_sweeps_of_a_folder_have_runs_of_their_own(directory: Path, target: Target) -> None:
+    sync(write_tables(directory / "a", Chain()), target)
+    first = everything(target)
+    assert sync(write_tables(directory / "b", Chain()), target).runs == 2
+    assert run_ids(directory / "a") != run_ids(directory / "b")
+    assert everything(target)["a"] == first["a"]
+
+
+def test_a_results_folder_that_was_moved_says_what_to_do(directory: Path, target: Target) -> None:
+    sync(write_tables(directory / "a", Chain()), target)
+    moved = directory.rename(directory.parent / "moved")
+    write_tables(moved / "a", Chain(), Chain("er-1", method="er"))
+    with pytest.raises(RepertoireError, match="it was moved. Delete it and run: repertoire track"):
+        sync(moved / "a", resolve_target(moved))
+
+
+def test_one_sender_works_for_a_folder_at_a_time(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    with held(folder), pytest.raises(RepertoireError, match="already being sent"):
+        sync(folder, target)
+    assert sync(folder, target).runs == 2
+
+
+def test_the_environment_and_the_log_are_left_as_they_were(
+    directory: Path, target: Target, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    before = dict(os.environ)
+    sync(write_tables(directory / "a", Chain()), target)
+    assert dict(os.environ) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_without_tables_is_refused(tmp_path: Path, target: Target) -> None:
+    with pytest.raises(RepertoireError, match="has no trials.parquet; write it: repertoire run"):
+        sync(tmp_path, target)
+
+
+@pytest.mark.parametrize("address", ["dead_server", "silent_server"])
+def test_an_unreachable_server_is_said_once_and_what_it_missed_is_sent_later(
+    address: str, directory: Path, target: Target, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    uri = request.getfixturevalue(address)
+    folder = write_tables(directory / "a", Chain())
+    said: list[str] = []
+    tracker = Tracker(folder, Target(uri), said.append)
+    started = time.monotonic()
+    for _ in range(3):
+        tracker.poke()
+    assert time.monotonic() - started < 0.1
+    report = tracker.close(timeout_seconds=20)
+    assert time.monotonic() - started < 15
+    assert not report.complete
+    assert said == [report.problem]
+    assert uri in said[0]
+    assert f"repertoire track {directory}" in said[0]
+    assert (sync(folder, target).runs, sync(folder, target).runs) == (2, 0)
+
+
+def test_closing_does_not_wait_longer_than_it_was_told(
+    directory: Path, silent_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
+    said: list[str] = []
+    tracker = Tracker(write_tables(directory / "a", Chain()), Target(silent_server), said.append)
+    tracker.poke()
+    started = time.monotonic()
+    report = tracker.close(timeout_seconds=0.3)
+    assert time.monotonic() - started < 1.5
+    assert not report.complete
+    assert said == [report.problem]
+
+
+def test_a_tracker_follows_the_tables_and_finishes_on_close(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain(stages=2, status="stopped"))
+    said: list[str] = []
+    tracker = Tracker(folder, target, said.append)
+    tracker.poke()
+    deadline = time.monotonic() + 30
+    while not tracker.run_ids() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert runs(target)["ewc"].info.status == "RUNNING"
+    write_tables(folder, Chain())
+    report = tracker.close(timeout_seconds=30)
+    assert (said, report.complete, report.runs, report.steps, report.artifacts) == ([], True, 2, 4, 2)
+    assert runs(target)["ewc"].info.status == "FINISHED"
+
+
+def test_a_call_asked_to_stop_does_so_between_trials(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain("ewc-1"), Chain("ewc-2", lam=2.0))
+    answers = iter([True, False])
+    report = sync(folder, target, keep_going=lambda: next(answers))
+    assert (report.complete, list(run_ids(folder))) == (False, ["ewc-1"])
+    assert sync(folder, target).complete
+    assert list(run_ids(folder)) == ["ewc-1", "ewc-2"]
+
+
+def test_more_than_mlflow_takes_in_one_call_is_sent_in_several(directory: Path, target: Target) -> None:
+    from orchestrator.tracking.mlflow import Experiment, quiet
+
+    with quiet():
+        experiment = Experiment(target)
+        sent = experiment.create("wide", {})
+        sent.step = 1
+        metrics = {f"acc_task_{i}": float(i) for i in range(2100)}
+        params = {f"method.p{i}": "x" * 7000 for i in range(150)} | {"bad?key": "y"}
+        experiment.log(sent, metrics=metrics, params=params)
+    run = runs(target)["wide"]
+    assert run.data.metrics == metrics
+    assert len(run.data.params) == 151
+    assert run.data.params["method.p7"] == "x" * 6000
+    assert run.data.params["bad_key"] == "y"
+
+
+def test_the_sweep_file_comes_before_the_environment_and_that_before_the_results_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://env:1")
+    assert resolve_target(tmp_path, "http://file:2").uri == "http://file:2"
+    assert resolve_target(tmp_path) == Target("http://env:1")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert resolve_target(tmp_path) == Target(
+        f"sqlite:///{tmp_path}/mlflow.db", "repertoire", (tmp_path / "mlartifacts").as_uri()
+    )
+
+
+def test_a_relative_database_is_pinned_to_where_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve_target(tmp_path / "results", "sqlite:///x.db").uri == f"sqlite:///{tmp_path}/x.db"
+
+
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "sqlite://", "htp://host"])
+def test_an_address_that_mlflow_does_not_serve_is_refused(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(RepertoireError, match="neither a server nor a database; valid: http://HOST"):
+        resolve_target(tmp_path, uri)
+
+
+def test_a_password_is_neither_shown_nor_kept(directory: Path, dead_server: str) -> None:
+    target = Target(dead_server.replace("http://", "http://me:secret@"))
+    assert target.shown == dead_server
+    folder = write_tables(directory / "a", Chain())
+    with pytest.raises(RepertoireError) as refused:
+        sync(folder, target)
+    assert "secret" not in str(refused.value)
+    assert "secret" not in "".join(path.read_text() for path in folder.glob("*.json"))
+
+
+def test_the_user_interface_is_served_on_the_loopback_address_from_the_right_database(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ui_command(directory, port=5123)
+    assert command[:4] == [sys.executable, "-m", "mlflow", "ui"]
+    told = dict(zip(command[4::2], command[5::2], strict=True))
+    assert told["--backend-store-uri"] == f"sqlite:///{directory}/mlflow.db"
+    assert (told["--host"], told["--port"]) == ("127.0.0.1", "5123")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
+    with pytest.raises(RepertoireError, match="open its own pages: http://elsewhere:5000"):
+        ui_command(directory)
