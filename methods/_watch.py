@@ -12,16 +12,17 @@ from __future__ import annotations
 import random  # noqa: TID251 - its state is looked at, nothing is drawn
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from methods.blobs import State
 from methods.base import Method, TaskView
+from methods.blobs import State
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -62,15 +63,15 @@ def snapshot_of(state: Mapping[str, Tensor]) -> State:
 
 
 class ExactMeter:
-    """Counts every step, and refuses two of one kind that differ."""
+    """Counts every step, and refuses two of one kind that differ, `known` ones included."""
 
-    def __init__(self) -> None:
-        self.known: dict[Hashable, int] = {}
+    def __init__(self, known: dict[Hashable, int]) -> None:
+        self.known = known
 
-    def measure(self, kind: Hashable, work: Callable[[], T]) -> T:
+    def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do a step and compare its FLOPs with those of its kind."""
         with FlopCounterMode(display=False) as counter:
-            result = work()
+            result = work(*args, **named)
         flops = counter.get_total_flops()
         known = self.known.setdefault(kind, flops)
         story = "step_kind must tell them apart"

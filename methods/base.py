@@ -1,4 +1,4 @@
-"""The contract every method keeps: what it may know, what it carries, and the hooks the learner calls.
+"""The contract of a method: what it may know, what it carries, and the hooks the learner calls.
 
 Shape legend: B examples, C classes of the head, N stored examples.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, TypeAlias, cast, final
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +63,7 @@ class TaskView:
         index: the task's place in the sequence, 1..T.
         classes: outputs of the head that this task's labels use.
         examples: the training examples (of all seen tasks, if the method trains on them).
-        allowed: bool [C, C]; row y holds the outputs that may compete with label y. None: all may.
+        allowed: bool [C, C]; row y holds the outputs that compete with label y. None: all do.
         stream: a fresh random generator for a purpose, the same for the same (seed, task, purpose).
     """
 
@@ -79,6 +79,9 @@ class Config:
     """A method's hyperparameters: frozen, keyword-only, ranges checked in `__post_init__`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+
+AnyConfig: TypeAlias = Config  # inside Method the bare name is the class attribute
 
 
 class Method(nn.Module):
@@ -107,7 +110,7 @@ class Method(nn.Module):
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset()
     storage: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+    def __init__(self, network: nn.Module, config: AnyConfig, outlook: Outlook) -> None:
         super().__init__()
         self.network = network
         self.config = config
@@ -132,10 +135,10 @@ class Method(nn.Module):
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return scores [B, C]; `task` is 1..T where the scenario reveals it, else None."""
-        return self.network(x)
+        return cast(Tensor, self.network(x))
 
     def step_kind(self) -> object:
-        """Return a value that changes whenever a step's arithmetic does, so that FLOPs are counted anew."""
+        """Return what changes whenever a step's arithmetic does, so that FLOPs are counted anew."""
         return None
 
     @final
@@ -145,7 +148,7 @@ class Method(nn.Module):
 
     @final
     def masked(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Return logits [B, C] with -inf at outputs that may not compete with each label in y [B]."""
+        """Return logits [B, C] with -inf at outputs that do not compete with each label in y [B]."""
         if self._forbidden is None:
             return logits
         return logits.masked_fill(self._forbidden[y], float("-inf"))

@@ -29,13 +29,14 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Blobs:
-    """One method in one scenario with one network, on three small tasks."""
+    """One method in one scenario with one network, on three small tasks of `epochs` passes."""
 
     method_class: type[Method]
     config: Config
     scenario: str
     batch_norm: bool = False
     device: str = "cpu"
+    epochs: int = 2
 
     @property
     def num_classes(self) -> int:

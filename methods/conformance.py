@@ -13,14 +13,13 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast, get_args, get_type_hints
 
 import torch
 from torch import Tensor
 
-from methods.blobs import NUM_TASKS, Blobs, State
 from methods._watch import (
     ExactMeter,
     generators_untouched,
@@ -31,11 +30,15 @@ from methods._watch import (
     snapshot_of,
 )
 from methods.base import Config, Method, TaskView
+from methods.blobs import NUM_TASKS, Blobs, State
 
 CATEGORIES = (
     *("model", "anchor", "importance", "teacher", "buffer"),
     *("generator", "columns", "optimizer", "raw_data"),
 )
+
+
+Flops = dict[int, dict[Hashable, int]]
 
 
 def assert_conforms(
@@ -70,9 +73,10 @@ def check_learning(blobs: Blobs) -> None:
 
     If a reload after every task gives the same states as no reload, so does one after any task.
     """
-    for first, again, reloaded in zip(
-        learned(blobs), learned(blobs), learned(blobs, reload=True), strict=True
-    ):
+    known: Flops = {}
+    straight, repeated = learned(blobs, known=known), learned(blobs, known=known)
+    resumed = learned(blobs, reload=True, known=known)
+    for first, again, reloaded in zip(straight, repeated, resumed, strict=True):
         require_same(first.state, again.state, f"two runs differ after task {first.after}")
         where = f"saving and loading changed what came of task {first.after}"
         require_same(first.state, reloaded.state, where)
@@ -158,27 +162,36 @@ class Snapshot:
     scores: Mapping[int, Tensor]
 
 
-def learned(blobs: Blobs, reload: bool = False) -> Iterator[Snapshot]:
-    """Yield the method after each task; with `reload`, each starts from what was saved alone."""
+def learned(blobs: Blobs, reload: bool = False, known: Flops | None = None) -> Iterator[Snapshot]:
+    """Yield the method after each task; with `reload`, each starts from what was saved alone.
+
+    Args:
+        blobs: what is learned by what.
+        reload: whether to save and load between tasks.
+        known: FLOPs of steps by task and kind, which runs that share it must agree on.
+    """
     method, state = blobs.fresh(), State()
+    known = {} if known is None else known
     for after in range(1, NUM_TASKS + 1):
         if after > 1 and blobs.method_class.starts_afresh:
             method = blobs.fresh()
         elif after > 1 and reload:
             method = blobs.restored(state, num_learned=after - 1)
-        learn(method, blobs.view(after))
+        learn(method, blobs.view(after), blobs.epochs, known.setdefault(after, {}))
         require_saveable(method.state_dict())
         state = snapshot_of(method.state_dict())
         yield Snapshot(after, state, predictions(blobs, method, after))
 
 
-def learn(method: Method, view: TaskView) -> None:
+def learn(
+    method: Method, view: TaskView, epochs: int = 2, known: dict[Hashable, int] | None = None
+) -> None:
     """Learn one task with the learner's loop, its hooks and its steps watched."""
     from orchestrator.learner import Training, train_task
 
-    training = Training(epochs=2, batch_size=20, lr=0.01)
+    training = Training(epochs=epochs, batch_size=20, lr=0.01)
     with hooks_watched(method):
-        train_task(method, view, training, cast(Any, ExactMeter()))
+        train_task(method, view, training, cast(Any, ExactMeter({} if known is None else known)))
         method.end_task(view)
 
 

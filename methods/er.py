@@ -90,6 +90,9 @@ class ER(Method):
         self.memory.end_task(task)
 
     def step_kind(self) -> object:
-        """Return how many examples the memory can add to the next step's batch."""
-        largest = self.config.replay_batch_size or self._largest_draw
+        """Return the most the memory can add to the next step's batch of B examples.
+
+        With as many drawn as are new, min(B, this) are drawn, as long as batches do not grow.
+        """
+        largest = self.config.replay_batch_size or self._largest_draw or self.memory.filled
         return min(self.memory.filled, largest)

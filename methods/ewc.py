@@ -20,8 +20,9 @@ Reference:
 Deviations:
     The Fisher is exact: per example, in evaluation mode, its expectation taken over all labels by
     default; most code squares the gradient of a batch's mean, so lam depends on the batch size.
-    The output layer is not penalised by default: its rows for old classes must be free to give way
-    when one head serves all classes. Where every task has the same outputs, set penalise_head.
+    The output layer is not penalised by default, so that it can make room for new classes. Where
+    every task has the same outputs, as in Kirkpatrick et al.'s permuted images, set penalise_head:
+    there a head that drifts forgets too.
     Online, Schwarz et al. also multiply the penalty by gamma; that factor is left to lam. They
     normalise each task's F without saying how; `normalise` scales it to mean 1, off by default.
 """

@@ -220,6 +220,7 @@ def squares_by_layer(
 def squares_by_example(network: nn.Module, x: Tensor, directions: Directions) -> dict[str, Tensor]:
     """Return a batch's sum of weighted squared gradients, from a gradient of each example."""
     learning = {name: p.detach() for name, p in network.named_parameters() if p.requires_grad}
+    places = {place: name for place, name in parameter_places(network) if name in learning}
     with torch.no_grad():
         pairs = list(directions(network(x)))
     weights_BK = torch.stack([weight for weight, _ in pairs], dim=1)
@@ -227,7 +228,8 @@ def squares_by_example(network: nn.Module, x: Tensor, directions: Directions) ->
 
     def one(x: Tensor, weights_K: Tensor, directions_KC: Tensor) -> dict[str, Tensor]:
         def logits(parameters: dict[str, Tensor]) -> Any:
-            return functional_call(network, parameters, (x.unsqueeze(0),)).squeeze(0)
+            given = {place: parameters[name] for place, name in places.items()}
+            return functional_call(network, given, (x.unsqueeze(0),), tie_weights=False).squeeze(0)
 
         pull = vjp(logits, learning)[1]
         total = {name: torch.zeros_like(p) for name, p in learning.items()}
@@ -237,3 +239,17 @@ def squares_by_example(network: nn.Module, x: Tensor, directions: Directions) ->
         return total
 
     return {name: s.sum(dim=0) for name, s in vmap(one)(x, weights_BK, directions_BKC).items()}
+
+
+def parameter_places(network: nn.Module) -> Iterator[tuple[str, str]]:
+    """Yield every place of every parameter, and the parameter's own name, which is its first place.
+
+    A parameter of several modules has several places; a module of several names counts once, since
+    `functional_call` would not put its parameters back if they were given under each name.
+    """
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    for prefix, module in network.named_modules():
+        for name, parameter in module.named_parameters(
+            prefix, recurse=False, remove_duplicate=False
+        ):
+            yield name, names[parameter]

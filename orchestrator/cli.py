@@ -15,12 +15,19 @@ app = typer.Typer(
     help="Schedule continual-learning experiments on Ray; compare what each method buys and what it costs.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
 )  # fmt: skip
-store_app = typer.Typer(help="Look after the stage store of a results folder.", no_args_is_help=True)
+store_app = typer.Typer(
+    help="Look after the stage store of a results folder.", no_args_is_help=True
+)
 app.add_typer(store_app, name="store")
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The results folder.")]
-StoreUri = Annotated[str | None, typer.Option("--store", metavar="URI", help="Stage store; default DIR/stages. A path, s3://, gs://.")]
+StoreUri = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URI", help="Stage store; default DIR/stages. A path, s3://, gs://."
+    ),
+]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="A results folder.")]
 
 
@@ -66,8 +73,13 @@ def run_command(
     sweep: SweepFile,
     out: Out = Path("results"),
     store: StoreUri = None,
-    address: Annotated[str | None, typer.Option("--address", help="A running Ray cluster; default: start Ray here.")] = None,
-    backend: Annotated[BackendName, typer.Option("--backend", help="inline: in this process, one stage at a time.")] = BackendName.ray,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="A running Ray cluster; default: start Ray here."),
+    ] = None,
+    backend: Annotated[
+        BackendName, typer.Option("--backend", help="inline: in this process, one stage at a time.")
+    ] = BackendName.ray,
 ) -> None:
     """Run a sweep: compute what the store lacks, write the tables, log to MLflow, compare."""
     from orchestrator.session import run_sweep
@@ -77,8 +89,13 @@ def run_command(
 
 @app.command("compare")
 def compare_command(
-    dirs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders, or folders of single sweeps.")],
-    by: Annotated[str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")] = "method",
+    dirs: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Results folders, or folders of single sweeps."),
+    ],
+    by: Annotated[
+        str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
+    ] = "method",
     format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.table,
 ) -> None:
     """Compare methods: mean and 95 % interval over seeds of accuracy, transfer, storage and compute."""
@@ -97,7 +114,10 @@ def list_command(what: Listed) -> None:
 
 
 @app.command("ui")
-def ui_command(dir: Dir = Path("results"), port: Annotated[int, typer.Option(help="On the loopback address.")] = 5000) -> None:
+def ui_command(
+    dir: Dir = Path("results"),
+    port: Annotated[int, typer.Option(help="On the loopback address.")] = 5000,
+) -> None:
     """Open MLflow's own UI on the runs of a results folder."""
     import subprocess
 
@@ -152,5 +172,12 @@ def main() -> None:
         typer.echo(f"repertoire: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("repertoire: interrupted; what was computed is kept, the same command continues", err=True)
+        typer.echo(
+            "repertoire: interrupted; what was computed is kept, the same command continues",
+            err=True,
+        )
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Names in a sweep -> classes: the tables of built-ins, or a dotted name in the user's own file.
 
-A built-in is identified by its name and a version raised by hand; a user's class by the source of its
-module and of the modules beside it that it imports, comments, docstrings and formatting aside.
+A built-in is identified by its name and a version raised by hand; a user's class by the source of
+its module and of the modules beside it that it imports, comments, docstrings and formatting aside.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import digest, plain
 from orchestrator.networks import NETWORKS, Network
+
+INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
     "method": (METHODS, Method),
@@ -80,13 +82,15 @@ def find(kind: str, name: str) -> type[Any]:
         raise UnknownName(kind, name, [*table, "your_module:YourClass"])
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except Exception as error:  # a user's module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
         raise RepertoireError(
-            f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}. Its file must lie "
-            "beside the sweep, in the current folder, or in an installed package"
+            f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}. Its file must "
+            "lie beside the sweep, in the current folder, or in an installed package"
         ) from error
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise RepertoireError(f"{kind} {name!r} is not a subclass of {base.__module__}.{base.__qualname__}")
+        raise RepertoireError(
+            f"{kind} {name!r} is not a subclass of {base.__module__}.{base.__qualname__}"
+        )
     return found
 
 
@@ -96,27 +100,38 @@ def identity(kind: str, name: str) -> str:
     cls = find(kind, name)
     if ":" not in name:
         return f"{name}/{cls.version}"
-    return f"{name}/{digest('source', {m: skeleton(p) for m, p in sorted(local_sources(name).items())})}"
+    code = {module: skeleton(path) for module, path in local_sources(name).items()}
+    return f"{name}/{digest('source', code)}"
 
 
 def local_sources(name: str) -> dict[str, Path]:
     """Return module -> file of a dotted name's module and the modules beside it that it imports."""
     module = name.partition(":")[0]
-    file = source_file(module)
+    file = python_file(module)
+    if file is None:
+        raise RepertoireError(
+            f"module {module!r} has no source file, so its code cannot be part of a key"
+        )
     root = file.parents[module.count(".") + (file.name == "__init__.py")]
     found: dict[str, Path] = {}
     pending = [module]
     while pending:
         current = pending.pop()
-        path = None if current in found else source_file(current, missing_ok=True)
-        if path is not None and path.is_relative_to(root) and "site-packages" not in path.parts:
+        path = None if current in found else python_file(current)
+        same_package = current.partition(".")[0] == module.partition(".")[0]
+        if path is not None and (same_package or lies_beside(path, root)):
             found[current] = path
             pending.extend(imported(path, current))
     return found
 
 
-def source_file(module: str, missing_ok: bool = False) -> Path:
-    """Return the file of a module, which may be imported already."""
+def lies_beside(path: Path, root: Path) -> bool:
+    """Return whether a file is the user's own: under the folder of theirs, not installed there."""
+    return path.is_relative_to(root) and INSTALLED.isdisjoint(path.parts)
+
+
+def python_file(module: str) -> Path | None:
+    """Return the Python source of a module, which may be imported already; None if it has none."""
     loaded = sys.modules.get(module)
     origin = getattr(loaded, "__file__", None)
     if origin is None:
@@ -125,29 +140,33 @@ def source_file(module: str, missing_ok: bool = False) -> Path:
         except (ImportError, ValueError):
             spec = None
         origin = spec.origin if spec and spec.has_location else None
-    if origin is None and not missing_ok:
-        raise RepertoireError(f"module {module!r} has no source file, so its code cannot be part of a key")
-    return Path(origin).resolve() if origin else Path("/")
+    return Path(origin).resolve() if origin and origin.endswith(".py") else None
 
 
 def imported(path: Path, module: str) -> Iterator[str]:
     """Yield the names a file may import as modules, absolute ones spelt out."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            parents = (
+                package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            )
             base = ".".join([*parents, *([node.module] if node.module else [])])
             yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
 
 
 def skeleton(path: Path) -> str:
     """Return a file's syntax tree as text, without comments, docstrings and positions."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body = node.body[1:]
     return ast.dump(tree)

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from methods.base import Examples, Method
+from orchestrator.errors import RepertoireError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 CATEGORIES = (
@@ -40,14 +42,14 @@ class FlopMeter:
         self.total = 0
         self._known = {} if known is None else known
 
-    def measure(self, kind: Hashable, work: Callable[[], T]) -> T:
+    def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do a piece of work and add its FLOPs to `total`."""
         if kind not in self._known:
             with FlopCounterMode(display=False) as counter:
-                result = work()
+                result = work(*args, **named)
             self._known[kind] = counter.get_total_flops()
         else:
-            result = work()
+            result = work(*args, **named)
         self.total += self._known[kind]
         return result
 
@@ -65,13 +67,15 @@ class Clock:
     def phase(self, name: str) -> Iterator[None]:
         """Add the block's seconds to phase `name`."""
         wall, cpu = time.perf_counter(), time.process_time()
-        yield
-        if self._cuda:
-            torch.cuda.synchronize()
-        elapsed = time.perf_counter() - wall
-        self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
-        self.cpu_seconds += time.process_time() - cpu
-        self.gpu_seconds += elapsed if self._cuda else 0.0
+        try:
+            yield
+        finally:  # training that diverges took its time too
+            if self._cuda:
+                torch.cuda.synchronize()
+            elapsed = time.perf_counter() - wall
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
+            self.cpu_seconds += time.process_time() - cpu
+            self.gpu_seconds += elapsed if self._cuda else 0.0
 
 
 def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) -> dict[str, int]:
@@ -80,11 +84,20 @@ def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) ->
     Args:
         state: name -> tensor, all that is carried to the next task.
         categories: first part of a name -> category, for names that do not begin with `network`.
+
+    Raises:
+        RepertoireError: a part of the state has no category.
     """
     table = {"network": "model", **categories}
     total: dict[str, int] = {}
     for name, tensor in state.items():
-        category = table[name.split(".")[0]]
+        first = name.split(".")[0]
+        if first not in table:
+            raise RepertoireError(
+                f"the state holds {name!r} of no storage category; name {first!r} in the method's "
+                f"`storage`, as one of: {', '.join(CATEGORIES)}"
+            )
+        category = table[first]
         total[category] = total.get(category, 0) + tensor.numel() * tensor.element_size()
     return total
 

@@ -1,96 +1,147 @@
-"""From a YAML file to typed configurations; the only importer of yaml and pydantic.
+"""From what a YAML file holds to typed configurations; the only importer of pydantic.
 
-Mistakes are gathered, never raised one by one: each says where it is, what was given and what is valid.
+Mistakes are gathered, never raised one by one: each says where it is and what is valid.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrator.errors import SweepError, suggest
+from orchestrator.errors import suggest
+from orchestrator.hashing import plain
+
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+MISSING = ("missing", "missing_argument")
+# What pydantic's error types mean to a reader of YAML.
+WANTED = {
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "a list"),
+    **dict.fromkeys(("dict_type", "dataclass_type"), "keys and values"),
+    "string_type": "text",
+    "bool_type": "true or false",
+    "none_required": "null",
+}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1, read safely, in which `1e-3` is a number and a repeated key is a mistake."""
+def decode(
+    kind: type[Any],
+    given: Mapping[str, Any],
+    where: str,
+    mistakes: list[str],
+    left_out: frozenset[str] = frozenset(),
+) -> Any | None:
+    """Return `given` as an instance of a dataclass, or None after noting the mistakes.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} stands twice", key.start_mark)
-        return super().construct_mapping(node, deep)
+    A dataclass checks its ranges only once all types are right, and stops at the first that is
+    wrong. So what is wrong is taken out and the rest looked at again, until nothing more is found.
 
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping a YAML file holds.
-
-    Raises:
-        SweepError: it is missing, a folder, not text, not YAML, holds an unsafe tag, or is no mapping.
+    Args:
+        kind: the dataclass.
+        given: field -> value, JSON types.
+        where: place in the file, for messages.
+        mistakes: receives the mistakes, each in a line.
+        left_out: fields that are wrong and were left out already.
     """
-    where = str(path)
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except FileNotFoundError:
-        beside = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        hint = suggest(path.name, beside) if beside else f"there is no sweep in {path.parent}"
-        raise SweepError(where, [f"no such file; {hint}"]) from None
-    except IsADirectoryError:
-        raise SweepError(where, ["this is a folder; name a sweep file in it"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SweepError(where, [f"cannot be read: {error}"]) from None
-    except yaml.YAMLError as error:
-        raise SweepError(where, [f"not valid YAML: {yaml_story(error)}"]) from None
-    if not isinstance(content, dict):
-        raise SweepError(where, [f"must hold keys and values, given {type(content).__name__}"])
-    return content
+    check, names = TypeAdapter(kind).validate_json, {field.name for field in fields(kind)}
+    rest = dict(given)
+    while True:
+        try:
+            made = check(json.dumps(rest), strict=True)
+            plain(made, where)
+            return None if left_out else made
+        except ValidationError as error:
+            found = list(described(error, kind, where))
+        except TypeError as error:
+            found = [("", str(error).removeprefix("."))]
+        # A mistake that speaks of a field left out may come of leaving it out.
+        unsure = left_out & names
+        mistakes.extend(
+            line for _, line in found if not any(re.search(rf"\b{name}\b", line) for name in unsure)
+        )
+        wrong = {name for name, _ in found} & rest.keys()
+        if not wrong:
+            return None
+        left_out |= wrong
+        rest = {name: value for name, value in rest.items() if name not in wrong}
 
 
-def yaml_story(error: yaml.YAMLError) -> str:
-    """Return a YAML error in one line, with its place."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
-    if "could not determine a constructor for the tag" in problem:
-        problem = problem.replace("could not determine a constructor for", "refused:") + " is not plain data"
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+def described(error: ValidationError, kind: type[Any], where: str) -> Iterator[tuple[str, str]]:
+    """Yield each mistake as the field it is about and a line with its place."""
+    names = [field.name for field in fields(kind)]
+    expected: dict[tuple[str, str], list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        first = str(detail["loc"][0]) if detail["loc"] else ""
+        if detail["type"] in ("value_error", "assertion_error"):
+            yield from located(str(detail["ctx"]["error"]), first, names, where)
+        else:
+            expected.setdefault((first, place(detail, where)), []).append(detail)
+    for (first, path), details in expected.items():
+        # Of a choice of types, the one that fits best is wrong furthest inside.
+        if not any(
+            other != path and field == first and other.startswith(f"{path}[")
+            for field, other in expected
+        ):
+            yield first, f"{path}: {story(details, names)}"
 
 
-def decode(kind: type[Any], given: Any, where: str, mistakes: list[str]) -> Any | None:
-    """Return `given` as an instance of a dataclass, or None after noting the mistakes."""
-    try:
-        return TypeAdapter(kind).validate_json(json.dumps(given), strict=True)
-    except ValidationError as error:
-        mistakes.extend(describe(detail, kind, where) for detail in error.errors(include_url=False))
-    except (TypeError, ValueError) as error:  # YAML holds more than JSON: dates, keys that are no strings
-        mistakes.append(f"{where}: {error}")
-    return None
+def located(text: str, first: str, names: list[str], where: str) -> Iterator[tuple[str, str]]:
+    """Yield the mistakes of a range check, one a line; one that begins with a field is about it."""
+    for line in text.splitlines():
+        match = re.match(r"(\w+):? ", line)
+        if not first and match and match[1] in names:
+            yield match[1], f"{where}.{match[1]}: {line[match.end() :]}"
+        else:
+            yield first, f"{where}.{first}: {line}" if first else f"{where}: {line}"
 
 
-def describe(detail: ErrorDetails, kind: type[Any], where: str) -> str:
-    """Return one mistake in one line."""
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-    path = f"{where}{place}".strip(".")
-    if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        names = [field.name for field in fields(kind)] if len(detail["loc"]) == 1 else []
-        return f"{path}: unknown key {detail['loc'][-1]!r}" + (f"; {suggest(str(detail['loc'][-1]), names)}" if names else "")
-    if detail["type"] in ("missing", "missing_argument"):
-        return f"{path}: is missing"
-    if detail["type"] == "value_error":
-        return f"{path}: {detail['msg'].removeprefix('Value error, ')}"
-    return f"{path}: {detail['msg'][0].lower()}{detail['msg'][1:]}, given {short(detail['input'])}"
+def place(detail: ErrorDetails, where: str) -> str:
+    """Return where a mistake is: fields and items on the way, without pydantic's names of types."""
+    path, last = where, len(detail["loc"]) - 1
+    for i, part in enumerate(detail["loc"]):
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif i == 0 or (i == last and detail["type"] in (*UNKNOWN, *MISSING)):
+            path += f".{part}"
+    return path.removeprefix(".")
+
+
+def story(details: list[ErrorDetails], names: list[str]) -> str:
+    """Return what is wrong at one place; several details are the choices there were."""
+    detail = details[0]
+    key = str(detail["loc"][-1]) if detail["loc"] else ""
+    if detail["type"] in UNKNOWN:
+        return f"unknown key {key!r}" + (
+            f"; {suggest(key, names)}" if len(detail["loc"]) == 1 else ""
+        )
+    if detail["type"] in MISSING:
+        return "is missing"
+    expected = ", or ".join(dict.fromkeys(wanted(each) for each in details))
+    choices = [
+        name
+        for each in details
+        for name in re.findall(r"'([^']*)'", each.get("ctx", {}).get("expected", ""))
+    ]
+    hint = (
+        f"; {suggest(detail['input'], choices)}"
+        if choices and isinstance(detail["input"], str)
+        else ""
+    )
+    return f"must be {expected}, given {short(detail['input'])}{hint}"
+
+
+def wanted(detail: ErrorDetails) -> str:
+    """Return what a value should have been."""
+    text = re.sub(r"^Input should be (a valid |an? )?", "", detail["msg"])
+    return WANTED.get(detail["type"], text)
 
 
 def short(value: Any) -> str:
@@ -100,7 +151,10 @@ def short(value: Any) -> str:
 
 
 def grid_points(given: Mapping[str, Any], where: str, mistakes: list[str]) -> list[dict[str, Any]]:
-    """Return every combination of the values under `{grid: [...]}`; one point if there is no grid."""
+    """Return every combination of the values under `{grid: [...]}`; one point if there is no grid.
+
+    A key whose grid is wrong is left out.
+    """
     axes: dict[str, list[Any]] = {}
     for key, value in given.items():
         if not (isinstance(value, dict) and "grid" in value):
@@ -108,9 +162,9 @@ def grid_points(given: Mapping[str, Any], where: str, mistakes: list[str]) -> li
             continue
         values = value["grid"]
         if set(value) != {"grid"} or not isinstance(values, list) or not values:
-            mistakes.append(f"{where}.{key}: a grid is a list of at least one value, given {short(value)}")
-            values = []
-        elif len({short(v) for v in values}) < len(values):
-            mistakes.append(f"{where}.{key}: a value stands twice in the grid {short(values)}")
-        axes[key] = values
+            mistakes.append(
+                f"{where}.{key}: a grid is a list of at least one value, given {short(value)}"
+            )
+        else:
+            axes[key] = values
     return [dict(zip(axes, point, strict=True)) for point in product(*axes.values())]

@@ -27,7 +27,10 @@ def plan_table(made: Plan) -> Table:
         ("of these, stage 0", sum(parent is None for parent in made.links.values())),
         ("in the store", len(made.records)),
         ("stages left", len(made.to_run)),
-        ("processor time left", duration(seconds) if seconds is not None else "unknown before the first stages"),
+        (
+            "processor time left",
+            duration(seconds) if seconds is not None else "unknown before the first stages",
+        ),
     ]
     table = Table(title=f"plan of {made.sweep.name}", show_header=False, title_justify="left")
     table.add_column(style="dim")
@@ -41,7 +44,9 @@ def methods_table() -> Table:
     """Return the methods with their scenarios and hyperparameters."""
     table = Table("method", "scenarios", "hyperparameters (defaults)", "what it does")
     for name, cls in sorted(METHODS.items()):
-        table.add_row(name, " ".join(sorted(cls.scenarios)), hyperparameters(cls.Config), first_line(cls))
+        table.add_row(
+            name, " ".join(sorted(cls.scenarios)), hyperparameters(cls.Config), first_line(cls)
+        )
     return table
 
 

@@ -31,7 +31,12 @@ class Display:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.console.is_terminal:
             self._live.stop()
 
@@ -48,7 +53,10 @@ def picture(progress: Progress) -> Group:
     """Return progress as a bar and a line of figures."""
     total = progress.executed + progress.to_go
     bar = Table.grid(padding=(0, 1))
-    bar.add_row(ProgressBar(total=max(total, 1), completed=progress.executed, width=40), Text(f"{progress.executed}/{total} stages"))
+    bar.add_row(
+        ProgressBar(total=max(total, 1), completed=progress.executed, width=40),
+        Text(f"{progress.executed}/{total} stages"),
+    )
     return Group(bar, Text(line(progress), style="dim", no_wrap=True, overflow="ellipsis"))
 
 

@@ -1,4 +1,4 @@
-"""The errors a user can meet. Each says what was given, what was expected, where, and what to do."""
+"""The errors a user can meet: each says what was given and expected, where, and what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 class RepertoireError(Exception):
-    """Base of all errors this package raises on purpose; the command line prints it without traceback."""
+    """Base of all errors raised on purpose; the command line prints them without a traceback."""
 
 
 class SweepError(RepertoireError):
@@ -39,8 +39,16 @@ class Diverged(RepertoireError):
 
 
 def suggest(given: str, valid: Iterable[str]) -> str:
-    """Return 'valid: ...' with the nearest name first, for the end of a message."""
+    """Return 'valid: ...' with the nearest name first, for the end of a message.
+
+    Case and the kind of dash do not count, and a name as short as 'lam' is found behind 'lmbda'.
+    """
     names = sorted(valid)
-    near = get_close_matches(given, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    folded = {_folded(name): name for name in names}
+    near = get_close_matches(_folded(given), folded, n=1, cutoff=0.5)
+    hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     return f"{hint}valid: {', '.join(names)}"
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "_")

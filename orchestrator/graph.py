@@ -98,7 +98,9 @@ class ChainEnded:
     story: str = ""
 
 
-Event = ChainWanted | ChainStopped | StageDone | StageDiverged | StageFailed | ParentLost | SlotsChanged
+Event = (
+    ChainWanted | ChainStopped | StageDone | StageDiverged | StageFailed | ParentLost | SlotsChanged
+)
 Instruction = RunStage | ChainAdvanced | ChainEnded
 
 
@@ -148,7 +150,9 @@ class TrialGraph:
                 out = self._want(event)
             case ChainStopped(chain):
                 if chain not in self._chains:
-                    raise RepertoireError(f"chain {chain} cannot be stopped: it never wanted anything")
+                    raise RepertoireError(
+                        f"chain {chain} cannot be stopped: it never wanted anything"
+                    )
                 out = self._end(chain, "stopped", "")
             case StageDone(key):
                 out = self._done(key)
@@ -187,7 +191,9 @@ class TrialGraph:
         above = None if parent is None else self._nodes.get(parent)
         if parent is not None and (above is None or chain not in above.chains):
             told = above.story if above else "never wanted"
-            raise RepertoireError(f"chain {chain} wants stage {key} but not its parent {parent}: {told}")
+            raise RepertoireError(
+                f"chain {chain} wants stage {key} but not its parent {parent}: {told}"
+            )
         node = self._nodes.get(key)
         if node is None:
             node = self._nodes[key] = _Node(parent, len(self._nodes))

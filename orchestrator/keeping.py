@@ -19,7 +19,9 @@ def verify(out: Path, uri: str | None) -> int:
     for story in wrong:
         print_plain(story)
     if wrong:
-        print_plain(f"{len(wrong)} of {len(keys)} stages were damaged and set aside; a run computes them anew")
+        print_plain(
+            f"{len(wrong)} of {len(keys)} stages were damaged and set aside; a run computes them anew"
+        )
     else:
         print_plain(f"all {len(keys)} stages are as they were written")
     return int(bool(wrong))
@@ -30,8 +32,12 @@ def collect_garbage(out: Path, uri: str | None, dry_run: bool) -> int:
     store = open_store(out, uri, create=False)
     tables = sorted(out.glob("*/stages.parquet"))
     if not tables:
-        raise RepertoireError(f"{out} holds no results, so every stage would go; name the folder whose sweeps to keep")
-    kept = {key for table in tables for key in pq.read_table(table, columns=["key"])["key"].to_pylist()}
+        raise RepertoireError(
+            f"{out} holds no results, so every stage would go; name the folder whose sweeps to keep"
+        )
+    kept = {
+        key for table in tables for key in pq.read_table(table, columns=["key"])["key"].to_pylist()
+    }
     unwanted = [key for key in store.keys() if key not in kept]
     size = sum(store.size(key) for key in unwanted)
     if not dry_run:
@@ -39,7 +45,9 @@ def collect_garbage(out: Path, uri: str | None, dry_run: bool) -> int:
             store.delete(key)
         store.delete_damaged()
     verb = "would delete" if dry_run else "deleted"
-    print_plain(f"{verb} {len(unwanted)} stages, {size / 1e6:.1f} MB; {len(kept)} are referred to by {len(tables)} sweeps")
+    print_plain(
+        f"{verb} {len(unwanted)} stages, {size / 1e6:.1f} MB; {len(kept)} are referred to by {len(tables)} sweeps"
+    )
     return 0
 
 

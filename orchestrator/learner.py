@@ -54,12 +54,32 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "num_threads"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        require(self.iterations is None or self.iterations >= 1, "iterations", self.iterations, "at least 1")
-        require(0 < self.lr < float("inf"), "lr", self.lr, "above 0")
+        require(
+            self.iterations is None or self.iterations >= 1,
+            "iterations",
+            self.iterations,
+            "at least 1",
+        )
+        require(0 < self.lr < float("inf"), "lr", self.lr, "above 0 and finite")
         require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
-        require(self.momentum == 0 or self.optimizer == "sgd", "momentum", self.momentum, "0 unless optimizer is sgd")
-        require(0 <= self.weight_decay < float("inf"), "weight_decay", self.weight_decay, "at least 0")
-        require(self.iterations is None or self.epochs == 1, "epochs", self.epochs, "left out when iterations is given")
+        require(
+            self.momentum == 0 or self.optimizer == "sgd",
+            "momentum",
+            self.momentum,
+            "0 unless optimizer is sgd",
+        )
+        require(
+            0 <= self.weight_decay < float("inf"),
+            "weight_decay",
+            self.weight_decay,
+            "at least 0 and finite",
+        )
+        require(
+            self.iterations is None or self.epochs == 1,
+            "epochs",
+            self.epochs,
+            "left out when iterations is given",
+        )
 
 
 def require(holds: bool, name: str, given: object, valid: str) -> None:
@@ -92,7 +112,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
     def step(batch: Examples) -> Tensor:
         loss = method.loss(batch)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         method.after_backward()
         optimizer.step()
         method.after_step(batch)
@@ -102,9 +122,11 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
     for epoch in epochs(view, training):
         for batch in epoch:
             kind = (len(batch), method.step_kind())
-            total += meter.measure(kind, lambda batch=batch: step(batch))  # type: ignore[misc]
+            total += meter.measure(kind, step, batch)
             samples += len(batch)
-        require_finite(total, f"the loss of task {view.index} is not finite after {samples} examples")
+        require_finite(
+            total, f"the loss of task {view.index} is not finite after {samples} examples"
+        )
     return samples
 
 
@@ -126,7 +148,9 @@ def epochs(view: TaskView, training: Training) -> Iterator[Iterator[Examples]]:
         left -= per_epoch
 
 
-def batches(examples: Examples, size: int, generator: torch.Generator, count: int) -> Iterator[Examples]:
+def batches(
+    examples: Examples, size: int, generator: torch.Generator, count: int
+) -> Iterator[Examples]:
     """Yield the first `count` batches of a random order; the last of an epoch may be short."""
     order = torch.randperm(len(examples), generator=generator).to(examples.y.device)
     for start in range(0, count * size, size):
@@ -164,7 +188,7 @@ def evaluate(
     correct, loss = torch.zeros((), dtype=torch.int64), torch.zeros((), dtype=torch.float64)
     for start in range(0, n, EVALUATION_BATCH):
         part = examples[start : start + EVALUATION_BATCH]
-        scores = meter.measure(("predict", len(part), task), lambda part=part: method.predict(part.x, task))  # type: ignore[misc]
+        scores = meter.measure(("predict", len(part), task), method.predict, part.x, task)
         scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
         correct += (scores.argmax(dim=1) == part.y).sum().cpu()
         loss += F.cross_entropy(scores, part.y, reduction="sum").double().cpu()

@@ -40,7 +40,9 @@ def perform(order: Order, store: StageStore, device: str = "cpu") -> Event:
         return StageFailed(order.key, story)
 
 
-def attempt(stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str) -> Event:
+def attempt(
+    stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
+) -> Event:
     """Find a stage in the store, complete it there, or run it."""
     record = store.record(stage.key, stage.task_keys)
     if record is None and not score_further(stage, store, device):

@@ -78,4 +78,7 @@ class Record:
 
 def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Evaluation:
     """Rebuild an evaluation from JSON types."""
-    return {task: {split: Score(**score) for split, score in splits.items()} for task, splits in data.items()}
+    return {
+        task: {split: Score(**score) for split, score in splits.items()}
+        for task, splits in data.items()
+    }

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.graph import (
-    ChainAdvanced, ChainEnded, Event, Instruction, RunStage, StageDiverged, StageDone, StageFailed,
+    ChainAdvanced,
+    ChainEnded,
+    Event,
+    Instruction,
+    RunStage,
+    StageDiverged,
+    StageDone,
+    StageFailed,
 )  # fmt: skip
 from orchestrator.plan import Plan, chain_id, plan
 from orchestrator.record import Record
@@ -72,7 +79,9 @@ def open_store(out: Path, uri: str | None, create: bool = True) -> StageStore:
 class Tabulator:
     """Keeps a sweep's tables current while it runs, without spending more than a tenth of the time on it."""
 
-    def __init__(self, made: Plan, store: StageStore, folder: Path, tracker: Tracker | None) -> None:
+    def __init__(
+        self, made: Plan, store: StageStore, folder: Path, tracker: Tracker | None
+    ) -> None:
         self._plan, self._store, self._folder, self._tracker = made, store, folder, tracker
         self._known: dict[tuple[str, frozenset[str]], Record] = {}
         self._next = 0.0

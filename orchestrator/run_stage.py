@@ -15,8 +15,14 @@ import torch
 from torch import Tensor
 
 from methods.base import Examples, Method, Outlook, TaskView
+from orchestrator.benchmarks import Benchmark
 from orchestrator.costs import (
-    Clock, FlopMeter, peak_memory_bytes, raw_data_bytes, reset_peak_memory, storage_bytes,
+    Clock,
+    FlopMeter,
+    peak_memory_bytes,
+    raw_data_bytes,
+    reset_peak_memory,
+    storage_bytes,
 )  # fmt: skip
 from orchestrator.errors import Diverged
 from orchestrator.hashing import digest, plain
@@ -60,7 +66,9 @@ def run_stage(
             story = str(error)
         state = None if story else carried(method)
         with clock.phase("eval"):
-            evaluation = {} if story else score_tasks(stage, method, stage.task_keys, device, meters["eval"])
+            evaluation = (
+                {} if story else score_tasks(stage, method, stage.task_keys, device, meters["eval"])
+            )
     costs = Costs(
         storage=with_raw_data(storage_bytes(state or {}, method.storage), kept),
         train_flops=meters["train"].total, consolidate_flops=meters["consolidate"].total,
@@ -77,7 +85,9 @@ def run_stage(
     return state, record
 
 
-def evaluate_state(stage: Stage, state: State, task_keys: tuple[str, ...], device: str = "cpu") -> Evaluation:
+def evaluate_state(
+    stage: Stage, state: State, task_keys: tuple[str, ...], device: str = "cpu"
+) -> Evaluation:
     """Score a stored state on further tasks of its benchmark, without training it again."""
     with arithmetic(stage):
         method = method_of(stage, state, learned=stage.after).to(device)
@@ -99,7 +109,8 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
 def arithmetic(stage: Stage) -> Iterator[None]:
     """Fix what the bits of a stage depend on beside its key, and put it back: threads, global generators."""
     before = torch.get_num_threads()
-    torch.set_num_threads(stage.training.num_threads)
+    # Stage 0 is shared by all ways of training.
+    torch.set_num_threads(stage.training.num_threads if stage.after else 1)
     try:
         with ambient(derive(stage.seed, stage.after, "ambient")):
             yield
@@ -113,10 +124,7 @@ def method_of(stage: Stage, state: State | None, learned: int) -> Method:
     Stage 0 has no method yet, so that all methods share it; the first stage of a method, and every
     stage of one that starts afresh, takes the network alone from it.
     """
-    shape = NetworkShape(
-        input_shape=stage.benchmark.input_shape, num_classes=stage.benchmark.num_classes,
-        mean=stage.benchmark.mean, std=stage.benchmark.std,
-    )  # fmt: skip
+    shape = shape_of(stage.benchmark)
     network = build(stage.network.cls, stage.network.config, shape, stage.seed)
     cls: type[Method] = stage.method.cls if stage.after else Method
     fresh = learned == 0 or (cls.starts_afresh and learned < stage.after)
@@ -128,10 +136,22 @@ def method_of(stage: Stage, state: State | None, learned: int) -> Method:
     return method
 
 
+def shape_of(benchmark: Benchmark) -> NetworkShape:
+    """Return what a network for a benchmark must fit."""
+    return NetworkShape(
+        input_shape=benchmark.input_shape,
+        num_classes=benchmark.num_classes,
+        mean=benchmark.mean,
+        std=benchmark.std,
+    )
+
+
 def view_of(stage: Stage, method: Method, device: str) -> TaskView:
     """Return what the method is shown: its task, or all seen tasks in an order of their own."""
     tasks = stage.benchmark.tasks()[: stage.after]
-    shown = [tasks[-1]] if method.trains_on == "current" else sorted(tasks, key=lambda task: task.key)
+    shown = (
+        [tasks[-1]] if method.trains_on == "current" else sorted(tasks, key=lambda task: task.key)
+    )
     examples = shown[0].train
     if len(shown) > 1:
         examples = Examples(
@@ -140,19 +160,25 @@ def view_of(stage: Stage, method: Method, device: str) -> TaskView:
     allowed = stage.benchmark.train_allowed(stage.after)
     return TaskView(
         index=stage.after,
-        classes=tasks[-1].classes,
+        classes=tuple(sorted({label for task in shown for label in task.classes})),
         examples=examples.to(device),
         allowed=None if allowed is None else allowed.to(device),
         stream=lambda purpose: stream(stage.seed, stage.after, purpose),
     )
 
 
-def learn(method: Method, view: TaskView, training: Training, clock: Clock, meters: Mapping[str, FlopMeter]) -> int:
+def learn(
+    method: Method,
+    view: TaskView,
+    training: Training,
+    clock: Clock,
+    meters: Mapping[str, FlopMeter],
+) -> int:
     """Train, then consolidate; return the examples trained on."""
     with clock.phase("train"):
         samples = train_task(method, view, training, meters["train"])
     with clock.phase("consolidate"):
-        meters["consolidate"].measure("once", lambda: method.end_task(view))
+        meters["consolidate"].measure("once", method.end_task, view)
     for name, tensor in method.state_dict().items():
         if tensor.is_floating_point():
             require_finite(tensor, f"{name} is not finite after task {view.index}")
@@ -161,7 +187,9 @@ def learn(method: Method, view: TaskView, training: Training, clock: Clock, mete
 
 def carried(method: Method) -> State:
     """Return all that the next stage needs, as contiguous tensors of the CPU."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in method.state_dict().items()}
+    return {
+        name: tensor.detach().cpu().contiguous() for name, tensor in method.state_dict().items()
+    }
 
 
 def score_tasks(

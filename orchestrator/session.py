@@ -19,7 +19,9 @@ from orchestrator.sweep import Sweep
 from orchestrator.tracking.mlflow import Tracker, resolve_target, sync
 
 
-def run_sweep(path: Path, out: Path, store_uri: str | None, backend: str, address: str | None) -> int:
+def run_sweep(
+    path: Path, out: Path, store_uri: str | None, backend: str, address: str | None
+) -> int:
     """Run a sweep and report; return the exit code."""
     sweep = Sweep.load(path)
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
@@ -28,7 +30,9 @@ def run_sweep(path: Path, out: Path, store_uri: str | None, backend: str, addres
     console = Console()
     console.print(f"[bold]{sweep.name}[/]: {headline(made)}")
     said: list[str] = []
-    tracker = Tracker(folder, resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), say=said.append)
+    tracker = Tracker(
+        folder, resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), say=said.append
+    )
     with Display() as display:
         progress = run(made, store, folder, backends[backend], tracker, display.show)
     for message in [*said, *store.damaged]:
@@ -52,9 +56,18 @@ def report(console: Console, path: Path, out: Path, folder: Path, executed: int)
     bad = results.trials[results.trials["status"] != "complete"]
     for row in bad.to_dict("records"):
         story = (row["story"] or "").partition("\n")[0]
-        console.print(f"{row['status']}: {row['trial_id']} seed {row['seed']} after {row['tasks_done']} tasks: {story}", markup=False)
-    console.print(f"{executed} stages computed. Tables: {folder}/{{trials,accuracy,stages}}.parquet", markup=False, soft_wrap=True)
-    console.print(f"MLflow database: {out}/mlflow.db    Stages: {out}/stages", markup=False, soft_wrap=True)
+        console.print(
+            f"{row['status']}: {row['trial_id']} seed {row['seed']} after {row['tasks_done']} tasks: {story}",
+            markup=False,
+        )
+    console.print(
+        f"{executed} stages computed. Tables: {folder}/{{trials,accuracy,stages}}.parquet",
+        markup=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"MLflow database: {out}/mlflow.db    Stages: {out}/stages", markup=False, soft_wrap=True
+    )
     console.print(
         f"Next:  repertoire ui {out}    repertoire compare {out} --format markdown    repertoire plan {path}",
         markup=False, soft_wrap=True,
@@ -69,7 +82,9 @@ def track(out: Path) -> int:
         raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")
     for folder in folders:
         settings = Sweep.load(folder / "sweep.yaml").mlflow
-        print_report(folder, lambda: sync(folder, resolve_target(out, settings.uri, settings.experiment)))
+        print_report(
+            folder, lambda: sync(folder, resolve_target(out, settings.uri, settings.experiment))
+        )
     return 0
 
 

@@ -13,6 +13,7 @@ from orchestrator.components import Component
 from orchestrator.hashing import digest
 from orchestrator.learner import Training
 
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """One node of the trial graph.
@@ -67,7 +68,7 @@ def stages(
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
     task_keys = benchmark.task_keys()
-    common = {"benchmark": benchmark, "network": network, "training": training, "method": method}
+    common: dict[str, Any] = {"benchmark": benchmark, "network": network, "training": training, "method": method}
     first = digest("stage 0", {
         "network": network.content(), "input_shape": benchmark.input_shape, "num_classes": benchmark.num_classes,
         "mean": benchmark.mean, "std": benchmark.std, "masks": masks(benchmark), "seed": seed,
@@ -80,7 +81,9 @@ def stages(
             "parent": parent, "after": after, "tasks": tasks_met(method, task_keys, after), "seed": seed,
             "training": training, "method": method.content(inert(method, after)),
         })  # fmt: skip
-        chain.append(Stage(after=after, seed=seed, key=key, parent=parent, task_keys=task_keys, **common))
+        chain.append(
+            Stage(after=after, seed=seed, key=key, parent=parent, task_keys=task_keys, **common)
+        )
     return tuple(chain)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import suppress
 from dataclasses import asdict, replace
+from typing import Any
 
 from pyarrow import fs
 from safetensors import SafetensorError
@@ -36,20 +37,26 @@ class StageStore:
     def __init__(self, uri: str, create: bool = True) -> None:
         self.uri = uri
         try:
-            self._fs, self._root = fs.FileSystem.from_uri(uri) if "://" in uri else (fs.LocalFileSystem(), uri)
+            local = (fs.LocalFileSystem(), uri)
+            self._fs, root = fs.FileSystem.from_uri(uri) if "://" in uri else local
+            self._root = str(root).rstrip("/")
             if create:
                 self._fs.create_dir(self._root, recursive=True)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, NotImplementedError) as error:
             raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
         self._local = isinstance(self._fs, fs.LocalFileSystem)
         self.damaged: list[str] = []
 
     def record(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
-        """Return a stage's record, its evaluation covering `task_keys`; None if there is none that does."""
+        """Return a stage's record, its evaluation covering `task_keys`; None if none does."""
         content = self._read_json(key, "record.json")
         if content is None:
             return None
-        record = Record.from_json(content["record"])
+        try:
+            record = Record.from_json(content["record"])
+        except (KeyError, TypeError, ValueError) as error:
+            self._set_aside(key, f"record.json is of another version: {error}")
+            return None
         missing = frozenset(task_keys) - record.evaluation.keys()
         if not missing or record.status == "diverged":
             return record
@@ -61,11 +68,12 @@ class StageStore:
     def state(self, key: str) -> State | None:
         """Return a stage's state; None if it is missing, or damaged and set aside."""
         content = self._read_json(key, "record.json")
-        data = self._read(key, "state.safetensors") if content else None
-        if content is None or data is None or content["state"] is None:
+        if content is None or content["state"] is None:
             return None
-        if digest_bytes(data) != content["state"]:
-            self._set_aside(key, "state.safetensors is not what was written")
+        data = self._read(key, "state.safetensors")
+        if data is None or digest_bytes(data) != content["state"]:
+            lost = "missing" if data is None else "not what was written"
+            self._set_aside(key, f"state.safetensors is {lost}")
             return None
         try:
             return load_tensors(data)
@@ -74,19 +82,26 @@ class StageStore:
 
     def put(self, state: State | None, record: Record) -> None:
         """Write a stage, the record last; what is there already stands."""
-        key = record.key
-        if self.record(key) is not None:
-            return
+        if self.record(record.key) is None:
+            self._put(record.key, state, record)
+        self._delete(record.key, "failure.json")
+
+    def _put(self, key: str, state: State | None, record: Record) -> None:
         data = None if state is None else save_tensors(dict(state))
         if data is not None:
             self._write(key, "state.safetensors", data)
-        content = {"record": record.to_json(), "state": None if data is None else digest_bytes(data)}
+        content = {
+            "record": record.to_json(),
+            "state": None if data is None else digest_bytes(data),
+        }
         self._write_json(key, "record.json", content)
-        self._delete(key, "failure.json")
 
     def put_evaluation(self, key: str, evaluation: Evaluation) -> None:
         """Write a stage's scores on tasks its record does not have."""
-        plain = {task: {name: asdict(score) for name, score in splits.items()} for task, splits in evaluation.items()}
+        plain = {
+            task: {name: asdict(score) for name, score in splits.items()}
+            for task, splits in evaluation.items()
+        }
         self._write_json(key, evaluation_name(evaluation), plain)
 
     def failure(self, key: str) -> str | None:
@@ -100,16 +115,22 @@ class StageStore:
 
     def keys(self) -> list[str]:
         """Return the keys of all stages that have files, sorted."""
-        found = self._fs.get_file_info(fs.FileSelector(self._root, recursive=True, allow_not_found=True))
-        parts = (info.path.removeprefix(self._root).strip("/").split("/") for info in found if info.is_file)
+        found = self._fs.get_file_info(
+            fs.FileSelector(self._root, recursive=True, allow_not_found=True)
+        )
+        parts = (
+            info.path.removeprefix(self._root).strip("/").split("/")
+            for info in found
+            if info.is_file
+        )
         return sorted({part[1] for part in parts if len(part) == 3 and part[0] == part[1][:2]})
 
     def verify(self, key: str) -> str | None:
         """Read all of a stage; return what is wrong with it, set aside, or None."""
         before = len(self.damaged)
         record = self.record(key)
-        if record is not None and record.status == "complete" and self.state(key) is None:
-            self._set_aside(key, "state.safetensors is missing")
+        if record is not None:
+            self.state(key)
         return self.damaged[-1] if len(self.damaged) > before else None
 
     def size(self, key: str) -> int:
@@ -121,9 +142,14 @@ class StageStore:
         self._fs.delete_dir(self._folder(key))
 
     def delete_damaged(self) -> int:
-        """Remove what was set aside and what a crash left half-written; return the number of files."""
-        info = self._fs.get_file_info(fs.FileSelector(self._root, recursive=True))
-        stray = [i for i in info if i.is_file and (f"{self._root}/damaged/" in i.path or i.path.endswith(".tmp"))]
+        """Remove what was set aside or left half-written by a crash; return the number of files."""
+        everything = fs.FileSelector(self._root, recursive=True, allow_not_found=True)
+        info = self._fs.get_file_info(everything)
+        stray = [
+            i
+            for i in info
+            if i.is_file and (f"{self._root}/damaged/" in i.path or i.path.endswith(".tmp"))
+        ]
         for item in stray:
             self._fs.delete_file(item.path)
         return len(stray)
@@ -166,7 +192,9 @@ class StageStore:
         return None
 
     def _write_json(self, key: str, name: str, content: dict[str, Any]) -> None:
-        self._write(key, name, canonical({"content": content, "digest": digest(name, content)}).encode())
+        self._write(
+            key, name, canonical({"content": content, "digest": digest(name, content)}).encode()
+        )
 
     def _delete(self, key: str, name: str) -> None:
         if self._fs.get_file_info(self._path(key, name)).type != fs.FileType.NotFound:
@@ -176,10 +204,12 @@ class StageStore:
         """Move a damaged stage out of the way, under a name of its own."""
         self.damaged.append(f"stage {key}: {what}")
         target = f"{self._root}/damaged/{key}-{uuid.uuid4().hex[:8]}"
-        self._fs.create_dir(f"{target}", recursive=True)
-        for info in self._fs.get_file_info(fs.FileSelector(self._folder(key))):
-            self._fs.move(info.path, f"{target}/{info.base_name}")
-        self._fs.delete_dir(self._folder(key))
+        self._fs.create_dir(target, recursive=True)
+        for info in self._fs.get_file_info(
+            fs.FileSelector(self._folder(key), allow_not_found=True)
+        ):
+            with suppress(FileNotFoundError):  # another reader is setting it aside as well
+                self._fs.move(info.path, f"{target}/{info.base_name}")
 
 
 def evaluation_name(task_keys: Iterable[str]) -> str:

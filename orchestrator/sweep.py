@@ -5,20 +5,28 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
+
 from orchestrator.benchmarks import Benchmark
 from orchestrator.components import Component, component, find
-from orchestrator.decoding import decode, grid_points, read_yaml, short
+from orchestrator.decoding import decode, grid_points, short
 from orchestrator.errors import RepertoireError, SweepError
-from orchestrator.hashing import digest, plain
+from orchestrator.hashing import canonical, plain
 from orchestrator.learner import Training
-from orchestrator.stage import Chain, Stage, stages
+from orchestrator.networks import build
+from orchestrator.reading import read_yaml
+from orchestrator.run_stage import shape_of
+from orchestrator.stage import Chain, Stage
+from orchestrator.trial import Trial, chain_of
 
 MAX_TASKS_OF_ALL_ORDERS = 6
+# What else lies in a results folder.
+RESERVED_NAMES = frozenset({"stages", "mlflow.db", "mlartifacts"})
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -50,62 +58,18 @@ class Mlflow:
 
 @dataclass(frozen=True, kw_only=True)
 class _File:
-    """The top level of a sweep file."""
+    """The top level of a sweep file; sections are looked at one by one, none hiding another."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     name: str
-    benchmark: dict[str, Any]
-    methods: list[str | dict[str, Any]]
+    benchmark: Any
+    methods: Any
     seeds: list[int]
-    network: str | dict[str, Any] = "mlp"
-    training: dict[str, Any] = field(default_factory=dict)
-    resources: Resources = Resources()
-    mlflow: Mlflow = Mlflow()
-
-    def __post_init__(self) -> None:
-        if not SAFE_NAME.fullmatch(self.name):
-            raise ValueError(f"name: must be letters, digits, '_', '-' and '.', starting with one of the first two, given {self.name!r}")
-        if not self.methods:
-            raise ValueError("methods: must name at least one method")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError(f"seeds: must be different numbers of at least 0, at least one, given {self.seeds}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One configuration of one method on one benchmark, on one or several seeds.
-
-    `benchmark.seed` is replaced by each seed unless the sweep gave one (`fixed_stream`).
-    """
-
-    benchmark: Benchmark
-    network: Component
-    training: Training
-    method: Component
-    seeds: tuple[int, ...]
-    fixed_stream: bool = False
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The configuration as JSON types, without seeds."""
-        benchmark = plain(self.benchmark)
-        if not self.fixed_stream:
-            benchmark.pop("seed")
-        return {
-            "benchmark": benchmark, "network": self.network.describe(),
-            "training": plain(self.training), "method": self.method.describe(),
-        }  # fmt: skip
-
-    @property
-    def trial_id(self) -> str:
-        """A short name, the same for the same configuration in any sweep."""
-        return f"{re.sub(r'[^A-Za-z0-9]+', '_', self.method.name)}-{digest('trial', self.config)[:8]}"
-
-    def stages(self, seed: int) -> tuple[Stage, ...]:
-        """Return the chain of stages on one seed, after = 0..T."""
-        benchmark = self.benchmark if self.fixed_stream else replace(self.benchmark, seed=seed)
-        return stages(benchmark, self.network, self.training, self.method, seed)
+    network: Any = None
+    training: Any = None
+    resources: Any = None
+    mlflow: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,16 +92,21 @@ class Sweep:
         """
         path = Path(path)
         content = read_yaml(path)
-        for folder in (str(path.parent.resolve()), str(Path.cwd())):  # where a user's own method lives
+        # Where a user's own method lives.
+        for folder in (str(path.parent.resolve()), str(Path.cwd())):
             if folder not in sys.path:
                 sys.path.append(folder)
         mistakes: list[str] = []
-        file = decode(_File, content, "", mistakes)
-        trials = _trials(content if file is None else file, mistakes)
-        if mistakes or file is None:
+        _check_top(content, mistakes)
+        trials = _trials(content, mistakes)
+        resources = decode(
+            Resources, _section(content, "resources", mistakes), "resources", mistakes
+        )
+        mlflow = decode(Mlflow, _section(content, "mlflow", mistakes), "mlflow", mistakes)
+        if mistakes or resources is None or mlflow is None:
             raise SweepError(str(path), dict.fromkeys(mistakes))
         return Sweep(
-            name=file.name, trials=tuple(trials), resources=file.resources, mlflow=file.mlflow,
+            name=content["name"], trials=tuple(trials), resources=resources, mlflow=mlflow,
             text=path.read_text(encoding="utf-8"), folder=path.parent.resolve(),
         )  # fmt: skip
 
@@ -148,79 +117,127 @@ class Sweep:
                 yield chain_of(self.name, trial, seed)
 
 
-def chain_of(sweep: str, trial: Trial, seed: int) -> tuple[Chain, tuple[Stage, ...]]:
-    """Return one (trial, seed) as results see it, and its stages."""
-    steps = trial.stages(seed)
-    chain = Chain(
-        sweep=sweep, trial_id=trial.trial_id, phase="evaluation", selected=False, seed=seed,
-        method=trial.method.name, benchmark=trial.benchmark.name, scenario=trial.benchmark.scenario,
-        network=trial.network.name, num_tasks=trial.benchmark.num_tasks, config=trial.config,
-        keys=tuple(step.key for step in steps), task_keys=steps[0].task_keys,
-        scores_unseen=trial.method.cls.scores_unseen,
-    )  # fmt: skip
-    return chain, steps
+def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
+    """Note what is wrong with the keys, the name and the seeds of a file."""
+    top = {key: value if key in ("name", "seeds") else None for key, value in content.items()}
+    decode(_File, top, "", mistakes)
+    name, seeds = content.get("name"), content.get("seeds")
+    if isinstance(name, str) and not SAFE_NAME.fullmatch(name):
+        mistakes.append(
+            "name: must be up to 100 letters, digits, '_', '-' and '.', starting with a letter or "
+            f"digit, since it names a folder, given {short(name)}"
+        )
+    if isinstance(name, str) and name in RESERVED_NAMES:
+        mistakes.append(f"name: {name!r} is taken in the results folder; choose another")
+    different = isinstance(seeds, list) and all(isinstance(seed, int) for seed in seeds)
+    if different and (not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0):
+        valid = "at least one number, each of at least 0 and given once"
+        mistakes.append(f"seeds: must be {valid}, given {short(seeds)}")
 
 
-def _trials(file: Any, mistakes: list[str]) -> list[Trial]:
-    """Return the trials of a file, noting mistakes; of a file wrong at the top, what can be looked at."""
-    get = file.get if isinstance(file, dict) else lambda name, default=None: getattr(file, name, default)
-    given = get("benchmark") if isinstance(get("benchmark"), dict) else {}
-    benchmarks = _benchmarks(given, mistakes) if given else []
-    networks = _components("network", get("network", "mlp"), "network", mistakes)
-    trainings = _points(Training, get("training", {}), "training", mistakes)
-    listed = get("methods") if isinstance(get("methods"), list) else []
+def _section(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
+    """Return a section that holds keys and values, empty if it is left out."""
+    given = content.get(name, {})
+    if isinstance(given, dict):
+        return given
+    mistakes.append(f"{name}: must be keys and values, given {short(given)}")
+    return {}
+
+
+def _listed(content: dict[str, Any], mistakes: list[str]) -> list[Any]:
+    """Return the methods of a file as they are listed."""
+    given = content.get("methods", [])
+    if isinstance(given, list) and (given or "methods" not in content):
+        return given
+    mistakes.append(f"methods: must be a list of at least one method, given {short(given)}")
+    return []
+
+
+def _trials(content: dict[str, Any], mistakes: list[str]) -> list[Trial]:
+    """Return the trials of a file, noting mistakes; of a wrong file, of what can be looked at."""
+    given = _section(content, "benchmark", mistakes)
+    benchmarks = _benchmarks(given, mistakes) if isinstance(content.get("benchmark"), dict) else []
+    networks = _components("network", content.get("network", "mlp"), "network", mistakes)
+    trainings = _points(Training, _section(content, "training", mistakes), "training", mistakes)
     methods = [
         (f"methods[{i}]", method)
-        for i, entry in enumerate(listed)
+        for i, entry in enumerate(_listed(content, mistakes))
         for method in _components("method", entry, f"methods[{i}]", mistakes)
     ]
+    _check_fit(networks, benchmarks, mistakes)
     found: dict[str, str] = {}
     trials = []
-    for (where, method), benchmark, network, training in product(methods, benchmarks, networks, trainings):
+    for (where, method), benchmark, network, training in product(
+        methods, benchmarks, networks, trainings
+    ):
         serves = method.cls.scenarios
         if benchmark.scenario not in serves:
-            mistakes.append(f"{where}: {method.name} cannot serve the {benchmark.scenario} scenario; it serves: {', '.join(sorted(serves))}")
+            mistakes.append(
+                f"{where}: {method.name} cannot serve the {benchmark.scenario} scenario; "
+                f"it serves: {', '.join(sorted(serves))}"
+            )
             continue
         trial = Trial(
             benchmark=benchmark, network=network, training=training, method=method,
-            seeds=tuple(get("seeds") or ()) if not mistakes else (), fixed_stream="seed" in given,
+            seeds=() if mistakes else tuple(content["seeds"]), fixed_stream="seed" in given,
         )  # fmt: skip
-        earlier = found.setdefault(trial.trial_id, where)
-        if earlier != where:
-            mistakes.append(f"{where}: the same trial as {earlier}")
+        if trial.trial_id in found:
+            mistakes.append(f"{where}: the same trial as {found[trial.trial_id]}")
+        found.setdefault(trial.trial_id, where)
         trials.append(trial)
     return trials
 
 
+def _check_fit(networks: list[Component], benchmarks: list[Benchmark], mistakes: list[str]) -> None:
+    """Note which built-in networks do not fit the images; a user's own may not bear trying."""
+    ours = [network for network in networks if ":" not in network.name]
+    for network, shape in product(ours, {shape_of(benchmark) for benchmark in benchmarks}):
+        try:
+            with torch.device("meta"):
+                build(network.cls, network.config, shape, seed=0)
+        except ValueError as error:
+            mistakes.append(f"network.{error}")
+
+
 def _benchmarks(given: dict[str, Any], mistakes: list[str]) -> list[Benchmark]:
     """Return the benchmarks of a file: one for each point of its grids; `order: all` is a grid."""
-    if given.get("order") == "all":
-        num_tasks = given.get("num_tasks", 5)
-        if not (isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS):
-            mistakes.append(f"benchmark.order: all orders need num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}, given {short(num_tasks)}")
-            return []
-        given = {**given, "order": {"grid": [list(p) for p in permutations(range(1, num_tasks + 1))]}}
-    return _points(Benchmark, given, "benchmark", mistakes)
+    if given.get("order") != "all":
+        return _points(Benchmark, given, "benchmark", mistakes)
+    orders: list[Any] = []
+    num_tasks = given.get("num_tasks", 5)
+    if isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS:
+        orders = [list(order) for order in permutations(range(1, num_tasks + 1))]
+    else:
+        valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
+        mistakes.append(f"benchmark.order: all orders need {valid}, given {short(num_tasks)}")
+    left_out = {} if orders else {"order": "natural"}  # the rest is looked at still
+    return _points(
+        Benchmark, {**given, "order": {"grid": orders}, **left_out}, "benchmark", mistakes
+    )
 
 
-def _points(kind: type[Any], given: Any, where: str, mistakes: list[str]) -> list[Any]:
+def _points(kind: type[Any], given: dict[str, Any], where: str, mistakes: list[str]) -> list[Any]:
     """Return an instance of a dataclass for each point of the grids of a mapping."""
-    if not isinstance(given, dict):
-        return []
-    decoded = [decode(kind, point, where, mistakes) for point in grid_points(given, where, mistakes)]
-    return [point for point in decoded if point is not None]
+    decoded: dict[str, Any] = {}
+    for point in grid_points(given, where, mistakes):
+        made = decode(kind, point, where, mistakes, frozenset(given) - point.keys())
+        if made is not None and decoded.setdefault(canonical(plain(made)), made) is not made:
+            mistakes.append(f"{where}: its grids give {short(point)} twice")
+    return list(decoded.values())
 
 
 def _components(kind: str, given: Any, where: str, mistakes: list[str]) -> list[Component]:
     """Return the components a name, or a mapping with a name, stands for."""
-    mapping = {"name": given} if isinstance(given, str) else dict(given) if isinstance(given, dict) else {}
-    name = mapping.pop("name", None)
+    mapping = {"name": given} if isinstance(given, str) else given
+    name = mapping.get("name") if isinstance(mapping, dict) else None
     if not isinstance(name, str):
-        mistakes.append(f"{where}: must be a name, or keys and values with a name, given {short(given)}")
+        valid = "a name, or keys and values with a name"
+        mistakes.append(f"{where}: must be {valid}, given {short(given)}")
         return []
+    rest = {key: value for key, value in mapping.items() if key != "name"}
     try:
         config = find(kind, name).Config
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         return []
-    return [component(kind, name, point) for point in _points(config, mapping, where, mistakes)]
+    return [component(kind, name, point) for point in _points(config, rest, where, mistakes)]

@@ -40,7 +40,9 @@ def ours(chain: tuple[Stage, ...]) -> list[float]:
 
 def bare(data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> list[float]:
     """Train and evaluate the same sequence with nothing around it; return the last row of R."""
-    net = nn.Sequential(nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 10))
+    net = nn.Sequential(
+        nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 10)
+    )
     row = evaluate(net, data, masks)
     for task, mask in zip(data, masks, strict=True):
         optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
@@ -57,7 +59,9 @@ def bare(data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> l
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> list[float]:
+def evaluate(
+    net: nn.Module, data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]
+) -> list[float]:
     """Return the accuracy on each task's test data; validation is computed too, as ours does."""
     row = []
     for task, mask in zip(data, masks, strict=True):
@@ -82,14 +86,18 @@ def seconds(work: Callable[[], list[float]]) -> float:
 
 def main() -> None:
     """Print each pair and the medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=int, default=7)
     pairs = parser.parse_args().pairs
     torch.set_num_threads(1)
     benchmark = Benchmark(name="split_fashion_mnist", scenario="task", num_tasks=5)
     network = component("network", "mlp", NETWORKS["mlp"].Config(hidden=(400, 400)))
     training = Training(epochs=EPOCH, batch_size=BATCH, optimizer="adam", lr=1e-3)
-    chain = stages(benchmark, network, training, component("method", "finetune", Finetune.Config()), 0)
+    chain = stages(
+        benchmark, network, training, component("method", "finetune", Finetune.Config()), 0
+    )
     mean, std = benchmark.mean[0], benchmark.std[0]
     data = [
         {
@@ -108,7 +116,9 @@ def main() -> None:
         times.append((a, b))
         print(f"pair {pair + 1}: ours {a:.3f} s, bare {b:.3f} s, ratio {a / b:.3f}")
     mine, rival = (statistics.median(column) for column in zip(*times, strict=True))
-    print(f"median: ours {mine:.3f} s, bare {rival:.3f} s, median ratio {statistics.median(ratios):.3f} (target <= 1.15)")
+    print(
+        f"median: ours {mine:.3f} s, bare {rival:.3f} s, median ratio {statistics.median(ratios):.3f} (target <= 1.15)"
+    )
 
 
 if __name__ == "__main__":

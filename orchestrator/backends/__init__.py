@@ -1,0 +1,1 @@
+"""The backends: in this process (`inline`), or on Ray (`tune`)."""

@@ -14,8 +14,18 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.graph import (
-    ChainAdvanced, ChainEnded, ChainId, ChainStopped, ChainWanted, Event, Instruction, Key, RunStage, SlotsChanged,
-    StageFailed, TrialGraph,
+    ChainAdvanced,
+    ChainEnded,
+    ChainId,
+    ChainStopped,
+    ChainWanted,
+    Event,
+    Instruction,
+    Key,
+    RunStage,
+    SlotsChanged,
+    StageFailed,
+    TrialGraph,
 )  # fmt: skip
 
 NAME = "repertoire-broker"
@@ -111,7 +121,9 @@ class Broker:
     async def _run(self, key: Key) -> None:
         device = "cuda" if self._resources["num_gpus"] else "cpu"
         # Without a strategy of its own a task would be captured by Tune's placement groups and never fit.
-        task = stage_task.options(scheduling_strategy="DEFAULT", name=f"stage {key[:8]}", **self._resources)
+        task = stage_task.options(
+            scheduling_strategy="DEFAULT", name=f"stage {key[:8]}", **self._resources
+        )
         try:
             event = await task.remote(self._orders[key], self._store_uri, device)
         except RayError as error:
@@ -122,7 +134,7 @@ class Broker:
         """Offer as many slots as the cluster has room for, and a few more to hide the way there."""
         slots = -1
         while True:
-            room = slots_of(ray.cluster_resources(), self._resources)
+            room = slots_of(ray.cluster_resources(), self._resources)  # type: ignore[no-untyped-call]
             if room != slots:
                 slots = room
                 await self._handle(SlotsChanged(int(slots * LOOK_AHEAD) + 1))

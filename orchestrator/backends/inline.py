@@ -13,7 +13,9 @@ from orchestrator.plan import Plan, chain_id
 from orchestrator.store import StageStore
 
 
-def run_inline(plan: Plan, store: StageStore, observe: Callable[[Event | Instruction], None]) -> None:
+def run_inline(
+    plan: Plan, store: StageStore, observe: Callable[[Event | Instruction], None]
+) -> None:
     """Compute what a plan lacks, telling `observe` each event and instruction."""
     device = "cuda" if plan.sweep.resources.gpus and torch.cuda.is_available() else "cpu"
     todo: deque[Instruction] = deque()

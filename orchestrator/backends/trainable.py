@@ -44,5 +44,8 @@ class TrialSteps(tune.Trainable):  # type: ignore[misc]
 
     def cleanup(self) -> None:
         """Want no more of a trial that ends early."""
-        if any(status == "running" for status in self._status.values()) and self.training_iteration < self._num_tasks:
+        if (
+            any(status == "running" for status in self._status.values())
+            and self.training_iteration < self._num_tasks
+        ):
             ray.get(self._broker.stop.remote(self._trial))

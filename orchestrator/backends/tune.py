@@ -9,9 +9,8 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from orchestrator.components import local_sources
@@ -31,10 +30,14 @@ ENVIRONMENT = {
 }
 
 
-def on_ray(address: str | None) -> Callable[[Plan, StageStore, Callable[[Event | Instruction], None]], None]:
+def on_ray(
+    address: str | None,
+) -> Callable[[Plan, StageStore, Callable[[Event | Instruction], None]], None]:
     """Return the backend on a Ray cluster: that at `address`, or one started on this machine for the sweep."""
 
-    def run_on_ray(plan: Plan, store: StageStore, observe: Callable[[Event | Instruction], None]) -> None:
+    def run_on_ray(
+        plan: Plan, store: StageStore, observe: Callable[[Event | Instruction], None]
+    ) -> None:
         """Compute what a plan lacks, telling `observe` each event and instruction."""
         with cluster(plan, address):
             drive(plan, store, observe)
@@ -52,14 +55,16 @@ def cluster(plan: Plan, address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    local = {"include_dashboard": False} if address is None else {}
+    local: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
         ray.init(
             address=address or "local", log_to_driver=False, logging_level=logging.ERROR,
             runtime_env=runtime_env(plan), **local,
         )  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise RepertoireError(f"Ray cannot be reached at {address or 'this machine'}: {error}") from error
+        raise RepertoireError(
+            f"Ray cannot be reached at {address or 'this machine'}: {error}"
+        ) from error
     try:
         yield
     finally:
@@ -85,9 +90,11 @@ def drive(plan: Plan, store: StageStore, observe: Callable[[Event | Instruction]
     from orchestrator.backends.broker import NAME, Broker, slots_of
 
     resources = {"num_cpus": plan.sweep.resources.cpus, "num_gpus": plan.sweep.resources.gpus}
-    slots = slots_of(ray.cluster_resources(), resources)
+    slots = slots_of(ray.cluster_resources(), resources)  # type: ignore[no-untyped-call]
     if slots < 1:
-        raise RepertoireError(f"a stage asks for {resources}, which no node of this Ray has; lower resources in the sweep")
+        raise RepertoireError(
+            f"a stage asks for {resources}, which no node of this Ray has; lower resources in the sweep"
+        )
     namespace = f"repertoire-{uuid.uuid4().hex[:12]}"
     chains = {chain_id(chain): plan.steps(chain) for chain in plan.pending}
     wanted = {key for steps in chains.values() for key, _ in steps}
@@ -151,9 +158,14 @@ def fit(plan: Plan, namespace: str, slots: int) -> None:
     for chain in plan.pending:
         pending[chain.trial_id] = chain.num_tasks
     seeds = ceil(len(plan.pending) / len(pending))
-    trials = [{"trial": trial, "num_tasks": tasks, "namespace": namespace} for trial, tasks in pending.items()]
+    trials = [
+        {"trial": trial, "num_tasks": tasks, "namespace": namespace}
+        for trial, tasks in pending.items()
+    ]
     # A sliver of CPU would cost a whole slot, and nothing at all is refused: take of the head's own resource.
-    trainable = tune.with_resources(TrialSteps, tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}]))
+    trainable = tune.with_resources(
+        TrialSteps, tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
+    )
     with tempfile.TemporaryDirectory(prefix="repertoire-tune-") as folder, quiet():
         tune.Tuner(
             trainable,
@@ -173,7 +185,7 @@ def fit(plan: Plan, namespace: str, slots: int) -> None:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep Tune's own report off the terminal, where the sweep's progress is shown."""
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+    with open(os.devnull, "w") as nowhere:
         before, sys.stdout = sys.stdout, nowhere
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from textwrap import wrap
 
 import numpy as np
 from matplotlib import colormaps
@@ -25,21 +26,27 @@ def heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
     Args:
         r: shape [T+1, T], accuracy in 0..1; row `after` 0..T, column `task - 1`. NaN is drawn
             grey and hatched.
-        title: one line above the axes.
+        title: above the axes, two lines at most.
 
     Returns:
         A figure with its Agg canvas. Below the stepped line are the tasks learned so far; cells
         carry their value up to 12 tasks.
     """
     num_tasks = r.shape[1]
-    side = float(np.clip(1.5 + 0.55 * num_tasks, 3.5, 12.0))
-    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    side = float(np.clip(0.55 * num_tasks, 2.0, 11.0))
+    figure = Figure(figsize=(side + 2.2, side + 1.2))
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    # Margins in inches: a layout engine would take longer than the drawing.
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((0.7 / width, 0.7 / height, side / width, side / height))
+    bar = figure.add_axes(((0.9 + side) / width, 0.7 / height, 0.2 / width, side / height))
     colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
     image = axes.imshow(np.ma.masked_invalid(r), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
-    figure.colorbar(image, ax=axes, label="accuracy")
-    _name(axes, num_tasks, title)
+    figure.colorbar(image, cax=bar, label="accuracy")
+    _name(axes, num_tasks)
+    letters = int(14 * (width - 0.7))
+    lines = wrap(title, letters, max_lines=2, placeholder=" ...")
+    axes.set_title("\n".join(lines), loc="left", fontsize=9)
     _hatch(axes, r)
     _mark_learned(axes, num_tasks)
     if num_tasks <= ANNOTATED_TASKS:
@@ -54,14 +61,13 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _name(axes: Axes, num_tasks: int, title: str) -> None:
+def _name(axes: Axes, num_tasks: int) -> None:
     axes.set_xlabel("task")
     axes.set_ylabel("tasks learned")
     every = max(1, num_tasks // ANNOTATED_TASKS)
     tasks = range(0, num_tasks, every)
     axes.set_xticks(list(tasks), [str(task + 1) for task in tasks])
     axes.set_yticks(list(range(0, num_tasks + 1, every)))
-    axes.set_title(title)
 
 
 def _hatch(axes: Axes, r: NDArray[np.float64]) -> None:

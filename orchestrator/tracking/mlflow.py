@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +36,8 @@ KNOBS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+# A metric's name and value, milliseconds since the epoch, step.
+Point = tuple[str, float, int, int]
 
 
 class Experiment:
@@ -73,19 +75,18 @@ class Experiment:
     def log(
         self,
         sent: Sent,
-        metrics: Mapping[str, float] | None = None,
+        metrics: Sequence[Point] = (),
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
-        at_ms: int = 0,
     ) -> None:
-        """Log metrics of step `sent.step`, parameters, tags, and last the tag that says so.
+        """Log metrics, parameters, tags, and last of all the tag that says what has been sent.
 
-        Metrics at the same `at_ms` with the same values are kept once by MLflow's databases, so a
-        call that was interrupted before the tag can be made again.
+        MLflow's databases keep one of two equal points, so a call that was interrupted before
+        the tag can be made again.
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        points = [Metric(name, value, at_ms, sent.step) for name, value in (metrics or {}).items()]
+        points = [Metric(*point) for point in metrics]
         pairs = [Param(_key(name), value[:MAX_VALUE]) for name, value in (params or {}).items()]
         marks = [RunTag(name, value) for name, value in {**(tags or {}), SENT: sent.tag()}.items()]
         while len(points) > MAX_METRICS or len(pairs) > MAX_PARAMS:

@@ -20,7 +20,7 @@ from orchestrator.tracking.target import Target
 from orchestrator.tracking.view import TrialView, worst
 
 if TYPE_CHECKING:
-    from orchestrator.tracking.mlflow import Experiment
+    from orchestrator.tracking.mlflow import Experiment, Point
 
 STATUS = {
     "running": RUNNING,
@@ -113,8 +113,8 @@ class Sender:
         if sent is None or (sent.content and sent.content != trial.content(sent.step)):
             sent = self._ledger.trials[trial.trial_id] = self._start(trial, parent, sent)
         self._label(sent, trial.config, {RUN_NAME: trial.name, **trial.tags})
-        for step in range(sent.step + 1, trial.last_step + 1):
-            self._send_step(sent, trial, step)
+        if sent.step < trial.last_step:
+            self._send_steps(sent, trial)
         if trial.status != "running" and trial.last_step >= 0:
             self._upload(sent, digest_bytes(trial.test.tobytes()), lambda: _artifacts(trial))
         self._set_status(sent, STATUS[trial.status], trial.seconds(trial.last_step))
@@ -135,15 +135,18 @@ class Sender:
             sent.labels = labels
             self._experiment.log(sent, params=params, tags=tags)
 
-    def _send_step(self, sent: Sent, trial: TrialView, step: int) -> None:
-        """Send one step; its time is the run's start plus the computing time so far.
+    def _send_steps(self, sent: Sent, trial: TrialView) -> None:
+        """Send all steps that are due in one call; a step's time is the computing time up to it.
 
         So a step that is sent twice is the same point, and MLflow's relative time is computation.
         """
-        sent.step, sent.content = step, trial.content(step)
-        at_ms = sent.start_ms + round(1000 * trial.seconds(step))
-        self._experiment.log(sent, metrics=trial.metrics(step), at_ms=at_ms)
-        self._report.steps += 1
+        points: list[Point] = []
+        for step in range(sent.step + 1, trial.last_step + 1):
+            at_ms = sent.start_ms + round(1000 * trial.seconds(step))
+            points += [(name, value, at_ms, step) for name, value in trial.metrics(step).items()]
+            self._report.steps += 1
+        sent.step, sent.content = trial.last_step, trial.content(trial.last_step)
+        self._experiment.log(sent, points)
 
     def _upload(self, sent: Sent, made_from: str, files: Callable[[], Mapping[str, bytes]]) -> None:
         if sent.artifacts != made_from:

@@ -78,8 +78,17 @@ def _explained(folder: Path, target: Target) -> Iterator[None]:
     except TrackingError:
         raise
     except Exception as error:  # the tracker's edge
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+        reason = _reason(error, target)
         raise TrackingError(
-            f"MLflow at {target.shown} could not be told everything: {reason}. The tables in "
+            f"MLflow at {target.shown} was not told everything: {reason}. The tables in "
             f"{folder} have it all; send it later with: repertoire track {folder.parent}"
         ) from error
+
+
+def _reason(error: BaseException, target: Target) -> str:
+    """Return a line: what the network or the disk said if it was them, else what MLflow says."""
+    root = error
+    while cause := root.__cause__ or root.__context__:
+        root = cause
+    text = str(root if isinstance(root, OSError) else error).strip() or type(error).__name__
+    return target.hide(text.splitlines()[0])[:300].rstrip(".")

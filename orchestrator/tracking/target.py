@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from orchestrator.errors import RepertoireError
 
@@ -37,12 +37,12 @@ class Target:
     @property
     def shown(self) -> str:
         """The address without a user name or password: for messages and for the ledger."""
-        parts = urlsplit(self.uri)
-        return (
-            urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-            if parts.netloc
-            else self.uri
-        )
+        return self.hide(self.uri)
+
+    def hide(self, text: str) -> str:
+        """Return a text without the user name and password of the address."""
+        user = urlsplit(self.uri).netloc.rpartition("@")[0]
+        return text.replace(f"{user}@", "") if user else text
 
     @property
     def database(self) -> Path | None:
@@ -102,8 +102,9 @@ def _absolute(uri: str) -> str:
 
 def _refusal(uri: str, sweep_uri: str | None, directory: Path) -> str:
     source = "the sweep file" if sweep_uri else "MLFLOW_TRACKING_URI"
+    shown = Target(uri).shown
     return (
-        f"{source} gives the MLflow address {uri!r}, which is neither a server nor a database; "
+        f"{source} gives the MLflow address {shown!r}, which is neither a server nor a database; "
         f"valid: http://HOST:PORT, https://..., databricks, postgresql://..., mysql://..., "
         f"sqlite:///{directory / 'mlflow.db'} (MLflow no longer serves a folder such as ./mlruns)"
     )

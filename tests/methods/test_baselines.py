@@ -112,7 +112,7 @@ def test_joint_training_is_training_a_fresh_network_on_all_seen_data(scenario):
 def test_joint_training_remembers_what_fine_tuning_forgets():
     scores = {}
     for method in (Finetune, Joint):
-        blobs = Blobs(method, Config(), "class")
+        blobs = Blobs(method, Config(), "class", epochs=15)
         *_, last = learned(blobs)
         right = last.scores[1].argmax(dim=1) == blobs.examples(1).y
         scores[method] = float(right.float().mean())

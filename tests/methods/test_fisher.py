@@ -88,7 +88,7 @@ def assert_close(found, expected):
 
 
 WEIGHTS = {
-    "all": lambda p, y, c: float(p[c]),
+    "all": lambda p, y, c: float(p[c].detach()),
     "empirical": lambda p, y, c: float(y == c),
 }
 
@@ -111,9 +111,17 @@ def test_the_closed_form_is_used_for_linear_layers_only(examples):
 def test_shared_and_repeated_layers_leave_the_closed_form_and_agree_with_the_loop(examples):
     with ambient(1):
         square = nn.Linear(16, 16)
-        net = nn.Sequential(Scale(), nn.Flatten(), square, nn.Tanh(), square, nn.Linear(16, 5))
-    assert linear_layers(net, examples.x[:1]) is None
-    assert_close(diagonal_fisher(net, examples), by_loop(net, examples, None, WEIGHTS["all"]))
+        twin = nn.Linear(16, 16)
+        head = nn.Linear(16, 5)
+    twin.weight = square.weight
+    repeated = nn.Sequential(Scale(), nn.Flatten(), square, nn.Tanh(), square, head)
+    shared = nn.Sequential(Scale(), nn.Flatten(), square, nn.Tanh(), twin, head)
+    for net in (repeated, shared):
+        parameters = list(net.parameters())
+        assert linear_layers(net, examples.x[:1]) is None
+        found = diagonal_fisher(net, examples)
+        assert all(p is q for p, q in zip(parameters, net.parameters(), strict=True))
+        assert_close(found, by_loop(net, examples, None, WEIGHTS["all"]))
 
 
 @pytest.mark.parametrize("network", [mlp, cnn])

@@ -1,4 +1,4 @@
-"""MLflow says what the tables say: everything once, whatever was interrupted, lost or unreachable."""
+"""MLflow says what the tables say: all of it, once, whatever was interrupted or lost on the way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ import pytest
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results import load
-from orchestrator.tables import ACCURACY, STAGES, TRIALS, Tables, table_of, with_config_columns, write
+from orchestrator.tables import (
+    ACCURACY,
+    STAGES,
+    TRIALS,
+    Tables,
+    table_of,
+    with_config_columns,
+    write,
+)
 from orchestrator.tracking import Target, Tracker, resolve_target, run_ids, sync, ui_command
 from orchestrator.tracking.ledger import LEDGER, held
 
@@ -35,7 +43,7 @@ TASKS = 3
 
 @dataclass(frozen=True)
 class Chain:
-    """One (trial, seed), `stages` of T+1 done; numbers follow from the trial's name and the seed."""
+    """One (trial, seed), `stages` of T+1 done; numbers follow from its name and seed."""
 
     trial_id: str = "ewc-1"
     seed: int = 0
@@ -56,26 +64,45 @@ def write_tables(folder: Path, *chains: Chain, ids: dict[str, str] | None = None
     trials, accuracy, stages = [], [], []
     for chain in chains:
         whose = {"sweep": folder.name, "trial_id": chain.trial_id, "seed": chain.seed}
-        config = {"network": {"name": "mlp", "hidden": [8, 8]}, "method": {"name": chain.method, "lam": chain.lam}}
+        config = {
+            "network": {"name": "mlp", "hidden": [8, 8]},
+            "method": {"name": chain.method, "lam": chain.lam},
+        }
         trials.append(
             whose
-            | {"phase": chain.phase, "selected": False, "status": chain.status, "method": chain.method}
+            | {
+                "phase": chain.phase,
+                "selected": False,
+                "status": chain.status,
+                "method": chain.method,
+            }
             | {"benchmark": "split_digits", "scenario": chain.scenario, "network": "mlp"}
             | {"num_tasks": TASKS, "config": json.dumps(config), "tasks_done": chain.stages - 1}
             | {"mlflow_run_id": (ids or {}).get(chain.trial_id)}
         )
         for after in range(chain.stages):
             spent = {"train_flops": 100.0 * after, "consolidate_flops": 1.0, "eval_flops": 10.0}
-            spent |= {"train_seconds": 0.5 * (chain.seed + 1), "consolidate_seconds": 0.0, "eval_seconds": 0.25}
-            stages.append(whose | spent | {"after": after, "storage_bytes": 1000 + after, "status": "complete"})
+            spent |= {
+                "train_seconds": 0.5 * (chain.seed + 1),
+                "consolidate_seconds": 0.0,
+                "eval_seconds": 0.25,
+            }
+            stages.append(
+                whose
+                | spent
+                | {"after": after, "storage_bytes": 1000 + after, "status": "complete"}
+            )
             for split in ("validation", "test"):
                 row = chain.r(split)[after]
                 accuracy += [
-                    whose | {"split": split, "after": after, "task": i + 1, "accuracy": row[i]} for i in range(TASKS)
+                    whose | {"split": split, "after": after, "task": i + 1, "accuracy": row[i]}
+                    for i in range(TASKS)
                 ]
     write(
         Tables(
-            with_config_columns(_table(trials, TRIALS)), _table(accuracy, ACCURACY), _table(stages, STAGES)
+            with_config_columns(_table(trials, TRIALS)),
+            _table(accuracy, ACCURACY),
+            _table(stages, STAGES),
         ),
         folder,
     )
@@ -136,7 +163,9 @@ def client(target: Target) -> Any:
 def runs(target: Target) -> dict[str, Any]:
     """The active runs by name."""
     experiment = client(target).get_experiment_by_name(target.experiment)
-    return {run.info.run_name: run for run in client(target).search_runs([experiment.experiment_id])}
+    return {
+        run.info.run_name: run for run in client(target).search_runs([experiment.experiment_id])
+    }
 
 
 def history(target: Target, run: Any) -> dict[tuple[str, int], list[float]]:
@@ -149,7 +178,10 @@ def history(target: Target, run: Any) -> dict[tuple[str, int], list[float]]:
 
 
 def everything(target: Target) -> dict[str, Any]:
-    return {name: (run.info.run_id, run.info.status, history(target, run)) for name, run in runs(target).items()}
+    return {
+        name: (run.info.run_id, run.info.status, history(target, run))
+        for name, run in runs(target).items()
+    }
 
 
 def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
@@ -183,7 +215,9 @@ def test_validation_accuracy_is_told_beside_test_accuracy(directory: Path, targe
     assert said["val_acc", 2] == [pytest.approx(Chain().r("validation")[2, :2].mean())]
 
 
-def test_costs_are_summed_up_to_the_step_and_storage_is_not(directory: Path, target: Target) -> None:
+def test_costs_are_summed_up_to_the_step_and_storage_is_not(
+    directory: Path, target: Target
+) -> None:
     folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1))
     sync(folder, target)
     said = history(target, runs(target)["ewc"])
@@ -202,7 +236,9 @@ def test_what_is_undefined_is_left_out(directory: Path, target: Target) -> None:
     assert {("acc", 1), ("bwt", 2), ("forgetting", 2)} <= said.keys()
 
 
-def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(directory: Path, target: Target) -> None:
+def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(
+    directory: Path, target: Target
+) -> None:
     chains = [Chain("ewc-1"), Chain("ewc-2", lam=1000.0), Chain("er-1", method="er")]
     sync(write_tables(directory / "a", *chains), target)
     found = runs(target)
@@ -216,39 +252,57 @@ def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(directory: Path, tar
         assert run.info.status == "FINISHED"
     ewc = found["ewc lam=1000"]
     assert ewc.data.params == {
-        "network.name": "mlp", "network.hidden": "[8,8]", "method.name": "ewc", "method.lam": "1000.0",
+        "network.name": "mlp", "network.hidden": "[8,8]",
+        "method.name": "ewc", "method.lam": "1000.0",
     }  # fmt: skip
-    told = {"benchmark": "split_digits", "method": "ewc", "phase": "evaluation", "selected": "false", "status": "complete"}
+    told = {
+        "benchmark": "split_digits",
+        "method": "ewc",
+        "phase": "evaluation",
+        "selected": "false",
+        "status": "complete",
+    }
     assert told.items() <= ewc.data.tags.items()
     assert run_ids(directory / "a") == {
-        "ewc-1": found["ewc lam=1"].info.run_id, "ewc-2": ewc.info.run_id, "er-1": found["er"].info.run_id,
+        "ewc-1": found["ewc lam=1"].info.run_id, "ewc-2": ewc.info.run_id,
+        "er-1": found["er"].info.run_id,
     }  # fmt: skip
 
 
-def test_a_finished_trial_has_r_as_a_table_and_as_a_picture(directory: Path, target: Target) -> None:
+def test_a_finished_trial_has_r_as_a_table_and_as_a_picture(
+    directory: Path, target: Target
+) -> None:
     sync(write_tables(directory / "a", Chain(seed=0), Chain(seed=1)), target)
     found = runs(target)
     folder = Path(client(target).download_artifacts(found["ewc"].info.run_id, ""))
     assert folder.is_relative_to(directory / "mlartifacts")
     table = pd.read_csv(folder / "r_matrix.csv", index_col=["seed", "after"])
     np.testing.assert_allclose(table.loc["1"].to_numpy(), Chain(seed=1).r())
-    np.testing.assert_allclose(table.loc["mean"].to_numpy(), (Chain(seed=0).r() + Chain(seed=1).r()) / 2)
+    np.testing.assert_allclose(
+        table.loc["mean"].to_numpy(), (Chain(seed=0).r() + Chain(seed=1).r()) / 2
+    )
     assert (folder / "r_matrix.png").read_bytes().startswith(b"\x89PNG")
     documents = Path(client(target).download_artifacts(found["a"].info.run_id, ""))
     assert (documents / "sweep.yaml").read_text() == "name: a\n"
     assert (documents / "versions.json").read_text() == "{}"
 
 
-def test_an_open_trial_is_told_up_to_the_step_that_all_its_seeds_have(directory: Path, target: Target) -> None:
+def test_an_open_trial_is_told_up_to_the_step_that_all_its_seeds_have(
+    directory: Path, target: Target
+) -> None:
     waiting = Chain("er-1", method="er", stages=0, status="stopped")
-    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"), waiting)
+    folder = write_tables(
+        directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"), waiting
+    )
     sync(folder, target, running=True)
     found = runs(target)
     assert set(found) == {"a", "ewc"}
     assert {run.info.status for run in found.values()} == {"RUNNING"}
     assert {step for _, step in history(target, found["ewc"])} == {0, 1}
 
-    write_tables(folder, Chain(seed=0), Chain(seed=1), replace(waiting, stages=4, status="complete"))
+    write_tables(
+        folder, Chain(seed=0), Chain(seed=1), replace(waiting, stages=4, status="complete")
+    )
     report = sync(folder, target)
     assert (report.runs, report.steps, report.complete) == (1, 2 + 4, True)
     assert {run.info.status for run in runs(target).values()} == {"FINISHED"}
@@ -257,18 +311,25 @@ def test_an_open_trial_is_told_up_to_the_step_that_all_its_seeds_have(directory:
     assert history(target, runs(target)["ewc"]) == history(alone, runs(alone)["ewc"])
 
 
-def test_a_stopped_sweep_that_is_resumed_continues_its_runs(directory: Path, target: Target) -> None:
+def test_a_stopped_sweep_that_is_resumed_continues_its_runs(
+    directory: Path, target: Target
+) -> None:
     folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"))
     sync(folder, target)
     before = runs(target)
-    assert {name: run.info.status for name, run in before.items()} == {"a": "KILLED", "ewc": "KILLED"}
+    assert {name: run.info.status for name, run in before.items()} == {
+        "a": "KILLED",
+        "ewc": "KILLED",
+    }
     write_tables(folder, Chain(seed=0), Chain(seed=1, stages=3, status="stopped"))
     sync(folder, target, running=True)
     assert {run.info.status for run in runs(target).values()} == {"RUNNING"}
     write_tables(folder, Chain(seed=0), Chain(seed=1))
     sync(folder, target)
     after = runs(target)
-    assert {name: run.info.run_id for name, run in after.items()} == {name: run.info.run_id for name, run in before.items()}
+    assert {name: run.info.run_id for name, run in after.items()} == {
+        name: run.info.run_id for name, run in before.items()
+    }
     assert {step for _, step in history(target, after["ewc"])} == {0, 1, 2, 3}
     assert all(len(values) == 1 for values in history(target, after["ewc"]).values())
 
@@ -288,12 +349,21 @@ def test_a_run_ends_as_its_trial_did(
     sync(write_tables(directory / "a", chain, Chain("er-1", method="er")), target)
     found = runs(target)
     trial = found["ewc search" if phase == "search" else "ewc"]
-    assert (trial.info.status, found["a"].info.status, found["er"].info.status) == (of_trial, of_sweep, "FINISHED")
+    assert (trial.info.status, found["a"].info.status, found["er"].info.status) == (
+        of_trial,
+        of_sweep,
+        "FINISHED",
+    )
     assert {step for _, step in history(target, trial)} == {0, 1}
 
 
-def test_a_seed_that_diverged_leaves_the_mean_to_the_others(directory: Path, target: Target) -> None:
-    sync(write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="diverged")), target)
+def test_a_seed_that_diverged_leaves_the_mean_to_the_others(
+    directory: Path, target: Target
+) -> None:
+    sync(
+        write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="diverged")),
+        target,
+    )
     said = history(target, runs(target)["ewc"])
     assert said["acc", 3] == [pytest.approx(Chain(seed=0).r()[3].mean())]
     assert ("acc_std", 1) in said
@@ -311,22 +381,31 @@ def test_a_second_call_sends_nothing(directory: Path, target: Target) -> None:
     assert everything(target) == before
 
 
-def test_what_has_been_sent_is_known_without_importing_mlflow(directory: Path, target: Target) -> None:
+def test_what_has_been_sent_is_known_without_importing_mlflow(
+    directory: Path, target: Target
+) -> None:
     folder = write_tables(directory / "a", Chain())
     sync(folder, target)
     code = (
         "import sys; from pathlib import Path; from orchestrator.tracking import *;"
         "report = sync(Path(sys.argv[1]), resolve_target(Path(sys.argv[1]).parent), running=True);"
-        "print(report.complete, [m for m in ('mlflow', 'ray', 'torch', 'matplotlib') if m in sys.modules])"
+        "heavy = ('mlflow', 'ray', 'torch', 'matplotlib');"
+        "print(report.complete, [name for name in heavy if name in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
     assert said.stdout == "True []\n"
     assert said.stderr == ""
 
 
 @pytest.mark.parametrize("loss", ["deleted", "damaged"])
-def test_a_lost_ledger_costs_a_search_and_no_duplicates(directory: Path, target: Target, loss: str) -> None:
-    folder = write_tables(directory / "a", Chain(seed=0), Chain("ewc-2", lam=2.0, stages=2, status="stopped"))
+def test_a_lost_ledger_costs_a_search_and_no_duplicates(
+    directory: Path, target: Target, loss: str
+) -> None:
+    folder = write_tables(
+        directory / "a", Chain(seed=0), Chain("ewc-2", lam=2.0, stages=2, status="stopped")
+    )
     sync(folder, target)
     before, ids = everything(target), run_ids(folder)
     if loss == "deleted":
@@ -359,7 +438,9 @@ def test_a_database_that_was_deleted_is_filled_again(directory: Path, target: Ta
     folder = write_tables(directory / "a", Chain())
     sync(folder, target)
     before = history(target, runs(target)["ewc"])
-    elsewhere = Target(f"sqlite:///{directory / 'copy.db'}", artifact_location=target.artifact_location)
+    elsewhere = Target(
+        f"sqlite:///{directory / 'copy.db'}", artifact_location=target.artifact_location
+    )
     shutil.copy(directory / "mlflow.db", directory / "copy.db")
     sync(folder, elsewhere)
     (directory / "copy.db").unlink()
@@ -367,7 +448,9 @@ def test_a_database_that_was_deleted_is_filled_again(directory: Path, target: Ta
     assert history(target, runs(target)["ewc"]) == before
 
 
-def test_a_run_that_someone_deleted_is_sent_again_on_request(directory: Path, target: Target) -> None:
+def test_a_run_that_someone_deleted_is_sent_again_on_request(
+    directory: Path, target: Target
+) -> None:
     folder = write_tables(directory / "a", Chain())
     sync(folder, target)
     client(target).delete_run(run_ids(folder)["ewc-1"])
@@ -405,7 +488,9 @@ def test_a_results_folder_that_was_moved_says_what_to_do(directory: Path, target
     sync(write_tables(directory / "a", Chain()), target)
     moved = directory.rename(directory.parent / "moved")
     write_tables(moved / "a", Chain(), Chain("er-1", method="er"))
-    with pytest.raises(RepertoireError, match="it was moved. Delete it and run: repertoire track"):
+    with pytest.raises(
+        RepertoireError, match=r"it was moved\. Delete it and run: repertoire track"
+    ):
         sync(moved / "a", resolve_target(moved))
 
 
@@ -417,7 +502,10 @@ def test_one_sender_works_for_a_folder_at_a_time(directory: Path, target: Target
 
 
 def test_the_environment_and_the_log_are_left_as_they_were(
-    directory: Path, target: Target, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    directory: Path,
+    target: Target,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
     before = dict(os.environ)
@@ -427,13 +515,17 @@ def test_the_environment_and_the_log_are_left_as_they_were(
 
 
 def test_a_folder_without_tables_is_refused(tmp_path: Path, target: Target) -> None:
-    with pytest.raises(RepertoireError, match="has no trials.parquet; write it: repertoire run"):
+    with pytest.raises(RepertoireError, match=r"has no trials\.parquet; write it: repertoire run"):
         sync(tmp_path, target)
 
 
 @pytest.mark.parametrize("address", ["dead_server", "silent_server"])
 def test_an_unreachable_server_is_said_once_and_what_it_missed_is_sent_later(
-    address: str, directory: Path, target: Target, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    address: str,
+    directory: Path,
+    target: Target,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     uri = request.getfixturevalue(address)
@@ -467,7 +559,9 @@ def test_closing_does_not_wait_longer_than_it_was_told(
     assert said == [report.problem]
 
 
-def test_a_tracker_follows_the_tables_and_finishes_on_close(directory: Path, target: Target) -> None:
+def test_a_tracker_follows_the_tables_and_finishes_on_close(
+    directory: Path, target: Target
+) -> None:
     folder = write_tables(directory / "a", Chain(stages=2, status="stopped"))
     said: list[str] = []
     tracker = Tracker(folder, target, said.append)
@@ -478,7 +572,13 @@ def test_a_tracker_follows_the_tables_and_finishes_on_close(directory: Path, tar
     assert runs(target)["ewc"].info.status == "RUNNING"
     write_tables(folder, Chain())
     report = tracker.close(timeout_seconds=30)
-    assert (said, report.complete, report.runs, report.steps, report.artifacts) == ([], True, 2, 4, 2)
+    assert (said, report.complete, report.runs, report.steps, report.artifacts) == (
+        [],
+        True,
+        2,
+        4,
+        2,
+    )
     assert runs(target)["ewc"].info.status == "FINISHED"
 
 
@@ -491,16 +591,17 @@ def test_a_call_asked_to_stop_does_so_between_trials(directory: Path, target: Ta
     assert list(run_ids(folder)) == ["ewc-1", "ewc-2"]
 
 
-def test_more_than_mlflow_takes_in_one_call_is_sent_in_several(directory: Path, target: Target) -> None:
+def test_more_than_mlflow_takes_in_one_call_is_sent_in_several(
+    directory: Path, target: Target
+) -> None:
     from orchestrator.tracking.mlflow import Experiment, quiet
 
     with quiet():
         experiment = Experiment(target)
         sent = experiment.create("wide", {})
-        sent.step = 1
         metrics = {f"acc_task_{i}": float(i) for i in range(2100)}
         params = {f"method.p{i}": "x" * 7000 for i in range(150)} | {"bad?key": "y"}
-        experiment.log(sent, metrics=metrics, params=params)
+        experiment.log(sent, [(name, value, 0, 1) for name, value in metrics.items()], params)
     run = runs(target)["wide"]
     assert run.data.metrics == metrics
     assert len(run.data.params) == 151
@@ -520,14 +621,20 @@ def test_the_sweep_file_comes_before_the_environment_and_that_before_the_results
     )
 
 
-def test_a_relative_database_is_pinned_to_where_it_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_database_is_pinned_to_where_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert resolve_target(tmp_path / "results", "sqlite:///x.db").uri == f"sqlite:///{tmp_path}/x.db"
+    assert (
+        resolve_target(tmp_path / "results", "sqlite:///x.db").uri == f"sqlite:///{tmp_path}/x.db"
+    )
 
 
 @pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns", "sqlite://", "htp://host"])
 def test_an_address_that_mlflow_does_not_serve_is_refused(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(RepertoireError, match="neither a server nor a database; valid: http://HOST"):
+    with pytest.raises(
+        RepertoireError, match="neither a server nor a database; valid: http://HOST"
+    ):
         resolve_target(tmp_path, uri)
 
 

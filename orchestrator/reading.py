@@ -1,0 +1,90 @@
+"""Reading a YAML file: safely, with one clear line where it is none. The only importer of yaml."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestrator.errors import SweepError, suggest
+
+GIVEN = {type(None): "and is empty", list: "given a list"}
+PLAIN_TAGS = frozenset(
+    {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
+)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1, read safely: `1e-3` is a number, a repeated key a mistake, and a date is text."""
+
+    yaml_constructors = {  # noqa: RUF012 - as the base class has it
+        tag: make
+        for tag, make in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag in PLAIN_TAGS
+    }
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        met = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in met:
+                raise yaml.composer.ComposerError(
+                    None, None, f"key {key.value!r} stands twice", key.start_mark
+                )
+            met.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return node
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping a YAML file holds.
+
+    Raises:
+        SweepError: it is missing, a folder, no text, no YAML, no mapping, or holds an unsafe tag.
+    """
+    where = str(path)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+        json.dumps(content)  # refuses a value that holds itself
+    except FileNotFoundError:
+        beside = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        hint = suggest(path.name, beside) if beside else f"there is no sweep in {path.parent}"
+        raise SweepError(where, [f"no such file; {hint}"]) from None
+    except IsADirectoryError:
+        raise SweepError(where, ["this is a folder; name a sweep file in it"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SweepError(where, [f"cannot be read: {error}"]) from None
+    except yaml.YAMLError as error:
+        raise SweepError(where, [f"not valid YAML: {yaml_story(error)}"]) from None
+    except (ValueError, LookupError) as error:  # of a tag on a value that does not fit it: !!int x
+        raise SweepError(where, [f"not valid YAML: {error}"]) from None
+    except RecursionError:
+        raise SweepError(where, ["nested too deeply"]) from None
+    if not isinstance(content, dict):
+        raise SweepError(
+            where,
+            [f"must hold keys and values, {GIVEN.get(type(content), 'given a single value')}"],
+        )
+    return content
+
+
+def yaml_story(error: yaml.YAMLError) -> str:
+    """Return a YAML error in one line, with its place."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    if "could not determine a constructor for the tag" in problem:
+        problem = problem.removeprefix("could not determine a constructor for ") + " is refused"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem

@@ -1,0 +1,161 @@
+"""The commands as a person types them, on a sweep that takes seconds, in this process."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+
+TINY = """\
+name: tiny
+benchmark: {name: split_digits, scenario: class, num_tasks: 2}
+network: {name: mlp, hidden: [8]}
+training: {epochs: 1, batch_size: 64}
+methods: [finetune, {name: er, memory_size: {grid: [10, 20]}}]
+seeds: [0, 1]
+"""
+
+
+def invoke(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    return result.exit_code, result.output
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny.yaml and its results."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "tiny.yaml").write_text(TINY)
+    code, output = invoke("run", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--backend", "inline")
+    assert code == 0, output
+    return folder
+
+
+def test_a_plan_of_a_finished_sweep_says_that_nothing_is_left(done: Path) -> None:
+    code, output = invoke("plan", str(done / "tiny.yaml"), "--out", str(done / "results"))
+    figures = {line.split("│")[1].strip(): line.split("│")[2].strip() for line in output.splitlines() if line.count("│") == 3}
+    assert code == 0
+    # Three trials on two seeds, three stages each; stage 0 is shared by the trials of a seed.
+    assert figures["stages asked for"] == "18"
+    assert figures["distinct stages"] == "14"
+    assert figures["in the store"] == "14"
+    assert figures["stages left"] == "0"
+
+
+def test_a_plan_touches_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    code, output = invoke("plan", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "results"))
+    assert code == 0
+    assert "14" in output
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
+def test_a_second_run_computes_nothing_and_changes_no_byte_of_the_tables(done: Path) -> None:
+    tables = sorted((done / "results" / "tiny").glob("*.parquet"))
+    before = [(p.name, p.read_bytes()) for p in tables]
+    code, output = invoke("run", str(done / "tiny.yaml"), "--out", str(done / "results"), "--backend", "inline")
+    assert code == 0
+    assert "0 stages computed" in output
+    assert [(p.name, p.read_bytes()) for p in tables] == before
+    assert len(before) == 3
+
+
+def test_a_comparison_in_csv_and_json_holds_the_means_of_the_tables(done: Path) -> None:
+    trials = pd.read_parquet(done / "results" / "tiny" / "trials.parquet")
+    expected = trials.groupby("trial_id")["acc"].mean()
+    code, text = invoke("compare", str(done / "results"), "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert code == 0
+    assert {row["trial_id"]: float(row["acc_mean"]) for row in rows} == pytest.approx(dict(expected))
+    code, text = invoke("compare", str(done / "results"), "--format", "json")
+    assert {row["trial_id"]: row["acc_mean"] for row in json.loads(text)["rows"]} == pytest.approx(dict(expected))
+
+
+@pytest.mark.parametrize(("format", "mark"), [("table", "finetune"), ("markdown", "| finetune"), ("latex", "\\toprule")])
+def test_a_comparison_for_people_names_each_configuration(done: Path, format: str, mark: str) -> None:
+    code, text = invoke("compare", str(done / "results"), "--format", format)
+    assert code == 0
+    assert mark in text
+    assert "20" in text
+
+
+def test_lists_name_what_a_sweep_can_name() -> None:
+    for what, names in {
+        "methods": ["finetune", "joint", "independent", "ewc", "er"],
+        "benchmarks": ["split_digits", "permuted_fashion_mnist", "rotated_mnist", "split_cifar100"],
+        "networks": ["mlp", "cnn", "resnet18"],
+    }.items():
+        code, output = invoke("list", what)
+        assert code == 0
+        assert all(name in output for name in names)
+
+
+def test_verify_finds_a_flipped_byte_and_a_run_mends_it(done: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    run = ("run", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline")
+    assert invoke(*run)[0] == 0
+    assert invoke("store", "verify", str(tmp_path / "r"))[0] == 0
+    state = next((tmp_path / "r" / "stages").glob("*/*/state.safetensors"))
+    data = bytearray(state.read_bytes())
+    data[-1] ^= 1
+    state.write_bytes(data)
+    code, output = invoke("store", "verify", str(tmp_path / "r"))
+    assert code == 1
+    assert state.parent.name in output
+    code, output = invoke(*run)
+    assert code == 0
+    assert "1 stages computed" in output
+    assert state.exists()
+
+
+def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(done / "results", tmp_path / "r")
+    (tmp_path / "more.yaml").write_text(TINY.replace("name: tiny", "name: more").replace("seeds: [0, 1]", "seeds: [7]"))
+    assert invoke("run", str(tmp_path / "more.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline")[0] == 0
+    shutil.rmtree(tmp_path / "r" / "more")
+    stages = tmp_path / "r" / "stages"
+    before = len(list(stages.glob("*/*/record.json")))
+    assert "would delete 7 stages" in invoke("store", "gc", str(tmp_path / "r"), "--dry-run")[1]
+    assert len(list(stages.glob("*/*/record.json"))) == before
+    assert "deleted 7 stages" in invoke("store", "gc", str(tmp_path / "r"))[1]
+    assert len(list(stages.glob("*/*/record.json"))) == before - 7
+    code, output = invoke("run", str(done / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline")
+    assert (code, "0 stages computed" in output) == (0, True)
+
+
+def test_help_comes_within_a_second_and_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, time; t = time.perf_counter(); import orchestrator.cli; "
+        "heavy = {'torch', 'ray', 'mlflow', 'pandas', 'pyarrow', 'pydantic'} & set(sys.modules); "
+        "print(sorted(heavy), time.perf_counter() - t)"
+    )
+    best = 10.0
+    for _ in range(3):
+        started = time.perf_counter()
+        out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        best = min(best, time.perf_counter() - started)
+        assert out.startswith("[] ")
+    assert best < 1
+
+
+@pytest.mark.parametrize("command", [("compare", "nowhere"), ("track", "nowhere"), ("store", "gc", "nowhere")])
+def test_a_folder_without_results_is_one_message_and_exit_code_2(command: tuple[str, ...], tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli", *command], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert ran.returncode == 2
+    assert "nowhere" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
