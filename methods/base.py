@@ -55,6 +55,23 @@ class Outlook:
     num_learned: int = 0
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What a sweep would have a method do, as far as the file says it.
+
+    Attributes:
+        scenario: "task", "domain" or "class".
+        num_classes: outputs of the head, C.
+        input_shape: (channels, height, width) of an image.
+        network: the name of the network.
+    """
+
+    scenario: str
+    num_classes: int
+    input_shape: tuple[int, int, int]
+    network: str
+
+
 @dataclass(frozen=True, eq=False)
 class TaskView:
     """What a method is shown of the task it learns: nothing of the test data, nothing of the future.
@@ -109,6 +126,24 @@ class Method(nn.Module):
     scores_unseen: ClassVar[bool] = True
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset()
     storage: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def objection(cls, config: Any, setting: Setting) -> str | None:
+        """Return why this configuration cannot do what a sweep asks, if it cannot.
+
+        Asked when the sweep is read, so that nothing is trained in vain. An override first asks
+        `unserved`, for the scenario.
+        """
+        return cls.unserved(setting)
+
+    @final
+    @classmethod
+    def unserved(cls, setting: Setting) -> str | None:
+        """Return that the scenario is none of `scenarios`, if so."""
+        if setting.scenario in cls.scenarios:
+            return None
+        serves = ", ".join(sorted(cls.scenarios))
+        return f"cannot serve the {setting.scenario} scenario; it serves: {serves}"
 
     def __init__(self, network: nn.Module, config: AnyConfig, outlook: Outlook) -> None:
         super().__init__()

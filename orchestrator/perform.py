@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 
 from orchestrator.graph import Event, ParentLost, StageDiverged, StageDone, StageFailed
-from orchestrator.run_stage import evaluate_state, run_stage
+from orchestrator.run_stage import State, evaluate_state, run_stage
 from orchestrator.stage import Stage
 from orchestrator.store import StageStore
 
@@ -36,7 +36,6 @@ def perform(order: Order, store: StageStore, device: str = "cpu") -> Event:
         return next((event for event in events if not isinstance(event, StageDone)), events[0])
     except Exception as error:  # the edge of the user's code: a failed stage must not end the sweep
         story = f"{type(error).__name__}: {error}\n\n" + "".join(traceback.format_exception(error))
-        store.put_failure(order.key, story)
         return StageFailed(order.key, story)
 
 
@@ -46,7 +45,7 @@ def attempt(
     """Find a stage in the store, complete it there, or run it."""
     record = store.record(stage.key, stage.task_keys)
     if record is None and not score_further(stage, store, device):
-        parent = store.state(stage.parent) if stage.parent else None
+        parent = state_of(stage.parent, store) if stage.parent else None
         if stage.parent and parent is None:
             return ParentLost(stage.key)
         state, record = run_stage(stage, parent, computed_for, device)
@@ -58,9 +57,18 @@ def attempt(
 
 def score_further(stage: Stage, store: StageStore, device: str) -> bool:
     """Score a stored state on the tasks its record lacks; False if there is no such state."""
-    record, state = store.record(stage.key), store.state(stage.key)
+    record = store.record(stage.key)
+    state = None if record is None else state_of(stage.key, store)
     if record is None or state is None:
         return False
     missing = tuple(key for key in stage.task_keys if key not in record.evaluation)
     store.put_evaluation(stage.key, evaluate_state(stage, state, missing, device))
     return True
+
+
+def state_of(key: str, store: StageStore) -> State | None:
+    """Return a stage's state; if it is gone, set its record aside, so that it is computed anew."""
+    state = store.state(key)
+    if state is None:
+        store.verify(key)
+    return state

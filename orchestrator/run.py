@@ -16,12 +16,13 @@ from orchestrator.graph import (
     ChainEnded,
     Event,
     Instruction,
+    ParentLost,
     RunStage,
     StageDiverged,
     StageDone,
     StageFailed,
 )  # fmt: skip
-from orchestrator.plan import Plan, chain_id, plan
+from orchestrator.plan import Plan, plan
 from orchestrator.record import Record
 from orchestrator.results import Tables, collect, write
 from orchestrator.store import StageStore
@@ -57,7 +58,9 @@ class Progress:
     failed: int = 0
     trials_done: int = 0
     started: float = field(default_factory=time.monotonic)
-    _ended: dict[str, set[int]] = field(default_factory=dict)
+    _running: set[str] = field(default_factory=set)
+    _executed: set[str] = field(default_factory=set)
+    _waiting: dict[str, set[int]] = field(default_factory=dict)
 
     def eta_seconds(self) -> float | None:
         """Return the seconds to go at the rate so far."""
@@ -117,7 +120,9 @@ def run(
     progress = progress_of(made)
 
     def observe(news: Event | Instruction) -> None:
-        count(progress, made, news)
+        if isinstance(news, StageFailed):
+            store.put_failure(news.key, news.story)
+        count(progress, news)
         if isinstance(news, ChainAdvanced | ChainEnded):
             tables.refresh()
         show(progress)
@@ -137,30 +142,35 @@ def run(
 
 def progress_of(made: Plan) -> Progress:
     """Return where a sweep stands before it runs."""
-    pending = {chain.trial_id for chain in made.pending}
+    waiting: dict[str, set[int]] = {}
+    for chain in made.pending:
+        waiting.setdefault(chain.trial_id, set()).add(chain.seed)
     trials = {chain.trial_id for chain in made.chains}
     return Progress(
         trials=len(trials), to_go=len(made.to_run), shared=made.asked_for - len(made.to_run),
-        trials_done=len(trials - pending),
+        trials_done=len(trials - waiting.keys()),
+        _waiting=waiting,
     )  # fmt: skip
 
 
-def count(progress: Progress, made: Plan, news: Event | Instruction) -> None:
-    """Bring progress up to date with a piece of news."""
+def count(progress: Progress, news: Event | Instruction) -> None:
+    """Bring progress up to date with a piece of news; a stage told of twice counts once."""
     match news:
-        case RunStage():
-            progress.running += 1
-        case StageDone() | StageDiverged() | StageFailed():
-            progress.running -= 1
-            progress.executed += 1
-            progress.to_go = max(progress.to_go - 1, 0)
-            progress.failed += not isinstance(news, StageDone)
+        case RunStage(key):
+            progress._running.add(key)
+        case ParentLost(key):
+            progress._running.discard(key)
+        case StageDone(key) | StageDiverged(key) | StageFailed(key):
+            progress._running.discard(key)
+            if key not in progress._executed:
+                progress._executed.add(key)
+                progress.to_go = max(progress.to_go - 1, 0)
+                progress.failed += not isinstance(news, StageDone)
         case ChainEnded((trial_id, seed)):
-            ended = progress._ended.setdefault(trial_id, set())
-            ended.add(seed)
-            waiting = {chain_id(chain)[1] for chain in made.pending if chain.trial_id == trial_id}
-            progress.trials_done += ended == waiting
-    return
+            waiting = progress._waiting[trial_id]
+            progress.trials_done += waiting == {seed}
+            waiting.discard(seed)
+    progress.running, progress.executed = len(progress._running), len(progress._executed)
 
 
 def note(path: Path, text: str) -> None:

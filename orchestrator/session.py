@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -30,14 +29,19 @@ def run_sweep(
     console = Console()
     console.print(f"[bold]{sweep.name}[/]: {headline(made)}")
     said: list[str] = []
-    tracker = Tracker(
-        folder, resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), say=said.append
-    )
+    target = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment)
+    tracker = Tracker(folder, target, say=said.append)
     with Display() as display:
         progress = run(made, store, folder, backends[backend], tracker, display.show)
     for message in [*said, *store.damaged]:
         console.print(message, markup=False)
-    return report(console, path, out, folder, progress.executed)
+    return report(
+        console, folder, [
+            f"{progress.executed} stages computed. Tables: {folder}/*.parquet",
+            f"MLflow: {target.shown}    Stages: {store.uri}",
+            f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
+        ],
+    )  # fmt: skip
 
 
 def headline(made: Plan) -> str:
@@ -46,48 +50,33 @@ def headline(made: Plan) -> str:
     if not to_run:
         return f"all {made.asked_for} stages are in the store; nothing to compute"
     guess = f", about {duration(seconds)} of processor time" if seconds else ""
-    return f"{len(made.sweep.trials)} trials, {made.asked_for} stages asked for, {to_run} to compute{guess}"
+    trials = len(made.sweep.trials)
+    return f"{trials} trials, {made.asked_for} stages asked for, {to_run} to compute{guess}"
 
 
-def report(console: Console, path: Path, out: Path, folder: Path, executed: int) -> int:
-    """Print the comparison, where things are and what to type next; return the exit code."""
+def report(console: Console, folder: Path, closing: list[str]) -> int:
+    """Print the comparison, what went wrong, and where things are; return the exit code."""
     results = load(folder)
     console.print(render(comparison(results), "table"))
     bad = results.trials[results.trials["status"] != "complete"]
     for row in bad.to_dict("records"):
         story = (row["story"] or "").partition("\n")[0]
-        console.print(
-            f"{row['status']}: {row['trial_id']} seed {row['seed']} after {row['tasks_done']} tasks: {story}",
-            markup=False,
-        )
-    console.print(
-        f"{executed} stages computed. Tables: {folder}/{{trials,accuracy,stages}}.parquet",
-        markup=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"MLflow database: {out}/mlflow.db    Stages: {out}/stages", markup=False, soft_wrap=True
-    )
-    console.print(
-        f"Next:  repertoire ui {out}    repertoire compare {out} --format markdown    repertoire plan {path}",
-        markup=False, soft_wrap=True,
-    )  # fmt: skip
+        place = f"{row['trial_id']} seed {row['seed']} after {row['tasks_done']} tasks"
+        console.print(f"{row['status']}: {place}: {story}", markup=False)
+    for line in closing:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(len(bad) > 0)
 
 
 def track(out: Path) -> int:
     """Send each sweep of a results folder to MLflow; return the exit code."""
-    folders = sorted(p.parent for p in out.glob("*/trials.parquet"))
+    folders = sorted(path.parent for path in out.glob("*/trials.parquet"))
     if not folders:
         raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")
     for folder in folders:
-        settings = Sweep.load(folder / "sweep.yaml").mlflow
-        print_report(
-            folder, lambda: sync(folder, resolve_target(out, settings.uri, settings.experiment))
-        )
+        mlflow = Sweep.load(folder / "sweep.yaml").mlflow
+        target = resolve_target(out, mlflow.uri, mlflow.experiment)
+        # What is said of MLflow is checked, since a person may have deleted runs there.
+        sent = sync(folder, target, recheck=True)
+        Console().print(f"{folder.name}: {sent}", markup=False, highlight=False, soft_wrap=True)
     return 0
-
-
-def print_report(folder: Path, send: Callable[[], object]) -> None:
-    """Send one sweep and say what was sent."""
-    Console().print(f"{folder.name}: {send()}", markup=False)

@@ -164,7 +164,7 @@ class StageStore:
         try:
             with self._fs.open_input_stream(self._path(key, name)) as file:
                 return bytes(file.read())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def _write(self, key: str, name: str, data: bytes) -> None:

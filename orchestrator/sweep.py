@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from methods.base import Setting
 from orchestrator.benchmarks import Benchmark
 from orchestrator.components import Component, component, find
 from orchestrator.decoding import decode, grid_points, short
@@ -170,12 +171,9 @@ def _trials(content: dict[str, Any], mistakes: list[str]) -> list[Trial]:
     for (where, method), benchmark, network, training in product(
         methods, benchmarks, networks, trainings
     ):
-        serves = method.cls.scenarios
-        if benchmark.scenario not in serves:
-            mistakes.append(
-                f"{where}: {method.name} cannot serve the {benchmark.scenario} scenario; "
-                f"it serves: {', '.join(sorted(serves))}"
-            )
+        objection = method.cls.objection(method.config, setting(benchmark, network))
+        if objection is not None:
+            mistakes.append(f"{where}: {method.name} {objection}")
             continue
         trial = Trial(
             benchmark=benchmark, network=network, training=training, method=method,
@@ -186,6 +184,11 @@ def _trials(content: dict[str, Any], mistakes: list[str]) -> list[Trial]:
         found.setdefault(trial.trial_id, where)
         trials.append(trial)
     return trials
+
+
+def setting(benchmark: Benchmark, network: Component) -> Setting:
+    """Return what a method is told of a benchmark and a network before anything is trained."""
+    return Setting(benchmark.scenario, benchmark.num_classes, benchmark.input_shape, network.name)
 
 
 def _check_fit(networks: list[Component], benchmarks: list[Benchmark], mistakes: list[str]) -> None:

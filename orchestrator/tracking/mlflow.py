@@ -52,7 +52,6 @@ class Experiment:
     """
 
     def __init__(self, target: Target, experiment_id: str = "") -> None:
-        """Connect; see the class."""
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=target.uri)

@@ -73,7 +73,6 @@ class Sender:
     """
 
     def __init__(self, target: Target, files: SweepFiles, known: Ledger | None) -> None:
-        """Connect; see the class."""
         from orchestrator.tracking.mlflow import Experiment
 
         self._files = files

@@ -26,7 +26,6 @@ class Tracker:
     """
 
     def __init__(self, folder: Path, target: Target, say: Callable[[str], None]) -> None:
-        """Start the thread; it waits for the first `poke`."""
         self._folder = folder
         self._target = target
         self._say = say

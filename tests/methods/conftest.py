@@ -1,4 +1,4 @@
-"""One thread for all tests here: their tensors are tiny, and several threads only wait for each other."""
+"""One thread for the tests here: their tensors are tiny, and threads would wait for each other."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_every_method_keeps_the_contract_in_every_scenario_it_serves(name, scena
     assert_conforms(METHODS[name], scenario=scenario)
 
 
-@pytest.mark.parametrize(("method", "config"), VARIANTS, ids=lambda value: repr(value)[-60:])
+@pytest.mark.parametrize(("method", "config"), VARIANTS, ids=range(len(VARIANTS)))
 @pytest.mark.parametrize("scenario", ["class", "domain"])
 def test_variants_of_the_methods_keep_it_too(method, config, scenario):
     assert_conforms(method, config, scenario)
