@@ -24,7 +24,7 @@ check: $(VENV)/.ready-test  ## Lint, types, import contracts
 	$(BIN)/lint-imports
 
 perf: $(VENV)/.ready  ## Time a stage sequence against a bare training loop
-	$(BIN)/python perf/one_run.py
+	$(BIN)/python -m perf.one_run
 
 clean:  ## Remove the environment; results stay
 	rm -rf $(VENV)

@@ -1,1 +1,1 @@
-"""Figures and pages of results. No arithmetic of their own: they read what `results` and `compare` say."""
+"""Figures and pages of results, without arithmetic of their own: `results` and `compare` do it."""

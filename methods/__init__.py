@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from methods.base import Method
+from methods.cumulative import Cumulative
 from methods.er import ER
 from methods.ewc import EWC
 from methods.finetune import Finetune
+from methods.freeze import Freeze
 from methods.independent import Independent
 from methods.joint import Joint
+from methods.l2 import L2
+from methods.lwf import LwF
+from methods.mas import MAS
+from methods.rwalk import RWalk
+from methods.si import SI
 
 METHODS: Mapping[str, type[Method]] = {
     "finetune": Finetune,
@@ -17,4 +24,11 @@ METHODS: Mapping[str, type[Method]] = {
     "independent": Independent,
     "ewc": EWC,
     "er": ER,
+    "cumulative": Cumulative,
+    "freeze": Freeze,
+    "l2": L2,
+    "si": SI,
+    "mas": MAS,
+    "rwalk": RWalk,
+    "lwf": LwF,
 }

@@ -1,4 +1,12 @@
-"""What quadratic penalties keep: tensors shaped like parameters, and the penalty itself."""
+"""What quadratic penalties hold, keep and add: parameters, tensors of their shapes, the penalty.
+
+Reference:
+    Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
+    eq. 3: the penalty that EWC, SI, MAS and RWalk share; they differ in the importances.
+
+Deviations:
+    None.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +40,11 @@ class ParameterRows(nn.Module):
             setattr(self, buffer_name(name), torch.cat((rows, values[name].detach().unsqueeze(0))))
         self.rows += 1
 
+    def replace(self, values: Mapping[str, Tensor]) -> None:
+        """Drop all rows and add one."""
+        self.clear()
+        self.append(values)
+
     def clear(self) -> None:
         """Drop all rows."""
         for name in self._names:
@@ -44,16 +57,61 @@ def buffer_name(parameter: str) -> str:
     return parameter.replace(".", "/")
 
 
+def held_parameters(network: nn.Module, penalise_head: bool) -> dict[str, Tensor]:
+    """Return the parameters that a penalty holds: name within the network -> parameter.
+
+    Args:
+        network: its frozen parameters are left out.
+        penalise_head: whether the output layer is held too.
+    """
+    head = set() if penalise_head else head_parameters(network)
+    return {n: p for n, p in network.named_parameters() if p.requires_grad and p not in head}
+
+
+def head_parameters(network: nn.Module) -> set[Tensor]:
+    """Return the parameters of a network's output layer.
+
+    Raises:
+        ValueError: the network does not say which layer that is.
+    """
+    head = getattr(network, "head", None)
+    if not isinstance(head, nn.Module):
+        raise ValueError(
+            f"{type(network).__name__} has no layer named head, so its output layer cannot be left "
+            "out of the penalty: name that layer head, or set penalise_head: true"
+        )
+    return set(head.parameters())
+
+
 def quadratic(
-    parameters: Mapping[str, Tensor], anchor: Mapping[str, Tensor], importance: Mapping[str, Tensor]
+    parameters: Mapping[str, Tensor],
+    anchor: Mapping[str, Tensor],
+    importance: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """Return sum_j importance_j (parameter_j - anchor_j)^2 as a scalar.
+    """Return sum_j importance_j (parameter_j - anchor_j)^2 as a scalar; no importances: all 1.
 
     Three operations per parameter tensor; one flat vector instead would have to be gathered anew at
     every step, which costs a CPU more than it saves.
     """
     terms = []
-    for name, weight in importance.items():
-        delta = (parameters[name] - anchor[name]).flatten()
-        terms.append(torch.dot(weight.flatten() * delta, delta))
+    for name, place in anchor.items():
+        delta = (parameters[name] - place).flatten()
+        weighted = delta if importance is None else importance[name].flatten() * delta
+        terms.append(torch.dot(weighted, delta))
     return torch.stack(terms).sum()
+
+
+@torch.no_grad()
+def add_pull(
+    parameters: Mapping[str, Tensor],
+    anchor: Mapping[str, Tensor],
+    importance: Mapping[str, Tensor],
+    strength: float,
+) -> None:
+    """Add the gradient of strength * `quadratic` to the gradients of parameters that have one.
+
+    The gradient without it is not written to: who noted it keeps it.
+    """
+    for name, p in parameters.items():
+        if p.grad is not None:
+            p.grad = torch.addcmul(p.grad, importance[name], p - anchor[name], value=2 * strength)

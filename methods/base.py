@@ -74,7 +74,7 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class TaskView:
-    """What a method is shown of the task it learns: nothing of the test data, nothing of the future.
+    """What a method is shown of the task it learns: nothing of test data, nothing of the future.
 
     Attributes:
         index: the task's place in the sequence, 1..T.
@@ -82,6 +82,7 @@ class TaskView:
         examples: the training examples (of all seen tasks, if the method trains on them).
         allowed: bool [C, C]; row y holds the outputs that compete with label y. None: all do.
         stream: a fresh random generator for a purpose, the same for the same (seed, task, purpose).
+        num_steps: how many steps the learner will take; 0 where it does not say.
     """
 
     index: int
@@ -89,6 +90,7 @@ class TaskView:
     examples: Examples
     allowed: Tensor | None
     stream: Callable[[str], torch.Generator]
+    num_steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +185,7 @@ class Method(nn.Module):
 
     @final
     def masked(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Return logits [B, C] with -inf at outputs that do not compete with each label in y [B]."""
+        """Return logits [B, C], -inf at outputs that do not compete with each label in y [B]."""
         if self._forbidden is None:
             return logits
         return logits.masked_fill(self._forbidden[y], float("-inf"))

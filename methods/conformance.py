@@ -29,8 +29,8 @@ from methods._watch import (
     require_saveable,
     snapshot_of,
 )
-from methods.base import Config, Method, TaskView
-from methods.blobs import NUM_TASKS, Blobs, State
+from methods.base import Config, Method, Setting, TaskView
+from methods.blobs import IMAGE, NUM_TASKS, Blobs, State
 
 CATEGORIES = (
     *("model", "anchor", "importance", "teacher", "buffer"),
@@ -62,10 +62,17 @@ def assert_conforms(
         blobs = Blobs(method_class, config, each)
         with generators_untouched():
             check_learning(blobs)
-            check_learning(replace(blobs, batch_norm=True))
+            if takes_batch_norm(blobs):
+                check_learning(replace(blobs, batch_norm=True))
             check_inertness(blobs)
             if torch.cuda.is_available():
                 check_learning(replace(blobs, device="cuda"))
+
+
+def takes_batch_norm(blobs: Blobs) -> bool:
+    """Whether the method can serve the built-in network that normalises batches."""
+    setting = Setting(blobs.scenario, blobs.num_classes, IMAGE, "resnet18")
+    return blobs.method_class.objection(blobs.config, setting) is None
 
 
 def check_learning(blobs: Blobs) -> None:
@@ -187,9 +194,10 @@ def learn(
     method: Method, view: TaskView, epochs: int = 2, known: dict[Hashable, int] | None = None
 ) -> None:
     """Learn one task with the learner's loop, its hooks and its steps watched."""
-    from orchestrator.learner import Training, train_task
+    from orchestrator.learner import Training, num_steps, train_task
 
     training = Training(epochs=epochs, batch_size=20, lr=0.01)
+    view = replace(view, num_steps=num_steps(len(view.examples), training))
     with hooks_watched(method):
         train_task(method, view, training, cast(Any, ExactMeter({} if known is None else known)))
         method.end_task(view)

@@ -36,7 +36,7 @@ import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.anchoring import ParameterRows, quadratic
+from methods.anchoring import ParameterRows, held_parameters, quadratic
 from methods.base import Examples, Method, Outlook, TaskView
 from methods.fisher import Labels, diagonal_fisher
 
@@ -115,9 +115,7 @@ class EWC(Method):
 
     def penalised(self) -> dict[str, Tensor]:
         """Return the parameters that are held: name within the network -> parameter."""
-        head = set() if self.config.penalise_head else head_parameters(self.network)
-        named = self.network.named_parameters()
-        return {name: p for name, p in named if p.requires_grad and p not in head}
+        return held_parameters(self.network, self.config.penalise_head)
 
     def fisher(self, task: TaskView) -> dict[str, Tensor]:
         """Return the Fisher diagonal of the network on a task's training examples."""
@@ -128,21 +126,6 @@ class EWC(Method):
         return diagonal_fisher(
             self.network, examples, task.allowed, self.config.labels, task.stream("fisher labels")
         )
-
-
-def head_parameters(network: nn.Module) -> set[Tensor]:
-    """Return the parameters of a network's output layer.
-
-    Raises:
-        ValueError: the network does not say which layer that is.
-    """
-    head = getattr(network, "head", None)
-    if not isinstance(head, nn.Module):
-        raise ValueError(
-            f"{type(network).__name__} has no layer named head, so EWC cannot leave it out: name "
-            "the output layer head, or set penalise_head: true"
-        )
-    return set(head.parameters())
 
 
 def scaled_to_mean_one(importance: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Repertoire: schedules continual-learning experiments and compares what each method buys and costs.
+"""Repertoire: runs continual-learning experiments and compares what each method buys and costs.
 
 `load("results")` opens the tables of a results folder; everything else is on the command line.
 """

@@ -12,8 +12,8 @@ import typer
 from orchestrator.errors import RepertoireError
 
 app = typer.Typer(
-    help="Schedule continual-learning experiments on Ray; compare what each method buys and what it costs.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    help="Schedule continual-learning experiments on Ray; compare what each method buys and costs.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
 store_app = typer.Typer(
     help="Look after the stage store of a results folder.", no_args_is_help=True
@@ -98,7 +98,7 @@ def compare_command(
     ] = "method",
     format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.table,
 ) -> None:
-    """Compare methods: mean and 95 % interval over seeds of accuracy, transfer, storage and compute."""
+    """Compare methods: mean and 95 % interval of accuracy, transfer, storage and compute."""
     from orchestrator.compare import comparison, render
     from orchestrator.results import load
 

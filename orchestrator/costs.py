@@ -1,7 +1,8 @@
 """What a stage costs: bytes kept between tasks by category, FLOPs counted, seconds, peak memory.
 
 FLOPs are those of matrix products and convolutions as PyTorch's own counter sees them, forward and
-backward, each multiply-add as two. Element-wise work (activations, penalties, optimiser) is left out.
+backward, each multiply-add as two. Element-wise work (activations, penalties, optimiser) is not
+counted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CATEGORIES = (
-    "model", "anchor", "importance", "teacher", "buffer", "generator", "columns", "optimizer", "raw_data",
+    "model", "anchor", "importance", "teacher", "buffer", "generator", "columns", "optimizer",
+    "raw_data",
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ class Display:
     """Shows `Progress`: live on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self) -> None:
-        # The file is named, so that redirecting sys.stdout elsewhere (as is done around Tune) leaves this be.
+        # The file is named: sys.stdout is sent elsewhere around Tune, and this must not go there.
         self.console = Console(file=sys.stdout)
         self._live = Live(console=self.console, refresh_per_second=4, transient=True)
         self._next_line = 0.0

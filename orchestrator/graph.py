@@ -1,4 +1,4 @@
-"""The trial graph: which stage to run next, for whom. A pure state machine: events in, instructions out.
+"""The trial graph: which stage to run next, for whom. A pure state machine, driven by events.
 
 No I/O, no clock, no Ray. Chains (one per trial and seed) want stages; a stage is asked for at most
 once however many chains want it, and dropped when none does.
@@ -128,8 +128,8 @@ class _Chain:
 class TrialGraph:
     """Decides what runs next. `handle` is its only door.
 
-    Ready stages are ordered by how many unfinished wanted stages each unblocks, then by when they were
-    first wanted, so that a shared beginning goes first and the order is the same every time.
+    Ready stages are ordered by how many unfinished wanted stages each unblocks, then by when they
+    were first wanted: a shared beginning goes first, and the order is the same every time.
 
     Args:
         slots: how many stages may run at a time.
@@ -149,11 +149,7 @@ class TrialGraph:
             case ChainWanted():
                 out = self._want(event)
             case ChainStopped(chain):
-                if chain not in self._chains:
-                    raise RepertoireError(
-                        f"chain {chain} cannot be stopped: it never wanted anything"
-                    )
-                out = self._end(chain, "stopped", "")
+                out = self._stop(chain)
             case StageDone(key):
                 out = self._done(key)
             case StageDiverged(key, story):
@@ -167,7 +163,7 @@ class TrialGraph:
         return out + self._dispatch()
 
     def counts(self) -> dict[str, int]:
-        """Return how many wanted stages are waiting, ready, running and done, and how many were dropped."""
+        """Return how many stages are waiting, ready, running, done, and dropped."""
         total = dict.fromkeys(("waiting", "ready", "running", "done", "dropped"), 0)
         for node in self._nodes.values():
             total[node.state] += 1
@@ -241,7 +237,7 @@ class TrialGraph:
         return [step for chain in list(node.chains) for step in self._end(chain, status, story)]
 
     def _lost_parent(self, key: Key) -> list[Instruction]:
-        """Make the parent be computed anew, if the stage is still wanted; who had the parent does not hear of it."""
+        """Have the parent computed anew, if it is wanted; chains past it hear nothing of it."""
         node = self._nodes.get(key)
         if node is not None and node.parent is None:
             raise RepertoireError(f"stage {key} has no parent to lose: {node.story}")
@@ -295,6 +291,11 @@ class TrialGraph:
         if chain.last and chain.done == len(chain.keys):
             out.extend(self._end(name, "complete", ""))
         return out
+
+    def _stop(self, name: ChainId) -> list[Instruction]:
+        if name not in self._chains:
+            raise RepertoireError(f"chain {name} cannot be stopped: it never wanted anything")
+        return self._end(name, "stopped", "")
 
     def _end(self, name: ChainId, status: EndStatus, story: str) -> list[Instruction]:
         chain = self._chains[name]

@@ -20,7 +20,7 @@ def verify(out: Path, uri: str | None) -> int:
         print_plain(story)
     if wrong:
         print_plain(
-            f"{len(wrong)} of {len(keys)} stages were damaged and set aside; a run computes them anew"
+            f"{len(wrong)} of {len(keys)} stages were damaged and set aside; a run mends them"
         )
     else:
         print_plain(f"all {len(keys)} stages are as they were written")
@@ -38,7 +38,7 @@ def collect_garbage(out: Path, uri: str | None, dry_run: bool) -> int:
     kept = {
         key for table in tables for key in pq.read_table(table, columns=["key"])["key"].to_pylist()
     }
-    unwanted = [key for key in store.keys() if key not in kept]
+    unwanted = sorted(set(store.keys()) - kept)
     size = sum(store.size(key) for key in unwanted)
     if not dry_run:
         for key in unwanted:
@@ -46,7 +46,8 @@ def collect_garbage(out: Path, uri: str | None, dry_run: bool) -> int:
         store.delete_damaged()
     verb = "would delete" if dry_run else "deleted"
     print_plain(
-        f"{verb} {len(unwanted)} stages, {size / 1e6:.1f} MB; {len(kept)} are referred to by {len(tables)} sweeps"
+        f"{verb} {len(unwanted)} stages, {size / 1e6:.1f} MB; "
+        f"{len(kept)} are referred to by {len(tables)} sweeps"
     )
     return 0
 

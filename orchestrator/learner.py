@@ -37,7 +37,7 @@ class Training:
         lr: learning rate.
         momentum: of sgd.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
-        num_threads: processor threads of a stage; part of the key since it can change the last bits.
+        num_threads: processor threads of a stage; in the key since it can change the last bits.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -138,11 +138,21 @@ def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
     return make(learning, lr=training.lr, weight_decay=training.weight_decay, fused=True, **extra)
 
 
+def num_steps(num_examples: int, training: Training) -> int:
+    """Return how many steps a task of so many examples is trained for."""
+    return training.iterations or training.epochs * steps_per_epoch(num_examples, training)
+
+
+def steps_per_epoch(num_examples: int, training: Training) -> int:
+    """Return the number of batches in a pass; the last may be short."""
+    return -(-num_examples // training.batch_size)
+
+
 def epochs(view: TaskView, training: Training) -> Iterator[Iterator[Examples]]:
     """Yield each epoch as an iterator of batches, in an order drawn from the task's own stream."""
     generator = view.stream("data order")
-    per_epoch = -(-len(view.examples) // training.batch_size)
-    left = training.iterations or per_epoch * training.epochs
+    per_epoch = steps_per_epoch(len(view.examples), training)
+    left = num_steps(len(view.examples), training)
     while left > 0:
         yield batches(view.examples, training.batch_size, generator, min(left, per_epoch))
         left -= per_epoch

@@ -1,4 +1,4 @@
-"""One stage against the store: what a worker does, wherever it runs, and the event that comes of it."""
+"""One stage against the store: what a worker does, wherever it runs, and what comes of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Order:
 
 
 def perform(order: Order, store: StageStore, device: str = "cpu") -> Event:
-    """Run a stage from the store into the store; whatever goes wrong becomes an event with its story."""
+    """Run a stage from the store into the store; whatever goes wrong becomes an event."""
     try:
         events = [attempt(stage, order.computed_for, store, device) for stage in order.stages]
         return next((event for event in events if not isinstance(event, StageDone)), events[0])

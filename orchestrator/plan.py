@@ -1,4 +1,4 @@
-"""What a sweep asks for, what the store has already, and what is left: `repertoire plan`. Touches nothing."""
+"""What a sweep asks for, what the store has, and what is left. Touches nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Plan:
         return tuple((key, self.links[key]) for key in chain.keys)
 
     def estimated_seconds(self) -> float | None:
-        """Return processor seconds to go: to_run times the median seconds of this sweep's known stages."""
+        """Return processor seconds to go, at the median seconds of the stages that are known."""
         known = [seconds(record) for record in self.records.values() if record.after]
         return None if not known else median(known) * len([k for k in self.to_run if self.links[k]])
 
@@ -98,7 +98,7 @@ def plan(sweep: Sweep, store: StageStore) -> Plan:
 
 
 def joined(order: Order | None, chain: Chain, stage: Stage) -> Order:
-    """Return an order that also serves a stage of the same key, which may be evaluated on other tasks."""
+    """Return an order that also serves a stage of the same key, evaluated on other tasks."""
     if order is None:
         return Order((stage,), (chain.sweep, chain.trial_id, chain.seed))
     if any(set(stage.task_keys) <= set(other.task_keys) for other in order.stages):

@@ -85,6 +85,8 @@ def yaml_story(error: yaml.YAMLError) -> str:
     """Return a YAML error in one line, with its place."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or " ".join(str(error).split())
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', '')}, {problem}"
     if "could not determine a constructor for the tag" in problem:
         problem = problem.removeprefix("could not determine a constructor for ") + " is refused"
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem

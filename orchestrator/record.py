@@ -1,4 +1,4 @@
-"""What is kept of a stage for ever, beside its state: the row of R, the costs, and where it came from."""
+"""What is kept of a stage for ever, beside its state: the row of R, the costs, the origin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What a stage cost. Bytes, FLOPs and seconds; `storage` is bytes by category after the stage."""
+    """What a stage cost: bytes, FLOPs, seconds. `storage` is bytes by category after the stage."""
 
     storage: Mapping[str, int] = field(default_factory=dict)
     train_flops: int = 0
@@ -42,7 +42,7 @@ Evaluation = Mapping[str, Mapping[str, Score]]
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A stage's record. `spec` describes the stage to a reader; the key, not the spec, is its identity.
+    """A stage's record. `spec` describes the stage to a reader; the key is its identity.
 
     Attributes:
         computed_for: (sweep, trial_id, seed) for which the stage was first computed.

@@ -48,7 +48,7 @@ class Tracker(Protocol):
 
 @dataclass
 class Progress:
-    """Where a running sweep stands. Stages count once each; `shared` are those of later chains that got them free."""
+    """Where a running sweep stands. `shared` counts stages asked for that need no computing."""
 
     trials: int
     to_go: int
@@ -80,7 +80,7 @@ def open_store(out: Path, uri: str | None, create: bool = True) -> StageStore:
 
 
 class Tabulator:
-    """Keeps a sweep's tables current while it runs, without spending more than a tenth of the time on it."""
+    """Keeps a sweep's tables current while it runs, in at most a tenth of the time."""
 
     def __init__(
         self, made: Plan, store: StageStore, folder: Path, tracker: Tracker | None

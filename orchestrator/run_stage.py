@@ -1,4 +1,4 @@
-"""Running a stage: from the parent's state to the next state and a row of R, with the costs counted.
+"""Running a stage: from the parent's state to the next state and a row of R, costs counted.
 
 A function of its arguments: it knows nothing of Ray, MLflow, the store or the other stages.
 """
@@ -26,7 +26,7 @@ from orchestrator.costs import (
 )  # fmt: skip
 from orchestrator.errors import Diverged
 from orchestrator.hashing import digest, plain
-from orchestrator.learner import Training, evaluate, require_finite, train_task
+from orchestrator.learner import Training, evaluate, num_steps, require_finite, train_task
 from orchestrator.networks import NetworkShape, build
 from orchestrator.record import Costs, Evaluation, Record, Score
 from orchestrator.seeding import ambient, derive, stream
@@ -75,10 +75,12 @@ def run_stage(
         eval_flops=meters["eval"].total, samples=samples,
         train_seconds=clock.seconds.get("train", 0.0), eval_seconds=clock.seconds["eval"],
         consolidate_seconds=clock.seconds.get("consolidate", 0.0), cpu_seconds=clock.cpu_seconds,
-        gpu_seconds=clock.gpu_seconds, peak_memory_bytes=peak_memory_bytes(device), device=device_name(device),
+        gpu_seconds=clock.gpu_seconds, peak_memory_bytes=peak_memory_bytes(device),
+        device=device_name(device),
     )  # fmt: skip
     record = Record(
-        key=stage.key, parent=stage.parent, after=stage.after, status="diverged" if story else "complete",
+        key=stage.key, parent=stage.parent, after=stage.after,
+        status="diverged" if story else "complete",
         costs=costs, evaluation=evaluation, computed_for=computed_for, story=story,
         spec=describe(stage), environment=environment(),
     )  # fmt: skip
@@ -95,10 +97,11 @@ def evaluate_state(
 
 
 def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
-    """Return a meter for each phase. What is known of a step is shared with stages that differ in data and seed."""
+    """Return a meter per phase. Stages that differ in data and seed share what a step costs."""
     alike = digest("arithmetic", {
-        "network": stage.network.content(), "input_shape": stage.benchmark.input_shape, "after": stage.after,
+        "network": stage.network.content(), "input_shape": stage.benchmark.input_shape,
         "num_classes": stage.benchmark.num_classes, "method": stage.method.content(),
+        "after": stage.after,
     })  # fmt: skip
     known = _FLOPS.setdefault(alike, {})
     # Consolidation is one piece of work whose size is the task's, so it is watched every time.
@@ -107,7 +110,7 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
 
 @contextmanager
 def arithmetic(stage: Stage) -> Iterator[None]:
-    """Fix what the bits of a stage depend on beside its key, and put it back: threads, global generators."""
+    """Fix what bits depend on beside the key, threads and global generators; put it back after."""
     before = torch.get_num_threads()
     # Stage 0 is shared by all ways of training.
     torch.set_num_threads(stage.training.num_threads if stage.after else 1)
@@ -164,6 +167,7 @@ def view_of(stage: Stage, method: Method, device: str) -> TaskView:
         examples=examples.to(device),
         allowed=None if allowed is None else allowed.to(device),
         stream=lambda purpose: stream(stage.seed, stage.after, purpose),
+        num_steps=num_steps(len(examples), stage.training),
     )
 
 
@@ -221,16 +225,16 @@ def with_raw_data(storage: dict[str, int], kept: int) -> dict[str, int]:
 def describe(stage: Stage) -> dict[str, Any]:
     """Return the stage in words a reader of the record understands."""
     return {
-        "benchmark": plain(stage.benchmark), "network": stage.network.describe(), "training": plain(stage.training),
-        "method": stage.method.describe(), "seed": stage.seed,
+        "benchmark": plain(stage.benchmark), "network": stage.network.describe(),
+        "training": plain(stage.training), "method": stage.method.describe(), "seed": stage.seed,
     }  # fmt: skip
 
 
 def environment() -> dict[str, str]:
     """Return versions and place, for a reader; nothing of it is part of a key."""
     return {
-        "python": platform.python_version(), "torch": torch.__version__, "platform": platform.platform(),
-        "node": platform.node(), "pid": str(os.getpid()),
+        "python": platform.python_version(), "torch": torch.__version__,
+        "platform": platform.platform(), "node": platform.node(), "pid": str(os.getpid()),
     }  # fmt: skip
 
 

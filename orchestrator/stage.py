@@ -1,4 +1,4 @@
-"""The stage: one task learned by one method. What it is, and the key that holds all that could change it."""
+"""The stage: one task learned by one method, and the key that holds all that could change it."""
 
 from __future__ import annotations
 
@@ -68,17 +68,20 @@ def stages(
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
     task_keys = benchmark.task_keys()
-    common: dict[str, Any] = {"benchmark": benchmark, "network": network, "training": training, "method": method}
+    common: dict[str, Any] = {
+        "benchmark": benchmark, "network": network, "training": training, "method": method,
+    }  # fmt: skip
     first = digest("stage 0", {
-        "network": network.content(), "input_shape": benchmark.input_shape, "num_classes": benchmark.num_classes,
-        "mean": benchmark.mean, "std": benchmark.std, "masks": masks(benchmark), "seed": seed,
-        "learner": learner.VERSION, "benchmarks": benchmark.version,
+        "network": network.content(), "input_shape": benchmark.input_shape,
+        "num_classes": benchmark.num_classes, "mean": benchmark.mean, "std": benchmark.std,
+        "masks": masks(benchmark), "seed": seed, "learner": learner.VERSION, "benchmarks": benchmark.version,
     })  # fmt: skip
     chain = [Stage(after=0, seed=seed, key=first, parent=None, task_keys=task_keys, **common)]
     for after in range(1, benchmark.num_tasks + 1):
         parent = first if method.cls.starts_afresh else chain[-1].key
         key = digest("stage", {
-            "parent": parent, "after": after, "tasks": tasks_met(method, task_keys, after), "seed": seed,
+            "parent": parent, "after": after, "seed": seed,
+            "tasks": tasks_met(method, task_keys, after),
             "training": training, "method": method.content(inert(method, after)),
         })  # fmt: skip
         chain.append(
@@ -88,7 +91,7 @@ def stages(
 
 
 def masks(benchmark: Benchmark) -> dict[str, str]:
-    """Return what decides which outputs compete; masks mean something only where classes arrive over time."""
+    """Return what decides which outputs compete; masks matter only where classes arrive in time."""
     if benchmark.scenario != "class":
         return {"scenario": benchmark.scenario}
     return {"scenario": "class", "train": benchmark.train_mask, "eval": benchmark.eval_mask}
@@ -97,8 +100,8 @@ def masks(benchmark: Benchmark) -> dict[str, str]:
 def tasks_met(method: Component, task_keys: tuple[str, ...], after: int) -> dict[str, list[str]]:
     """Return the keys of the tasks that make a stage what it is, beside its parent.
 
-    A set of all seen tasks has no order. A stage that starts afresh has no chain of parents to say which
-    tasks came before, though the outputs that compete depend on them.
+    A set of all seen tasks has no order. A stage that starts afresh has no chain of parents to say
+    which tasks came before, though the outputs that compete depend on them.
     """
     seen, current = sorted(task_keys[:after]), [task_keys[after - 1]]
     met = {"trained": current if method.cls.trains_on == "current" else seen}

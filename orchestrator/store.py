@@ -30,8 +30,8 @@ State = Mapping[str, Tensor]
 class StageStore:
     """Stages by key on any file system Arrow knows: a local folder, NFS, `s3://`, `gs://`.
 
-    Safe for concurrent writers: two that write one key write the same content, and readers see whole
-    files only. Missing is None; damaged is set aside under `<root>/damaged/` and then missing.
+    Safe for concurrent writers: two that write one key write the same content, and readers see
+    whole files only. Missing is None; damaged is set aside under `<root>/damaged/`, then missing.
     """
 
     def __init__(self, uri: str, create: bool = True) -> None:
@@ -168,7 +168,7 @@ class StageStore:
             return None
 
     def _write(self, key: str, name: str, data: bytes) -> None:
-        """Write a whole file or none: by rename on a disk, by the upload's end on an object store."""
+        """Write a whole file or none: renamed on a disk, uploaded whole to an object store."""
         self._fs.create_dir(self._folder(key), recursive=True)
         path = self._path(key, name)
         target = f"{path}.{uuid.uuid4().hex}.tmp" if self._local else path

@@ -90,7 +90,7 @@ class Task:
 
 @lru_cache(maxsize=SPLITS_KEPT)
 def _built(recipe: Recipe, split: str) -> Examples:
-    """Return one split of a task; the last few are kept, for the stages that follow in this process."""
+    """Return one split of a task; the last few are kept for the stages that follow."""
     data = load(recipe.dataset)
     x, y = (data.test_x, data.test_y) if split == "test" else (data.train_x, data.train_y)
     rows = _rows(recipe, y) if split == "test" else _drawn(recipe)[split]

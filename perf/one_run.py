@@ -1,11 +1,11 @@
 """One stage sequence against a bare PyTorch loop, in the same process, turn by turn.
 
 Split Fashion-MNIST, 5 tasks, task-incremental (every cell of R is computed), 1 epoch, batch 128,
-MLP 784-400-400-10, Adam, one thread, the full R on validation and test data. The rival is what one would
-write by hand for exactly this: tensors normalised once and kept in memory, fused Adam, no keys, no
-costs, no record. Prints the ratio of medians and of each pair; the target is at most 1.15.
+MLP 784-400-400-10, Adam, one thread, the full R on validation and test data. The rival is what one
+would write by hand for exactly this: tensors normalised once and kept in memory, fused Adam, no
+keys, no costs, no record. Prints the ratio of medians and of each pair; the target is at most 1.15.
 
-    python perf/one_run.py [--pairs 7]
+    python -m perf.one_run [--pairs 7]
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def main() -> None:
         print(f"pair {pair + 1}: ours {a:.3f} s, bare {b:.3f} s, ratio {a / b:.3f}")
     mine, rival = (statistics.median(column) for column in zip(*times, strict=True))
     print(
-        f"median: ours {mine:.3f} s, bare {rival:.3f} s, median ratio {statistics.median(ratios):.3f} (target <= 1.15)"
+        f"median: ours {mine:.3f} s, bare {rival:.3f} s, "
+        f"ratio {statistics.median(ratios):.3f} (target <= 1.15)"
     )
 
 

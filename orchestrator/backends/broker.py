@@ -1,17 +1,19 @@
-"""The broker: one Ray actor that holds the trial graph, asks for stages, and tells trials what became of them.
+"""The broker: one Ray actor that holds the trial graph, asks for stages and tells trials of them.
 
-It holds no results: they travel through the store. Were it to die, it would start again from what it was
-given, and stages finished meanwhile would be found in the store.
+It holds no results: they travel through the store. Were it to die, it would start again from what
+it was given, and stages finished meanwhile would be found in the store. It never imports torch.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import pickle
+import uuid
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 from orchestrator.graph import (
     ChainAdvanced,
@@ -28,67 +30,81 @@ from orchestrator.graph import (
     TrialGraph,
 )  # fmt: skip
 
+Chains = Mapping[ChainId, tuple[tuple[Key, Key | None], ...]]
+
 NAME = "repertoire-broker"
 SLOTS_EVERY_SECONDS = 5.0
 LOOK_AHEAD = 1.25
 
 
 @ray.remote(num_cpus=1, max_retries=3)
-def stage_task(order: Any, store_uri: str, device: str) -> Event:
+def stage_task(order: bytes, store_uri: str, device: str) -> Event:
     """Run one stage on a worker; what it makes goes to the store, what comes back is an event."""
     from orchestrator.perform import perform
     from orchestrator.store import StageStore
 
-    return perform(order, StageStore(store_uri), device)
+    return perform(pickle.loads(order), StageStore(store_uri), device)
 
 
 class Broker:
     """Drives a `TrialGraph` with Ray tasks.
 
     Args:
-        orders: key -> what a worker needs to run the stage.
-        chains: chain -> its stages as (key, parent).
-        stored: keys in the store already.
         store_uri: the store, as workers reach it.
         resources: {"num_cpus", "num_gpus"} of a stage.
     """
 
     def __init__(
         self,
-        orders: Mapping[Key, Any],
-        chains: Mapping[ChainId, tuple[tuple[Key, Key | None], ...]],
-        stored: frozenset[Key],
         store_uri: str,
         resources: Mapping[str, float],
     ) -> None:
-        self._orders, self._chains = orders, chains
         self._store_uri, self._resources = store_uri, resources
-        self._graph = TrialGraph(slots=0, stored=stored)
+        self._chains: Chains = {}
+        self._given = asyncio.Event()
         self._advanced: dict[ChainId, int] = {}
         self._ended: dict[ChainId, str] = {}
         self._news: list[Event | Instruction] = []
         self._changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._life = uuid.uuid4().hex
+        self._broken: Exception | None = None
 
-    async def start(self) -> None:
-        """Begin to offer the cluster's slots."""
-        self._spawn(self._watch_cluster())
+    async def take(
+        self, orders: Mapping[Key, bytes], chains: Chains, stored: frozenset[Key]
+    ) -> None:
+        """Take what all else waits for; the driver gives it to each new life.
+
+        Args:
+            orders: key -> what a worker needs to run the stage, pickled: only workers look inside.
+            chains: chain -> its stages as (key, parent).
+            stored: keys in the store already.
+        """
+        if not self._given.is_set():
+            self._orders, self._chains = orders, chains
+            self._graph = TrialGraph(slots=0, stored=stored)
+            self._given.set()
+            self._spawn(self._watch_cluster())
 
     async def begin(self, trial_id: str) -> None:
         """Want all stages of a trial, on all its seeds."""
+        await self._given.wait()
         for chain in self._of(trial_id):
             if chain not in self._advanced and chain not in self._ended:
                 self._advanced[chain] = -1
                 await self._handle(ChainWanted(chain, self._chains[chain]))
 
     async def advance(self, trial_id: str, after: int) -> dict[int, str]:
-        """Wait until each seed of a trial has learned `after` tasks or ended; return seed -> status."""
+        """Wait until each seed of a trial learned `after` tasks or ended; return seed -> status."""
         await self.begin(trial_id)
         chains = self._of(trial_id)
+
+        def there() -> bool:
+            return all(self._advanced.get(c, -1) >= after or c in self._ended for c in chains)
+
         async with self._changed:
-            await self._changed.wait_for(
-                lambda: all(self._advanced.get(c, -1) >= after or c in self._ended for c in chains)
-            )
+            await self._changed.wait_for(lambda: self._broken is not None or there())
+        self._require_whole()
         return {chain[1]: self._ended.get(chain, "running") for chain in chains}
 
     async def stop(self, trial_id: str) -> None:
@@ -97,9 +113,13 @@ class Broker:
             if chain in self._advanced and chain not in self._ended:
                 await self._handle(ChainStopped(chain))
 
-    async def news(self, since: int) -> list[Event | Instruction]:
-        """Return what has happened after the first `since` pieces of news."""
-        return self._news[since:]
+    async def news(self, life: str, since: int) -> tuple[str, list[Event | Instruction]]:
+        """Return the broker's life and what happened in it after the first `since` pieces of news.
+
+        A broker that died and started again has another life; who asks for the old one is told all.
+        """
+        self._require_whole()
+        return self._life, self._news[since if life == self._life else 0 :]
 
     def _of(self, trial_id: str) -> list[ChainId]:
         return [chain for chain in self._chains if chain[0] == trial_id]
@@ -120,12 +140,16 @@ class Broker:
 
     async def _run(self, key: Key) -> None:
         device = "cuda" if self._resources["num_gpus"] else "cpu"
-        # Without a strategy of its own a task would be captured by Tune's placement groups and never fit.
+        # Without a strategy of its own a task would be captured by Tune's placement groups.
         task = stage_task.options(
             scheduling_strategy="DEFAULT", name=f"stage {key[:8]}", **self._resources
         )
         try:
             event = await task.remote(self._orders[key], self._store_uri, device)
+        except (
+            RayTaskError
+        ) as error:  # raised before the stage began: its code or store was not to be had
+            event = StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
         except RayError as error:
             event = StageFailed(key, f"the worker of this stage was lost: {error}")
         await self._handle(event)
@@ -134,19 +158,36 @@ class Broker:
         """Offer as many slots as the cluster has room for, and a few more to hide the way there."""
         slots = -1
         while True:
-            room = slots_of(ray.cluster_resources(), self._resources)  # type: ignore[no-untyped-call]
+            room = slots_of(ray.nodes(), self._resources)  # type: ignore[no-untyped-call]
             if room != slots:
                 slots = room
                 await self._handle(SlotsChanged(int(slots * LOOK_AHEAD) + 1))
             await asyncio.sleep(SLOTS_EVERY_SECONDS)
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work that nobody waits for; should it raise, those who wait for others are told."""
+        try:
+            await work
+        except Exception as error:
+            self._broken = error
+            async with self._changed:
+                self._changed.notify_all()
 
-def slots_of(cluster: Mapping[str, float], resources: Mapping[str, float]) -> int:
-    """Return how many stages a cluster has room for at a time."""
+    def _require_whole(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+
+def slots_of(nodes: Iterable[Mapping[str, Any]], resources: Mapping[str, float]) -> int:
+    """Return how many stages the living nodes of a cluster have room for at a time."""
     wanted = {"CPU": resources["num_cpus"], "GPU": resources["num_gpus"]}
-    return int(min(cluster.get(name, 0.0) / amount for name, amount in wanted.items() if amount))
+    room = 0
+    for node in nodes:
+        has = node["Resources"] if node["Alive"] else {}
+        room += int(min(has.get(name, 0.0) / amount for name, amount in wanted.items() if amount))
+    return room

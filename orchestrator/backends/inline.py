@@ -1,4 +1,4 @@
-"""The backend in this very process: one stage at a time. For debugging, the laws, and small sweeps."""
+"""The backend in this very process: one stage at a time. For debugging and small sweeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial as Ray Tune sees it: a class whose step is one task. It computes nothing and never imports torch."""
+"""A trial as Ray Tune sees it: a class whose step is one task. It never imports torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ray import tune
 from orchestrator.backends.broker import NAME
 
 
-class TrialSteps(tune.Trainable):  # type: ignore[misc]
+class TrialSteps(tune.Trainable):
     """Asks the broker for the stages of one trial, task by task.
 
     Its configuration is {"steps": {"trial": trial_id, "num_tasks": T, "namespace": of the broker}}.
@@ -20,11 +20,12 @@ class TrialSteps(tune.Trainable):  # type: ignore[misc]
         """Find the broker."""
         steps = config["steps"]
         self._trial, self._num_tasks = steps["trial"], steps["num_tasks"]
-        self._broker = ray.get_actor(NAME, namespace=steps["namespace"])
+        self._broker: Any = ray.get_actor(NAME, namespace=steps["namespace"])
         self._status: dict[int, str] = {}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Become another trial, so that Tune can reuse this process."""
+        self.cleanup()
         self.setup(new_config)
         return True
 
@@ -36,7 +37,7 @@ class TrialSteps(tune.Trainable):  # type: ignore[misc]
         return {"tasks": after, "done": not going or after >= self._num_tasks}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Return what resuming needs: nothing but the iteration, which Tune keeps; states are in the store."""
+        """Return what resuming needs: Tune keeps the iteration, and states are in the store."""
         return {"trial": self._trial}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:

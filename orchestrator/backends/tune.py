@@ -1,9 +1,10 @@
-"""The backend on Ray: Tune decides about trials, Ray tasks compute stages, the broker stands between."""
+"""The backend on Ray: Tune decides about trials, tasks compute stages, a broker stands between."""
 
 from __future__ import annotations
 
 import logging
 import os
+import pickle
 import sys
 import tempfile
 import threading
@@ -19,6 +20,8 @@ from orchestrator.graph import Event, Instruction
 from orchestrator.plan import Plan, chain_id
 from orchestrator.store import StageStore
 
+Observer = Callable[[Event | Instruction], None]
+
 POLL_SECONDS = 0.25
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -26,18 +29,18 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "1",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Tune would take the first Ctrl-C for itself and return as if all were well.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
 
 def on_ray(
     address: str | None,
-) -> Callable[[Plan, StageStore, Callable[[Event | Instruction], None]], None]:
-    """Return the backend on a Ray cluster: that at `address`, or one started on this machine for the sweep."""
+) -> Callable[[Plan, StageStore, Observer], None]:
+    """Return the backend on a Ray cluster: that at `address`, or one started here for the sweep."""
 
-    def run_on_ray(
-        plan: Plan, store: StageStore, observe: Callable[[Event | Instruction], None]
-    ) -> None:
+    def run_on_ray(plan: Plan, store: StageStore, observe: Observer) -> None:
         """Compute what a plan lacks, telling `observe` each event and instruction."""
         with cluster(plan, address):
             drive(plan, store, observe)
@@ -83,59 +86,55 @@ def runtime_env(plan: Plan) -> dict[str, Any]:
     return {"py_modules": list(roots)} if roots else {}
 
 
-def drive(plan: Plan, store: StageStore, observe: Callable[[Event | Instruction], None]) -> None:
+def drive(plan: Plan, store: StageStore, observe: Observer) -> None:
     """Give the trials to Tune and the stages to a broker, and pass on the news."""
     import ray
 
     from orchestrator.backends.broker import NAME, Broker, slots_of
 
     resources = {"num_cpus": plan.sweep.resources.cpus, "num_gpus": plan.sweep.resources.gpus}
-    slots = slots_of(ray.cluster_resources(), resources)  # type: ignore[no-untyped-call]
+    slots = slots_of(ray.nodes(), resources)  # type: ignore[no-untyped-call]
     if slots < 1:
         raise RepertoireError(
-            f"a stage asks for {resources}, which no node of this Ray has; lower resources in the sweep"
+            f"a stage asks for {resources}, which no node of this Ray has; "
+            "lower `resources` in the sweep"
         )
     namespace = f"repertoire-{uuid.uuid4().hex[:12]}"
     chains = {chain_id(chain): plan.steps(chain) for chain in plan.pending}
     wanted = {key for steps in chains.values() for key, _ in steps}
-    broker = (
+    orders = {key: pickle.dumps(order) for key, order in plan.orders.items() if key in wanted}
+    broker: Any = (
         ray.remote(Broker)
         .options(
             name=NAME, namespace=namespace, num_cpus=0, resources={"node:__internal_head__": 0.001},
             max_restarts=3, max_task_retries=-1, max_concurrency=10_000,
         )
-        .remote({k: o for k, o in plan.orders.items() if k in wanted}, chains, plan.stored, store.uri, resources)
+        .remote(store.uri, resources)
     )  # fmt: skip
-    ray.get(broker.start.remote())
-    with news(broker, observe):
-        fit(plan, namespace, slots)
-    ray.kill(broker)
+    try:
+        with news(broker, (orders, chains, plan.stored), observe):
+            fit(plan, broker, namespace, slots)
+    finally:
+        ray.kill(broker)
 
 
 @contextmanager
-def news(broker: Any, observe: Callable[[Event | Instruction], None]) -> Iterator[None]:
-    """Pass the broker's news to `observe`, from one thread, until the block ends and all is told."""
+def news(broker: Any, given: tuple[Any, ...], observe: Observer) -> Iterator[None]:
+    """Pass the broker's news to `observe`, from one thread, until the block ends and all is told.
+
+    If that fails the broker is ended, and with it the block: nothing should run on unobserved.
+    """
     import ray
 
     over = threading.Event()
     failures: list[BaseException] = []
 
-    def listen() -> None:
-        told = 0
-        while True:
-            last = over.wait(POLL_SECONDS)
-            fresh = ray.get(broker.news.remote(told))
-            told += len(fresh)
-            for item in fresh:
-                observe(item)
-            if last:
-                return
-
     def guarded() -> None:
         try:
-            listen()
+            listen(broker, given, observe, over)
         except BaseException as error:  # handed to the thread that waits
             failures.append(error)
+            ray.kill(broker)
 
     thread = threading.Thread(target=guarded, name="broker news", daemon=True)
     thread.start()
@@ -144,11 +143,31 @@ def news(broker: Any, observe: Callable[[Event | Instruction], None]) -> Iterato
     finally:
         over.set()
         thread.join()
-    if failures:
-        raise failures[0]
+        if failures:
+            raise failures[0]
 
 
-def fit(plan: Plan, namespace: str, slots: int) -> None:
+def listen(broker: Any, given: tuple[Any, ...], observe: Observer, over: threading.Event) -> None:
+    """Pass the broker's news to `observe`, once more after `over`.
+
+    A new broker, and one that died and started again, is first given what it is to work on.
+    """
+    import ray
+
+    life, told = "", 0
+    while True:
+        last = over.wait(POLL_SECONDS)
+        now, fresh = ray.get(broker.news.remote(life, told))
+        if now != life:
+            ray.get(broker.take.remote(*given))
+        life, told = now, len(fresh) + (told if now == life else 0)
+        for item in fresh:
+            observe(item)
+        if last:
+            return
+
+
+def fit(plan: Plan, broker: Any, namespace: str, slots: int) -> None:
     """Run the trials that are not complete under Tune."""
     from ray import tune
 
@@ -157,29 +176,39 @@ def fit(plan: Plan, namespace: str, slots: int) -> None:
     pending: dict[str, int] = {}
     for chain in plan.pending:
         pending[chain.trial_id] = chain.num_tasks
-    seeds = ceil(len(plan.pending) / len(pending))
+    # Enough trials at a time to fill the slots; more would only be more processes.
+    concurrent = max(2, ceil(3 * slots / ceil(len(plan.pending) / len(pending))))
+    for trial in list(pending)[:concurrent]:  # their stages can start while Tune does
+        broker.begin.remote(trial)
     trials = [
         {"trial": trial, "num_tasks": tasks, "namespace": namespace}
         for trial, tasks in pending.items()
     ]
-    # A sliver of CPU would cost a whole slot, and nothing at all is refused: take of the head's own resource.
+    # A sliver of CPU would cost a whole slot, and asking for nothing at all is refused.
     trainable = tune.with_resources(
         TrialSteps, tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
     )
     with tempfile.TemporaryDirectory(prefix="repertoire-tune-") as folder, quiet():
-        tune.Tuner(
+        results = tune.Tuner(
             trainable,
             param_space={"steps": tune.grid_search(trials)},
             tune_config=tune.TuneConfig(
-                reuse_actors=True, max_concurrent_trials=max(2, ceil(3 * slots / seeds)),
+                reuse_actors=True, max_concurrent_trials=concurrent,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
                 name="sweep", storage_path=folder, verbose=0,
                 failure_config=tune.FailureConfig(max_failures=3),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, checkpoint_at_end=False),
+                checkpoint_config=tune.CheckpointConfig(
+                    checkpoint_frequency=1, checkpoint_at_end=False
+                ),
             ),
         ).fit()  # fmt: skip
+        if results.errors:
+            raise RepertoireError(
+                f"{len(results.errors)} of {len(trials)} trials were lost by Ray, the first with: "
+                f"{results.errors[0]}\nWhat was computed is kept; the same command continues"
+            )
 
 
 @contextmanager

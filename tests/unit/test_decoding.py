@@ -85,12 +85,14 @@ def test_a_whole_number_given_to_a_float_field_becomes_a_float():
         ({"labels": [1]}, "kitchen[1].labels: must be keys and values, given [1]"),
         (
             {"mode": "botom"},
-            "kitchen[1].mode: must be 'top' or 'bottom', given \"botom\"; did you mean 'bottom'? valid: bottom, top",
+            "kitchen[1].mode: must be 'top' or 'bottom', given \"botom\"; "
+            "did you mean 'bottom'? valid: bottom, top",
         ),
         ({"mode": 3}, "kitchen[1].mode: must be 'top' or 'bottom', given 3"),
         (
             {"order": "natura"},
-            "kitchen[1].order: must be 'natural', or a list, given \"natura\"; did you mean 'natural'? valid: natural",
+            "kitchen[1].order: must be 'natural', or a list, given \"natura\"; "
+            "did you mean 'natural'? valid: natural",
         ),
         ({"order": [1, "x"]}, 'kitchen[1].order[1]: must be a whole number, given "x"'),
         ({"heat": -1}, "kitchen[1].heat: must be at least 0, given -1.0"),

@@ -26,8 +26,9 @@ def mistake(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1e-3", 0.001), ("1.0e-3", 0.001), ("1.e+6", 1e6), ("-2E4", -2e4), ("1_0e1", 100.0), ("3", 3), ("3.0", 3.0),
-        ("true", True), ("~", None), ("2020-01-01", "2020-01-01"), ("e3", "e3"), ("1e", "1e"), ("[1, [2]]", [1, [2]]),
+        ("1e-3", 0.001), ("1.0e-3", 0.001), ("1.e+6", 1e6), ("-2E4", -2e4), ("1_0e1", 100.0),
+        ("3", 3), ("3.0", 3.0), ("true", True), ("~", None), ("2020-01-01", "2020-01-01"),
+        ("e3", "e3"), ("1e", "1e"), ("[1, [2]]", [1, [2]]),
     ],
 )  # fmt: skip
 def test_a_value_is_what_it_looks_like(tmp_path, text, value):
@@ -72,8 +73,9 @@ def test_what_is_no_mapping_in_yaml_is_refused_with_its_place(tmp_path, text, me
 @pytest.mark.parametrize(
     "tag",
     [
-        "!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!!python/name:os.mkdir", "!!python/tuple",
-        "!!python/module:os", "!!set", "!!omap", "!!binary", "!!timestamp", "!mine",
+        "!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!!python/name:os.mkdir",
+        "!!python/tuple", "!!python/module:os", "!!set", "!!omap", "!!binary", "!!timestamp",
+        "!mine",
     ],
 )  # fmt: skip
 def test_a_tag_that_is_no_plain_data_is_refused_and_not_acted_on(tmp_path, tag):
@@ -100,5 +102,5 @@ def test_a_folder_is_answered_with_what_to_name_instead(tmp_path):
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "image.yaml"
     path.write_bytes(b"\x89PNG\r\n\xff\xfe")
-    with pytest.raises(SweepError, match="cannot be read: .*utf-8"):
+    with pytest.raises(SweepError, match=r"cannot be read: .*utf-8"):
         read_yaml(path)

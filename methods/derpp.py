@@ -1,0 +1,52 @@
+"""DER++: dark experience replay that also learns the labels of stored examples.
+
+    L = CE(B) + alpha mean_{(x, z) in M} mean_c (h_c(x) - z_c)^2 + beta CE(M')
+
+M and M' are two independent draws from the memory.
+
+State:
+    memory.*: as in `methods.der`.
+
+Reference:
+    Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline,
+    NeurIPS, eq. 6 and algorithm 2.
+
+Deviations:
+    Those of `methods.der`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from methods.base import Examples
+from methods.der import DER, require_strength
+
+
+class DERPP(DER):
+    """Learn from new examples and stored ones, and keep the outputs on stored ones."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(DER.Config):
+        """Hyperparameters of DER++.
+
+        Attributes:
+            beta: weight of the stored examples' cross-entropy, at least 0.
+        """
+
+        beta: float = 0.5
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            require_strength("beta", self.beta)
+
+    config: Config
+
+    def loss(self, batch: Examples) -> Tensor:
+        """Return DER's loss plus beta times the cross-entropy of another draw."""
+        loss = super().loss(batch)
+        if self.config.beta and self.memory.filled:
+            loss = loss + self.config.beta * self.task_loss(self.memory[self.draw(batch)])
+        return loss

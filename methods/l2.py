@@ -1,0 +1,71 @@
+"""L2: every parameter is held as strongly as any other. What "never forget" costs.
+
+The control of all methods that weigh parameters by importance, with all importances 1:
+
+    L(theta) = L_task(theta) + lam/2 sum_j (theta_j - theta*_j)^2
+
+A gain of EWC, SI, MAS or RWalk over this one is what knowing the important parameters buys.
+
+State:
+    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task. None before it.
+
+Reference:
+    Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
+    fig. 2A, "L2".
+
+Deviations:
+    One anchor, at the parameters after the last task, however many tasks there were.
+    The output layer is not held by default, so that it can make room for new classes; set
+    penalise_head where every task has the same outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from methods import base
+from methods.anchoring import ParameterRows, held_parameters, quadratic
+from methods.base import Examples, Method, Outlook, TaskView
+
+
+class L2(Method):
+    """Hold all parameters alike near where the last task left them."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(base.Config):
+        """Hyperparameters of L2.
+
+        Attributes:
+            lam: strength of the penalty, at least 0.
+            penalise_head: whether the output layer is held too.
+        """
+
+        lam: float = 1.0
+        penalise_head: bool = False
+
+        def __post_init__(self) -> None:
+            if not 0 <= self.lam < float("inf"):
+                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
+    storage: ClassVar[dict[str, str]] = {"anchor": "anchor"}
+    config: Config
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        held = held_parameters(network, config.penalise_head)
+        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
+
+    def loss(self, batch: Examples) -> Tensor:
+        """Return the task's loss plus the penalty, if anything is held yet."""
+        if self.config.lam == 0 or self.anchor.rows == 0:
+            return self.task_loss(batch)
+        held = held_parameters(self.network, self.config.penalise_head)
+        return self.task_loss(batch) + self.config.lam / 2 * quadratic(held, self.anchor[0])
+
+    def end_task(self, task: TaskView) -> None:
+        """Anchor the parameters."""
+        self.anchor.replace(held_parameters(self.network, self.config.penalise_head))

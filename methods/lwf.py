@@ -1,0 +1,124 @@
+"""Learning without Forgetting: on new images, answer about old classes as the old network would.
+
+The network as it was after the last task, the teacher, sees each batch too. For each group of old
+classes that compete with each other, its answer at temperature T is what the new one should say:
+
+    L = CE + lam sum_groups KL(softmax(z_teacher / T) || softmax(z / T)),   mean over the batch
+
+State:
+    teacher: the network after the last task, running statistics included; none before the first.
+    old_classes: bool [C], the outputs that tasks so far have used. Both change when a task ends.
+
+Reference:
+    Li and Hoiem 2016, Learning without forgetting, ECCV, eqs. 2-4, lam_o = 1 and T = 2.
+    The factor T^2: Hinton et al. 2015, Distilling the knowledge in a neural network, section 2.
+
+Deviations:
+    The divergence instead of the cross-entropy with the teacher: another value, the same gradient.
+    The factor T^2 is off by default, as in the paper (`scale_by_temperature`). No warm-up of the
+    new outputs alone before all parameters learn.
+    Groups: old classes compete as the benchmark's table has them compete. Where each task keeps to
+    its own outputs, each old task is a softmax of its own and their divergences add up, as in the
+    paper; where all seen classes compete, all old classes share one softmax.
+    A class met again is old too, so where tasks share their outputs all of them are distilled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods import base
+from methods.base import Examples, Method, Outlook, TaskView
+from methods.independent import frozen
+
+
+class LwF(Method):
+    """Keep the old network's answers about old classes."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(base.Config):
+        """Hyperparameters of LwF.
+
+        Attributes:
+            lam: weight of the old network's answers, at least 0.
+            temperature: T, above 0; higher compares more than the likeliest classes.
+            scale_by_temperature: whether the divergence is multiplied by T^2.
+        """
+
+        lam: float = 1.0
+        temperature: float = 2.0
+        scale_by_temperature: bool = False
+
+        def __post_init__(self) -> None:
+            if not 0 <= self.lam < float("inf"):
+                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+            if not 0 < self.temperature < float("inf"):
+                raise ValueError(
+                    f"temperature must be above 0 and finite, given {self.temperature}"
+                )
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset(
+        {"lam", "temperature", "scale_by_temperature"}
+    )
+    storage: ClassVar[dict[str, str]] = {"teacher": "teacher", "old_classes": "teacher"}
+    config: Config
+    old_classes: Tensor
+    _groups_GC: Tensor
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        self.teacher = frozen(network) if outlook.num_learned else None
+        self.register_buffer("old_classes", torch.zeros(outlook.num_classes, dtype=torch.bool))
+
+    def begin_task(self, task: TaskView) -> None:
+        """Group the old classes by which compete."""
+        if self.teacher is not None:
+            self.teacher.eval()
+            self._groups_GC = groups(self.old_classes, task.allowed)
+
+    def loss(self, batch: Examples) -> Tensor:
+        """Return the task's loss plus the divergence from the teacher, if there is one yet."""
+        if self.teacher is None or self.config.lam == 0:
+            return self.task_loss(batch)
+        logits_BC = self.network(batch.x)
+        with torch.no_grad():
+            teacher_BC = self.teacher(batch.x)
+        scale = self.config.lam
+        if self.config.scale_by_temperature:
+            scale *= self.config.temperature**2
+        kept = divergence(teacher_BC, logits_BC, self._groups_GC, self.config.temperature)
+        return F.cross_entropy(self.masked(logits_BC, batch.y), batch.y) + scale * kept
+
+    def end_task(self, task: TaskView) -> None:
+        """Make the network the next task's teacher and its classes old."""
+        self.old_classes[list(task.classes)] = True
+        self.teacher = frozen(self.network).eval()
+
+    def step_kind(self) -> object:
+        """Return whether the teacher is asked."""
+        return self.teacher is not None and self.config.lam > 0
+
+
+def groups(old_C: Tensor, allowed: Tensor | None) -> Tensor:
+    """Return bool [G, C]: the different sets of old classes that compete with an old class."""
+    if allowed is None:
+        return old_C.unsqueeze(0)
+    return torch.unique((allowed[old_C] & old_C).byte(), dim=0).bool()
+
+
+def divergence(
+    teacher_BC: Tensor, logits_BC: Tensor, groups_GC: Tensor, temperature: float
+) -> Tensor:
+    """Return sum_groups KL(softmax(teacher / T) || softmax(logits / T)), mean over the batch."""
+    outside_G1C = ~groups_GC.unsqueeze(1)
+    said, wanted = (
+        (z_BC / temperature).masked_fill(outside_G1C, float("-inf")).log_softmax(dim=2)
+        for z_BC in (logits_BC, teacher_BC)
+    )
+    differ = (wanted - said).masked_fill(outside_G1C, 0)
+    return (wanted.exp() * differ).sum() / len(logits_BC)

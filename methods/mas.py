@@ -1,0 +1,115 @@
+"""Memory Aware Synapses: parameters that the outputs are sensitive to are held by springs.
+
+After each task, how strongly each parameter moves the squared length of the outputs says how much
+it matters; no labels are needed:
+
+    Omega_j = E_x | d ||f(x)||_2^2 / d theta_j |
+    L(theta) = L_task(theta) + lam sum_j Omega_j (theta_j - theta*_j)^2
+
+State:
+    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
+    importance.<parameter>: [1, *shape], Omega; both change when a task ends. None before the first.
+
+Reference:
+    Aljundi et al. 2018, Memory aware synapses: learning what (not) to forget, ECCV, eqs. 2-4 and
+    section 4.1 (the squared norm).
+
+Deviations:
+    Omega is exact: the absolute value is taken per example, in evaluation mode, as the paper's
+    formula has it; much code takes that of a batch's mean, or of the norm unsquared.
+    f(x) is the outputs allowed to compete with the example's label: its task's where the task is
+    known, those seen so far where it is not. Untaught outputs make nothing important.
+    Omegas of tasks are added up, or their mean is kept (`accumulate`).
+    The output layer is not held by default, so that it can make room for new classes; set
+    penalise_head where every task has the same outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from methods import base
+from methods.anchoring import ParameterRows, held_parameters, quadratic
+from methods.base import Examples, Method, Outlook, TaskView
+from methods.sensitivity import mean_over_examples
+
+
+class MAS(Method):
+    """Hold parameters near where past tasks left them, by the outputs' sensitivity to them."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(base.Config):
+        """Hyperparameters of MAS.
+
+        Attributes:
+            lam: strength of the penalty, at least 0.
+            accumulate: whether importances of tasks are added up, or averaged with weight 1/t.
+            penalise_head: whether the output layer is held too.
+        """
+
+        lam: float = 1.0
+        accumulate: Literal["sum", "mean"] = "sum"
+        penalise_head: bool = False
+
+        def __post_init__(self) -> None:
+            if not 0 <= self.lam < float("inf"):
+                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "accumulate"})
+    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
+    config: Config
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        held = held_parameters(network, config.penalise_head)
+        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
+        self.importance = ParameterRows(held, min(outlook.num_learned, 1))
+
+    def loss(self, batch: Examples) -> Tensor:
+        """Return the task's loss plus the penalty, if anything is held yet."""
+        if self.config.lam == 0 or self.anchor.rows == 0:
+            return self.task_loss(batch)
+        held = held_parameters(self.network, self.config.penalise_head)
+        penalty = quadratic(held, self.anchor[0], self.importance[0])
+        return self.task_loss(batch) + self.config.lam * penalty
+
+    def end_task(self, task: TaskView) -> None:
+        """Measure what the outputs are sensitive to and anchor the parameters."""
+        held = held_parameters(self.network, self.config.penalise_head)
+        found = output_sensitivity(self.network, task.examples, task.allowed)
+        importance = {name: found[name] for name in held}
+        if self.importance.rows:
+            old = self.importance[0]
+            keep, add = (1.0, 1.0)
+            if self.config.accumulate == "mean":
+                keep, add = 1 - 1 / task.index, 1 / task.index
+            importance = {name: keep * old[name] + add * new for name, new in importance.items()}
+        self.anchor.replace(held)
+        self.importance.replace(importance)
+
+
+def output_sensitivity(
+    network: nn.Module, examples: Examples, allowed: Tensor | None = None, batch_size: int = 512
+) -> dict[str, Tensor]:
+    """Return E_x |d ||f(x)||^2 / d theta|: name -> tensor of the parameter's shape.
+
+    Args:
+        network: returns f(x), the logits [B, C]; only parameters that learn are measured.
+        examples: over which x is averaged.
+        allowed: bool [C, C]; of f(x) the outputs in row y count. None: all.
+        batch_size: examples a batch; changes the result by rounding only.
+    """
+
+    @torch.no_grad()
+    def gradient(logits_BC: Tensor, rows: slice) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the one direction, d ||f||^2 / df = 2 f."""
+        if allowed is not None:
+            logits_BC = logits_BC * allowed[examples.y[rows]]
+        yield torch.ones_like(logits_BC[:, 0]), 2 * logits_BC
+
+    return mean_over_examples(network, examples.x, gradient, torch.abs, batch_size)

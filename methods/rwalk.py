@@ -1,0 +1,163 @@
+"""Riemannian Walk: hold what changes the outputs, and what lowered the loss for little change.
+
+A running Fisher diagonal F says how much the network's answers change with a parameter; a score s
+says how much of the loss's fall each parameter brought per distance it travelled in answers. Every
+`interval` steps, with omega the path integral of those steps (`methods.path`) and d their movement:
+
+    F_j <- alpha F_batch,j + (1 - alpha) F_j
+    s_new,j <- s_new,j + max(0, omega_j) / (1/2 F_j d_j^2 + epsilon)
+
+1/2 F_j d_j^2 is the KL divergence between the answers before and after. When a task ends,
+s <- (s + s_new) / 2, and after the first s <- s_new. With F and s each scaled to [0, 1]:
+
+    L(theta) = L_task(theta) + lam sum_j (F_j + s_j) (theta_j - theta*_j)^2
+
+State:
+    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
+    importance.<parameter>: [2, *shape], F and s; both change when a task ends. None before the
+    first. What a task collects lives for that task only.
+
+Reference:
+    Chaudhry et al. 2018, Riemannian walk for incremental learning, ECCV, section 4; scaling,
+    max(0, .) and epsilon = 0.001 as in the authors' code (facebookresearch/agem, model/model.py).
+
+Deviations:
+    F_batch is the exact empirical Fisher of one batch, squared per example in evaluation mode; the
+    authors' code squares the mean gradient of batches, which depends on the batch size.
+    Their code leaves out the 1/2 and adds the mean to the old score instead of replacing it.
+    The last interval of a task may be short; it counts too. The memory of examples that the paper
+    adds is not part of this method.
+    The output layer is not held by default, so that it can make room for new classes; set
+    penalise_head where every task has the same outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from methods import base
+from methods.anchoring import ParameterRows, add_pull, held_parameters
+from methods.base import Examples, Method, Outlook, TaskView
+from methods.fisher import diagonal_fisher
+from methods.path import PathIntegral
+
+
+class RWalk(Method):
+    """Hold parameters near where past tasks left them, by Fisher information and path."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(base.Config):
+        """Hyperparameters of RWalk.
+
+        Attributes:
+            lam: strength of the penalty, at least 0.
+            alpha: share of the newest batch in the running Fisher, in (0, 1].
+            interval: steps between two updates of Fisher and score, at least 1.
+            epsilon: damping of the score, above 0.
+            penalise_head: whether the output layer is held too.
+        """
+
+        lam: float = 1.0
+        alpha: float = 0.9
+        interval: int = 10
+        epsilon: float = 1e-3
+        penalise_head: bool = False
+
+        def __post_init__(self) -> None:
+            if not 0 <= self.lam < float("inf"):
+                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+            if not 0 < self.alpha <= 1:
+                raise ValueError(f"alpha must be in (0, 1], given {self.alpha}")
+            if self.interval < 1:
+                raise ValueError(f"interval must be at least 1, given {self.interval}")
+            if not 0 < self.epsilon < float("inf"):
+                raise ValueError(f"epsilon must be above 0 and finite, given {self.epsilon}")
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
+    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
+    config: Config
+    _path: PathIntegral
+    _fisher: dict[str, Tensor]
+    _score: dict[str, Tensor]
+    _weights: dict[str, Tensor]
+    _allowed: Tensor | None
+    _last_batch: Examples
+    _steps = 0
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        held = held_parameters(network, config.penalise_head)
+        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
+        self.importance = ParameterRows(held, 2 * min(outlook.num_learned, 1))
+
+    def begin_task(self, task: TaskView) -> None:
+        """Start a walk, with the Fisher of before, and weigh what is held."""
+        held = held_parameters(self.network, self.config.penalise_head)
+        self._path, self._allowed, self._steps = PathIntegral(held), task.allowed, 0
+        self._score = {name: torch.zeros_like(p) for name, p in held.items()}
+        self._fisher = {}
+        if self.importance.rows:
+            self._fisher, score = self.importance[0], scaled_to_unit(self.importance[1])
+            fisher = scaled_to_unit(self._fisher)
+            self._weights = {name: fisher[name] + score[name] for name in held}
+
+    def after_backward(self) -> None:
+        """Note the gradient of the task's loss, then add the penalty's."""
+        self._path.note_gradients()
+        if self.config.lam > 0 and self.anchor.rows:
+            add_pull(self._path.parameters, self.anchor[0], self._weights, self.config.lam)
+
+    def after_step(self, batch: Examples) -> None:
+        """Add the step to the path, and close an interval when it is full."""
+        self._path.note_step()
+        self._steps, self._last_batch = self._steps + 1, batch
+        if self._steps % self.config.interval == 0:
+            self.close_interval()
+
+    def close_interval(self) -> None:
+        """Update the running Fisher and the score, and begin another stretch of the path."""
+        found = diagonal_fisher(self.network, self._last_batch, self._allowed, "empirical")
+        alpha, old = self.config.alpha, self._fisher or found
+        self._fisher = {
+            name: alpha * found[name] + (1 - alpha) * old[name] for name in self._path.parameters
+        }
+        for name, gained in scores(self._path, self._fisher, self.config.epsilon).items():
+            self._score[name] += gained
+        self._path = PathIntegral(self._path.parameters)
+
+    def end_task(self, task: TaskView) -> None:
+        """Close the last interval, average the scores and anchor the parameters."""
+        if self._steps % self.config.interval:
+            self.close_interval()
+        score = self._score
+        if self.importance.rows:
+            before = self.importance[1]
+            score = {name: (before[name] + new) / 2 for name, new in score.items()}
+        self.anchor.replace(self._path.parameters)
+        self.importance.replace(self._fisher)
+        self.importance.append(score)
+
+    def step_kind(self) -> object:
+        """Return whether the next step measures the Fisher."""
+        return (self._steps + 1) % self.config.interval == 0
+
+
+def scores(path: PathIntegral, fisher: Mapping[str, Tensor], epsilon: float) -> dict[str, Tensor]:
+    """Return max(0, omega) / (1/2 F d^2 + epsilon) of a stretch of training."""
+    return {
+        name: path.fall[name].clamp_min(0) / (fisher[name] * moved.square() / 2 + epsilon)
+        for name, moved in path.moved().items()
+    }
+
+
+def scaled_to_unit(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return values so shifted and scaled that over all tensors the least is 0, the greatest 1."""
+    low = torch.stack([v.min() for v in values.values()]).min()
+    high = torch.stack([v.max() for v in values.values()]).max()
+    scale = 1 / (high - low).clamp_min(torch.finfo(high.dtype).tiny)
+    return {name: (v - low) * scale for name, v in values.items()}

@@ -1,0 +1,100 @@
+"""Synaptic Intelligence: parameters whose movement lowered the loss are held by springs.
+
+While a task is learned, each parameter collects how much of the loss's fall its own movement
+brought (omega, see `methods.path`). When the task ends that becomes its importance:
+
+    Omega_j <- max(0, Omega_j + omega_j / (Delta_j^2 + xi)),   Delta_j: its movement over the task
+    L(theta) = L_task(theta) + c sum_j Omega_j (theta_j - theta*_j)^2
+
+State:
+    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
+    importance.<parameter>: [1, *shape], Omega; both change when a task ends. None before the first.
+    omega and what it is computed from live for a task only.
+
+Reference:
+    Zenke et al. 2017, Continual learning through synaptic intelligence, ICML, eqs. 3-5.
+
+Deviations:
+    None from the paper's rule: omega uses the gradient of the task's loss alone and starts at zero
+    in every task; much code adds the penalty's gradient. Omega is kept from falling below zero, as
+    in the authors' code: a negative one would push parameters away.
+    The output layer is not held by default, so that it can make room for new classes; set
+    penalise_head where every task has the same outputs.
+    The penalty's gradient is added to that of the loss by its formula, so the loss reported is the
+    task's alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from methods import base
+from methods.anchoring import ParameterRows, add_pull, held_parameters
+from methods.base import Examples, Method, Outlook, TaskView
+from methods.path import PathIntegral
+
+
+class SI(Method):
+    """Hold parameters near where past tasks left them, by what their movement brought."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(base.Config):
+        """Hyperparameters of SI.
+
+        Attributes:
+            c: strength of the penalty, at least 0.
+            xi: damping, above 0: keeps the importance of what hardly moved from exploding.
+            penalise_head: whether the output layer is held too.
+        """
+
+        c: float = 1.0
+        xi: float = 0.1
+        penalise_head: bool = False
+
+        def __post_init__(self) -> None:
+            if not 0 <= self.c < float("inf"):
+                raise ValueError(f"c must be at least 0 and finite, given {self.c}")
+            if not 0 < self.xi < float("inf"):
+                raise ValueError(f"xi must be above 0 and finite, given {self.xi}")
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"c"})
+    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
+    config: Config
+    _path: PathIntegral
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        held = held_parameters(network, config.penalise_head)
+        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
+        self.importance = ParameterRows(held, min(outlook.num_learned, 1))
+
+    def begin_task(self, task: TaskView) -> None:
+        """Start the path integral of the task."""
+        self._path = PathIntegral(held_parameters(self.network, self.config.penalise_head))
+
+    def after_backward(self) -> None:
+        """Note the gradient of the task's loss, then add the penalty's."""
+        self._path.note_gradients()
+        if self.config.c > 0 and self.anchor.rows:
+            add_pull(self._path.parameters, self.anchor[0], self.importance[0], self.config.c)
+
+    def after_step(self, batch: Examples) -> None:
+        """Add the step to the path integral."""
+        self._path.note_step()
+
+    @torch.no_grad()
+    def end_task(self, task: TaskView) -> None:
+        """Turn the path integral into importance and anchor the parameters."""
+        importance = {
+            name: self._path.fall[name] / (moved.square() + self.config.xi)
+            for name, moved in self._path.moved().items()
+        }
+        if self.importance.rows:
+            before = self.importance[0]
+            importance = {name: before[name] + new for name, new in importance.items()}
+        self.anchor.replace(self._path.parameters)
+        self.importance.replace({name: value.clamp_min(0) for name, value in importance.items()})

@@ -1,0 +1,97 @@
+"""Each method's time over finetune's, in the same process, turn by turn.
+
+Split Fashion-MNIST, 5 tasks, 1 epoch, batch 128, MLP 784-400-400-10, Adam, one thread, default
+hyperparameters (a memory holds 1,000 examples). Training and consolidation count, not evaluation.
+`consolidate / epoch` is the consolidation of the first and of the last task over the training
+before it: in the class scenario 2 and 10 labels compete there, which an exact Fisher pays for.
+
+    python -m perf.methods [--rounds 3] [METHOD ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from dataclasses import fields
+
+import torch
+
+from methods import METHODS
+from orchestrator.benchmarks import Benchmark
+from orchestrator.components import component
+from orchestrator.learner import Training
+from orchestrator.networks import NETWORKS
+from orchestrator.record import Costs
+from orchestrator.run_stage import run_stage
+from orchestrator.stage import Stage, stages
+
+MEMORY_SIZE = 1000
+
+
+def chain_of(name: str) -> tuple[Stage, ...]:
+    """Return the stages of a method with its defaults, class-incremental where it can be."""
+    cls = METHODS[name]
+    scenario = "class" if "class" in cls.scenarios else "task"
+    given = (
+        {"memory_size": MEMORY_SIZE}
+        if "memory_size" in {f.name for f in fields(cls.Config)}
+        else {}
+    )
+    return stages(
+        Benchmark(name="split_fashion_mnist", scenario=scenario, num_tasks=5),
+        component("network", "mlp", NETWORKS["mlp"].Config(hidden=(400, 400))),
+        Training(epochs=1, batch_size=128, optimizer="adam", lr=1e-3),
+        component("method", name, cls.Config(**given)),
+        0,
+    )
+
+
+def costs_of(chain: tuple[Stage, ...]) -> list[Costs]:
+    """Run a chain; return what each task cost."""
+    states, costs = {}, []
+    for stage in chain:
+        state, record = run_stage(stage, states.get(stage.parent), ("perf", "perf", 0))
+        states[stage.key] = state
+        costs.append(record.costs)
+    return costs[1:]
+
+
+def seconds(costs: list[Costs]) -> float:
+    """Return the seconds of training and consolidation."""
+    return sum(cost.train_seconds + cost.consolidate_seconds for cost in costs)
+
+
+def main() -> None:
+    """Print a row per method."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="METHOD")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    finetune = chain_of("finetune")
+    costs_of(finetune)
+    print(
+        f"{'method':<20} {'time / finetune':>16} {'FLOPs / finetune':>17} {'consolid. / epoch':>20}"
+    )
+    for name in given.names or METHODS:
+        chain = chain_of(name)
+        costs_of(chain)
+        pairs = [(costs_of(chain), costs_of(finetune)) for _ in range(given.rounds)]
+        time = statistics.median(seconds(mine) / seconds(rival) for mine, rival in pairs)
+        flops = [sum(c.train_flops + c.consolidate_flops for c in costs) for costs in pairs[0]]
+        shares = [
+            statistics.median(
+                mine[i].consolidate_seconds / mine[i].train_seconds for mine, _ in pairs
+            )
+            for i in (0, -1)
+        ]
+        print(
+            f"{name:<20} {time:>16.2f} {flops[0] / flops[1]:>17.2f} "
+            f"{shares[0]:>11.2f} {shares[1]:>8.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""The laws of the design, tried on small real sweeps."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Lab
+
+from methods import METHODS
+from methods.conformance import with_another
+from orchestrator.backends.inline import run_inline
+from orchestrator.components import component
+from orchestrator.costs import Clock, FlopMeter
+from orchestrator.graph import ChainWanted, Event, Instruction, RunStage, StageDone, TrialGraph
+from orchestrator.learner import Training
+from orchestrator.benchmarks import Benchmark
+from orchestrator.networks import MLP
+from orchestrator.perform import perform
+from orchestrator.plan import Plan, chain_id
+from orchestrator.run_stage import arithmetic, carried, learn, method_of, run_stage, view_of
+from orchestrator.stage import Stage, stages
+from orchestrator.store import StageStore
+
+Observer = Callable[[Event | Instruction], None]
+PERMUTED = "{{name: permuted_digits, scenario: {scenario}, num_tasks: {num_tasks}, samples_per_task: 32}}"
+SERVED = [(name, scenario) for name, cls in METHODS.items() for scenario in sorted(cls.scenarios)]
+FOUR = "[finetune, joint, {name: ewc, lam: {grid: [1, 100]}}, {name: er, memory_size: 20}]"
+
+
+def permuted(scenario: str = "domain", num_tasks: int = 3) -> str:
+    return PERMUTED.format(scenario=scenario, num_tasks=num_tasks)
+
+
+# --- law 1: a cached stage equals a fresh one ----------------------------------------------------
+
+
+def test_a_stage_shared_by_trials_equals_the_stage_each_would_compute_alone(make_lab) -> None:
+    together = make_lab().ask(FOUR, seeds="[0, 1]")
+    together.run()
+    for trial in ("finetune", "joint", "{name: ewc, lam: 1}", "{name: ewc, lam: 100}"):
+        alone = make_lab().ask(f"[{trial}]", seeds="[1]")
+        alone.run()
+        assert alone.files("state.safetensors").items() <= together.files("state.safetensors").items()
+        for key in alone.files("record.json"):
+            mine, shared = alone.store.record(key), together.store.record(key)
+            assert mine.evaluation == shared.evaluation
+            assert mine.costs.train_flops == shared.costs.train_flops
+            assert mine.costs.storage == shared.costs.storage
+
+
+# --- law 2: stopping and resuming equals running straight through --------------------------------
+
+
+def one_stage_at_a_time(made: Plan, store: StageStore, observe: Observer) -> None:
+    """Run until a stage is done, then die."""
+
+    def watch(news: Event | Instruction) -> None:
+        observe(news)
+        if isinstance(news, StageDone):
+            raise KeyboardInterrupt
+
+    run_inline(made, store, watch)
+
+
+@pytest.mark.parametrize(("name", "scenario"), SERVED)
+def test_stopping_at_every_task_boundary_changes_nothing(name: str, scenario: str, make_lab) -> None:
+    straight, resumed = (make_lab().ask(f"[{name}]", benchmark=permuted(scenario)) for _ in range(2))
+    straight.run()
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            resumed.run(one_stage_at_a_time)
+    assert resumed.run().executed == 0
+    assert resumed.files("state.safetensors") == straight.files("state.safetensors")
+    assert resumed.tables["accuracy"] == straight.tables["accuracy"]
+
+
+@pytest.mark.parametrize(("name", "scenario"), SERVED)
+def test_a_method_kept_in_memory_ends_in_the_stored_state(name: str, scenario: str, lab: Lab) -> None:
+    lab.ask(f"[{name}]", benchmark=permuted(scenario)).run()
+    chain = [lab.plan().orders[key].stages[0] for key in lab.plan().chains[0].keys]
+    first = lab.store.state(chain[0].key)
+    for stage in chain[1:]:
+        if stage.after == 1 or METHODS[name].starts_afresh:
+            method = method_of(stage, first, learned=0)
+        meters = {part: FlopMeter() for part in ("train", "consolidate")}
+        with arithmetic(stage):
+            learn(method, view_of(stage, method, "cpu"), stage.training, Clock("cpu"), meters)
+        stored = lab.store.state(stage.key)
+        for entry, tensor in carried(method).items():
+            assert torch.equal(tensor, stored[entry]), entry
+
+
+# --- law 3: each key is computed at most once ----------------------------------------------------
+
+
+def test_each_key_is_computed_once_however_many_trials_want_it(lab: Lab, computed: list[str]) -> None:
+    lab.ask(FOUR, benchmark=permuted(), seeds="[0, 1]").run()
+    assert len(computed) == len(set(computed)) == len(lab.plan().orders)
+    # Each seed: stage 0 once for all; the first task of ewc once for both values of lam.
+    assert len(computed) == 2 * (1 + 3 + 3 + (1 + 2 * 2) + 3)
+    assert lab.run().executed == 0
+    assert lab.ask("[{name: ewc, lam: 100}, finetune]", benchmark=permuted(), seeds="[1]").run().executed == 0
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_crash_between_state_and_record_is_healed(lab: Lab, computed: list[str], after: int) -> None:
+    lab.ask("[ewc]", benchmark=permuted()).run()
+    states, tables, key = lab.files("state.safetensors"), lab.tables, computed[after]
+    folder = lab.out / "stages" / key[:2] / key
+    (folder / "record.json").unlink()
+    (folder / "record.json.0123.tmp").write_text('{"half')
+    cut(folder / "state.safetensors")
+    computed.clear()
+    lab.run()
+    assert computed == [key]
+    assert lab.files("state.safetensors") == states
+    assert lab.tables["accuracy"] == tables["accuracy"]
+
+
+@pytest.mark.parametrize("harm", [damage, cut, Path.unlink])
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_damaged_ancestor_is_set_aside_and_computed_anew(
+    lab: Lab, computed: list[str], levels: int, harm: Callable[[Path], None]
+) -> None:
+    lab.ask("[ewc]", benchmark=permuted()).run()
+    keys, tables, states = list(computed), lab.tables, lab.files("state.safetensors")
+    shutil.rmtree(lab.out / "stages" / keys[3][:2] / keys[3])
+    harmed = keys[3 - levels : 3]
+    for key in harmed:
+        harm(lab.out / "stages" / key[:2] / key / "state.safetensors")
+    computed.clear()
+    progress = lab.run()
+    assert computed == keys[3 - levels :]
+    assert (progress.running, progress.to_go, progress.trials_done) == (0, 0, 1)
+    assert lab.files("state.safetensors") == states
+    assert lab.tables["accuracy"] == tables["accuracy"]
+    aside = {path.parent.name.partition("-")[0] for path in lab.out.glob("stages/damaged/*/record.json")}
+    assert aside == set(harmed)
+
+
+# --- law 4: results depend on neither slots nor order (Ray itself: tests/cluster) ----------------
+
+
+def scrambled(slots: int, seed: int) -> Callable[[Plan, StageStore, Observer], None]:
+    """Return a backend whose `slots` running stages finish in a random order."""
+
+    def backend(made: Plan, store: StageStore, observe: Observer) -> None:
+        draw, running, todo = random.Random(seed), list[str](), list[Instruction]()
+        graph = TrialGraph(slots, made.stored)
+        for chain in draw.sample(made.pending, len(made.pending)):
+            todo.extend(graph.handle(ChainWanted(chain_id(chain), made.steps(chain))))
+        while todo or running:
+            for step in todo:
+                observe(step)
+                if isinstance(step, RunStage):
+                    running.append(step.key)
+            event = perform(made.orders[running.pop(draw.randrange(len(running)))], store)
+            observe(event)
+            todo = graph.handle(event)
+            running = running if todo or running else []
+
+    return backend
+
+
+@pytest.mark.parametrize(("slots", "seed"), [(1, 1), (2, 2), (7, 3), (99, 4)])
+def test_results_do_not_depend_on_slots_or_order(make_lab, slots: int, seed: int) -> None:
+    one, other = (make_lab().ask(FOUR, benchmark=permuted("task", 2), seeds="[0, 1]") for _ in range(2))
+    one.run()
+    other.run(scrambled(slots, seed))
+    assert other.tables["accuracy"] == one.tables["accuracy"]
+    assert other.files("state.safetensors") == one.files("state.safetensors")
+
+
+# --- law 5: results are a pure function of sweep and store ---------------------------------------
+
+
+def test_deleted_tables_are_rebuilt_byte_for_byte(lab: Lab, computed: list[str]) -> None:
+    lab.ask(FOUR, seeds="[0, 1]").run()
+    tables = lab.tables
+    shutil.rmtree(lab.out / "lab")
+    computed.clear()
+    lab.run()
+    assert computed == []
+    assert lab.tables == tables
+    assert tables.keys() == {"trials", "accuracy", "stages"}
+
+
+@pytest.mark.parametrize(
+    ("addition", "new"),
+    [
+        ({"methods": "[finetune, {name: ewc, lam: 1}, joint]"}, 2),
+        ({"methods": "[finetune, {name: ewc, lam: {grid: [1, 10]}}]"}, 1),
+        ({"seeds": "[0, 1]"}, 5),
+    ],
+    ids=["method", "value", "seed"],
+)
+def test_an_addition_computes_only_what_is_new(
+    lab: Lab, computed: list[str], addition: dict[str, str], new: int
+) -> None:
+    first = {"methods": "[finetune, {name: ewc, lam: 1}]"}
+    lab.ask(**first).run()
+    before = set(computed)
+    lab.ask(**(first | addition)).run()
+    assert len(computed) - len(before) == new
+    assert len(set(computed)) == len(computed)
+
+
+def test_a_further_task_adds_its_stage_and_scores_the_earlier_states_on_it(
+    lab: Lab, make_lab, computed: list[str]
+) -> None:
+    lab.ask("[ewc]", benchmark=permuted(num_tasks=2)).run()
+    two, states = lab.tables, lab.files("state.safetensors")
+    computed.clear()
+    lab.ask("[ewc]", benchmark=permuted(num_tasks=3)).run()
+    assert len(computed) == 1
+    assert states.items() <= lab.files("state.safetensors").items()
+    assert len(lab.files("evaluation-*.json")) == 3
+    whole = make_lab().ask("[ewc]", benchmark=permuted(num_tasks=3))
+    whole.run()
+    assert lab.tables["accuracy"] == whole.tables["accuracy"]
+    computed.clear()
+    lab.ask("[ewc]", benchmark=permuted(num_tasks=2)).run()
+    assert computed == []
+    assert lab.tables == two
+
+
+def test_sequences_of_different_length_share_stages_in_one_sweep(lab: Lab, make_lab, computed: list[str]) -> None:
+    both = permuted().replace("num_tasks: 3", "num_tasks: {grid: [2, 3]}")
+    progress = lab.ask("[ewc]", benchmark=both).run()
+    assert len(computed) == progress.executed == 4
+    assert (progress.shared, progress.to_go, progress.trials_done) == (3, 0, 2)
+    assert lab.run().executed == 0
+
+
+# --- law 7: what is left out of a key cannot change the stage ------------------------------------
+
+
+INERT = [(name, field) for name, cls in METHODS.items() for field in sorted(cls.inert_on_first_task)]
+
+
+def chain_with(name: str, **changes: object) -> tuple[Stage, ...]:
+    cls = METHODS[name]
+    benchmark = Benchmark(
+        name="permuted_digits", scenario=sorted(cls.scenarios)[0], num_tasks=2, samples_per_task=32
+    )
+    config = cls.Config(**changes)
+    return stages(
+        benchmark, component("network", "mlp", MLP.Config(hidden=(8,))), Training(batch_size=16),
+        component("method", name, config), seed=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "field"), INERT)
+def test_two_values_of_an_inert_hyperparameter_give_the_same_first_stage(name: str, field: str) -> None:
+    other = getattr(with_another(METHODS[name].Config(), field), field)
+    one, two = chain_with(name), chain_with(name, **{field: other})
+    assert one[1].key == two[1].key
+    assert one[2].key != two[2].key
+    whose = ("lab", "trial", 0)
+    start, _ = run_stage(one[0], None, whose)
+    (state, record), (same, twin) = (run_stage(each[1], start, whose) for each in (one, two))
+    assert state.keys() == same.keys()
+    assert all(torch.equal(state[entry], same[entry]) for entry in state)
+    assert record.evaluation == twin.evaluation

@@ -1,0 +1,211 @@
+"""Stage keys: everything that could change a stage is in them, and nothing else."""
+
+from dataclasses import fields, replace
+from itertools import permutations
+
+import pytest
+
+from methods import METHODS
+from methods.ewc import EWC
+from orchestrator import learner, tasks
+from orchestrator.benchmarks import Benchmark
+from orchestrator.components import component, find, identity
+from orchestrator.learner import Training
+from orchestrator.networks import MLP
+from orchestrator.stage import Stage, inert, stages
+
+SPLIT = Benchmark(name="split_digits")
+ROTATED = Benchmark(name="rotated_digits", num_tasks=4)
+NETWORK = component("network", "mlp", MLP.Config(hidden=(8,)))
+TRAINING = Training(lr=0.1)
+
+
+def method(name: str, **config: object):
+    return component("method", name, find("method", name).Config(**config))
+
+
+FINETUNE = method("finetune")
+
+
+def chain(
+    benchmark: Benchmark = SPLIT,
+    network=NETWORK,
+    training: Training = TRAINING,
+    method=FINETUNE,
+    seed: int = 0,
+) -> tuple[Stage, ...]:
+    return stages(benchmark, network, training, method, seed)
+
+
+def keys(*args, **options) -> list[str]:
+    return [stage.key for stage in chain(*args, **options)]
+
+
+def same(one: list[str], other: list[str]) -> list[bool]:
+    return [a == b for a, b in zip(one, other, strict=True)]
+
+
+# The chain
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_chain_has_a_stage_for_each_task_and_one_before_them(name):
+    benchmark = replace(SPLIT, scenario="task")
+    found = chain(benchmark, method=method(name))
+    assert [stage.after for stage in found] == [0, 1, 2, 3, 4, 5]
+    assert len({stage.key for stage in found}) == 6
+    assert all(stage.task_keys == benchmark.task_keys() for stage in found)
+
+
+def test_each_stage_starts_from_the_one_before_or_from_stage_0_if_it_starts_afresh():
+    found = chain()
+    assert [stage.parent for stage in found] == [None, *(stage.key for stage in found[:-1])]
+    joint = chain(method=method("joint"))
+    assert [stage.parent for stage in joint] == [None] + 5 * [joint[0].key]
+
+
+def test_the_same_description_has_the_same_keys():
+    again = chain(Benchmark(name="split_digits"), training=Training(lr=0.1))
+    assert [stage.key for stage in again] == keys()
+
+
+# What is shared
+
+
+def test_stage_0_is_shared_by_all_methods_trainings_and_orders():
+    benchmark = replace(ROTATED, scenario="task")
+    firsts = {
+        chain(replace(benchmark, order=order), training=training, method=method(name))[0].key
+        for name in METHODS
+        for training in (TRAINING, Training(lr=0.5, epochs=3, num_threads=2))
+        for order in ((1, 2, 3, 4), (4, 3, 2, 1))
+    }
+    assert len(firsts) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (method("ewc", lam=1.0), method("ewc", lam=2.0)),
+        (method("ewc", gamma=1.0), method("ewc", gamma=0.5)),
+        (method("ewc", mode="online"), method("ewc", mode="offline")),
+    ],
+)
+def test_a_hyperparameter_that_is_inert_on_task_1_splits_chains_after_it(one, other):
+    assert same(keys(method=one), keys(method=other)) == [True, True, False, False, False, False]
+
+
+def test_a_hyperparameter_that_acts_when_task_1_ends_splits_chains_there():
+    one, other = keys(method=method("ewc")), keys(method=method("ewc", num_samples=10))
+    assert same(one, other) == [True] + 5 * [False]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_is_called_inert_is_a_hyperparameter_of_the_method(name):
+    of = method(name)
+    names = {field.name for field in fields(of.config)}
+    assert inert(of, 1) <= names
+    assert inert(of, 2) == frozenset()
+
+
+def test_two_orders_share_their_common_beginning():
+    one = keys(replace(ROTATED, order=(2, 1, 3, 4)))
+    other = keys(replace(ROTATED, order=(2, 1, 4, 3)))
+    assert same(one, other) == [True, True, True, False, False]
+
+
+def test_an_order_written_out_is_the_natural_one_by_key():
+    assert keys(replace(ROTATED, order=(1, 2, 3, 4))) == keys(ROTATED)
+
+
+def test_joint_is_the_same_stage_whatever_the_order_of_the_same_seen_tasks():
+    joint = method("joint")
+    one = keys(replace(ROTATED, order=(1, 2, 3, 4)), method=joint)
+    other = keys(replace(ROTATED, order=(2, 1, 4, 3)), method=joint)
+    assert same(one, other) == [True, False, True, False, True]
+
+
+def test_all_orders_of_4_tasks_have_64_chained_and_15_joint_stages_beside_stage_0():
+    orders = [replace(ROTATED, order=order) for order in permutations((1, 2, 3, 4))]
+    assert len({key for order in orders for key in keys(order)}) == 1 + 4 + 12 + 24 + 24
+    joint = method("joint")
+    assert len({key for order in orders for key in keys(order, method=joint)}) == 1 + 15
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain"])
+def test_masks_are_no_part_of_a_key_where_the_scenario_decides_what_competes(scenario):
+    benchmark = replace(SPLIT, scenario=scenario)
+    assert keys(benchmark) == keys(replace(benchmark, train_mask="all", eval_mask="all"))
+
+
+# What is told apart
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"network": component("network", "mlp", MLP.Config(hidden=(9,)))},
+        {"network": component("network", "cnn", find("network", "cnn").Config())},
+        {"seed": 1},
+        {"benchmark": replace(SPLIT, scenario="task")},
+        {"benchmark": replace(SPLIT, scenario="domain")},
+        {"benchmark": replace(SPLIT, train_mask="current")},
+        {"benchmark": replace(SPLIT, eval_mask="all")},
+    ],
+)
+def test_what_stage_0_depends_on_is_in_every_key_of_the_chain(changed):
+    assert same(keys(), keys(**changed)) == 6 * [False]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"training": replace(TRAINING, **{name: value})} for name, value in {
+            "epochs": 2, "iterations": 3, "batch_size": 64, "optimizer": "sgd", "lr": 0.2,
+            "weight_decay": 0.1, "num_threads": 2,
+        }.items()),
+        {"method": method("er")},
+        {"method": method("joint")},
+        {"benchmark": replace(SPLIT, order=(5, 4, 3, 2, 1))},
+        {"benchmark": replace(SPLIT, order="seeded")},
+        {"benchmark": replace(SPLIT, validation=0.2)},
+        {"benchmark": replace(SPLIT, samples_per_task=20)},
+        {"benchmark": replace(SPLIT, seed=1)},
+    ],
+)  # fmt: skip
+def test_what_training_depends_on_is_in_every_key_but_that_of_stage_0(changed):
+    assert same(keys(), keys(**changed)) == [True] + 5 * [False]
+
+
+def test_the_momentum_of_sgd_is_in_the_key():
+    sgd = replace(TRAINING, optimizer="sgd")
+    assert same(keys(training=sgd), keys(training=replace(sgd, momentum=0.9))) == [True] + 5 * [
+        False
+    ]
+
+
+def test_more_tasks_are_a_longer_chain_where_the_tasks_stay_what_they_are():
+    one, other = (
+        replace(ROTATED, scenario="domain", num_tasks=2),
+        replace(ROTATED, scenario="domain"),
+    )
+    # Tasks are turned by 180 degrees over their number: natural tasks 1 and 3 of 4 are 1 and 2 of 2.
+    shared = replace(other, order=(1, 3, 2, 4))
+    assert same(keys(one), keys(shared)[:3]) == [True, True, True]
+
+
+def test_a_version_raised_by_hand_changes_every_key_it_should(monkeypatch):
+    before, ewc = keys(), keys(method=method("ewc"))
+    with monkeypatch.context() as patch:
+        patch.setattr(learner, "VERSION", learner.VERSION + 1)
+        assert same(keys(), before) == 6 * [False]
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "VERSION", tasks.VERSION + 1)
+        assert same(keys(), before) == [True] + 5 * [False]
+    with monkeypatch.context() as patch:
+        patch.setattr(Benchmark, "version", Benchmark.version + 1)
+        assert same(keys(), before) == 6 * [False]
+    monkeypatch.setattr(EWC, "version", EWC.version + 1)
+    identity.cache_clear()
+    assert same(keys(method=method("ewc")), ewc) == [True] + 5 * [False]
+    identity.cache_clear()

@@ -1,0 +1,465 @@
+"""The stage store: what is put comes back bit for bit; what is damaged is named and missing."""
+
+import json
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from orchestrator.errors import RepertoireError
+from orchestrator.record import Costs, Record, Score
+from orchestrator.store import StageStore
+
+KEY, OTHER = "ab" * 20, "cd" * 20
+STATE = {
+    "network.weight": torch.arange(6.0).reshape(2, 3),
+    "memory.x": torch.zeros(2, 1, 2, 2, dtype=torch.uint8),
+}
+
+
+def score(accuracy: float | None = 0.5) -> dict[str, Score]:
+    return {
+        split: Score(accuracy=accuracy, loss=0.1 + 0.2, n=3) for split in ("validation", "test")
+    }
+
+
+def record(key: str = KEY, **changes: Any) -> Record:
+    costs = Costs(
+        storage={"model": 24}, train_flops=2**60, samples=7, train_seconds=1 / 3, device="cpu"
+    )
+    whole = Record(
+        key=key, parent=OTHER, after=2, status="complete", costs=costs,
+        evaluation={"t1": score(), "t2": score(None)}, computed_for=("sweep", "ewc-1", 3),
+        spec={"lam": 1.0, "deep": {"a": [1, None]}}, environment={"node": "é"},
+    )  # fmt: skip
+    return replace(whole, **changes)
+
+
+def diverged(key: str = KEY) -> Record:
+    return record(key, status="diverged", story="the loss is not finite", evaluation={})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StageStore:
+    return StageStore(str(tmp_path / "stages"))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def file_of(store: StageStore, name: str, key: str = KEY) -> Path:
+    return Path(store.uri) / key[:2] / key / name
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(
+        one[name].dtype == other[name].dtype
+        and one[name].shape == other[name].shape
+        and one[name].contiguous().view(-1).numpy().tobytes()
+        == other[name].contiguous().view(-1).numpy().tobytes()
+        for name in one
+    )
+
+
+# What is put is got back
+
+
+def test_a_state_of_every_type_used_comes_back_bit_for_bit(store):
+    odd = torch.tensor([0.0, -0.0, float("nan"), float("inf"), 1e-45, 1 / 3])
+    state = {
+        "network.float32": odd, "network.float64": odd.double(), "network.float16": odd.half(),
+        "memory.uint8": torch.arange(256).to(torch.uint8).reshape(4, 1, 8, 8),
+        "memory.int16": torch.tensor([-(2**15), 2**15 - 1], dtype=torch.int16),
+        "memory.int64": torch.tensor([-(2**63), 2**63 - 1]),
+        "mask.bool": torch.tensor([[True, False], [False, True]]),
+        "scalar": torch.tensor(5), "scalar.float": torch.tensor(0.1),
+        "empty": torch.zeros(0, 1, 8, 8, dtype=torch.uint8),
+        "empty.int16": torch.zeros(0, dtype=torch.int16),
+    }  # fmt: skip
+    store.put(state, record())
+    assert same(store.state(KEY), state)
+
+
+def test_a_state_that_comes_back_may_be_written_to(store):
+    store.put(STATE, record())
+    store.state(KEY)["network.weight"].add_(1)
+    assert same(store.state(KEY), STATE)
+
+
+def test_a_record_comes_back_equal(store):
+    store.put(STATE, record())
+    assert store.record(KEY) == record()
+
+
+def test_a_diverged_stage_has_a_record_and_no_state(store):
+    store.put(None, diverged())
+    assert (store.record(KEY), store.state(KEY)) == (diverged(), None)
+    assert store.verify(KEY) is None
+
+
+def test_missing_is_none(store):
+    assert (store.record(KEY), store.state(KEY), store.failure(KEY), store.verify(KEY)) == (
+        None,
+    ) * 4
+    assert (store.keys(), store.damaged) == ([], [])
+
+
+def test_keys_are_those_of_stages_that_have_files(store):
+    store.put(None, diverged(OTHER))
+    store.put(STATE, record())
+    assert store.keys() == [KEY, OTHER]
+    store.delete(KEY)
+    assert (store.keys(), store.record(KEY), store.state(KEY)) == ([OTHER], None, None)
+
+
+def test_the_size_of_a_stage_is_that_of_its_files(store):
+    store.put(STATE, record())
+    assert store.size(KEY) == sum(len(data) for data in files_of(Path(store.uri)).values())
+
+
+# Written once, whole
+
+
+def test_a_second_put_leaves_every_byte_as_it_was(store):
+    store.put(STATE, record())
+    before = files_of(Path(store.uri))
+    store.put({"network.weight": torch.ones(1)}, record(computed_for=("later", "x", 0)))
+    assert files_of(Path(store.uri)) == before
+
+
+def test_a_state_without_its_record_is_no_stage_and_is_written_anew(store):
+    store.put({"network.weight": torch.ones(1)}, record())
+    file_of(store, "record.json").unlink()
+    assert (store.record(KEY), store.state(KEY)) == (None, None)
+    store.put(STATE, record())
+    assert same(store.state(KEY), STATE)
+
+
+def test_nothing_half_written_stays_beside_a_stage(store):
+    store.put(STATE, record())
+    store.put_failure(OTHER, "why")
+    assert not list(Path(store.uri).rglob("*.tmp"))
+
+
+def test_many_threads_that_put_one_key_leave_one_whole_stage(store):
+    def put(i: int) -> None:
+        StageStore(store.uri).put(STATE, record(computed_for=("sweep", "trial", i)))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(32)))
+    assert same(store.state(KEY), STATE)
+    assert store.record(KEY).computed_for[:2] == ("sweep", "trial")
+    assert (store.keys(), store.verify(KEY)) == ([KEY], None)
+    assert sorted(path.name for path in file_of(store, "").iterdir()) == [
+        "record.json",
+        "state.safetensors",
+    ]
+
+
+def test_readers_beside_a_writer_see_nothing_or_the_whole_stage(store):
+    def read(_: int) -> set[str]:
+        reader = StageStore(store.uri)
+        states = [reader.state(KEY) for _ in range(50)]
+        assert reader.damaged == []
+        return {"none" if state is None else str(same(state, STATE)) for state in states}
+
+    with ThreadPoolExecutor(4) as pool:
+        reads = pool.map(read, range(4))
+        store.put(STATE, record())
+        assert set().union(*reads) <= {"none", "True"}
+
+
+# Damaged is named, set aside, then missing
+
+
+@pytest.mark.parametrize("name", ["state.safetensors", "record.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-1],
+        lambda data: b"",
+        lambda data: data[:40] + b"!" + data[41:],
+        lambda data: b"\xff" * 9,
+    ],
+)
+def test_a_damaged_stage_is_named_set_aside_and_then_missing(store, name, damage):
+    store.put(STATE, record())
+    store.put(STATE, record(OTHER))
+    path = file_of(store, name)
+    path.write_bytes(damage(path.read_bytes()))
+    assert store.state(KEY) is None
+    assert store.damaged == [f"stage {KEY}: {name} is not what was written"]
+    assert (store.record(KEY), store.keys()) == (None, [OTHER])
+    aside = files_of(Path(store.uri) / "damaged")
+    assert len(aside) == 2
+    assert all(path.startswith(KEY) for path in aside)
+    store.put(STATE, record())
+    assert (same(store.state(KEY), STATE), store.record(KEY)) == (True, record())
+
+
+def test_a_stage_whose_state_was_deleted_is_set_aside_so_that_it_is_computed_anew(store):
+    store.put(STATE, record())
+    file_of(store, "state.safetensors").unlink()
+    assert store.state(KEY) is None
+    assert store.damaged == [f"stage {KEY}: state.safetensors is missing"]
+    assert store.record(KEY) is None
+
+
+def test_a_record_of_another_version_is_set_aside(store):
+    store.put(STATE, record())
+    later = StageStore(store.uri)
+    content = {"record": {**record().to_json(), "invented_later": 1}, "state": None}
+    later._write_json(KEY, "record.json", content)
+    assert store.record(KEY) is None
+    assert store.damaged[0].startswith(f"stage {KEY}: record.json is of another version: ")
+    assert "invented_later" in store.damaged[0]
+
+
+def test_two_readers_may_set_one_stage_aside(store):
+    store.put(STATE, record())
+    file_of(store, "state.safetensors").unlink()
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: StageStore(store.uri).state(KEY), range(16))) == [None] * 16
+    assert store.record(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("state.safetensors", lambda path: path.write_bytes(b"x")),
+        ("state.safetensors", Path.unlink),
+        ("record.json", lambda path: path.write_text("{}")),
+    ],
+)
+def test_verify_names_what_is_wrong_and_sets_it_aside(store, name, change):
+    store.put(STATE, record())
+    assert store.verify(KEY) is None
+    change(file_of(store, name))
+    told = store.verify(KEY)
+    assert told.startswith(f"stage {KEY}: {name} is ")
+    assert (store.verify(KEY), store.keys(), len(store.damaged)) == (None, [], 1)
+
+
+def test_deleting_what_is_damaged_spares_what_is_whole(store):
+    store.put(STATE, record())
+    store.put(STATE, record(OTHER))
+    file_of(store, "state.safetensors").write_bytes(b"x")
+    store.verify(KEY)
+    file_of(store, "state.safetensors.1234.tmp", OTHER).write_bytes(b"half")
+    assert store.delete_damaged() == 3
+    assert (store.keys(), store.verify(OTHER), store.delete_damaged()) == ([OTHER], None, 0)
+
+
+class Trap:
+    """What runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.mkdir, ("unpickled",))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_pickle_in_the_place_of_a_file_is_never_opened(store, tmp_path, monkeypatch, protocol):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"a": Trap()}, tmp_path / "trap.pt")
+    traps = [pickle.dumps(Trap(), protocol), (tmp_path / "trap.pt").read_bytes()]
+    for name in ("state.safetensors", "record.json", "failure.json"):
+        for trap in traps:
+            store.put(STATE, record())
+            store.put_failure(KEY, "x")
+            file_of(store, name).write_bytes(trap)
+            store.failure(KEY), store.record(KEY), store.state(KEY), store.verify(KEY)
+            store.put(STATE, record())
+    assert not (tmp_path / "unpickled").exists()
+    assert same(store.state(KEY), STATE)
+
+
+def test_a_pickle_with_a_matching_digest_is_no_state_either(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("orchestrator.store.save_tensors", lambda state: pickle.dumps(Trap()))
+    store.put(STATE, record())
+    with pytest.raises(RepertoireError, match=r"state\.safetensors"):
+        store.state(KEY)
+    assert not (tmp_path / "unpickled").exists()
+
+
+# Scores added later, and failures
+
+
+def test_scores_on_further_tasks_complete_a_record(store):
+    store.put(STATE, record())
+    assert store.record(KEY, ["t2", "t1"]) == record()
+    assert store.record(KEY, ["t1", "t3"]) is None
+    store.put_evaluation(KEY, {"t3": score(0.25)})
+    found = store.record(KEY, ["t1", "t3"])
+    assert found.evaluation == {**record().evaluation, "t3": score(0.25)}
+    assert replace(found, evaluation=record().evaluation) == record()
+    assert store.record(KEY, ["t1", "t4"]) is None
+    assert store.record(KEY) == record()
+
+
+def test_a_diverged_record_needs_no_scores(store):
+    store.put(None, diverged())
+    assert store.record(KEY, ["t1", "t9"]) == diverged()
+
+
+def test_damaged_scores_are_named_and_missing(store):
+    store.put(STATE, record())
+    store.put_evaluation(KEY, {"t3": score()})
+    (path,) = file_of(store, "").glob("evaluation-*.json")
+    path.write_bytes(path.read_bytes().replace(b"0.5", b"0.9"))
+    assert store.record(KEY, ["t3"]) is None
+    assert len(store.damaged) == 1
+    assert path.name in store.damaged[0]
+
+
+def test_a_failure_is_noted_until_the_stage_is_put(store):
+    store.put_failure(KEY, "ValueError: é\nline two")
+    assert store.failure(KEY) == "ValueError: é\nline two"
+    assert (store.record(KEY), store.state(KEY), store.keys()) == (None, None, [KEY])
+    store.put_failure(KEY, "again")
+    assert store.failure(KEY) == "again"
+    store.put(STATE, record())
+    assert (store.failure(KEY), store.record(KEY)) == (None, record())
+
+
+def test_a_failure_noted_late_is_cleared_by_putting_what_is_there_already(store):
+    store.put(STATE, record())
+    store.put_failure(KEY, "another process lost its node")
+    store.put(STATE, record())
+    assert store.failure(KEY) is None
+
+
+def test_records_are_json_that_any_reader_can_open(store):
+    store.put(STATE, record())
+    opened = json.loads(file_of(store, "record.json").read_text())
+    assert opened["content"]["record"]["evaluation"]["t1"]["test"] == {
+        "accuracy": 0.5,
+        "loss": 0.1 + 0.2,
+        "n": 3,
+    }
+    assert file_of(store, "state.safetensors").read_bytes() == save(STATE)
+
+
+# Where a store may be
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda folder: str(folder), lambda folder: f"{folder}/", lambda folder: folder.as_uri(),
+        lambda folder: f"{folder.as_uri()}/", lambda folder: os.path.relpath(folder),
+    ],
+)  # fmt: skip
+def test_a_folder_may_be_spelt_as_a_path_or_a_uri(tmp_path, monkeypatch, spell):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "my stages" / "é"
+    store = StageStore(spell(folder))
+    store.put(STATE, record())
+    assert (folder / KEY[:2] / KEY / "record.json").is_file()
+    assert StageStore(str(folder)).record(KEY) == record()
+    assert store.keys() == [KEY]
+    file_of(StageStore(str(folder)), "state.safetensors").write_bytes(b"x")
+    assert store.verify(KEY) is not None
+    assert store.delete_damaged() == 2
+
+
+def test_a_store_that_is_not_there_reads_as_empty_and_is_not_made_by_reading(tmp_path):
+    store = StageStore(str(tmp_path / "nowhere" / "stages"), create=False)
+    assert (store.keys(), store.record(KEY), store.state(KEY), store.failure(KEY)) == (
+        [],
+        None,
+        None,
+        None,
+    )
+    assert store.delete_damaged() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_below_a_file_reads_as_empty_and_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert StageStore(str(tmp_path / "file" / "stages"), create=False).record(KEY) is None
+    with pytest.raises(RepertoireError, match="cannot be opened"):
+        StageStore(str(tmp_path / "file" / "stages"))
+
+
+@pytest.mark.parametrize("uri", ["foo://bucket/x", "file://relative/x"])
+def test_an_address_that_no_file_system_has_is_the_user_s_mistake(uri):
+    with pytest.raises(RepertoireError, match=f"store '{uri}' cannot be opened"):
+        StageStore(uri)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Callable[[str], str]]:
+    """An S3 server on the loopback address; returns a URI for a path in its one bucket."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "AWS_PROFILE",
+            "AWS_ENDPOINT_URL",
+            "http_proxy",
+            "HTTP_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+        ):
+            patch.delenv(name, raising=False)
+        for name, value in (
+            ("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_DEFAULT_REGION", "us-east-1"), ("AWS_EC2_METADATA_DISABLED", "true"),
+        ):  # fmt: skip
+            patch.setenv(name, value)
+        server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        address = f"http://{host}:{port}"
+        client = boto3.client("s3", endpoint_url=address)
+        client.create_bucket(Bucket="stages")
+        yield lambda path: f"s3://stages/{path}?endpoint_override={address}&scheme=http"
+        server.stop()
+
+
+def test_a_bucket_is_a_store_like_any_other(bucket):
+    store = StageStore(bucket("deep/path"))
+    assert (store.keys(), store.record(KEY), store.state(KEY)) == ([], None, None)
+    store.put_failure(KEY, "why")
+    store.put(STATE, record())
+    store.put({}, record(OTHER, computed_for=("other", "x", 1)))
+    store.put(STATE, record(OTHER))
+    store.put_evaluation(KEY, {"t3": score()})
+    again = StageStore(bucket("deep/path"), create=False)
+    assert again.keys() == [KEY, OTHER]
+    assert (again.failure(KEY), again.record(OTHER).computed_for) == (None, ("other", "x", 1))
+    assert "t3" in again.record(KEY, ["t3"]).evaluation
+    assert (same(again.state(KEY), STATE), again.state(OTHER), again.verify(KEY)) == (
+        True,
+        {},
+        None,
+    )
+
+
+def test_a_damaged_object_of_a_bucket_is_set_aside_as_well(bucket):
+    store = StageStore(bucket("damage"))
+    store.put(STATE, record())
+    store._write(KEY, "state.safetensors", b"not what was written")
+    assert (store.state(KEY), store.record(KEY), store.keys()) == (None, None, [])
+    assert store.damaged == [f"stage {KEY}: state.safetensors is not what was written"]
+    assert store.delete_damaged() == 2
+    store.put(STATE, record())
+    assert same(store.state(KEY), STATE)
+    store.delete(KEY)
+    assert store.keys() == []
+
+
+def test_a_bucket_that_is_not_there_is_the_user_s_mistake(bucket):
+    with pytest.raises(RepertoireError, match="Bucket 'elsewhere' not found"):
+        StageStore(bucket("x").replace("stages/x", "elsewhere/x"))
