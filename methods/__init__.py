@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from methods.agem import AGEM
 from methods.base import Method
 from methods.cumulative import Cumulative
+from methods.der import DER
+from methods.derpp import DERPP
 from methods.er import ER
 from methods.ewc import EWC
 from methods.finetune import Finetune
 from methods.freeze import Freeze
+from methods.gdumb import GDumb
+from methods.gem import GEM
+from methods.generative_replay import GenerativeReplay
+from methods.hat import HAT
+from methods.icarl import ICaRL
 from methods.independent import Independent
 from methods.joint import Joint
 from methods.l2 import L2
 from methods.lwf import LwF
 from methods.mas import MAS
+from methods.packnet import PackNet
+from methods.pnn import PNN
 from methods.rwalk import RWalk
 from methods.si import SI
 
@@ -31,4 +41,14 @@ METHODS: Mapping[str, type[Method]] = {
     "mas": MAS,
     "rwalk": RWalk,
     "lwf": LwF,
+    "generative_replay": GenerativeReplay,
+    "hat": HAT,
+    "packnet": PackNet,
+    "pnn": PNN,
+    "agem": AGEM,
+    "der": DER,
+    "derpp": DERPP,
+    "gdumb": GDumb,
+    "gem": GEM,
+    "icarl": ICaRL,
 }

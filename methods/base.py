@@ -64,12 +64,14 @@ class Setting:
         num_classes: outputs of the head, C.
         input_shape: (channels, height, width) of an image.
         network: the name of the network.
+        num_tasks: tasks of the sequence, T.
     """
 
     scenario: str
     num_classes: int
     input_shape: tuple[int, int, int]
     network: str
+    num_tasks: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,7 @@ class Method(nn.Module):
 
     A subclass overrides hooks only, allocates every buffer in `__init__` for `outlook.num_learned`
     tasks, and calls `super()` there alone. Hooks run in the order
-    `begin_task, (loss, after_backward, after_step) per batch, end_task`.
+    `begin_task, examples, (loss, after_backward, after_step) per batch, end_task`.
 
     Class attributes:
         version: raised by hand when the method's numbers change; part of every key.
@@ -156,6 +158,10 @@ class Method(nn.Module):
 
     def begin_task(self, task: TaskView) -> None:
         """Prepare for a task; called once before its first batch."""
+
+    def examples(self, task: TaskView) -> Examples:
+        """Return what the task is trained on; asked once, after `begin_task`."""
+        return task.examples
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the scalar to minimise on a batch."""

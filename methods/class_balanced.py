@@ -4,24 +4,20 @@ State:
     the examples, class by class after the newest task's end.
 
 Reference:
-    Rebuffi et al. 2017, iCaRL, CVPR, algorithm 2: an equal share for every class. Herding:
-    algorithms 4 and 5 there.
+    Rebuffi et al. 2017, iCaRL, CVPR, algorithm 2: an equal share for every class.
 
 Deviations:
     A class met again (domain-incremental) shares its rows among the tasks. The examples kept are
-    random ones, as in most code; `HerdedMemory` chooses as iCaRL does, see `methods.herding`.
+    random ones; iCaRL herds, see `methods.exemplars`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from methods.base import Examples, Outlook, Setting, TaskView
-from methods.herding import herded
-from methods.memory import Budget, Memory
+from methods.base import Examples, Setting, TaskView
+from methods.memory import Memory
 from methods.ring import equal_shares
 
 
@@ -76,33 +72,6 @@ class ClassBalancedMemory(Memory):
         self.resize(len(kept) + len(taken))
         self.write(torch.arange(len(kept), len(self.y), device=taken.device), examples[taken])
         self.filled = len(self.y)
-
-
-class HerdedMemory(ClassBalancedMemory):
-    """A class-balanced memory whose examples' mean representation is near their class's.
-
-    Args:
-        represent: returns the representations [N, F] of images.
-    """
-
-    def __init__(
-        self, budget: Budget, outlook: Outlook, represent: Callable[[Tensor], Tensor]
-    ) -> None:
-        super().__init__(budget, outlook)
-        self._represent = represent
-
-    def ranked_held(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the rows as they lie: in the order they were chosen."""
-        return rows
-
-    def ranked_new(
-        self, examples: Examples, rows: Tensor, count: int, generator: torch.Generator
-    ) -> Tensor:
-        """Return up to `count` rows in the order herding chooses them."""
-        if count == 0 or len(rows) == 0:
-            return rows[:0]
-        features_NF = self._represent(examples.x[rows.to(examples.y.device)])
-        return rows[herded(features_NF, count).cpu()]
 
 
 def shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:

@@ -116,6 +116,11 @@ def check_state(blobs: Blobs, state: State) -> None:
     for name, tensor in state.items():
         if size is not None and name.endswith("memory.x"):
             require(len(tensor) <= size, f"{name} has {len(tensor)} rows; memory_size is {size}")
+    size = getattr(blobs.config, "memory_bytes", None)
+    if size is not None:
+        memory = [t for name, t in state.items() if name.startswith("memory.")]
+        taken = sum(t.numel() * t.element_size() for t in memory)
+        require(taken <= size, f"the memory has {taken} bytes; memory_bytes is {size}")
 
 
 def check_predictions(blobs: Blobs, live: Snapshot) -> None:

@@ -1,4 +1,4 @@
-"""Dark experience replay: the memory also keeps what the network said, and it is asked to say it again.
+"""Dark experience replay: the memory also keeps what the network said, which is to say it again.
 
     L = CE(B) + alpha mean_{(x, z) in M} mean_c (h_c(x) - z_c)^2
 
@@ -9,11 +9,11 @@ State:
 
 Reference:
     Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline,
-    NeurIPS, eq. 5 and algorithm 1; reservoir: their algorithm 3.
+    NeurIPS, section 3, DER.
 
 Deviations:
     The squared distance is a mean over the C outputs, as in the authors' code, with which their
-    values of alpha were found; eq. 5 has a sum, whose alpha is ours divided by C. It covers all
+    values of alpha were found; the paper has a sum, whose alpha is ours divided by C. It covers all
     outputs, whichever compete. The reservoir is offered each example once, in the first epoch; in
     the authors' code in every epoch.
 """
@@ -23,11 +23,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook
+from methods.budget import require_strength
 from methods.memory import Memory
 from methods.rehearsal import Rehearsal, RehearsalConfig
 from methods.reservoir import ReservoirMemory
@@ -44,7 +44,7 @@ class DER(Rehearsal):
             alpha: strength of keeping the outputs, at least 0.
         """
 
-        alpha: float = 0.5
+        alpha: float = 1.0
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -78,9 +78,3 @@ class DER(Rehearsal):
     def after_step(self, batch: Examples) -> None:
         """Show the memory the batch and what the network said of it before the step."""
         self.memory.after_step(batch, self._logits)
-
-
-def require_strength(name: str, given: float) -> None:
-    """Raise ValueError unless a strength is at least 0 and finite."""
-    if not 0 <= given < float("inf"):
-        raise ValueError(f"{name} must be at least 0 and finite, given {given}")

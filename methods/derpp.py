@@ -9,7 +9,7 @@ State:
 
 Reference:
     Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline,
-    NeurIPS, eq. 6 and algorithm 2.
+    NeurIPS, section 3, DER++.
 
 Deviations:
     Those of `methods.der`.
@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from methods.base import Examples
-from methods.der import DER, require_strength
+from methods.budget import require_strength
+from methods.der import DER
 
 
 class DERPP(DER):
@@ -36,7 +37,7 @@ class DERPP(DER):
             beta: weight of the stored examples' cross-entropy, at least 0.
         """
 
-        beta: float = 0.5
+        beta: float = 1.0
 
         def __post_init__(self) -> None:
             super().__post_init__()

@@ -23,14 +23,41 @@ from torch import Tensor, nn
 Doubles = npt.NDArray[np.float64]
 
 
-def learning(network: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters that have just been given a gradient."""
-    return [p for p in network.parameters() if p.grad is not None]
+class Gradients:
+    """The gradient a network has just been given, and further ones on stored examples.
+
+    Attributes:
+        past_KP: the further gradients, a row each.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._parameters = [p for p in network.parameters() if p.grad is not None]
+        self._given = flat([p.grad for p in self._parameters if p.grad is not None])
+        self._past: list[Tensor] = []
+
+    def add(self, loss: Tensor) -> None:
+        """Take the gradient of a loss on stored examples."""
+        found = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
+        self._past.append(flat(found))
+
+    def products(self) -> Tensor:
+        """Return the products [1 + K, 1 + K] of the gradient given (first) and the further ones."""
+        rows = torch.stack((self._given, *self._past))
+        return rows @ rows.T
+
+    def move(self, weights_K: Iterable[float | Tensor]) -> None:
+        """Add a weighted sum of the further gradients to the one given."""
+        moved = self._given
+        for weight, past in zip(weights_K, self._past, strict=True):
+            moved = moved + weight * past
+        parts = torch.split(moved, [p.numel() for p in self._parameters])
+        for parameter, part in zip(self._parameters, parts, strict=True):
+            parameter.grad = part.view_as(parameter)
 
 
-def gradient_of(loss: Tensor, parameters: Iterable[nn.Parameter]) -> list[Tensor]:
-    """Return a loss's gradients; zero where it does not depend on a parameter."""
-    return list(torch.autograd.grad(loss, tuple(parameters), materialize_grads=True))
+def flat(tensors: Iterable[Tensor]) -> Tensor:
+    """Return tensors as one vector."""
+    return torch.cat([t.flatten() for t in tensors])
 
 
 def multipliers(gram_KK: Doubles, inner_K: Doubles, margin: float, ridge: float) -> Doubles:

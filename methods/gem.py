@@ -22,14 +22,81 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-import torch
-from torch import Tensor
+import numpy as np
+from torch import nn
 
-from methods import base
-from methods.der import require_strength
-from methods.episodic import gradient_of, learning, multipliers
-from methods.memory import Memory, MemoryConfig
-from methods.rehearsal import Rehearsal
+from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.budget import MemoryConfig, require_strength
+from methods.episodic import Gradients, multipliers
 from methods.ring import RingMemory
+
+# Of the sum of the squared norms; single precision can make G G^T that much less than positive.
+ROUNDING = 1e-6
+
+
+class GEM(Method):
+    """Step along the nearest gradient that does not raise the loss of any past task."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(MemoryConfig):
+        """Hyperparameters of GEM.
+
+        Attributes:
+            margin: least weight of each past gradient once some constraint is violated, at least 0;
+                the paper's memory strength.
+            ridge: what is added to the diagonal of G G^T, above 0.
+        """
+
+        margin: float = 0.5
+        ridge: float = 1e-3
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            require_strength("margin", self.margin)
+            if not 0 < self.ridge < float("inf"):
+                raise ValueError(f"ridge must be above 0 and finite, given {self.ridge}")
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"margin", "ridge"})
+    storage: ClassVar[dict[str, str]] = {"memory": "buffer"}
+    config: Config
+
+    @classmethod
+    def objection(cls, config: Any, setting: Setting) -> str | None:
+        """Return that the scenario is not served, or that some task would have no example."""
+        return cls.unserved(setting) or RingMemory.objection(config.budget, setting)
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        self.memory = RingMemory(config.budget, outlook)
+
+    def begin_task(self, task: TaskView) -> None:
+        """Give the task its share of the memory."""
+        self.memory.begin_task(task)
+
+    def after_backward(self) -> None:
+        """Project the gradient, if it makes an angle above 90 degrees with that of a past task."""
+        if not self.memory.spans:
+            return
+        gradients = Gradients(self.network)
+        for span in self.memory.spans:
+            gradients.add(self.task_loss(self.memory[span]))
+        products = gradients.products().double().cpu().numpy()
+        inner_K, gram_KK = products[0, 1:], products[1:, 1:]
+        # A gradient that is not finite makes the loss so: the learner tells.
+        if (inner_K < 0).any() and np.isfinite(products).all():
+            ridge = max(self.config.ridge, ROUNDING * gram_KK.trace())
+            gradients.move(multipliers(gram_KK, inner_K, self.config.margin, ridge).tolist())
+
+    def after_step(self, batch: Examples) -> None:
+        """Show the batch to the memory."""
+        self.memory.after_step(batch)
+
+    def end_task(self, task: TaskView) -> None:
+        """Close the memory."""
+        self.memory.end_task(task)
+
+    def step_kind(self) -> object:
+        """Return how many examples of each past task a step goes through."""
+        return tuple(span.stop - span.start for span in self.memory.spans)

@@ -60,19 +60,20 @@ class Generator(nn.Module):
         logits = self.decoder(self.told(z, y))
         error = F.binary_cross_entropy_with_logits(logits, pixels, reduction="sum")
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
-        return (error + divergence) / len(x)
+        return cast(Tensor, (error + divergence) / len(x))
 
     @torch.no_grad()
     def draw(self, y: Tensor, noise: Tensor) -> Tensor:
         """Return images [B, c, h, w] in [0, 1]; with labels, of those in y [B]."""
-        pixels = cast(Tensor, self.decoder(self.told(noise, y)))
-        return pixels.sigmoid().unflatten(1, self.input_shape)
+        logits = cast(Tensor, self.decoder(self.told(noise, y)))
+        return logits.sigmoid().view(-1, *self.input_shape)
 
     def told(self, z: Tensor, y: Tensor) -> Tensor:
         """Return what the decoder is given: the latent, and the label if it is conditional."""
         if self.num_labels == 0:
             return z
-        return torch.cat((z, F.one_hot(y, self.num_labels).to(z.dtype)), dim=1)
+        label = z.new_zeros((len(y), self.num_labels)).scatter_(1, y.unsqueeze(1), 1)
+        return torch.cat((z, label), dim=1)
 
 
 def layers(widths: tuple[int, ...]) -> list[nn.Module]:

@@ -153,7 +153,7 @@ class HAT(Method):
         return lowest + (highest - lowest) * (self._steps % self._cycle) / (self._cycle - 1)
 
     def gated(self, x: Tensor, gates: Sequence[Tensor]) -> Tensor:
-        """Return scores [B, C] with the units below each layer from the second multiplied by gates."""
+        """Return scores [B, C] with hidden units multiplied by gates, one per layer above them."""
 
         def opened(gate: Tensor) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
             return lambda _layer, inputs: inputs[0] * gate
@@ -187,4 +187,4 @@ class HAT(Method):
         for name, a_i, a_j in zip(self._names, above, below, strict=True):
             shares[f"{name}.weight"] = 1 - torch.minimum(a_i.unsqueeze(1), a_j)
             shares[f"{name}.bias"] = 1 - a_i
-        return shares
+        return {name: shares[name] for name, _ in self.network.named_parameters()}

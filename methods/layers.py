@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from methods.base import Setting
-from methods.fisher import evaluation_mode
+from methods.sensitivity import evaluation_mode
 
 
 def unfit(setting: Setting) -> str | None:
@@ -39,8 +39,10 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
     held = {f"{name}.{own}" for m, name in names.items() for own in m.state_dict()}
     called: list[nn.Linear] = []
     device = next(network.parameters()).device
-    with evaluation_mode(network), torch.no_grad(), attached(
-        layer.register_forward_pre_hook(lambda m, _: called.append(m)) for layer in names
+    with (
+        evaluation_mode(network),
+        torch.no_grad(),
+        attached(layer.register_forward_pre_hook(lambda m, _: called.append(m)) for layer in names),
     ):
         network(torch.zeros((1, *input_shape), dtype=torch.uint8, device=device))
     fits = all(one.out_features == other.in_features for one, other in pairwise(called))

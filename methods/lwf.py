@@ -108,7 +108,8 @@ def groups(old_C: Tensor, allowed: Tensor | None) -> Tensor:
     """Return bool [G, C]: the different sets of old classes that compete with an old class."""
     if allowed is None:
         return old_C.unsqueeze(0)
-    return torch.unique((allowed[old_C] & old_C).byte(), dim=0).bool()
+    rows: Tensor = torch.unique((allowed[old_C] & old_C).byte(), dim=0)
+    return rows.bool()
 
 
 def divergence(

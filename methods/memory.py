@@ -13,69 +13,19 @@ Reference:
     Each policy names its own.
 
 Deviations:
-    A budget may be given in bytes; papers give it in examples.
+    None beyond those of the policies.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from methods import base
 from methods.base import Examples, Outlook, Setting, TaskView
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryConfig(base.Config):
-    """Hyperparameters of a method with a memory: its budget, in examples or in bytes.
-
-    Attributes:
-        memory_size: examples the memory can hold, at least 1; `DEFAULT_SIZE` if neither is given.
-        memory_bytes: bytes the memory may take, labels, logits and counters included.
-    """
-
-    DEFAULT_SIZE: ClassVar[int] = 500
-
-    memory_size: int | None = None
-    memory_bytes: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.memory_size is not None and self.memory_bytes is not None:
-            raise ValueError("memory_size and memory_bytes are two budgets: give one of them")
-        if self.memory_size is None and self.memory_bytes is None:
-            # Set here, so that the budget stands in every record and key.
-            object.__setattr__(self, "memory_size", self.DEFAULT_SIZE)
-        for name in ("memory_size", "memory_bytes"):
-            require_positive(name, getattr(self, name))
-
-    @property
-    def budget(self) -> Budget:
-        """The memory's budget."""
-        return Budget(self.memory_size, self.memory_bytes)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much a memory may hold: in examples, or in bytes where that is None."""
-
-    examples: int | None = None
-    size: int | None = None
-
-    def rows(self, row_bytes: int, counter_bytes: int) -> int:
-        """Return how many examples of `row_bytes` fit beside the counters."""
-        if self.examples is not None:
-            return self.examples
-        return max((self.size or 0) - counter_bytes, 0) // row_bytes
-
-    def __str__(self) -> str:
-        unit, amount = (
-            ("bytes", self.size) if self.examples is None else ("size", self.examples)
-        )
-        return f"memory_{unit}: {amount}"
+from methods.budget import Budget
 
 
 class Memory(nn.Module, ABC):
@@ -94,11 +44,12 @@ class Memory(nn.Module, ABC):
     def __init__(self, budget: Budget, outlook: Outlook, logits: bool = False) -> None:
         super().__init__()
         self.budget = budget
+        self.num_classes = outlook.num_classes
         self.filled = self.past = 0
         label = torch.uint8 if outlook.num_classes <= 256 else torch.int16
         self.register_buffer("x", torch.zeros((0, *outlook.input_shape), dtype=torch.uint8))
         self.register_buffer("y", torch.zeros(0, dtype=label))
-        self.columns = ("x", "y")
+        self.columns: tuple[str, ...] = ("x", "y")
         if logits:
             self.register_buffer("logits", torch.zeros((0, outlook.num_classes)))
             self.columns += ("logits",)
@@ -206,7 +157,6 @@ class Memory(nn.Module, ABC):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-def require_positive(name: str, given: int | None) -> None:
-    """Raise ValueError unless a number is at least 1 or left out."""
-    if given is not None and given < 1:
-        raise ValueError(f"{name} must be at least 1 or left out, given {given}")
+def repeated(examples: Examples, times: int) -> Examples:
+    """Return examples `times` times over, one pass after the other."""
+    return Examples(examples.x.repeat(times, 1, 1, 1), examples.y.repeat(times))

@@ -35,7 +35,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from methods import base
 from methods.anchoring import buffer_name
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.fisher import evaluation_mode
+from methods.sensitivity import evaluation_mode
 from methods.layers import head_names
 
 MOST_TASKS = 255
@@ -73,17 +73,22 @@ class PackNet(Method):
         self.owner = nn.Module()
         for name, p in network.named_parameters():
             if p.dim() > 1 and name not in self._head:
-                self.owner.register_buffer(buffer_name(name), torch.zeros_like(p, dtype=torch.uint8))
+                self.owner.register_buffer(
+                    buffer_name(name), torch.zeros_like(p, dtype=torch.uint8)
+                )
         self._norms = [m for m in network.modules() if isinstance(m, _BatchNorm)]
         self._held: dict[str, tuple[Tensor, Tensor]] = {}
-        self._index = self._steps = self._prune_step = 0
+        self._index = 0
+        self._steps_left = 0.0
 
     def begin_task(self, task: TaskView) -> None:
         """Hold what earlier tasks own and find the step at which to prune."""
         if task.index > MOST_TASKS:
             raise ValueError(f"packnet numbers tasks up to {MOST_TASKS}; this is task {task.index}")
-        self._index, self._steps = task.index, 0
-        self._prune_step = max(round(self.config.prune_at * task.num_steps), 1)
+        self._index = task.index
+        # Where the learner does not say how many steps there are, pruning waits for the end.
+        steps = max(round(self.config.prune_at * task.num_steps), 1)
+        self._steps_left = steps if task.num_steps else float("inf")
         self._held = {name: (mask, p.detach().clone()) for name, p, mask in self.holds(task)}
 
     def loss(self, batch: Examples) -> Tensor:
@@ -96,17 +101,17 @@ class PackNet(Method):
     @torch.no_grad()
     def after_step(self, batch: Examples) -> None:
         """Put held weights back, whatever the optimiser did to them, and prune in due time."""
-        self._steps += 1
         for name, p in self.network.named_parameters():
             if name in self._held:
                 mask, value = self._held[name]
                 p.copy_(torch.where(mask, value, p))
-        if self._steps == self._prune_step:
+        self._steps_left -= 1
+        if self._steps_left == 0:
             self.prune()
 
     def end_task(self, task: TaskView) -> None:
-        """Prune, if training was too short to come to it."""
-        if self._steps < self._prune_step:
+        """Prune, if that has not come yet."""
+        if self._steps_left > 0:
             self.prune()
         self._held = {}
 
@@ -115,7 +120,8 @@ class PackNet(Method):
         if task is None:
             raise ValueError("packnet needs to be told the task: use the task scenario")
         weights = {
-            name: torch.where((owner > 0) & (owner <= task), p, 0) for name, p, owner in self.owned()
+            name: torch.where((owner > 0) & (owner <= task), p, 0)
+            for name, p, owner in self.owned()
         }
         return cast(Tensor, functional_call(self.network, weights, (x,)))
 
@@ -140,11 +146,11 @@ class PackNet(Method):
 
     @torch.no_grad()
     def prune(self) -> None:
-        """Leave the smallest free weights of each layer to later tasks, as zeros; own the others."""
+        """Set the smallest free weights of each layer to zero for later tasks; own the others."""
         for name, p, owner in self.owned():
             free = owner == 0
             smallest_first = p.abs().masked_fill(~free, torch.inf).flatten().argsort(stable=True)
-            left = smallest_first[: int(self.config.prune * int(free.sum()))]
+            left = smallest_first[: round(self.config.prune * int(free.sum()))]
             owner[free] = self._index
             owner.view(-1)[left] = 0
             p.view(-1)[left] = 0

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -130,8 +130,8 @@ class PNN(Method):
                 hidden.append(inputs[0])
                 if not older or place >= into:
                     return None
-                lateral = self.laterals[column - 2][place]  # type: ignore[index]
-                return output + lateral([h[place] for h in older])
+                lateral = cast(nn.ModuleList, self.laterals[column - 2])[place]
+                return output + cast(Tensor, lateral([h[place] for h in older]))
 
             return hook
 
@@ -140,7 +140,7 @@ class PNN(Method):
             return hidden, network(x)
 
     def new_laterals(self, num_older: int) -> nn.ModuleList:
-        """Return laterals into each layer of a column from the second, with weights of no meaning."""
+        """Return laterals into each layer of a column from the second, not yet initialised."""
         layers = linear(self.network, self._names)
         with torch.random.fork_rng(devices=[]):
             return nn.ModuleList(

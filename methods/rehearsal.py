@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.budget import MemoryConfig, require_positive
 from methods.class_balanced import ClassBalancedMemory
-from methods.memory import Memory, MemoryConfig, require_positive
+from methods.memory import Memory
 from methods.reservoir import ReservoirMemory
 from methods.ring import RingMemory
 
@@ -85,16 +86,21 @@ class Rehearsal(Method):
         """Close the memory."""
         self.memory.end_task(task)
 
-    def draw(self, batch: Examples, among: int | None = None) -> Tensor:
+    @property
+    def drawable(self) -> int:
+        """How many rows of the memory, at the front, may be drawn."""
+        return self.memory.filled
+
+    def draw(self, batch: Examples) -> Tensor:
         """Return random rows of the memory, as many as a step on the batch replays."""
         count = self.config.replay_batch_size or len(batch)
         self._largest_draw = max(self._largest_draw, count)
-        return self.memory.draw(count, self._generator, among)
+        return self.memory.draw(count, self._generator, among=self.drawable)
 
     def step_kind(self) -> object:
         """Return the most the memory can add to the next step's batch of B examples.
 
         With as many drawn as are new, min(B, this) are drawn, as long as batches do not grow.
         """
-        largest = self.config.replay_batch_size or self._largest_draw or self.memory.filled
-        return min(self.memory.filled, largest)
+        largest = self.config.replay_batch_size or self._largest_draw or self.drawable
+        return min(self.drawable, largest)

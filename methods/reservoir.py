@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from methods.base import Examples, Outlook, TaskView
-from methods.memory import Budget, Memory
+from methods.budget import Budget
+from methods.memory import Memory
 
 
 class ReservoirMemory(Memory):

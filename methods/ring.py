@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from methods.base import Examples, Outlook, Setting, TaskView
-from methods.memory import Budget, Memory
+from methods.budget import Budget
+from methods.memory import Memory
 
 
 class RingMemory(Memory):

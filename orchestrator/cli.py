@@ -84,7 +84,13 @@ def run_command(
     """Run a sweep: compute what the store lacks, write the tables, log to MLflow, compare."""
     from orchestrator.session import run_sweep
 
-    raise typer.Exit(run_sweep(sweep, out, store, backend.value, address))
+    try:
+        code = run_sweep(sweep, out, store, backend.value, address)
+    except KeyboardInterrupt:  # typer would only say "Aborted"
+        kept = "what was computed is kept, the same command continues"
+        typer.echo(f"repertoire: interrupted; {kept}", err=True)
+        code = 1
+    raise typer.Exit(code)
 
 
 @app.command("compare")
@@ -171,12 +177,6 @@ def main() -> None:
     except RepertoireError as error:
         typer.echo(f"repertoire: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo(
-            "repertoire: interrupted; what was computed is kept, the same command continues",
-            err=True,
-        )
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ def suggest(given: str, valid: Iterable[str]) -> str:
     """
     names = sorted(valid)
     folded = {_folded(name): name for name in names}
-    near = get_close_matches(_folded(given), folded, n=1, cutoff=0.5)
+    cutoff = 0.5 if len(given) > 3 else 0.6
+    near = get_close_matches(_folded(given), folded, n=1, cutoff=cutoff)
     hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     return f"{hint}valid: {', '.join(names)}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -98,7 +98,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         meter: receives the FLOPs.
 
     Returns:
-        The number of examples of the task that were trained on, repeats counted.
+        The number of examples that were trained on, repeats counted.
 
     Raises:
         Diverged: the loss, summed over an epoch, is not finite.
@@ -106,6 +106,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
     method.train()
     method.see(view.allowed)
     method.begin_task(view)
+    shown = replace(view, examples=method.examples(view))
     optimizer = make_optimizer(method, training)
     total = torch.zeros((), device=view.examples.y.device)
 
@@ -119,7 +120,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         return loss.detach()
 
     samples = 0
-    for epoch in epochs(view, training):
+    for epoch in epochs(shown, training):
         for batch in epoch:
             kind = (len(batch), method.step_kind())
             total += meter.measure(kind, step, batch)

@@ -76,7 +76,10 @@ def results_folder(sweep: Sweep, out: Path) -> Path:
 
 def open_store(out: Path, uri: str | None, create: bool = True) -> StageStore:
     """Return the stage store of a results folder, unless a URI names another."""
-    return StageStore(uri or str((out / "stages").resolve()), create)
+    if uri and "://" in uri:
+        return StageStore(uri, create)
+    # Workers may have another current folder.
+    return StageStore(str(Path(uri or out / "stages").resolve()), create)
 
 
 class Tabulator:

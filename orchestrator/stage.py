@@ -74,7 +74,8 @@ def stages(
     first = digest("stage 0", {
         "network": network.content(), "input_shape": benchmark.input_shape,
         "num_classes": benchmark.num_classes, "mean": benchmark.mean, "std": benchmark.std,
-        "masks": masks(benchmark), "seed": seed, "learner": learner.VERSION, "benchmarks": benchmark.version,
+        "masks": masks(benchmark), "seed": seed,
+        "learner": learner.VERSION, "benchmarks": benchmark.version,
     })  # fmt: skip
     chain = [Stage(after=0, seed=seed, key=first, parent=None, task_keys=task_keys, **common)]
     for after in range(1, benchmark.num_tasks + 1):

@@ -188,7 +188,10 @@ def _trials(content: dict[str, Any], mistakes: list[str]) -> list[Trial]:
 
 def setting(benchmark: Benchmark, network: Component) -> Setting:
     """Return what a method is told of a benchmark and a network before anything is trained."""
-    return Setting(benchmark.scenario, benchmark.num_classes, benchmark.input_shape, network.name)
+    return Setting(
+        scenario=benchmark.scenario, num_classes=benchmark.num_classes,
+        input_shape=benchmark.input_shape, network=network.name, num_tasks=benchmark.num_tasks,
+    )  # fmt: skip
 
 
 def _check_fit(networks: list[Component], benchmarks: list[Benchmark], mistakes: list[str]) -> None:

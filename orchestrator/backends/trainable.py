@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import RayActorError
 
 from orchestrator.backends.broker import NAME
 
@@ -20,7 +22,9 @@ class TrialSteps(tune.Trainable):
         """Find the broker."""
         steps = config["steps"]
         self._trial, self._num_tasks = steps["trial"], steps["num_tasks"]
-        self._broker: Any = ray.get_actor(NAME, namespace=steps["namespace"])
+        self._broker: Any = None
+        with suppress(ValueError):  # there is none any more: the first step says so
+            self._broker = ray.get_actor(NAME, namespace=steps["namespace"])
         self._status: dict[int, str] = {}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -30,11 +34,25 @@ class TrialSteps(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Wait until one more task is learned on every seed that has not ended."""
+        """Wait until one more task is learned on every seed that has not ended.
+
+        A broker that is gone for good ends the trial as `lost`: trying again would not help.
+        """
         after = self.training_iteration + 1
-        self._status = ray.get(self._broker.advance.remote(self._trial, after))
+        self._status = self._advanced(after)
+        if not self._status:
+            return {"tasks": after, "done": True, "lost": True}
         going = [seed for seed, status in self._status.items() if status == "running"]
         return {"tasks": after, "done": not going or after >= self._num_tasks}
+
+    def _advanced(self, after: int) -> dict[int, str]:
+        """Return seed -> status once all have learned `after` tasks; nothing from a lost broker."""
+        if self._broker is None:
+            return {}
+        try:
+            return dict(ray.get(self._broker.advance.remote(self._trial, after)))
+        except RayActorError:
+            return {}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Return what resuming needs: Tune keeps the iteration, and states are in the store."""

@@ -204,19 +204,33 @@ def fit(plan: Plan, broker: Any, namespace: str, slots: int) -> None:
                 ),
             ),
         ).fit()  # fmt: skip
-        if results.errors:
-            raise RepertoireError(
-                f"{len(results.errors)} of {len(trials)} trials were lost by Ray, the first with: "
-                f"{results.errors[0]}\nWhat was computed is kept; the same command continues"
-            )
+        require_whole(results)
+
+
+def require_whole(results: Any) -> None:
+    """Raise RepertoireError if Tune gave up a trial, or a trial its broker."""
+    errors = [str(result.error) for result in results if result.error]
+    errors += ["the broker was lost" for result in results if (result.metrics or {}).get("lost")]
+    if errors:
+        raise RepertoireError(
+            f"{len(errors)} of {len(results)} trials were lost by Ray, the first because: "
+            f"{errors[0]}\nWhat was computed is kept; the same command continues"
+        )
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Tune's own report off the terminal, where the sweep's progress is shown."""
+    """Keep Tune's own report off the terminal, where the sweep's progress is shown.
+
+    Of what it logs nothing is lost: what it gives up on is raised, what it tries again is no news.
+    """
+    logger = logging.getLogger("ray.tune")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     with open(os.devnull, "w") as nowhere:
         before, sys.stdout = sys.stdout, nowhere
         try:
             yield
         finally:
             sys.stdout = before
+            logger.setLevel(level)

@@ -65,7 +65,9 @@ class GraphAgainstOracle(RuleBasedStateMachine):
         return any(key in keys and chain not in self.ended for chain, keys in self.keys.items())
 
     def unfinished(self) -> set[str]:
-        return {k for k in self.parents if k in self.running or (k not in self.done and self.active(k))}
+        return {
+            k for k in self.parents if k in self.running or (k not in self.done and self.active(k))
+        }
 
     def unblocks(self, key: str) -> int:
         count = 0
@@ -103,12 +105,16 @@ class GraphAgainstOracle(RuleBasedStateMachine):
                     assert key not in self.done
                     self.running.append(key)
                     assert len(self.running) <= self.slots
-        assert len(self.running) >= self.slots or not self.ready(), "no slot is idle while a stage is ready"
+        assert len(self.running) >= self.slots or not self.ready(), (
+            "no slot is idle while a stage is ready"
+        )
 
     @property
     def recomputed(self) -> set[str]:
         """Stages done once whose state was lost: those past them have had them."""
-        return {event.key for event, _ in self.history if isinstance(event, StageDone)} | self.stored
+        return {
+            event.key for event, _ in self.history if isinstance(event, StageDone)
+        } | self.stored
 
     def want(self, chain: tuple[str, int], steps: list[tuple[str, str | None]], last: bool) -> None:
         for key, parent in steps:
@@ -216,11 +222,15 @@ class GraphAgainstOracle(RuleBasedStateMachine):
             self.tell(StageDone(key))
         assert self.ended.keys() == self.keys.keys()
         again = TrialGraph(self.first_slots, self.stored)
-        assert [again.handle(event) for event, _ in self.history] == [out for _, out in self.history]  # type: ignore[arg-type]
+        assert [again.handle(event) for event, _ in self.history] == [
+            out for _, out in self.history
+        ]  # type: ignore[arg-type]
 
 
 TestGraphAgainstOracle = GraphAgainstOracle.TestCase
-TestGraphAgainstOracle.settings = settings(max_examples=200, stateful_step_count=40, deadline=None, database=None)
+TestGraphAgainstOracle.settings = settings(
+    max_examples=200, stateful_step_count=40, deadline=None, database=None
+)
 
 
 def wanted(graph: TrialGraph, name: str, *steps: tuple[str, str | None]) -> list[object]:
@@ -274,7 +284,10 @@ def test_a_failure_ends_only_the_chains_that_want_the_stage() -> None:
     wanted(graph, "b", ("x", None), ("xb", "x"))
     graph.handle(StageDone("x"))
     assert graph.handle(StageFailed("xa", "why")) == [ChainEnded(("a", 0), "failed", "why")]
-    assert graph.handle(StageDone("xb")) == [ChainAdvanced(("b", 0), 1), ChainEnded(("b", 0), "complete")]
+    assert graph.handle(StageDone("xb")) == [
+        ChainAdvanced(("b", 0), 1),
+        ChainEnded(("b", 0), "complete"),
+    ]
 
 
 def test_a_ready_stage_waits_again_when_its_parent_is_lost() -> None:
@@ -314,10 +327,15 @@ def test_a_stage_of_a_complete_chain_is_dropped_with_the_last_chain_that_needs_i
         (ParentLost("never"), "never ended though it was not running: never wanted"),
         (ChainStopped(("never", 0)), "never wanted anything"),
         (ChainWanted(("new", 0), (("x1", "x"),)), r"wants stage x1 but not its parent x: .*'done'"),
-        (ChainWanted(("new", 0), (("n", "never"),)), "wants stage n but not its parent never: never wanted"),
+        (
+            ChainWanted(("new", 0), (("n", "never"),)),
+            "wants stage n but not its parent never: never wanted",
+        ),
     ],
 )
-def test_an_impossible_event_raises_with_the_story_of_the_stage(event: object, message: str) -> None:
+def test_an_impossible_event_raises_with_the_story_of_the_stage(
+    event: object, message: str
+) -> None:
     graph = TrialGraph(slots=1)
     wanted(graph, "a", ("x", None), ("x1", "x"))
     graph.handle(SlotsChanged(0))

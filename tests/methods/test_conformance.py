@@ -13,6 +13,11 @@ from methods.base import Method
 from methods.conformance import assert_conforms
 from methods.er import ER
 from methods.ewc import EWC
+from methods.l2 import L2
+from methods.lwf import LwF
+from methods.mas import MAS
+from methods.rwalk import RWalk
+from methods.si import SI
 
 CASES = [(name, s) for name, method in METHODS.items() for s in sorted(method.scenarios)]
 VARIANTS = [
@@ -20,6 +25,11 @@ VARIANTS = [
     (EWC, EWC.Config(gamma=0.5, penalise_head=True, normalise=True)),
     (EWC, EWC.Config(labels="sampled", num_samples=10)),
     (EWC, EWC.Config(labels="empirical")),
+    (SI, SI.Config(c=1000, xi=0.01, penalise_head=True)),
+    (MAS, MAS.Config(lam=10, accumulate="mean", penalise_head=True)),
+    (RWalk, RWalk.Config(lam=10, alpha=0.5, interval=2, penalise_head=True)),
+    (L2, L2.Config(lam=10, penalise_head=True)),
+    (LwF, LwF.Config(lam=3, temperature=0.5, scale_by_temperature=True)),
     (ER, ER.Config(memory_size=7)),
     (ER, ER.Config(memory_size=30, replay_batch_size=25)),
     (ER, ER.Config(memory_size=11, policy="class_balanced")),

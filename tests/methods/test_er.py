@@ -86,7 +86,7 @@ def test_replay_remembers_what_fine_tuning_forgets():
 @pytest.mark.parametrize(
     ("config", "story"),
     [
-        ({"memory_size": 0}, "memory_size must be at least 1, given 0"),
+        ({"memory_size": 0}, "memory_size must be at least 1 or left out, given 0"),
         ({"replay_batch_size": 0}, "replay_batch_size must be at least 1 or left out, given 0"),
     ],
 )

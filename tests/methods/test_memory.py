@@ -10,7 +10,9 @@ import torch
 from scipy.stats import chisquare
 
 from methods.base import Examples, Outlook, TaskView
-from methods.memory import ClassBalancedMemory, ReservoirMemory, last_of_each
+from methods.budget import Budget
+from methods.class_balanced import ClassBalancedMemory
+from methods.reservoir import ReservoirMemory, last_of_each
 from orchestrator.seeding import stream
 
 IMAGE = (1, 28, 28)
@@ -49,7 +51,7 @@ def test_the_reservoir_holds_every_example_with_the_same_probability():
     offered, capacity, repeats = 120, 12, 1000
     counts = Counter()
     for seed in range(repeats):
-        memory = ReservoirMemory(capacity, Outlook(10, (1, 1, 2)))
+        memory = ReservoirMemory(Budget(capacity), Outlook(10, (1, 1, 2)))
         learn(memory, numbered(range(70)), index=1, seed=seed)
         learn(memory, numbered(range(70, offered)), index=2, seed=seed)
         counts.update(numbers_in(memory))
@@ -60,7 +62,7 @@ def test_the_reservoir_holds_every_example_with_the_same_probability():
 
 def test_a_batch_is_offered_as_algorithm_r_offers_one_example_after_the_other():
     capacity, batch = 6, numbered(range(40))
-    memory = ReservoirMemory(capacity, Outlook(10, (1, 1, 2)))
+    memory = ReservoirMemory(Budget(capacity), Outlook(10, (1, 1, 2)))
     memory.resize(capacity)
     memory.offer(batch, stream(0, "draws"))
     rows = list(range(capacity))
@@ -78,7 +80,7 @@ def test_the_last_occurrence_of_each_value_is_found():
 
 
 def test_the_reservoir_never_outgrows_its_capacity_nor_holds_an_example_twice():
-    memory = ReservoirMemory(25, Outlook(10, (1, 1, 2)))
+    memory = ReservoirMemory(Budget(25), Outlook(10, (1, 1, 2)))
     for index in range(1, 5):
         learn(memory, numbered(range(100 * (index - 1), 100 * index)), index)
         held = numbers_in(memory)
@@ -89,7 +91,7 @@ def test_the_reservoir_never_outgrows_its_capacity_nor_holds_an_example_twice():
 @pytest.mark.parametrize("epochs", [1, 3])
 @pytest.mark.parametrize("batch_size", [1, 16, 100])
 def test_only_the_first_pass_is_offered_and_a_reservoir_with_room_holds_all(epochs, batch_size):
-    memory = ReservoirMemory(100, Outlook(10, (1, 1, 2)))
+    memory = ReservoirMemory(Budget(100), Outlook(10, (1, 1, 2)))
     learn(memory, numbered(range(50)), 1, batch_size=batch_size, epochs=epochs)
     learn(memory, numbered(range(50, 90)), 2, batch_size=batch_size, epochs=epochs)
     assert numbers_in(memory) == list(range(90))
@@ -97,7 +99,7 @@ def test_only_the_first_pass_is_offered_and_a_reservoir_with_room_holds_all(epoc
 
 
 def test_an_interrupted_pass_leaves_no_empty_rows():
-    memory = ReservoirMemory(100, Outlook(10, (1, 1, 2)))
+    memory = ReservoirMemory(Budget(100), Outlook(10, (1, 1, 2)))
     task = view(numbered(range(80)))
     memory.begin_task(task)
     memory.after_step(task.examples[:30])
@@ -108,7 +110,7 @@ def test_an_interrupted_pass_leaves_no_empty_rows():
 @pytest.mark.parametrize(("capacity", "rows"), [(20, 20), (500, 60)])
 @pytest.mark.parametrize("kind", [ReservoirMemory, ClassBalancedMemory])
 def test_an_example_occupies_its_pixels_and_one_byte(kind, capacity, rows):
-    memory = kind(capacity, OUTLOOK)
+    memory = kind(Budget(capacity), OUTLOOK)
     learn(memory, numbered(range(60), image=IMAGE))
     state = memory.state_dict()
     images, labels = (state[name].numel() * state[name].element_size() for name in ("x", "y"))
@@ -116,7 +118,7 @@ def test_an_example_occupies_its_pixels_and_one_byte(kind, capacity, rows):
 
 
 def test_labels_beyond_a_byte_take_two():
-    memory = ReservoirMemory(5, Outlook(num_classes=1000, input_shape=(1, 1, 2)))
+    memory = ReservoirMemory(Budget(5), Outlook(num_classes=1000, input_shape=(1, 1, 2)))
     learn(memory, numbered([1, 2], labels=[999, 256]))
     assert memory.y.dtype == torch.int16
     assert memory.sample(2, stream(0, "draw")).y.sort().values.tolist() == [256, 999]
@@ -125,7 +127,7 @@ def test_labels_beyond_a_byte_take_two():
 @pytest.mark.parametrize("kind", [ReservoirMemory, ClassBalancedMemory])
 def test_a_part_filled_memory_is_loaded_from_its_bytes_and_goes_on_as_if_it_had_not_been(kind):
     outlook = Outlook(10, (1, 1, 2))
-    straight, loaded = kind(70, outlook), kind(70, outlook)
+    straight, loaded = kind(Budget(70), outlook), kind(Budget(70), outlook)
     learn(straight, numbered(range(40)), 1)
     loaded.load_state_dict(safetensors.torch.load(safetensors.torch.save(straight.state_dict())))
     for memory in (straight, loaded):
@@ -135,21 +137,21 @@ def test_a_part_filled_memory_is_loaded_from_its_bytes_and_goes_on_as_if_it_had_
 
 
 def test_a_state_beyond_the_capacity_is_refused():
-    memory = ReservoirMemory(40, Outlook(10, (1, 1, 2)))
+    memory = ReservoirMemory(Budget(40), Outlook(10, (1, 1, 2)))
     learn(memory, numbered(range(40)))
     with pytest.raises(ValueError, match="a memory of 30 examples cannot hold 40"):
-        ReservoirMemory(30, Outlook(10, (1, 1, 2))).load_state_dict(memory.state_dict())
+        ReservoirMemory(Budget(30), Outlook(10, (1, 1, 2))).load_state_dict(memory.state_dict())
 
 
 def test_images_that_are_not_bytes_are_refused():
-    memory = ReservoirMemory(4, Outlook(10, (1, 1, 2)))
+    memory = ReservoirMemory(Budget(4), Outlook(10, (1, 1, 2)))
     floats = Examples(torch.rand(3, 1, 1, 2, generator=stream(0, "x")), torch.tensor([0, 1, 2]))
     with pytest.raises(TypeError, match=r"uint8 images, given torch\.float32"):
         learn(memory, floats)
 
 
 def test_a_draw_has_no_example_twice_and_is_all_there_is_where_that_is_less():
-    memory = ReservoirMemory(30, Outlook(10, (1, 1, 2)))
+    memory = ReservoirMemory(Budget(30), Outlook(10, (1, 1, 2)))
     learn(memory, numbered(range(30)))
     few, all_of_them = memory.sample(7, stream(0, "draw")), memory.sample(99, stream(0, "draw"))
     pixels = few.x.flatten(1)[:, 0].tolist()
@@ -160,7 +162,7 @@ def test_a_draw_has_no_example_twice_and_is_all_there_is_where_that_is_less():
 
 
 def test_a_class_balanced_memory_gives_every_class_the_same_share():
-    memory = ClassBalancedMemory(20, Outlook(10, (1, 1, 2)))
+    memory = ClassBalancedMemory(Budget(20), Outlook(10, (1, 1, 2)))
     learn(memory, numbered(range(60), labels=[0] * 40 + [1] * 20), 1)
     assert Counter(memory.y.tolist()) == {0: 10, 1: 10}
     before = numbers_in(memory)
@@ -171,21 +173,21 @@ def test_a_class_balanced_memory_gives_every_class_the_same_share():
 
 
 def test_a_class_with_too_few_examples_gives_all_it_has():
-    memory = ClassBalancedMemory(20, Outlook(10, (1, 1, 2)))
+    memory = ClassBalancedMemory(Budget(20), Outlook(10, (1, 1, 2)))
     learn(memory, numbered(range(43), labels=[0] * 3 + [1] * 40))
     assert Counter(memory.y.tolist()) == {0: 3, 1: 10}
     assert set(numbers_in(memory)) >= {0, 1, 2}
 
 
 def test_a_class_balanced_memory_with_room_holds_all():
-    memory = ClassBalancedMemory(200, Outlook(10, (1, 1, 2)))
+    memory = ClassBalancedMemory(Budget(200), Outlook(10, (1, 1, 2)))
     learn(memory, numbered(range(50), labels=[0, 1] * 25), 1)
     learn(memory, numbered(range(50, 80), labels=[2, 3] * 15), 2)
     assert sorted(numbers_in(memory)) == list(range(80))
 
 
 def test_a_class_met_in_every_task_divides_its_share_among_the_tasks():
-    memory = ClassBalancedMemory(12, Outlook(10, (1, 1, 2)))
+    memory = ClassBalancedMemory(Budget(12), Outlook(10, (1, 1, 2)))
     for index in range(1, 4):
         learn(memory, numbered(range(100 * index, 100 * index + 50), labels=[0] * 50), index)
     tasks = Counter(number // 100 for number in numbers_in(memory))

@@ -107,7 +107,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
     [
         ("no_such_module:Mine", "cannot be imported: ModuleNotFoundError"),
         ("methods.er:Nobody", "cannot be imported: AttributeError"),
-        ("methods.er:torch", "is not a subclass of methods.base.Method"),
+        ("methods.base:torch", "is not a subclass of methods.base.Method"),
         ("orchestrator.networks:MLP", "is not a subclass of methods.base.Method"),
     ],
 )

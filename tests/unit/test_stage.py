@@ -189,7 +189,7 @@ def test_more_tasks_are_a_longer_chain_where_the_tasks_stay_what_they_are():
         replace(ROTATED, scenario="domain", num_tasks=2),
         replace(ROTATED, scenario="domain"),
     )
-    # Tasks are turned by 180 degrees over their number: natural tasks 1 and 3 of 4 are 1 and 2 of 2.
+    # Turned by 180 degrees over their number, tasks 1 and 3 of 4 are tasks 1 and 2 of 2.
     shared = replace(other, order=(1, 3, 2, 4))
     assert same(keys(one), keys(shared)[:3]) == [True, True, True]
 

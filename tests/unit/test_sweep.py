@@ -7,8 +7,10 @@ from textwrap import dedent
 
 import pytest
 
+from methods import METHODS
 from orchestrator.cli import main
 from orchestrator.errors import SweepError
+from orchestrator.hashing import plain
 from orchestrator.sweep import Sweep
 
 Load = Callable[[str], Sweep]
@@ -66,11 +68,11 @@ def mistakes(load: Load) -> Callable[[str], list[str]]:
 
 
 def test_a_file_is_read_whole(load):
-    sweep = load(text_of(methods="[finetune, {name: er, memory_size: 7}]"))
+    sweep = load(text_of(methods="[finetune, {name: ewc, lam: 7}]"))
     assert (sweep.name, sweep.resources.cpus, sweep.mlflow.experiment) == ("right", 1.0, "mine")
     assert [(t.method.name, t.seeds) for t in sweep.trials] == [
         ("finetune", (0, 1)),
-        ("er", (0, 1)),
+        ("ewc", (0, 1)),
     ]
     assert sweep.trials[1].config == {
         "benchmark": {
@@ -94,14 +96,9 @@ def test_a_file_is_read_whole(load):
             "weight_decay": 0.0,
             "num_threads": 1,
         },
-        "method": {
-            "name": "er",
-            "memory_size": 7,
-            "policy": "reservoir",
-            "replay_batch_size": None,
-        },
+        "method": {"name": "ewc", **plain(METHODS["ewc"].Config(lam=7.0))},
     }
-    assert sweep.text == text_of(methods="[finetune, {name: er, memory_size: 7}]")
+    assert sweep.text == text_of(methods="[finetune, {name: ewc, lam: 7}]")
 
 
 def test_all_but_name_benchmark_methods_and_seeds_may_be_left_out(load):
@@ -363,8 +360,8 @@ def test_all_mistakes_of_a_file_are_told_at_once_and_none_hides_another(mistakes
         training: {lr: -1, epochs: two, batchsize: 3, momentum: 2}
         methods:
           - finetun
-          - {name: ewc, lmbda: 3, lam: -1, gamma: 0}
-          - {name: er, memory_size: {grid: []}, policy: ring, replay_batch_size: 0}
+          - {name: ewc, lmbda: 3, lam: -1, gamma: 0, mode: onlin}
+          - {name: er, memory_size: {grid: []}, replay_batch_size: 0}
           - 3
         seeds: [0, 0]
         resources: {cpus: 0, gpu: 1}
@@ -389,7 +386,7 @@ def test_all_mistakes_of_a_file_are_told_at_once_and_none_hides_another(mistakes
             "methods[1].lam",
             "methods[1].gamma",
             "methods[2].memory_size",
-            "methods[2].policy",
+            "methods[1].mode",
             "methods[2].replay_batch_size",
             "methods[3]",
             "seeds",

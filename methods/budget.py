@@ -1,0 +1,74 @@
+"""How much a memory may hold: in examples, or in bytes, from which the examples follow.
+
+Reference:
+    None.
+
+Deviations:
+    Papers give budgets in examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from methods import base
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryConfig(base.Config):
+    """Hyperparameters of a method with a memory: its budget, in examples or in bytes.
+
+    Attributes:
+        memory_size: examples the memory can hold, at least 1; `DEFAULT_SIZE` if neither is given.
+        memory_bytes: bytes the memory may take, labels, logits and counters included.
+    """
+
+    DEFAULT_SIZE: ClassVar[int] = 500
+
+    memory_size: int | None = None
+    memory_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory_size is not None and self.memory_bytes is not None:
+            raise ValueError("memory_size and memory_bytes are two budgets: give one of them")
+        if self.memory_size is None and self.memory_bytes is None:
+            # Set here, so that the budget stands in every record and key.
+            object.__setattr__(self, "memory_size", self.DEFAULT_SIZE)
+        for name in ("memory_size", "memory_bytes"):
+            require_positive(name, getattr(self, name))
+
+    @property
+    def budget(self) -> Budget:
+        """The memory's budget."""
+        return Budget(self.memory_size, self.memory_bytes)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a memory may hold: in examples, or in bytes where that is None."""
+
+    examples: int | None = None
+    size: int | None = None
+
+    def rows(self, row_bytes: int, counter_bytes: int) -> int:
+        """Return how many examples of `row_bytes` fit beside the counters."""
+        if self.examples is not None:
+            return self.examples
+        return max((self.size or 0) - counter_bytes, 0) // row_bytes
+
+    def __str__(self) -> str:
+        unit, amount = ("bytes", self.size) if self.examples is None else ("size", self.examples)
+        return f"memory_{unit}: {amount}"
+
+
+def require_positive(name: str, given: int | None) -> None:
+    """Raise ValueError unless a number is at least 1 or left out."""
+    if given is not None and given < 1:
+        raise ValueError(f"{name} must be at least 1 or left out, given {given}")
+
+
+def require_strength(name: str, given: float) -> None:
+    """Raise ValueError unless a strength is at least 0 and finite."""
+    if not 0 <= given < float("inf"):
+        raise ValueError(f"{name} must be at least 0 and finite, given {given}")

@@ -1,0 +1,26 @@
+"""One Ray for the tests of this folder that run in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where methods of a user's own lie; the workers of the one Ray find them there."""
+    return tmp_path_factory.mktemp("modules")
+
+
+@pytest.fixture(scope="session")
+def one_ray(modules: Path) -> Iterator[None]:
+    import ray
+
+    ray.init(
+        num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+        runtime_env={"env_vars": {"PYTHONPATH": str(modules)}},
+    )  # fmt: skip
+    yield
+    ray.shutdown()

@@ -1,0 +1,143 @@
+"""`repertoire run` as a person types it, in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import descendants
+
+from orchestrator import results
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+ROOT = Path(__file__).parents[2]
+SWEEP = """
+name: lab
+benchmark: {name: permuted_digits, scenario: domain, num_tasks: 2, samples_per_task: 32}
+network: {name: mlp, hidden: [8]}
+training: {batch_size: 16}
+methods: ["alone:Mine", "package.inside:Mine", finetune]
+seeds: [0, 1]
+"""
+MINE = """
+from pathlib import Path
+from methods.finetune import Finetune
+class Mine(Finetune):
+    def begin_task(self, task):
+        if task.index == 2:
+            SECOND
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A sweep with methods of a user's own beside it: a module, and a module of a package."""
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    (tmp_path / "package" / "beside.py").write_text("SCALE = 1.0\n")
+    inside = "from package.beside import SCALE\n" + MINE.replace("SECOND", "self.scale = SCALE")
+    (tmp_path / "package" / "inside.py").write_text(inside)
+    (tmp_path / "alone.py").write_text(MINE.replace("SECOND", "raise ValueError('too shy')"))
+    return tmp_path
+
+
+def start(folder: Path, *extra: str) -> subprocess.Popen[str]:
+    """Type `repertoire run sweep.yaml --out results` somewhere else than beside the sweep."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    says = "import sys; from orchestrator.cli import main; sys.argv[0] = 'repertoire'; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", says, "run", f"{folder}/sweep.yaml", "--out", f"{folder}/results", *extra],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"},
+    )  # fmt: skip
+
+
+def finish(command: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = command.communicate(timeout=200)
+    return command.returncode, out, err
+
+
+def statuses(folder: Path) -> list[str]:
+    return list(results.load(folder / "results" / "lab").trials["status"])
+
+
+@pytest.fixture
+def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Ray of two nodes with room for one stage each."""
+    from ray.cluster_utils import Cluster
+
+    # What workers of a cluster import must be installed there.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    nodes = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
+    nodes.add_node(num_cpus=1)
+    yield nodes.address
+    nodes.shutdown()
+
+
+def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_twice(
+    folder: Path, two_nodes: str
+) -> None:
+    code, out, err = finish(start(folder, "--address", two_nodes))
+    assert (code, err) == (1, ""), out + err
+    assert statuses(folder) == ["failed"] * 2 + ["complete"] * 4
+    assert "failed: alone_Mine-" in out
+    assert "after 1 tasks: ValueError: too shy" in out
+    assert "╭" not in out
+    assert "Tune" not in out
+
+    (folder / "alone.py").write_text(MINE.replace("SECOND", "pass"))
+    (folder / "package" / "beside.py").write_text("SCALE = 2.0\n")
+    code, out, err = finish(start(folder, "--address", two_nodes))
+    assert (code, err) == (0, ""), out + err
+    assert statuses(folder) == ["complete"] * 6
+    # Both edits count: two tasks on two seeds of two methods; stage 0 and finetune are as they were.
+    assert "8 stages computed" in out
+
+    # All is in the store: Ray is neither started nor imported, or this would be found in its place.
+    (folder / "elsewhere" / "ray.py").write_text("raise SystemExit('ray was imported')\n")
+    (folder / "alone.py").write_text(MINE.replace("SECOND", "pass  # a comment is no edit"))
+    code, out, err = finish(start(folder))
+    assert (code, err) == (0, ""), out + err
+    assert "nothing to compute" in out
+    assert "0 stages computed" in out
+
+
+def test_an_interrupted_run_keeps_finished_stages_and_leaves_no_process(folder: Path) -> None:
+    (folder / "marks").mkdir()
+    slow = f"Path({str(folder)!r}, 'marks', str(task.index)).touch(); import time; time.sleep(600)"
+    (folder / "alone.py").write_text(MINE.replace("SECOND", slow))
+    command = start(folder)
+    try:
+        interrupt_and_check(command, folder)
+    finally:
+        command.kill()
+        command.communicate()
+
+
+def interrupt_and_check(command: subprocess.Popen[str], folder: Path) -> None:
+    while not any((folder / "marks").iterdir()):
+        assert command.poll() is None, command.communicate()
+        time.sleep(0.1)
+    started = descendants(command.pid)
+    assert any("raylet" in what for what in started.values())
+    command.send_signal(signal.SIGINT)
+    code, out, err = finish(command)
+    assert code == 1, out + err
+    assert err == "repertoire: interrupted; what was computed is kept, the same command continues\n"
+    found = results.load(folder / "results" / "lab").trials
+    mine = found[found["method"] == "alone:Mine"]
+    assert set(mine["status"]) == {"stopped"}
+    assert mine["tasks_done"].max() == 1
+    time.sleep(1)
+    alive = {pid: what for pid, what in started.items() if Path(f"/proc/{pid}").exists()}
+    assert not alive

@@ -1,0 +1,103 @@
+"""CONTRIBUTING.md is run as it stands: its method, its sweep, its check, and an edit."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.timeout(300)  # five processes, each of which imports torch
+
+ROOT = Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SEEDS, SHARES, TASKS = 2, 3, 5
+STAGES_OF_THE_METHOD = SEEDS * (1 + SHARES * (TASKS - 1))  # the first is shared by all shares
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of its own with what the document tells a reader to write."""
+    blocks = FENCE.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    (_, method), (_, sweep), (_, check) = blocks
+    (tmp_path / "mymethods.py").write_text(method, encoding="utf-8")
+    (tmp_path / "averages.yaml").write_text(sweep, encoding="utf-8")
+    (tmp_path / "test_mymethods.py").write_text(check, encoding="utf-8")
+    return tmp_path
+
+
+def repertoire(folder: Path, *words: str) -> str:
+    """Return what a command prints, run in a folder by an interpreter of its own."""
+    call = [sys.executable, "-c", "from orchestrator.cli import main; main()", *words]
+    return python(folder, call)
+
+
+def python(folder: Path, call: list[str]) -> str:
+    # One thread: these nets are small, and threads that wait for each other can take minutes.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    done = subprocess.run(
+        call, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run(folder: Path) -> tuple[int, pd.DataFrame]:
+    """Run the sweep; return how many stages were computed, and the trials."""
+    printed = repertoire(folder, "run", "averages.yaml", "--backend", "inline")
+    assert "48 stages asked for" in printed or "all 48 stages" in printed
+    computed = re.search(r"^(\d+) stages computed", printed, re.MULTILINE)
+    assert computed, printed
+    return int(computed[1]), pd.read_parquet(folder / "results" / "averages" / "trials.parquet")
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_method_is_as_short_as_promised(folder: Path) -> None:
+    assert len((folder / "mymethods.py").read_text().splitlines()) < 60
+
+
+def test_the_sweep_runs_and_an_edit_computes_the_stages_of_the_method_alone(folder: Path) -> None:
+    method = folder / "mymethods.py"
+    computed, before = run(folder)
+    assert computed == 38
+    assert set(before["status"]) == {"complete"}
+    finetune, slow = before[is_finetune(before)], before[has_share(before, 0.2)]
+    assert before[has_share(before, 1)]["acc"].to_list() == finetune["acc"].to_list()
+    assert slow["forgetting"].mean() < finetune["forgetting"].mean()
+
+    edit(method, "        self.average.replace(now)", "        self.average.replace(now)  # Here.")
+    edit(method, '"""Answer with a running', '"""Predict with a running')
+    assert re.search(r"stages left\W+0\b", repertoire(folder, "plan", "averages.yaml"))
+
+    edit(method, "(1 - share) * past", "(0.9 - share) * past")
+    computed, after = run(folder)
+    assert computed == STAGES_OF_THE_METHOD == 26
+    assert after[is_finetune(after)]["acc"].to_list() == finetune["acc"].to_list()
+    assert after[has_share(after, 0.2)]["acc"].to_list() != slow["acc"].to_list()
+
+
+def is_finetune(trials: pd.DataFrame) -> pd.Series:
+    return trials["method"] == "finetune"
+
+
+def has_share(trials: pd.DataFrame, share: float) -> pd.Series:
+    return trials["config.method.share"] == share
+
+
+def test_the_check_passes_for_the_method_and_fails_when_its_claim_is_false(folder: Path) -> None:
+    check = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mymethods.py"]
+    assert "1 passed" in python(folder, check)
+    shrunk = "replace({name: self.config.share * p for name, p in now.items()})"
+    edit(folder / "mymethods.py", "replace(now)", shrunk)
+    with pytest.raises(AssertionError, match="share is declared inert on the first task, but"):
+        python(folder, check)

@@ -1,0 +1,241 @@
+"""Generative replay: its weights and labels, its generator, its limits, its bytes and FLOPs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from methods.base import Config, Examples, Outlook, TaskView
+from methods.blobs import NUM_TASKS, Blobs
+from methods.conformance import learned
+from methods.finetune import Finetune
+from methods.generative_replay import GenerativeReplay
+from orchestrator.costs import FlopMeter, storage_bytes
+from orchestrator.learner import Training, make_optimizer, train_task
+from orchestrator.networks import MLP, NetworkShape, build
+from orchestrator.seeding import stream
+
+SMALL = {"hidden": (24,), "latent_size": 4}
+SHAPE = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
+
+
+def replay(scenario="class", **config):
+    return Blobs(GenerativeReplay, GenerativeReplay.Config(**{**SMALL, **config}), scenario)
+
+
+def begun(index=2, scenario="class", **config):
+    """A method that has met the tasks before `index` and begun that one, and its view of it."""
+    blobs = replay(scenario, **config)
+    snapshots = list(learned(blobs))
+    method = blobs.restored(snapshots[index - 2].state, index - 1)
+    view = blobs.view(index)
+    method.train()
+    method.see(view.allowed)
+    method.begin_task(view)
+    return method, view
+
+
+@pytest.mark.parametrize("index", [2, 3])
+def test_the_loss_weighs_current_and_drawn_images_by_one_in_t(index):
+    method, view = begun(index)
+    batch = view.examples[:10]
+    found = method.loss(batch)
+    drawn = method._lesson.replayed
+    assert len(drawn) == 10
+    parts = method.task_loss(batch), method.replay_loss(drawn)
+    assert torch.allclose(found, parts[0] / index + (1 - 1 / index) * parts[1])
+
+
+def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
+    method, view = begun(3)
+    old = replay().restored(list(learned(replay()))[1].state, 2).network.eval()
+    method.loss(view.examples[:10])
+    drawn = method._lesson.replayed
+    # Outputs 0..3 are seen; 4 and 5 are the task's own and compete, but label nothing drawn.
+    target = old(drawn.x)[:, :4].argmax(dim=1)
+    expected = F.cross_entropy(method.network(drawn.x), target)
+    assert torch.allclose(method.replay_loss(drawn), expected)
+
+
+def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
+    method, view = begun(3, labels="soft", temperature=2.0)
+    old = replay().restored(list(learned(replay(labels="soft")))[1].state, 2).network.eval()
+    method.loss(view.examples[:10])
+    drawn = method._lesson.replayed
+    target = F.pad((old(drawn.x)[:, :4] / 2).softmax(dim=1), (0, 2))
+    expected = F.cross_entropy(method.network(drawn.x) / 2, target)
+    assert torch.allclose(method.replay_loss(drawn), expected)
+    (gradient,) = torch.autograd.grad(method.replay_loss(drawn), [method.network.head.bias])
+    assert gradient.isfinite().all()
+
+
+def test_told_the_task_every_earlier_task_is_rehearsed_among_its_own_outputs():
+    method, view = begun(3, scenario="task")
+    old = replay("task").restored(list(learned(replay("task")))[1].state, 2).network.eval()
+    method.loss(view.examples[:10])
+    drawn = method._lesson.replayed
+    now, before = method.network(drawn.x), old(drawn.x)
+    each = [
+        F.cross_entropy(now[:, own], before[:, own].argmax(dim=1))
+        for own in (slice(0, 2), slice(2, 4))
+    ]
+    assert torch.allclose(method.replay_loss(drawn), (each[0] + each[1]) / 2)
+
+
+@pytest.mark.parametrize("labels", ["hard", "soft"])
+def test_where_tasks_share_their_outputs_all_of_them_compete(labels):
+    method, view = begun(2, scenario="domain", labels=labels)
+    assert method.loss(view.examples[:10]).isfinite()
+    assert method._lesson.groups.tolist() == [[True, True]]
+
+
+def test_conditional_images_are_labelled_by_construction_and_evenly():
+    method, _ = begun(3, conditional=True)
+    drawn = method.drawn(4000)
+    shares = drawn.y.bincount(minlength=6) / 4000
+    assert torch.allclose(shares, torch.tensor([0.25] * 4 + [0.0] * 2), atol=0.03)
+    expected = F.cross_entropy(method.network(drawn.x), drawn.y)
+    assert torch.allclose(method.replay_loss(drawn), expected)
+
+
+def test_conditional_images_compete_within_their_labels_task_where_it_is_told():
+    method, _ = begun(3, scenario="task", conditional=True)
+    drawn = method.drawn(10)
+    expected = F.cross_entropy(method.masked(method.network(drawn.x), drawn.y), drawn.y)
+    assert torch.allclose(method.replay_loss(drawn), expected)
+
+
+def test_the_generator_takes_one_step_after_the_solvers_on_the_same_images():
+    method, view = begun(3)
+    batch = view.examples[:10]
+    method.loss(batch)
+    drawn, student = method._lesson.replayed, method._lesson.generator
+    noise, size = view.stream("generator"), method.config.latent_size
+    losses = [
+        student.loss(e.x, e.y, torch.randn((10, size), generator=noise)) for e in (batch, drawn)
+    ]
+    expected = torch.autograd.grad(losses[0] / 3 + losses[1] * 2 / 3, list(student.parameters()))
+    before = [p.detach().clone() for p in student.parameters()]
+    method.after_step(batch)
+    for p, was, gradient in zip(student.parameters(), before, expected, strict=True):
+        assert torch.allclose(p.grad, gradient, atol=1e-5)
+        moved = (p - was).abs()
+        assert moved.max() <= method.config.generator_lr * 1.01
+        assert moved.max() > 0
+
+
+def test_images_are_drawn_by_the_generator_of_the_task_before_until_the_task_ends():
+    method, view = begun(2)
+    kept = {n: t.clone() for n, t in method.generator.state_dict().items()}
+    for _ in range(3):
+        method.loss(view.examples[:10])
+        method.after_step(view.examples[:10])
+    assert all(torch.equal(t, method.generator.state_dict()[n]) for n, t in kept.items())
+    student = method._lesson.generator
+    method.end_task(view)
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(tensor, method.generator.state_dict()[name])
+        assert not torch.equal(tensor, kept[name])
+
+
+def test_the_generator_goes_on_learning_in_later_tasks():
+    blobs = replace(replay(generator_lr=0.01), epochs=15)
+    first, second, _ = learned(blobs)
+    noise = torch.randn((48, 4), generator=stream(0, "noise"))
+    task = blobs.examples(2)
+    bounds = [
+        float(blobs.restored(s.state, s.after).generator.loss(task.x, task.y, noise))
+        for s in (first, second)
+    ]
+    # What even perfect pixels cost, since they are grey.
+    pixels = (task.x / 255).flatten(1)
+    floor = float(F.binary_cross_entropy(pixels, pixels, reduction="sum")) / len(task)
+    assert bounds[1] - floor < 0.7 * (bounds[0] - floor)
+
+
+def test_the_learners_optimiser_leaves_the_generator_alone():
+    method, _ = begun(2)
+    optimizer = make_optimizer(method, Training())
+    (group,) = optimizer.param_groups
+    assert {id(p) for p in group["params"]} == {id(p) for p in method.network.parameters()}
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+def test_the_first_task_is_fine_tuning(scenario, conditional):
+    plain = next(learned(Blobs(Finetune, Config(), scenario))).state
+    first = next(learned(replay(scenario, conditional=conditional))).state
+    assert all(torch.equal(tensor, first[name]) for name, tensor in plain.items())
+
+
+def test_outputs_seen_are_noted_task_by_task():
+    for snapshot in learned(replay()):
+        seen = 2 * snapshot.after
+        assert snapshot.state["seen"].tolist() == [True] * seen + [False] * (6 - seen)
+
+
+def on_fashion(**config):
+    network = build(MLP, MLP.Config(), SHAPE, 0)
+    return GenerativeReplay(network, GenerativeReplay.Config(**config), Outlook(10, (1, 28, 28)))
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_storage_is_the_generator_once_and_a_byte_for_each_output(conditional):
+    told = 10 if conditional else 0
+    widths = (*pairwise((784, 400, 400, 200)), *pairwise((100 + told, 400, 400, 784)))
+    method = on_fashion(conditional=conditional)
+    found = storage_bytes(method.state_dict(), GenerativeReplay.storage)
+    assert found == {"model": 4 * 478_410, "generator": 4 * sum(a * b + b for a, b in widths) + 10}
+
+
+def test_flops_of_a_step_match_a_count_by_hand():
+    method, size = on_fashion(), 16
+    examples = Examples(torch.zeros((size, 1, 28, 28), dtype=torch.uint8), torch.full((size,), 2))
+    method.seen[:2] = True
+    view = TaskView(2, (2, 3), examples, None, lambda purpose: stream(0, purpose), num_steps=1)
+    with FlopCounterMode(display=False) as counter:
+        train_task(method, view, Training(batch_size=size), FlopMeter())
+    solver = 784 * 400 + 400 * 400 + 400 * 10
+    encoder = 784 * 400 + 400 * 400 + 400 * 200
+    decoder = 100 * 400 + 400 * 400 + 400 * 784
+    # Forward, gradients of weights and of inputs, but for the gradient of images.
+    step = 3 * solver - 784 * 400
+    lesson = 3 * (encoder + decoder) - 784 * 400
+    by_hand = 2 * size * (2 * step + solver + decoder + 2 * lesson)
+    assert counter.get_total_flops() == pytest.approx(by_hand, rel=0.01)
+
+
+def accuracy(blobs):
+    """Mean accuracy over all tasks after the last."""
+    *_, last = learned(replace(blobs, epochs=25))
+    right = [
+        (last.scores[t].argmax(dim=1) == blobs.examples(t).y).float().mean()
+        for t in range(1, NUM_TASKS + 1)
+    ]
+    return float(torch.stack(right).mean())
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_it_remembers_what_fine_tuning_forgets(conditional):
+    forgetful = accuracy(Blobs(Finetune, Config(), "class"))
+    assert accuracy(replay(conditional=conditional, generator_lr=0.01)) > forgetful + 0.25
+
+
+@pytest.mark.parametrize(
+    ("config", "story"),
+    [
+        ({"temperature": 0.0}, "temperature must be above 0 and finite, given 0.0"),
+        ({"hidden": ()}, r"hidden must be widths of at least 1, given \(\)"),
+        ({"hidden": (4, 0)}, r"hidden must be widths of at least 1, given \(4, 0\)"),
+        ({"latent_size": 0}, "latent_size must be at least 1, given 0"),
+        ({"generator_lr": 0.0}, "generator_lr must be above 0 and finite, given 0.0"),
+    ],
+)
+def test_hyperparameters_out_of_range_are_refused(config, story):
+    with pytest.raises(ValueError, match=story):
+        GenerativeReplay.Config(**config)

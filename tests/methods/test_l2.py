@@ -1,0 +1,40 @@
+"""L2: all parameters are held alike."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from methods.blobs import Blobs
+from methods.conformance import learned
+from methods.l2 import L2
+
+
+def after_first_task(**config):
+    blobs = Blobs(L2, L2.Config(**config), "class")
+    return blobs, blobs.restored(next(learned(blobs)).state, num_learned=1)
+
+
+@pytest.mark.parametrize("penalise_head", [False, True])
+def test_the_penalty_is_half_lam_times_the_squared_distance_of_what_is_held(penalise_head):
+    blobs, method = after_first_task(lam=6.0, penalise_head=penalise_head)
+    batch = blobs.view(1).examples[:8]
+    assert torch.equal(method.loss(batch), method.task_loss(batch))
+    with torch.no_grad():
+        for p in method.network.parameters():
+            p.add_(0.5)
+    held = 16 * 12 + 12 + (12 * 6 + 6 if penalise_head else 0)
+    added = method.loss(batch) - method.task_loss(batch)
+    assert added.item() == pytest.approx(6.0 / 2 * held * 0.25, rel=1e-4)
+
+
+def test_the_anchor_is_where_the_last_task_ended():
+    for snapshot in learned(Blobs(L2, L2.Config(), "class")):
+        for name in ("body.weight", "body.bias"):
+            anchor = snapshot.state[f"anchor.{name.replace('.', '/')}"]
+            assert torch.equal(anchor[0], snapshot.state[f"network.{name}"])
+
+
+def test_a_strength_below_zero_is_refused():
+    with pytest.raises(ValueError, match=r"lam must be at least 0 and finite, given -1\.0"):
+        L2.Config(lam=-1.0)

@@ -1,0 +1,86 @@
+"""Limits that tie the methods together: no strength is fine-tuning, all strength is freezing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from methods.base import Config
+from methods.blobs import Blobs
+from methods.conformance import learned
+from methods.ewc import EWC
+from methods.finetune import Finetune
+from methods.freeze import Freeze
+from methods.l2 import L2
+from methods.lwf import LwF
+from methods.mas import MAS
+from methods.rwalk import RWalk, scaled_to_unit
+from methods.si import SI
+from orchestrator.costs import FlopMeter
+from orchestrator.learner import Training, train_task
+
+STRENGTH = {EWC: "lam", L2: "lam", SI: "c", MAS: "lam", RWalk: "lam", LwF: "lam"}
+
+
+def of_strength(method_class, strength, **config):
+    return method_class.Config(**{STRENGTH[method_class]: strength}, **config)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize("method_class", STRENGTH)
+def test_without_strength_it_is_fine_tuning_bit_for_bit(method_class, scenario, batch_norm):
+    plain = Blobs(Finetune, Config(), scenario, batch_norm)
+    weak = replace(plain, method_class=method_class, config=of_strength(method_class, 0.0))
+    for one, other in zip(learned(plain), learned(weak), strict=True):
+        for name, tensor in one.state.items():
+            assert torch.equal(tensor, other.state[name]), name
+
+
+# What multiplies the squared distance of each parameter, per unit of strength.
+WEIGHTS = {
+    EWC: lambda m: {n: f / 2 for n, f in m.importance[0].items()},
+    L2: lambda m: {n: torch.full_like(a, 0.5) for n, a in m.anchor[0].items()},
+    SI: lambda m: m.importance[0],
+    MAS: lambda m: m.importance[0],
+    RWalk: lambda m: {
+        n: f + scaled_to_unit(m.importance[1])[n]
+        for n, f in scaled_to_unit(m.importance[0]).items()
+    },
+}
+RATE, STEPS = 1e-4, 200
+
+
+@pytest.mark.parametrize("method_class", WEIGHTS)
+def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
+    blobs = Blobs(method_class, of_strength(method_class, 1.0), "task")
+    first = next(learned(blobs)).state
+    weights = WEIGHTS[method_class](blobs.restored(first, num_learned=1))
+    largest = max(w.max().item() for w in weights.values())
+    *_, frozen = learned(replace(blobs, method_class=Freeze, config=Config()))
+
+    def distance(stiffness):
+        """How far task 2 takes the parameters that count from where freezing leaves them."""
+        config = of_strength(method_class, stiffness / largest)
+        method = replace(blobs, config=config).restored(first, num_learned=1)
+        training = Training(
+            epochs=STEPS, batch_size=len(blobs.examples(2)), optimizer="sgd", lr=RATE
+        )
+        train_task(method, blobs.view(2), training, FlopMeter())
+        named = dict(method.network.named_parameters())
+        moved = [
+            (named[n].detach() - frozen.state[f"network.{n}"]).abs()[w > 0.1 * largest].sum()
+            for n, w in weights.items()
+        ]
+        return torch.stack(moved).sum().item()
+
+    # Descent on a spring is stable while rate * 2 * stiffness < 2. At half of that a gradient g
+    # moves the stiffest parameter by rate * g, one a tenth as stiff by 10 rate * g, for good.
+    free, held, stiff, rigid = (distance(s / RATE) for s in (0.0, 0.005, 0.05, 0.5))
+    assert free > 0
+    assert held < free
+    assert stiff < held / 2
+    assert rigid < stiff / 5
+    assert rigid < free * 10 / STEPS

@@ -1,0 +1,212 @@
+"""The figures: ink is where the numbers say, labels cover nothing, and no state is left behind."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
+
+from dashboards import figures
+from dashboards.figures import main, r_matrices, trade_off
+from orchestrator.compare import comparison
+from orchestrator.errors import RepertoireError
+from orchestrator.record import Costs, Record, Score
+from orchestrator.results import Results, collect, load, write
+from orchestrator.stage import Chain
+
+TASKS = ("task a", "task b")
+# Accuracy on each task after 0, 1 and 2 tasks.
+R = ((0.1, 0.2), (0.9, 0.3), (0.6, 0.8))
+
+
+class Records(dict[str, Record]):
+    """Records by key, asked as a store is."""
+
+    def record(self, key: str, task_keys: object) -> Record | None:
+        return self.get(key)
+
+    def failure(self, key: str) -> str | None:
+        return None
+
+
+def chain_of(method: str, seed: int, config: Mapping[str, Any], scenario: str = "domain") -> Chain:
+    name = "-".join([method, scenario, *(f"{k}{v}" for k, v in config.items())])
+    return Chain(
+        sweep="s", trial_id=name, phase="evaluation", selected=False, seed=seed, method=method,
+        benchmark="split_digits", scenario=scenario, network="mlp", num_tasks=2, task_keys=TASKS,
+        config={"method": {"name": method, **config}},
+        keys=tuple(f"{name} {seed} {after}" for after in range(3)),
+    )  # fmt: skip
+
+
+def records_of(chain: Chain, kilobytes: float, gflop: float, shift: float) -> dict[str, Record]:
+    """Return a chain's records; accuracies are those of R plus `shift`."""
+    found = {}
+    for after, key in enumerate(chain.keys):
+        cells = zip(TASKS, R[after], strict=True)
+        evaluation = {
+            task: dict.fromkeys(("validation", "test"), Score(accuracy=a + shift, loss=1.0, n=9))
+            for task, a in cells
+        }
+        costs = Costs(storage={"model": round(kilobytes * 1000)}, train_flops=round(gflop * 5e8))
+        found[key] = Record(
+            key=key, parent=None, after=after, status="complete", evaluation=evaluation,
+            costs=costs if after else replace(costs, train_flops=0), computed_for=("s", "t", 0),
+        )  # fmt: skip
+    return found
+
+
+def results_of(*trials: tuple[Chain, float, float, float]) -> Results:
+    store = Records()
+    for chain, *costs in trials:
+        store |= records_of(chain, *costs)
+    tables = collect([chain for chain, *_ in trials], store)
+    return Results(*(getattr(tables, n).to_pandas() for n in ("trials", "accuracy", "stages")))
+
+
+@pytest.fixture
+def results() -> Results:
+    """Return four configurations of two methods, two of them at the very same place."""
+    return results_of(
+        (chain_of("finetune", 0, {}), 100, 3.5, 0.0),
+        (chain_of("finetune", 1, {}), 100, 3.5, 0.1),
+        (chain_of("ewc", 0, {"lam": 1}), 300, 4.0, 0.0),
+        (chain_of("ewc", 0, {"lam": 9}), 300, 4.0, 0.05),
+        (chain_of("ewc", 0, {"lam": 30}), 310, 4.1, 0.1),
+    )
+
+
+def panels(figure: Any) -> list[Axes]:
+    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+
+
+def labels(axes: Axes) -> list[Annotation]:
+    found = (text for text in axes.texts if isinstance(text, Annotation))
+    return [text for text in found if text.get_text()]
+
+
+def test_each_configuration_stands_at_its_storage_and_computation(results: Results) -> None:
+    (axes,) = panels(trade_off(results))
+    table = comparison(results)
+    drawn = np.array([points.get_offsets()[0] for points in axes.collections])
+    assert drawn[:, 0] == pytest.approx(table["storage_bytes_mean"].to_numpy() / 1000)
+    assert drawn[:, 1] == pytest.approx(table["compute_flops_mean"].to_numpy() / 1e9)
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_xlabel() == "storage carried between tasks (kB)"
+    assert axes.get_ylabel() == "training and consolidation (GFLOP)"
+
+
+def test_colour_is_the_mean_accuracy_over_seeds_on_a_scale_from_0_to_1(results: Results) -> None:
+    (axes,) = panels(trade_off(results))
+    shown = [float(points.get_array()[0]) for points in axes.collections]
+    assert shown == pytest.approx([0.75, 0.7, 0.75, 0.8])
+    assert {points.get_clim() for points in axes.collections} == {(0.0, 1.0)}
+    assert {points.get_cmap().name for points in axes.collections} == {"cividis"}
+
+
+def test_the_label_says_configuration_and_accuracy_and_one_place_has_one_label(
+    results: Results,
+) -> None:
+    (axes,) = panels(trade_off(results))
+    assert [label.get_text() for label in labels(axes)] == [
+        "finetune  (0.75)", "ewc lam=1  (0.70)\newc lam=9  (0.75)", "ewc lam=30  (0.80)",
+    ]  # fmt: skip
+
+
+def test_of_two_at_the_same_place_the_one_in_front_is_smaller(results: Results) -> None:
+    (axes,) = panels(trade_off(results))
+    back, front = axes.collections[1:3]
+    assert front.get_sizes()[0] < back.get_sizes()[0]
+    assert front.get_zorder() > back.get_zorder()
+
+
+@pytest.mark.parametrize("num", [2, 6, 12])
+def test_no_label_covers_a_marker_or_another_label_or_leaves_the_panel(num: int) -> None:
+    places = [(100 * 1.06**i, 3 * 1.04**i) for i in range(num)]
+    crowd = [(chain_of("er", 0, {"memory_size": i}), *place, 0.0) for i, place in enumerate(places)]
+    figure = trade_off(results_of(*crowd))
+    (axes,) = panels(figure)
+    boxes = [label.get_window_extent() for label in labels(axes)]
+    centres = axes.transData.transform([points.get_offsets()[0] for points in axes.collections])
+    assert len(boxes) == num
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert not any(box.contains(*centre) for box in boxes for centre in centres)
+    inside = axes.get_window_extent()
+    assert all(Bbox.intersection(box, inside).bounds == pytest.approx(box.bounds) for box in boxes)
+
+
+def test_each_scenario_has_a_panel_and_a_method_the_same_marker_in_all() -> None:
+    results = results_of(
+        (chain_of("joint", 0, {}, "domain"), 100, 3, 0.0),
+        (chain_of("ewc", 0, {}, "domain"), 200, 4, 0.0),
+        (chain_of("ewc", 0, {}, "task"), 200, 4, 0.0),
+    )
+    domain, task = panels(trade_off(results))
+    assert domain.get_title() == "split_digits, domain-incremental, 2 tasks (sweep s)"
+    assert task.get_title() == "split_digits, task-incremental, 2 tasks (sweep s)"
+    shapes = [points.get_paths()[0].vertices for points in (*domain.collections, *task.collections)]
+    assert np.array_equal(shapes[1], shapes[2])
+    assert shapes[0].shape != shapes[1].shape or not np.array_equal(shapes[0], shapes[1])
+
+
+def test_r_is_drawn_as_the_mean_over_seeds_untrained_network_first(results: Results) -> None:
+    first = panels(r_matrices(results))[0]
+    assert first.get_title() == "finetune"
+    drawn = np.asarray(first.images[0].get_array())
+    assert drawn.shape == (3, 2)
+    seeds = [results.r_matrix("finetune-domain", seed) for seed in (0, 1)]
+    assert drawn == pytest.approx(np.mean(seeds, axis=0))
+    assert [text.get_text() for text in first.texts][:2] == ["0.15", "0.25"]
+    assert [tick.get_text() for tick in first.get_yticklabels()] == ["0", "1", "2"]
+
+
+def test_a_cell_without_accuracy_is_masked_and_has_no_number() -> None:
+    chain = chain_of("independent", 0, {}, "task")
+    store = Records(records_of(chain, 1, 1, 0.0))
+    key = chain.keys[1]
+    unscored = Score(accuracy=None, loss=None, n=9)
+    scores = {**store[key].evaluation, "task b": {"validation": unscored, "test": unscored}}
+    store[key] = replace(store[key], evaluation=scores)
+    tables = collect([chain], store)
+    frames = (getattr(tables, name).to_pandas() for name in ("trials", "accuracy", "stages"))
+    (axes,) = panels(r_matrices(Results(*frames)))
+    assert np.argwhere(np.ma.getmaskarray(axes.images[0].get_array())).tolist() == [[1, 1]]
+    assert len(axes.texts) == 5
+
+
+def test_nothing_complete_is_an_error_that_says_what_to_do() -> None:
+    chain = chain_of("ewc", 0, {})
+    tables = collect([chain], Records())
+    frames = (getattr(tables, name).to_pandas() for name in ("trials", "accuracy", "stages"))
+    with pytest.raises(RepertoireError, match="no complete trial to draw: run the sweep"):
+        trade_off(Results(*frames))
+
+
+@pytest.mark.parametrize("figure", ["trade_off", "r_matrices"])
+def test_the_command_draws_the_tables_of_a_folder_into_a_file(tmp_path: Path, figure: str) -> None:
+    chain = chain_of("ewc", 0, {})
+    write(collect([chain], Records(records_of(chain, 1, 1, 0.0))), tmp_path / "results" / "s")
+    file = tmp_path / "new folder" / "picture.png"
+    main([str(tmp_path / "results"), str(file), "--figure", figure])
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert len(load(tmp_path / "results").trials) == 1
+
+
+def test_pyplot_which_keeps_figures_alive_is_never_imported() -> None:
+    tree = ast.parse(Path(figures.__file__).read_text(encoding="utf-8"))
+    names = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", ""), *(alias.name for alias in node.names)]
+    }
+    assert not {name for name in names if name and "pyplot" in name}

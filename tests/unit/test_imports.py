@@ -1,0 +1,93 @@
+"""Law 6: importing a package loads neither Ray nor MLflow, prints nothing and changes nothing."""
+
+import pkgutil
+import subprocess
+import sys
+
+import methods
+import orchestrator
+
+# What runs inside a Ray process is imported there alone.
+WORKERS = {"orchestrator.backends.broker", "orchestrator.backends.trainable"}
+
+IMPORT_ALL = """
+import importlib, os, random, sys, threading
+# Not ours to judge: what libraries do when they are imported (rich draws from random).
+import numpy, pandas, pyarrow, rich.console, torch
+
+def surroundings():
+    return {
+        "Ray or MLflow": [name for name in ("ray", "mlflow") if name in sys.modules],
+        "random": random.getstate(),
+        "numpy": numpy.random.get_state()[1].tobytes(),
+        "torch": torch.random.get_rng_state().tolist(),
+        "threads of torch": torch.get_num_threads(),
+        "types": (torch.get_default_dtype(), torch.is_grad_enabled()),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "path": list(sys.path),
+        "folder": os.getcwd(),
+        "environment": dict(os.environ),
+        "threads": threading.active_count(),
+    }
+
+before = surroundings()
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    after = surroundings()
+    changed = [what for what in before if after[what] != before[what]]
+    assert not changed, f"importing {name} changes: {changed}"
+"""
+
+IMPORT_ONE = """
+import importlib, sys
+importlib.import_module(sys.argv[1])
+loaded = [name for name in sys.argv[2:] if name in sys.modules]
+assert not loaded, f"importing {sys.argv[1]} loads: {loaded}"
+"""
+
+
+def modules() -> list[str]:
+    """Return every module of the packages but those of Ray's processes."""
+    found = ["orchestrator", "methods"]
+    for package in (orchestrator, methods):
+        walked = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        found += [module.name for module in walked]
+    return [name for name in found if name not in WORKERS]
+
+
+def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_importing_every_module_loads_neither_ray_nor_mlflow_prints_nothing_and_changes_nothing():
+    found = modules()
+    assert {
+        "orchestrator.run",
+        "orchestrator.backends.tune",
+        "orchestrator.tracking.mlflow",
+        "methods.ewc",
+    } <= set(found)
+    done = run(IMPORT_ALL, *found)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_command_line_is_imported_without_torch_pandas_and_pyarrow():
+    heavy = [
+        "torch",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "pydantic",
+        "sklearn",
+        "torchvision",
+        "ray",
+        "mlflow",
+    ]
+    for name in ("orchestrator.cli", "orchestrator", "orchestrator.graph"):
+        done = run(IMPORT_ONE, name, *heavy)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

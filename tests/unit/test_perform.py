@@ -1,0 +1,125 @@
+"""One stage against the store: found, completed, run, or told as an event."""
+
+from dataclasses import replace
+
+import pytest
+
+from methods import METHODS
+from methods.finetune import Finetune
+from orchestrator import perform as module
+from orchestrator.benchmarks import Benchmark
+from orchestrator.components import component
+from orchestrator.graph import ParentLost, StageDiverged, StageDone, StageFailed
+from orchestrator.learner import Training
+from orchestrator.networks import MLP
+from orchestrator.perform import Order, perform
+from orchestrator.stage import Stage, stages
+from orchestrator.store import StageStore
+
+ROTATED = Benchmark(name="rotated_digits", scenario="domain", num_tasks=2, samples_per_task=30)
+NETWORK = component("network", "mlp", MLP.Config(hidden=(4,)))
+FOR = ("sweep", "trial", 0)
+
+
+@pytest.fixture
+def store(tmp_path) -> StageStore:
+    return StageStore(str(tmp_path))
+
+
+@pytest.fixture
+def runs(monkeypatch) -> list[str]:
+    """The keys of the stages that were run, not found."""
+    keys, run = [], module.run_stage
+
+    def counted(stage: Stage, *rest: object):
+        keys.append(stage.key)
+        return run(stage, *rest)
+
+    monkeypatch.setattr(module, "run_stage", counted)
+    return keys
+
+
+def chain(benchmark: Benchmark = ROTATED, **training: object) -> tuple[Stage, ...]:
+    method = component("method", "finetune", Finetune.Config())
+    return stages(benchmark, NETWORK, Training(**training), method, 0)
+
+
+def order(*same_key: Stage) -> Order:
+    return Order(same_key, FOR)
+
+
+def test_a_stage_is_run_once_and_found_afterwards(store, runs):
+    first, second, _ = chain()
+    assert perform(order(first), store) == StageDone(first.key)
+    assert perform(order(second), store) == StageDone(second.key)
+    before = store.record(second.key)
+    assert perform(Order((second,), ("other", "x", 1)), store) == StageDone(second.key)
+    assert (runs, store.record(second.key)) == ([first.key, second.key], before)
+    assert before.computed_for == FOR
+
+
+def test_a_stage_without_its_parent_is_not_run(store, runs):
+    assert perform(order(chain()[1]), store) == ParentLost(chain()[1].key)
+    assert (runs, store.keys()) == ([], [])
+
+
+def test_a_stage_whose_state_was_lost_is_run_anew_when_it_is_asked_for_again(store, runs, tmp_path):
+    first, second, _ = chain()
+    perform(order(first), store)
+    next(tmp_path.rglob("state.safetensors")).unlink()
+    assert perform(order(second), store) == ParentLost(second.key)
+    assert perform(order(first), store) == StageDone(first.key)
+    assert perform(order(second), store) == StageDone(second.key)
+    assert runs == [first.key, first.key, second.key]
+
+
+def test_divergence_is_an_event_and_is_not_tried_again(store, runs):
+    first, second, _ = chain(optimizer="sgd", lr=1e30, epochs=5, batch_size=5)
+    perform(order(first), store)
+    for _ in range(2):
+        event = perform(order(second), store)
+        assert isinstance(event, StageDiverged)
+        assert event.story.startswith("the loss of task 1 is not finite")
+    assert runs == [first.key, second.key]
+
+
+def test_an_error_of_the_user_s_code_is_an_event_with_its_story_and_is_tried_again(
+    store, monkeypatch
+):
+    first, second, _ = chain()
+    perform(order(first), store)
+    with monkeypatch.context() as patch:
+        patch.setattr(METHODS["finetune"], "loss", lambda self, batch: batch.nothing)
+        event = perform(order(second), store)
+    assert isinstance(event, StageFailed)
+    told, _, trace = event.story.partition("\n\n")
+    assert told == "AttributeError: 'Examples' object has no attribute 'nothing'"
+    assert trace.startswith("Traceback")
+    assert store.record(second.key) is None
+    assert perform(order(second), store) == StageDone(second.key)
+
+
+def test_a_stage_in_the_store_is_scored_on_further_tasks_without_being_trained_again(store, runs):
+    short = chain()
+    # Tasks 1 and 3 of four are turned as far as tasks 1 and 2 of two.
+    long = chain(replace(ROTATED, num_tasks=4, order=(1, 3, 2, 4)))
+    assert short[1].key == long[1].key
+    for step in short[:2]:
+        perform(order(step), store)
+    assert store.record(long[1].key, long[1].task_keys) is None
+    assert perform(order(long[1]), store) == StageDone(long[1].key)
+    assert runs == [short[0].key, short[1].key]
+    completed = store.record(long[1].key, long[1].task_keys)
+    fresh = StageStore(store.uri + "-fresh")
+    for step in long[:2]:
+        perform(order(step), fresh)
+    assert completed.evaluation == fresh.record(long[1].key).evaluation
+
+
+def test_an_order_for_two_benchmarks_covers_the_tasks_of_both(store, runs):
+    short, other = chain(), chain(replace(ROTATED, num_tasks=4, order=(1, 2, 3, 4)))
+    assert short[0].key == other[0].key
+    assert perform(order(short[0], other[0]), store) == StageDone(short[0].key)
+    assert runs == [short[0].key]
+    for step in (short[0], other[0]):
+        assert store.record(step.key, step.task_keys) is not None

@@ -1,0 +1,212 @@
+"""What a sweep asks for, what is shared, what the store has, and what is left."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from orchestrator.plan import Plan, plan
+from orchestrator.record import Costs, Record, Score
+from orchestrator.store import StageStore
+from orchestrator.sweep import Sweep
+
+SWEEP = """\
+name: planned
+benchmark: {benchmark}
+network: {{name: mlp, hidden: [4]}}
+methods: {methods}
+seeds: {seeds}
+"""
+SCORES = {split: Score(accuracy=0.5, loss=1.0, n=1) for split in ("validation", "test")}
+
+FOUR_TASKS = "{name: rotated_digits, num_tasks: 4}"
+ALL_ORDERS = "{name: rotated_digits, num_tasks: 4, order: all}"
+
+Make = Callable[..., Plan]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StageStore:
+    return StageStore(str(tmp_path / "stages"))
+
+
+@pytest.fixture
+def make(tmp_path: Path, store: StageStore, monkeypatch: pytest.MonkeyPatch) -> Make:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def planned(
+        methods: str = "[finetune]", seeds: str = "[0]", benchmark: str = FOUR_TASKS
+    ) -> Plan:
+        path = tmp_path / "sweep.yaml"
+        path.write_text(SWEEP.format(methods=methods, seeds=seeds, benchmark=benchmark))
+        return plan(Sweep.load(path), store)
+
+    return planned
+
+
+def beyond_stage_0(made: Plan) -> int:
+    return sum(1 for key in made.orders if made.links[key] is not None)
+
+
+def put(store: StageStore, made: Plan, key: str, **changes: Any) -> None:
+    """Put a stage that was never run into the store."""
+    stage = made.orders[key].stages[0]
+    record = Record(
+        key=key, parent=stage.parent, after=stage.after, status="complete",
+        costs=Costs(train_seconds=2.0, eval_seconds=1.0), computed_for=("s", "t", 0),
+        evaluation=dict.fromkeys(stage.task_keys, SCORES),
+    )  # fmt: skip
+    record = replace(record, **changes)
+    store.put({"a": torch.zeros(1)} if record.status == "complete" else None, record)
+
+
+# What is asked for and what is shared
+
+
+def test_all_orders_of_4_tasks_ask_for_96_stages_beyond_stage_0_of_which_64_are_distinct(make):
+    made = make(benchmark=ALL_ORDERS)
+    assert len(made.chains) == 24
+    assert made.asked_for - len(made.chains) == 96
+    assert beyond_stage_0(made) == 64
+    assert len(made.orders) == len(made.to_run) == 65
+
+
+def test_joint_training_in_all_orders_has_a_stage_for_each_set_of_tasks(make):
+    made = make("[joint]", benchmark=ALL_ORDERS)
+    assert (made.asked_for, beyond_stage_0(made)) == (24 * 5, 15)
+
+
+def test_stage_0_is_shared_by_methods_and_not_by_seeds(make):
+    made = make("[finetune, ewc, er, joint]", seeds="[0, 1, 2]")
+    assert [made.links[key] for key in made.orders].count(None) == 3
+    assert made.asked_for == 4 * 3 * 5
+    assert len(made.orders) == 3 * (1 + 4 * 4)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_values_that_are_inert_on_task_1_share_it(make, count):
+    values = list(range(1, count + 1))
+    made = make(f"[{{name: ewc, lam: {{grid: {values}}}}}]")
+    assert beyond_stage_0(made) == 1 + count * 3
+
+
+def test_chains_keep_the_order_of_the_file_and_name_their_trials(make):
+    made = make("[er, finetune]", seeds="[5, 2]")
+    assert [(c.method, c.seed) for c in made.chains] == [
+        ("er", 5), ("er", 2), ("finetune", 5), ("finetune", 2),
+    ]  # fmt: skip
+    assert made.orders[made.chains[0].keys[0]].computed_for == (
+        "planned",
+        made.chains[0].trial_id,
+        5,
+    )
+
+
+def test_links_lead_from_every_stage_to_stage_0(make):
+    made = make("[finetune, joint]")
+    for chain in made.chains:
+        (first, parent), *rest = made.steps(chain)
+        assert (first, parent) == (chain.keys[0], None)
+        assert [key for key, _ in rest] == list(chain.keys[1:])
+        assert all(parent in chain.keys for _, parent in rest)
+
+
+def test_a_stage_shared_by_benchmarks_with_other_tasks_is_one_order_for_both(make):
+    made = make(benchmark="{name: rotated_digits, scenario: domain, num_tasks: {grid: [2, 3]}}")
+    (first,) = (order for key, order in made.orders.items() if made.links[key] is None)
+    assert [len(stage.task_keys) for stage in first.stages] == [2, 3]
+    assert len(made.orders) == 1 + 2 + 3 - 1  # task 1 is not turned in either
+
+
+# What the store has
+
+
+def test_with_an_empty_store_everything_is_to_be_run_and_no_time_is_known(make, store):
+    made = make()
+    assert made.to_run == list(made.chains[0].keys)
+    assert (made.pending, made.stored, made.estimated_seconds()) == (
+        [*made.chains],
+        frozenset(),
+        None,
+    )
+    assert store.keys() == []
+
+
+def test_what_the_store_has_is_not_run_again_and_says_how_long_the_rest_takes(make, store):
+    made = make(seeds="[0, 1]")
+    keys = made.chains[0].keys
+    for key, seconds in zip(keys[:4], (50.0, 1.0, 2.0, 9.0), strict=True):
+        put(store, made, key, costs=Costs(train_seconds=seconds / 2, eval_seconds=seconds / 2))
+    again = make(seeds="[0, 1]")
+    assert again.stored == frozenset(keys[:4])
+    assert again.to_run == [keys[4], *made.chains[1].keys]
+    # 1 + 4 stages beyond stage 0 are left, at the median of 1, 2 and 9 seconds.
+    assert again.estimated_seconds() == 5 * 2.0
+
+
+def test_a_finished_sweep_has_nothing_left(make, store):
+    made = make("[finetune, ewc]")
+    for key in made.orders:
+        put(store, made, key)
+    again = make("[finetune, ewc]")
+    assert (again.to_run, again.pending, again.estimated_seconds()) == ([], [], 0.0)
+    assert again.asked_for == 10
+
+
+def test_a_method_added_to_a_finished_sweep_asks_for_its_own_stages_alone(make, store):
+    made = make()
+    for key in made.orders:
+        put(store, made, key)
+    again = make("[finetune, er]")
+    assert again.to_run == list(again.chains[1].keys[1:])
+    assert again.pending == [again.chains[1]]
+
+
+def test_a_chain_that_diverged_is_over_and_its_later_stages_are_not_run(make, store):
+    made = make(seeds="[0, 1]")
+    first, second = made.chains
+    put(store, made, first.keys[0])
+    put(store, made, first.keys[1])
+    put(store, made, first.keys[2], status="diverged", story="nan", evaluation={})
+    again = make(seeds="[0, 1]")
+    assert again.pending == [second]
+    assert again.to_run == list(second.keys)
+    assert first.keys[2] not in again.stored
+    assert first.keys[2] in again.records
+
+
+def test_a_chain_that_shares_the_stage_that_diverged_is_over_too(make, store):
+    made = make("[{name: ewc, lam: {grid: [1, 2]}}]")
+    put(store, made, made.chains[0].keys[0])
+    put(store, made, made.chains[0].keys[1], status="diverged", story="nan", evaluation={})
+    again = make("[{name: ewc, lam: {grid: [1, 2]}}]")
+    assert (again.pending, again.to_run) == ([], [])
+
+
+def test_a_stage_lost_from_the_middle_is_run_again_alone(make, store):
+    made = make()
+    keys = made.chains[0].keys
+    for key in keys:
+        put(store, made, key)
+    store.delete(keys[2])
+    assert make().to_run == [keys[2]]
+
+
+def test_a_stage_that_lacks_the_scores_of_a_task_is_to_be_run(make, store):
+    made = make()
+    for key in made.orders:
+        put(store, made, key, evaluation=dict.fromkeys(made.chains[0].task_keys[:3], SCORES))
+    assert make().to_run == list(made.chains[0].keys)
+    missing = made.chains[0].task_keys[3]
+    store.put_evaluation(made.chains[0].keys[1], {missing: SCORES})
+    assert make().to_run == [key for i, key in enumerate(made.chains[0].keys) if i != 1]
+
+
+def test_planning_writes_nothing(make, store):
+    before = sorted(Path(store.uri).rglob("*"))
+    make("[finetune, ewc]", seeds="[0, 1]")
+    assert sorted(Path(store.uri).rglob("*")) == before
