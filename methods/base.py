@@ -84,7 +84,7 @@ class TaskView:
         examples: the training examples (of all seen tasks, if the method trains on them).
         allowed: bool [C, C]; row y holds the outputs that compete with label y. None: all do.
         stream: a fresh random generator for a purpose, the same for the same (seed, task, purpose).
-        num_steps: how many steps the learner will take; 0 where it does not say.
+        num_steps: how many steps the learner takes over `examples`; 0 where it does not say.
     """
 
     index: int

@@ -73,5 +73,5 @@ def multipliers(gram_KK: Doubles, inner_K: Doubles, margin: float, ridge: float)
     """
     size = len(inner_K)
     quadratic = (gram_KK + gram_KK.T) / 2 + ridge * np.eye(size)
-    solution = quadprog.solve_qp(quadratic, -inner_K, np.eye(size), np.full(size, margin))
+    solution = quadprog.solve_qp(quadratic, -inner_K, np.eye(size), np.full(size, float(margin)))
     return np.asarray(solution[0], dtype=np.float64)

@@ -20,6 +20,8 @@ Deviations:
     The share of eq. 2 is taken of the optimiser's step instead of the gradient. With plain SGD that
     is the same; Adam would blow small gradients up again, and weight decay would ignore them.
     s rises `cycles` times over a task's steps; the paper's rises once an epoch.
+    Embeddings are drawn from N(0, spread^2). The paper's spread is 1; Adam moves them by its rate a
+    step, so that in few steps only those drawn near 0 change sides, and less spread learns more.
     Outputs of other tasks do not move. No clipping of the gradient's norm.
 """
 
@@ -52,11 +54,13 @@ class HAT(Method):
         Attributes:
             s_max: slope of the gates once learned, at least 1.
             sparsity: strength of the regulariser (the paper's c), at least 0.
+            spread: standard deviation that embeddings are drawn with, above 0.
             cycles: how often the slope rises during a task, at least 1.
         """
 
         s_max: float = 400.0
-        sparsity: float = 0.75
+        sparsity: float = 4.0
+        spread: float = 1.0
         cycles: int = 1
 
         def __post_init__(self) -> None:
@@ -64,6 +68,8 @@ class HAT(Method):
                 raise ValueError(f"s_max must be at least 1 and finite, given {self.s_max}")
             if not 0 <= self.sparsity < float("inf"):
                 raise ValueError(f"sparsity must be at least 0 and finite, given {self.sparsity}")
+            if not 0 < self.spread < float("inf"):
+                raise ValueError(f"spread must be above 0 and finite, given {self.spread}")
             if self.cycles < 1:
                 raise ValueError(f"cycles must be at least 1, given {self.cycles}")
 
@@ -94,10 +100,9 @@ class HAT(Method):
         """Draw the task's embeddings, and see what earlier tasks use."""
         generator, device = task.stream("attention"), task.examples.y.device
         self._used = [self.used(name).to(device) for name in self._names[1:]]
-        self.learning.extend(
-            nn.Parameter(torch.randn(used.shape, generator=generator).to(device))
-            for used in self._used
-        )
+        for used in self._used:
+            drawn = self.config.spread * torch.randn(used.shape, generator=generator)
+            self.learning.append(nn.Parameter(drawn.to(device)))
         if self.attention.rows > 0:
             self._shares = self.shares(task)
         parameters = dict(self.network.named_parameters())

@@ -43,7 +43,7 @@ class L2(Method):
             penalise_head: whether the output layer is held too.
         """
 
-        lam: float = 1.0
+        lam: float = 0.1
         penalise_head: bool = False
 
         def __post_init__(self) -> None:

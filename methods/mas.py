@@ -52,7 +52,7 @@ class MAS(Method):
             penalise_head: whether the output layer is held too.
         """
 
-        lam: float = 1.0
+        lam: float = 0.03
         accumulate: Literal["sum", "mean"] = "sum"
         penalise_head: bool = False
 

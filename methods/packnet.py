@@ -35,8 +35,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from methods import base
 from methods.anchoring import buffer_name
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.sensitivity import evaluation_mode
 from methods.layers import head_names
+from methods.sensitivity import evaluation_mode
 
 MOST_TASKS = 255
 
@@ -53,7 +53,7 @@ class PackNet(Method):
             prune_at: share of the task's steps after which it prunes, in (0, 1].
         """
 
-        prune: float = 0.75
+        prune: float = 0.9
         prune_at: float = 0.7
 
         def __post_init__(self) -> None:

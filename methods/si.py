@@ -51,7 +51,7 @@ class SI(Method):
             penalise_head: whether the output layer is held too.
         """
 
-        c: float = 1.0
+        c: float = 100.0
         xi: float = 0.1
         penalise_head: bool = False
 

@@ -54,7 +54,10 @@ def start(folder: Path, *extra: str) -> subprocess.Popen[str]:
     elsewhere.mkdir(exist_ok=True)
     says = "import sys; from orchestrator.cli import main; sys.argv[0] = 'repertoire'; main()"
     return subprocess.Popen(
-        [sys.executable, "-c", says, "run", f"{folder}/sweep.yaml", "--out", f"{folder}/results", *extra],
+        [
+            sys.executable, "-c", says, "run", f"{folder}/sweep.yaml",
+            "--out", f"{folder}/results", *extra,
+        ],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere,
         env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"},
     )  # fmt: skip
@@ -100,7 +103,7 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
     code, out, err = finish(start(folder, "--address", two_nodes))
     assert (code, err) == (0, ""), out + err
     assert statuses(folder) == ["complete"] * 6
-    # Both edits count: two tasks on two seeds of two methods; stage 0 and finetune are as they were.
+    # Both edits count: two tasks, two seeds, two methods; stage 0 and finetune are as they were.
     assert "8 stages computed" in out
 
     # All is in the store: Ray is neither started nor imported, or this would be found in its place.

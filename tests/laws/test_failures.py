@@ -84,11 +84,8 @@ def test_a_failing_stage_is_told_and_others_finish(lab: Lab, computed: list[str]
 
 
 def test_a_seed_that_fails_leaves_the_other_seeds_alone(lab: Lab) -> None:
-    mark = lab.folder / "once"
-    name = on_second_task(
-        lab,
-        f"if not Path({str(mark)!r}).exists(): Path({str(mark)!r}).touch(); raise ValueError('first')",
-    )
+    mark = f"Path({str(lab.folder / 'once')!r})"
+    name = on_second_task(lab, f"if not {mark}.exists(): {mark}.touch(); raise ValueError('first')")
     lab.ask(f"[{name}]", seeds="[0, 1, 2]").run()
     assert list(trials(lab)["status"]) == ["failed", "complete", "complete"]
 
@@ -96,11 +93,8 @@ def test_a_seed_that_fails_leaves_the_other_seeds_alone(lab: Lab) -> None:
 def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_continues(
     lab: Lab, make_lab: Callable[[], Lab], computed: list[str]
 ) -> None:
-    mark = lab.folder / "interrupted"
-    name = on_second_task(
-        lab,
-        f"if not Path({str(mark)!r}).exists(): Path({str(mark)!r}).touch(); raise KeyboardInterrupt",
-    )
+    mark = f"Path({str(lab.folder / 'interrupted')!r})"
+    name = on_second_task(lab, f"if not {mark}.exists(): {mark}.touch(); raise KeyboardInterrupt")
     lab.ask(f"[{name}]")
     with pytest.raises(KeyboardInterrupt):
         lab.run()

@@ -1,4 +1,4 @@
-"""The trial graph against an oracle: sets and searches, slow and plain, that must give the same instructions."""
+"""The trial graph against an oracle: sets and searches, plain and slow, must say the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orchestrator.graph import (
     TrialGraph,
 )  # fmt: skip
 
-# A chain takes a branch at each stage: equal beginnings are shared. `afresh` hangs every stage below stage 0.
+# A chain takes a branch at each stage; equal beginnings are shared. Afresh: all hang below stage 0.
 ROOTS = st.sampled_from(["r", "s"])
 BRANCHES = st.lists(st.sampled_from("ab"), min_size=0, max_size=4)
 
@@ -39,7 +39,7 @@ def line(root: str, branches: list[str], afresh: bool = False) -> list[tuple[str
 
 
 class GraphAgainstOracle(RuleBasedStateMachine):
-    """Any order of wanting, finishing, failing, losing and stopping; the oracle foretells each dispatch."""
+    """Any order of wanting, finishing, failing, losing, stopping; the oracle foretells dispatch."""
 
     @initialize(slots=st.integers(0, 2), stored=st.booleans())
     def begin(self, slots: int, stored: bool) -> None:

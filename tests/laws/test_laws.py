@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from lab import Lab
@@ -89,7 +89,7 @@ def test_stopping_at_every_task_boundary_changes_nothing(
 
 
 def check_kept_in_memory(lab: Lab, starts_afresh: bool) -> None:
-    """A method that is never saved between its tasks passes through the very states that were stored."""
+    """A method never saved between its tasks passes through the very states that were stored."""
     made = lab.plan()
     chain = [made.orders[key].stages[0] for key in made.chains[0].keys]
     first = lab.store.state(chain[0].key)
@@ -180,9 +180,10 @@ def scrambled(slots: int, seed: int) -> Callable[[Plan, StageStore, Observer], N
     """Return a backend whose `slots` running stages finish in a random order."""
 
     def backend(made: Plan, store: StageStore, observe: Observer) -> None:
-        draw, running, todo = random.Random(seed), list[str](), list[Instruction]()
+        draw, running, todo = np.random.default_rng(seed), list[str](), list[Instruction]()
         graph = TrialGraph(slots, made.stored)
-        for chain in draw.sample(made.pending, len(made.pending)):
+        for place in draw.permutation(len(made.pending)):
+            chain = made.pending[place]
             todo.extend(graph.handle(ChainWanted(chain_id(chain), made.steps(chain))))
         while True:
             for step in todo:
@@ -190,7 +191,7 @@ def scrambled(slots: int, seed: int) -> Callable[[Plan, StageStore, Observer], N
             running += [step.key for step in todo if isinstance(step, RunStage)]
             if not running:
                 return
-            event = perform(made.orders[running.pop(draw.randrange(len(running)))], store)
+            event = perform(made.orders[running.pop(draw.integers(len(running)))], store)
             observe(event)
             todo = graph.handle(event)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from methods import METHODS
@@ -71,8 +73,6 @@ def test_a_memory_never_takes_more_bytes_than_its_budget(name, size):
     ],
 )
 def test_a_memory_too_small_for_what_is_asked_is_refused_with_what_would_do(name, config, story):
-    import re
-
     objection = METHODS[name].objection(METHODS[name].Config(**config), FASHION)
     assert re.search(story, objection)
 

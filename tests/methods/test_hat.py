@@ -190,6 +190,7 @@ def test_what_it_cannot_do_is_refused_when_the_sweep_is_read(scenario, network):
     [
         ({"s_max": 0.5}, "s_max must be at least 1 and finite, given 0.5"),
         ({"sparsity": -1.0}, "sparsity must be at least 0 and finite, given -1.0"),
+        ({"spread": 0.0}, "spread must be above 0 and finite, given 0.0"),
         ({"cycles": 0}, "cycles must be at least 1, given 0"),
     ],
 )

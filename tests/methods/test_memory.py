@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import safetensors.torch
 import torch
+from numbering import learn, numbered, numbers_in, view
 from scipy.stats import chisquare
 
 from methods.base import Examples, Outlook, TaskView
@@ -17,34 +18,6 @@ from orchestrator.seeding import stream
 
 IMAGE = (1, 28, 28)
 OUTLOOK = Outlook(num_classes=10, input_shape=IMAGE)
-
-
-def numbered(numbers, labels=None, image=(1, 1, 2)):
-    """Examples whose first two pixels spell their number."""
-    numbers = torch.as_tensor(numbers)
-    x = torch.zeros((len(numbers), *image), dtype=torch.uint8)
-    x.view(len(numbers), -1)[:, 0] = (numbers % 256).to(torch.uint8)
-    x.view(len(numbers), -1)[:, 1] = (numbers // 256).to(torch.uint8)
-    return Examples(x, numbers % 10 if labels is None else torch.as_tensor(labels))
-
-
-def numbers_in(memory):
-    pixels = memory.x.flatten(1).long()
-    return (pixels[:, 0] + 256 * pixels[:, 1]).tolist()
-
-
-def view(examples, index=1, seed=0):
-    classes = tuple(examples.y.unique().tolist())
-    return TaskView(index, classes, examples, None, lambda purpose: stream(seed, index, purpose))
-
-
-def learn(memory, examples, index=1, seed=0, batch_size=16, epochs=1):
-    task = view(examples, index, seed)
-    memory.begin_task(task)
-    for _ in range(epochs):
-        for start in range(0, len(examples), batch_size):
-            memory.after_step(examples[start : start + batch_size])
-    memory.end_task(task)
 
 
 def test_the_reservoir_holds_every_example_with_the_same_probability():
@@ -194,3 +167,26 @@ def test_a_class_met_in_every_task_divides_its_share_among_the_tasks():
     assert tasks[3] == 4
     assert sum(tasks.values()) == 12
     assert min(tasks[1], tasks[2]) >= 1
+
+
+def test_logits_stay_with_their_example():
+    memory = ReservoirMemory(Budget(20), Outlook(10, (1, 1, 2)), logits=True)
+    task = view(numbered(range(90)))
+    memory.begin_task(task)
+    for start in range(0, 90, 16):
+        batch = task.examples[start : start + 16]
+        numbers = torch.arange(start, start + len(batch))
+        memory.after_step(batch, numbers.float().unsqueeze(1).repeat(1, 10))
+    memory.end_task(task)
+    assert memory.logits[:, 3].tolist() == numbers_in(memory)
+    assert memory.logits.dtype == torch.float32
+    assert memory.row_bytes == 2 + 1 + 4 * 10
+    assert memory.occupied_bytes == 20 * memory.row_bytes
+
+
+def test_a_draw_can_be_among_the_first_rows_only():
+    memory = ReservoirMemory(Budget(30), Outlook(10, (1, 1, 2)))
+    learn(memory, numbered(range(30)))
+    rows = memory.draw(99, stream(0, "draw"), among=7)
+    assert sorted(rows.tolist()) == list(range(7))
+    assert memory.draw(3, stream(0, "draw"), among=0).tolist() == []

@@ -83,7 +83,7 @@ def test_what_a_task_owns_it_keeps_and_no_other_gets():
 def test_each_task_takes_its_share_of_what_is_free(prune):
     free = WEIGHTS
     for snapshot in learned(packnet(prune=prune)):
-        left = int(prune * free)
+        left = round(prune * free)
         assert int((owner(snapshot) == snapshot.after).sum()) == free - left
         assert int((owner(snapshot) == 0).sum()) == left
         free = left
@@ -131,6 +131,18 @@ def test_kept_weights_are_trained_on_after_pruning_and_pruned_ones_are_not():
     # A unit that answers to no example does not learn.
     assert (last[mask == 1] != weight[mask == 1]).float().mean() > 0.5
     assert (last[mask == 0] == 0).all()
+
+
+@pytest.mark.parametrize("num_steps", [0, 100])
+def test_where_training_ends_before_pruning_was_due_the_end_of_the_task_prunes(num_steps):
+    blobs = packnet(prune=0.5)
+    method = blobs.fresh()
+    view = replace(blobs.view(1), num_steps=num_steps)
+    train_task(method, view, Training(iterations=3), FlopMeter())
+    mask = method.owner.get_buffer("body/weight")
+    assert not mask.any()
+    method.end_task(view)
+    assert int(mask.sum()) == WEIGHTS // 2
 
 
 @pytest.mark.parametrize("prune_at", [0.01, 1.0])

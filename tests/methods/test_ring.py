@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import safetensors.torch
 import torch
+from numbering import learn, numbered, numbers_in, view
 
 from methods.base import Outlook
 from methods.budget import Budget
 from methods.ring import RingMemory, equal_shares
-from tests.methods.test_memory import learn, numbered, numbers_in, view
 
 SMALL = Outlook(10, (1, 1, 2))
 

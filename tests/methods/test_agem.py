@@ -1,0 +1,143 @@
+"""Averaged GEM: the projection by hand, and when nothing is done."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+import torch
+from torch import nn
+
+from methods.agem import AGEM
+from methods.base import Config
+from methods.blobs import Blobs
+from methods.conformance import learned
+from methods.episodic import Gradients
+from methods.finetune import Finetune
+from orchestrator.costs import FlopMeter, storage_bytes
+from orchestrator.learner import Training, train_task
+
+PARAMETERS = 16 * 12 + 12 + 12 * 6 + 6
+FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
+
+
+def agem(scenario="class", **config):
+    return Blobs(AGEM, AGEM.Config(**config), scenario)
+
+
+def stepped(blobs):
+    """A method within task 3, before its first step, and a batch."""
+    *_, last = islice(learned(blobs), 2)
+    method, view = blobs.restored(last.state, num_learned=2), blobs.view(3)
+    method.train()
+    method.see(view.allowed)
+    method.begin_task(view)
+    return method, view
+
+
+def gradient(method, loss):
+    found = torch.autograd.grad(loss, list(method.network.parameters()))
+    return torch.cat([t.flatten() for t in found])
+
+
+def test_two_gradients_in_the_plane_by_hand():
+    """g = (1, -2) and r = (0, 4): <g, r> = -8, <r, r> = 16, so g + r / 2 = (1, 0) is left."""
+    network = nn.Linear(2, 1, bias=False)
+    network.weight.grad = torch.tensor([[1.0, -2.0]])
+    gradients = Gradients(network)
+    gradients.add((network.weight * torch.tensor([[0.0, 4.0]])).sum())
+    assert gradients.products().tolist() == [[5.0, -8.0], [-8.0, 16.0]]
+    gradients.move([0.5])
+    assert network.weight.grad.tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("policy", ["ring", "class_balanced"])
+@pytest.mark.parametrize("replay_batch_size", [None, 7, 1000])
+def test_a_step_s_gradient_loses_what_raises_the_loss_of_a_batch_of_the_past(
+    policy, replay_batch_size
+):
+    blobs = agem(memory_size=30, policy=policy, replay_batch_size=replay_batch_size)
+    method, view = stepped(blobs)
+    past, batch = (20 if policy == "ring" else 30), view.examples[10:30]
+    count = replay_batch_size or len(batch)
+    rows = torch.randperm(past, generator=view.stream("replay"))[:count]
+    r = gradient(method, method.task_loss(method.memory[rows]))
+    g = gradient(method, method.task_loss(batch))
+    assert g @ r < 0
+    method.loss(batch).backward()
+    method.after_backward()
+    found = torch.cat([p.grad.flatten() for p in method.network.parameters()])
+    assert torch.allclose(found, g - (g @ r) / (r @ r) * r, rtol=1e-4, atol=1e-6)
+    assert abs(found @ r) <= 1e-5 * found.norm() * r.norm()
+
+
+def test_without_a_violation_the_gradient_is_the_batch_s_to_the_last_bit():
+    method, _ = stepped(agem(memory_size=30, replay_batch_size=1000))
+    batch = method.memory[:30]
+    method.loss(batch).backward()
+    plain = [p.grad.clone() for p in method.network.parameters()]
+    method.after_backward()
+    assert all(map(torch.equal, plain, (p.grad for p in method.network.parameters())))
+
+
+def test_a_past_gradient_of_zero_changes_nothing():
+    network = nn.Linear(2, 1, bias=False)
+    network.weight.grad = torch.tensor([[1.0, -2.0]])
+    method, _ = stepped(agem(memory_size=30))
+    method.network, method._drawn = network, torch.zeros(1, dtype=torch.int64)
+    method.task_loss = None
+    object.__setattr__(method, "task_loss", lambda batch: (0 * network.weight).sum())
+    method.after_backward()
+    assert network.weight.grad.tolist() == [[1.0, -2.0]]
+
+
+class SameAgain(Blobs):
+    """Every task is the first one."""
+
+    def examples(self, index):
+        return super().examples(1)
+
+
+class Watched(AGEM):
+    """Notes the products of the gradients of each step."""
+
+    lowest = 1.0
+
+    def after_backward(self):
+        g = [p.grad.clone() for p in self.network.parameters()]
+        super().after_backward()
+        changed = any(not torch.equal(a, p.grad) for a, p in zip(g, self.network.parameters()))
+        Watched.lowest = min(Watched.lowest, 0.0 if changed else 1.0)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_with_no_violation_it_is_fine_tuning_bit_for_bit(batch_norm):
+    """All tasks are one, so that no step of this run raises the loss of a past task."""
+    Watched.lowest = 1.0
+    plain = learned(SameAgain(Finetune, Config(), "domain", batch_norm))
+    guarded = learned(SameAgain(Watched, AGEM.Config(), "domain", batch_norm))
+    names = list(dict(SameAgain(AGEM, AGEM.Config(), "domain").fresh().named_parameters()))
+    for one, other in zip(plain, guarded, strict=True):
+        assert all(torch.equal(one.state[name], other.state[name]) for name in names)
+    assert Watched.lowest == 1.0
+
+
+@pytest.mark.parametrize("policy", ["ring", "class_balanced"])
+def test_one_task_alone_is_fine_tuning_bit_for_bit(policy):
+    first = next(learned(Blobs(Finetune, Config(), "class")))
+    second = next(learned(agem(policy=policy)))
+    assert all(torch.equal(t, second.state[name]) for name, t in first.state.items())
+
+
+@pytest.mark.parametrize(("policy", "counters"), [("ring", 3 * 8), ("class_balanced", 0)])
+def test_storage_is_the_examples(policy, counters):
+    *_, last = learned(agem(memory_size=30, policy=policy))
+    assert storage_bytes(last.state, AGEM.storage)["buffer"] == 30 * (16 + 1) + counters
+
+
+def test_flops_are_those_of_two_batches_and_four_products():
+    blobs = agem(memory_size=30)
+    *_, last = islice(learned(blobs), 2)
+    method, meter = blobs.restored(last.state, num_learned=2), FlopMeter()
+    train_task(method, blobs.view(3), Training(batch_size=16, lr=0.01), meter)
+    assert meter.total == 3 * ((16 + 16) * FLOPS + 2 * 2 * 2 * PARAMETERS)

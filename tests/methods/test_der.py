@@ -1,0 +1,163 @@
+"""Dark experience replay and DER++: their losses, what is stored and when, their limits."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from methods.base import Config, Outlook
+from methods.blobs import Blobs, stream
+from methods.conformance import learned
+from methods.der import DER
+from methods.derpp import DERPP
+from methods.finetune import Finetune
+from orchestrator.costs import FlopMeter, storage_bytes
+from orchestrator.learner import Training, train_task
+from orchestrator.networks import MLP, NetworkShape, build
+
+FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
+
+
+def der(method=DER, scenario="class", **config):
+    return Blobs(method, method.Config(**config), scenario)
+
+
+def in_second_task(blobs):
+    """A method within task 2, before its first step, and its view."""
+    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    view = blobs.view(2)
+    method.train()
+    method.see(view.allowed)
+    method.begin_task(view)
+    return method, view
+
+
+def cross_entropy(method, view, examples):
+    logits = method.network(examples.x)
+    logits = logits.masked_fill(~view.allowed[examples.y], float("-inf"))
+    return F.cross_entropy(logits, examples.y)
+
+
+def distance(method, rows):
+    """The mean over examples of the mean over all outputs, whichever may compete."""
+    memory = method.memory
+    return ((method.network(memory.x[rows]) - memory.logits[rows]) ** 2).sum() / (len(rows) * 6)
+
+
+def test_der_adds_the_distance_to_the_outputs_stored():
+    method, view = in_second_task(der(memory_size=30, alpha=0.3))
+    batch = view.examples[:10]
+    rows = torch.randperm(30, generator=view.stream("replay"))[:10]
+    expected = cross_entropy(method, view, batch) + 0.3 * distance(method, rows)
+    assert distance(method, rows) > 0
+    assert torch.allclose(method.loss(batch), expected)
+
+
+def test_derpp_adds_the_labels_of_a_second_independent_draw():
+    method, view = in_second_task(der(DERPP, memory_size=30, alpha=0.3, beta=0.7))
+    batch, generator = view.examples[:10], view.stream("replay")
+    first, second = (torch.randperm(30, generator=generator)[:10] for _ in range(2))
+    assert first.tolist() != second.tolist()
+    expected = (
+        cross_entropy(method, view, batch)
+        + 0.3 * distance(method, first)
+        + 0.7 * cross_entropy(method, view, method.memory[second])
+    )
+    assert torch.allclose(method.loss(batch), expected)
+
+
+def test_derpp_without_beta_is_der_and_without_alpha_it_replays_labels_alone():
+    dark, both = (der(m, memory_size=30, **c) for m, c in ((DER, {}), (DERPP, {"beta": 0.0})))
+    for one, other in zip(learned(dark), learned(both), strict=True):
+        assert all(torch.equal(t, other.state[name]) for name, t in one.state.items())
+    method, view = in_second_task(der(DERPP, memory_size=30, alpha=0.0, beta=0.7))
+    batch = view.examples[:10]
+    rows = torch.randperm(30, generator=view.stream("replay"))[:10]
+    expected = cross_entropy(method, view, batch)
+    expected = expected + 0.7 * cross_entropy(method, view, method.memory[rows])
+    assert torch.allclose(method.loss(batch), expected)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_logits_are_those_of_the_step_in_which_an_example_was_seen(batch_norm):
+    blobs = Blobs(DER, DER.Config(memory_size=1000), "class", batch_norm)
+    method, view = blobs.fresh(), blobs.view(1)
+    said = []
+    forward = method.network.forward
+    method.network.forward = lambda x: said.append(forward(x)) or said[-1]
+    train_task(method, view, Training(batch_size=20, lr=0.1, epochs=2), FlopMeter())
+    method.end_task(view)
+    # Each step asks about its batch, then about what is replayed; the first replays nothing.
+    first_pass = torch.cat([said[0], said[1], said[3]])
+    assert torch.equal(method.memory.logits, first_pass.detach())
+    assert not method.memory.logits.requires_grad
+
+
+def test_the_reservoir_is_filled_in_the_first_epoch_only():
+    blobs = der(memory_size=1000)
+    *_, last = learned(blobs)
+    assert len(last.state["memory.y"]) == int(last.state["memory.offered"]) == 3 * 48
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize(
+    ("method", "strengths"), [(DER, {"alpha": 0.0}), (DERPP, {"alpha": 0.0, "beta": 0.0})]
+)
+def test_without_strength_it_is_fine_tuning_bit_for_bit(method, strengths, scenario, batch_norm):
+    plain = Blobs(Finetune, Config(), scenario, batch_norm)
+    weak = Blobs(method, method.Config(memory_size=20, **strengths), scenario, batch_norm)
+    for one, other in zip(learned(plain), learned(weak), strict=True):
+        for name, tensor in one.state.items():
+            assert torch.equal(tensor, other.state[name]), name
+
+
+@pytest.mark.parametrize("method", [DER, DERPP])
+def test_it_remembers_what_fine_tuning_forgets(method):
+    right = {}
+    for blobs in (Blobs(Finetune, Config(), "class", epochs=15), der(method, memory_size=100)):
+        blobs = Blobs(blobs.method_class, blobs.config, "class", epochs=15)
+        *_, last = learned(blobs)
+        found = last.scores[1].argmax(dim=1) == blobs.examples(1).y
+        right[blobs.method_class] = float(found.float().mean())
+    assert right[method] > right[Finetune] + 0.5
+
+
+@pytest.mark.parametrize("method", [DER, DERPP])
+def test_storage_is_images_labels_and_logits_to_the_byte(method):
+    shape = NetworkShape((1, 28, 28), 10, (0.5,), (0.5,))
+    network = build(MLP, MLP.Config(), shape, seed=0)
+    made = method(network, method.Config(memory_size=60), Outlook(10, (1, 28, 28)))
+    x = torch.randint(256, (100, 1, 28, 28), generator=stream(0, "x")).to(torch.uint8)
+    made.memory.resize(60)
+    made.memory.offer(
+        type(der().examples(1))(x, torch.arange(100) % 10), stream(0, "u"), torch.ones(100, 10)
+    )
+    found = storage_bytes(made.state_dict(), method.storage)
+    assert found == {"model": 1_913_640, "buffer": 60 * (784 + 1 + 4 * 10) + 8}
+
+
+@pytest.mark.parametrize(("method", "draws"), [(DER, 1), (DERPP, 2)])
+def test_flops_are_those_of_the_batch_and_of_each_draw(method, draws):
+    blobs = der(method, memory_size=30)
+    made = blobs.restored(next(islice(learned(blobs), 1)).state, num_learned=1)
+    meter = FlopMeter()
+    train_task(made, blobs.view(2), Training(batch_size=16, lr=0.01), meter)
+    assert meter.total == 3 * 16 * (1 + draws) * FLOPS
+
+
+@pytest.mark.parametrize(
+    ("method", "config", "story"),
+    [
+        (DER, {"alpha": -1.0}, "alpha must be at least 0 and finite, given -1.0"),
+        (DERPP, {"alpha": float("inf")}, "alpha must be at least 0 and finite, given inf"),
+        (DERPP, {"beta": -0.5}, "beta must be at least 0 and finite, given -0.5"),
+        (DERPP, {"replay_batch_size": 0}, "replay_batch_size must be at least 1"),
+    ],
+)
+def test_hyperparameters_out_of_range_are_refused(method, config, story):
+    with pytest.raises(ValueError, match=story):
+        method.Config(**config)
