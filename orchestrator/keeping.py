@@ -47,7 +47,7 @@ def collect_garbage(out: Path, uri: str | None, dry_run: bool) -> int:
     verb = "would delete" if dry_run else "deleted"
     print_plain(
         f"{verb} {len(unwanted)} stages, {size / 1e6:.1f} MB; "
-        f"{len(kept)} are referred to by {len(tables)} sweeps"
+        f"{len(kept)} are referred to by {len(tables)} sweep(s)"
     )
     return 0
 

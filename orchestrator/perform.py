@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import traceback
 from dataclasses import dataclass
 
+from orchestrator.errors import RepertoireError
 from orchestrator.graph import Event, ParentLost, StageDiverged, StageDone, StageFailed
 from orchestrator.run_stage import State, evaluate_state, run_stage
 from orchestrator.stage import Stage
@@ -43,6 +45,7 @@ def attempt(
     stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
 ) -> Event:
     """Find a stage in the store, complete it there, or run it."""
+    require_same_data(stage)
     record = store.record(stage.key, stage.task_keys)
     if record is None and not score_further(stage, store, device):
         parent = state_of(stage.parent, store) if stage.parent else None
@@ -53,6 +56,15 @@ def attempt(
     if record is not None and record.status == "diverged":
         return StageDiverged(stage.key, record.story)
     return StageDone(stage.key)
+
+
+def require_same_data(stage: Stage) -> None:
+    """Raise unless this machine's data is what the stage's key was made of, wherever that was."""
+    if stage.benchmark.task_keys() != stage.task_keys:
+        raise RepertoireError(
+            f"the data of {stage.benchmark.name} on {platform.node()} is not the data this sweep "
+            "was planned with; give every node the same files (REPERTOIRE_DATA)"
+        )
 
 
 def score_further(stage: Stage, store: StageStore, device: str) -> bool:

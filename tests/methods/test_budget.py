@@ -62,7 +62,11 @@ def test_a_memory_never_takes_more_bytes_than_its_budget(name, size):
 @pytest.mark.parametrize(
     ("name", "config", "story"),
     [
-        ("icarl", {"memory_size": 9}, r"room for 9 examples \(memory_size: 9\).*10, one for each cl"),
+        (
+            "icarl",
+            {"memory_size": 9},
+            r"room for 9 examples \(memory_size: 9\).*10, one for each cl",
+        ),
         ("gdumb", {"memory_bytes": 7849}, r"9 examples \(memory_bytes: 7849\).*memory_bytes: 7850"),
         ("er", {"memory_size": 9, "policy": "class_balanced"}, "give memory_size: 10"),
         ("agem", {"memory_size": 9, "policy": "class_balanced"}, "one for each class"),
@@ -93,5 +97,7 @@ def test_a_memory_just_large_enough_is_not_refused(name, config):
 
 
 def test_icarl_is_refused_where_classes_come_again():
-    told = METHODS["icarl"].objection(METHODS["icarl"].Config(), Setting("domain", 2, (1, 8, 8), ""))
+    told = METHODS["icarl"].objection(
+        METHODS["icarl"].Config(), Setting("domain", 2, (1, 8, 8), "")
+    )
     assert told == "cannot serve the domain scenario; it serves: class, task"

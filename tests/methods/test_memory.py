@@ -10,7 +10,7 @@ import torch
 from numbering import learn, numbered, numbers_in, view
 from scipy.stats import chisquare
 
-from methods.base import Examples, Outlook, TaskView
+from methods.base import Examples, Outlook
 from methods.budget import Budget
 from methods.class_balanced import ClassBalancedMemory
 from methods.reservoir import ReservoirMemory, last_of_each

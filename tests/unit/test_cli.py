@@ -36,14 +36,20 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny.yaml and its results."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "tiny.yaml").write_text(TINY)
-    code, output = invoke("run", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--backend", "inline")
+    code, output = invoke(
+        "run", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--backend", "inline"
+    )
     assert code == 0, output
     return folder
 
 
 def test_a_plan_of_a_finished_sweep_says_that_nothing_is_left(done: Path) -> None:
     code, output = invoke("plan", str(done / "tiny.yaml"), "--out", str(done / "results"))
-    figures = {line.split("│")[1].strip(): line.split("│")[2].strip() for line in output.splitlines() if line.count("│") == 3}
+    figures = {
+        line.split("│")[1].strip(): line.split("│")[2].strip()
+        for line in output.splitlines()
+        if line.count("│") == 3
+    }
     assert code == 0
     # Three trials on two seeds, three stages each; stage 0 is shared by the trials of a seed.
     assert figures["stages asked for"] == "18"
@@ -63,7 +69,9 @@ def test_a_plan_touches_nothing(tmp_path: Path) -> None:
 def test_a_second_run_computes_nothing_and_changes_no_byte_of_the_tables(done: Path) -> None:
     tables = sorted((done / "results" / "tiny").glob("*.parquet"))
     before = [(p.name, p.read_bytes()) for p in tables]
-    code, output = invoke("run", str(done / "tiny.yaml"), "--out", str(done / "results"), "--backend", "inline")
+    code, output = invoke(
+        "run", str(done / "tiny.yaml"), "--out", str(done / "results"), "--backend", "inline"
+    )
     assert code == 0
     assert "0 stages computed" in output
     assert [(p.name, p.read_bytes()) for p in tables] == before
@@ -76,13 +84,21 @@ def test_a_comparison_in_csv_and_json_holds_the_means_of_the_tables(done: Path) 
     code, text = invoke("compare", str(done / "results"), "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert code == 0
-    assert {row["trial_id"]: float(row["acc_mean"]) for row in rows} == pytest.approx(dict(expected))
+    assert {row["trial_id"]: float(row["acc_mean"]) for row in rows} == pytest.approx(
+        dict(expected)
+    )
     code, text = invoke("compare", str(done / "results"), "--format", "json")
-    assert {row["trial_id"]: row["acc_mean"] for row in json.loads(text)["rows"]} == pytest.approx(dict(expected))
+    assert {row["trial_id"]: row["acc_mean"] for row in json.loads(text)["rows"]} == pytest.approx(
+        dict(expected)
+    )
 
 
-@pytest.mark.parametrize(("format", "mark"), [("table", "finetune"), ("markdown", "| finetune"), ("latex", "\\toprule")])
-def test_a_comparison_for_people_names_each_configuration(done: Path, format: str, mark: str) -> None:
+@pytest.mark.parametrize(
+    ("format", "mark"), [("table", "finetune"), ("markdown", "| finetune"), ("latex", "\\toprule")]
+)
+def test_a_comparison_for_people_names_each_configuration(
+    done: Path, format: str, mark: str
+) -> None:
     code, text = invoke("compare", str(done / "results"), "--format", format)
     assert code == 0
     assert mark in text
@@ -122,8 +138,15 @@ def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: 
     import shutil
 
     shutil.copytree(done / "results", tmp_path / "r")
-    (tmp_path / "more.yaml").write_text(TINY.replace("name: tiny", "name: more").replace("seeds: [0, 1]", "seeds: [7]"))
-    assert invoke("run", str(tmp_path / "more.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline")[0] == 0
+    (tmp_path / "more.yaml").write_text(
+        TINY.replace("name: tiny", "name: more").replace("seeds: [0, 1]", "seeds: [7]")
+    )
+    assert (
+        invoke(
+            "run", str(tmp_path / "more.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline"
+        )[0]
+        == 0
+    )
     shutil.rmtree(tmp_path / "r" / "more")
     stages = tmp_path / "r" / "stages"
     before = len(list(stages.glob("*/*/record.json")))
@@ -131,7 +154,9 @@ def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: 
     assert len(list(stages.glob("*/*/record.json"))) == before
     assert "deleted 7 stages" in invoke("store", "gc", str(tmp_path / "r"))[1]
     assert len(list(stages.glob("*/*/record.json"))) == before - 7
-    code, output = invoke("run", str(done / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline")
+    code, output = invoke(
+        "run", str(done / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline"
+    )
     assert (code, "0 stages computed" in output) == (0, True)
 
 
@@ -144,16 +169,25 @@ def test_help_comes_within_a_second_and_loads_nothing_heavy() -> None:
     best = 10.0
     for _ in range(3):
         started = time.perf_counter()
-        out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
         best = min(best, time.perf_counter() - started)
         assert out.startswith("[] ")
     assert best < 1
 
 
-@pytest.mark.parametrize("command", [("compare", "nowhere"), ("track", "nowhere"), ("store", "gc", "nowhere")])
-def test_a_folder_without_results_is_one_message_and_exit_code_2(command: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command", [("compare", "nowhere"), ("track", "nowhere"), ("store", "gc", "nowhere")]
+)
+def test_a_folder_without_results_is_one_message_and_exit_code_2(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", *command], capture_output=True, text=True, cwd=tmp_path
+        [sys.executable, "-m", "orchestrator.cli", *command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
     )
     assert ran.returncode == 2
     assert "nowhere" in ran.stderr

@@ -123,3 +123,13 @@ def test_an_order_for_two_benchmarks_covers_the_tasks_of_both(store, runs):
     assert runs == [short[0].key]
     for step in (short[0], other[0]):
         assert store.record(step.key, step.task_keys) is not None
+
+
+def test_a_node_with_other_data_fails_the_stage_and_stores_nothing(store: StageStore) -> None:
+    method = component("method", "finetune", Finetune.Config())
+    stage = stages(ROTATED, NETWORK, Training(), method, 0)[0]
+    elsewhere = replace(stage, task_keys=("other", "data"))
+    event = perform(Order((elsewhere,), FOR), store)
+    assert isinstance(event, StageFailed)
+    assert "is not the data this sweep was planned with" in event.story
+    assert store.keys() == []

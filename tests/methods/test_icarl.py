@@ -1,0 +1,218 @@
+"""iCaRL: herding, exemplars, the binary losses, the nearest mean."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from methods.base import Examples, Outlook
+from methods.blobs import IMAGE, NUM_TASKS, Blobs, stream
+from methods.conformance import learned
+from methods.exemplars import representations
+from methods.herding import herded
+from methods.icarl import ICaRL
+from orchestrator.costs import FlopMeter, storage_bytes
+from orchestrator.learner import Training, train_task
+
+FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
+FORWARD = 2 * (16 * 12 + 12 * 6)
+
+
+def icarl(scenario="class", batch_norm=False, **config):
+    return Blobs(ICaRL, ICaRL.Config(**config), scenario, batch_norm)
+
+
+def brute_force(features, count):
+    """The indices herding chooses, from its definition, one candidate after the other."""
+    mean, chosen = features.mean(axis=0), []
+    for k in range(1, min(count, len(features)) + 1):
+        distances = {}
+        for i in set(range(len(features))) - set(chosen):
+            average = (features[i] + features[chosen].sum(axis=0)) / k
+            distances[i] = np.linalg.norm(mean - average)
+        chosen.append(min(distances, key=distances.get))
+    return chosen
+
+
+@pytest.mark.parametrize("unit", [True, False])
+@pytest.mark.parametrize("count", [1, 7, 25, 100])
+def test_herding_chooses_what_its_definition_does(count, unit):
+    features = torch.randn((25, 6), generator=stream(0, "features"), dtype=torch.float64)
+    features = F.normalize(features) if unit else features
+    assert herded(features, count).tolist() == brute_force(features.numpy(), count)
+
+
+def test_herding_by_hand():
+    """The mean is 2: 2 itself comes first, then those whose average with it stays nearest to 2."""
+    values = torch.tensor([[0.0], [2.0], [5.0], [1.0]])
+    assert values.mean() == 2
+    assert herded(values, 4).tolist() == [1, 3, 2, 0]
+
+
+def test_herded_examples_have_a_mean_nearer_to_the_class_s_than_random_ones():
+    features = F.normalize(torch.randn((200, 8), generator=stream(0, "features")))
+    herd = (features[herded(features, 10)].mean(dim=0) - features.mean(dim=0)).norm()
+    random = (features[:10].mean(dim=0) - features.mean(dim=0)).norm()
+    assert herd < random / 5
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_exemplars_are_herded_per_class_and_those_chosen_first_stay(batch_norm):
+    blobs = icarl(memory_size=20, batch_norm=batch_norm)
+    first, second, third = learned(blobs)
+    for share, snapshots in ((10, [first]), (5, [first, second]), (3, [first, second, third])):
+        state = snapshots[-1].state
+        for label in range(2 * len(snapshots)):
+            held = state["memory.x"][state["memory.y"] == label]
+            assert len(held) in (share, share + 1)
+            before = first.state if label < 2 else snapshots[-1].state
+            chosen_first = before["memory.x"][before["memory.y"] == label]
+            if label < 2:
+                assert torch.equal(held, chosen_first[: len(held)])
+
+
+def test_new_exemplars_are_those_herding_chooses_of_the_normalised_representations():
+    blobs = icarl(memory_size=20)
+    state = next(learned(blobs)).state
+    method = blobs.restored(state, num_learned=1)
+    examples = blobs.examples(1)
+    for label in (0, 1):
+        mine = examples[examples.y == label]
+        hidden = method.network.body(mine.x.flatten(1).float() / 255).relu()
+        features = hidden / hidden.norm(dim=1, keepdim=True)
+        chosen = mine.x[brute_force(features.detach().double().numpy(), 10)]
+        assert torch.equal(state["memory.x"][state["memory.y"] == label], chosen)
+
+
+def test_the_score_is_minus_the_squared_distance_to_the_mean_of_exemplars():
+    blobs = icarl(memory_size=20)
+    *_, second = islice(learned(blobs), 2)
+    method, state = blobs.restored(second.state, num_learned=2), second.state
+    features = representations(method.network, state["memory.x"]).detach()
+    x = blobs.examples(1).x
+    asked = representations(method.network, x).detach()
+    scores = method.predict(x, None)
+    for label in range(4):
+        mean = features[state["memory.y"] == label].mean(dim=0)
+        mean = mean / mean.norm()
+        assert torch.allclose(scores[:, label], -((asked - mean) ** 2).sum(dim=1), atol=1e-5)
+    assert (scores[:, 4:] == -5).all()
+    assert (scores[:, :4] >= -4).all()
+
+
+def within_task(blobs, index):
+    method = blobs.fresh()
+    if index > 1:
+        *_, last = islice(learned(blobs), index - 1)
+        method = blobs.restored(last.state, num_learned=index - 1)
+    view = blobs.view(index)
+    method.train()
+    method.see(view.allowed)
+    method.begin_task(view)
+    return method, view
+
+
+def entropy(wanted, logit):
+    """- wanted log(sigmoid) - (1 - wanted) log(1 - sigmoid)."""
+    yes = torch.sigmoid(logit)
+    return -wanted * yes.log() - (1 - wanted) * (1 - yes).log()
+
+
+@pytest.mark.parametrize("scenario", ["class", "task"])
+def test_new_outputs_learn_labels_and_old_ones_keep_their_answers(scenario):
+    blobs = icarl(scenario, memory_size=20)
+    method, view = within_task(blobs, 2)
+    old = blobs.restored(next(learned(blobs)).state, num_learned=1).network
+    with torch.no_grad():
+        for p in method.network.parameters():
+            p.add_(0.3 * torch.randn(p.shape, generator=stream(0, "move")))
+    examples = method.examples(view)
+    batch = Examples(torch.cat((examples.x[:5], examples.x[-5:])), torch.tensor([2] * 5 + [0] * 5))
+    logits, answers = method.network(batch.x), torch.sigmoid(old(batch.x))
+    total = torch.zeros(())
+    for i in range(10):
+        own = {0: (0, 1), 2: (2, 3)}[int(batch.y[i])]
+        for c in range(4) if scenario == "class" else own:
+            wanted = answers[i, c] if c < 2 else torch.tensor(float(batch.y[i] == c))
+            total = total + entropy(wanted, logits[i, c])
+    assert torch.allclose(method.loss(batch), total / 10, rtol=1e-5)
+
+
+def test_the_first_task_has_nothing_to_keep():
+    method, view = within_task(icarl(), 1)
+    batch = view.examples[20:30]
+    wanted = F.one_hot(batch.y, 2).float()
+    expected = entropy(wanted, method.network(batch.x)[:, :2]).sum() / 10
+    assert torch.allclose(method.loss(batch), expected, rtol=1e-5)
+    assert torch.equal(method.examples(view).y, view.examples.y)
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+def test_a_task_is_trained_on_its_examples_and_all_exemplars(passes):
+    blobs = icarl(memory_size=20, exemplar_passes=passes)
+    method, view = within_task(blobs, 2)
+    shown = method.examples(view)
+    assert len(shown) == 48 + 20 * passes
+    assert torch.equal(shown.x[:48], view.examples.x)
+    held = method.memory.x
+    assert torch.equal(shown.x[48:].flatten(1), held.repeat(passes, 1, 1, 1).flatten(1))
+    assert train_task(method, view, Training(batch_size=16, epochs=2), FlopMeter()) == 2 * len(
+        shown
+    )
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_teacher_is_in_evaluation_mode_learns_nothing_and_is_not_carried(batch_norm):
+    method, view = within_task(icarl(batch_norm=batch_norm), 2)
+    (teacher,) = method._teacher
+    before = {name: t.clone() for name, t in teacher.state_dict().items()}
+    train_task(method, view, Training(batch_size=16, lr=0.01), FlopMeter())
+    assert not any(module.training for module in teacher.modules())
+    assert {n.split(".")[0] for n in method.state_dict()} == {"network", "memory", "means"}
+    method.train()
+    (teacher,) = method._teacher
+    method.loss(view.examples[:4])
+    assert all(
+        torch.equal(t, teacher.state_dict()[name]) for name, t in teacher.state_dict().items()
+    )
+    method.end_task(view)
+    assert method._teacher == ()
+    assert before.keys() == teacher.state_dict().keys()
+
+
+def test_it_remembers_what_it_learned():
+    blobs = Blobs(ICaRL, ICaRL.Config(memory_size=100), "class", epochs=15)
+    *_, last = learned(blobs)
+    right = [
+        (last.scores[t].argmax(dim=1) == blobs.examples(t).y).float().mean()
+        for t in range(1, NUM_TASKS + 1)
+    ]
+    assert float(torch.stack(right).mean()) > 0.9
+
+
+def test_storage_is_the_exemplars_and_the_means():
+    *_, last = learned(icarl(memory_size=20))
+    assert storage_bytes(last.state, ICaRL.storage)["buffer"] == 20 * (16 + 1) + 6 * 12 * 4
+
+
+def test_flops_are_those_of_a_step_and_a_forward_pass_of_the_teacher():
+    method, view = within_task(icarl(memory_size=16, exemplar_passes=1), 2)
+    meter = FlopMeter()
+    train_task(method, view, Training(batch_size=16, lr=0.01), meter)
+    assert meter.total == 64 * (FLOPS + FORWARD)
+
+
+def test_a_network_without_a_head_is_told_what_to_do():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 6))
+    with pytest.raises(ValueError, match="no linear layer named head.*name the output layer head"):
+        ICaRL(network, ICaRL.Config(), Outlook(6, IMAGE))
+
+
+def test_exemplar_passes_below_one_are_refused():
+    with pytest.raises(ValueError, match="exemplar_passes must be at least 1"):
+        ICaRL.Config(exemplar_passes=0)
