@@ -60,7 +60,7 @@ class HAT(Method):
 
         s_max: float = 400.0
         sparsity: float = 4.0
-        spread: float = 1.0
+        spread: float = 0.1
         cycles: int = 1
 
         def __post_init__(self) -> None:

@@ -54,7 +54,7 @@ class PackNet(Method):
         """
 
         prune: float = 0.9
-        prune_at: float = 0.7
+        prune_at: float = 0.5
 
         def __post_init__(self) -> None:
             if not 0 <= self.prune < 1:

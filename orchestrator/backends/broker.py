@@ -61,6 +61,7 @@ class Broker:
     ) -> None:
         self._store_uri, self._resources = store_uri, resources
         self._chains: Chains = {}
+        self._of: dict[str, list[ChainId]] = {}
         self._given = asyncio.Event()
         self._advanced: dict[ChainId, int] = {}
         self._ended: dict[ChainId, str] = {}
@@ -82,6 +83,8 @@ class Broker:
         """
         if not self._given.is_set():
             self._orders, self._chains = orders, chains
+            for chain in chains:
+                self._of.setdefault(chain[0], []).append(chain)
             self._graph = TrialGraph(slots=0, stored=stored)
             self._given.set()
             self._spawn(self._watch_cluster())
@@ -89,7 +92,7 @@ class Broker:
     async def begin(self, trial_id: str) -> None:
         """Want all stages of a trial, on all its seeds."""
         await self._given.wait()
-        for chain in self._of(trial_id):
+        for chain in self._of.get(trial_id, ()):
             if chain not in self._advanced and chain not in self._ended:
                 self._advanced[chain] = -1
                 await self._handle(ChainWanted(chain, self._chains[chain]))
@@ -97,7 +100,7 @@ class Broker:
     async def advance(self, trial_id: str, after: int) -> dict[int, str]:
         """Wait until each seed of a trial learned `after` tasks or ended; return seed -> status."""
         await self.begin(trial_id)
-        chains = self._of(trial_id)
+        chains = self._of[trial_id]
 
         def there() -> bool:
             return all(self._advanced.get(c, -1) >= after or c in self._ended for c in chains)
@@ -109,7 +112,7 @@ class Broker:
 
     async def stop(self, trial_id: str) -> None:
         """Want nothing more of a trial."""
-        for chain in self._of(trial_id):
+        for chain in self._of.get(trial_id, ()):
             if chain in self._advanced and chain not in self._ended:
                 await self._handle(ChainStopped(chain))
 
@@ -120,9 +123,6 @@ class Broker:
         """
         self._require_whole()
         return self._life, self._news[since if life == self._life else 0 :]
-
-    def _of(self, trial_id: str) -> list[ChainId]:
-        return [chain for chain in self._chains if chain[0] == trial_id]
 
     async def _handle(self, event: Event) -> None:
         self._news.append(event)

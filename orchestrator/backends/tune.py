@@ -50,7 +50,10 @@ def on_ray(
 
 @contextmanager
 def cluster(plan: Plan, address: str | None) -> Iterator[None]:
-    """Connect to Ray, or start it, unless this process has it already; leave it as it was."""
+    """Connect to Ray, or start it, unless this process has it already; leave it as it was.
+
+    The workers of a Ray that is there already must find a user's own methods by themselves.
+    """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray

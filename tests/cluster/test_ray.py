@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from processes import descendants
 
 from orchestrator import results
 from orchestrator.backends.inline import run_inline
-from orchestrator.backends.tune import on_ray
+from orchestrator.backends.tune import on_ray, require_whole
 from orchestrator.errors import RepertoireError
 from orchestrator.graph import Event, Instruction, StageDone
 from orchestrator.plan import Plan, plan
@@ -169,3 +170,19 @@ def test_nothing_runs_on_when_the_news_cannot_be_told(tmp_path: Path) -> None:
 def test_a_stage_too_large_for_every_node_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(RepertoireError, match="no node of this Ray has"):
         compute(tmp_path, "[finetune]", on_ray(None), cpus=64)
+
+
+@pytest.mark.parametrize(
+    ("error", "metrics", "told"),
+    [
+        (OSError("actor died"), {}, "1 of 2 trials were lost by Ray, the first because: actor died"),
+        (None, {"lost": True}, "1 of 2 trials were lost by Ray, the first because: the broker was"),
+    ],
+)
+def test_a_trial_that_tune_gave_up_is_never_taken_for_a_success(
+    error: Exception | None, metrics: dict[str, object], told: str
+) -> None:
+    whole = SimpleNamespace(error=None, metrics={"tasks": 2, "done": True})
+    require_whole([whole])
+    with pytest.raises(RepertoireError, match=told):
+        require_whole([whole, SimpleNamespace(error=error, metrics=metrics)])
