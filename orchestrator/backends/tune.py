@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 import sys
 import tempfile
 import threading
@@ -63,11 +64,12 @@ def cluster(plan: Plan, address: str | None) -> Iterator[None]:
         return
     local: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
+        knock(address or "")
         ray.init(
             address=address or "local", log_to_driver=False, logging_level=logging.ERROR,
             runtime_env=runtime_env(plan), **local,
         )  # fmt: skip
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise RepertoireError(
             f"Ray cannot be reached at {address or 'this machine'}: {error}"
         ) from error
@@ -75,6 +77,13 @@ def cluster(plan: Plan, address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def knock(address: str) -> None:
+    """Raise OSError at once where nothing listens; Ray would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "://" not in address:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def runtime_env(plan: Plan) -> dict[str, Any]:

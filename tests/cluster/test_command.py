@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -113,6 +114,16 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
     assert (code, err) == (0, ""), out + err
     assert "nothing to compute" in out
     assert "0 stages computed" in out
+
+
+def test_an_address_where_no_ray_is_is_told_at_once(folder: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # held but not listened to
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        code, out, err = finish(start(folder, "--address", address))
+    assert code == 2, out + err
+    assert err.startswith(f"repertoire: Ray cannot be reached at {address}: ")
+    assert len(err.splitlines()) == 1
 
 
 def test_an_interrupted_run_keeps_finished_stages_and_leaves_no_process(folder: Path) -> None:
