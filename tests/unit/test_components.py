@@ -164,33 +164,33 @@ def test_two_classes_of_one_file_have_different_identities(identify):
 
 
 PACKAGE = {
-    "lab/__init__.py": "",
-    "lab/mine.py": "from .parts import rates\nfrom . import tools\n"
+    "atelier/__init__.py": "",
+    "atelier/mine.py": "from .parts import rates\nfrom . import tools\n"
     "from methods.base import Method\n\nclass Mine(Method):\n    rate = rates.RATE\n",
-    "lab/tools.py": "import lab.parts.deep\n",
-    "lab/parts/__init__.py": "",
-    "lab/parts/rates.py": "from ..parts.further import RATE\n",
-    "lab/parts/further.py": "RATE = 1\n",
-    "lab/parts/deep.py": "def late():\n    from lab import last\n    return last\n",
-    "lab/last.py": "LAST = 1\n",
+    "atelier/tools.py": "import atelier.parts.deep\n",
+    "atelier/parts/__init__.py": "",
+    "atelier/parts/rates.py": "from ..parts.further import RATE\n",
+    "atelier/parts/further.py": "RATE = 1\n",
+    "atelier/parts/deep.py": "def late():\n    from atelier import last\n    return last\n",
+    "atelier/last.py": "LAST = 1\n",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("changed", sorted(PACKAGE))
 def test_every_module_of_a_package_that_it_reaches_counts(identify, changed):
-    before = identify("lab.mine:Mine", PACKAGE)
+    before = identify("atelier.mine:Mine", PACKAGE)
     other = {**PACKAGE, changed: PACKAGE[changed] + "MORE = 1\n"}
-    assert identify("lab.mine:Mine", other) != before
+    assert identify("atelier.mine:Mine", other) != before
 
 
 def test_an_installed_package_is_known_by_its_own_source_and_not_by_its_neighbours(identify):
     files = {**PACKAGE, "neighbour.py": "N = 1\n"}
-    files["lab/tools.py"] += "import neighbour\n"
-    before = identify("lab.mine:Mine", files, folder="lib/site-packages")
-    changed = {**files, "lab/last.py": "LAST = 2\n"}
-    assert identify("lab.mine:Mine", changed, folder="lib/site-packages") != before
+    files["atelier/tools.py"] += "import neighbour\n"
+    before = identify("atelier.mine:Mine", files, folder="lib/site-packages")
+    changed = {**files, "atelier/last.py": "LAST = 2\n"}
+    assert identify("atelier.mine:Mine", changed, folder="lib/site-packages") != before
     beside = {**files, "neighbour.py": "N = 2\n"}
-    assert identify("lab.mine:Mine", beside, folder="lib/site-packages") == before
+    assert identify("atelier.mine:Mine", beside, folder="lib/site-packages") == before
 
 
 def test_libraries_are_no_part_of_an_identity(identify, monkeypatch):
