@@ -19,6 +19,7 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -53,6 +54,7 @@ class AGEM(Rehearsal):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
+        self._gradients = Gradients(network)
         self._drawn = torch.zeros(0, dtype=torch.int64)
 
     @property
@@ -68,8 +70,7 @@ class AGEM(Rehearsal):
     def after_backward(self) -> None:
         """Take from the gradient what would raise the loss of a batch of past examples."""
         if len(self._drawn):
-            gradients = Gradients(self.network)
-            gradients.add(self.task_loss(self.memory[self._drawn]))
-            inner, square = gradients.products()[1]
+            self._gradients.take([partial(self.task_loss, self.memory[self._drawn])])
+            inner, square = self._gradients.products()[1]
             # No branch: without a violation the weight is 0, and the gradient stays as it is.
-            gradients.move([-inner.clamp_max(0) / square.clamp_min(TINY)])
+            self._gradients.move([-inner.clamp_max(0) / square.clamp_min(TINY)])

@@ -12,7 +12,7 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,40 +24,49 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Gradients:
-    """The gradient a network has just been given, and further ones on stored examples.
+    """The gradient a network has just been given, and those of K losses on stored examples.
+
+    Their memory is taken once and used at every step: with a fresh one each time, a processor
+    spends as long on getting it as on the products.
 
     Attributes:
-        past_KP: the further gradients, a row each.
+        rows: [1 + K, P], the given one first.
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._parameters = [p for p in network.parameters() if p.grad is not None]
-        self._given = flat([p.grad for p in self._parameters if p.grad is not None])
-        self._past: list[Tensor] = []
+        self._network = network
+        self._parameters: list[nn.Parameter] = []
+        self.rows = torch.zeros(0, 0)
 
-    def add(self, loss: Tensor) -> None:
-        """Take the gradient of a loss on stored examples."""
-        found = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
-        self._past.append(flat(found))
+    def take(self, losses: Sequence[Callable[[], Tensor]]) -> None:
+        """Take the gradient given, and that of each loss, one after the other."""
+        self._parameters = [p for p in self._network.parameters() if p.grad is not None]
+        given = [p.grad for p in self._parameters if p.grad is not None]
+        shape = (1 + len(losses), sum(g.numel() for g in given))
+        if self.rows.shape != shape:
+            self.rows = given[0].new_empty(shape)
+        flatten(given, self.rows[0])
+        for row, loss in zip(self.rows[1:], losses, strict=True):
+            found = torch.autograd.grad(loss(), self._parameters, materialize_grads=True)
+            flatten(found, row)
 
     def products(self) -> Tensor:
-        """Return the products [1 + K, 1 + K] of the gradient given (first) and the further ones."""
-        rows = torch.stack((self._given, *self._past))
-        return rows @ rows.T
+        """Return the products [1 + K, 1 + K] of all pairs."""
+        return self.rows @ self.rows.T
 
     def move(self, weights_K: Iterable[float | Tensor]) -> None:
-        """Add a weighted sum of the further gradients to the one given."""
-        moved = self._given
-        for weight, past in zip(weights_K, self._past, strict=True):
-            moved = moved + weight * past
-        parts = torch.split(moved, [p.numel() for p in self._parameters])
+        """Add a weighted sum of the others to the gradient given."""
+        for weight, row in zip(weights_K, self.rows[1:], strict=True):
+            self.rows[0].add_(row.mul_(weight))
+        parts = torch.split(self.rows[0], [p.numel() for p in self._parameters])
         for parameter, part in zip(self._parameters, parts, strict=True):
-            parameter.grad = part.view_as(parameter)
+            if parameter.grad is not None:
+                parameter.grad.copy_(part.view_as(parameter))
 
 
-def flat(tensors: Iterable[Tensor]) -> Tensor:
-    """Return tensors as one vector."""
-    return torch.cat([t.flatten() for t in tensors])
+def flatten(gradients: Iterable[Tensor], row: Tensor) -> None:
+    """Write gradients one after the other into a row [P]."""
+    torch.cat([g.flatten() for g in gradients], out=row)
 
 
 def multipliers(gram_KK: Doubles, inner_K: Doubles, margin: float, ridge: float) -> Doubles:

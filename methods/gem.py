@@ -22,6 +22,7 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -70,6 +71,7 @@ class GEM(Method):
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self.memory = RingMemory(config.budget, outlook)
+        self._gradients = Gradients(network)
 
     def begin_task(self, task: TaskView) -> None:
         """Give the task its share of the memory."""
@@ -79,15 +81,15 @@ class GEM(Method):
         """Project the gradient, if it makes an angle above 90 degrees with that of a past task."""
         if not self.memory.spans:
             return
-        gradients = Gradients(self.network)
-        for span in self.memory.spans:
-            gradients.add(self.task_loss(self.memory[span]))
-        products = gradients.products().double().cpu().numpy()
+        past = [self.memory[span] for span in self.memory.spans]
+        self._gradients.take([partial(self.task_loss, examples) for examples in past])
+        products = self._gradients.products().double().cpu().numpy()
         inner_K, gram_KK = products[0, 1:], products[1:, 1:]
         # A gradient that is not finite makes the loss so: the learner tells.
         if (inner_K < 0).any() and np.isfinite(products).all():
             ridge = max(self.config.ridge, ROUNDING * gram_KK.trace())
-            gradients.move(multipliers(gram_KK, inner_K, self.config.margin, ridge).tolist())
+            weights_K = multipliers(gram_KK, inner_K, self.config.margin, ridge)
+            self._gradients.move(weights_K.tolist())
 
     def after_step(self, batch: Examples) -> None:
         """Show the batch to the memory."""

@@ -63,8 +63,8 @@ class GenerativeReplay(Method):
         temperature: float = 2.0
         conditional: bool = False
         hidden: tuple[int, ...] = (400, 400)
-        latent_size: int = 100
-        generator_lr: float = 1e-3
+        latent_size: int = 32
+        generator_lr: float = 3e-3
 
         def __post_init__(self) -> None:
             if not 0 < self.temperature < float("inf"):

@@ -99,7 +99,7 @@ class HAT(Method):
     def begin_task(self, task: TaskView) -> None:
         """Draw the task's embeddings, and see what earlier tasks use."""
         generator, device = task.stream("attention"), task.examples.y.device
-        self._used = [self.used(name).to(device) for name in self._names[1:]]
+        self._used = [self.used(name) for name in self._names[1:]]
         for used in self._used:
             drawn = self.config.spread * torch.randn(used.shape, generator=generator)
             self.learning.append(nn.Parameter(drawn.to(device)))

@@ -121,8 +121,8 @@ class PNN(Method):
             older: hidden activations of the columns before it.
             into: into how many layers, from the second on, laterals lead.
         """
-        last = column > len(self.columns)
-        layers = linear(self.network if last else self.columns[column - 1], self._names)[1:]
+        network = [*self.columns, self.network][column - 1]
+        layers = linear(network, self._names)[1:]
         hidden: Hidden = []
 
         def joined(place: int) -> Callable[[nn.Module, Sequence[Tensor], Tensor], Tensor | None]:
@@ -135,7 +135,6 @@ class PNN(Method):
 
             return hook
 
-        network = self.network if last else self.columns[column - 1]
         with attached(layer.register_forward_hook(joined(i)) for i, layer in enumerate(layers)):
             return hidden, network(x)
 

@@ -80,6 +80,11 @@ class Network(nn.Module):
     body: nn.Module
     head: nn.Linear
 
+    @classmethod
+    def objection(cls, config: Any, shape: NetworkShape) -> str | None:
+        """Return why this configuration cannot take such images, if it cannot: "field: reason"."""
+        return None
+
     def __init__(self, config: NetworkConfig, shape: NetworkShape) -> None:
         super().__init__()
         self.config = config
@@ -129,15 +134,25 @@ class CNN(Network):
             _positive("channels", *self.channels)
             _positive("hidden", self.hidden)
 
+    @classmethod
+    def objection(cls, config: Any, shape: NetworkShape) -> str | None:
+        """Return that the images are too small to be halved so often, if they are."""
+        _, height, width = shape.input_shape
+        shrunk = 2 ** len(config.channels)
+        if min(height, width) >= shrunk:
+            return None
+        return (
+            f"channels: {len(config.channels)} convolutions, each halving the image, need "
+            f"images of {shrunk}x{shrunk} pixels or more, not {height}x{width}; name fewer"
+        )
+
     def __init__(self, config: Config, shape: NetworkShape) -> None:
         super().__init__(config, shape)
+        reason = self.objection(config, shape)
+        if reason is not None:
+            raise ValueError(reason)
         channels, height, width = shape.input_shape
         shrunk = 2 ** len(config.channels)
-        if min(height, width) < shrunk:
-            raise ValueError(
-                f"channels: {len(config.channels)} convolutions, each halving the image, need "
-                f"images of {shrunk}x{shrunk} pixels or more, not {height}x{width}; name fewer"
-            )
         flat = (channels, *config.channels)[-1] * (height // shrunk) * (width // shrunk)
         self.body = nn.Sequential(
             *_convolutions((channels, *config.channels)),

@@ -10,8 +10,6 @@ from itertools import permutations, product
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
 from methods.base import Setting
 from orchestrator.benchmarks import Benchmark
 from orchestrator.components import Component, component, find
@@ -19,7 +17,6 @@ from orchestrator.decoding import decode, grid_points, short
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.hashing import canonical, plain
 from orchestrator.learner import Training
-from orchestrator.networks import build
 from orchestrator.reading import read_yaml
 from orchestrator.run_stage import shape_of
 from orchestrator.stage import Chain, Stage
@@ -195,14 +192,11 @@ def setting(benchmark: Benchmark, network: Component) -> Setting:
 
 
 def _check_fit(networks: list[Component], benchmarks: list[Benchmark], mistakes: list[str]) -> None:
-    """Note which built-in networks do not fit the images; a user's own may not bear trying."""
-    ours = [network for network in networks if ":" not in network.name]
-    for network, shape in product(ours, {shape_of(benchmark) for benchmark in benchmarks}):
-        try:
-            with torch.device("meta"):
-                build(network.cls, network.config, shape, seed=0)
-        except ValueError as error:
-            mistakes.append(f"network.{error}")
+    """Note which networks do not fit the images."""
+    for network, shape in product(networks, {shape_of(benchmark) for benchmark in benchmarks}):
+        objection = network.cls.objection(network.config, shape)
+        if objection is not None:
+            mistakes.append(f"network.{objection}")
 
 
 def _benchmarks(given: dict[str, Any], mistakes: list[str]) -> list[Benchmark]:

@@ -45,7 +45,7 @@ def test_two_gradients_in_the_plane_by_hand():
     network = nn.Linear(2, 1, bias=False)
     network.weight.grad = torch.tensor([[1.0, -2.0]])
     gradients = Gradients(network)
-    gradients.add((network.weight * torch.tensor([[0.0, 4.0]])).sum())
+    gradients.take([lambda: (network.weight * torch.tensor([[0.0, 4.0]])).sum()])
     assert gradients.products().tolist() == [[5.0, -8.0], [-8.0, 16.0]]
     gradients.move([0.5])
     assert network.weight.grad.tolist() == [[1.0, 0.0]]

@@ -65,7 +65,7 @@ def test_a_memory_never_takes_more_bytes_than_its_budget(name, size):
         (
             "icarl",
             {"memory_size": 9},
-            r"room for 9 examples \(memory_size: 9\).*10, one for each cl",
+            r"for 9 examples \(memory_size: 9\).*10, one for each class",
         ),
         ("gdumb", {"memory_bytes": 7849}, r"9 examples \(memory_bytes: 7849\).*memory_bytes: 7850"),
         ("er", {"memory_size": 9, "policy": "class_balanced"}, "give memory_size: 10"),

@@ -9,10 +9,15 @@ import pytest
 import torch
 
 from methods import METHODS, base
+from methods.agem import AGEM
 from methods.base import Method
 from methods.conformance import assert_conforms
+from methods.der import DER
+from methods.derpp import DERPP
 from methods.er import ER
 from methods.ewc import EWC
+from methods.gdumb import GDumb
+from methods.gem import GEM
 from methods.l2 import L2
 from methods.lwf import LwF
 from methods.mas import MAS
@@ -34,6 +39,13 @@ VARIANTS = [
     (ER, ER.Config(memory_size=30, replay_batch_size=25)),
     (ER, ER.Config(memory_size=11, policy="class_balanced")),
     (ER, ER.Config(memory_size=1000, policy="class_balanced", replay_batch_size=3)),
+    (ER, ER.Config(memory_bytes=400, policy="ring")),
+    (DER, DER.Config(memory_size=13, alpha=0.3, replay_batch_size=5)),
+    (DERPP, DERPP.Config(memory_bytes=900, alpha=0, beta=2)),
+    (GEM, GEM.Config(memory_size=20, margin=0)),
+    (GEM, GEM.Config(memory_bytes=500, margin=2, ridge=0.1)),
+    (AGEM, AGEM.Config(memory_size=9, policy="ring", replay_batch_size=4)),
+    (GDumb, GDumb.Config(memory_size=11, passes=2)),
 ]
 
 

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from methods.base import Config, Examples, Outlook, TaskView
 from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import learned
+from methods.conformance import assert_conforms, learned
 from methods.finetune import Finetune
 from methods.generative_replay import GenerativeReplay
 from orchestrator.costs import FlopMeter, storage_bytes
@@ -187,7 +187,7 @@ def on_fashion(**config):
 @pytest.mark.parametrize("conditional", [False, True])
 def test_storage_is_the_generator_once_and_a_byte_for_each_output(conditional):
     told = 10 if conditional else 0
-    widths = (*pairwise((784, 400, 400, 200)), *pairwise((100 + told, 400, 400, 784)))
+    widths = (*pairwise((784, 400, 400, 64)), *pairwise((32 + told, 400, 400, 784)))
     method = on_fashion(conditional=conditional)
     found = storage_bytes(method.state_dict(), GenerativeReplay.storage)
     assert found == {"model": 4 * 478_410, "generator": 4 * sum(a * b + b for a, b in widths) + 10}
@@ -201,8 +201,8 @@ def test_flops_of_a_step_match_a_count_by_hand():
     with FlopCounterMode(display=False) as counter:
         train_task(method, view, Training(batch_size=size), FlopMeter())
     solver = 784 * 400 + 400 * 400 + 400 * 10
-    encoder = 784 * 400 + 400 * 400 + 400 * 200
-    decoder = 100 * 400 + 400 * 400 + 400 * 784
+    encoder = 784 * 400 + 400 * 400 + 400 * 64
+    decoder = 32 * 400 + 400 * 400 + 400 * 784
     # Forward, gradients of weights and of inputs, but for the gradient of images.
     step = 3 * solver - 784 * 400
     lesson = 3 * (encoder + decoder) - 784 * 400
@@ -224,6 +224,13 @@ def accuracy(blobs):
 def test_it_remembers_what_fine_tuning_forgets(conditional):
     forgetful = accuracy(Blobs(Finetune, Config(), "class"))
     assert accuracy(replay(conditional=conditional, generator_lr=0.01)) > forgetful + 0.25
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize("conditional", [False, True])
+def test_soft_and_conditional_variants_keep_the_contract(conditional, scenario):
+    config = GenerativeReplay.Config(labels="soft", conditional=conditional, **SMALL)
+    assert_conforms(GenerativeReplay, config, scenario)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from methods.base import Outlook, Setting
 from methods.blobs import Blobs
-from methods.conformance import learned
+from methods.conformance import assert_conforms, learned
 from methods.hat import HAT
 from orchestrator.costs import FlopMeter, storage_bytes
 from orchestrator.learner import Training, train_task
@@ -172,6 +172,11 @@ def test_storage_is_one_number_for_each_hidden_unit_and_task(num_learned):
     method = HAT(network, HAT.Config(), Outlook(10, SHAPE.input_shape, num_learned))
     found = storage_bytes(method.state_dict(), HAT.storage)
     assert found["importance"] == 4 * num_learned * (400 + 300)
+
+
+@pytest.mark.parametrize("config", [{"sparsity": 0.0, "spread": 1.0}, {"s_max": 9.0, "cycles": 3}])
+def test_variants_keep_the_contract(config):
+    assert_conforms(HAT, HAT.Config(**config), "task")
 
 
 def test_it_must_be_told_the_task():

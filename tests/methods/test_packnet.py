@@ -9,12 +9,12 @@ import torch
 
 from methods.base import Outlook, Setting
 from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import learn, learned
+from methods.conformance import assert_conforms, learn, learned
 from methods.finetune import Finetune
 from methods.packnet import PackNet
 from orchestrator.benchmarks import Benchmark
 from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, train_task
+from orchestrator.learner import Training, num_steps, train_task
 from orchestrator.networks import CNN, MLP, NetworkShape, ResNet18, build
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
@@ -194,6 +194,11 @@ def test_storage_is_a_byte_for_each_weight_below_the_head(network, shape):
         assert weights == 784 * 400 + 400 * 400
 
 
+@pytest.mark.parametrize("config", [{"prune": 0.0}, {"prune": 0.4, "prune_at": 1.0}])
+def test_variants_keep_the_contract(config):
+    assert_conforms(PackNet, PackNet.Config(**config), "task")
+
+
 def test_it_must_be_told_the_task():
     with pytest.raises(ValueError, match="use the task scenario"):
         packnet().fresh().predict(packnet().examples(1).x, None)
@@ -218,3 +223,14 @@ def test_the_benchmark_gives_every_task_outputs_of_its_own():
 def test_hyperparameters_out_of_range_are_refused(config, story):
     with pytest.raises(ValueError, match=story):
         PackNet.Config(**config)
+
+
+@pytest.mark.parametrize("budget", [{"epochs": 3}, {"iterations": 7}])
+def test_the_learner_takes_as_many_steps_as_it_says(budget):
+    training = Training(batch_size=20, **budget)
+    blobs = packnet()
+    method, taken = blobs.fresh(), []
+    method.after_step = lambda batch: taken.append(len(batch))
+    view = blobs.view(1)
+    train_task(method, view, training, FlopMeter())
+    assert len(taken) == num_steps(len(view.examples), training)

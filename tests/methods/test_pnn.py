@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from methods.base import Outlook, Setting
 from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import learned
+from methods.conformance import assert_conforms, learned
 from methods.finetune import Finetune
 from methods.pnn import PNN
 from orchestrator.costs import storage_bytes
@@ -183,6 +183,10 @@ def test_alphas_start_small_and_differ():
     assert ((alpha > 0) & (alpha < 0.01)).all()
     assert alpha[0] != alpha[1]
     assert first.after == 1
+
+
+def test_a_narrower_projection_keeps_the_contract():
+    assert_conforms(PNN, PNN.Config(projection=3), "task")
 
 
 def test_it_must_be_told_the_task():
