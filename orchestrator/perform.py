@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 
 from orchestrator.errors import RepertoireError
-from orchestrator.graph import Event, ParentLost, StageDiverged, StageDone, StageFailed
+from orchestrator.events import Event, ParentLost, StageDiverged, StageDone, StageFailed
 from orchestrator.run_stage import State, evaluate_state, run_stage
 from orchestrator.stage import Stage
 from orchestrator.store import StageStore

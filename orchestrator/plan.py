@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
-from orchestrator.graph import ChainId
+from orchestrator.events import ChainId
 from orchestrator.perform import Order
 from orchestrator.record import Record
 from orchestrator.stage import Chain, Stage

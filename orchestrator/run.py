@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.graph import (
+from orchestrator.events import (
     ChainAdvanced,
     ChainEnded,
     Event,
@@ -21,7 +21,7 @@ from orchestrator.graph import (
     StageDiverged,
     StageDone,
     StageFailed,
-)  # fmt: skip
+)
 from orchestrator.plan import Plan, plan
 from orchestrator.record import Record
 from orchestrator.results import Tables, collect, write

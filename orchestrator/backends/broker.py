@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from orchestrator.graph import (
+from orchestrator.events import (
     ChainAdvanced,
     ChainEnded,
     ChainId,
@@ -27,8 +27,8 @@ from orchestrator.graph import (
     RunStage,
     SlotsChanged,
     StageFailed,
-    TrialGraph,
-)  # fmt: skip
+)
+from orchestrator.graph import TrialGraph
 
 Chains = Mapping[ChainId, tuple[tuple[Key, Key | None], ...]]
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import torch
 
-from orchestrator.graph import ChainWanted, Event, Instruction, RunStage, SlotsChanged, TrialGraph
+from orchestrator.events import ChainWanted, Event, Instruction, RunStage, SlotsChanged
+from orchestrator.graph import TrialGraph
 from orchestrator.perform import perform
 from orchestrator.plan import Plan, chain_id
 from orchestrator.store import StageStore

@@ -17,7 +17,7 @@ from typing import Any
 
 from orchestrator.components import local_sources
 from orchestrator.errors import RepertoireError
-from orchestrator.graph import Event, Instruction
+from orchestrator.events import Event, Instruction
 from orchestrator.plan import Plan, chain_id
 from orchestrator.store import StageStore
 

@@ -39,7 +39,6 @@ MAX_CLASS_LINES, MAX_PUBLIC_METHODS, MAX_STEPS_UP = 250, 12, 2
 # What has outgrown its budget, and how far it may. Aim to shorten this list; adding to it takes an
 # ADR.
 ALLOWED = {
-    "orchestrator/graph.py": 330,  # lines: the events stand beside the machine that takes them
     "Method": 13,  # public methods: eight hooks, and what no method may override
     "Memory": 14,  # public methods
     "DERPP": 3,  # steps up: DER and a term more
