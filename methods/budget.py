@@ -31,7 +31,7 @@ class MemoryConfig(base.Config):
 
     def __post_init__(self) -> None:
         if self.memory_size is not None and self.memory_bytes is not None:
-            raise ValueError("memory_size and memory_bytes are two budgets: give one of them")
+            raise ValueError("memory_size must be left out where memory_bytes is given")
         if self.memory_size is None and self.memory_bytes is None:
             # Set here, so that the budget stands in every record and key.
             object.__setattr__(self, "memory_size", self.DEFAULT_SIZE)

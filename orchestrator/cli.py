@@ -65,7 +65,7 @@ def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri =
     from orchestrator.sweep import Sweep
 
     loaded = Sweep.load(sweep)
-    show(plan_table(plan(loaded, open_store(out, store, create=False))))
+    show(plan_table(plan(loaded, open_store(out, store, read_only=True))))
 
 
 @app.command("run")

@@ -74,12 +74,13 @@ def results_folder(sweep: Sweep, out: Path) -> Path:
     return out / sweep.name
 
 
-def open_store(out: Path, uri: str | None, create: bool = True) -> StageStore:
+def open_store(
+    out: Path, uri: str | None, create: bool = True, read_only: bool = False
+) -> StageStore:
     """Return the stage store of a results folder, unless a URI names another."""
-    if uri and "://" in uri:
-        return StageStore(uri, create)
-    # Workers may have another current folder.
-    return StageStore(str(Path(uri or out / "stages").resolve()), create)
+    if not (uri and "://" in uri):
+        uri = str(Path(uri or out / "stages").resolve())  # workers may have another current folder
+    return StageStore(uri, create, read_only)
 
 
 class Tabulator:

@@ -31,16 +31,17 @@ class StageStore:
     """Stages by key on any file system Arrow knows: a local folder, NFS, `s3://`, `gs://`.
 
     Safe for concurrent writers: two that write one key write the same content, and readers see
-    whole files only. Missing is None; damaged is set aside under `<root>/damaged/`, then missing.
+    whole files only. Missing is None; damaged is set aside under `<root>/damaged/`, then missing;
+    a `read_only` store names it and leaves it where it is.
     """
 
-    def __init__(self, uri: str, create: bool = True) -> None:
-        self.uri = uri
+    def __init__(self, uri: str, create: bool = True, read_only: bool = False) -> None:
+        self.uri, self._read_only = uri, read_only
         try:
             local = (fs.LocalFileSystem(), uri)
             self._fs, root = fs.FileSystem.from_uri(uri) if "://" in uri else local
             self._root = str(root).rstrip("/")
-            if create:
+            if create and not read_only:
                 self._fs.create_dir(self._root, recursive=True)
         except (OSError, ValueError, NotImplementedError) as error:
             raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
@@ -203,6 +204,8 @@ class StageStore:
     def _set_aside(self, key: str, what: str) -> None:
         """Move a damaged stage out of the way, under a name of its own."""
         self.damaged.append(f"stage {key}: {what}")
+        if self._read_only:
+            return
         target = f"{self._root}/damaged/{key}-{uuid.uuid4().hex[:8]}"
         self._fs.create_dir(target, recursive=True)
         for info in self._fs.get_file_info(

@@ -26,7 +26,9 @@ def test_a_budget_is_given_in_examples_or_in_bytes_but_not_in_both(name):
     assert config().memory_size == 500
     assert config().memory_bytes is None
     assert config(memory_bytes=1_000_000).memory_size is None
-    with pytest.raises(ValueError, match="two budgets: give one of them"):
+    with pytest.raises(
+        ValueError, match="memory_size must be left out where memory_bytes is given"
+    ):
         config(memory_size=3, memory_bytes=4)
     with pytest.raises(ValueError, match="memory_bytes must be at least 1 or left out, given 0"):
         config(memory_bytes=0)

@@ -134,6 +134,19 @@ def test_verify_finds_a_flipped_byte_and_a_run_mends_it(done: Path, tmp_path: Pa
     assert state.exists()
 
 
+def test_a_plan_counts_a_damaged_stage_as_left_and_leaves_it_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    words = (str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "r"))
+    assert invoke("run", *words, "--backend", "inline")[0] == 0
+    record = next((tmp_path / "r" / "stages").glob("*/*/record.json"))
+    record.write_bytes(record.read_bytes()[:-2])
+    before = sorted(p for p in (tmp_path / "r").rglob("*"))
+    code, output = invoke("plan", *words)
+    left = next(line for line in output.splitlines() if "stages left" in line)
+    assert (code, left.split("│")[2].strip()) == (0, "1")
+    assert sorted(p for p in (tmp_path / "r").rglob("*")) == before
+
+
 def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: Path) -> None:
     import shutil
 
