@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import quadprog
 import torch
 from torch import Tensor, nn
 
@@ -80,7 +79,11 @@ def multipliers(gram_KK: Doubles, inner_K: Doubles, margin: float, ridge: float)
         margin: at least 0.
         ridge: above 0, or at least 0 where G G^T has an inverse.
     """
-    size = len(inner_K)
-    quadratic = (gram_KK + gram_KK.T) / 2 + ridge * np.eye(size)
-    solution = quadprog.solve_qp(quadratic, -inner_K, np.eye(size), np.full(size, float(margin)))
-    return np.asarray(solution[0], dtype=np.float64)
+    from scipy.optimize import nnls  # heavy, and few runs need it
+
+    quadratic = (gram_KK + gram_KK.T) / 2 + ridge * np.eye(len(inner_K))
+    # With v = margin + w and Q = L L^T it is min ||L^T w + L^-1 (G g + Q margin)||^2, w >= 0.
+    root = np.linalg.cholesky(quadratic)
+    target = np.linalg.solve(root, inner_K + quadratic.sum(axis=1) * margin)
+    found, _ = nnls(root.T, -target)
+    return np.asarray(found + margin, dtype=np.float64)

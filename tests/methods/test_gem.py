@@ -66,7 +66,7 @@ def test_the_multipliers_are_those_of_brute_force(margin, ridge):
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.5])
-def test_the_multipliers_are_those_of_another_solver(margin):
+def test_the_multipliers_are_those_of_the_programme_in_the_space_of_gradients(margin):
     """With w = v - margin, the programme is min ||(G^T; sqrt(ridge) I) w + ...||^2, w >= 0."""
     for g, past in problems():
         tall = np.concatenate((past.T, np.sqrt(1e-3) * np.eye(len(past))))
