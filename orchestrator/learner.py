@@ -154,7 +154,7 @@ def epochs(view: TaskView, training: Training) -> Iterator[Iterator[Examples]]:
     generator = view.stream("data order")
     per_epoch = steps_per_epoch(len(view.examples), training)
     left = num_steps(len(view.examples), training)
-    while left > 0:
+    while left > 0 and per_epoch > 0:
         yield batches(view.examples, training.batch_size, generator, min(left, per_epoch))
         left -= per_epoch
 

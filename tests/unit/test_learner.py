@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Config, Examples, Method, Outlook, TaskView
+from methods.blobs import Blobs
+from methods.freeze import Freeze
 from orchestrator.costs import FlopMeter
 from orchestrator.errors import Diverged
 from orchestrator.learner import Training, evaluate, make_optimizer, train_task
@@ -332,3 +334,13 @@ def test_the_ends_of_the_ranges_are_allowed():
     assert Training(iterations=1, batch_size=1, num_threads=1, lr=1e-12, weight_decay=0.0)
     assert Training(optimizer="sgd", momentum=0.0)
     assert Training(optimizer="sgd", momentum=0.999)
+
+
+@pytest.mark.parametrize("training", [Training(epochs=2), Training(iterations=5)])
+def test_a_task_without_examples_is_over_at_once(training: Training) -> None:
+    blobs = Blobs(Freeze, Freeze.Config(), "class")
+    assert train_task(blobs.fresh(), blobs.view(1), training, FlopMeter()) > 0
+    later = blobs.fresh()
+    before = {name: tensor.clone() for name, tensor in later.state_dict().items()}
+    assert train_task(later, blobs.view(2), training, FlopMeter()) == 0
+    assert all(torch.equal(tensor, before[name]) for name, tensor in later.state_dict().items())
