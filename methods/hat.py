@@ -22,6 +22,7 @@ Deviations:
     s rises `cycles` times over a task's steps; the paper's rises once an epoch.
     Embeddings are drawn from N(0, spread^2). The paper's spread is 1; Adam moves them by its rate a
     step, so that in few steps only those drawn near 0 change sides, and less spread learns more.
+    A gate below 1.2e-7 counts as closed: 0, its gradient kept. Near 1 it rounds to 1 anyway.
     Outputs of other tasks do not move. No clipping of the gradient's norm.
 """
 
@@ -42,6 +43,7 @@ from methods.layers import attached, linear, linear_chain, unfit
 
 LARGEST_EMBEDDING = 6.0
 LARGEST_EXPONENT = 50.0
+CLOSED = torch.finfo(torch.float32).eps
 
 
 class HAT(Method):
@@ -111,7 +113,7 @@ class HAT(Method):
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the mean cross-entropy through the gates, plus the price of unused capacity."""
-        gates = [(self.slope() * e).sigmoid() for e in self.learning]
+        gates = [gate(self.slope() * e) for e in self.learning]
         logits = self.masked(self.gated(batch.x, gates), batch.y)
         loss = F.cross_entropy(logits, batch.y)
         return loss + self.config.sparsity * self.newly_used(gates)
@@ -147,7 +149,7 @@ class HAT(Method):
         if task is None:
             raise ValueError("hard attention needs to be told the task: use the task scenario")
         embeddings = self.attention[task - 1]
-        gates = [(self.config.s_max * embeddings[name]).sigmoid() for name in self._names[1:]]
+        gates = [gate(self.config.s_max * embeddings[name]) for name in self._names[1:]]
         return self.gated(x, gates)
 
     def slope(self) -> float:
@@ -179,7 +181,7 @@ class HAT(Method):
         rows = self.attention.get_buffer(buffer_name(name))
         if len(rows) == 0:
             return rows.new_zeros(rows.shape[1])
-        return (self.config.s_max * rows).sigmoid().amax(dim=0)
+        return gate(self.config.s_max * rows).amax(dim=0)
 
     def shares(self, task: TaskView) -> dict[str, Tensor]:
         """Return for each parameter the share of a step that it keeps, 1 - min(a_i, a_j)."""
@@ -193,3 +195,13 @@ class HAT(Method):
             shares[f"{name}.weight"] = 1 - torch.minimum(a_i.unsqueeze(1), a_j)
             shares[f"{name}.bias"] = 1 - a_i
         return {name: shares[name] for name, _ in self.network.named_parameters()}
+
+
+def gate(z: Tensor) -> Tensor:
+    """Return sigmoid(z), but 0 where that is next to nothing; the gradient is the sigmoid's.
+
+    Units closed by 1e-20 would fill the matrix products with denormal numbers, which take a CPU
+    many times as long.
+    """
+    a = z.sigmoid()
+    return a + (a.masked_fill(a < CLOSED, 0) - a).detach()

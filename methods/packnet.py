@@ -89,7 +89,8 @@ class PackNet(Method):
         # Where the learner does not say how many steps there are, pruning waits for the end.
         steps = max(round(self.config.prune_at * task.num_steps), 1)
         self._steps_left = steps if task.num_steps else float("inf")
-        self._held = {name: (mask, p.detach().clone()) for name, p, mask in self.holds(task)}
+        for name, p, mask in self.holds(task):
+            self.hold(name, p, mask)
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss; after the first task batches no longer move the statistics."""
@@ -103,8 +104,9 @@ class PackNet(Method):
         """Put held weights back, whatever the optimiser did to them, and prune in due time."""
         for name, p in self.network.named_parameters():
             if name in self._held:
-                mask, value = self._held[name]
-                p.copy_(torch.where(mask, value, p))
+                value, share = self._held[name]
+                # With shares of 0 and 1 lerp chooses, bit for bit, and is faster than where.
+                p.copy_(value.lerp(p, share))
         self._steps_left -= 1
         if self._steps_left == 0:
             self.prune()
@@ -144,6 +146,10 @@ class PackNet(Method):
                 mask[list(task.classes)] = False
             yield name, p, mask
 
+    def hold(self, name: str, p: Tensor, mask: Tensor) -> None:
+        """Note a parameter as it is, and where it is to stay so."""
+        self._held[name] = (p.detach().clone(), (~mask).to(p.dtype))
+
     @torch.no_grad()
     def prune(self) -> None:
         """Set the smallest free weights of each layer to zero for later tasks; own the others."""
@@ -154,4 +160,4 @@ class PackNet(Method):
             owner[free] = self._index
             owner.view(-1)[left] = 0
             p.view(-1)[left] = 0
-            self._held[name] = (owner != self._index, p.detach().clone())
+            self.hold(name, p, owner != self._index)

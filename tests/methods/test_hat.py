@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from methods.base import Outlook, Setting
 from methods.blobs import Blobs
 from methods.conformance import assert_conforms, learned
-from methods.hat import HAT
+from methods.hat import HAT, gate
 from orchestrator.costs import FlopMeter, storage_bytes
 from orchestrator.learner import Training, train_task
 from orchestrator.networks import MLP, NetworkShape, build
@@ -46,6 +46,16 @@ def test_scores_are_those_of_gated_units():
         assert torch.allclose(
             method.predict(x, task), method.network.head(hidden * gate), atol=1e-6
         )
+
+
+def test_a_gate_next_to_nothing_is_closed_and_still_learns():
+    z = torch.tensor([-40.0, -17.0, -3.0, 0.0, 3.0, 40.0], requires_grad=True)
+    found, plain = gate(z), z.detach().sigmoid()
+    assert found[:2].tolist() == [0, 0]
+    assert torch.equal(found[2:], plain[2:])
+    found.sum().backward()
+    assert torch.allclose(z.grad, plain * (1 - plain), rtol=1e-4, atol=0)
+    assert (z.grad[:-1] > 0).all()
 
 
 @pytest.mark.parametrize("cycles", [1, 2])
