@@ -102,11 +102,6 @@ class Memory(nn.Module, ABC):
         """The most examples the memory may hold."""
         return self.budget.rows(self.row_bytes, self.counter_bytes)
 
-    @property
-    def occupied_bytes(self) -> int:
-        """Bytes of the rows that are filled."""
-        return self.filled * self.row_bytes
-
     def __getitem__(self, rows: Tensor | slice) -> Examples:
         """Return the examples in some rows."""
         return Examples(self.x[rows], self.y[rows].long())

@@ -22,9 +22,9 @@ from orchestrator.events import (
     StageDone,
     StageFailed,
 )
-from orchestrator.plan import Plan, plan
+from orchestrator.plan import Plan
 from orchestrator.record import Record
-from orchestrator.results import Tables, collect, write
+from orchestrator.results import collect, write
 from orchestrator.store import StageStore
 from orchestrator.sweep import Sweep
 
@@ -189,6 +189,3 @@ def versions() -> dict[str, str]:
     for name in VERSIONED:
         found[name] = importlib.metadata.version(name)
     return found
-
-
-__all__ = ["Progress", "Tables", "Tracker", "open_store", "plan", "results_folder", "run"]

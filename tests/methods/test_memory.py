@@ -87,7 +87,7 @@ def test_an_example_occupies_its_pixels_and_one_byte(kind, capacity, rows):
     learn(memory, numbered(range(60), image=IMAGE))
     state = memory.state_dict()
     images, labels = (state[name].numel() * state[name].element_size() for name in ("x", "y"))
-    assert images + labels == memory.occupied_bytes == rows * (784 + 1)
+    assert images + labels == memory.filled * memory.row_bytes == rows * (784 + 1)
 
 
 def test_labels_beyond_a_byte_take_two():
@@ -181,7 +181,7 @@ def test_logits_stay_with_their_example():
     assert memory.logits[:, 3].tolist() == numbers_in(memory)
     assert memory.logits.dtype == torch.float32
     assert memory.row_bytes == 2 + 1 + 4 * 10
-    assert memory.occupied_bytes == 20 * memory.row_bytes
+    assert memory.filled == 20
 
 
 def test_a_draw_can_be_among_the_first_rows_only():
