@@ -3,7 +3,7 @@
 With g the gradient of the batch and r that of a random batch of stored examples of past tasks, the
 step is taken along
 
-    g~ = g - min(<g, r>, 0) / <r, r> r
+    g~ = g - strength min(<g, r>, 0) / <r, r> r
 
 State:
     memory.*: the stored examples, see `methods.class_balanced` and `methods.ring`.
@@ -12,20 +12,21 @@ Reference:
     Chaudhry et al. 2019, Efficient lifelong learning with A-GEM, ICLR, eq. 11 and algorithm 1.
 
 Deviations:
-    None of the projection. The share of a task in the memory shrinks as tasks are met; theirs is
-    fixed by the number of tasks to come.
+    strength is an addition: the paper's is 1. The share of a task in the memory shrinks as tasks
+    are met; theirs is fixed by the number of tasks to come.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook
+from methods.budget import require_share
 from methods.episodic import Gradients
 from methods.memory import Memory
 from methods.rehearsal import POLICIES, Rehearsal, RehearsalConfig
@@ -43,9 +44,19 @@ class AGEM(Rehearsal):
 
         Attributes:
             policy: the last examples of each task, or equally many random ones of each class.
+            strength: share of the correction that is made, in [0, 1]; 1 is the paper's.
         """
 
         policy: Literal["ring", "class_balanced"] = "class_balanced"
+        strength: float = 1.0
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            require_share("strength", self.strength)
+
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"strength"})
+    strength: ClassVar[str | None] = "strength"
+    config: Config
 
     @classmethod
     def policy(cls, config: Any) -> type[Memory]:
@@ -64,7 +75,8 @@ class AGEM(Rehearsal):
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the batch's loss; draw what its gradient is to be compared with."""
-        self._drawn = self.draw(batch)
+        if self.config.strength:
+            self._drawn = self.draw(batch)
         return self.task_loss(batch)
 
     def after_backward(self) -> None:
@@ -73,4 +85,5 @@ class AGEM(Rehearsal):
             self._gradients.take([partial(self.task_loss, self.memory[self._drawn])])
             inner, square = self._gradients.products()[1]
             # No branch: without a violation the weight is 0, and the gradient stays as it is.
-            self._gradients.move([-inner.clamp_max(0) / square.clamp_min(TINY)])
+            weight = -inner.clamp_max(0) / square.clamp_min(TINY)
+            self._gradients.move([self.config.strength * weight])

@@ -119,6 +119,9 @@ class Method(nn.Module):
         starts_afresh: each stage starts from the fresh network of stage 0.
         scores_unseen: whether `predict` means anything for a task not yet learned.
         inert_on_first_task: hyperparameters that cannot change the first task's stage (tested).
+        strength: the hyperparameter that at 0 makes the network learn as `finetune` does, bit for
+            bit (tested), and with more forgets less; None where there is no single one. A search
+            may lower it until a new task is learned well enough.
         storage: first part of a state's name -> storage category, for all but `network`.
     """
 
@@ -129,6 +132,7 @@ class Method(nn.Module):
     starts_afresh: ClassVar[bool] = False
     scores_unseen: ClassVar[bool] = True
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset()
+    strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}
 
     @classmethod

@@ -72,3 +72,9 @@ def require_strength(name: str, given: float) -> None:
     """Raise ValueError unless a strength is at least 0 and finite."""
     if not 0 <= given < float("inf"):
         raise ValueError(f"{name} must be at least 0 and finite, given {given}")
+
+
+def require_share(name: str, given: float) -> None:
+    """Raise ValueError unless a share is in [0, 1]."""
+    if not 0 <= given <= 1:
+        raise ValueError(f"{name} must be in [0, 1], given {given}")

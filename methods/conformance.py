@@ -31,6 +31,7 @@ from methods._watch import (
 )
 from methods.base import Config, Method, Setting, TaskView
 from methods.blobs import IMAGE, NUM_TASKS, Blobs, State
+from methods.finetune import Finetune
 
 CATEGORIES = (
     *("model", "anchor", "importance", "teacher", "buffer"),
@@ -65,6 +66,7 @@ def assert_conforms(
             if takes_batch_norm(blobs):
                 check_learning(replace(blobs, batch_norm=True))
             check_inertness(blobs)
+            check_strength(blobs)
             if torch.cuda.is_available():
                 check_learning(replace(blobs, device="cuda"))
 
@@ -142,6 +144,19 @@ def check_inertness(blobs: Blobs) -> None:
         other = replace(blobs, config=with_another(blobs.config, name))
         story = f"{name} is declared inert on the first task, but changes it"
         require_same(next(learned(blobs)).state, next(learned(other)).state, story)
+
+
+def check_strength(blobs: Blobs) -> None:
+    """With a strength of 0 the network learns as in fine-tuning, to the last bit."""
+    name, cls = blobs.method_class.strength, blobs.method_class
+    if name is None:
+        return
+    require(hasattr(blobs.config, name), f"{name} is declared as strength: no hyperparameter")
+    weak = replace(blobs, config=replace(blobs.config, **{name: 0}))
+    plain = replace(blobs, method_class=Finetune, config=Finetune.Config())
+    for one, other in zip(learned(plain), learned(weak), strict=True):
+        same = {part: other.state[part] for part in one.state}
+        require_same(one.state, same, f"{cls.__name__} with {name} 0 is no fine-tuning")
 
 
 def with_another(config: Config, name: str) -> Config:

@@ -50,6 +50,7 @@ class DER(Rehearsal):
             super().__post_init__()
             require_strength("alpha", self.alpha)
 
+    strength: ClassVar[str | None] = "alpha"
     keeps_logits: ClassVar[bool] = True
     config: Config
 

@@ -18,6 +18,7 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -43,6 +44,7 @@ class DERPP(DER):
             super().__post_init__()
             require_strength("beta", self.beta)
 
+    strength: ClassVar[str | None] = None  # alpha and beta together
     config: Config
 
     def loss(self, batch: Examples) -> Tensor:

@@ -76,6 +76,7 @@ class EWC(Method):
                 raise ValueError(f"num_samples must be at least 1 or left out, given {num}")
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "mode", "gamma"})
+    strength: ClassVar[str | None] = "lam"
     storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
 

@@ -6,6 +6,8 @@ any of them:
 
     g~ = argmin_z 1/2 ||z - g||^2  subject to  <z, g_k> >= 0 for all k;    g~ = g + G^T v
 
+With a `strength` below 1 it is taken part of the way there, along g + strength G^T v.
+
 State:
     memory.*: the last examples of each task, see `methods.ring`; they change at each step.
 
@@ -17,6 +19,7 @@ Deviations:
     Those of `methods.episodic` (as in the authors' code, margin is a bound on v) and `methods.ring`
     (shares shrink as tasks are met; theirs are fixed by the number of tasks to come). Products of
     gradients are in single precision, the quadratic programme in double; theirs are all in double.
+    strength is an addition: the paper's is 1.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import numpy as np
 from torch import nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.budget import MemoryConfig, require_strength
+from methods.budget import MemoryConfig, require_share, require_strength
 from methods.episodic import Gradients, multipliers
 from methods.ring import RingMemory
 
@@ -48,18 +51,22 @@ class GEM(Method):
             margin: least weight of each past gradient once some constraint is violated, at least 0;
                 the paper's memory strength.
             ridge: what is added to the diagonal of G G^T, above 0.
+            strength: share of G^T v that is added to g, in [0, 1]; 1 is the paper's.
         """
 
         margin: float = 0.5
         ridge: float = 1e-3
+        strength: float = 1.0
 
         def __post_init__(self) -> None:
             super().__post_init__()
             require_strength("margin", self.margin)
             if not 0 < self.ridge < float("inf"):
                 raise ValueError(f"ridge must be above 0 and finite, given {self.ridge}")
+            require_share("strength", self.strength)
 
-    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"margin", "ridge"})
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"margin", "ridge", "strength"})
+    strength: ClassVar[str | None] = "strength"
     storage: ClassVar[dict[str, str]] = {"memory": "buffer"}
     config: Config
 
@@ -79,7 +86,7 @@ class GEM(Method):
 
     def after_backward(self) -> None:
         """Project the gradient, if it makes an angle above 90 degrees with that of a past task."""
-        if not self.memory.spans:
+        if self.config.strength == 0 or not self.memory.spans:
             return
         past = [self.memory[span] for span in self.memory.spans]
         self._gradients.take([partial(self.task_loss, examples) for examples in past])
@@ -89,7 +96,7 @@ class GEM(Method):
         if (inner_K < 0).any() and np.isfinite(products).all():
             ridge = max(self.config.ridge, ROUNDING * gram_KK.trace())
             weights_K = multipliers(gram_KK, inner_K, self.config.margin, ridge)
-            self._gradients.move(weights_K.tolist())
+            self._gradients.move((self.config.strength * weights_K).tolist())
 
     def after_step(self, batch: Examples) -> None:
         """Show the batch to the memory."""

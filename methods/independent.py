@@ -58,12 +58,15 @@ def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
     """Draw a network's weights anew, in place, and reset its running statistics.
 
     The layers' own initialisers draw from torch's global generator, which is put back as it was;
-    they draw on the CPU, so that a GPU starts from the same weights.
+    they draw on the CPU, so that a GPU starts from the same weights. Of a network on a GPU nothing
+    but its buffers is copied from there.
 
     Raises:
         TypeError: a module holds parameters and has no `reset_parameters`.
     """
-    fresh = copy.deepcopy(network).cpu()
+    fresh = copy.deepcopy(network).to_empty(device="cpu")
+    for name, buffer in fresh.named_buffers():
+        buffer.copy_(network.get_buffer(name))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(generator.get_state())
         reset(fresh)

@@ -51,6 +51,7 @@ class L2(Method):
                 raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
+    strength: ClassVar[str | None] = "lam"
     storage: ClassVar[dict[str, str]] = {"anchor": "anchor"}
     config: Config
 

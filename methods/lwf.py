@@ -65,6 +65,7 @@ class LwF(Method):
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset(
         {"lam", "temperature", "scale_by_temperature"}
     )
+    strength: ClassVar[str | None] = "lam"
     storage: ClassVar[dict[str, str]] = {"teacher": "teacher", "old_classes": "teacher"}
     config: Config
     old_classes: Tensor

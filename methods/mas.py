@@ -61,6 +61,7 @@ class MAS(Method):
                 raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "accumulate"})
+    strength: ClassVar[str | None] = "lam"
     storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
 

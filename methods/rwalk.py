@@ -79,6 +79,7 @@ class RWalk(Method):
                 raise ValueError(f"epsilon must be above 0 and finite, given {self.epsilon}")
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
+    strength: ClassVar[str | None] = "lam"
     storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
     _path: PathIntegral

@@ -62,6 +62,7 @@ class SI(Method):
                 raise ValueError(f"xi must be above 0 and finite, given {self.xi}")
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"c"})
+    strength: ClassVar[str | None] = "c"
     storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
     _path: PathIntegral

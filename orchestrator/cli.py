@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from orchestrator.errors import RepertoireError
+from orchestrator.expression import FIGURES
 
 app = typer.Typer(
     help="Schedule continual-learning experiments on Ray; compare what each method buys and costs.",
@@ -48,6 +51,24 @@ class Format(StrEnum):
     json = "json"
 
 
+USUAL_FRONT = "acc,storage_bytes,compute_flops"
+
+
+class Compare(TyperCommand):
+    """Lets `--pareto` stand alone, for the usual metrics; a list of metrics may follow it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a command."""
+        return super().parse_args(ctx, list(self._completed(args)))
+
+    def _completed(self, args: Sequence[str]) -> Iterator[str]:
+        for word, following in zip(args, [*args[1:], ""], strict=True):
+            yield word
+            metrics = {*FIGURES, *USUAL_FRONT.split(","), "seconds"}
+            if word == "--pareto" and not metrics.intersection(following.split(",")):
+                yield USUAL_FRONT
+
+
 class Listed(StrEnum):
     """What can be listed."""
 
@@ -60,12 +81,13 @@ class Listed(StrEnum):
 def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri = None) -> None:
     """Say what a sweep asks for, what the store has, and what is left. Touches nothing."""
     from orchestrator.describe import plan_table
-    from orchestrator.plan import plan
-    from orchestrator.run import open_store
+    from orchestrator.execute import foreseen
+    from orchestrator.run import open_store, results_folder
     from orchestrator.sweep import Sweep
 
     loaded = Sweep.load(sweep)
-    show(plan_table(plan(loaded, open_store(out, store, read_only=True))))
+    where = open_store(out, store, read_only=True), results_folder(loaded, out)
+    show(plan_table(*foreseen(loaded, *where)))
 
 
 @app.command("run")
@@ -93,7 +115,7 @@ def run_command(
     raise typer.Exit(code)
 
 
-@app.command("compare")
+@app.command("compare", cls=Compare)
 def compare_command(
     dirs: Annotated[
         list[Path],
@@ -103,12 +125,55 @@ def compare_command(
         str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
     ] = "method",
     format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.table,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="LABEL", help="The row to hold the others against; default: best."
+        ),
+    ] = None,
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            "--pareto",
+            metavar="[METRICS]",
+            help=f"Mark the Pareto front of {USUAL_FRONT}, or of others.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Side by side even if not comparable, and marked.")
+    ] = False,
 ) -> None:
-    """Compare methods: mean and 95 % interval of accuracy, transfer, storage and compute."""
-    from orchestrator.compare import comparison, render
+    """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""
+    from orchestrator.compare import comparison, render, with_front
+    from orchestrator.contrasts import with_differences, with_ranks
     from orchestrator.results import load
 
-    show(render(comparison(load(*dirs), by), format.value))
+    results = load(*dirs)
+    table = comparison(results, by, together=len(dirs) > 1, force=force)
+    table = with_ranks(with_differences(results, table, against))
+    if pareto is not None:
+        table = with_front(table, [name.strip() for name in pareto.split(",")])
+    show(render(table, format.value))
+
+
+@app.command("show")
+def show_command(
+    dir: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or a sweep's.")],
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
+    ],
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="One seed; default: the mean of all.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="test or validation; default: test.")
+    ] = None,
+) -> None:
+    """Show a trial: R as a coloured grid, with ACC, BWT, FWT and forgetting."""
+    from orchestrator.results import load
+    from orchestrator.show import trial_page
+
+    show(trial_page(load(dir), trial, seed, split))
 
 
 @app.command("list")
@@ -127,9 +192,49 @@ def ui_command(
     """Open MLflow's own UI on the runs of a results folder."""
     import subprocess
 
-    from orchestrator.tracking.mlflow import ui_command as command
+    from orchestrator.tracking import front_page
+    from orchestrator.tracking import ui_command as command
 
-    raise typer.Exit(subprocess.call(command(dir, port)))
+    served = command(dir, port)
+    typer.echo(f"open {front_page(dir, port)}")
+    raise typer.Exit(subprocess.call(served))
+
+
+@app.command("dashboard")
+def dashboard_command(
+    dirs: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Results folders, or folders of single sweeps."),
+    ] = [Path("results")],  # noqa: B006
+    port: Annotated[int, typer.Option(help="On the loopback address.")] = 8501,
+) -> None:
+    """Look at results in a browser: trade-off, leaderboard, R, forgetting, search, costs, live."""
+    import subprocess
+
+    # A process of its own: dashboards stand above the command line, which never imports them.
+    command = [sys.executable, "-m", "dashboards.serve", *map(str, dirs), "--port", str(port)]
+    raise typer.Exit(subprocess.call(command))
+
+
+@app.command("report")
+def report_command(
+    dir: Dir = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: DIR/report.html.")
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Also draw each figure as SVG and PDF."),
+    ] = None,
+) -> None:
+    """Write what was found as one HTML page that needs no network; attach it to MLflow's run."""
+    import subprocess
+
+    options = {"--out": out, "--figures": figures}
+    given = [word for name, path in options.items() if path for word in (name, str(path))]
+    # A process of its own, as for the dashboard.
+    command = [sys.executable, "-m", "dashboards.report", str(dir), *given]
+    raise typer.Exit(subprocess.call(command))
 
 
 @app.command("track")

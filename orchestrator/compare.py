@@ -6,12 +6,16 @@ said. Different configurations of a method are never averaged, nor different set
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
+from orchestrator.comparable import grouped
 from orchestrator.errors import UnknownName
+from orchestrator.naming import labels as labels
+from orchestrator.naming import short_names
+from orchestrator.objective import Mode
+from orchestrator.pareto import DEFAULT, on_front
 from orchestrator.rendering import as_table as as_table
 from orchestrator.rendering import render as render
 from orchestrator.results import METRICS, SETTING, Results, over_seeds
@@ -20,67 +24,95 @@ ROW = [*SETTING, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
 
 
-def comparison(results: Results, by: str = "method") -> pd.DataFrame:
+def comparison(
+    results: Results, by: str = "method", together: bool = False, force: bool = False
+) -> pd.DataFrame:
     """Return a row per (sweep, benchmark, scenario, num_tasks, configuration of a method).
 
-    Columns: those names, `label`, `n` seeds, and `_mean`, `_std` and `_ci95` (half-width of the 95%
-    Student-t interval, NaN at n = 1) of the metrics, `storage_bytes`, `compute_flops` (training and
-    consolidation) and `seconds` (likewise). `attrs["left_out"]` counts the (trial, seed) that were
-    left out, by reason.
+    Columns: those names, `label`, `table` (the number of the table that the row belongs to), `n`
+    seeds, and `_mean`, `_std` and `_ci95` (half-width of the 95% Student-t interval, NaN at n = 1)
+    of the metrics, `storage_bytes`, `compute_flops` (training and consolidation) and `seconds`
+    (likewise). With `force`, `not_comparable` says in what the rows of a table differ though they
+    should not. `attrs["left_out"]` counts the (trial, seed) that were left out, by reason;
+    `attrs["apart"]` says why rows of one setting are in several tables.
 
     Args:
         results: of one sweep or several.
         by: what a row is called after: "method" (with the hyperparameters that vary within it),
-            "trial_id", or a `config.*` column, by whose value the rows are then also ordered.
+            "trial_id", or a `config.*` column, by whose value the rows are then also ordered. The
+            short name of a column will do.
+        together: several sweeps are meant for one comparison: if they cannot be, that is an error.
+        force: one table for each benchmark, whatever differs.
 
     Raises:
         UnknownName: `by` is none of these.
+        RepertoireError: sweeps that are meant for one comparison cannot be compared.
     """
     trials = results.trials
     config = [name for name in trials.columns if name.startswith("config.")]
-    if by not in ("method", "trial_id", *config):
-        raise UnknownName("column to compare by", by, ("method", "trial_id", *config))
-    kept = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
-    kept = kept.assign(
-        compute_flops=kept["train_flops"] + kept["consolidate_flops"],
-        seconds=kept["train_seconds"] + kept["consolidate_seconds"],
-    )
-    table = over_seeds(kept, ROW, VALUES)
+    by = _column(by, config)
+    kept = evaluated(trials)
     first = kept.drop_duplicates(ROW)
-    table.insert(len(ROW), "label", _labels(first, by, config))
-    order = pd.DataFrame({"setting": table.groupby(SETTING, sort=False).ngroup()})
-    if by in config:
-        order["value"] = first[by].to_numpy()
+    grouping = grouped(first, together, force)
+    table = over_seeds(kept, ROW, VALUES).set_index(first.index)
+    at = len(ROW)
+    table.insert(at, "table", grouping.table)
+    table.insert(at, "label", labels(first.assign(table=grouping.table), by, config, ["table"]))
+    if grouping.differences:
+        said = grouping.table.map(grouping.differences).fillna("")
+        table.insert(at + 2, "not_comparable", said)
+    order = pd.DataFrame({"table": grouping.table} | ({"value": first[by]} if by in config else {}))
     order = order.sort_values(list(order.columns), kind="stable")
     table = table.loc[order.index].reset_index(drop=True)
-    table.attrs["left_out"] = _left_out(trials)
+    table.attrs = {"left_out": _left_out(trials), "apart": grouping.apart}
     return table
 
 
-def _labels(first: pd.DataFrame, by: str, config: list[str]) -> list[str]:
-    """Return a name for each configuration, given one row of each."""
-    labels = first["trial_id"].copy()
-    if by == "trial_id":
-        return list(labels)
-    for (*_, method), rows in first.groupby([*SETTING, "method"], sort=False):
-        varying = [name for name in config if rows[name].nunique(dropna=False) > 1]
-        shown = varying if by == "method" else [by, *(name for name in varying if name != by)]
-        names = pd.Series(
-            [" ".join([str(method), *_values(row, shown)]) for _, row in rows.iterrows()],
-            index=rows.index,
-        )
-        # Values equal to six digits would give equal names.
-        labels[rows.index] = names.where(
-            ~names.duplicated(keep=False), names + " " + rows["trial_id"]
-        )
-    return list(labels)
+def evaluated(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that count: complete, of the evaluation phase; with sums of costs added."""
+    kept = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
+    return kept.assign(
+        compute_flops=kept["train_flops"] + kept["consolidate_flops"],
+        seconds=kept["train_seconds"] + kept["consolidate_seconds"],
+    )
 
 
-def _values(row: pd.Series[Any], columns: list[str]) -> Iterator[str]:
-    for column in columns:
-        if not pd.isna(value := row[column]):
-            name = column.removeprefix("config.").removeprefix("method.")
-            yield f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+def with_front(table: pd.DataFrame, metrics: Sequence[str] = DEFAULT) -> pd.DataFrame:
+    """Add `front`: whether a row is on the Pareto front of its table.
+
+    Raises:
+        UnknownName: no such metric.
+    """
+    marked = table.assign(front=on_front(table, metrics, within=["table"]))
+    marked.attrs = {**table.attrs, "front": tuple(metrics)}
+    return marked
+
+
+def pareto(
+    results: Results, metrics: Sequence[str] = DEFAULT, modes: Sequence[Mode] | None = None
+) -> pd.DataFrame:
+    """Return the rows of the comparison that are on the Pareto front of their table.
+
+    Args:
+        results: of one sweep or several.
+        metrics: names of VALUES.
+        modes: "max" or "min" for each; None: costs and forgetting small, all else large.
+
+    Raises:
+        UnknownName: no such metric, or mode.
+    """
+    table = comparison(results)
+    return table[on_front(table, metrics, modes, ["table"])].reset_index(drop=True)
+
+
+def _column(by: str, config: Sequence[str]) -> str:
+    """Return what to call rows after, given it in full or in short."""
+    known = {"method": "method", "trial_id": "trial_id"}
+    known |= {column: column for column in config}
+    known |= {short: column for column, short in short_names(config).items() if short not in known}
+    if by not in known:
+        raise UnknownName("column to compare by", by, ("method", "trial_id", *config))
+    return known[by]
 
 
 def _left_out(trials: pd.DataFrame) -> dict[str, int]:

@@ -77,20 +77,33 @@ def find(kind: str, name: str) -> type[Any]:
     table, base = TABLES[kind]
     if name in table:
         return table[name]
-    module_name, colon, class_name = name.partition(":")
-    if not (colon and all(p.isidentifier() for p in [*module_name.split("."), class_name])):
+    if not is_dotted(name):
         raise UnknownName(kind, name, [*table, "your_module:YourClass"])
+    return imported_class(f"{kind} {name!r}", name, base)
+
+
+def is_dotted(name: str) -> bool:
+    """Return whether a name has the form `package.module:Class`."""
+    module, colon, cls = name.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), cls])
+
+
+def imported_class(what: str, name: str, base: type[Any] = object) -> type[Any]:
+    """Return the class of a dotted name.
+
+    Raises:
+        RepertoireError: it cannot be imported or is no such class; begins with `what`.
+    """
+    module_name, _, class_name = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
         raise RepertoireError(
-            f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}. Its file must "
+            f"{what} cannot be imported: {type(error).__name__}: {error}. Its file must "
             "lie beside the sweep, in the current folder, or in an installed package"
         ) from error
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise RepertoireError(
-            f"{kind} {name!r} is not a subclass of {base.__module__}.{base.__qualname__}"
-        )
+        raise RepertoireError(f"{what} is not a subclass of {base.__module__}.{base.__qualname__}")
     return found
 
 

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_backward_flop
 
 from methods.base import Examples, Method
 from orchestrator.errors import RepertoireError
@@ -28,6 +28,25 @@ CATEGORIES = (
     "model", "anchor", "importance", "teacher", "buffer", "generator", "columns", "optimizer",
     "raw_data",
 )  # fmt: skip
+
+
+def convolution_backward(*shapes: Any, out_shape: Any) -> int:
+    """Return the FLOPs of the pass back through a convolution.
+
+    As by PyTorch's formula, which for the weights' gradient takes every channel of the input with
+    every channel of the output, where each group has its own: of gradients example by example,
+    which are taken as groups, it counts as many times too many as there are examples.
+    """
+    *rest, groups, mask = shapes
+    formula = cast(Callable[..., int], conv_backward_flop)
+    inputs, weights = (
+        formula(*rest, groups, wanted, out_val=out_shape)
+        for wanted in ((mask[0], False), (False, mask[1]))
+    )
+    return inputs + weights // int(groups)
+
+
+FORMULAS = {torch.ops.aten.convolution_backward: convolution_backward}
 
 
 class FlopMeter:
@@ -47,7 +66,7 @@ class FlopMeter:
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do a piece of work and add its FLOPs to `total`."""
         if kind not in self._known:
-            with FlopCounterMode(display=False) as counter:
+            with FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter:
                 result = work(*args, **named)
             self._known[kind] = counter.get_total_flops()
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -16,8 +16,8 @@ from orchestrator.networks import NETWORKS
 from orchestrator.plan import Plan
 
 
-def plan_table(made: Plan) -> Table:
-    """Return a plan as a table of figures."""
+def plan_table(made: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
+    """Return a plan as a table of figures; `search` are those of its search."""
     seconds = made.estimated_seconds()
     rows: list[tuple[str, Any]] = [
         ("trials", len(made.sweep.trials)),
@@ -35,7 +35,7 @@ def plan_table(made: Plan) -> Table:
     table = Table(title=f"plan of {made.sweep.name}", show_header=False, title_justify="left")
     table.add_column(style="dim")
     table.add_column(justify="right")
-    for name, value in rows:
+    for name, value in [*search, *(rows if made.chains else [])]:
         table.add_row(name, str(value))
     return table
 

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.run import Progress
+from orchestrator.progress import Progress
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -40,6 +40,10 @@ class Display:
         if self.console.is_terminal:
             self._live.stop()
 
+    def say(self, text: str) -> None:
+        """Print a line, above the live one if there is one."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def show(self, progress: Progress) -> None:
         """Take in where the sweep stands."""
         if self.console.is_terminal:
@@ -64,6 +68,7 @@ def line(progress: Progress) -> str:
     """Return progress as a line."""
     eta = progress.eta_seconds()
     parts = [
+        *(["searching"] if progress.phase == "search" else []),
         f"trials {progress.trials_done}/{progress.trials}",
         f"stages {progress.executed} done",
         f"{progress.shared} shared",

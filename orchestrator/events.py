@@ -14,12 +14,14 @@ EndStatus = Literal["complete", "diverged", "failed", "stopped"]
 class ChainWanted:
     """A chain wants its next stages: (key, parent) in order. It may want more later.
 
-    `last` says that no more will follow, so that the chain is complete when these are done.
+    `last` says that no more will follow, so that the chain is complete when these are done;
+    `stored`, which of these are known to be in the store already.
     """
 
     chain: ChainId
     stages: tuple[tuple[Key, Key | None], ...]
     last: bool = True
+    stored: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True)

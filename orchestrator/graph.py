@@ -89,6 +89,11 @@ class TrialGraph:
                 self._free, self._slots, out = self._free + slots - self._slots, slots, []
         return out + self._dispatch()
 
+    @property
+    def ready(self) -> bool:
+        """Whether there may be a stage that waits for nothing but a slot."""
+        return bool(self._ready)
+
     def counts(self) -> dict[str, int]:
         """Return how many stages are waiting, ready, running, done, and dropped."""
         total = dict.fromkeys(("waiting", "ready", "running", "done", "dropped"), 0)
@@ -105,6 +110,7 @@ class TrialGraph:
         if chain.ended:
             raise RepertoireError(f"chain {event.chain} has ended and cannot want more")
         chain.last = event.last
+        self._stored |= event.stored
         for key, parent in event.stages:
             chain.keys.append(key)
             self._add(key, parent, event.chain)

@@ -31,6 +31,15 @@ class Order:
         return self.stages[0].key
 
 
+def joined(order: Order | None, whom: tuple[str, str, int], stage: Stage) -> Order:
+    """Return an order that also serves a stage of the same key, evaluated on other tasks."""
+    if order is None:
+        return Order((stage,), whom)
+    if any(set(stage.task_keys) <= set(other.task_keys) for other in order.stages):
+        return order
+    return Order((*order.stages, stage), order.computed_for)
+
+
 def perform(order: Order, store: StageStore, device: str = "cpu") -> Event:
     """Run a stage from the store into the store; whatever goes wrong becomes an event."""
     try:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
-from orchestrator.events import ChainId
-from orchestrator.perform import Order
+from orchestrator.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
+from orchestrator.perform import Order, joined
 from orchestrator.record import Record
 from orchestrator.stage import Chain, Stage
 from orchestrator.store import StageStore
@@ -82,28 +82,48 @@ def seconds(record: Record) -> float:
     return costs.train_seconds + costs.consolidate_seconds + costs.eval_seconds
 
 
-def plan(sweep: Sweep, store: StageStore) -> Plan:
-    """Lay a sweep out against a store."""
-    laid_out = list(sweep.chains())
+@dataclass(frozen=True)
+class Wish:
+    """A plan as one who wants stages: all of them, at once."""
+
+    plan: Plan
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """Key -> stage."""
+        return self.plan.orders
+
+    def begin(self) -> list[Event]:
+        """Return what is wanted: all that pending chains have."""
+        return [
+            ChainWanted(chain_id(chain), self.plan.steps(chain), stored=self.plan.stored)
+            for chain in self.plan.pending
+        ]
+
+    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        """Return nothing: everything was wanted at once."""
+        return []
+
+
+def plan(
+    sweep: Sweep,
+    store: StageStore,
+    more: Iterable[tuple[Chain, tuple[Stage, ...]]] = (),
+) -> Plan:
+    """Lay a sweep out against a store: its trials and `more`, such as the winners of its search."""
+    laid_out = [*sweep.chains(), *more]
     made = Plan(sweep=sweep, chains=tuple(chain for chain, _ in laid_out))
     for chain, stages in laid_out:
         for stage in stages:
             made.links[stage.key] = stage.parent
-            made.orders[stage.key] = joined(made.orders.get(stage.key), chain, stage)
+            made.orders[stage.key] = joined(
+                made.orders.get(stage.key), (chain.sweep, chain.trial_id, chain.seed), stage
+            )
     for key, order in made.orders.items():
         record = stored_record(store, order.stages)
         if record is not None:
             made.records[key] = record
     return made
-
-
-def joined(order: Order | None, chain: Chain, stage: Stage) -> Order:
-    """Return an order that also serves a stage of the same key, evaluated on other tasks."""
-    if order is None:
-        return Order((stage,), (chain.sweep, chain.trial_id, chain.seed))
-    if any(set(stage.task_keys) <= set(other.task_keys) for other in order.stages):
-        return order
-    return Order((*order.stages, stage), order.computed_for)
 
 
 def stored_record(store: StageStore, stages: Iterable[Stage]) -> Record | None:

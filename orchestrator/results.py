@@ -21,10 +21,10 @@ import pandas as pd
 from orchestrator.costs import CATEGORIES
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import canonical, plain
-from orchestrator.metrics import R, acc, all_after, mean_std_interval
+from orchestrator.metrics import R, all_after, mean_std_interval
 from orchestrator.record import Costs, Record, Score
 from orchestrator.tables import ACCURACY as ACCURACY
-from orchestrator.tables import IDENTITY, SUMMED, read, table_of, with_config_columns
+from orchestrator.tables import IDENTITY, SUMMED, VALIDATED, read, table_of, with_config_columns
 from orchestrator.tables import METRICS as METRICS
 from orchestrator.tables import STAGES as STAGES
 from orchestrator.tables import TRIALS as TRIALS
@@ -180,9 +180,9 @@ def _trial_row(chain: Chain, records: list[Record], store: Store, run_id: str | 
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
     row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical(plain(chain.config))}
+    row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective")}
     if status == "complete":
-        row |= all_after(_r(chain, records, "test"), chain.num_tasks, chain.scenario)
-        row["val_acc"] = acc(_r(chain, records, "validation"))
+        row |= _metrics(chain, records)
     row |= _storage(learned[-1].costs if learned else Costs())
     row |= {name: sum(getattr(record.costs, name) for record in records) for name in SUMMED}
     row["peak_memory_bytes"] = max(
@@ -192,10 +192,23 @@ def _trial_row(chain: Chain, records: list[Record], store: Store, run_id: str | 
     return tuple(row.get(name) for name in TRIALS.names)
 
 
+def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
+    """Return what a complete trial reached: on validation data, and on test data if it may be told.
+
+    A candidate of a search is told by validation alone, so that nobody can choose by anything else.
+    """
+    told = chain.depth, chain.scenario
+    validated = all_after(_r(chain, records, "validation"), *told)
+    row = {f"val_{name}": validated[name] for name in VALIDATED}
+    return row if chain.phase == "search" else row | all_after(_r(chain, records, "test"), *told)
+
+
 def _status(chain: Chain, records: list[Record], store: Store) -> tuple[str, str]:
     """Return the trial's status and, where something went wrong, the story of it."""
     if records and records[-1].status == "diverged":
         return "diverged", records[-1].story
+    if chain.decision:
+        return "stopped", chain.decision
     if len(records) == len(chain.keys):
         return "complete", ""
     story = store.failure(chain.keys[len(records)])
@@ -209,10 +222,11 @@ def _storage(costs: Costs) -> dict[str, int]:
 
 
 def _r(chain: Chain, records: list[Record], split: str) -> R:
-    rows = [
-        [_score(record, task, split).accuracy for task in chain.task_keys] for record in records
-    ]
-    return np.array(rows, dtype=float)
+    """Return R up to the chain's end; rows of tasks beyond it are NaN."""
+    r = np.full((chain.num_tasks + 1, chain.num_tasks), np.nan)
+    for after, record in enumerate(records):
+        r[after] = [_score(record, task, split).accuracy for task in chain.task_keys]
+    return r
 
 
 def _score(record: Record, task: str, split: str) -> Score:
@@ -221,9 +235,10 @@ def _score(record: Record, task: str, split: str) -> Score:
 
 def _accuracy_rows(chain: Chain, records: list[Record]) -> Iterator[Row]:
     whose = (chain.sweep, chain.trial_id, chain.seed)
+    splits = ("validation",) if chain.phase == "search" else SPLITS
     for after, record in enumerate(records):
         if record.status == "complete":
-            for (task, key), split in product(enumerate(chain.task_keys, 1), SPLITS):
+            for (task, key), split in product(enumerate(chain.task_keys, 1), splits):
                 score = _score(record, key, split)
                 yield (*whose, split, after, task, score.accuracy, score.loss, score.n)
 
@@ -233,6 +248,8 @@ def _stage_row(chain: Chain, record: Record) -> Row:
     row = vars(record.costs) | vars(record) | whose | _storage(record.costs)
     row["cached"] = tuple(whose.values()) != record.computed_for
     row["node"] = record.environment.get("node")
+    if chain.hyperparameters:
+        row["hyperparameters"] = canonical(plain(chain.hyperparameters[record.after]))
     return tuple(row.get(name) for name in STAGES.names)
 
 

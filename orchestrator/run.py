@@ -1,4 +1,4 @@
-"""Running a sweep: plan, compute what is missing, keep the tables current, tell MLflow."""
+"""Running a sweep: search, plan, compute what is missing, keep the tables current, tell MLflow."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ import importlib.metadata
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.events import (
-    ChainAdvanced,
-    ChainEnded,
-    Event,
-    Instruction,
-    ParentLost,
-    RunStage,
-    StageDiverged,
-    StageDone,
-    StageFailed,
-)
+from orchestrator.brake import Brake
+from orchestrator.drive import Client, Observer
+from orchestrator.events import ChainAdvanced, ChainEnded, Event, Instruction, StageFailed
 from orchestrator.plan import Plan
+from orchestrator.progress import Progress, ProgressFile
 from orchestrator.record import Record
 from orchestrator.results import collect, write
+from orchestrator.stage import Chain
 from orchestrator.store import StageStore
 from orchestrator.sweep import Sweep
 
-Observer = Callable[[Event | Instruction], None]
-Backend = Callable[[Plan, StageStore, Observer], None]
+Show = Callable[[Progress], None]
 VERSIONED = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
+
+
+class Backend(Protocol):
+    """Where stages are computed."""
+
+    def __call__(self, plan: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
+        """Compute what a plan lacks, telling `observe` each event and instruction."""
+
+    def drive(
+        self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
+    ) -> None:
+        """Compute what a client wants, which learns on the way what it wants next."""
 
 
 class Tracker(Protocol):
@@ -44,29 +48,6 @@ class Tracker(Protocol):
 
     def run_ids(self) -> Mapping[str, str]:
         """Return trial id -> id of its run."""
-
-
-@dataclass
-class Progress:
-    """Where a running sweep stands. `shared` counts stages asked for that need no computing."""
-
-    trials: int
-    to_go: int
-    shared: int
-    executed: int = 0
-    running: int = 0
-    failed: int = 0
-    trials_done: int = 0
-    started: float = field(default_factory=time.monotonic)
-    _running: set[str] = field(default_factory=set)
-    _executed: set[str] = field(default_factory=set)
-    _waiting: dict[str, set[int]] = field(default_factory=dict)
-
-    def eta_seconds(self) -> float | None:
-        """Return the seconds to go at the rate so far."""
-        if not self.executed:
-            return None
-        return (time.monotonic() - self.started) / self.executed * self.to_go
 
 
 def results_folder(sweep: Sweep, out: Path) -> Path:
@@ -84,64 +65,116 @@ def open_store(
 
 
 class Tabulator:
-    """Keeps a sweep's tables current while it runs, in at most a tenth of the time."""
+    """Keeps a sweep's tables current while it runs, in at most a tenth of the time.
+
+    Attributes:
+        chains: what has rows, in their order.
+        store: where the records are.
+        folder: the sweep's.
+    """
 
     def __init__(
-        self, made: Plan, store: StageStore, folder: Path, tracker: Tracker | None
+        self,
+        chains: Iterable[Chain],
+        store: StageStore,
+        folder: Path,
+        tracker: Tracker | None = None,
     ) -> None:
-        self._plan, self._store, self._folder, self._tracker = made, store, folder, tracker
+        self.chains = tuple(chains)
+        self.store, self.folder, self._tracker = store, folder, tracker
         self._known: dict[tuple[str, frozenset[str]], Record] = {}
         self._next = 0.0
 
-    def refresh(self, now: bool = False) -> None:
-        """Write the tables, if they are due."""
+    def prepare(self, sweep: Sweep) -> None:
+        """Make the sweep's folder and leave the sweep there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        note(self.folder / "sweep.yaml", sweep.text)
+
+    def note_versions(self) -> None:
+        """Leave the versions that something is about to be computed with."""
+        note(self.folder / "versions.json", json.dumps(versions(), indent=1, sort_keys=True))
+
+    def due(self) -> bool:
+        """Whether enough time has passed."""
+        return time.monotonic() >= self._next
+
+    def refresh(self) -> None:
+        """Write the tables."""
         started = time.monotonic()
-        if started < self._next and not now:
-            return
         ids = self._tracker.run_ids() if self._tracker else {}
-        write(collect(self._plan.chains, self._store, ids, self._known), self._folder)
+        write(collect(self.chains, self.store, ids, self._known), self.folder)
         if self._tracker:
             self._tracker.poke()
         finished = time.monotonic()
         self._next = finished + max(1.0, 10 * (finished - started))
 
+    def close(self) -> None:
+        """Write the tables, and once more with what the tracker has to add."""
+        self.refresh()
+        if self._tracker:
+            self._tracker.close(timeout_seconds=60)
+            self.refresh()
+
 
 def run(
     made: Plan,
-    store: StageStore,
-    folder: Path,
+    tables: Tabulator,
     backend: Backend,
-    tracker: Tracker | None = None,
-    show: Callable[[Progress], None] = lambda progress: None,
+    show: Show = lambda progress: None,
+    brake: Brake | None = None,
 ) -> Progress:
     """Compute what a plan lacks and keep its folder current.
 
     Whatever interrupts it, what was computed is in the store and the tables say so.
+
+    Args:
+        made: the plan.
+        tables: of the sweep; they may have more rows than the plan has.
+        backend: computes.
+        show: told where the sweep stands.
+        brake: past it no new stage starts.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    note(folder / "sweep.yaml", made.sweep.text)
-    tables = Tabulator(made, store, folder, tracker)
-    progress = progress_of(made)
+    brake, progress = brake or Brake(), progress_of(made)
+    tables.prepare(made.sweep)
+    try:
+        if made.pending:
+            tables.note_versions()
+            show(progress)
+            backend(made, tables.store, observer(progress, tables, show), brake)
+    finally:
+        progress.halted = brake.reason
+        ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
+        tables.close()
+    return progress
+
+
+def observer(
+    progress: Progress,
+    tables: Tabulator,
+    show: Show,
+    before: Callable[[], None] = lambda: None,
+) -> Observer:
+    """Return what is told every event and instruction: it counts, keeps tables current, and shows.
+
+    Args:
+        progress: counted in.
+        tables: kept current.
+        show: shows progress.
+        before: brings `progress` and the rows of the tables up to date, if they change on the way.
+    """
+    left = ProgressFile(tables.folder)
 
     def observe(news: Event | Instruction) -> None:
         if isinstance(news, StageFailed):
-            store.put_failure(news.key, news.story)
-        count(progress, news)
-        if isinstance(news, ChainAdvanced | ChainEnded):
+            tables.store.put_failure(news.key, news.story)
+        progress.count(news)
+        if isinstance(news, ChainAdvanced | ChainEnded) and tables.due():
+            before()
             tables.refresh()
+        left.show(progress)
         show(progress)
 
-    try:
-        if made.pending:
-            note(folder / "versions.json", json.dumps(versions(), indent=1, sort_keys=True))
-            show(progress)
-            backend(made, store, observe)
-    finally:
-        tables.refresh(now=True)
-        if tracker:
-            tracker.close(timeout_seconds=60)
-            tables.refresh(now=True)
-    return progress
+    return observe
 
 
 def progress_of(made: Plan) -> Progress:
@@ -151,30 +184,10 @@ def progress_of(made: Plan) -> Progress:
         waiting.setdefault(chain.trial_id, set()).add(chain.seed)
     trials = {chain.trial_id for chain in made.chains}
     return Progress(
-        trials=len(trials), to_go=len(made.to_run), shared=made.asked_for - len(made.to_run),
-        trials_done=len(trials - waiting.keys()),
+        trials=len(trials), asked_for=made.asked_for, to_go=len(made.to_run),
+        shared=made.asked_for - len(made.to_run), trials_done=len(trials - waiting.keys()),
         _waiting=waiting,
     )  # fmt: skip
-
-
-def count(progress: Progress, news: Event | Instruction) -> None:
-    """Bring progress up to date with a piece of news; a stage told of twice counts once."""
-    match news:
-        case RunStage(key):
-            progress._running.add(key)
-        case ParentLost(key):
-            progress._running.discard(key)
-        case StageDone(key) | StageDiverged(key) | StageFailed(key):
-            progress._running.discard(key)
-            if key not in progress._executed:
-                progress._executed.add(key)
-                progress.to_go = max(progress.to_go - 1, 0)
-                progress.failed += not isinstance(news, StageDone)
-        case ChainEnded((trial_id, seed)):
-            waiting = progress._waiting[trial_id]
-            progress.trials_done += waiting == {seed}
-            waiting.discard(seed)
-    progress.running, progress.executed = len(progress._running), len(progress._executed)
 
 
 def note(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +43,13 @@ class Chain:
 
     Attributes:
         config: nested {"benchmark", "network", "training", "method"}, JSON types.
-        keys: stage keys, after = 0..T. task_keys: tasks 1..T in this chain's order.
+        keys: stage keys, after = 0..T, or up to where a search looks. task_keys: tasks 1..T in this
+            chain's order.
         scores_unseen: False where the method cannot score a task before learning it.
+        group: which search it is a candidate of, and its number there; None if of none.
+        objective: what the search ranked it by, if it was ranked by one figure.
+        decision: why it was stopped before its end, if it was.
+        hyperparameters: of each of `keys`, those that change from task to task.
     """
 
     sweep: str
@@ -61,24 +66,44 @@ class Chain:
     keys: tuple[str, ...]
     task_keys: tuple[str, ...]
     scores_unseen: bool = True
+    group: str | None = None
+    candidate: int | None = None
+    objective: float | None = None
+    decision: str = ""
+    hyperparameters: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """How many tasks are learned at its end."""
+        return len(self.keys) - 1
 
 
 def stages(
     benchmark: Benchmark, network: Component, training: Training, method: Component, seed: int
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
+    return scheduled(benchmark, network, [(training, method)] * benchmark.num_tasks, seed)
+
+
+def scheduled(
+    benchmark: Benchmark, network: Component, steps: Sequence[tuple[Training, Component]], seed: int
+) -> tuple[Stage, ...]:
+    """Return a chain of stages of which each task 1..T has its own training and method."""
     task_keys = benchmark.task_keys()
-    common: dict[str, Any] = {
-        "benchmark": benchmark, "network": network, "training": training, "method": method,
-    }  # fmt: skip
+    common: dict[str, Any] = {"benchmark": benchmark, "network": network, "seed": seed}
     first = digest("stage 0", {
         "network": network.content(), "input_shape": benchmark.input_shape,
         "num_classes": benchmark.num_classes, "mean": benchmark.mean, "std": benchmark.std,
         "masks": masks(benchmark), "seed": seed,
         "learner": learner.VERSION, "benchmarks": benchmark.version,
     })  # fmt: skip
-    chain = [Stage(after=0, seed=seed, key=first, parent=None, task_keys=task_keys, **common)]
-    for after in range(1, benchmark.num_tasks + 1):
+    chain = [
+        Stage(
+            after=0, training=steps[0][0], method=steps[0][1], key=first, parent=None,
+            task_keys=task_keys, **common,
+        )
+    ]  # fmt: skip
+    for after, (training, method) in enumerate(steps, 1):
         parent = first if method.cls.starts_afresh else chain[-1].key
         key = digest("stage", {
             "parent": parent, "after": after, "seed": seed,
@@ -86,8 +111,11 @@ def stages(
             "training": training, "method": method.content(inert(method, after)),
         })  # fmt: skip
         chain.append(
-            Stage(after=after, seed=seed, key=key, parent=parent, task_keys=task_keys, **common)
-        )
+            Stage(
+                after=after, training=training, method=method, key=key, parent=parent,
+                task_keys=task_keys, **common,
+            )
+        )  # fmt: skip
     return tuple(chain)
 
 

@@ -21,6 +21,8 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical
 
 METRICS = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
+# On validation data; `val_fwt` would say nothing that a search may use.
+VALIDATED = ("acc", "bwt", "forgetting", "learning_accuracy")
 STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))
 FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
 SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds", "cpu_seconds", "gpu_seconds")
@@ -28,10 +30,14 @@ SUMMED = (*FLOPS, *SECONDS, "samples")
 
 TEXT = frozenset({
     "sweep", "trial_id", "phase", "status", "method", "benchmark", "scenario", "network", "config",
-    "device", "mlflow_run_id", "story", "split", "key", "parent", "node",
+    "device", "mlflow_run_id", "story", "split", "key", "parent", "node", "group",
+    "hyperparameters",
 })  # fmt: skip
 # FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
-REAL = frozenset({*METRICS, "val_acc", "accuracy", "loss", *FLOPS, *SECONDS})
+REAL = frozenset({
+    *METRICS, *(f"val_{name}" for name in VALIDATED), "objective", "accuracy", "loss",
+    *FLOPS, *SECONDS,
+})  # fmt: skip
 TRUTH = frozenset({"selected", "cached"})
 
 IDENTITY = (
@@ -40,6 +46,7 @@ IDENTITY = (
 )  # fmt: skip
 SPENT = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
 EXTRA = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
+SEARCHED = ("group", "candidate", "objective", "val_bwt", "val_forgetting", "val_learning_accuracy")
 
 
 def schema_of(columns: Iterable[str]) -> pa.Schema:
@@ -53,14 +60,14 @@ def schema_of(columns: Iterable[str]) -> pa.Schema:
 
 TRIALS = schema_of([
     *IDENTITY, "tasks_done", "num_tasks", "config", *METRICS, "val_acc", *SPENT, "mlflow_run_id",
-    *EXTRA,
+    *EXTRA, *SEARCHED,
 ])  # fmt: skip
 ACCURACY = schema_of([
     "sweep", "trial_id", "seed", "split", "after", "task", "accuracy", "loss", "n",
 ])  # fmt: skip
 STAGES = schema_of([
     "sweep", "trial_id", "seed", "after", "key", "parent", "cached", *SPENT, "node",
-    "status", *EXTRA,
+    "status", *EXTRA, "hyperparameters",
 ])  # fmt: skip
 
 

@@ -46,6 +46,21 @@ def stage_task(order: bytes, store_uri: str, device: str) -> Event:
     return perform(pickle.loads(order), StageStore(store_uri), device)
 
 
+def asked(key: Key, order: bytes, store_uri: str, resources: Mapping[str, float]) -> Any:
+    """Ask Ray for a stage; return the reference to the event that will tell its end."""
+    device = "cuda" if resources["num_gpus"] else "cpu"
+    # Without a strategy of its own a task would be captured by Tune's placement groups.
+    task = stage_task.options(scheduling_strategy="DEFAULT", name=f"stage {key[:8]}", **resources)
+    return task.remote(order, store_uri, device)
+
+
+def failed(key: Key, error: RayError) -> StageFailed:
+    """Return that a stage failed where it could not tell so itself."""
+    if isinstance(error, RayTaskError):  # raised before it began: its code or store was not there
+        return StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
+    return StageFailed(key, f"the worker of this stage was lost: {error}")
+
+
 class Broker:
     """Drives a `TrialGraph` with Ray tasks.
 
@@ -70,9 +85,16 @@ class Broker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._life = uuid.uuid4().hex
         self._broken: Exception | None = None
+        self._drained = False
+        self._left: int | None = None
+        self._room = self._running = self._offered = 0
 
     async def take(
-        self, orders: Mapping[Key, bytes], chains: Chains, stored: frozenset[Key]
+        self,
+        orders: Mapping[Key, bytes],
+        chains: Chains,
+        stored: frozenset[Key],
+        left: int | None,
     ) -> None:
         """Take what all else waits for; the driver gives it to each new life.
 
@@ -80,9 +102,10 @@ class Broker:
             orders: key -> what a worker needs to run the stage, pickled: only workers look inside.
             chains: chain -> its stages as (key, parent).
             stored: keys in the store already.
+            left: how many stages may start at most; None is no limit.
         """
         if not self._given.is_set():
-            self._orders, self._chains = orders, chains
+            self._orders, self._chains, self._left = orders, chains, left
             for chain in chains:
                 self._of.setdefault(chain[0], []).append(chain)
             self._graph = TrialGraph(slots=0, stored=stored)
@@ -95,6 +118,9 @@ class Broker:
         for chain in self._of.get(trial_id, ()):
             if chain not in self._advanced and chain not in self._ended:
                 self._advanced[chain] = -1
+                if self._drained or self._left == 0:
+                    self._ended[chain] = "stopped"
+                    continue
                 await self._handle(ChainWanted(chain, self._chains[chain]))
 
     async def advance(self, trial_id: str, after: int) -> dict[int, str]:
@@ -116,6 +142,18 @@ class Broker:
             if chain in self._advanced and chain not in self._ended:
                 await self._handle(ChainStopped(chain))
 
+    async def drain(self) -> None:
+        """Let no further stage start; when those that run have ended, trials are told to end."""
+        await self._given.wait()
+        self._drained = True
+        await self._offer()
+        await self._wind_up()
+
+    async def _wind_up(self) -> None:
+        if (self._drained or self._left == 0) and not self._running:
+            for chain in [c for c in self._advanced if c not in self._ended]:
+                await self._handle(ChainStopped(chain))
+
     async def news(self, life: str, since: int) -> tuple[str, list[Event | Instruction]]:
         """Return the broker's life and what happened in it after the first `since` pieces of news.
 
@@ -130,6 +168,8 @@ class Broker:
             self._news.append(instruction)
             match instruction:
                 case RunStage(key):
+                    self._running += 1
+                    self._left = None if self._left is None else self._left - 1
                     self._spawn(self._run(key))
                 case ChainAdvanced(chain, after):
                     self._advanced[chain] = after
@@ -139,30 +179,30 @@ class Broker:
             self._changed.notify_all()
 
     async def _run(self, key: Key) -> None:
-        device = "cuda" if self._resources["num_gpus"] else "cpu"
-        # Without a strategy of its own a task would be captured by Tune's placement groups.
-        task = stage_task.options(
-            scheduling_strategy="DEFAULT", name=f"stage {key[:8]}", **self._resources
-        )
         try:
-            event = await task.remote(self._orders[key], self._store_uri, device)
-        except (
-            RayTaskError
-        ) as error:  # raised before the stage began: its code or store was not to be had
-            event = StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
+            event = await asked(key, self._orders[key], self._store_uri, self._resources)
         except RayError as error:
-            event = StageFailed(key, f"the worker of this stage was lost: {error}")
+            event = failed(key, error)
+        self._running -= 1
+        await self._offer()  # before the end is told, which would make room for another
         await self._handle(event)
+        await self._wind_up()
 
     async def _watch_cluster(self) -> None:
         """Offer as many slots as the cluster has room for, and a few more to hide the way there."""
-        slots = -1
         while True:
-            room = slots_of(ray.nodes(), self._resources)  # type: ignore[no-untyped-call]
-            if room != slots:
-                slots = room
-                await self._handle(SlotsChanged(int(slots * LOOK_AHEAD) + 1))
+            self._room = slots_of(ray.nodes(), self._resources)  # type: ignore[no-untyped-call]
+            await self._offer()
             await asyncio.sleep(SLOTS_EVERY_SECONDS)
+
+    async def _offer(self) -> None:
+        """Offer the slots there are, but no more than may still be used."""
+        slots = 0 if self._drained else int(self._room * LOOK_AHEAD) + 1
+        if self._left is not None:
+            slots = min(slots, self._running + self._left)
+        if slots != self._offered:
+            self._offered = slots
+            await self._handle(SlotsChanged(slots))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(work))

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 import torch
 
-from orchestrator.events import ChainWanted, Event, Instruction, RunStage, SlotsChanged
-from orchestrator.graph import TrialGraph
-from orchestrator.perform import perform
-from orchestrator.plan import Plan, chain_id
+from orchestrator.brake import Brake
+from orchestrator.drive import Client, Observer, drive
+from orchestrator.events import Event
+from orchestrator.perform import Order, perform
+from orchestrator.plan import Plan, Wish
 from orchestrator.store import StageStore
+from orchestrator.sweep import Sweep
 
 
-def run_inline(
-    plan: Plan, store: StageStore, observe: Callable[[Event | Instruction], None]
-) -> None:
-    """Compute what a plan lacks, telling `observe` each event and instruction."""
-    device = "cuda" if plan.sweep.resources.gpus and torch.cuda.is_available() else "cpu"
-    todo: deque[Instruction] = deque()
-    # No slot is free until all chains are known, so that the order is the one that unblocks most.
-    graph = TrialGraph(slots=0, stored=plan.stored)
-    for chain in plan.pending:
-        todo.extend(graph.handle(ChainWanted(chain_id(chain), plan.steps(chain))))
-    todo.extend(graph.handle(SlotsChanged(1)))
-    while todo:
-        instruction = todo.popleft()
-        observe(instruction)
-        if isinstance(instruction, RunStage):
-            done = perform(plan.orders[instruction.key], store, device)
-            observe(done)
-            todo.extend(graph.handle(done))
+class OneAtATime:
+    """Computes a stage when its end is waited for."""
+
+    def __init__(self, store: StageStore, device: str) -> None:
+        self._store, self._device = store, device
+        self._orders: deque[Order] = deque()
+
+    def slots(self) -> int:
+        """Return one."""
+        return 1
+
+    def submit(self, order: Order) -> None:
+        """Queue a stage."""
+        self._orders.append(order)
+
+    def wait(self) -> list[Event]:
+        """Compute the stage that was asked for."""
+        return [perform(self._orders.popleft(), self._store, self._device)]
+
+
+class Inline:
+    """The backend in this very process."""
+
+    def __call__(
+        self, plan: Plan, store: StageStore, observe: Observer, brake: Brake | None = None
+    ) -> None:
+        """Compute what a plan lacks, telling `observe` each event and instruction."""
+        self.drive(Wish(plan), plan.sweep, store, observe, brake or Brake())
+
+    def drive(
+        self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
+    ) -> None:
+        """Compute what a client wants."""
+        device = "cuda" if sweep.resources.gpus and torch.cuda.is_available() else "cpu"
+        drive(client, OneAtATime(store, device), observe, brake)
+
+
+run_inline = Inline()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -13,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.hashing import digest, digest_bytes
+from orchestrator.naming import labels
 from orchestrator.tracking.target import TrackingError
-from orchestrator.tracking.view import TrialView, leaves, view
+from orchestrator.tracking.view import TrialView, view
 
 TRIALS, ACCURACY, STAGES = "trials.parquet", "accuracy.parquet", "stages.parquet"
 DOCUMENTS = ("sweep.yaml", "versions.json")
@@ -61,13 +60,16 @@ class SweepFiles:
 
     def views(self, running: bool = False) -> Iterator[TrialView]:
         """Yield the trials in the order of the table; `running`: the sweep goes on."""
-        accuracy, stages = self._table(ACCURACY), self._table(STAGES)
-        accuracy_of, stages_of = _by_trial(accuracy), _by_trial(stages)
+        accuracy, stages = _by_trial(self._table(ACCURACY)), _by_trial(self._table(STAGES))
+        nothing = {"accuracy": self._table(ACCURACY)[:0], "stages": self._table(STAGES)[:0]}
         names = trial_names(self._trials)
-        for trial_id, rows in _by_trial(self._trials).items():
-            measured = accuracy_of.get(trial_id, accuracy.iloc[:0])
-            spent = stages_of.get(trial_id, stages.iloc[:0])
-            yield view(names[trial_id], rows, measured, spent, running)
+        # A candidate of a search that won is evaluated too: one trial, two runs.
+        phases = self._trials.groupby(["trial_id", "phase"], sort=False)
+        for (trial_id, phase), rows in phases:
+            measured = accuracy.get(str(trial_id), nothing["accuracy"])
+            spent = stages.get(str(trial_id), nothing["stages"])
+            measured, spent = (part[part["seed"].isin(rows["seed"])] for part in (measured, spent))
+            yield view(names[str(trial_id), str(phase)], rows, measured, spent, running)
 
     @cached_property
     def _trials(self) -> pd.DataFrame:
@@ -77,27 +79,14 @@ class SweepFiles:
         return pd.read_parquet(BytesIO(self.content[name]))
 
 
-def trial_names(trials: pd.DataFrame) -> dict[str, str]:
-    """Name each trial by its method and what varies within it, `ewc lam=1000`; by id if need be."""
-    first = trials.drop_duplicates("trial_id").set_index("trial_id")
-    names: dict[str, str] = {}
-    for _, rows in first.groupby("method", sort=False):
-        configs = {str(trial): leaves(json.loads(text)) for trial, text in rows["config"].items()}
-        keys = dict.fromkeys(key for config in configs.values() for key in config)
-        varying = [key for key in keys if len({c.get(key) for c in configs.values()}) > 1]
-        for trial, config in configs.items():
-            settings = [_setting(key, config[key]) for key in varying if key in config]
-            search = ["search"] if rows.at[trial, "phase"] == "search" else []
-            names[trial] = " ".join([str(rows.at[trial, "method"]), *settings, *search])
-    # Values equal to six digits would give equal names.
-    used = list(names.values())
-    return {t: name if used.count(name) == 1 else f"{name} {t}" for t, name in names.items()}
-
-
-def _setting(key: str, text: str) -> str:
-    with suppress(ValueError):
-        text = f"{float(text):g}"
-    return f"{key.removeprefix('method.')}={text}"
+def trial_names(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Name each (trial id, phase) by its method and what varies within it: `ewc lam=1000`."""
+    first = trials.drop_duplicates(["trial_id", "phase"])
+    config = [name for name in first.columns if name.startswith("config.")]
+    keys = zip(first["trial_id"], first["phase"], strict=True)
+    searched = ["" if phase == "evaluation" else f" {phase}" for phase in first["phase"]]
+    names = labels(first, "method", config, within=())
+    return dict(zip(keys, map("".join, zip(names, searched, strict=True)), strict=True))
 
 
 def _by_trial(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

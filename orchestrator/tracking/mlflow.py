@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
 from orchestrator.tracking.ledger import run_ids as run_ids
+from orchestrator.tracking.pages import KIND, NOTE, PAGES, VERSION, page_tags
 from orchestrator.tracking.sender import SyncReport as SyncReport
 from orchestrator.tracking.sync import attach as attach
 from orchestrator.tracking.sync import sync as sync
@@ -24,7 +25,6 @@ from orchestrator.tracking.target import resolve_target as resolve_target
 from orchestrator.tracking.target import ui_command as ui_command
 from orchestrator.tracking.tracker import Tracker as Tracker
 
-NOTE = "mlflow.note.content"
 # MLflow's limits: on one call, on one value, on one page.
 MAX_METRICS, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
 # A dead server is noticed in seconds, not minutes, and nothing is printed over the sweep's lines.
@@ -119,14 +119,24 @@ class Experiment:
     def _find(self, target: Target) -> str:
         found = self._client.get_experiment_by_name(target.experiment)
         if found is None:
-            return str(self._client.create_experiment(target.experiment, target.artifact_location))
+            made = self._client.create_experiment(target.experiment, target.artifact_location)
+            found = self._client.get_experiment(made)
         if target.database and found.artifact_location != target.artifact_location:
             raise TrackingError(
                 f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
                 f"{found.artifact_location}, not in {target.artifact_location}: it was moved. "
                 f"Delete it and run: repertoire track {target.database.parent}"
             )
+        self._furnish(found)
         return str(found.experiment_id)
+
+    def _furnish(self, experiment: Any) -> None:
+        """Tell MLflow's pages how to show the experiment, once; what people changed since stays."""
+        if experiment.tags.get(PAGES) != VERSION:
+            tags = page_tags(experiment.creation_time)
+            kept = {NOTE, KIND} & experiment.tags.keys()
+            for name in tags.keys() - kept:
+                self._client.set_experiment_tag(experiment.experiment_id, name, tags[name])
 
 
 def upload_file(target: Target, run_id: str, path: Path) -> None:

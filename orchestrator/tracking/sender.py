@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from platform import node
 from typing import TYPE_CHECKING
 
@@ -106,33 +107,40 @@ class Sender:
         return sent
 
     def _send_trial(self, trial: TrialView, parent: Sent) -> None:
-        sent = self._ledger.trials.get(trial.trial_id)
+        sent = self._ledger.trials.get(trial.key)
         if sent is None and trial.status == "running" and trial.last_step < 0:
             return
         if sent is None or (sent.content and sent.content != trial.content(sent.step)):
-            sent = self._ledger.trials[trial.trial_id] = self._start(trial, parent, sent)
-        self._label(sent, trial.config, {RUN_NAME: trial.name, **trial.tags})
+            sent = self._ledger.trials[trial.key] = self._start(trial, parent, sent)
+        ranked = _ranked(sent, trial)
+        self._label(sent, trial.config, {RUN_NAME: trial.name, **trial.tags}, ranked)
         if sent.step < trial.last_step:
             self._send_steps(sent, trial)
         if trial.status != "running" and trial.last_step >= 0:
-            self._upload(sent, digest_bytes(trial.test.tobytes()), lambda: _artifacts(trial))
+            self._upload(sent, digest_bytes(trial.matrices.tobytes()), lambda: _artifacts(trial))
         self._set_status(sent, STATUS[trial.status], trial.seconds(trial.last_step))
 
     def _start(self, trial: TrialView, parent: Sent, old: Sent | None) -> Sent:
         """Start a trial's run, in place of one whose numbers are no longer those of the tables."""
         kept = self._experiment.delete(old.run_id) | {REPLACES: old.run_id} if old else {}
-        return self._create(trial.name, kept | {PARENT: parent.run_id, TRIAL: trial.trial_id})
+        return self._create(trial.name, kept | {PARENT: parent.run_id, TRIAL: trial.key})
 
     def _create(self, name: str, tags: Mapping[str, str]) -> Sent:
         self._report.runs += 1
         belongs = {SWEEP: self._files.sweep, IDENTITY: self._ledger.identity}
         return self._experiment.create(name, belongs | dict(tags))
 
-    def _label(self, sent: Sent, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
-        labels = digest("tracked labels", [params, tags])
+    def _label(
+        self,
+        sent: Sent,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        points: Sequence[Point] = (),
+    ) -> None:
+        labels = digest("tracked labels", [params, tags, points])
         if sent.labels != labels:
             sent.labels = labels
-            self._experiment.log(sent, params=params, tags=tags)
+            self._experiment.log(sent, points, params, tags)
 
     def _send_steps(self, sent: Sent, trial: TrialView) -> None:
         """Send all steps that are due in one call; a step's time is the computing time up to it.
@@ -157,6 +165,14 @@ class Sender:
     def _set_status(self, sent: Sent, status: str, seconds: float) -> None:
         if sent.status != status:
             self._experiment.set_status(sent, status, seconds)
+
+
+def _ranked(sent: Sent, trial: TrialView) -> list[Point]:
+    """Return what a search ranked a trial by; it may be known long after the trial's last step."""
+    if not isfinite(trial.objective) or trial.last_step < 0:
+        return []
+    at_ms = sent.start_ms + round(1000 * trial.seconds(trial.last_step))
+    return [("objective", trial.objective, at_ms, trial.last_step)]
 
 
 def _outcome(trials: Sequence[TrialView]) -> str:
@@ -187,17 +203,17 @@ def _identity(files: SweepFiles, target: Target) -> str:
 
 
 def _artifacts(trial: TrialView) -> dict[str, bytes]:
-    """Return R on the test split: mean and seeds as a table, the mean as a picture."""
+    """Return R on the split that counts: mean and seeds as a table, the mean as a picture."""
     from orchestrator.tracking.heatmap import heatmap, png
 
-    there = trial.test[trial.reached > trial.last_step]
+    there = trial.matrices[trial.reached > trial.last_step]
     mean = there.mean(axis=0)
-    parts = {"mean": mean} | dict(zip(map(str, trial.seeds), trial.test, strict=True))
+    parts = {"mean": mean} | dict(zip(map(str, trial.seeds), trial.matrices, strict=True))
     columns = [f"task_{task}" for task in range(1, mean.shape[1] + 1)]
     table = pd.concat(
         {part: pd.DataFrame(r, columns=columns) for part, r in parts.items()},
         names=["seed", "after"],
     )
     seeds = "1 seed" if len(there) == 1 else f"mean of {len(there)} seeds"
-    picture = png(heatmap(mean, f"{trial.name} ({seeds})"))
+    picture = png(heatmap(mean, f"{trial.name} ({trial.split}, {seeds})"))
     return {"r_matrix.csv": table.to_csv().encode(), "r_matrix.png": picture}

@@ -12,9 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orchestrator.hashing import canonical, digest_bytes
-from orchestrator.metrics import acc_after, all_after, mean_std_interval
+from orchestrator.metrics import all_after, mean_std_interval
 
-TAGS = ("benchmark", "scenario", "method", "network", "phase", "selected")
+TAGS = (
+    "benchmark", "scenario", "method", "network", "phase", "selected", "group", "candidate",
+)  # fmt: skip
+VALIDATED = ("acc", "bwt", "forgetting", "learning_accuracy")
 FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
 SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds")
 WORST_FIRST = ("running", "failed", "diverged", "stopped", "complete")
@@ -31,7 +34,9 @@ class TrialView:
         status: the worst of its seeds', or "running".
         settled: no seed has more to come, so the mean over those that got furthest stays as it is.
         config: the configuration's leaves by dotted name.
-        test: R of each seed on the test split, shape [S, T+1, T]; NaN where not measured.
+        objective: what a search ranked it by; NaN where nothing did.
+        test: R of each seed on the test split, shape [S, T+1, T]; NaN where not measured. All NaN
+            for a candidate of a search, whatever the tables hold.
         validation: the same on the validation split.
         costs: by column, shape [S, T+1]: bytes after each stage, FLOPs and seconds summed up to it.
         reached: stages that each seed has completed, shape [S].
@@ -44,10 +49,26 @@ class TrialView:
     config: Mapping[str, str]
     tags: Mapping[str, str]
     seeds: tuple[int, ...]
+    objective: float
     test: Floats
     validation: Floats
     costs: Mapping[str, Floats]
     reached: NDArray[np.int64]
+
+    @property
+    def key(self) -> str:
+        """What tells its run from all others of the sweep."""
+        return self.trial_id if self.split == "test" else f"{self.trial_id} search"
+
+    @property
+    def split(self) -> str:
+        """The split that it is judged by: "validation" in a search, "test" after it."""
+        return "validation" if self.tags["phase"] == "search" else "test"
+
+    @property
+    def matrices(self) -> Floats:
+        """R of each seed on that split."""
+        return self.test if self.split == "test" else self.validation
 
     @property
     def last_step(self) -> int:
@@ -57,14 +78,15 @@ class TrialView:
     def metrics(self, step: int) -> dict[str, float]:
         """Return the metrics after `step` tasks, those that are defined.
 
-        Each is the mean over the seeds that got there; with two or more, `<name>_std` is added.
+        Each is the mean over the seeds that got there; with two or more, `std/<name>` is added.
+        MLflow's pages draw what comes before the last slash as a section of its own.
         """
         there = np.flatnonzero(self.reached > step)
         values = pd.DataFrame([self._of_seed(int(seed), step) for seed in there])
         found: dict[str, float] = {}
         for name, column in values.items():
             mean, std, _ = mean_std_interval(column.to_numpy(np.float64))
-            found |= {str(name): mean, f"{name}_std": std}
+            found |= {str(name): mean, f"std/{name}": std}
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
     def content(self, step: int) -> str:
@@ -87,10 +109,13 @@ class TrialView:
 
     def _of_seed(self, seed: int, step: int) -> dict[str, float]:
         r = self.test[seed]
-        by_task = {f"acc_task_{task}": float(accuracy) for task, accuracy in enumerate(r[step], 1)}
+        by_task = {
+            f"task_accuracy/{task}": float(accuracy) for task, accuracy in enumerate(r[step], 1)
+        }
         costs = {name: float(column[seed, step]) for name, column in self.costs.items()}
-        val_acc = acc_after(self.validation[seed], step)
-        return all_after(r, step, self.tags["scenario"]) | {"val_acc": val_acc} | by_task | costs
+        validated = all_after(self.validation[seed], step, self.tags["scenario"])
+        told = {f"val_{name}": validated[name] for name in VALIDATED}
+        return all_after(r, step, self.tags["scenario"]) | told | by_task | costs
 
 
 def view(
@@ -110,6 +135,7 @@ def view(
     shape = (len(seeds), int(first["num_tasks"]) + 1, int(first["num_tasks"]))
     settled = set(trials["status"]) <= SETTLED
     status = "running" if running and not settled else worst(trials["status"])
+    tested = (accuracy["split"] == "test") & (first["phase"] != "search")
     completed = stages[stages["status"] == "complete"]
     return TrialView(
         trial_id=str(first["trial_id"]),
@@ -117,13 +143,23 @@ def view(
         status=status,
         settled=settled,
         config=leaves(json.loads(first["config"])),
-        tags={tag: _text(first[tag]) for tag in TAGS} | {"status": status},
+        tags=_tags(first) | {"status": status},
         seeds=seeds,
-        test=_matrices(accuracy[accuracy["split"] == "test"], seeds, shape),
+        objective=float(trials["objective"].mean()) if "objective" in trials else float("nan"),
+        test=_matrices(accuracy[tested], seeds, shape),
         validation=_matrices(accuracy[accuracy["split"] == "validation"], seeds, shape),
         costs=_costs(completed, seeds, shape[:2]),
         reached=_reached(completed, seeds, shape[:2]),
     )
+
+
+def _tags(first: pd.Series[Any]) -> dict[str, str]:
+    """Return the tags of a trial given one of its rows; older tables lack some of them."""
+    there = {tag: first[tag] for tag in TAGS if tag in first.index and not pd.isna(first[tag])}
+    return {
+        tag: f"{value:g}" if isinstance(value, float | np.integer) else _text(value)
+        for tag, value in there.items()
+    }
 
 
 def worst(statuses: Iterable[str]) -> str:

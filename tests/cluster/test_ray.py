@@ -15,12 +15,15 @@ import pytest
 from processes import descendants
 
 from orchestrator import results
+from orchestrator.backends.cluster import on_ray
 from orchestrator.backends.inline import run_inline
-from orchestrator.backends.tune import on_ray, require_whole
+from orchestrator.backends.tune import require_whole
+from orchestrator.brake import Brake
 from orchestrator.errors import RepertoireError
 from orchestrator.graph import Event, Instruction, StageDone
 from orchestrator.plan import Plan, plan
-from orchestrator.run import Backend, Progress, open_store, results_folder, run
+from orchestrator.progress import Progress
+from orchestrator.run import Backend, Tabulator, open_store, results_folder, run
 from orchestrator.store import StageStore
 from orchestrator.sweep import Sweep
 
@@ -45,7 +48,8 @@ def compute(folder: Path, methods: str, backend: Backend, cpus: float = 1) -> Pr
     (folder / "sweep.yaml").write_text(SWEEP.format(methods=methods, cpus=cpus))
     sweep = Sweep.load(folder / "sweep.yaml")
     store = open_store(folder, None)
-    return run(plan(sweep, store), store, results_folder(sweep, folder), backend)
+    made = plan(sweep, store)
+    return run(made, Tabulator(made.chains, store, results_folder(sweep, folder)), backend)
 
 
 def accuracy(folder: Path) -> bytes:
@@ -59,7 +63,7 @@ def trials(folder: Path) -> pd.DataFrame:
 def after_first_stage(act: Callable[[], None]) -> Backend:
     """Return the Ray backend with something happening once a stage is done."""
 
-    def backend(made: Plan, store: StageStore, observe: Observer) -> None:
+    def backend(made: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
         acted: list[bool] = []
 
         def watch(news: Event | Instruction) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from orchestrator.backends.inline import run_inline
 from orchestrator.plan import Plan, plan
-from orchestrator.run import Backend, Progress, open_store, results_folder, run
+from orchestrator.progress import Progress
+from orchestrator.run import Backend, Tabulator, open_store, results_folder, run
 from orchestrator.store import StageStore
 from orchestrator.sweep import Sweep
 
@@ -59,7 +60,10 @@ class Lab:
     def run(self, backend: Backend = run_inline) -> Progress:
         """Run the sweep as it stands now."""
         made = self.plan()
-        return run(made, self.store, results_folder(made.sweep, self.out), backend)
+        return run(made, self.tables_of(made), backend)
+
+    def tables_of(self, made: Plan) -> Tabulator:
+        return Tabulator(made.chains, self.store, results_folder(made.sweep, self.out))
 
     def files(self, name: str) -> dict[str, bytes]:
         """Return key -> content of the stages' files of a name."""

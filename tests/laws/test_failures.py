@@ -10,7 +10,7 @@ from lab import Lab
 
 from orchestrator import results
 from orchestrator.graph import ChainEnded, Event, Instruction
-from orchestrator.run import results_folder, run
+from orchestrator.run import run
 
 
 def trials(lab: Lab) -> pd.DataFrame:
@@ -109,7 +109,7 @@ def test_a_table_that_cannot_be_written_does_not_lose_a_stage(lab: Lab) -> None:
     lab.ask("[finetune]")
     made = lab.plan()
 
-    def backend(made, store, observe):  # type: ignore[no-untyped-def]
+    def backend(made, store, observe, brake):  # type: ignore[no-untyped-def]
         from orchestrator.backends.inline import run_inline
 
         def watch(news: Event | Instruction) -> None:
@@ -120,6 +120,6 @@ def test_a_table_that_cannot_be_written_does_not_lose_a_stage(lab: Lab) -> None:
         run_inline(made, store, watch)
 
     with pytest.raises(OSError, match="disk full"):
-        run(made, lab.store, results_folder(made.sweep, lab.out), backend)
+        run(made, lab.tables_of(made), backend)
     assert lab.run().executed == 0
     assert list(trials(lab)["status"]) == ["complete"]

@@ -15,6 +15,7 @@ from methods import METHODS
 from methods.conformance import with_another
 from orchestrator.backends.inline import run_inline
 from orchestrator.benchmarks import Benchmark
+from orchestrator.brake import Brake
 from orchestrator.components import component
 from orchestrator.costs import Clock, FlopMeter
 from orchestrator.graph import ChainWanted, Event, Instruction, RunStage, StageDone, TrialGraph
@@ -60,7 +61,7 @@ def test_a_stage_shared_by_trials_equals_the_stage_each_would_compute_alone(make
 # --- law 2: stopping and resuming equals running straight through --------------------------------
 
 
-def one_stage_at_a_time(made: Plan, store: StageStore, observe: Observer) -> None:
+def one_stage_at_a_time(made: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
     """Run until a stage is done, then die."""
 
     def watch(news: Event | Instruction) -> None:
@@ -176,10 +177,10 @@ def test_a_damaged_ancestor_is_set_aside_and_computed_anew(
 # --- law 4: results depend on neither slots nor order (Ray itself: tests/cluster) ----------------
 
 
-def scrambled(slots: int, seed: int) -> Callable[[Plan, StageStore, Observer], None]:
+def scrambled(slots: int, seed: int) -> Callable[[Plan, StageStore, Observer, Brake], None]:
     """Return a backend whose `slots` running stages finish in a random order."""
 
-    def backend(made: Plan, store: StageStore, observe: Observer) -> None:
+    def backend(made: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
         draw, running, todo = np.random.default_rng(seed), list[str](), list[Instruction]()
         graph = TrialGraph(slots, made.stored)
         for place in draw.permutation(len(made.pending)):

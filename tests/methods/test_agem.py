@@ -71,6 +71,23 @@ def test_a_step_s_gradient_loses_what_raises_the_loss_of_a_batch_of_the_past(
     assert abs(found @ r) <= 1e-5 * found.norm() * r.norm()
 
 
+def test_with_less_strength_it_loses_that_share_of_it():
+    method, view = stepped(agem(memory_size=30, strength=0.25))
+    rows = torch.randperm(30, generator=view.stream("replay"))[:20]
+    r = gradient(method, method.task_loss(method.memory[rows]))
+    g = gradient(method, method.task_loss(view.examples[10:30]))
+    assert g @ r < 0
+    method.loss(view.examples[10:30]).backward()
+    method.after_backward()
+    found = torch.cat([p.grad.flatten() for p in method.network.parameters()])
+    assert torch.allclose(found, g - 0.25 * (g @ r) / (r @ r) * r, rtol=1e-4, atol=1e-6)
+
+
+def test_a_strength_that_is_no_share_is_refused():
+    with pytest.raises(ValueError, match=r"strength must be in \[0, 1\], given 1.5"):
+        agem(strength=1.5)
+
+
 def test_without_a_violation_the_gradient_is_the_batch_s_to_the_last_bit():
     method, _ = stepped(agem(memory_size=30, replay_batch_size=1000))
     batch = method.memory[:30]

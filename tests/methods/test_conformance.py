@@ -129,6 +129,11 @@ class ClaimsTooMuch(Method):
         return self.config.scale * self.task_loss(batch)
 
 
+class IsNeverFineTuning(ClaimsTooMuch):
+    inert_on_first_task = frozenset()
+    strength = "scale"
+
+
 class OverflowsItsMemory(ER):
     def end_task(self, task):
         self.memory.x = task.examples.x.clone()
@@ -146,6 +151,7 @@ class OverflowsItsMemory(ER):
         (MeasuresInTrainingMode, "changed the network's running statistics"),
         (LeavesEvaluationMode, "left the network in another mode"),
         (ClaimsTooMuch, "scale is declared inert on the first task, but changes it"),
+        (IsNeverFineTuning, "IsNeverFineTuning with scale 0 is no fine-tuning"),
     ],
 )
 def test_the_suite_says_what_is_wrong_with_a_method(method, story):

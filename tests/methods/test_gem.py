@@ -117,13 +117,13 @@ def after_projection(method, batch):
     return torch.cat([p.grad.flatten() for p in method.network.parameters()]).double().numpy()
 
 
-@pytest.mark.parametrize("margin", [0.0, 0.5])
-def test_a_step_s_gradient_is_the_projection_of_the_batch_s(margin):
-    method, batch = stepped(gem(memory_size=40, margin=margin))
+@pytest.mark.parametrize(("margin", "strength"), [(0.0, 1.0), (0.5, 1.0), (0.5, 0.25)])
+def test_a_step_s_gradient_is_the_projection_of_the_batch_s(margin, strength):
+    method, batch = stepped(gem(memory_size=40, margin=margin, strength=strength))
     g, past = gradients(method, batch)
     assert len(past) == 2
     assert (past @ g < 0).any()
-    expected = g + brute_force(g, past, margin, 1e-3) @ past
+    expected = g + strength * brute_force(g, past, margin, 1e-3) @ past
     found = after_projection(method, batch)
     assert np.allclose(found, expected, rtol=1e-4, atol=1e-6)
 
@@ -214,6 +214,7 @@ def test_flops_are_those_of_the_batch_of_every_past_example_and_of_their_product
     [
         ({"margin": -0.1}, "margin must be at least 0 and finite, given -0.1"),
         ({"ridge": 0.0}, "ridge must be above 0 and finite, given 0.0"),
+        ({"strength": 1.5}, r"strength must be in \[0, 1\], given 1.5"),
     ],
 )
 def test_hyperparameters_out_of_range_are_refused(config, story):

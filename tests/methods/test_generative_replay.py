@@ -1,27 +1,22 @@
-"""Generative replay: its weights and labels, its generator, its limits, its bytes and FLOPs."""
+"""Generative replay: its weights and labels, its generator, and its limits."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
-from methods.base import Config, Examples, Outlook, TaskView
+from methods.base import Config
 from methods.blobs import NUM_TASKS, Blobs
 from methods.conformance import assert_conforms, learned
 from methods.finetune import Finetune
 from methods.generative_replay import GenerativeReplay
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, make_optimizer, train_task
-from orchestrator.networks import MLP, NetworkShape, build
+from orchestrator.learner import Training, make_optimizer
 from orchestrator.seeding import stream
 
 SMALL = {"hidden": (24,), "latent_size": 4}
-SHAPE = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 
 
 def replay(scenario="class", **config):
@@ -177,37 +172,6 @@ def test_outputs_seen_are_noted_task_by_task():
     for snapshot in learned(replay()):
         seen = 2 * snapshot.after
         assert snapshot.state["seen"].tolist() == [True] * seen + [False] * (6 - seen)
-
-
-def on_fashion(**config):
-    network = build(MLP, MLP.Config(), SHAPE, 0)
-    return GenerativeReplay(network, GenerativeReplay.Config(**config), Outlook(10, (1, 28, 28)))
-
-
-@pytest.mark.parametrize("conditional", [False, True])
-def test_storage_is_the_generator_once_and_a_byte_for_each_output(conditional):
-    told = 10 if conditional else 0
-    widths = (*pairwise((784, 400, 400, 64)), *pairwise((32 + told, 400, 400, 784)))
-    method = on_fashion(conditional=conditional)
-    found = storage_bytes(method.state_dict(), GenerativeReplay.storage)
-    assert found == {"model": 4 * 478_410, "generator": 4 * sum(a * b + b for a, b in widths) + 10}
-
-
-def test_flops_of_a_step_match_a_count_by_hand():
-    method, size = on_fashion(), 16
-    examples = Examples(torch.zeros((size, 1, 28, 28), dtype=torch.uint8), torch.full((size,), 2))
-    method.seen[:2] = True
-    view = TaskView(2, (2, 3), examples, None, lambda purpose: stream(0, purpose), num_steps=1)
-    with FlopCounterMode(display=False) as counter:
-        train_task(method, view, Training(batch_size=size), FlopMeter())
-    solver = 784 * 400 + 400 * 400 + 400 * 10
-    encoder = 784 * 400 + 400 * 400 + 400 * 64
-    decoder = 32 * 400 + 400 * 400 + 400 * 784
-    # Forward, gradients of weights and of inputs, but for the gradient of images.
-    step = 3 * solver - 784 * 400
-    lesson = 3 * (encoder + decoder) - 784 * 400
-    by_hand = 2 * size * (2 * step + solver + decoder + 2 * lesson)
-    assert counter.get_total_flops() == pytest.approx(by_hand, rel=0.01)
 
 
 def accuracy(blobs):

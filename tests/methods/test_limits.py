@@ -6,34 +6,42 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from methods import METHODS
 from methods.base import Config
 from methods.blobs import Blobs
 from methods.conformance import learned
+from methods.er import ER
 from methods.ewc import EWC
 from methods.finetune import Finetune
 from methods.freeze import Freeze
+from methods.joint import Joint
 from methods.l2 import L2
-from methods.lwf import LwF
 from methods.mas import MAS
 from methods.rwalk import RWalk, scaled_to_unit
 from methods.si import SI
 from orchestrator.costs import FlopMeter
 from orchestrator.learner import Training, train_task
 
-STRENGTH = {EWC: "lam", L2: "lam", SI: "c", MAS: "lam", RWalk: "lam", LwF: "lam"}
+HAVE_STRENGTH = {name for name, method in METHODS.items() if method.strength}
 
 
-def of_strength(method_class, strength, **config):
-    return method_class.Config(**{STRENGTH[method_class]: strength}, **config)
+def of_strength(method_class, strength):
+    return method_class.Config(**{method_class.strength: strength})
+
+
+def test_methods_with_one_strength_declare_it():
+    expected = {"ewc", "si", "mas", "rwalk", "l2", "lwf", "gem", "agem", "der"}
+    assert expected == HAVE_STRENGTH
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])
-@pytest.mark.parametrize("method_class", STRENGTH)
-def test_without_strength_it_is_fine_tuning_bit_for_bit(method_class, scenario, batch_norm):
+@pytest.mark.parametrize("name", sorted(HAVE_STRENGTH))
+def test_without_strength_it_is_fine_tuning_bit_for_bit(name, scenario, batch_norm):
     plain = Blobs(Finetune, Config(), scenario, batch_norm)
-    weak = replace(plain, method_class=method_class, config=of_strength(method_class, 0.0))
+    weak = replace(plain, method_class=METHODS[name], config=of_strength(METHODS[name], 0.0))
     for one, other in zip(learned(plain), learned(weak), strict=True):
         for name, tensor in one.state.items():
             assert torch.equal(tensor, other.state[name]), name
@@ -84,3 +92,32 @@ def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
     assert stiff < held / 2
     assert rigid < stiff / 5
     assert rigid < free * 10 / STEPS
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+def test_er_with_room_for_everything_minimises_what_joint_training_does(scenario):
+    config = ER.Config(memory_size=1000, policy="class_balanced", replay_batch_size=1000)
+    blobs = Blobs(ER, config, scenario)
+    _, second, _ = learned(blobs)
+    method, view = blobs.restored(second.state, num_learned=2), blobs.view(3)
+    method.see(view.allowed)
+    method.begin_task(view)
+    everything = replace(blobs, method_class=Joint, config=Config()).view(3).examples
+    assert len(everything) == 3 * len(view.examples)
+    losses = method.loss(view.examples), method.task_loss(everything)
+    gradients = [torch.autograd.grad(loss, list(method.network.parameters())) for loss in losses]
+    assert torch.allclose(*losses)
+    assert all(torch.allclose(g, h, atol=1e-6) for g, h in zip(*gradients, strict=True))
+
+
+def test_er_with_room_for_everything_approaches_joint_training():
+    def loss(method_class, config):
+        blobs = Blobs(method_class, config, "class", epochs=40)
+        *_, last = learned(blobs)
+        scores = torch.cat([last.scores[t] for t in (1, 2, 3)])
+        y = torch.cat([blobs.examples(t).y for t in (1, 2, 3)])
+        return F.cross_entropy(scores, y).item()
+
+    room = ER.Config(memory_size=1000, replay_batch_size=1000)
+    replay, joint, plain = loss(ER, room), loss(Joint, Config()), loss(Finetune, Config())
+    assert abs(replay - joint) < 0.01 * (plain - joint)

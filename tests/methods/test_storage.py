@@ -3,66 +3,143 @@
 from __future__ import annotations
 
 import pytest
-import torch
+from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, SHAPES, built, learned, view
 
 from methods import METHODS
-from methods.base import Outlook
-from orchestrator.costs import storage_bytes
-from orchestrator.networks import NETWORKS, NetworkShape, build
+from orchestrator.costs import raw_data_bytes, storage_bytes
 
-SHAPES = {
-    "mlp": NetworkShape((1, 28, 28), 10, (0.5,), (0.5,)),
-    "resnet18": NetworkShape((3, 32, 32), 10, (0.5,) * 3, (0.5,) * 3),
-}
-NUM_LEARNED = 5
+ROWS = 20  # of 60 examples met
+IMAGES = {name: count.pixels + 1 for name, count in COUNTS.items()}  # a byte a pixel, and a label
+NETWORKS = sorted(SHAPES)
+ISOLATING = ("hat", "pnn")  # take linear layers apart
 
 
-def kept(method, network, config):
-    """Bytes by category of a method that has learned five tasks, and of its network's parts."""
-    shape, cls = SHAPES[network], NETWORKS[network]
-    with torch.device("cpu"):
-        net = build(cls, cls.Config(), shape, seed=0)
-    outlook = Outlook(shape.num_classes, shape.input_shape, NUM_LEARNED)
-    made = METHODS[method](net, METHODS[method].Config(**config), outlook)
-    model = sum(t.numel() * t.element_size() for t in net.state_dict().values())
-    p = 4 * sum(p.numel() for p in net.parameters())
-    head = 4 * sum(p.numel() for p in net.head.parameters())
-    found = storage_bytes(made.state_dict(), METHODS[method].storage)
-    assert found.pop("model") == model
-    return found, {"p": p, "body": p - head, "model": model}
+def kept(method):
+    """Bytes by category of a method, beside those of its network."""
+    found = storage_bytes(method.state_dict(), method.storage)
+    count = COUNTS["mlp" if method.outlook.input_shape[0] == 1 else "resnet18"]
+    assert found.pop("model") == count.carried
+    return found
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+def test_the_networks_have_the_parameters_of_the_table():
+    assert COUNTS["mlp"].parameters == 478_410
+    assert COUNTS["mlp"].carried == 1_913_640
+    for network, count in COUNTS.items():
+        assert sum(p.numel() for p in built("finetune", network).parameters()) == count.parameters
+
+
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
     ("method", "anchors", "importances"),
     [("l2", 1, 0), ("si", 1, 1), ("mas", 1, 1), ("rwalk", 1, 2), ("ewc", 1, 1)],
 )
-@pytest.mark.parametrize(("penalise_head", "held"), [(True, "p"), (False, "body")])
+@pytest.mark.parametrize("penalise_head", [True, False])
 def test_penalties_keep_as_many_numbers_as_they_hold_parameters(
-    network, method, anchors, importances, penalise_head, held
+    network, method, anchors, importances, penalise_head
 ):
-    found, size = kept(method, network, {"penalise_head": penalise_head})
-    expected = {"anchor": anchors * size[held], "importance": importances * size[held]}
+    count = COUNTS[network]
+    held = 4 * (count.parameters - (0 if penalise_head else count.head))
+    expected = {"anchor": anchors * held, "importance": importances * held}
+    found = kept(built(method, network, NUM_TASKS, penalise_head=penalise_head))
     assert found == {category: n for category, n in expected.items() if n}
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_ewc_offline_keeps_them_of_every_task(network):
-    found, size = kept("ewc", network, {"mode": "offline", "penalise_head": True})
-    assert found == {"anchor": NUM_LEARNED * size["p"], "importance": NUM_LEARNED * size["p"]}
+    found = kept(built("ewc", network, NUM_TASKS, mode="offline", penalise_head=True))
+    held = NUM_TASKS * 4 * COUNTS[network].parameters
+    assert found == {"anchor": held, "importance": held}
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
-def test_lwf_keeps_a_second_network_and_a_bit_for_each_class(network):
-    found, size = kept("lwf", network, {})
-    assert found == {"teacher": size["model"] + SHAPES[network].num_classes}
+@pytest.mark.parametrize("network", NETWORKS)
+def test_lwf_keeps_a_second_network_and_a_byte_for_each_class(network):
+    assert kept(built("lwf", network, NUM_TASKS)) == {"teacher": COUNTS[network].carried + CLASSES}
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet18"])
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("method", ["finetune", "freeze", "cumulative", "joint"])
 def test_references_keep_the_network_alone(network, method):
-    assert kept(method, network, {})[0] == {}
+    assert kept(built(method, network, NUM_TASKS)) == {}
 
 
-def test_the_networks_have_the_parameters_of_the_table():
-    assert kept("finetune", "mlp", {})[1]["p"] == 1_913_640
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("method", ["cumulative", "joint"])
+def test_the_upper_bounds_keep_every_example_seen(network, method):
+    seen = view(1, network).examples + view(2, network).examples
+    assert raw_data_bytes(built(method, network), seen) == 4 * PER_CLASS * IMAGES[network]
+
+
+COUNTER, LOGITS = 8, 4 * CLASSES
+REHEARSAL = {
+    ("er", "reservoir"): lambda row: ROWS * row + COUNTER,
+    ("er", "class_balanced"): lambda row: ROWS * row,
+    ("er", "ring"): lambda row: ROWS * row + NUM_TASKS * COUNTER,
+    ("der", None): lambda row: ROWS * (row + LOGITS) + COUNTER,
+    ("derpp", None): lambda row: ROWS * (row + LOGITS) + COUNTER,
+    ("gem", None): lambda row: ROWS * row + NUM_TASKS * COUNTER,
+    ("agem", "class_balanced"): lambda row: ROWS * row,
+    ("agem", "ring"): lambda row: ROWS * row + NUM_TASKS * COUNTER,
+    ("gdumb", None): lambda row: ROWS * row,
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(("method", "policy"), REHEARSAL)
+def test_rehearsal_keeps_its_examples_and_what_goes_with_them(network, method, policy):
+    config = {} if policy is None else {"policy": policy}
+    found = kept(learned(method, network, memory_size=ROWS, **config))
+    assert found == {"buffer": REHEARSAL[method, policy](IMAGES[network])}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_icarl_keeps_exemplars_and_their_means(network):
+    found = kept(learned("icarl", network, memory_size=ROWS))
+    means = 4 * CLASSES * COUNTS[network].features
+    assert found == {"buffer": ROWS * IMAGES[network] + means}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("told", [0, CLASSES])
+def test_generative_replay_keeps_a_generator_and_a_byte_for_each_class(network, told):
+    pixels = COUNTS[network].pixels
+    widths = [(pixels, 400), (400, 400), (400, 64), (32 + told, 400), (400, 400), (400, pixels)]
+    found = kept(built("generative_replay", network, NUM_TASKS, conditional=bool(told)))
+    assert found == {"generator": 4 * sum(a * b + b for a, b in widths) + CLASSES}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_independent_networks_are_kept_whole(network):
+    finished = (NUM_TASKS - 1) * COUNTS[network].carried
+    assert kept(built("independent", network, NUM_TASKS)) == {"columns": finished}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_packnet_keeps_a_byte_for_each_weight_below_the_head(network):
+    assert kept(built("packnet", network, NUM_TASKS)) == {"importance": COUNTS[network].weights}
+
+
+def test_hat_keeps_a_number_for_each_hidden_unit_and_task():
+    assert kept(built("hat", "mlp", NUM_TASKS)) == {"importance": 4 * NUM_TASKS * (400 + 400)}
+
+
+def test_progressive_networks_keep_all_columns_and_their_laterals():
+    columns = (NUM_TASKS - 1) * COUNTS["mlp"].carried
+    # From k older columns into both layers above the first: a scale for each, V and U.
+    laterals = [
+        k + k * 400 * 400 + 400 * above for k in range(1, NUM_TASKS) for above in (400, CLASSES)
+    ]
+    assert kept(built("pnn", "mlp", NUM_TASKS)) == {"columns": columns + 4 * sum(laterals)}
+
+
+@pytest.mark.parametrize("method", ISOLATING)
+def test_what_takes_linear_layers_apart_says_so_of_a_resnet(method):
+    with pytest.raises(ValueError, match="ResNet18 cannot be taken apart"):
+        built(method, "resnet18")
+
+
+def test_no_method_is_left_out():
+    penalties = {"l2", "si", "mas", "rwalk", "ewc", "lwf"}
+    references = {"finetune", "freeze", "cumulative", "joint", "independent"}
+    others = {"icarl", "generative_replay", "packnet", *ISOLATING}
+    assert METHODS.keys() == penalties | references | others | {name for name, _ in REHEARSAL}

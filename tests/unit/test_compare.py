@@ -79,10 +79,22 @@ def test_a_hyperparameter_of_another_method_does_not_count_as_varying() -> None:
     assert list(table.label) == ["ewc", "er"]
 
 
-def test_what_varies_outside_the_method_is_named_with_its_section() -> None:
-    slow = json.dumps({"method": {"name": "ewc"}, "training": {"lr": 0.01}})
-    table = compared(row(), row() | {"config": slow, "trial_id": "slow"})
-    assert list(table.label) == ["ewc training.lr=0.1", "ewc training.lr=0.01"]
+def test_what_varies_outside_the_method_is_named_with_its_section_only_if_it_must_be() -> None:
+    def trial(rate: float, **hyperparameters: float) -> dict[str, Any]:
+        config = {"method": {"name": "ewc", **hyperparameters}, "training": {"lr": rate}}
+        return row() | {"config": json.dumps(config), "trial_id": str(config)}
+
+    assert list(compared(trial(0.1), trial(0.01)).label) == ["ewc lr=0.1", "ewc lr=0.01"]
+    both = compared(trial(0.1, lr=3.0), trial(0.01, lr=3.0), trial(0.01, lr=4.0))
+    assert list(both.label) == [
+        "ewc lr=3 training.lr=0.1", "ewc lr=3 training.lr=0.01", "ewc lr=4 training.lr=0.01",
+    ]  # fmt: skip
+
+
+def test_a_network_is_named_as_such() -> None:
+    configs = [{"method": {"name": "ewc"}, "network": {"name": name}} for name in ("mlp", "cnn")]
+    trials = [row() | {"config": json.dumps(c), "trial_id": str(c)} for c in configs]
+    assert list(compared(*trials).label) == ["ewc network=mlp", "ewc network=cnn"]
 
 
 def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None:
@@ -93,13 +105,33 @@ def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None
 
 @pytest.mark.parametrize(
     "other",
-    [{"sweep": "s2"}, {"benchmark": "permuted_digits"}, {"scenario": "task"}, {"num_tasks": 2}],
+    [{"benchmark": "permuted_digits"}, {"scenario": "task"}, {"num_tasks": 2}],
 )
 def test_settings_are_never_averaged_nor_printed_in_one_table(other: dict[str, Any]) -> None:
     table = compared(row(), row(seed=1), row(seed=2, **other), row("er", seed=3))
     assert sorted(table.n) == [1, 1, 2]
     assert list(table.label) == ["ewc", "er", "ewc"]
     assert render(table, "markdown").count("| method |") == 2
+
+
+def test_sweeps_are_never_averaged_and_a_trial_of_two_is_named_with_its_sweep() -> None:
+    table = compared(row(), row(seed=1), row(sweep="s2", seed=2), row("er", sweep="s2"))
+    assert list(table.n) == [2, 1, 1]
+    assert list(table.label) == ["ewc (s)", "ewc (s2)", "er"]
+    printed = render(table, "markdown")
+    assert printed.count("| method |") == 1
+    assert "(sweeps s, s2)" in printed
+
+
+def test_what_is_called_alike_for_two_reasons_is_told_apart_by_trial_and_sweep() -> None:
+    rows = [
+        row(config={"lam": lam}, trial_id=f"t{i}", sweep=sweep)
+        for sweep in ("s", "s2")
+        for i, lam in enumerate((0.12345678, 0.12345679))
+    ]
+    assert list(compared(*rows).label) == [
+        f"ewc lam=0.123457 t{i} ({sweep})" for sweep in ("s", "s2") for i in (0, 1)
+    ]
 
 
 def test_only_complete_trials_of_the_evaluation_phase_count_and_the_others_are_reported() -> None:
@@ -135,6 +167,12 @@ def test_rows_by_a_config_column_are_ordered_by_its_value_and_still_not_averaged
     assert list(table.label) == [
         "ewc lam=3 gamma=0.5", "ewc lam=3 gamma=1", "ewc lam=100 gamma=0.5", "ewc lam=100 gamma=1",
     ]  # fmt: skip
+
+
+def test_a_column_can_be_given_in_short() -> None:
+    rows = [row(config={"lam": lam}) for lam in (100, 3)]
+    in_short, in_full = compared(*rows, by="lam"), compared(*rows, by="config.method.lam")
+    assert list(in_short.label) == list(in_full.label) == ["ewc lam=3", "ewc lam=100"]
 
 
 def test_an_unknown_column_is_refused_with_the_nearest() -> None:

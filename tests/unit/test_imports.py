@@ -8,7 +8,12 @@ import methods
 import orchestrator
 
 # What runs inside a Ray process is imported there alone.
-WORKERS = {"orchestrator.backends.broker", "orchestrator.backends.trainable"}
+WORKERS = {
+    "orchestrator.backends.broker",
+    "orchestrator.backends.trainable",
+    "orchestrator.backends.tune_schedulers",
+    "orchestrator.backends.tune_searchers",
+}
 
 IMPORT_ALL = """
 import importlib, os, random, sys, threading

@@ -29,7 +29,15 @@ from orchestrator.tables import (
     with_config_columns,
     write,
 )
-from orchestrator.tracking import Target, Tracker, resolve_target, run_ids, sync, ui_command
+from orchestrator.tracking import (
+    Target,
+    Tracker,
+    front_page,
+    resolve_target,
+    run_ids,
+    sync,
+    ui_command,
+)
 from orchestrator.tracking.ledger import LEDGER, held
 
 pytestmark = [
@@ -53,6 +61,10 @@ class Chain:
     lam: float = 1.0
     scenario: str = "task"
     phase: str = "evaluation"
+    selected: bool = False
+    group: str | None = None
+    candidate: int | None = None
+    objective: float | None = None
 
     def r(self, split: str = "test") -> np.ndarray:
         rng = np.random.default_rng([ord(c) for c in self.trial_id + split] + [self.seed])
@@ -72,13 +84,14 @@ def write_tables(folder: Path, *chains: Chain, ids: dict[str, str] | None = None
             whose
             | {
                 "phase": chain.phase,
-                "selected": False,
+                "selected": chain.selected,
                 "status": chain.status,
                 "method": chain.method,
             }
             | {"benchmark": "split_digits", "scenario": chain.scenario, "network": "mlp"}
             | {"num_tasks": TASKS, "config": json.dumps(config), "tasks_done": chain.stages - 1}
             | {"mlflow_run_id": (ids or {}).get(chain.trial_id)}
+            | {name: getattr(chain, name) for name in ("group", "candidate", "objective")}
         )
         for after in range(chain.stages):
             spent = {"train_flops": 100.0 * after, "consolidate_flops": 1.0, "eval_flops": 10.0}
@@ -92,7 +105,7 @@ def write_tables(folder: Path, *chains: Chain, ids: dict[str, str] | None = None
                 | spent
                 | {"after": after, "storage_bytes": 1000 + after, "status": "complete"}
             )
-            for split in ("validation", "test"):
+            for split in ("validation", "test")[: 1 if chain.phase == "search" else 2]:
                 row = chain.r(split)[after]
                 accuracy += [
                     whose | {"split": split, "after": after, "task": i + 1, "accuracy": row[i]}
@@ -194,7 +207,7 @@ def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
     for step in (1, 2, 3):
         acc = [r[step, :step].mean() for r in matrices]
         assert said["acc", step] == [pytest.approx(np.mean(acc))]
-        assert said["acc_std", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
+        assert said["std/acc", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
         learned = [np.mean([r[i + 1, i] for i in range(step)]) for r in matrices]
         assert said["learning_accuracy", step] == [pytest.approx(np.mean(learned))]
     bwt = [np.mean([r[3, 0] - r[1, 0], r[3, 1] - r[2, 1]]) for r in matrices]
@@ -205,7 +218,7 @@ def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
     assert said["forgetting", 3] == [pytest.approx(np.mean(lost))]
     for step, task in np.ndindex(TASKS + 1, TASKS):
         cells = [r[step, task] for r in matrices]
-        assert said[f"acc_task_{task + 1}", step] == [pytest.approx(np.mean(cells))]
+        assert said[f"task_accuracy/{task + 1}", step] == [pytest.approx(np.mean(cells))]
 
 
 def test_validation_accuracy_is_told_beside_test_accuracy(directory: Path, target: Target) -> None:
@@ -231,7 +244,7 @@ def test_what_is_undefined_is_left_out(directory: Path, target: Target) -> None:
     folder = write_tables(directory / "a", Chain(scenario="class"))
     sync(folder, target)
     said = history(target, runs(target)["ewc"])
-    assert not [key for key in said if key[0] == "fwt" or key[0].endswith("_std")]
+    assert not [key for key in said if key[0] == "fwt" or key[0].startswith("std/")]
     assert {("acc", 0), ("bwt", 1), ("forgetting", 1)}.isdisjoint(said)
     assert {("acc", 1), ("bwt", 2), ("forgetting", 2)} <= said.keys()
 
@@ -366,8 +379,71 @@ def test_a_seed_that_diverged_leaves_the_mean_to_the_others(
     )
     said = history(target, runs(target)["ewc"])
     assert said["acc", 3] == [pytest.approx(Chain(seed=0).r()[3].mean())]
-    assert ("acc_std", 1) in said
-    assert ("acc_std", 3) not in said
+    assert ("std/acc", 1) in said
+    assert ("std/acc", 3) not in said
+
+
+SEARCHED = Chain(phase="search", seed=100, group="ewc", candidate=3, objective=0.5, selected=True)
+
+
+def test_a_candidate_of_a_search_is_told_by_validation_alone(
+    directory: Path, target: Target
+) -> None:
+    other = replace(SEARCHED, trial_id="ewc-2", lam=2.0, selected=False, candidate=4)
+    sync(write_tables(directory / "a", SEARCHED, other), target)
+    run = runs(target)["ewc lam=1 search"]
+    said, r = history(target, run), SEARCHED.r("validation")
+    costs = {
+        "storage_bytes", "train_flops", "consolidate_flops", "eval_flops", "train_seconds",
+        "consolidate_seconds", "eval_seconds",
+    }  # fmt: skip
+    assert {name for name, _ in said} == costs | {
+        "val_acc", "val_bwt", "val_forgetting", "val_learning_accuracy", "objective",
+    }  # fmt: skip
+    assert np.isfinite([value for values in said.values() for value in values]).all()
+    assert said["val_acc", 3] == [pytest.approx(r[3].mean())]
+    assert said["val_bwt", 3] == [pytest.approx(((r[3] - np.diag(r[1:]))[:2]).mean())]
+    assert said["objective", 3] == [0.5]
+    told = {"phase": "search", "selected": "true", "group": "ewc", "candidate": "3"}
+    assert told.items() <= run.data.tags.items()
+    artifacts = Path(client(target).download_artifacts(run.info.run_id, ""))
+    table = pd.read_csv(artifacts / "r_matrix.csv", index_col=["seed", "after"])
+    np.testing.assert_allclose(table.loc["100"].to_numpy(), r)
+
+
+def test_a_winner_that_is_evaluated_has_a_run_for_each(directory: Path, target: Target) -> None:
+    evaluated = replace(SEARCHED, phase="evaluation", seed=0, objective=None)
+    folder = write_tables(directory / "a", SEARCHED, evaluated)
+    sync(folder, target)
+    found = runs(target)
+    assert set(found) == {"a", "ewc search", "ewc"}
+    said = history(target, found["ewc"])
+    assert said["acc", 3] == [pytest.approx(evaluated.r()[3].mean())]
+    assert said["val_acc", 3] == [pytest.approx(evaluated.r("validation")[3].mean())]
+    assert ("objective", 3) not in said
+    assert run_ids(folder)["ewc-1"] == found["ewc"].info.run_id
+    (folder / LEDGER).unlink()
+    assert sync(folder, target).runs == 0
+
+
+def test_a_rank_that_is_known_late_is_added_to_the_run(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", replace(SEARCHED, objective=None, selected=False))
+    sync(folder, target)
+    before = runs(target)["ewc search"]
+    assert "objective" not in before.data.metrics
+    report = sync(write_tables(folder, SEARCHED), target)
+    after = runs(target)["ewc search"]
+    assert (report.runs, report.steps) == (0, 0)
+    assert (before.info.run_id, after.data.metrics["objective"]) == (after.info.run_id, 0.5)
+    assert after.data.tags["selected"] == "true"
+
+
+def test_tables_of_before_there_were_searches_are_told_too(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    older = pd.read_parquet(folder / "trials.parquet")
+    older.drop(columns=["group", "candidate", "objective"]).to_parquet(folder / "trials.parquet")
+    assert sync(folder, target).complete
+    assert {"group", "candidate"}.isdisjoint(runs(target)["ewc"].data.tags)
 
 
 def test_a_second_call_sends_nothing(directory: Path, target: Target) -> None:
@@ -482,6 +558,54 @@ def test_two_sweeps_of_a_folder_have_runs_of_their_own(directory: Path, target: 
     assert sync(write_tables(directory / "b", Chain()), target).runs == 2
     assert run_ids(directory / "a") != run_ids(directory / "b")
     assert everything(target)["a"] == first["a"]
+
+
+def experiment_of(target: Target) -> Any:
+    return client(target).get_experiment_by_name(target.experiment)
+
+
+@pytest.mark.parametrize("page", ["trials", "candidates"])
+def test_mlflow_lists_views_whose_columns_are_what_is_sent(
+    directory: Path, target: Target, page: str
+) -> None:
+    sync(write_tables(directory / "a", SEARCHED, Chain("er-1", method="er")), target)
+    tags = experiment_of(target).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    view = json.loads(tags[f"mlflow.sharedViewState.{page}"])
+    assert isinstance(view["createdAt"], int)
+    state = json.loads(view["state"])
+    found = client(target).search_runs(
+        [experiment_of(target).experiment_id], state["searchFilter"], order_by=[state["orderByKey"]]
+    )
+    name = {"trials": "er", "candidates": "ewc search"}[page]
+    assert [run.info.run_name for run in found] == [name]
+    there = {f"metrics.`{name}`" for name in found[0].data.metrics}
+    there |= {f"tags.`{name}`" for name in found[0].data.tags}
+    assert {*state["selectedColumns"], state["orderByKey"]} <= there
+
+
+def test_what_people_changed_of_an_experiments_pages_stays(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    sync(folder, target)
+    mlflow, experiment = client(target), experiment_of(target)
+    mlflow.set_experiment_tag(experiment.experiment_id, "mlflow.note.content", "mine")
+    mlflow.delete_experiment_tag(experiment.experiment_id, "mlflow.sharedViewState.trials")
+    sync(folder, target, recheck=True)
+    tags = experiment_of(target).tags
+    assert tags["mlflow.note.content"] == "mine"
+    assert "mlflow.sharedViewState.trials" not in tags
+
+
+def test_the_front_page_is_that_of_the_experiment_if_there_is_one(
+    directory: Path, target: Target
+) -> None:
+    assert front_page(directory, 5001) == "http://127.0.0.1:5001/"
+    sync(write_tables(directory / "a", Chain()), target)
+    number = experiment_of(target).experiment_id
+    assert front_page(directory, 5001) == (
+        f"http://127.0.0.1:5001/#/experiments/{number}/runs"
+        "?workflowType=machine_learning&viewStateShareKey=trials"
+    )
 
 
 def test_a_results_folder_that_was_moved_says_what_to_do(directory: Path, target: Target) -> None:

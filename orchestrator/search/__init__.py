@@ -1,0 +1,1 @@
+"""Searching hyperparameters: candidates are drawn, raced and ranked on validation data alone."""

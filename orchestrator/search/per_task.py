@@ -1,0 +1,253 @@
+"""Selection anew at each task: the continual hyperparameter framework, on the stage graph.
+
+At each task first maximal plasticity, over learning rates with the method's strength at 0, then
+stability: strengths from the largest on, until the accuracy on the new task is within a margin of
+the most plastic one. All that are tried are siblings: stages of one parent. Only the validation
+data of the task at hand is looked at.
+
+Reference: De Lange et al., 2021, A Continual Learning Survey: Defying Forgetting in Classification
+Tasks, section 4 and algorithm 1.
+Deviations: strengths are those the sweep lists, rather than halved without end; the last is taken
+if none is within the margin. A method without a strength, or with a fixed one, is chosen by
+plasticity alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
+from orchestrator.groups import Group
+from orchestrator.perform import Order, joined
+from orchestrator.search.judge import Judge
+from orchestrator.search.study import Winner, describe
+from orchestrator.searching import Search
+from orchestrator.spaces import Point, grid
+from orchestrator.stage import Chain, Stage
+from orchestrator.sweep import Sweep
+from orchestrator.trial import Trial, chain_of
+
+
+@dataclass
+class Sibling:
+    """What is tried at a task.
+
+    Attributes:
+        trial: with what was chosen before, and this from here on.
+        accuracy: on the task, R[t, t]; None until it is known, or if there is none.
+        over: whether it came to its end.
+        chosen: whether it is what the next task begins from.
+    """
+
+    task: int
+    step: str
+    point: Point
+    trial: Trial
+    stages: tuple[Stage, ...]
+    accuracy: float | None = None
+    over: bool = False
+    chosen: bool = False
+
+
+@dataclass
+class Course:
+    """One group on one seed, task by task."""
+
+    group: Group
+    seed: int
+    margin: float
+    judge: Judge
+    siblings: list[Sibling] = field(default_factory=list)
+    chosen: list[Point] = field(default_factory=list)
+    lost: bool = False
+
+    def __post_init__(self) -> None:
+        first = self.group.first((self.seed,))
+        self.num_tasks = first.benchmark.num_tasks
+        name = first.method.cls.strength
+        self._place = f"method.{name}" if f"method.{name}" in self.group.space else None
+
+    @property
+    def over(self) -> bool:
+        """Whether the last task is behind it, or it cannot go on."""
+        return self.lost or len(self.chosen) == self.num_tasks
+
+    @property
+    def plastic(self) -> list[Point]:
+        """What is tried for plasticity."""
+        space = {k: v for k, v in self.group.space.items() if k != self._place}
+        zero = {self._place: 0} if self._place else {}
+        return [{**point, **zero} for point in grid(space)]
+
+    @property
+    def strengths(self) -> tuple[Any, ...]:
+        """The strengths, in the order they are tried."""
+        return self.group.space[self._place].args if self._place else ()
+
+    def begin(self) -> list[Event]:
+        """Return the wish for the first task's candidates."""
+        return [event for point in self.plastic for event in self._try("plasticity", point)]
+
+    def on(self, number: int, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        """Take in how a sibling gets on."""
+        sibling = self.siblings[number]
+        if isinstance(news, ChainEnded) and not sibling.over:
+            sibling.over = True
+            if news.status == "complete":
+                sibling.accuracy = self.judge.accuracy(sibling.stages, sibling.task)
+            return self._next()
+        return []
+
+    def _next(self) -> list[Event]:
+        """Return what is wanted once all siblings of the present task that were tried are over."""
+        task = len(self.chosen) + 1
+        here = [s for s in self.siblings if s.task == task]
+        if not all(sibling.over for sibling in here):
+            return []
+        plastic = [s for s in here if s.step == "plasticity" and s.accuracy is not None]
+        if not plastic:
+            self.lost = True
+            return []
+        best = max(plastic, key=lambda s: s.accuracy or 0.0)
+        if not self.strengths:
+            return self._choose(best)
+        stable = [s for s in here if s.step == "stability"]
+        enough = (1.0 - self.margin) * (best.accuracy or 0.0)
+        if stable and (stable[-1].accuracy or 0.0) >= enough:
+            return self._choose(stable[-1])
+        if len(stable) < len(self.strengths):
+            weaker = {**best.point, str(self._place): self.strengths[len(stable)]}
+            return self._try("stability", weaker)
+        learned = [s for s in stable if s.accuracy is not None]
+        return self._choose(learned[-1] if learned else best)
+
+    def _choose(self, sibling: Sibling) -> list[Event]:
+        sibling.chosen = True
+        self.chosen.append(sibling.point)
+        return [] if self.over else self.begin()
+
+    def _try(self, step: str, point: Point) -> list[Event]:
+        """Return the wish for one more sibling."""
+        task, number = len(self.chosen) + 1, len(self.siblings)
+        rest = (point,) * (self.num_tasks - task + 1)
+        trial = replace(
+            self.group.trial(point, (self.seed,)), schedule=(*self.chosen, *rest),
+            selection={"task": task, "step": step},
+        )  # fmt: skip
+        stages = trial.stages(self.seed)[: task + 1]
+        self.siblings.append(Sibling(task, step, point, trial, stages))
+        known = {s.key for s in stages if (r := self.judge.record(s)) and r.status == "complete"}
+        wanted = tuple((stage.key, stage.parent) for stage in stages)
+        return [ChainWanted(self.chain_id(number), wanted, stored=frozenset(known))]
+
+    def chain_id(self, number: int) -> ChainId:
+        """Return the name of a sibling's chain in the trial graph."""
+        return (f"{self.group.name}#{number}", self.seed)
+
+    def outcome(self) -> Trial:
+        """Return the trial that was chosen: its configuration says how, its stages what."""
+        space = {place: list(domain.args) for place, domain in self.group.space.items()}
+        trial = replace(self.group.first((self.seed,)), schedule=tuple(self.chosen), adaptive=True)
+        return replace(trial, selection={"per_task": space, "margin": self.margin})
+
+
+@dataclass
+class PerTaskStudy:
+    """The courses of all groups of a sweep on all seeds, as one who wants stages."""
+
+    sweep: Sweep
+    search: Search
+    courses: list[Course]
+    orders: dict[str, Order] = field(default_factory=dict)
+
+    @staticmethod
+    def of(sweep: Sweep, search: Search, judge: Judge) -> PerTaskStudy:
+        """Return the courses of a sweep."""
+        margin = search.algorithm.margin
+        courses = [
+            Course(group, seed, margin, judge) for group in sweep.groups for seed in sweep.seeds
+        ]
+        return PerTaskStudy(sweep, search, courses)
+
+    def begin(self) -> list[Event]:
+        """Return what is wanted first."""
+        return [e for course in self.courses for e in self._noted(course, course.begin())]
+
+    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        """Return what is wanted because of a piece of news."""
+        group, _, number = news.chain[0].rpartition("#")
+        mine = (c for c in self.courses if (c.group.name, c.seed) == (group, news.chain[1]))
+        course = next(mine)
+        return self._noted(course, course.on(int(number), news))
+
+    def _noted(self, course: Course, events: Iterable[Event]) -> list[Event]:
+        """Note the stages that events ask for, so that they can be ordered when they are due."""
+        events = list(events)
+        for event in events:
+            if isinstance(event, ChainWanted):
+                sibling = course.siblings[int(event.chain[0].rpartition("#")[2])]
+                whom = (self.sweep.name, sibling.trial.trial_id, course.seed)
+                for stage in sibling.stages:
+                    self.orders[stage.key] = joined(self.orders.get(stage.key), whom, stage)
+        return events
+
+    @property
+    def complete(self) -> bool:
+        """Whether every course came to its end."""
+        return all(course.over for course in self.courses)
+
+    def winners(self) -> list[Winner]:
+        """Return what was chosen, a trial for each group and seed."""
+        return [
+            Winner(course.outcome(), {"group": course.group.name})
+            for course in self.courses
+            if len(course.chosen) == course.num_tasks
+        ]
+
+    def lost(self) -> list[str]:
+        """Return where no candidate came to its end."""
+        return [f"{c.group.name} on seed {c.seed}" for c in self.courses if c.lost]
+
+    def chains(self, finished: bool) -> list[tuple[Chain, tuple[Stage, ...]]]:
+        """Return each candidate as results see it; its depth is its task's, so no metric is."""
+        return [
+            chain_of(
+                self.sweep.name, sibling.trial, course.seed, phase="search", up_to=sibling.task,
+                selected=sibling.chosen, decision=told(sibling), group=course.group.name,
+                candidate=number, objective=sibling.accuracy,
+            )
+            for course in self.courses
+            for number, sibling in enumerate(course.siblings)
+        ]  # fmt: skip
+
+    def tally(self) -> Mapping[str, int]:
+        """Return where it stands; `to_go` is what there may be at most."""
+        tried = [sibling for course in self.courses for sibling in course.siblings]
+        return {
+            "trials": len(self.courses), "trials_done": sum(c.over for c in self.courses),
+            "asked_for": sum(sibling.task + 1 for sibling in tried),
+            "to_go": sum(
+                (c.num_tasks - len(c.chosen)) * (len(c.plastic) + len(c.strengths))
+                for c in self.courses if not c.lost
+            ),
+        }  # fmt: skip
+
+    def describe(self, finished: bool) -> dict[str, Any]:
+        """Return what was searched, how, and what was chosen, JSON types."""
+        groups: dict[str, Any] = {}
+        for course in self.courses:
+            group = groups.setdefault(
+                course.group.name, {"space": course.group.describe(), "winner": []}
+            )
+            if finished and not course.lost:
+                group["winner"] = [course.outcome().trial_id]
+        return describe(self.search) | {"groups": groups}
+
+
+def told(sibling: Sibling) -> str:
+    """Return what a reader is told of a candidate."""
+    reached = "no accuracy" if sibling.accuracy is None else f"accuracy {sibling.accuracy:.4f}"
+    chosen = "; chosen" if sibling.chosen else ""
+    return f"tried for {sibling.step} at task {sibling.task}: {reached} on it{chosen}"

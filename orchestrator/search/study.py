@@ -1,0 +1,213 @@
+"""All searches of a sweep, as one who wants stages of the trial graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from orchestrator.events import ChainAdvanced, ChainEnded, ChainWanted, Event
+from orchestrator.groups import Group
+from orchestrator.hashing import digest
+from orchestrator.perform import Order, joined
+from orchestrator.search.candidate import Candidate
+from orchestrator.search.draws import Draws
+from orchestrator.search.journal import Journal
+from orchestrator.search.judge import Judge
+from orchestrator.search.ports import Sampler, Scheduler
+from orchestrator.search.quest import Quest
+from orchestrator.search.winners import winners
+from orchestrator.searching import Search
+from orchestrator.seeding import derive
+from orchestrator.stage import Chain, Stage
+from orchestrator.sweep import Sweep
+from orchestrator.trial import Trial, chain_of
+
+
+class Strategies(Protocol):
+    """Makes those who draw and those who decide, by what a sweep asks for."""
+
+    def sampler(self, search: Search, group: Group, seed: int) -> Sampler:
+        """Return who draws from a group's space."""
+
+    def scheduler(self, search: Search, group: Group, goal: int, seed: int) -> Scheduler:
+        """Return who decides about candidates that learn `goal` tasks."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A trial that won, and what is said of it in the tables of its evaluation."""
+
+    trial: Trial
+    more: Mapping[str, Any]
+
+
+@dataclass
+class Study:
+    """The searches of all groups of a sweep.
+
+    Attributes:
+        sweep: whose groups are searched.
+        quests: one for each group.
+        orders: key -> stage, of all that was ever wanted.
+    """
+
+    sweep: Sweep
+    quests: list[Quest]
+    orders: dict[str, Order] = field(default_factory=dict)
+
+    def begin(self) -> list[Event]:
+        """Return what is wanted first."""
+        return self._noted(event for quest in self.quests for event in quest.begin())
+
+    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        """Return what is wanted because of a piece of news."""
+        quest, candidate = self._whose(news.chain[0])
+        return self._noted(quest.on(candidate, news))
+
+    def _whose(self, chain: str) -> tuple[Quest, Candidate]:
+        group, _, number = chain.rpartition("#")
+        quest = next(quest for quest in self.quests if quest.group.name == group)
+        return quest, quest.candidates[int(number.partition(".")[0])]
+
+    def _noted(self, events: Iterable[Event]) -> list[Event]:
+        """Note the stages that events ask for, so that they can be ordered when they are due."""
+        events = list(events)
+        for event in events:
+            if isinstance(event, ChainWanted):
+                candidate, seed = self._whose(event.chain[0])[1], event.chain[1]
+                whom = (self.sweep.name, candidate.trial.trial_id, seed)
+                keys = {key for key, _ in event.stages}
+                for stage in candidate.chains[seed]:
+                    if stage.key in keys:
+                        self.orders[stage.key] = joined(self.orders.get(stage.key), whom, stage)
+        return events
+
+    @property
+    def complete(self) -> bool:
+        """Whether every group has all its candidates behind it."""
+        return all(
+            quest.draws.over and all(c.over for c in quest.candidates) for quest in self.quests
+        )
+
+    def winners(self) -> list[Winner]:
+        """Return the winners of all groups, in the sweep's order."""
+        return [
+            Winner(candidate.trial, self._said(quest, candidate))
+            for quest in self.quests
+            for candidate in self._won(quest)
+        ]
+
+    def lost(self) -> list[str]:
+        """Return the groups that no candidate won."""
+        return [quest.group.name for quest in self.quests if not self._won(quest)]
+
+    def _won(self, quest: Quest) -> list[Candidate]:
+        return winners(quest.candidates, quest.search.objective)
+
+    def _said(self, quest: Quest, candidate: Candidate) -> dict[str, Any]:
+        one = candidate.values is not None and len(candidate.values) == 1
+        return {
+            "group": " ".join(filter(None, (quest.group.name, candidate.stratum))),
+            "candidate": candidate.number,
+            "objective": candidate.values[0] if one and candidate.values else None,
+        }
+
+    def chains(self, finished: bool) -> list[tuple[Chain, tuple[Stage, ...]]]:
+        """Return each candidate on each seed as results see it; winners only once it is finished.
+
+        A winner that is evaluated on a seed it was searched on has one row there, the evaluation's.
+        """
+        found = []
+        for quest in self.quests:
+            won = {c.number for c in self._won(quest)} if finished else set()
+            for candidate in quest.candidates:
+                if candidate.status in ("twin", "infeasible"):
+                    continue
+                seeds = [
+                    seed for seed in candidate.trial.seeds
+                    if not (candidate.number in won and seed in self.sweep.seeds)
+                ]  # fmt: skip
+                found += [self._chain(quest, candidate, seed, won) for seed in seeds]
+        return found
+
+    def _chain(
+        self, quest: Quest, candidate: Candidate, seed: int, won: set[int]
+    ) -> tuple[Chain, tuple[Stage, ...]]:
+        decision = candidate.story if candidate.status == "stopped" else ""
+        return chain_of(
+            self.sweep.name, candidate.trial, seed, phase="search", up_to=candidate.goal,
+            selected=candidate.number in won, decision=decision, **self._said(quest, candidate),
+        )  # fmt: skip
+
+    def tally(self) -> dict[str, int]:
+        """Return where the searches stand; `to_go` is what there may be at most."""
+        drawn = [candidate for quest in self.quests for candidate in quest.candidates]
+        return {
+            "trials": len(drawn), "trials_done": sum(c.over for c in drawn),
+            "asked_for": sum(c.asked_for for c in drawn),
+            "to_go": sum(quest.at_most for quest in self.quests),
+        }  # fmt: skip
+
+    def describe(self, finished: bool) -> dict[str, Any]:
+        """Return what was searched, how, and who won, JSON types."""
+        return describe(self.quests[0].search) | {
+            "groups": {
+                quest.group.name: {
+                    "space": quest.group.describe(),
+                    "winner": [c.trial.trial_id for c in self._won(quest)] if finished else [],
+                }
+                for quest in self.quests
+            },
+        }
+
+
+def describe(search: Search) -> dict[str, Any]:
+    """Return how hyperparameters are searched, JSON types."""
+    algorithm, scheduler = (
+        getattr(made, "name", type(made).__name__.lower())
+        for made in (search.algorithm, search.scheduler)
+    )
+    return {
+        "algorithm": algorithm, "scheduler": scheduler,
+        "metric": list(search.objective.metrics), "mode": list(search.objective.modes),
+        "seeds": list(search.seeds), "num_trials": search.num_trials, "on_tasks": search.on_tasks,
+    }  # fmt: skip
+
+
+def study_of(sweep: Sweep, judge: Judge, journal: Journal, strategies: Strategies) -> Study:
+    """Return the searches of a sweep's groups."""
+    search = sweep.search
+    if search is None:
+        raise ValueError(f"{sweep.name} has no search")
+    quests = [quest_of(group, search, judge, journal, strategies) for group in sweep.groups]
+    return Study(sweep, quests)
+
+
+def quest_of(
+    group: Group, search: Search, judge: Judge, journal: Journal, strategies: Strategies
+) -> Quest:
+    """Return the search of a group; its randomness follows from what it is."""
+    name = identity(group, search)
+    seed = derive(0, "search", name)
+
+    def make_scheduler(stratum: str, goal: int) -> Scheduler:
+        return strategies.scheduler(search, group, goal, derive(seed, stratum))
+
+    draws = Draws(strategies.sampler(search, group, seed), search.num_trials, search.parallel)
+    return Quest(group, search, name, draws, make_scheduler, judge, journal)
+
+
+def identity(group: Group, search: Search) -> str:
+    """Return what changes when anything does that candidates or their results are made of.
+
+    The number of trials is left out: a search may be made longer. The keys of a trial of the group
+    stand for its code, its data and what all candidates have in common.
+    """
+    first = group.first(search.seeds)
+    keys = [stage.key for seed in search.seeds for stage in first.stages(seed)]
+    how = [
+        type(search.algorithm).__name__, search.algorithm, type(search.scheduler).__name__,
+        search.scheduler, search.objective, search.on_tasks, search.parallel,
+    ]  # fmt: skip
+    return digest("search", [how, keys, group.describe()])

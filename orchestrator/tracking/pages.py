@@ -1,0 +1,91 @@
+"""How MLflow's pages should show an experiment: as training, with the columns a reader looks for.
+
+The MLflow UI keeps this in tags of the experiment: its kind, and views that it lists under "Views".
+Other versions that know nothing of these tags ignore them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.tracking.ledger import load_ledger
+
+# Bumped when what is written here changes; a view that someone deleted is not written again.
+VERSION = "1"
+PAGES = "repertoire.pages"
+KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
+VIEW = "mlflow.sharedViewState."
+EXPLAINED = (
+    "One run per sweep; nested in it one per trial, a mean over its seeds, with a step per task "
+    "learned. Steps are tasks: `acc` at step 3 is the mean accuracy on tasks 1 to 3 after three "
+    "tasks, `task_accuracy/1` the accuracy on the first task all along. R is among the artifacts. "
+    "**Views** (top right) lists trials by accuracy with their costs, and candidates of searches."
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """A list of runs.
+
+    Attributes:
+        name: what the reader chooses it by.
+        filter: which runs, in MLflow's words.
+        order: the metric by which they are sorted, largest first.
+        metrics, tags: the columns.
+    """
+
+    name: str
+    filter: str
+    order: str
+    metrics: tuple[str, ...]
+    tags: tuple[str, ...]
+
+    def state(self) -> str:
+        """Return it as the state of MLflow's page of runs."""
+        columns = [("metrics", name) for name in self.metrics]
+        columns += [("tags", name) for name in self.tags]
+        return json.dumps({
+            "searchFilter": self.filter,
+            "orderByKey": f"metrics.`{self.order}`",
+            "orderByAsc": False,
+            "selectedColumns": [f"{kind}.`{name}`" for kind, name in columns],
+        })  # fmt: skip
+
+
+VIEWS: Mapping[str, View] = {
+    "trials": View(
+        "Trials by accuracy", "tags.phase = 'evaluation'", "acc",
+        ("acc", "bwt", "forgetting", "storage_bytes", "train_flops"),
+        ("scenario", "benchmark", "method"),
+    ),
+    "candidates": View(
+        "Candidates of a search", "tags.phase = 'search'", "val_acc",
+        ("objective", "val_acc", "val_bwt", "storage_bytes", "train_flops"),
+        ("group", "candidate", "selected", "status"),
+    ),
+}  # fmt: skip
+
+
+def page_tags(now_ms: int) -> dict[str, str]:
+    """Return the tags of an experiment made at `now_ms`, milliseconds since the epoch."""
+    views = {
+        f"{VIEW}{key}": json.dumps({
+            "name": view.name, "createdAt": now_ms, "updatedAt": now_ms, "state": view.state(),
+        })
+        for key, view in VIEWS.items()
+    }  # fmt: skip
+    return {PAGES: VERSION, KIND: "custom_model_development", NOTE: EXPLAINED, **views}
+
+
+def front_page(directory: Path, port: int) -> str:
+    """Return the address, on this machine, of the trials of a results folder by accuracy."""
+    home = f"http://127.0.0.1:{port}/"
+    ledgers = filter(None, map(load_ledger, sorted(directory.glob("*"))))
+    found = [ledger.experiment_id for ledger in ledgers if ledger.experiment_id]
+    if not found:
+        return home
+    view = "workflowType=machine_learning&viewStateShareKey=trials"
+    return f"{home}#/experiments/{found[0]}/runs?{view}"

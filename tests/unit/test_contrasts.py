@@ -1,0 +1,283 @@
+"""Comparisons across rows: what stands side by side, differences on common seeds, ranks, front."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from orchestrator.compare import comparison, pareto, render, with_front
+from orchestrator.contrasts import with_differences, with_ranks
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.results import TRIALS, Results
+from orchestrator.tables import with_config_columns
+
+TEXT_FORMATS = ("table", "markdown", "latex")
+EPOCHS = {"training": {"epochs": 5}}
+Row = dict[str, Any]
+
+
+def seeds(method: str, acc: Sequence[float], sweep: str = "a", **changes: Any) -> list[Row]:
+    """Return a row for each seed 0, 1, ... of one configuration."""
+    config: dict[str, dict[str, Any]] = {
+        "benchmark": {"name": "split_digits", "train_mask": "seen"},
+        "network": {"name": "mlp", "hidden": [8]},
+        "training": {"epochs": 1, "lr": 0.1},
+        "method": {"name": method},
+    }
+    for section, values in changes.pop("config", {}).items():
+        config[section] |= values
+    text = json.dumps(config)
+    first = changes.pop("first_seed", 0)
+    made = {
+        "sweep": sweep, "trial_id": f"{method}-{crc32(text.encode()):x}", "phase": "evaluation",
+        "status": "complete", "method": method, "benchmark": "split_digits", "scenario": "domain",
+        "network": "mlp", "num_tasks": 5, "config": text, "bwt": -0.2, "fwt": 0.1,
+        "forgetting": 0.2, "learning_accuracy": 0.9, "storage_bytes": 1000, "train_flops": 1e9,
+        "consolidate_flops": 0.0, "train_seconds": 1.0, "consolidate_seconds": 0.0,
+    }  # fmt: skip
+    return [made | {"seed": seed, "acc": each} | changes for seed, each in enumerate(acc, first)]
+
+
+def results_of(*rows: list[Row]) -> Results:
+    flat = [row for part in rows for row in part]
+    trials = with_config_columns(pa.Table.from_pylist(flat, schema=TRIALS)).to_pandas()
+    return Results(trials, pd.DataFrame(), pd.DataFrame())
+
+
+def compared(*rows: list[Row], **options: bool) -> pd.DataFrame:
+    return comparison(results_of(*rows), **options)
+
+
+def differing(*rows: list[Row], against: str | None = None) -> pd.DataFrame:
+    results = results_of(*rows)
+    table = with_differences(results, comparison(results), against)
+    return table.set_index("label")
+
+
+EWC, ER = seeds("ewc", (0.5, 0.6, 0.7)), seeds("er", (0.6, 0.8, 1.0))
+
+
+# What stands side by side
+
+
+def test_sweeps_of_one_protocol_share_a_table() -> None:
+    other = seeds("er", (0.6,), sweep="b", config={"training": {"lr": 0.5}})
+    for together in (False, True):
+        table = compared(EWC, other, together=together)
+        assert list(table.table) == [0, 0]
+        assert table.attrs["apart"] == []
+    assert list(table.label) == ["ewc", "er"]
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (EPOCHS, "training.epochs 1 (a), 5 (b)"),
+        ({"training": {"iterations": 7}}, "training.iterations unset (a), 7 (b)"),
+        ({"benchmark": {"train_mask": "all"}}, "benchmark.train_mask seen (a), all (b)"),
+        ({"network": {"hidden": [9]}}, "network.hidden [8] (a), [9] (b)"),
+    ],
+)
+def test_sweeps_of_other_masks_budgets_or_networks_are_refused_together(
+    config: dict[str, Any], said: str
+) -> None:
+    other = seeds("er", (0.6,), sweep="b", config=config)
+    with pytest.raises(RepertoireError, match=re.escape(said)) as refused:
+        compared(EWC, other, together=True)
+    assert "split_digits, domain-incremental, 5 tasks: " in str(refused.value)
+    assert "--force" in str(refused.value)
+    apart = compared(EWC, other)
+    assert list(apart.table) == [0, 1]
+    for format in TEXT_FORMATS:
+        assert said in " ".join(render(apart, format).replace("\\_", "_").split())
+
+
+def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:
+    other = seeds("ewc", (0.6,), sweep="b", config=EPOCHS)
+    table = compared(EWC, other, force=True)
+    assert list(table.table) == [0, 0]
+    assert list(table.label) == ["ewc epochs=1", "ewc epochs=5"]
+    for format in TEXT_FORMATS:
+        assert "NOT COMPARABLE: training.epochs 1 (a), 5 (b)" in render(table, format)
+    (line,) = [line for line in render(table, "latex").splitlines() if "NOT COMPARABLE" in line]
+    assert line.startswith(r"\multicolumn{8}{l}{")
+    rows = json.loads(render(table, "json"))["rows"]
+    assert {row["not_comparable"] for row in rows} == {"training.epochs 1 (a), 5 (b)"}
+
+
+def test_other_settings_have_tables_of_their_own_which_is_said_unless_forced() -> None:
+    other = seeds("er", (0.6,), sweep="b", scenario="task", num_tasks=2)
+    table = compared(EWC, other, together=True)
+    assert list(table.table) == [0, 1]
+    assert table.attrs["apart"] == ["scenario domain (a), task (b)", "num_tasks 5 (a), 2 (b)"]
+    forced = compared(EWC, other, force=True)
+    assert list(forced.table) == [0, 0]
+    assert set(forced.not_comparable) == {"scenario domain (a), task (b); num_tasks 5 (a), 2 (b)"}
+    assert "**split_digits (sweeps a, b)**" in render(forced, "markdown")
+
+
+def test_force_leaves_what_is_comparable_unmarked_and_benchmarks_apart() -> None:
+    other = seeds("er", (0.6,), sweep="b", benchmark="permuted_digits")
+    table = compared(EWC, ER, other, force=True)
+    assert list(table.table) == [0, 0, 1]
+    assert "not_comparable" not in table
+
+
+def test_what_a_sweep_varies_itself_stands_side_by_side() -> None:
+    table = compared(EWC, seeds("ewc", (0.6,), config=EPOCHS), together=True)
+    assert list(table.table) == [0, 0]
+    assert list(table.label) == ["ewc epochs=1", "ewc epochs=5"]
+
+
+def test_two_sweeps_that_vary_the_same_are_comparable_and_one_that_varies_less_is_not() -> None:
+    both = [
+        seeds("ewc", (0.5,), sweep=sweep, config=config)
+        for sweep in ("a", "b")
+        for config in ({}, EPOCHS)
+    ]
+    assert set(compared(*both, together=True).table) == {0}
+    with pytest.raises(RepertoireError, match=r"training.epochs 1 or 5 \(a\), 1 \(b\)"):
+        compared(*both[:3], together=True)
+
+
+# Differences
+
+
+def test_the_differences_of_three_seeds_are_those_worked_by_hand() -> None:
+    # 0.1, 0.2, 0.3: mean 0.2, t = 2 sqrt(3), p = 1 - sqrt(12/14) by two degrees of freedom.
+    table = differing(EWC, ER, against="ewc")
+    assert table.at["er", "acc_diff"] == pytest.approx(0.2)
+    assert table.at["er", "acc_diff_low"] == pytest.approx(0.1)
+    assert table.at["er", "acc_diff_high"] == pytest.approx(0.3)
+    assert table.at["er", "acc_p"] == pytest.approx(1 - np.sqrt(12 / 14))
+    assert table.at["er", "acc_p_holm"] == table.at["er", "acc_p"]
+    assert table.at["er", "n_common"] == 3
+    assert np.isnan(table.at["ewc", "acc_diff"])
+    assert list(table.against) == ["ewc", "ewc"]
+    assert not table.against_best.any()
+
+
+def test_unless_one_is_named_rows_are_held_against_the_best() -> None:
+    table = differing(EWC, ER)
+    assert list(table.against) == ["er", "er"]
+    assert table.against_best.all()
+    assert table.at["ewc", "acc_diff"] == pytest.approx(-0.2)
+
+
+def test_only_common_seeds_count() -> None:
+    late = seeds("er", (0.9, 0.9, 0.9), first_seed=2)
+    table = differing(EWC, late, against="ewc")
+    assert table.at["er", "n_common"] == 1
+    assert table.at["er", "acc_diff"] == pytest.approx(0.2)
+    never = differing(EWC, seeds("er", (0.9,), first_seed=9), against="ewc")
+    assert never.at["er", "n_common"] == 0
+    assert np.isnan(never.at["er", "acc_diff"])
+
+
+def test_p_values_are_corrected_for_the_rows_of_their_own_table() -> None:
+    third = seeds("si", (0.9, 0.4, 0.6))
+    elsewhere = [each | {"scenario": "task"} for each in EWC + ER]
+    table = differing(EWC, ER, third, elsewhere, against="ewc")
+    here = table[table.scenario == "domain"]
+    smaller, larger = sorted(here["acc_p"].dropna())
+    assert sorted(here["acc_p_holm"].dropna()) == pytest.approx(
+        [2 * smaller, max(2 * smaller, larger)]
+    )
+    there = table[table.scenario == "task"].loc["er"]
+    assert there["acc_p_holm"] == there["acc_p"]
+
+
+def test_a_row_can_be_named_by_its_trial_and_an_unknown_one_is_refused() -> None:
+    trial = str(EWC[0]["trial_id"])
+    assert set(differing(EWC, ER, against=trial).against) == {"ewc"}
+    with pytest.raises(UnknownName, match="did you mean 'ewc'"):
+        differing(EWC, ER, against="ewcc")
+
+
+def test_a_table_without_the_named_row_compares_nothing() -> None:
+    elsewhere = seeds("si", (0.9, 0.8), scenario="task")
+    results = results_of(EWC, ER, elsewhere)
+    table = with_differences(results, comparison(results), "ewc")
+    assert table["against"].isna().tolist() == [False, False, True]
+    assert render(table, "markdown").count("paired by seed") == 1
+
+
+def test_differences_are_printed_with_interval_and_corrected_p() -> None:
+    results = results_of(EWC, ER)
+    table = with_differences(results, comparison(results), "ewc")
+    markdown, latex = render(table, "markdown"), render(table, "latex")
+    assert "**ACC less that of ewc, paired by seed**" in markdown
+    assert "| method | ΔACC | 95% interval | p | p (Holm) | n |" in markdown
+    assert "| er | 0.200 | [0.100, 0.300] | 0.074 | 0.074 | 3 |" in markdown
+    assert r"er & 0.200 & $[0.100, 0.300]$ & 0.074 & 0.074 & 3 \\" in latex
+    assert r"method & $\Delta$ACC & 95\% interval & p & p (Holm) & n \\" in latex
+    assert "chosen from these very data" not in markdown
+    assert "chosen from these very data" in render(
+        with_differences(results, comparison(results)), "markdown"
+    )
+
+
+def test_an_empty_comparison_stays_empty() -> None:
+    results = results_of([each | {"status": "failed"} for each in EWC])
+    table = with_ranks(with_differences(results, comparison(results)))
+    assert "no complete trial" in render(with_front(table), "table")
+
+
+# Ranks and front
+
+
+def test_ranks_over_settings_are_those_worked_by_hand() -> None:
+    accuracies = {"domain": (0.9, 0.8, 0.7), "task": (0.5, 0.9, 0.5), "class": (0.3, 0.2, 0.1)}
+    rows = [
+        seeds(method, (acc,), scenario=scenario)
+        for scenario, row in accuracies.items()
+        for method, acc in zip(("er", "ewc", "si"), row, strict=True)
+    ]
+    only_here = seeds("gem", (0.99,), scenario="domain")
+    table = with_ranks(compared(*rows, only_here))
+    means = table.drop_duplicates("label").set_index("label")["mean_rank"]
+    assert means["er"] == pytest.approx((1 + 2.5 + 1) / 3)
+    assert means["ewc"] == pytest.approx((2 + 1 + 2) / 3)
+    assert means["si"] == pytest.approx((3 + 2.5 + 3) / 3)
+    assert np.isnan(means["gem"])
+    printed = render(table, "markdown")
+    assert "**Mean rank by ACC over 3 tables**" in printed
+    assert "| er | 1.50 | 1, 2.5, 1 |" in printed
+    assert "1 that are not in every table have no rank" in printed
+
+
+def test_one_table_has_no_mean_ranks() -> None:
+    table = with_ranks(compared(EWC, ER))
+    assert table["mean_rank"].isna().all()
+    assert "rank" not in render(table, "markdown")
+
+
+def test_the_front_is_marked_in_each_table_and_is_what_pareto_returns() -> None:
+    rows = [EWC, ER, seeds("joint", (0.9,), storage_bytes=9000), seeds("si", (0.1,), first_seed=3)]
+    table = with_front(compared(*rows), ["acc", "storage_bytes"])
+    assert list(table.label[table.front]) == ["er", "joint"]
+    printed = render(table, "markdown")
+    assert r"| er\* |" in printed
+    assert "| si |" in printed
+    assert "Pareto front of acc, storage_bytes" in printed
+    assert list(pareto(results_of(*rows), ["acc", "storage_bytes"]).label) == ["er", "joint"]
+    assert list(pareto(results_of(*rows), ["acc"], ["min"]).label) == ["si"]
+
+
+def test_all_of_it_fits_80_columns() -> None:
+    rows = [
+        seeds("generative_replay", (0.5, 0.6, 0.8), scenario=s, config={"training": {"lr": lr}})
+        for s in ("task", "domain")
+        for lr in (0.1, 0.01, 0.003)
+    ]
+    results = results_of(*rows)
+    table = with_front(with_ranks(with_differences(results, comparison(results))))
+    printed = render(table, "table")
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "…" not in printed

@@ -1,0 +1,219 @@
+"""`repertoire show`: which trial is meant, the grid, what is missing, and that it can be read."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from rich.console import Console, RenderableType
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.grid import Grid, contrast, ink_on, paper_of
+from orchestrator.results import TRIALS, Results
+from orchestrator.show import trial_page
+from orchestrator.tables import ACCURACY, STAGES, Tables, with_config_columns, write
+
+# Accuracy on each of two tasks after 0, 1 and 2 tasks: ACC 0.7, BWT -0.3, FWT 0.1, forgetting 0.3.
+R = ((0.1, 0.2), (0.9, 0.3), (0.6, 0.8))
+Row = dict[str, Any]
+
+
+def trial(trial_id: str = "ewc-12ab", seed: int = 0, lam: float = 1.0, **changes: Any) -> Row:
+    made = {
+        "sweep": "s", "trial_id": trial_id, "phase": "evaluation", "status": "complete",
+        "method": "ewc", "benchmark": "split_digits", "scenario": "domain", "network": "mlp",
+        "seed": seed, "num_tasks": 2, "tasks_done": 2, "story": "", "acc": 0.7, "bwt": -0.3,
+        "fwt": 0.1, "forgetting": 0.3, "learning_accuracy": 0.85, "storage_bytes": 1,
+        "train_flops": 1.0, "consolidate_flops": 0.0, "train_seconds": 1.0,
+        "consolidate_seconds": 0.0, "config": json.dumps({"method": {"name": "ewc", "lam": lam}}),
+    }  # fmt: skip
+    return made | changes
+
+
+def cells(row: Row, r: Any = R, splits: tuple[str, ...] = ("test",), shift: float = 0) -> list[Row]:
+    """Return the accuracies of a trial, up to where it came."""
+    whose = {name: row[name] for name in ("sweep", "trial_id", "seed")}
+    return [
+        whose | {"split": split, "after": after, "task": task, "accuracy": accuracy + shift}
+        for split in splits
+        for after, accuracies in enumerate(r[: row["tasks_done"] + 1])
+        for task, accuracy in enumerate(accuracies, 1)
+    ]
+
+
+def tables_of(trials: list[Row], accuracy: list[Row]) -> Tables:
+    made = with_config_columns(pa.Table.from_pylist(trials, schema=TRIALS))
+    return Tables(made, pa.Table.from_pylist(accuracy, schema=ACCURACY), STAGES.empty_table())
+
+
+def results_of(trials: list[Row], accuracy: list[Row]) -> Results:
+    tables = tables_of(trials, accuracy)
+    return Results(tables.trials.to_pandas(), tables.accuracy.to_pandas(), pd.DataFrame())
+
+
+def of(*trials: Row) -> Results:
+    return results_of(list(trials), [cell for row in trials for cell in cells(row)])
+
+
+def printed(page: RenderableType, width: int = 80, colours: bool = False) -> str:
+    system = "truecolor" if colours else None
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colours,
+        color_system=system,  # type: ignore[arg-type]
+    )
+    with console.capture() as caught:
+        console.print(page)
+    return caught.get()
+
+
+def words(results: Results, name: str, *options: Any) -> str:
+    return " ".join(printed(trial_page(results, name, *options)).split())
+
+
+def test_the_grid_has_every_cell_and_the_figures_are_those_worked_by_hand() -> None:
+    page = words(of(trial()), "ewc-12ab")
+    assert "ewc ewc-12ab (sweep s) split_digits, domain-incremental, 2 tasks" in page
+    assert "accuracy on test data: seed 0" in page
+    assert "task learned 1 2 0 0.10 0.20 1 0.90 0.30 2 0.60 0.80" in page
+    assert "ACC 0.700 BWT -0.300 FWT 0.100 forgetting 0.300" in page
+
+
+def test_several_seeds_are_averaged_and_one_can_be_chosen() -> None:
+    rows = [trial(seed=0), trial(seed=1)]
+    results = results_of(rows, [*cells(rows[0]), *cells(rows[1], shift=0.1)])
+    both = words(results, "ewc")
+    assert "mean of 2 seeds (0, 1)" in both
+    assert "2 0.65 0.85" in both
+    assert "ACC 0.750 ± 0.635" in both  # t_1(0.975) = 12.706, half-width 12.706 x 0.05
+    assert "2 0.70 0.90 ACC 0.800" in words(results, "ewc", 1)
+    with pytest.raises(UnknownName, match=r"unknown seed of ewc '7'; valid: 0, 1"):
+        trial_page(results, "ewc", 7)
+
+
+def test_the_other_split_can_be_shown() -> None:
+    row = trial()
+    results = results_of([row], [*cells(row), *cells(row, splits=("validation",), shift=0.1)])
+    assert "validation data: seed 0" in words(results, "ewc", None, "validation")
+    assert "2 0.70 0.90 ACC 0.800" in words(results, "ewc", None, "validation")
+    with pytest.raises(UnknownName, match="did you mean 'validation'"):
+        trial_page(results, "ewc", None, "validate")
+
+
+@pytest.mark.parametrize("name", ["ewc-77cd", "ewc-7", "ewc lam=5"])
+def test_a_trial_goes_by_its_id_the_beginning_of_it_or_its_label(name: str) -> None:
+    results = of(trial(), trial("ewc-77cd", lam=5.0))
+    assert "ewc lam=5 ewc-77cd" in words(results, name)
+
+
+def test_an_id_that_begins_another_is_meant_when_given_in_full() -> None:
+    assert "ewc-1 (sweep s)" in words(of(trial("ewc-1"), trial("ewc-12", lam=2.0)), "ewc-1")
+
+
+def test_a_name_that_fits_several_trials_lists_them() -> None:
+    results = of(trial(), trial("ewc-12xx", lam=5.0), trial("ewc-12ab", sweep="t"))
+    with pytest.raises(RepertoireError) as refused:
+        trial_page(results, "ewc-12")
+    assert "ewc-12xx: ewc lam=5, split_digits, domain-incremental, 2 tasks (sweep s)" in str(
+        refused.value
+    )
+    assert "fits 3 trials" in str(refused.value)
+
+
+def test_an_unknown_trial_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"did you mean 'ewc lam=5'\? valid: "):
+        trial_page(of(trial(), trial("ewc-77cd", lam=5.0)), "ewc lam=6x")
+    many = of(*(trial(f"ewc-{i:04}", lam=float(i)) for i in range(50)))
+    with pytest.raises(RepertoireError, match=r"did you mean 'ewc lam=7'\? repertoire compare"):
+        trial_page(many, "ewc lam7")
+
+
+def test_an_unfinished_trial_shows_what_is_there_and_says_what_is_missing() -> None:
+    row = trial(status="diverged", tasks_done=1, story="loss is NaN\nin step 3")
+    page = words(of(row), "ewc")
+    assert "1 0.90 0.30 2 – –" in page
+    assert "after 1 of 2 tasks: ACC 0.900 BWT – FWT – forgetting –" in page
+    assert "seed 0 diverged after 1 of 2 tasks: loss is NaN" in page
+    assert "step 3" not in page
+
+
+def test_seeds_that_did_not_finish_are_left_out_of_the_mean_and_named() -> None:
+    page = words(of(trial(), trial(seed=1, status="stopped", tasks_done=1)), "ewc")
+    assert "test data: seed 0 " in page
+    assert "2 0.60 0.80 ACC 0.700" in page
+    assert "seed 1 stopped after 1 of 2 tasks" in page
+
+
+def test_a_trial_that_measured_nothing_says_so() -> None:
+    row = trial(status="failed", tasks_done=0, story="no memory")
+    page = words(results_of([row], []), "ewc")
+    assert "nothing has been measured seed 0 failed after 0 of 2 tasks: no memory" in page
+
+
+def test_a_single_task_has_an_accuracy_and_no_transfer() -> None:
+    row = trial(num_tasks=1, tasks_done=1)
+    page = words(results_of([row], cells(row, ((0.1,), (0.9,)))), "ewc")
+    assert "1 task " in page
+    assert "ACC 0.900 BWT – FWT – forgetting –" in page
+    assert "there is no transfer between tasks when there is only one" in page
+
+
+def test_a_candidate_of_a_search_is_shown_on_validation_data_alone() -> None:
+    row = trial(phase="search", acc=None, seed=100)
+    results = results_of([row], cells(row, splits=("validation",)))
+    assert "validation data, search phase: seed 100" in words(results, "ewc-12ab")
+    with pytest.raises(RepertoireError, match="--split validation"):
+        trial_page(results, "ewc-12ab", None, "test")
+
+
+def test_a_winner_is_shown_as_it_was_evaluated_and_its_search_by_the_seed() -> None:
+    rows = [trial(phase="search", acc=None, seed=100), trial(seed=0)]
+    results = results_of(
+        rows, [*cells(rows[0], splits=("validation",), shift=0.1), *cells(rows[1])]
+    )
+    assert "test data: seed 0" in words(results, "ewc")
+    assert "validation data, search phase: seed 100" in words(results, "ewc", 100)
+
+
+@pytest.mark.parametrize(("num_tasks", "parts"), [(5, 1), (11, 1), (12, 2), (20, 2), (50, 5)])
+def test_many_tasks_are_folded_to_fit_the_width(num_tasks: int, parts: int) -> None:
+    r = np.random.default_rng(0).uniform(size=(num_tasks + 1, num_tasks))
+    lines = printed(Grid(r)).splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = [line.split()[1:] for line in lines if line.startswith("learned")]
+    assert len(heads) == parts
+    assert [int(task) for head in heads for task in head] == list(range(1, num_tasks + 1))
+    assert len(set(map(len, heads))) <= 2
+    last = [line.split()[1:] for line in lines if line.split()[:1] == [str(num_tasks)]]
+    assert [cell for row in last[-parts:] for cell in row] == [f"{x:.2f}" for x in r[-1]]
+
+
+def test_colour_goes_where_there_is_a_terminal_and_nowhere_else() -> None:
+    page = Grid(np.array(R))
+    assert "\x1b" not in printed(page)
+    assert "\x1b[" in printed(page, colours=True)
+
+
+def test_ink_can_be_read_on_every_colour() -> None:
+    papers = [paper_of(x) for x in np.linspace(0, 1, 101)]
+    assert min(contrast(ink_on(paper), paper) for paper in papers) >= 4.5
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+
+
+def test_the_command_prints_the_page_and_refuses_what_is_not_there(tmp_path: Path) -> None:
+    row = trial()
+    write(tables_of([row], cells(row)), tmp_path / "s")
+    result = CliRunner().invoke(app, ["show", str(tmp_path), "ewc-1", "--seed", "0"])
+    assert result.exit_code == 0
+    assert "ACC 0.700   BWT -0.300   FWT 0.100   forgetting 0.300" in result.output
+    refused = CliRunner().invoke(app, ["show", str(tmp_path), "er"])
+    assert isinstance(refused.exception, UnknownName)
