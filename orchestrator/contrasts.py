@@ -53,7 +53,9 @@ def with_differences(
         if len(best):
             parts.append(_held_against(rows, int(best[0]), by_seed))
     made = pd.concat(parts) if parts else pd.DataFrame(index=table.index)
-    return table.join(made.assign(against_best=against is None))
+    joined = table.join(made.assign(against_best=against is None))
+    joined.attrs = dict(table.attrs)  # what is left out, and why tables are apart
+    return joined
 
 
 def _held_against(rows: pd.DataFrame, baseline: int, by_seed: BySeed) -> pd.DataFrame:

@@ -22,6 +22,8 @@ from orchestrator.costs import CATEGORIES
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import canonical, plain
 from orchestrator.metrics import R, all_after, mean_std_interval
+from orchestrator.objective import Mode
+from orchestrator.pareto import DEFAULT, on_front
 from orchestrator.record import Costs, Record, Score
 from orchestrator.tables import ACCURACY as ACCURACY
 from orchestrator.tables import IDENTITY, SUMMED, VALIDATED, read, table_of, with_config_columns
@@ -101,6 +103,22 @@ class Results:
         return over_seeds(self.trials[self.trials["status"] == "complete"], by, METRICS)
 
 
+    def pareto(
+        self, metrics: Sequence[str] = DEFAULT, modes: Sequence[Mode] | None = None
+    ) -> pd.DataFrame:
+        """Return the trials that no other of their setting beats in every respect, a row each.
+
+        Args:
+            metrics: columns of `trials`, or compute_flops: training and consolidation.
+            modes: "max" or "min" for each; by default costs and forgetting are made small.
+        """
+        trials = self.trials
+        done = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
+        done = done.assign(compute_flops=done["train_flops"] + done["consolidate_flops"])
+        table = over_seeds(done, [*SETTING, "method", "trial_id"], metrics)
+        return table[on_front(table, metrics, modes, SETTING)].reset_index(drop=True)
+
+
 def over_seeds(trials: pd.DataFrame, by: list[str], values: Iterable[str]) -> pd.DataFrame:
     """Return a row per group, in order of appearance: the names `by`, the count `n`, the values.
 
@@ -128,7 +146,7 @@ def collect(
     Args:
         chains: the sweep's, in its order.
         store: where the records are.
-        run_ids: trial id -> MLflow run id, of the trials that have one.
+        run_ids: `run_name` -> MLflow run id, of the trials that have one.
         known: filled with the records read; given to the next call, it reads only what is new.
     """
     known = {} if known is None else known
@@ -137,7 +155,7 @@ def collect(
     stages: list[Row] = []
     for chain in chains:
         records = _records(chain, store, known)
-        trials.append(_trial_row(chain, records, store, (run_ids or {}).get(chain.trial_id)))
+        trials.append(_trial_row(chain, records, store, (run_ids or {}).get(run_name(chain))))
         accuracy.extend(_accuracy_rows(chain, records))
         stages.extend(_stage_row(chain, record) for record in records)
     return Tables(
@@ -145,6 +163,11 @@ def collect(
         accuracy=table_of(accuracy, ACCURACY),
         stages=table_of(stages, STAGES),
     )
+
+
+def run_name(chain: Chain) -> str:
+    """Return what a chain's run in MLflow goes by; a candidate has one of its own."""
+    return f"{chain.trial_id} search" if chain.phase == "search" else chain.trial_id
 
 
 def load(*folders: str | Path) -> Results:

@@ -23,6 +23,8 @@ from orchestrator.store import StageStore
 from orchestrator.sweep import Sweep
 from orchestrator.tracking.mlflow import Tracker, resolve_target, sync
 
+CONTINUES = "and the same command continues"
+
 
 def run_sweep(
     path: Path, out: Path, store_uri: str | None, backend: str, address: str | None
@@ -88,10 +90,12 @@ def missing(outcome: Outcome, brake: Brake) -> list[str]:
     found = [
         f"no candidate of {group} came to the end, so none was chosen" for group in outcome.lost
     ]
-    if brake.reason and (not outcome.complete or outcome.evaluation.to_go):
-        searched = "" if outcome.complete else "the search is not over and "
-        left = f"{searched}{outcome.evaluation.to_go} stages are to go"
-        found.append(f"{brake.reason}: {left}; the same command continues")
+    to_go = outcome.evaluation.to_go
+    if brake.reason and not outcome.complete:
+        left = outcome.search.to_go if outcome.search else 0
+        found.append(f"{brake.reason}; the search has {left} stages to go at most, {CONTINUES}")
+    elif brake.reason and to_go:
+        found.append(f"{brake.reason}; {to_go} stages are to go, {CONTINUES}")
     return found
 
 
@@ -118,7 +122,8 @@ def report(console: Console, folder: Path, closing: list[str]) -> int:
 def story_of(row: Mapping[Hashable, Any]) -> str:
     """Return what became of a trial on a seed, in a line."""
     place = f"{row['trial_id']} seed {row['seed']} after {row['tasks_done']} tasks"
-    return f"{row['status']}: {place}: {(row['story'] or '').partition(chr(10))[0]}"
+    story = (row["story"] or "").partition("\n")[0]
+    return f"{row['status']}: {place}" + (f": {story}" if story else "")
 
 
 def track(out: Path) -> int:

@@ -6,6 +6,7 @@ call at a time, in an order that the journal of the search keeps, and so they ca
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -132,12 +133,12 @@ class TuneScheduler:
     def __init__(self, name: str, scheduler: Any, space: Mapping[str, Domain], seed: int) -> None:
         self.name, self._scheduler, self._space, self._seed = name, scheduler, space, seed
         self._controller = Controller(scheduler)
-        self._calls = 0
 
     @staticmethod
     def of(search: Search, space: Mapping[str, Domain], goal: int, seed: int) -> TuneScheduler:
         """Return the scheduler a search asks for, for candidates that learn `goal` tasks."""
         options = search.scheduler
+        logging.getLogger("ray.tune.schedulers").setLevel(logging.WARNING)  # each exchange, else
         name = getattr(options, "name", type(options).__name__.lower())
         with seeded(seed):
             scheduler = made(options, space, goal)
@@ -152,14 +153,14 @@ class TuneScheduler:
         """Tell the scheduler of a candidate."""
         runner = Runner(number, point)
         self._controller.runners[number] = runner
-        self._call(self._scheduler.on_trial_add, runner)
+        self._call(0, self._scheduler.on_trial_add, runner)
 
     def result(self, number: int, after: int, value: float) -> Decision:
         """Ask the scheduler about a candidate."""
         runner = self._controller.runners[number]
         runner.status = Trial.RUNNING
         result = told(after, value)
-        decision = DECISIONS[self._call(self._scheduler.on_trial_result, runner, result)]
+        decision = DECISIONS[self._call(after, self._scheduler.on_trial_result, runner, result)]
         runner.last_result = result
         if decision == "pause":
             runner.status = Trial.PAUSED
@@ -172,11 +173,11 @@ class TuneScheduler:
             return
         if value is None:
             runner.status = Trial.RUNNING
-            self._call(self._scheduler.on_trial_error, runner)
+            self._call(after, self._scheduler.on_trial_error, runner)
             runner.status = Trial.ERROR
             return
         runner.last_result = told(after, value)
-        self._call(self._scheduler.on_trial_complete, runner, runner.last_result)
+        self._call(after, self._scheduler.on_trial_complete, runner, runner.last_result)
         runner.status = Trial.TERMINATED
 
     def effects(self) -> list[Stopped | Adopted]:
@@ -195,7 +196,7 @@ class TuneScheduler:
 
         A population that waits for one that failed would wait for ever.
         """
-        runner = self._call(self._scheduler.choose_trial_to_run)
+        runner = self._call(0, self._scheduler.choose_trial_to_run)
         live = self._controller.get_live_trials()
         if runner is None and live and all(each.status == Trial.PAUSED for each in live):
             runner = live[0]
@@ -204,9 +205,9 @@ class TuneScheduler:
         runner.status = Trial.RUNNING
         return int(runner.number)
 
-    def _call(self, ask: Any, *about: Any) -> Any:
-        self._calls += 1
-        with seeded(self._seed + self._calls):
+    def _call(self, after: int, ask: Any, *about: Any) -> Any:
+        """Call the scheduler; what it draws depends on how far it is, not on who came first."""
+        with seeded(self._seed + after):
             return ask(self._controller, *about)
 
     def _inside(self, runner: Runner) -> Point:

@@ -31,7 +31,7 @@ class Candidate:
         goal: tasks after which it is ranked.
         chains: seed -> stages, after = 0..T.
         depth: tasks learned on every seed; -1 before stage 0.
-        values: what it is ranked by, once complete.
+        values: what it is ranked by, once complete; seen: the same at its present depth.
         story: why it ended before its goal.
         twin: the earlier candidate that is the same trial.
         life: counts its adoptions; each is another chain to the trial graph.
@@ -48,6 +48,7 @@ class Candidate:
     status: Status = "waiting"
     depth: int = -1
     values: Values | None = None
+    seen: Values | None = None
     story: str = ""
     twin: int | None = None
     life: int = 0

@@ -35,16 +35,17 @@ class Judge:
 
     store: Records
     objective: Objective
-    _known: dict[str, Record] = field(default_factory=dict)
+    _known: dict[tuple[str, tuple[str, ...]], Record] = field(default_factory=dict)
 
     def record(self, stage: Stage) -> Record | None:
         """Return a stage's record, if the store has it."""
-        if stage.key not in self._known:
+        name = (stage.key, stage.task_keys)
+        if name not in self._known:
             record = self.store.record(stage.key, stage.task_keys)
             if record is None:
                 return None
-            self._known[stage.key] = record
-        return self._known[stage.key]
+            self._known[name] = record
+        return self._known[name]
 
     def values(self, chains: Iterable[Sequence[Stage]], after: int) -> Values | None:
         """Return the mean over seeds of each metric after `after` tasks, over those tasks alone.

@@ -140,6 +140,7 @@ class Quest:
         if after == 0 or isinstance(race, Fifo):
             return []
         values = self.judge.values(candidate.chains.values(), after)
+        candidate.seen = values
         decision = "continue" if values is None else race.result(candidate.number, after, values[0])
         self._write(
             number=candidate.number, after=after, decision=decision,
@@ -153,17 +154,19 @@ class Quest:
         self, candidate: Candidate, decision: Decision, values: Values | None
     ) -> list[Event]:
         """Do what was decided about a candidate at its present depth."""
-        race = self._race(candidate)
+        race, candidate.seen = self._race(candidate), values
         if decision != "stop":
             candidate.status = "paused" if decision == "pause" else "running"
             return []
-        told = "" if values is None else f" with {self.search.objective.metrics[0]} {values[0]:.4f}"
         race.end(candidate.number, candidate.depth, None if values is None else values[0])
-        return self._stop(candidate, race, told)
+        return self._stop(candidate, race)
 
-    def _stop(self, candidate: Candidate, race: Scheduler, told: str = "") -> list[Event]:
+    def _stop(self, candidate: Candidate, race: Scheduler) -> list[Event]:
         tasks = f"{candidate.depth} task" + "s" * (candidate.depth != 1)
-        candidate.status, candidate.story = "stopped", f"stopped by {race.name} after {tasks}{told}"
+        candidate.status, candidate.story = "stopped", f"stopped by {race.name} after {tasks}"
+        if candidate.seen is not None:
+            metric = self.search.objective.metrics[0]
+            candidate.story += f" with {metric} {candidate.seen[0]:.4f}"
         return candidate.stop()
 
     def _affect(self, effect: Stopped | Adopted, race: Scheduler) -> list[Event]:

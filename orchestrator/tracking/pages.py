@@ -21,7 +21,7 @@ VIEW = "mlflow.sharedViewState."
 EXPLAINED = (
     "One run per sweep; nested in it one per trial, a mean over its seeds, with a step per task "
     "learned. Steps are tasks: `acc` at step 3 is the mean accuracy on tasks 1 to 3 after three "
-    "tasks, `task_accuracy/1` the accuracy on the first task all along. R is among the artifacts. "
+    "tasks, `acc_by_task/1` the accuracy on the first task all along. R is among the artifacts. "
     "**Views** (top right) lists trials by accuracy with their costs, and candidates of searches."
 )
 

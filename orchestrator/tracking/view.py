@@ -17,6 +17,7 @@ from orchestrator.metrics import all_after, mean_std_interval
 TAGS = (
     "benchmark", "scenario", "method", "network", "phase", "selected", "group", "candidate",
 )  # fmt: skip
+SPREAD = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
 VALIDATED = ("acc", "bwt", "forgetting", "learning_accuracy")
 FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
 SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds")
@@ -78,15 +79,17 @@ class TrialView:
     def metrics(self, step: int) -> dict[str, float]:
         """Return the metrics after `step` tasks, those that are defined.
 
-        Each is the mean over the seeds that got there; with two or more, `std/<name>` is added.
-        MLflow's pages draw what comes before the last slash as a section of its own.
+        Each is the mean over the seeds that got there; with two or more, a metric of all tasks
+        has `<name>_std` beside it. What stands before a slash is a section of MLflow's charts.
         """
         there = np.flatnonzero(self.reached > step)
         values = pd.DataFrame([self._of_seed(int(seed), step) for seed in there])
         found: dict[str, float] = {}
         for name, column in values.items():
             mean, std, _ = mean_std_interval(column.to_numpy(np.float64))
-            found |= {str(name): mean, f"std/{name}": std}
+            found |= {str(name): mean}
+            if str(name).removeprefix("val_") in SPREAD:
+                found |= {f"{name}_std": std}
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
     def content(self, step: int) -> str:
@@ -110,7 +113,7 @@ class TrialView:
     def _of_seed(self, seed: int, step: int) -> dict[str, float]:
         r = self.test[seed]
         by_task = {
-            f"task_accuracy/{task}": float(accuracy) for task, accuracy in enumerate(r[step], 1)
+            f"acc_by_task/{task}": float(accuracy) for task, accuracy in enumerate(r[step], 1)
         }
         costs = {name: float(column[seed, step]) for name, column in self.costs.items()}
         validated = all_after(self.validation[seed], step, self.tags["scenario"])

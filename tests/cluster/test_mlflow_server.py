@@ -164,7 +164,7 @@ def test_a_server_is_told_a_sweep_as_it_runs_and_once(tmp_path: Path, server: st
     assert (parent["info"]["status"], parent["info"]["run_name"]) == ("FINISHED", "served")
     told = {
         "acc": [(1, pytest.approx(0.85)), (2, pytest.approx(0.65))],
-        "std/acc": [(1, pytest.approx(0.1 / 2**0.5)), (2, pytest.approx(0.1 / 2**0.5))],
+        "acc_std": [(1, pytest.approx(0.1 / 2**0.5)), (2, pytest.approx(0.1 / 2**0.5))],
         "bwt": [(2, pytest.approx(-0.3))],
         "train_flops": [(0, 5.0), (1, 10.0), (2, 15.0)],
     }

@@ -207,7 +207,7 @@ def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
     for step in (1, 2, 3):
         acc = [r[step, :step].mean() for r in matrices]
         assert said["acc", step] == [pytest.approx(np.mean(acc))]
-        assert said["std/acc", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
+        assert said["acc_std", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
         learned = [np.mean([r[i + 1, i] for i in range(step)]) for r in matrices]
         assert said["learning_accuracy", step] == [pytest.approx(np.mean(learned))]
     bwt = [np.mean([r[3, 0] - r[1, 0], r[3, 1] - r[2, 1]]) for r in matrices]
@@ -218,7 +218,7 @@ def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
     assert said["forgetting", 3] == [pytest.approx(np.mean(lost))]
     for step, task in np.ndindex(TASKS + 1, TASKS):
         cells = [r[step, task] for r in matrices]
-        assert said[f"task_accuracy/{task + 1}", step] == [pytest.approx(np.mean(cells))]
+        assert said[f"acc_by_task/{task + 1}", step] == [pytest.approx(np.mean(cells))]
 
 
 def test_validation_accuracy_is_told_beside_test_accuracy(directory: Path, target: Target) -> None:
@@ -244,7 +244,7 @@ def test_what_is_undefined_is_left_out(directory: Path, target: Target) -> None:
     folder = write_tables(directory / "a", Chain(scenario="class"))
     sync(folder, target)
     said = history(target, runs(target)["ewc"])
-    assert not [key for key in said if key[0] == "fwt" or key[0].startswith("std/")]
+    assert not [key for key in said if key[0] == "fwt" or key[0].endswith("_std")]
     assert {("acc", 0), ("bwt", 1), ("forgetting", 1)}.isdisjoint(said)
     assert {("acc", 1), ("bwt", 2), ("forgetting", 2)} <= said.keys()
 
@@ -379,8 +379,8 @@ def test_a_seed_that_diverged_leaves_the_mean_to_the_others(
     )
     said = history(target, runs(target)["ewc"])
     assert said["acc", 3] == [pytest.approx(Chain(seed=0).r()[3].mean())]
-    assert ("std/acc", 1) in said
-    assert ("std/acc", 3) not in said
+    assert ("acc_std", 1) in said
+    assert ("acc_std", 3) not in said
 
 
 SEARCHED = Chain(phase="search", seed=100, group="ewc", candidate=3, objective=0.5, selected=True)

@@ -1,0 +1,112 @@
+"""`repertoire compare` as a person types it, on tables made by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+from orchestrator.errors import RepertoireError
+from orchestrator.tables import ACCURACY, STAGES, TRIALS, Tables, with_config_columns, write
+
+# method -> (ACC, bytes, FLOPs): gem is not on the front, nor is er without the FLOPs.
+FIGURES = {
+    "er": (0.8, 300, 1.0),
+    "si": (0.9, 200, 9.0),
+    "ewc": (0.5, 100, 5.0),
+    "gem": (0.4, 400, 9.0),
+}
+
+
+def sweep(folder: Path, *, epochs: int = 1, failed: int = 0) -> Path:
+    """Write the tables of a sweep of four methods on three seeds."""
+    rows: list[dict[str, Any]] = []
+    for method, (acc, storage, flops) in FIGURES.items():
+        config = {"method": {"name": method}, "training": {"epochs": epochs}}
+        costs = {"storage_bytes": storage, "train_flops": flops, "consolidate_flops": 0.0}
+        spent = dict.fromkeys(("train_seconds", "consolidate_seconds"), 1.0)
+        rest = dict.fromkeys(("bwt", "fwt", "forgetting", "learning_accuracy"), 0.1)
+        rows += [
+            {
+                "sweep": folder.name, "trial_id": f"{method}-{epochs}", "phase": "evaluation",
+                "status": "complete", "method": method, "benchmark": "split_digits",
+                "scenario": "domain", "network": "mlp", "num_tasks": 2, "seed": seed,
+                "acc": acc + 0.01 * seed, "config": json.dumps(config), **costs, **spent, **rest,
+            }
+            for seed in range(3)
+        ]  # fmt: skip
+    for row in rows[:failed]:
+        row["status"] = "diverged"
+    trials = with_config_columns(pa.Table.from_pylist(rows, schema=TRIALS))
+    write(Tables(trials, ACCURACY.empty_table(), STAGES.empty_table()), folder)
+    return folder
+
+
+def compared(*words: object) -> str:
+    result = CliRunner().invoke(app, ["compare", *map(str, words)])
+    if result.exception:
+        raise result.exception
+    return result.output
+
+
+def front(text: str) -> set[str]:
+    rows = csv.DictReader(io.StringIO(text))
+    return {row["method"] for row in rows if row["front"] == "True"}
+
+
+@pytest.mark.parametrize(
+    ("words", "on_it"),
+    [
+        (["DIR", "--pareto"], {"er", "si", "ewc"}),
+        (["--pareto", "DIR"], {"er", "si", "ewc"}),
+        (["DIR", "--pareto", "acc,storage_bytes"], {"si", "ewc"}),
+        (["DIR", "--pareto=acc, storage_bytes"], {"si", "ewc"}),
+        (["--pareto", "acc", "DIR"], {"si"}),
+    ],
+)
+def test_the_front_can_be_asked_for_with_and_without_metrics(
+    tmp_path: Path, words: list[str], on_it: set[str]
+) -> None:
+    folder = str(sweep(tmp_path / "a"))
+    words = [folder if word == "DIR" else word for word in words]
+    assert front(compared(*words, "--format", "csv")) == on_it
+
+
+def test_without_it_there_is_none(tmp_path: Path) -> None:
+    assert "front" not in compared(sweep(tmp_path / "a"), "--format", "csv").splitlines()[0]
+
+
+def test_a_metric_of_the_front_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RepertoireError, match="did you mean 'storage_bytes'"):
+        compared(sweep(tmp_path / "a"), "--pareto", "acc,storage_byte")
+
+
+def test_rows_are_held_against_the_best_or_the_one_that_is_named(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "a")
+    assert "ACC less that of si, paired by seed" in compared(folder)
+    assert "ACC less that of ewc, paired by seed" in compared(folder, "--against", "ewc")
+    with pytest.raises(RepertoireError, match="unknown row to compare against 'ewcc'"):
+        compared(folder, "--against", "ewcc")
+
+
+def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Path) -> None:
+    one, other = sweep(tmp_path / "a"), sweep(tmp_path / "b", epochs=5)
+    with pytest.raises(RepertoireError, match=r"training.epochs 1 \(a\), 5 \(b\)"):
+        compared(one, other)
+    forced = compared(one, other, "--force")
+    assert "NOT COMPARABLE: training.epochs 1 (a), 5 (b)" in forced
+    assert "si epochs=1" in forced
+    apart = compared(tmp_path)
+    assert apart.count("split_digits, domain-incremental, 2 tasks (sweep") == 2
+    assert "in tables of their own, not comparable" in apart
+
+
+def test_what_was_left_out_is_said(tmp_path: Path) -> None:
+    assert "left out, by (trial, seed): 1 diverged" in compared(sweep(tmp_path / "a", failed=1))
