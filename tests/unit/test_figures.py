@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
 from dashboards import figures
-from dashboards.figures import main, r_matrices, trade_off
+from dashboards.charts.costs import FLOPS, STORAGE
+from dashboards.data.warehouse import Warehouse
+from dashboards.figures import FIGURES, costs, draw, forgetting, r_matrices, trade_off
+from dashboards.figures.__main__ import main
+from dashboards.gathering import accuracies, compared
 from orchestrator.compare import comparison
 from orchestrator.errors import RepertoireError
 from orchestrator.record import Costs, Record, Score
-from orchestrator.results import Results, collect, load, write
+from orchestrator.results import Results, collect, load, over_seeds, write
 from orchestrator.stage import Chain
 
 TASKS = ("task a", "task b")
@@ -67,10 +72,19 @@ def records_of(chain: Chain, kilobytes: float, gflop: float, shift: float) -> di
 
 def results_of(*trials: tuple[Chain, float, float, float]) -> Results:
     store = Records()
-    for chain, *costs in trials:
-        store |= records_of(chain, *costs)
+    for chain, *spent in trials:
+        store |= records_of(chain, *spent)
     tables = collect([chain for chain, *_ in trials], store)
     return Results(*(getattr(tables, n).to_pandas() for n in ("trials", "accuracy", "stages")))
+
+
+def curves_of(results: Results) -> pd.DataFrame:
+    """Return the test cells of R over the seeds, with what `accuracies` adds to them."""
+    whose = ["sweep", "trial_id"]
+    test = results.accuracy[results.accuracy["split"] == "test"]
+    named = comparison(results)[[*whose, "table", "label", "benchmark", "scenario", "num_tasks"]]
+    cells = over_seeds(test, [*whose, "after", "task"], ["accuracy"])
+    return named.merge(cells, on=whose)
 
 
 @pytest.fixture
@@ -95,7 +109,7 @@ def labels(axes: Axes) -> list[Annotation]:
 
 
 def test_each_configuration_stands_at_its_storage_and_computation(results: Results) -> None:
-    (axes,) = panels(trade_off(results))
+    (axes,) = panels(trade_off(comparison(results)))
     table = comparison(results)
     drawn = np.array([points.get_offsets()[0] for points in axes.collections])
     assert drawn[:, 0] == pytest.approx(table["storage_bytes_mean"].to_numpy() / 1000)
@@ -106,7 +120,7 @@ def test_each_configuration_stands_at_its_storage_and_computation(results: Resul
 
 
 def test_colour_is_the_mean_accuracy_over_seeds_on_a_scale_from_0_to_1(results: Results) -> None:
-    (axes,) = panels(trade_off(results))
+    (axes,) = panels(trade_off(comparison(results)))
     shown = [float(points.get_array()[0]) for points in axes.collections]
     assert shown == pytest.approx([0.75, 0.7, 0.75, 0.8])
     assert {points.get_clim() for points in axes.collections} == {(0.0, 1.0)}
@@ -116,14 +130,14 @@ def test_colour_is_the_mean_accuracy_over_seeds_on_a_scale_from_0_to_1(results: 
 def test_the_label_says_configuration_and_accuracy_and_one_place_has_one_label(
     results: Results,
 ) -> None:
-    (axes,) = panels(trade_off(results))
+    (axes,) = panels(trade_off(comparison(results)))
     assert [label.get_text() for label in labels(axes)] == [
         "finetune  (0.75)", "ewc lam=1  (0.70)\newc lam=9  (0.75)", "ewc lam=30  (0.80)",
     ]  # fmt: skip
 
 
 def test_of_two_at_the_same_place_the_one_in_front_is_smaller(results: Results) -> None:
-    (axes,) = panels(trade_off(results))
+    (axes,) = panels(trade_off(comparison(results)))
     back, front = axes.collections[1:3]
     assert front.get_sizes()[0] < back.get_sizes()[0]
     assert front.get_zorder() > back.get_zorder()
@@ -133,7 +147,7 @@ def test_of_two_at_the_same_place_the_one_in_front_is_smaller(results: Results) 
 def test_no_label_covers_a_marker_or_another_label_or_leaves_the_panel(num: int) -> None:
     places = [(100 * 1.06**i, 3 * 1.04**i) for i in range(num)]
     crowd = [(chain_of("er", 0, {"memory_size": i}), *place, 0.0) for i, place in enumerate(places)]
-    figure = trade_off(results_of(*crowd))
+    figure = trade_off(comparison(results_of(*crowd)))
     (axes,) = panels(figure)
     boxes = [label.get_window_extent() for label in labels(axes)]
     centres = axes.transData.transform([points.get_offsets()[0] for points in axes.collections])
@@ -150,7 +164,7 @@ def test_each_scenario_has_a_panel_and_a_method_the_same_marker_in_all() -> None
         (chain_of("ewc", 0, {}, "domain"), 200, 4, 0.0),
         (chain_of("ewc", 0, {}, "task"), 200, 4, 0.0),
     )
-    domain, task = panels(trade_off(results))
+    domain, task = panels(trade_off(comparison(results)))
     assert domain.get_title() == "split_digits, domain-incremental, 2 tasks (sweep s)"
     assert task.get_title() == "split_digits, task-incremental, 2 tasks (sweep s)"
     shapes = [points.get_paths()[0].vertices for points in (*domain.collections, *task.collections)]
@@ -159,7 +173,7 @@ def test_each_scenario_has_a_panel_and_a_method_the_same_marker_in_all() -> None
 
 
 def test_r_is_drawn_as_the_mean_over_seeds_untrained_network_first(results: Results) -> None:
-    first = panels(r_matrices(results))[0]
+    first = panels(r_matrices(curves_of(results)))[0]
     assert first.get_title() == "finetune"
     drawn = np.asarray(first.images[0].get_array())
     assert drawn.shape == (3, 2)
@@ -178,20 +192,65 @@ def test_a_cell_without_accuracy_is_masked_and_has_no_number() -> None:
     store[key] = replace(store[key], evaluation=scores)
     tables = collect([chain], store)
     frames = (getattr(tables, name).to_pandas() for name in ("trials", "accuracy", "stages"))
-    (axes,) = panels(r_matrices(Results(*frames)))
+    (axes,) = panels(r_matrices(curves_of(Results(*frames))))
     assert np.argwhere(np.ma.getmaskarray(axes.images[0].get_array())).tolist() == [[1, 1]]
     assert len(axes.texts) == 5
 
 
-def test_nothing_complete_is_an_error_that_says_what_to_do() -> None:
-    chain = chain_of("ewc", 0, {})
-    tables = collect([chain], Records())
-    frames = (getattr(tables, name).to_pandas() for name in ("trials", "accuracy", "stages"))
+def test_each_task_has_a_panel_with_a_line_per_configuration_and_a_band_about_it(
+    results: Results,
+) -> None:
+    curves = curves_of(results)
+    figure = forgetting(curves)
+    first, second = figure.axes
+    assert (first.get_title(), second.get_title()) == ("task 1", "task 2")
+    drawn = {line.get_label(): line.get_ydata() for line in first.lines}
+    assert drawn["finetune"] == pytest.approx(np.array(R)[:, 0] + 0.05)  # the mean of its seeds
+    assert drawn["ewc lam=30"] == pytest.approx(np.array(R)[:, 0] + 0.1)
+    band = first.collections[0].get_paths()[0].get_extents()
+    half_width = curves.query("label == 'finetune' and task == 1")["accuracy_ci95"].max()
+    assert band.y1 == pytest.approx(0.95 + half_width)
+    (legend,) = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == set(comparison(results)["label"])
+
+
+def test_costs_are_stacked_to_their_sum() -> None:
+    columns = {name: [0.0, 0.0] for name in (*STORAGE, *FLOPS)} | {
+        "storage_model_bytes_mean": [10.0, 10.0], "storage_buffer_bytes_mean": [0.0, 5.0],
+        "train_flops_mean": [3e9, 4e9], "eval_flops_mean": [1e9, 1e9],
+    }  # fmt: skip
+    setting = {"sweep": "s", "benchmark": "b", "scenario": "task", "num_tasks": 2, "table": 0}
+    table = pd.DataFrame({"label": ["finetune", "er"], **columns}).assign(**setting)
+    storage, work = costs(table).axes
+    ends = {
+        (axes is storage, round(bar.get_y() + bar.get_height() / 2)): bar.get_x() + bar.get_width()
+        for axes in (storage, work)
+        for bar in axes.patches
+    }
+    assert ends == {(True, 0): 10, (True, 1): 15, (False, 0): 4e9, (False, 1): 5e9}
+    assert storage.get_xlabel() == "storage carried between tasks (B)"
+
+
+def test_nothing_complete_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    write(collect([chain_of("ewc", 0, {})], Records()), tmp_path / "s")
     with pytest.raises(RepertoireError, match="no complete trial to draw: run the sweep"):
-        trade_off(Results(*frames))
+        draw(Warehouse.open(tmp_path), "trade_off")
 
 
-@pytest.mark.parametrize("figure", ["trade_off", "r_matrices"])
+def test_what_is_drawn_of_a_folder_is_what_its_results_say(tmp_path: Path) -> None:
+    chains = [chain_of("finetune", seed, {}) for seed in (0, 1)]
+    store = Records()
+    for chain in chains:
+        store |= records_of(chain, 1, 1, 0.1 * chain.seed)
+    write(collect(chains, store), tmp_path / "s")
+    warehouse = Warehouse.open(tmp_path)
+    columns = ["after", "task", "accuracy_mean", "accuracy_ci95"]
+    ours = accuracies(warehouse, compared(warehouse))[columns]
+    theirs = curves_of(load(tmp_path))[columns]
+    pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
+
+
+@pytest.mark.parametrize("figure", FIGURES)
 def test_the_command_draws_the_tables_of_a_folder_into_a_file(tmp_path: Path, figure: str) -> None:
     chain = chain_of("ewc", 0, {})
     write(collect([chain], Records(records_of(chain, 1, 1, 0.0))), tmp_path / "results" / "s")
@@ -202,10 +261,11 @@ def test_the_command_draws_the_tables_of_a_folder_into_a_file(tmp_path: Path, fi
 
 
 def test_pyplot_which_keeps_figures_alive_is_never_imported() -> None:
-    tree = ast.parse(Path(figures.__file__).read_text(encoding="utf-8"))
+    files = Path(figures.__file__).parent.glob("*.py")
     names = {
         name
-        for node in ast.walk(tree)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in [getattr(node, "module", ""), *(alias.name for alias in node.names)]
     }

@@ -1,0 +1,93 @@
+"""What is kept, what is computed, and what the stage graph spared: stacked bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import add, empty, panels, per_setting, place
+from dashboards.charts.quantities import human
+from dashboards.charts.theme import COLOURS, GREY, PATTERNS
+from orchestrator.costs import CATEGORIES
+
+BAR = 30  # pixels
+# What is stacked, and what it is called.
+STORAGE = {f"storage_{name}_bytes_mean": name.replace("_", " ") for name in CATEGORIES}
+FLOPS = {
+    "train_flops_mean": "training", "consolidate_flops_mean": "consolidation",
+    "eval_flops_mean": "evaluation",
+}  # fmt: skip
+SHARED = {False: "computed", True: "shared: already in the store"}
+
+
+def storage(table: pd.DataFrame) -> go.Figure:
+    """Draw the bytes that live from one task to the next after the last, by category.
+
+    Args:
+        table: a row per configuration: `label` and `storage_<category>_bytes_mean`, with the
+            setting's columns for a panel each. Categories that nobody uses are left out.
+    """
+    return _stacked(table, STORAGE, "storage carried between tasks (B, 1 kB = 1000 B)", "B")
+
+
+def computation(table: pd.DataFrame) -> go.Figure:
+    """Draw the FLOPs of a whole trial on one seed, by phase.
+
+    Args:
+        table: a row per configuration: `label` and `train_flops_mean`, `consolidate_flops_mean`,
+            `eval_flops_mean`, with the setting's columns for a panel each.
+    """
+    return _stacked(table, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
+
+
+def sharing(stages: pd.DataFrame) -> go.Figure:
+    """Draw how many of the stages asked for were computed and how many were already there.
+
+    Args:
+        stages: rows of `stages.parquet` (`cached`) with the `label` to count them under, or
+            without one, to count them by `sweep`.
+    """
+    by = "label" if "label" in stages else "sweep"
+    if stages.empty:
+        return empty("No stage has been computed.")
+    known = stages["cached"].map(SHARED).fillna("not known")
+    counts = pd.crosstab(stages[by], known).reindex(stages[by].unique())
+    table = counts.assign(label=counts.index.astype(str))
+    parts = {name: name for name in (*SHARED.values(), "not known")}
+    return _stacked(table, parts, "stages asked for (count)", "")
+
+
+def _stacked(table: pd.DataFrame, parts: Mapping[str, str], title: str, unit: str) -> go.Figure:
+    """Return horizontal bars, one per label, of the parts that are anywhere above 0."""
+    used = {c: words for c, words in parts.items() if c in table and (table[c] > 0).any()}
+    if table.empty or not used:
+        return empty("Nothing was counted.")
+    settings = per_setting(table)
+    tallest = max(len(rows) for _, rows in settings)
+    figure = panels([setting for setting, _ in settings], 1, BAR * tallest + 10)
+    for index, (_, rows) in enumerate(settings):
+        bars = [_bars(rows, c, words, parts, unit) for c, words in used.items()]
+        add(figure, bars, place(index, 1))
+    figure.update_xaxes(title=title, tickformat="~s", ticksuffix=unit, rangemode="tozero")
+    figure.update_yaxes(autorange="reversed")
+    return figure.update_layout(barmode="stack")
+
+
+def _bars(
+    rows: pd.DataFrame, column: str, words: str, parts: Mapping[str, str], unit: str
+) -> go.Bar:
+    order = list(parts).index(column)
+    return go.Bar(
+        name=words, orientation="h", x=rows[column], y=rows["label"],
+        marker={
+            "color": COLOURS[order % len(COLOURS)], "line": {"width": 0},
+            "pattern": {"shape": PATTERNS[order // len(COLOURS)], "fgcolor": GREY},
+        },
+        hoverinfo="text",
+        hovertext=[
+            f"<b>{label}</b><br>{words}: {human(value, unit)}"
+            for label, value in zip(rows["label"], rows[column], strict=True)
+        ],
+    )  # fmt: skip

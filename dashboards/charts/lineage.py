@@ -1,0 +1,94 @@
+"""The trial graph of a small sweep: who shares which stages with whom."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import empty
+from dashboards.charts.theme import COLOURS, GREY, template
+
+MOST = 400  # stages, beyond which the drawing says nothing
+ROW, EDGES = 22, 130  # in pixels
+
+
+def trial_graph(stages: pd.DataFrame) -> go.Figure:
+    """Draw the stages of a sweep from left to right, each once, joined to the stage they follow.
+
+    A trial on a seed is a row; a stage that several share stands in the first one's row, and is
+    as large as they are many. Filled: computed for this sweep; hollow: it was already there.
+
+    Args:
+        stages: rows of `stages.parquet`: `trial_id`, `seed`, `after`, `key`, `parent`, `cached`,
+            and `label` if the trials have names.
+    """
+    if stages.empty:
+        return empty("No stage has been computed.")
+    stages = stages.sort_values("seed", kind="stable")
+    nodes = _nodes(stages)
+    if len(nodes) > MOST:
+        return empty(f"{len(nodes)} stages: too many to draw (at most {MOST}).")
+    figure = go.Figure(layout={"template": template(), "hovermode": "closest"})
+    joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
+    figure.add_trace(go.Scatter(
+        x=_pairs(joints["after_from"], joints["after"]),
+        y=_pairs(joints["row_from"], joints["row"]), mode="lines", line={"color": GREY, "width": 1},
+        hoverinfo="skip", showlegend=False,
+    ))  # fmt: skip
+    for cached, rows in nodes.groupby("cached"):
+        figure.add_trace(_circles(rows, bool(cached)))
+    figure.update_xaxes(title="tasks learned", dtick=1)
+    figure.update_yaxes(
+        title="trial and seed", autorange="reversed", tickvals=list(range(len(_chains(stages)))),
+        ticktext=_chains(stages), tickfont={"size": 10},
+    )  # fmt: skip
+    return figure.update_layout(
+        height=ROW * len(_chains(stages)) + EDGES,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+
+
+def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per distinct stage: where it stands, how many share it, whether it was there."""
+    names = stages["label"] if "label" in stages else stages["trial_id"]
+    named = stages.assign(
+        cached=stages["cached"].fillna(value=False).astype(bool),
+        row=stages.groupby(["seed", "trial_id"], sort=False).ngroup(),
+        who=names.astype(str) + " seed " + stages["seed"].astype(str),
+    )
+    return named.groupby("key", sort=False).agg(
+        after=("after", "first"), parent=("parent", "first"), row=("row", "min"),
+        cached=("cached", "all"), shared_by=("who", "nunique"), who=("who", _listed),
+    ).reset_index()  # fmt: skip
+
+
+def _chains(stages: pd.DataFrame) -> list[str]:
+    """Return the name of each row, in the order of the rows."""
+    first = stages.drop_duplicates(["seed", "trial_id"])
+    names = first["label"] if "label" in first else first["trial_id"]
+    return list(names.astype(str) + " · " + first["seed"].astype(str))
+
+
+def _listed(names: pd.Series[str]) -> str:
+    listed = list(dict.fromkeys(names))
+    return "<br>".join([*listed[:8], *([f"and {len(listed) - 8} more"] if len(listed) > 8 else [])])
+
+
+def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
+    return go.Scatter(
+        name="already there" if cached else "computed", mode="markers",
+        x=rows["after"], y=rows["row"], customdata=rows["key"], hoverinfo="text",
+        marker={
+            "symbol": "circle-open" if cached else "circle", "color": COLOURS[4],
+            "size": (7 + 3 * rows["shared_by"]).clip(upper=26), "line": {"width": 1.5},
+        },
+        hovertext=[
+            f"<b>stage {key[:8]}</b>, {after} tasks learned<br>{who}"
+            for key, after, who in zip(rows["key"], rows["after"], rows["who"], strict=True)
+        ],
+    )  # fmt: skip
+
+
+def _pairs(start: pd.Series[int], end: pd.Series[int]) -> list[int | None]:
+    """Return start and end of each line, with a gap after each."""
+    return [x for pair in zip(start, end, strict=True) for x in (*pair, None)]

@@ -1,0 +1,123 @@
+"""R as a picture, and the cells of it that a metric reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import empty
+from dashboards.charts.quantities import number, short
+from dashboards.charts.theme import FAINT, HIGHLIGHT, SCALE, template
+from orchestrator.metrics import R
+
+ANNOTATED_TASKS = 12
+SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
+Cell = tuple[int, int]
+SIGNS = {1: "+", -1: "−"}
+
+
+def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
+    """Draw R, the untrained network first, upper triangle included; grey is not measured.
+
+    Args:
+        r: shape [T+1, T], accuracy 0 to 1; row `after` 0..T, column `task - 1`.
+        uses: a metric ("acc", "bwt", "fwt", "forgetting", "learning_accuracy") whose cells light
+            up, with + where it adds and − where it subtracts; None lights up none.
+        title: above the chart.
+    """
+    if not r.size:
+        return empty("No accuracy was measured.")
+    num_tasks = r.shape[1]
+    tasks, rows = list(range(1, num_tasks + 1)), list(range(num_tasks + 1))
+    figure = go.Figure(layout={"template": template(), "title": {"text": title}})
+    figure.add_trace(go.Heatmap(
+        z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=SCALE, hoverongaps=True,
+        text=_texts(r, uses), texttemplate="%{text}" if num_tasks <= ANNOTATED_TASKS else None,
+        colorbar={"title": {"text": "accuracy", "side": "right"}, "thickness": 14},
+        hovertemplate="after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>", xgap=1, ygap=1,
+    ))  # fmt: skip
+    for shape in (*_unmeasured(r), *_lit(r, uses), _step(num_tasks)):
+        figure.add_shape(**shape)
+    every = max(1, num_tasks // ANNOTATED_TASKS)
+    axis = {"showgrid": False, "dtick": every, "tick0": 0, "zeroline": False}
+    figure.update_xaxes(**axis, title=_on_axis(uses), range=[0.5, num_tasks + 0.5])
+    figure.update_yaxes(**axis, title="tasks learned (0: untrained)", range=[num_tasks + 0.5, -0.5])
+    height = min(SIDE * (num_tasks + 1), HIGHEST) + (EDGES if title else EDGES - 40)
+    return figure.update_layout(height=height, margin={"t": 50 if title else 10})
+
+
+def cells(r: R, metric: str) -> dict[Cell, int]:
+    """Return the cells (after, task) that a metric reads: 1 where it adds, -1 where it subtracts.
+
+    The metric is the sum of the signed cells over the number of those added.
+    """
+    num_tasks = r.shape[1]
+    earlier, tasks = range(1, num_tasks), range(1, num_tasks + 1)
+    last = {(num_tasks, task) for task in earlier}
+    learned = {(task, task) for task in earlier}
+    signed: dict[str, tuple[set[Cell], set[Cell]]] = {
+        "acc": ({(num_tasks, task) for task in tasks}, set()),
+        "learning_accuracy": ({(task, task) for task in tasks}, set()),
+        "bwt": (last, learned),
+        "fwt": ({(task - 1, task) for task in tasks[1:]}, {(0, task) for task in tasks[1:]}),
+        "forgetting": ({_best(r, task) for task in earlier}, last),
+    }
+    added, subtracted = signed.get(metric, (set(), set()))
+    return dict.fromkeys(added, 1) | dict.fromkeys(subtracted, -1)
+
+
+def _best(r: R, task: int) -> Cell:
+    """Return where a task was known best from when it was learned to before the last task."""
+    known = r[task:-1, task - 1]
+    return (task + (int(np.nanargmax(known)) if np.isfinite(known).any() else 0), task)
+
+
+def _texts(r: R, uses: str | None) -> list[list[str]]:
+    signs = cells(r, uses) if uses else {}
+    texts = [[number(value)[:4] if np.isfinite(value) else "" for value in row] for row in r]
+    for (after, task), sign in signs.items():
+        texts[after][task - 1] = SIGNS[sign] + texts[after][task - 1]
+    return texts
+
+
+def _on_axis(uses: str | None) -> str:
+    return (
+        f"task<br>{short(uses)}: mean of the + cells, less that of the − cells" if uses else "task"
+    )
+
+
+def _box(cell: Cell) -> dict[str, Any]:
+    after, task = cell
+    return {
+        "type": "rect",
+        "x0": task - 0.5,
+        "x1": task + 0.5,
+        "y0": after - 0.5,
+        "y1": after + 0.5,
+    }
+
+
+def _unmeasured(r: R) -> Iterator[dict[str, Any]]:
+    for after, column in np.argwhere(np.isnan(r)):
+        yield _box((int(after), int(column) + 1)) | {
+            "fillcolor": FAINT, "line": {"width": 0}, "layer": "below", "name": "not measured",
+        }  # fmt: skip
+
+
+def _lit(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
+    for cell, sign in (cells(r, uses) if uses else {}).items():
+        line = {"color": HIGHLIGHT, "width": 4, "dash": "solid" if sign > 0 else "dot"}
+        yield _box(cell) | {"line": line, "name": f"uses {SIGNS[sign]}"}
+
+
+def _step(num_tasks: int) -> dict[str, Any]:
+    """Return the step between the tasks learned (below) and those not yet (above)."""
+    corners = [
+        (0.5, 0.5),
+        *((t + 0.5, t + d) for t in range(1, num_tasks + 1) for d in (-0.5, 0.5)),
+    ]
+    path = " L ".join(f"{x},{y}" for x, y in corners[:-1])
+    return {"type": "path", "path": f"M {path}", "line": {"color": "white", "width": 2}}

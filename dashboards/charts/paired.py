@@ -1,0 +1,57 @@
+"""Differences on common seeds: a forest plot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import empty
+from dashboards.charts.quantities import number, short
+from dashboards.charts.theme import COLOURS, GREY, template
+
+ROW, EDGES = 30, 90  # in pixels
+
+
+def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
+    """Draw each configuration's difference from a reference, paired by seed, with its interval.
+
+    An interval that does not reach 0 is drawn in full, one that does hollow.
+
+    Args:
+        table: a row per configuration: `label`, `against` (the reference's label), `difference`
+            (mean over the common seeds), `low` and `high` (bounds of its 95% interval; NaN where
+            there is none) and `n` (common seeds).
+        metric: what is compared.
+    """
+    if table.empty:
+        return empty("No two configurations have a seed in common.")
+    rows = table.sort_values("difference", ascending=False)
+    clear = (rows["low"] > 0) | (rows["high"] < 0)
+    figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
+    figure.update_layout(margin={"t": 10})
+    figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
+    figure.add_trace(go.Scatter(
+        x=rows["difference"], y=rows["label"], mode="markers", showlegend=False,
+        error_x={
+            "type": "data", "array": rows["high"] - rows["difference"],
+            "arrayminus": rows["difference"] - rows["low"], "color": COLOURS[4],
+        },
+        marker={
+            "size": 10, "color": COLOURS[4],
+            "symbol": clear.map({True: "circle", False: "circle-open"}),
+        },
+        hoverinfo="text", hovertext=[_said(row) for row in rows.to_dict("records")],
+    ))  # fmt: skip
+    against = ", ".join(dict.fromkeys(rows["against"].astype(str)))
+    figure.update_xaxes(title=f"difference in {short(metric)} (same seeds) from<br>{against}")
+    return figure.update_yaxes(autorange="reversed")
+
+
+def _said(row: dict[Any, Any]) -> str:
+    mean, low, high = (number(row[name]) for name in ("difference", "low", "high"))
+    return (
+        f"<b>{row['label']}</b> − {row['against']}<br>{mean} [{low}, {high}]"
+        f"<br>{row['n']} common seeds"
+    )

@@ -1,0 +1,90 @@
+"""A chart of several panels: one for each setting, as settings are never mixed, or each task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboards.charts.theme import template
+from orchestrator.results import SETTING
+
+# Of a panel, between panels, and of what stands above and below all of them, in pixels.
+HEIGHT, BETWEEN, EDGES, TITLE = 300, 76, 110, 30
+
+
+def per_setting(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the title and the rows of each table of comparable rows; all rows if it has none.
+
+    A title says in what the tables differ; with one table there is nothing to say.
+    """
+    columns = ["table"] if "table" in table else [name for name in SETTING if name in table]
+    if not columns:
+        return [("", table)]
+    groups = [rows for _, rows in table.groupby(columns, sort=False, dropna=False)]
+    varying = [name for name in SETTING if name in table and table[name].nunique() > 1]
+    return [(", ".join(_said(name, rows[name]) for name in varying), rows) for rows in groups]
+
+
+def _said(column: str, values: pd.Series[Any]) -> str:
+    forms = {"scenario": "{}-incremental", "num_tasks": "{} tasks", "sweep": "sweep {}"}
+    return forms.get(column, "{}").format(", ".join(map(str, values.unique())))
+
+
+def panels(titles: Sequence[str], columns: int = 2, height: int = HEIGHT) -> go.Figure:
+    """Return a figure with a panel for each title, in rows of `columns`; never none.
+
+    Args:
+        titles: above the panels.
+        columns: panels in a row.
+        height: of a panel in pixels, what stands around it not counted.
+    """
+    across = max(1, min(columns, len(titles)))
+    down = -(-max(1, len(titles)) // across)
+    total = down * (height + BETWEEN) + EDGES
+    figure = make_subplots(
+        rows=down, cols=across, subplot_titles=list(titles) if any(titles) else None,
+        horizontal_spacing=0.29 / across, vertical_spacing=BETWEEN / (total - EDGES),
+    )  # fmt: skip
+    figure.update_layout(template=template(), height=total, legend=legend(total - EDGES))
+    return figure.update_annotations(font={"size": 14})
+
+
+def legend(height: int) -> dict[str, Any]:
+    """Return a legend above a chart and the titles of its panels, which makes its own room.
+
+    Args:
+        height: of the chart without its margins, in pixels.
+    """
+    return {"orientation": "h", "x": 0, "y": 1 + TITLE / height, "yanchor": "bottom"}
+
+
+def place(index: int, columns: int = 2) -> dict[str, int]:
+    """Return the row and column, for plotly, of the panel at an index."""
+    return {"row": index // columns + 1, "col": index % columns + 1}
+
+
+def add(figure: go.Figure, traces: Iterable[Any], where: Mapping[str, int]) -> None:
+    """Add traces to a panel; of equal names, only the first in the figure stands in the legend."""
+    traces = list(traces)
+    listed = {other.name for other in figure.data if other.showlegend is not False}
+    for trace in traces:
+        if trace.name in listed:
+            trace.showlegend = False
+        elif trace.showlegend is not False:
+            listed.add(trace.name)
+        trace.legendgroup = trace.name
+    rows, columns = ([where[side]] * len(traces) for side in ("row", "col"))
+    figure.add_traces(traces, rows=rows, cols=columns)
+
+
+def empty(message: str) -> go.Figure:
+    """Return a figure that says why there is nothing to draw."""
+    figure = go.Figure(layout={"template": template(), "height": 160})
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return figure.add_annotation(
+        text=message, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
+    )

@@ -1,0 +1,70 @@
+"""Every candidate of a search, and how far it came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dashboards.data.comparing import named
+from dashboards.data.folders import SEARCH
+from dashboards.data.scope import Scope
+from dashboards.data.warehouse import Warehouse, quoted
+from orchestrator.tables import with_config_columns
+
+VALIDATION = ("val_acc", "val_bwt", "val_forgetting", "val_learning_accuracy")
+IS_SEARCH = "phase = 'search'"
+CANDIDATE = 'sweep, "group", candidate, trial_id'
+# A candidate is complete where all its seeds are; what ended it early is what ended a seed of it.
+ENDED = (
+    "coalesce(min(status) FILTER (status <> 'complete'), 'complete') AS status, "
+    "coalesce(any_value(story) FILTER (story <> ''), '') AS story, "
+    "coalesce(bool_or(selected), false) AS selected"
+)
+
+
+def candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return a row per candidate of the searches in scope, over its seeds.
+
+    Columns: `sweep`, `group`, `candidate`, `trial_id`, `method`, `label`, `config.*`, `objective`,
+    `status` (the worst of its seeds'), `story`, `selected`, `tasks_done` (the fewest), `n` seeds,
+    and the mean of each of VALIDATION.
+    """
+    means = ", ".join(f"avg({name}) AS {name}" for name in VALIDATION)
+    found = warehouse.table(
+        f"SELECT {CANDIDATE}, method, coalesce(any_value(config), '{{}}') AS config, "
+        f"any_value(objective) AS objective, {ENDED}, min(tasks_done) AS tasks_done, "
+        f"count(*) AS n, {means} "
+        f"FROM trials WHERE {scope.where(IS_SEARCH)} GROUP BY ALL ORDER BY min(place)"
+    )
+    return named(warehouse, with_config_columns(found).to_pandas().assign(phase="search"))
+
+
+def learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return how each candidate fared on validation data, task after task, over its seeds.
+
+    Columns: `sweep`, `group`, `candidate`, `trial_id`, `label`, `status`, `story`, `selected`,
+    `after` and `val_acc`, the mean over the tasks learned so far and the seeds.
+    """
+    found = warehouse.frame(
+        f"SELECT {CANDIDATE}, after, {ENDED}, avg(accuracy) AS val_acc "
+        "FROM (SELECT * FROM accuracy WHERE split = 'validation' AND task <= after) "
+        f"JOIN (SELECT {CANDIDATE}, seed, status, story, selected, place FROM trials "
+        f"WHERE {scope.where(IS_SEARCH)}) USING (sweep, trial_id, seed) "
+        "GROUP BY ALL ORDER BY min(place), after"
+    )
+    return named(warehouse, found.assign(phase="search"))
+
+
+def searches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    """Return what each sweep that searches says of its search, by the sweep's name."""
+    found = {folder.name: folder.document(SEARCH) for folder in warehouse.folders}
+    return {name: document for name, document in found.items() if document is not None}
+
+
+def winners(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
+    """Return the rows of `trials` of a sweep's winners, evaluated."""
+    return warehouse.frame(
+        f"SELECT * FROM trials WHERE sweep = {quoted(sweep)} AND selected AND "
+        "phase = 'evaluation' ORDER BY place"
+    )

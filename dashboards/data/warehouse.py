@@ -1,0 +1,193 @@
+"""The tables of several sweep folders as one: DuckDB views over Parquet, read when asked.
+
+The views `trials`, `accuracy` and `stages` have the columns of `orchestrator.tables`, whatever
+version wrote the files: what a file lacks is null (but see BEFORE), and NaN is null too, so that
+undefined has one spelling. `sweep` is the folder's name. `trials` has its rows' `place` besides.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from dashboards.data.folders import AGAIN, SCHEMAS, SweepFolder, open_folders, readable
+from orchestrator.comparable import Grouping, grouped
+from orchestrator.errors import RepertoireError
+from orchestrator.naming import labels
+from orchestrator.results import SETTING
+from orchestrator.tables import with_config_columns
+
+TYPES = {
+    pa.string(): "VARCHAR",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.int64(): "BIGINT",
+}
+# Nothing is fetched: an extension that is missing is an error, not a download.
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+ROWS_PER_FOLDER = 10**9
+NO_TABLE = -1
+# What it was before there was the column.
+BEFORE = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
+CONFIGURATION = ["sweep", "phase", "trial_id"]
+T = TypeVar("T")
+
+
+class Warehouse:
+    """What can be asked of results folders; safe to share among threads.
+
+    Attributes:
+        folders: the sweep folders.
+        notes: sentences on folders without results and on tables missing or damaged.
+        older: sentences on tables that an older version wrote.
+    """
+
+    def __init__(self, folders: Sequence[SweepFolder], notes: Sequence[str] = ()) -> None:
+        self.folders = tuple(folders)
+        self.notes = (*notes, *(note for folder in folders for note in folder.notes))
+        self.older = tuple(folder.older for folder in folders if folder.older)
+        self._connection = duckdb.connect(config=OFFLINE)
+        for table in SCHEMAS:
+            self._connection.execute(f"CREATE VIEW {table} AS {_view(table, folders)}")
+
+    @classmethod
+    def open(cls, *dirs: str | Path, thorough: bool = False) -> Warehouse:
+        """Open sweep folders, or folders that hold sweep folders.
+
+        Args:
+            dirs: the folders.
+            thorough: read every table whole to find damage, which is then left out, instead of the
+                footers alone.
+        """
+        return cls(*open_folders([Path(folder) for folder in dirs], thorough))
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        """Return a query's answer as a data frame.
+
+        Raises:
+            RepertoireError: a file is damaged beyond its footer; names it.
+        """
+        found: pd.DataFrame = self._ask(lambda cursor: cursor.sql(sql).df())
+        return found
+
+    def table(self, sql: str) -> pa.Table:
+        """Return a query's answer as an Arrow table, whose types hold nulls.
+
+        Raises:
+            RepertoireError: a file is damaged beyond its footer; names it.
+        """
+        return self._ask(lambda cursor: cursor.sql(sql).to_arrow_table())
+
+    @cached_property
+    def names(self) -> pd.DataFrame:
+        """What each configuration is called: CONFIGURATION, `label` and `table`.
+
+        For those that are compared both are what `orchestrator.compare.comparison` gives them: only
+        rows of one `table` are comparable. The others have NO_TABLE.
+        """
+        compared = self._compared.assign(table=self._grouping.table)
+        compared["label"] = _labelled(compared, ["table"])
+        others = self.configurations("true")
+        by_phase = [rows for _, rows in others.groupby("phase", sort=False)]
+        everyone = [
+            rows.assign(label=_labelled(rows, SETTING), table=NO_TABLE) for rows in by_phase
+        ]
+        names = [rows[[*CONFIGURATION, "label", "table"]] for rows in (compared, *everyone)]
+        return pd.concat(names).drop_duplicates(CONFIGURATION, ignore_index=True)
+
+    @property
+    def apart(self) -> list[str]:
+        """Why configurations of one setting are in several tables, each in a line."""
+        return self._grouping.apart
+
+    @cached_property
+    def _compared(self) -> pd.DataFrame:
+        return self.configurations("phase = 'evaluation' AND status = 'complete'")
+
+    @cached_property
+    def _grouping(self) -> Grouping:
+        return grouped(self._compared, together=False, force=False)
+
+    def configurations(self, where: str) -> pd.DataFrame:
+        """Return a row per configuration among the trials for which `where` holds.
+
+        Columns: those of SETTING, `phase`, `method`, `trial_id`, `config` and `config.*`.
+        """
+        by = ", ".join([*SETTING, "phase", "method", "trial_id"])
+        found: pd.DataFrame = with_config_columns(
+            self.table(
+                f"SELECT {by}, coalesce(any_value(config), '{{}}') AS config FROM trials "
+                f"WHERE {where} GROUP BY ALL ORDER BY min(place)"
+            )
+        ).to_pandas()
+        return found
+
+    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        try:
+            return question(self._connection.cursor())
+        except duckdb.Error as error:
+            damaged = [str(path) for path in self._files() if not readable(path)]
+            if not damaged:
+                raise
+            raise RepertoireError(
+                f"damaged, so not shown: {', '.join(damaged)}; {AGAIN}"
+            ) from error
+
+    def _files(self) -> list[Path]:
+        return [
+            folder.path / f"{table}.parquet" for folder in self.folders for table in folder.tables
+        ]
+
+
+def _labelled(rows: pd.DataFrame, within: Sequence[str]) -> list[str]:
+    config = [str(name) for name in rows if str(name).startswith("config.")]
+    return labels(rows, "method", config, within)
+
+
+def quoted(text: str) -> str:
+    """Return text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _view(table: str, folders: Sequence[SweepFolder]) -> str:
+    """Return the query behind a view: all columns of the schema, from each folder that has it."""
+    place = ["CAST(NULL AS BIGINT) AS place"] if table == "trials" else []
+    nothing = ", ".join([*(_column(field, None) for field in SCHEMAS[table]), *place])
+    parts = [f"SELECT {nothing} WHERE false"]
+    for number, folder in enumerate(folders):
+        if table in folder.tables:
+            parts.append(_part(table, folder, number * ROWS_PER_FOLDER))
+    return " UNION ALL ".join(parts)
+
+
+def _part(table: str, folder: SweepFolder, first_place: int) -> str:
+    present = folder.tables[table]
+    columns = [
+        f"{quoted(folder.name)} AS sweep" if field.name == "sweep" else _column(field, present)
+        for field in SCHEMAS[table]
+    ]
+    place = [f"file_row_number + {first_place} AS place"] if table == "trials" else []
+    # DuckDB would take brackets and stars for patterns, and a folder lr=0.1 for a column.
+    file = quoted(glob.escape(str(folder.path / f"{table}.parquet")))
+    options = "hive_partitioning = false, file_row_number = true"
+    return f"SELECT {', '.join([*columns, *place])} FROM read_parquet({file}, {options})"
+
+
+def _column(field: pa.Field, present: pa.Schema | None) -> str:
+    kind, name = TYPES[field.type], f'"{field.name}"'
+    if present is None or field.name not in present.names:
+        return f"CAST({BEFORE.get(field.name, 'NULL')} AS {kind}) AS {name}"
+    value = name if present.field(field.name).type == field.type else f"TRY_CAST({name} AS {kind})"
+    if kind == "DOUBLE":
+        value = f"CASE WHEN isfinite({value}) THEN {value} END"
+    return f"{value} AS {name}"

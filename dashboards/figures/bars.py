@@ -1,0 +1,59 @@
+"""Costs on paper: storage by category, computation by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from dashboards.charts.costs import FLOPS, STORAGE
+from dashboards.charts.theme import COLOURS
+from dashboards.figures.canvas import canvas, tables
+
+WIDTH, BAR, AROUND = 4.6, 0.26, 1.5  # inches: a panel, a bar, what stands around the bars
+HATCHES = ("", "////")
+IN_A_LINE, PAD = 3, 17  # entries of a legend; points that a line of it takes
+
+
+def costs(table: pd.DataFrame) -> Figure:
+    """Draw two panels for each table: bytes carried by category, FLOPs of a trial by phase.
+
+    Args:
+        table: rows as of `dashboards.data.comparing.configurations`, at least one.
+    """
+    parts = tables(table)
+    tallest = max(len(rows) for _, rows in parts)
+    figure, grid = canvas(2 * len(parts), 2, WIDTH, BAR * tallest + AROUND)
+    for index, (title, rows) in enumerate(parts):
+        left, right = grid[2 * index], grid[2 * index + 1]
+        _stack(left, rows, STORAGE, "storage carried between tasks (B)", "B")
+        left.set_title(title, fontsize=10, loc="left", pad=PAD * ceil(_entries(left) / IN_A_LINE))
+        _stack(right, rows, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
+        right.set_yticklabels([])
+    return figure
+
+
+def _entries(axes: Axes) -> int:
+    return len(axes.get_legend_handles_labels()[0])
+
+
+def _stack(axes: Axes, rows: pd.DataFrame, parts: Mapping[str, str], title: str, unit: str) -> None:
+    left = pd.Series(0.0, index=rows.index)
+    for order, (column, words) in enumerate(parts.items()):
+        if column in rows and (rows[column] > 0).any():
+            axes.barh(
+                rows["label"], rows[column].fillna(0), left=left, label=words, height=0.75,
+                color=COLOURS[order % len(COLOURS)], hatch=HATCHES[order // len(COLOURS)],
+            )  # fmt: skip
+            left = left + rows[column].fillna(0)
+    axes.invert_yaxis()
+    axes.set_xlabel(title, fontsize=9)
+    axes.xaxis.set_major_formatter(EngFormatter(unit))
+    axes.tick_params(labelsize=8)
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=IN_A_LINE, fontsize=8, frameon=False
+    )

@@ -1,0 +1,61 @@
+"""R of each configuration on paper."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from dashboards.figures.canvas import canvas
+from dashboards.gathering import matrix
+from orchestrator.tracking.heatmap import ANNOTATED_TASKS, COLOURS, UNKNOWN
+
+COLUMNS, SIDE = 3, 2.3  # panels in a row; inches
+
+
+def r_matrices(curves: pd.DataFrame) -> Figure:
+    """Draw R of each configuration, averaged over its seeds: rows are tasks learned, 0 first.
+
+    Above the step are tasks not yet learned. Grey: not measured, or nothing to measure.
+
+    Args:
+        curves: as of `dashboards.gathering.accuracies`, of at least one configuration.
+    """
+    configurations = list(curves.groupby(["table", "sweep", "trial_id"], sort=False))
+    figure, grid = canvas(len(configurations), COLUMNS, SIDE, SIDE + 0.3)
+    several = curves["table"].nunique() > 1
+    for axes, (_, mine) in zip(grid, configurations, strict=True):
+        image = heatmap(axes, matrix(mine))
+        row = mine.iloc[0]
+        above = [row["benchmark"], f"{row['scenario']}-incremental"] if several else []
+        axes.set_title("\n".join([*above, row["label"]]), fontsize=9)
+    rows = ceil(len(grid) / COLUMNS)
+    figure.colorbar(image, ax=list(grid), label="accuracy (test)", pad=0.02, aspect=14 * rows)
+    return figure
+
+
+def heatmap(axes: Axes, r: pd.DataFrame) -> AxesImage:
+    """Draw R, a row per number of tasks learned and a column per task."""
+    colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
+    values = np.ma.masked_invalid(r.to_numpy())
+    image = axes.imshow(values, cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
+    axes.set_xlabel("task", fontsize=8)
+    axes.set_ylabel("tasks learned", fontsize=8)
+    axes.set_xticks(range(r.shape[1]), [str(task) for task in r.columns], fontsize=8)
+    axes.set_yticks(range(r.shape[0]), [str(after) for after in r.index], fontsize=8)
+    for (row, column), value in np.ndenumerate(r.to_numpy()):
+        if r.shape[1] <= ANNOTATED_TASKS and np.isfinite(value):
+            ink = "black" if value > 0.55 else "white"
+            axes.text(
+                column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=6.5
+            )
+    steps = [(edge - 0.5, edge + 0.5) for edge in range(r.shape[1])]
+    for edge, below in steps:
+        axes.plot((edge, edge + 1), (below, below), color="white", linewidth=1.2)
+        axes.plot((edge, edge), (below - 1, below), color="white", linewidth=1.2)
+    return image

@@ -1,0 +1,116 @@
+"""The trade-off on paper: storage against computation, ACC as colour, every point named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from math import log10
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from dashboards.figures.canvas import DPI, canvas, tables, tick
+from orchestrator.tracking.heatmap import COLOURS
+
+COLUMNS = 2
+MARKERS = "osD^vP*Xhp"
+MARKER_AREA = 110.0  # points squared
+PANEL_WIDTH, PANEL_HEIGHT, CROWDED = 4.9, 3.7, 6  # inches, and for how many points that does
+# Where a label may stand around its marker, and how far from it in points: nearest first.
+DIRECTIONS = (
+    *((1.0, 0.0), (-1.0, 0.0), (0.7, 0.8), (-0.7, 0.8)),
+    *((0.7, -0.8), (-0.7, -0.8), (0.0, 1.0), (0.0, -1.0)),
+)
+OFFSETS = tuple(
+    (dx * reach, dy * reach) for reach in (9, 15, 24, 36, 50, 68, 90) for dx, dy in DIRECTIONS
+)
+
+
+def trade_off(table: pd.DataFrame) -> Figure:
+    """Draw what each configuration keeps against what it computes, coloured by ACC.
+
+    A panel for each table of comparable rows; the marker's shape tells the method, its label the
+    configuration and ACC. Configurations at the very same place are drawn inside one another.
+
+    Args:
+        table: rows as of `orchestrator.compare.comparison`, at least one.
+    """
+    panels = tables(table)
+    room = max(1.0, max(len(rows) for _, rows in panels) / CROWDED) ** 0.5
+    size = (PANEL_WIDTH * room, PANEL_HEIGHT * room)
+    figure, grid = canvas(len(panels), COLUMNS, *size)
+    markers = dict(zip(dict.fromkeys(table["method"]), cycle(MARKERS), strict=False))
+    points = [scatter(axes, rows, markers) for axes, (_, rows) in zip(grid, panels, strict=True)]
+    for axes, (title, _) in zip(grid, panels, strict=True):
+        axes.set_title(title, fontsize=10)
+    figure.colorbar(points[0], ax=list(grid), label="ACC after the last task (test)", pad=0.02)
+    figure.draw_without_rendering()  # settles the layout, which the labels need to know
+    for axes, (_, rows) in zip(grid, panels, strict=True):
+        place_labels(axes, rows)
+    return figure
+
+
+def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathCollection:
+    """Draw a panel's points and name its axes."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("storage carried between tasks (kB)")
+    axes.set_ylabel("training and consolidation (GFLOP)")
+    axes.grid(True, which="major", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    here: dict[tuple[float, float], int] = {}
+    for row, place in zip(rows.to_dict("records"), places(rows), strict=True):
+        inside = here[place] = here.get(place, -1) + 1
+        drawn = axes.scatter(
+            *place, c=[row["acc_mean"]], cmap=COLOURS, vmin=0, vmax=1, zorder=3 + inside,
+            s=MARKER_AREA * 0.4**inside, marker=markers[row["method"]], edgecolors="black",
+        )  # fmt: skip
+    axes.margins(0.22, 0.2)
+    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        tick(axis, decades=log10(limits[1] / limits[0]))
+    return drawn
+
+
+def places(rows: pd.DataFrame) -> list[tuple[float, float]]:
+    """Return where each configuration stands: kB, GFLOP."""
+    return list(
+        zip(rows["storage_bytes_mean"] / 1e3, rows["compute_flops_mean"] / 1e9, strict=True)
+    )
+
+
+def place_labels(axes: Axes, rows: pd.DataFrame) -> None:
+    """Write each place's label beside it, where it covers no marker and no other label.
+
+    Configurations at one place share a label of several lines. A line joins a label to its marker
+    where it stands off. One that finds no free place stands at the last one tried.
+    """
+    points = axes.transData.transform(places(rows))
+    radius = MARKER_AREA**0.5 / 2 * DPI / 72
+    taken = [Bbox.from_extents(x - radius, y - radius, x + radius, y + radius) for x, y in points]
+    labels: dict[tuple[float, float], list[str]] = {}
+    for row, place in zip(rows.to_dict("records"), places(rows), strict=True):
+        labels.setdefault(place, []).append(f"{row['label']}  ({row['acc_mean']:.2f})")
+    for place, lines in labels.items():
+        taken.append(place_label(axes, "\n".join(lines), place, taken))
+
+
+def place_label(axes: Axes, text: str, place: tuple[float, float], taken: Sequence[Bbox]) -> Bbox:
+    """Write a label and return the box it takes, in pixels."""
+    label = axes.annotate(
+        text, place, xytext=(0, 0), textcoords="offset points", fontsize=9, zorder=9
+    )
+    for dx, dy in OFFSETS:
+        label.set_position((dx, dy))
+        label.set_horizontalalignment("center" if dx == 0 else "left" if dx > 0 else "right")
+        label.set_verticalalignment("center" if dy == 0 else "bottom" if dy > 0 else "top")
+        box = label.get_window_extent()
+        inside = axes.bbox.contains(*box.min) and axes.bbox.contains(*box.max)
+        if inside and not any(box.overlaps(other) for other in taken):
+            break
+    if max(abs(dx), abs(dy)) > OFFSETS[0][0]:
+        line = {"arrowstyle": "-", "color": "0.55", "linewidth": 0.7, "shrinkA": 0, "shrinkB": 5}
+        axes.annotate("", place, xytext=(dx, dy), textcoords="offset points", arrowprops=line)
+    return box

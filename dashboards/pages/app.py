@@ -1,0 +1,51 @@
+"""The dashboard: pages over one scope of results. `python -m dashboards.serve DIR...` serves it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from dashboards.pages import costs, forgetting, leaderboard, live, r_matrix, search, trade_off
+from dashboards.view import View, open_view, say_what_is_there
+from orchestrator.errors import RepertoireError
+
+PAGES: dict[str, Callable[[View], None]] = {
+    "Trade-off": trade_off.show,
+    "Leaderboard": leaderboard.show,
+    "R matrix": r_matrix.show,
+    "Forgetting": forgetting.show,
+    "Search": search.show,
+    "Costs": costs.show,
+    "Live": live.show,
+}
+
+
+def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
+    """Draw the page that is asked for, `first` where none is."""
+    st.set_page_config(page_title="Repertoire", layout="wide")
+    # Here and not on the pages, so that what is chosen in the sidebar outlives a page.
+    view = open_view(dirs)
+    pages = [
+        st.Page(
+            partial(_page, title, view), title=title, default=title == first,
+            url_path=title.lower().replace(" ", "-"),
+        )
+        for title in PAGES
+    ]  # fmt: skip
+    st.navigation(pages, position="top").run()
+
+
+def _page(title: str, view: View) -> None:
+    try:
+        say_what_is_there(view)
+        PAGES[title](view)
+    except RepertoireError as error:
+        st.error(str(error))
+
+
+if __name__ == "__main__":
+    main(tuple(map(Path, sys.argv[1:])))

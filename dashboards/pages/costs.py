@@ -1,0 +1,55 @@
+"""Costs: what is stored and computed, of what it is made, and what the stage graph spared."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import charts
+from dashboards.charts.quantities import human
+from dashboards.data.comparing import configurations
+from dashboards.data.spending import sharing, stages
+from dashboards.pages.wording import left_out, nothing_complete
+from dashboards.view import View
+
+MOST = 40  # bars in a drawing
+
+
+def show(view: View) -> None:
+    """Draw storage by category, computation by phase, and stages computed and shared."""
+    table = configurations(view.warehouse, view.scope)
+    if table.empty:
+        nothing_complete(table)
+    else:
+        _draw(view, table)
+        left_out(table)
+    _shared(view)
+
+
+def _draw(view: View, table: pd.DataFrame) -> None:
+    rows = view.pick_table(table, "costs of")
+    if len(rows) > MOST:
+        st.info(f"The first {MOST} of {len(rows):,} configurations; narrow down in the sidebar.")
+        rows = rows.head(MOST)
+    st.subheader("Storage, by category")
+    view.chart(charts.storage(rows), "storage chart")
+    st.caption("Bytes that must live until the next task, after the last task; mean over seeds.")
+    st.subheader("Computation, by phase")
+    view.chart(charts.computation(rows), "computation chart")
+    st.caption("FLOPs of matrix products and convolutions, whole trial; mean over seeds.")
+
+
+def _shared(view: View) -> None:
+    st.subheader("What the stage graph shared")
+    shares = sharing(view.warehouse, view.scope)
+    if shares.empty:
+        st.info("No stage has been computed yet.")
+        return
+    for row in shares.to_dict("records"):
+        st.markdown(
+            f"**{row['sweep']}**: {row['stages']:,} stages asked for so far, "
+            f"{row['distinct']:,} of them distinct. "
+            f"Without sharing they would take {human(row['flops'], 'FLOP')}, "
+            f"with it {human(row['distinct_flops'], 'FLOP')}."
+        )
+    view.chart(charts.sharing(stages(view.warehouse, view.scope)), "sharing chart")

@@ -1,0 +1,42 @@
+"""Forgetting: accuracy on each task while later ones are learned."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboards import charts
+from dashboards.data.comparing import configurations
+from dashboards.data.matrices import curves
+from dashboards.pages.wording import left_out, nothing_complete
+from dashboards.view import View
+
+FIRST, MOST = 6, 14
+LINES = 80  # drawn before a person asks for more
+
+
+def show(view: View) -> None:
+    """Draw a panel for each task, configurations overlaid, with intervals as bands."""
+    table = configurations(view.warehouse, view.scope)
+    if table.empty:
+        nothing_complete(table)
+        return
+    rows = view.pick_table(table, "forgetting of")
+    label = rows["label"]
+    first = min(FIRST, max(1, LINES // int(rows["num_tasks"].iloc[0])))
+    chosen = st.multiselect(
+        "Configurations", list(rows.index), list(rows.index[:first]), max_selections=MOST,
+        format_func=lambda index: label[index], key=f"curves of table {rows['table'].iloc[0]}",
+    )  # fmt: skip
+    if not chosen:
+        st.info("Choose a configuration to see how it fares.")
+        return
+    found = curves(view.warehouse, rows.loc[chosen])
+    if not found["accuracy_mean"].notna().any():
+        st.info("No accuracy was measured for these: accuracy.parquet has none.")
+        return
+    view.chart(charts.forgetting(found), "curves")
+    st.caption(
+        "Test data, mean over complete seeds; bands are 95 % Student-t intervals, absent with one "
+        "seed. The dotted line is when the task was learned: left of it, it is not known yet."
+    )
+    left_out(table)

@@ -1,0 +1,81 @@
+"""R matrix: accuracy on each task after each number of tasks, and what each metric reads of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboards import charts
+from dashboards.charts.quantities import number, quantity, short
+from dashboards.data.matrices import matrices, mean_matrix, mean_metrics, trials
+from dashboards.view import View
+from orchestrator.metrics import R, fwt_undefined_because
+from orchestrator.results import METRICS
+
+MEAN = "mean"
+
+
+def show(view: View) -> None:
+    """Draw R of a configuration, the mean or a seed, and light up the cells of a metric."""
+    found = trials(view.warehouse, view.scope)
+    if found.empty:
+        st.info("There is no trial to show.")
+        return
+    row = _picked(found)
+    asked = st.container(horizontal=True, gap="large")
+    # Nobody may choose a candidate by test data, so there is none.
+    splits = ["validation"] if row["phase"] == "search" else ["test", "validation"]
+    split = asked.radio("Accuracy on", splits, horizontal=True, key="split", width="content")
+    by_seed = matrices(view.warehouse, row["sweep"], row["trial_id"], split)
+    known = {seed: r for seed, r in by_seed.items() if (r == r).any()}
+    _say_what_lacks(row, by_seed, known)
+    if known:
+        _draw(view, row, known, asked)
+
+
+def _picked(found: pd.DataFrame) -> pd.Series[Any]:
+    rows = found.to_dict("records")
+
+    def name(index: int) -> str:
+        row = rows[index]
+        end = "" if row["status"] == "complete" else f" ({row['status']})"
+        setting = f"{row['benchmark']}, {row['scenario']}-incremental, sweep {row['sweep']}"
+        searched = ", a candidate of the search" if row["phase"] == "search" else ""
+        return f"{row['label']}{end} · {setting}{searched}"
+
+    chosen = st.selectbox("Trial", range(len(found)), format_func=name, key="trial")
+    return found.iloc[chosen]
+
+
+def _say_what_lacks(row: pd.Series[Any], all_seeds: dict[int, R], known: dict[int, R]) -> None:
+    missing = [str(seed) for seed in all_seeds if seed not in known]
+    if missing:
+        st.info(f"Nothing has been measured on seed {', '.join(missing)}: {row['status']}.")
+    if row["story"]:
+        st.info(f"What became of it: {str(row['story']).partition(chr(10))[0]}")
+
+
+def _draw(view: View, row: pd.Series[Any], known: dict[int, R], asked: DeltaGenerator) -> None:
+    seeds: list[int | str] = [MEAN, *known] if len(known) > 1 else list(known)
+    seed = asked.radio("Seed", seeds, horizontal=True, key="seed", width="content")
+    uses = st.radio(
+        "Light up the cells of", ["none", *METRICS], horizontal=True, key="uses",
+        format_func=short, index=1,
+    )  # fmt: skip
+    shown = {seed: known[seed]} if isinstance(seed, int) else known
+    r, figures = mean_matrix(shown), mean_metrics(shown, row["scenario"])
+    with st.container(horizontal=True):
+        for metric in METRICS:
+            st.metric(
+                short(metric), number(figures[metric]), help=quantity(metric).title, width=130
+            )
+    title = f"{row['label']}, {f'seed {seed}' if isinstance(seed, int) else 'mean over seeds'}"
+    view.chart(charts.r_matrix(r, None if uses == "none" else uses, title), "R chart")
+    why = fwt_undefined_because(row["scenario"], len(r) - 1)
+    st.caption(
+        "Above the white step are tasks not learned yet; row 0 is the untrained network; grey was "
+        "not measured." + (f" FWT is undefined here: {why}." if why else "")
+    )

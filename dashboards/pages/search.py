@@ -1,0 +1,101 @@
+"""Search: every candidate, what was stopped and why, and the winner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import charts
+from dashboards.data.searching import VALIDATION, candidates, learning_curves, searches
+from dashboards.view import View
+
+COLUMNS = {
+    "label": "candidate", "objective": "objective", "val_acc": "ACC", "val_bwt": "BWT",
+    "val_forgetting": "forgetting", "val_learning_accuracy": "LA", "tasks_done": "tasks learned",
+    "status": "status", "story": "why", "selected": "chosen", "n": "seeds",
+}  # fmt: skip
+ENDED = ("label", "status", "tasks_done", "story")
+
+
+def show(view: View) -> None:
+    """Draw the candidates of one search by hyperparameter, importance and learning curve."""
+    found = candidates(view.warehouse, view.scope)
+    if found.empty:
+        st.info(
+            "None of these sweeps searches hyperparameters, or no candidate has begun yet. "
+            "A sweep with a `search:` section shows its candidates here."
+        )
+        return
+    rows = _picked(found)
+    _protocol(searches(view.warehouse).get(rows.iloc[0]["sweep"]), rows)
+    _winner(rows)
+    st.subheader("Hyperparameters and objective")
+    objective = "objective" if rows["objective"].notna().any() else VALIDATION[0]
+    view.chart(charts.parallel(rows, objective), "parallel chart", on_light=True)
+    view.chart(charts.importance(rows, objective), "importance chart")
+    st.subheader("Learning curves")
+    view.chart(charts.learning_curves(_curves(view, rows)), "learning chart")
+    _ended_early(rows)
+    st.subheader("Every candidate")
+    _table(rows, tuple(COLUMNS), "candidates table")
+    st.caption("Validation data, mean over the search's seeds; –: not known, or not that far.")
+
+
+def _picked(found: pd.DataFrame) -> pd.DataFrame:
+    groups = dict(list(found.groupby(["sweep", "group"], sort=False, dropna=False)))
+    if len(groups) == 1:
+        return found
+    chosen = st.selectbox(
+        "Search", list(groups), format_func=lambda names: f"{names[1]} (sweep {names[0]})",
+        key="search",
+    )  # fmt: skip
+    return groups[chosen]
+
+
+def _protocol(said: dict[str, Any] | None, rows: pd.DataFrame) -> None:
+    if said is None:
+        st.info("search.json is not there, so how it searched is not known.")
+        return
+    metric = ", ".join(map(str, said.get("metric", [])))
+    seeds = list(map(str, said.get("seeds", [])))
+    on = f"seed{'s' if len(seeds) != 1 else ''} {', '.join(seeds)}"
+    st.markdown(
+        f"{len(rows):,} candidates, drawn by **{said.get('algorithm')}**, raced by "
+        f"**{said.get('scheduler')}**, ranked by **{metric}** on validation data, {on}. "
+        "Test data is not looked at."
+    )
+
+
+def _winner(rows: pd.DataFrame) -> None:
+    won = rows[rows["selected"]]
+    if won.empty:
+        st.info("No candidate has been chosen yet.")
+    for row in won.to_dict("records"):
+        objective = "" if pd.isna(row["objective"]) else f", objective {row['objective']:.3f}"
+        st.success(f"Chosen: {row['label']}{objective}")
+
+
+def _curves(view: View, rows: pd.DataFrame) -> pd.DataFrame:
+    found = learning_curves(view.warehouse, view.scope)
+    return found.merge(rows[["sweep", "trial_id"]])
+
+
+def _ended_early(rows: pd.DataFrame) -> None:
+    ended = rows[rows["status"] != "complete"]
+    if ended.empty:
+        st.caption("Every candidate went to the last task.")
+        return
+    st.subheader("Ended early, and why")
+    _table(ended, ENDED, "ended table")
+
+
+def _table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
+    reals = ("objective", "ACC", "BWT", "forgetting", "LA")
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        rows[list(columns)].rename(columns=COLUMNS), hide_index=True, key=key, placeholder="–",
+        column_config=dict.fromkeys(reals, number),
+    )  # fmt: skip

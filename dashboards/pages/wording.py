@@ -1,0 +1,55 @@
+"""What the pages say where there is nothing to draw, and why."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.charts.quantities import short
+from orchestrator.metrics import fwt_undefined_because
+
+STATUS = {
+    "stopped": "not finished: still running, interrupted, or stopped by a scheduler",
+    "failed": "failed",
+    "diverged": "diverged: a loss or a parameter was not finite",
+    "search phase": "candidates of a search, which are seen on the Search page",
+}
+
+
+def nothing_complete(table: pd.DataFrame) -> None:
+    """Say that no trial is complete, and what became of those there are."""
+    left_out = table.attrs.get("left_out", {})
+    if not left_out:
+        st.info("There is no trial to show.")
+        return
+    st.info("\n".join([
+        "No trial of the evaluation phase is complete yet, so there is nothing to compare:",
+        *(f"- {n:,} {STATUS.get(why, why)}" for why, n in left_out.items()),
+    ]))  # fmt: skip
+
+
+def undefined(table: pd.DataFrame, *metrics: str) -> None:
+    """Say of each metric without a value on some rows why it has none."""
+    for metric in metrics:
+        rows = table[table[f"{metric}_mean"].isna()]
+        if len(rows):
+            first = rows.iloc[0]
+            why = _why(metric, first["scenario"], first["num_tasks"])
+            number = f"{len(rows):,} of {len(table):,} configurations"
+            st.caption(f"{short(metric)} is undefined for {number}: {why}.")
+
+
+def _why(metric: str, scenario: str, num_tasks: int) -> str:
+    """Return why a metric is undefined."""
+    # With one task BWT and forgetting lack what FWT lacks; with more, only FWT has its own reason.
+    reason = (
+        fwt_undefined_because(scenario, num_tasks) if metric == "fwt" or num_tasks < 2 else None
+    )
+    return reason or "a cell of R that it reads was not measured"
+
+
+def left_out(table: pd.DataFrame) -> None:
+    """Say how many (trial, seed) are left out of a comparison, and why."""
+    if table.attrs.get("left_out"):
+        parts = [f"{n:,} {STATUS.get(why, why)}" for why, n in table.attrs["left_out"].items()]
+        st.caption(f"Left out, by trial and seed: {'; '.join(parts)}.")

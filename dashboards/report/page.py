@@ -1,0 +1,83 @@
+"""The page: parts put into a template that asks nothing of the network."""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import plotly.graph_objects as go
+from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs
+
+from dashboards.charts.theme import template
+from dashboards.data.warehouse import Warehouse
+from dashboards.report.parts import Part, comparison_parts, readable, search_parts, sharing_part
+from dashboards.report.protocol import METRICS, missing, protocol_parts, sweep_file
+
+NOTHING = Part("Results", ["Nothing can be shown: see above."])
+
+
+def render(warehouse: Warehouse, command: str) -> str:
+    """Return the report of what is in a warehouse as one HTML document.
+
+    Args:
+        warehouse: the results.
+        command: the one that makes the report, for the reader to repeat.
+    """
+    lacking: list[str] = []
+    lacking += readable(missing(warehouse), lacking)
+    sections = (comparison_parts, search_parts, sharing_part, protocol_parts)
+    *parts, protocol = (readable(section(warehouse), lacking) for section in sections)
+    shown = [part for section in parts for part in section] or [NOTHING]
+    return _environment().get_template("page.html").render(
+        title=", ".join(folder.name for folder in warehouse.folders),
+        parts=shown, missing=lacking, protocol=protocol, figures=_figures(shown),
+        files={folder.name: sweep_file(folder) for folder in warehouse.folders},
+        metrics=METRICS, command=command, library=_library(),
+        light=_json(go.Figure(layout=template().layout)),
+        dark=_json(go.Figure(layout=template(dark=True).layout)),
+    )  # fmt: skip
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["spread"] = _spread
+    return environment
+
+
+def _spread(cell: str) -> Markup:
+    """Return a cell with its interval, if it has one, in small print."""
+    mean, sign, half_width = cell.partition(" ± ")
+    return Markup("{} <small>± {}</small>").format(mean, half_width) if sign else escape(mean)
+
+
+def _figures(parts: Sequence[Part]) -> str:
+    """Return all charts as a JSON list, without their template: the page brings its own two."""
+    bare = [
+        _json(go.Figure(chart.figure).update_layout(template="none"))
+        for part in parts
+        for chart in part.charts
+    ]
+    return f"[{','.join(bare)}]"
+
+
+def _json(figure: go.Figure) -> str:
+    """Return a figure as JSON that cannot end the script element it stands in."""
+    return str(figure.to_json()).replace("<", "\\u003c")
+
+
+@cache
+def _library() -> str:
+    """Return plotly.js, compressed (4.8 MB become 1.9 MB) and in base64.
+
+    The level and the time are fixed, so that the same results give the same page.
+    """
+    return b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()

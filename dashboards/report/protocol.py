@@ -1,0 +1,111 @@
+"""How the numbers came about: seeds, search, versions, the sweep file; and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pandas as pd
+
+from dashboards.data.folders import SweepFolder
+from dashboards.data.live import progress
+from dashboards.data.scope import COMPARED
+from dashboards.data.warehouse import Warehouse, quoted
+from dashboards.report.parts import Part
+
+METRICS = (
+    "ACC is the mean accuracy over all tasks after the last one; BWT and FWT are backward and "
+    "forward transfer (Lopez-Paz and Ranzato 2017); forgetting is that of Chaudhry et al. 2018. "
+    "All on test data. ± is half the 95% Student-t interval of the mean over seeds; one seed has "
+    "none. Undefined values are a dash, never 0. Storage is what must live from one task to the "
+    "next, after the last task; computation is the FLOPs of matrix products and convolutions in "
+    "training and consolidation (1 kB = 1000 B)."
+)
+
+
+def missing(warehouse: Warehouse) -> Iterator[str]:
+    """Yield a sentence for all that is not there: files, trials, the rest of a running sweep."""
+    for note in (*warehouse.notes, *warehouse.older):
+        yield note.replace("`", "")
+    for folder in warehouse.folders:
+        said = progress(folder)
+        if said is not None and said.state != "complete":
+            done = f"{said['trials_done']} of {said['trials']} trials are done"
+            state = "still running" if said.state == "running" else "not complete"
+            yield f"{folder.name} is {state}: {done}, {said['to_go']} stages are to go."
+    yield from _incomplete(warehouse)
+    yield from warehouse.apart
+
+
+def _incomplete(warehouse: Warehouse) -> Iterator[str]:
+    """Yield each way in which trials did not complete, with the story of the first."""
+    rows = warehouse.frame(
+        "SELECT sweep, status, count(*) AS n, any_value(story) FILTER (story <> '') AS story "
+        f"FROM trials WHERE {COMPARED[0]} AND status <> 'complete' "
+        "GROUP BY sweep, status ORDER BY min(place)"
+    )
+    for row in rows.to_dict("records"):
+        story = "" if pd.isna(row["story"]) else f": {str(row['story']).splitlines()[0]}"
+        n = int(row["n"])
+        yield f"{row['sweep']}: {n} trial{'s' if n > 1 else ''} {row['status']}{story}"
+
+
+def protocol_parts(warehouse: Warehouse) -> Iterator[Part]:
+    """Yield for each sweep its seeds, how its search selected, and what it ran with."""
+    for folder in warehouse.folders:
+        said = [*_seeds(warehouse, folder), *_selection(folder), *_versions(folder)]
+        yield Part(f"Sweep {folder.name}", said)
+
+
+def sweep_file(folder: SweepFolder) -> str:
+    """Return the sweep file as it was run; empty if it is not there."""
+    with suppress(OSError, UnicodeDecodeError):
+        return (folder.path / "sweep.yaml").read_text(encoding="utf-8")
+    return ""
+
+
+def _seeds(warehouse: Warehouse, folder: SweepFolder) -> Iterator[str]:
+    rows = warehouse.frame(
+        "SELECT coalesce(phase, 'evaluation') AS phase, "
+        "list(DISTINCT seed ORDER BY seed) AS seeds, "
+        f"count(DISTINCT trial_id) AS n FROM trials WHERE sweep = {quoted(folder.name)} "
+        "GROUP BY ALL ORDER BY phase"
+    )
+    for row in rows.to_dict("records"):
+        seeds = ", ".join(map(str, row["seeds"]))
+        yield f"{str(row['phase']).capitalize()}: {row['n']:,} configurations, seeds {seeds}."
+
+
+def _selection(folder: SweepFolder) -> Iterator[str]:
+    found = folder.document("search.json")
+    if found is None:
+        yield "Nothing was searched: every configuration of the file was evaluated."
+        return
+    pairs = zip(found.get("mode", []), found.get("metric", []), strict=False)
+    rule = ", ".join(f"{mode} {metric}" for mode, metric in pairs)
+    yield (
+        f"Selection: {rule} on validation data at full depth, mean over seeds "
+        f"{', '.join(map(str, found.get('seeds', [])))}; {found.get('num_trials')} candidates each "
+        f"by {found.get('algorithm')}, scheduler {found.get('scheduler')}. Only winners are "
+        "evaluated on test data."
+    )
+    for group, entry in found.get("groups", {}).items():
+        spaces = ", ".join(
+            f"{path} {_space(space)}" for path, space in entry.get("space", {}).items()
+        )
+        won = ", ".join(map(str, entry.get("winner") or [])) or "none yet"
+        yield f"Space of {group}: {spaces or 'empty'}. Winner: {won}."
+
+
+def _space(space: object) -> str:
+    if not isinstance(space, dict):
+        return str(space)
+    return ", ".join(f"{kind}{tuple(b) if isinstance(b, list) else b}" for kind, b in space.items())
+
+
+def _versions(folder: SweepFolder) -> Iterator[str]:
+    found = folder.document("versions.json")
+    if found is None:
+        yield "versions.json is not there, so the versions are not known."
+    else:
+        yield "Versions: " + ", ".join(f"{name} {version}" for name, version in found.items()) + "."

@@ -1,0 +1,55 @@
+"""Serve the dashboard on the loopback address: `python -m dashboards.serve DIR... [--port N]`.
+
+Nothing leaves this machine: no usage statistics, no fonts or scripts from elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+HOST = "127.0.0.1"
+# Not beside a folder named pages: streamlit would take each file of it for a page of its own.
+APP = Path(__file__).parent / "pages" / "app.py"
+OPTIONS = {
+    "server.address": HOST,
+    "browser.serverAddress": HOST,
+    "browser.gatherUsageStats": False,
+    "server.showEmailPrompt": False,
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "client.toolbarMode": "viewer",
+    "client.showErrorDetails": "none",
+    "logger.level": "warning",
+    "theme.paddingTop": "2rem",
+    "theme.light.primaryColor": "#0072B2",
+    "theme.dark.primaryColor": "#2F78B7",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m dashboards.serve", description=main.__doc__)
+    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="results folders")
+    parser.add_argument("--port", type=int, default=8501, help="on the loopback address")
+    given = parser.parse_args(arguments)
+    if missing := [str(folder) for folder in given.dirs if not folder.is_dir()]:
+        parser.exit(2, f"repertoire: no such folder: {', '.join(missing)}\n")
+    serve(tuple(given.dirs), given.port)
+
+
+def serve(dirs: tuple[Path, ...], port: int) -> None:
+    """Serve the dashboard of results folders until interrupted."""
+    import streamlit as st
+    from streamlit.web import bootstrap
+
+    options = {**OPTIONS, "server.port": port}
+    flags = {name.replace(".", "_"): value for name, value in options.items()}
+    bootstrap.load_config_options(flag_options=flags)
+    bootstrap.run(str(APP), False, [str(folder) for folder in dirs], flags)
+    st.cache_resource.clear()
+
+
+if __name__ == "__main__":
+    main()

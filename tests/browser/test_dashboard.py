@@ -1,0 +1,242 @@
+"""The dashboard as a person sees it, in a browser, on the results of a real sweep."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from visitor import Visitor
+
+from dashboards.pages.app import PAGES
+from orchestrator.compare import comparison, render
+from orchestrator.results import Results, load
+
+COSTS = re.compile(r"\((B|FLOP|s|kB)\b|count|share")
+
+
+@pytest.fixture(scope="session")
+def tables(results: Path) -> Results:
+    return load(results)
+
+
+@pytest.fixture(scope="session")
+def rows(tables: Results) -> pd.DataFrame:
+    """The first table of the comparison: the class-incremental one."""
+    table = comparison(tables)
+    return table[table["table"] == 0].reset_index(drop=True)
+
+
+def test_every_page_opens_and_says_what_is_there(visitor: Visitor, spare: Path) -> None:
+    for title in PAGES:
+        visitor.open(title)
+        said = visitor.text()
+        assert "Trials, a seed each: 30 complete." in said, title
+        assert f"{spare}: no results here yet" in said, title
+        assert "Traceback" not in said, title
+        assert visitor.page.locator("[data-testid=stException]").count() == 0, title
+
+
+def test_every_axis_has_a_name_and_every_cost_its_unit(visitor: Visitor) -> None:
+    seen = 0
+    for title in PAGES:
+        visitor.open(title)
+        for axis, kind in visitor.axes():
+            seen += 1
+            assert axis == "" or re.search(r"\w", axis), title
+            if kind == "log":
+                assert COSTS.search(axis), axis
+    assert seen > 12
+
+
+def test_a_narrow_dark_screen_shows_every_page_without_scrolling_sideways(narrow: Visitor) -> None:
+    for title in PAGES:
+        narrow.open(title)
+        too_wide = narrow.page.evaluate(
+            "[document.scrollingElement, ...document.querySelectorAll('[data-testid=stMain]')]"
+            ".filter(box => box.scrollWidth > box.clientWidth + 1).length"
+        )
+        assert too_wide == 0, title
+    inks = narrow.page.eval_on_selector_all(
+        ".js-plotly-plot", "charts => charts.map(chart => chart._fullLayout.font.color)"
+    )
+    assert all(int(ink[1:3], 16) > 0xA0 for ink in inks)  # light ink on dark paper
+
+
+def test_the_trade_off_stands_where_parquet_says(visitor: Visitor, rows: pd.DataFrame) -> None:
+    points = {
+        name: (x, y, colour)
+        for trace in visitor.charts()[0]
+        if trace["colour"]
+        for name, x, y, colour in zip(
+            trace["customdata"], trace["x"], trace["y"], trace["colour"], strict=True
+        )
+    }
+    assert len(points) == len(rows)
+    for row in rows.to_dict("records"):
+        expected = [row[f"{name}_mean"] for name in ("storage_bytes", "compute_flops", "acc")]
+        assert points[row["trial_id"]] == pytest.approx(expected)
+
+
+def test_any_two_costs_and_any_metric_can_be_chosen(visitor: Visitor, rows: pd.DataFrame) -> None:
+    visitor.choose("Across", "training (s)")
+    visitor.choose("Colour", "BWT")
+    trace = next(t for t in visitor.charts()[0] if t["colour"] and t["name"] == "er")
+    mine = rows[rows["method"] == "er"]
+    assert trace["colour"] == pytest.approx(list(mine["bwt_mean"]))
+    assert "training (s)" in {title for title, _ in visitor.axes()}
+
+
+def test_a_click_on_a_point_shows_its_configuration(visitor: Visitor) -> None:
+    chart = visitor.page.locator(".js-plotly-plot").first
+    # Where the point is drawn, in pixels of the window; the last trace is the last method's, er.
+    x, y = chart.evaluate(
+        """chart => {
+            const trace = chart._fullData.findIndex(trace => trace.name === 'er');
+            const {xaxis, yaxis} = chart._fullLayout, at = chart.getBoundingClientRect();
+            const of = chart._fullData[trace];
+            return [at.x + xaxis._offset + xaxis.d2p(of.x[1]),
+                    at.y + yaxis._offset + yaxis.d2p(of.y[1])];
+        }"""
+    )
+    visitor.page.mouse.move(x, y)
+    visitor.page.wait_for_timeout(200)
+    visitor.page.mouse.click(x, y)
+    visitor.page.get_by_role("heading", name="er memory_size=60").wait_for()
+
+
+def test_the_downloads_of_the_leaderboard_are_those_of_compare(
+    visitor: Visitor, rows: pd.DataFrame, tables: Results
+) -> None:
+    visitor.open("Leaderboard")
+    for name, format in (("CSV", "csv"), ("LaTeX", "latex")):
+        with visitor.page.expect_download() as waiting:
+            visitor.page.get_by_test_id("stDownloadButton").get_by_text(name).click()
+        text = Path(waiting.value.path()).read_text(encoding="utf-8")
+        if format == "latex":
+            assert text == render(rows, "latex")
+        else:
+            found = pd.read_csv(waiting.value.path())
+            pd.testing.assert_frame_equal(found, rows, check_dtype=False)
+
+
+def test_the_leaderboard_shows_its_figures(visitor: Visitor, rows: pd.DataFrame) -> None:
+    visitor.open("Leaderboard")
+    grid = visitor.page.locator("[data-testid=stDataFrame]").first
+    grid.locator("td", has_text="joint").wait_for(state="attached")
+    cells = grid.locator("td").all_text_contents()
+    for row in rows.to_dict("records"):
+        place = cells.index(row["label"])
+        assert float(cells[place + 1]) == pytest.approx(row["acc_mean"], abs=1e-6)
+        assert float(cells[place + 2]) == pytest.approx(row["acc_ci95"], abs=1e-6)
+
+
+def test_r_is_drawn_as_in_parquet_mean_and_seed(
+    visitor: Visitor, rows: pd.DataFrame, tables: Results
+) -> None:
+    visitor.open("R matrix")
+    seeds = [tables.r_matrix(rows["trial_id"][0], seed) for seed in (0, 1, 2)]
+    for option, expected in (("mean", np.mean(seeds, axis=0)), ("1", seeds[1])):
+        visitor.tick(option)
+        ((heatmap, *_),) = visitor.charts()
+        assert np.array(heatmap["z"]) == pytest.approx(expected)
+        acc = visitor.page.locator("[data-testid=stMetric]", has_text="ACC").first.inner_text()
+        assert f"{expected[-1].mean():.3f}" in acc
+
+
+def test_the_cells_a_metric_reads_light_up(visitor: Visitor) -> None:
+    visitor.open("R matrix")
+    lit = "charts => charts[0].layout.shapes.filter(s => s.name?.startsWith('uses')).length"
+    # Of five tasks: the last row; that row and the diagonal but for the corner.
+    for option, number in (("ACC", 5), ("BWT", 8), ("none", 0)):
+        visitor.tick(option)
+        assert visitor.page.eval_on_selector_all(".js-plotly-plot", lit) == number, option
+
+
+def test_the_curves_are_the_columns_of_mean_r(
+    visitor: Visitor, rows: pd.DataFrame, tables: Results
+) -> None:
+    visitor.open("Forgetting")
+    lines = [t for t in visitor.charts()[0] if t["name"] == "joint" and len(t["x"]) == 6]
+    trial = rows.set_index("label")["trial_id"]["joint"]
+    mean = np.mean([tables.r_matrix(trial, seed) for seed in (0, 1, 2)], axis=0)
+    assert pytest.approx(mean) == np.array([line["y"] for line in lines]).T
+
+
+def test_the_bars_of_costs_add_up_to_the_storage(visitor: Visitor, rows: pd.DataFrame) -> None:
+    visitor.open("Costs")
+    storage, computation, _ = visitor.charts()
+    for chart, column in ((storage, "storage_bytes_mean"), (computation, None)):
+        total = dict.fromkeys(rows["label"], 0.0)
+        for bar in chart:
+            for label, length in zip(bar["y"], bar["x"], strict=True):
+                total[label] += length
+        if column:
+            assert total == pytest.approx(dict(zip(rows["label"], rows[column], strict=True)))
+        assert min(total.values()) > 0
+
+
+def test_a_filter_in_the_sidebar_holds_on_the_next_page(visitor: Visitor) -> None:
+    visitor.page.get_by_role("combobox", name="Methods").click()
+    visitor.page.get_by_role("option", name="er", exact=True).click()
+    visitor.page.keyboard.press("Escape")
+    visitor.settle()
+    visitor.open("Costs")
+    visitor.page.wait_for_function(
+        "document.querySelector('.js-plotly-plot')?._fullData[0].y.length === 2"
+    )
+    assert visitor.charts()[0][0]["y"] == ["er memory_size=20", "er memory_size=60"]
+
+
+def test_live_follows_a_sweep_without_being_asked_again(visitor: Visitor, spare: Path) -> None:
+    folder = spare / "followed"
+    folder.mkdir()
+    now = time.time()  # noqa: TID251 - a progress file has the time in it
+    said = {
+        "phase": "evaluation", "trials": 4, "trials_done": 0, "asked_for": 20, "shared": 2,
+        "executed": 3, "to_go": 15, "running": ["0a1b2c3d"], "failed": 0, "started_at": now - 30,
+        "updated_at": now, "eta_seconds": 60.0, "over": False, "complete": False,
+    }  # fmt: skip
+    try:
+        (folder / "progress.json").write_text(json.dumps(said))
+        visitor.page.reload()
+        visitor.settle()
+        visitor.open("Live")
+        visitor.page.get_by_text("5 of 20 stages").wait_for()
+        done = said | {"executed": 18, "to_go": 0, "over": True, "complete": True}
+        (folder / "progress.json").write_text(json.dumps(done))
+        visitor.page.get_by_text("20 of 20 stages").wait_for()
+        visitor.page.get_by_text("Complete: every trial went to its last task.").wait_for()
+    finally:
+        (folder / "progress.json").unlink()
+        folder.rmdir()
+
+
+def test_a_damaged_table_is_named_and_hides_nothing_else(visitor: Visitor, spare: Path) -> None:
+    file = spare / "broken" / "trials.parquet"
+    file.parent.mkdir()
+    try:
+        file.write_bytes(b"PAR1 and then no more")
+        visitor.page.reload()
+        visitor.page.get_by_text("broken: trials.parquet is damaged and left out").wait_for()
+        visitor.settle()
+        assert "30 complete" in visitor.text()
+        assert len(visitor.charts()) == 2
+    finally:
+        file.unlink()
+        file.parent.rmdir()
+
+
+def test_the_server_listens_on_the_loopback_address_alone(address: str) -> None:
+    port = int(address.rpartition(":")[2])
+    listening = [
+        line.split()[1]
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        if line.split()[3] == "0A" and line.split()[1].endswith(f":{port:04X}")
+    ]
+    assert listening == [f"0100007F:{port:04X}"]

@@ -1,0 +1,364 @@
+"""The charts: ink is where the numbers say, on hand-made frames; nothing is computed but places."""
+
+from __future__ import annotations
+
+from math import log10
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from dashboards import charts
+from dashboards.charts import matrix, searching, theme
+from dashboards.charts.quantities import human, interval, number, quantity
+from orchestrator import metrics
+
+NAN = float("nan")
+
+
+def comparison(**changes: Any) -> pd.DataFrame:
+    """Return three configurations of one setting."""
+    columns = {
+        "sweep": "s", "benchmark": "split_digits", "scenario": "class", "num_tasks": 5,
+        "method": ["finetune", "er", "joint"], "trial_id": ["f", "e", "j"],
+        "label": ["finetune", "er memory_size=50", "joint"], "n": [3, 3, 1],
+        "acc_mean": [0.2, 0.8, 0.97], "acc_ci95": [0.01, 0.1, NAN],
+        "storage_bytes_mean": [1e5, 2e5, 4e6], "storage_bytes_ci95": [0.0, 0.0, NAN],
+        "compute_flops_mean": [3e9, 6e9, 1e10], "compute_flops_ci95": [0.0, 1e8, NAN],
+    }  # fmt: skip
+    return pd.DataFrame(columns | changes)
+
+
+def named(figure: go.Figure) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data if trace.y is None or trace.y[0] is not None}
+
+
+def test_a_point_stands_at_its_costs_in_the_colour_of_its_metric() -> None:
+    points = named(charts.trade_off(comparison()))
+    er = points["er"]
+    assert (list(er.x), list(er.y), list(er.marker.color)) == ([2e5], [6e9], [0.8])
+    assert list(er.customdata) == ["e"]
+    assert len({points[name].marker.symbol[0] for name in ("finetune", "er", "joint")}) == 3
+
+
+def test_any_two_quantities_can_be_axes_and_costs_alone_are_logarithmic() -> None:
+    figure = charts.trade_off(comparison(), x="compute_flops", y="acc", colour="storage_bytes")
+    assert list(named(figure)["er"].x) == [6e9]
+    assert list(named(figure)["er"].y) == [0.8]
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
+    assert figure.layout.xaxis.title.text == "training and consolidation (FLOP)"
+
+
+def test_ticks_are_round_and_carry_their_unit() -> None:
+    axis = charts.trade_off(comparison()).layout.xaxis
+    shown = dict(zip(map(round, axis.tickvals), axis.ticktext, strict=True))
+    assert (shown[100_000], shown[2_000_000]) == ("100 kB", "2 MB")
+    assert all(axis.range[0] <= log10(value) <= axis.range[1] for value in axis.tickvals)
+    assert axis.range[0] < 5 < log10(4e6) < axis.range[1]
+
+
+def test_a_marker_is_as_large_as_its_interval_is_wide_and_hollow_without_one() -> None:
+    points = named(charts.trade_off(comparison()))
+    sizes = {name: points[name].marker.size[0] for name in ("finetune", "er", "joint")}
+    assert sizes["er"] - sizes["finetune"] == pytest.approx(110 * (0.1 - 0.01))
+    assert sizes["joint"] == 11
+    assert points["joint"].marker.symbol[0].endswith("-open")
+    assert not points["er"].marker.symbol[0].endswith("-open")
+
+
+def test_the_front_is_ringed_and_the_corners_are_named_where_they_stand() -> None:
+    figure = charts.trade_off(comparison(front=[True, False, True]))
+    rings = named(figure)["on the Pareto front"]
+    assert sorted(zip(rings.x, rings.y, strict=True)) == [(1e5, 3e9), (4e6, 1e10)]
+    assert rings.marker.size[0] > named(figure)["finetune"].marker.size[0]
+    notes = {note.text: (note.x, note.y) for note in figure.layout.annotations}
+    assert notes == {
+        "finetune": pytest.approx((5, log10(3e9))), "joint": pytest.approx((log10(4e6), 10)),
+    }  # fmt: skip
+
+
+def test_hover_gives_the_configuration_with_values_and_intervals() -> None:
+    (said,) = named(charts.trade_off(comparison()))["er"].hovertext
+    assert said.split("<br>") == [
+        "<b>er memory_size=50</b>", "storage carried between tasks: 200 kB",
+        "training and consolidation: 6 GFLOP ± 100 MFLOP", "ACC: 0.800 ± 0.100", "3 seeds",
+    ]  # fmt: skip
+
+
+def test_settings_are_never_in_one_panel() -> None:
+    two = pd.concat([comparison(), comparison(scenario="task")])
+    figure = charts.trade_off(two)
+    assert {trace.xaxis for trace in figure.data} == {"x", "x2"}
+    titles = [note.text for note in figure.layout.annotations]
+    assert {"class-incremental", "task-incremental"} <= set(titles)
+    listed = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert listed == ["finetune", "er", "joint"]
+
+
+R = np.array([
+    [0.1, 0.2, 0.3],
+    [0.9, 0.3, 0.2],
+    [0.7, 0.8, 0.4],
+    [0.5, 0.6, 0.95],
+])  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("metric", ["acc", "bwt", "fwt", "forgetting", "learning_accuracy"])
+def test_the_cells_that_light_up_make_the_metric(metric: str, seed: int) -> None:
+    num_tasks = seed + 2
+    r = np.random.default_rng(seed).random((num_tasks + 1, num_tasks))
+    signed = matrix.cells(r, metric)
+    total = sum(sign * r[after, task - 1] for (after, task), sign in signed.items())
+    added = sum(sign > 0 for sign in signed.values())
+    assert total / added == pytest.approx(metrics.all_after(r, num_tasks, "task")[metric])
+
+
+def test_forgetting_lights_up_the_best_accuracy_since_a_task_was_learned() -> None:
+    r = R.copy()
+    r[2, 0] = 0.95  # task 1 is known better after task 2 than after task 1
+    assert matrix.cells(r, "forgetting") == {(2, 1): 1, (2, 2): 1, (3, 1): -1, (3, 2): -1}
+
+
+def test_r_is_drawn_with_row_0_on_top_and_marks_on_the_cells_of_the_metric() -> None:
+    figure = charts.r_matrix(R, "bwt")
+    (heat,) = figure.data
+    assert np.array_equal(heat.z, R)
+    assert (list(heat.y), list(heat.x)) == ([0, 1, 2, 3], [1, 2, 3])
+    assert (heat.zmin, heat.zmax) == (0, 1)
+    assert figure.layout.yaxis.range == (3.5, -0.5)
+    lit = {(s.y0 + 0.5, s.x0 + 0.5): s.line.dash for s in figure.layout.shapes if s.name}
+    assert lit == {(3, 1): "solid", (3, 2): "solid", (1, 1): "dot", (2, 2): "dot"}
+    assert [row[0] for row in heat.text] == ["0.10", "−0.90", "0.70", "+0.50"]
+
+
+def test_what_was_not_measured_is_grey_and_has_no_number() -> None:
+    r = R.copy()
+    r[1, 2] = NAN
+    figure = charts.r_matrix(r)
+    (grey,) = [shape for shape in figure.layout.shapes if shape.name == "not measured"]
+    assert (grey.x0, grey.x1, grey.y0, grey.y1) == (2.5, 3.5, 0.5, 1.5)
+    assert figure.data[0].text[1][2] == ""
+
+
+def test_the_step_runs_between_tasks_learned_and_tasks_to_come() -> None:
+    (step,) = [s for s in charts.r_matrix(R).layout.shapes if s.type == "path"]
+    assert step.path == "M 0.5,0.5 L 1.5,0.5 L 1.5,1.5 L 2.5,1.5 L 2.5,2.5 L 3.5,2.5"
+
+
+def curves(label: str, ci95: float) -> pd.DataFrame:
+    cells = [(after, task, R[after, task - 1]) for after in range(4) for task in (1, 2, 3)]
+    table = pd.DataFrame(cells, columns=["after", "task", "accuracy_mean"])
+    return table.assign(label=label, accuracy_ci95=ci95)
+
+
+def test_each_task_has_a_panel_with_its_accuracy_after_each_number_of_tasks() -> None:
+    figure = charts.forgetting(curves("ewc", NAN))
+    assert [list(trace.y) for trace in figure.data] == R.T.tolist()
+    assert all(list(trace.x) == [0, 1, 2, 3] for trace in figure.data)
+    assert [note.text for note in figure.layout.annotations] == ["task 1", "task 2", "task 3"]
+    assert [shape.x0 for shape in figure.layout.shapes] == [1, 2, 3]  # when each was learned
+
+
+def test_a_band_is_the_mean_plus_and_minus_the_interval() -> None:
+    figure = charts.forgetting(pd.concat([curves("ewc", 0.05), curves("er", NAN)]))
+    band, line, other = (trace for trace in figure.data if trace.xaxis == "x")
+    assert list(band.y) == pytest.approx([*(R[:, 0] + 0.05), *(R[::-1, 0] - 0.05)])
+    assert (line.name, other.name) == ("ewc", "er")
+    assert line.line.color != other.line.color
+    assert theme.translucent(line.line.color, 0.16) == band.fillcolor
+
+
+def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -> None:
+    table = pd.DataFrame({
+        "label": ["finetune", "er"], "storage_model_bytes_mean": [10.0, 10.0],
+        "storage_buffer_bytes_mean": [0.0, 5.0], "storage_anchor_bytes_mean": [0.0, 0.0],
+    })  # fmt: skip
+    figure = charts.storage(table)
+    drawn = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in figure.data}
+    assert drawn == {"model": {"finetune": 10, "er": 10}, "buffer": {"finetune": 0, "er": 5}}
+    assert figure.layout.barmode == "stack"
+
+
+def test_flops_are_stacked_by_phase() -> None:
+    table = pd.DataFrame({
+        "label": ["ewc"], "train_flops_mean": [4e9], "consolidate_flops_mean": [1e9],
+        "eval_flops_mean": [5e8],
+    })  # fmt: skip
+    bars = charts.computation(table).data
+    assert [(bar.name, *bar.x) for bar in bars] == [
+        ("training", 4e9), ("consolidation", 1e9), ("evaluation", 5e8),
+    ]  # fmt: skip
+
+
+def test_stages_are_counted_as_computed_or_shared() -> None:
+    cached = [False, True, True, False, None]
+    stages = pd.DataFrame({"sweep": ["a"] * 3 + ["b"] * 2, "cached": cached})
+    drawn = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in charts.sharing(stages).data}
+    assert drawn == {
+        "computed": {"a": 1, "b": 1}, "shared: already in the store": {"a": 2, "b": 0},
+        "not known": {"a": 0, "b": 1},
+    }  # fmt: skip
+
+
+def test_a_difference_reaches_from_low_to_high_and_is_hollow_where_it_holds_0() -> None:
+    table = pd.DataFrame({
+        "label": ["er", "ewc"], "against": "finetune", "n": 5,
+        "difference": [0.3, 0.02], "low": [0.2, -0.05], "high": [0.45, 0.1],
+    })  # fmt: skip
+    (points,) = charts.differences(table).data
+    assert list(points.x + points.error_x.array) == pytest.approx([0.45, 0.1])
+    assert list(points.x - points.error_x.arrayminus) == pytest.approx([0.2, -0.05])
+    assert list(points.marker.symbol) == ["circle", "circle-open"]
+
+
+def candidates(num: int = 20) -> pd.DataFrame:
+    """Return candidates whose objective is the exponent of lam and nothing else."""
+    rng = np.random.default_rng(0)
+    lam = 10 ** rng.uniform(0, 4, num)
+    return pd.DataFrame({
+        "candidate": range(num), "config.method.lam": lam, "config.training.lr": rng.random(num),
+        "config.method.name": "ewc", "objective": np.log10(lam) / 4, "tasks_done": 5,
+    })  # fmt: skip
+
+
+def test_parallel_coordinates_take_the_exponent_where_a_space_spans_decades() -> None:
+    table = candidates()
+    table.loc[3, "objective"] = NAN
+    (lines,) = charts.parallel(table).data
+    axes = {axis.label: axis for axis in lines.dimensions}
+    assert list(axes) == ["lam", "training.lr", "objective (validation)"]  # what does not vary: not
+    assert list(axes["lam"]["values"]) == pytest.approx(np.log10(table["config.method.lam"]))
+    assert dict(zip(axes["lam"].tickvals, axes["lam"].ticktext, strict=True))[2] == "100"
+    unknown = lines.line.color[3]
+    assert unknown < table["objective"].min()
+    assert axes["objective (validation)"].ticktext[0] == "not known"
+
+
+def test_a_hyperparameter_of_names_has_a_place_for_each_name() -> None:
+    axis = searching.dimension("config.method.policy", pd.Series(["ring", None, "reservoir"]))
+    named = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
+    assert [named[code] for code in axis["values"]] == ["ring", "–", "reservoir"]
+
+
+def test_importance_finds_the_hyperparameter_that_the_objective_is_made_of() -> None:
+    (bars,) = charts.importance(candidates(40)).data
+    found = dict(zip(bars.y, bars.x, strict=True))
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["lam"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("few", "said"),
+    [
+        (candidates(5), "takes 8 candidates"),
+        (candidates(9).drop(columns="config.training.lr"), "fewer than two vary"),
+    ],
+)
+def test_importance_of_too_little_is_not_drawn_but_said(few: pd.DataFrame, said: str) -> None:
+    figure = charts.importance(few)
+    assert len(figure.data) == 0
+    assert said in figure.layout.annotations[0].text
+
+
+def learning(label: str, candidate: int, depth: int, **said: Any) -> pd.DataFrame:
+    steps = range(1, depth + 1)
+    values = [0.9 - 0.1 * candidate - 0.01 * step for step in steps]
+    rows = pd.DataFrame({"after": steps, "val_acc": values})
+    unsaid = {"status": "complete", "story": "", "selected": False}
+    return rows.assign(label=label, candidate=candidate, **(unsaid | said))
+
+
+def test_the_winner_is_bold_and_who_was_stopped_ends_with_a_mark_that_says_why() -> None:
+    story = "asha stopped it after task 2: below the median\nmore"
+    figure = charts.learning_curves(
+        pd.concat(
+            [
+                learning("lam=1", 0, 5, selected=True),
+                learning("lam=9", 1, 2, status="stopped", story=story),
+                learning("lam=5", 2, 5),
+            ]
+        )
+    )
+    lines = named(figure)
+    assert lines["winner: lam=1"].line.width > lines["lam=5"].line.width
+    assert list(lines["lam=5"].y) == pytest.approx([0.69, 0.68, 0.67, 0.66, 0.65])
+    mark = lines["stopped"]
+    assert (list(mark.x), list(mark.y)) == ([2], [pytest.approx(0.78)])
+    assert mark.hovertext[0].endswith("asha stopped it after task 2: below the median")
+
+
+def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successors() -> None:
+    rows = [
+        ("a", 0, "root", None, False), ("a", 1, "a1", "root", False),
+        ("b", 0, "root", None, True), ("b", 1, "b1", "root", True),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["trial_id", "after", "key", "parent", "cached"])
+    figure = charts.trial_graph(table.assign(seed=7))
+    joints, computed, there = figure.data
+    assert (list(joints.x), list(joints.y)) == ([0, 1, None, 0, 1, None], [0, 0, None, 0, 1, None])
+    assert list(computed.customdata) == ["root", "a1"]
+    assert (list(there.customdata), list(there.y)) == (["b1"], [1])
+    assert computed.marker.size[0] > computed.marker.size[1]
+    assert list(figure.layout.yaxis.ticktext) == ["a · 7", "b · 7"]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        charts.trade_off(comparison()[:0]), charts.r_matrix(np.empty((0, 0))),
+        charts.forgetting(curves("a", 0.0)[:0]), charts.storage(comparison()[:0]),
+        charts.computation(comparison()[:0]), charts.differences(pd.DataFrame()),
+        charts.sharing(pd.DataFrame({"sweep": [], "cached": []})),
+        charts.parallel(candidates()[:0]), charts.importance(candidates()[:0]),
+        charts.learning_curves(learning("a", 0, 0)), charts.trial_graph(pd.DataFrame()),
+    ],
+)  # fmt: skip
+def test_nothing_to_draw_is_said_in_words(figure: go.Figure) -> None:
+    assert len(figure.data) == 0
+    assert figure.layout.annotations[0].text.endswith(".")
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two #RRGGBB, WCAG 2.2."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+    light, dark = sorted(map(luminance, (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_is_readable_on_its_paper_and_backgrounds_let_it_through() -> None:
+    figure = charts.trade_off(comparison())
+    for dark, paper in ((False, "#FFFFFF"), (True, "#111418")):
+        layout = charts.themed(figure, dark).layout.template.layout
+        assert contrast(layout.font.color, paper) > 7
+        assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert all(min(contrast(c, "#FFFFFF"), contrast(c, "#111418")) > 1.9 for c in theme.COLOURS)
+
+
+def test_names_have_styles_of_their_own_up_to_28() -> None:
+    styles = theme.lines_of(range(28))
+    assert len({tuple(style.items()) for style in styles.values()}) == 28
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (117_000, "B", "117 kB"), (3.59e9, "FLOP", "3.59 GFLOP"), (0, "B", "0 B"),
+        (999, "B", "999 B"), (1000, "B", "1 kB"), (0.25, "s", "0.250 s"), (NAN, "B", "–"),
+    ],
+)  # fmt: skip
+def test_a_cost_is_said_to_three_digits_with_its_prefix(value: float, unit: str, said: str) -> None:
+    assert human(value, unit) == said
+
+
+def test_metrics_are_said_to_three_decimals_and_undefined_is_a_dash() -> None:
+    assert (number(-0.0001), interval(0.5, NAN), interval(NAN, 0.1)) == ("0.000", "0.500", "–")
+    assert interval(0.9171, 0.0504) == "0.917 ± 0.050"
+    assert quantity("config.method.lam").title == "method.lam"

@@ -1,0 +1,317 @@
+"""The queries of dashboards: figures are those of `orchestrator`, whatever state a folder is in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from random_tables import random_tables, write_random
+
+from dashboards.data.comparing import comparison_columns, configurations
+from dashboards.data.folders import stamp
+from dashboards.data.live import Progress, num_stages, progress, stage_rows, statuses
+from dashboards.data.matrices import curves, matrices, mean_matrix, mean_metrics, trials
+from dashboards.data.pairing import differences
+from dashboards.data.scope import EVERYTHING, Scope, choices
+from dashboards.data.searching import candidates, learning_curves
+from dashboards.data.spending import sharing, stages
+from dashboards.data.warehouse import Warehouse
+from orchestrator.compare import comparison
+from orchestrator.contrasts import with_differences
+from orchestrator.errors import RepertoireError
+from orchestrator.metrics import forgetting
+from orchestrator.results import Results, load, over_seeds
+from orchestrator.tables import Tables, write
+
+
+@pytest.fixture(params=range(3))
+def dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Two sweeps in two scenarios, drawn at random."""
+    write_random(tmp_path / "one", seed=request.param)
+    write_random(tmp_path / "two", seed=100 + request.param, scenario="class", seeds=1)
+    return tmp_path
+
+
+def spoil(file: Path) -> None:
+    """Damage the pages of a Parquet file and leave its footer whole."""
+    content = bytearray(file.read_bytes())
+    for i in range(4, len(content) // 3):
+        content[i] ^= 0xFF
+    file.write_bytes(content)
+
+
+def equal(ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, rtol=1e-9, atol=1e-12)
+
+
+def test_means_and_intervals_are_those_of_comparison(dir: Path) -> None:
+    ours, theirs = configurations(Warehouse.open(dir)), comparison(load(dir))
+    equal(ours[comparison_columns()], theirs)
+    assert ours.attrs["left_out"] == theirs.attrs["left_out"]
+
+
+def test_a_scope_gives_what_comparison_gives_of_those_trials(dir: Path) -> None:
+    scope = Scope(sweep=("one",), method=("ewc", "er"))
+    results = load(dir)
+    kept = results.trials["method"].isin(scope.method) & (results.trials["sweep"] == "one")
+    theirs = comparison(Results(results.trials[kept], results.accuracy, results.stages))
+    equal(configurations(Warehouse.open(dir), scope)[comparison_columns()], theirs)
+
+
+def test_costs_that_comparison_leaves_out_are_means_over_the_same_trials(dir: Path) -> None:
+    table, found = configurations(Warehouse.open(dir)), load(dir).trials
+    kept = found[found["status"] == "complete"]
+    for row in table.to_dict("records"):
+        mine = kept[(kept["sweep"] == row["sweep"]) & (kept["trial_id"] == row["trial_id"])]
+        assert row["eval_flops_mean"] == pytest.approx(mine["eval_flops"].mean())
+        assert row["storage_model_bytes_mean"] == pytest.approx(mine["storage_model_bytes"].mean())
+
+
+def test_r_is_that_of_results_and_its_mean_that_over_the_seeds(dir: Path) -> None:
+    warehouse, results = Warehouse.open(dir), load(dir)
+    for row in trials(warehouse, EVERYTHING).to_dict("records"):
+        for split in ("test", "validation"):
+            found = matrices(warehouse, row["sweep"], row["trial_id"], split)
+            assert list(found) == list(row["seeds"])
+            for seed, r in found.items():
+                expected = results.r_matrix(row["trial_id"], seed, split, row["sweep"])
+                np.testing.assert_array_equal(r, expected)
+            mean = sum(found.values()) / len(found)
+            np.testing.assert_allclose(mean_matrix(found), mean)
+
+
+def test_the_forgetting_of_several_seeds_is_the_mean_of_theirs() -> None:
+    # Task 1 was best known after task 1 on one seed and after task 2 on the other.
+    early = np.array([[0, 0, 0], [0.9, 0, 0], [0.5, 0.8, 0], [0.4, 0.8, 0.7]])
+    late = np.array([[0, 0, 0], [0.5, 0, 0], [0.9, 0.8, 0], [0.4, 0.8, 0.7]])
+    found = mean_metrics({0: early, 1: late}, "task")
+    assert found["forgetting"] == pytest.approx(((0.5 + 0) / 2 + (0.5 + 0) / 2) / 2)
+    assert forgetting(mean_matrix({0: early, 1: late})) == pytest.approx((0.3 + 0) / 2)
+    assert found["acc"] == pytest.approx((0.4 + 0.8 + 0.7) / 3)
+
+
+def test_curves_are_the_means_over_complete_seeds_of_the_cells_of_r(dir: Path) -> None:
+    warehouse, results = Warehouse.open(dir), load(dir)
+    table = configurations(warehouse, Scope(sweep=("one",)))
+    complete = results.trials[results.trials["status"] == "complete"]
+    cells = results.accuracy.merge(complete[["sweep", "trial_id", "seed"]])
+    cells = cells[(cells["split"] == "test") & (cells["sweep"] == "one")]
+    by = ["trial_id", "after", "task"]
+    theirs = over_seeds(cells, by, ["accuracy"]).sort_values(by, ignore_index=True)
+    ours = curves(warehouse, table)
+    assert set(ours["label"]) == set(table["label"])
+    equal(ours.sort_values(by, ignore_index=True)[theirs.columns], theirs)
+
+
+def test_differences_are_those_of_compare(dir: Path) -> None:
+    warehouse = Warehouse.open(dir)
+    rows = configurations(warehouse, Scope(sweep=("one",)))
+    reference = rows.index[-1]
+    results = load(dir / "one")
+    theirs = with_differences(results, comparison(results), rows["trial_id"][reference])
+    theirs = theirs[theirs["trial_id"] != rows["trial_id"][reference]]
+    ours = differences(warehouse, rows, reference, "acc")
+    assert list(ours["label"]) == list(theirs["label"])
+    for mine, other in {
+        "difference": "acc_diff", "low": "acc_diff_low", "high": "acc_diff_high", "p": "acc_p",
+        "p_holm": "acc_p_holm", "n": "n_common",
+    }.items():  # fmt: skip
+        np.testing.assert_allclose(ours[mine], theirs[other], err_msg=mine)
+
+
+def test_the_stage_graph_spared_what_chains_have_in_common(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=1.0, seeds=2, num_tasks=3)
+    (row,) = sharing(Warehouse.open(tmp_path), EVERYTHING).to_dict("records")
+    # Four configurations, two seeds, four stages each; stage 0 is one a seed.
+    assert (row["stages"], row["distinct"], row["shared"]) == (32, 26, 6)
+    assert (row["flops"], row["distinct_flops"]) == (32 * 111, 26 * 111)
+    found = stages(Warehouse.open(tmp_path), EVERYTHING)
+    assert (len(found), int(found["cached"].sum())) == (32, 8)
+    assert num_stages(Warehouse.open(tmp_path), "s") == 26
+    assert len(stage_rows(Warehouse.open(tmp_path), "s")) == 32
+
+
+def test_two_folders_of_one_name_are_two_sweeps(tmp_path: Path) -> None:
+    for number, parent in enumerate(("here", "there")):
+        write_random(tmp_path / parent / "s", seed=number, complete=1.0)
+    warehouse = Warehouse.open(tmp_path / "here", tmp_path / "there")
+    assert choices(warehouse)["sweep"] == ["s (here)", "s (there)"]
+    assert set(configurations(warehouse)["n"]) == {3}
+
+
+def test_a_folder_named_like_a_pattern_or_a_partition_is_a_folder(tmp_path: Path) -> None:
+    write_random(tmp_path / "lr=[0.1]*?", complete=1.0)
+    write_random(tmp_path / "it's", complete=1.0)
+    warehouse = Warehouse.open(tmp_path)
+    assert choices(warehouse)["sweep"] == ["it's", "lr=[0.1]*?"]
+    assert len(configurations(warehouse, Scope(sweep=("lr=[0.1]*?",)))) == 4
+
+
+def test_a_query_reads_no_folder_outside_its_scope(tmp_path: Path) -> None:
+    write_random(tmp_path / "whole", complete=1.0)
+    write_random(tmp_path / "broken", complete=1.0)
+    spoil(tmp_path / "broken" / "trials.parquet")
+    spoil(tmp_path / "broken" / "accuracy.parquet")
+    warehouse = Warehouse.open(tmp_path)
+    assert len(matrices(warehouse, "whole", "finetune-")) == 3
+    with pytest.raises(RepertoireError, match=r"damaged.*broken/trials\.parquet.*broken/accuracy"):
+        matrices(warehouse, "broken", "finetune-")
+
+
+def test_a_file_that_is_no_parquet_is_named_and_left_out(tmp_path: Path) -> None:
+    write_random(tmp_path / "a", complete=1.0)
+    write_random(tmp_path / "b", complete=1.0)
+    (tmp_path / "b" / "trials.parquet").write_bytes(b"PAR1 no more")
+    warehouse = Warehouse.open(tmp_path)
+    assert choices(warehouse)["sweep"] == ["a"]
+    assert [note.partition(";")[0] for note in warehouse.notes] == [
+        "b: trials.parquet is damaged and left out"
+    ]
+
+
+def test_folders_without_results_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    warehouse = Warehouse.open(tmp_path / "empty", tmp_path / "none")
+    assert configurations(warehouse).empty
+    assert trials(warehouse, EVERYTHING).empty
+    assert [note.partition(".")[0].partition(": ")[2] for note in warehouse.notes] == [
+        "no results here yet", "there is no such folder",
+    ]  # fmt: skip
+
+
+def test_what_an_older_version_did_not_write_is_null(tmp_path: Path) -> None:
+    folder = write_random(tmp_path / "old", complete=1.0)
+    table = pq.read_table(folder / "trials.parquet")
+    gone = ["consolidate_flops", "fwt", "story", "group", "candidate", "phase", "config"]
+    pq.write_table(table.drop_columns(gone), folder / "trials.parquet")
+    warehouse = Warehouse.open(tmp_path)
+    assert all(name in warehouse.older[0] for name in gone)
+    assert warehouse.notes == ()
+    found = configurations(warehouse)
+    assert len(found) == 4
+    assert found[["fwt_mean", "compute_flops_mean"]].isna().all(axis=None)
+    assert found[["acc_mean", "train_flops_mean"]].notna().all(axis=None)
+
+
+def test_a_column_of_another_type_is_read_as_its_own(tmp_path: Path) -> None:
+    folder = write_random(tmp_path / "s", complete=1.0)
+    table = pq.read_table(folder / "trials.parquet")
+    at = table.schema.get_field_index("train_flops")
+    whole = table["train_flops"].cast("int64")
+    pq.write_table(table.set_column(at, "train_flops", whole), folder / "trials.parquet")
+    assert configurations(Warehouse.open(tmp_path))["train_flops_mean"].notna().all()
+
+
+def test_nan_and_null_are_both_undefined(tmp_path: Path) -> None:
+    tables = random_tables(np.random.default_rng(0), "s", complete=1.0)
+    at = tables.trials.schema.get_field_index("acc")
+    values = [float("nan"), *tables.trials["acc"].to_pylist()[1:]]
+    changed = tables.trials.set_column(at, tables.trials.schema.field(at), [values])
+    write(Tables(changed, tables.accuracy, tables.stages), tmp_path / "s")
+    found = configurations(Warehouse.open(tmp_path))
+    assert found["acc_mean"].isna().tolist() == [True, False, False, False]
+    assert found["acc_ci95"].isna().tolist() == [True, False, False, False]
+
+
+def test_a_table_that_is_written_anew_changes_the_stamp(tmp_path: Path) -> None:
+    before = stamp([tmp_path])
+    write_random(tmp_path / "s", seed=1)
+    first = stamp([tmp_path])
+    write_random(tmp_path / "s", seed=2)
+    assert len({before, first, stamp([tmp_path])}) == 3
+
+
+def searched(folder: Path) -> Path:
+    """Write a sweep of which half the trials are candidates of a search."""
+    tables = random_tables(np.random.default_rng(5), folder.name, complete=1.0)
+    rows = tables.trials.to_pylist()
+    for row in rows:
+        if row["method"] == "ewc":
+            number = 0 if "100" in row["trial_id"] else 1
+            row |= {"phase": "search", "group": "ewc", "candidate": number, "objective": 0.5}
+            row |= {"selected": number == 0}
+            if number and row["seed"] == 2:
+                row |= {"status": "stopped", "tasks_done": 1, "story": "asha, after task 1"}
+    trials = tables.trials.from_pylist(rows, tables.trials.schema)
+    write(Tables(trials, tables.accuracy, tables.stages), folder)
+    return folder
+
+
+def test_a_candidate_is_a_row_over_its_seeds_and_ends_as_its_worst(tmp_path: Path) -> None:
+    searched(tmp_path / "s")
+    warehouse = Warehouse.open(tmp_path)
+    rows = candidates(warehouse, EVERYTHING).set_index("candidate")
+    assert len(rows) == 2
+    assert rows["n"].to_dict() == {0: 3, 1: 3}
+    assert rows["status"].to_dict() == {0: "complete", 1: "stopped"}
+    assert rows["story"].to_dict() == {0: "", 1: "asha, after task 1"}
+    assert rows["tasks_done"].to_dict() == {0: 3, 1: 1}
+    assert rows["selected"].to_dict() == {0: True, 1: False}
+    assert rows["config.method.lam"].to_dict() == {0: 100, 1: 1}
+    assert rows["label"].to_dict() == {0: "ewc lam=100", 1: "ewc lam=1"}
+
+
+def test_a_candidate_learns_on_validation_data_over_the_tasks_so_far(tmp_path: Path) -> None:
+    searched(tmp_path / "s")
+    curve = learning_curves(Warehouse.open(tmp_path), EVERYTHING)
+    cells = load(tmp_path).accuracy
+    for row in curve.to_dict("records"):
+        mine = cells[
+            (cells["trial_id"] == row["trial_id"]) & (cells["split"] == "validation")
+            & (cells["after"] == row["after"]) & (cells["task"] <= row["after"])
+        ]  # fmt: skip
+        assert row["val_acc"] == pytest.approx(mine["accuracy"].mean())
+    assert curve["after"].min() == 1
+
+
+def test_candidates_are_not_compared(tmp_path: Path) -> None:
+    searched(tmp_path / "s")
+    found = configurations(Warehouse.open(tmp_path))
+    assert sorted(found["method"]) == ["er", "finetune"]
+    assert found.attrs["left_out"] == {"search phase": 6}
+
+
+def said(**more: object) -> dict[str, object]:
+    now = time.time()  # noqa: TID251 - a progress file has the time in it
+    return {
+        "phase": "evaluation", "trials": 12, "trials_done": 3, "asked_for": 48, "shared": 9,
+        "executed": 10, "to_go": 29, "running": [], "failed": 0, "started_at": now - 60,
+        "updated_at": now, "eta_seconds": None, "over": False, "complete": False,
+    } | more  # fmt: skip
+
+
+def test_progress_says_whether_it_runs_and_how_fast(tmp_path: Path) -> None:
+    folder = write_random(tmp_path / "s")
+    (folder / "progress.json").write_text(json.dumps(said()))
+    found = progress(Warehouse.open(tmp_path).folders[0])
+    assert found is not None
+    assert found.state == "running"
+    assert found.stages_per_minute == pytest.approx(10, rel=1e-3)
+    assert Progress(said(updated_at=time.time() - 600)).state == "silent"  # noqa: TID251
+    assert Progress(said(over=True)).state == "over"
+    assert Progress(said(over=True, complete=True)).state == "complete"
+    assert Progress({}).stages_per_minute is None
+
+
+def test_half_a_progress_file_is_none(tmp_path: Path) -> None:
+    folder = write_random(tmp_path / "s")
+    for content in ('{"trials": 3', "[]", ""):
+        (folder / "progress.json").write_text(content)
+        assert progress(Warehouse.open(tmp_path).folders[0]) is None
+
+
+def test_a_sweep_that_has_only_just_begun_is_a_sweep(tmp_path: Path) -> None:
+    folder = write_random(tmp_path / "s")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "progress.json").write_text(json.dumps(said()))
+    warehouse = Warehouse.open(tmp_path)
+    assert [folder.name for folder in warehouse.folders] == ["s"]
+    assert len(warehouse.notes) == 3
+    assert statuses(warehouse, "s").empty

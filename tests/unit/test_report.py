@@ -1,0 +1,295 @@
+"""The report: one page that asks for nothing, says findings in numbers, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from random_tables import write_random
+from test_dashboard_data import searched
+from test_dashboard_pages import STATES, empty
+from test_tracking import Chain, write_tables
+
+from dashboards.figures import FIGURES
+from dashboards.gathering import opened
+from dashboards.report import captions, parts
+from dashboards.report.__main__ import main
+from dashboards.report.page import render
+from dashboards.report.protocol import missing, protocol_parts
+from orchestrator.compare import comparison
+from orchestrator.errors import RepertoireError
+from orchestrator.results import load
+from orchestrator.tracking.sync import sync
+from orchestrator.tracking.target import resolve_target
+
+SIX_MB = 6_000_000
+
+
+def report(folder: Path, command: str = "repertoire report results") -> str:
+    return render(opened([folder]), command)
+
+
+def prose(page: str) -> str:
+    """Return what a page says outside its scripts, styles and tags."""
+    bare = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", bare))
+
+
+def embedded(page: str, name: str) -> Any:
+    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def numbers(values: Any) -> list[float]:
+    """Return what plotly packs: the bytes of an array in base64."""
+    return list(map(float, np.frombuffer(b64decode(values["bdata"]), values["dtype"])))
+
+
+WHAT_EACH_STATE_SAYS = {
+    "just_begun": r"trials\.parquet is not there yet.*Nothing|No trial has completed",
+    "running": r"s is still running: \d+ of \d+ trials are done, \d+ stages are to go",
+    "all_failed": r"s: \d+ trials failed: failed at random.*No trial has completed",
+    "no_parquet": r"s: trials\.parquet is damaged and left out; repertoire run",
+    "spoilt_pages": r"damaged|No trial has completed",
+    "spoilt_cells": r"finetune.*reaches the highest ACC|damaged, so not shown: .*accuracy\.parquet",
+    "older": r"s: written by an older version, without config",
+    "nan_in_r": r"reaches the highest ACC",
+    "one_task": r"There is one task, so nothing can be forgotten",
+    "one_seed": r"Evaluation: 4 configurations, seeds 0\.",
+    "with_search": r"Search: ewc \(sweep s\).*2 candidates, 1 stopped\. ewc lam=100 won with 0\.5",
+}
+
+
+@pytest.mark.parametrize("make", [s for s in STATES if s is not empty], ids=lambda m: m.__name__)
+def test_results_in_any_state_give_a_report_that_says_what_is_there_and_what_is_missing(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path)
+    said = prose(report(tmp_path))
+    assert re.search(WHAT_EACH_STATE_SAYS[make.__name__], said), said
+    assert "Traceback" not in said
+    assert "nan" not in said.split("Protocol")[0]
+
+
+STATES_BY_NAME = {state.__name__: state for state in STATES}
+
+
+def test_cells_that_cannot_be_read_leave_the_comparison_standing(tmp_path: Path) -> None:
+    STATES_BY_NAME["spoilt_cells"](tmp_path)
+    said = prose(report(tmp_path))
+    assert "reaches the highest ACC" in said
+    assert re.search(r"damaged, so not shown: .*/s/accuracy\.parquet", said)
+
+
+def test_a_folder_without_results_is_the_user_s_mistake(tmp_path: Path) -> None:
+    with pytest.raises(RepertoireError, match=r"no results here yet.*repertoire run SWEEP --out"):
+        main([str(tmp_path)])
+    with pytest.raises(RepertoireError, match="no such folder"):
+        main([str(tmp_path / "none")])
+
+
+def test_the_command_says_so_on_a_line_and_exits_with_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "orchestrator.cli", "report", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"repertoire: {tmp_path}: no results here yet")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_page_is_whole_small_and_the_same_each_time(tmp_path: Path) -> None:
+    write_random(tmp_path / "s")
+    page = report(tmp_path)
+    assert len(page.encode()) < SIX_MB
+    assert page == report(tmp_path)
+    assert "default-src 'none'" in page
+    outside = re.sub(r'id="library">.*?</script>', "", page)
+    assert not re.search(r"""(src|href)\s*=|url\(|@import|https?://""", outside)
+
+
+def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=1.0)
+    table = comparison(load(tmp_path)).set_index("trial_id")
+    plane = embedded(report(tmp_path), "figures")[0]
+    places = {
+        trial: (x, y)
+        for trace in plane["data"] if "customdata" in trace and "Pareto" not in trace["name"]
+        for trial, x, y in zip(
+            trace["customdata"], numbers(trace["x"]), numbers(trace["y"]), strict=True
+        )
+    }  # fmt: skip
+    assert places == {
+        trial: pytest.approx((row["storage_bytes_mean"], row["compute_flops_mean"]))
+        for trial, row in table.iterrows()
+    }
+
+
+def test_the_table_on_the_page_has_a_row_for_each_configuration(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=1.0)
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(\S+) <small>± (\S+)</small>", report(tmp_path))
+    assert rows == [
+        (row["label"], f"{row['acc_mean']:.3f}", f"{row['acc_ci95']:.3f}")
+        for row in comparison(load(tmp_path)).to_dict("records")
+    ]
+
+
+def test_of_many_configurations_the_best_are_kept_and_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MOST_ROWS", 3)
+    monkeypatch.setattr(parts, "MOST_EACH", 2)
+    write_random(tmp_path / "s", complete=1.0)
+    (part,) = parts.comparison_parts(opened([tmp_path]))
+    best = comparison(load(tmp_path)).sort_values("acc_mean", ascending=False)["label"]
+    assert {row[0] for row in part.rows[1:]} == set(best[:3])
+    assert {chart.heading for chart in part.charts if chart.half} == {f"R of {x}" for x in best[:2]}
+    assert list(part.sentences) == [
+        "These are the 3 of highest ACC; repertoire compare has 4.",
+        "Charts of single configurations show the 2 of highest ACC.",
+    ]
+
+
+def test_what_stands_in_a_sweep_file_cannot_become_part_of_the_page(tmp_path: Path) -> None:
+    folder = write_random(tmp_path / "s")
+    evil = "</script><script>alert(1)</script>"
+    (folder / "sweep.yaml").write_text(f"# {evil}\nname: s\n")
+    page = report(tmp_path, command=evil)
+    assert evil not in page
+    assert page.count("&lt;script&gt;alert(1)") == 2
+
+
+def test_the_protocol_says_seeds_spaces_the_rule_and_the_versions(tmp_path: Path) -> None:
+    folder = searched(tmp_path / "s")
+    document = {
+        "algorithm": "random", "scheduler": "asha", "metric": ["acc"], "mode": ["max"],
+        "seeds": [100], "num_trials": 2,
+        "groups": {"ewc": {"space": {"lam": {"uniform": [1, 9]}}, "winner": ["ewc-lam100"]}},
+    }  # fmt: skip
+    (folder / "search.json").write_text(json.dumps(document))
+    (folder / "versions.json").write_text(json.dumps({"torch": "2.13.0"}))
+    (part,) = protocol_parts(opened([tmp_path]))
+    assert list(part.sentences) == [
+        "Evaluation: 2 configurations, seeds 0, 1, 2.",
+        "Search: 2 configurations, seeds 0, 1, 2.",
+        "Selection: max acc on validation data at full depth, mean over seeds 100; 2 candidates "
+        "each by random, scheduler asha. Only winners are evaluated on test data.",
+        "Space of ewc: lam uniform(1, 9). Winner: ewc-lam100.",
+        "Versions: torch 2.13.0.",
+    ]
+
+
+def test_trials_that_did_not_complete_are_listed_with_their_story(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=0.0)
+    trials = load(tmp_path).trials
+    said = list(missing(opened([tmp_path])))
+    for status, n in trials["status"].value_counts().items():
+        assert any(line.startswith(f"s: {n} trial") and f" {status}: " in line for line in said)
+
+
+def rows(**changes: Any) -> pd.DataFrame:
+    """Return joint and er, and what a frame for a caption has."""
+    columns = {
+        "label": ["joint", "er"], "trial_id": ["j", "e"], "n": 3, "acc_mean": [0.972, 0.917],
+        "acc_ci95": [0.007, 0.01], "storage_bytes_mean": [189e3, 117e3],
+        "compute_flops_mean": [10.8e9, 7.18e9], "forgetting_mean": [0.014, 0.083],
+        "forgetting_ci95": [0.001, float("nan")], "storage_model_bytes_mean": [104e3, 104e3],
+        "storage_raw_data_bytes_mean": [85e3, 0.0], "storage_buffer_bytes_mean": [0.0, 13e3],
+        "consolidate_flops_mean": [0.0, 0.718e9],
+    }  # fmt: skip
+    return pd.DataFrame(columns | changes)
+
+
+def test_the_trade_off_is_said_in_numbers() -> None:
+    said = captions.trade_off(rows(front=[True, True]))
+    assert said == (
+        "joint reaches the highest ACC, 0.972 ± 0.007, with 189 kB carried between tasks and "
+        "10.8 GFLOP computed. Next is er: 0.917 ± 0.010, with 117 kB carried between tasks and "
+        "7.18 GFLOP computed. Storage is least with er: 117 kB, at ACC 0.917. Computation is least "
+        "with er: 7.18 GFLOP, at ACC 0.917. 2 of 2 configurations are on the Pareto front of ACC, "
+        "storage and computation (of means, whatever their intervals)."
+    )
+    assert "; the two intervals overlap." in captions.trade_off(rows(acc_ci95=[0.03, 0.03]))
+
+
+def test_costs_are_said_as_most_least_and_of_what() -> None:
+    assert captions.storage(rows()) == (
+        "joint carries most: 189 kB, 1.6 times as much as er (117 kB). 45% of what joint carries "
+        "is raw data."
+    )
+    assert captions.computation(rows()) == (
+        "joint computes most: 10.8 GFLOP, 1.5 times as much as er (7.18 GFLOP). Consolidation is "
+        "10% of it for er, the largest share."
+    )
+
+
+def test_forgetting_is_said_with_what_became_of_the_first_task() -> None:
+    cells = [("e", 0, 0.1), ("e", 1, 0.99), ("e", 2, 0.7), ("j", 2, 0.9)]
+    curves = pd.DataFrame(cells, columns=["trial_id", "after", "accuracy_mean"]).assign(task=1)
+    assert captions.forgetting(rows(), curves) == (
+        "joint forgets least: 0.014 ± 0.001 on average over tasks; er most: 0.083. With er, "
+        "accuracy on task 1 goes from 0.990 when it has been learned to 0.700 after 2 tasks."
+    )
+
+
+def test_differences_are_said_with_how_many_are_clear() -> None:
+    found = pd.DataFrame({
+        "label": ["er", "ewc"], "against": "finetune", "difference": [0.7, 0.01],
+        "low": [0.6, -0.1], "high": [0.8, 0.1], "n": 3,
+    })  # fmt: skip
+    assert captions.differences(found, "acc") == (
+        "On the same seeds er is 0.700 [0.600, 0.800] from finetune in ACC, the highest of 2 "
+        "configurations. The 95% bootstrap interval of 1 of them keeps clear of 0."
+    )
+
+
+def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
+    shares = pd.DataFrame({
+        "sweep": ["s"], "stages": [180], "distinct": [156], "flops": [2e9], "distinct_flops": [1e9],
+    })  # fmt: skip
+    assert captions.sharing(shares) == (
+        "s: 180 stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) spared."
+    )
+
+
+def test_the_figures_are_written_as_svg_and_pdf_the_same_bytes_each_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_random(tmp_path / "results" / "s", complete=1.0)
+    for name in ("once", "again"):
+        main([str(tmp_path / "results"), "--figures", str(tmp_path / name)])
+    expected = {f"{figure}.{kind}" for figure in FIGURES for kind in ("svg", "pdf")}
+    assert {path.name for path in (tmp_path / "once").iterdir()} == expected
+    for name in expected:
+        assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    assert f"figures: 8 files in {tmp_path / 'once'}" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+def test_the_report_goes_to_the_sweep_s_run_in_mlflow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = write_tables(tmp_path / "s", Chain())
+    main([str(tmp_path)])
+    assert re.search(r"s: not in MLflow: .*repertoire track", capsys.readouterr().out)
+    sync(folder, resolve_target(tmp_path))
+    main([str(tmp_path)])
+    assert "s: in MLflow (sqlite:///" in capsys.readouterr().out
+    (kept,) = (tmp_path / "mlartifacts").rglob("report.html")
+    assert kept.read_bytes() == (tmp_path / "report.html").read_bytes()
+
+
+def test_a_report_that_cannot_be_written_is_the_user_s_mistake(tmp_path: Path) -> None:
+    write_random(tmp_path / "s")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RepertoireError, match="the report cannot be written to"):
+        main([str(tmp_path), "--out", str(tmp_path / "file" / "report.html")])
