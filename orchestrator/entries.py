@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.benchmarks import Benchmark
 from orchestrator.decoding import short
 from orchestrator.groups import Group, examples, misfit, named, resizing
+from orchestrator.hashing import canonical
 from orchestrator.learner import Training
 from orchestrator.metrics import fwt_undefined_because
 from orchestrator.parts import Form, Part, component_parts, parts_of
@@ -41,6 +42,7 @@ def entries(
     content: dict[str, Any], search: Search | None, mistakes: list[str]
 ) -> tuple[list[Trial], list[Group]]:
     """Return trials and groups of a file, noting mistakes; of a wrong file, what can be seen."""
+    before = len(mistakes)
     given = section(content, "benchmark", mistakes)
     grids = search is not None and search.uses_grids
     benchmarks = (
@@ -65,14 +67,19 @@ def entries(
         if not _fits(parts, mistakes):
             continue
         group = Group(method.examples[0].name, parts, fixed_stream="seed" in given)
+        trial, what, where = group.first(seeds), "trial", method.form.where
         if group.space:
             groups.append(group)
-            continue
-        trial = group.trial({}, seeds)
-        if trial.trial_id in found:
-            mistakes.append(f"{method.form.where}: the same trial as {found[trial.trial_id]}")
-        found.setdefault(trial.trial_id, method.form.where)
-        trials.append(trial)
+            what = "search"
+        else:
+            trials.append(trial)
+        name = canonical([trial.trial_id, group.describe()])
+        if name in found:
+            mistakes.append(f"{where}: the same {what} as {found[name]}")
+        found.setdefault(name, where)
+    if search is not None and not groups and len(mistakes) == before:
+        more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
+        mistakes.append(f"search: there is nothing to search, no hyperparameter has a space{more}")
     if search is not None or "search" not in content:
         mistakes.extend(_unsearchable(groups, search))
     return trials, named(groups)
@@ -95,9 +102,6 @@ def _unsearchable(groups: list[Group], search: Search | None) -> Iterator[str]:
         for place, kind in _kinds(groups):
             yield f"{place}: a {kind} needs a search; add search: {{algorithm: random}}"
         return
-    if not groups:
-        more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
-        yield f"search: there is nothing to search, no hyperparameter has a space{more}"
     for place, kind in _kinds(groups):
         if search.uses_grids and kind not in ("grid", "choice"):
             yield f"{place}: a {kind} has no end; this algorithm tries every value of a grid"
@@ -109,7 +113,11 @@ def _unsearchable(groups: list[Group], search: Search | None) -> Iterator[str]:
 
 def _undefined(group: Group, search: Search) -> Iterator[str]:
     """Yield why a group's candidates would never have a value."""
-    benchmark = group.first(()).benchmark
+    for benchmark in group.parts[0].examples:
+        yield from _undefined_on(benchmark, group, search)
+
+
+def _undefined_on(benchmark: Benchmark, group: Group, search: Search) -> Iterator[str]:
     learned = min(search.on_tasks or benchmark.num_tasks, benchmark.num_tasks)
     names = set(search.objective.names)
     if benchmark.validation == 0:

@@ -145,15 +145,24 @@ def _space(form: Form, point: Mapping[str, Any], mistakes: list[str]) -> dict[st
         domain = read_domain(value, f"{form.where}.{name}", mistakes) if is_domain(value) else None
         if domain is None:
             continue
-        above = [field_of(place) for place in space]
-        for other, _ in domain.when:
-            if other not in above:
-                valid = suggest(other, above) if above else "there is none"
-                place = f"{form.where}.{name}.when"
-                mistakes.append(f"{place}: {other!r} is no space of this section above it; {valid}")
+        above = {field_of(place): other for place, other in space.items()}
+        place = f"{form.where}.{name}.when"
+        mistakes.extend(f"{place}: {line}" for line in _never(domain, above))
         when = tuple((f"{form.section}.{other}", values) for other, values in domain.when)
         space[f"{form.section}.{name}"] = Domain(domain.kind, domain.args, when)
     return space
+
+
+def _never(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
+    """Yield why the condition of a domain never holds, given the domains above it by field."""
+    for name, values in domain.when:
+        if name not in above:
+            valid = suggest(name, above) if above else "there is none"
+            yield f"{name!r} is no space of this section above it; {valid}"
+            continue
+        known = above[name].args
+        if above[name].finite and not any(value in known for value in values):
+            yield f"{name!r} is never {' or '.join(map(short, values))}; valid: {short(known)}"
 
 
 def component_parts(

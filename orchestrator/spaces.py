@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import product
 from math import exp, isfinite, log
 from typing import Any
@@ -45,8 +46,8 @@ class Domain:
         return KINDS[self.kind].draw(random, self.args)
 
     def representatives(self) -> tuple[Any, ...]:
-        """Return values that are wrong if any is: all of a finite domain, else its two ends."""
-        return self.args if self.finite else self.args[:2]
+        """Return values that are wrong if any is: all of a finite domain, else both ends."""
+        return KINDS[self.kind].ends(self.args)
 
     def active(self, point: Mapping[str, Any]) -> bool:
         """Return whether the domain counts, given the values of those before it."""
@@ -60,10 +61,18 @@ class Domain:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of domain: how it is drawn from, and what is wrong with its arguments, if anything."""
+    """A kind of domain.
+
+    Attributes:
+        draw: draws a value.
+        objection: says what is wrong with its arguments, or None.
+        ends: gives the least and the greatest value, of the type that is drawn.
+        finite: its arguments are its values.
+    """
 
     draw: Callable[[np.random.Generator, Sequence[Any]], Any]
     objection: Callable[[Sequence[Any]], str | None]
+    ends: Callable[[Sequence[Any]], tuple[Any, ...]] = tuple
     finite: bool = False
 
 
@@ -108,9 +117,21 @@ def _lograndint(random: np.random.Generator, args: Sequence[Any]) -> int:
 
 
 def _quniform(random: np.random.Generator, args: Sequence[Any]) -> int | float:
+    return _step(args, int(random.integers(0, _steps(args), endpoint=True)))
+
+
+def _steps(args: Sequence[Any]) -> int:
     low, high, step = args
-    value = low + step * int(random.integers(0, int((high - low) / step + 1e-9), endpoint=True))
+    return int((high - low) / step + 1e-9)
+
+
+def _step(args: Sequence[Any], number: int) -> int | float:
+    value = args[0] + args[2] * number
     return value if isinstance(value, int) else float(round(value, 12))
+
+
+def _reals(args: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(float(arg) for arg in args)
 
 
 def _choice(random: np.random.Generator, args: Sequence[Any]) -> Any:
@@ -120,17 +141,23 @@ def _choice(random: np.random.Generator, args: Sequence[Any]) -> Any:
 KINDS: dict[str, Kind] = {
     "grid": Kind(_choice, _listed, finite=True),
     "choice": Kind(_choice, _listed, finite=True),
-    "uniform": Kind(lambda random, args: float(random.uniform(args[0], args[1])), _range),
-    "loguniform": Kind(_loguniform, lambda args: _range(args, positive=True)),
+    "uniform": Kind(lambda random, args: float(random.uniform(args[0], args[1])), _range, _reals),
+    "loguniform": Kind(_loguniform, lambda args: _range(args, positive=True), _reals),
     "randint": Kind(lambda random, args: int(random.integers(args[0], args[1] + 1)), _whole),
     "lograndint": Kind(_lograndint, lambda args: _whole(args, positive=True)),
-    "quniform": Kind(_quniform, lambda args: _range(args, count=3)),
+    "quniform": Kind(
+        _quniform,
+        lambda args: _range(args, count=3),
+        lambda args: (_step(args, 0), _step(args, _steps(args))),
+    ),
 }
 
 
 def is_domain(value: object) -> bool:
-    """Return whether a value of a sweep stands for a domain."""
-    return isinstance(value, dict) and not KINDS.keys().isdisjoint(value)
+    """Return whether a value of a sweep stands for a domain, its kind perhaps misspelt."""
+    return isinstance(value, dict) and any(
+        get_close_matches(name, KINDS, n=1, cutoff=0.75) for name in map(str, value)
+    )
 
 
 def read_domain(value: dict[str, Any], where: str, mistakes: list[str]) -> Domain | None:

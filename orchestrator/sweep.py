@@ -121,6 +121,8 @@ def _search(content: dict[str, Any], mistakes: list[str]) -> Search | None:
     """Return what the search section asks for, if there is one."""
     if "search" not in content:
         return None
-    seeds = content.get("seeds")
+    given, seeds = section(content, "search", mistakes), content.get("seeds")
+    if given is not content["search"]:
+        return None
     known = [s for s in seeds if isinstance(s, int)] if isinstance(seeds, list) else []
-    return read_search(section(content, "search", mistakes), known, mistakes)
+    return read_search(given, known, mistakes)

@@ -9,7 +9,7 @@ import pandas as pd
 from dashboards.data.comparing import named
 from dashboards.data.folders import SEARCH
 from dashboards.data.scope import Scope
-from dashboards.data.warehouse import Warehouse, quoted
+from dashboards.data.warehouse import Warehouse
 from orchestrator.tables import with_config_columns
 
 VALIDATION = ("val_acc", "val_bwt", "val_forgetting", "val_learning_accuracy")
@@ -60,11 +60,3 @@ def searches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
     """Return what each sweep that searches says of its search, by the sweep's name."""
     found = {folder.name: folder.document(SEARCH) for folder in warehouse.folders}
     return {name: document for name, document in found.items() if document is not None}
-
-
-def winners(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
-    """Return the rows of `trials` of a sweep's winners, evaluated."""
-    return warehouse.frame(
-        f"SELECT * FROM trials WHERE sweep = {quoted(sweep)} AND selected AND "
-        "phase = 'evaluation' ORDER BY place"
-    )

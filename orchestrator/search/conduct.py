@@ -38,7 +38,7 @@ class Searching(Client, Protocol):
         """Return what has rows in the tables."""
 
     def tally(self) -> Mapping[str, int]:
-        """Return where it stands: trials, trials_done, asked_for, to_go."""
+        """Return where it stands: trials, trials_done, asked_for, shared, to_go."""
 
     def describe(self, finished: bool) -> dict[str, Any]:
         """Return what was searched, how, and who won, JSON types."""
@@ -62,7 +62,6 @@ def conduct(
     def update() -> None:
         for name, value in searching.tally().items():
             setattr(progress, name, value)
-        progress.shared = max(0, progress.asked_for - progress.executed - progress.running)
 
     def rows() -> None:
         tables.chains = tuple(chain for chain, _ in searching.chains(finished=False))

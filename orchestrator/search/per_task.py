@@ -161,6 +161,7 @@ class PerTaskStudy:
     search: Search
     courses: list[Course]
     orders: dict[str, Order] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(sweep: Sweep, search: Search, judge: Judge) -> PerTaskStudy:
@@ -191,6 +192,7 @@ class PerTaskStudy:
                 whom = (self.sweep.name, sibling.trial.trial_id, course.seed)
                 for stage in sibling.stages:
                     self.orders[stage.key] = joined(self.orders.get(stage.key), whom, stage)
+                self.fresh |= {key for key, _ in event.stages} - event.stored
         return events
 
     @property
@@ -225,9 +227,10 @@ class PerTaskStudy:
     def tally(self) -> Mapping[str, int]:
         """Return where it stands; `to_go` is what there may be at most."""
         tried = [sibling for course in self.courses for sibling in course.siblings]
+        asked_for = sum(sibling.task + 1 for sibling in tried)
         return {
             "trials": len(self.courses), "trials_done": sum(c.over for c in self.courses),
-            "asked_for": sum(sibling.task + 1 for sibling in tried),
+            "asked_for": asked_for, "shared": max(0, asked_for - len(self.fresh)),
             "to_go": sum(
                 (c.num_tasks - len(c.chosen)) * (len(c.plastic) + len(c.strengths))
                 for c in self.courses if not c.lost

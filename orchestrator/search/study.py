@@ -50,11 +50,13 @@ class Study:
         sweep: whose groups are searched.
         quests: one for each group.
         orders: key -> stage, of all that was ever wanted.
+        fresh: keys of those that were not in the store when they were first wanted.
     """
 
     sweep: Sweep
     quests: list[Quest]
     orders: dict[str, Order] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
 
     def begin(self) -> list[Event]:
         """Return what is wanted first."""
@@ -81,6 +83,7 @@ class Study:
                 for stage in candidate.chains[seed]:
                     if stage.key in keys:
                         self.orders[stage.key] = joined(self.orders.get(stage.key), whom, stage)
+                self.fresh |= keys - event.stored
         return events
 
     @property
@@ -143,9 +146,10 @@ class Study:
     def tally(self) -> dict[str, int]:
         """Return where the searches stand; `to_go` is what there may be at most."""
         drawn = [candidate for quest in self.quests for candidate in quest.candidates]
+        asked_for = sum(candidate.asked_for for candidate in drawn)
         return {
             "trials": len(drawn), "trials_done": sum(c.over for c in drawn),
-            "asked_for": sum(c.asked_for for c in drawn),
+            "asked_for": asked_for, "shared": max(0, asked_for - len(self.fresh)),
             "to_go": sum(quest.at_most for quest in self.quests),
         }  # fmt: skip
 

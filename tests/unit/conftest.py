@@ -1,0 +1,57 @@
+"""Sweep files of the tests here: read, found wrong, and given to the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import main
+from orchestrator.errors import SweepError
+from orchestrator.sweep import Sweep
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Sweep]:
+    """Read the text of a sweep file."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def load_text(text: str) -> Sweep:
+        (tmp_path / "sweep.yaml").write_text(text, encoding="utf-8")
+        return Sweep.load(tmp_path / "sweep.yaml")
+
+    return load_text
+
+
+@pytest.fixture
+def mistakes(load: Callable[[str], Sweep]) -> Callable[[str], list[str]]:
+    """Return the mistakes of the text of a sweep file, a line each."""
+
+    def mistakes_in(text: str) -> list[str]:
+        with pytest.raises(SweepError) as caught:
+            load(text)
+        assert "pydantic" not in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1 + len(caught.value.mistakes)
+        return list(caught.value.mistakes)
+
+    return mistakes_in
+
+
+@pytest.fixture
+def answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Type a command in the test's folder; return its exit code and what it says of errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def typed(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["repertoire", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert isinstance(left.value.code, int)
+        return left.value.code, capsys.readouterr().err
+
+    return typed
