@@ -111,9 +111,10 @@ def plan(
     more: Iterable[tuple[Chain, tuple[Stage, ...]]] = (),
 ) -> Plan:
     """Lay a sweep out against a store: its trials and `more`, such as the winners of its search."""
-    laid_out = [*sweep.chains(), *more]
-    made = Plan(sweep=sweep, chains=tuple(chain for chain, _ in laid_out))
-    for chain, stages in laid_out:
+    # What was listed, and won as well, is one and the same: its seeds count once.
+    laid_out = {chain_id(laid[0]): laid for laid in [*sweep.chains(), *more]}
+    made = Plan(sweep=sweep, chains=tuple(chain for chain, _ in laid_out.values()))
+    for chain, stages in laid_out.values():
         for stage in stages:
             made.links[stage.key] = stage.parent
             made.orders[stage.key] = joined(

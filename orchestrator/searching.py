@@ -18,6 +18,7 @@ from orchestrator.strategies import (
     Fifo,
     Foreign,
     Grid,
+    HyperOpt,
     Pbt,
     PerTask,
     Random,
@@ -150,6 +151,8 @@ def _clashes(
     early = not isinstance(scheduler, Fifo)
     if early and len(objective.metrics) > 1:
         found.append("search.scheduler: with several metrics there is no one order; leave it out")
+    if isinstance(algorithm, HyperOpt) and len(objective.metrics) > 1:
+        found.append("search.algorithm: hyperopt knows one metric; use optuna, random or grid")
     if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random):
         found.append("search.scheduler: pbt draws its candidates itself; use algorithm: random")
     if isinstance(algorithm, PerTask):

@@ -125,6 +125,25 @@ class Optuna:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HyperOpt:
+    """HyperOpt's tree-structured Parzen estimator (Bergstra et al., 2011).
+
+    Attributes:
+        startup: random draws before the model is asked.
+        gamma: share of the draws that counts as good.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
+
+    startup: int = 10
+    gamma: float = 0.25
+
+    def __post_init__(self) -> None:
+        require(self.startup >= 1, "startup", self.startup, "at least 1")
+        require(0 < self.gamma < 1, "gamma", self.gamma, "in (0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PerTask:
     """The continual hyperparameter framework (De Lange et al., 2021): chosen anew at each task.
 
@@ -149,7 +168,7 @@ class Foreign:
 
 
 ALGORITHMS: dict[str, type[Any]] = {
-    "grid": Grid, "random": Random, "optuna": Optuna, "per_task": PerTask,
+    "grid": Grid, "random": Random, "optuna": Optuna, "hyperopt": HyperOpt, "per_task": PerTask,
 }  # fmt: skip
 SCHEDULERS: dict[str, type[Any]] = {
     "fifo": Fifo, "asha": Asha, "hyperband": HyperBand, "median": Median, "pbt": Pbt,

@@ -1,4 +1,4 @@
-"""Ray Tune's searchers as samplers: Optuna's, or any by dotted name."""
+"""Ray Tune's searchers as samplers: Optuna's, HyperOpt's, or any by dotted name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestrator.hashing import plain
 from orchestrator.search.ports import Values
 from orchestrator.searching import Search
 from orchestrator.spaces import Domain, Point
-from orchestrator.strategies import Foreign, Optuna
+from orchestrator.strategies import Foreign, HyperOpt, Optuna
 
 # Tune's names of metrics; there is always a list of them to choose from, even if it is of one.
 METRIC = "objective"
@@ -57,7 +57,7 @@ class TuneSampler:
                 return TuneSampler(
                     optuna(search.algorithm, space, told, seed), point, metrics, seed
                 )
-            searcher = foreign(search.algorithm, space, told)
+            searcher = searcher_of(search.algorithm, space, told, seed)
         return TuneSampler(searcher, lambda suggested: decoded(suggested, space), metrics, seed)
 
     def ask(self, number: int) -> Point | None:
@@ -120,23 +120,43 @@ def point(suggested: Mapping[str, Any]) -> Point:
     return {place: value for place, value in suggested["point"]}
 
 
-def foreign(algorithm: Foreign, space: Mapping[str, Domain], told: dict[str, Any]) -> Any:
-    """Return a searcher by dotted name, told of the space in Tune's words."""
-    cls = imported_class(f"algorithm {algorithm.name!r}", algorithm.name)
+def searcher_of(
+    algorithm: Any, space: Mapping[str, Domain], told: dict[str, Any], seed: int
+) -> Any:
+    """Return a searcher that is told of the space in Tune's words: HyperOpt's, or a dotted name."""
+    name, options = "hyperopt", getattr(algorithm, "options", {})
     try:
-        searcher = cls(**algorithm.options)
+        if isinstance(algorithm, Foreign):
+            name = algorithm.name
+            searcher = imported_class(f"algorithm {name!r}", name)(**options)
+        else:
+            searcher = hyperopt(algorithm, seed)
         config = {place: tune_domain(domain) for place, domain in space.items()}
         accepted = searcher.set_search_properties(**told, config=config)
+    except RepertoireError:
+        raise
     except Exception as error:  # a class of anybody's
         raise RepertoireError(
-            f"search.algorithm: {algorithm.name} cannot be made with {dict(algorithm.options)}: "
+            f"search.algorithm: {name} cannot be made with {dict(options)}: "
             f"{type(error).__name__}: {error}"
         ) from error
     if accepted is False:
         raise RepertoireError(
-            f"search.algorithm: {algorithm.name} does not take the space and the metric of a sweep"
+            f"search.algorithm: {name} does not take the space and the metric of a sweep"
         )
     return searcher
+
+
+def hyperopt(algorithm: HyperOpt, seed: int) -> Any:
+    """Return Tune's searcher of HyperOpt."""
+    try:
+        import hyperopt as _  # noqa: F401 - Tune's searcher would only fail an assertion
+        from ray.tune.search.hyperopt import HyperOptSearch
+    except ImportError as error:
+        raise RepertoireError(f"algorithm hyperopt: pip install hyperopt ({error})") from None
+    return HyperOptSearch(
+        n_initial_points=algorithm.startup, gamma=algorithm.gamma, random_state_seed=seed % 2**32
+    )
 
 
 def tune_domain(domain: Domain) -> Any:

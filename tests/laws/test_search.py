@@ -204,6 +204,7 @@ def dying(after: int) -> Inline:
     "{algorithm: random, num_trials: 4}",
     "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 2}",
     "{algorithm: {name: optuna, startup: 2}, metric: [acc, bwt], num_trials: 5, parallel: 2}",
+    "{algorithm: {name: hyperopt, startup: 2}, num_trials: 6, parallel: 2}",
     "{algorithm: random, num_trials: 6, scheduler: hyperband}",
     "{algorithm: random, num_trials: 6, scheduler: pbt}",
 ])  # fmt: skip

@@ -229,13 +229,14 @@ def test_one_value_of_a_condition_needs_no_list() -> None:
 
 
 def test_the_ends_of_a_range_stand_for_it_and_a_list_for_itself() -> None:
-    assert Domain("quniform", (0, 10, 5)).representatives() == (0, 10)
+    assert Domain("randint", (0, 10)).representatives() == (0, 10)
+    assert Domain("quniform", (1, 10, 4)).representatives() == (1, 9)
     assert Domain("choice", (3, 1, 2)).representatives() == (3, 1, 2)
 
 
-def test_a_mapping_is_a_domain_if_it_names_a_kind() -> None:
-    assert all(is_domain({kind: []}) for kind in KINDS)
-    assert not any(is_domain(value) for value in ({}, {"when": 1}, {"unifrom": [0, 1]}, [0, 1], 3))
+def test_a_mapping_is_a_domain_if_it_names_a_kind_perhaps_misspelt() -> None:
+    assert all(is_domain({kind: []}) for kind in [*KINDS, "unifrom", "gird", "log_uniform"])
+    assert not any(is_domain(value) for value in ({}, {"when": 1}, {"size": 2, 3: 4}, [0, 1], 3))
 
 
 @pytest.mark.parametrize(
@@ -271,3 +272,13 @@ def test_a_wrong_domain_is_told_with_its_place_and_what_is_valid(
 def test_a_wrong_condition_is_told_with_its_place() -> None:
     (line,) = objections({"uniform": [0, 1], "when": "sgd"})
     assert line == "training.lr.when: must be keys and values, given sgd"
+
+
+@pytest.mark.parametrize(
+    ("kind", "args"),
+    [("uniform", (1, 3)), ("loguniform", (1, 3)), ("randint", (1, 3)), ("lograndint", (1, 3)),
+     ("quniform", (1, 3, 1)), ("quniform", (1, 3, 0.5))],
+)  # fmt: skip
+def test_the_ends_have_the_type_of_what_is_drawn(kind: str, args: tuple[Any, ...]) -> None:
+    (only,) = {type(value) for value in drawn(kind, args, 20)}
+    assert {type(value) for value in Domain(kind, args).representatives()} == {only}
