@@ -117,15 +117,17 @@ def _lograndint(random: np.random.Generator, args: Sequence[Any]) -> int:
 
 
 def _quniform(random: np.random.Generator, args: Sequence[Any]) -> int | float:
-    return _step(args, int(random.integers(0, _steps(args), endpoint=True)))
+    return at_step(args, int(random.integers(0, steps(args), endpoint=True)))
 
 
-def _steps(args: Sequence[Any]) -> int:
+def steps(args: Sequence[Any]) -> int:
+    """Return how many steps [low, high, step] has above low."""
     low, high, step = args
     return int((high - low) / step + 1e-9)
 
 
-def _step(args: Sequence[Any], number: int) -> int | float:
+def at_step(args: Sequence[Any], number: int) -> int | float:
+    """Return the value so many steps above low; whole if low and step are."""
     value = args[0] + args[2] * number
     return value if isinstance(value, int) else float(round(value, 12))
 
@@ -148,7 +150,7 @@ KINDS: dict[str, Kind] = {
     "quniform": Kind(
         _quniform,
         lambda args: _range(args, count=3),
-        lambda args: (_step(args, 0), _step(args, _steps(args))),
+        lambda args: (at_step(args, 0), at_step(args, steps(args))),
     ),
 }
 

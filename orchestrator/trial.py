@@ -25,8 +25,9 @@ class Trial:
     Attributes:
         schedule: of each task 1..T, the hyperparameters that change from task to task, by place
             ("training.lr", "method.lam"); empty if none does.
-        selection: how it came to be chosen, if that is part of what it is.
-        adaptive: the schedule is what `selection` made of each seed, not part of the configuration.
+        selection: how it came to be chosen, if that is part of what it is; "per_task" has by place
+            what is chosen from, anew on each seed.
+        adaptive: the schedule follows from `selection`, and is not part of the configuration.
     """
 
     benchmark: Benchmark
@@ -49,12 +50,12 @@ class Trial:
             "benchmark": benchmark, "network": self.network.describe(),
             "training": plain(self.training), "method": self.method.describe(),
         }  # fmt: skip
-        if self.schedule:
-            for place in self.schedule[0]:
-                section, _, name = place.partition(".")
-                del config[section][name]
-            if not self.adaptive:
-                config["schedule"] = [dict(values) for values in self.schedule]
+        changing = () if self.adaptive or not self.schedule else tuple(self.schedule[0])
+        for place in (*changing, *self.selection.get("per_task", ())):
+            section, _, name = place.partition(".")
+            del config[section][name]
+        if changing:
+            config["schedule"] = [dict(values) for values in self.schedule]
         if self.selection:
             config["selection"] = dict(self.selection)
         return config

@@ -18,6 +18,7 @@ COLUMNS = {
     "status": "status", "story": "why", "selected": "chosen", "n": "seeds",
 }  # fmt: skip
 ENDED = ("label", "status", "tasks_done", "story")
+SHOWN_WINNERS = 3
 
 
 def show(view: View) -> None:
@@ -73,6 +74,10 @@ def _winner(rows: pd.DataFrame) -> None:
     won = rows[rows["selected"]]
     if won.empty:
         st.info("No candidate has been chosen yet.")
+    if len(won) > SHOWN_WINNERS:
+        st.success(f"{len(won)} were chosen: the front of several metrics, or one at each task.")
+        _table(won, ("label", "objective", "tasks_done"), "winners table")
+        return
     for row in won.to_dict("records"):
         objective = "" if pd.isna(row["objective"]) else f", objective {row['objective']:.3f}"
         st.success(f"Chosen: {row['label']}{objective}")

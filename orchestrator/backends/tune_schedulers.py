@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import (
     AsyncHyperBandScheduler,
@@ -27,7 +28,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.search.ports import Adopted, Decision, Stopped
 from orchestrator.searching import Search
-from orchestrator.spaces import Domain, Point
+from orchestrator.spaces import Domain, Point, at_step, steps
 from orchestrator.strategies import Asha, HyperBand, Median, Pbt
 
 TIME = "training_iteration"
@@ -230,7 +231,7 @@ def inside(domain: Domain, value: Any) -> Any:
     value = min(max(value, domain.args[0]), domain.args[1])
     if domain.kind == "quniform":
         low, _, step = domain.args
-        value = low + step * round((value - low) / step)
+        return at_step(domain.args, min(round((value - low) / step), steps(domain.args)))
     return round(value) if domain.kind in ("randint", "lograndint") else value
 
 
@@ -248,10 +249,7 @@ def made(options: Any, space: Mapping[str, Domain], goal: int) -> Any:
             TIME, grace_period=options.grace_tasks, min_samples_required=options.min_trials
         )
     if isinstance(options, Pbt):
-        mutations = {
-            place: list(domain.args) if domain.finite else tune_domain(domain)
-            for place, domain in space.items()
-        }
+        mutations = {place: mutation(domain) for place, domain in space.items()}
         # In step, since who comes first must not decide; that also suits short sequences.
         return PopulationBasedTraining(
             TIME, perturbation_interval=options.every_tasks, hyperparam_mutations=mutations,
@@ -259,6 +257,13 @@ def made(options: Any, space: Mapping[str, Domain], goal: int) -> Any:
             log_config=False, synch=True,
         )  # fmt: skip
     return foreign(options.name, options.options)
+
+
+def mutation(domain: Domain) -> Any:
+    """Return what a population draws a hyperparameter from; what it draws is then put inside."""
+    if domain.finite:
+        return list(domain.args)
+    return tune.uniform(*domain.args[:2]) if domain.kind == "quniform" else tune_domain(domain)
 
 
 def foreign(name: str, options: Mapping[str, Any]) -> Any:

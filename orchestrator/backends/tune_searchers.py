@@ -15,7 +15,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.search.ports import Values
 from orchestrator.searching import Search
-from orchestrator.spaces import Domain, Point
+from orchestrator.spaces import Domain, Point, at_step, steps
 from orchestrator.strategies import Foreign, HyperOpt, Optuna
 
 # Tune's names of metrics; there is always a list of them to choose from, even if it is of one.
@@ -109,10 +109,9 @@ def suggest(trial: Any, place: str, domain: Domain) -> Any:
         return args[trial.suggest_categorical(place, list(range(len(args))))]
     if kind in ("randint", "lograndint"):
         return trial.suggest_int(place, args[0], args[1], log=kind == "lograndint")
-    if kind == "quniform" and all(isinstance(arg, int) for arg in args):
-        return trial.suggest_int(place, args[0], args[1], step=args[2])
-    step = args[2] if kind == "quniform" else None
-    return trial.suggest_float(place, args[0], args[1], step=step, log=kind == "loguniform")
+    if kind == "quniform":
+        return at_step(args, trial.suggest_int(place, 0, steps(args)))
+    return trial.suggest_float(place, args[0], args[1], log=kind == "loguniform")
 
 
 def point(suggested: Mapping[str, Any]) -> Point:
@@ -160,10 +159,15 @@ def hyperopt(algorithm: HyperOpt, seed: int) -> Any:
 
 
 def tune_domain(domain: Domain) -> Any:
-    """Return a domain in Tune's words; its ranges of whole numbers end before their upper end."""
+    """Return a domain in Tune's words; its ranges of whole numbers end before their upper end.
+
+    Steps are told by number: Tune counts them from 0, not from the lower end, and in reals.
+    """
     low, high = domain.args[0], domain.args[-1]
     if domain.finite:
         return tune.choice(list(range(len(domain.args))))
+    if domain.kind == "quniform":
+        return tune.randint(0, steps(domain.args) + 1)
     if domain.kind in ("randint", "lograndint"):
         return getattr(tune, domain.kind)(low, high + 1)
     return getattr(tune, domain.kind)(*domain.args)
@@ -178,6 +182,8 @@ def decoded(suggested: Mapping[str, Any], space: Mapping[str, Domain]) -> Point:
             value = value.item()  # of NumPy
         if domain.finite:
             value = domain.args[int(value)]
+        elif domain.kind == "quniform":
+            value = at_step(domain.args, int(value))
         elif domain.kind in ("randint", "lograndint"):
             value = int(value)
         if domain.active(found):

@@ -55,6 +55,7 @@ def conduct(
     """Run a search as far as the brake lets it; leave its rows and its outcome in the folder."""
     tables.prepare(sweep)
     tables.note_versions()
+    leave(tables, searching.describe(finished=False))
     progress = Progress(phase="search")
 
     due = 0.0

@@ -133,8 +133,8 @@ class Course:
         task, number = len(self.chosen) + 1, len(self.siblings)
         rest = (point,) * (self.num_tasks - task + 1)
         trial = replace(
-            self.group.trial(point, (self.seed,)), schedule=(*self.chosen, *rest),
-            selection={"task": task, "step": step},
+            self.group.trial(point, (self.seed,)), schedule=(*self.chosen, *rest), adaptive=True,
+            selection={"task": task, "step": step, "before": list(self.chosen)},
         )  # fmt: skip
         stages = trial.stages(self.seed)[: task + 1]
         self.siblings.append(Sibling(task, step, point, trial, stages))

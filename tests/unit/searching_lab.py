@@ -1,0 +1,58 @@
+"""A small search, computed in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.backends.inline import run_inline
+from orchestrator.brake import Brake
+from orchestrator.execute import Outcome, execute
+from orchestrator.results import load
+from orchestrator.run import Tabulator, open_store, results_folder
+from orchestrator.sweep import Sweep
+
+SWEEP = {
+    "name": "lab",
+    "benchmark": "{name: split_digits, num_tasks: 2, samples_per_task: 32, scenario: task}",
+    "network": "{name: mlp, hidden: [8]}",
+    "training": "{batch_size: 16}",
+    "methods": "[{name: ewc, lam: {loguniform: [1, 1000]}}]",
+    "seeds": "[0]",
+    "search": "{algorithm: random, num_trials: 3}",
+}
+
+
+def write(folder: Path, **parts: str) -> Path:
+    """Write the sweep, with some of its parts otherwise."""
+    path = folder / "lab.yaml"
+    path.write_text("".join(f"{name}: {text}\n" for name, text in {**SWEEP, **parts}.items()))
+    return path
+
+
+def run(folder: Path, backend: Any = run_inline, **parts: str) -> Outcome:
+    """Run the sweep into DIR/results as far as its budget goes."""
+    sweep = Sweep.load(write(folder, **parts))
+    out = folder / "results"
+    tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
+    return execute(sweep, tables, backend, Brake(sweep.budget, sweep.resources))
+
+
+def journal(folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of the journal of the search."""
+    path = folder / "results" / "lab" / "search.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def points(folder: Path) -> list[dict[str, Any]]:
+    """Return what was drawn, in order."""
+    return [entry["point"] for entry in journal(folder) if "point" in entry]
+
+
+def trials(folder: Path, phase: str = "search") -> pd.DataFrame:
+    """Return the rows of a phase."""
+    table = load(folder / "results" / "lab").trials
+    return table[table["phase"] == phase]
