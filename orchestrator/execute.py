@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.backends import strategies
 from orchestrator.brake import Brake
 from orchestrator.plan import Plan, plan
-from orchestrator.progress import Progress
+from orchestrator.progress import Progress, ProgressFile
 from orchestrator.run import Backend, Show, Tabulator, run
 from orchestrator.search.conduct import conduct
 from orchestrator.search.forecast import forecast
@@ -72,6 +72,8 @@ def execute(
     tables.chains = (*rows, *made.chains)
     evaluation = run(made, tables, backend, show, brake)
     complete = searching is None or searching.complete
+    if searched is not None and not complete:  # the evaluation's end is not the sweep's
+        ProgressFile(tables.folder).close(searched, complete=False)
     lost = searching.lost() if searching and complete else []
     return Outcome(searched, evaluation, lost, complete)
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
-from processes import descendants
+from processes import ROOT, descendants, finish, start
 
 from orchestrator import results
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
-ROOT = Path(__file__).parents[2]
 SWEEP = """
 name: lab
 benchmark: {name: permuted_digits, scenario: domain, num_tasks: 2, samples_per_task: 32}
@@ -28,6 +25,7 @@ seeds: [0, 1]
 """
 MINE = """
 from pathlib import Path
+from subprocess import Popen
 from methods.finetune import Finetune
 class Mine(Finetune):
     def begin_task(self, task):
@@ -47,26 +45,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "package" / "inside.py").write_text(inside)
     (tmp_path / "alone.py").write_text(MINE.replace("SECOND", "raise ValueError('too shy')"))
     return tmp_path
-
-
-def start(folder: Path, *extra: str) -> subprocess.Popen[str]:
-    """Type `repertoire run sweep.yaml --out results` somewhere else than beside the sweep."""
-    elsewhere = folder / "elsewhere"
-    elsewhere.mkdir(exist_ok=True)
-    says = "import sys; from orchestrator.cli import main; sys.argv[0] = 'repertoire'; main()"
-    return subprocess.Popen(
-        [
-            sys.executable, "-c", says, "run", f"{folder}/sweep.yaml",
-            "--out", f"{folder}/results", *extra,
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"},
-    )  # fmt: skip
-
-
-def finish(command: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = command.communicate(timeout=200)
-    return command.returncode, out, err
 
 
 def statuses(folder: Path) -> list[str]:
@@ -138,7 +116,7 @@ def test_an_interrupted_run_keeps_finished_stages_and_leaves_no_process(folder: 
         command.communicate()
 
 
-def interrupt_and_check(command: subprocess.Popen[str], folder: Path) -> None:
+def interrupt_and_check(command: Popen[str], folder: Path) -> None:
     while not any((folder / "marks").iterdir()):
         assert command.poll() is None, command.communicate()
         time.sleep(0.1)

@@ -1,0 +1,147 @@
+"""The brake: what a budget lets start, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from orchestrator import brake as brakes
+from orchestrator.brake import Brake, interruptible
+from orchestrator.events import ChainAdvanced, RunStage, SlotsChanged, StageDone, StageFailed
+from orchestrator.settings import Budget, Resources
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(brakes, "time", made)
+    return made
+
+
+def test_without_a_budget_nothing_is_limited(clock: Clock) -> None:
+    brake = Brake()
+    for i in range(1000):
+        brake.count(RunStage(str(i)))
+        brake.count(StageDone(str(i)))
+    clock.now += 1e9
+    assert (brake.reason, brake.stages_left) == (None, None)
+
+
+def test_stages_count_when_they_start() -> None:
+    brake = Brake(Budget(stages=2))
+    left = [brake.stages_left]
+    for news in (SlotsChanged(3), RunStage("a"), ChainAdvanced(("t", 0), 1), StageDone("a"),
+                 StageFailed("b", ""), RunStage("c")):  # fmt: skip
+        brake.count(news)
+        left.append(brake.stages_left)
+    assert left == [2, 2, 1, 1, 1, 1, 0]
+    assert brake.reason == "the budget is spent (stages: 2)"
+
+
+def test_hours_on_the_clock_are_counted_from_the_start(clock: Clock) -> None:
+    brake = Brake(Budget(wall=0.5))
+    clock.now += 1799.9
+    assert (brake.reason, brake.stages_left) == (None, None)
+    clock.now += 0.1
+    assert (brake.reason, brake.stages_left) == ("the budget is spent (wall: 0.5)", 0)
+    clock.now -= 1000  # who was stopped stays stopped
+    assert brake.stages_left == 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "resources", "seconds_at_most"),
+    [
+        (Budget(cpu_hours=1), Resources(), 3600),
+        (Budget(cpu_hours=1), Resources(cpus=4), 900),
+        (Budget(cpu_hours=1), Resources(cpus=0.5, gpus=1), 7200),
+        (Budget(gpu_hours=1), Resources(cpus=4, gpus=1), 3600),
+        (Budget(gpu_hours=0.5), Resources(gpus=0.25), 7200),
+        (Budget(gpu_hours=0.5, cpu_hours=1), Resources(cpus=2, gpus=0.5), 1800),
+    ],
+)
+def test_hours_are_those_of_finished_stages_times_what_a_stage_takes(
+    budget: Budget, resources: Resources, seconds_at_most: float
+) -> None:
+    took = {"a": seconds_at_most - 1.0, "b": 1.0, "c": 5.0}
+    brake = Brake(budget, resources, took.__getitem__)
+    brake.count(StageDone("a"))
+    assert brake.reason is None
+    brake.count(RunStage("b"))
+    assert brake.reason is None
+    brake.count(StageDone("b"))
+    assert brake.reason is not None
+    assert brake.stages_left == 0
+
+
+def test_hours_of_gpus_are_never_spent_without_any() -> None:
+    brake = Brake(Budget(gpu_hours=0.001), Resources(), lambda key: 1e9)
+    brake.count(StageDone("a"))
+    assert brake.reason is None
+
+
+def test_how_long_a_stage_took_is_only_looked_up_where_it_matters() -> None:
+    def never(key: str) -> float:
+        raise AssertionError("looked up")
+
+    Brake(Budget(stages=3, wall=1), Resources(), never).count(StageDone("a"))
+
+
+def test_the_first_reason_is_told() -> None:
+    brake = Brake(Budget(stages=1))
+    brake.pull("interrupted")
+    brake.count(RunStage("a"))
+    brake.pull("again")
+    assert (brake.reason, brake.stages_left) == ("interrupted", 0)
+
+
+# --- Ctrl-C --------------------------------------------------------------------------------------
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_interrupt_pulls_the_brake_and_the_second_ends_the_block() -> None:
+    brake, said, went_on = Brake(), list[str](), list[str]()
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interruptible(brake, said.append):  # noqa: PT012
+        interrupt()
+        went_on.append("after the first")
+        assert (brake.reason, brake.stages_left) == ("interrupted", 0)
+        interrupt()
+        went_on.append("after the second")
+    assert went_on == ["after the first"]
+    assert said == ["finishing the stages that run; Ctrl-C again stops at once"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_after_the_block_an_interrupt_is_what_it_was() -> None:
+    brake = Brake()
+    with interruptible(brake, lambda line: None):
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert brake.reason is None
+
+
+def test_in_another_thread_nothing_is_changed() -> None:
+    before, inside = signal.getsignal(signal.SIGINT), list[object]()
+
+    def enter() -> None:
+        with interruptible(Brake(), lambda line: None):
+            inside.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert inside == [before]

@@ -1,0 +1,128 @@
+"""The journal of a search: what was written stands, whatever became of who wrote it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.search import journal as journals
+from orchestrator.search.journal import Journal
+
+POINT = {"group": "ewc", "number": 0, "point": {"method.lam": 1.5, "network.hidden": [4, 4]}}
+STOP = {"group": "ewc", "number": 0, "after": 1, "decision": "stop", "values": [0.5]}
+OTHER = {"group": "si", "number": 0, "point": {"method.c": 1}}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "search.jsonl"
+
+
+def begun(path: Path, **groups: str) -> Journal:
+    made = Journal(path)
+    for group, identity in groups.items():
+        made.entries(group, identity)
+    return made
+
+
+def test_another_driver_reads_what_one_wrote_in_order_and_by_group(path: Path) -> None:
+    first = begun(path, ewc="1", si="2")
+    for entry in (POINT, OTHER, STOP):
+        first.append(entry)
+    second = Journal(path)
+    assert second.entries("ewc", "1") == [POINT, STOP]
+    assert second.entries("si", "2") == [OTHER]
+
+
+def test_an_entry_is_a_line_of_json_and_nothing_that_was_written_is_ever_changed(
+    path: Path,
+) -> None:
+    made = begun(path, ewc="1")
+    made.append(POINT)
+    before = path.read_bytes()
+    again = Journal(path)
+    again.entries("ewc", "1")
+    again.append(STOP)
+    assert path.read_bytes().startswith(before)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines == [{"group": "ewc", "identity": "1"}, POINT, STOP]
+
+
+def test_an_entry_is_on_the_disk_before_it_is_acted_upon(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+    monkeypatch.setattr(journals.os, "fsync", lambda file: synced.append(path.read_bytes()))
+    begun(path, ewc="1").append(POINT)
+    assert synced[-1] == path.read_bytes()
+    assert synced[-1].count(b"\n") == 2
+
+
+def test_another_search_of_the_same_name_begins_anew_and_the_first_can_be_no_more_resumed(
+    path: Path,
+) -> None:
+    begun(path, ewc="1").append(POINT)
+    other = Journal(path)
+    assert other.entries("ewc", "2") == []
+    other.append(STOP)
+    assert Journal(path).entries("ewc", "2") == [STOP]
+    assert Journal(path).entries("ewc", "1") == []
+
+
+def test_a_search_that_was_changed_leaves_those_beside_it_alone(path: Path) -> None:
+    made = begun(path, ewc="1", si="2")
+    made.append(POINT)
+    made.append(OTHER)
+    again = begun(path, ewc="changed")
+    assert again.entries("si", "2") == [OTHER]
+
+
+def test_who_only_reads_writes_nothing_and_knows_what_it_would_have_written(path: Path) -> None:
+    reader = Journal(path, read_only=True)
+    assert reader.entries("ewc", "1") == []
+    reader.append(POINT)
+    assert reader.entries("ewc", "1") == [POINT]
+    assert not path.exists()
+
+    begun(path, ewc="1").append(POINT)
+    path.write_bytes(path.read_bytes() + b'{"half')
+    before = path.read_bytes()
+    reader = Journal(path, read_only=True)
+    reader.append(STOP)
+    assert reader.entries("ewc", "1") == [POINT, STOP]
+    assert path.read_bytes() == before
+
+
+@given(cut=st.integers(0, 400), data=st.data())
+def test_cut_anywhere_it_holds_the_whole_lines_before_and_goes_on_from_there(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, data: Any
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "search.jsonl"
+    made = begun(path, ewc="1")
+    for entry in (POINT, STOP):
+        made.append(entry)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:cut])
+    kept = whole[:cut].count(b"\n")
+    resumed = Journal(path)
+    assert resumed.entries("ewc", "1") == [POINT, STOP][: max(kept - 1, 0)]
+    resumed.append(OTHER | {"group": "ewc"})
+    again = Journal(path)
+    assert again.entries("ewc", "1") == [
+        *[POINT, STOP][: max(kept - 1, 0)],
+        OTHER | {"group": "ewc"},
+    ]
+    for line in path.read_text().splitlines():
+        json.loads(line)
+
+
+@pytest.mark.parametrize("text", ["größer", "a\nb", " ", '"'])
+def test_text_of_any_kind_stays_on_its_line(path: Path, text: str) -> None:
+    entry = POINT | {"story": text}
+    begun(path, ewc="1").append(entry)
+    assert Journal(path).entries("ewc", "1") == [entry]

@@ -1,0 +1,147 @@
+"""Where a running sweep stands: what is counted, and what is left for a dashboard."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import searching_lab as lab
+
+from orchestrator import progress as module
+from orchestrator.events import (
+    ChainAdvanced,
+    ChainEnded,
+    ParentLost,
+    RunStage,
+    SlotsChanged,
+    StageDiverged,
+    StageDone,
+    StageFailed,
+)
+from orchestrator.progress import Progress, ProgressFile
+
+FIELDS = {
+    "phase": str, "trials": int, "trials_done": int, "asked_for": int, "shared": int,
+    "executed": int, "to_go": int, "running": list, "failed": int, "started_at": float,
+    "updated_at": float, "over": bool, "complete": bool,
+}  # fmt: skip
+
+
+def read(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+    return found
+
+
+def test_news_is_counted_as_it_comes() -> None:
+    progress = Progress(to_go=4)
+    counted = []
+    for news in (RunStage("a"), RunStage("b"), SlotsChanged(2), StageDone("a"), StageDone("a"),
+                 ChainAdvanced(("t", 0), 1), StageFailed("b", ""), RunStage("c"), ParentLost("c"),
+                 RunStage("c"), StageDiverged("c", "")):  # fmt: skip
+        progress.count(news)
+        counted.append((progress.running, progress.executed, progress.to_go, progress.failed))
+    assert counted == [
+        (1, 0, 4, 0), (2, 0, 4, 0), (2, 0, 4, 0), (1, 1, 3, 0), (1, 1, 3, 0), (1, 1, 3, 0),
+        (0, 2, 2, 1), (1, 2, 2, 1), (0, 2, 2, 1), (1, 2, 2, 1), (0, 3, 1, 2),
+    ]  # fmt: skip
+
+
+def test_a_trial_is_done_when_its_last_seed_is() -> None:
+    progress = Progress(_waiting={"t": {0, 1}, "u": {0}})
+    done = []
+    for chain in (("t", 1), ("x", 0), ("t", 1), ("u", 0), ("t", 0)):
+        progress.count(ChainEnded(chain, "complete"))
+        done.append(progress.trials_done)
+    assert done == [0, 0, 0, 1, 2]
+
+
+def test_no_more_is_to_go_than_nothing() -> None:
+    progress = Progress(to_go=0)
+    progress.count(StageDone("a"))
+    assert progress.to_go == 0
+
+
+def test_the_seconds_to_go_follow_from_the_rate_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = Progress(to_go=6, started=100.0)
+    assert progress.eta_seconds() is None
+    for key in "ab":
+        progress.count(StageDone(key))
+    monkeypatch.setattr(module.time, "monotonic", lambda: 130.0)
+    assert progress.eta_seconds() == 30 / 2 * 4
+
+
+def test_a_dashboard_finds_each_field_with_its_type(tmp_path: Path) -> None:
+    progress = Progress(phase="search", trials=3, asked_for=9, shared=2, to_go=5)
+    for news in (RunStage("0123456789"), RunStage("abcdefghij"), StageDone("0123456789")):
+        progress.count(news)
+    ProgressFile(tmp_path).show(progress)
+    found = read(tmp_path)
+    assert found.keys() == FIELDS.keys() | {"eta_seconds"}
+    assert {name: type(found[name]) for name in FIELDS} == FIELDS
+    assert type(found["eta_seconds"]) is float
+    assert found["running"] == ["abcdefgh"]
+    assert (found["trials"], found["executed"], found["to_go"]) == (3, 1, 4)
+    assert abs(found["updated_at"] - time.time_ns() / 1e9) < 60
+    assert found["started_at"] <= found["updated_at"]
+    assert not found["over"]
+
+
+def test_it_is_written_at_most_once_a_second_and_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [50.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    progress, file, written = Progress(to_go=9, started=50.0), ProgressFile(tmp_path), []
+    for step in range(6):
+        now[0] = 50 + 0.4 * step
+        progress.count(StageDone(str(step)))
+        file.show(progress)
+        written.append(read(tmp_path)["executed"])
+    assert written == [1, 1, 1, 4, 4, 4]
+    file.close(progress, complete=False)
+    assert (read(tmp_path)["executed"], read(tmp_path)["over"]) == (6, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_a_reader_never_meets_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = ProgressFile(tmp_path)
+    file.close(Progress(), complete=False)
+    met: list[dict[str, Any]] = []
+    replace = module.os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        met.append(read(tmp_path))  # all is written elsewhere first
+        replace(source, target)
+
+    monkeypatch.setattr(module.os, "replace", watched)
+    file.close(Progress(trials=7), complete=True)
+    assert [content["trials"] for content in met] == [0]
+    assert read(tmp_path)["trials"] == 7
+
+
+def test_a_finished_sweep_says_that_it_is_over_and_complete(tmp_path: Path) -> None:
+    lab.run(tmp_path)
+    found = read(tmp_path / "results" / "lab")
+    assert (found["phase"], found["over"], found["complete"]) == ("evaluation", True, True)
+    assert (found["trials"], found["trials_done"], found["to_go"], found["running"]) == (
+        1,
+        1,
+        0,
+        [],
+    )
+    assert (found["asked_for"], found["executed"], found["shared"]) == (3, 3, 0)
+
+
+def test_a_search_that_was_cut_short_says_so(tmp_path: Path) -> None:
+    outcome = lab.run(tmp_path, budget="{stages: 3}")
+    assert outcome.search is not None
+    assert (outcome.search.executed, outcome.search.halted) == (
+        3, "the budget is spent (stages: 3)",
+    )  # fmt: skip
+    assert not outcome.complete
+    # Three candidates ask for three stages each; stage 0 and the inert task 1 are shared.
+    assert (outcome.search.trials, outcome.search.asked_for) == (3, 9)
+    assert not read(tmp_path / "results" / "lab")["complete"]
