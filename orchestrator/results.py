@@ -102,7 +102,6 @@ class Results:
         by = [*SETTING, "phase", "method", "trial_id"]
         return over_seeds(self.trials[self.trials["status"] == "complete"], by, METRICS)
 
-
     def pareto(
         self, metrics: Sequence[str] = DEFAULT, modes: Sequence[Mode] | None = None
     ) -> pd.DataFrame:

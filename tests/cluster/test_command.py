@@ -104,7 +104,7 @@ def test_an_address_where_no_ray_is_is_told_at_once(folder: Path) -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_an_interrupted_run_keeps_finished_stages_and_leaves_no_process(folder: Path) -> None:
+def test_a_run_interrupted_twice_keeps_finished_stages_and_leaves_no_process(folder: Path) -> None:
     (folder / "marks").mkdir()
     slow = f"Path({str(folder)!r}, 'marks', str(task.index)).touch(); import time; time.sleep(600)"
     (folder / "alone.py").write_text(MINE.replace("SECOND", slow))
@@ -122,6 +122,9 @@ def interrupt_and_check(command: Popen[str], folder: Path) -> None:
         time.sleep(0.1)
     started = descendants(command.pid)
     assert any("raylet" in what for what in started.values())
+    command.send_signal(signal.SIGINT)
+    time.sleep(3)
+    assert command.poll() is None, "the first waits for the stages that run"
     command.send_signal(signal.SIGINT)
     code, out, err = finish(command)
     assert code == 1, out + err

@@ -1,15 +1,14 @@
-"""Sweep files: what a right one means, and how a wrong one is answered."""
+"""Sweep files: what a right one means, and how a wrong one is answered.
 
-import sys
+The fixtures `load`, `mistakes` and `answer` are in conftest.py.
+"""
+
 from collections.abc import Callable
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from methods import METHODS
-from orchestrator.cli import main
-from orchestrator.errors import SweepError
 from orchestrator.hashing import plain
 from orchestrator.sweep import Sweep
 
@@ -39,29 +38,6 @@ RIGHT = {
 
 def text_of(**changes: str) -> str:
     return TOP.format(**{**RIGHT, **changes})
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    monkeypatch.setattr(sys, "path", [*sys.path])
-
-    def load_text(text: str) -> Sweep:
-        (tmp_path / "sweep.yaml").write_text(text, encoding="utf-8")
-        return Sweep.load(tmp_path / "sweep.yaml")
-
-    return load_text
-
-
-@pytest.fixture
-def mistakes(load: Load) -> Callable[[str], list[str]]:
-    def mistakes_in(text: str) -> list[str]:
-        with pytest.raises(SweepError) as caught:
-            load(text)
-        assert "pydantic" not in str(caught.value)
-        assert len(str(caught.value).splitlines()) == 1 + len(caught.value.mistakes)
-        return list(caught.value.mistakes)
-
-    return mistakes_in
 
 
 # What a right file means
@@ -435,11 +411,9 @@ NO_MAPPING = {
     "text", [*(text for text, _ in WRONG.values()), *NO_MAPPING.values()], ids=[*WRONG, *NO_MAPPING]
 )
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(
-    command, text, tmp_path, monkeypatch, capsys
-):
+def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(answer, command, text, tmp_path):
     (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
-    code, err = run_command(monkeypatch, capsys, tmp_path, command, "wrong.yaml")
+    code, err = answer(command, "wrong.yaml")
     assert code == 2
     assert err.startswith("repertoire: wrong.yaml: 1 mistake\n  - ")
     assert "Traceback" not in err
@@ -449,16 +423,6 @@ def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("name", "told"), [("none.yaml", "no such file"), (".", "this is a folder")]
 )
-def test_a_missing_file_and_a_folder_end_with_code_2(name, told, tmp_path, monkeypatch, capsys):
-    code, err = run_command(monkeypatch, capsys, tmp_path, "run", name)
+def test_a_missing_file_and_a_folder_end_with_code_2(answer, name, told, tmp_path):
+    code, err = answer("run", name)
     assert (code, told in err, list(tmp_path.iterdir())) == (2, True, [])
-
-
-def run_command(monkeypatch, capsys, folder: Path, *words: str) -> tuple[int, str]:
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "argv", ["repertoire", *words])
-    with pytest.raises(SystemExit) as left:
-        main()
-    assert isinstance(left.value.code, int)
-    return left.value.code, capsys.readouterr().err

@@ -28,6 +28,7 @@ from orchestrator.strategies import (
     Fifo,
     Foreign,
     HyperBand,
+    HyperOpt,
     Median,
     Optuna,
     Pbt,
@@ -420,11 +421,12 @@ RANGES = {
     "method.x": Domain("grid", ([4], [5])),
     "training.lr": Domain("uniform", (0.1, 0.2), (("training.optimizer", ("sgd",)),)),
 }
-OPTUNA_BY_NAME = Foreign("ray.tune.search.optuna:OptunaSearch", {"seed": 1})
+BY_NAME = Foreign("ray.tune.search.optuna:OptunaSearch", {"seed": 1})
+ALGORITHMS = [Optuna(startup=3), HyperOpt(startup=3), BY_NAME]
 
 
-@pytest.mark.parametrize("algorithm", [Optuna(startup=3), OPTUNA_BY_NAME], ids=["own", "by name"])
-def test_what_optuna_suggests_lies_in_each_domain_and_reaches_both_ends(algorithm: Any) -> None:
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_is_suggested_lies_in_each_domain_and_reaches_both_ends(algorithm: Any) -> None:
     sampler = TuneSampler.of(search(algorithm=algorithm), RANGES, 7)
     found = []
     for number in range(60):
@@ -466,9 +468,15 @@ def suggestions(algorithm: Any, seed: int, metric: Any = "acc") -> list[Mapping[
     return found
 
 
-@pytest.mark.parametrize("metric", ["acc", ["acc", "storage_bytes"]], ids=["one", "several"])
-def test_the_same_seed_suggests_the_same_and_another_something_else(metric: Any) -> None:
-    algorithm = Optuna(startup=3)
+@pytest.mark.parametrize(
+    ("algorithm", "metric"),
+    [(Optuna(startup=3), "acc"), (Optuna(startup=3), ["acc", "storage_bytes"]),
+     (HyperOpt(startup=3), "acc")],
+    ids=["optuna", "optuna of several", "hyperopt"],
+)  # fmt: skip
+def test_the_same_seed_suggests_the_same_and_another_something_else(
+    algorithm: Any, metric: Any
+) -> None:
     assert suggestions(algorithm, 5, metric) == suggestions(algorithm, 5, metric)
     assert suggestions(algorithm, 5, metric) != suggestions(algorithm, 6, metric)
 
@@ -508,6 +516,6 @@ def test_a_scheduler_leaves_the_global_generators_as_they_were(options: Any) -> 
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("algorithm", [Optuna(startup=3), OPTUNA_BY_NAME], ids=["own", "by name"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_searcher_leaves_the_global_generators_as_they_were(algorithm: Any) -> None:
     assert len(suggestions(algorithm, 1)) == 8
