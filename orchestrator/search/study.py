@@ -119,20 +119,24 @@ class Study:
     def chains(self, finished: bool) -> list[tuple[Chain, tuple[Stage, ...]]]:
         """Return each candidate on each seed as results see it; winners only once it is finished.
 
-        A winner that is evaluated on a seed it was searched on has one row there, the evaluation's.
+        A trial has one row on a seed: the evaluation's, if it is evaluated there, else that of the
+        first group that drew it.
         """
+        met = {(trial.trial_id, seed) for trial in self.sweep.trials for seed in trial.seeds}
         found = []
         for quest in self.quests:
             won = {c.number for c in self._won(quest)} if finished else set()
             for candidate in quest.candidates:
-                if candidate.status in ("twin", "infeasible"):
-                    continue
-                seeds = [
-                    seed for seed in candidate.trial.seeds
-                    if not (candidate.number in won and seed in self.sweep.seeds)
-                ]  # fmt: skip
-                found += [self._chain(quest, candidate, seed, won) for seed in seeds]
+                for seed in candidate.trial.seeds:
+                    row = (candidate.trial.trial_id, seed)
+                    if self._has_row(candidate, seed, won) and row not in met:
+                        met.add(row)
+                        found.append(self._chain(quest, candidate, seed, won))
         return found
+
+    def _has_row(self, candidate: Candidate, seed: int, won: set[int]) -> bool:
+        evaluated = candidate.number in won and seed in self.sweep.seeds
+        return candidate.status not in ("twin", "infeasible") and not evaluated
 
     def _chain(
         self, quest: Quest, candidate: Candidate, seed: int, won: set[int]
