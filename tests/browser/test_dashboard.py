@@ -150,11 +150,12 @@ def test_r_is_drawn_as_in_parquet_mean_and_seed(
 
 def test_the_cells_a_metric_reads_light_up(visitor: Visitor) -> None:
     visitor.open("R matrix")
-    lit = "charts => charts[0].layout.shapes.filter(s => s.name?.startsWith('uses')).length"
+    lit = """number => document.querySelector('.js-plotly-plot').layout.shapes
+        .filter(shape => shape.name?.startsWith('uses')).length === number"""
     # Of five tasks: the last row; that row and the diagonal but for the corner.
     for option, number in (("ACC", 5), ("BWT", 8), ("none", 0)):
         visitor.tick(option)
-        assert visitor.page.eval_on_selector_all(".js-plotly-plot", lit) == number, option
+        visitor.page.wait_for_function(lit, arg=number)
 
 
 def test_the_curves_are_the_columns_of_mean_r(

@@ -9,6 +9,8 @@ from playwright.sync_api import BrowserContext, Page
 
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 PATIENCE_MS = 20_000
+# The server hears of a click, and Plotly draws its answer, a moment after the page seems settled.
+HEARD_MS = 400
 # What a trace shows, as plain lists however it was sent; what it does not have is null.
 READ = """
 charts => charts.map(chart => chart._fullData.map(trace => {
@@ -74,12 +76,18 @@ class Visitor:
         """Choose an option of a list."""
         self.page.get_by_role("combobox", name=label).click()
         self.page.get_by_role("option", name=option, exact=True).click()
-        self.settle()
+        self._answered()
 
     def tick(self, option: str) -> None:
         """Choose one of the round buttons."""
         self.page.locator("[data-testid=stRadioOption]").get_by_text(option, exact=True).click()
+        self._answered()
+
+    def _answered(self) -> None:
+        """Wait until what was clicked has been heard of and drawn."""
+        self.page.wait_for_timeout(HEARD_MS)
         self.settle()
+        self.page.wait_for_timeout(HEARD_MS)
 
     def text(self) -> str:
         """Return what the page says in words."""

@@ -333,6 +333,17 @@ def test_options_that_a_scheduler_does_not_take_are_told_in_a_line(
         assert (code, err) == (2, f"repertoire: {caught.value}\n")
 
 
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray, which other tests may have started, must not be started here."""
+
+    def fail(*given: object, **named: object) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr(ray, "init", fail)
+
+
+@pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -357,7 +368,6 @@ def test_a_search_runs_under_a_scheduler_by_dotted_name(
     stopped = table[table["status"] == "stopped"]
     assert all(story.startswith(f"stopped by {name} after") for story in stopped["story"])
     assert len(stopped) == (0 if "FIFO" in name else len(table) - (table["tasks_done"] == 5).sum())
-    assert not ray.is_initialized()
 
 
 SEARCHER = """
@@ -442,6 +452,7 @@ def test_what_is_suggested_lies_in_each_domain_and_reaches_both_ends(algorithm: 
     assert {point["training.optimizer"] for point in found} == {"adam", "sgd"}
 
 
+@pytest.mark.usefixtures("no_ray")
 def test_a_search_runs_with_a_searcher_that_tune_ships_by_dotted_name(tmp_path: Path) -> None:
     lab.run(
         tmp_path,
@@ -450,7 +461,6 @@ def test_a_search_runs_with_a_searcher_that_tune_ships_by_dotted_name(tmp_path: 
     )
     assert len(lab.points(tmp_path)) == 4
     assert set(lab.trials(tmp_path)["status"]) == {"complete"}
-    assert not ray.is_initialized()
 
 
 # --- Optuna --------------------------------------------------------------------------------------
