@@ -1,0 +1,96 @@
+"""MLflow's own pages on a real sweep: runs are nested and named, and the report opens there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import wait_for
+from playwright.sync_api import Browser, Page
+
+from orchestrator.results import load
+from orchestrator.tracking.files import trial_names
+from orchestrator.tracking.ledger import load_ledger
+from orchestrator.tracking.mlflow import attach, resolve_target, ui_command
+
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def mlflow(results: Path) -> Iterator[str]:
+    """Where MLflow serves the runs of the sweep, a page beside them."""
+    page = results / "small" / "report.html"
+    page.write_text("<!doctype html><title>r</title><p>What each way of not forgetting buys</p>")
+    attach(results / "small", resolve_target(results), page)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    server = subprocess.Popen(ui_command(results, port), env=quiet)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    yield page
+    context.close()
+
+
+def addresses(results: Path) -> tuple[str, str]:
+    """Return the experiment and the parent run of the sweep."""
+    ledger = load_ledger(results / "small")
+    assert ledger is not None
+    assert ledger.parent is not None
+    from mlflow import MlflowClient
+
+    run = MlflowClient(resolve_target(results).uri).get_run(ledger.parent.run_id)
+    return run.info.experiment_id, ledger.parent.run_id
+
+
+def test_runs_are_nested_and_named_by_what_they_are(page: Page, mlflow: str, results: Path) -> None:
+    strangers: list[str] = []
+    page.on("request", lambda request: strangers.append(request.url))
+    experiment, _ = addresses(results)
+    page.goto(f"{mlflow}/#/experiments/{experiment}/runs")
+    page.get_by_text("small", exact=True).first.wait_for()
+    trials = load(results / "small").trials
+    for (trial, _), name in list(trial_names(trials).items())[:3]:
+        run = trials[trials["trial_id"] == trial]["mlflow_run_id"].iloc[0]
+        page.goto(f"{mlflow}/#/experiments/{experiment}/runs/{run}")
+        page.get_by_text(name, exact=True).first.wait_for()
+        page.get_by_text("small", exact=True).first.wait_for()  # its parent
+    hosts = {urlsplit(url).hostname for url in strangers if url.startswith("http")}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_the_figures_of_a_run_are_those_of_the_tables(
+    page: Page, mlflow: str, results: Path
+) -> None:
+    trials = load(results / "small").trials
+    mine = trials[trials["method"] == "joint"]
+    run = mine["mlflow_run_id"].iloc[0]
+    acc = mine[mine["mlflow_run_id"] == run]["acc"].mean()
+    experiment, _ = addresses(results)
+    page.goto(f"{mlflow}/#/experiments/{experiment}/runs/{run}")
+    page.get_by_text("acc", exact=True).first.wait_for()
+    assert str(acc)[:6] in page.inner_text("body")
+
+
+def test_the_report_opens_with_the_run_of_the_sweep(page: Page, mlflow: str, results: Path) -> None:
+    experiment, parent = addresses(results)
+    page.goto(f"{mlflow}/#/experiments/{experiment}/runs/{parent}/artifacts/report.html")
+    frame = page.frame_locator("iframe")
+    frame.get_by_text("What each way of not forgetting buys").first.wait_for()
