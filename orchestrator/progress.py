@@ -46,7 +46,6 @@ class Progress:
     failed: int = 0
     trials_done: int = 0
     started: float = field(default_factory=time.monotonic)
-    halted: str | None = None
     _running: set[str] = field(default_factory=set)
     _executed: set[str] = field(default_factory=set)
     _waiting: dict[str, set[int]] = field(default_factory=dict)

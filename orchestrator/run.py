@@ -142,7 +142,6 @@ def run(
             show(progress)
             backend(made, tables.store, observer(progress, tables, show), brake)
     finally:
-        progress.halted = brake.reason
         ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
         tables.close()
     return progress

@@ -93,9 +93,11 @@ def chain_of(
         trial: what it is.
         seed: one of its seeds.
         phase: "search" or "evaluation".
-        more: further fields of `Chain`, and `up_to`, the tasks after which it ends.
+        more: further fields of `Chain`; `up_to`, the tasks after which it ends; `steps`, its stages
+            where they are at hand, since their keys are not free.
     """
-    steps = trial.stages(seed)[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
+    steps = more.pop("steps", None) or trial.stages(seed)
+    steps = steps[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
     chain = Chain(
         sweep=sweep, trial_id=trial.trial_id, phase=phase, seed=seed,
         method=trial.method.name, benchmark=trial.benchmark.name, scenario=trial.benchmark.scenario,

@@ -56,9 +56,7 @@ def conduct(
     tables.prepare(sweep)
     tables.note_versions()
     leave(tables, searching.describe(finished=False))
-    progress = Progress(phase="search")
-
-    due = 0.0
+    progress, due = Progress(phase="search"), 0.0
 
     def update() -> None:
         for name, value in searching.tally().items():
@@ -80,7 +78,6 @@ def conduct(
         backend.drive(searching, sweep, tables.store, watch, brake)
     finally:
         update()
-        progress.halted = brake.reason
         ProgressFile(tables.folder).close(progress, complete=False)
         tables.chains = tuple(chain for chain, _ in searching.chains(searching.complete))
         tables.refresh()

@@ -216,7 +216,7 @@ class PerTaskStudy:
         """Return each candidate as results see it; its depth is its task's, so no metric is."""
         return [
             chain_of(
-                self.sweep.name, sibling.trial, course.seed, phase="search", up_to=sibling.task,
+                self.sweep.name, sibling.trial, course.seed, phase="search", steps=sibling.stages,
                 selected=sibling.chosen, decision=told(sibling), group=course.group.name,
                 candidate=number, objective=sibling.accuracy,
             )

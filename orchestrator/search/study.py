@@ -144,7 +144,8 @@ class Study:
         decision = candidate.story if candidate.status == "stopped" else ""
         return chain_of(
             self.sweep.name, candidate.trial, seed, phase="search", up_to=candidate.goal,
-            selected=candidate.number in won, decision=decision, **self._said(quest, candidate),
+            steps=candidate.chains[seed], selected=candidate.number in won, decision=decision,
+            **self._said(quest, candidate),
         )  # fmt: skip
 
     def tally(self) -> dict[str, int]:
