@@ -1,0 +1,95 @@
+"""The keys of every sweep in `sweeps/` and of every method, as every earlier version gave them.
+
+A key that moves costs everyone who has its stage in a store. It may move only with a version that
+is raised by hand; then write the new keys with `python tests/golden/test_keys.py` and a line under
+"Numerics" in the change log.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from methods import METHODS
+from orchestrator.datasets import DEBIAN_FASHION_MNIST
+from orchestrator.sweep import Sweep
+
+KEYS = Path(__file__).with_name("keys.json")
+SWEEPS = Path(__file__).parents[2] / "sweeps"
+DEFAULTS = """\
+name: defaults_{scenario}
+benchmark: {{name: split_digits, scenario: {scenario}, num_tasks: 2}}
+network: {network}
+methods: [{methods}]
+seeds: [0]
+"""
+NETWORKS = {"mlp": "mlp", "cnn": "cnn", "resnet18": "{name: resnet18, variant: slim}"}
+
+
+def keys_of(sweep: Sweep) -> dict[str, str]:
+    """Return "trial seed" -> the first six digits of each stage's key.
+
+    Of a group that is searched, the trial at the first value of each space stands for all.
+    """
+    searched = [group.first(sweep.search.seeds) for group in sweep.groups if sweep.search]
+    return {
+        f"{trial.trial_id.rpartition('-')[0]}-{trial.trial_id.rpartition('-')[2][:8]} {seed}": (
+            " ".join(stage.key[:6] for stage in trial.stages(seed))
+        )
+        for trial in [*sweep.trials, *searched]
+        for seed in trial.seeds
+    }
+
+
+def load_defaults(folder: Path, scenario: str, network: str = "mlp") -> Sweep:
+    """Return a sweep of every method that serves a scenario, with default configuration."""
+    names = METHODS if network == "mlp" else ("finetune", "ewc")
+    methods = ", ".join(name for name in names if scenario in METHODS[name].scenarios)
+    text = DEFAULTS.format(scenario=scenario, network=NETWORKS[network], methods=methods)
+    (folder / "defaults.yaml").write_text(text)
+    return Sweep.load(folder / "defaults.yaml")
+
+
+CASES = [*((scenario, "mlp") for scenario in ("task", "domain", "class")),
+         ("task", "cnn"), ("task", "resnet18")]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SWEEPS.glob("*.yaml")))
+def test_the_keys_of_a_sweep_are_those_of_every_earlier_version(name):
+    text = (SWEEPS / name).read_text(encoding="utf-8")
+    if "fashion_mnist" in text and not DEBIAN_FASHION_MNIST.is_dir():
+        pytest.skip("needs Fashion-MNIST, whose content is part of a key")
+    golden = json.loads(KEYS.read_text(encoding="utf-8"))
+    assert keys_of(Sweep.load(SWEEPS / name)) == golden["sweeps"][name]
+
+
+@pytest.mark.parametrize(("scenario", "network"), CASES)
+def test_the_keys_of_default_configurations_are_those_of_every_earlier_version(
+    scenario, network, tmp_path
+):
+    golden = json.loads(KEYS.read_text(encoding="utf-8"))
+    keys = keys_of(load_defaults(tmp_path, scenario, network))
+    assert keys == golden["defaults"][f"{scenario} {network}"]
+
+
+def test_every_method_has_keys_in_each_scenario_it_serves():
+    defaults = json.loads(KEYS.read_text(encoding="utf-8"))["defaults"]
+    have = {(label.partition("-")[0], case) for case in defaults for label in defaults[case]}
+    assert have >= {
+        (name, f"{scenario} mlp") for name, cls in METHODS.items() for scenario in cls.scenarios
+    }
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        content = {
+            "sweeps": {
+                path.name: keys_of(Sweep.load(path)) for path in sorted(SWEEPS.glob("*.yaml"))
+            },
+            "defaults": {
+                " ".join(case): keys_of(load_defaults(Path(name), *case)) for case in CASES
+            },
+        }
+    KEYS.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,108 @@
+"""What an earlier release left behind: its store answers its sweeps, its tables open.
+
+`release-0.1/` was written by release 0.1.0: `sweeps/` with a user's own methods beside them, and
+`folder/`, the results of running them one after the other with `--out folder --backend inline`.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from orchestrator.backends.inline import run_inline
+from orchestrator.brake import Brake
+from orchestrator.execute import Outcome, execute
+from orchestrator.results import load
+from orchestrator.run import Tabulator, open_store, results_folder
+from orchestrator.stage import Chain
+from orchestrator.sweep import Sweep
+
+RELEASE = Path(__file__).with_name("release-0.1")
+SWEEPS = ("layouts", "told_the_task", "stumbling", "searching")
+
+# Methods whose version was raised since, and why: their stages of this release answer no more.
+RAISED: dict[str, str] = {}
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what the release left behind."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return Path(shutil.copytree(RELEASE, tmp_path / "release"))
+
+
+def rerun(release: Path, name: str) -> tuple[Outcome, list[Chain]]:
+    """Run a sweep of the release again; return what came of it and the rows that it has now."""
+    sweep, out = Sweep.load(release / f"sweeps/{name}.yaml"), release / "folder"
+    tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
+    return execute(sweep, tables, run_inline, Brake()), list(tables.chains)
+
+
+def rows(folder: Path) -> pd.DataFrame:
+    """Return the rows of a folder by what does not change from release to release."""
+    trials = load(folder).trials
+    trials = trials[~trials["method"].isin(RAISED)].drop(columns="mlflow_run_id")
+    trials["trial_id"] = trials["trial_id"].str.replace(r"(-[0-9a-f]{8}).*", r"\1", regex=True)
+    trials["story"] = trials["story"].str.partition("\n")[
+        0
+    ]  # a traceback names this machine's files
+    return trials.reset_index(drop=True)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_its_sweeps_are_answered_from_its_store(release, name):
+    before = rows(release / f"folder/{name}")
+    outcome, chains = rerun(release, name)
+    computed = [chain for chain in chains if chain.method in RAISED]
+    at_most = len({key for chain in computed for key in chain.keys[1:]})
+    # The stage that failed is tried again, and again in vain.
+    assert outcome.evaluation.failed == (name == "stumbling")
+    assert outcome.evaluation.executed - outcome.evaluation.failed <= at_most
+    assert outcome.search is None or outcome.search.executed <= at_most
+    after = rows(release / f"folder/{name}")
+    shared = [column for column in before if column in after]
+    pd.testing.assert_frame_equal(after[shared], before[shared])
+    assert not (release / "folder/stages/damaged").exists()
+
+
+def test_its_tables_open_together():
+    results = load(RELEASE / "folder")
+    assert set(results.trials["sweep"]) == set(SWEEPS)
+    assert set(results.trials["status"]) == {"complete", "stopped", "diverged", "failed"}
+    r = results.r_matrix(*one_row(results.trials, "si", seed=1))
+    assert r.shape == (3, 2)
+
+
+def one_row(trials: pd.DataFrame, method: str, seed: int) -> tuple[str, int]:
+    """Return the trial and the seed of the one row of a method on a seed."""
+    (trial_id,) = trials[(trials["method"] == method) & (trials["seed"] == seed)]["trial_id"]
+    return trial_id, seed
+
+
+def test_its_journal_is_resumed_with_the_decisions_that_it_holds(release):
+    journal = release / "folder/searching/search.jsonl"
+    before = journal.read_text(encoding="utf-8")
+    rerun(release, "searching")
+    if "ewc" not in RAISED:
+        assert journal.read_text(encoding="utf-8") == before
+
+
+def test_a_search_cut_off_in_the_middle_of_its_journal_ends_as_it_did(release):
+    before = rows(release / "folder/searching")
+    journal = release / "folder/searching/search.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:9]))
+    outcome, _ = rerun(release, "searching")
+    assert outcome.complete
+    if "ewc" not in RAISED:
+        assert outcome.search is not None
+        assert outcome.search.executed == 0
+        pd.testing.assert_frame_equal(rows(release / "folder/searching")[before.columns], before)
+
+
+def test_the_release_holds_what_a_later_one_may_misread():
+    """Every status, states of many layouts, further evaluations and failures are there."""
+    files = {path.name.partition("-")[0] for path in RELEASE.glob("folder/stages/??/*/*")}
+    assert files == {"record.json", "state.safetensors", "evaluation", "failure.json"}
+    assert load(RELEASE / "folder").trials["method"].nunique() >= 10
