@@ -10,8 +10,8 @@ import pandas as pd
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import curves
 from dashboards.data.warehouse import Warehouse
-from orchestrator.compare import with_front
 from orchestrator.errors import RepertoireError
+from orchestrator.results.comparison import with_front
 
 
 def opened(folders: Sequence[Path]) -> Warehouse:

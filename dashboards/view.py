@@ -15,9 +15,9 @@ from dashboards.charts import themed
 from dashboards.data.folders import stamp
 from dashboards.data.scope import COLUMNS, Scope, choices
 from dashboards.data.warehouse import Warehouse
-from orchestrator.comparable import title_of
 from orchestrator.errors import RepertoireError
-from orchestrator.naming import TABLE
+from orchestrator.results.naming import TABLE
+from orchestrator.results.protocol import title_of
 
 PLURAL = {
     "sweep": "Sweeps", "benchmark": "Benchmarks", "scenario": "Scenarios", "method": "Methods",

@@ -6,7 +6,7 @@ step is taken along
     g~ = g - strength min(<g, r>, 0) / <r, r> r
 
 State:
-    memory.*: the stored examples, see `methods.class_balanced` and `methods.ring`.
+    memory.*: the stored examples, see `methods.parts.class_balanced` and `methods.parts.ring`.
 
 Reference:
     Chaudhry et al. 2019, Efficient lifelong learning with A-GEM, ICLR, eq. 11 and algorithm 1.
@@ -26,10 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook
-from methods.budget import require_share
-from methods.episodic import Gradients
-from methods.memory import Memory
-from methods.rehearsal import POLICIES, Rehearsal, RehearsalConfig
+from methods.parts.budget import require_share
+from methods.parts.episodic import Gradients
+from methods.parts.memory import Memory
+from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
 
 # A gradient of zero has no angle with any other.
 TINY = torch.finfo(torch.float32).tiny

@@ -5,7 +5,7 @@
 B is the batch; M a batch from the memory, z the network's outputs when x was first trained on.
 
 State:
-    memory.*: the stored examples with their logits, see `methods.memory`; they change at each step.
+    memory.*: the stored examples with their logits, see `parts.memory`; they change at each step.
 
 Reference:
     Buzzega et al. 2020, Dark experience for general continual learning: a strong, simple baseline,
@@ -27,10 +27,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook
-from methods.budget import require_strength
-from methods.memory import Memory
-from methods.rehearsal import Rehearsal, RehearsalConfig
-from methods.reservoir import ReservoirMemory
+from methods.parts.budget import require_strength
+from methods.parts.memory import Memory
+from methods.parts.rehearsal import Rehearsal, RehearsalConfig
+from methods.parts.reservoir import ReservoirMemory
 
 
 class DER(Rehearsal):

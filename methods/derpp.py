@@ -23,8 +23,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from methods.base import Examples
-from methods.budget import require_strength
 from methods.der import DER
+from methods.parts.budget import require_strength
 
 
 class DERPP(DER):

@@ -4,7 +4,7 @@ Each step draws a batch from the memory, without replacement, and minimises the 
 of new and drawn examples taken together ("concat-mean": every example has the same weight).
 
 State:
-    memory.*: the stored examples, see `methods.memory`; they change during a task (reservoir, ring)
+    memory.*: the stored examples, see `parts.memory`; they change during a task (reservoir, ring)
     or when it ends (class-balanced).
 
 Reference:
@@ -26,8 +26,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from methods.base import Examples
-from methods.memory import Memory
-from methods.rehearsal import POLICIES, Rehearsal, RehearsalConfig
+from methods.parts.memory import Memory
+from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
 
 
 class ER(Rehearsal):

@@ -36,9 +36,9 @@ import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.anchoring import ParameterRows, held_parameters, quadratic
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.fisher import Labels, diagonal_fisher
+from methods.parts.anchoring import ParameterRows, held_parameters, quadratic
+from methods.parts.fisher import Labels, diagonal_fisher
 
 
 class EWC(Method):
@@ -52,7 +52,7 @@ class EWC(Method):
             lam: strength of the penalty, at least 0.
             mode: one penalty per task (offline) or a single running one (online).
             gamma: share of the running importance kept at each task, in (0, 1]; online only.
-            labels: over which labels the Fisher's expectation is taken; see `methods.fisher`.
+            labels: over which labels the Fisher's expectation is taken; see `methods.parts.fisher`.
             num_samples: training examples the Fisher is taken over; None: all.
             penalise_head: whether the output layer is held too.
             normalise: whether each task's Fisher is scaled to mean 1.

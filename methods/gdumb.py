@@ -5,7 +5,7 @@ drawn anew, and it is trained on the memory alone. What a method gains over GDum
 memory, it gains from what it learned outside the memory.
 
 State:
-    memory.*: the stored examples, see `methods.class_balanced`; they change when a task begins.
+    memory.*: the stored examples, see `parts.class_balanced`; they change when a task begins.
 
 Reference:
     Prabhu et al. 2020, GDumb: a simple approach that questions our progress in continual learning,
@@ -27,10 +27,10 @@ from typing import Any, ClassVar
 from torch import nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.budget import MemoryConfig, require_positive
-from methods.class_balanced import ClassBalancedMemory
 from methods.independent import reinitialise
-from methods.memory import repeated
+from methods.parts.budget import MemoryConfig, require_positive
+from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.memory import repeated
 
 
 class GDumb(Method):

@@ -9,14 +9,14 @@ any of them:
 With a `strength` below 1 it is taken part of the way there, along g + strength G^T v.
 
 State:
-    memory.*: the last examples of each task, see `methods.ring`; they change at each step.
+    memory.*: the last examples of each task, see `methods.parts.ring`; they change at each step.
 
 Reference:
     Lopez-Paz & Ranzato 2017, Gradient episodic memory for continual learning, NeurIPS, eqs. 8-11
     and algorithm 1.
 
 Deviations:
-    Those of `methods.episodic` (as in the authors' code, margin is a bound on v) and `methods.ring`
+    Those of `parts.episodic` (as in the authors' code, margin is a bound on v) and `parts.ring`
     (shares shrink as tasks are met; theirs are fixed by the number of tasks to come). Products of
     gradients are in single precision, the quadratic programme in double; theirs are all in double.
     strength is an addition: the paper's is 1.
@@ -32,9 +32,9 @@ import numpy as np
 from torch import nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.budget import MemoryConfig, require_share, require_strength
-from methods.episodic import Gradients, multipliers
-from methods.ring import RingMemory
+from methods.parts.budget import MemoryConfig, require_share, require_strength
+from methods.parts.episodic import Gradients, multipliers
+from methods.parts.ring import RingMemory
 
 # Of the sum of the squared norms; single precision can make G G^T that much less than positive.
 ROUNDING = 1e-6

@@ -37,9 +37,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
-from methods.anchoring import ParameterRows, buffer_name
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.layers import attached, linear, linear_chain, unfit
+from methods.parts.anchoring import ParameterRows, buffer_name
+from methods.parts.layers import attached, linear, linear_chain, unfit
 
 LARGEST_EMBEDDING = 6.0
 LARGEST_EXPONENT = 50.0

@@ -9,7 +9,7 @@ task's start, q:
 An image is given the class whose exemplars' mean representation is nearest to its own.
 
 State:
-    memory.*: the exemplars, see `methods.exemplars`. means: float32 [C, F], their mean
+    memory.*: the exemplars, see `methods.parts.exemplars`. means: float32 [C, F], their mean
     representation by class, so that a prediction does not cost a pass over all of them; zeros where
     a class has none. Both change when a task ends.
 
@@ -36,11 +36,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.budget import MemoryConfig, require_positive
-from methods.class_balanced import ClassBalancedMemory
-from methods.exemplars import ExemplarMemory, head_of, representations
-from methods.memory import repeated
-from methods.sensitivity import evaluation_mode
+from methods.parts.budget import MemoryConfig, require_positive
+from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.exemplars import ExemplarMemory, head_of, representations
+from methods.parts.memory import repeated
+from methods.parts.sensitivity import evaluation_mode
 
 
 class ICaRL(Method):

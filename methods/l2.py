@@ -27,8 +27,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from methods import base
-from methods.anchoring import ParameterRows, held_parameters, quadratic
 from methods.base import Examples, Method, Outlook, TaskView
+from methods.parts.anchoring import ParameterRows, held_parameters, quadratic
 
 
 class L2(Method):

@@ -34,9 +34,9 @@ import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.anchoring import ParameterRows, held_parameters, quadratic
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.sensitivity import mean_over_examples
+from methods.parts.anchoring import ParameterRows, held_parameters, quadratic
+from methods.parts.sensitivity import mean_over_examples
 
 
 class MAS(Method):

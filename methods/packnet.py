@@ -33,10 +33,10 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from methods import base
-from methods.anchoring import buffer_name
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.layers import head_names
-from methods.sensitivity import evaluation_mode
+from methods.parts.anchoring import buffer_name
+from methods.parts.layers import head_names
+from methods.parts.sensitivity import evaluation_mode
 
 MOST_TASKS = 255
 

@@ -2,7 +2,7 @@
 
 A running Fisher diagonal F says how much the network's answers change with a parameter; a score s
 says how much of the loss's fall each parameter brought per distance it travelled in answers. Every
-`interval` steps, with omega the path integral of those steps (`methods.path`) and d their movement:
+`interval` steps, with omega the path integral of those steps (`parts.path`) and d their movement:
 
     F_j <- alpha F_batch,j + (1 - alpha) F_j
     s_new,j <- s_new,j + max(0, omega_j) / (1/2 F_j d_j^2 + epsilon)
@@ -41,10 +41,10 @@ import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.anchoring import ParameterRows, add_pull, held_parameters
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.fisher import diagonal_fisher
-from methods.path import PathIntegral
+from methods.parts.anchoring import ParameterRows, add_pull, held_parameters
+from methods.parts.fisher import diagonal_fisher
+from methods.parts.path import PathIntegral
 
 
 class RWalk(Method):

@@ -1,7 +1,7 @@
 """Synaptic Intelligence: parameters whose movement lowered the loss are held by springs.
 
 While a task is learned, each parameter collects how much of the loss's fall its own movement
-brought (omega, see `methods.path`). When the task ends that becomes its importance:
+brought (omega, see `methods.parts.path`). When the task ends that becomes its importance:
 
     Omega_j <- max(0, Omega_j + omega_j / (Delta_j^2 + xi)),   Delta_j: its movement over the task
     L(theta) = L_task(theta) + c sum_j Omega_j (theta_j - theta*_j)^2
@@ -33,9 +33,9 @@ import torch
 from torch import nn
 
 from methods import base
-from methods.anchoring import ParameterRows, add_pull, held_parameters
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.path import PathIntegral
+from methods.parts.anchoring import ParameterRows, add_pull, held_parameters
+from methods.parts.path import PathIntegral
 
 
 class SI(Method):

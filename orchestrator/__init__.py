@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.results import Results
+    from orchestrator.results.results import Results
 
 
 def load(*folders: str | Path) -> Results:
     """Open sweep folders, or folders that hold sweep folders, as one."""
-    from orchestrator import results  # heavy, so not before it is asked for
+    from orchestrator.results import results  # heavy, so not before it is asked for
 
     return results.load(*folders)

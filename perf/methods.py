@@ -17,13 +17,13 @@ from dataclasses import fields
 import torch
 
 from methods import METHODS
-from orchestrator.benchmarks import Benchmark
-from orchestrator.components import component
-from orchestrator.learner import Training
-from orchestrator.networks import NETWORKS
-from orchestrator.record import Costs
-from orchestrator.run_stage import run_stage
-from orchestrator.stage import Stage, stages
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import NETWORKS
+from orchestrator.stages.components import component
+from orchestrator.stages.learner import Training
+from orchestrator.stages.record import Costs
+from orchestrator.stages.run_stage import run_stage
+from orchestrator.stages.stage import Stage, stages
 
 MEMORY_SIZE = 1000
 

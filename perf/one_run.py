@@ -20,12 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.finetune import Finetune
-from orchestrator.benchmarks import Benchmark
-from orchestrator.components import component
-from orchestrator.learner import Training
-from orchestrator.networks import NETWORKS
-from orchestrator.run_stage import run_stage
-from orchestrator.stage import Stage, stages
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import NETWORKS
+from orchestrator.stages.components import component
+from orchestrator.stages.learner import Training
+from orchestrator.stages.run_stage import run_stage
+from orchestrator.stages.stage import Stage, stages
 
 EPOCH, BATCH, EVALUATION_BATCH = 1, 128, 1024
 

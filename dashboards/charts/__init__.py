@@ -1,6 +1,6 @@
 """Charts: pure functions from data frames to Plotly figures; they read no file, compute no metric.
 
-The frames have the columns of `orchestrator.compare.comparison` and of the three tables. A figure
+The frames have the columns of `results.comparison` and of the three tables. A figure
 is drawn for light paper; `themed(figure, dark=True)` turns it for dark. Each says so in words where
 it is given nothing to draw.
 """

@@ -23,7 +23,7 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
 
     Args:
         curves: `label`, `after`, `task`, `accuracy_mean`, `accuracy_ci95`, of one setting; as
-            `orchestrator.results.over_seeds` gives them.
+            `orchestrator.results.results.over_seeds` gives them.
     """
     if curves.empty:
         return empty("No accuracy was measured.")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import floor, isfinite, log10
 from typing import Any
 
-from orchestrator.units import UNDEFINED as UNDEFINED
-from orchestrator.units import interval as interval
-from orchestrator.units import thousandths
+from orchestrator.terminal.units import UNDEFINED as UNDEFINED
+from orchestrator.terminal.units import interval as interval
+from orchestrator.terminal.units import thousandths
 
 number = thousandths  # how a metric is said: 0.917
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")

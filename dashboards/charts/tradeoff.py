@@ -26,7 +26,7 @@ def trade_off(
     there is none (one seed). joint and finetune, the two corners, are named.
 
     Args:
-        table: rows of `orchestrator.compare.comparison`, or with columns like them: `label`,
+        table: rows of `results.comparison.comparison`, or with columns like them: `label`,
             `method`, `trial_id`, `n`, and `<quantity>_mean`, `<quantity>_ci95` of x, y and colour.
             With the setting's columns there is a panel for each setting. With a boolean column
             `front` those on the Pareto front are ringed, behind all points.

@@ -1,4 +1,4 @@
-"""`orchestrator.compare.comparison` for tables of any size: means and intervals taken in SQL.
+"""`results.comparison` for tables of any size: means and intervals taken in SQL.
 
 Rows, columns and their meaning are those of `comparison`; costs that it leaves out are added.
 """
@@ -13,8 +13,8 @@ from scipy.special import stdtrit
 
 from dashboards.data.scope import COMPARED, EVERYTHING, Scope
 from dashboards.data.warehouse import CONFIGURATION, Warehouse
-from orchestrator.compare import ROW, VALUES
-from orchestrator.tables import FLOPS, SECONDS, STORAGE
+from orchestrator.results.comparison import ROW, VALUES
+from orchestrator.results.tables import FLOPS, SECONDS, STORAGE
 
 # Sums of columns, as `comparison` makes them.
 MADE = {

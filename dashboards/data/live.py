@@ -17,7 +17,7 @@ SILENT_AFTER_SECONDS = 120
 
 @dataclass(frozen=True)
 class Progress:
-    """What a sweep last said of itself; `orchestrator.run` writes it as `progress.json`."""
+    """What a sweep last said of itself; `results.folder` writes it as `progress.json`."""
 
     said: dict[str, Any]
 

@@ -11,7 +11,7 @@ from dashboards.data.comparing import named, statistics, with_intervals
 from dashboards.data.scope import COMPARED, Scope, those
 from dashboards.data.warehouse import CONFIGURATION, Warehouse, quoted
 from orchestrator.metrics import R, all_after
-from orchestrator.results import SETTING, Results
+from orchestrator.results.results import SETTING, Results
 
 
 def trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:

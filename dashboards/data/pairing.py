@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboards.data.scope import COMPARED, those
 from dashboards.data.warehouse import Warehouse
-from orchestrator.paired import Difference, difference, holm
+from orchestrator.results.statistics import Difference, difference, holm
 
 
 def differences(

@@ -10,7 +10,7 @@ from dashboards.data.comparing import named
 from dashboards.data.folders import SEARCH
 from dashboards.data.scope import Scope
 from dashboards.data.warehouse import Warehouse
-from orchestrator.tables import with_config_columns
+from orchestrator.results.tables import with_config_columns
 
 VALIDATION = ("val_acc", "val_bwt", "val_forgetting", "val_learning_accuracy")
 IS_SEARCH = "phase = 'search'"

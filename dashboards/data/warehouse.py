@@ -1,6 +1,6 @@
 """The tables of several sweep folders as one: DuckDB views over Parquet, read when asked.
 
-The views `trials`, `accuracy` and `stages` have the columns of `orchestrator.tables`, whatever
+The views `trials`, `accuracy` and `stages` have the columns of `results.tables`, whatever
 version wrote the files: what a file lacks is null (but see BEFORE), and NaN is null too, so that
 undefined has one spelling. `sweep` is the folder's name. `trials` has its rows' `place` besides.
 """
@@ -18,11 +18,11 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboards.data.folders import AGAIN, SCHEMAS, SweepFolder, open_folders, readable
-from orchestrator.comparable import Grouping, grouped
 from orchestrator.errors import RepertoireError
-from orchestrator.naming import labels
-from orchestrator.results import SETTING
-from orchestrator.tables import with_config_columns
+from orchestrator.results.naming import labels
+from orchestrator.results.protocol import Grouping, grouped
+from orchestrator.results.results import SETTING
+from orchestrator.results.tables import with_config_columns
 
 TYPES = {
     pa.string(): "VARCHAR",
@@ -92,7 +92,7 @@ class Warehouse:
     def names(self) -> pd.DataFrame:
         """What each configuration is called: CONFIGURATION, `label` and `table`.
 
-        For those that are compared both are what `orchestrator.compare.comparison` gives them: only
+        For those that are compared both are what `results.comparison` gives them: only
         rows of one `table` are comparable. The others have NO_TABLE.
         """
         compared = self._compared.assign(table=self._grouping.table)

@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from orchestrator.comparable import title_of
-from orchestrator.naming import TABLE
+from orchestrator.results.naming import TABLE
+from orchestrator.results.protocol import title_of
 
 DPI = 120
 # The same numbers give the same bytes: no date, and names drawn from a fixed salt. Text stays text

@@ -36,7 +36,7 @@ def trade_off(table: pd.DataFrame) -> Figure:
     configuration and ACC. Configurations at the very same place are drawn inside one another.
 
     Args:
-        table: rows as of `orchestrator.compare.comparison`, at least one.
+        table: rows as of `orchestrator.results.comparison.comparison`, at least one.
     """
     panels = tables(table)
     room = max(1.0, max(len(rows) for _, rows in panels) / CROWDED) ** 0.5

@@ -13,9 +13,9 @@ from dashboards.data.comparing import comparison_columns, configurations
 from dashboards.data.pairing import differences
 from dashboards.pages.wording import left_out, nothing_complete, undefined
 from dashboards.view import View
-from orchestrator.compare import render
-from orchestrator.results import METRICS
-from orchestrator.units import p_value, span, thousandths
+from orchestrator.results.results import METRICS
+from orchestrator.terminal.rendering import render
+from orchestrator.terminal.units import p_value, span, thousandths
 
 MOST = 20  # configurations in a drawing of differences
 UNITS = {"storage_bytes": ("storage (kB)", 1e3), "compute_flops": ("compute (GFLOP)", 1e9)}

@@ -9,7 +9,7 @@ from dashboards import charts
 from dashboards.data.folders import SweepFolder
 from dashboards.data.live import Progress, num_stages, progress, stage_rows, statuses
 from dashboards.view import View
-from orchestrator.display import duration
+from orchestrator.terminal.screen import duration
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60
 STATES = {

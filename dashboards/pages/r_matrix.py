@@ -13,7 +13,7 @@ from dashboards.charts.quantities import number, quantity, short
 from dashboards.data.matrices import matrices, mean_matrix, mean_metrics, trials
 from dashboards.view import View
 from orchestrator.metrics import R, fwt_undefined_because
-from orchestrator.results import METRICS
+from orchestrator.results.results import METRICS
 
 MEAN = "mean"
 

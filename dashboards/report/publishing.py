@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dashboards.data.folders import SweepFolder
 from orchestrator.errors import RepertoireError
-from orchestrator.reading import read_yaml
+from orchestrator.sweep.yaml_file import read_yaml
 from orchestrator.tracking.sync import attach
 from orchestrator.tracking.target import EXPERIMENT, Target, resolve_target
 

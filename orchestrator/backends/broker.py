@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from orchestrator.events import (
+from orchestrator.graph.events import (
     ChainAdvanced,
     ChainEnded,
     ChainId,
@@ -23,12 +23,11 @@ from orchestrator.events import (
     ChainWanted,
     Event,
     Instruction,
-    Key,
     RunStage,
     SlotsChanged,
-    StageFailed,
 )
-from orchestrator.graph import TrialGraph
+from orchestrator.graph.trial_graph import TrialGraph
+from orchestrator.stages.outcomes import Key, StageFailed
 
 Chains = Mapping[ChainId, tuple[tuple[Key, Key | None], ...]]
 
@@ -40,8 +39,8 @@ LOOK_AHEAD = 1.25
 @ray.remote(num_cpus=1, max_retries=3)
 def stage_task(order: bytes, store_uri: str, device: str) -> Event:
     """Run one stage on a worker; what it makes goes to the store, what comes back is an event."""
-    from orchestrator.perform import perform
-    from orchestrator.store import StageStore
+    from orchestrator.stages.store import StageStore
+    from orchestrator.stages.worker import perform
 
     return perform(pickle.loads(order), StageStore(store_uri), device)
 

@@ -6,13 +6,13 @@ from collections import deque
 
 import torch
 
-from orchestrator.brake import Brake
-from orchestrator.drive import Client, Observer, drive
-from orchestrator.events import Event
-from orchestrator.perform import Order, perform
-from orchestrator.plan import Plan, Wish
-from orchestrator.store import StageStore
-from orchestrator.sweep import Sweep
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Client, Observer, drive
+from orchestrator.graph.events import Event
+from orchestrator.graph.plan import Plan, Wish
+from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import Order, perform
+from orchestrator.sweep.sweep import Sweep
 
 
 class OneAtATime:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator.groups import Group
 from orchestrator.search.ports import Fifo as FifoScheduler
 from orchestrator.search.ports import Sampler, Scheduler
 from orchestrator.search.samplers import GridSampler, RandomSampler
-from orchestrator.searching import Search
-from orchestrator.strategies import Fifo, Grid, Random
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.strategies import Fifo, Grid, Random
 
 
 def sampler(search: Search, group: Group, seed: int) -> Sampler:

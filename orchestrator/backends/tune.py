@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from math import ceil
 from typing import Any
 
-from orchestrator.backends.cluster import needs, room_for
-from orchestrator.brake import Brake
-from orchestrator.drive import Observer
+from orchestrator.backends.ray_cluster import needs, room_for
 from orchestrator.errors import RepertoireError
-from orchestrator.plan import Plan, chain_id
-from orchestrator.store import StageStore
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Observer
+from orchestrator.graph.plan import Plan, chain_id
+from orchestrator.stages.store import StageStore
 
 POLL_SECONDS = 0.25
 

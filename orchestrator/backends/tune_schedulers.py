@@ -23,13 +23,13 @@ from ray.tune.schedulers import (
 )
 
 from orchestrator.backends.tune_searchers import METRIC, seeded, tune_domain
-from orchestrator.components import imported_class
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.search.ports import Adopted, Decision, Stopped
-from orchestrator.searching import Search
-from orchestrator.spaces import Domain, Point, at_step, steps
-from orchestrator.strategies import Asha, HyperBand, Median, Pbt
+from orchestrator.stages.components import imported_class
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.spaces import Domain, Point, at_step, steps
+from orchestrator.sweep.strategies import Asha, HyperBand, Median, Pbt
 
 TIME = "training_iteration"
 DECISIONS: dict[str, Decision] = {

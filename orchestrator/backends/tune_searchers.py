@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from ray import tune
 
-from orchestrator.components import imported_class
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.search.ports import Values
-from orchestrator.searching import Search
-from orchestrator.spaces import Domain, Point, at_step, steps
-from orchestrator.strategies import Foreign, HyperOpt, Optuna
+from orchestrator.stages.components import imported_class
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.spaces import Domain, Point, at_step, steps
+from orchestrator.sweep.strategies import Foreign, HyperOpt, Optuna
 
 # Tune's names of metrics; there is always a list of them to choose from, even if it is of one.
 METRIC = "objective"

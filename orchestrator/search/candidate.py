@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from orchestrator.events import ChainId, ChainStopped, ChainWanted, Event
+from orchestrator.graph.events import ChainId, ChainStopped, ChainWanted, Event
 from orchestrator.search.ports import Values
-from orchestrator.spaces import Point
-from orchestrator.stage import Stage
-from orchestrator.trial import Trial
+from orchestrator.stages.stage import Stage
+from orchestrator.sweep.spaces import Point
+from orchestrator.sweep.trial import Trial
 
 Status = Literal[
     "waiting", "running", "paused",

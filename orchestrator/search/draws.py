@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.ports import Sampler
-from orchestrator.spaces import Point
+from orchestrator.sweep.spaces import Point
 
 FAILED = ("diverged", "failed", "infeasible")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.search.group_search import Quest
 from orchestrator.search.per_task import Course, PerTaskStudy
-from orchestrator.search.quest import Quest
 from orchestrator.search.study import Study
-from orchestrator.stage import Stage
+from orchestrator.stages.stage import Stage
 
 Row = tuple[str, str]
 

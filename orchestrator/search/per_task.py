@@ -18,16 +18,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
-from orchestrator.groups import Group
-from orchestrator.perform import Order, joined
-from orchestrator.search.judge import Judge
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
+from orchestrator.search.score import Judge
 from orchestrator.search.study import Winner, describe
-from orchestrator.searching import Search
-from orchestrator.spaces import Point, grid
-from orchestrator.stage import Chain, Stage
-from orchestrator.sweep import Sweep
-from orchestrator.trial import Trial, chain_of
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.worker import Order, joined
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.spaces import Point, grid
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import Trial, chain_of
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from orchestrator.spaces import Point
+from orchestrator.sweep.spaces import Point
 
 Values = tuple[float, ...]
 Decision = Literal["continue", "pause", "stop"]

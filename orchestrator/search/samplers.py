@@ -8,7 +8,7 @@ import numpy as np
 
 from orchestrator.hashing import canonical
 from orchestrator.search.ports import Values
-from orchestrator.spaces import Domain, Point, draw, grid
+from orchestrator.sweep.spaces import Domain, Point, draw, grid
 
 TRIES = 200
 

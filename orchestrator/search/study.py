@@ -6,22 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from orchestrator.events import ChainAdvanced, ChainEnded, ChainWanted, Event
-from orchestrator.groups import Group
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
 from orchestrator.hashing import digest
-from orchestrator.perform import Order, joined
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.draws import Draws
+from orchestrator.search.group_search import Quest
 from orchestrator.search.journal import Journal
-from orchestrator.search.judge import Judge
 from orchestrator.search.ports import Sampler, Scheduler
-from orchestrator.search.quest import Quest
+from orchestrator.search.score import Judge
 from orchestrator.search.winners import winners
-from orchestrator.searching import Search
 from orchestrator.seeding import derive
-from orchestrator.stage import Chain, Stage
-from orchestrator.sweep import Sweep
-from orchestrator.trial import Trial, chain_of
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.worker import Order, joined
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import Trial, chain_of
 
 
 class Strategies(Protocol):

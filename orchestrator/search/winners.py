@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.objective import Objective
 from orchestrator.search.candidate import Candidate
+from orchestrator.sweep.objective import Objective
 
 
 def winners(candidates: Iterable[Candidate], objective: Objective) -> list[Candidate]:

@@ -1,4 +1,8 @@
-"""What MLflow is told of a sweep, read from its tables. Importing this does not load mlflow."""
+"""Tracking: what MLflow is told of a sweep, read from its tables.
+
+May import `results` and what is below it; only here is mlflow imported, and not before there is
+something to send. Begin with `tracker.py`, the thread beside a sweep, and `sync.py`, its work.
+"""
 
 from orchestrator.tracking.ledger import run_ids
 from orchestrator.tracking.pages import front_page

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.hashing import digest, digest_bytes
-from orchestrator.naming import labels
+from orchestrator.results.naming import labels
 from orchestrator.tracking.target import TrackingError
 from orchestrator.tracking.view import TrialView, view
 

@@ -20,8 +20,8 @@ import yaml
 
 import methods
 from orchestrator import metrics
-from orchestrator.cli import app
-from orchestrator.sweep import Sweep
+from orchestrator.cli.app import app
+from orchestrator.sweep.sweep import Sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -107,13 +107,20 @@ def test_the_commands_of_the_readme_are_among_those_found() -> None:
     assert ("store", "verify") in words
 
 
-def test_the_architecture_is_short_and_names_every_module() -> None:
+def test_the_architecture_is_short_and_names_every_package() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 150
-    modules = [path for path in MODULES if path.name != "__init__.py"]
-    short = {str(Path(*path.relative_to(ROOT).parts[1:])) for path in modules}
-    listed = set(re.findall(r"`(?:dashboards/)?([\w/]+\.py)`", text))
-    assert short - listed == set()
+    rooms = [
+        path.parent.relative_to(ROOT) for path in (ROOT / "orchestrator").glob("*/__init__.py")
+    ]
+    assert [str(room) for room in rooms if f"`{room}/`" not in text] == []
+
+
+def test_every_package_says_what_it_is_for_what_it_may_import_and_where_to_begin() -> None:
+    for init in (ROOT / "orchestrator").glob("*/__init__.py"):
+        text = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
+        assert "ay import" in text, init
+        assert "Begin with" in text, init
 
 
 def test_every_file_that_the_architecture_names_exists() -> None:

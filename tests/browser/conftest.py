@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from typer.testing import CliRunner
 from visitor import Visitor
 
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 
 SWEEP = """\
 name: small

@@ -13,8 +13,9 @@ import pytest
 from visitor import Visitor
 
 from dashboards.pages.app import PAGES
-from orchestrator.compare import comparison, render
-from orchestrator.results import Results, load
+from orchestrator.results.comparison import comparison
+from orchestrator.results.results import Results, load
+from orchestrator.terminal.rendering import render
 
 COSTS = re.compile(r"\((B|FLOP|s|kB)\b|count|share")
 

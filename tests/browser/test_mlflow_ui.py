@@ -13,7 +13,7 @@ import pytest
 from conftest import wait_for
 from playwright.sync_api import Browser, Page
 
-from orchestrator.results import load
+from orchestrator.results.results import load
 from orchestrator.tracking.files import trial_names
 from orchestrator.tracking.ledger import load_ledger
 from orchestrator.tracking.mlflow import attach, resolve_target, ui_command

@@ -17,7 +17,7 @@ def start(folder: Path, *extra: str, group: bool = False) -> subprocess.Popen[st
     """
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    says = "import sys; from orchestrator.cli import main; sys.argv[0] = 'repertoire'; main()"
+    says = "import sys; from orchestrator.cli.app import main; sys.argv[0] = 'repertoire'; main()"
     return subprocess.Popen(
         [
             sys.executable, "-c", says, "run", f"{folder}/sweep.yaml",

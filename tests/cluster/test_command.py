@@ -12,7 +12,7 @@ from subprocess import Popen
 import pytest
 from processes import ROOT, descendants, finish, start
 
-from orchestrator import results
+from orchestrator.results import results
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 SWEEP = """

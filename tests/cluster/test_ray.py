@@ -14,18 +14,18 @@ import pandas as pd
 import pytest
 from processes import descendants
 
-from orchestrator import results
-from orchestrator.backends.cluster import on_ray
 from orchestrator.backends.inline import run_inline
+from orchestrator.backends.ray_cluster import on_ray
 from orchestrator.backends.tune import require_whole
-from orchestrator.brake import Brake
 from orchestrator.errors import RepertoireError
-from orchestrator.graph import Event, Instruction, StageDone
-from orchestrator.plan import Plan, plan
-from orchestrator.progress import Progress
-from orchestrator.run import Backend, Tabulator, open_store, results_folder, run
-from orchestrator.store import StageStore
-from orchestrator.sweep import Sweep
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.plan import Plan, plan
+from orchestrator.graph.progress import Progress
+from orchestrator.graph.trial_graph import Event, Instruction, StageDone
+from orchestrator.results import results
+from orchestrator.results.folder import Backend, Tabulator, open_store, results_folder, run
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("one_ray")]
 Observer = Callable[[Event | Instruction], None]

@@ -19,12 +19,12 @@ import pandas as pd
 import pytest
 from processes import descendants, finish, start
 
-from orchestrator import results
 from orchestrator.backends.inline import run_inline
-from orchestrator.brake import Brake
-from orchestrator.execute import execute
-from orchestrator.run import Tabulator, open_store, results_folder
-from orchestrator.sweep import Sweep
+from orchestrator.cli.execute import execute
+from orchestrator.graph.brake import Brake
+from orchestrator.results import results
+from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.sweep.sweep import Sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 SWEEP = """

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from orchestrator.backends.inline import run_inline
-from orchestrator.plan import Plan, plan
-from orchestrator.store import StageStore
-from orchestrator.sweep import Sweep
+from orchestrator.graph.plan import Plan, plan
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
 
 RAISE = "moved: raise the version of what changed, and write the new figures into {} ({})"
 SWEEP = """\

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 
 import pytest
+from orchestrator.datasets import DEBIAN_FASHION_MNIST
 
 from methods import METHODS
-from orchestrator.datasets import DEBIAN_FASHION_MNIST
 from orchestrator.sweep import Sweep
 
 KEYS = Path(__file__).with_name("keys.json")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from orchestrator.backends.inline import run_inline
 from orchestrator.brake import Brake
 from orchestrator.execute import Outcome, execute
-from orchestrator.results import load
 from orchestrator.run import Tabulator, open_store, results_folder
 from orchestrator.stage import Chain
+
+from orchestrator.backends.inline import run_inline
+from orchestrator.results import load
 from orchestrator.sweep import Sweep
 
 RELEASE = Path(__file__).with_name("release-0.1")

@@ -9,7 +9,8 @@ import pytest
 import torch
 from lab import NUMBERS, Lab
 
-from orchestrator import perform, run_stage
+from orchestrator.stages import run_stage
+from orchestrator.stages import worker as perform
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.backends.inline import run_inline
-from orchestrator.plan import Plan, plan
-from orchestrator.progress import Progress
-from orchestrator.run import Backend, Tabulator, open_store, results_folder, run
-from orchestrator.store import StageStore
-from orchestrator.sweep import Sweep
+from orchestrator.graph.plan import Plan, plan
+from orchestrator.graph.progress import Progress
+from orchestrator.results.folder import Backend, Tabulator, open_store, results_folder, run
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
 
 NUMBERS = itertools.count()
 

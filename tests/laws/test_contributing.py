@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 def repertoire(folder: Path, *words: str) -> str:
     """Return what a command prints, run in a folder by an interpreter of its own."""
-    call = [sys.executable, "-c", "from orchestrator.cli import main; main()", *words]
+    call = [sys.executable, "-c", "from orchestrator.cli.app import main; main()", *words]
     return python(folder, call)
 
 

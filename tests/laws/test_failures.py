@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from lab import Lab
 
-from orchestrator import results
-from orchestrator.graph import ChainEnded, Event, Instruction
-from orchestrator.run import run
+from orchestrator.graph.trial_graph import ChainEnded, Event, Instruction
+from orchestrator.results import results
+from orchestrator.results.folder import run
 
 
 def trials(lab: Lab) -> pd.DataFrame:

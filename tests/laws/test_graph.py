@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from orchestrator.errors import RepertoireError
-from orchestrator.graph import (
+from orchestrator.graph.trial_graph import (
     ChainAdvanced,
     ChainEnded,
     ChainStopped,

@@ -12,20 +12,27 @@ import torch
 from lab import Lab
 
 from methods import METHODS
-from methods.conformance import with_another
+from methods.testing.conformance import with_another
 from orchestrator.backends.inline import run_inline
-from orchestrator.benchmarks import Benchmark
-from orchestrator.brake import Brake
-from orchestrator.components import component
-from orchestrator.costs import Clock, FlopMeter
-from orchestrator.graph import ChainWanted, Event, Instruction, RunStage, StageDone, TrialGraph
-from orchestrator.learner import Training
-from orchestrator.networks import MLP
-from orchestrator.perform import perform
-from orchestrator.plan import Plan, chain_id
-from orchestrator.run_stage import arithmetic, carried, learn, method_of, run_stage, view_of
-from orchestrator.stage import Stage, stages
-from orchestrator.store import StageStore
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.plan import Plan, chain_id
+from orchestrator.graph.trial_graph import (
+    ChainWanted,
+    Event,
+    Instruction,
+    RunStage,
+    StageDone,
+    TrialGraph,
+)
+from orchestrator.networks.networks import MLP
+from orchestrator.stages.components import component
+from orchestrator.stages.costs import Clock, FlopMeter
+from orchestrator.stages.learner import Training
+from orchestrator.stages.run_stage import arithmetic, carried, learn, method_of, run_stage, view_of
+from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import perform
 
 Observer = Callable[[Event | Instruction], None]
 PERMUTED = (

@@ -13,20 +13,21 @@ import pandas as pd
 import pytest
 from lab import Lab
 
-from orchestrator import execute as execution
 from orchestrator.backends.inline import Inline, run_inline
-from orchestrator.brake import Brake
-from orchestrator.drive import drive
-from orchestrator.events import Event, StageDone
-from orchestrator.execute import Outcome, execute
-from orchestrator.perform import Order, perform
-from orchestrator.record import Record
-from orchestrator.results import load
-from orchestrator.run import Tabulator, results_folder
+from orchestrator.cli import execute as execution
+from orchestrator.cli.execute import Outcome, execute
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import drive
+from orchestrator.graph.events import Event
+from orchestrator.results.folder import Tabulator, results_folder
+from orchestrator.results.results import load
 from orchestrator.search import journal as journals
-from orchestrator.settings import Budget
-from orchestrator.store import StageStore
-from orchestrator.sweep import Sweep
+from orchestrator.stages.outcomes import StageDone
+from orchestrator.stages.record import Record
+from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import Order, perform
+from orchestrator.sweep.options import Budget
+from orchestrator.sweep.sweep import Sweep
 
 BENCHMARK = "{name: split_digits, num_tasks: 5, samples_per_task: 40, scenario: task}"
 TRAINING = "{batch_size: 8, lr: {loguniform: [1.0e-3, 1.0e-1]}}"

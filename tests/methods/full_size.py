@@ -11,10 +11,10 @@ import torch
 
 from methods import METHODS
 from methods.base import Examples, Outlook, TaskView
-from orchestrator.costs import FlopMeter
-from orchestrator.learner import Training, num_steps, train_task
-from orchestrator.networks import NETWORKS, NetworkShape, build
+from orchestrator.networks.networks import NETWORKS, NetworkShape, build
 from orchestrator.seeding import stream
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.learner import Training, num_steps, train_task
 
 NUM_TASKS, PER_CLASS = 5, 6
 CLASSES = 2 * NUM_TASKS

@@ -10,12 +10,12 @@ from torch import nn
 
 from methods.agem import AGEM
 from methods.base import Config
-from methods.blobs import Blobs
-from methods.conformance import learned
-from methods.episodic import Gradients
 from methods.finetune import Finetune
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, train_task
+from methods.parts.episodic import Gradients
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learner import Training, train_task
 
 PARAMETERS = 16 * 12 + 12 + 12 * 6 + 6
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from methods.anchoring import ParameterRows, add_pull, held_parameters, quadratic
 from methods.base import Outlook
-from methods.blobs import IMAGE, SmallNetwork, small_network
+from methods.parts.anchoring import ParameterRows, add_pull, held_parameters, quadratic
+from methods.testing.blobs import IMAGE, SmallNetwork, small_network
 from orchestrator.seeding import stream
 
 ANCHOR = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([[3.0]])}

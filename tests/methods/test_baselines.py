@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from methods.base import Config, Outlook
-from methods.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.conformance import learn, learned
 from methods.finetune import Finetune
 from methods.independent import Independent, reinitialise
 from methods.joint import Joint
-from orchestrator.costs import storage_bytes
+from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
+from methods.testing.conformance import learn, learned
 from orchestrator.seeding import stream
+from orchestrator.stages.costs import storage_bytes
 
 INDEPENDENT = Blobs(Independent, Config(), "task")
 

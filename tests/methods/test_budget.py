@@ -8,12 +8,12 @@ import pytest
 
 from methods import METHODS
 from methods.base import Outlook, Setting
-from methods.blobs import Blobs
-from methods.budget import Budget
-from methods.class_balanced import ClassBalancedMemory
-from methods.conformance import learned
-from methods.reservoir import ReservoirMemory
-from methods.ring import RingMemory
+from methods.parts.budget import Budget
+from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.reservoir import ReservoirMemory
+from methods.parts.ring import RingMemory
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
 
 WITH_MEMORY = ("er", "der", "derpp", "gem", "agem", "icarl", "gdumb")
 FASHION = Setting("class", 10, (1, 28, 28), "mlp", 5)

@@ -11,8 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from methods import METHODS
 from methods.base import Examples
-from methods.blobs import Blobs
-from methods.conformance import learned
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
 
 CONFIGS = {"gdumb": {"passes": 1}}
 MEMORY_SIZE = 12

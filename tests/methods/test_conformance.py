@@ -11,7 +11,6 @@ import torch
 from methods import METHODS, base
 from methods.agem import AGEM
 from methods.base import Method
-from methods.conformance import assert_conforms
 from methods.der import DER
 from methods.derpp import DERPP
 from methods.er import ER
@@ -23,6 +22,7 @@ from methods.lwf import LwF
 from methods.mas import MAS
 from methods.rwalk import RWalk
 from methods.si import SI
+from methods.testing.conformance import assert_conforms
 
 CASES = [(name, s) for name, method in METHODS.items() for s in sorted(method.scenarios)]
 VARIANTS = [

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 
 from methods.base import Config, Examples, Outlook
-from methods.blobs import Blobs, stream
-from methods.conformance import learned
 from methods.der import DER
 from methods.derpp import DERPP
 from methods.finetune import Finetune
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, train_task
-from orchestrator.networks import MLP, NetworkShape, build
+from methods.testing.blobs import Blobs, stream
+from methods.testing.conformance import learned
+from orchestrator.networks.networks import MLP, NetworkShape, build
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learner import Training, train_task
 
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
 

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from methods.base import Config, Examples
-from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import learned
 from methods.er import ER
 from methods.finetune import Finetune
-from orchestrator.costs import storage_bytes
+from methods.testing.blobs import NUM_TASKS, Blobs
+from methods.testing.conformance import learned
+from orchestrator.stages.costs import storage_bytes
 
 EXAMPLES_PER_TASK = 48
 

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from methods.base import Config, Outlook
-from methods.blobs import IMAGE, Blobs
-from methods.conformance import learned
 from methods.ewc import EWC
 from methods.finetune import Finetune
-from methods.fisher import diagonal_fisher
-from orchestrator.costs import storage_bytes
+from methods.parts.fisher import diagonal_fisher
+from methods.testing.blobs import IMAGE, Blobs
+from methods.testing.conformance import learned
 from orchestrator.seeding import stream
+from orchestrator.stages.costs import storage_bytes
 
 # SmallNetwork in the class scenario: 16-12-6.
 BODY = 16 * 12 + 12

@@ -10,15 +10,15 @@ import torch
 
 from methods import METHODS
 from methods.base import Config
-from methods.blobs import Blobs
 from methods.finetune import Finetune
-from orchestrator.benchmarks import Benchmark
-from orchestrator.components import component
-from orchestrator.costs import FlopMeter
-from orchestrator.learner import Training, train_task
-from orchestrator.networks import MLP
-from orchestrator.run_stage import method_of, view_of
-from orchestrator.stage import stages
+from methods.testing.blobs import Blobs
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import MLP
+from orchestrator.stages.components import component
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.run_stage import method_of, view_of
+from orchestrator.stages.stage import stages
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "methods" / "README.md"

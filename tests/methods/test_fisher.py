@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from methods.base import Examples
-from methods.fisher import diagonal_fisher
-from methods.sensitivity import linear_layers
+from methods.parts.fisher import diagonal_fisher
+from methods.parts.sensitivity import linear_layers
 from orchestrator.seeding import ambient, stream
 
 NUM_CLASSES = 5

@@ -11,7 +11,7 @@ import torch
 from full_size import CLASSES, COUNTS, LAYERS, built, learn, view
 
 from methods import METHODS
-from orchestrator.costs import FlopMeter
+from orchestrator.stages.costs import FlopMeter
 
 NEW, HELD = 16, 8  # examples of each task; of the first, those in the memory
 NETWORKS = sorted(COUNTS)

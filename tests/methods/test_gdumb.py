@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from methods.base import Config, Outlook, TaskView
-from methods.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.conformance import learn, learned
 from methods.finetune import Finetune
 from methods.gdumb import GDumb
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, train_task
+from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
+from methods.testing.conformance import learn, learned
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learner import Training, train_task
 
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
 

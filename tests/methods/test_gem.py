@@ -11,13 +11,13 @@ from scipy.optimize import nnls
 
 import methods.gem
 from methods.base import Config, Outlook
-from methods.blobs import IMAGE, Blobs
-from methods.conformance import learned
-from methods.episodic import multipliers
 from methods.finetune import Finetune
 from methods.gem import GEM
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, train_task
+from methods.parts.episodic import multipliers
+from methods.testing.blobs import IMAGE, Blobs
+from methods.testing.conformance import learned
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learner import Training, train_task
 
 # SmallNetwork in the class scenario, 16-12-6: parameters, and FLOPs of a forward and backward pass
 # of an example: no gradient is taken of the image.

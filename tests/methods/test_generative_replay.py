@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from methods.base import Config
-from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import assert_conforms, learned
 from methods.finetune import Finetune
 from methods.generative_replay import GenerativeReplay
-from orchestrator.learner import Training, make_optimizer
+from methods.testing.blobs import NUM_TASKS, Blobs
+from methods.testing.conformance import assert_conforms, learned
 from orchestrator.seeding import stream
+from orchestrator.stages.learner import Training, make_optimizer
 
 SMALL = {"hidden": (24,), "latent_size": 4}
 

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from methods.base import Outlook, Setting
-from methods.blobs import Blobs
-from methods.conformance import assert_conforms, learned
 from methods.hat import HAT, gate
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, train_task
-from orchestrator.networks import MLP, NetworkShape, build
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import assert_conforms, learned
+from orchestrator.networks.networks import MLP, NetworkShape, build
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learner import Training, train_task
 
 SHAPE = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 

@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from methods.base import Examples, Outlook
-from methods.blobs import IMAGE, NUM_TASKS, Blobs, stream
-from methods.conformance import learned
-from methods.exemplars import representations
-from methods.herding import herded
 from methods.icarl import ICaRL
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, train_task
+from methods.parts.exemplars import representations
+from methods.parts.herding import herded
+from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, stream
+from methods.testing.conformance import learned
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learner import Training, train_task
 
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
 FORWARD = 2 * (16 * 12 + 12 * 6)

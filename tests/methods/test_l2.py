@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from methods.blobs import Blobs
-from methods.conformance import learned
 from methods.l2 import L2
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
 
 
 def after_first_task(**config):

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from methods.base import Setting
-from methods.layers import head_names, linear_chain, unfit
-from orchestrator.networks import CNN, MLP, NetworkShape, ResNet18, build
+from methods.parts.layers import head_names, linear_chain, unfit
+from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 

@@ -10,8 +10,6 @@ import torch.nn.functional as F
 
 from methods import METHODS
 from methods.base import Config
-from methods.blobs import Blobs
-from methods.conformance import learned
 from methods.er import ER
 from methods.ewc import EWC
 from methods.finetune import Finetune
@@ -21,8 +19,10 @@ from methods.l2 import L2
 from methods.mas import MAS
 from methods.rwalk import RWalk, scaled_to_unit
 from methods.si import SI
-from orchestrator.costs import FlopMeter
-from orchestrator.learner import Training, train_task
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.learner import Training, train_task
 
 HAVE_STRENGTH = {name for name, method in METHODS.items() if method.strength}
 

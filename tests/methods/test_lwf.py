@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods.blobs import Blobs
-from methods.conformance import learned
 from methods.lwf import LwF, divergence, groups
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
 from orchestrator.seeding import stream
 
 SCENARIOS = ["task", "domain", "class"]

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from methods.base import Examples
-from methods.blobs import NUM_TASKS, Blobs
 from methods.mas import MAS, output_sensitivity
-from methods.sensitivity import linear_layers
-from orchestrator.costs import FlopMeter
+from methods.parts.sensitivity import linear_layers
+from methods.testing.blobs import NUM_TASKS, Blobs
 from orchestrator.seeding import ambient, stream
+from orchestrator.stages.costs import FlopMeter
 
 NUM_CLASSES = 5
 GROUP = torch.tensor([0, 0, 1, 1, 1])

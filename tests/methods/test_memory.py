@@ -11,9 +11,9 @@ from numbering import learn, numbered, numbers_in, view
 from scipy.stats import chisquare
 
 from methods.base import Examples, Outlook
-from methods.budget import Budget
-from methods.class_balanced import ClassBalancedMemory
-from methods.reservoir import ReservoirMemory, last_of_each
+from methods.parts.budget import Budget
+from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.reservoir import ReservoirMemory, last_of_each
 from orchestrator.seeding import stream
 
 IMAGE = (1, 28, 28)

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from methods.base import Outlook, Setting
-from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import assert_conforms, learn, learned
 from methods.finetune import Finetune
 from methods.packnet import PackNet
-from orchestrator.benchmarks import Benchmark
-from orchestrator.costs import FlopMeter, storage_bytes
-from orchestrator.learner import Training, num_steps, train_task
-from orchestrator.networks import CNN, MLP, NetworkShape, ResNet18, build
+from methods.testing.blobs import NUM_TASKS, Blobs
+from methods.testing.conformance import assert_conforms, learn, learned
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learner import Training, num_steps, train_task
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 RGB = NetworkShape((3, 32, 32), 100, (0.5,) * 3, (0.25,) * 3)

@@ -9,12 +9,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from methods.base import Outlook, Setting
-from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import assert_conforms, learned
 from methods.finetune import Finetune
 from methods.pnn import PNN
-from orchestrator.costs import storage_bytes
-from orchestrator.networks import CNN, MLP, NetworkShape, build
+from methods.testing.blobs import NUM_TASKS, Blobs
+from methods.testing.conformance import assert_conforms, learned
+from orchestrator.networks.networks import CNN, MLP, NetworkShape, build
+from orchestrator.stages.costs import storage_bytes
 
 WIDTHS = (64, 20, 12, 10)
 SHAPE = NetworkShape((1, 8, 8), WIDTHS[-1], (0.3,), (0.4,))

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from methods.base import Config
-from methods.blobs import NUM_TASKS, Blobs
-from methods.conformance import learned
 from methods.cumulative import Cumulative
 from methods.finetune import Finetune
 from methods.freeze import Freeze
 from methods.joint import Joint
-from orchestrator.costs import FlopMeter, raw_data_bytes
-from orchestrator.learner import Training, train_task
+from methods.testing.blobs import NUM_TASKS, Blobs
+from methods.testing.conformance import learned
+from orchestrator.stages.costs import FlopMeter, raw_data_bytes
+from orchestrator.stages.learner import Training, train_task
 
 SCENARIOS = ["task", "domain", "class"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from methods import METHODS
 from orchestrator.errors import RepertoireError
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
 name: refused

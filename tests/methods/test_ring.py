@@ -8,8 +8,8 @@ import torch
 from numbering import learn, numbered, numbers_in, view
 
 from methods.base import Outlook
-from methods.budget import Budget
-from methods.ring import RingMemory, equal_shares
+from methods.parts.budget import Budget
+from methods.parts.ring import RingMemory, equal_shares
 
 SMALL = Outlook(10, (1, 1, 2))
 

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from methods.base import Config, Examples, Outlook, TaskView
-from methods.blobs import Blobs
-from methods.conformance import learn, learned
 from methods.finetune import Finetune
-from methods.fisher import diagonal_fisher
-from methods.path import PathIntegral
+from methods.parts.fisher import diagonal_fisher
+from methods.parts.path import PathIntegral
 from methods.rwalk import RWalk, scaled_to_unit, scores
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learn, learned
 from orchestrator.seeding import stream
 
 BATCH = Examples(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8), torch.zeros(1).long())

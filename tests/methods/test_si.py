@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from methods.base import Config, Outlook, TaskView
-from methods.blobs import Blobs
-from methods.conformance import learned
 from methods.finetune import Finetune
-from methods.path import PathIntegral
+from methods.parts.path import PathIntegral
 from methods.si import SI
-from orchestrator.costs import FlopMeter
-from orchestrator.learner import Training, train_task
+from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
 from orchestrator.seeding import stream
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.learner import Training, train_task
 
 
 class OneWeight(nn.Module):

@@ -6,7 +6,7 @@ import pytest
 from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, SHAPES, built, learned, view
 
 from methods import METHODS
-from orchestrator.costs import raw_data_bytes, storage_bytes
+from orchestrator.stages.costs import raw_data_bytes, storage_bytes
 
 ROWS = 20  # of 60 examples met
 IMAGES = {name: count.pixels + 1 for name, count in COUNTS.items()}  # a byte a pixel, and a label

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import main
+from orchestrator.cli.app import main
 from orchestrator.errors import SweepError
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.sweep import Sweep
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from orchestrator.tables import (
+from orchestrator.results.tables import (
     ACCURACY,
     METRICS,
     STAGES,

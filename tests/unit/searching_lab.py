@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.backends.inline import run_inline
-from orchestrator.brake import Brake
-from orchestrator.execute import Outcome, execute
-from orchestrator.results import load
-from orchestrator.run import Tabulator, open_store, results_folder
-from orchestrator.sweep import Sweep
+from orchestrator.cli.execute import Outcome, execute
+from orchestrator.graph.brake import Brake
+from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.results import load
+from orchestrator.sweep.sweep import Sweep
 
 SWEEP = {
     "name": "lab",

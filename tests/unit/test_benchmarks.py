@@ -6,9 +6,9 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.benchmarks import BENCHMARKS, Benchmark
-from orchestrator.datasets import DATASETS, load
-from orchestrator.tasks import permuted, rotated
+from orchestrator.benchmarks.benchmark import BENCHMARKS, Benchmark
+from orchestrator.benchmarks.datasets import DATASETS, load
+from orchestrator.benchmarks.tasks import permuted, rotated
 
 T, F = True, False
 
@@ -377,7 +377,7 @@ def test_what_changes_the_tensors_changes_every_key(change):
 def test_other_content_of_the_data_set_changes_the_key(monkeypatch):
     before = benchmark().task_keys()
     altered = replace(load("digits"), fingerprint="another")
-    monkeypatch.setattr("orchestrator.tasks.load", lambda _name: altered)
+    monkeypatch.setattr("orchestrator.benchmarks.tasks.load", lambda _name: altered)
     assert not set(benchmark().task_keys()) & set(before)
 
 

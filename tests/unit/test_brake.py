@@ -8,10 +8,11 @@ import threading
 
 import pytest
 
-from orchestrator import brake as brakes
-from orchestrator.brake import Brake, interruptible
-from orchestrator.events import ChainAdvanced, RunStage, SlotsChanged, StageDone, StageFailed
-from orchestrator.settings import Budget, Resources
+from orchestrator.graph import brake as brakes
+from orchestrator.graph.brake import Brake, interruptible
+from orchestrator.graph.events import ChainAdvanced, RunStage, SlotsChanged
+from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.sweep.options import Budget, Resources
 
 
 class Clock:

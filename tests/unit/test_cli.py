@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 
 TINY = """\
 name: tiny
@@ -175,7 +175,7 @@ def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: 
 
 def test_help_comes_within_a_second_and_loads_nothing_heavy() -> None:
     program = (
-        "import sys, time; t = time.perf_counter(); import orchestrator.cli; "
+        "import sys, time; t = time.perf_counter(); import orchestrator.cli.app; "
         "heavy = {'torch', 'ray', 'mlflow', 'pandas', 'pyarrow', 'pydantic'} & set(sys.modules); "
         "print(sorted(heavy), time.perf_counter() - t)"
     )
@@ -197,7 +197,7 @@ def test_a_folder_without_results_is_one_message_and_exit_code_2(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", *command],
+        [sys.executable, "-m", "orchestrator.cli.app", *command],
         capture_output=True,
         text=True,
         cwd=tmp_path,

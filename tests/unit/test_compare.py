@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from orchestrator.compare import comparison, render
 from orchestrator.errors import UnknownName
-from orchestrator.results import TRIALS, Results
-from orchestrator.tables import with_config_columns
+from orchestrator.results.comparison import comparison
+from orchestrator.results.results import TRIALS, Results
+from orchestrator.results.tables import with_config_columns
+from orchestrator.terminal.rendering import render
 
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
 TEXT_FORMATS = ("table", "markdown", "latex")

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError
-from orchestrator.tables import ACCURACY, STAGES, TRIALS, Tables, with_config_columns, write
+from orchestrator.results.tables import ACCURACY, STAGES, TRIALS, Tables, with_config_columns, write
 
 # method -> (ACC, bytes, FLOPs): gem is not on the front, nor is er without the FLOPs.
 FIGURES = {

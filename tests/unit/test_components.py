@@ -11,10 +11,10 @@ import pytest
 from methods import METHODS
 from methods.ewc import EWC
 from methods.finetune import Finetune
-from orchestrator import components
-from orchestrator.components import component, find, identity
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.networks import MLP, NETWORKS
+from orchestrator.networks.networks import MLP, NETWORKS
+from orchestrator.stages import components
+from orchestrator.stages.components import component, find, identity
 
 MINE = '''\
 """A method of the user's own."""
@@ -108,7 +108,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
         ("no_such_module:Mine", "cannot be imported: ModuleNotFoundError"),
         ("methods.er:Nobody", "cannot be imported: AttributeError"),
         ("methods.base:torch", "is not a subclass of methods.base.Method"),
-        ("orchestrator.networks:MLP", "is not a subclass of methods.base.Method"),
+        ("orchestrator.networks.networks:MLP", "is not a subclass of methods.base.Method"),
     ],
 )
 def test_a_dotted_name_that_is_no_method_says_why(name, told):

@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from orchestrator.compare import comparison, pareto, render, with_front
-from orchestrator.contrasts import with_differences, with_ranks
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results import TRIALS, Results
-from orchestrator.tables import with_config_columns
+from orchestrator.results.comparison import comparison, pareto, with_front
+from orchestrator.results.contrasts import with_differences, with_ranks
+from orchestrator.results.results import TRIALS, Results
+from orchestrator.results.tables import with_config_columns
+from orchestrator.terminal.rendering import render
 
 TEXT_FORMATS = ("table", "markdown", "latex")
 EPOCHS = {"training": {"epochs": 5}}

@@ -6,12 +6,12 @@ from torch import nn
 
 from methods import METHODS
 from methods.base import Examples, Method, Outlook, TaskView
-from orchestrator import costs
-from orchestrator.costs import CATEGORIES, Clock, FlopMeter, raw_data_bytes, storage_bytes
 from orchestrator.errors import RepertoireError
-from orchestrator.learner import Training, train_task
-from orchestrator.networks import MLP, NetworkShape, build
+from orchestrator.networks.networks import MLP, NetworkShape, build
 from orchestrator.seeding import stream
+from orchestrator.stages import costs
+from orchestrator.stages.costs import CATEGORIES, Clock, FlopMeter, raw_data_bytes, storage_bytes
+from orchestrator.stages.learner import Training, train_task
 
 FORWARD = 784 * 400 + 400 * 400 + 400 * 10  # multiply-adds of one image
 # Backward: the gradient of every weight, and of every layer's input but the first's.

@@ -22,12 +22,12 @@ from dashboards.data.scope import EVERYTHING, Scope, choices
 from dashboards.data.searching import candidates, learning_curves
 from dashboards.data.spending import sharing, stages
 from dashboards.data.warehouse import Warehouse
-from orchestrator.compare import comparison
-from orchestrator.contrasts import with_differences
 from orchestrator.errors import RepertoireError
 from orchestrator.metrics import forgetting
-from orchestrator.results import Results, load, over_seeds
-from orchestrator.tables import Tables, write
+from orchestrator.results.comparison import comparison
+from orchestrator.results.contrasts import with_differences
+from orchestrator.results.results import Results, load, over_seeds
+from orchestrator.results.tables import Tables, write
 
 
 @pytest.fixture(params=range(3))

@@ -22,8 +22,8 @@ from test_dashboard_data import said, searched, spoil
 
 from dashboards.pages.app import PAGES
 from dashboards.serve import APP
-from orchestrator.compare import comparison
-from orchestrator.results import load
+from orchestrator.results.comparison import comparison
+from orchestrator.results.results import load
 
 
 @pytest.fixture(autouse=True)
@@ -241,7 +241,7 @@ def test_the_metrics_beside_r_are_those_of_the_tables(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_trials_open_and_filter_in_time(tmp_path: Path) -> None:
-    from orchestrator.tables import write
+    from orchestrator.results.tables import write
     from perf.results import SWEEPS, made_up
 
     for i in range(SWEEPS):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator import datasets
-from orchestrator._torchvision import torchvision
-from orchestrator.datasets import DATASETS, IDX_FILES, load, read_idx, stratified_order
+from orchestrator.benchmarks import datasets
+from orchestrator.benchmarks._torchvision import torchvision
+from orchestrator.benchmarks.datasets import DATASETS, IDX_FILES, load, read_idx, stratified_order
 from orchestrator.errors import MissingData, UnknownName
 from orchestrator.seeding import stream
 
@@ -129,7 +129,7 @@ def test_mean_and_std_are_those_of_the_training_pixels(name):
 @pytest.mark.timeout(20)
 def test_reading_digits_and_debians_fashion_mnist_imports_no_heavy_package(folder):
     code = (
-        "import sys, orchestrator.datasets as d; d.load('digits');"
+        "import sys, orchestrator.benchmarks.datasets as d; d.load('digits');"
         "d.DEBIAN_FASHION_MNIST.is_dir() and d.load('fashion_mnist');"
         "print({'torchvision', 'sklearn', 'ray', 'mlflow'} & set(sys.modules))"
     )

@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from methods import METHODS
-from orchestrator.benchmarks import Benchmark
-from orchestrator.decoding import decode, grid_points, short
-from orchestrator.learner import Training
-from orchestrator.networks import NETWORKS
-from orchestrator.sweep import Mlflow, Resources
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import NETWORKS
+from orchestrator.stages.learner import Training
+from orchestrator.sweep.decoding import decode, grid_points, short
+from orchestrator.sweep.sweep import Mlflow, Resources
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.brake import Brake
-from orchestrator.drive import drive
-from orchestrator.events import (
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import drive
+from orchestrator.graph.events import (
     ChainAdvanced,
     ChainEnded,
     ChainStopped,
@@ -19,13 +19,11 @@ from orchestrator.events import (
     Event,
     Instruction,
     RunStage,
-    StageDiverged,
-    StageDone,
-    StageFailed,
 )
-from orchestrator.perform import Order
-from orchestrator.settings import Budget
-from orchestrator.sweep import Sweep
+from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
+from orchestrator.stages.worker import Order
+from orchestrator.sweep.options import Budget
+from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """
 name: driven

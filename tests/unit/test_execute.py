@@ -6,7 +6,7 @@ from pathlib import Path
 
 import searching_lab as lab
 
-from orchestrator.results import load
+from orchestrator.results.results import load
 
 
 def test_what_is_listed_and_wins_as_well_is_evaluated_and_counted_once(tmp_path: Path) -> None:

@@ -22,11 +22,11 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.figures import FIGURES, costs, draw, forgetting, r_matrices, trade_off
 from dashboards.figures.__main__ import main
 from dashboards.gathering import accuracies, compared
-from orchestrator.compare import comparison
 from orchestrator.errors import RepertoireError
-from orchestrator.record import Costs, Record, Score
-from orchestrator.results import Results, collect, load, over_seeds, write
-from orchestrator.stage import Chain
+from orchestrator.results.comparison import comparison
+from orchestrator.results.results import Results, collect, load, over_seeds, write
+from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.stage import Chain
 
 TASKS = ("task a", "task b")
 # Accuracy on each task after 0, 1 and 2 tasks.

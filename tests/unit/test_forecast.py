@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import searching_lab as lab
 
-from orchestrator.execute import foreseen
-from orchestrator.run import open_store, results_folder
-from orchestrator.sweep import Sweep
+from orchestrator.cli.execute import foreseen
+from orchestrator.results.folder import open_store, results_folder
+from orchestrator.sweep.sweep import Sweep
 
 DIGITS = "{{name: split_digits, num_tasks: {}, samples_per_task: 32, scenario: task}}"
 PERMUTED = "{{name: permuted_digits, num_tasks: {}, samples_per_task: 32, scenario: domain}}"

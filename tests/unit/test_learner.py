@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Config, Examples, Method, Outlook, TaskView
-from methods.blobs import Blobs
 from methods.freeze import Freeze
-from orchestrator.costs import FlopMeter
+from methods.testing.blobs import Blobs
 from orchestrator.errors import Diverged
-from orchestrator.learner import Training, evaluate, make_optimizer, train_task
 from orchestrator.seeding import stream
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.learner import Training, evaluate, make_optimizer, train_task
 
 OUTLOOK = Outlook(3, (1, 1, 4))
 

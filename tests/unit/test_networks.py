@@ -7,7 +7,15 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from orchestrator.networks import CNN, MLP, NETWORKS, NetworkShape, Normalise, ResNet18, build
+from orchestrator.networks.networks import (
+    CNN,
+    MLP,
+    NETWORKS,
+    NetworkShape,
+    Normalise,
+    ResNet18,
+    build,
+)
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 RGB = NetworkShape((3, 32, 32), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))

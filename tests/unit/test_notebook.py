@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
-from orchestrator.compare import comparison, with_front
-from orchestrator.results import load
+from orchestrator.cli.app import app
+from orchestrator.results.comparison import comparison, with_front
+from orchestrator.results.results import load
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "example.ipynb"
 CHART = "application/vnd.plotly.v1+json"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import expression
-from orchestrator.costs import CATEGORIES
-from orchestrator.expression import FIGURES
-from orchestrator.objective import Objective
+from orchestrator.stages.costs import CATEGORIES
+from orchestrator.sweep import expression
+from orchestrator.sweep.expression import FIGURES
+from orchestrator.sweep.objective import Objective
 
 FIGURES_OF_A_TRIAL = {
     "acc": 0.75, "bwt": -0.5, "fwt": 0.25, "forgetting": 0.5, "learning_accuracy": 0.875,
@@ -237,7 +237,7 @@ def test_an_objective_travels_between_processes_and_equals_itself() -> None:
 
 def test_neither_torch_nor_ray_nor_pandas_is_needed() -> None:
     code = (
-        "import sys, orchestrator.objective; "
+        "import sys, orchestrator.sweep.objective; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'ray', 'pandas', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

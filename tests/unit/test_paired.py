@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
-from orchestrator.paired import bootstrap_interval, difference, holm, paired_p, ranks
+from orchestrator.results.statistics import bootstrap_interval, difference, holm, paired_p, ranks
 
 NAN = float("nan")
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.pareto import on_front, usual_modes
+from orchestrator.results.pareto import on_front, usual_modes
 
 TABLE = pd.DataFrame(
     {

@@ -6,15 +6,15 @@ import pytest
 
 from methods import METHODS
 from methods.finetune import Finetune
-from orchestrator import perform as module
-from orchestrator.benchmarks import Benchmark
-from orchestrator.components import component
-from orchestrator.graph import ParentLost, StageDiverged, StageDone, StageFailed
-from orchestrator.learner import Training
-from orchestrator.networks import MLP
-from orchestrator.perform import Order, perform
-from orchestrator.stage import Stage, stages
-from orchestrator.store import StageStore
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.graph.trial_graph import ParentLost, StageDiverged, StageDone, StageFailed
+from orchestrator.networks.networks import MLP
+from orchestrator.stages import worker as module
+from orchestrator.stages.components import component
+from orchestrator.stages.learner import Training
+from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import Order, perform
 
 ROTATED = Benchmark(name="rotated_digits", scenario="domain", num_tasks=2, samples_per_task=30)
 NETWORK = component("network", "mlp", MLP.Config(hidden=(4,)))

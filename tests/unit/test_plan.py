@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.plan import Plan, plan
-from orchestrator.record import Costs, Record, Score
-from orchestrator.store import StageStore
-from orchestrator.sweep import Sweep
+from orchestrator.graph.plan import Plan, plan
+from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
 name: planned

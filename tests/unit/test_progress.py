@@ -10,18 +10,10 @@ from typing import Any
 import pytest
 import searching_lab as lab
 
-from orchestrator import progress as module
-from orchestrator.events import (
-    ChainAdvanced,
-    ChainEnded,
-    ParentLost,
-    RunStage,
-    SlotsChanged,
-    StageDiverged,
-    StageDone,
-    StageFailed,
-)
-from orchestrator.progress import Progress, ProgressFile
+from orchestrator.graph import progress as module
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage, SlotsChanged
+from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
 FIELDS = {
     "phase": str, "trials": int, "trials_done": int, "asked_for": int, "shared": int,

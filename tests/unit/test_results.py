@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.costs import CATEGORIES
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.record import Costs, Record, Score
-from orchestrator.results import Results, collect, load, write
-from orchestrator.stage import Chain
+from orchestrator.results.results import Results, collect, load, write
+from orchestrator.stages.costs import CATEGORIES
+from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.stage import Chain
 
 TASKS = ("task a", "task b", "task c")
 CONFIG: dict[str, Any] = {

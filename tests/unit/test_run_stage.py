@@ -8,14 +8,14 @@ import torch.nn.functional as F
 
 from methods import METHODS
 from methods.base import Method
-from orchestrator import run_stage as module
-from orchestrator.benchmarks import Benchmark
-from orchestrator.components import component, find
+from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest
-from orchestrator.learner import Training
-from orchestrator.networks import MLP, build
-from orchestrator.run_stage import State, evaluate_state, run_stage, shape_of
-from orchestrator.stage import Stage, stages
+from orchestrator.networks.networks import MLP, build
+from orchestrator.stages import run_stage as module
+from orchestrator.stages.components import component, find
+from orchestrator.stages.learner import Training
+from orchestrator.stages.run_stage import State, evaluate_state, run_stage, shape_of
+from orchestrator.stages.stage import Stage, stages
 
 SPLIT = Benchmark(name="split_digits", samples_per_task=60)
 NETWORK = component("network", "mlp", MLP.Config(hidden=(8,)))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.settings import Budget
-from orchestrator.strategies import Asha, Fifo, Foreign, Grid, Optuna, Pbt, PerTask, Random
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.options import Budget
+from orchestrator.sweep.strategies import Asha, Fifo, Foreign, Grid, Optuna, Pbt, PerTask, Random
+from orchestrator.sweep.sweep import Sweep
 
 Load = Callable[[str], Sweep]
 RIGHT = {

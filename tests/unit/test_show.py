@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.grid import Grid, contrast, ink_on, paper_of
-from orchestrator.results import TRIALS, Results
-from orchestrator.show import trial_page
-from orchestrator.tables import ACCURACY, STAGES, Tables, with_config_columns, write
+from orchestrator.results.results import TRIALS, Results
+from orchestrator.results.tables import ACCURACY, STAGES, Tables, with_config_columns, write
+from orchestrator.terminal.grid import Grid, contrast, ink_on, paper_of
+from orchestrator.terminal.trial_page import trial_page
 
 # Accuracy on each of two tasks after 0, 1 and 2 tasks: ACC 0.7, BWT -0.3, FWT 0.1, forgetting 0.3.
 R = ((0.1, 0.2), (0.9, 0.3), (0.6, 0.8))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest
 
-from orchestrator.spaces import KINDS, Domain, Point, draw, grid, is_domain, read_domain
+from orchestrator.sweep.spaces import KINDS, Domain, Point, draw, grid, is_domain, read_domain
 
 SIGNIFICANT = 1e-3  # seeds are fixed, so a test that passes once passes always
 

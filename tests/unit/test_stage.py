@@ -7,12 +7,13 @@ import pytest
 
 from methods import METHODS
 from methods.ewc import EWC
-from orchestrator import learner, tasks
-from orchestrator.benchmarks import Benchmark
-from orchestrator.components import component, find, identity
-from orchestrator.learner import Training
-from orchestrator.networks import MLP
-from orchestrator.stage import Stage, inert, stages
+from orchestrator.benchmarks import tasks
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import MLP
+from orchestrator.stages import learner
+from orchestrator.stages.components import component, find, identity
+from orchestrator.stages.learner import Training
+from orchestrator.stages.stage import Stage, inert, stages
 
 SPLIT = Benchmark(name="split_digits")
 ROTATED = Benchmark(name="rotated_digits", num_tasks=4)

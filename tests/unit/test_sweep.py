@@ -10,7 +10,7 @@ import pytest
 
 from methods import METHODS
 from orchestrator.hashing import plain
-from orchestrator.sweep import Sweep
+from orchestrator.sweep.sweep import Sweep
 
 Load = Callable[[str], Sweep]
 

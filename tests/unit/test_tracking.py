@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results import load
-from orchestrator.tables import (
+from orchestrator.results.results import load
+from orchestrator.results.tables import (
     ACCURACY,
     STAGES,
     TRIALS,

@@ -19,11 +19,11 @@ from ray.tune.schedulers import ASHAScheduler
 from orchestrator.backends.tune_schedulers import TuneScheduler
 from orchestrator.backends.tune_searchers import TuneSampler
 from orchestrator.errors import RepertoireError
-from orchestrator.objective import Objective
 from orchestrator.search.ports import Adopted, Stopped
-from orchestrator.searching import Search
-from orchestrator.spaces import Domain
-from orchestrator.strategies import (
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.spaces import Domain
+from orchestrator.sweep.strategies import (
     Asha,
     Fifo,
     Foreign,

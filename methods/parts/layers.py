@@ -1,0 +1,85 @@
+"""Networks taken apart: the chain of linear layers one may be, and its head.
+
+Reference:
+    None.
+
+Deviations:
+    None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from methods.base import Setting
+from methods.parts.sensitivity import evaluation_mode
+
+
+def unfit(setting: Setting) -> str | None:
+    """Return why a built-in network is no chain of linear layers; others are judged when built."""
+    if setting.network == "mlp" or ":" in setting.network:
+        return None
+    return f"takes networks of linear layers apart (mlp) and cannot take apart {setting.network}"
+
+
+def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """Return the names of a network's linear layers, in the order in which they are called.
+
+    Raises:
+        ValueError: the network holds anything else that learns or is carried, or is no chain of at
+            least two linear layers, each called once, each as wide as the next one's input.
+    """
+    names = {m: name for name, m in network.named_modules() if type(m) is nn.Linear}
+    held = {f"{name}.{own}" for m, name in names.items() for own in m.state_dict()}
+    called: list[nn.Linear] = []
+    device = next(network.parameters()).device
+    with (
+        evaluation_mode(network),
+        torch.no_grad(),
+        attached(layer.register_forward_pre_hook(lambda m, _: called.append(m)) for layer in names),
+    ):
+        network(torch.zeros((1, *input_shape), dtype=torch.uint8, device=device))
+    fits = all(one.out_features == other.in_features for one, other in pairwise(called))
+    once = len(called) == len(names) == len(set(called)) >= 2
+    if not (fits and once and held == network.state_dict().keys()):
+        raise ValueError(
+            f"{type(network).__name__} cannot be taken apart: it must be linear layers alone, one "
+            "after the other, with at least one hidden layer"
+        )
+    return tuple(names[layer] for layer in called)
+
+
+def linear(network: nn.Module, names: Iterable[str]) -> list[nn.Linear]:
+    """Return linear layers of a network by their names."""
+    return [layer for n in names if isinstance(layer := network.get_submodule(n), nn.Linear)]
+
+
+@contextmanager
+def attached(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Register hooks for the block, and take them off after it."""
+    kept = list(handles)
+    try:
+        yield
+    finally:
+        for handle in kept:
+            handle.remove()
+
+
+def head_names(network: nn.Module) -> frozenset[str]:
+    """Return the names of the parameters of a network's output layer.
+
+    Raises:
+        ValueError: the network has no linear layer named head.
+    """
+    if not isinstance(getattr(network, "head", None), nn.Linear):
+        raise ValueError(
+            f"{type(network).__name__} has no linear layer named head, so the outputs of one task "
+            "cannot be told from those of another: name the output layer head"
+        )
+    return frozenset(name for name, _ in network.named_parameters() if name.startswith("head."))

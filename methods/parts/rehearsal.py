@@ -1,0 +1,106 @@
+"""What methods that replay stored examples share: a memory, and batches drawn from it.
+
+Reference:
+    Each method names its own.
+
+Deviations:
+    None.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.parts.budget import MemoryConfig, require_positive
+from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.memory import Memory
+from methods.parts.reservoir import ReservoirMemory
+from methods.parts.ring import RingMemory
+
+POLICIES: dict[str, type[Memory]] = {
+    "reservoir": ReservoirMemory,
+    "ring": RingMemory,
+    "class_balanced": ClassBalancedMemory,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RehearsalConfig(MemoryConfig):
+    """Hyperparameters of a method that draws batches from a memory.
+
+    Attributes:
+        replay_batch_size: stored examples a draw; None: as many as new ones.
+    """
+
+    replay_batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive("replay_batch_size", self.replay_batch_size)
+
+
+class Rehearsal(Method):
+    """A method with a memory that it draws batches from.
+
+    Class attributes:
+        keeps_logits: whether the memory stores what the network said of an example.
+    """
+
+    keeps_logits: ClassVar[bool] = False
+    storage: ClassVar[dict[str, str]] = {"memory": "buffer"}
+    config: RehearsalConfig
+
+    @classmethod
+    @abstractmethod
+    def policy(cls, config: Any) -> type[Memory]:
+        """Return which examples the memory keeps."""
+
+    @classmethod
+    def objection(cls, config: Any, setting: Setting) -> str | None:
+        """Return that the scenario is not served, or that the memory is too small."""
+        too_small = cls.policy(config).objection(config.budget, setting, cls.keeps_logits)
+        return cls.unserved(setting) or too_small
+
+    def __init__(self, network: nn.Module, config: RehearsalConfig, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        self.memory = self.policy(config)(config.budget, outlook, self.keeps_logits)
+        self._generator = torch.Generator()
+        self._largest_draw = 0
+
+    def begin_task(self, task: TaskView) -> None:
+        """Open the memory and the stream that draws from it."""
+        self._generator = task.stream("replay")
+        self.memory.begin_task(task)
+
+    def after_step(self, batch: Examples) -> None:
+        """Show the batch to the memory."""
+        self.memory.after_step(batch)
+
+    def end_task(self, task: TaskView) -> None:
+        """Close the memory."""
+        self.memory.end_task(task)
+
+    @property
+    def drawable(self) -> int:
+        """How many rows of the memory, at the front, may be drawn."""
+        return self.memory.filled
+
+    def draw(self, batch: Examples) -> Tensor:
+        """Return random rows of the memory, as many as a step on the batch replays."""
+        count = self.config.replay_batch_size or len(batch)
+        self._largest_draw = max(self._largest_draw, count)
+        return self.memory.draw(count, self._generator, among=self.drawable)
+
+    def step_kind(self) -> object:
+        """Return the most the memory can add to the next step's batch of B examples.
+
+        With as many drawn as are new, min(B, this) are drawn, as long as batches do not grow.
+        """
+        largest = self.config.replay_batch_size or self._largest_draw or self.drawable
+        return min(self.drawable, largest)

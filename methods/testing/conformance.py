@@ -1,0 +1,233 @@
+"""The contract every method keeps, checked by running it: `assert_conforms(YourMethod)`.
+
+Three small tasks are learned, in every scenario the method serves, with a network that normalises
+batches and one that does not. Nothing is downloaded and nothing is left behind. The learner's own
+loop is used, which lives a layer above and is therefore imported only when a check runs.
+
+Reference:
+    The contract of `methods.base.Method`; each check states its clause.
+
+Deviations:
+    None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, cast, get_args, get_type_hints
+
+import torch
+from torch import Tensor
+
+from methods.base import Config, Method, Setting, TaskView
+from methods.finetune import Finetune
+from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, State
+from methods.testing.watch import (
+    ExactMeter,
+    generators_untouched,
+    hooks_watched,
+    require,
+    require_same,
+    require_saveable,
+    snapshot_of,
+)
+
+CATEGORIES = (
+    *("model", "anchor", "importance", "teacher", "buffer"),
+    *("generator", "columns", "optimizer", "raw_data"),
+)
+
+
+Flops = dict[int, dict[Hashable, int]]
+
+
+def assert_conforms(
+    method_class: type[Method], config: Config | None = None, scenario: str | None = None
+) -> None:
+    """Run a method through the contract.
+
+    Args:
+        method_class: the method.
+        config: hyperparameters; None: the defaults.
+        scenario: "task", "domain" or "class"; None: all that the method serves.
+
+    Raises:
+        AssertionError: the method breaks the contract; the message says how.
+    """
+    config = method_class.Config() if config is None else config
+    check_config(method_class, config)
+    served = method_class.scenarios if scenario is None else {scenario}
+    require(served <= method_class.scenarios, f"{method_class.__name__} does not serve {scenario}")
+    for each in sorted(served):
+        blobs = Blobs(method_class, config, each)
+        with generators_untouched():
+            check_learning(blobs)
+            if takes_batch_norm(blobs):
+                check_learning(replace(blobs, batch_norm=True))
+            check_inertness(blobs)
+            check_strength(blobs)
+            if torch.cuda.is_available():
+                check_learning(replace(blobs, device="cuda"))
+
+
+def takes_batch_norm(blobs: Blobs) -> bool:
+    """Whether the method can serve the built-in network that normalises batches."""
+    setting = Setting(blobs.scenario, blobs.num_classes, IMAGE, "resnet18")
+    return blobs.method_class.objection(blobs.config, setting) is None
+
+
+def check_learning(blobs: Blobs) -> None:
+    """Two runs agree; saving and loading after every task changes nothing; state is well formed.
+
+    If a reload after every task gives the same states as no reload, so does one after any task.
+    """
+    known: Flops = {}
+    straight, repeated = learned(blobs, known=known), learned(blobs, known=known)
+    resumed = learned(blobs, reload=True, known=known)
+    for first, again, reloaded in zip(straight, repeated, resumed, strict=True):
+        require_same(first.state, again.state, f"two runs differ after task {first.after}")
+        where = f"saving and loading changed what came of task {first.after}"
+        require_same(first.state, reloaded.state, where)
+        check_state(blobs, first.state)
+        check_predictions(blobs, first)
+
+
+def check_config(method_class: type[Method], config: Config) -> None:
+    """A Config is frozen, keyword-only, rebuilt from its own dict, and refuses unknown names."""
+    cls, name = type(config), f"{method_class.__name__}.Config"
+    require(isinstance(config, method_class.Config), f"{config!r} is not a {name}")
+    require(cls(**asdict(config)) == config, f"{name} is not rebuilt from its asdict()")
+    require(cls.__pydantic_config__.get("extra") == "forbid", f"{name} accepts unknown names")
+    require(all(f.kw_only for f in fields(cls)), f"{name} accepts positional arguments")
+    try:
+        cls(**asdict(config), no_such_hyperparameter=1)  # type: ignore[call-arg]
+    except TypeError:
+        return
+    raise AssertionError(f"{name} accepts unknown names")
+
+
+def check_state(blobs: Blobs, state: State) -> None:
+    """Every part of the state has a storage category, and a memory keeps within its size."""
+    categories = {"network": "model", **blobs.method_class.storage}
+    for first in sorted({name.split(".")[0] for name in state}):
+        require(first in categories, f"no storage category for {first}: add it to `storage`")
+        known = categories[first] in CATEGORIES
+        require(known, f"{categories[first]!r} is no storage category; valid: {CATEGORIES}")
+    size = getattr(blobs.config, "memory_size", None)
+    for name, tensor in state.items():
+        if size is not None and name.endswith("memory.x"):
+            require(len(tensor) <= size, f"{name} has {len(tensor)} rows; memory_size is {size}")
+    size = getattr(blobs.config, "memory_bytes", None)
+    if size is not None:
+        memory = [t for name, t in state.items() if name.startswith("memory.")]
+        taken = sum(t.numel() * t.element_size() for t in memory)
+        require(taken <= size, f"the memory has {taken} bytes; memory_bytes is {size}")
+
+
+def check_predictions(blobs: Blobs, live: Snapshot) -> None:
+    """Scores are finite, [B, C], and those of the state alone."""
+    restored = blobs.restored(live.state, live.after)
+    before = snapshot_of(restored.state_dict())
+    for task, scores in predictions(blobs, restored, live.after).items():
+        shape = (len(blobs.examples(task)), blobs.num_classes)
+        where = f"predictions of task {task} after task {live.after}"
+        require(tuple(scores.shape) == shape, f"{where} have shape {tuple(scores.shape)}: {shape}")
+        require(bool(scores.isfinite().all()), f"{where} are not finite")
+        require(torch.equal(scores, live.scores[task]), f"{where} depend on more than the state")
+    require_same(before, restored.state_dict(), "predict changed the state")
+
+
+def check_inertness(blobs: Blobs) -> None:
+    """A hyperparameter declared inert on the first task cannot change what comes of it."""
+    for name in sorted(blobs.method_class.inert_on_first_task):
+        other = replace(blobs, config=with_another(blobs.config, name))
+        story = f"{name} is declared inert on the first task, but changes it"
+        require_same(next(learned(blobs)).state, next(learned(other)).state, story)
+
+
+def check_strength(blobs: Blobs) -> None:
+    """With a strength of 0 the network learns as in fine-tuning, to the last bit."""
+    name, cls = blobs.method_class.strength, blobs.method_class
+    if name is None:
+        return
+    require(hasattr(blobs.config, name), f"{name} is declared as strength: no hyperparameter")
+    weak = replace(blobs, config=replace(blobs.config, **{name: 0}))
+    plain = replace(blobs, method_class=Finetune, config=Finetune.Config())
+    for one, other in zip(learned(plain), learned(weak), strict=True):
+        same = {part: other.state[part] for part in one.state}
+        require_same(one.state, same, f"{cls.__name__} with {name} 0 is no fine-tuning")
+
+
+def with_another(config: Config, name: str) -> Config:
+    """Return a config with another valid value for one hyperparameter."""
+    require(hasattr(config, name), f"{name} is declared inert, but is no hyperparameter")
+    now = getattr(config, name)
+    choices = [*get_args(get_type_hints(type(config))[name]), 1, 0.5]
+    if isinstance(now, bool):
+        choices = [not now]
+    elif isinstance(now, int | float):
+        choices = [now + 1, now - 1, now * 2, now / 2]
+    for value in choices:
+        if isinstance(value, type):
+            continue
+        try:
+            other = replace(config, **{name: value})
+        except ValueError:
+            continue
+        if other != config:
+            return other
+    raise AssertionError(f"no second value of {name} was found to prove it inert with")
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A method after a task: its state, and its scores [B, C] on the tasks it can score."""
+
+    after: int
+    state: State
+    scores: Mapping[int, Tensor]
+
+
+def learned(blobs: Blobs, reload: bool = False, known: Flops | None = None) -> Iterator[Snapshot]:
+    """Yield the method after each task; with `reload`, each starts from what was saved alone.
+
+    Args:
+        blobs: what is learned by what.
+        reload: whether to save and load between tasks.
+        known: FLOPs of steps by task and kind, which runs that share it must agree on.
+    """
+    method, state = blobs.fresh(), State()
+    known = {} if known is None else known
+    for after in range(1, NUM_TASKS + 1):
+        if after > 1 and blobs.method_class.starts_afresh:
+            method = blobs.fresh()
+        elif after > 1 and reload:
+            method = blobs.restored(state, num_learned=after - 1)
+        learn(method, blobs.view(after), blobs.epochs, known.setdefault(after, {}))
+        require_saveable(method.state_dict())
+        state = snapshot_of(method.state_dict())
+        yield Snapshot(after, state, predictions(blobs, method, after))
+
+
+def learn(
+    method: Method, view: TaskView, epochs: int = 2, known: dict[Hashable, int] | None = None
+) -> None:
+    """Learn one task with the learner's loop, its hooks and its steps watched."""
+    from orchestrator.stages.learner import Training, num_steps, train_task
+
+    training = Training(epochs=epochs, batch_size=20, lr=0.01)
+    view = replace(view, num_steps=num_steps(len(view.examples), training))
+    with hooks_watched(method):
+        train_task(method, view, training, cast(Any, ExactMeter({} if known is None else known)))
+        method.end_task(view)
+
+
+@torch.no_grad()
+def predictions(blobs: Blobs, method: Method, after: int) -> dict[int, Tensor]:
+    """Return the scores of every task the method can score after task `after`."""
+    method.eval()
+    last = NUM_TASKS if method.scores_unseen else after
+    told = blobs.scenario == "task"
+    tasks = range(1, last + 1)
+    return {t: method.predict(blobs.examples(t).x, t if told else None) for t in tasks}

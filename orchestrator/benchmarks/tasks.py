@@ -1,0 +1,149 @@
+"""Tasks: from a recipe and a data set to images and labels, built when asked for.
+
+Shape legend: N examples, c channels, h rows, w columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import cos, prod, radians, sin
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.base import Examples
+from orchestrator.benchmarks.datasets import DATASETS, load, stratified_order
+from orchestrator.hashing import digest
+from orchestrator.seeding import stream
+
+VERSION = 1  # raised by hand when a recipe gives other tensors
+
+# Splits kept in memory: 5 tasks with train, validation and test, and as many again in passing.
+SPLITS_KEPT = 32
+
+# Images rotated at once: few enough that they stay in the processor's cache.
+CHUNK = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that can change a task's images and labels, and nothing else.
+
+    Attributes:
+        classes: of the data set, in increasing order.
+        labels: the head's output for each of `classes`.
+        permutation: the stream of its pixel permutation; None leaves the pixels in place.
+        degrees: rotation, anticlockwise.
+        draw: the stream that chooses validation and training examples; None keeps all.
+    """
+
+    dataset: str
+    classes: tuple[int, ...]
+    labels: tuple[int, ...]
+    permutation: tuple[Any, ...] | None = None
+    degrees: float = 0.0
+    validation: float = 0.0
+    samples_per_task: int | None = None
+    draw: tuple[Any, ...] | None = None
+
+
+class Task:
+    """A task of the sequence; its tensors are built when first asked for.
+
+    Attributes:
+        index: its place in the sequence, 1..T.
+        classes: the outputs of the head that its labels use.
+    """
+
+    def __init__(self, index: int, recipe: Recipe) -> None:
+        self.index = index
+        self.classes = recipe.labels
+        self._recipe = recipe
+
+    @cached_property
+    def key(self) -> str:
+        """What the task is: changes with any of its images and labels, not with its place."""
+        data = load(self._recipe.dataset)
+        versions = {"tasks": VERSION, "dataset": DATASETS[data.name].version}
+        return digest(
+            "task", {"recipe": self._recipe, "versions": versions, "fingerprint": data.fingerprint}
+        )
+
+    @property
+    def train(self) -> Examples:
+        """The training examples: uint8 images [N, c, h, w], labels int64 [N]."""
+        return _built(self._recipe, "train")
+
+    @property
+    def validation(self) -> Examples:
+        """Examples held out of the data set's training images."""
+        return _built(self._recipe, "validation")
+
+    @property
+    def test(self) -> Examples:
+        """The data set's own test images of this task's classes."""
+        return _built(self._recipe, "test")
+
+
+@lru_cache(maxsize=SPLITS_KEPT)
+def _built(recipe: Recipe, split: str) -> Examples:
+    """Return one split of a task; the last few are kept for the stages that follow."""
+    data = load(recipe.dataset)
+    x, y = (data.test_x, data.test_y) if split == "test" else (data.train_x, data.train_y)
+    rows = _rows(recipe, y) if split == "test" else _drawn(recipe)[split]
+    output = torch.full((DATASETS[recipe.dataset].num_classes,), -1)
+    output[list(recipe.classes)] = torch.tensor(recipe.labels)
+    return Examples(_transformed(recipe, x[rows]), output[y[rows]])
+
+
+def _rows(recipe: Recipe, y: Tensor) -> Tensor:
+    return torch.isin(y, torch.tensor(recipe.classes)).nonzero().squeeze(1)
+
+
+def _drawn(recipe: Recipe) -> dict[str, Tensor]:
+    """Return the rows of the data set's training images that train and that validate."""
+    y = load(recipe.dataset).train_y
+    rows = _rows(recipe, y)
+    if recipe.draw is None:
+        return {"train": rows, "validation": rows[:0]}
+    rows = rows[stratified_order(y[rows], stream(*recipe.draw))]
+    held_out = round(recipe.validation * len(rows))
+    validation, train = rows[:held_out], rows[held_out:][: recipe.samples_per_task]
+    return {"train": train.sort().values, "validation": validation.sort().values}
+
+
+def _transformed(recipe: Recipe, x: Tensor) -> Tensor:
+    if recipe.permutation is not None:
+        order = torch.randperm(prod(x.shape[2:]), generator=stream(*recipe.permutation))
+        x = permuted(x, order)
+    return rotated(x, recipe.degrees)
+
+
+def permuted(x: Tensor, permutation: Tensor) -> Tensor:
+    """Return images [N, c, h, w] whose pixel i, by rows, is pixel `permutation[i]` of `x`."""
+    return x.reshape(-1, len(permutation)).index_select(1, permutation).view_as(x)
+
+
+def rotated(x: Tensor, degrees: float) -> Tensor:
+    """Return uint8 images [N, c, h, w] turned anticlockwise, black from outside."""
+    if degrees == 0:
+        return x
+    count, channels, height, width = x.shape
+    along, across = cos(radians(degrees)), sin(radians(degrees))
+    # Where each pixel comes from, in coordinates that run over [-1, 1] along both sides.
+    theta = torch.tensor(
+        [[[along, -across * height / width, 0], [across * width / height, along, 0]]]
+    )
+    grid = F.affine_grid(theta, [1, 1, height, width], align_corners=False)
+    # One grid serves all images when they are taken as channels of one image.
+    chunks = [
+        F.grid_sample(chunk.float().unsqueeze(0), grid, align_corners=False)
+        .squeeze(0)
+        .round_()
+        .to(torch.uint8)
+        for chunk in torch.split(x.flatten(0, 1), CHUNK)
+    ]
+    return torch.cat(chunks).view(count, channels, height, width) if chunks else x

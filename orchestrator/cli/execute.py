@@ -1,0 +1,109 @@
+"""Carrying out a sweep: its search, if it has one, then the evaluation of what is there and won."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.backends import strategies
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.plan import Plan, plan
+from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.results.folder import Backend, Show, Tabulator, run
+from orchestrator.search.forecast import forecast
+from orchestrator.search.journal import FILE, Journal
+from orchestrator.search.per_task import PerTaskStudy
+from orchestrator.search.run import conduct
+from orchestrator.search.score import Judge
+from orchestrator.search.study import Study, Winner, study_of
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import chain_of
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a sweep.
+
+    Attributes:
+        search: where the search ended, if there was one.
+        evaluation: where the evaluation ended.
+        lost: the groups that no candidate won.
+        complete: whether the search, if any, came to its end.
+    """
+
+    search: Progress | None
+    evaluation: Progress
+    lost: list[str]
+    complete: bool
+
+
+def execute(
+    sweep: Sweep,
+    tables: Tabulator,
+    backend: Backend,
+    brake: Brake,
+    show: Show = lambda progress: None,
+    say: Callable[[Plan], None] = lambda made: None,
+) -> Outcome:
+    """Carry out a sweep as far as the brake lets it.
+
+    Args:
+        sweep: what is asked for.
+        tables: of the sweep.
+        backend: computes.
+        brake: past it no new stage starts.
+        show: told where the sweep stands.
+        say: told the plan of the evaluation before it begins.
+    """
+    tables.prepare(sweep)
+    searching = searching_of(sweep, tables.store, tables.folder)
+    searched: Progress | None = None
+    rows: list[Chain] = []
+    won: list[tuple[Chain, tuple[Stage, ...]]] = []
+    if searching is not None:
+        searched = conduct(searching, sweep, tables, backend, show, brake)
+        rows = [chain for chain, _ in searching.chains(searching.complete)]
+        won = evaluated(sweep, searching.winners()) if searching.complete else []
+    made = plan(sweep, tables.store, won)
+    say(made)
+    tables.chains = (*rows, *made.chains)
+    evaluation = run(made, tables, backend, show, brake)
+    complete = searching is None or searching.complete
+    if searched is not None and not complete:  # the evaluation's end is not the sweep's
+        ProgressFile(tables.folder).close(searched, complete=False)
+    lost = searching.lost() if searching and complete else []
+    return Outcome(searched, evaluation, lost, complete)
+
+
+def searching_of(
+    sweep: Sweep, store: StageStore, folder: Path, read_only: bool = False
+) -> Study | PerTaskStudy | None:
+    """Return the search of a sweep, if it has one, with the journal of its folder."""
+    if sweep.search is None:
+        return None
+    judge = Judge(store, sweep.search.objective)
+    if sweep.search.per_task:
+        return PerTaskStudy.of(sweep, sweep.search, judge)
+    return study_of(sweep, judge, Journal(folder / FILE, read_only), strategies)
+
+
+def foreseen(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, list[tuple[str, str]]]:
+    """Return the plan of a sweep and figures of its search; touches nothing."""
+    searching = searching_of(sweep, store, folder, read_only=True)
+    if searching is None:
+        return plan(sweep, store), []
+    searching.begin()
+    return plan(sweep, store), forecast(searching)
+
+
+def evaluated(sweep: Sweep, winners: list[Winner]) -> list[tuple[Chain, tuple[Stage, ...]]]:
+    """Return the chains that winners are evaluated on: the seeds of the sweep, or their own."""
+    found = []
+    for winner in winners:
+        seeds = winner.trial.seeds if winner.trial.adaptive else sweep.seeds
+        trial = replace(winner.trial, seeds=seeds)
+        found += [chain_of(sweep.name, trial, seed, selected=True, **winner.more) for seed in seeds]
+    return found

@@ -1,0 +1,141 @@
+"""`repertoire run` and `repertoire track`, from the sweep file to the last line on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orchestrator.backends.inline import run_inline
+from orchestrator.backends.ray_cluster import on_ray
+from orchestrator.cli.execute import Outcome, execute
+from orchestrator.errors import RepertoireError
+from orchestrator.graph.brake import Brake, interruptible
+from orchestrator.graph.plan import Plan, seconds
+from orchestrator.results.comparison import comparison
+from orchestrator.results.folder import Backend, Tabulator, open_store, results_folder
+from orchestrator.results.results import load
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.rendering import render
+from orchestrator.terminal.screen import Display, duration
+from orchestrator.tracking.mlflow import Tracker, resolve_target, sync
+
+CONTINUES = "and the same command continues"
+
+
+def run_sweep(
+    path: Path, out: Path, store_uri: str | None, backend: str, address: str | None
+) -> int:
+    """Run a sweep and report; return the exit code."""
+    sweep = Sweep.load(path)
+    store, folder = open_store(out, store_uri), results_folder(sweep, out)
+    target, said = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
+    tables = Tabulator((), store, folder, Tracker(folder, target, say=said.append))
+    brake = Brake(sweep.budget, sweep.resources, lambda key: seconds_of(store, key))
+    with Display() as display, interruptible(brake, display.say), computing(backend, address) as at:
+        if sweep.search is not None:
+            display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
+        outcome = execute(
+            sweep, tables, at, brake, display.show,
+            lambda made: display.say(f"{sweep.name}: {headline(made)}"),
+        )  # fmt: skip
+    console = Console()
+    for message in [*said, *store.damaged]:
+        console.print(message, markup=False)
+    return report(
+        console, folder, [
+            *missing(outcome, brake),
+            f"{counts(outcome)} Tables: {folder}/*.parquet",
+            f"MLflow: {target.shown}    Stages: {store.uri}",
+            f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
+        ],
+    ) or int(bool(missing(outcome, brake)))  # fmt: skip
+
+
+def computing(backend: str, address: str | None) -> AbstractContextManager[Backend]:
+    """Return the backend of a name, for the length of a run."""
+    return nullcontext(run_inline) if backend == "inline" else on_ray(address)
+
+
+def seconds_of(store: StageStore, key: str) -> float:
+    """Return the seconds a finished stage took."""
+    record = store.record(key)
+    return 0.0 if record is None else seconds(record)
+
+
+def headline(made: Plan) -> str:
+    """Return a line on what is about to happen."""
+    to_run, left = len(made.to_run), made.estimated_seconds()
+    if not to_run:
+        return f"all {made.asked_for} stages are in the store; nothing to compute"
+    guess = f", about {duration(left)} of processor time" if left else ""
+    trials = len({chain.trial_id for chain in made.chains})
+    return f"{trials} trials, {made.asked_for} stages asked for, {to_run} to compute{guess}"
+
+
+def counts(outcome: Outcome) -> str:
+    """Return how many stages were computed, of how many that were asked for."""
+    found = []
+    if outcome.search is not None:
+        asked, done = outcome.search.asked_for, outcome.search.executed
+        found.append(f"Search: {asked} stages asked for, {done} computed.")
+    return " ".join([*found, f"{outcome.evaluation.executed} stages computed."])
+
+
+def missing(outcome: Outcome, brake: Brake) -> list[str]:
+    """Return what is missing, a line each."""
+    found = [
+        f"no candidate of {group} came to the end, so none was chosen" for group in outcome.lost
+    ]
+    to_go = outcome.evaluation.to_go
+    if brake.reason and not outcome.complete:
+        left = outcome.search.to_go if outcome.search else 0
+        found.append(f"{brake.reason}; the search has {left} stages to go at most, {CONTINUES}")
+    elif brake.reason and to_go:
+        found.append(f"{brake.reason}; {to_go} stages are to go, {CONTINUES}")
+    return found
+
+
+def report(console: Console, folder: Path, closing: list[str]) -> int:
+    """Print the comparison, what went wrong, and where things are; return the exit code.
+
+    A candidate that was stopped early, or that diverged, is what a search is for; one that failed
+    is not.
+    """
+    results = load(folder)
+    console.print(render(comparison(results), "table"))
+    trials, searched = results.trials, results.trials["phase"] == "search"
+    bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
+    lines = [*(story_of(row) for row in bad.to_dict("records")), *closing]
+    if searched.any():
+        counts = trials[searched].drop_duplicates("trial_id")["status"].value_counts()
+        found = ", ".join(f"{n} {status}" for status, n in counts.items())
+        lines.insert(len(bad), f"candidates: {found}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return int(len(bad) > 0)
+
+
+def story_of(row: Mapping[Hashable, Any]) -> str:
+    """Return what became of a trial on a seed, in a line."""
+    place = f"{row['trial_id']} seed {row['seed']} after {row['tasks_done']} tasks"
+    story = (row["story"] or "").partition("\n")[0]
+    return f"{row['status']}: {place}" + (f": {story}" if story else "")
+
+
+def track(out: Path) -> int:
+    """Send each sweep of a results folder to MLflow; return the exit code."""
+    folders = sorted(path.parent for path in out.glob("*/trials.parquet"))
+    if not folders:
+        raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")
+    for folder in folders:
+        mlflow = Sweep.load(folder / "sweep.yaml").mlflow
+        target = resolve_target(out, mlflow.uri, mlflow.experiment)
+        # What is said of MLflow is checked, since a person may have deleted runs there.
+        sent = sync(folder, target, recheck=True)
+        Console().print(f"{folder.name}: {sent}", markup=False, highlight=False, soft_wrap=True)
+    return 0

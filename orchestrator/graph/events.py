@@ -1,0 +1,69 @@
+"""What the trial graph is told and what it says: events and instructions, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.stages.outcomes import Key, ParentLost, StageDiverged, StageDone, StageFailed
+
+ChainId = tuple[str, int]
+EndStatus = Literal["complete", "diverged", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class ChainWanted:
+    """A chain wants its next stages: (key, parent) in order. It may want more later.
+
+    `last` says that no more will follow, so that the chain is complete when these are done;
+    `stored`, which of these are known to be in the store already.
+    """
+
+    chain: ChainId
+    stages: tuple[tuple[Key, Key | None], ...]
+    last: bool = True
+    stored: frozenset[Key] = frozenset()
+
+
+@dataclass(frozen=True)
+class ChainStopped:
+    """A chain wants nothing more."""
+
+    chain: ChainId
+
+
+@dataclass(frozen=True)
+class SlotsChanged:
+    """So many stages may run at a time from now on."""
+
+    slots: int
+
+
+@dataclass(frozen=True)
+class RunStage:
+    """Run this stage now; its parent is in the store."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
+class ChainAdvanced:
+    """All stages of a chain up to and including `after` tasks are done."""
+
+    chain: ChainId
+    after: int
+
+
+@dataclass(frozen=True)
+class ChainEnded:
+    """Nothing more will happen to a chain."""
+
+    chain: ChainId
+    status: EndStatus
+    story: str = ""
+
+
+Event = (
+    ChainWanted | ChainStopped | StageDone | StageDiverged | StageFailed | ParentLost | SlotsChanged
+)
+Instruction = RunStage | ChainAdvanced | ChainEnded

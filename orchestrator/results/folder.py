@@ -1,0 +1,204 @@
+"""Running a sweep: search, plan, compute what is missing, keep the tables current, tell MLflow."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Client, Observer
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
+from orchestrator.stages.outcomes import StageFailed
+from orchestrator.graph.plan import Plan
+from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.stages.record import Record
+from orchestrator.results.results import collect, write
+from orchestrator.stages.stage import Chain
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+
+Show = Callable[[Progress], None]
+VERSIONED = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
+
+
+class Backend(Protocol):
+    """Where stages are computed."""
+
+    def __call__(self, plan: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
+        """Compute what a plan lacks, telling `observe` each event and instruction."""
+
+    def drive(
+        self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
+    ) -> None:
+        """Compute what a client wants, which learns on the way what it wants next."""
+
+
+class Tracker(Protocol):
+    """Something that is told when the tables have changed, and that never raises or blocks."""
+
+    def poke(self) -> None:
+        """Take note that the tables have changed."""
+
+    def close(self, timeout_seconds: float) -> object:
+        """Finish within the time given."""
+
+    def run_ids(self) -> Mapping[str, str]:
+        """Return trial id -> id of its run."""
+
+
+def results_folder(sweep: Sweep, out: Path) -> Path:
+    """Return the folder of a sweep's tables."""
+    return out / sweep.name
+
+
+def open_store(
+    out: Path, uri: str | None, create: bool = True, read_only: bool = False
+) -> StageStore:
+    """Return the stage store of a results folder, unless a URI names another."""
+    if not (uri and "://" in uri):
+        uri = str(Path(uri or out / "stages").resolve())  # workers may have another current folder
+    return StageStore(uri, create, read_only)
+
+
+class Tabulator:
+    """Keeps a sweep's tables current while it runs, in at most a tenth of the time.
+
+    Attributes:
+        chains: what has rows, in their order.
+        store: where the records are.
+        folder: the sweep's.
+    """
+
+    def __init__(
+        self,
+        chains: Iterable[Chain],
+        store: StageStore,
+        folder: Path,
+        tracker: Tracker | None = None,
+    ) -> None:
+        self.chains = tuple(chains)
+        self.store, self.folder, self._tracker = store, folder, tracker
+        self._known: dict[tuple[str, frozenset[str]], Record] = {}
+        self._next = 0.0
+
+    def prepare(self, sweep: Sweep) -> None:
+        """Make the sweep's folder and leave the sweep there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        note(self.folder / "sweep.yaml", sweep.text)
+
+    def note_versions(self) -> None:
+        """Leave the versions that something is about to be computed with."""
+        note(self.folder / "versions.json", json.dumps(versions(), indent=1, sort_keys=True))
+
+    def due(self) -> bool:
+        """Whether enough time has passed."""
+        return time.monotonic() >= self._next
+
+    def refresh(self) -> None:
+        """Write the tables."""
+        started = time.monotonic()
+        ids = self._tracker.run_ids() if self._tracker else {}
+        write(collect(self.chains, self.store, ids, self._known), self.folder)
+        if self._tracker:
+            self._tracker.poke()
+        finished = time.monotonic()
+        self._next = finished + max(1.0, 10 * (finished - started))
+
+    def close(self) -> None:
+        """Write the tables, and once more with what the tracker has to add."""
+        self.refresh()
+        if self._tracker:
+            self._tracker.close(timeout_seconds=60)
+            self.refresh()
+
+
+def run(
+    made: Plan,
+    tables: Tabulator,
+    backend: Backend,
+    show: Show = lambda progress: None,
+    brake: Brake | None = None,
+) -> Progress:
+    """Compute what a plan lacks and keep its folder current.
+
+    Whatever interrupts it, what was computed is in the store and the tables say so.
+
+    Args:
+        made: the plan.
+        tables: of the sweep; they may have more rows than the plan has.
+        backend: computes.
+        show: told where the sweep stands.
+        brake: past it no new stage starts.
+    """
+    brake, progress = brake or Brake(), progress_of(made)
+    tables.prepare(made.sweep)
+    try:
+        if made.pending:
+            tables.note_versions()
+            show(progress)
+            backend(made, tables.store, observer(progress, tables, show), brake)
+    finally:
+        ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
+        tables.close()
+    return progress
+
+
+def observer(
+    progress: Progress,
+    tables: Tabulator,
+    show: Show,
+    before: Callable[[], None] = lambda: None,
+) -> Observer:
+    """Return what is told every event and instruction: it counts, keeps tables current, and shows.
+
+    Args:
+        progress: counted in.
+        tables: kept current.
+        show: shows progress.
+        before: brings `progress` and the rows of the tables up to date, if they change on the way.
+    """
+    left = ProgressFile(tables.folder)
+
+    def observe(news: Event | Instruction) -> None:
+        if isinstance(news, StageFailed):
+            tables.store.put_failure(news.key, news.story)
+        progress.count(news)
+        if isinstance(news, ChainAdvanced | ChainEnded) and tables.due():
+            before()
+            tables.refresh()
+        left.show(progress)
+        show(progress)
+
+    return observe
+
+
+def progress_of(made: Plan) -> Progress:
+    """Return where a sweep stands before it runs."""
+    waiting: dict[str, set[int]] = {}
+    for chain in made.pending:
+        waiting.setdefault(chain.trial_id, set()).add(chain.seed)
+    trials = {chain.trial_id for chain in made.chains}
+    return Progress(
+        trials=len(trials), asked_for=made.asked_for, to_go=len(made.to_run),
+        shared=made.asked_for - len(made.to_run), trials_done=len(trials - waiting.keys()),
+        _waiting=waiting,
+    )  # fmt: skip
+
+
+def note(path: Path, text: str) -> None:
+    """Write a text file unless it says so already."""
+    if not (path.exists() and path.read_text(encoding="utf-8") == text):
+        path.write_text(text, encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions a reader of the results may want to know."""
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        found[name] = importlib.metadata.version(name)
+    return found

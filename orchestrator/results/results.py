@@ -1,0 +1,280 @@
+"""Results: three Parquet tables that are a pure function of a sweep's chains and the store.
+
+`collect` reads the chains from the store, `write` puts the tables in a folder, `load` opens one
+folder or many. Nothing here keeps state, so the tables can be rebuilt at any time, byte for byte.
+
+A chain's stages count up to the first that is missing or diverged. The metrics and `val_acc` of a
+trial are null unless it is complete: values at different depths must never be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.stages.costs import CATEGORIES
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.hashing import canonical, plain
+from orchestrator.metrics import R, all_after, mean_std_interval
+from orchestrator.sweep.objective import Mode
+from orchestrator.results.pareto import DEFAULT, on_front
+from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.results.tables import ACCURACY as ACCURACY
+from orchestrator.results.tables import IDENTITY, SUMMED, VALIDATED, read, table_of, with_config_columns
+from orchestrator.results.tables import METRICS as METRICS
+from orchestrator.results.tables import STAGES as STAGES
+from orchestrator.results.tables import TRIALS as TRIALS
+from orchestrator.results.tables import Tables as Tables
+from orchestrator.results.tables import write as write
+
+if TYPE_CHECKING:
+    from orchestrator.stages.stage import Chain
+
+SPLITS = ("validation", "test")
+SETTING = ["sweep", "benchmark", "scenario", "num_tasks"]  # what must agree to be compared
+UNSCORED = Score(accuracy=None, loss=None, n=0)
+Row = tuple[Any, ...]
+Known = dict[tuple[str, frozenset[str]], Record]
+
+
+class Store(Protocol):
+    """What is asked of a store here."""
+
+    def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
+        """Return a stage's record if it is there and scores these tasks."""
+
+    def failure(self, key: str) -> str | None:
+        """Return why a stage failed the last time it was tried, if it did."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The tables of one sweep or of several, as data frames."""
+
+    trials: pd.DataFrame
+    accuracy: pd.DataFrame
+    stages: pd.DataFrame
+
+    def r_matrix(
+        self, trial_id: str, seed: int, split: str = "test", sweep: str | None = None
+    ) -> R:
+        """Return R [T+1, T] of a trial on a seed, NaN where there is no accuracy.
+
+        Raises:
+            UnknownName: no such trial or seed.
+            RepertoireError: several sweeps have it, and `sweep` does not say which.
+        """
+        trial = self._only_trial(trial_id, seed, sweep)
+        mine = _at(self.accuracy, trial_id, seed, trial["sweep"])
+        cells = self.accuracy[mine & (self.accuracy["split"] == split)]
+        num_tasks = int(trial["num_tasks"])
+        r = np.full((num_tasks + 1, num_tasks), np.nan)
+        r[cells["after"], cells["task"] - 1] = cells["accuracy"]
+        return r
+
+    def _only_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
+        trial = self.trials[self.trials["trial_id"] == trial_id]
+        if trial.empty:
+            raise UnknownName("trial", trial_id, self.trials["trial_id"].unique())
+        found = trial[_at(trial, trial_id, seed, sweep)]
+        if found.empty:
+            raise UnknownName(
+                f"seed of trial {trial_id}", str(seed), trial["seed"].astype(str).unique()
+            )
+        if found["sweep"].nunique() > 1:
+            names = ", ".join(sorted(found["sweep"].unique()))
+            raise RepertoireError(
+                f"trial {trial_id} seed {seed} is in several sweeps: {names}; pass sweep="
+            )
+        return found.iloc[0]
+
+    def summary(self) -> pd.DataFrame:
+        """Return a row per trial: its complete seeds n and, of each metric, mean and spread.
+
+        The columns are those of `over_seeds`. Trials without a complete seed are left out.
+        """
+        by = [*SETTING, "phase", "method", "trial_id"]
+        return over_seeds(self.trials[self.trials["status"] == "complete"], by, METRICS)
+
+    def pareto(
+        self, metrics: Sequence[str] = DEFAULT, modes: Sequence[Mode] | None = None
+    ) -> pd.DataFrame:
+        """Return the trials that no other of their setting beats in every respect, a row each.
+
+        Args:
+            metrics: columns of `trials`, or compute_flops: training and consolidation.
+            modes: "max" or "min" for each; by default costs and forgetting are made small.
+        """
+        trials = self.trials
+        done = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
+        done = done.assign(compute_flops=done["train_flops"] + done["consolidate_flops"])
+        table = over_seeds(done, [*SETTING, "method", "trial_id"], metrics)
+        return table[on_front(table, metrics, modes, SETTING)].reset_index(drop=True)
+
+
+def over_seeds(trials: pd.DataFrame, by: list[str], values: Iterable[str]) -> pd.DataFrame:
+    """Return a row per group, in order of appearance: the names `by`, the count `n`, the values.
+
+    Each value gives `<value>_mean`, `<value>_std` and `<value>_ci95`, the half-width of the
+    95% Student-t interval of the mean. The last two are NaN at n = 1.
+    """
+    values = list(values)
+    parts = [f"{value}_{part}" for value in values for part in ("mean", "std", "ci95")]
+    rows = []
+    for names, group in trials.groupby(by, sort=False, dropna=False):
+        numbers = group[values].to_numpy(dtype=float).T
+        statistics = (number for column in numbers for number in mean_std_interval(column))
+        rows.append([*names, len(group), *statistics])
+    return pd.DataFrame(rows, columns=[*by, "n", *parts])
+
+
+def collect(
+    chains: Sequence[Chain],
+    store: Store,
+    run_ids: Mapping[str, str] | None = None,
+    known: Known | None = None,
+) -> Tables:
+    """Return the tables of chains as the store knows them now.
+
+    Args:
+        chains: the sweep's, in its order.
+        store: where the records are.
+        run_ids: `run_name` -> MLflow run id, of the trials that have one.
+        known: filled with the records read; given to the next call, it reads only what is new.
+    """
+    known = {} if known is None else known
+    trials: list[Row] = []
+    accuracy: list[Row] = []
+    stages: list[Row] = []
+    for chain in chains:
+        records = _records(chain, store, known)
+        trials.append(_trial_row(chain, records, store, (run_ids or {}).get(run_name(chain))))
+        accuracy.extend(_accuracy_rows(chain, records))
+        stages.extend(_stage_row(chain, record) for record in records)
+    return Tables(
+        trials=with_config_columns(table_of(trials, TRIALS)),
+        accuracy=table_of(accuracy, ACCURACY),
+        stages=table_of(stages, STAGES),
+    )
+
+
+def run_name(chain: Chain) -> str:
+    """Return what a chain's run in MLflow goes by; a candidate has one of its own."""
+    return f"{chain.trial_id} search" if chain.phase == "search" else chain.trial_id
+
+
+def load(*folders: str | Path) -> Results:
+    """Open sweep folders, or folders that hold sweep folders, as one.
+
+    Raises:
+        RepertoireError: a folder holds no tables.
+    """
+    tables = read(*folders)
+    return Results(
+        tables.trials.to_pandas(), tables.accuracy.to_pandas(), tables.stages.to_pandas()
+    )
+
+
+def _records(chain: Chain, store: Store, known: Known) -> list[Record]:
+    """Return the chain's records up to the first that is missing or diverged, that one included."""
+    task_keys = frozenset(chain.task_keys)
+    records: list[Record] = []
+    for key in chain.keys:
+        record = known.get((key, task_keys)) or store.record(key, task_keys)
+        if record is None:
+            break
+        known[key, task_keys] = record
+        records.append(record)
+        if record.status == "diverged":
+            break
+    return records
+
+
+def _trial_row(chain: Chain, records: list[Record], store: Store, run_id: str | None) -> Row:
+    status, story = _status(chain, records, store)
+    learned = [record for record in records if record.status == "complete"]
+    row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
+    row |= {"status": status, "story": story, "mlflow_run_id": run_id}
+    row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical(plain(chain.config))}
+    row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective")}
+    if status == "complete":
+        row |= _metrics(chain, records)
+    row |= _storage(learned[-1].costs if learned else Costs())
+    row |= {name: sum(getattr(record.costs, name) for record in records) for name in SUMMED}
+    row["peak_memory_bytes"] = max(
+        (record.costs.peak_memory_bytes for record in records), default=0
+    )
+    row["device"] = records[-1].costs.device if records else None
+    return tuple(row.get(name) for name in TRIALS.names)
+
+
+def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
+    """Return what a complete trial reached: on validation data, and on test data if it may be told.
+
+    A candidate of a search is told by validation alone, so that nobody can choose by anything else.
+    """
+    told = chain.depth, chain.scenario
+    validated = all_after(_r(chain, records, "validation"), *told)
+    row = {f"val_{name}": validated[name] for name in VALIDATED}
+    return row if chain.phase == "search" else row | all_after(_r(chain, records, "test"), *told)
+
+
+def _status(chain: Chain, records: list[Record], store: Store) -> tuple[str, str]:
+    """Return the trial's status and, where something went wrong, the story of it."""
+    if records and records[-1].status == "diverged":
+        return "diverged", records[-1].story
+    if chain.decision:
+        return "stopped", chain.decision
+    if len(records) == len(chain.keys):
+        return "complete", ""
+    story = store.failure(chain.keys[len(records)])
+    return ("stopped", "") if story is None else ("failed", story)
+
+
+def _storage(costs: Costs) -> dict[str, int]:
+    """Return bytes by category and their sum; one of a user's own counts in the sum alone."""
+    by_category = {f"storage_{name}_bytes": costs.storage.get(name, 0) for name in CATEGORIES}
+    return {"storage_bytes": sum(costs.storage.values()), **by_category}
+
+
+def _r(chain: Chain, records: list[Record], split: str) -> R:
+    """Return R up to the chain's end; rows of tasks beyond it are NaN."""
+    r = np.full((chain.num_tasks + 1, chain.num_tasks), np.nan)
+    for after, record in enumerate(records):
+        r[after] = [_score(record, task, split).accuracy for task in chain.task_keys]
+    return r
+
+
+def _score(record: Record, task: str, split: str) -> Score:
+    return record.evaluation[task].get(split, UNSCORED)
+
+
+def _accuracy_rows(chain: Chain, records: list[Record]) -> Iterator[Row]:
+    whose = (chain.sweep, chain.trial_id, chain.seed)
+    splits = ("validation",) if chain.phase == "search" else SPLITS
+    for after, record in enumerate(records):
+        if record.status == "complete":
+            for (task, key), split in product(enumerate(chain.task_keys, 1), splits):
+                score = _score(record, key, split)
+                yield (*whose, split, after, task, score.accuracy, score.loss, score.n)
+
+
+def _stage_row(chain: Chain, record: Record) -> Row:
+    whose = {"sweep": chain.sweep, "trial_id": chain.trial_id, "seed": chain.seed}
+    row = vars(record.costs) | vars(record) | whose | _storage(record.costs)
+    row["cached"] = tuple(whose.values()) != record.computed_for
+    row["node"] = record.environment.get("node")
+    if chain.hyperparameters:
+        row["hyperparameters"] = canonical(plain(chain.hyperparameters[record.after]))
+    return tuple(row.get(name) for name in STAGES.names)
+
+
+def _at(table: pd.DataFrame, trial_id: str, seed: int, sweep: str | None) -> pd.Series[bool]:
+    rows = (table["trial_id"] == trial_id) & (table["seed"] == seed)
+    return rows if sweep is None else rows & (table["sweep"] == sweep)

@@ -1,0 +1,166 @@
+"""The three Parquet tables: their columns, their types, and how they reach a folder and come back.
+
+The types of the fixed columns never depend on what they hold; the `config.*` columns are made from
+`config`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestrator.stages.costs import CATEGORIES
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import canonical
+
+METRICS = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
+# On validation data; `val_fwt` would say nothing that a search may use.
+VALIDATED = ("acc", "bwt", "forgetting", "learning_accuracy")
+STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))
+FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
+SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds", "cpu_seconds", "gpu_seconds")
+SUMMED = (*FLOPS, *SECONDS, "samples")
+
+TEXT = frozenset({
+    "sweep", "trial_id", "phase", "status", "method", "benchmark", "scenario", "network", "config",
+    "device", "mlflow_run_id", "story", "split", "key", "parent", "node", "group",
+    "hyperparameters",
+})  # fmt: skip
+# FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
+REAL = frozenset({
+    *METRICS, *(f"val_{name}" for name in VALIDATED), "objective", "accuracy", "loss",
+    *FLOPS, *SECONDS,
+})  # fmt: skip
+TRUTH = frozenset({"selected", "cached"})
+
+IDENTITY = (
+    "sweep", "trial_id", "phase", "selected", "status",
+    "method", "benchmark", "scenario", "network", "seed",
+)  # fmt: skip
+SPENT = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
+EXTRA = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
+SEARCHED = ("group", "candidate", "objective", "val_bwt", "val_forgetting", "val_learning_accuracy")
+
+
+def schema_of(columns: Iterable[str]) -> pa.Schema:
+    """Return the Parquet types of named columns; they never depend on what the columns hold."""
+    kinds = ((TEXT, pa.string()), (REAL, pa.float64()), (TRUTH, pa.bool_()))
+    return pa.schema(
+        (column, next((kind for names, kind in kinds if column in names), pa.int64()))
+        for column in columns
+    )
+
+
+TRIALS = schema_of([
+    *IDENTITY, "tasks_done", "num_tasks", "config", *METRICS, "val_acc", *SPENT, "mlflow_run_id",
+    *EXTRA, *SEARCHED,
+])  # fmt: skip
+ACCURACY = schema_of([
+    "sweep", "trial_id", "seed", "split", "after", "task", "accuracy", "loss", "n",
+])  # fmt: skip
+STAGES = schema_of([
+    "sweep", "trial_id", "seed", "after", "key", "parent", "cached", *SPENT, "node",
+    "status", *EXTRA, "hyperparameters",
+])  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The tables of one sweep; rows in the order of its chains, then `after`, then the task."""
+
+    trials: pa.Table
+    accuracy: pa.Table
+    stages: pa.Table
+
+
+def write(tables: Tables, folder: str | Path) -> None:
+    """Write the tables into a folder, each in one step; the same tables give the same bytes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in vars(tables).items():
+        partial = folder / f".{name}.{os.getpid()}.partial"
+        try:
+            pq.write_table(table, partial, compression="zstd")
+            os.replace(partial, folder / f"{name}.parquet")
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def read(*folders: str | Path) -> Tables:
+    """Return the tables of sweep folders, or of folders that hold sweep folders, as one.
+
+    Raises:
+        RepertoireError: a folder holds no tables.
+    """
+    found = [sweep for folder in folders for sweep in _sweep_folders(Path(folder))]
+    trials, accuracy, stages = (
+        pa.concat_tables(_read_table(sweep / f"{name}.parquet", schema) for sweep in found)
+        for name, schema in (("trials", TRIALS), ("accuracy", ACCURACY), ("stages", STAGES))
+    )
+    # The types of config.* depend on all rows, so the columns are made again for those at hand.
+    return Tables(with_config_columns(trials), accuracy, stages)
+
+
+def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    # Without partitioning=None a folder called lr=0.1 would add a column.
+    return pq.read_table(path, schema=schema, partitioning=None)
+
+
+def table_of(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Return rows, each in the schema's order, as a table."""
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    # from_pandas: NaN becomes null, so that undefined has one spelling.
+    typed = zip(columns, schema.types, strict=True)
+    arrays = [pa.array(column, kind, from_pandas=True) for column, kind in typed]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def with_config_columns(trials: pa.Table) -> pa.Table:
+    """Add a column for every leaf of `config`, after it, by name."""
+    configs = map(json.loads, trials["config"].to_pylist())
+    leaves = [dict(_leaves(config, "config")) for config in configs]
+    at = trials.schema.get_field_index("config") + 1
+    for i, name in enumerate(sorted({name for row in leaves for name in row})):
+        trials = trials.add_column(at + i, name, [_typed([row.get(name) for row in leaves])])
+    return trials
+
+
+def _leaves(config: Mapping[str, Any], where: str) -> Iterable[tuple[str, Any]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{where}.{name}")
+        else:
+            yield f"{where}.{name}", value
+
+
+def _typed(values: list[Any]) -> pa.Array:
+    """Return values of one type as that type, integers among reals as reals, all else as JSON."""
+    kinds = {type(value) for value in values if value is not None}
+    for types, arrow in (
+        ({str}, pa.string()),
+        ({bool}, pa.bool_()),
+        ({int}, pa.int64()),
+        ({int, float}, pa.float64()),
+    ):
+        if kinds <= types:
+            return pa.array(values, arrow)
+    texts = [v if v is None or isinstance(v, str) else canonical(v) for v in values]
+    return pa.array(texts, pa.string())
+
+
+def _sweep_folders(folder: Path) -> list[Path]:
+    if (folder / "trials.parquet").exists():
+        return [folder]
+    if found := sorted(path.parent for path in folder.glob("*/trials.parquet")):
+        return found
+    raise RepertoireError(
+        f"{folder}: no results here (no trials.parquet in it or one level below); give the folder "
+        f"of a sweep or one that holds some, or make it: repertoire run SWEEP --out {folder}"
+    )

@@ -1,0 +1,93 @@
+"""What a search knows of a candidate: its validation figures and its costs, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Protocol
+
+import numpy as np
+
+from orchestrator.metrics import R, all_after
+from orchestrator.search.ports import Values
+from orchestrator.stages.costs import CATEGORIES
+from orchestrator.stages.record import Record
+from orchestrator.stages.stage import Stage
+from orchestrator.sweep.objective import Objective
+
+SUMMED = ("train_flops", "consolidate_flops", "eval_flops", "samples")
+
+
+class Records(Protocol):
+    """Where records are."""
+
+    def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
+        """Return a stage's record if it is there and scores these tasks."""
+
+
+@dataclass
+class Judge:
+    """Ranks by what an objective says of validation accuracies and of costs.
+
+    The only place where a search reads results. It never touches the scores of the test split.
+    """
+
+    store: Records
+    objective: Objective
+    _known: dict[tuple[str, tuple[str, ...]], Record] = field(default_factory=dict)
+
+    def record(self, stage: Stage) -> Record | None:
+        """Return a stage's record, if the store has it."""
+        name = (stage.key, stage.task_keys)
+        if name not in self._known:
+            record = self.store.record(stage.key, stage.task_keys)
+            if record is None:
+                return None
+            self._known[name] = record
+        return self._known[name]
+
+    def values(self, chains: Iterable[Sequence[Stage]], after: int) -> Values | None:
+        """Return the mean over seeds of each metric after `after` tasks, over those tasks alone.
+
+        Args:
+            chains: the stages of a candidate on each seed, all done up to `after`.
+            after: tasks learned.
+
+        Returns:
+            None if a metric is undefined on a seed.
+        """
+        found = [self.objective.value(self.figures(chain, after)) for chain in chains]
+        defined = [values for values in found if values is not None]
+        if len(defined) < len(found):
+            return None
+        return tuple(fmean(column) for column in zip(*defined, strict=True))
+
+    def figures(self, chain: Sequence[Stage], after: int) -> dict[str, float]:
+        """Return all figures of one seed by name."""
+        records = [self._there(stage) for stage in chain[: after + 1]]
+        storage = records[-1].costs.storage
+        costs = {f"storage_{name}_bytes": float(storage.get(name, 0)) for name in CATEGORIES}
+        costs["storage_bytes"] = float(sum(storage.values()))
+        costs |= {name: float(sum(getattr(r.costs, name) for r in records)) for name in SUMMED}
+        r = validation(records, chain[0].task_keys)
+        return costs | all_after(r, after, chain[0].benchmark.scenario)
+
+    def accuracy(self, chain: Sequence[Stage], after: int) -> float:
+        """Return the validation accuracy on task `after` just when it is learned: R[t, t]."""
+        records = [self._there(stage) for stage in chain[: after + 1]]
+        return float(validation(records, chain[0].task_keys)[after, after - 1])
+
+    def _there(self, stage: Stage) -> Record:
+        record = self.record(stage)
+        if record is None:
+            raise LookupError(f"stage {stage.key} is done but its record is not in the store")
+        return record
+
+
+def validation(records: Sequence[Record], task_keys: Sequence[str]) -> R:
+    """Return R [T+1, T] on validation data; rows that were not reached are NaN."""
+    r = np.full((len(task_keys) + 1, len(task_keys)), np.nan)
+    for after, record in enumerate(records):
+        r[after] = [record.evaluation[key]["validation"].accuracy for key in task_keys]
+    return r

@@ -1,0 +1,101 @@
+"""One stage against the store: what a worker does, wherever it runs, and what comes of it."""
+
+from __future__ import annotations
+
+import platform
+import traceback
+from dataclasses import dataclass
+
+from orchestrator.errors import RepertoireError
+from orchestrator.stages.outcomes import (
+    Outcome,
+    ParentLost,
+    StageDiverged,
+    StageDone,
+    StageFailed,
+)
+from orchestrator.stages.run_stage import State, evaluate_state, run_stage
+from orchestrator.stages.stage import Stage
+from orchestrator.stages.store import StageStore
+
+
+@dataclass(frozen=True)
+class Order:
+    """A stage to be run, and for whom it is noted.
+
+    Attributes:
+        stages: the stage; more than once if benchmarks with other tasks share it (same key).
+        computed_for: (sweep, trial_id, seed).
+    """
+
+    stages: tuple[Stage, ...]
+    computed_for: tuple[str, str, int]
+
+    @property
+    def key(self) -> str:
+        """The stage's key."""
+        return self.stages[0].key
+
+
+def joined(order: Order | None, whom: tuple[str, str, int], stage: Stage) -> Order:
+    """Return an order that also serves a stage of the same key, evaluated on other tasks."""
+    if order is None:
+        return Order((stage,), whom)
+    if any(set(stage.task_keys) <= set(other.task_keys) for other in order.stages):
+        return order
+    return Order((*order.stages, stage), order.computed_for)
+
+
+def perform(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
+    """Run a stage from the store into the store; whatever goes wrong becomes an event."""
+    try:
+        events = [attempt(stage, order.computed_for, store, device) for stage in order.stages]
+        return next((event for event in events if not isinstance(event, StageDone)), events[0])
+    except Exception as error:  # the edge of the user's code: a failed stage must not end the sweep
+        story = f"{type(error).__name__}: {error}\n\n" + "".join(traceback.format_exception(error))
+        return StageFailed(order.key, story)
+
+
+def attempt(
+    stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
+) -> Outcome:
+    """Find a stage in the store, complete it there, or run it."""
+    require_same_data(stage)
+    record = store.record(stage.key, stage.task_keys)
+    if record is None and not score_further(stage, store, device):
+        parent = state_of(stage.parent, store) if stage.parent else None
+        if stage.parent and parent is None:
+            return ParentLost(stage.key)
+        state, record = run_stage(stage, parent, computed_for, device)
+        store.put(state, record)
+    if record is not None and record.status == "diverged":
+        return StageDiverged(stage.key, record.story)
+    return StageDone(stage.key)
+
+
+def require_same_data(stage: Stage) -> None:
+    """Raise unless this machine's data is what the stage's key was made of, wherever that was."""
+    if stage.benchmark.task_keys() != stage.task_keys:
+        raise RepertoireError(
+            f"the data of {stage.benchmark.name} on {platform.node()} is not the data this sweep "
+            "was planned with; give every node the same files (REPERTOIRE_DATA)"
+        )
+
+
+def score_further(stage: Stage, store: StageStore, device: str) -> bool:
+    """Score a stored state on the tasks its record lacks; False if there is no such state."""
+    record = store.record(stage.key)
+    state = None if record is None else state_of(stage.key, store)
+    if record is None or state is None:
+        return False
+    missing = tuple(key for key in stage.task_keys if key not in record.evaluation)
+    store.put_evaluation(stage.key, evaluate_state(stage, state, missing, device))
+    return True
+
+
+def state_of(key: str, store: StageStore) -> State | None:
+    """Return a stage's state; if it is gone, set its record aside, so that it is computed anew."""
+    state = store.state(key)
+    if state is None:
+        store.verify(key)
+    return state

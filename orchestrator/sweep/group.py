@@ -1,0 +1,161 @@
+"""A group: one entry of a sweep with a space, from which candidates are drawn and one is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from methods.base import Outlook, Setting
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.hashing import canonical
+from orchestrator.networks.networks import build
+from orchestrator.stages.components import Component
+from orchestrator.stages.run_stage import shape_of
+from orchestrator.sweep.section import Infeasible, Part, active
+from orchestrator.sweep.spaces import Domain, Point
+from orchestrator.sweep.trial import Trial
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """What candidates have in common, and the space they are drawn from.
+
+    Attributes:
+        name: told to the reader, and different for each group of a sweep.
+        parts: benchmark, network, training and method.
+        fixed_stream: the sweep gives the benchmark's seed.
+    """
+
+    name: str
+    parts: tuple[Part, Part, Part, Part]
+    fixed_stream: bool
+
+    @property
+    def space(self) -> dict[str, Domain]:
+        """Place -> domain, of all parts."""
+        return {place: domain for part in self.parts for place, domain in part.space.items()}
+
+    def trial(self, point: Mapping[str, Any], seeds: tuple[int, ...]) -> Trial:
+        """Return the trial at a point of the space.
+
+        Raises:
+            Infeasible: the values do not go together.
+        """
+        benchmark, network, training, method = (part.make(point) for part in self.parts)
+        objection = misfit(benchmark, network, method)
+        if objection is not None:
+            raise Infeasible(objection)
+        return Trial(
+            benchmark=benchmark, network=network, training=training, method=method, seeds=seeds,
+            fixed_stream=self.fixed_stream,
+        )  # fmt: skip
+
+    def first(self, seeds: tuple[int, ...]) -> Trial:
+        """Return a trial of the group that can be, whatever is drawn."""
+        benchmark, network, training, method = (part.examples[0] for part in self.parts)
+        return Trial(
+            benchmark=benchmark, network=network, training=training, method=method, seeds=seeds,
+            fixed_stream=self.fixed_stream,
+        )  # fmt: skip
+
+    def stratum(self, point: Mapping[str, Any]) -> str:
+        """Return what of a point makes it incomparable to others: its benchmark, for a reader.
+
+        Trials on other tasks, or on the same in another order, are neither raced nor ranked
+        against each other.
+        """
+        drawn = {k: v for k, v in point.items() if k.startswith("benchmark.")}
+        return " ".join(f"{k.partition('.')[2]}={shown(v)}" for k, v in drawn.items())
+
+    def describe(self) -> dict[str, Any]:
+        """Return the space for a reader."""
+        return {place: domain.describe() for place, domain in self.space.items()}
+
+
+def shown(value: Any) -> str:
+    """Return a value as it stands in a name."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else canonical(value)
+
+
+def misfit(benchmark: Benchmark, network: Component, method: Component) -> str | None:
+    """Return why these make no trial, or None."""
+    wrong = network.cls.objection(network.config, shape_of(benchmark))
+    if wrong is not None:
+        return f"network.{wrong}"
+    objection = method.cls.objection(method.config, setting(benchmark, network))
+    return None if objection is None else f"{method.name} {objection}"
+
+
+def setting(benchmark: Benchmark, network: Component) -> Setting:
+    """Return what a method is told of a benchmark and a network before anything is trained."""
+    return Setting(
+        scenario=benchmark.scenario, num_classes=benchmark.num_classes,
+        input_shape=benchmark.input_shape, network=network.name, num_tasks=benchmark.num_tasks,
+    )  # fmt: skip
+
+
+def resizing(group: Group) -> Iterator[str]:
+    """Yield the places of a method's space that decide the shape of what it carries.
+
+    From one task to the next such a hyperparameter cannot change.
+    """
+    method = group.parts[3]
+    whole = {place: domain.representatives()[0] for place, domain in group.space.items()}
+    for place, domain in method.space.items():
+        values = domain.representatives()
+        found = [shapes(group, active(group.space, {**whole, place: value})) for value in values]
+        if any(other != found[0] for other in found[1:]):
+            yield place
+
+
+def shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of what a method carries after its first task."""
+    benchmark, network, _, method = (part.make(point) for part in group.parts)
+    shape = shape_of(benchmark)
+    built = build(network.cls, network.config, shape, 0)
+    made = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
+    return {name: tuple(value.shape) for name, value in made.state_dict().items()}
+
+
+def examples(parts: Iterable[Part]) -> Iterator[tuple[Any, ...]]:
+    """Yield combinations of the parts' examples, varying one part at a time."""
+    parts = tuple(parts)
+    first = tuple(part.examples[0] for part in parts)
+    yield first
+    for i, part in enumerate(parts):
+        for example in part.examples[1:]:
+            yield (*first[:i], example, *first[i + 1 :])
+
+
+def named(groups: Iterable[Group]) -> list[Group]:
+    """Return groups named by their method and, where several share it, by what tells them apart."""
+    groups = list(groups)
+    found, taken = [], set[str]()
+    for group in groups:
+        mates = [other for other in groups if other.parts[3].examples[0].name == group.name]
+        apart = distinctions(group, mates)
+        name = " ".join([group.name, *(f"{k.partition('.')[2]}={shown(v)}" for k, v in apart)])
+        number = 2
+        while name in taken:
+            name, number = f"{name.partition(' #')[0]} #{number}", number + 1
+        taken.add(name)
+        found.append(replace(group, name=name))
+    return found
+
+
+def distinctions(group: Group, mates: list[Group]) -> list[tuple[str, Any]]:
+    """Return the constants of a group that its mates do not all have."""
+    mine = constants(group)
+    others = [constants(mate) for mate in mates]
+    return [
+        (place, value) for place, value in mine.items()
+        if any(canonical(other.get(place)) != canonical(value) for other in others)
+    ]  # fmt: skip
+
+
+def constants(group: Group) -> Point:
+    """Return a group's constants by place."""
+    return {f"{p.form.section}.{name}": v for p in group.parts for name, v in p.constants.items()}

@@ -1,0 +1,136 @@
+"""What a search ranks by: one metric or several, each to be made large or small."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.errors import suggest
+from orchestrator.sweep.expression import COSTS, read
+
+Mode = Literal["max", "min"]
+Values = tuple[float, ...]
+
+SMALL = frozenset({"forgetting", *COSTS})
+MODES: dict[str, Mode] = {"max": "max", "min": "min"}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One metric or several, each with the direction in which it is better.
+
+    Figures are those of the validation split over the tasks learned so far, and of such costs as a
+    rerun repeats exactly: bytes, FLOPs and examples, not seconds.
+
+    Attributes:
+        metrics: figures, or arithmetic on them, as the sweep gives them.
+        modes: "max" or "min" for each.
+    """
+
+    metrics: tuple[str, ...]
+    modes: tuple[Mode, ...]
+
+    @staticmethod
+    def parse(
+        metric: str | list[str], mode: str | list[str] | None, where: str, mistakes: list[str]
+    ) -> Objective | None:
+        """Return what a sweep asks for, or None after noting the mistakes.
+
+        Args:
+            metric: one expression, or a list of them for several objectives.
+            mode: "max" or "min", or a list with one for each metric. None is the usual direction:
+                a cost or forgetting by itself is made small, all else large.
+            where: the section of the file that holds `metric` and `mode`, for messages.
+            mistakes: receives the mistakes, each in a line.
+        """
+        before = len(mistakes)
+        metrics = _metrics(metric, f"{where}.metric", mistakes)
+        modes = _modes(mode, metrics, f"{where}.mode", mistakes)
+        return Objective(metrics, modes) if len(mistakes) == before else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The figures that are used, each once, in the order of the metrics."""
+        return tuple(dict.fromkeys(name for metric in self.metrics for name in read(metric).names))
+
+    def value(self, figures: Mapping[str, float | None]) -> Values | None:
+        """Return each metric's value; None if one is undefined or not finite.
+
+        Args:
+            figures: name -> value; what is absent, None or NaN is undefined.
+        """
+        used = {name: number(figures.get(name)) for name in self.names}
+        # Looked at beforehand: max(nan, 0) is one or the other by the order of its arguments.
+        if not all(map(math.isfinite, used.values())):
+            return None
+        try:
+            values = tuple(read(metric).term(used) for metric in self.metrics)
+        except (ValueError, ZeroDivisionError, OverflowError):  # log10(0), 1/0, exp(1000)
+            return None
+        return values if all(map(math.isfinite, values)) else None
+
+    def key(self, values: Values) -> Values:
+        """Return values to sort by: in each place, larger is better."""
+        pairs = zip(values, self.modes, strict=True)
+        return tuple(value if mode == "max" else -value for value, mode in pairs)
+
+    def dominates(self, a: Values, b: Values) -> bool:
+        """Return whether `a` is nowhere worse than `b`, and somewhere better."""
+        return _dominates(self.key(a), self.key(b))
+
+    def front(self, points: Sequence[Values | None]) -> list[int]:
+        """Return the places of the points that no other dominates, ascending: the Pareto front.
+
+        Equal points are on it together; None (undefined) never is.
+
+        Reference: Kung, Luccio and Preparata, 1975, On Finding the Maxima of a Set of Vectors:
+        sorted by the first coordinate, a point is dominated only by points before it.
+        """
+        keys = {i: self.key(point) for i, point in enumerate(points) if point is not None}
+        front: list[int] = []
+        for i in sorted(keys, key=keys.__getitem__, reverse=True):
+            if not any(_dominates(keys[j], keys[i]) for j in front):
+                front.append(i)
+        return sorted(front)
+
+
+def number(figure: float | None) -> float:
+    """Return a figure as a float, NaN where there is none."""
+    return math.nan if figure is None else float(figure)
+
+
+def _dominates(a: Values, b: Values) -> bool:
+    return a != b and all(x >= y for x, y in zip(a, b, strict=True))
+
+
+def _metrics(metric: str | list[str], where: str, mistakes: list[str]) -> tuple[str, ...]:
+    one = isinstance(metric, str)
+    # A long expression may be folded over lines of the file.
+    metrics = [" ".join(text.split()) for text in ([metric] if isinstance(metric, str) else metric)]
+    for i, text in enumerate(metrics):
+        place = where if one else f"{where}[{i}]"
+        mistakes.extend(f"{place}: {line}" for line in read(text).wrong)
+        if text in metrics[:i]:
+            mistakes.append(f"{place}: {text!r} is named twice")
+    if not metrics:
+        mistakes.append(f"{where}: a list of at least one metric is needed, given []")
+    return tuple(metrics)
+
+
+def _modes(
+    mode: str | list[str] | None, metrics: tuple[str, ...], where: str, mistakes: list[str]
+) -> tuple[Mode, ...]:
+    if mode is None:
+        return tuple("min" if text.strip("() ") in SMALL else "max" for text in metrics)
+    given = [mode] if isinstance(mode, str) else mode
+    mistakes.extend(
+        f"{where}: must be max or min, given {each!r}; {suggest(each, MODES)}"
+        for each in given
+        if each not in MODES
+    )
+    if len(given) != len(metrics):
+        count = "the metric" if len(metrics) == 1 else f"each of {len(metrics)} metrics"
+        mistakes.append(f"{where}: give a mode for {count}, as a list, given {given}")
+    return tuple(MODES[each] for each in given if each in MODES)

@@ -1,0 +1,191 @@
+"""The search section of a sweep file: how hyperparameters are searched, checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from orchestrator.errors import RepertoireError, suggest
+from orchestrator.stages.components import imported_class, is_dotted
+from orchestrator.sweep.decoding import decode, short
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.options import FORBID, require
+from orchestrator.sweep.strategies import (
+    ALGORITHMS,
+    DUTIES,
+    SCHEDULERS,
+    Fifo,
+    Foreign,
+    Grid,
+    HyperOpt,
+    Pbt,
+    PerTask,
+    Random,
+)
+
+DEFAULT_TRIALS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SearchSection:
+    """The search section as it is written."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
+
+    algorithm: str | dict[str, Any]
+    num_trials: int | None = None
+    seeds: list[int] | None = None
+    metric: str | list[str] = "acc"
+    mode: str | list[str] | None = None
+    scheduler: str | dict[str, Any] = "fifo"
+    on_tasks: int | None = None
+    parallel: int = 4
+
+    def __post_init__(self) -> None:
+        require(
+            self.num_trials is None or self.num_trials >= 1,
+            "num_trials", self.num_trials, "at least 1",
+        )  # fmt: skip
+        require(
+            self.on_tasks is None or self.on_tasks >= 1, "on_tasks", self.on_tasks, "at least 1"
+        )
+        require(self.parallel >= 1, "parallel", self.parallel, "at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How hyperparameters are searched.
+
+    Attributes:
+        algorithm: an instance of one of `ALGORITHMS`, or a `Foreign`.
+        num_trials: candidates of each group; None is all points of a grid.
+        seeds: every candidate runs on each of them.
+        objective: what candidates are ranked by, on validation data.
+        scheduler: an instance of one of `SCHEDULERS`, or a `Foreign`.
+        on_tasks: select on so many first tasks; None is all.
+        parallel: candidate i is suggested once all up to i - parallel have ended, whoever came
+            first: how many run side by side when the algorithm learns, the same on any cluster.
+    """
+
+    algorithm: Any
+    num_trials: int | None
+    seeds: tuple[int, ...]
+    objective: Objective
+    scheduler: Any
+    on_tasks: int | None
+    parallel: int
+
+    @property
+    def per_task(self) -> bool:
+        """Whether hyperparameters are chosen at each task, within each seed."""
+        return isinstance(self.algorithm, PerTask)
+
+    @property
+    def uses_grids(self) -> bool:
+        """Whether grids are searched, rather than compared."""
+        return isinstance(self.algorithm, Grid | PerTask)
+
+
+def read_search(given: dict[str, Any], seeds: list[int], mistakes: list[str]) -> Search | None:
+    """Return what a search section asks for, or None after noting the mistakes.
+
+    Args:
+        given: the section.
+        seeds: of the sweep, on which winners are evaluated.
+        mistakes: receives the mistakes, each in a line.
+    """
+    before = len(mistakes)
+    section = decode(_SearchSection, given, "search", mistakes)
+    if section is None:
+        return None
+    algorithm = _named("algorithm", section.algorithm, ALGORITHMS, mistakes)
+    scheduler = _named("scheduler", section.scheduler, SCHEDULERS, mistakes)
+    objective = Objective.parse(section.metric, section.mode, "search", mistakes)
+    if algorithm is None or scheduler is None or objective is None:
+        return None
+    mistakes.extend(_clashes(section, algorithm, scheduler, objective))
+    asked_for = section.num_trials or (None if isinstance(algorithm, Grid) else DEFAULT_TRIALS)
+    search = Search(
+        algorithm=algorithm, num_trials=asked_for, objective=objective, scheduler=scheduler,
+        seeds=_seeds(section, algorithm, seeds, mistakes), on_tasks=section.on_tasks,
+        parallel=section.parallel,
+    )  # fmt: skip
+    return search if len(mistakes) == before else None
+
+
+def _named(
+    what: str, given: str | dict[str, Any], table: Mapping[str, type[Any]], mistakes: list[str]
+) -> Any | None:
+    """Return the settings of an algorithm or a scheduler: `name`, or `{name: ..., option: ...}`."""
+    where = f"search.{what}"
+    options = dict(given) if isinstance(given, dict) else {"name": given}
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        mistakes.append(f"{where}: a name is needed, given {short(given)}; {suggest('', table)}")
+        return None
+    if name in table:
+        return decode(table[name], options, where, mistakes)
+    if not is_dotted(name):
+        valid = suggest(name, [*table, "a_module:AClass"])
+        mistakes.append(f"{where}: unknown {what} {name!r}; {valid}")
+        return None
+    try:
+        cls = imported_class(f"{what} {name!r}", name)
+    except RepertoireError as error:
+        mistakes.append(f"{where}: {error}")
+        return None
+    lacking = [duty for duty in DUTIES[what] if not hasattr(cls, duty)]
+    if lacking:
+        kind = "Searcher" if what == "algorithm" else "TrialScheduler"
+        mistakes.append(f"{where}: {name} is no {kind} of Ray Tune: it has no {lacking[0]}()")
+        return None
+    return Foreign(name, options)
+
+
+def _clashes(
+    section: _SearchSection, algorithm: Any, scheduler: Any, objective: Objective
+) -> list[str]:
+    """Return what does not go together."""
+    found = []
+    early = not isinstance(scheduler, Fifo)
+    if early and len(objective.metrics) > 1:
+        found.append("search.scheduler: with several metrics there is no one order; leave it out")
+    if isinstance(algorithm, HyperOpt) and len(objective.metrics) > 1:
+        found.append("search.algorithm: hyperopt knows one metric; use optuna, random or grid")
+    if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random):
+        found.append("search.scheduler: pbt draws its candidates itself; use algorithm: random")
+    if isinstance(algorithm, PerTask):
+        given = {
+            "scheduler": early, "on_tasks": section.on_tasks is not None,
+            "num_trials": section.num_trials is not None, "seeds": section.seeds is not None,
+            "metric": section.metric != "acc", "mode": section.mode is not None,
+        }  # fmt: skip
+        why = "has no meaning for per_task, which selects at each task within each seed"
+        found += [f"search.{name}: {why}; leave it out" for name, wrong in given.items() if wrong]
+    if section.on_tasks is not None and isinstance(scheduler, Pbt):
+        found.append("search.on_tasks: pbt changes hyperparameters over all tasks; leave it out")
+    return found
+
+
+def _seeds(
+    section: _SearchSection, algorithm: Any, seeds: list[int], mistakes: list[str]
+) -> tuple[int, ...]:
+    """Return the seeds of the search; by default one that no result is reported on.
+
+    A search on the first tasks is by default on the very seeds of the evaluation, which goes on
+    from there: what it selects on is not what is reported.
+    """
+    if isinstance(algorithm, PerTask) or (section.seeds is None and section.on_tasks):
+        return tuple(seeds)
+    chosen = [max(seeds, default=0) + 1] if section.seeds is None else section.seeds
+    if not chosen or len(set(chosen)) < len(chosen) or min(chosen) < 0:
+        valid = "at least one number, each of at least 0 and given once"
+        mistakes.append(f"search.seeds: must be {valid}, given {short(chosen)}")
+    shared = sorted(set(chosen) & set(seeds))
+    if shared and section.on_tasks is None:
+        mistakes.append(
+            f"search.seeds: {shared[0]} is also in seeds; a winner reported on the seeds it won on "
+            "would look better than it is, so give others"
+        )
+    return tuple(chosen)

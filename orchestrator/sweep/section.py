@@ -1,0 +1,186 @@
+"""The parts of a trial as a sweep gives them: each fixed, or with a space to search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from orchestrator.errors import RepertoireError, suggest
+from orchestrator.hashing import canonical, plain
+from orchestrator.stages.components import component, find
+from orchestrator.sweep.decoding import decode, grid_points, short
+from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain
+
+Section = Literal["benchmark", "network", "training", "method"]
+
+
+class Infeasible(RepertoireError):
+    """A point of a space that makes no trial, though each of its values may."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a section of a file is to be read as.
+
+    Attributes:
+        section: of a trial.
+        where: its place in the file.
+        kind: the dataclass of its fields.
+        wrap: makes what a trial holds of an instance of `kind`.
+    """
+
+    section: Section
+    where: str
+    kind: type[Any]
+    wrap: Callable[[Any], Any] = lambda made: made
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One section of a trial: a benchmark, a network, how it is trained, or a method.
+
+    Attributes:
+        constants: field -> value, JSON types.
+        space: place ("method.lam") -> domain, of the fields that are searched.
+        examples: what it is at some points, so that what does not fit is told before anything runs.
+    """
+
+    form: Form
+    constants: Mapping[str, Any]
+    space: Mapping[str, Domain]
+    examples: tuple[Any, ...] = ()
+
+    def make(self, point: Mapping[str, Any]) -> Any:
+        """Return what a trial holds of it at a point of the space, whose other places are ignored.
+
+        Raises:
+            Infeasible: the values do not go together.
+        """
+        mistakes: list[str] = []
+        made = self._make(point, mistakes)
+        if made is None:
+            raise Infeasible("; ".join(mistakes))
+        return made
+
+    def _make(self, point: Mapping[str, Any], mistakes: list[str]) -> Any | None:
+        drawn = {field_of(place): point[place] for place in self.space if place in point}
+        made = decode(self.form.kind, {**self.constants, **drawn}, self.form.where, mistakes)
+        return None if made is None else self.form.wrap(made)
+
+    def tried(self, mistakes: list[str]) -> tuple[Any, ...]:
+        """Return what it is at points that vary one place at a time, noting what is wrong there."""
+        made = (self._make(point, mistakes) for point in varied(self.space))
+        return tuple(each for each in made if each is not None)
+
+
+def field_of(place: str) -> str:
+    """Return the field of "method.lam": lam."""
+    return place.partition(".")[2]
+
+
+def varied(space: Mapping[str, Domain]) -> Iterator[Point]:
+    """Yield points that try each representative value of each domain, the others at their first."""
+    first = {place: domain.representatives()[0] for place, domain in space.items()}
+    yield active(space, first)
+    for place, domain in space.items():
+        for value in domain.representatives()[1:]:
+            yield active(space, {**first, place: value})
+
+
+def active(space: Mapping[str, Domain], whole: Mapping[str, Any]) -> Point:
+    """Return the values of a point whose domains count."""
+    point: Point = {}
+    for place, domain in space.items():
+        if domain.active(point):
+            point[place] = whole[place]
+    return point
+
+
+def parts_of(
+    form: Form, given: Mapping[str, Any], mistakes: list[str], grids: bool = False
+) -> list[Part]:
+    """Return the parts a section stands for, one for each point of its grids.
+
+    Args:
+        form: what it is read as.
+        given: field -> value, or grid, or domain.
+        mistakes: receives the mistakes, each in a line.
+        grids: grids are domains too, to be searched rather than compared.
+    """
+    found: dict[str, Part] = {}
+    for point in [dict(given)] if grids else grid_points(given, form.where, mistakes):
+        part = _part(form, point, mistakes, frozenset(given))
+        if part is not None and found.setdefault(_identity(part), part) is not part:
+            mistakes.append(f"{form.where}: its grids give {short(point)} twice")
+    return list(found.values())
+
+
+def _part(
+    form: Form, point: Mapping[str, Any], mistakes: list[str], names: frozenset[str]
+) -> Part | None:
+    """Return the part at one point of the grids, or None after noting the mistakes."""
+    constants = {name: value for name, value in point.items() if not is_domain(value)}
+    space = _space(form, point, mistakes)
+    if space:
+        part = Part(form, constants, space)
+        examples = part.tried(mistakes)
+    else:
+        made = decode(form.kind, constants, form.where, mistakes, names - constants.keys())
+        examples = () if made is None else (form.wrap(made),)
+    return Part(form, constants, space, examples) if examples else None
+
+
+def _identity(part: Part) -> str:
+    drawn = {place: domain.describe() for place, domain in part.space.items()}
+    first = part.examples[0]
+    return canonical([plain(getattr(first, "config", first)), plain(drawn)])
+
+
+def _space(form: Form, point: Mapping[str, Any], mistakes: list[str]) -> dict[str, Domain]:
+    """Return the domains among the values of a section, by place."""
+    space: dict[str, Domain] = {}
+    for name, value in point.items():
+        domain = read_domain(value, f"{form.where}.{name}", mistakes) if is_domain(value) else None
+        if domain is None:
+            continue
+        above = {field_of(place): other for place, other in space.items()}
+        place = f"{form.where}.{name}.when"
+        mistakes.extend(f"{place}: {line}" for line in _never(domain, above))
+        when = tuple((f"{form.section}.{other}", values) for other, values in domain.when)
+        space[f"{form.section}.{name}"] = Domain(domain.kind, domain.args, when)
+    return space
+
+
+def _never(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
+    """Yield why the condition of a domain never holds, given the domains above it by field."""
+    for name, values in domain.when:
+        if name not in above:
+            valid = suggest(name, above) if above else "there is none"
+            yield f"{name!r} is no space of this section above it; {valid}"
+            continue
+        known = above[name].args
+        if above[name].finite and not any(value in known for value in values):
+            yield f"{name!r} is never {' or '.join(map(short, values))}; valid: {short(known)}"
+
+
+def component_parts(
+    kind: Literal["method", "network"], given: Any, where: str, mistakes: list[str], grids: bool
+) -> list[Part]:
+    """Return the parts a name, or a mapping with a name, stands for."""
+    mapping = {"name": given} if isinstance(given, str) else given
+    name = mapping.get("name") if isinstance(mapping, dict) else None
+    if not isinstance(name, str):
+        valid = "a name, or keys and values with a name"
+        mistakes.append(f"{where}: must be {valid}, given {short(given)}")
+        return []
+    rest = {key: value for key, value in mapping.items() if key != "name"}
+    try:
+        config = find(kind, name).Config
+    except RepertoireError as error:
+        mistakes.append(f"{where}: {error}")
+        return []
+    return parts_of(
+        Form(kind, where, config, partial(component, kind, name)), rest, mistakes, grids
+    )

@@ -1,0 +1,128 @@
+"""The sweep: a file that names trials, read whole, checked whole, frozen."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from orchestrator.errors import SweepError
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.sweep.decoding import decode, short
+from orchestrator.sweep.entries import entries, section
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.options import FORBID, Budget, Mlflow, Resources
+from orchestrator.sweep.search_options import Search, read_search
+from orchestrator.sweep.trial import Trial, chain_of
+from orchestrator.sweep.yaml_file import read_yaml
+
+# What else lies in a results folder.
+RESERVED_NAMES = frozenset({"stages", "mlflow.db", "mlartifacts"})
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """The top level of a sweep file; sections are looked at one by one, none hiding another."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
+
+    name: str
+    benchmark: Any
+    methods: Any
+    seeds: list[int]
+    network: Any = None
+    training: Any = None
+    search: Any = None
+    budget: Any = None
+    resources: Any = None
+    mlflow: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A validated sweep.
+
+    Attributes:
+        trials: those to be evaluated as they are.
+        groups: those to be searched first, as `search` says.
+        text: the file it was read from, word for word.
+    """
+
+    name: str
+    trials: tuple[Trial, ...]
+    groups: tuple[Group, ...]
+    seeds: tuple[int, ...]
+    search: Search | None
+    budget: Budget
+    resources: Resources
+    mlflow: Mlflow
+    text: str
+    folder: Path
+
+    @staticmethod
+    def load(path: str | Path) -> Sweep:
+        """Read a sweep file.
+
+        Raises:
+            SweepError: with all mistakes of the file, each with its place and what is valid.
+        """
+        path = Path(path)
+        content = read_yaml(path)
+        # Where a user's own method lives.
+        for folder in (str(path.parent.resolve()), str(Path.cwd())):
+            if folder not in sys.path:
+                sys.path.append(folder)
+        mistakes: list[str] = []
+        _check_top(content, mistakes)
+        search = _search(content, mistakes)
+        trials, groups = entries(content, search, mistakes)
+        resources, budget, mlflow = (
+            decode(kind, section(content, name, mistakes), name, mistakes)
+            for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
+        )
+        if mistakes or resources is None or budget is None or mlflow is None:
+            raise SweepError(str(path), dict.fromkeys(mistakes))
+        return Sweep(
+            name=content["name"], trials=tuple(trials), groups=tuple(groups), search=search,
+            seeds=tuple(content["seeds"]), budget=budget, resources=resources, mlflow=mlflow,
+            text=path.read_text(encoding="utf-8"), folder=path.parent.resolve(),
+        )  # fmt: skip
+
+    def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
+        """Yield each (trial, seed) that needs no search, with its stages, in the file's order."""
+        for trial in self.trials:
+            for seed in trial.seeds:
+                yield chain_of(self.name, trial, seed)
+
+
+def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
+    """Note what is wrong with the keys, the name and the seeds of a file."""
+    top = {key: value if key in ("name", "seeds") else None for key, value in content.items()}
+    decode(_File, top, "", mistakes)
+    name, seeds = content.get("name"), content.get("seeds")
+    if isinstance(name, str) and not SAFE_NAME.fullmatch(name):
+        mistakes.append(
+            "name: must be up to 100 letters, digits, '_', '-' and '.', starting with a letter or "
+            f"digit, since it names a folder, given {short(name)}"
+        )
+    if isinstance(name, str) and name in RESERVED_NAMES:
+        mistakes.append(f"name: {name!r} is taken in the results folder; choose another")
+    different = isinstance(seeds, list) and all(isinstance(seed, int) for seed in seeds)
+    if different and (not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0):
+        valid = "at least one number, each of at least 0 and given once"
+        mistakes.append(f"seeds: must be {valid}, given {short(seeds)}")
+
+
+def _search(content: dict[str, Any], mistakes: list[str]) -> Search | None:
+    """Return what the search section asks for, if there is one."""
+    if "search" not in content:
+        return None
+    given, seeds = section(content, "search", mistakes), content.get("seeds")
+    if given is not content["search"]:
+        return None
+    known = [s for s in seeds if isinstance(s, int)] if isinstance(seeds, list) else []
+    return read_search(given, known, mistakes)

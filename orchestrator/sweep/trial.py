@@ -1,0 +1,110 @@
+"""A trial: one configuration of one method on one benchmark, a chain of stages on each seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.hashing import digest, plain
+from orchestrator.stages.components import Component
+from orchestrator.stages.learner import Training
+from orchestrator.stages.stage import Chain, Stage, scheduled
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One configuration of one method on one benchmark, on one or several seeds.
+
+    `benchmark.seed` is replaced by each seed unless the sweep gave one (`fixed_stream`).
+
+    Attributes:
+        schedule: of each task 1..T, the hyperparameters that change from task to task, by place
+            ("training.lr", "method.lam"); empty if none does.
+        selection: how it came to be chosen, if that is part of what it is; "per_task" has by place
+            what is chosen from, anew on each seed.
+        adaptive: the schedule follows from `selection`, and is not part of the configuration.
+    """
+
+    benchmark: Benchmark
+    network: Component
+    training: Training
+    method: Component
+    seeds: tuple[int, ...]
+    fixed_stream: bool = False
+    schedule: tuple[Values, ...] = ()
+    selection: Values = field(default_factory=dict)
+    adaptive: bool = False
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration as JSON types, without seeds."""
+        benchmark = plain(self.benchmark)
+        if not self.fixed_stream:
+            benchmark.pop("seed")
+        config: dict[str, Any] = {
+            "benchmark": benchmark, "network": self.network.describe(),
+            "training": plain(self.training), "method": self.method.describe(),
+        }  # fmt: skip
+        changing = () if self.adaptive or not self.schedule else tuple(self.schedule[0])
+        for place in (*changing, *self.selection.get("per_task", ())):
+            section, _, name = place.partition(".")
+            del config[section][name]
+        if changing:
+            config["schedule"] = [dict(values) for values in self.schedule]
+        if self.selection:
+            config["selection"] = dict(self.selection)
+        return config
+
+    @property
+    def trial_id(self) -> str:
+        """A short name, the same for the same configuration in any sweep."""
+        name = re.sub(r"[^A-Za-z0-9]+", "_", self.method.name)
+        return f"{name}-{digest('trial', self.config)[:8]}"
+
+    def stages(self, seed: int) -> tuple[Stage, ...]:
+        """Return the chain of stages on one seed, after = 0..T."""
+        benchmark = self.benchmark if self.fixed_stream else replace(self.benchmark, seed=seed)
+        schedule = self.schedule or ({},) * self.benchmark.num_tasks
+        return scheduled(benchmark, self.network, [self._at(values) for values in schedule], seed)
+
+    def _at(self, values: Values) -> tuple[Training, Component]:
+        config = replace(self.method.config, **of("method", values))
+        return replace(self.training, **of("training", values)), replace(self.method, config=config)
+
+
+def of(section: str, values: Values) -> dict[str, Any]:
+    """Return the values of a section by field."""
+    prefix = f"{section}."
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
+
+
+def chain_of(
+    sweep: str, trial: Trial, seed: int, phase: str = "evaluation", **more: Any
+) -> tuple[Chain, tuple[Stage, ...]]:
+    """Return one (trial, seed) as results see it, and its stages.
+
+    Args:
+        sweep: its name.
+        trial: what it is.
+        seed: one of its seeds.
+        phase: "search" or "evaluation".
+        more: further fields of `Chain`; `up_to`, the tasks after which it ends; `steps`, its stages
+            where they are at hand, since their keys are not free.
+    """
+    steps = more.pop("steps", None) or trial.stages(seed)
+    steps = steps[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
+    chain = Chain(
+        sweep=sweep, trial_id=trial.trial_id, phase=phase, seed=seed,
+        method=trial.method.name, benchmark=trial.benchmark.name, scenario=trial.benchmark.scenario,
+        network=trial.network.name, num_tasks=trial.benchmark.num_tasks, config=trial.config,
+        keys=tuple(step.key for step in steps), task_keys=steps[0].task_keys,
+        scores_unseen=trial.method.cls.scores_unseen,
+        hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
+        **{"selected": False, **more},
+    )  # fmt: skip
+    return chain, steps

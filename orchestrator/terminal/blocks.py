@@ -1,0 +1,146 @@
+"""A comparison as blocks of text cells: what every written format then only has to draw.
+
+For each table its configurations, then their differences from one of them; at the end the mean
+ranks over tables. The last two are there if `compare` was asked for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from orchestrator.metrics import fwt_undefined_because
+from orchestrator.results.naming import TABLE
+from orchestrator.results.protocol import title_of
+from orchestrator.terminal.units import (
+    UNDEFINED,
+    bytes_text,
+    interval,
+    p_value,
+    significant,
+    span,
+    thousandths,
+)
+
+HEADERS = ("method", "ACC", "BWT", "FWT", "forgetting", "storage", "compute (GFLOP)", "n")
+SHOWN_METRICS = ("acc", "bwt", "fwt", "forgetting")
+DIFFERENCE_HEADERS = ("method", "ΔACC", "95% interval", "p", "p (Holm)", "n")
+DIFFERENCE_NOTES = (
+    "interval: bootstrap over the n common seeds, if 3 or more; p: paired t-test, Holm: corrected "
+    "for the number of rows",
+)
+BEST_NOTE = (
+    "the best row was chosen from these very data, so p is too small; name the row beforehand: "
+    "--against LABEL"
+)
+ON_FRONT = "*"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table of text.
+
+    Attributes:
+        title: above it.
+        headers: of its columns, the first of which is to the left and the others to the right.
+        rows: cells in the order of `headers`.
+        notes: below it.
+        warning: a mark that must be seen wherever the table goes; empty for none.
+    """
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    warning: str = ""
+
+
+def blocks(table: pd.DataFrame) -> Iterator[Block]:
+    """Yield the blocks of a comparison."""
+    for _, rows in table.groupby("table", sort=False):
+        warning = str(rows["not_comparable"].iloc[0]) if "not_comparable" in rows else ""
+        warning = f"NOT COMPARABLE: {warning}" if warning else ""
+        yield Block(_title(rows), HEADERS, list(_cells(rows)), _fwt_note(rows), warning)
+        if "against" in rows and len(rows) > 1 and isinstance(rows["against"].iloc[0], str):
+            yield _differences(rows, warning)
+    if "mean_rank" in table and table["mean_rank"].notna().any():
+        yield _ranks(table)
+
+
+def closing_notes(table: pd.DataFrame) -> list[str]:
+    """Return what is to be said of all the tables."""
+    notes = []
+    if (table["n"] > 1).any():
+        notes.append("± is the 95% Student-t interval of the mean over n seeds")
+    if metrics := table.attrs.get("front"):
+        notes.append(f"{ON_FRONT} is on the Pareto front of {', '.join(metrics)} (of their means)")
+    if apart := table.attrs.get("apart"):
+        notes.append(f"in tables of their own, not comparable: {'; '.join(apart)}")
+    if left_out := table.attrs.get("left_out"):
+        counts = ", ".join(f"{n} {why}" for why, n in left_out.items())
+        notes.append(f"left out, by (trial, seed): {counts}")
+    return notes if len(table) else ["no complete trial of the evaluation phase", *notes]
+
+
+def _title(rows: pd.DataFrame) -> str:
+    sweeps = list(dict.fromkeys(rows["sweep"]))
+    named = f"({'sweep' if len(sweeps) == 1 else 'sweeps'} {', '.join(sweeps)})"
+    if len(rows[TABLE].drop_duplicates()) > 1:
+        return f"{rows['benchmark'].iloc[0]} {named}"
+    return f"{title_of(*rows[TABLE].iloc[0])} {named}"
+
+
+def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
+    """Yield the cells of each row, in the order of HEADERS."""
+    for row in rows.to_dict("records"):
+        metrics = [interval(row[f"{name}_mean"], row[f"{name}_ci95"]) for name in SHOWN_METRICS]
+        label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
+        compute = significant(row["compute_flops_mean"] / 1e9)
+        yield [label, *metrics, bytes_text(row["storage_bytes_mean"]), compute, str(row["n"])]
+
+
+def _fwt_note(rows: pd.DataFrame) -> list[str]:
+    undefined = rows[rows["fwt_mean"].isna()]
+    if undefined.empty:
+        return []
+    scenario, num_tasks = undefined.iloc[0][["scenario", "num_tasks"]]
+    reasons = (
+        fwt_undefined_because(scenario, num_tasks, scores_unseen) for scores_unseen in (True, False)
+    )
+    return [f"FWT is undefined ({UNDEFINED}): {next(reason for reason in reasons if reason)}"]
+
+
+def _differences(rows: pd.DataFrame, warning: str) -> Block:
+    compared = rows[rows["label"] != rows["against"]]
+    cells = [
+        [
+            row["label"],
+            thousandths(row["acc_diff"]),
+            span(row["acc_diff_low"], row["acc_diff_high"]),
+            p_value(row["acc_p"]),
+            p_value(row["acc_p_holm"]),
+            str(row["n_common"]),
+        ]
+        for row in compared.to_dict("records")
+    ]
+    first = rows.iloc[0]
+    notes = DIFFERENCE_NOTES + ((BEST_NOTE,) if first["against_best"] else ())
+    title = f"ACC less that of {first['against']}, paired by seed"
+    return Block(title, DIFFERENCE_HEADERS, cells, notes, warning)
+
+
+def _ranks(table: pd.DataFrame) -> Block:
+    ranked = table[table["mean_rank"].notna()].sort_values("mean_rank", kind="stable")
+    rows = [
+        [str(label), f"{mine['mean_rank'].iloc[0]:.2f}", ", ".join(f"{r:g}" for r in mine["rank"])]
+        for label, mine in ranked.groupby("label", sort=False)
+    ]
+    left_out = table["label"].nunique() - len(rows)
+    notes = [
+        "1 is the largest ACC; equal values share the mean of their ranks",
+        *([f"{left_out} that are not in every table have no rank"] if left_out else []),
+    ]
+    title = f"Mean rank by ACC over {ranked['table'].nunique()} tables"
+    return Block(title, ("method", "mean rank", "in each"), rows, notes)

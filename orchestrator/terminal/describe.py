@@ -1,0 +1,83 @@
+"""Plans and tables of names, as a person reads them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from rich.table import Table
+
+from methods import METHODS
+from orchestrator.benchmarks.benchmark import BENCHMARKS
+from orchestrator.graph.plan import Plan
+from orchestrator.networks.networks import NETWORKS
+from orchestrator.terminal.screen import duration
+
+
+def plan_table(made: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
+    """Return a plan as a table of figures; `search` are those of its search."""
+    seconds = made.estimated_seconds()
+    rows: list[tuple[str, Any]] = [
+        ("trials", len(made.sweep.trials)),
+        ("trials x seeds", len(made.chains)),
+        ("stages asked for", made.asked_for),
+        ("distinct stages", len(made.orders)),
+        ("of these, stage 0", sum(parent is None for parent in made.links.values())),
+        ("in the store", len(made.records)),
+        ("stages left", len(made.to_run)),
+        (
+            "processor time left",
+            duration(seconds) if seconds is not None else "unknown before the first stages",
+        ),
+    ]
+    table = Table(title=f"plan of {made.sweep.name}", show_header=False, title_justify="left")
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for name, value in [*search, *(rows if made.chains else [])]:
+        table.add_row(name, str(value))
+    return table
+
+
+def methods_table() -> Table:
+    """Return the methods with their scenarios and hyperparameters."""
+    table = Table("method", "scenarios", "hyperparameters (defaults)", "what it does")
+    for name, cls in sorted(METHODS.items()):
+        table.add_row(
+            name, " ".join(sorted(cls.scenarios)), hyperparameters(cls.Config), first_line(cls)
+        )
+    return table
+
+
+def networks_table() -> Table:
+    """Return the networks with their options."""
+    table = Table("network", "options (defaults)", "what it is")
+    for name, cls in sorted(NETWORKS.items()):
+        table.add_row(name, hyperparameters(cls.Config), first_line(cls))
+    return table
+
+
+def benchmarks_table() -> Table:
+    """Return the benchmarks."""
+    table = Table("benchmark", "transformation", "data set")
+    for name, (transformation, dataset) in sorted(BENCHMARKS.items()):
+        table.add_row(name, transformation, dataset)
+    return table
+
+
+def hyperparameters(config: type[Any]) -> str:
+    """Return a configuration's fields with their defaults."""
+    return ", ".join(f"{field.name}={field.default}" for field in fields(config)) or "-"
+
+
+def first_line(cls: type[Any]) -> str:
+    """Return the first sentence of a class's documentation."""
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+TABLES: dict[str, Callable[[], Table]] = {
+    "methods": methods_table,
+    "networks": networks_table,
+    "benchmarks": benchmarks_table,
+}

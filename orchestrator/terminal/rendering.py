@@ -1,0 +1,135 @@
+"""A comparison as text: for a terminal, Markdown, LaTeX, CSV and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.errors import UnknownName
+from orchestrator.terminal.blocks import Block, blocks, closing_notes
+from orchestrator.terminal.units import UNDEFINED
+
+LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", UNDEFINED: "--", "Δ": r"$\Delta$", **{c: f"\\{c}" for c in "&%$#_{}"},
+}  # fmt: skip
+# What is set as mathematics: a minus sign, an interval.
+MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
+
+
+def render(table: pd.DataFrame, format: str = "table", width: int = 80) -> str:
+    """Return a comparison as text: "table", "markdown", "latex" (booktabs), "csv" or "json".
+
+    The first three use human units; csv and json hold raw numbers.
+
+    Raises:
+        UnknownName: no such format.
+    """
+    if format == "table":
+        console = Console(file=io.StringIO(), width=width, color_system=None)
+        with console.capture() as printed:
+            console.print(as_table(table, width))
+        return "\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n"
+    if format not in FORMATS:
+        raise UnknownName("format", format, ("table", *FORMATS))
+    return FORMATS[format](table)
+
+
+def as_table(table: pd.DataFrame, width: int = 80) -> Group:
+    """Return a comparison for a Rich console; intervals go under means if width is short."""
+    wide, parts = Console(width=10_000), list(blocks(table))
+    fits = all(wide.measure(_grid(block, " ")).maximum <= width for block in parts)
+    drawn = [piece for block in parts for piece in _drawn(block, " " if fits else "\n")]
+    return Group(*drawn, *(Text(note, style="dim") for note in closing_notes(table)))
+
+
+def _drawn(block: Block, separator: str) -> Iterator[RenderableType]:
+    yield Text(block.title, style="bold")
+    if block.warning:
+        yield Text(block.warning, style="bold red")
+    yield _grid(block, separator)
+    for i, note in enumerate(block.notes, 1):
+        yield Padding(Text(note, style="dim"), (0, 0, int(i == len(block.notes)), 0))
+
+
+def _grid(block: Block, separator: str) -> Table:
+    grid = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
+    grid.add_column(block.headers[0], overflow="fold")
+    for header in block.headers[1:]:
+        grid.add_column(header.replace(" (", "\n("), justify="right", no_wrap=True)
+    for cells in block.rows:
+        grid.add_row(*(Text(cell.replace(" ± ", f"{separator}± ")) for cell in cells))
+    return grid
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(re.sub(r"([|*])", r"\\\1", cell) for cell in cells) + " |"
+
+    parts = []
+    for block in blocks(table):
+        rule = "|:--" + "|--:" * (len(block.headers) - 1) + "|"
+        grid = "\n".join([line(block.headers), rule, *map(line, block.rows)])
+        warning = [f"**{block.warning}**"] if block.warning else []
+        parts += [f"**{block.title}**", *warning, grid, *block.notes]
+    notes = (note.replace("*", r"\*") for note in closing_notes(table))
+    return "\n\n".join([*parts, *notes]) + "\n"
+
+
+def _latex(table: pd.DataFrame) -> str:
+    drawn = [line for block in blocks(table) for line in _tabular(block)]
+    closing = [f"% {note}" for note in closing_notes(table)]
+    return "\n".join([r"% needs \usepackage{booktabs}", *drawn, *closing]) + "\n"
+
+
+def _tabular(block: Block) -> list[str]:
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(map(_escaped, cells)) + r" \\"
+
+    columns = len(block.headers)
+    # A comment would be lost on paper.
+    warning = rf"\multicolumn{{{columns}}}{{l}}{{\textbf{{{_escaped(block.warning)}}}}} \\"
+    return [
+        *(f"% {note}" for note in (block.title, *block.notes)),
+        rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}",
+        *([warning] if block.warning else []),
+        r"\toprule",
+        line(block.headers),
+        r"\midrule",
+        *map(line, block.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+def _escaped(cell: str) -> str:
+    if MATHEMATICS.fullmatch(cell):
+        return f"${cell.replace('±', chr(92) + 'pm')}$"
+    return "".join(LATEX_SPECIAL.get(c, c) for c in cell)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def _json(table: pd.DataFrame) -> str:
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    said = {"left_out": table.attrs.get("left_out", {}), "apart": table.attrs.get("apart", [])}
+    return json.dumps({"rows": rows, **said}, indent=2, allow_nan=False)
+
+
+FORMATS: dict[str, Callable[[pd.DataFrame], str]] = {
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "json": _json,
+}

@@ -1,0 +1,192 @@
+"""`repertoire show`: one trial, its matrix R, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from orchestrator.errors import RepertoireError, UnknownName, suggest
+from orchestrator.metrics import R, all_after, fwt_undefined_because, mean_std_interval
+from orchestrator.results.comparison import comparison
+from orchestrator.results.naming import labels
+from orchestrator.results.protocol import title_of
+from orchestrator.results.results import SETTING, SPLITS, Results
+from orchestrator.terminal.grid import Grid
+from orchestrator.terminal.units import UNDEFINED, interval
+
+LISTED = 40  # names, in a message
+SHOWN = {"acc": "ACC", "bwt": "BWT", "fwt": "FWT", "forgetting": "forgetting"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A trial and those of its seeds that are shown.
+
+    Attributes:
+        label: what it is called.
+        seeds: their rows of the trials table, a row each.
+        split: "test" or "validation".
+        matrices: R of each seed, shape [S, T+1, T].
+    """
+
+    label: str
+    seeds: pd.DataFrame
+    split: str
+    matrices: R
+
+    @property
+    def finished(self) -> list[bool]:
+        """Whether each seed is complete."""
+        return [status == "complete" for status in self.seeds["status"]]
+
+    @property
+    def counted(self) -> list[int]:
+        """The seeds, by position, that are averaged: the complete ones, or all if none is."""
+        return [i for i, ok in enumerate(self.finished) if ok or not any(self.finished)]
+
+
+def trial_page(
+    results: Results, name: str, seed: int | None = None, split: str | None = None
+) -> RenderableType:
+    """Return a trial for a Rich console: R as a grid, ACC, BWT, FWT, forgetting, what is missing.
+
+    Args:
+        results: of one sweep or several.
+        name: trial id, the beginning of one, or a label as `compare` prints it.
+        seed: one seed; None for the mean over all that are complete.
+        split: "test" or "validation"; None for test, or validation where a search has no other.
+
+    Raises:
+        UnknownName: no such trial, seed or split.
+        RepertoireError: the name fits several trials, or a search has no test figures.
+    """
+    shown = chosen(results, name, seed, split)
+    first = shown.seeds.iloc[0]
+    about = [
+        Text.assemble((shown.label, "bold"), f"  {first['trial_id']} (sweep {first['sweep']})"),
+        Text(title_of(first["benchmark"], first["scenario"], first["num_tasks"])),
+        Text(_of_what(shown)),
+    ]
+    if np.isnan(shown.matrices).all():
+        return Group(*about, Text(""), Text("nothing has been measured"), *_missing(shown))
+    mean = np.ma.masked_invalid(shown.matrices[shown.counted]).mean(axis=0).filled(np.nan)
+    return Group(*about, Text(""), Grid(mean), *_figures(shown), *_missing(shown))
+
+
+def chosen(results: Results, name: str, seed: int | None, split: str | None) -> Shown:
+    """Return the trial of a name; see `trial_page`."""
+    label, sweep, trial_id = find(results, name)
+    trials = results.trials
+    rows = trials[(trials["sweep"] == sweep) & (trials["trial_id"] == trial_id)]
+    if seed is not None:
+        if seed not in set(rows["seed"]):
+            raise UnknownName(f"seed of {label}", str(seed), rows["seed"].astype(str))
+        rows = rows[rows["seed"] == seed]
+    evaluated = rows["phase"] == "evaluation"
+    rows = rows[evaluated] if evaluated.any() else rows
+    searched = rows["phase"].iloc[0] == "search"
+    split = split or ("validation" if searched else "test")
+    if split not in SPLITS:
+        raise UnknownName("split", split, SPLITS)
+    if searched and split == "test":
+        raise RepertoireError(
+            f"{label} is a candidate of a search, which has validation figures alone: "
+            "--split validation"
+        )
+    matrices = [results.r_matrix(trial_id, int(each), split, sweep) for each in rows["seed"]]
+    return Shown(label, rows, split, np.stack(matrices))
+
+
+def find(results: Results, name: str) -> tuple[str, str, str]:
+    """Return label, sweep and id of the trial that a person means."""
+    known = named(results)
+    ids = known["trial_id"]
+    for found in (ids == name, known["label"] == name, ids.str.startswith(name)):
+        if found.sum() == 1:
+            label, sweep, trial_id = known.loc[found, ["label", "sweep", "trial_id"]].iloc[0]
+            return label, sweep, trial_id
+        if found.any():
+            lines = [_place(row) for row in known[found].to_dict("records")]
+            listed = "\n".join(f"  - {line}" for line in lines)
+            raise RepertoireError(
+                f"{name!r} fits {len(lines)} trials:\n{listed}\ngive the id of one, and the folder "
+                "of one sweep if it is in several"
+            )
+    raise _unknown(name, [*dict.fromkeys(known["label"]), *ids])
+
+
+def _unknown(name: str, valid: list[str]) -> RepertoireError:
+    if len(valid) <= LISTED:
+        return UnknownName("trial", name, valid)
+    near = suggest(name, valid).partition("valid: ")[0]
+    return RepertoireError(
+        f"unknown trial {name!r}; {near}repertoire compare DIR --by trial_id names all"
+    )
+
+
+def named(results: Results) -> pd.DataFrame:
+    """Return `label`, `trial_id` and SETTING of every trial, finished or not."""
+    first = results.trials.drop_duplicates(["sweep", "trial_id"])
+    config = [column for column in first.columns if column.startswith("config.")]
+    keys, own = _keys(first), labels(first, "method", config)
+    table = comparison(results)
+    compared = dict(zip(_keys(table), table["label"], strict=True))
+    label = [compared.get(key, name) for key, name in zip(keys, own, strict=True)]
+    return first[["trial_id", *SETTING]].assign(label=label)
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(rows["sweep"], rows["trial_id"], strict=True))
+
+
+def _place(row: dict[Hashable, Any]) -> str:
+    title = title_of(row["benchmark"], row["scenario"], int(row["num_tasks"]))
+    return f"{row['trial_id']}: {row['label']}, {title} (sweep {row['sweep']})"
+
+
+def _of_what(shown: Shown) -> str:
+    seeds = [str(shown.seeds["seed"].iloc[i]) for i in shown.counted]
+    over = (
+        f"seed {seeds[0]}"
+        if len(seeds) == 1
+        else f"mean of {len(seeds)} seeds ({', '.join(seeds)})"
+    )
+    phase = ", search phase" if shown.seeds["phase"].iloc[0] == "search" else ""
+    return f"accuracy on {shown.split} data{phase}: {over}"
+
+
+def _figures(shown: Shown) -> list[Text]:
+    """Return the line of ACC, BWT, FWT and forgetting, and why one of them is undefined."""
+    first = shown.seeds.iloc[0]
+    depth = int(shown.seeds["tasks_done"].iloc[shown.counted].min())
+    every = [all_after(shown.matrices[i], depth, first["scenario"]) for i in shown.counted]
+    parts = []
+    for name, title in SHOWN.items():
+        mean, _, half_width = mean_std_interval(np.array([each[name] for each in every]))
+        parts.append(f"{title} {interval(mean, half_width)}")
+    so_far = "" if depth == first["num_tasks"] else f"after {depth} of {first['num_tasks']} tasks: "
+    lines = [Text(so_far + "   ".join(parts), style="bold")]
+    if len(every) > 1:
+        lines.append(Text("± is the 95% Student-t interval of the mean over seeds", style="dim"))
+    if all(np.isnan(each["fwt"]) for each in every):
+        reasons = (fwt_undefined_because(first["scenario"], depth, seen) for seen in (True, False))
+        why = next(reason for reason in reasons if reason)
+        lines.append(Text(f"FWT is undefined ({UNDEFINED}): {why}", style="dim"))
+    return lines
+
+
+def _missing(shown: Shown) -> list[Text]:
+    """Return a line for each seed that is not complete: how far it came, and why no further."""
+    lines = []
+    for row, finished in zip(shown.seeds.to_dict("records"), shown.finished, strict=True):
+        if not finished:
+            story = f": {row['story'].splitlines()[0]}" if row["story"] else ""
+            reached = f"{row['tasks_done']} of {row['num_tasks']} tasks"
+            lines.append(Text(f"seed {row['seed']} {row['status']} after {reached}{story}", "red"))
+    return lines
