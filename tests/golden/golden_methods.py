@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from methods import METHODS
-from orchestrator.benchmarks import Benchmark
-from orchestrator.learner import Training
-from orchestrator.networks import MLP, Network, NetworkConfig, NetworkShape
-from orchestrator.run_stage import run_stage
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import MLP, Network, NetworkConfig, NetworkShape
+from orchestrator.stages.learner import Training
+from orchestrator.stages.run_stage import run_stage
 
 FIGURES = Path(__file__).with_name("methods.json")
 OPTIMIZERS: dict[str, dict[str, Any]] = {

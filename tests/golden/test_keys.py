@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 
 import pytest
-from orchestrator.datasets import DEBIAN_FASHION_MNIST
 
 from methods import METHODS
-from orchestrator.sweep import Sweep
+from orchestrator.benchmarks.datasets import DEBIAN_FASHION_MNIST
+from orchestrator.sweep.sweep import Sweep
 
 KEYS = Path(__file__).with_name("keys.json")
 SWEEPS = Path(__file__).parents[2] / "sweeps"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from orchestrator.brake import Brake
-from orchestrator.execute import Outcome, execute
-from orchestrator.run import Tabulator, open_store, results_folder
-from orchestrator.stage import Chain
 
 from orchestrator.backends.inline import run_inline
-from orchestrator.results import load
-from orchestrator.sweep import Sweep
+from orchestrator.cli.execute import Outcome, execute
+from orchestrator.graph.brake import Brake
+from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.results import load
+from orchestrator.stages.stage import Chain
+from orchestrator.sweep.sweep import Sweep
 
 RELEASE = Path(__file__).with_name("release-0.1")
 SWEEPS = ("layouts", "told_the_task", "stumbling", "searching")
