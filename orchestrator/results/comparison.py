@@ -10,13 +10,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from orchestrator.results.protocol import grouped
 from orchestrator.errors import UnknownName
-from orchestrator.results.naming import labels
-from orchestrator.results.naming import short_names
-from orchestrator.sweep.objective import Mode
+from orchestrator.results.naming import labels, short_names
 from orchestrator.results.pareto import DEFAULT, on_front
+from orchestrator.results.protocol import grouped
 from orchestrator.results.results import METRICS, SETTING, Results, over_seeds
+from orchestrator.sweep.objective import Mode
 
 ROW = [*SETTING, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")

@@ -7,10 +7,10 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
-from orchestrator.results.comparison import evaluated
 from orchestrator.errors import UnknownName
-from orchestrator.results.statistics import difference, holm, ranks
+from orchestrator.results.comparison import evaluated
 from orchestrator.results.results import METRICS, Results
+from orchestrator.results.statistics import difference, holm, ranks
 
 NAMES = {"mean": "diff", "low": "diff_low", "high": "diff_high", "p": "p", "p_holm": "p_holm"}
 BySeed = dict[tuple[Hashable, ...], pd.DataFrame]  # (sweep, trial id) -> metrics by seed

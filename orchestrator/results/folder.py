@@ -13,11 +13,11 @@ from typing import Protocol
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
-from orchestrator.stages.outcomes import StageFailed
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.stages.record import Record
 from orchestrator.results.results import collect, write
+from orchestrator.stages.outcomes import StageFailed
+from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep

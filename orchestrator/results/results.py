@@ -18,20 +18,27 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from orchestrator.stages.costs import CATEGORIES
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import canonical, plain
 from orchestrator.metrics import R, all_after, mean_std_interval
-from orchestrator.sweep.objective import Mode
 from orchestrator.results.pareto import DEFAULT, on_front
-from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.results.tables import ACCURACY as ACCURACY
-from orchestrator.results.tables import IDENTITY, SUMMED, VALIDATED, read, table_of, with_config_columns
+from orchestrator.results.tables import (
+    IDENTITY,
+    SUMMED,
+    VALIDATED,
+    read,
+    table_of,
+    with_config_columns,
+)
 from orchestrator.results.tables import METRICS as METRICS
 from orchestrator.results.tables import STAGES as STAGES
 from orchestrator.results.tables import TRIALS as TRIALS
 from orchestrator.results.tables import Tables as Tables
 from orchestrator.results.tables import write as write
+from orchestrator.stages.costs import CATEGORIES
+from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.sweep.objective import Mode
 
 if TYPE_CHECKING:
     from orchestrator.stages.stage import Chain

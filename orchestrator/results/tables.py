@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.stages.costs import CATEGORIES
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical
+from orchestrator.stages.costs import CATEGORIES
 
 METRICS = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
 # On validation data; `val_fwt` would say nothing that a search may use.
