@@ -6,7 +6,7 @@ Shape legend: B examples, C classes of the head, N stored examples.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, cast, final
 
 import torch
@@ -100,6 +100,16 @@ class Config:
     """A method's hyperparameters: frozen, keyword-only, ranges checked in `__post_init__`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+
+def neutral(value: Any) -> Any:
+    """Return a field of a Config that defaults to `value` and is left out of keys at that value.
+
+    For a hyperparameter that is added later: at its neutral value a method computes what it did
+    before the field existed, bit for bit, so stages computed before still answer. The value must
+    be hashable, as any default of a dataclass.
+    """
+    return field(default=value, metadata={"neutral": value})
 
 
 AnyConfig: TypeAlias = Config  # inside Method the bare name is the class attribute

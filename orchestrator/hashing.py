@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from math import isfinite
 from typing import Any
 
@@ -15,11 +15,13 @@ DIGEST_BYTES = 20
 def digest(kind: str, content: object) -> str:
     """Return the key of `content` as hexadecimal; the same content under another `kind` differs.
 
+    A field of a dataclass that is at its neutral value is left out, see `significant`.
+
     Raises:
         TypeError: a value is not None, bool, int of 64 bits, finite float, str, nor a sequence,
             mapping (from str) or dataclass of such.
     """
-    return digest_bytes(canonical([kind, plain(content)]).encode())
+    return digest_bytes(canonical([kind, significant(content)]).encode())
 
 
 def digest_bytes(data: bytes) -> str:
@@ -34,14 +36,32 @@ def canonical(content: object) -> str:
 
 def plain(value: object, where: str = "value") -> Any:
     """Return `value` as JSON types, refusing what has no one spelling."""
+    return _as_json(value, where, lambda field, _: True)
+
+
+def significant(value: object) -> Any:
+    """Return `value` as JSON types, without the fields of dataclasses at their neutral value.
+
+    A field declares its neutral value in its metadata (`methods.base.neutral`). At that value it
+    changes nothing, so what is keyed without it keeps the key from before the field existed.
+    """
+    return _as_json(value, "value", _matters)
+
+
+def _matters(field: Field[Any], value: object) -> bool:
+    return field.metadata.get("neutral", MISSING) != value
+
+
+def _as_json(value: object, where: str, keep: Callable[[Field[Any], object], bool]) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value)}
+        given = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: _as_json(v, f"{where}.{f.name}", keep) for f, v in given if keep(f, v)}
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise TypeError(f"{where}: its keys must be text, given {list(value)}")
-        return {key: plain(v, f"{where}.{key}") for key, v in value.items()}
+        return {key: _as_json(v, f"{where}.{key}", keep) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
+        return [_as_json(v, f"{where}[{i}]", keep) for i, v in enumerate(value)]
     return scalar(value, where)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from methods import METHODS
 from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.hashing import digest, plain
+from orchestrator.hashing import digest, plain, significant
 from orchestrator.networks.networks import NETWORKS, Network
 
 INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -52,8 +52,8 @@ class Component:
         return find(self.kind, self.name)
 
     def content(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """Return what a key must hold of it, leaving out hyperparameters proved inert."""
-        config = {k: v for k, v in plain(self.config).items() if k not in without}
+        """Return what a key must hold of it, without hyperparameters that are inert or neutral."""
+        config = {k: v for k, v in significant(self.config).items() if k not in without}
         return {"identity": self.identity, "config": config}
 
     def describe(self) -> dict[str, Any]:
