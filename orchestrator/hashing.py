@@ -49,7 +49,7 @@ def significant(value: object) -> Any:
 
 
 def _matters(field: Field[Any], value: object) -> bool:
-    return field.metadata.get("neutral", MISSING) != value
+    return bool(field.metadata.get("neutral", MISSING) != value)
 
 
 def _as_json(value: object, where: str, keep: Callable[[Field[Any], object], bool]) -> Any:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 
+from orchestrator.errors import RepertoireError
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
+from orchestrator.hashing import canonical
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.store import StageStore
@@ -111,8 +113,11 @@ def plan(
     more: Iterable[tuple[Chain, tuple[Stage, ...]]] = (),
 ) -> Plan:
     """Lay a sweep out against a store: its trials and `more`, such as the winners of its search."""
-    # What was listed, and won as well, is one and the same: its seeds count once.
-    laid_out = {chain_id(laid[0]): laid for laid in [*sweep.chains(), *more]}
+    laid_out: dict[ChainId, tuple[Chain, tuple[Stage, ...]]] = {}
+    for chain, stages in [*sweep.chains(), *more]:
+        # What was listed, and won as well, is one and the same: its seeds count once.
+        known, _ = laid_out.setdefault(chain_id(chain), (chain, stages))
+        require_same_trial(known, chain)
     made = Plan(sweep=sweep, chains=tuple(chain for chain, _ in laid_out.values()))
     for chain, stages in laid_out.values():
         for stage in stages:
@@ -125,6 +130,15 @@ def plan(
         if record is not None:
             made.records[key] = record
     return made
+
+
+def require_same_trial(chain: Chain, other: Chain) -> None:
+    """Raise RepertoireError if two chains of one id are of different configurations."""
+    if chain.config != other.config:
+        raise RepertoireError(
+            f"two trials share the id {chain.trial_id}: {canonical(chain.config)} and "
+            f"{canonical(other.config)}; put them into two sweeps"
+        )
 
 
 def stored_record(store: StageStore, stages: Iterable[Stage]) -> Record | None:

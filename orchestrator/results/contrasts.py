@@ -9,6 +9,7 @@ import pandas as pd
 
 from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import evaluated
+from orchestrator.results.naming import with_id
 from orchestrator.results.results import METRICS, Results
 from orchestrator.results.statistics import difference, holm, ranks
 
@@ -37,7 +38,7 @@ def with_differences(
     Raises:
         UnknownName: no table has such a row.
     """
-    named = (table["label"] == against) | (table["trial_id"] == against)
+    named = (table["label"] == against) | with_id(table["trial_id"], against or "")
     if against is not None and not named.any():
         raise UnknownName("row to compare against", against, table["label"].unique())
     by_seed: BySeed = {

@@ -13,6 +13,23 @@ TABLE = ["benchmark", "scenario", "num_tasks"]  # what a table of a comparison i
 SCHEDULE = "config.schedule"  # a list as long as the stream: told, not recited
 
 
+# Hexadecimal digits of a trial's id as release 0.1 wrote it; today's id begins with it.
+FORMER_DIGITS = 8
+
+
+def former_id(trial_id: str) -> str:
+    """Return the id by which release 0.1 knew a trial."""
+    name, dash, digits = trial_id.rpartition("-")
+    return f"{name}{dash}{digits[:FORMER_DIGITS]}"
+
+
+def with_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
+    """Return which of `ids` are `given`, each in its present form or in that of release 0.1."""
+    if (ids == given).any():
+        return ids == given
+    return ids.map(lambda known: known == former_id(given) or given == former_id(known))
+
+
 def short_names(columns: Iterable[str]) -> dict[str, str]:
     """Return what each `config.*` column is called: without its section, where that is clear.
 

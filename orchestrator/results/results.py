@@ -21,6 +21,7 @@ import pandas as pd
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import canonical, plain
 from orchestrator.metrics import R, all_after, mean_std_interval
+from orchestrator.results.naming import former_id, with_id
 from orchestrator.results.pareto import DEFAULT, on_front
 from orchestrator.results.tables import ACCURACY as ACCURACY
 from orchestrator.results.tables import (
@@ -78,7 +79,7 @@ class Results:
             RepertoireError: several sweeps have it, and `sweep` does not say which.
         """
         trial = self._only_trial(trial_id, seed, sweep)
-        mine = _at(self.accuracy, trial_id, seed, trial["sweep"])
+        mine = _at(self.accuracy, trial["trial_id"], seed, trial["sweep"])
         cells = self.accuracy[mine & (self.accuracy["split"] == split)]
         num_tasks = int(trial["num_tasks"])
         r = np.full((num_tasks + 1, num_tasks), np.nan)
@@ -86,9 +87,10 @@ class Results:
         return r
 
     def _only_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
-        trial = self.trials[self.trials["trial_id"] == trial_id]
+        trial = self.trials[with_id(self.trials["trial_id"], trial_id)]
         if trial.empty:
             raise UnknownName("trial", trial_id, self.trials["trial_id"].unique())
+        trial_id = trial["trial_id"].iloc[0]
         found = trial[_at(trial, trial_id, seed, sweep)]
         if found.empty:
             raise UnknownName(
@@ -275,7 +277,11 @@ def _accuracy_rows(chain: Chain, records: list[Record]) -> Iterator[Row]:
 def _stage_row(chain: Chain, record: Record) -> Row:
     whose = {"sweep": chain.sweep, "trial_id": chain.trial_id, "seed": chain.seed}
     row = vars(record.costs) | vars(record) | whose | _storage(record.costs)
-    row["cached"] = tuple(whose.values()) != record.computed_for
+    sweep, former, seed = record.computed_for
+    own = (sweep, seed) == (chain.sweep, chain.seed) and former in (
+        chain.trial_id, former_id(chain.trial_id),
+    )  # fmt: skip
+    row["cached"] = not own
     row["node"] = record.environment.get("node")
     if chain.hyperparameters:
         row["hyperparameters"] = canonical(plain(chain.hyperparameters[record.after]))

@@ -122,13 +122,13 @@ class Study:
         A trial has one row on a seed: the evaluation's, if it is evaluated there, else that of the
         first group that drew it.
         """
-        met = {(trial.trial_id, seed) for trial in self.sweep.trials for seed in trial.seeds}
+        met = {(trial.identity, seed) for trial in self.sweep.trials for seed in trial.seeds}
         found = []
         for quest in self.quests:
             won = {c.number for c in self._won(quest)} if finished else set()
             for candidate in quest.candidates:
                 for seed in candidate.trial.seeds:
-                    row = (candidate.trial.trial_id, seed)
+                    row = (candidate.trial.identity, seed)
                     if self._has_row(candidate, seed, won) and row not in met:
                         met.add(row)
                         found.append(self._chain(quest, candidate, seed, won))

@@ -73,7 +73,7 @@ def entries(
             what = "search"
         else:
             trials.append(trial)
-        name = canonical([trial.trial_id, group.describe()])
+        name = canonical([trial.identity, group.describe()])
         if name in found:
             mistakes.append(f"{where}: the same {what} as {found[name]}")
         found.setdefault(name, where)

@@ -14,7 +14,7 @@ from rich.text import Text
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.metrics import R, all_after, fwt_undefined_because, mean_std_interval
 from orchestrator.results.comparison import comparison
-from orchestrator.results.naming import labels
+from orchestrator.results.naming import labels, with_id
 from orchestrator.results.protocol import title_of
 from orchestrator.results.results import SETTING, SPLITS, Results
 from orchestrator.terminal.grid import Grid
@@ -107,10 +107,11 @@ def find(results: Results, name: str) -> tuple[str, str, str]:
     """Return label, sweep and id of the trial that a person means."""
     known = named(results)
     ids = known["trial_id"]
-    for found in (ids == name, known["label"] == name, ids.str.startswith(name)):
+    label = known["label"]
+    for found in (ids == name, label == name, ids.str.startswith(name), with_id(ids, name)):
         if found.sum() == 1:
-            label, sweep, trial_id = known.loc[found, ["label", "sweep", "trial_id"]].iloc[0]
-            return label, sweep, trial_id
+            row = known[found].iloc[0]
+            return row["label"], row["sweep"], row["trial_id"]
         if found.any():
             lines = [_place(row) for row in known[found].to_dict("records")]
             listed = "\n".join(f"  - {line}" for line in lines)

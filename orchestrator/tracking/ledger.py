@@ -78,6 +78,11 @@ class Ledger:
         there = target.database is None or target.database.is_file()
         return there and (self.uri, self.experiment) == (target.shown, target.experiment)
 
+    def rename(self, former: str, key: str) -> None:
+        """Know a run by its present key if it is known by its former one alone."""
+        if key not in self.trials and former in self.trials:
+            self.trials[key] = self.trials.pop(former)
+
     def save(self, folder: Path) -> None:
         """Write to `folder`, by write-then-rename."""
         partial = folder / f"{LEDGER}.partial"

@@ -85,6 +85,8 @@ class Sender:
         """Send the sweep's run, then each trial's, then the sweep's status."""
         self._ledger.tables = ""
         trials = list(self._files.views(running))
+        for trial in trials:
+            self._ledger.rename(trial.former_key, trial.key)
         try:
             parent = self._send_parent(trials)
             for trial in trials:

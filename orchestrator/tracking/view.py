@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from orchestrator.hashing import canonical, digest_bytes
 from orchestrator.metrics import all_after, mean_std_interval
+from orchestrator.results.naming import former_id
 
 TAGS = (
     "benchmark", "scenario", "method", "network", "phase", "selected", "group", "candidate",
@@ -59,7 +60,15 @@ class TrialView:
     @property
     def key(self) -> str:
         """What tells its run from all others of the sweep."""
-        return self.trial_id if self.split == "test" else f"{self.trial_id} search"
+        return self._keyed(self.trial_id)
+
+    @property
+    def former_key(self) -> str:
+        """Its key in what release 0.1 sent."""
+        return self._keyed(former_id(self.trial_id))
+
+    def _keyed(self, trial_id: str) -> str:
+        return trial_id if self.split == "test" else f"{trial_id} search"
 
     @property
     def split(self) -> str:
@@ -97,7 +106,8 @@ class TrialView:
         told = slice(0, step + 1)
         columns = [self.costs[name][:, told] for name in sorted(self.costs)]
         reached = np.minimum(self.reached, step + 1).tolist()
-        head = [self.trial_id, self.seeds, dict(self.config), sorted(self.costs), reached]
+        whose = [former_id(self.trial_id), self.seeds, dict(self.config)]
+        head = [*whose, sorted(self.costs), reached]
         arrays = [self.test[:, told], self.validation[:, told], *columns]
         return digest_bytes(
             canonical(head).encode() + b"".join(array.tobytes() for array in arrays)

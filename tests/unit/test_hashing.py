@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from orchestrator.hashing import canonical, digest, digest_bytes, plain
+from methods.base import neutral
+from orchestrator.hashing import canonical, digest, digest_bytes, plain, significant
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,32 @@ def test_what_has_no_one_spelling_is_refused_rather_than_printed(value):
 def test_keys_that_are_no_text_are_refused_since_1_and_its_text_would_be_one():
     with pytest.raises(TypeError, match=r"value\.a: its keys must be text, given \[1\]"):
         digest("k", {"a": {1: "x"}})
+
+
+# Neutral values
+
+
+@dataclass(frozen=True)
+class Before:
+    lr: float = 0.1
+
+
+@dataclass(frozen=True)
+class After:
+    lr: float = 0.1
+    schedule: str = neutral("constant")
+
+
+def test_a_field_at_its_neutral_value_is_in_no_digest():
+    assert digest("x", After()) == digest("x", Before())
+    assert digest("x", {"training": [After()]}) == digest("x", {"training": [Before()]})
+
+
+def test_a_field_at_another_value_than_its_neutral_one_is_in_the_digest():
+    digests = {digest("x", After(schedule=name)) for name in ("constant", "cosine", "step")}
+    assert len(digests) == 3
+
+
+def test_a_reader_is_shown_fields_at_their_neutral_value_too():
+    assert plain(After()) == {"lr": 0.1, "schedule": "constant"}
+    assert significant(After()) == {"lr": 0.1}

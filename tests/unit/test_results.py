@@ -16,6 +16,7 @@ from orchestrator.results.results import Results, collect, load, write
 from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
+from orchestrator.terminal.trial_page import find
 
 TASKS = ("task a", "task b", "task c")
 CONFIG: dict[str, Any] = {
@@ -467,3 +468,26 @@ def test_undefined_is_null_on_disk(store: MemoryStore, folder: Path) -> None:
     write(collect([chain_of(scenario="class")], store), folder)
     column = pq.read_table(folder / "trials.parquet")["fwt"]
     assert column.null_count == 1
+
+
+LONG = "ewc-0123456789abcdef"
+
+
+def test_a_stage_that_release_0_1_computed_for_a_trial_is_not_cached_for_it(
+    store: MemoryStore, folder: Path
+) -> None:
+    fill(store, chain_of("ewc-01234567"))
+    assert not results_of([chain_of(LONG)], store, folder).stages.cached.any()
+    assert results_of([chain_of("ewc-01234568ffffffff")], store, folder).stages.cached.all()
+
+
+@pytest.mark.parametrize(("written", "given"), [(LONG, "ewc-01234567"), ("ewc-01234567", LONG)])
+def test_a_trial_is_found_by_its_id_of_release_0_1_and_by_its_present_one(
+    store: MemoryStore, folder: Path, written: str, given: str
+) -> None:
+    fill(store, chain_of(written))
+    results = results_of([chain_of(written)], store, folder)
+    np.testing.assert_array_equal(results.r_matrix(given, 0), results.r_matrix(written, 0))
+    assert find(results, given)[2] == written
+    with pytest.raises(UnknownName):
+        results.r_matrix("ewc-01234568", 0)

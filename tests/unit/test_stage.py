@@ -1,19 +1,26 @@
 """Stage keys: everything that could change a stage is in them, and nothing else."""
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import permutations
 
 import pytest
 
 from methods import METHODS
+from methods.base import neutral
 from methods.ewc import EWC
 from orchestrator.benchmarks import tasks
 from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.errors import RepertoireError
+from orchestrator.graph.plan import plan
 from orchestrator.networks.networks import MLP
+from orchestrator.results.naming import former_id
 from orchestrator.stages import learner
 from orchestrator.stages.components import component, find, identity
 from orchestrator.stages.learner import Training
 from orchestrator.stages.stage import Stage, inert, stages
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import Trial
 
 SPLIT = Benchmark(name="split_digits")
 ROTATED = Benchmark(name="rotated_digits", num_tasks=4)
@@ -210,3 +217,61 @@ def test_a_version_raised_by_hand_changes_every_key_it_should(monkeypatch):
     identity.cache_clear()
     assert same(keys(method=method("ewc")), ewc) == [True] + 5 * [False]
     identity.cache_clear()
+
+
+# Fields that are added later
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongerTraining(Training):
+    schedule: str = neutral("constant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongerEWC(EWC.Config):
+    warm: int = neutral(0)
+
+
+def test_an_option_added_to_training_moves_no_key_at_its_neutral_value():
+    longer = LongerTraining(lr=TRAINING.lr)
+    assert keys(training=longer) == keys()
+    assert same(keys(training=replace(longer, schedule="cosine")), keys()) == [True] + 5 * [False]
+
+
+def test_an_option_added_to_a_method_moves_no_key_at_its_neutral_value():
+    ewc = method("ewc", lam=3.0)
+    longer = replace(ewc, config=LongerEWC(lam=3.0))
+    assert keys(method=longer) == keys(method=ewc)
+    warm = replace(ewc, config=LongerEWC(lam=3.0, warm=1))
+    assert same(keys(method=warm), keys(method=ewc)) == [True] + 5 * [False]
+
+
+def trial(method=FINETUNE, training: Training = TRAINING, benchmark: Benchmark = SPLIT) -> Trial:
+    return Trial(benchmark=benchmark, network=NETWORK, training=training, method=method, seeds=(0,))
+
+
+def test_an_option_at_its_neutral_value_renames_no_trial_and_is_shown():
+    longer = trial(training=LongerTraining(lr=TRAINING.lr))
+    assert longer.trial_id == trial().trial_id
+    assert longer.config["training"]["schedule"] == "constant"
+    cosine = trial(training=LongerTraining(lr=TRAINING.lr, schedule="cosine"))
+    assert cosine.trial_id != longer.trial_id
+
+
+def test_ids_that_collided_when_they_had_32_bits_differ():
+    first, other = (trial(method("ewc", lam=lam)) for lam in (15049.0, 43037.0))
+    assert former_id(first.trial_id) == former_id(other.trial_id)
+    assert first.trial_id != other.trial_id
+    assert first.identity != other.identity
+
+
+def test_two_trials_of_one_id_are_refused_and_neither_is_dropped(monkeypatch, tmp_path):
+    monkeypatch.setattr(Trial, "trial_id", "ewc-0")
+    (tmp_path / "sweep.yaml").write_text(
+        "name: two\nbenchmark: {name: split_digits}\nseeds: [0]\n"
+        "methods: [{name: ewc, lam: {grid: [15049, 43037]}}]\n"
+    )
+    sweep = Sweep.load(tmp_path / "sweep.yaml")
+    assert len(sweep.trials) == 2
+    with pytest.raises(RepertoireError, match=r"two trials share the id ewc-0.*15049.*43037"):
+        plan(sweep, StageStore(str(tmp_path / "stages")))

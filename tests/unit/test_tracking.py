@@ -494,6 +494,28 @@ def test_a_lost_ledger_costs_a_search_and_no_duplicates(
     assert run_ids(folder) == ids
 
 
+class Renamed(Chain):
+    """A chain whose figures do not depend on how its trial is called."""
+
+    def r(self, split: str = "test") -> np.ndarray:
+        return Chain("ewc", self.seed).r(split)
+
+
+@pytest.mark.parametrize("ledger", ["kept", "deleted"])
+def test_a_run_that_release_0_1_sent_is_the_run_of_the_trial_by_its_longer_id(
+    directory: Path, target: Target, ledger: str
+) -> None:
+    folder = write_tables(directory / "a", Renamed("ewc-01234567"))
+    sync(folder, target)
+    ids = run_ids(folder)
+    write_tables(folder, Renamed("ewc-0123456789abcdef"))
+    if ledger == "deleted":
+        (folder / LEDGER).unlink()
+    report = sync(folder, target)
+    assert (report.runs, report.steps, report.artifacts) == (0, 0, 0)
+    assert run_ids(folder) == {"ewc-0123456789abcdef": ids["ewc-01234567"]}
+
+
 def test_a_step_whose_tag_was_lost_in_a_crash_is_sent_again_as_the_same_points(
     directory: Path, target: Target
 ) -> None:
