@@ -17,6 +17,7 @@ from orchestrator.stages.record import Score
 
 VERSION = 1
 EVALUATION_BATCH = 1024
+MAX_THREADS = 1024
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -54,6 +55,13 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "num_threads"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        # OpenMP ends the process where it cannot start as many threads as it is told to.
+        require(
+            self.num_threads <= MAX_THREADS,
+            "num_threads",
+            self.num_threads,
+            f"at most {MAX_THREADS}",
+        )
         require(
             self.iterations is None or self.iterations >= 1,
             "iterations",

@@ -135,7 +135,19 @@ def story(details: list[ErrorDetails], names: list[str]) -> str:
         if choices and isinstance(detail["input"], str)
         else ""
     )
-    return f"must be {expected}, given {short(detail['input'])}{hint}"
+    return f"must be {expected}, given {short(detail['input'])}{hint or respelling(detail)}"
+
+
+def respelling(detail: ErrorDetails) -> str:
+    """Return advice for text that YAML's authors would have read as a number."""
+    given = detail["input"]
+    if not isinstance(given, str) or "number" not in WANTED.get(detail["type"], ""):
+        return ""
+    if re.fullmatch(r"[-+]?0[0-9_]+", given):
+        return "; a number has no leading zeros here (YAML would read base 8)"
+    if re.fullmatch(r"[-+]?[0-9]+(:[0-9]+)+(\.[0-9]*)?", given):
+        return "; write it without a colon, such as 1.5 (YAML would read base 60)"
+    return ""
 
 
 def wanted(detail: ErrorDetails) -> str:

@@ -37,6 +37,14 @@ class Mlflow:
     uri: str | None = None
     experiment: str = "repertoire"
 
+    def __post_init__(self) -> None:
+        _, file, path = (self.uri or "").partition(":///")
+        valid = "an address, or left out for the database of the results folder"
+        require(self.uri is None or bool(self.uri.strip()), "uri", repr(self.uri), valid)
+        require(not (file and path.startswith("~")), "uri", self.uri, "a path without '~'")
+        named = bool(self.experiment.strip())
+        require(named, "experiment", repr(self.experiment), "a name, or left out")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:

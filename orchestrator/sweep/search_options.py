@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar
 
 from orchestrator.errors import RepertoireError, suggest
@@ -15,6 +16,7 @@ from orchestrator.sweep.strategies import (
     ALGORITHMS,
     DUTIES,
     SCHEDULERS,
+    UNFIT,
     Fifo,
     Foreign,
     Grid,
@@ -135,12 +137,21 @@ def _named(
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         return None
+    unfit = next((why for base, why in UNFIT.items() if base in names_of(cls)), None)
+    if unfit is not None:
+        mistakes.append(f"{where}: {name} {unfit}; valid: {', '.join(table)}")
+        return None
     lacking = [duty for duty in DUTIES[what] if not hasattr(cls, duty)]
     if lacking:
         kind = "Searcher" if what == "algorithm" else "TrialScheduler"
         mistakes.append(f"{where}: {name} is no {kind} of Ray Tune: it has no {lacking[0]}()")
         return None
     return Foreign(name, options)
+
+
+def names_of(cls: type[Any]) -> set[str]:
+    """Return the names of a class and of its bases."""
+    return {base.__name__ for base in cls.__mro__}
 
 
 def _clashes(
@@ -168,6 +179,12 @@ def _clashes(
     return found
 
 
+def unused_seed(seeds: list[int]) -> int:
+    """Return the first seed above `seeds`, or the greatest below that is none of them."""
+    above = max(seeds, default=0) + 1
+    return above if above < 2**63 else next(n for n in count(2**63 - 1, -1) if n not in seeds)
+
+
 def _seeds(
     section: _SearchSection, algorithm: Any, seeds: list[int], mistakes: list[str]
 ) -> tuple[int, ...]:
@@ -178,7 +195,7 @@ def _seeds(
     """
     if isinstance(algorithm, PerTask) or (section.seeds is None and section.on_tasks):
         return tuple(seeds)
-    chosen = [max(seeds, default=0) + 1] if section.seeds is None else section.seeds
+    chosen = [unused_seed(seeds)] if section.seeds is None else section.seeds
     if not chosen or len(set(chosen)) < len(chosen) or min(chosen) < 0:
         valid = "at least one number, each of at least 0 and given once"
         mistakes.append(f"search.seeds: must be {valid}, given {short(chosen)}")

@@ -178,3 +178,7 @@ DUTIES = {
     "algorithm": ("suggest", "on_trial_complete", "set_search_properties"),
     "scheduler": ("on_trial_result", "choose_trial_to_run", "set_search_properties"),
 }
+# Classes of Tune's that decide about what a search here does not have.
+UNFIT = {
+    "ResourceChangingScheduler": "changes the resources of trials, and those of a sweep are fixed",
+}

@@ -17,8 +17,21 @@ PLAIN_TAGS = frozenset(
 )
 
 
+# YAML 1.1 also has numbers in base 60 (1:30 is 90) and base 8 (010 is 8), which no one means.
+NUMBERS = {
+    "int": r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$",
+    "float": (
+        r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+}
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1, read safely: `1e-3` is a number, a repeated key a mistake, and a date is text."""
+    """YAML 1.1, read safely, but for its stranger numbers and dates, which are text.
+
+    `1e-3` is a number, and a repeated key is a mistake.
+    """
 
     yaml_constructors = {  # noqa: RUF012 - as the base class has it
         tag: make
@@ -26,8 +39,12 @@ class _Loader(yaml.SafeLoader):
         if tag is None or tag in PLAIN_TAGS
     }
     yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        first: [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if tag.rpartition(":")[2] not in ("timestamp", *NUMBERS)
+        ]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -42,11 +59,10 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+for _kind, _pattern in NUMBERS.items():
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), list("-+.0123456789")
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

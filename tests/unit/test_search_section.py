@@ -572,3 +572,55 @@ def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(
     assert err.startswith("repertoire: wrong.yaml: 1 mistake\n  - ")
     assert len(err.splitlines()) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.yaml"]
+
+
+# --- values that are numbers to YAML 1.1, or to no library ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "text", "expected"),
+    [
+        (
+            "seeds",
+            "[010]",
+            'seeds[0]: must be a whole number, given "010"; a number has no leading',
+        ),
+        ("budget", "{wall: 1:30}", 'budget.wall: must be a number, given "1:30"; write it without'),
+        ("mlflow", "{experiment: ''}", "mlflow.experiment: must be a name, or left out, given ''"),
+        (
+            "mlflow",
+            "{experiment: ' '}",
+            "mlflow.experiment: must be a name, or left out, given ' '",
+        ),
+        ("mlflow", "{uri: ''}", "mlflow.uri: must be an address, or left out"),
+        ("mlflow", "{uri: 'sqlite:///~/m.db'}", "mlflow.uri: must be a path without '~'"),
+        (
+            "training",
+            "{num_threads: 100000}",
+            "training.num_threads: must be at most 1024, given 100000",
+        ),
+        (
+            "search",
+            "{algorithm: random, scheduler: 'ray.tune.schedulers:ResourceChangingScheduler'}",
+            "search.scheduler: ray.tune.schedulers:ResourceChangingScheduler changes the resources "
+            "of trials, and those of a sweep are fixed; valid: fifo, asha, hyperband, median, pbt",
+        ),
+    ],
+)
+def test_a_value_that_no_one_means_is_refused_with_what_is_valid(
+    mistakes: Callable[[str], tuple[str, ...]], section: str, text: str, expected: str
+) -> None:
+    (line,) = mistakes(text_of(**{section: text}))
+    assert line.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [([0, 2**63 - 1], 2**63 - 2), ([2**63 - 2], 2**63 - 1), ([2**63 - 1, 2**63 - 2], 2**63 - 3)],
+)
+def test_the_default_seed_of_a_search_fits_64_bits(
+    load: Load, seeds: list[int], expected: int
+) -> None:
+    search = load(text_of(seeds=str(seeds))).search
+    assert search is not None
+    assert search.seeds == (expected,)
