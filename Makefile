@@ -4,18 +4,21 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test check perf clean
+.PHONY: help setup demo test test-fast check perf clean
 
 help:  ## Say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(VENV)/.ready  ## Make the environment (.venv)
 
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the whole test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/.ready-test  ## Run the whole test suite, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick, in a minute
+	$(BIN)/python -m pytest -n 2 -m "not slow and not ray" tests/unit tests/laws/test_graph.py
 
 check: $(VENV)/.ready-test  ## Lint, types, import contracts
 	$(BIN)/ruff check .
