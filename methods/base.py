@@ -85,6 +85,7 @@ class TaskView:
         allowed: bool [C, C]; row y holds the outputs that compete with label y. None: all do.
         stream: a fresh random generator for a purpose, the same for the same (seed, task, purpose).
         num_steps: how many steps the learner takes over `examples`; 0 where it does not say.
+        scenario: "task", "domain" or "class"; "" where it is not known.
     """
 
     index: int
@@ -93,6 +94,7 @@ class TaskView:
     allowed: Tensor | None
     stream: Callable[[str], torch.Generator]
     num_steps: int = 0
+    scenario: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +155,15 @@ class Method(nn.Module):
         `unserved`, for the scenario.
         """
         return cls.unserved(setting)
+
+    @classmethod
+    def with_defaults(cls, config: Any, setting: Setting) -> Any:
+        """Return a configuration whose hyperparameters left open have their value in a setting.
+
+        Called when a trial is made, so that keys and results hold the values that are used. An
+        override returns a changed copy.
+        """
+        return config
 
     @final
     @classmethod

@@ -11,7 +11,7 @@ one anchor, the parameters after the last task, and one running importance F <- 
 
 State:
     anchor.<parameter>: [K, *shape], the parameters after a task; K = tasks learned (offline) or 1.
-    importance.<parameter>: [K, *shape], F; both change when a task ends. Only penalised parameters.
+    importance.<parameter>: [K, *shape], F; both change when a task ends. Only held parameters.
 
 Reference:
     Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
@@ -20,9 +20,9 @@ Reference:
 Deviations:
     The Fisher is exact: per example, in evaluation mode, its expectation taken over all labels by
     default; most code squares the gradient of a batch's mean, so lam depends on the batch size.
-    The output layer is not penalised by default, so that it can make room for new classes. Where
-    every task has the same outputs, as in Kirkpatrick et al.'s permuted images, set penalise_head:
-    there a head that drifts forgets too.
+    The output layer is penalised by default where every task has the same outputs, as in
+    Kirkpatrick et al.'s permuted images: there a head that drifts forgets too. Elsewhere it is left
+    free, so that it can make room for new classes.
     Online, Schwarz et al. also multiply the penalty by gamma; that factor is left to lam. They
     normalise each task's F without saying how; `normalise` scales it to mean 1, off by default.
 """
@@ -35,17 +35,16 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, held_parameters, quadratic
+from methods.base import Examples, Outlook, TaskView
+from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
 from methods.parts.fisher import Labels, diagonal_fisher
 
 
-class EWC(Method):
+class EWC(Penalty):
     """Hold parameters near where past tasks left them, by their Fisher information."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(base.Config):
+    class Config(PenaltyConfig):
         """Hyperparameters of EWC.
 
         Attributes:
@@ -54,7 +53,7 @@ class EWC(Method):
             gamma: share of the running importance kept at each task, in (0, 1]; online only.
             labels: over which labels the Fisher's expectation is taken; see `methods.parts.fisher`.
             num_samples: training examples the Fisher is taken over; None: all.
-            penalise_head: whether the output layer is held too.
+            penalise_head: see `methods.parts.anchoring`.
             normalise: whether each task's Fisher is scaled to mean 1.
         """
 
@@ -63,7 +62,6 @@ class EWC(Method):
         gamma: float = 1.0
         labels: Labels = "all"
         num_samples: int | None = None
-        penalise_head: bool = False
         normalise: bool = False
 
         def __post_init__(self) -> None:
@@ -77,14 +75,13 @@ class EWC(Method):
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "mode", "gamma"})
     strength: ClassVar[str | None] = "lam"
-    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         rows = outlook.num_learned if config.mode == "offline" else min(outlook.num_learned, 1)
-        self.anchor = ParameterRows(self.penalised(), rows)
-        self.importance = ParameterRows(self.penalised(), rows)
+        self.anchor = ParameterRows(self.anchored_parameters(), rows)
+        self.importance = ParameterRows(self.anchored_parameters(), rows)
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss plus the penalty, if anything is held yet."""
@@ -94,9 +91,9 @@ class EWC(Method):
 
     def end_task(self, task: TaskView) -> None:
         """Measure what matters to the task and anchor the parameters."""
-        penalised = self.penalised()
+        held = self.anchored_parameters()
         fisher = self.fisher(task)
-        importance = {name: fisher[name] for name in penalised}
+        importance = {name: fisher[name] for name in held}
         if self.config.normalise:
             importance = scaled_to_mean_one(importance)
         if self.config.mode == "online" and self.importance.rows:
@@ -104,19 +101,14 @@ class EWC(Method):
             importance = {n: self.config.gamma * before[n] + f for n, f in importance.items()}
             self.anchor.clear()
             self.importance.clear()
-        self.anchor.append(penalised)
+        self.anchor.append(held)
         self.importance.append(importance)
 
     def penalty(self) -> Tensor:
         """Return sum_k sum_j F_kj (theta_j - theta_kj)^2, without lam/2."""
-        parameters = self.penalised()
-        anchor, importance = self.anchor, self.importance
-        terms = [quadratic(parameters, anchor[k], importance[k]) for k in range(anchor.rows)]
+        held, anchor, importance = self.anchored_parameters(), self.anchor, self.importance
+        terms = [quadratic(held, anchor[k], importance[k]) for k in range(anchor.rows)]
         return torch.stack(terms).sum()
-
-    def penalised(self) -> dict[str, Tensor]:
-        """Return the parameters that are held: name within the network -> parameter."""
-        return held_parameters(self.network, self.config.penalise_head)
 
     def fisher(self, task: TaskView) -> dict[str, Tensor]:
         """Return the Fisher diagonal of the network on a task's training examples."""

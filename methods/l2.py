@@ -15,36 +15,35 @@ Reference:
 
 Deviations:
     One anchor, at the parameters after the last task, however many tasks there were.
-    The output layer is not held by default, so that it can make room for new classes; set
-    penalise_head where every task has the same outputs.
+    The output layer is held by default where every task has the same outputs (domain scenario) and
+    left free elsewhere, so that it can make room for new classes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, held_parameters, quadratic
+from methods.base import Examples, Outlook, TaskView
+from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
 
 
-class L2(Method):
+class L2(Penalty):
     """Hold all parameters alike near where the last task left them."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(base.Config):
+    class Config(PenaltyConfig):
         """Hyperparameters of L2.
 
         Attributes:
             lam: strength of the penalty, at least 0.
-            penalise_head: whether the output layer is held too.
+            penalise_head: see `methods.parts.anchoring`.
         """
 
         lam: float = 0.1
-        penalise_head: bool = False
 
         def __post_init__(self) -> None:
             if not 0 <= self.lam < float("inf"):
@@ -52,21 +51,21 @@ class L2(Method):
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
     strength: ClassVar[str | None] = "lam"
-    storage: ClassVar[dict[str, str]] = {"anchor": "anchor"}
+    storage: ClassVar[Mapping[str, str]] = {"anchor": "anchor"}
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = held_parameters(network, config.penalise_head)
+        held = self.anchored_parameters()
         self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss plus the penalty, if anything is held yet."""
         if self.config.lam == 0 or self.anchor.rows == 0:
             return self.task_loss(batch)
-        held = held_parameters(self.network, self.config.penalise_head)
+        held = self.anchored_parameters()
         return self.task_loss(batch) + self.config.lam / 2 * quadratic(held, self.anchor[0])
 
     def end_task(self, task: TaskView) -> None:
         """Anchor the parameters."""
-        self.anchor.replace(held_parameters(self.network, self.config.penalise_head))
+        self.anchor.replace(self.anchored_parameters())

@@ -20,8 +20,8 @@ Deviations:
     f(x) is the outputs allowed to compete with the example's label: its task's where the task is
     known, those seen so far where it is not. Untaught outputs make nothing important.
     Omegas of tasks are added up, or their mean is kept (`accumulate`).
-    The output layer is not held by default, so that it can make room for new classes; set
-    penalise_head where every task has the same outputs.
+    The output layer is held by default where every task has the same outputs (domain scenario) and
+    left free elsewhere, so that it can make room for new classes.
 """
 
 from __future__ import annotations
@@ -33,28 +33,26 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, held_parameters, quadratic
+from methods.base import Examples, Outlook, TaskView
+from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
 from methods.parts.sensitivity import mean_over_examples
 
 
-class MAS(Method):
+class MAS(Penalty):
     """Hold parameters near where past tasks left them, by the outputs' sensitivity to them."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(base.Config):
+    class Config(PenaltyConfig):
         """Hyperparameters of MAS.
 
         Attributes:
             lam: strength of the penalty, at least 0.
             accumulate: whether importances of tasks are added up, or averaged with weight 1/t.
-            penalise_head: whether the output layer is held too.
+            penalise_head: see `methods.parts.anchoring`.
         """
 
         lam: float = 0.03
         accumulate: Literal["sum", "mean"] = "sum"
-        penalise_head: bool = False
 
         def __post_init__(self) -> None:
             if not 0 <= self.lam < float("inf"):
@@ -62,12 +60,11 @@ class MAS(Method):
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "accumulate"})
     strength: ClassVar[str | None] = "lam"
-    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = held_parameters(network, config.penalise_head)
+        held = self.anchored_parameters()
         self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
         self.importance = ParameterRows(held, min(outlook.num_learned, 1))
 
@@ -75,13 +72,13 @@ class MAS(Method):
         """Return the task's loss plus the penalty, if anything is held yet."""
         if self.config.lam == 0 or self.anchor.rows == 0:
             return self.task_loss(batch)
-        held = held_parameters(self.network, self.config.penalise_head)
+        held = self.anchored_parameters()
         penalty = quadratic(held, self.anchor[0], self.importance[0])
         return self.task_loss(batch) + self.config.lam * penalty
 
     def end_task(self, task: TaskView) -> None:
         """Measure what the outputs are sensitive to and anchor the parameters."""
-        held = held_parameters(self.network, self.config.penalise_head)
+        held = self.anchored_parameters()
         found = output_sensitivity(self.network, task.examples, task.allowed)
         importance = {name: found[name] for name in held}
         if self.importance.rows:

@@ -27,8 +27,8 @@ Deviations:
     Their code leaves out the 1/2 and adds the mean to the old score instead of replacing it.
     The last interval of a task may be short; it counts too. The memory of examples that the paper
     adds is not part of this method.
-    The output layer is not held by default, so that it can make room for new classes; set
-    penalise_head where every task has the same outputs.
+    The output layer is held by default where every task has the same outputs (domain scenario) and
+    left free elsewhere, so that it can make room for new classes.
 """
 
 from __future__ import annotations
@@ -40,18 +40,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, add_pull, held_parameters
+from methods.base import Examples, Outlook, TaskView
+from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, add_pull
 from methods.parts.fisher import diagonal_fisher
 from methods.parts.path import PathIntegral
 
 
-class RWalk(Method):
+class RWalk(Penalty):
     """Hold parameters near where past tasks left them, by Fisher information and path."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(base.Config):
+    class Config(PenaltyConfig):
         """Hyperparameters of RWalk.
 
         Attributes:
@@ -59,14 +58,13 @@ class RWalk(Method):
             alpha: share of the newest batch in the running Fisher, in (0, 1].
             interval: steps between two updates of Fisher and score, at least 1.
             epsilon: damping of the score, above 0.
-            penalise_head: whether the output layer is held too.
+            penalise_head: see `methods.parts.anchoring`.
         """
 
         lam: float = 1.0
         alpha: float = 0.9
         interval: int = 10
         epsilon: float = 1e-3
-        penalise_head: bool = False
 
         def __post_init__(self) -> None:
             if not 0 <= self.lam < float("inf"):
@@ -80,7 +78,6 @@ class RWalk(Method):
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
     strength: ClassVar[str | None] = "lam"
-    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
     _path: PathIntegral
     _fisher: dict[str, Tensor]
@@ -92,13 +89,13 @@ class RWalk(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = held_parameters(network, config.penalise_head)
+        held = self.anchored_parameters()
         self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
         self.importance = ParameterRows(held, 2 * min(outlook.num_learned, 1))
 
     def begin_task(self, task: TaskView) -> None:
         """Start a walk, with the Fisher of before, and weigh what is held."""
-        held = held_parameters(self.network, self.config.penalise_head)
+        held = self.anchored_parameters()
         self._path, self._allowed, self._steps = PathIntegral(held), task.allowed, 0
         self._score = {name: torch.zeros_like(p) for name, p in held.items()}
         self._fisher = {}

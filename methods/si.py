@@ -18,8 +18,8 @@ Deviations:
     None from the paper's rule: omega uses the gradient of the task's loss alone and starts at zero
     in every task; much code adds the penalty's gradient. Omega is kept from falling below zero, as
     in the authors' code: a negative one would push parameters away.
-    The output layer is not held by default, so that it can make room for new classes; set
-    penalise_head where every task has the same outputs.
+    The output layer is held by default where every task has the same outputs (domain scenario) and
+    left free elsewhere, so that it can make room for new classes.
     The penalty's gradient is added to that of the loss by its formula, so the loss reported is the
     task's alone.
 """
@@ -32,28 +32,26 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, add_pull, held_parameters
+from methods.base import Examples, Outlook, TaskView
+from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, add_pull
 from methods.parts.path import PathIntegral
 
 
-class SI(Method):
+class SI(Penalty):
     """Hold parameters near where past tasks left them, by what their movement brought."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(base.Config):
+    class Config(PenaltyConfig):
         """Hyperparameters of SI.
 
         Attributes:
             c: strength of the penalty, at least 0.
             xi: damping, above 0: keeps the importance of what hardly moved from exploding.
-            penalise_head: whether the output layer is held too.
+            penalise_head: see `methods.parts.anchoring`.
         """
 
         c: float = 100.0
         xi: float = 0.1
-        penalise_head: bool = False
 
         def __post_init__(self) -> None:
             if not 0 <= self.c < float("inf"):
@@ -63,19 +61,18 @@ class SI(Method):
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"c"})
     strength: ClassVar[str | None] = "c"
-    storage: ClassVar[dict[str, str]] = {"anchor": "anchor", "importance": "importance"}
     config: Config
     _path: PathIntegral
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = held_parameters(network, config.penalise_head)
+        held = self.anchored_parameters()
         self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
         self.importance = ParameterRows(held, min(outlook.num_learned, 1))
 
     def begin_task(self, task: TaskView) -> None:
         """Start the path integral of the task."""
-        self._path = PathIntegral(held_parameters(self.network, self.config.penalise_head))
+        self._path = PathIntegral(self.anchored_parameters())
 
     def after_backward(self) -> None:
         """Note the gradient of the task's loss, then add the penalty's."""

@@ -11,9 +11,45 @@ Deviations:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from methods import base
+from methods.base import Method, Setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltyConfig(base.Config):
+    """Hyperparameters of every quadratic penalty.
+
+    Attributes:
+        penalise_head: whether the output layer is held too; None: in the domain scenario, where all
+            tasks share its outputs, and in no other.
+    """
+
+    penalise_head: bool | None = None
+
+
+class Penalty(Method):
+    """A method that holds parameters near where the last task left them."""
+
+    Config: ClassVar[type[base.Config]] = PenaltyConfig
+    storage: ClassVar[Mapping[str, str]] = {"anchor": "anchor", "importance": "importance"}
+    config: Any
+
+    @classmethod
+    def with_defaults(cls, config: Any, setting: Setting) -> Any:
+        """Return the configuration with the output layer held or not."""
+        if config.penalise_head is not None:
+            return config
+        return replace(config, penalise_head=setting.scenario == "domain")
+
+    def anchored_parameters(self) -> dict[str, Tensor]:
+        """Return the parameters that are held: name within the network -> parameter."""
+        return held_parameters(self.network, bool(self.config.penalise_head))
 
 
 class ParameterRows(nn.Module):

@@ -2,5 +2,4 @@
 
 from orchestrator.cli.app import main
 
-if __name__ == "__main__":
-    main()
+main()
