@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from methods.base import Config, Examples, Method, Outlook, TaskView
+from methods.base import Config, Examples, Method, Outlook, Setting, TaskView
 
 NUM_TASKS = 3
 CLASSES_PER_TASK = 2
@@ -78,7 +78,12 @@ class Blobs:
             examples=examples,
             allowed=self.allowed(index),
             stream=lambda purpose: stream(index, purpose),
+            scenario=self.scenario,
         )
+
+    def setting(self, network: str) -> Setting:
+        """Return what the method may know before it sees any data."""
+        return Setting(self.scenario, self.num_classes, IMAGE, network, NUM_TASKS)
 
     def fresh(self) -> Method:
         """Return the method before its first task."""

@@ -20,9 +20,9 @@ from typing import Any, cast, get_args, get_type_hints
 import torch
 from torch import Tensor
 
-from methods.base import Config, Method, Setting, TaskView
+from methods.base import Config, Method, TaskView
 from methods.finetune import Finetune
-from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, State
+from methods.testing.blobs import NUM_TASKS, Blobs, State
 from methods.testing.watch import (
     ExactMeter,
     generators_untouched,
@@ -61,6 +61,7 @@ def assert_conforms(
     require(served <= method_class.scenarios, f"{method_class.__name__} does not serve {scenario}")
     for each in sorted(served):
         blobs = Blobs(method_class, config, each)
+        blobs = replace(blobs, config=method_class.with_defaults(config, blobs.setting("mlp")))
         with generators_untouched():
             check_learning(blobs)
             if takes_batch_norm(blobs):
@@ -73,8 +74,7 @@ def assert_conforms(
 
 def takes_batch_norm(blobs: Blobs) -> bool:
     """Whether the method can serve the built-in network that normalises batches."""
-    setting = Setting(blobs.scenario, blobs.num_classes, IMAGE, "resnet18")
-    return blobs.method_class.objection(blobs.config, setting) is None
+    return blobs.method_class.objection(blobs.config, blobs.setting("resnet18")) is None
 
 
 def check_learning(blobs: Blobs) -> None:

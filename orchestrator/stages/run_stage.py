@@ -168,6 +168,7 @@ def view_of(stage: Stage, method: Method, device: str) -> TaskView:
         allowed=None if allowed is None else allowed.to(device),
         stream=lambda purpose: stream(stage.seed, stage.after, purpose),
         num_steps=num_steps(len(examples), stage.training),
+        scenario=stage.benchmark.scenario,
     )
 
 

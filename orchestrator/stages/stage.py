@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from methods.base import Method
+from methods.base import Method, Setting
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest
 from orchestrator.stages import learner
@@ -82,6 +82,7 @@ def stages(
     benchmark: Benchmark, network: Component, training: Training, method: Component, seed: int
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
+    method = with_defaults(method, benchmark, network)
     return scheduled(benchmark, network, [(training, method)] * benchmark.num_tasks, seed)
 
 
@@ -117,6 +118,23 @@ def scheduled(
             )
         )  # fmt: skip
     return tuple(chain)
+
+
+def with_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
+    """Return a method whose hyperparameters have the values that it uses on a benchmark."""
+    config = method.cls.with_defaults(method.config, setting_of(benchmark, network))
+    return replace(method, config=config)
+
+
+def setting_of(benchmark: Benchmark, network: Component) -> Setting:
+    """Return what a method may know of a benchmark and a network before anything is trained."""
+    return Setting(
+        scenario=benchmark.scenario,
+        num_classes=benchmark.num_classes,
+        input_shape=benchmark.input_shape,
+        network=network.name,
+        num_tasks=benchmark.num_tasks,
+    )
 
 
 def masks(benchmark: Benchmark) -> dict[str, str]:

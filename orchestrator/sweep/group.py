@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from methods.base import Outlook, Setting
+from methods.base import Outlook
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical
 from orchestrator.networks.networks import build
 from orchestrator.stages.components import Component
 from orchestrator.stages.run_stage import shape_of
+from orchestrator.stages.stage import setting_of
 from orchestrator.sweep.section import Infeasible, Part, active
 from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
@@ -85,16 +86,8 @@ def misfit(benchmark: Benchmark, network: Component, method: Component) -> str |
     wrong = network.cls.objection(network.config, shape_of(benchmark))
     if wrong is not None:
         return f"network.{wrong}"
-    objection = method.cls.objection(method.config, setting(benchmark, network))
+    objection = method.cls.objection(method.config, setting_of(benchmark, network))
     return None if objection is None else f"{method.name} {objection}"
-
-
-def setting(benchmark: Benchmark, network: Component) -> Setting:
-    """Return what a method is told of a benchmark and a network before anything is trained."""
-    return Setting(
-        scenario=benchmark.scenario, num_classes=benchmark.num_classes,
-        input_shape=benchmark.input_shape, network=network.name, num_tasks=benchmark.num_tasks,
-    )  # fmt: skip
 
 
 def resizing(group: Group) -> Iterator[str]:

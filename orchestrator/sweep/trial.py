@@ -12,7 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest, plain, significant
 from orchestrator.stages.components import Component
 from orchestrator.stages.learner import Training
-from orchestrator.stages.stage import Chain, Stage, scheduled
+from orchestrator.stages.stage import Chain, Stage, scheduled, with_defaults
 
 Values = Mapping[str, Any]
 
@@ -43,6 +43,10 @@ class Trial:
     schedule: tuple[Values, ...] = ()
     selection: Values = field(default_factory=dict)
     adaptive: bool = False
+
+    def __post_init__(self) -> None:
+        method = with_defaults(self.method, self.benchmark, self.network)
+        object.__setattr__(self, "method", method)
 
     @property
     def config(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from methods import METHODS
-from methods.base import Config
+from methods.base import Config, Setting
 from methods.finetune import Finetune
 from methods.testing.blobs import Blobs
 from orchestrator.benchmarks.benchmark import Benchmark
@@ -42,7 +42,13 @@ def test_the_tests_of_a_point_are_there(number, tests):
 
 def test_defaults_are_those_recommended():
     for name in ("ewc", "si", "mas", "rwalk", "l2"):
-        assert METHODS[name].Config().penalise_head is False
+        cls = METHODS[name]
+        for scenario, held in (("task", False), ("domain", True), ("class", False)):
+            setting = Setting(scenario, 10, (1, 8, 8), "mlp")
+            assert cls.with_defaults(cls.Config(), setting).penalise_head is held
+            for given in (False, True):
+                explicit = cls.Config(penalise_head=given)
+                assert cls.with_defaults(explicit, setting) == explicit
     assert METHODS["ewc"].Config().labels == "all"
     assert METHODS["si"].Config().xi == 0.1
     assert METHODS["lwf"].Config().temperature == 2

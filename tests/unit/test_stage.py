@@ -275,3 +275,20 @@ def test_two_trials_of_one_id_are_refused_and_neither_is_dropped(monkeypatch, tm
     assert len(sweep.trials) == 2
     with pytest.raises(RepertoireError, match=r"two trials share the id ewc-0.*15049.*43037"):
         plan(sweep, StageStore(str(tmp_path / "stages")))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "held"), [("task", False), ("domain", True), ("class", False)]
+)
+@pytest.mark.parametrize("name", ["l2", "ewc", "si", "mas", "rwalk"])
+def test_a_default_that_depends_on_the_scenario_has_the_keys_of_its_value(name, scenario, held):
+    benchmark = replace(SPLIT, scenario=scenario)
+    default = keys(benchmark, method=method(name))
+    assert default == keys(benchmark, method=method(name, penalise_head=held))
+    other = keys(benchmark, method=method(name, penalise_head=not held))
+    assert same(default, other) == [True, *[False] * 5]
+    trial = Trial(
+        benchmark=benchmark, network=NETWORK, training=TRAINING, method=method(name), seeds=(0,)
+    )
+    assert trial.config["method"]["penalise_head"] is held
+    assert [stage.key for stage in trial.stages(0)] == default

@@ -72,7 +72,7 @@ def test_a_file_is_read_whole(load):
             "weight_decay": 0.0,
             "num_threads": 1,
         },
-        "method": {"name": "ewc", **plain(METHODS["ewc"].Config(lam=7.0))},
+        "method": {"name": "ewc", **plain(METHODS["ewc"].Config(lam=7.0, penalise_head=False))},
     }
     assert sweep.text == text_of(methods="[finetune, {name: ewc, lam: 7}]")
 
