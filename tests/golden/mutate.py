@@ -27,7 +27,7 @@ import torch.utils.flop_counter
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ROOT / "methods"
-TIME_LIMIT_S = 120
+TIME_LIMIT_S = 600
 CHECKS = {"__post_init__", "require_positive", "require_strength", "require_share", "objection"}
 NOT_NUMBERS_OF_A_METHOD = {"testing", "conformance.py", "blobs.py", "_watch.py"}
 
