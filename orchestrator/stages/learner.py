@@ -12,6 +12,7 @@ from torch import Tensor
 
 from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
+from orchestrator.stages.batch_norm import single_values_allowed
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Score
 
@@ -128,14 +129,15 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         return loss.detach()
 
     samples = 0
-    for epoch in epochs(shown, training):
-        for batch in epoch:
-            kind = (len(batch), method.step_kind())
-            total += meter.measure(kind, step, batch)
-            samples += len(batch)
-        require_finite(
-            total, f"the loss of task {view.index} is not finite after {samples} examples"
-        )
+    with single_values_allowed(method):
+        for epoch in epochs(shown, training):
+            for batch in epoch:
+                kind = (len(batch), method.step_kind())
+                total += meter.measure(kind, step, batch)
+                samples += len(batch)
+            require_finite(
+                total, f"the loss of task {view.index} is not finite after {samples} examples"
+            )
     return samples
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from methods.base import Examples, Method, Outlook, TaskView
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.errors import Diverged
+from orchestrator.errors import Diverged, RepertoireError
 from orchestrator.hashing import digest, plain
 from orchestrator.networks.networks import NetworkShape, build
 from orchestrator.seeding import ambient, derive, stream
@@ -31,6 +31,7 @@ from orchestrator.stages.costs import (
 from orchestrator.stages.learner import Training, evaluate, num_steps, require_finite, train_task
 from orchestrator.stages.record import Costs, Evaluation, Record, Score
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.switches import default_switches
 
 State = Mapping[str, Tensor]
 
@@ -51,7 +52,11 @@ def run_stage(
 
     Returns:
         The next state (on the CPU; None if training diverged) and the record.
+
+    Raises:
+        RepertoireError: torch cannot use the device.
     """
+    require_device(device)
     clock, meters = Clock(device), flop_meters(stage)
     with arithmetic(stage):
         reset_peak_memory(device)
@@ -91,9 +96,23 @@ def evaluate_state(
     stage: Stage, state: State, task_keys: tuple[str, ...], device: str = "cpu"
 ) -> Evaluation:
     """Score a stored state on further tasks of its benchmark, without training it again."""
+    require_device(device)
     with arithmetic(stage):
         method = method_of(stage, state, learned=stage.after).to(device)
         return score_tasks(stage, method, task_keys, device, FlopMeter())
+
+
+def require_device(device: str) -> None:
+    """Raise RepertoireError unless torch can use a device."""
+    if not device.startswith("cuda") or torch.cuda.is_available():
+        return
+    built = torch.version.cuda
+    reason = "was built without CUDA" if built is None else f"(CUDA {built}) finds no GPU"
+    raise RepertoireError(
+        f"this stage was given a GPU on {platform.node()}, but torch {torch.__version__} there "
+        f"{reason}; install a torch that can use the GPU on every node that has one, or set "
+        "resources.gpus: 0"
+    )
 
 
 def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
@@ -110,12 +129,15 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
 
 @contextmanager
 def arithmetic(stage: Stage) -> Iterator[None]:
-    """Fix what bits depend on beside the key, threads and global generators; put it back after."""
+    """Fix what bits depend on beside the key; put it back after.
+
+    That is threads, torch's switches and the global generators.
+    """
     before = torch.get_num_threads()
     # Stage 0 is shared by all ways of training.
     torch.set_num_threads(stage.training.num_threads if stage.after else 1)
     try:
-        with ambient(derive(stage.seed, stage.after, "ambient")):
+        with default_switches(), ambient(derive(stage.seed, stage.after, "ambient")):
             yield
     finally:
         torch.set_num_threads(before)

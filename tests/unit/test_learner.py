@@ -9,11 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods import METHODS
 from methods.base import Config, Examples, Method, Outlook, TaskView
 from methods.freeze import Freeze
 from methods.testing.blobs import Blobs
+from methods.testing.conformance import learned
 from orchestrator.errors import Diverged
 from orchestrator.seeding import stream
+from orchestrator.stages.batch_norm import single_values_allowed
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, evaluate, make_optimizer, train_task
 
@@ -344,3 +347,65 @@ def test_a_task_without_examples_is_over_at_once(training: Training) -> None:
     before = {name: tensor.clone() for name, tensor in later.state_dict().items()}
     assert train_task(later, blobs.view(2), training, FlopMeter()) == 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in later.state_dict().items())
+
+
+# A single value per channel
+
+
+class Normalised(nn.Module):
+    """A linear layer under batch normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+        self.head = Linear().head
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(x.flatten(1) / 255))
+
+
+def test_a_last_batch_of_one_example_is_normalised_by_the_running_statistics():
+    diary = Diary(Normalised())
+    train_task(diary, view(9), Training(batch_size=4, optimizer="sgd", lr=0.5), FlopMeter())
+    assert [len(batch) for batch in diary.batches] == [4, 4, 1]
+    assert diary.network.norm.training
+
+    by_hand = Normalised()
+    optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.5)
+    for batch in diary.batches:
+        examples = numbered(9)[torch.tensor(batch)]
+        by_hand.train(len(batch) > 1)
+        optimizer.zero_grad()
+        F.cross_entropy(by_hand(examples.x), examples.y).backward()
+        optimizer.step()
+    for name, value in by_hand.state_dict().items():
+        torch.testing.assert_close(diary.network.state_dict()[name], value)
+    assert by_hand.norm.num_batches_tracked == 2
+
+
+def test_nothing_of_the_allowance_for_single_examples_stays_behind():
+    network = Normalised()
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), single_values_allowed(network):
+        network.head(network.norm(torch.ones(1, 4))[:, :3])
+    assert network.norm.training
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        network(torch.ones(1, 1, 1, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("er", {"memory_size": 1}),
+        ("der", {"memory_size": 1}),
+        ("derpp", {"memory_size": 1}),
+        ("gem", {"memory_size": 3}),
+        ("agem", {"memory_size": 3, "policy": "ring"}),
+        ("gdumb", {"memory_size": 7}),
+        ("icarl", {"memory_size": 7}),
+    ],
+)
+def test_a_memory_may_give_a_single_example_to_batch_normalisation(name, config):
+    blobs = Blobs(METHODS[name], METHODS[name].Config(**config), "class", batch_norm=True)
+    states = [after.state for after in learned(blobs)]
+    assert len(states) == 3
+    assert all(value.isfinite().all() for value in states[-1].values())

@@ -1,7 +1,9 @@
 """Running a stage: the next state, the row of R, the costs, and nothing left behind."""
 
+import random  # noqa: TID251 - its state is looked at
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,9 +11,12 @@ import torch.nn.functional as F
 from methods import METHODS
 from methods.base import Method
 from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.networks.networks import MLP, build
+from orchestrator.seeding import ambient
 from orchestrator.stages import run_stage as module
+from orchestrator.stages import switches
 from orchestrator.stages.components import component, find
 from orchestrator.stages.learner import Training
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage, shape_of
@@ -307,3 +312,65 @@ def test_a_stored_state_is_scored_as_it_was_when_it_was_fresh(name):
     state, record = run_all(steps)[2]
     some = steps[2].task_keys[1:4]
     assert evaluate_state(steps[2], state, some) == {key: record.evaluation[key] for key in some}
+
+
+# What a stage finds and leaves in its process
+
+
+def flip_switches(*_: object) -> None:
+    """Do what a careless method may do to its process."""
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.autograd.set_detect_anomaly(True)
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.cudnn.benchmark = True
+    torch.set_autocast_enabled("cpu", True)
+    torch.set_default_device("meta")
+    torch.set_num_threads(3)
+    np.seterr(all="raise")
+    np.random.seed(7)  # noqa: TID251
+    random.seed(7)
+
+
+@pytest.fixture
+def _switches_put_back():
+    with switches.default_switches(), ambient(0):
+        yield
+
+
+def switch_values() -> list[object]:
+    values = [switch.read() for switch in switches.SWITCHES]
+    return [*values, torch.get_num_threads(), random.getstate(), list(np.random.get_state()[1])]
+
+
+@pytest.mark.usefixtures("_switches_put_back")
+def test_what_a_method_does_to_torch_s_switches_ends_with_its_stage(monkeypatch):
+    steps, before = chain()[:2], switch_values()
+    expected = [bits(state) for state, _ in run_all(steps)]
+    with monkeypatch.context() as patch:
+        patch.setattr(METHODS["finetune"], "end_task", flip_switches)
+        with pytest.raises(NotImplementedError):  # its own evaluation finds no data on "meta"
+            run_all(steps)
+        assert switch_values() == before
+    assert [bits(state) for state, _ in run_all(steps)] == expected
+
+
+@pytest.mark.usefixtures("_switches_put_back")
+def test_a_stage_does_not_depend_on_the_switches_of_its_process():
+    steps = chain()[:2]
+    expected = [bits(state) for state, _ in run_all(steps)]
+    flip_switches()
+    flipped = switch_values()
+    assert [bits(state) for state, _ in run_all(steps)] == expected
+    assert switch_values() == flipped
+    torch.set_num_threads(1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine's torch can use a GPU")
+def test_a_gpu_that_torch_cannot_use_is_said_in_a_sentence():
+    state, _ = run_stage(chain()[0], None, FOR)
+    with pytest.raises(RepertoireError, match=r"given a GPU.*resources\.gpus: 0"):
+        run_stage(chain()[1], state, FOR, device="cuda")
+    with pytest.raises(RepertoireError, match="given a GPU"):
+        evaluate_state(chain()[0], state, SPLIT.task_keys(), device="cuda")
