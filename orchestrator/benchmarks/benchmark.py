@@ -5,7 +5,7 @@ Shape legend: N examples, C outputs of the head.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -69,26 +69,26 @@ class Benchmark:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        mistake = self._mistake()
-        if mistake:
-            raise ValueError(mistake)
+        mistakes = [*self._mistakes()]
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
 
-    def _mistake(self) -> str | None:
-        if self.name not in BENCHMARKS:
-            return f"unknown benchmark {self.name!r}; {suggest(self.name, BENCHMARKS)}"
+    def _mistakes(self) -> Iterator[str]:
+        """Yield what is wrong, a line each."""
+        known = self.name in BENCHMARKS
+        if not known:
+            yield f"unknown benchmark {self.name!r}; {suggest(self.name, BENCHMARKS)}"
         choices = {"scenario": Scenario, "train_mask": TrainMask, "eval_mask": EvalMask}
-        wrong = [
-            field for field, type_ in choices.items() if getattr(self, field) not in get_args(type_)
-        ]
-        if wrong:
-            valid = ", ".join(get_args(choices[wrong[0]]))
-            return f"{wrong[0]}: {getattr(self, wrong[0])!r}; valid: {valid}"
-        return self._mistake_in_tasks() or self._mistake_in_samples()
+        for field, type_ in choices.items():
+            if getattr(self, field) not in get_args(type_):
+                yield f"{field}: {getattr(self, field)!r}; valid: {', '.join(get_args(type_))}"
+        if self.num_tasks < 1:
+            yield f"num_tasks: {self.num_tasks}; must be at least 1"
+        of_tasks = self._mistake_in_tasks() if known and self.num_tasks >= 1 else None
+        yield from filter(None, (of_tasks, self._mistake_in_samples()))
 
     def _mistake_in_tasks(self) -> str | None:
         classes, tasks = self._info.num_classes, self.num_tasks
-        if tasks < 1:
-            return f"num_tasks: {tasks}; must be at least 1"
         if self._transformation == "split" and classes % tasks:
             divisors = [str(n) for n in range(1, classes + 1) if classes % n == 0]
             return (

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -38,6 +39,7 @@ def decode(
     where: str,
     mistakes: list[str],
     left_out: frozenset[str] = frozenset(),
+    salvage: bool = False,
 ) -> Any | None:
     """Return `given` as an instance of a dataclass, or None after noting the mistakes.
 
@@ -50,28 +52,38 @@ def decode(
         where: place in the file, for messages.
         mistakes: receives the mistakes, each in a line.
         left_out: fields that are wrong and were left out already.
+        salvage: rather than None, return an instance without the wrong fields, if there is one.
     """
-    check, names = TypeAdapter(kind).validate_json, {field.name for field in fields(kind)}
+    check, names = _validator(kind), {field.name for field in fields(kind)}
     rest = dict(given)
     while True:
         try:
             made = check(json.dumps(rest), strict=True)
             plain(made, where)
-            return None if left_out else made
+            return None if left_out and not salvage else made
         except ValidationError as error:
             found = list(described(error, kind, where))
         except TypeError as error:
             found = [("", str(error).removeprefix("."))]
         # A mistake that speaks of a field left out may come of leaving it out.
         unsure = left_out & names
-        mistakes.extend(
-            line for _, line in found if not any(re.search(rf"\b{name}\b", line) for name in unsure)
-        )
+        mistakes.extend(line for _, line in found if not speaks_of(unsure, line))
         wrong = {name for name, _ in found} & rest.keys()
         if not wrong:
             return None
         left_out |= wrong
         rest = {name: value for name, value in rest.items() if name not in wrong}
+
+
+def speaks_of(names: Iterable[str], line: str) -> bool:
+    """Return whether a mistake names one of these fields, other than among the valid ones."""
+    text = line.partition("; did you mean")[0].partition("; valid:")[0]
+    return any(re.search(rf"\b{name}\b", text) for name in names)
+
+
+@cache
+def _validator(kind: type[Any]) -> Callable[..., Any]:
+    return TypeAdapter(kind).validate_json
 
 
 def described(error: ValidationError, kind: type[Any], where: str) -> Iterator[tuple[str, str]]:

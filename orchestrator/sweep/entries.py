@@ -1,26 +1,45 @@
-"""The entries of a sweep file: trials to be evaluated as they are, and groups to be searched."""
+"""The entries of a sweep file: trials to be evaluated as they are, and groups to be searched.
+
+Every check depends on no more of the file than it speaks of, so that one reading reports them all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import canonical
-from orchestrator.metrics import fwt_undefined_because
+from orchestrator.hashing import canonical, plain
 from orchestrator.stages.learner import Training
 from orchestrator.sweep.decoding import short
-from orchestrator.sweep.group import Group, examples, misfit, named, resizing
+from orchestrator.sweep.group import Group, examples, misfit, named
 from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.searchable import unsearchable
 from orchestrator.sweep.section import Form, Part, component_parts, parts_of
-from orchestrator.sweep.strategies import Pbt
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
+Parts = tuple[Part, Part, Part, Part]
 
 
-def section(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Sections:
+    """The parts that each section of a file stands for, those with mistakes included."""
+
+    benchmarks: list[Part]
+    networks: list[Part]
+    trainings: list[Part]
+    methods: list[Part]
+
+    @property
+    def all(self) -> list[Part]:
+        """Every part."""
+        return [*self.benchmarks, *self.networks, *self.trainings, *self.methods]
+
+
+def mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
     """Return a section that holds keys and values, empty if it is left out."""
     given = content.get(name, {})
     if isinstance(given, dict):
@@ -29,130 +48,59 @@ def section(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str
     return {}
 
 
-def _listed(content: dict[str, Any], mistakes: list[str]) -> list[Any]:
-    """Return the methods of a file as they are listed."""
+def read_entries(
+    content: dict[str, Any], search: Search | None, mistakes: list[str]
+) -> tuple[list[Trial], list[Group]]:
+    """Return the trials and the groups of a file, noting mistakes; both are empty if it is wrong.
+
+    Args:
+        content: the whole file.
+        search: its search section, as far as it could be read; None if there is none.
+        mistakes: receives the mistakes, each in a line.
+    """
+    sections = read_sections(content, search is not None and search.uses_grids, mistakes)
+    mistakes.extend(_repetitions(sections.methods))
+    combinations = _fitting(sections, mistakes)
+    fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
+    named_groups = named(
+        Group(parts[3].examples[0].name, parts, fixed) for parts in combinations if _searched(parts)
+    )
+    if isinstance(content.get("search", {}), dict):
+        mistakes.extend(unsearchable(sections.all, named_groups, search))
+    if mistakes:
+        return [], []
+    seeds = tuple(content["seeds"])
+    trials = [
+        Group("", parts, fixed).first(seeds) for parts in combinations if not _searched(parts)
+    ]
+    return trials, named_groups
+
+
+def read_sections(content: dict[str, Any], grids: bool, mistakes: list[str]) -> Sections:
+    """Return the parts of all sections; with `grids`, grids are searched and not compared."""
+    benchmark = mapping(content, "benchmark", mistakes)
+    stated = isinstance(content.get("benchmark"), dict)
+    training = Form("training", "training", Training)
+    return Sections(
+        benchmarks=benchmarks_of(benchmark, mistakes, grids) if stated else [],
+        networks=component_parts(
+            "network", content.get("network", "mlp"), "network", mistakes, grids
+        ),
+        trainings=parts_of(training, mapping(content, "training", mistakes), mistakes, grids),
+        methods=[
+            part
+            for i, entry in enumerate(_methods(content, mistakes))
+            for part in component_parts("method", entry, f"methods[{i}]", mistakes, grids)
+        ],
+    )
+
+
+def _methods(content: dict[str, Any], mistakes: list[str]) -> list[Any]:
     given = content.get("methods", [])
     if isinstance(given, list) and (given or "methods" not in content):
         return given
     mistakes.append(f"methods: must be a list of at least one method, given {short(given)}")
     return []
-
-
-def entries(
-    content: dict[str, Any], search: Search | None, mistakes: list[str]
-) -> tuple[list[Trial], list[Group]]:
-    """Return trials and groups of a file, noting mistakes; of a wrong file, what can be seen."""
-    before = len(mistakes)
-    given = section(content, "benchmark", mistakes)
-    grids = search is not None and search.uses_grids
-    benchmarks = (
-        benchmarks_of(given, mistakes, grids) if isinstance(content.get("benchmark"), dict) else []
-    )
-    networks = component_parts("network", content.get("network", "mlp"), "network", mistakes, grids)
-    trainings = parts_of(
-        Form("training", "training", Training), section(content, "training", mistakes), mistakes,
-        grids,
-    )  # fmt: skip
-    methods = [
-        part
-        for i, entry in enumerate(_listed(content, mistakes))
-        for part in component_parts("method", entry, f"methods[{i}]", mistakes, grids)
-    ]
-    seeds = () if mistakes else tuple(content["seeds"])
-    found: dict[str, str] = {}
-    trials: list[Trial] = []
-    groups: list[Group] = []
-    for method, benchmark, network, training in product(methods, benchmarks, networks, trainings):
-        parts = (benchmark, network, training, method)
-        if not _fits(parts, mistakes):
-            continue
-        group = Group(method.examples[0].name, parts, fixed_stream="seed" in given)
-        trial, what, where = group.first(seeds), "trial", method.form.where
-        if group.space:
-            groups.append(group)
-            what = "search"
-        else:
-            trials.append(trial)
-        name = canonical([trial.identity, group.describe()])
-        if name in found:
-            mistakes.append(f"{where}: the same {what} as {found[name]}")
-        found.setdefault(name, where)
-    if search is not None and not groups and len(mistakes) == before:
-        more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
-        mistakes.append(f"search: there is nothing to search, no hyperparameter has a space{more}")
-    if search is not None or "search" not in content:
-        mistakes.extend(_unsearchable(groups, search))
-    return trials, named(groups)
-
-
-def _fits(parts: tuple[Part, Part, Part, Part], mistakes: list[str]) -> bool:
-    """Return whether parts go together, wherever they were tried; note where they do not."""
-    before = len(mistakes)
-    for benchmark, network, _, method in examples(parts):
-        objection = misfit(benchmark, network, method)
-        if objection is not None:
-            network_s = objection.startswith("network.")
-            mistakes.append(objection if network_s else f"{parts[3].form.where}: {objection}")
-    return len(mistakes) == before
-
-
-def _unsearchable(groups: list[Group], search: Search | None) -> Iterator[str]:
-    """Yield why what is to be searched cannot be."""
-    if search is None:
-        for place, kind in _kinds(groups):
-            yield f"{place}: a {kind} needs a search; add search: {{algorithm: random}}"
-        return
-    for place, kind in _kinds(groups):
-        if search.uses_grids and kind not in ("grid", "choice"):
-            yield f"{place}: a {kind} has no end; this algorithm tries every value of a grid"
-    for group in groups:
-        yield from _undefined(group, search)
-        if search.per_task or isinstance(search.scheduler, Pbt):
-            yield from _unchangeable(group)
-
-
-def _undefined(group: Group, search: Search) -> Iterator[str]:
-    """Yield why a group's candidates would never have a value."""
-    for benchmark in group.parts[0].examples:
-        yield from _undefined_on(benchmark, group, search)
-
-
-def _undefined_on(benchmark: Benchmark, group: Group, search: Search) -> Iterator[str]:
-    learned = min(search.on_tasks or benchmark.num_tasks, benchmark.num_tasks)
-    names = set(search.objective.names)
-    if benchmark.validation == 0:
-        yield "search: needs validation data to select on; give benchmark.validation a share"
-    if search.on_tasks and search.on_tasks > benchmark.num_tasks:
-        yield f"search.on_tasks: {search.on_tasks} is more than the {benchmark.num_tasks} tasks"
-    if learned < 2 and names & {"bwt", "forgetting"}:
-        yield "search.metric: bwt and forgetting need two tasks or more"
-    method = group.parts[3].examples[0].cls
-    why = fwt_undefined_because(benchmark.scenario, learned, method.scores_unseen)
-    if "fwt" in names and why is not None:
-        yield f"search.metric: fwt is undefined for {group.name}: {why}"
-
-
-def _unchangeable(group: Group) -> Iterator[str]:
-    """Yield why hyperparameters of a group cannot change from task to task."""
-    for part in group.parts:
-        for place, domain in part.space.items():
-            where = f"{part.form.where}.{place.partition('.')[2]}"
-            if part.form.section in ("benchmark", "network"):
-                yield f"{where}: cannot change from task to task, as this search would have it"
-            elif domain.when:
-                yield f"{where}: a condition cannot hold from task to task; leave out when"
-    if not any(domain.when for domain in group.space.values()):
-        for place in resizing(group):
-            where = f"{group.parts[3].form.where}.{place.partition('.')[2]}"
-            yield f"{where}: decides the size of what is carried, so it cannot change between tasks"
-
-
-def _kinds(groups: list[Group]) -> Iterator[tuple[str, str]]:
-    """Yield the place in the file and the kind of each domain."""
-    for group in groups:
-        for part in group.parts:
-            for place, domain in part.space.items():
-                yield f"{part.form.where}.{place.partition('.')[2]}", domain.kind
 
 
 def benchmarks_of(given: dict[str, Any], mistakes: list[str], grids: bool) -> list[Part]:
@@ -167,5 +115,51 @@ def benchmarks_of(given: dict[str, Any], mistakes: list[str], grids: bool) -> li
     else:
         valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
         mistakes.append(f"benchmark.order: all orders need {valid}, given {short(num_tasks)}")
-    left_out = {} if orders else {"order": "natural"}  # the rest is looked at still
+    left_out = {} if orders else {"order": "natural"}  # the other fields are still checked
     return parts_of(form, {**given, "order": {"grid": orders}, **left_out}, mistakes, grids)
+
+
+def _repetitions(methods: list[Part]) -> Iterator[str]:
+    """Yield which entries of `methods` are the same as one before."""
+    first: dict[str, str] = {}
+    for part in methods:
+        if part.examples:
+            drawn = {place: domain.describe() for place, domain in part.space.items()}
+            same = first.setdefault(
+                canonical([part.examples[0].describe(), plain(drawn)]), part.form.where
+            )
+            if same != part.form.where:
+                what = "search" if part.space else "trial"
+                yield f"{part.form.where}: the same {what} as {same}"
+
+
+def _fitting(sections: Sections, mistakes: list[str]) -> list[Parts]:
+    """Return the combinations of parts that make trials; note where parts do not go together."""
+    fitting: list[Parts] = []
+    for benchmark, network in product(sections.benchmarks, sections.networks):
+        wrong = list(_misfits((benchmark, network)))
+        mistakes.extend(wrong)
+        for method in sections.methods:
+            objections = [] if wrong else list(_misfits((benchmark, network, method)))
+            mistakes.extend(objections)
+            if not wrong and not objections:
+                fitting += [(benchmark, network, each, method) for each in sections.trainings]
+    # In the order of the file: methods first, then benchmarks, networks and trainings.
+    places = {id(part): place for place, part in enumerate(sections.all)}
+    complete = [parts for parts in fitting if all(part.examples for part in parts)]
+    return sorted(complete, key=lambda p: [places[id(p[i])] for i in (3, 0, 1, 2)])
+
+
+def _misfits(parts: tuple[Part, ...]) -> Iterator[str]:
+    """Yield why a benchmark, a network and perhaps a method do not go together, wherever tried."""
+    if not all(part.examples for part in parts):
+        return
+    for components in examples(parts):
+        objection = misfit(*components)
+        if objection is not None:
+            of_network = objection.startswith("network.")
+            yield objection if of_network else f"{parts[-1].form.where}: {objection}"
+
+
+def _searched(parts: Parts) -> bool:
+    return any(part.space for part in parts)

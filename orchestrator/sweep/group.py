@@ -81,11 +81,13 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else canonical(value)
 
 
-def misfit(benchmark: Benchmark, network: Component, method: Component) -> str | None:
+def misfit(benchmark: Benchmark, network: Component, method: Component | None = None) -> str | None:
     """Return why these make no trial, or None."""
     wrong = network.cls.objection(network.config, shape_of(benchmark))
     if wrong is not None:
         return f"network.{wrong}"
+    if method is None:
+        return None
     objection = method.cls.objection(method.config, setting_of(benchmark, network))
     return None if objection is None else f"{method.name} {objection}"
 

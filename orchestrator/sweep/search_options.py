@@ -35,7 +35,7 @@ class _SearchSection:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
-    algorithm: str | dict[str, Any]
+    algorithm: str | dict[str, Any] | None = None
     num_trials: int | None = None
     seeds: list[int] | None = None
     metric: str | list[str] = "acc"
@@ -89,31 +89,36 @@ class Search:
         return isinstance(self.algorithm, Grid | PerTask)
 
 
-def read_search(given: dict[str, Any], seeds: list[int], mistakes: list[str]) -> Search | None:
-    """Return what a search section asks for, or None after noting the mistakes.
+def read_search(given: dict[str, Any], seeds: list[int], mistakes: list[str]) -> Search:
+    """Return what a search section asks for, after noting the mistakes.
+
+    What is wrong in it is None in the search that is returned (of an objective, no metric is left),
+    so that the entries of the file can still be checked against the rest.
 
     Args:
         given: the section.
         seeds: of the sweep, on which winners are evaluated.
         mistakes: receives the mistakes, each in a line.
     """
-    before = len(mistakes)
-    section = decode(_SearchSection, given, "search", mistakes)
-    if section is None:
-        return None
-    algorithm = _named("algorithm", section.algorithm, ALGORITHMS, mistakes)
+    section = decode(_SearchSection, given, "search", mistakes, salvage=True) or _SearchSection()
+    algorithm = None
+    if section.algorithm is not None:
+        algorithm = _named("algorithm", section.algorithm, ALGORITHMS, mistakes)
+    elif given.get("algorithm") is None:
+        mistakes.append("search.algorithm: is missing")
     scheduler = _named("scheduler", section.scheduler, SCHEDULERS, mistakes)
     objective = Objective.parse(section.metric, section.mode, "search", mistakes)
-    if algorithm is None or scheduler is None or objective is None:
-        return None
     mistakes.extend(_clashes(section, algorithm, scheduler, objective))
     asked_for = section.num_trials or (None if isinstance(algorithm, Grid) else DEFAULT_TRIALS)
-    search = Search(
-        algorithm=algorithm, num_trials=asked_for, objective=objective, scheduler=scheduler,
-        seeds=_seeds(section, algorithm, seeds, mistakes), on_tasks=section.on_tasks,
+    return Search(
+        algorithm=algorithm,
+        num_trials=asked_for,
+        objective=objective or Objective((), ()),
+        scheduler=scheduler,
+        seeds=_seeds(section, algorithm, seeds, mistakes),
+        on_tasks=section.on_tasks,
         parallel=section.parallel,
-    )  # fmt: skip
-    return search if len(mistakes) == before else None
+    )
 
 
 def _named(
@@ -155,17 +160,18 @@ def names_of(cls: type[Any]) -> set[str]:
 
 
 def _clashes(
-    section: _SearchSection, algorithm: Any, scheduler: Any, objective: Objective
+    section: _SearchSection, algorithm: Any, scheduler: Any, objective: Objective | None
 ) -> list[str]:
-    """Return what does not go together."""
-    found = []
-    early = not isinstance(scheduler, Fifo)
-    if early and len(objective.metrics) > 1:
-        found.append("search.scheduler: with several metrics there is no one order; leave it out")
-    if isinstance(algorithm, HyperOpt) and len(objective.metrics) > 1:
-        found.append("search.algorithm: hyperopt knows one metric; use optuna, random or grid")
-    if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random):
-        found.append("search.scheduler: pbt draws its candidates itself; use algorithm: random")
+    """Return what does not go together, of what could be read."""
+    clashes = []
+    early = scheduler is not None and not isinstance(scheduler, Fifo)
+    several = objective is not None and len(objective.metrics) > 1
+    if early and several:
+        clashes.append("search.scheduler: with several metrics there is no one order; leave it out")
+    if isinstance(algorithm, HyperOpt) and several:
+        clashes.append("search.algorithm: hyperopt knows one metric; use optuna, random or grid")
+    if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random | None):
+        clashes.append("search.scheduler: pbt draws its candidates itself; use algorithm: random")
     if isinstance(algorithm, PerTask):
         given = {
             "scheduler": early, "on_tasks": section.on_tasks is not None,
@@ -173,10 +179,10 @@ def _clashes(
             "metric": section.metric != "acc", "mode": section.mode is not None,
         }  # fmt: skip
         why = "has no meaning for per_task, which selects at each task within each seed"
-        found += [f"search.{name}: {why}; leave it out" for name, wrong in given.items() if wrong]
+        clashes += [f"search.{name}: {why}; leave it out" for name, wrong in given.items() if wrong]
     if section.on_tasks is not None and isinstance(scheduler, Pbt):
-        found.append("search.on_tasks: pbt changes hyperparameters over all tasks; leave it out")
-    return found
+        clashes.append("search.on_tasks: pbt changes hyperparameters over all tasks; leave it out")
+    return clashes
 
 
 def unused_seed(seeds: list[int]) -> int:

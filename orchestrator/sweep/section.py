@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -44,13 +44,16 @@ class Part:
     Attributes:
         constants: field -> value, JSON types.
         space: place ("method.lam") -> domain, of the fields that are searched.
-        examples: what it is at some points, so that what does not fit is told before anything runs.
+        examples: what it is at some points, so that what does not fit is told before anything runs;
+            empty if it has mistakes.
+        given: the whole section as the file gives it, grids included.
     """
 
     form: Form
     constants: Mapping[str, Any]
     space: Mapping[str, Domain]
     examples: tuple[Any, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def make(self, point: Mapping[str, Any]) -> Any:
         """Return what a trial holds of it at a point of the space, whose other places are ignored.
@@ -109,18 +112,16 @@ def parts_of(
         mistakes: receives the mistakes, each in a line.
         grids: grids are domains too, to be searched rather than compared.
     """
-    found: dict[str, Part] = {}
+    parts: dict[str, Part] = {}
     for point in [dict(given)] if grids else grid_points(given, form.where, mistakes):
-        part = _part(form, point, mistakes, frozenset(given))
-        if part is not None and found.setdefault(_identity(part), part) is not part:
+        part = replace(_part(form, point, mistakes, frozenset(given)), given=given)
+        if parts.setdefault(_identity(part, point), part) is not part:
             mistakes.append(f"{form.where}: its grids give {short(point)} twice")
-    return list(found.values())
+    return list(parts.values())
 
 
-def _part(
-    form: Form, point: Mapping[str, Any], mistakes: list[str], names: frozenset[str]
-) -> Part | None:
-    """Return the part at one point of the grids, or None after noting the mistakes."""
+def _part(form: Form, point: Mapping[str, Any], mistakes: list[str], names: frozenset[str]) -> Part:
+    """Return the part at one point of the grids, without examples after noting mistakes."""
     constants = {name: value for name, value in point.items() if not is_domain(value)}
     space = _space(form, point, mistakes)
     if space:
@@ -129,10 +130,12 @@ def _part(
     else:
         made = decode(form.kind, constants, form.where, mistakes, names - constants.keys())
         examples = () if made is None else (form.wrap(made),)
-    return Part(form, constants, space, examples) if examples else None
+    return Part(form, constants, space, examples)
 
 
-def _identity(part: Part) -> str:
+def _identity(part: Part, point: Mapping[str, Any]) -> str:
+    if not part.examples:
+        return repr(point)
     drawn = {place: domain.describe() for place, domain in part.space.items()}
     first = part.examples[0]
     return canonical([plain(getattr(first, "config", first)), plain(drawn)])
@@ -180,7 +183,8 @@ def component_parts(
         config = find(kind, name).Config
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
-        return []
+        unknown = Form(kind, where, object)
+        return [Part(unknown, {}, _space(unknown, rest, mistakes), given=rest)]
     return parts_of(
         Form(kind, where, config, partial(component, kind, name)), rest, mistakes, grids
     )

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from orchestrator.errors import SweepError
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.decoding import decode, short
-from orchestrator.sweep.entries import entries, section
+from orchestrator.sweep.entries import mapping, read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.options import FORBID, Budget, Mlflow, Resources
 from orchestrator.sweep.search_options import Search, read_search
@@ -79,9 +79,9 @@ class Sweep:
         mistakes: list[str] = []
         _check_top(content, mistakes)
         search = _search(content, mistakes)
-        trials, groups = entries(content, search, mistakes)
+        trials, groups = read_entries(content, search, mistakes)
         resources, budget, mlflow = (
-            decode(kind, section(content, name, mistakes), name, mistakes)
+            decode(kind, mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
         )
         if mistakes or resources is None or budget is None or mlflow is None:
@@ -121,8 +121,8 @@ def _search(content: dict[str, Any], mistakes: list[str]) -> Search | None:
     """Return what the search section asks for, if there is one."""
     if "search" not in content:
         return None
-    given, seeds = section(content, "search", mistakes), content.get("seeds")
+    given, seeds = mapping(content, "search", mistakes), content.get("seeds")
     if given is not content["search"]:
         return None
     known = [s for s in seeds if isinstance(s, int)] if isinstance(seeds, list) else []
-    return read_search(given, known, mistakes)
+    return read_search(given, known, mistakes)  # wrong parts of it are noted, and None

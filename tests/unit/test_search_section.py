@@ -278,7 +278,7 @@ WRONG = {
         "methods[0].lam: grid is a list of at least one value, given []",
     ),
     "an empty grid to be compared": (
-        text_of(methods=ewc("{grid: []}")),
+        text_of(methods=ewc("{grid: []}"), training="{lr: {loguniform: [0.1, 1]}}"),
         'methods[0].lam: a grid is a list of at least one value, given {"grid": []}',
     ),
     "a value twice": (

@@ -1,0 +1,115 @@
+"""Checks of a search against the entries it is to search: what it could never do or rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import Any
+
+from orchestrator.metrics import fwt_undefined_because
+from orchestrator.sweep.group import Group, resizing
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.section import Part, field_of
+from orchestrator.sweep.spaces import KINDS, is_domain
+from orchestrator.sweep.strategies import Pbt
+
+
+def unsearchable(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
+    """Yield why a file's entries cannot be searched as its search section says.
+
+    Args:
+        parts: of all sections, those with mistakes included.
+        groups: those that could be made.
+        search: as far as it could be read; None if the file has none.
+    """
+    if search is None:
+        for where, kind in _kinds(parts, grids=False):
+            yield f"{where}: a {kind} needs a search; add search: {{algorithm: random}}"
+        return
+    if search.algorithm is not None:
+        yield from _unfit_spaces(parts, search)
+    for part in parts:
+        if part.form.section == "benchmark":
+            yield from _unrankable(part, search)
+    yield from _undefined_fwt(parts, search)
+    if search.per_task or isinstance(search.scheduler, Pbt):
+        yield from _unchangeable(parts)
+        for group in groups:
+            yield from _resizing(group)
+
+
+def _unfit_spaces(parts: list[Part], search: Search) -> Iterator[str]:
+    """Yield why the spaces are none that the algorithm can search."""
+    given = [value for part in parts for value in part.given.values() if is_domain(value)]
+    if parts and not any(search.uses_grids or "grid" not in value for value in given):
+        more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
+        yield f"search: there is nothing to search, no hyperparameter has a space{more}"
+    for where, kind in _kinds(parts, search.uses_grids):
+        if search.uses_grids and kind not in ("grid", "choice"):
+            yield f"{where}: a {kind} has no end; this algorithm tries every value of a grid"
+
+
+def _unrankable(benchmark: Part, search: Search) -> Iterator[str]:
+    """Yield why candidates on a benchmark would never have a value."""
+    if 0 in _numbers(benchmark, "validation", 0.1):
+        yield "search: needs validation data to select on; give benchmark.validation a share"
+    for num_tasks in _numbers(benchmark, "num_tasks", 5):
+        learned = min(search.on_tasks or num_tasks, num_tasks)
+        if search.on_tasks and search.on_tasks > num_tasks >= 1:
+            yield f"search.on_tasks: {search.on_tasks} is more than the {num_tasks} tasks"
+        if learned == 1 and {*search.objective.names} & {"bwt", "forgetting"}:
+            yield "search.metric: bwt and forgetting need two tasks or more"
+
+
+def _numbers(part: Part, name: str, default: float) -> tuple[Any, ...]:
+    """Return the numbers a field may take, even where the rest of its section is wrong."""
+    place = f"{part.form.section}.{name}"
+    domain = part.space.get(place)
+    values = domain.representatives() if domain else (part.constants.get(name, default),)
+    return tuple(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
+
+
+def _undefined_fwt(parts: list[Part], search: Search) -> Iterator[str]:
+    """Yield for which methods forward transfer is undefined, if it is ranked by."""
+    benchmarks = [part for part in parts if part.form.section == "benchmark"]
+    methods = [part for part in parts if part.form.section == "method" and part.examples]
+    if "fwt" not in search.objective.names:
+        return
+    shared = any(part.space for part in parts if part.form.section != "method")
+    for part, method in product(benchmarks, methods):
+        for benchmark in part.examples if shared or method.space else ():
+            learned = min(search.on_tasks or benchmark.num_tasks, benchmark.num_tasks)
+            component = method.examples[0]
+            why = fwt_undefined_because(benchmark.scenario, learned, component.cls.scores_unseen)
+            if why is not None:
+                yield f"search.metric: fwt is undefined for {component.name}: {why}"
+
+
+def _unchangeable(parts: Iterable[Part]) -> Iterator[str]:
+    """Yield why hyperparameters cannot change from task to task."""
+    for part in parts:
+        for place, domain in part.space.items():
+            where = f"{part.form.where}.{field_of(place)}"
+            if part.form.section in ("benchmark", "network"):
+                yield f"{where}: cannot change from task to task, as this search would have it"
+            elif domain.when:
+                yield f"{where}: a condition cannot hold from task to task; leave out when"
+
+
+def _resizing(group: Group) -> Iterator[str]:
+    """Yield the hyperparameters of a group that decide the size of what is carried."""
+    if not any(domain.when for domain in group.space.values()):
+        for place in resizing(group):
+            where = f"{group.parts[3].form.where}.{field_of(place)}"
+            yield f"{where}: decides the size of what is carried, so it cannot change between tasks"
+
+
+def _kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]]:
+    """Yield the place in the file and the kind of each space, those with mistakes included."""
+    for part in parts:
+        for name, value in part.given.items():
+            kind = (
+                next((kind for kind in value if kind in KINDS), None) if is_domain(value) else None
+            )
+            if kind is not None and (grids or kind != "grid"):
+                yield f"{part.form.where}.{name}", kind
