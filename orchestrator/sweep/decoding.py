@@ -82,7 +82,7 @@ def speaks_of(names: Iterable[str], line: str) -> bool:
 
 
 @cache
-def _validator(kind: type[Any]) -> Callable[..., Any]:
+def _validator(kind: Any) -> Callable[..., Any]:
     return TypeAdapter(kind).validate_json
 
 
