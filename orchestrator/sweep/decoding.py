@@ -54,7 +54,8 @@ def decode(
         left_out: fields that are wrong and were left out already.
         salvage: rather than None, return an instance without the wrong fields, if there is one.
     """
-    check, names = _validator(kind), {field.name for field in fields(kind)}
+    check = _validator(kind)  # type: ignore[arg-type]
+    names = {field.name for field in fields(kind)}
     rest = dict(given)
     while True:
         try:
