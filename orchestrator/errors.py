@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import ClassVar
 
 
 class RepertoireError(Exception):
-    """Base of all errors raised on purpose; the command line prints them without a traceback."""
+    """Base of all errors raised on purpose; the command line prints them without a traceback.
+
+    Attributes:
+        exit_code: of a command that ends with it: 2 for the user's mistake, 1 for what is not.
+    """
+
+    exit_code: ClassVar[int] = 2
 
 
 class SweepError(RepertoireError):
@@ -32,6 +39,22 @@ class MissingData(RepertoireError):
 
 class StoreCorrupt(RepertoireError):
     """A file of the store is not what was written; names it."""
+
+
+class StoreUnreachable(RepertoireError):
+    """The store does not answer, or refuses; what was computed is kept."""
+
+    exit_code = 1
+
+
+class StoreUnwritable(RepertoireError):
+    """The store's disk is full, or may not be written; what was computed is kept."""
+
+    exit_code = 1
+
+
+class OtherRelease(RepertoireError):
+    """A file of the store was written by a release whose format is not known here; names it."""
 
 
 class Diverged(RepertoireError):

@@ -282,7 +282,7 @@ def main() -> None:
         app()
     except RepertoireError as error:
         typer.echo(f"repertoire: {error}", err=True)
-        sys.exit(2)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

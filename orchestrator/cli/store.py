@@ -9,6 +9,7 @@ from rich.console import Console
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder import open_store
+from orchestrator.stages.maintenance import delete_files, inventory
 
 
 def verify(out: Path, uri: str | None) -> int:
@@ -38,12 +39,13 @@ def collect_garbage(out: Path, uri: str | None, dry_run: bool) -> int:
     kept = {
         key for table in tables for key in pq.read_table(table, columns=["key"])["key"].to_pylist()
     }
-    unwanted = sorted(set(store.keys()) - kept)
-    size = sum(store.size(key) for key in unwanted)
+    files = inventory(store)
+    unwanted = sorted(files.stages.keys() - kept)
+    size = files.size(unwanted)
     if not dry_run:
         for key in unwanted:
             store.delete(key)
-        store.delete_damaged()
+        delete_files(store, [*files.damaged, *files.partial])
     verb = "would delete" if dry_run else "deleted"
     print_plain(
         f"{verb} {len(unwanted)} stages, {size / 1e6:.1f} MB; "

@@ -25,6 +25,9 @@ class Records(Protocol):
     def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
         """Return a stage's record if it is there and scores these tasks."""
 
+    def await_record(self, key: str, task_keys: Iterable[str]) -> Record:
+        """Return a record that was written, once it can be seen."""
+
 
 @dataclass
 class Judge:
@@ -65,7 +68,7 @@ class Judge:
 
     def figures(self, chain: Sequence[Stage], after: int) -> dict[str, float]:
         """Return all figures of one seed by name."""
-        records = [self._there(stage) for stage in chain[: after + 1]]
+        records = [self._written(stage) for stage in chain[: after + 1]]
         storage = records[-1].costs.storage
         costs = {f"storage_{name}_bytes": float(storage.get(name, 0)) for name in CATEGORIES}
         costs["storage_bytes"] = float(sum(storage.values()))
@@ -75,14 +78,15 @@ class Judge:
 
     def accuracy(self, chain: Sequence[Stage], after: int) -> float:
         """Return the validation accuracy on task `after` just when it is learned: R[t, t]."""
-        records = [self._there(stage) for stage in chain[: after + 1]]
+        records = [self._written(stage) for stage in chain[: after + 1]]
         return float(validation(records, chain[0].task_keys)[after, after - 1])
 
-    def _there(self, stage: Stage) -> Record:
-        record = self.record(stage)
-        if record is None:
-            raise LookupError(f"stage {stage.key} is done but its record is not in the store")
-        return record
+    def _written(self, stage: Stage) -> Record:
+        """Return the record of a stage that is done."""
+        name = (stage.key, stage.task_keys)
+        if name not in self._known:
+            self._known[name] = self.store.await_record(stage.key, stage.task_keys)
+        return self._known[name]
 
 
 def validation(records: Sequence[Record], task_keys: Sequence[str]) -> R:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from orchestrator.stages.envelope import FORMAT, other_release, release, require_known_format
 
 Status = Literal["complete", "diverged"]
 
@@ -61,24 +63,84 @@ class Record:
     spec: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON types."""
-        return asdict(self)
 
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Record:
-        """Rebuild a record; raises KeyError or TypeError where a field is missing or unknown."""
-        plain = dict(data)
-        plain["costs"] = Costs(**plain["costs"])
+def pack(record: Record) -> dict[str, Any]:
+    """Return a record as JSON types, for `unpack` of this release and of others.
+
+    Release 0.1 refuses a field that it does not know. So a field that came later, with
+    `metadata={"since": ...}`, stands under "more", where that release does not look.
+    """
+    known, more = _divide(record)
+    known["costs"], more_costs = _divide(record.costs)
+    known["evaluation"] = evaluation_to_json(record.evaluation)
+    more |= {"costs": more_costs} if more_costs else {}
+    content = {"format": FORMAT, "release": release(), "record": known}
+    return content | ({"more": more} if more else {})
+
+
+def unpack(content: Mapping[str, Any], where: str) -> Record:
+    """Rebuild a record; unknown fields are ignored, missing ones have their default.
+
+    Raises:
+        OtherRelease: the format is a later one, or what every record must have is missing.
+    """
+    require_known_format(content, where)
+    try:
+        more = content.get("more", {})
+        plain = {**more, **content["record"]}
+        plain["costs"] = _build(Costs, {**more.get("costs", {}), **plain["costs"]})
         plain["evaluation"] = evaluation_from_json(plain["evaluation"])
         sweep, trial_id, seed = plain["computed_for"]
         plain["computed_for"] = (sweep, trial_id, seed)
-        return Record(**plain)
+        record: Record = _build(Record, plain)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise other_release(content, where, f"otherwise than here ({error!r})") from error
+    if record.status not in get_args(Status):
+        raise other_release(content, where, f"with status {record.status!r}")
+    return record
+
+
+def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
+    """Rebuild the scores of a file of their own.
+
+    Raises:
+        OtherRelease: they are not written as here.
+    """
+    try:
+        return evaluation_from_json(content)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise other_release(
+            content, where, f"with scores otherwise than here ({error!r})"
+        ) from error
+
+
+def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as JSON types."""
+    return {
+        task: {split: asdict(score) for split, score in splits.items()}
+        for task, splits in evaluation.items()
+    }
 
 
 def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Evaluation:
     """Rebuild an evaluation from JSON types."""
     return {
-        task: {split: Score(**score) for split, score in splits.items()}
+        task: {split: _build(Score, score) for split, score in splits.items()}
         for task, splits in data.items()
     }
+
+
+def _divide(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields that release 0.1 knows, and those that came later and say something."""
+    values = {field: getattr(instance, field.name) for field in fields(instance)}
+    known = {field.name: value for field, value in values.items() if "since" not in field.metadata}
+    later = {
+        field.name: value
+        for field, value in values.items()
+        if field.name not in known and value != field.default
+    }
+    return known, later
+
+
+def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
+    return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})

@@ -63,7 +63,8 @@ def attempt(
     require_same_data(stage)
     record = store.record(stage.key, stage.task_keys)
     if record is None and not score_further(stage, store, device):
-        parent = state_of(stage.parent, store) if stage.parent else None
+        # The graph asks for a stage once its parent is stored, perhaps by another host.
+        parent = state_of(stage.parent, store, written=True) if stage.parent else None
         if stage.parent and parent is None:
             return ParentLost(stage.key)
         state, record = run_stage(stage, parent, computed_for, device)
@@ -93,9 +94,9 @@ def score_further(stage: Stage, store: StageStore, device: str) -> bool:
     return True
 
 
-def state_of(key: str, store: StageStore) -> State | None:
+def state_of(key: str, store: StageStore, written: bool = False) -> State | None:
     """Return a stage's state; if it is gone, set its record aside, so that it is computed anew."""
-    state = store.state(key)
+    state = store.state(key, written)
     if state is None:
         store.verify(key)
     return state

@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from orchestrator.errors import RepertoireError
+from orchestrator.stages.maintenance import Inventory, delete_files, inventory
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.store import StageStore
 
@@ -123,7 +124,8 @@ def test_keys_are_those_of_stages_that_have_files(store):
 
 def test_the_size_of_a_stage_is_that_of_its_files(store):
     store.put(STATE, record())
-    assert store.size(KEY) == sum(len(data) for data in files_of(Path(store.uri)).values())
+    size = sum(len(data) for data in files_of(Path(store.uri)).values())
+    assert inventory(store).size([KEY]) == size
 
 
 # Written once, whole
@@ -198,9 +200,11 @@ def test_a_damaged_stage_is_named_set_aside_and_then_missing(store, name, damage
     path.write_bytes(damage(path.read_bytes()))
     assert store.state(KEY) is None
     assert store.damaged == [f"stage {KEY}: {name} is not what was written"]
-    assert (store.record(KEY), store.keys()) == (None, [OTHER])
+    assert store.record(KEY) is None
+    assert (same(store.state(OTHER), STATE), store.verify(OTHER)) == (True, None)
     aside = files_of(Path(store.uri) / "damaged")
-    assert len(aside) == 2
+    # A record whose state is damaged goes with it; what is whole beside a damaged record stays.
+    assert len(aside) == (2 if name == "state.safetensors" else 1)
     assert all(path.startswith(KEY) for path in aside)
     store.put(STATE, record())
     assert (same(store.state(KEY), STATE), store.record(KEY)) == (True, record())
@@ -212,16 +216,6 @@ def test_a_stage_whose_state_was_deleted_is_set_aside_so_that_it_is_computed_ane
     assert store.state(KEY) is None
     assert store.damaged == [f"stage {KEY}: state.safetensors is missing"]
     assert store.record(KEY) is None
-
-
-def test_a_record_of_another_version_is_set_aside(store):
-    store.put(STATE, record())
-    later = StageStore(store.uri)
-    content = {"record": {**record().to_json(), "invented_later": 1}, "state": None}
-    later._write_json(KEY, "record.json", content)
-    assert store.record(KEY) is None
-    assert store.damaged[0].startswith(f"stage {KEY}: record.json is of another version: ")
-    assert "invented_later" in store.damaged[0]
 
 
 def test_two_readers_may_set_one_stage_aside(store):
@@ -246,7 +240,7 @@ def test_verify_names_what_is_wrong_and_sets_it_aside(store, name, change):
     change(file_of(store, name))
     told = store.verify(KEY)
     assert told.startswith(f"stage {KEY}: {name} is ")
-    assert (store.verify(KEY), store.keys(), len(store.damaged)) == (None, [], 1)
+    assert (store.verify(KEY), store.record(KEY), len(store.damaged)) == (None, None, 1)
 
 
 def test_deleting_what_is_damaged_spares_what_is_whole(store):
@@ -255,8 +249,12 @@ def test_deleting_what_is_damaged_spares_what_is_whole(store):
     file_of(store, "state.safetensors").write_bytes(b"x")
     store.verify(KEY)
     file_of(store, "state.safetensors.1234.tmp", OTHER).write_bytes(b"half")
-    assert store.delete_damaged() == 3
-    assert (store.keys(), store.verify(OTHER), store.delete_damaged()) == ([OTHER], None, 0)
+    files = inventory(store)
+    assert (len(files.damaged), len(files.partial)) == (2, 1)
+    delete_files(store, [*files.damaged, *files.partial])
+    assert (store.keys(), store.verify(OTHER)) == ([OTHER], None)
+    assert inventory(store).damaged == inventory(store).partial == []
+    assert list((Path(store.uri) / "damaged").iterdir()) == []
 
 
 class Trap:
@@ -371,7 +369,7 @@ def test_a_folder_may_be_spelt_as_a_path_or_a_uri(tmp_path, monkeypatch, spell):
     assert store.keys() == [KEY]
     file_of(StageStore(str(folder)), "state.safetensors").write_bytes(b"x")
     assert store.verify(KEY) is not None
-    assert store.delete_damaged() == 2
+    assert len(inventory(store).damaged) == 2
 
 
 def test_a_store_that_is_not_there_reads_as_empty_and_is_not_made_by_reading(tmp_path):
@@ -382,7 +380,7 @@ def test_a_store_that_is_not_there_reads_as_empty_and_is_not_made_by_reading(tmp
         None,
         None,
     )
-    assert store.delete_damaged() == 0
+    assert inventory(store) == Inventory()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -452,10 +450,14 @@ def test_a_bucket_is_a_store_like_any_other(bucket):
 def test_a_damaged_object_of_a_bucket_is_set_aside_as_well(bucket):
     store = StageStore(bucket("damage"))
     store.put(STATE, record())
-    store._write(KEY, "state.safetensors", b"not what was written")
-    assert (store.state(KEY), store.record(KEY), store.keys()) == (None, None, [])
-    assert store.damaged == [f"stage {KEY}: state.safetensors is not what was written"]
-    assert store.delete_damaged() == 2
+    (path,) = (e.path for e in store.files.entries() if e.path.endswith(".safetensors"))
+    store.files.write(path, b"not what was written")
+    assert (store.state(KEY), store.record(KEY)) == (None, None)
+    name = path.rpartition("/")[2]
+    assert store.damaged == [f"stage {KEY}: {name} is not what was written"]
+    assert [entry.path.rpartition("/")[2] for entry in inventory(store).damaged] == ["record.json"]
+    delete_files(store, inventory(store).damaged)
+    assert inventory(store).damaged == []
     store.put(STATE, record())
     assert same(store.state(KEY), STATE)
     store.delete(KEY)

@@ -1,0 +1,236 @@
+"""Files that are whole or absent, on a disk or in an object store.
+
+`write_atomically` is the one way in which this project replaces a file. `LocalFiles` and
+`ObjectFiles` are what the stage store is made of; their paths are relative to a root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from pyarrow import fs
+
+PARTIAL = ".tmp"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file: its path below the root, its bytes, and when it was written (Unix seconds)."""
+
+    path: str
+    size: int
+    modified: float
+
+
+class Files(Protocol):
+    """A tree of files. A path that is not there reads as None and may be deleted."""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether `create` lets one of several writers win, whatever their timing."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a whole file or none, over the former one."""
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a whole file unless there is one; return whether it was written."""
+
+    def move(self, path: str, target: str) -> bool:
+        """Move a file; return False where it is gone."""
+
+    def delete(self, path: str) -> None:
+        """Delete a file."""
+
+    def delete_folder(self, path: str) -> None:
+        """Delete a folder and all below it."""
+
+    def entries(self, folder: str = "") -> list[Entry]:
+        """Return all files below a folder, at any depth."""
+
+    def refresh(self, path: str) -> None:
+        """Forget that a path was absent: another host may have written it."""
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write a file so that readers see the former content or the new one; makes the folder."""
+    with _partial(path, data.encode() if isinstance(data, str) else data) as partial:
+        os.replace(partial, path)
+
+
+class LocalFiles:
+    """Files on a disk or a network file system that is mounted."""
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root)
+
+    @cached_property
+    def exclusive(self) -> bool:
+        """Whether the file system has links, by which `create` lets one writer win."""
+        with _partial(self._root / "link", b"") as partial:
+            linked = partial.with_suffix(f".link{PARTIAL}")
+            try:
+                os.link(partial, linked)
+                linked.unlink()
+            except OSError:
+                return False
+            return True
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file."""
+        try:
+            return (self._root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a whole file or none, over the former one."""
+        write_atomically(self._root / path, data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a whole file unless there is one; return whether it was written."""
+        target = self._root / path
+        if target.exists():
+            return False
+        with _partial(target, data) as partial:
+            try:
+                os.link(partial, target)
+            except FileExistsError:
+                # Over NFS a link may be made and the answer lost, so that its repetition fails.
+                return os.stat(partial).st_nlink > 1
+            except OSError:
+                if self.exclusive:
+                    raise
+                os.replace(partial, target)
+            return True
+
+    def move(self, path: str, target: str) -> bool:
+        """Move a file; return False where it is gone."""
+        (self._root / target).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.rename(self._root / path, self._root / target)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, path: str) -> None:
+        """Delete a file."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (self._root / path).unlink()
+
+    def delete_folder(self, path: str) -> None:
+        """Delete a folder and all below it."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._root / path)
+
+    def entries(self, folder: str = "") -> list[Entry]:
+        """Return all files below a folder, at any depth."""
+        return list(self._walk(str(self._root / folder)))
+
+    def refresh(self, path: str) -> None:
+        """Forget that a path was absent: NFS asks its server anew when a folder is opened."""
+        for folder in reversed((self._root / path).parents):
+            if folder.is_relative_to(self._root):
+                with suppress(OSError):
+                    os.scandir(folder).close()
+
+    def _walk(self, folder: str) -> Iterator[Entry]:
+        try:
+            inside = list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for item in inside:
+            if item.is_dir(follow_symlinks=False):
+                yield from self._walk(item.path)
+                continue
+            with suppress(FileNotFoundError):  # deleted since the folder was opened
+                stat = item.stat()
+                path = os.path.relpath(item.path, self._root)
+                yield Entry(path, stat.st_size, stat.st_mtime)
+
+
+class ObjectFiles:
+    """Files in an object store. Two that create one file at once may both believe they did."""
+
+    exclusive = False
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._fs, self._root = filesystem, root.rstrip("/")
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file."""
+        try:
+            with self._fs.open_input_stream(self._at(path)) as file:
+                return bytes(file.read())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a whole file or none: an object is there once its upload is complete."""
+        with self._fs.open_output_stream(self._at(path)) as file:
+            file.write(data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a whole file unless there is one; return whether it was written."""
+        if self._fs.get_file_info(self._at(path)).type != fs.FileType.NotFound:
+            return False
+        self.write(path, data)
+        return True
+
+    def move(self, path: str, target: str) -> bool:
+        """Move a file; return False where it is gone."""
+        try:
+            self._fs.move(self._at(path), self._at(target))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, path: str) -> None:
+        """Delete a file."""
+        with suppress(FileNotFoundError):
+            self._fs.delete_file(self._at(path))
+
+    def delete_folder(self, path: str) -> None:
+        """Delete a folder and all below it."""
+        with suppress(FileNotFoundError):
+            self._fs.delete_dir(self._at(path))
+
+    def entries(self, folder: str = "") -> list[Entry]:
+        """Return all files below a folder, at any depth."""
+        below = fs.FileSelector(self._at(folder), recursive=True, allow_not_found=True)
+        return [
+            Entry(info.path.removeprefix(self._root).strip("/"), info.size, info.mtime_ns / 1e9)
+            for info in self._fs.get_file_info(below)
+            if info.is_file
+        ]
+
+    def refresh(self, path: str) -> None:
+        """Do nothing: an object store is asked each time."""
+
+    def _at(self, path: str) -> str:
+        return f"{self._root}/{path}".rstrip("/")
+
+
+@contextmanager
+def _partial(path: Path, data: bytes) -> Iterator[Path]:
+    """Write data beside its final path, and delete what is left of it at the end."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
+    try:
+        try:
+            partial.write_bytes(data)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(data)
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+"""What looking after a store needs: the files of its stages, and what lies beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from orchestrator.stages.files import PARTIAL, Entry
+from orchestrator.stages.store import StageStore, is_of_stage
+
+
+@dataclass
+class Inventory:
+    """The files of a store.
+
+    Attributes:
+        stages: key -> files.
+        damaged: files that were set aside.
+        partial: files that were being written, or were left half-written by a crash.
+    """
+
+    stages: dict[str, list[Entry]] = field(default_factory=dict)
+    damaged: list[Entry] = field(default_factory=list)
+    partial: list[Entry] = field(default_factory=list)
+
+    def size(self, keys: Iterable[str]) -> int:
+        """Return the bytes of some stages' files."""
+        return sum(entry.size for key in keys for entry in self.stages[key])
+
+    def modified(self, key: str) -> float:
+        """Return when a stage was last written to, Unix seconds."""
+        return max(entry.modified for entry in self.stages[key])
+
+
+def inventory(store: StageStore) -> Inventory:
+    """Return all files of a store, from one listing."""
+    result = Inventory()
+    for entry in store.files.entries():
+        parts = entry.path.split("/")
+        if entry.path.endswith(PARTIAL):
+            result.partial.append(entry)
+        elif parts[0] == "damaged":
+            result.damaged.append(entry)
+        elif is_of_stage(parts):
+            result.stages.setdefault(parts[1], []).append(entry)
+    return result
+
+
+def delete_files(store: StageStore, entries: Iterable[Entry]) -> None:
+    """Delete files of a store that belong to no stage."""
+    for entry in entries:
+        store.files.delete(entry.path)
+        if store.folder is not None:
+            folder = (store.folder / entry.path).parent
+            if folder.parent == store.folder / "damaged" and not any(folder.iterdir()):
+                folder.rmdir()

@@ -1,0 +1,165 @@
+"""Waiting for a store: one that cannot be reached comes back, what was written becomes visible."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from orchestrator.errors import StoreUnreachable, StoreUnwritable
+from orchestrator.stages.files import Entry, Files
+
+T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+FULL = {errno.ENOSPC, errno.EDQUOT}
+REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+# What a network file system reports while its server is away.
+AWAY = {
+    errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED,
+    errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EPIPE,
+}  # fmt: skip
+# Object stores give no number; these answers stay what they are however long one waits.
+LASTING = (
+    "ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH",
+    "EXPIRED_TOKEN", "INVALID_CLIENT_TOKEN_ID", "MISSING_AUTHENTICATION_TOKEN", "not found",
+    "Permanent error", "PERMISSION_DENIED", "UNAUTHENTICATED",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a store is waited for.
+
+    Attributes:
+        unreachable_seconds: at most, for a store that does not answer.
+        invisible_seconds: at most, for a record that was written and cannot be seen yet.
+        say: told once per wait, after the first pause.
+        sleep, clock: of the process; a test passes its own.
+    """
+
+    unreachable_seconds: float = 300.0
+    invisible_seconds: float = 90.0
+    say: Callable[[str], None] = logging.getLogger("repertoire").warning
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def until(self, attempt: Callable[[], T | None], limit_seconds: float, story: str) -> T | None:
+        """Attempt until something other than None comes back or the limit is over."""
+        ends, pause, silent = self.clock() + limit_seconds, FIRST_PAUSE_SECONDS, True
+        while True:
+            result = attempt()
+            left = ends - self.clock()
+            if result is not None or left <= 0:
+                return result
+            if silent and pause > FIRST_PAUSE_SECONDS:
+                self.say(f"{story}; waiting for {limit_seconds:.0f} s at most")
+                silent = False
+            self.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def reach(self, action: Callable[[], T], where: str) -> T:
+        """Return what an action on files returns, once the store answers.
+
+        Raises:
+            StoreUnreachable: it did not within the limit, or refuses for good.
+            StoreUnwritable: the disk is full or may not be written.
+        """
+        failure: OSError = OSError()
+
+        def attempt() -> tuple[T] | None:
+            nonlocal failure
+            try:
+                return (action(),)
+            except OSError as error:
+                require_passing(error, where)
+                failure = error
+                return None
+
+        try:
+            result = attempt() or self.until(
+                attempt, self.unreachable_seconds, f"store {where} cannot be reached: {failure}"
+            )
+        finally:
+            failure, last = OSError(), failure  # no cycle through the traceback
+        if result is None:
+            raise StoreUnreachable(
+                f"store {where} could not be reached for {self.unreachable_seconds:.0f} s: {last}. "
+                "What was computed is kept; the same command continues"
+            ) from last
+        return result[0]
+
+
+def require_passing(error: OSError, where: str) -> None:
+    """Raise what an error of a file system means, unless it may pass."""
+    if error.errno in FULL:
+        raise StoreUnwritable(
+            f"store {where}: no space is left on its disk. Make room there, with `repertoire store "
+            "gc` for example, or name another store with --store. What was computed is kept; the "
+            "same command continues"
+        ) from error
+    if error.errno in REFUSED:
+        raise StoreUnwritable(
+            f"store {where} may not be written: {error.strerror}, {error.filename}. Change its "
+            "permissions, or name another store with --store"
+        ) from error
+    if is_lasting(error):
+        raise StoreUnreachable(f"store {where} cannot be used: {error}") from error
+
+
+def is_lasting(error: OSError) -> bool:
+    """Return whether waiting cannot mend an error."""
+    if error.errno is not None:
+        return error.errno not in AWAY
+    return any(word in str(error) for word in LASTING)
+
+
+class PatientFiles:
+    """Files whose every operation waits for a store that is away."""
+
+    def __init__(self, files: Files, patience: Patience, where: str) -> None:
+        self._files, self._patience, self._where = files, patience, where
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether one of several writers wins."""
+        return self._reach(lambda: self._files.exclusive)
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file."""
+        return self._reach(lambda: self._files.read(path))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a whole file or none, over the former one."""
+        self._reach(lambda: self._files.write(path, data))
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a whole file unless there is one; return whether it was written."""
+        return self._reach(lambda: self._files.create(path, data))
+
+    def move(self, path: str, target: str) -> bool:
+        """Move a file; return False where it is gone."""
+        return self._reach(lambda: self._files.move(path, target))
+
+    def delete(self, path: str) -> None:
+        """Delete a file."""
+        self._reach(lambda: self._files.delete(path))
+
+    def delete_folder(self, path: str) -> None:
+        """Delete a folder and all below it."""
+        self._reach(lambda: self._files.delete_folder(path))
+
+    def entries(self, folder: str = "") -> list[Entry]:
+        """Return all files below a folder, at any depth."""
+        return self._reach(lambda: self._files.entries(folder))
+
+    def refresh(self, path: str) -> None:
+        """Forget that a path was absent."""
+        self._reach(lambda: self._files.refresh(path))
+
+    def _reach(self, action: Callable[[], T]) -> T:
+        return self._patience.reach(action, self._where)
