@@ -24,7 +24,7 @@ def digest(kind: str, content: object) -> str:
     return digest_bytes(canonical([kind, significant(content)]).encode())
 
 
-def digest_bytes(data: bytes) -> str:
+def digest_bytes(data: bytes | memoryview) -> str:
     """Return the digest of raw bytes as hexadecimal."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
 

@@ -63,17 +63,21 @@ def read_or_download(class_name: str, folder: Path) -> Arrays:
     """Read a data set from torchvision's own layout in `folder`, downloading it there if need be.
 
     Raises:
-        FAILURES: it is not there, or is damaged, and could not be downloaded.
+        FAILURES: it is not there, or is damaged, and could not be downloaded; its cause is why it
+            could not be read as it is.
     """
     from_torchvision = getattr(torchvision().datasets, class_name)
     try:
         return _arrays(from_torchvision, folder)
-    except FAILURES:
-        pass
-    with _one_download_at_a_time(folder):
-        for train in (True, False):
-            from_torchvision(folder, train=train, download=True)
-        return _arrays(from_torchvision, folder)
+    except FAILURES as error:
+        as_it_is = error
+    try:
+        with _one_download_at_a_time(folder):
+            for train in (True, False):
+                from_torchvision(folder, train=train, download=True)
+            return _arrays(from_torchvision, folder)
+    except FAILURES as error:
+        raise error from as_it_is
 
 
 def _arrays(from_torchvision: Any, folder: Path) -> Arrays:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -72,6 +73,8 @@ class Benchmark:
         mistakes = [*self._mistakes()]
         if mistakes:
             raise ValueError("\n".join(mistakes))
+        if not isinstance(self.order, str):
+            object.__setattr__(self, "order", tuple(self.order))
 
     def _mistakes(self) -> Iterator[str]:
         """Yield what is wrong, a line each."""
@@ -146,7 +149,11 @@ class Benchmark:
         return self._info.std
 
     def task_keys(self) -> tuple[str, ...]:
-        """Return the tasks' keys in the order of the sequence; reads the data set."""
+        """Return the tasks' keys in the order of the sequence; reads the data set.
+
+        Raises:
+            RepertoireError: the data set has no image to train a task on, or none to test it.
+        """
         return tuple(task.key for task in self.tasks())
 
     def tasks(self) -> tuple[Task, ...]:
@@ -189,8 +196,11 @@ class Benchmark:
         allowed[list(labels)] = True
         return allowed
 
-    def _recipes(self) -> list[Recipe]:
+    def _recipes(self) -> tuple[Recipe, ...]:
         """Return the tasks' recipes in the order of the sequence."""
+        return _recipes_of(self)
+
+    def _make_recipes(self) -> list[Recipe]:
         make = {"split": self._split, "permuted": self._permuted, "rotated": self._rotated}
         natural = [make[self._transformation](k) for k in range(self.num_tasks)]
         if not isinstance(self.order, str):
@@ -212,11 +222,25 @@ class Benchmark:
     def _permuted(self, k: int) -> Recipe:
         # The first is left as it is, as is usual.
         permutation = (self.seed, k, "permutation") if k else None
-        return self._recipe(k, **self._all_classes(k), permutation=permutation)
+        return self._shared(k, permutation=permutation)
 
     def _rotated(self, k: int) -> Recipe:
         degrees = 180 * k / self.num_tasks
-        return self._recipe(degrees, **self._all_classes(k), degrees=degrees)
+        return self._shared(k, degrees=degrees)
+
+    def _shared(self, k: int, **content: Any) -> Recipe:
+        """Return a recipe of which all tasks have the same images, changed by each in its way.
+
+        One draw holds the validation images of all tasks, so that none is a training image of
+        another. Samples are drawn anew for each task.
+        """
+        sampled = self.samples_per_task is not None
+        return self._recipe(
+            "all tasks",
+            **self._all_classes(k),
+            sample=(self.seed, *content.values(), "sample") if sampled else None,
+            **content,
+        )
 
     def _all_classes(self, k: int) -> dict[str, Any]:
         count = self._info.num_classes
@@ -233,3 +257,9 @@ class Benchmark:
             draw=(self.seed, identity, "validation") if draws else None,
             **content,
         )
+
+
+@lru_cache(maxsize=256)
+def _recipes_of(benchmark: Benchmark) -> tuple[Recipe, ...]:
+    """Return the recipes of a benchmark, which every mask and key of it asks for."""
+    return tuple(benchmark._make_recipes())

@@ -102,17 +102,21 @@ def data_folder() -> Path:
 def _load(name: str, folder: Path) -> Dataset:
     train_x, train_y, test_x, test_y = DATASETS[name].read(folder)
     parts = (*_tensors(name, train_x, train_y), *_tensors(name, test_x, test_y))
-    content = [[list(part.shape), digest_bytes(part.numpy().tobytes())] for part in parts]
+    content = [[list(part.shape), digest_bytes(part.numpy().data)] for part in parts]
     return Dataset(name, *parts, fingerprint=digest("data set", content))
 
 
 def _tensors(name: str, x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tensor]:
     info = DATASETS[name]
-    fits = x.size == len(y) * prod(info.input_shape) and y.ndim == 1
-    if not fits or y.min() < 0 or y.max() >= info.num_classes:
+    if y.ndim != 1 or x.size != len(y) * prod(info.input_shape):
         raise MissingData(
             f"data set {name!r}: its files hold images {x.shape} and labels {y.shape}, not "
-            f"{info.input_shape} for each of N labels below {info.num_classes}; get them again"
+            f"{info.input_shape} for each of N labels; get them again"
+        )
+    if len(y) and not 0 <= y.min() <= y.max() < info.num_classes:
+        raise MissingData(
+            f"data set {name!r}: its labels run from {y.min()} to {y.max()}; they must be the "
+            f"numbers from 0 to {info.num_classes - 1}. Number them so, or get its files again"
         )
     images = torch.from_numpy(np.ascontiguousarray(x)).view(-1, *info.input_shape)
     return images, torch.from_numpy(y.astype(np.int64))
@@ -208,19 +212,25 @@ def _read_through_torchvision(
     try:
         return read_or_download(class_name, folder)
     except FAILURES as error:
-        raise MissingData(_how_to_get(name, folder, looked_in or (folder,), error)) from error
+        places = looked_in or (folder,)
+        raise MissingData(_how_to_get(name, folder, places, error)) from error
 
 
 def _how_to_get(name: str, folder: Path, looked_in: tuple[Path, ...], reason: Exception) -> str:
     info = DATASETS[name]
+    own = folder / Path(info.layout).parts[0]
+    damaged = own.is_dir() and any(path.is_file() for path in own.rglob("*"))
+    state = "is not on this machine."
+    if damaged:
+        state = f"is damaged or incomplete in {own}: {reason.__cause__ or reason}"
     copy = "copy the files from a machine that has them, such as one that downloaded them"
     package = f"install Debian's package: apt install {info.package}"
     return "\n".join(
         [
-            f"data set {name!r} is not on this machine.",
+            f"data set {name!r} {state}",
             f"Looked in: {', '.join(map(str, looked_in))}",
             f"Tried to download it into {folder}: {reason}",
-            "To get it, do one of these:",
+            f"To get it, {f'delete {own} and ' if damaged else ''}do one of these:",
             f"  - set {DATA_VARIABLE} to a folder that holds {info.layout}",
             f"  - {package if info.package else copy}",
             "  - connect this machine to the internet and try again: it is then downloaded",

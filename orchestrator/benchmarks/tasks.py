@@ -6,7 +6,7 @@ Shape legend: N examples, c channels, h rows, w columns.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import cos, prod, radians, sin
 from typing import Any
 
@@ -14,15 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.base import Examples
-from orchestrator.benchmarks.datasets import DATASETS, load, stratified_order
+from methods.base import Examples, neutral
+from orchestrator.benchmarks.datasets import DATASETS, Dataset, load, stratified_order
+from orchestrator.benchmarks.kept_splits import KeptSplits
+from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.seeding import stream
 
 VERSION = 1  # raised by hand when a recipe gives other tensors
 
-# Splits kept in memory: 5 tasks with train, validation and test, and as many again in passing.
-SPLITS_KEPT = 32
+# Splits kept in memory, by a process: 32 of permuted MNIST's, or all of 100 tasks of CIFAR-100.
+SPLITS = KeptSplits(512 * 2**20)
 
 # Images rotated at once: few enough that they stay in the processor's cache.
 CHUNK = 256
@@ -38,6 +40,8 @@ class Recipe:
         permutation: the stream of its pixel permutation; None leaves the pixels in place.
         degrees: rotation, anticlockwise.
         draw: the stream that chooses validation and training examples; None keeps all.
+        sample: the stream that chooses `samples_per_task` of the training examples; None: the draw
+            does, as where no image is in two tasks.
     """
 
     dataset: str
@@ -48,6 +52,7 @@ class Recipe:
     validation: float = 0.0
     samples_per_task: int | None = None
     draw: tuple[Any, ...] | None = None
+    sample: tuple[Any, ...] | None = neutral(None)
 
 
 class Task:
@@ -63,35 +68,60 @@ class Task:
         self.classes = recipe.labels
         self._recipe = recipe
 
-    @cached_property
+    @property
     def key(self) -> str:
-        """What the task is: changes with any of its images and labels, not with its place."""
+        """What the task is: changes with any of its images and labels, not with its place.
+
+        Raises:
+            RepertoireError: the data set has no image to train on, or none to test.
+        """
         data = load(self._recipe.dataset)
-        versions = {"tasks": VERSION, "dataset": DATASETS[data.name].version}
-        return digest(
-            "task", {"recipe": self._recipe, "versions": versions, "fingerprint": data.fingerprint}
-        )
+        return _key(self._recipe, VERSION, DATASETS[data.name].version, data.fingerprint)
 
     @property
     def train(self) -> Examples:
         """The training examples: uint8 images [N, c, h, w], labels int64 [N]."""
-        return _built(self._recipe, "train")
+        return _split(self._recipe, "train")
 
     @property
     def validation(self) -> Examples:
         """Examples held out of the data set's training images."""
-        return _built(self._recipe, "validation")
+        return _split(self._recipe, "validation")
 
     @property
     def test(self) -> Examples:
         """The data set's own test images of this task's classes."""
-        return _built(self._recipe, "test")
+        return _split(self._recipe, "test")
 
 
-@lru_cache(maxsize=SPLITS_KEPT)
-def _built(recipe: Recipe, split: str) -> Examples:
-    """Return one split of a task; the last few are kept for the stages that follow."""
+@lru_cache(maxsize=4096)
+def _key(recipe: Recipe, tasks: int, dataset: int, fingerprint: str) -> str:
+    _require_images(recipe)
+    versions = {"tasks": tasks, "dataset": dataset}
+    content = {"recipe": recipe, "versions": versions, "fingerprint": fingerprint}
+    return digest("task", content)
+
+
+def _require_images(recipe: Recipe) -> None:
     data = load(recipe.dataset)
+    for part, y in (("training", data.train_y), ("test", data.test_y)):
+        if len(_rows(recipe, y)) == 0:
+            present = ", ".join(map(str, sorted(set(y.tolist()))))
+            raise RepertoireError(
+                f"data set {data.name!r} has no {part} images of a task, that of classes "
+                f"{', '.join(map(str, recipe.classes))}; its {len(y)} {part} images are of "
+                f"classes {present}. Get its files again, or name other tasks"
+            )
+
+
+def _split(recipe: Recipe, split: str) -> Examples:
+    """Return one split of a task, kept for the stages that follow while there is room."""
+    data = load(recipe.dataset)
+    name = (recipe, split, data.fingerprint)
+    return SPLITS.get(name, lambda: _build(data, recipe, split))
+
+
+def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
     x, y = (data.test_x, data.test_y) if split == "test" else (data.train_x, data.train_y)
     rows = _rows(recipe, y) if split == "test" else _drawn(recipe)[split]
     output = torch.full((DATASETS[recipe.dataset].num_classes,), -1)
@@ -111,7 +141,10 @@ def _drawn(recipe: Recipe) -> dict[str, Tensor]:
         return {"train": rows, "validation": rows[:0]}
     rows = rows[stratified_order(y[rows], stream(*recipe.draw))]
     held_out = round(recipe.validation * len(rows))
-    validation, train = rows[:held_out], rows[held_out:][: recipe.samples_per_task]
+    validation, train = rows[:held_out], rows[held_out:]
+    if recipe.sample is not None:
+        train = train[stratified_order(y[train], stream(*recipe.sample))]
+    train = train[: recipe.samples_per_task]
     return {"train": train.sort().values, "validation": validation.sort().values}
 
 

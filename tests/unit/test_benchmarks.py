@@ -6,9 +6,13 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from methods.base import Examples
+from orchestrator.benchmarks import tasks
 from orchestrator.benchmarks.benchmark import BENCHMARKS, Benchmark
 from orchestrator.benchmarks.datasets import DATASETS, load
+from orchestrator.benchmarks.kept_splits import KeptSplits
 from orchestrator.benchmarks.tasks import permuted, rotated
+from orchestrator.errors import RepertoireError
 
 T, F = True, False
 
@@ -130,6 +134,41 @@ def test_samples_per_task_caps_training_alone_and_evenly():
 def test_a_cap_above_what_is_there_keeps_everything():
     full, capped = benchmark().tasks()[0], benchmark(samples_per_task=10**6).tasks()[0]
     assert torch.equal(full.train.x, capped.train.x)
+
+
+def drawn(stream):
+    """Return the rows of the data set that each task trains on, and those it validates on."""
+    splits = [tasks._drawn(recipe) for recipe in stream._recipes()]
+    return [{part: set(rows.tolist()) for part, rows in split.items()} for split in splits]
+
+
+@pytest.mark.parametrize("samples", [None, 60])
+@pytest.mark.parametrize("order", ["natural", "seeded"])
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize("name", ["split_digits", "permuted_digits", "rotated_digits"])
+def test_no_validation_image_of_any_task_is_a_training_image_of_another(
+    name, scenario, order, samples
+):
+    found = drawn(benchmark(name, scenario=scenario, order=order, samples_per_task=samples))
+    trained = set.union(*(split["train"] for split in found))
+    validated = set.union(*(split["validation"] for split in found))
+    assert len(validated) in range(140, 150)
+    assert not trained & validated
+
+
+def test_a_permuted_image_that_validates_is_in_no_task_s_training_data():
+    found = benchmark("permuted_digits", num_tasks=3, validation=0.2).tasks()
+    trained = set.union(*(rows_of(task.train.x.flatten(1).sort().values) for task in found))
+    for task in found:
+        assert rows_of(task.validation.x.flatten(1).sort().values).isdisjoint(trained)
+
+
+def test_tasks_that_share_their_images_validate_on_the_same_and_sample_others():
+    one, *others = drawn(benchmark("rotated_digits", num_tasks=4, samples_per_task=100))
+    assert all(other["validation"] == one["validation"] for other in others)
+    assert all(len(other["train"] & one["train"]) < 40 for other in others)
+    seeded = drawn(benchmark("rotated_digits", num_tasks=4, seed=1))
+    assert seeded[0]["validation"] != one["validation"]
 
 
 def test_the_seed_changes_the_draw_and_the_same_seed_repeats_it():
@@ -437,3 +476,73 @@ def test_a_description_from_a_file_is_typed_and_refuses_unknown_keys():
     assert read == benchmark(order=(5, 4, 3, 2, 1))
     with pytest.raises(ValidationError, match="num_task"):
         from_file.validate_python({"name": "split_digits", "num_task": 5})
+
+
+# What is built, and how often
+
+
+def test_the_splits_of_a_long_sequence_are_built_once(monkeypatch):
+    built = []
+    build = tasks._build
+    monkeypatch.setattr(tasks, "SPLITS", KeptSplits(2**27))
+    monkeypatch.setattr(tasks, "_build", lambda *given: built.append(given[1:]) or build(*given))
+    stream = benchmark("permuted_digits", scenario="domain", num_tasks=40)
+    for _stage in range(3):
+        for task in stream.tasks():
+            assert (len(task.validation), len(task.test)) == (144, 359)
+    assert len(built) == len(set(built)) == 80
+
+
+def test_masks_of_a_long_sequence_build_its_recipes_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        Benchmark, "_permuted", lambda self, k: made.append(k) or self._shared(k, permutation=None)
+    )
+    stream = benchmark("permuted_digits", num_tasks=100, seed=987654321)
+    for after in (0, 50, 100):
+        assert stream.train_allowed(after) is None or stream.num_classes == 1000
+        assert len([stream.eval_allowed(after, task.index) for task in stream.tasks()]) == 100
+    assert made == list(range(100))
+
+
+def test_a_task_without_test_images_is_refused_when_its_key_is_asked_for(monkeypatch):
+    digits = load("digits")
+    kept = digits.test_y < 4
+    cut = replace(digits, test_x=digits.test_x[kept], test_y=digits.test_y[kept], fingerprint="cut")
+    monkeypatch.setattr(tasks, "load", lambda name: cut)
+    with pytest.raises(RepertoireError, match=r"no test images of a task, that of classes 4, 5; "):
+        benchmark().task_keys()
+    assert len(benchmark("rotated_digits").task_keys()) == 5
+
+
+def examples(size):
+    return Examples(torch.zeros(size - 8, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+
+
+def misses(kept, names, size=100):
+    """Return which names are built when they are asked for in turn."""
+    built = []
+    for name in names:
+        kept.get(name, lambda name=name: built.append(name) or examples(size))
+    return built
+
+
+def test_splits_are_kept_within_their_bytes_and_a_round_too_long_hits_those_that_are():
+    kept = KeptSplits(450)
+    assert misses(kept, "abcdef") == list("abcdef")
+    for _ in range(3):
+        assert misses(kept, "abcdef") == ["e", "f"]
+    assert kept.get("a", lambda: examples(1)).x.numel() == 92
+
+
+def test_splits_that_nobody_asks_for_any_more_make_room():
+    kept = KeptSplits(400)
+    misses(kept, "abcd")
+    assert misses(kept, "wxyz" * 8).count("w") < 8
+    assert misses(kept, "wxyz") == []
+    assert misses(kept, "a") == ["a"]
+
+
+def test_a_split_larger_than_all_that_may_be_kept_is_built_each_time():
+    kept = KeptSplits(99)
+    assert misses(kept, "aa") == ["a", "a"]

@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from urllib.error import URLError
 
@@ -16,6 +17,7 @@ from orchestrator.benchmarks import datasets
 from orchestrator.benchmarks._torchvision import torchvision
 from orchestrator.benchmarks.datasets import DATASETS, IDX_FILES, load, read_idx, stratified_order
 from orchestrator.errors import MissingData, UnknownName
+from orchestrator.hashing import digest_bytes
 from orchestrator.seeding import stream
 
 needs_debian = pytest.mark.skipif(
@@ -243,11 +245,40 @@ def test_a_damaged_idx_file_is_named_with_what_is_wrong(tmp_path, name, data, st
 
 def test_files_of_another_data_set_are_refused(folder):
     write_idx(folder, small_arrays(num_classes=20))
-    with pytest.raises(MissingData, match="labels below 10"):
+    with pytest.raises(MissingData, match=r"labels run from 0 to 1\d; .* from 0 to 9"):
         load("fashion_mnist")
 
 
+def test_labels_that_begin_at_one_are_refused_by_their_numbers(folder):
+    train_x, train_y, test_x, test_y = small_arrays()
+    write_idx(folder, [train_x, train_y + 1, test_x, test_y + 1])
+    with pytest.raises(MissingData, match=r"labels run from 1 to 10; they must be .* from 0 to 9"):
+        load("fashion_mnist")
+
+
+def test_the_fingerprint_is_taken_without_a_copy():
+    pixels = np.arange(3 * 2**20, dtype=np.uint8).reshape(3, 1024, 1024)
+    assert digest_bytes(pixels.data) == digest_bytes(pixels.tobytes())
+    tracemalloc.start()
+    digest_bytes(pixels.data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < pixels.nbytes / 10
+
+
 # MNIST and CIFAR through torchvision
+
+
+def test_a_damaged_mnist_is_told_from_one_that_is_not_there(folder):
+    write_idx(folder / "MNIST/raw", small_arrays())
+    file = folder / "MNIST/raw" / IDX_FILES[2]
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(MissingData) as caught:
+        load("mnist")
+    first, *_ = str(caught.value).splitlines()
+    assert first.startswith(f"data set 'mnist' is damaged or incomplete in {folder / 'MNIST'}: ")
+    assert "no route to host" not in first
+    assert f"To get it, delete {folder / 'MNIST'} and do one of these:" in str(caught.value)
 
 
 def test_mnist_is_read_from_torchvisions_layout(folder):
@@ -309,7 +340,7 @@ def test_a_cifar_file_with_another_checksum_is_not_opened(folder, monkeypatch):
     write_cifar(folder, cifar, "labels", monkeypatch)
     batch = folder / cifar.base_folder / "data_batch_3"
     batch.write_bytes(batch.read_bytes() + b"\0")
-    with pytest.raises(MissingData, match="'cifar10' is not on this machine"):
+    with pytest.raises(MissingData, match=r"'cifar10' is damaged or incomplete in .*cifar-10"):
         load("cifar10")
 
 
