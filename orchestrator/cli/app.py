@@ -259,11 +259,22 @@ def gc_command(
     dir: Dir = Path("results"),
     store: StoreUri = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    older_than: Annotated[
+        float,
+        typer.Option("--older-than", metavar="HOURS", min=0, help="Keep what is younger."),
+    ] = 24.0,
+    forget: Annotated[
+        list[str],
+        typer.Option(
+            "--forget", metavar="FOLDER", help="A results folder whose references no longer count."
+        ),
+    ] = [],  # noqa: B006
 ) -> None:
-    """Delete stages that no sweep of the folder refers to, and what was set aside as damaged."""
+    """Delete old stages that no results folder refers to, and what was set aside as damaged."""
     from orchestrator.cli.store import collect_garbage
+    from orchestrator.results.garbage import Rules
 
-    raise typer.Exit(collect_garbage(dir, store, dry_run))
+    raise typer.Exit(collect_garbage(dir, store, Rules(dir, older_than, forget), dry_run))
 
 
 def show(content: Any) -> None:

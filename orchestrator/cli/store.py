@@ -4,54 +4,59 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from rich.console import Console
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import OtherRelease
 from orchestrator.results.folder import open_store
-from orchestrator.stages.maintenance import delete_files, inventory
+from orchestrator.results.garbage import Garbage, Rules, collect, garbage
 
 
 def verify(out: Path, uri: str | None) -> int:
     """Read every stage of a store; return 1 if some were damaged and set aside."""
     store = open_store(out, uri, create=False)
-    keys = store.keys()
-    wrong = [story for key in keys if (story := store.verify(key))]
-    for story in wrong:
+    keys, wrong, foreign = store.keys(), list[str](), list[str]()
+    for key in keys:
+        try:
+            wrong += filter(None, [store.verify(key)])
+        except OtherRelease as error:
+            foreign.append(str(error))
+    for story in [*wrong, *foreign]:
         print_plain(story)
+    if foreign:
+        print_plain(f"{len(foreign)} of {len(keys)} stages are of another release; not touched")
     if wrong:
         print_plain(
             f"{len(wrong)} of {len(keys)} stages were damaged and set aside; a run mends them"
         )
     else:
-        print_plain(f"all {len(keys)} stages are as they were written")
+        whole = len(keys) - len(foreign)
+        print_plain(f"all {whole} stages{' of this one' * bool(foreign)} are as they were written")
     return int(bool(wrong))
 
 
-def collect_garbage(out: Path, uri: str | None, dry_run: bool) -> int:
-    """Delete stages that no sweep of a folder refers to; return 0."""
-    store = open_store(out, uri, create=False)
-    tables = sorted(out.glob("*/stages.parquet"))
-    if not tables:
-        raise RepertoireError(
-            f"{out} holds no results, so every stage would go; name the folder whose sweeps to keep"
-        )
-    kept = {
-        key for table in tables for key in pq.read_table(table, columns=["key"])["key"].to_pylist()
-    }
-    files = inventory(store)
-    unwanted = sorted(files.stages.keys() - kept)
-    size = files.size(unwanted)
+def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> int:
+    """Delete stages that nothing refers to and say why others are kept; return 0."""
+    store = open_store(out, uri, create=False, read_only=dry_run)
+    result = garbage(store, rules)
+    for reason, count in sorted(result.kept.items()):
+        print_plain(f"kept: {count} stages, {reason}")
+    for line in beside_the_stages(result, rules):
+        print_plain(line)
+    size, verb = result.files.size(result.unwanted), "would delete" if dry_run else "deleted"
     if not dry_run:
-        for key in unwanted:
-            store.delete(key)
-        delete_files(store, [*files.damaged, *files.partial])
-    verb = "would delete" if dry_run else "deleted"
-    print_plain(
-        f"{verb} {len(unwanted)} stages, {size / 1e6:.1f} MB; "
-        f"{len(kept)} are referred to by {len(tables)} sweep(s)"
-    )
+        collect(store, rules, result)
+    print_plain(f"{verb} {len(result.unwanted)} stages, {size / 1e6:.1f} MB")
     return 0
+
+
+def beside_the_stages(result: Garbage, rules: Rules) -> list[str]:
+    """Return a line on each kind of thing that is no stage."""
+    lines = [f"no longer counted: {one.describe()}" for one in result.gone]
+    kept = len(result.files.damaged) + len(result.files.partial) - len(result.leftovers)
+    if kept:
+        young = f"younger than {rules.older_than:g} h"
+        lines.append(f"kept: {kept} files set aside as damaged or half-written, {young}")
+    return lines
 
 
 def print_plain(text: str) -> None:

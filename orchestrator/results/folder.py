@@ -18,6 +18,7 @@ from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.results import collect, write
 from orchestrator.stages.outcomes import StageFailed
 from orchestrator.stages.record import Record
+from orchestrator.stages.references import register
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
@@ -84,12 +85,21 @@ class Tabulator:
         self.chains = tuple(chains)
         self.store, self.folder, self._tracker = store, folder, tracker
         self._known: dict[tuple[str, frozenset[str]], Record] = {}
+        self._registered: tuple[Chain, ...] = ()
         self._next = 0.0
 
     def prepare(self, sweep: Sweep) -> None:
         """Make the sweep's folder and leave the sweep there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         note(self.folder / "sweep.yaml", sweep.text)
+        self.register()
+
+    def register(self) -> None:
+        """Leave word in the store which stages this sweep refers to, for `store gc`."""
+        if self.chains is not self._registered:
+            keys = (key for chain in self.chains for key in chain.keys)
+            register(self.store, self.folder.parent, self.folder.name, keys)
+            self._registered = self.chains
 
     def note_versions(self) -> None:
         """Leave the versions that something is about to be computed with."""
@@ -102,6 +112,7 @@ class Tabulator:
     def refresh(self) -> None:
         """Write the tables."""
         started = time.monotonic()
+        self.register()
         ids = self._tracker.run_ids() if self._tracker else {}
         write(collect(self.chains, self.store, ids, self._known), self.folder)
         if self._tracker:

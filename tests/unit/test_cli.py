@@ -163,9 +163,13 @@ def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: 
     shutil.rmtree(tmp_path / "r" / "more")
     stages = tmp_path / "r" / "stages"
     before = len(list(stages.glob("*/*/record.json")))
-    assert "would delete 7 stages" in invoke("store", "gc", str(tmp_path / "r"), "--dry-run")[1]
+    collect = ("store", "gc", str(tmp_path / "r"), "--older-than", "0")
+    assert "would delete 0 stages" in invoke(*collect[:3], "--dry-run")[1]
+    assert "would delete 7 stages" in invoke(*collect, "--dry-run")[1]
     assert len(list(stages.glob("*/*/record.json"))) == before
-    assert "deleted 7 stages" in invoke("store", "gc", str(tmp_path / "r"))[1]
+    code, output = invoke(*collect)
+    assert "deleted 7 stages" in output
+    assert f"kept: 14 stages, tiny in {tmp_path / 'r'}" in output
     assert len(list(stages.glob("*/*/record.json"))) == before - 7
     code, output = invoke(
         "run", str(done / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline"

@@ -1,0 +1,257 @@
+"""Garbage is what nothing refers to: no results folder, no run, no other release."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from lab import Lab
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results import results
+from orchestrator.results.folder import open_store
+from orchestrator.results.garbage import Garbage, Rules, collect, garbage
+from orchestrator.stages.envelope import seal, unseal
+from orchestrator.stages.references import register
+from orchestrator.stages.store import StageStore
+
+
+class SharedLab(Lab):
+    """A lab whose stages lie in a store beside it, shared with others."""
+
+    @property
+    def store(self) -> StageStore:
+        return open_store(self.out, str(self.folder.parent / "shared"))
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Lab:
+    return SharedLab(tmp_path / "mine").ask("[finetune]")
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Lab:
+    return SharedLab(tmp_path / "theirs").ask("[finetune]", seeds="[1]")
+
+
+def clean(lab: Lab, older_than: float = 0.0, forget: tuple[str, ...] = ()) -> Garbage:
+    rules = Rules(lab.out, older_than, forget)
+    found = garbage(lab.store, rules)
+    collect(lab.store, rules, found)
+    return found
+
+
+def age(store: StageStore, hours: float) -> None:
+    """Have all files of a store be written some hours ago."""
+    then = time.clock_gettime(time.CLOCK_REALTIME) - 3600 * hours
+    assert store.folder is not None
+    for path in store.folder.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def drop_references(store: StageStore) -> None:
+    """Have a store look as release 0.1 leaves it."""
+    assert store.folder is not None
+    shutil.rmtree(store.folder / "folders")
+
+
+def all_complete(lab: Lab) -> bool:
+    opened = results.load(lab.out / "lab")
+    return bool((opened.trials["status"] == "complete").all()) and len(opened.stages) == 3
+
+
+def test_collecting_all_the_time_takes_nothing_from_a_running_sweep(
+    mine: Lab, theirs: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each stage both the sweep's own folder and another one on the store are cleaned."""
+    theirs.run()
+    put, cleaned = StageStore.put, []
+
+    def put_and_clean(store: StageStore, *stage: object) -> None:
+        put(store, *stage)  # type: ignore[arg-type]
+        for lab in (theirs, mine):
+            cleaned.append(clean(lab).unwanted)
+
+    monkeypatch.setattr(StageStore, "put", put_and_clean)
+    assert mine.run().failed == 0
+    assert cleaned == [[]] * 6
+    assert all_complete(mine)
+    assert all_complete(theirs)
+    assert mine.run().executed == 0
+
+
+def test_stages_that_nobody_registered_are_kept_while_they_are_young(
+    mine: Lab, theirs: Lab
+) -> None:
+    """A run of release 0.1, or one that drives Tune by hand, leaves no word of what it needs."""
+    mine.run()
+    theirs.run()
+    drop_references(mine.store)
+    found = clean(mine, older_than=24)
+    assert (found.unwanted, found.kept["younger than 24 h"]) == ([], 3)
+    assert all_complete(theirs)
+
+
+def test_what_a_young_stage_was_built_upon_is_kept_with_it(mine: Lab, theirs: Lab) -> None:
+    mine.run()
+    theirs.run()
+    store = mine.store
+    drop_references(store)
+    age(store, 100)
+    last = _chain(theirs)[-1]
+    assert store.folder is not None
+    os.utime(store.folder / last[:2] / last / "record.json")
+    found = clean(mine, older_than=24)
+    assert found.unwanted == []
+    assert found.kept["younger than 24 h"] == 1
+    assert found.kept["what such stages were built upon"] == 2
+
+
+def _chain(lab: Lab) -> list[str]:
+    (chain,) = lab.plan().chains
+    return list(chain.keys)
+
+
+def test_on_a_shared_store_it_is_said_whose_stages_are_kept(mine: Lab, theirs: Lab) -> None:
+    mine.run()
+    theirs.run()
+    found = clean(mine)
+    assert found.kept == {f"lab in {mine.out}": 3, f"lab in {theirs.out}": 3}
+    assert all_complete(theirs)
+
+
+def test_stages_go_when_the_tables_that_referred_to_them_are_deleted(
+    mine: Lab, theirs: Lab
+) -> None:
+    mine.run()
+    theirs.run()
+    shutil.rmtree(theirs.out / "lab")
+    found = clean(mine)
+    assert set(found.unwanted) == set(_chain(theirs))
+    assert [one.folder for one in found.gone] == [str(theirs.out)]
+    assert set(mine.store.keys()) == set(_chain(mine))
+    assert clean(mine).gone == []
+
+
+def test_a_folder_that_cannot_be_reached_keeps_its_stages_until_it_is_given_up(
+    mine: Lab, theirs: Lab
+) -> None:
+    mine.run()
+    theirs.run()
+    shutil.rmtree(theirs.out)  # as if it was not mounted
+    found = clean(mine)
+    assert found.unwanted == []
+    assert found.kept[f"lab in {theirs.out}, which cannot be reached"] == 3
+    assert len(clean(mine, forget=(str(theirs.out),)).unwanted) == 3
+
+
+def test_a_folder_of_another_host_keeps_its_stages(
+    mine: Lab, theirs: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(platform, "node", lambda: "far")
+        theirs.run()
+    shutil.rmtree(theirs.out / "lab")  # what lies here under that path says nothing of that host
+    found = clean(mine)
+    assert found.unwanted == []
+    assert found.kept[f"lab in {theirs.out} on far"] == 3
+
+
+def test_an_old_store_without_references_goes_by_the_tables_of_the_folder(
+    mine: Lab, theirs: Lab
+) -> None:
+    mine.run()
+    theirs.run()
+    drop_references(mine.store)
+    age(mine.store, 25)
+    found = clean(mine, older_than=24)
+    assert set(found.unwanted) == set(_chain(theirs))
+    assert all_complete(mine)
+
+
+def test_tables_of_a_former_sweep_kept_aside_count_too(mine: Lab, theirs: Lab) -> None:
+    mine.run()
+    theirs.run()
+    drop_references(mine.store)
+    shutil.copytree(theirs.out / "lab", mine.out / "lab" / "former" / "1")
+    assert clean(mine).unwanted == []
+
+
+def test_a_stage_that_is_leased_is_kept(mine: Lab, theirs: Lab) -> None:
+    mine.run()
+    theirs.run()
+    drop_references(mine.store)
+    key = _chain(theirs)[-1]
+    assert mine.store.leases.take(key, "a worker", 60)
+    found = clean(mine)
+    assert found.kept["being computed now"] == 1
+    assert found.unwanted == []  # the leased stage was built upon the others
+
+
+def test_what_another_release_made_is_never_deleted(mine: Lab, theirs: Lab) -> None:
+    mine.run()
+    theirs.run()
+    drop_references(mine.store)
+    key = _chain(theirs)[-1]
+    path = mine.folder.parent / "shared" / key[:2] / key / "record.json"
+    content = unseal("record.json", path.read_bytes())
+    assert content is not None
+    path.write_bytes(seal("record.json", content | {"format": 99, "release": "9.9"}))
+    found = clean(mine)
+    assert found.kept["made by another release that this one cannot read"] == 1
+    assert {key} <= {*mine.store.keys()}
+    assert len(found.unwanted) == 2
+
+
+def test_what_was_set_aside_is_kept_while_it_is_young(mine: Lab) -> None:
+    mine.run()
+    key = _chain(mine)[0]
+    path = mine.folder.parent / "shared" / key[:2] / key / "state.safetensors"
+    path.write_bytes(b"damaged")
+    assert mine.store.verify(key) is not None
+    found = garbage(mine.store, Rules(mine.out, older_than=24))
+    assert (len(found.files.damaged), found.leftovers) == (2, [])
+    age(mine.store, 25)
+    assert len(clean(mine, older_than=24).leftovers) == 2
+    assert garbage(mine.store, Rules(mine.out)).files.damaged == []
+
+
+def test_the_reference_in_a_copy_of_a_store_is_that_of_the_original(
+    mine: Lab, theirs: Lab, tmp_path: Path
+) -> None:
+    theirs.run()
+    mine.run()
+    shutil.copytree(tmp_path / "shared", tmp_path / "copy")
+    store = open_store(mine.out, str(tmp_path / "copy"))
+    found = garbage(store, Rules(mine.out, older_than=0))
+    assert set(found.unwanted) == set(_chain(theirs))
+
+
+def test_a_damaged_reference_stops_collecting(mine: Lab) -> None:
+    mine.run()
+    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(RepertoireError, match=f"{path.name} is damaged"):
+        clean(mine)
+
+
+def test_a_folder_without_results_on_a_store_that_nobody_refers_to_is_refused(
+    mine: Lab, tmp_path: Path
+) -> None:
+    mine.run()
+    drop_references(mine.store)
+    with pytest.raises(RepertoireError, match="every stage would go"):
+        garbage(mine.store, Rules(tmp_path / "elsewhere"))
+
+
+def test_a_reference_is_one_file_for_a_sweep_of_a_folder(mine: Lab) -> None:
+    register(mine.store, mine.out, "lab", ["b", "a", "b"])
+    register(mine.store, mine.out, "lab", ["c"])
+    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+    assert json.loads(path.read_text())["content"]["keys"] == ["c"]
