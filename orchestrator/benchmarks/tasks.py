@@ -89,6 +89,16 @@ class Task:
         return _split(self._recipe, "validation")
 
     @property
+    def num_validation(self) -> int:
+        """How many examples are held out; builds none of them."""
+        return len(_drawn(self._recipe)["validation"])
+
+    @property
+    def num_train(self) -> int:
+        """How many examples are trained on; builds none of them."""
+        return len(_drawn(self._recipe)["train"])
+
+    @property
     def test(self) -> Examples:
         """The data set's own test images of this task's classes."""
         return _split(self._recipe, "test")

@@ -30,7 +30,7 @@ class Outcome:
     Attributes:
         search: where the search ended, if there was one.
         evaluation: where the evaluation ended.
-        lost: the groups that no candidate won.
+        lost: why no candidate was chosen, a line for each group where that is so.
         complete: whether the search, if any, came to its end.
     """
 

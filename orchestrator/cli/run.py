@@ -88,9 +88,7 @@ def counts(outcome: Outcome) -> str:
 
 def missing(outcome: Outcome, brake: Brake) -> list[str]:
     """Return what is missing, a line each."""
-    found = [
-        f"no candidate of {group} came to the end, so none was chosen" for group in outcome.lost
-    ]
+    found = list(outcome.lost)
     to_go = outcome.evaluation.to_go
     if brake.reason and not outcome.complete:
         left = outcome.search.to_go if outcome.search else 0

@@ -48,6 +48,10 @@ class Draws:
         self._tell_up_to(len(self.candidates) - self.parallel)
         self.sampler.ask(len(self.candidates))
 
+    def close(self) -> None:
+        """Draw no more."""
+        self._dry = True
+
     @property
     def over(self) -> bool:
         """Whether all is drawn."""

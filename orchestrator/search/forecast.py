@@ -36,6 +36,8 @@ def _study(study: Study) -> Iterator[Row]:
     seeds = len(study.sweep.seeds)
     stages = sum(seeds * (quest.group.first(()).benchmark.num_tasks + 1) for quest in quests)
     yield "evaluation of winners: stages", f"{stages}, one winner a group"
+    for note in study.notes:
+        yield "note", note
 
 
 def _count(quest: Quest) -> int:

@@ -21,6 +21,8 @@ from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.section import Infeasible
 from orchestrator.sweep.spaces import Point
 
+PATIENCE = 3  # candidates that may end without a value before a search is given up
+
 
 @dataclass
 class Quest:
@@ -34,6 +36,7 @@ class Quest:
         make_scheduler: makes who decides, given a stratum and the tasks a candidate learns.
         judge: what is known of a candidate.
         journal: of all groups.
+        former: it goes on with a default of an earlier release.
     """
 
     group: Group
@@ -43,7 +46,9 @@ class Quest:
     make_scheduler: Callable[[str, int], Scheduler]
     judge: Judge
     journal: Journal
+    former: bool = False
     _races: dict[str, Scheduler] = field(default_factory=dict)
+    _first: dict[str, int] = field(default_factory=dict)
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -98,10 +103,10 @@ class Quest:
             goal=min(self.search.on_tasks or trial.benchmark.num_tasks, trial.benchmark.num_tasks),
             stratum=self.group.stratum(point), status=status, story=story,
         )  # fmt: skip
-        for other in self.candidates:
-            if status == "waiting" and other.twin is None and other.trial == trial:
-                candidate.status, candidate.twin = "twin", other.number
-                break
+        if status == "waiting":
+            first = self._first.setdefault(trial.identity, candidate.number)
+            if first != candidate.number:
+                candidate.status, candidate.twin = "twin", first
         self.candidates.append(candidate)
         if candidate.status == "waiting":
             self._race(candidate).add(candidate.number, point)
@@ -136,7 +141,8 @@ class Quest:
         race, after = self._race(candidate), candidate.depth
         if after == candidate.goal:
             values = self.judge.values(candidate.chains.values(), after)
-            return self._end(candidate, "complete", values, "")
+            story = self.judge.undefined(candidate.chains.values(), after) if values is None else ""
+            return [*self._end(candidate, "complete", values, story), *self._give_up()]
         if after == 0 or isinstance(race, Fifo):
             return []
         values = self.judge.values(candidate.chains.values(), after)
@@ -164,7 +170,10 @@ class Quest:
     def _stop(self, candidate: Candidate, race: Scheduler) -> list[Event]:
         tasks = f"{candidate.depth} task" + "s" * (candidate.depth != 1)
         candidate.status, candidate.story = "stopped", f"stopped by {race.name} after {tasks}"
-        if candidate.seen is not None:
+        if self.hopeless:
+            candidate.story = f"stopped, since for the first {PATIENCE} candidates "
+            candidate.story += next(c.story for c in self.candidates if c.status == "complete")
+        elif candidate.seen is not None:
             metric = self.search.objective.metrics[0]
             candidate.story += f" with {metric} {candidate.seen[0]:.4f}"
         return candidate.stop()
@@ -182,6 +191,22 @@ class Quest:
         if isinstance(effect, Adopted):
             return candidate.adopt(self.candidates[effect.source], effect.point)
         return [] if candidate.over else self._stop(candidate, race)
+
+    def _give_up(self) -> list[Event]:
+        """Stop the others if the first candidates learned all tasks and have no value."""
+        if not self.hopeless:
+            return []
+        self.draws.close()
+        others = [c for c in self.candidates if not c.over]
+        return [e for c in others for e in self._affect(Stopped(c.number), self._race(c))]
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the first few candidates, none of which failed, all have no value."""
+        first = [c for c in self.candidates if c.status not in ("twin", "infeasible")][:PATIENCE]
+        return len(first) == PATIENCE and all(
+            c.status == "complete" and c.values is None for c in first
+        )
 
     def _end(
         self, candidate: Candidate, status: Status, values: Values | None, story: str
@@ -226,6 +251,7 @@ class Quest:
             list(self._due())
         for effect, race in due.values():
             self._affect(effect, race)
+        self._give_up()
         list(self._due())
 
     def _step(self, entry: Entry, candidate: Candidate, race: Scheduler) -> None:

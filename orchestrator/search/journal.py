@@ -44,6 +44,10 @@ class Journal:
             self.append({"group": group, "identity": identity})
         return list(self._entries[group])
 
+    def identity(self, group: str) -> str | None:
+        """Return the identity of the search that a group's entries are of; None if it has none."""
+        return self._identity.get(group)
+
     def append(self, entry: Entry) -> None:
         """Write an entry, {"group": ...} and more; it is on the disk when this returns."""
         self._take(entry)

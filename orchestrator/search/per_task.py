@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
-from orchestrator.search.score import Judge
-from orchestrator.search.study import Winner, describe
+from orchestrator.search.score import Judge, require_validation
+from orchestrator.search.study import Winner, counted, describe
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, joined
 from orchestrator.sweep.group import Group
@@ -37,7 +37,8 @@ class Sibling:
     Attributes:
         trial: with what was chosen before, and this from here on.
         accuracy: on the task, R[t, t]; None until it is known, or if there is none.
-        over: whether it came to its end.
+        status: "running" until it came to its end.
+        story: why it failed or diverged.
         chosen: whether it is what the next task begins from.
     """
 
@@ -47,8 +48,14 @@ class Sibling:
     trial: Trial
     stages: tuple[Stage, ...]
     accuracy: float | None = None
-    over: bool = False
+    status: Literal["running", "complete", "diverged", "failed", "stopped"] = "running"
+    story: str = ""
     chosen: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it came to its end."""
+        return self.status != "running"
 
 
 @dataclass
@@ -83,8 +90,10 @@ class Course:
 
     @property
     def strengths(self) -> tuple[Any, ...]:
-        """The strengths, in the order they are tried."""
-        return self.group.space[self._place].args if self._place else ()
+        """The strengths, in the order they are tried: from the largest on."""
+        if self._place is None:
+            return ()
+        return tuple(sorted(self.group.space[self._place].args, reverse=True))
 
     def begin(self) -> list[Event]:
         """Return the wish for the first task's candidates."""
@@ -94,7 +103,7 @@ class Course:
         """Take in how a sibling gets on."""
         sibling = self.siblings[number]
         if isinstance(news, ChainEnded) and not sibling.over:
-            sibling.over = True
+            sibling.status, sibling.story = news.status, news.story
             if news.status == "complete":
                 sibling.accuracy = self.judge.accuracy(sibling.stages, sibling.task)
             return self._next()
@@ -166,6 +175,8 @@ class PerTaskStudy:
     @staticmethod
     def of(sweep: Sweep, search: Search, judge: Judge) -> PerTaskStudy:
         """Return the courses of a sweep."""
+        for benchmark in {group.parts[0].examples[0]: None for group in sweep.groups}:
+            require_validation(benchmark, benchmark.num_tasks)
         margin = search.algorithm.margin
         courses = [
             Course(group, seed, margin, judge) for group in sweep.groups for seed in sweep.seeds
@@ -209,15 +220,20 @@ class PerTaskStudy:
         ]
 
     def lost(self) -> list[str]:
-        """Return where no candidate came to its end."""
-        return [f"{c.group.name} on seed {c.seed}" for c in self.courses if c.lost]
+        """Return why nothing was chosen, a line for each group and seed where that is so."""
+        return [
+            f"nothing was chosen for {c.group.name} on seed {c.seed} at task {len(c.chosen) + 1}: "
+            f"{counted(s.status for s in c.siblings if s.task > len(c.chosen))}"
+            for c in self.courses
+            if c.lost
+        ]
 
     def chains(self, finished: bool) -> list[tuple[Chain, tuple[Stage, ...]]]:
         """Return each candidate as results see it; its depth is its task's, so no metric is."""
         return [
             chain_of(
                 self.sweep.name, sibling.trial, course.seed, phase="search", steps=sibling.stages,
-                selected=sibling.chosen, decision=told(sibling), group=course.group.name,
+                selected=sibling.chosen, decision=outcome_of(sibling), group=course.group.name,
                 candidate=number, objective=sibling.accuracy,
             )
             for course in self.courses
@@ -246,11 +262,20 @@ class PerTaskStudy:
             )
             if finished and not course.lost:
                 group["winner"] = [course.outcome().trial_id]
+                group.setdefault("winners", []).append(
+                    {
+                        "trial_id": course.outcome().trial_id,
+                        "seed": course.seed,
+                        "hyperparameters": [dict(point) for point in course.chosen],
+                    }
+                )
         return describe(self.search) | {"groups": groups}
 
 
-def told(sibling: Sibling) -> str:
-    """Return what a reader is told of a candidate."""
+def outcome_of(sibling: Sibling) -> str:
+    """Return a candidate's outcome for a reader; none if it failed, since its error says it."""
+    if sibling.status == "failed":
+        return ""
     reached = "no accuracy" if sibling.accuracy is None else f"accuracy {sibling.accuracy:.4f}"
     chosen = "; chosen" if sibling.chosen else ""
     return f"tried for {sibling.step} at task {sibling.task}: {reached} on it{chosen}"

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.errors import RepertoireError
 from orchestrator.metrics import R, all_after
 from orchestrator.search.ports import Values
 from orchestrator.stages.costs import CATEGORIES
@@ -66,6 +68,11 @@ class Judge:
             return None
         return tuple(fmean(column) for column in zip(*defined, strict=True))
 
+    def undefined(self, chains: Iterable[Sequence[Stage]], after: int) -> str:
+        """Return why `values` returned None."""
+        reasons = (self.objective.undefined_because(self.figures(c, after)) for c in chains)
+        return next(filter(None, reasons), "")
+
     def figures(self, chain: Sequence[Stage], after: int) -> dict[str, float]:
         """Return all figures of one seed by name."""
         records = [self._written(stage) for stage in chain[: after + 1]]
@@ -87,6 +94,22 @@ class Judge:
         if name not in self._known:
             self._known[name] = self.store.await_record(stage.key, stage.task_keys)
         return self._known[name]
+
+
+def require_validation(benchmark: Benchmark, num_tasks: int) -> None:
+    """Raise unless the first `num_tasks` tasks hold out at least one example each.
+
+    Raises:
+        RepertoireError: with the numbers, and the share that would do.
+    """
+    for task in benchmark.tasks()[:num_tasks]:
+        if task.num_validation == 0:
+            available = task.num_train
+            raise RepertoireError(
+                f"benchmark.validation: {benchmark.validation:g} holds out none of the {available} "
+                f"training images of task {task.index}, and a search ranks by them; give at least "
+                f"{1 / available:.2g}"
+            )
 
 
 def validation(records: Sequence[Record], task_keys: Sequence[str]) -> R:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
@@ -13,13 +14,14 @@ from orchestrator.search.draws import Draws
 from orchestrator.search.group_search import Quest
 from orchestrator.search.journal import Journal
 from orchestrator.search.ports import Sampler, Scheduler
-from orchestrator.search.score import Judge
+from orchestrator.search.score import Judge, require_validation
 from orchestrator.search.winners import winners
 from orchestrator.seeding import derive
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, joined
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.strategies import GRACE_TASKS
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial, chain_of
 
@@ -102,8 +104,12 @@ class Study:
         ]
 
     def lost(self) -> list[str]:
-        """Return the groups that no candidate won."""
-        return [quest.group.name for quest in self.quests if not self._won(quest)]
+        """Return why no candidate was chosen, a line for each group where that is so."""
+        return [
+            f"no candidate of {quest.group.name} was chosen: {reason(quest)}"
+            for quest in self.quests
+            if not self._won(quest)
+        ]
 
     def _won(self, quest: Quest) -> list[Candidate]:
         return winners(quest.candidates, quest.search.objective)
@@ -115,6 +121,11 @@ class Study:
             "candidate": candidate.number,
             "objective": candidate.values[0] if one and candidate.values else None,
         }
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of how the groups are searched."""
+        return list(dict.fromkeys(note for quest in self.quests for note in notes_of(quest)))
 
     def chains(self, finished: bool) -> list[tuple[Chain, tuple[Stage, ...]]]:
         """Return each candidate on each seed as results see it; winners only once it is finished.
@@ -165,10 +176,57 @@ class Study:
                 quest.group.name: {
                     "space": quest.group.describe(),
                     "winner": [c.trial.trial_id for c in self._won(quest)] if finished else [],
+                    "winners": [describe_winner(quest, c) for c in self._won(quest)]
+                    if finished
+                    else [],
                 }
                 for quest in self.quests
             },
         }
+
+
+def describe_winner(quest: Quest, candidate: Candidate) -> dict[str, Any]:
+    """Return a winner and its hyperparameters by place; those of each task if they change."""
+    schedule = [dict(values) for values in candidate.trial.schedule]
+    return {
+        "trial_id": candidate.trial.trial_id,
+        "candidate": candidate.number,
+        "benchmark": candidate.stratum,
+        "objective": dict(zip(quest.search.objective.metrics, candidate.values or (), strict=True)),
+        "hyperparameters": schedule or dict(candidate.point),
+    }
+
+
+def reason(quest: Quest) -> str:
+    """Return why none of a group's candidates can be chosen."""
+    undefined = [c for c in quest.candidates if c.status == "complete" and c.values is None]
+    if undefined:
+        return f"{len(undefined)} learned all tasks, but {undefined[0].story}"
+    return counted(c.status for c in quest.candidates)
+
+
+def counted(statuses: Iterable[str]) -> str:
+    """Return how many candidates there are of each status."""
+    counts = Counter(statuses)
+    return ", ".join(f"{n} {status}" for status, n in counts.items()) or "there was none"
+
+
+def notes_of(quest: Quest) -> Iterator[str]:
+    """Yield what a reader should know of a group's scheduler."""
+    grace = getattr(quest.search.scheduler, "grace_tasks", None)
+    name = type(quest.search.scheduler).__name__.lower()
+    if quest.former:
+        yield (
+            f"search.scheduler: this search was begun with grace_tasks: {grace}, the default of "
+            f"release 0.1, and goes on with it; write {{name: {name}, grace_tasks: "
+            f"{GRACE_TASKS}}} to begin it anew with the present default, or {{name: {name}, "
+            f"grace_tasks: {grace}}} to keep it"
+        )
+    elif grace == 1:
+        yield (
+            f"search.scheduler: with grace_tasks: 1, {name} stops candidates after one task, when "
+            f"nothing can have been forgotten; {GRACE_TASKS} or more is advised"
+        )
 
 
 def describe(search: Search) -> dict[str, Any]:
@@ -189,6 +247,8 @@ def study_of(sweep: Sweep, judge: Judge, journal: Journal, strategies: Strategie
     search = sweep.search
     if search is None:
         raise ValueError(f"{sweep.name} has no search")
+    for benchmark in {b: None for group in sweep.groups for b in group.parts[0].examples}:
+        require_validation(benchmark, search.on_tasks or benchmark.num_tasks)
     quests = [quest_of(group, search, judge, journal, strategies) for group in sweep.groups]
     return Study(sweep, quests)
 
@@ -196,15 +256,22 @@ def study_of(sweep: Sweep, judge: Judge, journal: Journal, strategies: Strategie
 def quest_of(
     group: Group, search: Search, judge: Judge, journal: Journal, strategies: Strategies
 ) -> Quest:
-    """Return the search of a group; its randomness follows from what it is."""
-    name = identity(group, search)
+    """Return the search of a group; its randomness follows from what it is.
+
+    A search that was begun with the default of an earlier release goes on with that.
+    """
+    name, former = identity(group, search), False
+    if search.former_scheduler is not None:
+        as_begun = replace(search, scheduler=search.former_scheduler, former_scheduler=None)
+        if journal.identity(group.name) == identity(group, as_begun):
+            search, name, former = as_begun, identity(group, as_begun), True
     seed = derive(0, "search", name)
 
     def make_scheduler(stratum: str, goal: int) -> Scheduler:
         return strategies.scheduler(search, group, goal, derive(seed, stratum))
 
     draws = Draws(strategies.sampler(search, group, seed), search.num_trials, search.parallel)
-    return Quest(group, search, name, draws, make_scheduler, judge, journal)
+    return Quest(group, search, name, draws, make_scheduler, judge, journal, former)
 
 
 def identity(group: Group, search: Search) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.errors import suggest
-from orchestrator.sweep.expression import COSTS, read
+from orchestrator.sweep.expression import COSTS, QUALITIES, read
 
 Mode = Literal["max", "min"]
 Values = tuple[float, ...]
 
 SMALL = frozenset({"forgetting", *COSTS})
+TRIALS = 200  # sets of figures that an objective is tried on
 MODES: dict[str, Mode] = {"max": "max", "min": "min"}
 
 
@@ -48,7 +49,11 @@ class Objective:
         before = len(mistakes)
         metrics = _metrics(metric, f"{where}.metric", mistakes)
         modes = _modes(mode, metrics, f"{where}.mode", mistakes)
-        return Objective(metrics, modes) if len(mistakes) == before else None
+        if len(mistakes) > before:
+            return None
+        never = [text for text in metrics if not Objective((text,), ("max",)).ever_defined()]
+        mistakes.extend(f"{where}.metric: {text!r} is undefined for all figures" for text in never)
+        return None if never else Objective(metrics, modes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,15 +66,25 @@ class Objective:
         Args:
             figures: name -> value; what is absent, None or NaN is undefined.
         """
-        used = {name: number(figures.get(name)) for name in self.names}
-        # Looked at beforehand: max(nan, 0) is one or the other by the order of its arguments.
-        if not all(map(math.isfinite, used.values())):
-            return None
-        try:
-            values = tuple(read(metric).term(used) for metric in self.metrics)
-        except (ValueError, ZeroDivisionError, OverflowError):  # log10(0), 1/0, exp(1000)
-            return None
-        return values if all(map(math.isfinite, values)) else None
+        values = tuple(_value(metric, self._used(figures)) for metric in self.metrics)
+        return values if all(isinstance(value, float) for value in values) else None  # type: ignore[return-value]
+
+    def undefined_because(self, figures: Mapping[str, float | None]) -> str:
+        """Return why the value of these figures is None, empty if it is not."""
+        used = self._used(figures)
+        for metric in self.metrics:
+            why = _value(metric, used)
+            if isinstance(why, str):
+                given = ", ".join(f"{name} = {used[name]:.6g}" for name in read(metric).names)
+                return f"{metric!r} is undefined ({why}) where {given}"
+        return ""
+
+    def ever_defined(self) -> bool:
+        """Return whether some of many plausible figures have a value."""
+        return any(self.value(_plausible(number)) is not None for number in range(TRIALS))
+
+    def _used(self, figures: Mapping[str, float | None]) -> dict[str, float]:
+        return {name: number(figures.get(name)) for name in self.names}
 
     def key(self, values: Values) -> Values:
         """Return values to sort by: in each place, larger is better."""
@@ -94,6 +109,35 @@ class Objective:
             if not any(_dominates(keys[j], keys[i]) for j in front):
                 front.append(i)
         return sorted(front)
+
+
+def _value(metric: str, figures: Mapping[str, float]) -> float | str:
+    """Return a metric's value, or why it has none."""
+    expression = read(metric)
+    # Looked at beforehand: max(nan, 0) is one or the other by the order of its arguments.
+    lacking = [name for name in expression.names if not math.isfinite(figures[name])]
+    if lacking:
+        return f"there is no {lacking[0]}"
+    try:
+        value = float(expression.term(figures))
+    except (ValueError, ZeroDivisionError, OverflowError) as error:  # log10(0), 1/0, exp(1000)
+        return str(error)
+    return value if math.isfinite(value) else "it is not finite"
+
+
+def _plausible(number: int) -> dict[str, float]:
+    """Return figures as trials have them: shares, differences of shares, bytes and FLOPs.
+
+    Each runs evenly through its range as `number` grows, all independently (Weyl's sequence); every
+    other set of figures has costs of zero among it.
+    """
+    names = (*QUALITIES, *COSTS)
+    place = {name: math.sqrt(2 + i) * math.e * (1 + number) % 1 for i, name in enumerate(names)}
+    figures = {name: place[name] for name in QUALITIES}
+    figures |= {name: 2 * place[name] - 1 for name in ("bwt", "fwt", "forgetting")}
+    zero = 0.5 * (number % 2)
+    costs = {name: 10 ** (14 * place[name]) if place[name] >= zero else 0.0 for name in COSTS}
+    return figures | costs
 
 
 def number(figure: float | None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, ClassVar
 
@@ -15,12 +15,15 @@ from orchestrator.sweep.options import FORBID, require
 from orchestrator.sweep.strategies import (
     ALGORITHMS,
     DUTIES,
+    FORMER_GRACE_TASKS,
     SCHEDULERS,
     UNFIT,
+    Asha,
     Fifo,
     Foreign,
     Grid,
     HyperOpt,
+    Median,
     Pbt,
     PerTask,
     Random,
@@ -68,6 +71,8 @@ class Search:
         on_tasks: select on so many first tasks; None is all.
         parallel: candidate i is suggested once all up to i - parallel have ended, whoever came
             first: how many run side by side when the algorithm learns, the same on any cluster.
+        former_scheduler: what the section meant in release 0.1, where a default was another; None
+            if it meant the same. A search that was begun with it goes on with it.
     """
 
     algorithm: Any
@@ -77,6 +82,7 @@ class Search:
     scheduler: Any
     on_tasks: int | None
     parallel: int
+    former_scheduler: Any = None
 
     @property
     def per_task(self) -> bool:
@@ -118,7 +124,16 @@ def read_search(given: dict[str, Any], seeds: list[int], mistakes: list[str]) ->
         seeds=_seeds(section, algorithm, seeds, mistakes),
         on_tasks=section.on_tasks,
         parallel=section.parallel,
+        former_scheduler=_former(scheduler, section.scheduler),
     )
+
+
+def _former(scheduler: Any, given: str | dict[str, Any]) -> Any:
+    """Return the scheduler that release 0.1 made of a section, or None if it made the same."""
+    stated = isinstance(given, dict) and "grace_tasks" in given
+    if stated or not isinstance(scheduler, Asha | Median):
+        return None
+    return replace(scheduler, grace_tasks=FORMER_GRACE_TASKS)
 
 
 def _named(

@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 
 from orchestrator.sweep.options import FORBID, require
 
+GRACE_TASKS = 2
+FORMER_GRACE_TASKS = 1  # the default of release 0.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fifo:
@@ -26,12 +29,13 @@ class Asha:
 
     Attributes:
         grace_tasks: tasks before the first rung; the next are `reduction_factor` times as deep.
+            After one task nothing can have been forgotten.
         reduction_factor: of so many at a rung one goes on.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
-    grace_tasks: int = 1
+    grace_tasks: int = GRACE_TASKS
     reduction_factor: float = 3.0
 
     def __post_init__(self) -> None:
@@ -62,7 +66,7 @@ class Median:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
-    grace_tasks: int = 1
+    grace_tasks: int = GRACE_TASKS
     min_trials: int = 3
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.backends.inline import run_inline
-from orchestrator.cli.execute import Outcome, execute
+from orchestrator.cli.execute import Outcome, execute, foreseen
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
@@ -56,3 +56,9 @@ def trials(folder: Path, phase: str = "search") -> pd.DataFrame:
     """Return the rows of a phase."""
     table = load(folder / "results" / "lab").trials
     return table[table["phase"] == phase]
+
+
+def foreseen_rows(sweep: Sweep, folder: Path) -> list[tuple[str, str]]:
+    """Return the rows of the sweep's plan that are about its search."""
+    out = folder / "results"
+    return foreseen(sweep, open_store(out, None), results_folder(sweep, out))[1]

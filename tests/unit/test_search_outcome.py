@@ -1,0 +1,211 @@
+"""What a search leaves: winners with their values, reasons where there is none, failures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import searching_lab as lab
+from searching_lab import journal, points, trials
+
+from orchestrator.errors import RepertoireError
+from orchestrator.search.study import identity
+from orchestrator.sweep.sweep import Sweep
+
+THREE_TASKS = "{name: split_digits, num_tasks: 5, samples_per_task: 16, scenario: task}"
+ASHA = "{algorithm: random, num_trials: 4, scheduler: asha}"
+PER_TASK = {
+    "search": "{algorithm: {name: per_task, margin: 0.5}}",
+    "methods": "[{name: ewc, lam: {grid: [10, 1000, 0.1]}}]",
+}
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """Return what is in search.json."""
+    content: dict[str, Any] = json.loads((folder / "results/lab/search.json").read_text())
+    return content
+
+
+def broken_method(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, condition: str) -> str:
+    """Write a method that raises where a condition on `self.config` and `task` holds."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (folder / f"{name}.py").write_text(
+        "from methods.ewc import EWC\n\n\nclass Broken(EWC):\n"
+        "    def begin_task(self, task):\n"
+        f"        if {condition}:\n"
+        "            raise OSError('disk is full')\n"
+        "        super().begin_task(task)\n"
+    )
+    return f"'{name}:Broken'"
+
+
+# --- winners -------------------------------------------------------------------------------------
+
+
+def test_the_outcome_names_the_winner_s_hyperparameters_and_value(tmp_path: Path) -> None:
+    lab.run(tmp_path)
+    (group,) = outcome(tmp_path)["groups"].values()
+    (winner,) = group["winners"]
+    assert [winner["trial_id"]] == group["winner"]
+    assert winner["hyperparameters"] == points(tmp_path)[winner["candidate"]]
+    searched = trials(tmp_path).set_index("candidate")
+    assert winner["objective"] == {"acc": searched["objective"].max()}
+    evaluated = trials(tmp_path, "evaluation")
+    assert set(evaluated["trial_id"]) == {winner["trial_id"]}
+    assert evaluated["config.method.lam"].iloc[0] == winner["hyperparameters"]["method.lam"]
+
+
+def test_the_outcome_of_selection_at_each_task_names_each_choice(tmp_path: Path) -> None:
+    lab.run(tmp_path, seeds="[0, 1]", **PER_TASK)
+    (group,) = outcome(tmp_path)["groups"].values()
+    assert [winner["seed"] for winner in group["winners"]] == [0, 1]
+    assert {winner["trial_id"] for winner in group["winners"]} == set(group["winner"])
+    assert all(len(winner["hyperparameters"]) == 2 for winner in group["winners"])
+    assert {w["method.lam"] for each in group["winners"] for w in each["hyperparameters"]} <= {
+        10, 1000, 0.1,
+    }  # fmt: skip
+
+
+# --- selection at each task ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("listed", ["[10, 1000, 0.1]", "[0.1, 10, 1000]", "[1000, 10, 0.1]"])
+def test_strengths_are_tried_from_the_largest_on_however_they_are_listed(
+    tmp_path: Path, listed: str
+) -> None:
+    lab.run(tmp_path, **{**PER_TASK, "methods": f"[{{name: ewc, lam: {{grid: {listed}}}}}]"})
+    tried = trials(tmp_path)
+    configs = [json.loads(text) for text in tried.sort_values("candidate")["config"]]
+    for task in (1, 2):
+        lams = [
+            c["method"]["lam"] if "lam" in c["method"] else c["schedule"][-1]["method.lam"]
+            for c in configs
+            if c["selection"]["task"] == task and c["selection"]["step"] == "stability"
+        ]
+        assert lams == [1000, 10, 0.1][: len(lams)]
+        assert lams
+
+
+def test_a_candidate_that_raised_is_failed_with_its_error_where_choices_are_made_at_each_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = broken_method(tmp_path, monkeypatch, "broken_per_task", "self.config.lam == 1000")
+    lab.run(tmp_path, **{**PER_TASK, "methods": f"[{{name: {name}, lam: {{grid: [1000, 10]}}}}]"})
+    tried = trials(tmp_path)
+    failed = tried[tried["status"] == "failed"]
+    assert list(failed["tasks_done"]) == [1]  # on the first task the strength is inert
+    assert failed["story"].str.contains("disk is full").all()
+    assert not tried[tried["status"] == "stopped"]["story"].str.contains("no accuracy").any()
+    assert set(trials(tmp_path, "evaluation")["status"]) == {"complete"}
+
+
+def test_nothing_is_chosen_where_all_candidates_of_a_task_failed_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = broken_method(tmp_path, monkeypatch, "broken_at_two", "task.index == 2")
+    methods = f"[{{name: {name}, lam: {{grid: [10]}}}}]"
+    (line,) = lab.run(tmp_path, **{**PER_TASK, "methods": methods}).lost
+    assert line.endswith("on seed 0 at task 2: 1 failed")
+
+
+# --- candidates without a value ------------------------------------------------------------------
+
+
+def test_an_objective_that_no_figures_define_is_refused_before_anything_runs(
+    tmp_path: Path,
+) -> None:
+    search = "{algorithm: random, num_trials: 3, metric: 'acc/(acc-acc)'}"
+    with pytest.raises(RepertoireError, match="'acc/\\(acc-acc\\)' is undefined for all figures"):
+        lab.run(tmp_path, search=search)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_search_whose_first_candidates_have_no_value_is_given_up_and_says_why(
+    tmp_path: Path,
+) -> None:
+    # EWC has no buffer, so its size has no logarithm.
+    search = "{algorithm: random, num_trials: 9, metric: acc - log10(storage_buffer_bytes)}"
+    done = lab.run(tmp_path, search=search)
+    (line,) = done.lost
+    assert line.startswith("no candidate of ewc was chosen: 3 learned all tasks, but 'acc - log10")
+    assert "math domain error" in line
+    assert "storage_buffer_bytes = 0" in line
+    statuses = [entry.get("ended", "stopped") for entry in journal(tmp_path) if "number" in entry
+                and "point" not in entry]  # fmt: skip
+    assert statuses.count("complete") == 3
+    assert statuses.count("stopped") == 6
+    tried = trials(tmp_path)
+    assert tried[tried["status"] == "stopped"]["story"].str.contains("for the first 3").all()
+    again = lab.run(tmp_path, search=search)
+    assert again.lost == done.lost
+    assert again.search is not None
+    assert again.search.executed == 0
+
+
+def test_validation_data_without_an_example_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    benchmark = "{name: split_digits, num_tasks: 2, scenario: task, validation: 0.0001}"
+    with pytest.raises(RepertoireError) as caught:
+        lab.run(tmp_path, benchmark=benchmark)
+    told = str(caught.value)
+    assert told.startswith("benchmark.validation: 0.0001 holds out none of the ")
+    share = float(told.rpartition(" ")[2])
+    lab.run(tmp_path, benchmark=benchmark.replace("0.0001", str(share)), search=ASHA)
+
+
+# --- the default of an earlier release -----------------------------------------------------------
+
+
+def test_schedulers_that_stop_early_wait_for_two_tasks(tmp_path: Path) -> None:
+    for name in ("asha", "median"):
+        path = lab.write(tmp_path, search=f"{{algorithm: random, scheduler: {name}}}")
+        search = Sweep.load(path).search
+        assert search is not None
+        assert search.scheduler.grace_tasks == 2
+
+
+def begun_with(folder: Path, scheduler: str, benchmark: str) -> list[dict[str, Any]]:
+    lab.run(folder, search=ASHA.replace("asha", scheduler), benchmark=benchmark)
+    return journal(folder)
+
+
+def test_a_search_begun_with_the_former_default_goes_on_and_says_so(tmp_path: Path) -> None:
+    before = begun_with(tmp_path, "{name: asha, grace_tasks: 1}", THREE_TASKS)
+    lab.run(tmp_path, search=ASHA, benchmark=THREE_TASKS)
+    assert journal(tmp_path) == before
+    sweep = Sweep.load(tmp_path / "lab.yaml")
+    note = notes(sweep, tmp_path)
+    assert "was begun with grace_tasks: 1" in note
+    assert "write {name: asha, grace_tasks: 2} to begin it anew" in note
+
+
+def test_a_search_that_states_another_grace_is_another_search(tmp_path: Path) -> None:
+    before = begun_with(tmp_path, "{name: asha, grace_tasks: 1}", THREE_TASKS)
+    lab.run(
+        tmp_path, search=ASHA.replace("asha", "{name: asha, grace_tasks: 2}"), benchmark=THREE_TASKS
+    )
+    assert len([entry for entry in journal(tmp_path) if "identity" in entry]) == 2
+    assert journal(tmp_path)[: len(before)] == before
+
+
+def test_the_default_and_the_same_number_stated_are_one_search(tmp_path: Path) -> None:
+    named = []
+    for scheduler in ("asha", "{name: asha, grace_tasks: 2}"):
+        sweep = Sweep.load(lab.write(tmp_path, search=ASHA.replace("asha", scheduler)))
+        assert sweep.search is not None
+        named.append(identity(sweep.groups[0], sweep.search))
+    assert named[0] == named[1]
+
+
+@pytest.mark.parametrize(("grace", "warned"), [(1, True), (2, False)])
+def test_a_plan_warns_of_decisions_after_one_task(tmp_path: Path, grace: int, warned: bool) -> None:
+    search = ASHA.replace("asha", f"{{name: asha, grace_tasks: {grace}}}")
+    sweep = Sweep.load(lab.write(tmp_path, search=search))
+    assert ("nothing can have been forgotten" in notes(sweep, tmp_path)) == warned
+
+
+def notes(sweep: Sweep, folder: Path) -> str:
+    """Return the notes of a plan."""
+    return " ".join(text for name, text in lab.foreseen_rows(sweep, folder) if name == "note")
