@@ -27,9 +27,9 @@ from typing import Any, ClassVar
 from torch import nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.independent import reinitialise
 from methods.parts.budget import MemoryConfig, require_positive
 from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.initialisation import reinitialise
 from methods.parts.memory import repeated
 
 
@@ -51,6 +51,7 @@ class GDumb(Method):
             super().__post_init__()
             require_positive("passes", self.passes)
 
+    version: ClassVar[int] = 2
     storage: ClassVar[dict[str, str]] = {"memory": "buffer"}
     config: Config
 

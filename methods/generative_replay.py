@@ -38,8 +38,8 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.independent import frozen, reinitialise
 from methods.parts.generator import Generator
+from methods.parts.initialisation import frozen, reinitialise
 
 
 class GenerativeReplay(Method):

@@ -19,10 +19,12 @@ Reference:
 
 Deviations:
     Outputs that do not compete with an example's label (unseen classes; other tasks' classes if the
-    task is told) are left out of its sum. q is taken from a copy of the network in evaluation mode,
-    batch by batch, not stored beforehand; the copy lives as long as the task does. An epoch goes
-    through the exemplars five times by default, since a task is often trained for one epoch: the
-    paper's 70 epochs go through them 70 times. `exemplar_passes: 1` is the paper's union.
+    task is told) are left out of its sum. Where the task is not told, the outputs of classes met
+    before always count, whatever the training mask: on new images too the old answers are kept.
+    q is taken from a copy of the network in evaluation mode, batch by batch, not stored beforehand;
+    the copy lives as long as the task does. An epoch goes through the exemplars five times by
+    default, since a task is often trained for one epoch: the paper's 70 epochs go through them 70
+    times. `exemplar_passes: 1` is the paper's union.
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ class ICaRL(Method):
             super().__post_init__()
             require_positive("exemplar_passes", self.exemplar_passes)
 
+    version: ClassVar[int] = 2
     scenarios: ClassVar[frozenset[str]] = frozenset({"task", "class"})
     scores_unseen: ClassVar[bool] = False
     storage: ClassVar[dict[str, str]] = {"memory": "buffer", "means": "buffer"}
@@ -78,7 +81,7 @@ class ICaRL(Method):
         self.register_buffer("means", torch.zeros((outlook.num_classes, num_features)))
         # Not registered: it is no part of the state.
         self._teacher: tuple[nn.Module, ...] = ()
-        self._old = torch.zeros(outlook.num_classes, dtype=torch.bool)
+        self._old = self._kept = torch.zeros(outlook.num_classes, dtype=torch.bool)
 
     def begin_task(self, task: TaskView) -> None:
         """Set aside the network as it is, if it has learned anything yet."""
@@ -86,6 +89,7 @@ class ICaRL(Method):
         if self.memory.filled:
             self._teacher = (copy.deepcopy(self.network).requires_grad_(False).eval(),)
         self._old = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
+        self._kept = self._old & (task.scenario != "task")
 
     def examples(self, task: TaskView) -> Examples:
         """Return the task's examples and all exemplars, `exemplar_passes` times over."""
@@ -98,7 +102,7 @@ class ICaRL(Method):
         wanted = F.one_hot(batch.y, self.outlook.num_classes).to(logits.dtype)
         for teacher in self._teacher:
             wanted = torch.where(self._old, teacher(batch.x).sigmoid(), wanted)
-        competes = self.masked(torch.zeros_like(logits), batch.y) == 0
+        competes = (self.masked(torch.zeros_like(logits), batch.y) == 0) | self._kept
         loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         return (loss * competes).sum(dim=1).mean()
 

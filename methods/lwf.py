@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.independent import frozen
+from methods.parts.initialisation import frozen
 
 
 class LwF(Method):

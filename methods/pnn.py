@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.independent import frozen, reinitialise
+from methods.parts.initialisation import frozen, reinitialise
 from methods.parts.layers import attached, linear, linear_chain, unfit
 
 Hidden = list[Tensor]  # of one column: what goes into each layer from the second

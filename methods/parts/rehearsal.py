@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.budget import MemoryConfig, require_positive
 from methods.parts.class_balanced import ClassBalancedMemory
@@ -52,9 +53,10 @@ class Rehearsal(Method):
         keeps_logits: whether the memory stores what the network said of an example.
     """
 
+    Config: ClassVar[type[base.Config]] = RehearsalConfig
     keeps_logits: ClassVar[bool] = False
     storage: ClassVar[dict[str, str]] = {"memory": "buffer"}
-    config: RehearsalConfig
+    config: Any
 
     @classmethod
     @abstractmethod

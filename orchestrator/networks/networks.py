@@ -91,6 +91,10 @@ class Network(nn.Module):
         self.shape = shape
         self.normalise = Normalise(shape.mean, shape.std)
 
+    def fresh(self) -> Network:
+        """Return a network of the same shape whose weights are drawn anew, by the constructor."""
+        return type(self)(self.config, self.shape)
+
     def features(self, x: Tensor) -> Tensor:
         """Return the features [B, F] of images [B, c, h, w]."""
         return self.body(self.normalise(x)).flatten(1)  # type: ignore[no-any-return]

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from methods.base import Outlook
+from methods.parts.sensitivity import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical
 from orchestrator.networks.networks import build
-from orchestrator.stages.components import Component
+from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.run_stage import shape_of
-from orchestrator.stages.stage import setting_of
+from orchestrator.stages.stage import setting_of, with_defaults
 from orchestrator.sweep.section import Infeasible, Part, active
 from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
@@ -89,7 +92,33 @@ def misfit(benchmark: Benchmark, network: Component, method: Component | None = 
     if method is None:
         return None
     objection = method.cls.objection(method.config, setting_of(benchmark, network))
-    return None if objection is None else f"{method.name} {objection}"
+    if objection is not None:
+        return f"{method.name} {objection}"
+    return unbuildable(benchmark, network, method) if is_dotted(network.name) else None
+
+
+def unbuildable(benchmark: Benchmark, network: Component, method: Component) -> str | None:
+    """Return why a method cannot be built around a user's network, or None.
+
+    What a built-in network is made of is known from its name; a user's must be looked at.
+    """
+    shape, given = shape_of(benchmark), f"network.name: {network.name}"
+    outlook = Outlook(shape.num_classes, shape.input_shape)
+    try:
+        built = build(network.cls, network.config, shape, 0)
+        with evaluation_mode(built), torch.no_grad():
+            scores = built(torch.zeros((2, *shape.input_shape), dtype=torch.uint8))
+    except Exception as error:  # the user's code may raise anything
+        fit = f"images {shape.input_shape} and {shape.num_classes} outputs"
+        return f"{given} cannot be built for {fit}: {type(error).__name__}: {error}"
+    if tuple(scores.shape) != (2, shape.num_classes):
+        right = f"[2, {shape.num_classes}]"
+        return f"{given} returns {list(scores.shape)} for 2 images; it must return scores {right}"
+    try:
+        method.cls(built, with_defaults(method, benchmark, network).config, outlook)
+    except ValueError as error:
+        return f"{method.name} cannot take {network.name}: {error}"
+    return None
 
 
 def resizing(group: Group) -> Iterator[str]:

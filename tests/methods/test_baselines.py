@@ -10,8 +10,9 @@ from torch import nn
 
 from methods.base import Config, Outlook
 from methods.finetune import Finetune
-from methods.independent import Independent, reinitialise
+from methods.independent import Independent
 from methods.joint import Joint
+from methods.parts.initialisation import reinitialise
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
 from methods.testing.conformance import learn, learned
 from orchestrator.seeding import stream

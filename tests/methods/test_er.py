@@ -8,10 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods.base import Config, Examples
+from methods.base import Config, Examples, Setting
 from methods.er import ER
 from methods.finetune import Finetune
-from methods.testing.blobs import NUM_TASKS, Blobs
+from methods.parts.rehearsal import Rehearsal, RehearsalConfig
+from methods.parts.ring import RingMemory
+from methods.testing import assert_conforms
+from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
 from methods.testing.conformance import learned
 from orchestrator.stages.costs import storage_bytes
 
@@ -93,3 +96,23 @@ def test_replay_remembers_what_fine_tuning_forgets():
 def test_hyperparameters_out_of_range_are_refused(config, story):
     with pytest.raises(ValueError, match=story):
         ER.Config(**config)
+
+
+class Latest(Rehearsal):
+    """A method with a memory and no hyperparameters of its own."""
+
+    @classmethod
+    def policy(cls, config):
+        return RingMemory
+
+    def loss(self, batch):
+        rows = self.draw(batch)
+        return self.task_loss(batch + self.memory[rows] if len(rows) else batch)
+
+
+def test_a_method_with_a_memory_need_not_name_its_hyperparameters():
+    assert Latest.Config is RehearsalConfig
+    assert_conforms(Latest, RehearsalConfig(memory_size=12), "class")
+    assert "room for 2 examples" in Latest.objection(
+        Latest.Config(memory_size=2), Setting("task", 6, IMAGE, "mlp", NUM_TASKS)
+    )

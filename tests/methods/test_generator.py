@@ -9,8 +9,8 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from methods.base import Examples
-from methods.independent import reinitialise
 from methods.parts.generator import Generator
+from methods.parts.initialisation import reinitialise
 from orchestrator.seeding import stream
 
 IMAGE = (1, 4, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -210,3 +211,24 @@ def test_a_network_without_a_head_is_told_what_to_do():
 def test_exemplar_passes_below_one_are_refused():
     with pytest.raises(ValueError, match="exemplar_passes must be at least 1"):
         ICaRL.Config(exemplar_passes=0)
+
+
+@pytest.mark.parametrize(("scenario", "kept"), [("class", True), ("task", False)])
+def test_under_the_mask_of_the_current_task_new_images_keep_old_answers_unless_told(scenario, kept):
+    """With that mask the table of outputs that compete is the one of told tasks."""
+    blobs = icarl(memory_size=20)
+    *_, last = islice(learned(blobs), 1)
+    method = blobs.restored(last.state, num_learned=1)
+    own_task = replace(blobs, scenario="task").allowed(2)
+    method.see(own_task)
+    method.begin_task(replace(blobs.view(2), allowed=own_task, scenario=scenario))
+    logits = method.network(blobs.examples(2).x)
+    logits.retain_grad()
+    method.network.forward = lambda x: logits
+    method.loss(blobs.examples(2)).backward()
+    teacher = method._teacher[0](blobs.examples(2).x).sigmoid()
+    rows = len(logits)
+    pull = (logits.sigmoid() - teacher)[:, :2] / rows if kept else torch.zeros(rows, 2)
+    torch.testing.assert_close(logits.grad[:, :2], pull)
+    assert logits.grad[:, 2:4].abs().min() > 0
+    assert not logits.grad[:, 4:].any()

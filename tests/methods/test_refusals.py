@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
 from methods import METHODS
 from orchestrator.errors import RepertoireError
+from orchestrator.stages.components import find, identity
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
@@ -96,3 +100,77 @@ def test_a_hyperparameter_that_is_not_there_is_refused_with_the_nearest_name(ref
     found = refusal("{name: ewc, lambda: 3, lamm: 3}")
     assert "methods[0].lamm" in found
     assert "lam" in found
+
+
+NETWORKS = """\
+import torch
+from torch import nn
+from orchestrator.networks.networks import Network
+
+class Convolutions(Network):
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
+        self.body = nn.Sequential(
+            nn.Conv2d(shape.input_shape[0], 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()
+        )
+        self.head = nn.Linear(144, shape.num_classes)
+
+class Headless(Network):
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, shape.num_classes))
+
+    def forward(self, x):
+        return self.layers(self.normalise(x))
+
+class Narrow(Headless):
+    def forward(self, x):
+        return super().forward(x)[:, :1]
+
+class Broken(Headless):
+    def forward(self, x):
+        return self.layers(x.float())[:, "all"]
+"""
+
+
+@pytest.fixture
+def _networks(tmp_path, monkeypatch):
+    (tmp_path / "own_networks.py").write_text(NETWORKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("own_networks", None)
+    find.cache_clear()
+    identity.cache_clear()
+
+
+@pytest.mark.usefixtures("_networks")
+@pytest.mark.parametrize(
+    ("method", "scenario", "network", "told"),
+    [
+        ("hat", "task", "Convolutions", "hat cannot take own_networks:Convolutions: Conv"),
+        ("pnn", "task", "Convolutions", "it must be linear layers alone"),
+        ("packnet", "task", "Headless", "packnet cannot take .* no linear layer named head"),
+        ("icarl", "class", "Headless", "icarl cannot take .* no linear layer named head"),
+        ("ewc", "class", "Headless", r"no layer named head.*or set penalise_head: true"),
+        ("finetune", "class", "Narrow", r"returns \[2, 1\] for 2 images; .* scores \[2, 10\]"),
+        ("finetune", "class", "Broken", "cannot be built for images .* and 10 outputs: .*Error: "),
+    ],
+)
+def test_a_user_s_network_that_a_method_cannot_take_is_refused_when_the_sweep_is_read(
+    refusal, method, scenario, network, told
+):
+    found = refusal(method, scenario, f"own_networks:{network}")
+    assert re.search(told, found), found
+    assert ("network.name" if network in ("Narrow", "Broken") else "methods[0]") in found
+
+
+@pytest.mark.usefixtures("_networks")
+@pytest.mark.parametrize("method", ["packnet", "ewc", "gem", "lwf"])
+def test_a_user_s_network_that_a_method_can_take_is_taken(refusal, method):
+    assert refusal(method, "task", "own_networks:Convolutions") == ""
+
+
+@pytest.mark.usefixtures("_networks")
+@pytest.mark.parametrize("method", ["ewc", "si", "mas", "rwalk", "l2"])
+def test_a_network_without_a_head_is_taken_where_the_head_is_held(refusal, method):
+    assert refusal(method, "domain", "own_networks:Headless") == ""

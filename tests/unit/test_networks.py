@@ -7,6 +7,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from methods.parts.initialisation import reinitialise
 from orchestrator.networks.networks import (
     CNN,
     MLP,
@@ -16,6 +17,7 @@ from orchestrator.networks.networks import (
     ResNet18,
     build,
 )
+from orchestrator.seeding import stream
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 RGB = NetworkShape((3, 32, 32), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
@@ -179,3 +181,26 @@ def test_a_configuration_from_a_file_is_typed_and_refuses_unknown_keys():
     for network_class in NETWORKS.values():
         with pytest.raises(ValidationError, match="width"):
             TypeAdapter(network_class.Config).validate_python({"width": 3})
+
+
+@pytest.mark.parametrize(
+    ("network", "config"),
+    [
+        (MLP, MLP.Config(hidden=(8,))),
+        (CNN, CNN.Config(channels=(4,), hidden=8)),
+        (ResNet18, ResNet18.Config()),
+        (ResNet18, ResNet18.Config(variant="torchvision")),
+    ],
+)
+def test_weights_drawn_anew_are_those_the_constructor_would_have_drawn(network, config):
+    shape = NetworkShape((1, 8, 8), 10, (0.5,), (0.25,))
+    built = build(network, config, shape, seed=0)
+    built.train()
+    built(torch.randint(256, (4, 1, 8, 8), dtype=torch.uint8))
+    generator = stream(3, "weights")
+    reinitialise(built, generator)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.set_state(generator.get_state())
+        expected = network(config, shape).state_dict()
+    for name, value in built.state_dict().items():
+        assert torch.equal(value, expected[name]), name
