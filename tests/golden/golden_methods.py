@@ -257,6 +257,7 @@ CASES: dict[str, Case] = {
         case("icarl", "task", "mlp", "sgd", memory_size=31),
         case("icarl", "class", "convnet", "adam", memory_size=31, exemplar_passes=2),
         case("icarl", "class", "mlp", "adamw", memory_size=31),
+        case("icarl", "class", "mlp", "sgd", memory_size=31, train_mask="current"),
         case("generative_replay", "task", "mlp", "sgd"),
         case("generative_replay", "domain", "convnet", "adam", labels="soft", hidden=(20,)),
         case("generative_replay", "class", "mlp", "adamw", conditional=True, hidden=(20, 10)),
