@@ -49,7 +49,7 @@ from orchestrator.stages.run_stage import State, describe, environment
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render
-from orchestrator.tracking.mlflow import resolve_target, sync
+from orchestrator.tracking import resolve_target, sync
 
 SWEEP = """
 name: {name}

@@ -22,8 +22,9 @@ from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render
 from orchestrator.terminal.screen import Display, duration
-from orchestrator.tracking.mlflow import Tracker, resolve_target, sync
+from orchestrator.tracking import Tracker, resolve_target, sync, target_of
 
+WAIT_SECONDS = 600.0  # for a sweep that is still being sent
 CONTINUES = "and the same command continues"
 
 
@@ -105,7 +106,7 @@ def report(console: Console, folder: Path, closing: list[str]) -> int:
     is not.
     """
     results = load(folder)
-    console.print(render(comparison(results), "table"))
+    console.print(render(comparison(results), "table"), markup=False, highlight=False, end="")
     trials, searched = results.trials, results.trials["phase"] == "search"
     bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
     lines = [*(story_of(row) for row in bad.to_dict("records")), *closing]
@@ -130,10 +131,13 @@ def track(out: Path) -> int:
     folders = sorted(path.parent for path in out.glob("*/trials.parquet"))
     if not folders:
         raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")
+    console, failed = Console(), 0
     for folder in folders:
-        mlflow = Sweep.load(folder / "sweep.yaml").mlflow
-        target = resolve_target(out, mlflow.uri, mlflow.experiment)
-        # What is said of MLflow is checked, since a person may have deleted runs there.
-        sent = sync(folder, target, recheck=True)
-        Console().print(f"{folder.name}: {sent}", markup=False, highlight=False, soft_wrap=True)
-    return 0
+        try:
+            # What is said of MLflow is checked, since a person may have deleted runs there.
+            sent = sync(folder, target_of(folder), recheck=True, wait_seconds=WAIT_SECONDS)
+            line = f"{folder.name}: {sent}"
+        except RepertoireError as error:
+            line, failed = f"{folder.name}: {error}", failed + 1
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return int(failed > 0)

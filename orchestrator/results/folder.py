@@ -24,6 +24,7 @@ from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 Show = Callable[[Progress], None]
+CLOSING_SECONDS = 1.0  # what a tracker may keep a person waiting; it goes on by itself
 VERSIONED = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
 
 
@@ -124,8 +125,10 @@ class Tabulator:
         """Write the tables, and once more with what the tracker has to add."""
         self.refresh()
         if self._tracker:
-            self._tracker.close(timeout_seconds=60)
-            self.refresh()
+            before = self._tracker.run_ids()
+            self._tracker.close(timeout_seconds=CLOSING_SECONDS)
+            if self._tracker.run_ids() != before:
+                self.refresh()
 
 
 def run(

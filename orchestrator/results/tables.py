@@ -87,7 +87,7 @@ def write(tables: Tables, folder: str | Path) -> None:
     for name, table in vars(tables).items():
         partial = folder / f".{name}.{os.getpid()}.partial"
         try:
-            pq.write_table(table, partial, compression="zstd")
+            pq.write_table(table, partial.absolute(), compression="zstd")
             os.replace(partial, folder / f"{name}.parquet")
         finally:
             partial.unlink(missing_ok=True)
@@ -109,8 +109,9 @@ def read(*folders: str | Path) -> Tables:
 
 
 def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    # Without partitioning=None a folder called lr=0.1 would add a column.
-    return pq.read_table(path, schema=schema, partitioning=None)
+    # Without partitioning=None a folder called lr=0.1 would add a column; a path that is not
+    # absolute may be taken for a URI (run10:30).
+    return pq.read_table(path.absolute(), schema=schema, partitioning=None)
 
 
 def table_of(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

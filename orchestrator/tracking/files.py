@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.naming import labels
+from orchestrator.stages.files import write_atomically
 from orchestrator.tracking.target import TrackingError
-from orchestrator.tracking.view import TrialView, view
+from orchestrator.tracking.view import COSTS, Columns, SeedRows, TrialView, view
 
 TRIALS, ACCURACY, STAGES = "trials.parquet", "accuracy.parquet", "stages.parquet"
+RUN_ID = "mlflow_run_id"
+CHAIN = ["trial_id", "seed"]
 DOCUMENTS = ("sweep.yaml", "versions.json")
 
 
@@ -45,7 +53,7 @@ class SweepFiles:
     def digest(self) -> str:
         """One digest for all the files, the column with MLflow's own run ids aside."""
         digests = {name: digest_bytes(data) for name, data in self.content.items()}
-        rows = self._trials.drop(columns="mlflow_run_id").to_json(double_precision=15)
+        rows = self._trials.drop(columns=RUN_ID).to_json(double_precision=15)
         return digest("tracked files", digests | {TRIALS: digest_bytes(rows.encode())})
 
     @property
@@ -60,23 +68,45 @@ class SweepFiles:
 
     def views(self, running: bool = False) -> Iterator[TrialView]:
         """Yield the trials in the order of the table; `running`: the sweep goes on."""
-        accuracy, stages = _by_trial(self._table(ACCURACY)), _by_trial(self._table(STAGES))
-        nothing = {"accuracy": self._table(ACCURACY)[:0], "stages": self._table(STAGES)[:0]}
-        names = trial_names(self._trials)
+        trials = self._trials
+        chains = pd.MultiIndex.from_frame(trials[CHAIN])
+        accuracy = Rows.of(self._table(ACCURACY), chains, ("after", "task", "accuracy", "split"))
+        stages = self._table(STAGES)
+        spent = Rows.of(stages[stages["status"] == "complete"], chains, ("after", *COSTS))
+        names = trial_names(trials)
         # A candidate of a search that won is evaluated too: one trial, two runs.
-        phases = self._trials.groupby(["trial_id", "phase"], sort=False)
-        for (trial_id, phase), rows in phases:
-            measured = accuracy.get(str(trial_id), nothing["accuracy"])
-            spent = stages.get(str(trial_id), nothing["stages"])
-            measured, spent = (part[part["seed"].isin(rows["seed"])] for part in (measured, spent))
-            yield view(names[str(trial_id), str(phase)], rows, measured, spent, running)
+        grouped: dict[tuple[str, str], list[int]] = {}
+        for row, key in enumerate(zip(trials["trial_id"], trials["phase"], strict=True)):
+            grouped.setdefault(key, []).append(row)
+        records = trials.to_dict("records")
+        for key, rows in grouped.items():
+            seeds = [SeedRows(records[row], accuracy.at(row), spent.at(row)) for row in rows]
+            yield view(names[key], seeds, running)
+
+    def write_run_ids(self, ids: Mapping[str, str]) -> None:
+        """Write MLflow's run ids into the table of trials, unless it was rewritten meanwhile."""
+        path = self.folder / TRIALS
+        table = pq.read_table(BytesIO(self.content[TRIALS]))
+        at, now = table.schema.get_field_index(RUN_ID), table[RUN_ID].to_pylist()
+        new = [ids.get(trial) for trial in table["trial_id"].to_pylist()]
+        if now != new and path.read_bytes() == self.content[TRIALS]:
+            column = pa.array(new, pa.string())
+            table = table.set_column(at, pa.field(RUN_ID, pa.string()), column)
+            pq.write_table(table, written := BytesIO(), compression="zstd")
+            write_atomically(path, written.getvalue())
 
     @cached_property
     def _trials(self) -> pd.DataFrame:
         return self._table(TRIALS)
 
     def _table(self, name: str) -> pd.DataFrame:
-        return pd.read_parquet(BytesIO(self.content[name]))
+        try:
+            return pd.read_parquet(BytesIO(self.content[name]))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise TrackingError(
+                f"{self.folder / name} cannot be read ({error}); write it anew from the store, "
+                "nothing is lost: repertoire run SWEEP"
+            ) from None
 
 
 def trial_names(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -89,5 +119,22 @@ def trial_names(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
     return dict(zip(keys, map("".join, zip(names, searched, strict=True)), strict=True))
 
 
-def _by_trial(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(trial): rows for trial, rows in table.groupby("trial_id", sort=False)}
+@dataclass(frozen=True)
+class Rows:
+    """Columns of a table sorted by (trial, seed), so that the rows of one are a slice."""
+
+    columns: Mapping[str, NDArray[Any]]
+    starts: NDArray[np.intp]
+
+    @staticmethod
+    def of(table: pd.DataFrame, chains: pd.MultiIndex, columns: Sequence[str]) -> Rows:
+        """Sort the rows of `table` that belong to `chains`, the (trial, seed) of each position."""
+        place = chains.get_indexer(pd.MultiIndex.from_frame(table[CHAIN]))
+        order = np.argsort(place, kind="stable")
+        starts = np.searchsorted(place[order], np.arange(len(chains) + 1))
+        return Rows({name: table[name].to_numpy()[order] for name in columns}, starts)
+
+    def at(self, chain: int) -> Columns:
+        """Return the columns of one (trial, seed), given its position."""
+        rows = slice(self.starts[chain], self.starts[chain + 1])
+        return {name: column[rows] for name, column in self.columns.items()}

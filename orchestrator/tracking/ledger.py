@@ -7,12 +7,15 @@ damaged ledger costs one search at MLflow.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from filelock import FileLock, Timeout
+
+from orchestrator.stages.files import write_atomically
 from orchestrator.tracking.target import Target, TrackingError
 
 LEDGER = "tracking.json"
@@ -34,6 +37,7 @@ class Sent:
         labels: digest of name, parameters and tags sent.
         artifacts: digest of what the artifacts were made from.
         status: MLflow's word for it.
+        files: URI of its artifacts, as MLflow gave it.
     """
 
     run_id: str
@@ -43,6 +47,7 @@ class Sent:
     labels: str = ""
     artifacts: str = ""
     status: str = RUNNING
+    files: str = ""
 
     def tag(self) -> str:
         """Return what the run itself carries of this, as JSON."""
@@ -50,9 +55,10 @@ class Sent:
         return json.dumps({name: getattr(self, name) for name in carried})
 
     @staticmethod
-    def from_tag(run_id: str, start_ms: int, status: str, tag: str) -> Sent:
+    def from_tag(run_id: str, start_ms: int, status: str, files: str, tag: str) -> Sent:
         """Rebuild from what a run carries."""
-        return Sent(run_id=run_id, start_ms=start_ms, status=status, **json.loads(tag))
+        carried = json.loads(tag)
+        return Sent(run_id=run_id, start_ms=start_ms, status=status, files=files, **carried)
 
 
 @dataclass(kw_only=True)
@@ -63,6 +69,8 @@ class Ledger:
         uri: address without credentials.
         identity: the tag by which the sweep's runs are found.
         tables: digest of the tables that were sent completely; empty while something is missing.
+        sending: a call began and did not end, so the runs' own tags may know more than this.
+        removed: runs deleted at MLflow because the tables no longer hold their trials.
     """
 
     uri: str
@@ -70,8 +78,10 @@ class Ledger:
     identity: str
     experiment_id: str = ""
     tables: str = ""
+    sending: bool = False
     parent: Sent | None = None
     trials: dict[str, Sent] = field(default_factory=dict)
+    removed: dict[str, Sent] = field(default_factory=dict)
 
     def is_for(self, target: Target) -> bool:
         """Whether this is about `target`, and `target` has not been deleted since."""
@@ -84,10 +94,8 @@ class Ledger:
             self.trials[key] = self.trials.pop(former)
 
     def save(self, folder: Path) -> None:
-        """Write to `folder`, by write-then-rename."""
-        partial = folder / f"{LEDGER}.partial"
-        partial.write_text(json.dumps(asdict(self), indent=1))
-        os.replace(partial, folder / LEDGER)
+        """Write to `folder`, in one step."""
+        write_atomically(folder / LEDGER, json.dumps(asdict(self), indent=1))
 
 
 def load_ledger(folder: Path) -> Ledger | None:
@@ -95,10 +103,15 @@ def load_ledger(folder: Path) -> Ledger | None:
     try:
         plain = json.loads((folder / LEDGER).read_text())
         parent = plain.pop("parent")
-        trials = {trial: Sent(**sent) for trial, sent in plain.pop("trials").items()}
-        return Ledger(parent=Sent(**parent) if parent else None, trials=trials, **plain)
+        trials, removed = _runs(plain.pop("trials")), _runs(plain.pop("removed", {}))
+        kept = Sent(**parent) if parent else None
+        return Ledger(parent=kept, trials=trials, removed=removed, **plain)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _runs(plain: dict[str, dict[str, Any]]) -> dict[str, Sent]:
+    return {trial: Sent(**sent) for trial, sent in plain.items()}
 
 
 def run_ids(folder: Path) -> dict[str, str]:
@@ -108,20 +121,20 @@ def run_ids(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     """Let one sender at a time work for `folder`: two at once would each create the runs.
 
-    Raises:
-        TrackingError: another process, or another thread of this one, is sending.
-    """
-    with (folder / LOCK).open("w") as lock:
-        with suppress(ImportError):  # where there is no fcntl there is no lock
-            import fcntl
+    Args:
+        folder: a sweep's folder.
+        wait_seconds: how long to wait for another sender to finish.
 
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise TrackingError(
-                    f"{folder} is already being sent to MLflow; nothing to do here"
-                ) from None
-        yield
+    Raises:
+        TrackingError: another process, or another thread of this one, is still sending.
+    """
+    try:
+        with FileLock(folder / LOCK, timeout=wait_seconds, thread_local=False):
+            yield
+    except Timeout:
+        raise TrackingError(
+            f"{folder} is already being sent to MLflow; nothing to do here"
+        ) from None

@@ -6,22 +6,19 @@ per task learned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from platform import node
-from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
 from orchestrator.hashing import digest, digest_bytes
+from orchestrator.tracking.experiment import Experiment, Point
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, Ledger, Sent, load_ledger
+from orchestrator.tracking.report import SyncReport
 from orchestrator.tracking.target import Target
-from orchestrator.tracking.view import TrialView, worst
-
-if TYPE_CHECKING:
-    from orchestrator.tracking.mlflow import Experiment, Point
+from orchestrator.tracking.view import Floats, TrialView, worst
 
 STATUS = {
     "running": RUNNING,
@@ -32,36 +29,8 @@ STATUS = {
 }
 SWEEP, TRIAL, REPLACES = "repertoire.sweep", "repertoire.trial", "repertoire.replaces"
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
-
-
-@dataclass(kw_only=True)
-class SyncReport:
-    """What one or several calls of `sync` sent.
-
-    Attributes:
-        uri: address without credentials.
-        runs: runs started.
-        steps: steps sent, over all runs.
-        artifacts: runs whose artifacts were sent.
-        complete: MLflow says all that the tables say.
-        problem: why not, and what to do; empty when complete.
-        ledger: what MLflow has now.
-    """
-
-    uri: str
-    runs: int = 0
-    steps: int = 0
-    artifacts: int = 0
-    complete: bool = True
-    problem: str = ""
-    ledger: Ledger | None = field(default=None, repr=False, compare=False)
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        sent = (
-            f"{self.runs} runs started, {self.steps} steps and {self.artifacts} sets of files sent"
-        )
-        return f"{self.uri}: {sent if self.runs or self.steps or self.artifacts else 'up to date'}"
+# A picture of R takes longer than all else of a run; a sweep with more trials has tables only.
+PICTURES = 50
 
 
 class Sender:
@@ -74,78 +43,92 @@ class Sender:
     """
 
     def __init__(self, target: Target, files: SweepFiles, known: Ledger | None) -> None:
-        from orchestrator.tracking.mlflow import Experiment
-
         self._files = files
         self._experiment = Experiment(target, known.experiment_id if known else "")
-        self._ledger = known or _found(self._experiment, target, files)
+        self._ledger = known or _ledger_of(self._experiment, target, files)
         self._report = SyncReport(uri=target.shown, ledger=self._ledger)
+        self._pictures = False
 
     def send(self, running: bool, keep_going: Callable[[], bool]) -> SyncReport:
-        """Send the sweep's run, then each trial's, then the sweep's status."""
-        self._ledger.tables = ""
-        trials = list(self._files.views(running))
-        for trial in trials:
-            self._ledger.rename(trial.former_key, trial.key)
+        """Send the sweep's run, then each trial's, then the sweep's status.
+
+        A call that fails leaves a ledger that is not believed: it may be ahead of MLflow.
+        """
+        self._ledger.sending, self._ledger.tables = True, ""
+        self._ledger.save(self._files.folder)
         try:
-            parent = self._send_parent(trials)
-            for trial in trials:
-                if not keep_going():
-                    self._report.complete = False
-                    return self._report
-                self._send_trial(trial, parent)
-            self._set_status(parent, RUNNING if running else STATUS[_outcome(trials)], 0.0)
-            self._ledger.tables = "" if running else self._files.digest
+            self._send_all(list(self._files.views(running)), running, keep_going)
+            self._ledger.sending = False
         finally:
             self._ledger.save(self._files.folder)
         return self._report
 
+    def _send_all(
+        self, trials: Sequence[TrialView], running: bool, keep_going: Callable[[], bool]
+    ) -> None:
+        for trial in trials:
+            self._ledger.rename(trial.former_key, trial.key)
+        evaluated = sum(trial.split == "test" for trial in trials)
+        self._pictures = evaluated <= PICTURES
+        parent = self._send_parent(trials)
+        for trial in trials:
+            if not keep_going():
+                self._report.complete = False
+                return
+            self._send_trial(trial, parent)
+        if not running:  # tables written on the way may lack what comes later
+            self._remove(self._ledger.trials.keys() - {trial.key for trial in trials})
+        self._set_status(parent, RUNNING if running else STATUS[_outcome(trials)], 0.0)
+        self._ledger.tables = "" if running else self._files.digest
+
     def _send_parent(self, trials: Sequence[TrialView]) -> Sent:
         sent = self._ledger.parent = self._ledger.parent or self._create(self._files.sweep, {})
         methods = ", ".join(dict.fromkeys(trial.tags["method"] for trial in trials))
-        self._label(sent, {}, {"methods": methods, "trials": str(len(trials))})
-        documents = self._files.documents
-        self._upload(sent, digest_bytes(b"\0".join(documents.values())), lambda: documents)
+        tags = {"methods": methods, "trials": str(len(trials))}
+        uploaded = self._upload(
+            sent,
+            digest_bytes(b"\0".join(self._files.documents.values())),
+            lambda: self._files.documents,
+        )
+        self._log(sent, tags, {}, [], uploaded)
         return sent
 
     def _send_trial(self, trial: TrialView, parent: Sent) -> None:
-        sent = self._ledger.trials.get(trial.key)
+        """Send what a run lacks: its artifacts, then all else in one call, then its status."""
+        sent = self._ledger.trials.get(trial.key) or self._restored(trial)
         if sent is None and trial.status == "running" and trial.last_step < 0:
             return
+        tags = {RUN_NAME: trial.name, PARENT: parent.run_id, **trial.tags}
         if sent is None or (sent.content and sent.content != trial.content(sent.step)):
-            sent = self._ledger.trials[trial.key] = self._start(trial, parent, sent)
-        ranked = _ranked(sent, trial)
-        self._label(sent, trial.config, {RUN_NAME: trial.name, **trial.tags}, ranked)
-        if sent.step < trial.last_step:
-            self._send_steps(sent, trial)
+            sent = self._ledger.trials[trial.key] = self._start(trial, tags, sent)
+        points = self._due(sent, trial)
+        uploaded = False
         if trial.status != "running" and trial.last_step >= 0:
-            self._upload(sent, digest_bytes(trial.matrices.tobytes()), lambda: _artifacts(trial))
+            made_from = digest_bytes(trial.matrices.tobytes())
+            uploaded = self._upload(sent, made_from, lambda: self._artifacts(trial))
+        self._log(sent, tags, trial.config, _ranked(sent, trial), uploaded, points)
         self._set_status(sent, STATUS[trial.status], trial.seconds(trial.last_step))
 
-    def _start(self, trial: TrialView, parent: Sent, old: Sent | None) -> Sent:
+    def _restored(self, trial: TrialView) -> Sent | None:
+        """Bring back the run of a trial that the sweep had dropped and has again."""
+        sent = self._ledger.removed.pop(trial.key, None)
+        if sent is not None:
+            self._experiment.restore(sent.run_id)
+            self._ledger.trials[trial.key] = sent
+        return sent
+
+    def _start(self, trial: TrialView, tags: Mapping[str, str], old: Sent | None) -> Sent:
         """Start a trial's run, in place of one whose numbers are no longer those of the tables."""
         kept = self._experiment.delete(old.run_id) | {REPLACES: old.run_id} if old else {}
-        return self._create(trial.name, kept | {PARENT: parent.run_id, TRIAL: trial.key})
+        return self._create(trial.name, {**kept, **tags, TRIAL: trial.key})
 
     def _create(self, name: str, tags: Mapping[str, str]) -> Sent:
         self._report.runs += 1
         belongs = {SWEEP: self._files.sweep, IDENTITY: self._ledger.identity}
         return self._experiment.create(name, belongs | dict(tags))
 
-    def _label(
-        self,
-        sent: Sent,
-        params: Mapping[str, str],
-        tags: Mapping[str, str],
-        points: Sequence[Point] = (),
-    ) -> None:
-        labels = digest("tracked labels", [params, tags, points])
-        if sent.labels != labels:
-            sent.labels = labels
-            self._experiment.log(sent, points, params, tags)
-
-    def _send_steps(self, sent: Sent, trial: TrialView) -> None:
-        """Send all steps that are due in one call; a step's time is the computing time up to it.
+    def _due(self, sent: Sent, trial: TrialView) -> list[Point]:
+        """Return the points of the steps to be sent; a step's time is the computing time up to it.
 
         So a step that is sent twice is the same point, and MLflow's relative time is computation.
         """
@@ -154,19 +137,58 @@ class Sender:
             at_ms = sent.start_ms + round(1000 * trial.seconds(step))
             points += [(name, value, at_ms, step) for name, value in trial.metrics(step).items()]
             self._report.steps += 1
-        sent.step, sent.content = trial.last_step, trial.content(trial.last_step)
-        self._experiment.log(sent, points)
+        if sent.step < trial.last_step:
+            sent.step, sent.content = trial.last_step, trial.content(trial.last_step)
+        return points
 
-    def _upload(self, sent: Sent, made_from: str, files: Callable[[], Mapping[str, bytes]]) -> None:
-        if sent.artifacts != made_from:
-            self._experiment.upload(sent.run_id, files())
-            sent.artifacts = made_from
-            self._experiment.log(sent)
-            self._report.artifacts += 1
+    def _log(
+        self,
+        sent: Sent,
+        tags: Mapping[str, str],
+        params: Mapping[str, str],
+        ranked: Sequence[Point],
+        changed: bool,
+        points: Sequence[Point] = (),
+    ) -> None:
+        """Log what is new of a run, if anything is, in one call."""
+        labels = digest("tracked labels", [params, tags, ranked])
+        if sent.labels != labels:
+            sent.labels = labels
+            self._experiment.log(sent, [*points, *ranked], params, tags)
+        elif points or changed:
+            self._experiment.log(sent, points)
+
+    def _upload(self, sent: Sent, made_from: str, files: Callable[[], Mapping[str, bytes]]) -> bool:
+        if sent.artifacts == made_from:
+            return False
+        self._experiment.upload(sent, files())
+        sent.artifacts = made_from
+        self._report.artifacts += 1
+        return True
 
     def _set_status(self, sent: Sent, status: str, seconds: float) -> None:
         if sent.status != status:
             self._experiment.set_status(sent, status, seconds)
+
+    def _remove(self, keys: Iterable[str]) -> None:
+        """Delete the runs of trials that the sweep no longer has; MLflow can restore them."""
+        for key in sorted(keys):
+            sent = self._ledger.removed[key] = self._ledger.trials.pop(key)
+            self._experiment.delete(sent.run_id)
+            self._report.removed += 1
+
+    def _artifacts(self, trial: TrialView) -> dict[str, bytes]:
+        """Return R on the split that counts: mean and seeds as a table, the mean as a picture."""
+        last = trial.matrices[trial.reached > trial.last_step]
+        mean = last.mean(axis=0)
+        files = {"r_matrix.csv": _table(trial, mean)}
+        if self._pictures and trial.split == "test":
+            from orchestrator.tracking.heatmap import heatmap, png
+
+            seeds = "1 seed" if len(last) == 1 else f"mean of {len(last)} seeds"
+            title = f"{trial.name} ({trial.split}, {seeds})"
+            files["r_matrix.png"] = png(heatmap(mean, title))
+        return files
 
 
 def _ranked(sent: Sent, trial: TrialView) -> list[Point]:
@@ -179,11 +201,11 @@ def _ranked(sent: Sent, trial: TrialView) -> list[Point]:
 
 def _outcome(trials: Sequence[TrialView]) -> str:
     """Return how the sweep ended; that a scheduler stopped a search trial is no failure."""
-    told = (t.status for t in trials if (t.tags["phase"], t.status) != ("search", "stopped"))
-    return worst(["complete", *told])
+    counted = (t.status for t in trials if (t.tags["phase"], t.status) != ("search", "stopped"))
+    return worst(["complete", *counted])
 
 
-def _found(experiment: Experiment, target: Target, files: SweepFiles) -> Ledger:
+def _ledger_of(experiment: Experiment, target: Target, files: SweepFiles) -> Ledger:
     """Ask MLflow which runs this folder already has there."""
     old = load_ledger(files.folder)
     identity = old.identity if old and old.is_for(target) else _identity(files, target)
@@ -204,18 +226,13 @@ def _identity(files: SweepFiles, target: Target) -> str:
     return digest("tracked sweep", [files.sweep] if alone else [files.sweep, node(), str(folder)])
 
 
-def _artifacts(trial: TrialView) -> dict[str, bytes]:
-    """Return R on the split that counts: mean and seeds as a table, the mean as a picture."""
-    from orchestrator.tracking.heatmap import heatmap, png
-
-    there = trial.matrices[trial.reached > trial.last_step]
-    mean = there.mean(axis=0)
-    parts = {"mean": mean} | dict(zip(map(str, trial.seeds), trial.matrices, strict=True))
-    columns = [f"task_{task}" for task in range(1, mean.shape[1] + 1)]
-    table = pd.concat(
-        {part: pd.DataFrame(r, columns=columns) for part, r in parts.items()},
-        names=["seed", "after"],
-    )
-    seeds = "1 seed" if len(there) == 1 else f"mean of {len(there)} seeds"
-    picture = png(heatmap(mean, f"{trial.name} ({trial.split}, {seeds})"))
-    return {"r_matrix.csv": table.to_csv().encode(), "r_matrix.png": picture}
+def _table(trial: TrialView, mean: Floats) -> bytes:
+    """Return R of the mean and of each seed as CSV: a row per (seed, after), a column per task."""
+    columns = ",".join(f"task_{task}" for task in range(1, mean.shape[1] + 1))
+    parts = [("mean", mean), *zip(map(str, trial.seeds), trial.matrices, strict=True)]
+    lines = [
+        ",".join([name, str(after), *("" if np.isnan(cell) else repr(float(cell)) for cell in row)])
+        for name, r in parts
+        for after, row in enumerate(r)
+    ]
+    return "\n".join([f"seed,after,{columns}", *lines, ""]).encode()

@@ -6,9 +6,11 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, SweepError
+from orchestrator.sweep.options import Mlflow
+from orchestrator.sweep.yaml_file import read_yaml
 
 EXPERIMENT = "repertoire"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -48,7 +50,9 @@ class Target:
     def database(self) -> Path | None:
         """The file of a sqlite address; None for any other."""
         scheme, _, path = self.uri.partition(":///")
-        return Path(path.partition("?")[0]) if scheme.partition("+")[0] == "sqlite" else None
+        return (
+            Path(unquote(path.partition("?")[0])) if scheme.partition("+")[0] == "sqlite" else None
+        )
 
 
 def resolve_target(
@@ -63,13 +67,35 @@ def resolve_target(
         TrackingError: the address is not one that MLflow still serves.
     """
     local = directory.resolve()
-    uri = sweep_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{local / 'mlflow.db'}"
+    uri = sweep_uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(local / "mlflow.db")
     kind = uri.partition(":")[0].partition("+")[0]
     if kind in SERVERS:
         return Target(uri, experiment)
     if kind not in DATABASES or (kind == "sqlite" and ":///" not in uri):
         raise TrackingError(_refusal(uri, sweep_uri, local))
     return Target(_absolute(uri), experiment, (local / "mlartifacts").as_uri())
+
+
+def target_of(folder: Path) -> Target:
+    """Return where the runs of the sweep in `folder` go, as the sweep file there says.
+
+    Only the section `mlflow` is read: what else the file names need not be on this machine.
+
+    Raises:
+        TrackingError: the section, or the address in it, cannot be used.
+    """
+    path = folder / "sweep.yaml"
+    section = (read_yaml(path) if path.is_file() else {}).get("mlflow") or {}
+    try:
+        mlflow = Mlflow(**section)
+    except (TypeError, ValueError) as error:
+        raise SweepError(str(path), [f"mlflow: {error}"]) from None
+    return resolve_target(folder.resolve().parent, mlflow.uri, mlflow.experiment)
+
+
+def sqlite_uri(path: Path) -> str:
+    """Return the address of a database file, whatever its name holds."""
+    return f"sqlite:///{path}".replace("%", "%25").replace("?", "%3F")
 
 
 def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from orchestrator.hashing import canonical, digest_bytes
@@ -22,10 +21,14 @@ SPREAD = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
 VALIDATED = ("acc", "bwt", "forgetting", "learning_accuracy")
 FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
 SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds")
+COSTS = ("storage_bytes", *FLOPS, *SECONDS)
+# Charts stay readable, and MLflow's pages quick, up to some 50 metrics a run; R has the rest.
+TASKS_CHARTED = 20
 WORST_FIRST = ("running", "failed", "diverged", "stopped", "complete")
 SETTLED = frozenset({"complete", "diverged"})
 
 Floats = NDArray[np.float64]
+Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,65 +94,68 @@ class TrialView:
         Each is the mean over the seeds that got there; with two or more, a metric of all tasks
         has `<name>_std` beside it. What stands before a slash is a section of MLflow's charts.
         """
-        there = np.flatnonzero(self.reached > step)
-        values = pd.DataFrame([self._of_seed(int(seed), step) for seed in there])
-        found: dict[str, float] = {}
-        for name, column in values.items():
-            mean, std, _ = mean_std_interval(column.to_numpy(np.float64))
-            found |= {str(name): mean}
-            if str(name).removeprefix("val_") in SPREAD:
-                found |= {f"{name}_std": std}
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        seeds = np.flatnonzero(self.reached > step)
+        values = [self._of_seed(int(seed), step) for seed in seeds]
+        metrics: dict[str, float] = {}
+        for name in values[0] if values else ():
+            mean, std, _ = mean_std_interval(np.array([of_seed[name] for of_seed in values]))
+            metrics[name] = mean
+            if name.removeprefix("val_") in SPREAD:
+                metrics[f"{name}_std"] = std
+        return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
     def content(self, step: int) -> str:
         """Return the digest of all that steps 0..`step` are made of."""
-        told = slice(0, step + 1)
-        columns = [self.costs[name][:, told] for name in sorted(self.costs)]
+        sent = slice(0, step + 1)
+        columns = [self.costs[name][:, sent] for name in sorted(self.costs)]
         reached = np.minimum(self.reached, step + 1).tolist()
         whose = [former_id(self.trial_id), self.seeds, dict(self.config)]
         head = [*whose, sorted(self.costs), reached]
-        arrays = [self.test[:, told], self.validation[:, told], *columns]
+        arrays = [self.test[:, sent], self.validation[:, sent], *columns]
         return digest_bytes(
             canonical(head).encode() + b"".join(array.tobytes() for array in arrays)
         )
 
     def seconds(self, step: int) -> float:
         """Return the computing time up to `step`: mean over the seeds that got there."""
-        there = self.reached > max(step, 0)
-        if step < 0 or not there.any():
+        done = self.reached > max(step, 0)
+        if step < 0 or not done.any():
             return 0.0
-        return float(sum(self.costs[name][there, step].mean() for name in SECONDS))
+        return float(sum(self.costs[name][done, step].mean() for name in SECONDS))
 
     def _of_seed(self, seed: int, step: int) -> dict[str, float]:
         r = self.test[seed]
-        by_task = {
-            f"acc_by_task/{task}": float(accuracy) for task, accuracy in enumerate(r[step], 1)
-        }
+        charted = r[step] if r.shape[1] <= TASKS_CHARTED else ()
+        by_task = {f"acc_by_task/{task}": float(cell) for task, cell in enumerate(charted, 1)}
         costs = {name: float(column[seed, step]) for name, column in self.costs.items()}
         validated = all_after(self.validation[seed], step, self.tags["scenario"])
-        told = {f"val_{name}": validated[name] for name in VALIDATED}
-        return all_after(r, step, self.tags["scenario"]) | told | by_task | costs
+        of_validation = {f"val_{name}": validated[name] for name in VALIDATED}
+        return all_after(r, step, self.tags["scenario"]) | of_validation | by_task | costs
 
 
-def view(
-    name: str, trials: pd.DataFrame, accuracy: pd.DataFrame, stages: pd.DataFrame, running: bool
-) -> TrialView:
-    """Return the view of one trial, given its rows of the tables.
+@dataclass(frozen=True)
+class SeedRows:
+    """The rows of one (trial, seed): of the trials table, of R in long form, of its stages."""
+
+    trial: Mapping[Any, Any]
+    accuracy: Columns
+    stages: Columns
+
+
+def view(name: str, seeds: Sequence[SeedRows], running: bool) -> TrialView:
+    """Return the view of one trial, given its rows of the tables for each seed.
 
     Args:
         name: what to call it.
-        trials: its row for each seed.
-        accuracy: its rows.
-        stages: its rows.
+        seeds: its rows.
         running: the sweep goes on, so a trial that is not complete may yet be.
     """
-    first = trials.iloc[0]
-    seeds = tuple(int(seed) for seed in trials["seed"])
-    shape = (len(seeds), int(first["num_tasks"]) + 1, int(first["num_tasks"]))
-    settled = set(trials["status"]) <= SETTLED
-    status = "running" if running and not settled else worst(trials["status"])
-    tested = (accuracy["split"] == "test") & (first["phase"] != "search")
-    completed = stages[stages["status"] == "complete"]
+    first = seeds[0].trial
+    shape = (int(first["num_tasks"]) + 1, int(first["num_tasks"]))
+    statuses = [str(seed.trial["status"]) for seed in seeds]
+    settled = set(statuses) <= SETTLED
+    status = "running" if running and not settled else worst(statuses)
+    unseen = first["phase"] == "search"
     return TrialView(
         trial_id=str(first["trial_id"]),
         name=name,
@@ -157,21 +163,30 @@ def view(
         settled=settled,
         config=leaves(json.loads(first["config"])),
         tags=_tags(first) | {"status": status},
-        seeds=seeds,
-        objective=float(trials["objective"].mean()) if "objective" in trials else float("nan"),
-        test=_matrices(accuracy[tested], seeds, shape),
-        validation=_matrices(accuracy[accuracy["split"] == "validation"], seeds, shape),
-        costs=_costs(completed, seeds, shape[:2]),
-        reached=_reached(completed, seeds, shape[:2]),
+        seeds=tuple(int(seed.trial["seed"]) for seed in seeds),
+        objective=_objective(seeds),
+        test=np.stack([_matrix(seed.accuracy, "" if unseen else "test", shape) for seed in seeds]),
+        validation=np.stack([_matrix(seed.accuracy, "validation", shape) for seed in seeds]),
+        costs={
+            name: np.stack([_cost(seed.stages, name, shape[0]) for seed in seeds]) for name in COSTS
+        },
+        reached=np.array([_reached(seed.stages, shape[0]) for seed in seeds], dtype=np.int64),
     )
 
 
-def _tags(first: pd.Series[Any]) -> dict[str, str]:
+def _objective(seeds: Sequence[SeedRows]) -> float:
+    values = [seed.trial.get("objective") for seed in seeds]
+    known = [float(value) for value in values if value is not None and not np.isnan(value)]
+    return sum(known) / len(known) if known else float("nan")
+
+
+def _tags(first: Mapping[Any, Any]) -> dict[str, str]:
     """Return the tags of a trial given one of its rows; older tables lack some of them."""
-    there = {tag: first[tag] for tag in TAGS if tag in first.index and not pd.isna(first[tag])}
+    values = {tag: first[tag] for tag in TAGS if first.get(tag) is not None}
     return {
         tag: f"{value:g}" if isinstance(value, float | np.integer) else _text(value)
-        for tag, value in there.items()
+        for tag, value in values.items()
+        if value == value  # a missing number is NaN
     }
 
 
@@ -182,13 +197,13 @@ def worst(statuses: Iterable[str]) -> str:
 
 def leaves(config: Mapping[str, Any], where: str = "") -> dict[str, str]:
     """Return the leaves of a nested configuration as text, by dotted name; a list is one leaf."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
-            found |= leaves(value, f"{where}{key}.")
+            texts |= leaves(value, f"{where}{key}.")
         else:
-            found[f"{where}{key}"] = _text(value)
-    return found
+            texts[f"{where}{key}"] = _text(value)
+    return texts
 
 
 def _text(value: object) -> str:
@@ -197,33 +212,21 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else canonical(value)
 
 
-def _matrices(rows: pd.DataFrame, seeds: tuple[int, ...], shape: tuple[int, int, int]) -> Floats:
+def _matrix(rows: Columns, split: str, shape: tuple[int, int]) -> Floats:
     r = np.full(shape, np.nan)
-    task = rows["task"].to_numpy(np.int64) - 1
-    r[_at(rows, seeds), rows["after"].to_numpy(np.int64), task] = rows["accuracy"]
+    which = rows["split"] == split
+    r[rows["after"][which], rows["task"][which] - 1] = rows["accuracy"][which]
     return r
 
 
-def _costs(
-    stages: pd.DataFrame, seeds: tuple[int, ...], shape: tuple[int, int]
-) -> dict[str, Floats]:
-    costs: dict[str, Floats] = {}
-    for name in ("storage_bytes", *FLOPS, *SECONDS):
-        column = np.full(shape, np.nan)
-        column[_at(stages, seeds), stages["after"].to_numpy(np.int64)] = stages[name]
-        costs[name] = column if name == "storage_bytes" else column.cumsum(axis=1)
-    return costs
+def _cost(stages: Columns, name: str, length: int) -> Floats:
+    cost = np.full(length, np.nan)
+    cost[stages["after"]] = stages[name]
+    return cost if name == "storage_bytes" else cost.cumsum()
 
 
-def _reached(
-    stages: pd.DataFrame, seeds: tuple[int, ...], shape: tuple[int, int]
-) -> NDArray[np.int64]:
-    """Return how many stages each seed has without a gap."""
-    there = np.zeros(shape, dtype=np.int64)
-    there[_at(stages, seeds), stages["after"].to_numpy(np.int64)] = 1
-    return np.asarray(np.cumprod(there, axis=1).sum(axis=1), dtype=np.int64)
-
-
-def _at(rows: pd.DataFrame, seeds: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return for each row the position of its seed."""
-    return np.array([seeds.index(seed) for seed in rows["seed"]], dtype=np.int64)
+def _reached(stages: Columns, length: int) -> int:
+    """Return how many stages a seed has without a gap."""
+    done = np.zeros(length, dtype=np.int64)
+    done[stages["after"]] = 1
+    return int(np.cumprod(done).sum())

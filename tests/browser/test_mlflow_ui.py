@@ -14,9 +14,9 @@ from conftest import wait_for
 from playwright.sync_api import Browser, Page
 
 from orchestrator.results.results import load
+from orchestrator.tracking import attach, resolve_target, ui_command
 from orchestrator.tracking.files import trial_names
 from orchestrator.tracking.ledger import load_ledger
-from orchestrator.tracking.mlflow import attach, resolve_target, ui_command
 
 PATIENCE_MS = 60_000
 

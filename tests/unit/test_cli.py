@@ -40,6 +40,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "run", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--backend", "inline"
     )
     assert code == 0, output
+    # MLflow is told in the background; its run ids are in the tables when it has been.
+    assert invoke("track", str(folder / "results"))[0] == 0
     return folder
 
 

@@ -74,7 +74,7 @@ def test_importing_every_module_loads_neither_ray_nor_mlflow_prints_nothing_and_
     assert {
         "orchestrator.results.folder",
         "orchestrator.backends.tune",
-        "orchestrator.tracking.mlflow",
+        "orchestrator.tracking.experiment",
         "methods.ewc",
     } <= set(found)
     done = run(IMPORT_ALL, *found)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,16 @@ from orchestrator.tracking import (
     resolve_target,
     run_ids,
     sync,
+    target_of,
     ui_command,
 )
-from orchestrator.tracking.ledger import LEDGER, held
+from orchestrator.tracking.database import prepare
+from orchestrator.tracking.experiment import Experiment, quiet
+from orchestrator.tracking.files import SweepFiles
+from orchestrator.tracking.ledger import LEDGER, SENT, Sent, held
 
 pytestmark = [
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(120),
     # MLflow's database models use a loader that SQLAlchemy deprecates.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
 ]
@@ -666,7 +670,7 @@ def test_a_folder_without_tables_is_refused(tmp_path: Path, target: Target) -> N
 
 
 @pytest.mark.parametrize("address", ["dead_server", "silent_server"])
-def test_an_unreachable_server_is_said_once_and_what_it_missed_is_sent_later(
+def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
     address: str,
     directory: Path,
     target: Target,
@@ -676,33 +680,58 @@ def test_an_unreachable_server_is_said_once_and_what_it_missed_is_sent_later(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     uri = request.getfixturevalue(address)
     folder = write_tables(directory / "a", Chain())
-    said: list[str] = []
-    tracker = Tracker(folder, Target(uri), said.append)
-    started = time.monotonic()
-    for _ in range(3):
-        tracker.poke()
-    assert time.monotonic() - started < 0.1
-    report = tracker.close(timeout_seconds=20)
-    assert time.monotonic() - started < 15
-    assert not report.complete
-    assert said == [report.problem]
-    assert uri in said[0]
-    assert f"repertoire track {directory}" in said[0]
+    with pytest.raises(RepertoireError) as caught:
+        sync(folder, Target(uri))
+    assert uri in str(caught.value)
+    assert f"repertoire track {directory}" in str(caught.value)
     assert (sync(folder, target).runs, sync(folder, target).runs) == (2, 0)
 
 
-def test_closing_does_not_wait_longer_than_it_was_told(
-    directory: Path, silent_server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
+def test_a_tracker_says_once_what_went_wrong(directory: Path, dead_server: str) -> None:
     said: list[str] = []
-    tracker = Tracker(write_tables(directory / "a", Chain()), Target(silent_server), said.append)
+    folder = write_tables(directory / "a", Chain())
+    tracker = Tracker(folder, Target(dead_server), said.append, first_seconds=0.0)
     tracker.poke()
+    wait_for(lambda: tracker.poke() or bool(said))
+    assert dead_server in said[0]
+    tracker.close(timeout_seconds=60)
+    assert len(said) == 1
+
+
+def wait_for(is_done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_closing_does_not_wait_and_what_is_left_goes_on_by_itself(
+    directory: Path, target: Target
+) -> None:
+    said: list[str] = []
+    folder = write_tables(directory / "a", Chain())
+    tracker = Tracker(folder, target, said.append)
     started = time.monotonic()
-    report = tracker.close(timeout_seconds=0.3)
-    assert time.monotonic() - started < 1.5
+    tracker.poke()  # a sweep that ends soon is told at its end
+    report = tracker.close(timeout_seconds=0.1)
+    assert time.monotonic() - started < 3
     assert not report.complete
     assert said == [report.problem]
+    assert "in the background" in said[0]
+    assert f"repertoire track {directory}" in said[0]
+    assert sync(folder, target, wait_seconds=60).complete  # waits for the one in the background
+    assert set(runs(target)) == {"a", "ewc"}
+    table = pd.read_parquet(folder / "trials.parquet")
+    assert set(table["mlflow_run_id"]) == {run_ids(folder)["ewc-1"]}
+
+
+def test_what_has_been_sent_is_closed_without_a_process(
+    directory: Path, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_tables(directory / "a", Chain())
+    sync(folder, target)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert Tracker(folder, target, pytest.fail).close().complete
 
 
 def test_a_tracker_follows_the_tables_and_finishes_on_close(
@@ -710,21 +739,14 @@ def test_a_tracker_follows_the_tables_and_finishes_on_close(
 ) -> None:
     folder = write_tables(directory / "a", Chain(stages=2, status="stopped"))
     said: list[str] = []
-    tracker = Tracker(folder, target, said.append)
+    tracker = Tracker(folder, target, said.append, first_seconds=0.0)
     tracker.poke()
-    deadline = time.monotonic() + 30
-    while not tracker.run_ids() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: bool(tracker.run_ids()))
     assert runs(target)["ewc"].info.status == "RUNNING"
     write_tables(folder, Chain())
-    report = tracker.close(timeout_seconds=30)
-    assert (said, report.complete, report.runs, report.steps, report.artifacts) == (
-        [],
-        True,
-        2,
-        4,
-        2,
-    )
+    report = tracker.close(timeout_seconds=60)
+    assert (said, report.complete) == ([], True)
+    assert (report.runs, report.steps, report.artifacts) == (0, 2, 1)
     assert runs(target)["ewc"].info.status == "FINISHED"
 
 
@@ -737,22 +759,255 @@ def test_a_call_asked_to_stop_does_so_between_trials(directory: Path, target: Ta
     assert list(run_ids(folder)) == ["ewc-1", "ewc-2"]
 
 
-def test_more_than_mlflow_takes_in_one_call_is_sent_in_several(
+class Limited:
+    """What MLflow's servers and databases take, by MLflow's own checks, and what they were sent."""
+
+    def __init__(self) -> None:
+        self.metrics: list[Any] = []
+        self.params: dict[str, str] = {}
+        self.tags: list[str] = []
+
+    def log_batch(
+        self, run_id: str, metrics: Sequence[Any] = (), params: Sequence[Any] = (),
+        tags: Sequence[Any] = (),
+    ) -> None:  # fmt: skip
+        from mlflow.utils import validation
+
+        validation._validate_batch_log_limits(metrics, params, tags)
+        assert all(len(pair.value) <= validation.MAX_PARAM_VAL_LENGTH for pair in params)
+        self.metrics += metrics
+        self.params |= {pair.key: pair.value for pair in params}
+        self.tags += [tag.key for tag in tags]
+
+
+@pytest.mark.parametrize("num_params", [0, 5, 100, 101, 250])
+@pytest.mark.parametrize("num_metrics", [0, 899, 900, 995, 999, 1000, 1001, 2100, 37 * 38 + 37])
+def test_no_call_holds_more_than_mlflow_takes_of_all_kinds_together(
+    num_metrics: int, num_params: int
+) -> None:
+    limited = Limited()
+    experiment = Experiment(Target("http://nowhere"), "1", limited)
+    points = [(f"m{i}", float(i), 0, 1) for i in range(num_metrics)]
+    params = {f"p{i}": "x" * 7000 for i in range(num_params)}
+    tags = {f"t{i}": "y" * 9000 for i in range(15)}
+    experiment.log(Sent(run_id="1", start_ms=0), points, params, tags)
+    assert [metric.key for metric in limited.metrics] == [name for name, *_ in points]
+    assert limited.params.keys() == params.keys()
+    assert sorted(limited.tags) == sorted([*tags, SENT])
+    assert limited.tags[-1] == SENT
+
+
+@pytest.mark.parametrize("num_tasks", [37, 100])
+def test_a_long_stream_is_sent_and_its_charts_stay_few(
+    num_tasks: int, directory: Path, target: Target
+) -> None:
+    folder = directory / "long"
+    write_long(folder, num_tasks)
+    assert sync(folder, target).complete
+    run = runs(target)["ewc"]
+    assert len(run.data.metrics) <= 50
+    r = pd.read_csv(artifact(target, run, "r_matrix.csv"), index_col=["seed", "after"])
+    assert r.loc["mean"].shape == (num_tasks + 1, num_tasks)
+    steps = client(target).get_metric_history(run.info.run_id, "acc")
+    assert [point.step for point in steps] == list(range(1, num_tasks + 1))
+    np.testing.assert_allclose(steps[-1].value, r.loc[("mean", num_tasks)].mean())
+
+
+def write_long(folder: Path, num_tasks: int) -> None:
+    """Write the tables of one trial on a stream of many tasks."""
+    write_tables(folder, Chain(stages=1))
+    after, task = np.divmod(np.arange((num_tasks + 1) * num_tasks), num_tasks)
+    trials, accuracy, stages = (
+        pd.read_parquet(folder / f"{name}.parquet") for name in ("trials", "accuracy", "stages")
+    )
+    cells = pd.concat([accuracy[accuracy["split"] == "test"].iloc[:1]] * len(after))
+    cells = cells.assign(after=after, task=task + 1, accuracy=np.cos(after * task) ** 2)
+    spent = pd.concat([stages] * (num_tasks + 1)).assign(after=np.arange(num_tasks + 1))
+    trials.assign(num_tasks=num_tasks).to_parquet(folder / "trials.parquet")
+    cells.to_parquet(folder / "accuracy.parquet")
+    spent.to_parquet(folder / "stages.parquet")
+
+
+def artifact(target: Target, run: Any, name: str) -> str:
+    path: str = client(target).download_artifacts(run.info.run_id, name)
+    return path
+
+
+def test_what_is_longer_than_mlflow_takes_is_cut_and_odd_names_are_spelt_otherwise(
     directory: Path, target: Target
 ) -> None:
-    from orchestrator.tracking.mlflow import Experiment, quiet
-
     with quiet():
         experiment = Experiment(target)
-        sent = experiment.create("wide", {})
-        metrics = {f"acc_task_{i}": float(i) for i in range(2100)}
-        params = {f"method.p{i}": "x" * 7000 for i in range(150)} | {"bad?key": "y"}
+        sent = experiment.create("wide", {"long": "z" * 9000})
+        metrics = {f"acc_task_{i}": float(i) for i in range(1100)}
+        params = {f"method.p{i}": "x" * 7000 for i in range(110)} | {"bad?key": "y"}
         experiment.log(sent, [(name, value, 0, 1) for name, value in metrics.items()], params)
     run = runs(target)["wide"]
     assert run.data.metrics == metrics
-    assert len(run.data.params) == 151
+    assert len(run.data.params) == 111
     assert run.data.params["method.p7"] == "x" * 6000
     assert run.data.params["bad_key"] == "y"
+
+
+def test_runs_of_trials_that_the_sweep_no_longer_has_are_removed_and_come_back_with_them(
+    directory: Path, target: Target
+) -> None:
+    first = [replace(SEARCHED, trial_id=f"ewc-{i}", candidate=i, lam=float(i), selected=i == 0)
+             for i in range(2)]  # fmt: skip
+    folder = write_tables(directory / "a", *first)
+    sync(folder, target)
+    before = run_ids(folder)
+    client(target).set_tag(before["ewc-0 search"], "figure", "3")
+
+    other = replace(SEARCHED, trial_id="ewc-9", lam=9.0, candidate=0)
+    write_tables(folder, other)
+    assert sync(folder, target, running=True).removed == 0  # the tables may not be whole yet
+    report = sync(folder, target)
+    assert (report.runs, report.removed) == (0, 2)
+    assert winners(target) == ["ewc search"]
+    assert set(runs(target)) == {"a", "ewc search"}
+
+    write_tables(folder, *first)
+    assert sync(folder, target).runs == 0
+    assert run_ids(folder) == before
+    assert winners(target) == ["ewc lam=0 search"]
+    assert runs(target)["ewc lam=0 search"].data.tags["figure"] == "3"
+
+
+def winners(target: Target) -> list[str]:
+    return [name for name, run in runs(target).items() if run.data.tags.get("selected") == "true"]
+
+
+def test_no_run_keeps_the_id_of_a_parent_that_was_deleted(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain(), Chain("er-1", method="er"))
+    sync(folder, target)
+    client(target).delete_run(runs(target)["a"].info.run_id)
+    assert sync(folder, target, recheck=True).runs == 1
+    found = runs(target)
+    parent = found.pop("a").info.run_id
+    assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent}
+    assert len(found) == 2
+
+
+def test_a_run_that_someone_deleted_does_not_stop_what_is_new(
+    directory: Path, target: Target
+) -> None:
+    folder = write_tables(directory / "a", Chain(stages=2, status="stopped"))
+    sync(folder, target)
+    client(target).delete_run(run_ids(folder)["ewc-1"])
+    report = sync(write_tables(folder, Chain()), target)  # the ledger believed the run was there
+    assert (report.runs, report.complete) == (1, True)
+    assert max(step for _, step in history(target, runs(target)["ewc"])) == TASKS
+
+
+def test_run_ids_in_the_table_are_written_as_a_sweep_would_write_them(
+    directory: Path, target: Target
+) -> None:
+    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1))
+    sync(folder, target)
+    written = (folder / "trials.parquet").read_bytes()
+    write_tables(folder, Chain(seed=0), Chain(seed=1), ids=run_ids(folder))
+    assert (folder / "trials.parquet").read_bytes() == written
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 no more"])
+def test_a_table_that_cannot_be_read_says_how_to_write_it_anew(
+    damage: bytes, directory: Path, target: Target
+) -> None:
+    folder = write_tables(directory / "a", Chain())
+    (folder / "trials.parquet").write_bytes(damage)
+    with pytest.raises(RepertoireError, match=r"trials\.parquet cannot be read .* repertoire run"):
+        sync(folder, target)
+
+
+def test_a_database_that_cannot_be_used_says_what_to_do(directory: Path, target: Target) -> None:
+    folder = write_tables(directory / "a", Chain())
+    (directory / "mlflow.db").write_bytes(b"no database at all, but longer than a header is" * 9)
+    with pytest.raises(RepertoireError, match=r"mv '.*mlflow\.db' '.*mlflow\.db\.broken'"):
+        sync(folder, target)
+
+
+def test_first_sweeps_at_once_make_one_whole_database(tmp_path: Path) -> None:
+    """Several processes find no database; each waits for the one that makes it (cases/10)."""
+    program = """
+import sys, time
+from pathlib import Path
+from orchestrator.tracking import database, resolve_target
+log = Path(sys.argv[1], "log")
+def make(path):
+    with log.open("a") as file: file.write("begin ")
+    time.sleep(0.2)
+    path.write_bytes(b"whole")
+    with log.open("a") as file: file.write("end ")
+database._make = make
+database.prepare(resolve_target(Path(sys.argv[1])))
+assert Path(sys.argv[1], "mlflow.db").read_bytes() == b"whole"
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    together = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait(60) for process in together] == [0, 0, 0]
+    assert (tmp_path / "log").read_text() == "begin end "
+
+
+def test_a_database_is_never_seen_half_made(
+    tmp_path: Path, blank_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    def fail(tracking_uri: str) -> None:
+        Path(tracking_uri.removeprefix("sqlite:///")).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mlflow, "MlflowClient", fail)
+    with pytest.raises(OSError, match="No space left"):
+        prepare(resolve_target(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [".mlflow.db.lock"]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a?b", "a#b", "run10:30", "a [b]", "a'b", "ü;&+"])
+def test_any_name_of_a_results_folder_leads_to_the_database_and_the_artifacts_in_it(
+    name: str, tmp_path: Path, blank_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    directory = tmp_path / name
+    directory.mkdir()
+    target = resolve_target(directory)
+    assert target.database == directory / "mlflow.db"
+    shutil.copy(blank_database, directory / "mlflow.db")
+    assert sync(write_tables(directory / "a", Chain()), target).complete
+    assert len(list(directory.glob("mlartifacts/*/artifacts/r_matrix.csv"))) == 1
+    assert Path(artifact(target, runs(target)["ewc"], "r_matrix.csv")).is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_only_the_section_of_mlflow_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "sweep.yaml").write_text(
+        "methods: ['gone:Mine']\nmlflow: {uri: 'http://x:1', experiment: mine}\n"
+    )
+    assert target_of(folder) == Target("http://x:1", "mine")
+    (folder / "sweep.yaml").write_text("mlflow: {url: 'http://x:1'}\n")
+    with pytest.raises(RepertoireError, match="url"):
+        target_of(folder)
+
+
+def test_a_hundred_trials_are_read_in_a_moment(directory: Path) -> None:
+    """Reading costs a fixed time and little for each trial, whatever the others are."""
+    spent = []
+    for number in (100, 400):
+        folder = directory / str(number)
+        write_tables(folder, *(Chain(f"ewc-{i}", lam=float(i)) for i in range(number)))
+        best = min(seconds_to_view(folder) for _ in range(3))
+        spent.append(best / number)
+    assert spent[1] < 1.5 * spent[0]
+    assert spent[1] < 3e-3
+
+
+def seconds_to_view(folder: Path) -> float:
+    started = time.process_time()
+    assert all(trial.last_step == TASKS for trial in SweepFiles.read(folder).views())
+    return time.process_time() - started
 
 
 def test_the_sweep_file_comes_before_the_environment_and_that_before_the_results_folder(

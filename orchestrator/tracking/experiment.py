@@ -1,7 +1,4 @@
-"""The face of tracking, and the few calls made of MLflow: the only importer of mlflow.
-
-It imports mlflow when there is something to send, not before.
-"""
+"""The few calls made of MLflow; mlflow is imported when there is something to send, not before."""
 
 from __future__ import annotations
 
@@ -13,20 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from orchestrator.tracking.database import one_at_a_time
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
-from orchestrator.tracking.ledger import run_ids as run_ids
 from orchestrator.tracking.pages import KIND, NOTE, PAGES, VERSION, page_tags
-from orchestrator.tracking.sender import SyncReport as SyncReport
-from orchestrator.tracking.sync import attach as attach
-from orchestrator.tracking.sync import sync as sync
 from orchestrator.tracking.target import Target, TrackingError
-from orchestrator.tracking.target import resolve_target as resolve_target
-from orchestrator.tracking.target import ui_command as ui_command
-from orchestrator.tracking.tracker import Tracker as Tracker
 
-# MLflow's limits: on one call, on one value, on one page.
-MAX_METRICS, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
+# MLflow's limits: on one call, of one kind and of all kinds together; on a value; on a page.
+MAX_TOGETHER, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
 # A dead server is noticed in seconds, not minutes, and nothing is printed over the sweep's lines.
 KNOBS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -46,15 +39,16 @@ class Experiment:
     Args:
         target: where it is.
         experiment_id: its id if known; looked up, and made if need be, otherwise.
+        client: an `MlflowClient`; made for the address if left out.
 
     Raises:
         TrackingError: the database was made for artifacts in another place.
     """
 
-    def __init__(self, target: Target, experiment_id: str = "") -> None:
+    def __init__(self, target: Target, experiment_id: str = "", client: Any = None) -> None:
         from mlflow import MlflowClient
 
-        self._client = MlflowClient(tracking_uri=target.uri)
+        self._client = client or MlflowClient(tracking_uri=target.uri)
         self.id = experiment_id or self._find(target)
 
     def runs(self, identity: str) -> Iterator[tuple[Mapping[str, str], Sent]]:
@@ -69,7 +63,8 @@ class Experiment:
 
     def create(self, name: str, tags: Mapping[str, str]) -> Sent:
         """Start a run."""
-        return _sent(self._client.create_run(self.id, tags=dict(tags), run_name=name))
+        short = {tag: text[:MAX_VALUE] for tag, text in tags.items()}
+        return _sent(self._client.create_run(self.id, tags=short, run_name=name[:MAX_VALUE]))
 
     def log(
         self,
@@ -87,20 +82,27 @@ class Experiment:
 
         points = [Metric(*point) for point in metrics]
         pairs = [Param(_key(name), value[:MAX_VALUE]) for name, value in (params or {}).items()]
-        marks = [RunTag(name, value) for name, value in {**(tags or {}), SENT: sent.tag()}.items()]
-        while len(points) > MAX_METRICS or len(pairs) > MAX_PARAMS:
-            self._client.log_batch(
-                sent.run_id, metrics=points[:MAX_METRICS], params=pairs[:MAX_PARAMS]
-            )
-            points, pairs = points[MAX_METRICS:], pairs[MAX_PARAMS:]
+        marks = [
+            RunTag(name, value[:MAX_VALUE])
+            for name, value in {**(tags or {}), SENT: sent.tag()}.items()
+        ]
+        # Entities of all kinds count together, so what goes with the tags leaves room for them.
+        while len(points) + len(pairs) + len(marks) > MAX_TOGETHER or len(pairs) > MAX_PARAMS:
+            some = pairs[:MAX_PARAMS]
+            room = MAX_TOGETHER - len(some)
+            self._client.log_batch(sent.run_id, metrics=points[:room], params=some)
+            points, pairs = points[room:], pairs[MAX_PARAMS:]
         self._client.log_batch(sent.run_id, metrics=points, params=pairs, tags=marks)
 
-    def upload(self, run_id: str, files: Mapping[str, bytes]) -> None:
+    def upload(self, sent: Sent, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts of a run."""
+        place = urlsplit(sent.files)
+        if place.scheme == "file":  # as MLflow would, without its look-ups
+            _write_all(Path(url2pathname(place.path)), files)
+            return
         with TemporaryDirectory() as folder:
-            for name, data in files.items():
-                Path(folder, name).write_bytes(data)
-            self._client.log_artifacts(run_id, folder)
+            _write_all(Path(folder), files)
+            self._client.log_artifacts(sent.run_id, folder)
 
     def set_status(self, sent: Sent, status: str, seconds: float) -> None:
         """Reopen a run, or end it so that its duration is `seconds`."""
@@ -112,15 +114,25 @@ class Experiment:
 
     def delete(self, run_id: str) -> dict[str, str]:
         """Delete a run (MLflow can restore it); return the note and tags that people put on it."""
-        tags = self._client.get_run(run_id).data.tags
-        self._client.delete_run(run_id)
-        return {name: text for name, text in tags.items() if name == NOTE or "." not in name}
+        from mlflow.entities import LifecycleStage
+
+        run = self._client.get_run(run_id)
+        if run.info.lifecycle_stage != LifecycleStage.DELETED:
+            self._client.delete_run(run_id)
+        return {
+            name: text for name, text in run.data.tags.items() if name == NOTE or "." not in name
+        }
+
+    def restore(self, run_id: str) -> None:
+        """Restore a run that was deleted."""
+        self._client.restore_run(run_id)
 
     def _find(self, target: Target) -> str:
-        found = self._client.get_experiment_by_name(target.experiment)
-        if found is None:
-            made = self._client.create_experiment(target.experiment, target.artifact_location)
-            found = self._client.get_experiment(made)
+        with one_at_a_time(target):
+            found = self._client.get_experiment_by_name(target.experiment)
+            if found is None:
+                made = self._client.create_experiment(target.experiment, target.artifact_location)
+                found = self._client.get_experiment(made)
         if target.database and found.artifact_location != target.artifact_location:
             raise TrackingError(
                 f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
@@ -150,25 +162,33 @@ def upload_file(target: Target, run_id: str, path: Path) -> None:
 def quiet() -> Iterator[None]:
     """Import and call mlflow under KNOBS, where the user has set nothing else, and silently."""
     unset = [name for name in KNOBS if name not in os.environ]
-    logger = logging.getLogger("mlflow")
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     os.environ.update({name: KNOBS[name] for name in unset})
     try:
         import mlflow  # noqa: F401  # its logger is set up when it is first imported
 
-        level = logger.level
-        logger.setLevel(logging.ERROR)
+        levels = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
     finally:
         for name in unset:
             os.environ.pop(name, None)
 
 
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+
 def _sent(run: Any) -> Sent:
-    info = run.info
-    return Sent.from_tag(info.run_id, info.start_time, info.status, run.data.tags.get(SENT, "{}"))
+    info, tag = run.info, run.data.tags.get(SENT, "{}")
+    return Sent.from_tag(info.run_id, info.start_time, info.status, info.artifact_uri or "", tag)
 
 
 def _key(name: str) -> str:

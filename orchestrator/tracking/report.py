@@ -1,0 +1,44 @@
+"""What a call that sends to MLflow did, for the one who asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from orchestrator.tracking.ledger import Ledger
+
+
+@dataclass(kw_only=True)
+class SyncReport:
+    """What one call of `sync` sent.
+
+    Attributes:
+        uri: address without credentials.
+        runs: runs started.
+        steps: steps sent, over all runs.
+        artifacts: runs whose artifacts were sent.
+        removed: runs deleted because the sweep no longer has their trials.
+        complete: MLflow says all that the tables say.
+        problem: why not, and what to do; empty when complete.
+        ledger: what MLflow has now.
+    """
+
+    uri: str
+    runs: int = 0
+    steps: int = 0
+    artifacts: int = 0
+    removed: int = 0
+    complete: bool = True
+    problem: str = ""
+    ledger: Ledger | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        parts = []
+        if self.runs or self.steps or self.artifacts:
+            parts.append(
+                f"{self.runs} runs started, {self.steps} steps and "
+                f"{self.artifacts} sets of files sent"
+            )
+        if self.removed:
+            parts.append(f"{self.removed} runs removed that the sweep no longer has")
+        return f"{self.uri}: {'; '.join(parts) or 'up to date'}"
