@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from orchestrator.cli.environment import folder, print_anywhere, problem_of, serve, store
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.expression import FIGURES
 
@@ -24,14 +25,19 @@ store_app = typer.Typer(
 app.add_typer(store_app, name="store")
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The results folder.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", parser=folder, help="The results folder.")
+]
 StoreUri = Annotated[
     str | None,
     typer.Option(
-        "--store", metavar="URI", help="Stage store; default DIR/stages. A path, s3://, gs://."
+        "--store",
+        metavar="URI",
+        parser=store,
+        help="Stage store; default DIR/stages. A path, s3://, gs://.",
     ),
 ]
-Dir = Annotated[Path, typer.Argument(metavar="DIR", help="A results folder.")]
+Dir = Annotated[Path, typer.Argument(metavar="DIR", parser=folder, help="A results folder.")]
 
 
 class BackendName(StrEnum):
@@ -119,7 +125,9 @@ def run_command(
 def compare_command(
     dirs: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Results folders, or folders of single sweeps."),
+        typer.Argument(
+            metavar="DIR...", parser=folder, help="Results folders, or folders of single sweeps."
+        ),
     ],
     by: Annotated[
         str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
@@ -159,7 +167,10 @@ def compare_command(
 
 @app.command("show")
 def show_command(
-    dir: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or a sweep's.")],
+    dir: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", parser=folder, help="A results folder, or a sweep's."),
+    ],
     trial: Annotated[
         str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
     ],
@@ -191,30 +202,30 @@ def ui_command(
     port: Annotated[int, typer.Option(help="On the loopback address.")] = 5000,
 ) -> None:
     """Open MLflow's own UI on the runs of a results folder."""
-    import subprocess
-
-    from orchestrator.tracking import front_page
+    from orchestrator.tracking import front_page, prepare_database
     from orchestrator.tracking import ui_command as command
 
     served = command(dir, port)
+    prepare_database(dir)
     typer.echo(f"open {front_page(dir, port)}")
-    raise typer.Exit(subprocess.call(served))
+    raise typer.Exit(serve(served))
 
 
 @app.command("dashboard")
 def dashboard_command(
     dirs: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Results folders, or folders of single sweeps."),
+        typer.Argument(
+            metavar="DIR...", parser=folder, help="Results folders, or folders of single sweeps."
+        ),
     ] = [Path("results")],  # noqa: B006
     port: Annotated[int, typer.Option(help="On the loopback address.")] = 8501,
 ) -> None:
     """Look at results in a browser: trade-off, leaderboard, R, forgetting, search, costs, live."""
-    import subprocess
-
     # A process of its own: dashboards stand above the command line, which never imports them.
-    command = [sys.executable, "-m", "dashboards.serve", *map(str, dirs), "--port", str(port)]
-    raise typer.Exit(subprocess.call(command))
+    # -P: a folder named dashboards where the command is typed is not ours.
+    command = [sys.executable, "-P", "-m", "dashboards.serve", *map(str, dirs)]
+    raise typer.Exit(serve([*command, "--port", str(port)]))
 
 
 @app.command("report")
@@ -225,17 +236,16 @@ def report_command(
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option("--figures", metavar="DIR", help="Also draw each figure as SVG and PDF."),
+        typer.Option(
+            "--figures", metavar="DIR", parser=folder, help="Also draw each figure as SVG and PDF."
+        ),
     ] = None,
 ) -> None:
     """Write what was found as one HTML page that needs no network; attach it to MLflow's run."""
-    import subprocess
-
     options = {"--out": out, "--figures": figures}
     given = [word for name, path in options.items() if path for word in (name, str(path))]
     # A process of its own, as for the dashboard.
-    command = [sys.executable, "-m", "dashboards.report", str(dir), *given]
-    raise typer.Exit(subprocess.call(command))
+    raise typer.Exit(serve([sys.executable, "-P", "-m", "dashboards.report", str(dir), *given]))
 
 
 @app.command("track")
@@ -289,11 +299,17 @@ def show(content: Any) -> None:
 
 def main() -> None:
     """Run the command line: 0 complete, 1 some trials failed or diverged, 2 the user's mistake."""
+    print_anywhere()
     try:
         app()
     except RepertoireError as error:
         typer.echo(f"repertoire: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if (problem := problem_of(error)) is None:
+            raise
+        typer.echo(f"repertoire: {problem}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

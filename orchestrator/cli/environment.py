@@ -1,0 +1,116 @@
+"""What a machine may do to a command: odd paths, a terminal without UTF-8, a full disk, signals."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import typer
+
+PLAIN = str.maketrans({
+    "·": "-", "–": "-", "—": "-", "±": "+/-", "→": "->", "…": "...", "×": "x", "Δ": "delta ",
+    "≤": "<=", "≥": ">=", "↑": "^", "↓": "v", "│": "|", "┃": "|", "─": "-", "━": "-", "•": "*",
+    "★": "*", "✓": "+", "✗": "x", "“": '"', "”": '"', "’": "'", "‘": "'",
+})  # fmt: skip
+KEPT = "what was computed is kept, and the same command continues"
+ELSEWHERE = "choose another folder (--out, --store), or look at what is there: repertoire compare"
+REMEDIES = {
+    errno.ENOSPC: f"make room (repertoire store gc may); {KEPT}",
+    errno.EDQUOT: f"make room (repertoire store gc may); {KEPT}",
+    errno.EROFS: ELSEWHERE,
+    errno.EACCES: ELSEWHERE,
+    errno.EPERM: ELSEWHERE,
+    errno.ENAMETOOLONG: "choose a folder with a shorter path",
+    errno.EIO: f"look at the disk; {KEPT}",
+    errno.ESTALE: f"the file system went away; {KEPT}",
+    errno.EMFILE: f"raise the limit of open files (ulimit -n); {KEPT}",
+}
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+GRACE_SECONDS = 10.0
+
+
+def folder(typed: str | Path) -> Path:
+    """Return a folder as a person means it: bash leaves the tilde of `--out=~/res` alone."""
+    text = str(typed)
+    if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in text):
+        raise typer.BadParameter(f"{text!r} holds control characters or is not UTF-8")
+    path = Path(os.path.expanduser(text))  # pathlib would take ./~ for ~
+    if text.startswith("~") and path == Path(text):
+        raise typer.BadParameter(
+            f"{text!r}: no such user has a home here; a folder of that name is ./{text}"
+        )
+    if path.exists() and not path.is_dir():
+        raise typer.BadParameter(f"{text!r} is a file; give a folder")
+    return path
+
+
+def store(text: str) -> str:
+    """Return the address of a store: a URI as it is, a path with its tilde expanded."""
+    return text if "://" in text else str(folder(text))
+
+
+def print_anywhere() -> None:
+    """Let output hold any character, spelt otherwise where the terminal cannot show it."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return text.encode("ascii", "replace").decode(), error.end
+
+
+def problem_of(error: OSError) -> str | None:
+    """Return what the machine refused and what to do, in a line; None if it is not known."""
+    remedy = REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return None
+    place = f": {error.filename}" if error.filename else ""
+    return f"{os.strerror(error.errno or 0)}{place}; {remedy}"
+
+
+def serve(command: Sequence[str]) -> int:
+    """Run a server until it ends or this process is told to end, which ends all it started.
+
+    Returns:
+        Its exit code; 0 after a signal.
+    """
+    stopped: list[int] = []
+    server = subprocess.Popen(list(command), start_new_session=True)
+    last = Timer(GRACE_SECONDS, _end, (server, signal.SIGKILL))
+    last.daemon = True
+
+    def stop(number: int, frame: Any) -> None:
+        _end(server, signal.SIGKILL if stopped else signal.SIGTERM)
+        if not stopped:
+            last.start()
+        stopped.append(number)
+
+    before = {number: signal.signal(number, stop) for number in ENDING}
+    try:
+        code = server.wait()
+    finally:
+        last.cancel()
+        _end(server, signal.SIGTERM)  # workers that it left
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0 if stopped else code
+
+
+def _end(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, number)

@@ -1,0 +1,164 @@
+"""Odd paths, terminals without UTF-8, full disks and signals: each works or is one clear line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from orchestrator.cli import environment
+from orchestrator.cli.app import app
+from orchestrator.cli.environment import KEPT, folder, problem_of, store
+
+SWEEP = """\
+name: ok
+benchmark: {name: split_digits, scenario: class, num_tasks: 2}
+network: {name: mlp, hidden: [8]}
+training: {epochs: 1, batch_size: 64}
+methods: [finetune]
+seeds: [0]
+"""
+
+
+def test_a_tilde_that_the_shell_left_is_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert folder("~/res") == Path("/home/me/res")
+    assert folder("./~") == Path("~")
+    assert store("~/stages") == "/home/me/stages"
+    assert store("s3://bucket/~/x") == "s3://bucket/~/x"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[1m", "caf\udce9"])
+def test_a_name_that_no_terminal_or_database_takes_is_refused(name: str) -> None:
+    with pytest.raises(typer.BadParameter, match="control characters or is not UTF-8"):
+        folder(name)
+
+
+def test_a_stranger_s_home_and_a_file_are_refused_before_anything_runs(
+    tmp_path: Path, answer: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    for out, problem in (("~nobody_of_this_name/x", "./~nobody"), ("sweep.yaml", "is a file")):
+        code, said = answer("run", "sweep.yaml", "--out", out, "--backend", "inline")
+        assert code == 2
+        assert problem in " ".join(said.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+@pytest.mark.parametrize("out", ["run10:30", "a%20b", "what?", "[x]", "-", "a #b"])
+def test_any_folder_a_shell_lets_through_holds_the_results(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cases/06; what MLflow makes of such a name is tested with the tracking."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("orchestrator.cli.run.Tracker", lambda *args, **named: None)
+    Path("sweep.yaml").write_text(SWEEP)
+    for command in (("run", "sweep.yaml", f"--out={out}", "--backend", "inline"), ("compare", out)):
+        result = CliRunner().invoke(app, list(command), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert "finetune" in result.output
+    assert Path(out, "ok", "trials.parquet").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([out, "sweep.yaml"])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_every_line_is_printed_whatever_the_terminal_can_show(encoding: str) -> None:
+    """cases/22"""
+    program = (
+        "from orchestrator.cli.environment import print_anywhere; print_anywhere();"
+        "print('ACC 0.5 ± 0.1 · BWT – → 日 \\udce9')"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    ).stdout.decode(encoding)  # fmt: skip
+    assert (
+        said.strip()
+        == {
+            "ascii": "ACC 0.5 +/- 0.1 - BWT - -> ? ?",
+            "latin-1": "ACC 0.5 ± 0.1 · BWT - -> ? ?",
+            "utf-8": "ACC 0.5 ± 0.1 · BWT – → 日 ?",
+        }[encoding]
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOSPC, f"make room (repertoire store gc may); {KEPT}"),
+        (errno.EROFS, "choose another folder (--out, --store)"),
+        (errno.EACCES, "repertoire compare"),
+        (errno.ENAMETOOLONG, "shorter path"),
+    ],
+)
+def test_what_the_disk_refuses_is_a_line_with_the_remedy(
+    code: int, remedy: str, tmp_path: Path, answer: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def refuse(*args: object, **named: object) -> None:
+        raise OSError(code, os.strerror(code), "/the/place")
+
+    monkeypatch.setattr("orchestrator.cli.run.Sweep.load", refuse)
+    exit_code, said = answer("run", "sweep.yaml", "--backend", "inline")
+    assert exit_code == 1
+    assert len(said.splitlines()) == 1
+    assert said.startswith(f"repertoire: {os.strerror(code)}: /the/place; ")
+    assert remedy in said
+
+
+def test_an_error_of_ours_is_not_taken_for_one_of_the_disk() -> None:
+    assert problem_of(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
+    assert problem_of(OSError("no number")) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_server_and_the_workers_it_started(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    server = (
+        "import os, pathlib, subprocess, sys, time;"
+        "worker = subprocess.Popen(['sleep', '300']);"
+        f"path = pathlib.Path({str(tmp_path)!r}, 'pids.partial');"
+        "path.write_text(f'{os.getpid()} {worker.pid}'); path.rename(path.with_suffix(''));"
+        "time.sleep(300)"
+    )
+    program = (
+        "import sys; from orchestrator.cli.environment import serve;"
+        f"sys.exit(serve([sys.executable, '-c', {server!r}]))"
+    )
+    command = subprocess.Popen([sys.executable, "-c", program])
+    wait_for((tmp_path / "pids").exists)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    command.send_signal(number)
+    assert command.wait(30) == 0
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_for(is_done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_server_s_own_exit_code_is_passed_on_and_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in environment.ENDING]
+    assert environment.serve([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert [signal.getsignal(number) for number in environment.ENDING] == before
