@@ -43,12 +43,15 @@ def significant(value: object) -> Any:
     """Return `value` as JSON types, without the fields of dataclasses at their neutral value.
 
     A field declares its neutral value in its metadata (`methods.base.neutral`). At that value it
-    changes nothing, so what is keyed without it keeps the key from before the field existed.
+    changes nothing, so what is keyed without it keeps the key from before the field existed. A
+    field marked "unkeyed" is left out at every value.
     """
     return _as_json(value, "value", _matters)
 
 
 def _matters(field: Field[Any], value: object) -> bool:
+    if field.metadata.get("unkeyed"):
+        return False
     return bool(field.metadata.get("neutral", MISSING) != value)
 
 

@@ -14,7 +14,6 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, drive
 from orchestrator.graph.plan import Plan
-from orchestrator.stages.components import local_sources
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
@@ -103,7 +102,7 @@ def cluster(sweep: Sweep, address: str | None) -> Iterator[None]:
         knock(address or "")
         ray.init(
             address=address or "local", log_to_driver=False, logging_level=logging.ERROR,
-            runtime_env=runtime_env(sweep), **local,
+            runtime_env=runtime_env(), **local,
         )  # fmt: skip
     except (OSError, ValueError, RuntimeError) as error:
         raise RepertoireError(
@@ -122,18 +121,13 @@ def knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def runtime_env(sweep: Sweep) -> dict[str, Any]:
-    """Return what workers need to import the user's own methods and networks."""
-    named = {part.name for trial in sweep.trials for part in (trial.method, trial.network)}
-    for group in sweep.groups:
-        first = group.first(sweep.seeds)
-        named |= {first.method.name, first.network.name}
-    roots: dict[str, None] = {}
-    for name in sorted(name for name in named if ":" in name):
-        for module, file in local_sources(name).items():
-            top = file.parents[module.count(".") - 1] if "." in module else file
-            roots[str(top.parent if top.name == "__init__.py" else top)] = None
-    return {"py_modules": list(roots)} if roots else {}
+def runtime_env() -> dict[str, Any]:
+    """Return what workers do before they are given anything to run.
+
+    Own code travels with the stages. Ray puts the current folder of the driver before all else on
+    the path of a worker; what is imported before that, no folder named `methods` can shadow.
+    """
+    return {"worker_process_setup_hook": "orchestrator.stages.worker.import_packages"}
 
 
 def needs(sweep: Sweep) -> dict[str, float]:

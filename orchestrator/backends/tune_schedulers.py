@@ -29,7 +29,7 @@ from orchestrator.search.ports import Adopted, Decision, Stopped
 from orchestrator.stages.components import imported_class
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.spaces import Domain, Point, at_step, steps
-from orchestrator.sweep.strategies import Asha, HyperBand, Median, Pbt
+from orchestrator.sweep.strategies import Asha, Foreign, HyperBand, Median, Pbt
 
 TIME = "training_iteration"
 DECISIONS: dict[str, Decision] = {
@@ -256,7 +256,7 @@ def made(options: Any, space: Mapping[str, Domain], goal: int) -> Any:
             quantile_fraction=options.quantile, resample_probability=options.resample,
             log_config=False, synch=True,
         )  # fmt: skip
-    return foreign(options.name, options.options)
+    return foreign(options)
 
 
 def mutation(domain: Domain) -> Any:
@@ -266,9 +266,10 @@ def mutation(domain: Domain) -> Any:
     return tune.uniform(*domain.args[:2]) if domain.kind == "quniform" else tune_domain(domain)
 
 
-def foreign(name: str, options: Mapping[str, Any]) -> Any:
+def foreign(scheduler: Foreign) -> Any:
     """Return a scheduler by dotted name."""
-    cls = imported_class(f"scheduler {name!r}", name)
+    name, options = scheduler.name, scheduler.options
+    cls = imported_class(f"scheduler {name!r}", name, source=scheduler.source)
     try:
         return cls(**options)
     except Exception as error:  # a class of anybody's

@@ -127,7 +127,8 @@ def searcher_of(
     try:
         if isinstance(algorithm, Foreign):
             name = algorithm.name
-            searcher = imported_class(f"algorithm {name!r}", name)(**options)
+            cls = imported_class(f"algorithm {name!r}", name, source=algorithm.source)
+            searcher = cls(**options)
         else:
             searcher = hyperopt(algorithm, seed)
         config = {place: tune_domain(domain) for place, domain in space.items()}

@@ -94,6 +94,8 @@ def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri =
     loaded = Sweep.load(sweep)
     where = open_store(out, store, read_only=True), results_folder(loaded, out)
     show(plan_table(*foreseen(loaded, *where)))
+    for remark in loaded.remarks:
+        show(remark)
 
 
 @app.command("run")

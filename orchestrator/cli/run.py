@@ -38,6 +38,8 @@ def run_sweep(
     tables = Tabulator((), store, folder, Tracker(folder, target, say=said.append))
     brake = Brake(sweep.budget, sweep.resources, lambda key: seconds_of(store, key))
     with Display() as display, interruptible(brake, display.say), computing(backend, address) as at:
+        for remark in sweep.remarks:
+            display.say(remark)
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         outcome = execute(

@@ -1,16 +1,14 @@
 """Names in a sweep -> classes: the tables of built-ins, or a dotted name in the user's own file.
 
 A built-in is identified by its name and a version raised by hand; a user's class by the source of
-its module and of the modules beside it that it imports, comments, docstrings and formatting aside.
+its module and of all own modules that it imports, comments, docstrings and formatting aside, and by
+the versions of the built-ins that it extends.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,8 +19,9 @@ from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import digest, plain, significant
 from orchestrator.networks.networks import NETWORKS, Network
-
-INSTALLED = frozenset({"site-packages", "dist-packages"})
+from orchestrator.stages.capture import capture, capture_installed, reached
+from orchestrator.stages.own_files import OURS, file_on_path
+from orchestrator.stages.source import Source
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
     "method": (METHODS, Method),
@@ -37,19 +36,22 @@ class Component:
     Attributes:
         kind: "method" or "network".
         name: of its table, or `module:Class`.
+        source: the own code of the sweep, from which the class comes unless it is installed; None
+            for a built-in.
         config: an instance of the class's `Config`.
         identity: changes whenever the class's numbers may.
     """
 
     kind: str
     name: str
+    source: Source | None = None  # before `config`, whose class is unpickled from it
     config: Any
     identity: str
 
     @property
     def cls(self) -> type[Any]:
         """The class itself."""
-        return find(self.kind, self.name)
+        return find(self.kind, self.name, self.source)
 
     def content(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Return what a key must hold of it, without hyperparameters that are inert or neutral."""
@@ -61,14 +63,22 @@ class Component:
         return {"name": self.name, **plain(self.config)}
 
 
-def component(kind: str, name: str, config: Any) -> Component:
+def component(kind: str, name: str, config: Any, source: Source | None = None) -> Component:
     """Return the component for a name and an instance of its class's Config."""
-    return Component(kind=kind, name=name, config=config, identity=identity(kind, name))
+    if source is None and ":" in name:
+        source = capture([name])
+    return Component(
+        kind=kind, name=name, source=source, config=config, identity=identity(kind, name, source)
+    )
 
 
-@cache
-def find(kind: str, name: str) -> type[Any]:
+def find(kind: str, name: str, source: Source | None = None) -> type[Any]:
     """Return the class a name stands for.
+
+    Args:
+        kind: "method" or "network".
+        name: of its table, or `module:Class`.
+        source: the own code of the sweep; without it, a dotted name is looked for now.
 
     Raises:
         UnknownName: not in the table and not a dotted name.
@@ -79,7 +89,7 @@ def find(kind: str, name: str) -> type[Any]:
         return table[name]
     if not is_dotted(name):
         raise UnknownName(kind, name, [*table, "your_module:YourClass"])
-    return imported_class(f"{kind} {name!r}", name, base)
+    return imported_class(f"{kind} {name!r}", name, base, source)
 
 
 def is_dotted(name: str) -> bool:
@@ -88,98 +98,82 @@ def is_dotted(name: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), cls])
 
 
-def imported_class(what: str, name: str, base: type[Any] = object) -> type[Any]:
+def imported_class(
+    what: str, name: str, base: type[Any] = object, source: Source | None = None
+) -> type[Any]:
     """Return the class of a dotted name.
 
     Raises:
         RepertoireError: it cannot be imported or is no such class; begins with `what`.
     """
-    module_name, _, class_name = name.partition(":")
+    module, _, class_name = name.partition(":")
+    source = capture([name]) if source is None else source
+    own = module in source.modules
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        loaded = source.load(module) if own else importlib.import_module(module)
+        cls = getattr(loaded, class_name)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
         raise RepertoireError(
-            f"{what} cannot be imported: {type(error).__name__}: {error}. Its file must "
-            "lie beside the sweep, in the current folder, or in an installed package"
+            f"{what} cannot be imported: {type(error).__name__}: {error}. {advice(module, source)}"
         ) from error
-    if not (isinstance(found, type) and issubclass(found, base)):
+    if not (isinstance(cls, type) and issubclass(cls, base)):
         raise RepertoireError(f"{what} is not a subclass of {base.__module__}.{base.__qualname__}")
-    return found
+    return cls
 
 
-@cache
-def identity(kind: str, name: str) -> str:
+def advice(module: str, source: Source) -> str:
+    """Return what to look at where a module cannot be imported."""
+    if module not in source.modules:
+        return (
+            "Its file must lie beside the sweep, in the current folder, or in an installed package"
+        )
+    lines = [f"It was read from {source.modules[module].path}", *source.remarks]
+    top = module.partition(".")[0]
+    if top in OURS:
+        lines.append(
+            f"`import {top}` means Repertoire's own package; write `from . import ...` for files "
+            f"beside it, or give the folder {top!r} another name"
+        )
+    return "; ".join(lines)
+
+
+def identity(kind: str, name: str, source: Source | None = None) -> str:
     """Return what identifies a class's code in a key."""
-    cls = find(kind, name)
+    source = capture([name]) if source is None and ":" in name else source
+    cls = find(kind, name, source)
     if ":" not in name:
         return f"{name}/{cls.version}"
-    code = {module: skeleton(path) for module, path in local_sources(name).items()}
-    return f"{name}/{digest('source', code)}"
-
-
-def local_sources(name: str) -> dict[str, Path]:
-    """Return module -> file of a dotted name's module and the modules beside it that it imports."""
     module = name.partition(":")[0]
-    file = python_file(module)
-    if file is None:
+    own = source is not None and module in source.modules
+    code = code_of(module, source) if own else installed_code(module, file_on_path(module))
+    if not code:
         raise RepertoireError(
             f"module {module!r} has no source file, so its code cannot be part of a key"
         )
-    root = file.parents[module.count(".") + (file.name == "__init__.py")]
-    found: dict[str, Path] = {}
-    pending = [module]
-    while pending:
-        current = pending.pop()
-        path = None if current in found else python_file(current)
-        same_package = current.partition(".")[0] == module.partition(".")[0]
-        if path is not None and (same_package or lies_beside(path, root)):
-            found[current] = path
-            pending.extend(imported(path, current))
-    return found
+    bases = built_in_bases(cls)
+    return f"{name}/{digest('source', {'code': code, 'bases': bases} if bases else code)}"
 
 
-def lies_beside(path: Path, root: Path) -> bool:
-    """Return whether a file is the user's own: under the folder of theirs, not installed there."""
-    return path.is_relative_to(root) and INSTALLED.isdisjoint(path.parts)
+@cache
+def code_of(module: str, source: Source) -> Mapping[str, str]:
+    """Return module -> code of all own modules that one of them runs."""
+    return reached(source, module)
 
 
-def python_file(module: str) -> Path | None:
-    """Return the Python source of a module, which may be imported already; None if it has none."""
-    loaded = sys.modules.get(module)
-    origin = getattr(loaded, "__file__", None)
-    if origin is None:
-        try:
-            spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):
-            spec = None
-        origin = spec.origin if spec and spec.has_location else None
-    return Path(origin).resolve() if origin and origin.endswith(".py") else None
+@cache
+def installed_code(module: str, path: Path | None) -> Mapping[str, str]:
+    """Return module -> code of an installed module, at `path`, and of those of its package."""
+    return reached(capture_installed(module), module)
 
 
-def imported(path: Path, module: str) -> Iterator[str]:
-    """Yield the names a file may import as modules, absolute ones spelt out."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parents = (
-                package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            )
-            base = ".".join([*parents, *([node.module] if node.module else [])])
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
-
-
-def skeleton(path: Path) -> str:
-    """Return a file's syntax tree as text, without comments, docstrings and positions."""
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:]
-    return ast.dump(tree)
+def built_in_bases(cls: type[Any]) -> list[str]:
+    """Return name/version of each built-in that a class extends, but for the bare contract."""
+    names = {built_in: name for table, _ in TABLES.values() for name, built_in in table.items()}
+    contracts = [contract for _, contract in TABLES.values()]
+    return [
+        f"{names.get(base, base.__qualname__)}/{base.version}"
+        for base in cls.__mro__[1:]
+        if base.__module__.partition(".")[0] in OURS
+        and base not in contracts
+        and hasattr(base, "version")
+    ]

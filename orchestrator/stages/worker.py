@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 
 from orchestrator.errors import RepertoireError
+from orchestrator.stages.components import identity
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -60,6 +61,7 @@ def attempt(
     stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
 ) -> Outcome:
     """Find a stage in the store, complete it there, or run it."""
+    require_same_code(stage)
     require_same_data(stage)
     record = store.record(stage.key, stage.task_keys)
     if record is None and not score_further(stage, store, device):
@@ -72,6 +74,21 @@ def attempt(
     if record is not None and record.status == "diverged":
         return StageDiverged(stage.key, record.story)
     return StageDone(stage.key)
+
+
+def import_packages() -> None:
+    """Import the packages that a stage runs, by having imported this module."""
+
+
+def require_same_code(stage: Stage) -> None:
+    """Raise unless this process runs the code that the stage's key was made of."""
+    for part in (stage.network, stage.method):
+        known = identity(part.kind, part.name, part.source)
+        if known != part.identity:
+            raise RepertoireError(
+                f"the code of {part.kind} {part.name!r} on {platform.node()} is {known}, and the "
+                f"sweep was planned with {part.identity}; give every node the same installation"
+            )
 
 
 def require_same_data(stage: Stage) -> None:

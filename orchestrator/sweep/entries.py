@@ -12,12 +12,14 @@ from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical, plain
+from orchestrator.stages.components import is_dotted
 from orchestrator.stages.learner import Training
+from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import short
 from orchestrator.sweep.group import Group, examples, misfit, named
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.searchable import unsearchable
-from orchestrator.sweep.section import Form, Part, component_parts, parts_of
+from orchestrator.sweep.section import Form, Part, Place, component_parts, parts_of
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
@@ -48,17 +50,29 @@ def mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str
     return {}
 
 
+def dotted_names(content: dict[str, Any]) -> list[str]:
+    """Return the names of the form `module:Class` in a file, wherever one may stand."""
+    methods, search = content.get("methods"), content.get("search")
+    places = [content.get("network"), *(methods if isinstance(methods, list) else ())]
+    if isinstance(search, dict):
+        places += [search.get("algorithm"), search.get("scheduler")]
+    names = (place.get("name") if isinstance(place, dict) else place for place in places)
+    return [name for name in names if isinstance(name, str) and is_dotted(name)]
+
+
 def read_entries(
-    content: dict[str, Any], search: Search | None, mistakes: list[str]
+    content: dict[str, Any], search: Search | None, source: Source, mistakes: list[str]
 ) -> tuple[list[Trial], list[Group]]:
     """Return the trials and the groups of a file, noting mistakes; both are empty if it is wrong.
 
     Args:
         content: the whole file.
         search: its search section, as far as it could be read; None if there is none.
+        source: the own code that the file names.
         mistakes: receives the mistakes, each in a line.
     """
-    sections = read_sections(content, search is not None and search.uses_grids, mistakes)
+    grids = search is not None and search.uses_grids
+    sections = read_sections(content, grids, source, mistakes)
     mistakes.extend(_repetitions(sections.methods))
     combinations = _fitting(sections, mistakes)
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
@@ -76,21 +90,24 @@ def read_entries(
     return trials, named_groups
 
 
-def read_sections(content: dict[str, Any], grids: bool, mistakes: list[str]) -> Sections:
+def read_sections(
+    content: dict[str, Any], grids: bool, source: Source, mistakes: list[str]
+) -> Sections:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""
     benchmark = mapping(content, "benchmark", mistakes)
     stated = isinstance(content.get("benchmark"), dict)
     training = Form("training", "training", Training)
+    network = Place("network", "network", source)
     return Sections(
         benchmarks=benchmarks_of(benchmark, mistakes, grids) if stated else [],
-        networks=component_parts(
-            "network", content.get("network", "mlp"), "network", mistakes, grids
-        ),
+        networks=component_parts(network, content.get("network", "mlp"), mistakes, grids),
         trainings=parts_of(training, mapping(content, "training", mistakes), mistakes, grids),
         methods=[
             part
             for i, entry in enumerate(_methods(content, mistakes))
-            for part in component_parts("method", entry, f"methods[{i}]", mistakes, grids)
+            for part in component_parts(
+                Place("method", f"methods[{i}]", source), entry, mistakes, grids
+            )
         ],
     )
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.stages.components import imported_class, is_dotted
+from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import decode, short
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.options import FORBID, require
@@ -95,7 +96,9 @@ class Search:
         return isinstance(self.algorithm, Grid | PerTask)
 
 
-def read_search(given: dict[str, Any], seeds: list[int], mistakes: list[str]) -> Search:
+def read_search(
+    given: dict[str, Any], seeds: list[int], source: Source, mistakes: list[str]
+) -> Search:
     """Return what a search section asks for, after noting the mistakes.
 
     What is wrong in it is None in the search that is returned (of an objective, no metric is left),
@@ -104,15 +107,16 @@ def read_search(given: dict[str, Any], seeds: list[int], mistakes: list[str]) ->
     Args:
         given: the section.
         seeds: of the sweep, on which winners are evaluated.
+        source: the own code of the sweep.
         mistakes: receives the mistakes, each in a line.
     """
     section = decode(_SearchSection, given, "search", mistakes, salvage=True) or _SearchSection()
     algorithm = None
     if section.algorithm is not None:
-        algorithm = _named("algorithm", section.algorithm, ALGORITHMS, mistakes)
+        algorithm = _named("algorithm", section.algorithm, ALGORITHMS, source, mistakes)
     elif given.get("algorithm") is None:
         mistakes.append("search.algorithm: is missing")
-    scheduler = _named("scheduler", section.scheduler, SCHEDULERS, mistakes)
+    scheduler = _named("scheduler", section.scheduler, SCHEDULERS, source, mistakes)
     objective = Objective.parse(section.metric, section.mode, "search", mistakes)
     mistakes.extend(_clashes(section, algorithm, scheduler, objective))
     asked_for = section.num_trials or (None if isinstance(algorithm, Grid) else DEFAULT_TRIALS)
@@ -137,7 +141,11 @@ def _former(scheduler: Any, given: str | dict[str, Any]) -> Any:
 
 
 def _named(
-    what: str, given: str | dict[str, Any], table: Mapping[str, type[Any]], mistakes: list[str]
+    what: str,
+    given: str | dict[str, Any],
+    table: Mapping[str, type[Any]],
+    source: Source,
+    mistakes: list[str],
 ) -> Any | None:
     """Return the settings of an algorithm or a scheduler: `name`, or `{name: ..., option: ...}`."""
     where = f"search.{what}"
@@ -153,7 +161,7 @@ def _named(
         mistakes.append(f"{where}: unknown {what} {name!r}; {valid}")
         return None
     try:
-        cls = imported_class(f"{what} {name!r}", name)
+        cls = imported_class(f"{what} {name!r}", name, source=source)
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         return None
@@ -166,7 +174,7 @@ def _named(
         kind = "Searcher" if what == "algorithm" else "TrialScheduler"
         mistakes.append(f"{where}: {name} is no {kind} of Ray Tune: it has no {lacking[0]}()")
         return None
-    return Foreign(name, options)
+    return Foreign(name, options, source)
 
 
 def names_of(cls: type[Any]) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import canonical, plain
 from orchestrator.stages.components import component, find
+from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import decode, grid_points, short
 from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain
 
@@ -168,10 +169,18 @@ def _never(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
             yield f"{name!r} is never {' or '.join(map(short, values))}; valid: {short(known)}"
 
 
-def component_parts(
-    kind: Literal["method", "network"], given: Any, where: str, mistakes: list[str], grids: bool
-) -> list[Part]:
+@dataclass(frozen=True)
+class Place:
+    """Where a method or a network stands in a file, and the own code that it may come from."""
+
+    kind: Literal["method", "network"]
+    where: str
+    source: Source
+
+
+def component_parts(place: Place, given: Any, mistakes: list[str], grids: bool) -> list[Part]:
     """Return the parts a name, or a mapping with a name, stands for."""
+    kind, where, source = place.kind, place.where, place.source
     mapping = {"name": given} if isinstance(given, str) else given
     name = mapping.get("name") if isinstance(mapping, dict) else None
     if not isinstance(name, str):
@@ -180,11 +189,10 @@ def component_parts(
         return []
     rest = {key: value for key, value in mapping.items() if key != "name"}
     try:
-        config = find(kind, name).Config
+        config = find(kind, name, source).Config
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         unknown = Form(kind, where, object)
         return [Part(unknown, {}, _space(unknown, rest, mistakes), given=rest)]
-    return parts_of(
-        Form(kind, where, config, partial(component, kind, name)), rest, mistakes, grids
-    )
+    wrap = partial(component, kind, name, source=source)
+    return parts_of(Form(kind, where, config, wrap), rest, mistakes, grids)

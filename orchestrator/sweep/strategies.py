@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from orchestrator.stages.source import Source
 from orchestrator.sweep.options import FORBID, require
 
 GRACE_TASKS = 2
@@ -165,10 +166,15 @@ class PerTask:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A class of Tune's, or of the user's, by dotted name, with the arguments it is made with."""
+    """A class of Tune's, or of the user's, by dotted name, with the arguments it is made with.
+
+    Attributes:
+        source: the own code that the class comes from, unless it is installed.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = field(default=None, repr=False, metadata={"unkeyed": True})
 
 
 ALGORITHMS: dict[str, type[Any]] = {

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from orchestrator.errors import SweepError
+from orchestrator.stages.capture import capture
+from orchestrator.stages.source import Source
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.decoding import decode, short
-from orchestrator.sweep.entries import mapping, read_entries
+from orchestrator.sweep.entries import dotted_names, mapping, read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.options import FORBID, Budget, Mlflow, Resources
 from orchestrator.sweep.search_options import Search, read_search
@@ -50,6 +51,7 @@ class Sweep:
         trials: those to be evaluated as they are.
         groups: those to be searched first, as `search` says.
         text: the file it was read from, word for word.
+        remarks: what a user should know of the own code that it names, a line each.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Sweep:
     mlflow: Mlflow
     text: str
     folder: Path
+    remarks: tuple[str, ...] = ()
 
     @staticmethod
     def load(path: str | Path) -> Sweep:
@@ -72,14 +75,11 @@ class Sweep:
         """
         path = Path(path)
         content = read_yaml(path)
-        # Where a user's own method lives.
-        for folder in (str(path.parent.resolve()), str(Path.cwd())):
-            if folder not in sys.path:
-                sys.path.append(folder)
+        source = capture(dotted_names(content), path.parent.resolve())
         mistakes: list[str] = []
         _check_top(content, mistakes)
-        search = _search(content, mistakes)
-        trials, groups = read_entries(content, search, mistakes)
+        search = _search(content, source, mistakes)
+        trials, groups = read_entries(content, search, source, mistakes)
         resources, budget, mlflow = (
             decode(kind, mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
@@ -90,6 +90,7 @@ class Sweep:
             name=content["name"], trials=tuple(trials), groups=tuple(groups), search=search,
             seeds=tuple(content["seeds"]), budget=budget, resources=resources, mlflow=mlflow,
             text=path.read_text(encoding="utf-8"), folder=path.parent.resolve(),
+            remarks=source.remarks,
         )  # fmt: skip
 
     def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
@@ -117,7 +118,7 @@ def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
         mistakes.append(f"seeds: must be {valid}, given {short(seeds)}")
 
 
-def _search(content: dict[str, Any], mistakes: list[str]) -> Search | None:
+def _search(content: dict[str, Any], source: Source, mistakes: list[str]) -> Search | None:
     """Return what the search section asks for, if there is one."""
     if "search" not in content:
         return None
@@ -125,4 +126,4 @@ def _search(content: dict[str, Any], mistakes: list[str]) -> Search | None:
     if given is not content["search"]:
         return None
     known = [s for s in seeds if isinstance(s, int)] if isinstance(seeds, list) else []
-    return read_search(given, known, mistakes)  # wrong parts of it are noted, and None
+    return read_search(given, known, source, mistakes)  # wrong parts of it are noted, and None

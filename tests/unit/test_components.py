@@ -13,7 +13,7 @@ from methods.ewc import EWC
 from methods.finetune import Finetune
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks.networks import MLP, NETWORKS
-from orchestrator.stages import components
+from orchestrator.stages import capture
 from orchestrator.stages.components import component, find, identity
 
 MINE = '''\
@@ -60,8 +60,6 @@ def forget(folder: Path) -> None:
         if (getattr(module, "__file__", None) or "").startswith(str(folder)):
             del sys.modules[name]
     importlib.invalidate_caches()
-    find.cache_clear()
-    identity.cache_clear()
 
 
 # Built-ins
@@ -70,9 +68,7 @@ def forget(folder: Path) -> None:
 def test_a_built_in_is_its_name_and_version(monkeypatch):
     assert identity("method", "ewc") == f"ewc/{EWC.version}"
     monkeypatch.setattr(MLP, "version", 41)
-    identity.cache_clear()
     assert identity("network", "mlp") == "mlp/41"
-    identity.cache_clear()
 
 
 @pytest.mark.parametrize(("kind", "table"), [("method", METHODS), ("network", NETWORKS)])
@@ -196,9 +192,9 @@ def test_an_installed_package_is_known_by_its_own_source_and_not_by_its_neighbou
 def test_libraries_are_no_part_of_an_identity(identify, monkeypatch):
     text = "import json\nimport numpy.linalg\nimport torch\n" + MINE
     read = []
-    monkeypatch.setattr(components, "skeleton", lambda path: read.append(path.name) or "")
+    monkeypatch.setattr(capture, "skeleton", lambda module: read.append(module.path) or "")
     identify("mine:Mine", {"mine.py": text, "beside.py": BESIDE})
-    assert sorted(read) == ["beside.py", "mine.py"]
+    assert sorted(Path(path).name for path in read) == ["beside.py", "mine.py"]
 
 
 def test_a_source_file_is_read_as_python_reads_it_whatever_the_locale(identify, monkeypatch):

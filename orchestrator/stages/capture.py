@@ -1,0 +1,147 @@
+"""Capture of a user's own code: the modules behind a name, and all own modules that they import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from orchestrator.stages.own_files import file_in, file_on_path, means_installed, own_file
+from orchestrator.stages.source import Module, Source
+
+
+def capture(names: Iterable[str], beside: Path | None = None) -> Source:
+    """Return the own modules behind names, and all own modules that they import.
+
+    Args:
+        names: `module:Class`; one whose module is not the user's own adds nothing.
+        beside: the folder of the sweep, where modules are looked for first.
+    """
+    modules: dict[str, Module] = {}
+    remarks: dict[str, None] = {}
+    pending = [(name.partition(":")[0], True) for name in names]
+    while pending:
+        name, is_own = pending.pop()
+        path = None if name in modules else own_file(name, beside, is_own)
+        if path is not None:
+            module = modules[name] = read_module(path)
+            pending += [(parent, is_own) for parent in parents(name)]
+            for other, relative in imports(module, name):
+                pending += [(each, relative) for each in (*parents(other), other)]
+            remarks.update(dict.fromkeys(remarks_on(module, name, beside)))
+    return Source(dict(sorted(modules.items())), tuple(remarks))
+
+
+def capture_installed(module: str) -> Source:
+    """Return the modules of an installed package that one of its modules runs."""
+    modules: dict[str, Module] = {}
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        same_package = name.partition(".")[0] == module.partition(".")[0]
+        path = file_on_path(name) if same_package and name not in modules else None
+        if path is not None:
+            modules[name] = read_module(path)
+            for other, _ in imports(modules[name], name):
+                pending += [*parents(other), other]
+            pending += parents(name)
+    return Source(dict(sorted(modules.items())))
+
+
+def read_module(path: Path) -> Module:
+    """Return a Python file with its content."""
+    return Module(str(path), path.name == "__init__.py", path.read_bytes())
+
+
+def parents(name: str) -> list[str]:
+    """Return the packages that hold a module; each runs before it does."""
+    parts = name.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def imports(module: Module, name: str) -> Iterator[tuple[str, bool]]:
+    """Yield what a module may import, absolute names spelt out, and whether it does so relatively.
+
+    Imports in functions count too; a name that is imported from a module may be a module itself.
+    """
+    package = name if module.is_package else name.rpartition(".")[0]
+    for node in ast.walk(parse(module)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            for each in (base, *(f"{base}.{alias.name}" for alias in node.names)):
+                yield each, node.level > 0
+
+
+def parse(module: Module) -> ast.Module:
+    """Return the syntax tree of a module; an empty one where Python will refuse it."""
+    try:
+        return ast.parse(module.code)
+    except (SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def remarks_on(module: Module, name: str, beside: Path | None) -> Iterator[str]:
+    """Yield what a module reaches that cannot be part of it."""
+    file = Path(module.path).name
+    for other, relative in dict.fromkeys(imports(module, name)):
+        if beside and not relative and means_installed(other) and file_in(beside, other):
+            yield (
+                f"{file}: `import {other}` means the module that is installed, not the file of "
+                "that name beside the sweep; if that is meant, give it another name"
+            )
+    tree = list(ast.walk(parse(module)))
+    words = {node.attr for node in tree if isinstance(node, ast.Attribute)}
+    words |= {node.id for node in tree if isinstance(node, ast.Name)}
+    for node in tree:
+        words |= {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+    if words & {"import_module", "__import__"}:
+        yield f"{file}: what it imports by a name made at run time is in no stage's key"
+    if "__file__" in words:
+        yield f"{file}: files that it reads beside itself are in no stage's key"
+    if any(isinstance(n, ast.Attribute) and ast.unparse(n) == "sys.path" for n in tree):
+        yield (
+            f"{file}: what it imports from folders that it adds to sys.path is in no stage's key; "
+            "put them on PYTHONPATH, or the files beside the sweep"
+        )
+
+
+def reached(source: Source, name: str) -> dict[str, str]:
+    """Return module -> skeleton of the modules of a source that one of them runs, itself included.
+
+    A package that is empty and that nothing imports by name is left out.
+    """
+    code: dict[str, str] = {}
+    named, pending = {name}, [(name, True)]
+    while pending:
+        current, is_own = pending.pop()
+        is_there = current in source.modules and (is_own or not means_installed(current))
+        if is_there and current not in code:
+            module = source.modules[current]
+            code[current] = skeleton(module)
+            for other, relative in imports(module, current):
+                named.add(other)
+                pending += [(each, relative) for each in (*parents(other), other)]
+            pending += [(parent, is_own) for parent in parents(current)]
+    return {name: text for name, text in code.items() if name in named or text != EMPTY}
+
+
+def skeleton(module: Module) -> str:
+    """Return a module's syntax tree as text, without comments, docstrings and positions."""
+    tree = parse(module)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+EMPTY = skeleton(Module("", True, b""))

@@ -1,0 +1,177 @@
+"""A user's own code as bytes, and its import from them wherever a stage runs.
+
+The modules of a `Source` are imported under a package named after their digest. Neither a file of
+the same name elsewhere, nor one beside another sweep, nor a later edit takes their place.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import decode_source, spec_from_loader
+from types import CodeType, ModuleType
+from typing import Any
+
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import digest, digest_bytes
+from orchestrator.stages.own_files import means_installed
+
+PACKAGE = "repertoire_source_"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One Python file of a user's own.
+
+    Attributes:
+        path: where it was read; what `__file__` says and what a traceback names.
+        is_package: whether it is the `__init__.py` of a folder.
+        code: its content.
+    """
+
+    path: str
+    is_package: bool
+    code: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The own modules that the methods and networks of a sweep are made of.
+
+    Pickled with a stage it brings its content along; what does not match its digest is refused.
+
+    Attributes:
+        modules: module name -> file; packages that hold one of them included.
+        remarks: what the code reaches that is not part of it, a line each.
+    """
+
+    modules: Mapping[str, Module] = field(repr=False)
+    remarks: tuple[str, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of names, places and contents."""
+        return digest(
+            "own code",
+            {
+                name: [module.path, module.is_package, digest_bytes(module.code)]
+                for name, module in self.modules.items()
+            },
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restore, (dict(self.modules), self.digest)
+
+    @property
+    def package(self) -> str:
+        """The package under which its modules are imported."""
+        return PACKAGE + self.digest
+
+    def load(self, name: str) -> ModuleType:
+        """Return a module, imported from its content."""
+        register(self)
+        return importlib.import_module(f"{self.package}.{name}")
+
+    def holds(self, name: str) -> bool:
+        """Return whether `import name` in one of its modules means one of its modules."""
+        return (name in self.modules or self.is_folder(name)) and not means_installed(name)
+
+    def is_folder(self, name: str) -> bool:
+        """Return whether a name is that of a folder of modules without an `__init__.py`."""
+        return name not in self.modules and any(m.startswith(f"{name}.") for m in self.modules)
+
+    def import_(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        """Do what `__import__` does, for an import statement in one of its modules."""
+        if level or not self.holds(name):
+            return builtins.__import__(name, globals, locals, fromlist, level)
+        module = importlib.import_module(f"{self.package}.{name}")
+        if fromlist:
+            return builtins.__import__(module.__name__, globals, locals, fromlist, 0)
+        return sys.modules[f"{self.package}.{name.partition('.')[0]}"]
+
+
+def restore(modules: dict[str, Module], expected: str) -> Source:
+    """Return a source that was pickled, ready to be imported from.
+
+    Raises:
+        RepertoireError: the content is not what was captured.
+    """
+    source = Source(modules)
+    if source.digest != expected:
+        names = ", ".join(sorted(modules))
+        raise RepertoireError(f"the code of {names} is not what was read with the sweep")
+    return register(source)
+
+
+def register(source: Source) -> Source:
+    """Make the modules of a source importable in this process; return its first registration."""
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.append(_FINDER)
+    return _FINDER.sources.setdefault(source.package, source)
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self) -> None:
+        self.sources: dict[str, Source] = {}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        package, _, name = fullname.partition(".")
+        source = self.sources.get(package)
+        if source is None:
+            return None
+        if not name or source.is_folder(name):
+            return ModuleSpec(fullname, None, is_package=True)
+        module = source.modules.get(name)
+        if module is None:
+            return None
+        loader = _Loader(source, module)
+        spec = spec_from_loader(fullname, loader, origin=module.path, is_package=module.is_package)
+        if spec is not None:
+            spec.has_location = True
+        return spec
+
+
+class _Loader(InspectLoader):
+    """Runs a module from its captured content."""
+
+    def __init__(self, source: Source, module: Module) -> None:
+        self._source, self._module = source, module
+
+    def is_package(self, fullname: str) -> bool:
+        return self._module.is_package
+
+    def get_source(self, fullname: str) -> str:
+        return decode_source(self._module.code)
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._module.code, self._module.path, "exec", dont_inherit=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # An import statement asks the `__import__` among the builtins of the module it stands in.
+        own = {**vars(builtins), "__import__": self._source.import_}
+        module.__dict__["__builtins__"] = own
+        exec(self.get_code(module.__name__), module.__dict__)
+
+
+_FINDER = _Finder()
