@@ -174,7 +174,9 @@ class Foreign:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    source: Source | None = field(default=None, repr=False, metadata={"unkeyed": True})
+    source: Source | None = field(
+        default=None, repr=False, compare=False, metadata={"unkeyed": True}
+    )
 
 
 ALGORITHMS: dict[str, type[Any]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import pandas as pd
@@ -101,6 +102,8 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_continues(
     assert trials(lab)[["status", "tasks_done"]].values.tolist() == [["stopped", 1]]
     assert lab.run().executed == 1
     whole = make_lab().ask(f"[{name}]")
+    for module in lab.folder.glob("own_method_*.py"):
+        shutil.copy(module, whole.folder)
     whole.run()
     assert lab.tables["accuracy"] == whole.tables["accuracy"]
 
