@@ -190,6 +190,31 @@ def show_command(
     show(trial_page(load(dir), trial, seed, split))
 
 
+Tolerance = Annotated[
+    float,
+    typer.Option("--tolerance", min=0, help="Up to which relative difference stages are equal."),
+]
+
+
+@app.command("reproduce")
+def reproduce_command(
+    dir: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or a sweep's.")],
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
+    ],
+    seed: Annotated[int | None, typer.Option("--seed", help="One seed; default: all.")] = None,
+    store: StoreUri = None,
+    tolerance: Tolerance = 1e-5,
+) -> None:
+    """Compute a trial anew beside the stored one and say how far the two are the same."""
+    from orchestrator.cli.reproduce import Check, reproduce
+    from orchestrator.results.folder import open_store
+
+    out = dir.parent if (dir / "sweep.yaml").is_file() else dir
+    check = Check(open_store(out, store, read_only=True), tolerance, typer.echo)
+    raise typer.Exit(reproduce(dir, trial, seed, check))
+
+
 @app.command("list")
 def list_command(what: Listed) -> None:
     """List the methods, benchmarks or networks a sweep can name."""
@@ -264,6 +289,25 @@ def verify_command(dir: Dir = Path("results"), store: StoreUri = None) -> None:
     from orchestrator.cli.store import verify
 
     raise typer.Exit(verify(dir, store))
+
+
+@store_app.command("audit")
+def audit_command(
+    dir: Dir = Path("results"),
+    share: Annotated[
+        str, typer.Option("--share", metavar="SHARE", help="Of the stages, such as 5% or 0.05.")
+    ] = "5%",
+    seed: Annotated[int, typer.Option("--seed", help="Another seed takes another sample.")] = 0,
+    store: StoreUri = None,
+    tolerance: Tolerance = 1e-5,
+) -> None:
+    """Compute a sample of stages anew, each from its stored parent, and compare."""
+    from orchestrator.cli.reproduce import Check, audit, read_share
+    from orchestrator.results.folder import open_store
+
+    out = dir.parent if (dir / "sweep.yaml").is_file() else dir
+    check = Check(open_store(out, store, read_only=True), tolerance, typer.echo)
+    raise typer.Exit(audit(dir, read_share(share), seed, check))
 
 
 @store_app.command("gc")

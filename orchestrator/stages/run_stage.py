@@ -250,6 +250,7 @@ def describe(stage: Stage) -> dict[str, Any]:
     return {
         "benchmark": plain(stage.benchmark), "network": stage.network.describe(),
         "training": plain(stage.training), "method": stage.method.describe(), "seed": stage.seed,
+        "code": {"method": stage.method.identity, "network": stage.network.identity},
     }  # fmt: skip
 
 

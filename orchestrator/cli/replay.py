@@ -1,0 +1,63 @@
+"""The sweeps of results folders again, with all their trials, and nothing computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.cli.execute import evaluated, searching_of
+from orchestrator.errors import RepertoireError
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import drive
+from orchestrator.graph.events import Event
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import Order
+from orchestrator.sweep.sweep import Sweep
+
+
+def chains(
+    sweep: Sweep, store: StageStore, folder: Path
+) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
+    """Yield all chains of a sweep: its trials, its candidates as far as stored, its winners."""
+    yield from sweep.chains()
+    searching = searching_of(sweep, store, folder, read_only=True)
+    if searching is not None:
+        drive(searching, Nobody(), lambda news: None, Brake())
+        yield from searching.chains(searching.complete)
+        if searching.complete:
+            yield from evaluated(sweep, searching.winners())
+
+
+class Nobody:
+    """Workers that compute nothing: a search is only followed as far as it is stored."""
+
+    def slots(self) -> int:
+        """Return zero."""
+        return 0
+
+    def submit(self, order: Order) -> None:
+        """Never called, as there are no slots."""
+
+    def wait(self) -> list[Event]:
+        """Return nothing."""
+        return []
+
+
+def load_kept(folder: Path) -> Sweep:
+    """Return the sweep of a folder, with the user's code as it was when it last ran."""
+    kept = folder / "code" / "sweep.yaml"
+    return Sweep.load(kept if kept.is_file() else folder / "sweep.yaml")
+
+
+def sweep_folders(dir: Path) -> list[Path]:
+    """Return the folders of single sweeps.
+
+    Raises:
+        RepertoireError: there is none.
+    """
+    folders = [dir] if (dir / "sweep.yaml").is_file() else []
+    folders = folders or sorted(path.parent for path in dir.glob("*/sweep.yaml"))
+    if not folders:
+        raise RepertoireError(f"{dir} holds no results; name the folder of a finished sweep")
+    return folders

@@ -1,0 +1,186 @@
+"""`repertoire reproduce` and `store audit`: is what the store holds what these sweeps compute?"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from orchestrator.cli.replay import chains, load_kept, sweep_folders
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import digest
+from orchestrator.results.results import Results, load
+from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.reproduction import changes, places, sentence
+from orchestrator.terminal.trial_page import find
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Check:
+    """How stages are held against the stored ones.
+
+    Attributes:
+        store: where these are.
+        tolerance: up to which difference they count as equal.
+        say: prints a line.
+    """
+
+    store: StageStore
+    tolerance: float
+    say: Say
+
+
+def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
+    """Compute a trial anew and compare; return 1 if it is different, else 0.
+
+    Raises:
+        RepertoireError: the trial or its seed is not in the folder, or the sweep's code, data or
+            configuration are no longer what its stages were computed with.
+    """
+    results = load(dir)
+    label, sweep_name, trial_id = find(results, name)
+    folder = dir if (dir / "sweep.yaml").is_file() else dir / sweep_name
+    sweep = load_kept(folder)
+    laid_out = {(c.trial_id, c.seed): (c, s) for c, s in chains(sweep, check.store, folder)}
+    seeds = sorted(set(results.trials[results.trials["trial_id"] == trial_id]["seed"]))
+    if seed is not None and seed not in seeds:
+        raise RepertoireError(f"{label} has no seed {seed}; it has {', '.join(map(str, seeds))}")
+    verdicts = []
+    for each in seeds if seed is None else [seed]:
+        if (trial_id, each) not in laid_out:
+            raise RepertoireError(f"{folder}/sweep.yaml no longer has {label} on seed {each}")
+        check.say(f"{label} ({trial_id}), seed {each}")
+        stages = laid_out[trial_id, each][1]
+        require_same_code(stages, stored_keys(results, sweep_name, trial_id, each), check.store)
+        verdicts.append(_reproduced(stages, check, device_of(sweep)))
+    return int("different" in verdicts)
+
+
+def audit(dir: Path, share: float, seed: int, check: Check) -> int:
+    """Compute a sample of stages anew, each from its stored parent; return 1 if any is different.
+
+    Args:
+        dir: a results folder, or that of a sweep.
+        share: of the stages, 0 to 1; at least one is taken.
+        seed: another one takes another sample.
+        check: how they are compared.
+    """
+    stages = {
+        stage.key: stage
+        for folder in sweep_folders(dir)
+        for _, steps in followed(folder, check)
+        for stage in steps
+    }
+    known = check.store.records((key, frozenset()) for key in stages)
+    chosen = sample([key for key, _ in known], share, seed)
+    counts = Counter[str]()
+    for key in chosen:
+        result = reproduce_stage(stages[key], check.store, check.tolerance)
+        counts[result.verdict if result else "lost"] += 1
+        if result is None:
+            check.say(f"stage {key}: its parent's state is not in the store")
+        elif result.verdict != "same":
+            check.say(f"stage {key}, {_about(result.stage)}: {sentence(result, check.tolerance)}")
+            check.say(f"  {places(result)}")
+    check.say(
+        f"{len(chosen)} of {len(known)} stages computed anew: {counts['same']} the same bits, "
+        f"{counts['close']} equal within {check.tolerance:g}, {counts['different']} different"
+        + (f", {counts['lost']} without a parent" if counts["lost"] else "")
+    )
+    return int(counts["different"] > 0)
+
+
+def sample(keys: Iterable[str], share: float, seed: int) -> list[str]:
+    """Return a share of keys, the same ones for the same seed; at least one if there is any."""
+    ranked = sorted(keys, key=lambda key: digest("audit", [seed, key]))
+    return ranked[: math.ceil(share * len(ranked))]
+
+
+def read_share(text: str) -> float:
+    """Return a share given as 5% or 0.05.
+
+    Raises:
+        RepertoireError: it is neither, or not above 0 and at most 1.
+    """
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise RepertoireError(f"--share: must be above 0 and at most 100%, given {text!r}")
+    return share
+
+
+def followed(folder: Path, check: Check) -> list[tuple[Chain, tuple[Stage, ...]]]:
+    """Return the chains of a folder; none, and say why, if its sweep cannot be read here."""
+    try:
+        return list(chains(load_kept(folder), check.store, folder))
+    except RepertoireError as error:
+        check.say(f"{folder.name} cannot be computed here: {error}")
+        return []
+
+
+def stored_keys(results: Results, sweep: str, trial_id: str, seed: int) -> dict[int, str]:
+    """Return tasks learned -> key of the stages in the tables."""
+    table = results.stages
+    rows = table[(table["sweep"] == sweep) & (table["trial_id"] == trial_id)]
+    rows = rows[rows["seed"] == seed]
+    return {int(after): str(key) for after, key in zip(rows["after"], rows["key"], strict=True)}
+
+
+def require_same_code(
+    stages: Iterable[Stage], stored: Mapping[int, str], store: StageStore
+) -> None:
+    """Raise, with the names that tell, unless stages have the keys that stand in the tables.
+
+    Raises:
+        RepertoireError: they have others, or nothing was stored.
+    """
+    if not stored:
+        raise RepertoireError("none of its stages is in the tables; nothing can be compared")
+    for stage in stages:
+        if stored.get(stage.after, stage.key) != stage.key:
+            record = store.record(stored[stage.after])
+            raise RepertoireError(
+                f"stage {stage.after} was computed under key {stored[stage.after]} and has key "
+                f"{stage.key} today, so the same computation cannot be repeated here: "
+                + "; ".join(changes(record, stage))
+            )
+
+
+def device_of(sweep: Sweep) -> str:
+    """Return where this process computes a sweep's stages."""
+    return "cuda" if sweep.resources.gpus and torch.cuda.is_available() else "cpu"
+
+
+def _reproduced(stages: Iterable[Stage], check: Check, device: str) -> str:
+    """Say how each stage of a chain compares; return the worst verdict."""
+    results = []
+    for result in reproduce_chain(tuple(stages), check.store, check.tolerance, device):
+        results.append(result)
+        check.say(f"  after task {result.stage.after}: {sentence(result, check.tolerance)}")
+    different = [one for one in results if one.verdict == "different"]
+    if different:
+        check.say(f"different from task {different[0].stage.after} on; {places(different[0])}")
+        return "different"
+    close = [one for one in results if one.verdict == "close"]
+    if close:
+        worst = max(close, key=lambda one: one.difference)
+        check.say(f"equal within {check.tolerance:g}; {places(worst)}")
+        return "close"
+    check.say(f"the same bits, {len(results)} stages")
+    return "same"
+
+
+def _about(stage: Stage) -> str:
+    return f"{stage.method.name} after task {stage.after}, seed {stage.seed}"

@@ -1,0 +1,67 @@
+"""What came of computing stages anew, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.stages.record import Record
+from orchestrator.stages.reproduce import Reproduction
+from orchestrator.stages.run_stage import describe
+from orchestrator.stages.stage import Stage
+
+
+def sentence(result: Reproduction, tolerance: float) -> str:
+    """Return a verdict in words."""
+    scores_only = "" if result.has_state else " (its state is not stored; scores compared alone)"
+    if result.verdict == "same":
+        return f"the same bits{scores_only}"
+    how = f"equal within {tolerance:g}" if result.verdict == "close" else "different"
+    if not result.place:
+        return f"{how}: equal values in other bits{scores_only}"
+    if math.isinf(result.difference):
+        return f"{how}: {result.place}{scores_only}"
+    return f"{how}: at most {result.difference:.2g}, in {result.place}{scores_only}"
+
+
+def places(result: Reproduction) -> str:
+    """Return the versions and machines of the stored stage and of the one computed anew."""
+    stored, anew = (
+        {**one.environment, "device": one.costs.device} for one in (result.stored, result.anew)
+    )
+    told = [name for name in sorted(stored.keys() | anew.keys()) if name != "pid"]
+    other = [
+        f"{name} was {stored.get(name)}, is {anew.get(name)}"
+        for name in told
+        if stored.get(name) != anew.get(name)
+    ]
+    if other:
+        return "; ".join(other)
+    same = (f"{name} {stored[name]}" for name in told if name != "platform")
+    return f"versions and machine are the same: {', '.join(same)}"
+
+
+def changes(record: Record | None, stage: Stage) -> list[str]:
+    """Return what of a stage is not as its record describes it."""
+    if record is None:
+        return ["its record is gone"]
+    now = flat(describe(stage))
+    before = {name: value for name, value in flat(record.spec).items() if name in now}
+    lines = [
+        f"{name} was {value}, is {now[name]}"
+        for name, value in before.items()
+        if value != now[name]
+    ]
+    return lines or ["its data, its code or a version of this release has changed since"]
+
+
+def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted names; lists as text."""
+    result: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{above}{name}.")
+        else:
+            result[above + name] = list(value) if isinstance(value, tuple) else value
+    return result

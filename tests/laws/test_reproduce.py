@@ -1,0 +1,197 @@
+"""`reproduce` and `store audit`: the same bits, close, or different, and from where on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lab import Lab
+
+from orchestrator.cli.reproduce import (
+    Check,
+    audit,
+    read_share,
+    reproduce,
+    require_same_code,
+    sample,
+)
+from orchestrator.errors import RepertoireError
+from orchestrator.stages import reproduce as module
+from orchestrator.stages.record import Record
+from orchestrator.stages.reproduce import same_bits, tensor_difference
+from orchestrator.stages.run_stage import State
+from orchestrator.stages.stage import Stage
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def check(lab: Lab, said: list[str], tolerance: float = 1e-5) -> Check:
+    return Check(lab.store, tolerance, said.append)
+
+
+def drift(monkeypatch: pytest.MonkeyPatch, gap: float, only_after: int = 1) -> None:
+    """Have this machine compute otherwise than the one that stored, by as much as `gap`."""
+    run = module.run_stage
+
+    def run_otherwise(stage: Stage, *rest: Any) -> tuple[State | None, Record]:
+        state, record = run(stage, *rest)
+        if stage.after >= only_after and state is not None:
+            name = next(name for name in state if state[name].is_floating_point())
+            changed = state[name].clone()
+            changed.view(-1)[0] += gap
+            state = {**state, name: changed}
+            record = replace(record, environment={**record.environment, "torch": "9.9"})
+        return state, record
+
+    monkeypatch.setattr(module, "run_stage", run_otherwise)
+
+
+def test_a_trial_computed_anew_has_the_same_bits(lab: Lab, said: list[str]) -> None:
+    lab.ask("[finetune, {name: joint}]", seeds="[0, 1]").run()
+    assert reproduce(lab.out, "finetune", None, check(lab, said)) == 0
+    assert said[-1] == "the same bits, 3 stages"
+    assert [line.rpartition(", ")[2] for line in said if "seed" in line] == ["seed 0", "seed 1"]
+    # A method that starts afresh builds each stage on the first one.
+    assert reproduce(lab.out / "lab", "joint", 1, check(lab, said)) == 0
+    assert said[-1] == "the same bits, 3 stages"
+
+
+def test_equal_within_a_tolerance_says_how_much_and_what_is_another_version(
+    lab: Lab, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.ask("[finetune]").run()
+    drift(monkeypatch, 1e-7, only_after=2)
+    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 0
+    assert said[1:3] == ["  after task 0: the same bits", "  after task 1: the same bits"]
+    assert said[3].startswith("  after task 2: equal within 1e-05: at most 1e-07, in network.")
+    assert said[-1].startswith(f"equal within 1e-05; torch was {torch.__version__}, is 9.9")
+
+
+def test_different_says_from_which_stage_on(
+    lab: Lab, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.ask("[finetune]").run()
+    drift(monkeypatch, 0.5)
+    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 1
+    assert said[1] == "  after task 0: the same bits"
+    assert said[2].startswith("  after task 1: different: at most 0.5, in network.")
+    assert said[-1].startswith("different from task 1 on; torch was ")
+    assert reproduce(lab.out, "finetune", 0, check(lab, said, tolerance=10.0)) == 0
+
+
+def test_nothing_of_the_store_or_the_folder_is_written(lab: Lab, said: list[str]) -> None:
+    lab.ask("[finetune]").run()
+    before = {path: path.read_bytes() for path in lab.out.rglob("*") if path.is_file()}
+    reproduce(lab.out, "finetune", 0, check(lab, said))
+    audit(lab.out, 1.0, 0, check(lab, said))
+    assert {path: path.read_bytes() for path in lab.out.rglob("*") if path.is_file()} == before
+
+
+def test_scores_are_compared_where_a_state_is_gone(lab: Lab, said: list[str]) -> None:
+    lab.ask("[finetune]").run()
+    for path in lab.out.glob("stages/??/*/state.safetensors"):
+        path.unlink()
+    reader = Check(type(lab.store)(lab.store.uri, read_only=True), 1e-5, said.append)
+    assert reproduce(lab.out, "finetune", 0, reader) == 0
+    assert "scores compared alone" in said[1]
+
+
+def test_a_trial_that_diverged_is_reproduced_up_to_there(lab: Lab, said: list[str]) -> None:
+    lab.ask("[finetune]", training="{batch_size: 16, optimizer: sgd, lr: 1.0e+30}").run()
+    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 0
+    assert said[-1] == "the same bits, 2 stages"
+
+
+def test_code_that_changed_is_named_with_its_digests(lab: Lab, make_lab: Any) -> None:
+    """The stages of one class are held against those stored for another, as after an edit."""
+    before = lab.method("class Mine(Finetune):\n    pass\n").strip("'")
+    lab.ask(f"['{before}']").run()
+    edited = make_lab()
+    after = edited.method("class Mine(Finetune):\n    limit = 3\n").strip("'")
+    ((_, stages),) = edited.ask(f"['{after}']").plan().sweep.chains()
+    ((chain, same),) = lab.plan().sweep.chains()
+    stored = dict(enumerate(chain.keys))
+    require_same_code(same, stored, lab.store)
+    with pytest.raises(RepertoireError, match="cannot be repeated here") as told:
+        require_same_code(stages, stored, lab.store)
+    assert f"code.method was {same[1].method.identity}, is {stages[1].method.identity}" in str(
+        told.value
+    )
+    assert f"key {same[1].key} and has key {stages[1].key} today" in str(told.value)
+    with pytest.raises(RepertoireError, match="nothing can be compared"):
+        require_same_code(stages, {}, lab.store)
+
+
+def test_a_search_s_candidates_and_winners_are_reproduced(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "unit"))
+    import searching_lab
+
+    searching_lab.run(tmp_path)
+    lab = Lab(tmp_path)
+    trials = searching_lab.trials(tmp_path)
+    for trial_id in trials["trial_id"]:
+        assert reproduce(lab.out, trial_id, None, check(lab, said)) == 0
+    assert audit(lab.out, 1.0, 0, check(lab, said)) == 0
+    assert ", 0 different" in said[-1]
+
+
+def test_an_audit_takes_a_share_and_finds_what_is_different(
+    lab: Lab, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.ask("[finetune]", seeds="[0, 1]").run()
+    assert audit(lab.out, 0.5, 0, check(lab, said)) == 0
+    assert said == [
+        "3 of 6 stages computed anew: 3 the same bits, 0 equal within 1e-05, 0 different"
+    ]
+    drift(monkeypatch, 0.5, only_after=2)
+    assert audit(lab.out, 1.0, 0, check(lab, said)) == 1
+    assert said[-1].endswith("4 the same bits, 0 equal within 1e-05, 2 different")
+    assert sum("finetune after task 2, seed" in line for line in said) == 2
+
+
+def test_an_audit_says_which_stages_have_no_parent_to_start_from(lab: Lab, said: list[str]) -> None:
+    lab.ask("[finetune]").run()
+    first = next(stage.key for _, stages in lab.plan().sweep.chains() for stage in stages)
+    (lab.out / "stages" / first[:2] / first / "state.safetensors").unlink()
+    reader = Check(type(lab.store)(lab.store.uri, read_only=True), 1e-5, said.append)
+    assert audit(lab.out, 1.0, 0, reader) == 0
+    assert said[-1].endswith("0 different, 1 without a parent")
+
+
+def test_a_sample_is_the_same_for_a_seed_and_another_for_another() -> None:
+    keys = [f"{number:040x}" for number in range(200)]
+    assert len(sample(keys, 0.05, 0)) == 10
+    assert sample(keys, 0.05, 0) == sample(keys[::-1], 0.05, 0) != sample(keys, 0.05, 1)
+    assert len(sample(keys[:3], 0.001, 0)) == 1
+    assert sample([], 0.5, 0) == []
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("0.05", 0.05), (" 100% ", 1.0)])
+def test_a_share_is_a_percentage_or_a_fraction(text: str, share: float) -> None:
+    assert read_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["0", "101%", "2", "-1%", "some", "", "nan"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(RepertoireError, match="--share"):
+        read_share(text)
+
+
+def test_differences_are_relative_to_the_largest_value_and_nan_equals_itself() -> None:
+    nan, inf = float("nan"), float("inf")
+    assert tensor_difference(torch.tensor([0.0, 0.5]), torch.tensor([0.25, 0.5])) == 0.25
+    assert tensor_difference(torch.tensor([100.0, 1.0]), torch.tensor([100.0, 2.0])) == 0.01
+    assert tensor_difference(torch.tensor([nan, inf]), torch.tensor([nan, inf])) == 0.0
+    assert tensor_difference(torch.tensor([nan]), torch.tensor([1.0])) == inf
+    assert tensor_difference(torch.tensor([inf]), torch.tensor([1.0])) == inf
+    assert tensor_difference(torch.zeros(0), torch.zeros(0)) == 0.0
+    assert not same_bits({"a": torch.tensor([0.0])}, {"a": torch.tensor([-0.0])})
+    assert same_bits({"a": torch.tensor(nan)}, {"a": torch.tensor(nan)})
