@@ -7,6 +7,7 @@ what was drawn is not drawn anew, and who was stopped stays stopped.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,15 +64,50 @@ class Journal:
             self._identity[entry["group"]] = entry["identity"]
             self._entries[entry["group"]] = []
         else:
-            self._entries[entry["group"]].append(entry)
+            self._entries.setdefault(entry["group"], []).append(entry)
 
     def _read(self) -> list[Entry]:
-        """Return the whole lines; the last may be half written, and is taken away."""
+        """Return the entries up to the first that cannot be read, and take away what follows.
+
+        A search goes on from any beginning of its journal: what it then lacks is drawn and decided
+        again, with the stages that are in the store. A half-written last line is no damage.
+        """
         if not self._path.exists():
             return []
         data = self._path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data) and not self._read_only:
+        entries, whole = [], 0
+        for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
+            entry = _entry(line)
+            if entry is None:
+                self._set_aside(data[whole:], len(entries) + 1)
+                break
+            entries.append(entry)
+            whole += len(line)
+        if whole < len(data) and not self._read_only:
             with self._path.open("r+b") as file:
-                file.truncate(len(whole))
-        return [json.loads(line) for line in whole.splitlines()]
+                file.truncate(whole)
+        return entries
+
+    def _set_aside(self, damaged: bytes, number: int) -> None:
+        """Keep what cannot be read beside the journal, and say so."""
+        beside = self._path.with_name(f"{self._path.name}.damaged")
+        logging.getLogger(__name__).warning(
+            "%s is damaged from line %d on (after a crash of this machine, say); the search goes "
+            "on from the line before it, and %s keeps the rest",
+            self._path, number, beside,
+        )  # fmt: skip
+        if not self._read_only:
+            with beside.open("ab") as file:
+                file.write(damaged)
+
+
+def _entry(line: bytes) -> Entry | None:
+    """Return the entry of a line; None if it is damaged.
+
+    A file system that lost its last writes may leave NULs in their place, before what came next.
+    """
+    try:
+        entry = json.loads(line.strip(b"\0\n"))
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and isinstance(entry.get("group"), str) else None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.hashing import canonical
 from orchestrator.search import journal as journals
 from orchestrator.search.journal import Journal
 
@@ -119,6 +120,43 @@ def test_cut_anywhere_it_holds_the_whole_lines_before_and_goes_on_from_there(
     ]
     for line in path.read_text().splitlines():
         json.loads(line)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"{half", b"\0" * 40, b"\xff\xfe", b"[1, 2]", b'{"number": 1}', b'{"group": 1}', b""]
+)
+def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_journal(
+    damage: bytes, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun(path, ewc="1").append(POINT)
+    good = path.read_bytes()
+    rest = damage + b"\n" + canonical(STOP).encode() + b"\n"
+    path.write_bytes(good + rest)
+    resumed = Journal(path)
+    assert resumed.entries("ewc", "1") == [POINT]
+    assert (path.read_bytes(), path.with_name("search.jsonl.damaged").read_bytes()) == (good, rest)
+    assert "damaged from line 3 on" in caplog.text
+    resumed.append(STOP)
+    assert Journal(path).entries("ewc", "1") == [POINT, STOP]
+
+
+@pytest.mark.parametrize("next_line", [b"", canonical(STOP).encode() + b"\n"])
+def test_nuls_where_writes_were_lost_cost_nothing_that_was_written(
+    next_line: bytes, path: Path
+) -> None:
+    begun(path, ewc="1").append(POINT)
+    path.write_bytes(path.read_bytes() + b"\0" * 100 + next_line)
+    assert Journal(path).entries("ewc", "1") == [POINT, STOP][: 1 + bool(next_line)]
+    assert not path.with_name("search.jsonl.damaged").exists()
+
+
+def test_who_only_reads_leaves_a_damaged_journal_as_it_is(path: Path) -> None:
+    begun(path, ewc="1").append(POINT)
+    damaged = path.read_bytes() + b"{half\n"
+    path.write_bytes(damaged)
+    assert Journal(path, read_only=True).entries("ewc", "1") == [POINT]
+    assert path.read_bytes() == damaged
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize("text", ["größer", "a\nb", " ", '"'])
