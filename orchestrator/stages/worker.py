@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import traceback
+from contextlib import chdir
 from dataclasses import dataclass
 
 from orchestrator.errors import RepertoireError
@@ -50,9 +51,11 @@ def joined(order: Order | None, whom: tuple[str, str, int], stage: Stage) -> Ord
 def perform(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
     """Run a stage from the store into the store; whatever goes wrong becomes an event."""
     try:
-        events = [attempt(stage, order.computed_for, store, device) for stage in order.stages]
+        with chdir("."):  # put back, whatever folder a user's code went to
+            events = [attempt(stage, order.computed_for, store, device) for stage in order.stages]
         return next((event for event in events if not isinstance(event, StageDone)), events[0])
-    except Exception as error:  # the edge of the user's code: a failed stage must not end the sweep
+    # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
+    except (Exception, SystemExit) as error:
         story = f"{type(error).__name__}: {error}\n\n" + "".join(traceback.format_exception(error))
         return StageFailed(order.key, story)
 

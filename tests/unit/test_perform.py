@@ -1,6 +1,9 @@
 """One stage against the store: found, completed, run, or told as an event."""
 
+import os
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +136,19 @@ def test_a_node_with_other_data_fails_the_stage_and_stores_nothing(store: StageS
     assert isinstance(event, StageFailed)
     assert "is not the data this sweep was planned with" in event.story
     assert store.keys() == []
+
+
+def test_a_method_that_leaves_fails_and_its_folder_is_not_the_next_stage_s(
+    store, tmp_path, monkeypatch
+) -> None:
+    first, before = chain()[0], Path.cwd()
+
+    def leave(*_: object) -> None:
+        os.chdir(tmp_path)
+        sys.exit(3)
+
+    monkeypatch.setattr(module, "run_stage", leave)
+    event = perform(order(first), store)
+    assert isinstance(event, StageFailed)
+    assert event.story.startswith("SystemExit: 3\n")
+    assert Path.cwd() == before
