@@ -75,7 +75,8 @@ class Journal:
         if not self._path.exists():
             return []
         data = self._path.read_bytes()
-        entries, whole = [], 0
+        entries: list[Entry] = []
+        whole = 0
         for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
             entry = _entry(line)
             if entry is None:
