@@ -65,6 +65,11 @@ for _kind, _pattern in NUMBERS.items():
     )
 
 
+def parse_yaml(text: str) -> Any:
+    """Return what YAML text holds."""
+    return yaml.load(text, _Loader)  # a SafeLoader
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping a YAML file holds.
 
@@ -73,7 +78,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     where = str(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+        content = parse_yaml(path.read_text(encoding="utf-8"))
         json.dumps(content)  # refuses a value that holds itself
     except FileNotFoundError:
         beside = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []

@@ -1,0 +1,203 @@
+"""A trial of Ray Tune whose step learns one task of a sweep, through the stage store.
+
+Trials share nothing but the store: those that begin alike compute their beginning once. What a
+trial reports is measured on validation data alone, since schedulers and searchers select by it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import ray
+from ray import tune
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results.folder import open_store
+from orchestrator.search.score import Judge
+from orchestrator.stages.obtain import Claimant
+from orchestrator.stages.record import Record
+from orchestrator.stages.stage import Stage
+from orchestrator.stages.store import StageStore
+from orchestrator.sweep.configuration import Configurations
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import Trial
+
+CHECKPOINT = "stage.json"
+METRICS = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
+COSTS = ("storage_bytes", "train_flops", "consolidate_flops", "eval_flops")
+SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds")
+# What may differ from task to task, and so between a trial and the one whose stage it adopts.
+CHANGING = ("method.", "training.")
+
+
+class StageTrainable(tune.Trainable):
+    """Learns one task a step. Subclasses, made by `orchestrator.tune.trainable`, name the sweep.
+
+    Attributes:
+        configurations: of the sweep file.
+        folder: of the sweep file, where a user's own methods live.
+        store_uri: the stage store.
+        cpus, gpus: what a trial asks for, unless `tune.with_resources` says otherwise.
+    """
+
+    configurations: ClassVar[Configurations]
+    folder: ClassVar[str]
+    store_uri: ClassVar[str]
+    cpus: ClassVar[float]
+    gpus: ClassVar[float]
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """Return what the sweep's `resources` give a stage."""
+        bundle = {"CPU": cls.cpus, **({"GPU": cls.gpus} if cls.gpus else {})}
+        return tune.PlacementGroupFactory([bundle])
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Become the trial of a configuration, before its first task."""
+        if self.folder not in sys.path:
+            sys.path.append(self.folder)
+        self._own = self.configurations.values(config)
+        self._trial = self.configurations.trial(config)
+        store = StageStore(self.store_uri)
+        self._claimant = Claimant(
+            store=store,
+            leases=store.leases,
+            owner=f"{platform.node()}/{uuid.uuid4().hex}",
+            computed_for=(self.configurations.name, self._trial.trial_id, self._trial.seeds[0]),
+            device="cuda" if ray.is_initialized() and ray.get_gpu_ids() else "cpu",
+        )
+        self._judge = Judge(store, Objective(("acc",), ("max",)))
+        self._lay_out(self._trial, 0)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Become another trial, so that Tune can reuse this process."""
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Learn the next task; return what is known of the tasks so far."""
+        first = not self._tasks
+        self._tasks += 1
+        if first:  # of the untrained network, which R begins with
+            self._claimant.obtain(self._stages[:1])
+        record, computed = self._claimant.obtain(self._stages[: self._tasks + 1])
+        over = self._tasks == len(self._stages) - 1 or record.status == "diverged"
+        return {
+            **self._report(record),
+            "tasks": self._tasks,
+            "status": record.status,
+            "key": record.key,
+            "computed": computed,
+            "done": over,
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write the key of the last stage, and the hyperparameters of each task up to it."""
+        content = {
+            "key": self._stages[self._tasks].key,
+            "method": self._trial.method.name,
+            "steps": self._steps[: self._tasks],
+        }
+        Path(checkpoint_dir, CHECKPOINT).write_text(json.dumps(content), encoding="utf-8")
+
+    def load_checkpoint(self, checkpoint: str | dict[str, Any] | None) -> None:
+        """Go on from a stage, this trial's or another's, with the hyperparameters of this trial.
+
+        Raises:
+            RepertoireError: the stage is of another method, benchmark, network or seed.
+        """
+        content = json.loads(Path(str(checkpoint), CHECKPOINT).read_text(encoding="utf-8"))
+        steps = [dict(values) for values in content["steps"]]
+        if content["method"] != self._trial.method.name:
+            raise RepertoireError(
+                f"a trial of {self._trial.method.name} cannot go on from a stage of "
+                f"{content['method']}: method.name cannot change from task to task"
+            )
+        self._adopt(steps)
+        if self._stages[len(steps)].key != content["key"]:
+            raise RepertoireError(
+                f"stage {content['key'][:8]} is of another benchmark, network, seed or version, so "
+                "this trial cannot go on from it; only method.* and training.* can change from "
+                "task to task"
+            )
+
+    def _adopt(self, steps: list[dict[str, Any]]) -> None:
+        """Learn the tasks to come with this trial's hyperparameters, after those of `steps`."""
+        rest = self._changing()
+        # A value that only one of the two gives is, in the other, the one of the sweep file.
+        places = {place for step in [*steps, rest] for place in step}
+        usual = self._usual(places)
+        whole = [{**usual, **step} for step in steps]
+        num_tasks = self._trial.benchmark.num_tasks
+        schedule = (*whole, *[{**usual, **rest}] * (num_tasks - len(steps)))
+        self._lay_out(replace(self._trial, schedule=schedule if places else ()), len(steps))
+        self._steps = [*steps, *[rest] * (num_tasks - len(steps))]
+
+    def _usual(self, places: set[str]) -> dict[str, Any]:
+        """Return this trial's values at some places of its method and its training."""
+        configs = {"method": self._trial.method.config, "training": self._trial.training}
+        return {
+            place: getattr(configs[place.partition(".")[0]], place.partition(".")[2])
+            for place in places
+        }
+
+    def _changing(self) -> dict[str, Any]:
+        return {
+            place: value
+            for place, value in self._own.items()
+            if place.startswith(CHANGING) and place != "method.name"
+        }
+
+    def _lay_out(self, trial: Trial, tasks: int) -> None:
+        """Stand after so many tasks of a trial."""
+        self._tasks = tasks
+        self._steps = [self._changing()] * trial.benchmark.num_tasks
+        self._stages: tuple[Stage, ...] = trial.stages(trial.seeds[0])
+
+    def _report(self, record: Record) -> dict[str, Any]:
+        """Return metrics over the tasks so far, the row of R and the costs of the chain so far."""
+        if record.status == "diverged":
+            unknown = dict.fromkeys((*METRICS, *COSTS, "compute_flops", "seconds"), float("nan"))
+            return unknown | {"row": []}
+        figures = self._judge.figures(self._stages, self._tasks)
+        row = [record.evaluation[key]["validation"].accuracy for key in self._stages[0].task_keys]
+        return {name: figures[name] for name in (*METRICS, *COSTS)} | {
+            "compute_flops": figures["train_flops"] + figures["consolidate_flops"],
+            "seconds": self._seconds(),
+            "row": row,
+        }
+
+    def _seconds(self) -> float:
+        """Return the seconds that the stages so far took, whoever computed them."""
+        records = (self._judge.record(stage) for stage in self._stages[: self._tasks + 1])
+        return float(sum(getattr(r.costs, name) for r in records if r for name in SECONDS))
+
+
+def trainable_of(sweep: str | Path | Sweep, store: str | Path | None) -> type[StageTrainable]:
+    """Return the trainable of a sweep; see `orchestrator.tune.trainable`."""
+    loaded = sweep if isinstance(sweep, Sweep) else Sweep.load(sweep)
+    configurations = Configurations.of(loaded)
+    if configurations.content["benchmark"].get("validation", 0.1) == 0:
+        raise RepertoireError(
+            f"{loaded.name}: a trial of Tune reports validation data; give benchmark.validation a "
+            "share"
+        )
+    return type(
+        "".join(part.capitalize() for part in loaded.name.split("_")),
+        (StageTrainable,),
+        {
+            "__doc__": f"A trial of the sweep {loaded.name}; its step learns one task.",
+            "configurations": configurations,
+            "folder": str(loaded.folder),
+            "store_uri": open_store(Path("results"), None if store is None else str(store)).uri,
+            "cpus": loaded.resources.cpus,
+            "gpus": loaded.resources.gpus,
+        },
+    )

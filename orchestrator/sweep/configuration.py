@@ -1,0 +1,149 @@
+"""One trial of a sweep file, its hyperparameters given by their paths in the file.
+
+`{"method.name": "ewc", "method.lam": 10.0, "training.lr": 0.01, "seed": 1}` names a trial, as a
+`config` of Ray Tune does. What it does not name is what the file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.errors import RepertoireError, SweepError, suggest
+from orchestrator.hashing import plain
+from orchestrator.stages.components import find
+from orchestrator.stages.learner import Training
+from orchestrator.sweep.decoding import short
+from orchestrator.sweep.entries import read_entries
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.yaml_file import parse_yaml
+
+Content = Mapping[str, Any]
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Configurations:
+    """The trials that configurations of a sweep file name.
+
+    Attributes:
+        name: of the sweep.
+        content: what the sweep file holds.
+    """
+
+    name: str
+    content: Content
+
+    @staticmethod
+    def of(sweep: Sweep) -> Configurations:
+        """Return the configurations of a sweep."""
+        return Configurations(sweep.name, parse_yaml(sweep.text))
+
+    def values(self, config: Config) -> dict[str, Any]:
+        """Return a configuration by paths, in JSON types: {"method": {"lam": 1}} is "method.lam".
+
+        A path that only another method of the sweep has is left out, so that one space can serve
+        them all.
+
+        Raises:
+            RepertoireError: a path is not one of the sweep's.
+        """
+        given = _by_path(config)
+        known = {path for each in self._methods() for path in self._paths(each)}
+        for path in given:
+            if path not in known:
+                raise RepertoireError(f"{self.name}: unknown path {path!r}; {suggest(path, known)}")
+        method = self._method(given.get("method.name"))
+        return {path: value for path, value in given.items() if path in self._paths(method)}
+
+    def trial(self, config: Config) -> Trial:
+        """Return the trial of a configuration, on one seed.
+
+        Raises:
+            RepertoireError: an unknown path, a value that is not valid, or a space or grid of the
+                file for which the configuration gives no value.
+        """
+        values = self.values(config)
+        seed = values.pop("seed", self.content["seeds"][0])
+        sections: dict[str, Any] = {
+            "benchmark": dict(self.content["benchmark"]),
+            "network": _named(self.content.get("network", "mlp")),
+            "training": dict(self.content.get("training", {})),
+            "method": dict(self._method(values.pop("method.name", None))),
+        }
+        for path, value in values.items():
+            section, _, field = path.partition(".")
+            sections[section][field] = value
+        methods = [sections.pop("method")]
+        mistakes: list[str] = []
+        if type(seed) is not int or not 0 <= seed < 2**63:
+            mistakes.append(f"seed: must be a whole number of at least 0, given {short(seed)}")
+            seed = 0
+        # With a search, a space that is left open is a group, not a mistake of the file.
+        content = {**self.content, **sections, "methods": methods, "seeds": [seed], "search": None}
+        trials, groups = read_entries(content, None, mistakes)
+        mistakes += [f"{place}: is a space in the file; give a value" for place in _open(groups)]
+        if len(trials) > 1:
+            mistakes.append("the file compares a grid of values; give each field of it a value")
+        if mistakes:
+            raise SweepError(f"{self.name} at {dict(config)}", dict.fromkeys(mistakes))
+        return trials[0]
+
+    def _methods(self) -> list[dict[str, Any]]:
+        return [_named(method) for method in self.content["methods"]]
+
+    def _method(self, name: str | None) -> dict[str, Any]:
+        """Return the entry of a method, the only one if no name is given."""
+        entries_of = {entry["name"]: entry for entry in self._methods()}
+        if name is None and len(entries_of) > 1:
+            raise RepertoireError(
+                f"{self.name} has several methods; choose one by method.name: "
+                f"{', '.join(sorted(entries_of))}"
+            )
+        name = next(iter(entries_of)) if name is None else name
+        if name not in entries_of:
+            raise RepertoireError(
+                f"{self.name}: method.name: {name!r} is no method of the sweep; "
+                f"{suggest(str(name), entries_of)}"
+            )
+        if sum(entry["name"] == name for entry in self._methods()) > 1:
+            raise RepertoireError(f"{self.name} lists {name} more than once; keep one entry of it")
+        return entries_of[name]
+
+    def _paths(self, method: Mapping[str, Any]) -> set[str]:
+        """Return the paths that a configuration of a method may have."""
+        network = _named(self.content.get("network", "mlp"))["name"]
+        kinds = {
+            "benchmark": Benchmark,
+            "network": find("network", network).Config,
+            "training": Training,
+            "method": find("method", method["name"]).Config,
+        }
+        paths = {f"{section}.{f.name}" for section, kind in kinds.items() for f in fields(kind)}
+        return paths | {"seed", "method.name"}
+
+
+def _open(groups: Iterable[Group]) -> Iterator[str]:
+    return (place for group in groups for place in group.space)
+
+
+def _named(entry: Any) -> dict[str, Any]:
+    return {"name": entry} if isinstance(entry, str) else dict(entry)
+
+
+def _by_path(config: Config) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        nested = value if isinstance(value, Mapping) and "." not in name else None
+        inside = {f"{name}.{field}": v for field, v in nested.items()} if nested else {name: value}
+        flat |= {path: _as_json(v) for path, v in inside.items()}
+    return flat
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value in JSON types; NumPy's scalars have `item`."""
+    return plain(value.item() if hasattr(value, "item") else value)

@@ -1,0 +1,36 @@
+"""Repertoire inside a `ray.tune.Tuner` of one's own: each step of a trial learns one task.
+
+Begin with `trainable`; docs/tune.md has an example.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.backends.tune_trainable import StageTrainable
+    from orchestrator.sweep.sweep import Sweep
+
+__all__ = ["trainable"]
+
+
+def trainable(
+    sweep: str | Path | Sweep, *, store: str | Path | None = None
+) -> type[StageTrainable]:
+    """Return a `ray.tune.Trainable` whose trials are configurations of a sweep file.
+
+    Args:
+        sweep: the file, or what `Sweep.load` made of it. Tune's `config` says by their paths in the
+            file what it changes: `method.lam`, `training.lr`, `method.name` among the sweep's
+            methods, `seed` (by default the sweep's first).
+        store: path or URI of the stage store, which every node must reach; by default the one
+            that `repertoire run` uses, `results/stages`.
+
+    Raises:
+        SweepError: the sweep file is wrong.
+        RepertoireError: the sweep holds no validation data, which is all that a trial reports.
+    """
+    from orchestrator.backends.tune_trainable import trainable_of  # imports ray
+
+    return trainable_of(sweep, store)

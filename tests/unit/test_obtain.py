@@ -1,0 +1,137 @@
+"""Stages obtained through a store that several processes share: each is computed once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from methods import METHODS
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.errors import RepertoireError
+from orchestrator.networks.networks import NETWORKS
+from orchestrator.stages import worker
+from orchestrator.stages.components import component
+from orchestrator.stages.learner import Training
+from orchestrator.stages.obtain import Claimant
+from orchestrator.stages.run_stage import run_stage
+from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.store import StageStore
+
+WHOM = ("lab", "finetune-0", 0)
+
+
+def chain(lr: float = 0.1) -> tuple[Stage, ...]:
+    return stages(
+        Benchmark(name="split_digits", scenario="task", num_tasks=2, samples_per_task=10),
+        component("network", "mlp", NETWORKS["mlp"].Config(hidden=(4,))),
+        Training(iterations=2, batch_size=5, optimizer="sgd", lr=lr),
+        component("method", "finetune", METHODS["finetune"].Config()),
+        0,
+    )
+
+
+def claimant(folder: Path, owner: str = "this", lease_seconds: float = 30.0) -> Claimant:
+    store = StageStore(str(folder))
+    return Claimant(store, store.leases, owner, WHOM, lease_seconds=lease_seconds)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the stages that are computed, in order."""
+    keys: list[str] = []
+
+    def noted(stage: Stage, *rest: object) -> object:
+        keys.append(stage.key)
+        time.sleep(0.05)
+        return run_stage(stage, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "run_stage", noted)
+    return keys
+
+
+def test_a_stage_and_the_ancestors_that_the_store_lacks_are_computed_and_then_read(
+    tmp_path: Path, computed: list[str]
+) -> None:
+    wanted = chain()
+    record, here = claimant(tmp_path).obtain(wanted)
+    assert (record.key, record.after, here) == (wanted[2].key, 2, True)
+    assert computed == [stage.key for stage in wanted]
+    again, here = claimant(tmp_path).obtain(wanted)
+    assert (again, here, len(computed)) == (record, False, 3)
+
+
+def test_processes_that_want_the_same_stages_at_once_compute_each_once(
+    tmp_path: Path, computed: list[str]
+) -> None:
+    wanted, here = chain(), dict[int, list[bool]]()
+
+    def obtain_all(number: int) -> None:
+        one = claimant(tmp_path, f"number {number}")
+        here[number] = [one.obtain(wanted[: after + 1])[1] for after in range(3)]
+
+    together(*(lambda n=n: obtain_all(n) for n in range(4)))
+    assert sorted(computed) == sorted(stage.key for stage in wanted)
+    for after in range(3):
+        assert sum(each[after] for each in here.values()) == 1
+    assert StageStore(str(tmp_path)).leases.keys() == frozenset()
+
+
+def test_the_lease_of_a_process_that_died_is_waited_for_and_then_taken(
+    tmp_path: Path, computed: list[str]
+) -> None:
+    first = chain()[:1]
+    dead = claimant(tmp_path, "dead")
+    assert dead.leases.take(first[0].key, "dead", 0.6)
+    started = time.monotonic()
+    _, here = claimant(tmp_path).obtain(first)
+    assert here
+    assert time.monotonic() - started >= 0.5
+
+
+def test_a_lease_outlasts_its_seconds_while_its_holder_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+
+    def slow(stage: Stage, *rest: object) -> object:
+        computed.append(stage.key)
+        time.sleep(1.0)
+        return run_stage(stage, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "run_stage", slow)
+    first = chain()[:1]
+    together(*(lambda n=n: claimant(tmp_path, n, 0.3).obtain(first) for n in "ab"))
+    assert computed == [first[0].key]
+
+
+def test_a_stage_that_fails_is_told_with_its_story_and_another_may_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> object:
+        raise ZeroDivisionError("no examples")
+
+    monkeypatch.setattr(worker, "run_stage", broken)
+    first = chain()[:1]
+    with pytest.raises(RepertoireError, match="ZeroDivisionError: no examples"):
+        claimant(tmp_path, "one").obtain(first)
+    assert "ZeroDivisionError" in str(StageStore(str(tmp_path)).failure(first[0].key))
+    monkeypatch.undo()
+    assert claimant(tmp_path, "other").obtain(first)[1]
+
+
+def test_a_stage_below_one_that_diverged_is_not_tried(tmp_path: Path) -> None:
+    wanted = chain(lr=1e30)
+    record, _ = claimant(tmp_path).obtain(wanted)
+    assert (record.key, record.status) == (wanted[1].key, "diverged")
+
+
+def together(*work: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=each) for each in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
