@@ -11,6 +11,7 @@ import orchestrator
 WORKERS = {
     "orchestrator.backends.broker",
     "orchestrator.backends.trainable",
+    "orchestrator.backends.tune_trainable",
     "orchestrator.backends.tune_schedulers",
     "orchestrator.backends.tune_searchers",
 }
