@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -41,14 +40,12 @@ class StageTrainable(tune.Trainable):
     """Learns one task a step. Subclasses, made by `orchestrator.tune.trainable`, name the sweep.
 
     Attributes:
-        configurations: of the sweep file.
-        folder: of the sweep file, where a user's own methods live.
+        configurations: of the sweep file, with the user's own code that it names.
         store_uri: the stage store.
         cpus, gpus: what a trial asks for, unless `tune.with_resources` says otherwise.
     """
 
     configurations: ClassVar[Configurations]
-    folder: ClassVar[str]
     store_uri: ClassVar[str]
     cpus: ClassVar[float]
     gpus: ClassVar[float]
@@ -61,8 +58,6 @@ class StageTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Become the trial of a configuration, before its first task."""
-        if self.folder not in sys.path:
-            sys.path.append(self.folder)
         self._own = self.configurations.values(config)
         self._trial = self.configurations.trial(config)
         store = StageStore(self.store_uri)
@@ -195,7 +190,6 @@ def trainable_of(sweep: str | Path | Sweep, store: str | Path | None) -> type[St
         {
             "__doc__": f"A trial of the sweep {loaded.name}; its step learns one task.",
             "configurations": configurations,
-            "folder": str(loaded.folder),
             "store_uri": open_store(Path("results"), None if store is None else str(store)).uri,
             "cpus": loaded.resources.cpus,
             "gpus": loaded.resources.gpus,

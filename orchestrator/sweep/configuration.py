@@ -13,10 +13,12 @@ from typing import Any
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError, SweepError, suggest
 from orchestrator.hashing import plain
+from orchestrator.stages.capture import capture
 from orchestrator.stages.components import find
 from orchestrator.stages.learner import Training
+from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import short
-from orchestrator.sweep.entries import read_entries
+from orchestrator.sweep.entries import dotted_names, read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -33,15 +35,18 @@ class Configurations:
     Attributes:
         name: of the sweep.
         content: what the sweep file holds.
+        source: the own code that the file names.
     """
 
     name: str
     content: Content
+    source: Source
 
     @staticmethod
     def of(sweep: Sweep) -> Configurations:
         """Return the configurations of a sweep."""
-        return Configurations(sweep.name, parse_yaml(sweep.text))
+        content = parse_yaml(sweep.text)
+        return Configurations(sweep.name, content, capture(dotted_names(content), sweep.folder))
 
     def values(self, config: Config) -> dict[str, Any]:
         """Return a configuration by paths, in JSON types: {"method": {"lam": 1}} is "method.lam".
@@ -85,7 +90,7 @@ class Configurations:
             seed = 0
         # With a search, a space that is left open is a group, not a mistake of the file.
         content = {**self.content, **sections, "methods": methods, "seeds": [seed], "search": None}
-        trials, groups = read_entries(content, None, mistakes)
+        trials, groups = read_entries(content, None, self.source, mistakes)
         mistakes += [f"{place}: is a space in the file; give a value" for place in _open(groups)]
         if len(trials) > 1:
             mistakes.append("the file compares a grid of values; give each field of it a value")
@@ -119,9 +124,9 @@ class Configurations:
         network = _named(self.content.get("network", "mlp"))["name"]
         kinds = {
             "benchmark": Benchmark,
-            "network": find("network", network).Config,
+            "network": find("network", network, self.source).Config,
             "training": Training,
-            "method": find("method", method["name"]).Config,
+            "method": find("method", method["name"], self.source).Config,
         }
         paths = {f"{section}.{f.name}" for section, kind in kinds.items() for f in fields(kind)}
         return paths | {"seed", "method.name"}
