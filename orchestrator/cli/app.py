@@ -182,12 +182,15 @@ def show_command(
     split: Annotated[
         str | None, typer.Option("--split", help="test or validation; default: test.")
     ] = None,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="The traceback of what failed.")
+    ] = False,
 ) -> None:
     """Show a trial: R as a coloured grid, with ACC, BWT, FWT and forgetting."""
     from orchestrator.results.results import load
     from orchestrator.terminal.trial_page import trial_page
 
-    show(trial_page(load(dir), trial, seed, split))
+    show(trial_page(load(dir), trial, seed, split, traceback))
 
 
 Tolerance = Annotated[

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -20,6 +18,7 @@ from orchestrator.results.folder import Backend, Tabulator, open_store, results_
 from orchestrator.results.results import load
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.failures import endings, trial_line
 from orchestrator.terminal.rendering import render
 from orchestrator.terminal.screen import Display, duration
 from orchestrator.tracking import Tracker, resolve_target, sync, target_of
@@ -111,21 +110,18 @@ def report(console: Console, folder: Path, closing: list[str]) -> int:
     console.print(render(comparison(results), "table"), markup=False, highlight=False, end="")
     trials, searched = results.trials, results.trials["phase"] == "search"
     bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
-    lines = [*(story_of(row) for row in bad.to_dict("records")), *closing]
+    unfinished = [trial_line(alike) for alike in endings(bad.to_dict("records"))]
+    hint = "its traceback: repertoire show {} {} --traceback"
+    failed = bad.loc[bad["status"] == "failed", "trial_id"]
+    hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []
+    lines = [*unfinished, *hints, *closing]
     if searched.any():
         counts = trials[searched].drop_duplicates("trial_id")["status"].value_counts()
         found = ", ".join(f"{n} {status}" for status, n in counts.items())
-        lines.insert(len(bad), f"candidates: {found}")
+        lines.insert(len(unfinished), f"candidates: {found}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(len(bad) > 0)
-
-
-def story_of(row: Mapping[Hashable, Any]) -> str:
-    """Return what became of a trial on a seed, in a line."""
-    place = f"{row['trial_id']} seed {row['seed']} after {row['tasks_done']} tasks"
-    story = (row["story"] or "").partition("\n")[0]
-    return f"{row['status']}: {place}" + (f": {story}" if story else "")
 
 
 def track(out: Path) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-import traceback
 from contextlib import chdir
 from dataclasses import dataclass
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.components import identity
+from orchestrator.stages.failure import story_of
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -56,8 +56,7 @@ def perform(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
         return next((event for event in events if not isinstance(event, StageDone)), events[0])
     # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
     except (Exception, SystemExit) as error:
-        story = f"{type(error).__name__}: {error}\n\n" + "".join(traceback.format_exception(error))
-        return StageFailed(order.key, story)
+        return StageFailed(order.key, story_of(error))
 
 
 def attempt(

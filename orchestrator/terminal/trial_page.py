@@ -17,6 +17,7 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.naming import labels, with_id
 from orchestrator.results.protocol import title_of
 from orchestrator.results.results import SETTING, SPLITS, Results
+from orchestrator.terminal.failures import endings, seeds_line, traceback_of
 from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.units import UNDEFINED, interval
 
@@ -52,7 +53,11 @@ class Shown:
 
 
 def trial_page(
-    results: Results, name: str, seed: int | None = None, split: str | None = None
+    results: Results,
+    name: str,
+    seed: int | None = None,
+    split: str | None = None,
+    traceback: bool = False,
 ) -> RenderableType:
     """Return a trial for a Rich console: R as a grid, ACC, BWT, FWT, forgetting, what is missing.
 
@@ -61,6 +66,7 @@ def trial_page(
         name: trial id, the beginning of one, or a label as `compare` prints it.
         seed: one seed; None for the mean over all that are complete.
         split: "test" or "validation"; None for test, or validation where a search has no other.
+        traceback: show the traceback of what failed.
 
     Raises:
         UnknownName: no such trial, seed or split.
@@ -74,9 +80,11 @@ def trial_page(
         Text(_of_what(shown)),
     ]
     if np.isnan(shown.matrices).all():
-        return Group(*about, Text(""), Text("nothing has been measured"), *_missing(shown))
+        return Group(
+            *about, Text(""), Text("nothing has been measured"), *_missing(shown, traceback)
+        )
     mean = np.ma.masked_invalid(shown.matrices[shown.counted]).mean(axis=0).filled(np.nan)
-    return Group(*about, Text(""), Grid(mean), *_figures(shown), *_missing(shown))
+    return Group(*about, Text(""), Grid(mean), *_figures(shown), *_missing(shown, traceback))
 
 
 def chosen(results: Results, name: str, seed: int | None, split: str | None) -> Shown:
@@ -176,18 +184,27 @@ def _figures(shown: Shown) -> list[Text]:
     if len(every) > 1:
         lines.append(Text("± is the 95% Student-t interval of the mean over seeds", style="dim"))
     if all(np.isnan(each["fwt"]) for each in every):
-        reasons = (fwt_undefined_because(first["scenario"], depth, seen) for seen in (True, False))
-        why = next(reason for reason in reasons if reason)
+        why = _no_transfer(first["scenario"], depth, int(first["num_tasks"]))
         lines.append(Text(f"FWT is undefined ({UNDEFINED}): {why}", style="dim"))
     return lines
 
 
-def _missing(shown: Shown) -> list[Text]:
-    """Return a line for each seed that is not complete: how far it came, and why no further."""
+def _no_transfer(scenario: str, depth: int, num_tasks: int) -> str:
+    """Return why forward transfer is undefined after `depth` of `num_tasks` tasks."""
+    if depth < 2 <= num_tasks:
+        tasks = "no task is" if depth == 0 else "only one task is"
+        return f"{tasks} learned so far, of {num_tasks}"
+    reasons = (fwt_undefined_because(scenario, depth, seen) for seen in (True, False))
+    return next(reason for reason in reasons if reason)
+
+
+def _missing(shown: Shown, traceback: bool) -> list[Text]:
+    """Return a line for the seeds that are not complete: how far they came, and why no further."""
+    rows = shown.seeds.to_dict("records")
+    unfinished = [row for row, ok in zip(rows, shown.finished, strict=True) if not ok]
     lines = []
-    for row, finished in zip(shown.seeds.to_dict("records"), shown.finished, strict=True):
-        if not finished:
-            story = f": {row['story'].splitlines()[0]}" if row["story"] else ""
-            reached = f"{row['tasks_done']} of {row['num_tasks']} tasks"
-            lines.append(Text(f"seed {row['seed']} {row['status']} after {reached}{story}", "red"))
+    for alike in endings(unfinished):
+        lines.append(Text(seeds_line(alike), "red"))
+        if traceback and traceback_of(alike[0]):
+            lines.append(Text(traceback_of(alike[0])))
     return lines

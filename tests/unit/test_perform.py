@@ -96,7 +96,9 @@ def test_an_error_of_the_user_s_code_is_an_event_with_its_story_and_is_tried_aga
         event = perform(order(second), store)
     assert isinstance(event, StageFailed)
     told, _, trace = event.story.partition("\n\n")
-    assert told == "AttributeError: 'Examples' object has no attribute 'nothing'"
+    error, _, place = told.partition(" (")
+    assert error == "AttributeError: 'Examples' object has no attribute 'nothing'"
+    assert place.startswith("test_perform.py:")
     assert trace.startswith("Traceback")
     assert store.record(second.key) is None
     assert perform(order(second), store) == StageDone(second.key)

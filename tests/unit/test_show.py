@@ -76,8 +76,8 @@ def printed(page: RenderableType, width: int = 80, colours: bool = False) -> str
     return caught.get()
 
 
-def words(results: Results, name: str, *options: Any) -> str:
-    return " ".join(printed(trial_page(results, name, *options)).split())
+def words(results: Results, name: str, *options: Any, **named: Any) -> str:
+    return " ".join(printed(trial_page(results, name, *options, **named)).split())
 
 
 def test_the_grid_has_every_cell_and_the_figures_are_those_worked_by_hand() -> None:
@@ -157,6 +157,26 @@ def test_a_trial_that_measured_nothing_says_so() -> None:
     row = trial(status="failed", tasks_done=0, story="no memory")
     page = words(results_of([row], []), "ewc")
     assert "nothing has been measured seed 0 failed after 0 of 2 tasks: no memory" in page
+
+
+def test_seeds_that_failed_alike_are_one_line_and_the_traceback_is_shown_if_asked() -> None:
+    story = "OSError: disk is full (mine.py:7, in loss)\n\nTraceback:\n  mine.py, line 7"
+    rows = [trial(seed=s, status="failed", tasks_done=1, story=story) for s in (0, 1, 2)]
+    rows.append(trial(seed=3, status="failed", tasks_done=1, story="KeyError: 3\n\nTraceback: b"))
+    page = words(of(*rows), "ewc")
+    assert page.count("disk is full") == 1
+    assert "seeds 0, 1 and 2 failed after 1 of 2 tasks: OSError: disk is full (mine.py:7" in page
+    assert "seed 3 failed after 1 of 2 tasks: KeyError: 3" in page
+    assert "Traceback" not in page
+    whole = words(of(*rows), "ewc", traceback=True)
+    assert whole.count("Traceback: mine.py, line 7") == 1
+    assert "Traceback: b" in whole
+
+
+def test_a_trial_of_several_tasks_that_failed_is_not_said_to_have_one() -> None:
+    page = words(of(trial(status="failed", tasks_done=1, story="OSError: x")), "ewc")
+    assert "FWT is undefined (–): only one task is learned so far, of 2" in page
+    assert "when there is only one" not in page
 
 
 def test_a_single_task_has_an_accuracy_and_no_transfer() -> None:

@@ -1,0 +1,62 @@
+"""The story of a stage that raised names the line of the user's code that did."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from orchestrator.stages.failure import place_of, story_of
+from orchestrator.sweep.decoding import decode
+
+
+def module(folder: Path, text: str) -> ModuleType:
+    """Import a file of the user's."""
+    path = folder / "mine.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location("mine_of_test", path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def raised(call: object) -> Exception:
+    with pytest.raises(Exception, match=r".*") as caught:
+        call()  # type: ignore[operator]
+    error = caught.value
+    # This test's own frame is a user's as well; what it called is of interest.
+    assert error.__traceback__ is not None
+    error.__traceback__ = error.__traceback__.tb_next
+    return error
+
+
+def test_the_last_line_of_the_user_s_is_named_though_a_library_raised(tmp_path: Path) -> None:
+    mine = module(tmp_path, "import json\n\n\ndef loss():\n    return json.loads('{')\n")
+    story = story_of(raised(mine.loss))
+    first, empty, trace = story.split("\n", 2)
+    assert first.startswith("JSONDecodeError: Expecting property name")
+    assert first.endswith(" (mine.py:5, in loss)")
+    assert empty == ""
+    assert trace.startswith("Traceback (most recent call last)")
+
+
+def test_of_several_frames_of_the_user_s_the_last_is_named(tmp_path: Path) -> None:
+    text = "def a():\n    b()\n\n\ndef b():\n    raise ValueError('two\\nlines')\n"
+    story = story_of(raised(module(tmp_path, text).a))
+    assert story.startswith("ValueError: two lines (mine.py:6, in b)\n\nTraceback")
+
+
+def test_without_code_of_the_user_s_the_last_line_of_ours_is_named() -> None:
+    error = raised(lambda: decode(int, {}, "", []))
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+    assert place_of(error).startswith("decoding.py:")
+
+
+def test_an_error_that_passed_no_code_has_no_place() -> None:
+    assert story_of(ValueError("x")).startswith("ValueError: x\n\n")
+    assert place_of(json.JSONDecodeError("bad", "", 0)) == ""
