@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich import progress as bars
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from orchestrator.graph.progress import Progress
@@ -20,15 +19,23 @@ PLAIN_EVERY_SECONDS = 10.0
 class Display:
     """Shows `Progress`: live on a terminal, a line every ten seconds elsewhere."""
 
-    def __init__(self) -> None:
-        # The file is named: sys.stdout is sent elsewhere around Tune, and this must not go there.
-        self.console = Console(file=sys.stdout)
-        self._live = Live(console=self.console, refresh_per_second=4, transient=True)
+    def __init__(self, console: Console | None = None) -> None:
+        # The file is named: sys.stdout may be sent elsewhere, and this must not go there.
+        self.console = console or Console(file=sys.stdout)
+        self._bars = Bars(
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("stages"),
+            console=self.console,
+            refresh_per_second=4,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._bar: bars.TaskID | None = None
         self._next_line = 0.0
 
     def __enter__(self) -> Display:
-        if self.console.is_terminal:
-            self._live.start()
+        self._bars.start()
         return self
 
     def __exit__(
@@ -37,8 +44,7 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.console.is_terminal:
-            self._live.stop()
+        self._bars.stop()
 
     def say(self, text: str) -> None:
         """Print a line, above the live one if there is one."""
@@ -47,21 +53,26 @@ class Display:
     def show(self, progress: Progress) -> None:
         """Take in where the sweep stands."""
         if self.console.is_terminal:
-            self._live.update(picture(progress))
+            self._update(progress)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY_SECONDS
             print(line(progress), file=self.console.file, flush=True)
 
+    def _update(self, progress: Progress) -> None:
+        done, total = progress.executed, progress.executed + progress.to_go
+        if self._bar is None:
+            self._bar = self._bars.add_task("", total=total, line="")
+        self._bars.update(self._bar, completed=done, total=total, line=line(progress))
 
-def picture(progress: Progress) -> Group:
-    """Return progress as a bar and a line of figures."""
-    total = progress.executed + progress.to_go
-    bar = Table.grid(padding=(0, 1))
-    bar.add_row(
-        ProgressBar(total=max(total, 1), completed=progress.executed, width=40),
-        Text(f"{progress.executed}/{total} stages"),
-    )
-    return Group(bar, Text(line(progress), style="dim", no_wrap=True, overflow="ellipsis"))
+
+class Bars(bars.Progress):
+    """Bars of Rich with a line of figures below each."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield a bar and its line, cut where the terminal ends."""
+        for task in self.tasks:
+            yield self.make_tasks_table([task])
+            yield Text(task.fields["line"], style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def line(progress: Progress) -> str:
