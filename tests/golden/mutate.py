@@ -11,7 +11,6 @@ test, or change nothing (an axis that exists once, a bound that is never reached
 from __future__ import annotations
 
 import ast
-import importlib.machinery
 import json
 import os
 import signal
@@ -20,16 +19,21 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import scipy.optimize
 import torch
-import torch.func
-import torch.utils.flop_counter
+from golden_methods import CASES, FIGURES, RTOL, differ
+
+from methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
-METHODS = ROOT / "methods"
+FOLDER = ROOT / "methods"
 TIME_LIMIT_S = 600
 CHECKS = {"__post_init__", "require_positive", "require_strength", "require_share", "objection"}
-NOT_NUMBERS_OF_A_METHOD = {"testing", "conformance.py", "blobs.py", "_watch.py"}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(FOLDER.rglob("*.py"))
+    if path.name not in ("__init__.py", "conformance.py") and path.parent.name != "testing"
+}
+GOLDEN = json.loads(FIGURES.read_text(encoding="utf-8"))
 
 
 def numbers(tree: ast.Module) -> Iterator[ast.Constant]:
@@ -54,88 +58,76 @@ def changed(value: float) -> float:
     return value + 1 if isinstance(value, int) else (2 * value or 0.5)
 
 
-def imported_by(name: str, modules: dict[str, Path]) -> set[str]:
-    """Return a module of the package and those of the package that it imports, at any distance."""
-    found, pending = set[str](), [name]
-    while pending:
-        current = pending.pop()
-        if current in found or current not in modules:
-            continue
-        found.add(current)
-        for node in ast.walk(ast.parse(modules[current].read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                pending += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
-    return found
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports from."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {
+        name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module
+        for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    }
 
 
-def notices(path: Path, source: str, methods: set[str]) -> bool:
-    """Return whether a figure of some methods moves when a file holds another source."""
-    plain = importlib.machinery.SourceFileLoader.get_code
+def users_of(name: str) -> list[str]:
+    """Return a module and those that import it at any distance, each after all that it imports."""
+    needs = {module: imports(path) & MODULES.keys() for module, path in MODULES.items()}
+    users = {name}
+    while more := {module for module, found in needs.items() if found & users} - users:
+        users |= more
+    ordered: list[str] = []
+    while len(ordered) < len(users):
+        ordered += [m for m in sorted(users - {*ordered}) if not needs[m] & users - {*ordered}]
+    return ordered
 
-    def get_code(loader, fullname):  # type: ignore[no-untyped-def]
-        if Path(loader.path).resolve() != path:
-            return plain(loader, fullname)
-        return compile(source, str(path), "exec")
 
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+def notices(name: str, source: str) -> bool:
+    """Return whether a figure moves when a module holds another source."""
+    users = users_of(name)
     try:
-        from golden_methods import CASES, FIGURES, differ
-
-        golden = json.loads(FIGURES.read_text(encoding="utf-8"))
-        cases = [case for case in CASES.values() if case.method in methods]
-        return any(differ(case.figures(), golden[case.name], 2e-4) for case in cases)
+        for user in users:
+            text = source if user == name else MODULES[user].read_text(encoding="utf-8")
+            exec(compile(text, user, "exec"), vars(sys.modules[user]))
+        for method, cls in list(METHODS.items()):
+            METHODS[method] = vars(sys.modules[cls.__module__])[cls.__name__]
+        cases = [case for case in CASES.values() if METHODS[case.method].__module__ in users]
+        return any(differ(case.figures(), GOLDEN[case.name], RTOL) for case in cases)
     except Exception:
         return True
 
 
-def noticed_in_child(path: Path, source: str, methods: set[str]) -> bool:
-    """Run `notices` in a forked process, whose imports are its own."""
+def noticed_in_child(name: str, source: str) -> bool:
+    """Run `notices` in a forked process, which alone is changed."""
     child = os.fork()
     if child == 0:
         signal.alarm(TIME_LIMIT_S)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        os._exit(int(notices(path, source, methods)))
+        os._exit(int(notices(name, source)))
     return os.waitpid(child, 0)[1] != 0
 
 
 def main(names: list[str]) -> None:
     """Print the numbers that no figure notices."""
     torch.set_num_threads(1)
-    assert scipy.optimize.nnls
-    modules = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
-        for path in sorted(METHODS.rglob("*.py"))
-    }
-    table = {
-        node.module: alias.asname or alias.name
-        for node in ast.parse((METHODS / "__init__.py").read_text()).body
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
-    users = {name: imported_by(name, modules) for name in table}
+    for warm_up in list(CASES)[::12]:
+        CASES[warm_up].figures()  # what is imported now is imported in every child
     say = partial(print, flush=True)
     count = unnoticed = 0
-    for module, path in modules.items():
-        relative = path.relative_to(METHODS)
-        if NOT_NUMBERS_OF_A_METHOD & set(relative.parts) or path.name == "__init__.py":
-            continue
+    for module, path in MODULES.items():
+        relative = path.relative_to(FOLDER)
         if names and str(relative) not in names:
             continue
-        methods = {
-            user.removeprefix("methods.") for user, found in users.items() if module in found
-        }
         source = path.read_text(encoding="utf-8")
-        assert not noticed_in_child(path, source, methods), "figures moved without any change"
+        assert not noticed_in_child(module, source), f"{module}: figures moved without any change"
         for index, node in enumerate(list(numbers(ast.parse(source)))):
             tree = ast.parse(source)
             number = list(numbers(tree))[index]
             number.value = changed(number.value)
             count += 1
-            if not noticed_in_child(path, ast.unparse(tree), methods):
+            if not noticed_in_child(module, ast.unparse(tree)):
                 unnoticed += 1
                 line = source.splitlines()[node.lineno - 1].strip()
-                place = f"{relative}:{node.lineno}"
-                say(f"{place}: {node.value} -> {number.value}: {line}")
+                say(f"{relative}:{node.lineno}: {node.value} -> {number.value}: {line}")
     say(f"{unnoticed} of {count} numbers were not noticed")
 
 

@@ -8,13 +8,11 @@ import json
 
 import pytest
 import torch
-from golden_methods import CASES, FIGURES, NETWORKS, OPTIMIZERS, differ
+from golden_methods import CASES, FIGURES, NETWORKS, OPTIMIZERS, RTOL, differ
 
 from methods import METHODS
 from methods.base import Setting
 
-# Other processors round otherwise: measured over instruction sets, the figures agree to 5e-6.
-RTOL = 2e-4
 GOLDEN = json.loads(FIGURES.read_text(encoding="utf-8"))
 
 
