@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook
-from methods.parts.budget import require_share
 from methods.parts.episodic import Gradients
 from methods.parts.memory import Memory
+from methods.parts.ranges import require_share
 from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
 
 # A gradient of zero has no angle with any other.

@@ -27,8 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook
-from methods.parts.budget import require_strength
 from methods.parts.memory import Memory
+from methods.parts.ranges import require_strength
 from methods.parts.rehearsal import Rehearsal, RehearsalConfig
 from methods.parts.reservoir import ReservoirMemory
 

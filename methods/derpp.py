@@ -24,7 +24,7 @@ from torch import Tensor
 
 from methods.base import Examples
 from methods.der import DER
-from methods.parts.budget import require_strength
+from methods.parts.ranges import require_strength
 
 
 class DERPP(DER):

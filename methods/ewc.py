@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
 from methods.parts.fisher import Labels, diagonal_fisher
+from methods.parts.ranges import require_count, require_strength
 
 
 class EWC(Penalty):
@@ -65,13 +66,10 @@ class EWC(Penalty):
         normalise: bool = False
 
         def __post_init__(self) -> None:
-            if not 0 <= self.lam < float("inf"):
-                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+            require_strength("lam", self.lam)
             if not 0 < self.gamma <= 1:
                 raise ValueError(f"gamma must be in (0, 1], given {self.gamma}")
-            num = self.num_samples
-            if num is not None and num < 1:
-                raise ValueError(f"num_samples must be at least 1 or left out, given {num}")
+            require_count("num_samples", self.num_samples)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "mode", "gamma"})
     strength: ClassVar[str | None] = "lam"

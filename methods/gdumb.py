@@ -27,10 +27,11 @@ from typing import Any, ClassVar
 from torch import nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.parts.budget import MemoryConfig, require_positive
+from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.initialisation import reinitialise
 from methods.parts.memory import repeated
+from methods.parts.ranges import require_count
 
 
 class GDumb(Method):
@@ -49,7 +50,7 @@ class GDumb(Method):
 
         def __post_init__(self) -> None:
             super().__post_init__()
-            require_positive("passes", self.passes)
+            require_count("passes", self.passes)
 
     version: ClassVar[int] = 2
     storage: ClassVar[dict[str, str]] = {"memory": "buffer"}

@@ -32,8 +32,9 @@ import numpy as np
 from torch import nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.parts.budget import MemoryConfig, require_share, require_strength
+from methods.parts.budget import MemoryConfig
 from methods.parts.episodic import Gradients, multipliers
+from methods.parts.ranges import require_positive, require_share, require_strength
 from methods.parts.ring import RingMemory
 
 # Of the sum of the squared norms; single precision can make G G^T that much less than positive.
@@ -61,8 +62,7 @@ class GEM(Method):
         def __post_init__(self) -> None:
             super().__post_init__()
             require_strength("margin", self.margin)
-            if not 0 < self.ridge < float("inf"):
-                raise ValueError(f"ridge must be above 0 and finite, given {self.ridge}")
+            require_positive("ridge", self.ridge)
             require_share("strength", self.strength)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"margin", "ridge", "strength"})

@@ -40,6 +40,7 @@ from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
 from methods.parts.generator import Generator
 from methods.parts.initialisation import frozen, reinitialise
+from methods.parts.ranges import require_positive
 
 
 class GenerativeReplay(Method):
@@ -67,18 +68,12 @@ class GenerativeReplay(Method):
         generator_lr: float = 3e-3
 
         def __post_init__(self) -> None:
-            if not 0 < self.temperature < float("inf"):
-                raise ValueError(
-                    f"temperature must be above 0 and finite, given {self.temperature}"
-                )
+            require_positive("temperature", self.temperature)
             if any(width < 1 for width in self.hidden) or not self.hidden:
                 raise ValueError(f"hidden must be widths of at least 1, given {self.hidden}")
             if self.latent_size < 1:
                 raise ValueError(f"latent_size must be at least 1, given {self.latent_size}")
-            if not 0 < self.generator_lr < float("inf"):
-                raise ValueError(
-                    f"generator_lr must be above 0 and finite, given {self.generator_lr}"
-                )
+            require_positive("generator_lr", self.generator_lr)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"labels", "temperature"})
     storage: ClassVar[dict[str, str]] = {"generator": "generator", "seen": "generator"}

@@ -40,6 +40,7 @@ from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
 from methods.parts.layers import attached, linear, linear_chain, unfit
+from methods.parts.ranges import require_positive, require_strength
 
 LARGEST_EMBEDDING = 6.0
 LARGEST_EXPONENT = 50.0
@@ -68,10 +69,8 @@ class HAT(Method):
         def __post_init__(self) -> None:
             if not 1 <= self.s_max < float("inf"):
                 raise ValueError(f"s_max must be at least 1 and finite, given {self.s_max}")
-            if not 0 <= self.sparsity < float("inf"):
-                raise ValueError(f"sparsity must be at least 0 and finite, given {self.sparsity}")
-            if not 0 < self.spread < float("inf"):
-                raise ValueError(f"spread must be above 0 and finite, given {self.spread}")
+            require_strength("sparsity", self.sparsity)
+            require_positive("spread", self.spread)
             if self.cycles < 1:
                 raise ValueError(f"cycles must be at least 1, given {self.cycles}")
 

@@ -38,10 +38,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.parts.budget import MemoryConfig, require_positive
+from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.exemplars import ExemplarMemory, head_of, representations
 from methods.parts.memory import repeated
+from methods.parts.ranges import require_count
 from methods.parts.sensitivity import evaluation_mode
 
 
@@ -60,7 +61,7 @@ class ICaRL(Method):
 
         def __post_init__(self) -> None:
             super().__post_init__()
-            require_positive("exemplar_passes", self.exemplar_passes)
+            require_count("exemplar_passes", self.exemplar_passes)
 
     version: ClassVar[int] = 2
     scenarios: ClassVar[frozenset[str]] = frozenset({"task", "class"})

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
+from methods.parts.ranges import require_strength
 
 
 class L2(Penalty):
@@ -46,8 +47,7 @@ class L2(Penalty):
         lam: float = 0.1
 
         def __post_init__(self) -> None:
-            if not 0 <= self.lam < float("inf"):
-                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+            require_strength("lam", self.lam)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
     strength: ClassVar[str | None] = "lam"

@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
 from methods.parts.initialisation import frozen
+from methods.parts.ranges import require_positive, require_strength
 
 
 class LwF(Method):
@@ -55,12 +56,8 @@ class LwF(Method):
         scale_by_temperature: bool = False
 
         def __post_init__(self) -> None:
-            if not 0 <= self.lam < float("inf"):
-                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
-            if not 0 < self.temperature < float("inf"):
-                raise ValueError(
-                    f"temperature must be above 0 and finite, given {self.temperature}"
-                )
+            require_strength("lam", self.lam)
+            require_positive("temperature", self.temperature)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset(
         {"lam", "temperature", "scale_by_temperature"}

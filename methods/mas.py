@@ -35,6 +35,7 @@ from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
+from methods.parts.ranges import require_strength
 from methods.parts.sensitivity import mean_over_examples
 
 
@@ -55,8 +56,7 @@ class MAS(Penalty):
         accumulate: Literal["sum", "mean"] = "sum"
 
         def __post_init__(self) -> None:
-            if not 0 <= self.lam < float("inf"):
-                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+            require_strength("lam", self.lam)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "accumulate"})
     strength: ClassVar[str | None] = "lam"

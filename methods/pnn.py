@@ -36,6 +36,7 @@ from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.initialisation import frozen, reinitialise
 from methods.parts.layers import attached, linear, linear_chain, unfit
+from methods.parts.ranges import require_count, require_positive
 
 Hidden = list[Tensor]  # of one column: what goes into each layer from the second
 
@@ -56,12 +57,8 @@ class PNN(Method):
         projection: int | None = None
 
         def __post_init__(self) -> None:
-            if not 0 < self.alpha < float("inf"):
-                raise ValueError(f"alpha must be above 0 and finite, given {self.alpha}")
-            if self.projection is not None and self.projection < 1:
-                raise ValueError(
-                    f"projection must be at least 1 or left out, given {self.projection}"
-                )
+            require_positive("alpha", self.alpha)
+            require_count("projection", self.projection)
 
     scenarios: ClassVar[frozenset[str]] = frozenset({"task"})
     scores_unseen: ClassVar[bool] = False

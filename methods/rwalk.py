@@ -44,6 +44,7 @@ from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, add_pull
 from methods.parts.fisher import diagonal_fisher
 from methods.parts.path import PathIntegral
+from methods.parts.ranges import require_positive, require_strength
 
 
 class RWalk(Penalty):
@@ -67,14 +68,12 @@ class RWalk(Penalty):
         epsilon: float = 1e-3
 
         def __post_init__(self) -> None:
-            if not 0 <= self.lam < float("inf"):
-                raise ValueError(f"lam must be at least 0 and finite, given {self.lam}")
+            require_strength("lam", self.lam)
             if not 0 < self.alpha <= 1:
                 raise ValueError(f"alpha must be in (0, 1], given {self.alpha}")
             if self.interval < 1:
                 raise ValueError(f"interval must be at least 1, given {self.interval}")
-            if not 0 < self.epsilon < float("inf"):
-                raise ValueError(f"epsilon must be above 0 and finite, given {self.epsilon}")
+            require_positive("epsilon", self.epsilon)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
     strength: ClassVar[str | None] = "lam"

@@ -35,6 +35,7 @@ from torch import nn
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, add_pull
 from methods.parts.path import PathIntegral
+from methods.parts.ranges import require_positive, require_strength
 
 
 class SI(Penalty):
@@ -54,10 +55,8 @@ class SI(Penalty):
         xi: float = 0.1
 
         def __post_init__(self) -> None:
-            if not 0 <= self.c < float("inf"):
-                raise ValueError(f"c must be at least 0 and finite, given {self.c}")
-            if not 0 < self.xi < float("inf"):
-                raise ValueError(f"xi must be above 0 and finite, given {self.xi}")
+            require_strength("c", self.c)
+            require_positive("xi", self.xi)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"c"})
     strength: ClassVar[str | None] = "c"

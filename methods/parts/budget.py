@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from methods import base
+from methods.parts.ranges import require_count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class MemoryConfig(base.Config):
             # Set here, so that the budget stands in every record and key.
             object.__setattr__(self, "memory_size", self.DEFAULT_SIZE)
         for name in ("memory_size", "memory_bytes"):
-            require_positive(name, getattr(self, name))
+            require_count(name, getattr(self, name))
 
     @property
     def budget(self) -> Budget:
@@ -60,21 +61,3 @@ class Budget:
     def __str__(self) -> str:
         unit, amount = ("bytes", self.size) if self.examples is None else ("size", self.examples)
         return f"memory_{unit}: {amount}"
-
-
-def require_positive(name: str, given: int | None) -> None:
-    """Raise ValueError unless a number is at least 1 or left out."""
-    if given is not None and given < 1:
-        raise ValueError(f"{name} must be at least 1 or left out, given {given}")
-
-
-def require_strength(name: str, given: float) -> None:
-    """Raise ValueError unless a strength is at least 0 and finite."""
-    if not 0 <= given < float("inf"):
-        raise ValueError(f"{name} must be at least 0 and finite, given {given}")
-
-
-def require_share(name: str, given: float) -> None:
-    """Raise ValueError unless a share is in [0, 1]."""
-    if not 0 <= given <= 1:
-        raise ValueError(f"{name} must be in [0, 1], given {given}")

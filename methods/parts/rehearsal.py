@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.parts.budget import MemoryConfig, require_positive
+from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.memory import Memory
+from methods.parts.ranges import require_count
 from methods.parts.reservoir import ReservoirMemory
 from methods.parts.ring import RingMemory
 
@@ -43,7 +44,7 @@ class RehearsalConfig(MemoryConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive("replay_batch_size", self.replay_batch_size)
+        require_count("replay_batch_size", self.replay_batch_size)
 
 
 class Rehearsal(Method):

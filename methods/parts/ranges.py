@@ -1,0 +1,36 @@
+"""Checks of hyperparameters; each raises ValueError with the name, the range and what was given.
+
+Reference:
+    None.
+
+Deviations:
+    None.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+
+def require_strength(name: str, given: float) -> None:
+    """Raise ValueError unless a number is at least 0 and finite."""
+    if not 0 <= given < inf:
+        raise ValueError(f"{name} must be at least 0 and finite, given {given}")
+
+
+def require_positive(name: str, given: float) -> None:
+    """Raise ValueError unless a number is above 0 and finite."""
+    if not 0 < given < inf:
+        raise ValueError(f"{name} must be above 0 and finite, given {given}")
+
+
+def require_share(name: str, given: float) -> None:
+    """Raise ValueError unless a number is in [0, 1]."""
+    if not 0 <= given <= 1:
+        raise ValueError(f"{name} must be in [0, 1], given {given}")
+
+
+def require_count(name: str, given: int | None) -> None:
+    """Raise ValueError unless a number is at least 1, or left out."""
+    if given is not None and given < 1:
+        raise ValueError(f"{name} must be at least 1 or left out, given {given}")
