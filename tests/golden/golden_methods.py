@@ -133,16 +133,21 @@ class Case:
         )
 
     def figures(self) -> dict[str, Any]:
-        """Return test losses after each task, by task, and a summary of the last state."""
-        state, losses = None, []
+        """Return test losses after each task, a summary of the last state, and FLOPs by phase."""
+        state, losses, flops = None, [], [0, 0, 0]
         first, _ = run_stage(self.stage(0), None, ("golden", self.name, 0))
         for after in range(1, self.tasks + 1):
             stage = self.stage(after)
             parent = first if stage.method.cls.starts_afresh or after == 1 else state
             state, record = run_stage(stage, parent, ("golden", self.name, 0))
             scores = [record.evaluation[task]["test"] for task in stage.task_keys]
+            costs = record.costs
+            for place, count in enumerate(
+                (costs.train_flops, costs.consolidate_flops, costs.eval_flops)
+            ):
+                flops[place] += count
             losses.append([None if s.loss is None else significant(s.loss) for s in scores])
-        return {"losses": losses, "state": parts(state or {})}
+        return {"losses": losses, "state": parts(state or {}), "flops": flops}
 
 
 def parts(state: Mapping[str, Tensor]) -> dict[str, list[float]]:

@@ -44,6 +44,8 @@ def numbers(tree: ast.Module) -> Iterator[ast.Constant]:
         node = pending.pop()
         if isinstance(node, ast.FunctionDef) and CHECKS.match(node.name):
             continue
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "version":
+            continue
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
             yield node
         skipped = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
