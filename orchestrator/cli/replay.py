@@ -44,12 +44,6 @@ class Nobody:
         return []
 
 
-def load_kept(folder: Path) -> Sweep:
-    """Return the sweep of a folder, with the user's code as it was when it last ran."""
-    kept = folder / "code" / "sweep.yaml"
-    return Sweep.load(kept if kept.is_file() else folder / "sweep.yaml")
-
-
 def sweep_folders(dir: Path) -> list[Path]:
     """Return the folders of single sweeps.
 

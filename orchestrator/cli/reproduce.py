@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 
-from orchestrator.cli.replay import chains, load_kept, sweep_folders
+from orchestrator.cli.replay import chains, sweep_folders
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
+from orchestrator.results.code import load_kept
 from orchestrator.results.results import Results, load
 from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage
 from orchestrator.stages.stage import Chain, Stage

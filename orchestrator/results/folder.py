@@ -15,7 +15,9 @@ from orchestrator.graph.driver import Client, Observer
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.results.code import keep_code
 from orchestrator.results.results import collect, write
+from orchestrator.stages.files import write_atomically
 from orchestrator.stages.outcomes import StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.references import register
@@ -93,6 +95,7 @@ class Tabulator:
         """Make the sweep's folder and leave the sweep there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         note(self.folder / "sweep.yaml", sweep.text)
+        keep_code(sweep, self.folder)
         self.register()
 
     def register(self) -> None:
@@ -207,7 +210,7 @@ def progress_of(made: Plan) -> Progress:
 def note(path: Path, text: str) -> None:
     """Write a text file unless it says so already."""
     if not (path.exists() and path.read_text(encoding="utf-8") == text):
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text)
 
 
 def versions() -> dict[str, str]:

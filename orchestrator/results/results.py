@@ -38,7 +38,7 @@ from orchestrator.results.tables import TRIALS as TRIALS
 from orchestrator.results.tables import Tables as Tables
 from orchestrator.results.tables import write as write
 from orchestrator.stages.costs import CATEGORIES
-from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.record import Costs, Record, Score, Wanted
 from orchestrator.sweep.objective import Mode
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ SPLITS = ("validation", "test")
 SETTING = ["sweep", "benchmark", "scenario", "num_tasks"]  # what must agree to be compared
 UNSCORED = Score(accuracy=None, loss=None, n=0)
 Row = tuple[Any, ...]
-Known = dict[tuple[str, frozenset[str]], Record]
+Known = dict[Wanted, Record]
 
 
 class Store(Protocol):
     """What is asked of a store here."""
 
-    def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
-        """Return a stage's record if it is there and scores these tasks."""
+    def records(self, wanted: Iterable[Wanted]) -> dict[Wanted, Record]:
+        """Return the records that are there, of stages (key) scored on tasks (task keys)."""
 
     def failure(self, key: str) -> str | None:
         """Return why a stage failed the last time it was tried, if it did."""
@@ -158,11 +158,12 @@ def collect(
         known: filled with the records read; given to the next call, it reads only what is new.
     """
     known = {} if known is None else known
+    _read_records(chains, store, known)
     trials: list[Row] = []
     accuracy: list[Row] = []
     stages: list[Row] = []
     for chain in chains:
-        records = _records(chain, store, known)
+        records = _records(chain, known)
         trials.append(_trial_row(chain, records, store, (run_ids or {}).get(run_name(chain))))
         accuracy.extend(_accuracy_rows(chain, records))
         stages.extend(_stage_row(chain, record) for record in records)
@@ -190,15 +191,35 @@ def load(*folders: str | Path) -> Results:
     )
 
 
-def _records(chain: Chain, store: Store, known: Known) -> list[Record]:
+def _read_records(chains: Sequence[Chain], store: Store, known: Known) -> None:
+    """Read the records of chains that are not known yet, those of one depth at a time.
+
+    A chain is followed up to its first record that is missing or diverged.
+    """
+    reached = [(chain.keys, frozenset(chain.task_keys)) for chain in chains]
+    depth = 0
+    while reached:
+        wanted = {(keys[depth], tasks): None for keys, tasks in reached if depth < len(keys)}
+        known |= store.records(one for one in wanted if one not in known)
+        reached = [
+            (keys, tasks) for keys, tasks in reached
+            if depth < len(keys) and _goes_on(known.get((keys[depth], tasks)))
+        ]  # fmt: skip
+        depth += 1
+
+
+def _goes_on(record: Record | None) -> bool:
+    return record is not None and record.status == "complete"
+
+
+def _records(chain: Chain, known: Known) -> list[Record]:
     """Return the chain's records up to the first that is missing or diverged, that one included."""
     task_keys = frozenset(chain.task_keys)
     records: list[Record] = []
     for key in chain.keys:
-        record = known.get((key, task_keys)) or store.record(key, task_keys)
+        record = known.get((key, task_keys))
         if record is None:
             break
-        known[key, task_keys] = record
         records.append(record)
         if record.status == "diverged":
             break

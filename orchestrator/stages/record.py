@@ -38,6 +38,8 @@ class Costs:
     device: str = "cpu"
 
 
+Wanted = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on
+
 # task key -> {"validation": Score, "test": Score}
 Evaluation = Mapping[str, Mapping[str, Score]]
 

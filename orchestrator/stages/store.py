@@ -30,6 +30,7 @@ from orchestrator.stages.patience import Patience
 from orchestrator.stages.record import (
     Evaluation,
     Record,
+    Wanted,
     evaluation_to_json,
     pack,
     unpack,
@@ -37,7 +38,6 @@ from orchestrator.stages.record import (
 )
 
 State = Mapping[str, Tensor]
-Wanted = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on
 
 RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
 READERS = 32

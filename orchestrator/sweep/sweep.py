@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,7 +51,7 @@ class Sweep:
         trials: those to be evaluated as they are.
         groups: those to be searched first, as `search` says.
         text: the file it was read from, word for word.
-        remarks: what a user should know of the own code that it names, a line each.
+        source: the user's own code that it names.
     """
 
     name: str
@@ -64,7 +64,12 @@ class Sweep:
     mlflow: Mlflow
     text: str
     folder: Path
-    remarks: tuple[str, ...] = ()
+    source: Source = field(default=Source({}), repr=False, compare=False)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a user should know of the own code that it names, a line each."""
+        return self.source.remarks
 
     @staticmethod
     def load(path: str | Path) -> Sweep:
@@ -90,7 +95,7 @@ class Sweep:
             name=content["name"], trials=tuple(trials), groups=tuple(groups), search=search,
             seeds=tuple(content["seeds"]), budget=budget, resources=resources, mlflow=mlflow,
             text=path.read_text(encoding="utf-8"), folder=path.parent.resolve(),
-            remarks=source.remarks,
+            source=source,
         )  # fmt: skip
 
     def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:

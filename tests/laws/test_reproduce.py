@@ -19,6 +19,7 @@ from orchestrator.cli.reproduce import (
     sample,
 )
 from orchestrator.errors import RepertoireError
+from orchestrator.results.results import load
 from orchestrator.stages import reproduce as module
 from orchestrator.stages.record import Record
 from orchestrator.stages.reproduce import same_bits, tensor_difference
@@ -195,3 +196,27 @@ def test_differences_are_relative_to_the_largest_value_and_nan_equals_itself() -
     assert tensor_difference(torch.zeros(0), torch.zeros(0)) == 0.0
     assert not same_bits({"a": torch.tensor([0.0])}, {"a": torch.tensor([-0.0])})
     assert same_bits({"a": torch.tensor(nan)}, {"a": torch.tensor(nan)})
+
+
+def test_own_code_is_kept_with_the_tables_and_is_what_is_reproduced(
+    lab: Lab, said: list[str]
+) -> None:
+    """The user's file is edited, then deleted; what ran is computed again all the same."""
+    name = lab.method("from helper import SIZE\nclass Mine(Finetune):\n    size = SIZE\n")
+    (lab.folder / "helper.py").write_text("SIZE = 3\n")
+    lab.ask(f"[{name}]").run()
+    code = lab.out / "lab" / "code"
+    module_name = name.strip("'").partition(":")[0]
+    kept = {path.name for path in code.iterdir()}
+    assert kept == {"sweep.yaml", f"{module_name}.py", "helper.py"}
+    (lab.folder / f"{module_name}.py").write_text("raise ValueError('edited')\n")
+    (lab.folder / "helper.py").unlink()
+    trial_id = lab_trials(lab)[0]
+    assert reproduce(lab.out, trial_id, 0, check(lab, said)) == 0
+    assert said[-1] == "the same bits, 3 stages"
+    lab.ask("[finetune]").run()
+    assert not any(path.is_file() for path in code.rglob("*"))
+
+
+def lab_trials(lab: Lab) -> list[str]:
+    return list(load(lab.out / "lab").trials["trial_id"])

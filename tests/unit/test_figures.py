@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -36,8 +36,10 @@ R = ((0.1, 0.2), (0.9, 0.3), (0.6, 0.8))
 class Records(dict[str, Record]):
     """Records by key, asked as a store is."""
 
-    def record(self, key: str, task_keys: object) -> Record | None:
-        return self.get(key)
+    def records(
+        self, wanted: Iterable[tuple[str, frozenset[str]]]
+    ) -> dict[tuple[str, frozenset[str]], Record]:
+        return {one: self[one[0]] for one in wanted if one[0] in self}
 
     def failure(self, key: str) -> str | None:
         return None

@@ -41,17 +41,23 @@ class MemoryStore:
     """A stage store in memory that counts what it is asked."""
 
     def __init__(self) -> None:
-        self.records: dict[str, Record] = {}
+        self.stored: dict[str, Record] = {}
         self.failures: dict[str, str] = {}
         self.asked: list[str] = []
 
     def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
         self.asked.append(key)
-        record = self.records.get(key)
+        record = self.stored.get(key)
         covered = record and (
             record.status == "diverged" or set(task_keys) <= record.evaluation.keys()
         )
         return record if covered else None
+
+    def records(
+        self, wanted: Iterable[tuple[str, frozenset[str]]]
+    ) -> dict[tuple[str, frozenset[str]], Record]:
+        read = {one: self.record(*one) for one in wanted}
+        return {one: record for one, record in read.items() if record is not None}
 
     def failure(self, key: str) -> str | None:
         return self.failures.get(key)
@@ -89,7 +95,7 @@ def record_of(chain: Chain, after: int, **changes: Any) -> Record:
 
 def fill(store: MemoryStore, chain: Chain, upto: int = 3) -> None:
     for after in range(upto + 1):
-        store.records[chain.keys[after]] = record_of(chain, after)
+        store.stored[chain.keys[after]] = record_of(chain, after)
 
 
 @pytest.fixture
@@ -163,7 +169,7 @@ def test_r_matrix_puts_each_score_at_its_after_and_task(store: MemoryStore, fold
     for split in ("validation", "test"):
         r = results.r_matrix("t1", 0, split)
         for after, key in enumerate(chain.keys):
-            scores = store.records[key].evaluation
+            scores = store.stored[key].evaluation
             assert list(r[after]) == [scores[task][split].accuracy for task in TASKS]
 
 
@@ -184,9 +190,9 @@ def test_a_method_that_cannot_score_unseen_tasks_leaves_null_and_undefined_trans
     fill(store, chain)
     unscored = {split: Score(accuracy=None, loss=None, n=7) for split in ("validation", "test")}
     for after in (1, 2):
-        record = store.records[chain.keys[after]]
+        record = store.stored[chain.keys[after]]
         hidden = {key: unscored for key in TASKS[after:]}
-        store.records[record.key] = replace(record, evaluation={**record.evaluation, **hidden})
+        store.stored[record.key] = replace(record, evaluation={**record.evaluation, **hidden})
     results = results_of([chain], store, folder)
     upper = results.accuracy.query("0 < after < task")
     assert upper.accuracy.isna().all()
@@ -296,9 +302,7 @@ def test_a_trial_whose_next_stage_failed_tells_the_story(store: MemoryStore, fol
 def test_a_diverged_stage_has_costs_and_no_accuracy(store: MemoryStore, folder: Path) -> None:
     chain = chain_of()
     fill(store, chain)
-    store.records[chain.keys[2]] = record_of(
-        chain, 2, status="diverged", story="nan", evaluation={}
-    )
+    store.stored[chain.keys[2]] = record_of(chain, 2, status="diverged", story="nan", evaluation={})
     results = results_of([chain], store, folder)
     row = trial(results)
     assert (row.status, row.story, row.tasks_done) == ("diverged", "nan", 1)
@@ -348,7 +352,7 @@ def test_a_stage_is_cached_for_all_but_the_one_it_was_computed_for(
     owner = chain_of()
     fill(store, owner)
     sharer = replace(chain_of("t2"), keys=(*owner.keys[:2], "t2-2", "t2-3"))
-    store.records["t2-2"] = record_of(sharer, 2)
+    store.stored["t2-2"] = record_of(sharer, 2)
     results = results_of([owner, sharer], store, folder)
     cached = results.stages.groupby("trial_id").cached.apply(list)
     assert cached["t1"] == [False] * 4
