@@ -86,10 +86,7 @@ def on_ray(address: str | None) -> OnRay:
 
 @contextmanager
 def cluster(sweep: Sweep, address: str | None) -> Iterator[None]:
-    """Connect to Ray, or start it, unless this process has it already; leave it as it was.
-
-    The workers of a Ray that is there already must find a user's own methods by themselves.
-    """
+    """Connect to Ray, or start it, unless this process has it already; leave it as it was."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray

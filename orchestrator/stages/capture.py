@@ -141,7 +141,27 @@ def skeleton(module: Module) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:]
-    return ast.dump(tree)
+    return dump(tree)
+
+
+def dump(node: object) -> str:
+    """Return a syntax tree as text, the same whatever Python parsed it.
+
+    `ast.dump` writes empty fields or leaves them out, as the version has it; this is how 3.11 does.
+    """
+    if isinstance(node, list):
+        return f"[{', '.join(map(dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    values = {name: getattr(node, name, None) for name in node._fields}
+    optional = {name for name in node._fields if getattr(type(node), name, ...) is None}
+    optional |= {"type_params"}  # of 3.12
+    shown = [
+        f"{name}={dump(value)}"
+        for name, value in values.items()
+        if name not in optional or value not in (None, [])
+    ]
+    return f"{type(node).__name__}({', '.join(shown)})"
 
 
 EMPTY = skeleton(Module("", True, b""))

@@ -38,6 +38,8 @@ class Mine(Finetune):
 def folder(tmp_path: Path) -> Path:
     """A sweep with methods of a user's own beside it: a module, and a module of a package."""
     (tmp_path / "sweep.yaml").write_text(SWEEP)
+    (tmp_path / "methods").mkdir()  # shadows nothing, also where workers start
+    (tmp_path / "methods" / "notes.txt").touch()
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").touch()
     (tmp_path / "package" / "beside.py").write_text("SCALE = 1.0\n")

@@ -18,7 +18,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.graph.trial_graph import StageDone, StageFailed
 from orchestrator.networks.networks import MLP
 from orchestrator.results.folder import Tabulator, open_store, results_folder, run
-from orchestrator.stages.capture import capture
+from orchestrator.stages.capture import capture, skeleton
 from orchestrator.stages.components import Component, component, find, identity
 from orchestrator.stages.source import Module, Source, restore
 from orchestrator.stages.worker import Order, perform
@@ -298,6 +298,26 @@ def test_what_cannot_be_part_of_a_key_is_named(
     (told,) = load(tmp_path).remarks
     assert told.startswith("mine.py: ")
     assert remark in told
+
+
+def test_the_text_of_a_module_is_that_of_python_3_11_whatever_python_runs() -> None:
+    text = "def f(a, *, b: int = 1) -> None:\n    return None\n\n\nclass C(B, m=1):\n    x = [a]\n"
+    args = (
+        "arguments(posonlyargs=[], args=[arg(arg='a')], kwonlyargs=[arg(arg='b', "
+        "annotation=Name(id='int', ctx=Load()))], kw_defaults=[Constant(value=1)], defaults=[])"
+    )
+    function = (
+        f"FunctionDef(name='f', args={args}, body=[Return(value=Constant(value=None))], "
+        "decorator_list=[], returns=Constant(value=None))"
+    )
+    value = "List(elts=[Name(id='a', ctx=Load())], ctx=Load())"
+    body = f"Assign(targets=[Name(id='x', ctx=Store())], value={value})"
+    cls = (
+        "ClassDef(name='C', bases=[Name(id='B', ctx=Load())], keywords=[keyword(arg='m', "
+        f"value=Constant(value=1))], body=[{body}], decorator_list=[])"
+    )
+    known = f"Module(body=[{function}, {cls}], type_ignores=[])"
+    assert skeleton(Module("", False, text.encode())) == known
 
 
 # How it is imported

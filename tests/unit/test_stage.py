@@ -248,6 +248,17 @@ def trial(method=FINETUNE, training: Training = TRAINING, benchmark: Benchmark =
     return Trial(benchmark=benchmark, network=NETWORK, training=training, method=method, seeds=(0,))
 
 
+@dataclass(frozen=True, kw_only=True)
+class LongerBenchmark(Benchmark):
+    blur: float = neutral(0.0)
+
+
+def test_an_option_added_to_a_benchmark_renames_no_trial_at_its_neutral_value():
+    longer = LongerBenchmark(name="split_digits")
+    assert trial(benchmark=longer).trial_id == trial().trial_id
+    assert trial(benchmark=replace(longer, blur=0.5)).trial_id != trial().trial_id
+
+
 def test_an_option_at_its_neutral_value_renames_no_trial_and_is_shown():
     longer = trial(training=LongerTraining(lr=TRAINING.lr))
     assert longer.trial_id == trial().trial_id
