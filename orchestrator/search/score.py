@@ -18,6 +18,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.objective import Objective
 
+RECORDS_KEPT = 20_000  # of some kilobytes each
 SUMMED = ("train_flops", "consolidate_flops", "eval_flops", "samples")
 
 
@@ -49,7 +50,8 @@ class Judge:
             record = self.store.record(stage.key, stage.task_keys)
             if record is None:
                 return None
-            self._known[name] = record
+            self._remember(name, record)
+            return record
         return self._known[name]
 
     def values(self, chains: Iterable[Sequence[Stage]], after: int) -> Values | None:
@@ -92,8 +94,14 @@ class Judge:
         """Return the record of a stage that is done."""
         name = (stage.key, stage.task_keys)
         if name not in self._known:
-            self._known[name] = self.store.await_record(stage.key, stage.task_keys)
+            self._remember(name, self.store.await_record(stage.key, stage.task_keys))
         return self._known[name]
+
+    def _remember(self, name: tuple[str, tuple[str, ...]], record: Record) -> None:
+        """Keep a record at hand, and forget the one kept longest where there are too many."""
+        if len(self._known) >= RECORDS_KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[name] = record
 
 
 def require_validation(benchmark: Benchmark, num_tasks: int) -> None:

@@ -25,6 +25,9 @@ from orchestrator.sweep.strategies import GRACE_TASKS
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial, chain_of
 
+Laid = tuple[Chain, tuple[Stage, ...]]
+_Row = tuple[tuple[str, int, str, bool], Laid]
+
 
 class Strategies(Protocol):
     """Makes those who draw and those who decide, by what a sweep asks for."""
@@ -59,6 +62,10 @@ class Study:
     quests: list[Quest]
     orders: dict[str, Order] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
+    _rows: dict[tuple[str, int, int], _Row] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_group = {quest.group.name: quest for quest in self.quests}
 
     def begin(self) -> list[Event]:
         """Return what is wanted first."""
@@ -71,7 +78,7 @@ class Study:
 
     def _whose(self, chain: str) -> tuple[Quest, Candidate]:
         group, _, number = chain.rpartition("#")
-        quest = next(quest for quest in self.quests if quest.group.name == group)
+        quest = self._by_group[group]
         return quest, quest.candidates[int(number.partition(".")[0])]
 
     def _noted(self, events: Iterable[Event]) -> list[Event]:
@@ -133,25 +140,32 @@ class Study:
         A trial has one row on a seed: the evaluation's, if it is evaluated there, else that of the
         first group that drew it.
         """
-        met = {(trial.identity, seed) for trial in self.sweep.trials for seed in trial.seeds}
-        found = []
+        taken = {(trial.identity, seed) for trial in self.sweep.trials for seed in trial.seeds}
+        rows = []
         for quest in self.quests:
             won = {c.number for c in self._won(quest)} if finished else set()
             for candidate in quest.candidates:
                 for seed in candidate.trial.seeds:
-                    row = (candidate.trial.identity, seed)
-                    if self._has_row(candidate, seed, won) and row not in met:
-                        met.add(row)
-                        found.append(self._chain(quest, candidate, seed, won))
-        return found
+                    name = (candidate.trial.identity, seed)
+                    if self._has_row(candidate, seed, won) and name not in taken:
+                        taken.add(name)
+                        rows.append(self._row(quest, candidate, seed, won))
+        return rows
+
+    def _row(self, quest: Quest, candidate: Candidate, seed: int, won: set[int]) -> Laid:
+        """Return a candidate's row on a seed; made anew only where the candidate has changed."""
+        state = (candidate.status, candidate.life, candidate.story, candidate.number in won)
+        name = (quest.group.name, candidate.number, seed)
+        known = self._rows.get(name)
+        if known is None or known[0] != state:
+            known = self._rows[name] = (state, self._chain(quest, candidate, seed, won))
+        return known[1]
 
     def _has_row(self, candidate: Candidate, seed: int, won: set[int]) -> bool:
         evaluated = candidate.number in won and seed in self.sweep.seeds
         return candidate.status not in ("twin", "infeasible") and not evaluated
 
-    def _chain(
-        self, quest: Quest, candidate: Candidate, seed: int, won: set[int]
-    ) -> tuple[Chain, tuple[Stage, ...]]:
+    def _chain(self, quest: Quest, candidate: Candidate, seed: int, won: set[int]) -> Laid:
         decision = candidate.story if candidate.status == "stopped" else ""
         return chain_of(
             self.sweep.name, candidate.trial, seed, phase="search", up_to=candidate.goal,

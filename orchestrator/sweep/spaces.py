@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.errors import suggest
+from orchestrator.hashing import canonical
 
 Point = dict[str, Any]
 Condition = Mapping[str, tuple[Any, ...]]
@@ -198,13 +199,15 @@ def draw(space: Mapping[str, Domain], random: np.random.Generator) -> Point:
 
 def grid(space: Mapping[str, Domain]) -> Iterator[Point]:
     """Yield each point of a space of finite domains once, the last domain changing fastest."""
-    met: list[Point] = []
+    conditional = any(domain.when for domain in space.values())
+    drawn: set[str] = set()
     for values in product(*(domain.args for domain in space.values())):
         whole = dict(zip(space, values, strict=True))
         point: Point = {}
         for place, domain in space.items():
             if domain.active(point):
                 point[place] = whole[place]
-        if not any(space[place].when for place in space) or point not in met:
-            met.append(point)
+        name = canonical(point) if conditional else ""
+        if name not in drawn or not conditional:
+            drawn.add(name)
             yield point

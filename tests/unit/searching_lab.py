@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.backends.inline import run_inline
-from orchestrator.cli.execute import Outcome, execute, foreseen
+from orchestrator.cli.execute import Outcome, execute, foreseen, searching_of
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
+from orchestrator.search.study import Study
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = {
@@ -62,3 +63,11 @@ def foreseen_rows(sweep: Sweep, folder: Path) -> list[tuple[str, str]]:
     """Return the rows of the sweep's plan that are about its search."""
     out = folder / "results"
     return foreseen(sweep, open_store(out, None), results_folder(sweep, out))[1]
+
+
+def study(sweep: Sweep, folder: Path) -> Study:
+    """Return the search of the sweep, before it has begun."""
+    out = folder / "results"
+    made = searching_of(sweep, open_store(out, None), results_folder(sweep, out), read_only=True)
+    assert isinstance(made, Study)
+    return made

@@ -209,3 +209,19 @@ def test_a_plan_warns_of_decisions_after_one_task(tmp_path: Path, grace: int, wa
 def notes(sweep: Sweep, folder: Path) -> str:
     """Return the notes of a plan."""
     return " ".join(text for name, text in lab.foreseen_rows(sweep, folder) if name == "note")
+
+
+# --- cost ----------------------------------------------------------------------------------------
+
+
+def test_a_refresh_makes_rows_of_changed_candidates_alone(tmp_path: Path) -> None:
+    sweep = Sweep.load(lab.write(tmp_path, search="{algorithm: random, num_trials: 5}"))
+    study = lab.study(sweep, tmp_path)
+    study.begin()
+    before = [chain for chain, _ in study.chains(finished=False)]
+    changed = study.quests[0].candidates[3]
+    changed.status, changed.story = "stopped", "stopped by hand"
+    after = [chain for chain, _ in study.chains(finished=False)]
+    assert len(before) == len(after) == 5
+    assert [a is b for a, b in zip(before, after, strict=True)] == [True, True, True, False, True]
+    assert after[3].decision == "stopped by hand"
