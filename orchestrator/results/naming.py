@@ -11,7 +11,7 @@ import pandas as pd
 
 TABLE = ["benchmark", "scenario", "num_tasks"]  # what a table of a comparison is about
 SCHEDULE = "config.schedule"  # a list as long as the stream: told, not recited
-
+LONGEST_VALUE = 60  # characters of a value in a name; trials named alike get their id beside it
 
 # Hexadecimal digits of a trial's id as release 0.1 wrote it; today's id begins with it.
 FORMER_DIGITS = 8
@@ -96,4 +96,5 @@ def value_text(value: object) -> str:
     """Return a value of a configuration as a sweep file would have it, reals to six digits."""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -20,6 +20,8 @@ from orchestrator.sweep.section import Infeasible, Part, active
 from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
 
+LONGEST_VALUE = 60  # characters of a value in a name; groups named alike are numbered
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -81,7 +83,8 @@ def shown(value: Any) -> str:
     """Return a value as it stands in a name."""
     if isinstance(value, float):
         return f"{value:g}"
-    return value if isinstance(value, str) else canonical(value)
+    text = value if isinstance(value, str) else canonical(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def misfit(benchmark: Benchmark, network: Component, method: Component | None = None) -> str | None:

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import searching_lab as lab
 from searching_lab import journal, points, trials
 
 from orchestrator.errors import RepertoireError
+from orchestrator.results.naming import labels
 from orchestrator.search.study import identity
 from orchestrator.sweep.sweep import Sweep
 
@@ -225,3 +227,18 @@ def test_a_refresh_makes_rows_of_changed_candidates_alone(tmp_path: Path) -> Non
     assert len(before) == len(after) == 5
     assert [a is b for a, b in zip(before, after, strict=True)] == [True, True, True, False, True]
     assert after[3].decision == "stopped by hand"
+
+
+def test_a_value_of_thousands_of_characters_does_not_make_a_name_of_as_many(tmp_path: Path) -> None:
+    widths = [[8] * n for n in (2000, 2001)]
+    network = f"{{name: mlp, hidden: {{grid: {widths}}}}}"
+    names = [g.name for g in Sweep.load(lab.write(tmp_path, network=network)).groups]
+    assert len(set(names)) == 2
+    assert all(name.startswith("ewc hidden=[8,8,") and len(name) < 90 for name in names)
+    row = {"sweep": "s", "method": "ewc", "benchmark": "b", "scenario": "task", "num_tasks": 2}
+    rows = pd.DataFrame(
+        [{**row, "trial_id": f"ewc-{i}", "config.note": "x" * 9000 + str(i)} for i in range(2)]
+    )
+    shown = labels(rows, "method", ["config.note"])
+    assert len(set(shown)) == 2
+    assert all(len(label) < 90 for label in shown)
