@@ -36,8 +36,8 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from orchestrator.backends.inline import run_inline
-from orchestrator.cli.execute import execute
+from orchestrator.backends.inline import Inline
+from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import plan
 from orchestrator.results.comparison import comparison
@@ -103,7 +103,7 @@ def carry_out(path: Path) -> None:
     sweep = Sweep.load(path)
     out = path.parent / "results"
     tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
-    execute(sweep, tables, run_inline, Brake())
+    run_sweep(sweep, tables, Inline(), Brake())
 
 
 def rerun(path: Path) -> None:

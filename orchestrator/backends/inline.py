@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import torch
 
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, drive
 from orchestrator.graph.events import Event
-from orchestrator.graph.plan import Plan, Wish
 from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order, perform
+from orchestrator.stages.worker import Order, compute
 from orchestrator.sweep.sweep import Sweep
+
+NO_GPU = (
+    "resources.gpus asks for a GPU, and PyTorch finds none on this machine: "
+    "stages are computed on the CPU"
+)
 
 
 class OneAtATime:
-    """Computes a stage when its end is waited for."""
+    """Computes a stage when its outcome is waited for."""
 
     def __init__(self, store: StageStore, device: str) -> None:
         self._store, self._device = store, device
@@ -31,25 +36,32 @@ class OneAtATime:
         self._orders.append(order)
 
     def wait(self) -> list[Event]:
-        """Compute the stage that was asked for."""
-        return [perform(self._orders.popleft(), self._store, self._device)]
+        """Compute the queued stage."""
+        return [compute(self._orders.popleft(), self._store, self._device)]
 
 
 class Inline:
-    """The backend in this very process."""
+    """The backend in this very process.
 
-    def __call__(
-        self, plan: Plan, store: StageStore, observe: Observer, brake: Brake | None = None
-    ) -> None:
-        """Compute what a plan lacks, telling `observe` each event and instruction."""
-        self.drive(Wish(plan), plan.sweep, store, observe, brake or Brake())
+    Args:
+        say: called with a line that the user should read.
+    """
 
-    def drive(
+    def __init__(self, say: Callable[[str], object] = lambda line: None) -> None:
+        self._say, self._warned = say, False
+
+    def compute(
         self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
     ) -> None:
-        """Compute what a client wants."""
-        device = "cuda" if sweep.resources.gpus and torch.cuda.is_available() else "cpu"
-        drive(client, OneAtATime(store, device), observe, brake)
+        """Drive a client in this process."""
+        drive(client, OneAtATime(store, self._device(sweep)), observe, brake)
 
-
-run_inline = Inline()
+    def _device(self, sweep: Sweep) -> str:
+        if not sweep.resources.gpus:
+            return "cpu"
+        if torch.cuda.is_available():
+            return "cuda"
+        if not self._warned:
+            self._warned = True
+            self._say(NO_GPU)
+        return "cpu"

@@ -1,67 +1,118 @@
-"""Stages on a Ray cluster for one who drives the trial graph here: a search."""
+"""The workers of a Ray cluster: as many stages at a time as its nodes have room for."""
 
 from __future__ import annotations
 
-import pickle
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import ray
+from ray.exceptions import RayError
+
+from orchestrator.backends.nodes import Node, largest
+from orchestrator.backends.ray_health import HeadProbe, StallWatch
+from orchestrator.backends.ray_tasks import (
+    Attempt,
+    death_of,
+    failure,
+    living_nodes,
+    submit,
+)
 from orchestrator.graph.events import Event
 from orchestrator.stages.worker import Order
 
 PATIENCE_SECONDS = 1.0
+NODES_EVERY_SECONDS = 5.0
+LOOK_AHEAD = 1.25
+Say = Callable[[str], object]
 
 
 class RayWorkers:
-    """Computes stages as Ray tasks; Ray is only started when the first is asked for.
+    """Computes stages as Ray tasks.
 
     Args:
         store_uri: the store, as workers reach it.
-        resources: {"num_cpus", "num_gpus"} of a stage.
-        start: makes sure that Ray is there.
+        needs: {"num_cpus", "num_gpus"} of a stage.
+        head: asked whether the cluster is still there before anything else is asked of it.
+        stall: told what runs and what ends.
+        say: called with a line that the user should read.
     """
 
     def __init__(
-        self, store_uri: str, resources: Mapping[str, float], start: Callable[[], object]
+        self,
+        store_uri: str,
+        needs: Mapping[str, float],
+        head: HeadProbe,
+        stall: StallWatch,
+        say: Say,
     ) -> None:
-        self._store_uri, self._resources, self._start = store_uri, resources, start
-        self._running: dict[Any, str] = {}
-        self._started = False
+        self._store_uri, self._needs = store_uri, needs
+        self._head, self._stall, self._say = head, stall, say
+        self._running: dict[Any, Attempt] = {}
+        self._nodes: list[Node] = []
+        self._next_look = 0.0
 
     def slots(self) -> int:
-        """Return how many stages the cluster has room for, and a few to hide the way there."""
-        import ray
+        """Return how many stages the cluster has room for, and a few to hide the way there.
 
-        from orchestrator.backends.broker import LOOK_AHEAD, slots_of
-
-        if not self._started:
-            self._start()
-            self._started = True
-        room = slots_of(ray.nodes(), self._resources)  # type: ignore[no-untyped-call]
-        return int(room * LOOK_AHEAD) + 1
+        One where there is no room: a cluster that grows on demand has to see the demand. While a
+        stage waits for a node of its own, so many fewer that one can become free.
+        """
+        self._look()
+        room = sum(node.room(self._needs) for node in self._nodes)
+        if any(attempt.alone for attempt in self._running.values()):
+            node = largest(self._nodes, self._needs)
+            return max(room - (node.room(self._needs) if node else 0), 0)
+        return int(room * LOOK_AHEAD) + 1 if room else 1
 
     def submit(self, order: Order) -> None:
-        """Ask for a stage."""
-        from orchestrator.backends.broker import asked
-
-        task = asked(order.key, pickle.dumps(order), self._store_uri, self._resources)
-        self._running[task] = order.key
+        """Start computing a stage."""
+        self._submit(Attempt(order))
 
     def wait(self) -> list[Event]:
-        """Return how stages ended; nothing after a second in which none did."""
-        import ray
+        """Return the outcomes that have arrived; [] after a second without any."""
+        self._head.check()
+        refs = list(self._running)
+        done, others = ray.wait(refs, num_returns=1, timeout=PATIENCE_SECONDS)
+        if done and others:
+            done += ray.wait(others, num_returns=len(others), timeout=0)[0]
+        outcomes = [self._outcome(ref, self._running.pop(ref)) for ref in done]
+        if done:
+            self._stall.reset()
+        else:
+            self._look()
+            self._stall.check([a.order for a in self._running.values()], self._nodes, self._needs)
+        return [outcome for outcome in outcomes if outcome is not None]
 
-        done, _ = ray.wait(list(self._running), num_returns=1, timeout=PATIENCE_SECONDS)
-        return [self._ended(task, self._running.pop(task)) for task in done]
+    def _look(self) -> None:
+        """Look at the nodes of the cluster, every few seconds."""
+        if time.monotonic() >= self._next_look and self._head.check():
+            self._nodes = living_nodes()
+            self._next_look = time.monotonic() + NODES_EVERY_SECONDS
 
-    def _ended(self, task: Any, key: str) -> Event:
-        import ray
-        from ray.exceptions import RayError
+    def _submit(self, attempt: Attempt) -> None:
+        node = largest(self._nodes, self._needs) if attempt.alone else None
+        self._running[submit(attempt, self._store_uri, self._needs, node)] = attempt
 
-        from orchestrator.backends.broker import failed
-
+    def _outcome(self, ref: Any, attempt: Attempt) -> Event | None:
+        """Return the outcome of an attempt; None if it died and is tried again."""
         try:
-            event: Event = ray.get(task)
+            outcome: Event = ray.get(ref)
         except RayError as error:
-            event = failed(key, error)
-        return event
+            death = death_of(error)
+            again = None if death is None else attempt.after(death)
+            if again is None:
+                return failure(attempt, error, self._needs, largest(self._nodes, self._needs))
+            if again.alone and not attempt.alone:
+                self._say(alone_line(attempt, death == "memory"))
+            self._submit(again)
+            return None
+        return outcome
+
+
+def alone_line(attempt: Attempt, memory: bool) -> str:
+    """Return the line that says why a stage gets a node to itself."""
+    _, trial_id, seed = attempt.order.computed_for
+    cause = "ran out of memory" if memory else "lost its process twice"
+    after = attempt.order.stages[0].after
+    return f"{trial_id} seed {seed} task {after} {cause}; it is tried once more, alone on a node"

@@ -86,7 +86,7 @@ class Listed(StrEnum):
 @app.command("plan")
 def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri = None) -> None:
     """Say what a sweep asks for, what the store has, and what is left. Touches nothing."""
-    from orchestrator.cli.execute import foreseen
+    from orchestrator.cli.run_sweep import foreseen
     from orchestrator.results.folder import open_store, results_folder
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
@@ -112,10 +112,10 @@ def run_command(
     ] = BackendName.ray,
 ) -> None:
     """Run a sweep: compute what the store lacks, write the tables, log to MLflow, compare."""
-    from orchestrator.cli.run import run_sweep
+    from orchestrator.cli.run import run
 
     try:
-        code = run_sweep(sweep, out, store, backend.value, address)
+        code = run(sweep, out, store, backend.value, address)
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"
         typer.echo(f"repertoire: interrupted; {kept}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.cli.execute import evaluated, searching_of
+from orchestrator.cli.run_sweep import evaluated, searching_of
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive

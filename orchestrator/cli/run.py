@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.backends.inline import run_inline
-from orchestrator.backends.ray_cluster import on_ray
-from orchestrator.cli.execute import Outcome, execute
+from orchestrator.backends.inline import Inline
+from orchestrator.backends.ray_backend import OnRay
+from orchestrator.backends.strategies import trial_queues
+from orchestrator.cli.run_sweep import Outcome, Screen, run_sweep
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, interruptible
+from orchestrator.graph.driver import Backend
 from orchestrator.graph.plan import Plan, seconds
 from orchestrator.results.comparison import comparison
-from orchestrator.results.folder import Backend, Tabulator, open_store, results_folder
+from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
@@ -27,40 +30,41 @@ WAIT_SECONDS = 600.0  # for a sweep that is still being sent
 CONTINUES = "and the same command continues"
 
 
-def run_sweep(
-    path: Path, out: Path, store_uri: str | None, backend: str, address: str | None
-) -> int:
+def run(path: Path, out: Path, store_uri: str | None, backend: str, address: str | None) -> int:
     """Run a sweep and report; return the exit code."""
     sweep = Sweep.load(path)
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
     target, said = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
     tables = Tabulator((), store, folder, Tracker(folder, target, say=said.append))
     brake = Brake(sweep.budget, sweep.resources, lambda key: seconds_of(store, key))
-    with Display() as display, interruptible(brake, display.say), computing(backend, address) as at:
+    with (
+        Display() as display,
+        interruptible(brake, display.say),
+        computing(backend, address, display.say) as place,
+    ):
         for remark in sweep.remarks:
             display.say(remark)
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
-        outcome = execute(
-            sweep, tables, at, brake, display.show,
-            lambda made: display.say(f"{sweep.name}: {headline(made)}"),
-        )  # fmt: skip
+        screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {headline(plan)}"))
+        outcome = run_sweep(sweep, tables, place, brake, screen, trial_queues(backend))
     console = Console()
     for message in [*said, *store.damaged]:
         console.print(message, markup=False)
-    return report(
-        console, folder, [
-            *missing(outcome, brake),
-            f"{counts(outcome)} Tables: {folder}/*.parquet",
-            f"MLflow: {target.shown}    Stages: {store.uri}",
-            f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
-        ],
-    ) or int(bool(missing(outcome, brake)))  # fmt: skip
+    closing = [
+        *missing(outcome, brake),
+        f"{counts(outcome)} Tables: {folder}/*.parquet",
+        f"MLflow: {target.shown}    Stages: {store.uri}",
+        f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
+    ]
+    return report(console, folder, closing) or int(bool(missing(outcome, brake)))
 
 
-def computing(backend: str, address: str | None) -> AbstractContextManager[Backend]:
+def computing(
+    backend: str, address: str | None, say: Callable[[str], object]
+) -> AbstractContextManager[Backend]:
     """Return the backend of a name, for the length of a run."""
-    return nullcontext(run_inline) if backend == "inline" else on_ray(address)
+    return nullcontext(Inline(say)) if backend == "inline" else OnRay(address, say)
 
 
 def seconds_of(store: StageStore, key: str) -> float:
@@ -71,21 +75,26 @@ def seconds_of(store: StageStore, key: str) -> float:
 
 def headline(made: Plan) -> str:
     """Return a line on what is about to happen."""
-    to_run, left = len(made.to_run), made.estimated_seconds()
-    if not to_run:
+    left = made.estimated_seconds()
+    if not made.to_run:
         return f"all {made.asked_for} stages are in the store; nothing to compute"
     guess = f", about {duration(left)} of processor time" if left else ""
     trials = len({chain.trial_id for chain in made.chains})
-    return f"{trials} trials, {made.asked_for} stages asked for, {to_run} to compute{guess}"
+    to_do = f"{len(made.to_compute)} to compute{guess}"
+    if made.to_score:
+        to_do += f", {len(made.to_score)} to score on further tasks"
+    return f"{trials} trials, {made.asked_for} stages asked for, {to_do}"
 
 
 def counts(outcome: Outcome) -> str:
     """Return how many stages were computed, of how many that were asked for."""
-    found = []
+    parts = []
     if outcome.search is not None:
-        asked, done = outcome.search.asked_for, outcome.search.executed
-        found.append(f"Search: {asked} stages asked for, {done} computed.")
-    return " ".join([*found, f"{outcome.evaluation.executed} stages computed."])
+        asked, done = outcome.search.asked_for, outcome.search.computed
+        parts.append(f"Search: {asked} stages asked for, {done} computed.")
+    scored = outcome.evaluation.scored
+    further = f", {scored} scored on further tasks" if scored else ""
+    return " ".join([*parts, f"{outcome.evaluation.computed} stages computed{further}."])
 
 
 def missing(outcome: Outcome, brake: Brake) -> list[str]:

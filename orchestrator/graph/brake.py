@@ -1,10 +1,11 @@
-"""What ends a run before everything is computed: a budget that is spent, or Ctrl-C.
+"""What ends a run before everything is computed: a budget that is spent, or a signal.
 
 Past it no new stage starts; running ones finish and are stored. The same command continues.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -17,6 +18,11 @@ from orchestrator.stages.outcomes import StageDone
 from orchestrator.sweep.options import Budget, Resources
 
 HOUR = 3600.0
+REASONS: dict[int, str] = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "terminated",
+    signal.SIGHUP: "hung up",
+}
 
 
 class Brake:
@@ -26,6 +32,9 @@ class Brake:
         budget: what may be spent.
         resources: what a stage takes.
         seconds_of: the seconds a finished stage took, by its key.
+
+    Attributes:
+        signalled: whether a signal has pulled it, so that the next one ends the run at once.
     """
 
     def __init__(
@@ -38,6 +47,7 @@ class Brake:
         self._seconds_of = seconds_of
         self._started, self._stages, self._seconds = time.monotonic(), 0, 0.0
         self._pulled: str | None = None
+        self.signalled = False
 
     def pull(self, reason: str) -> None:
         """Let no new stage start from now on; the first reason is told."""
@@ -75,18 +85,43 @@ class Brake:
 
 @contextmanager
 def interruptible(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
-    """Have the first Ctrl-C pull the brake, and the second end the block at once."""
+    """Have the first Ctrl-C, SIGTERM or SIGHUP pull the brake, and the second end the block.
+
+    SIGTERM is what batch systems send before they kill, SIGHUP what a closed terminal sends. A
+    signal that is ignored, as SIGHUP under nohup, stays so.
+
+    Raises:
+        KeyboardInterrupt: at the second signal, whichever it is.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        brake.pull("interrupted")
-        say("finishing the stages that run; Ctrl-C again stops at once")
+        if brake.signalled:
+            raise KeyboardInterrupt
+        brake.signalled = True
+        brake.pull(REASONS[number])
+        if number == signal.SIGHUP:
+            leave_terminal()
+        again = "Ctrl-C again" if number == signal.SIGINT else "a second signal"
+        say(f"finishing the stages that run; {again} stops at once")
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    before = {number: signal.getsignal(number) for number in REASONS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, on_signal)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave_terminal() -> None:
+    """Send what is printed from now on nowhere, if it went to a terminal, which is closed."""
+    for descriptor in (1, 2):
+        if os.isatty(descriptor):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)

@@ -1,4 +1,4 @@
-"""The loop between those who want stages, the trial graph, and those who compute them."""
+"""The loop between the client that wants stages, the trial graph, and the workers."""
 
 from __future__ import annotations
 
@@ -17,50 +17,72 @@ from orchestrator.graph.events import (
 )
 from orchestrator.graph.trial_graph import TrialGraph
 from orchestrator.stages.outcomes import Key
+from orchestrator.stages.store import StageStore
 from orchestrator.stages.worker import Order
+from orchestrator.sweep.sweep import Sweep
 
 Observer = Callable[[Event | Instruction], None]
 
 
 class Workers(Protocol):
-    """Those who compute stages."""
+    """A pool that computes stages."""
 
     def slots(self) -> int:
-        """Return how many stages may be asked for at a time."""
+        """Return how many stages may be submitted at a time."""
 
     def submit(self, order: Order) -> None:
-        """Ask for a stage."""
+        """Start computing a stage."""
 
     def wait(self) -> list[Event]:
-        """Return what has ended, after a while nothing; called only while something runs."""
+        """Return the outcomes that have arrived; [] after a while without any.
+
+        Called only while a stage runs.
+        """
 
 
 class Client(Protocol):
-    """One who wants stages, and what it wants next as it hears of them."""
+    """Decides which stages are wanted, from how the earlier ones ended."""
 
     @property
     def orders(self) -> Mapping[Key, Order]:
-        """Key -> stage, of all that was wanted so far."""
+        """Key -> order, of all stages wanted so far."""
 
     def begin(self) -> list[Event]:
-        """Return what is wanted first."""
+        """Return the first wants."""
 
     def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
-        """Return what is wanted because of a piece of news."""
+        """Return the wants that follow from a piece of news."""
+
+
+class Backend(Protocol):
+    """A place where stages are computed."""
+
+    def compute(
+        self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
+    ) -> None:
+        """Drive a client with the workers of this backend until it wants no more.
+
+        Args:
+            client: decides which stages are wanted.
+            sweep: has the resources of a stage.
+            store: where stages are kept.
+            observe: called with every event and instruction.
+            brake: once pulled, no new stage starts.
+        """
 
 
 def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> None:
-    """Compute what a client wants, until it wants no more or the brake is pulled.
+    """Compute the stages a client wants, until it wants no more or the brake is pulled.
 
     Args:
-        client: wants stages.
+        client: decides which stages are wanted.
         workers: compute them.
-        observe: told every event and instruction.
-        brake: past it no new stage starts; those that run are waited for.
+        observe: called with every event and instruction.
+        brake: once pulled, no new stage starts; those that run are waited for.
     """
     loop = _Loop(client, workers, observe, brake)
-    loop.todo.extend(client.begin())
-    loop.handle_all()
+    loop.events.extend(client.begin())
+    loop.handle_events()
     # No slot is free until all first wants are known, so that the order is what unblocks most.
     while loop.running or loop.graph.ready:
         if not loop.turn():
@@ -68,43 +90,43 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
 
 
 class _Loop:
-    """What `drive` goes through: the graph, what it is to be told, and what runs."""
+    """State of `drive`: the graph, the events it has not handled yet, and how many stages run."""
 
     def __init__(self, client: Client, workers: Workers, observe: Observer, brake: Brake) -> None:
         self.client, self.workers, self.brake = client, workers, brake
         self.observe = observe
         self.graph, self.slots, self.running = TrialGraph(slots=0), 0, 0
-        self.todo: deque[Event] = deque()
+        self.events: deque[Event] = deque()
 
     def turn(self) -> bool:
-        """Wait for what runs, and tell the graph; False when nothing runs and nothing may start."""
-        ended = self.workers.wait() if self.running else []
-        self.running -= len(ended)
-        for event in ended:
-            self.observe(event)
-            self.brake.count(event)
-        slots = allowed(self.workers, self.brake, self.running)
-        if slots != self.slots:  # told first: what ended must not make room that is taken away
+        """Wait for an outcome and handle it; False when nothing runs and nothing may start."""
+        outcomes = self.workers.wait() if self.running else []
+        self.running -= len(outcomes)
+        for outcome in outcomes:
+            self.observe(outcome)
+            self.brake.count(outcome)
+        slots = allowed_slots(self.workers, self.brake, self.running)
+        if slots != self.slots:  # before the outcomes, which would free slots that are taken away
             self.slots = slots
-            self.todo.append(SlotsChanged(slots))
-        self.todo.extend(ended)
-        self.handle_all()
+            self.events.append(SlotsChanged(slots))
+        self.events.extend(outcomes)
+        self.handle_events()
         return bool(self.running)
 
-    def handle_all(self) -> None:
-        """Tell the graph all there is, and do what it says."""
-        while self.todo:
-            for instruction in self.graph.handle(self.todo.popleft()):
+    def handle_events(self) -> None:
+        """Pass all events to the graph, and carry out its instructions."""
+        while self.events:
+            for instruction in self.graph.handle(self.events.popleft()):
                 self.observe(instruction)
                 self.brake.count(instruction)
                 if isinstance(instruction, RunStage):
                     self.running += 1
                     self.workers.submit(self.client.orders[instruction.key])
                 elif isinstance(instruction, ChainAdvanced | ChainEnded):
-                    self.todo.extend(self.client.on(instruction))
+                    self.events.extend(self.client.on(instruction))
 
 
-def allowed(workers: Workers, brake: Brake, running: int) -> int:
+def allowed_slots(workers: Workers, brake: Brake, running: int) -> int:
     """Return how many stages may run at a time."""
     left = brake.stages_left
     return workers.slots() if left is None else min(workers.slots(), running + left)

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from statistics import median
+from typing import Literal, NamedTuple, TypeVar
 
 from orchestrator.errors import RepertoireError
-from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
+from orchestrator.graph.events import ChainId
 from orchestrator.hashing import canonical
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.store import StageStore
 from orchestrator.stages.worker import Order, joined
 from orchestrator.sweep.sweep import Sweep
+
+RECORDS_AT_A_TIME = 512
+Item = TypeVar("Item")
+
+
+class StoredStage(NamedTuple):
+    """What a plan keeps of a record, which itself may be large.
+
+    Attributes:
+        status: "unscored" if it is complete but for scores on some of the tasks asked for.
+        after: tasks learned.
+        seconds: of wall time that it took.
+    """
+
+    status: Literal["complete", "unscored", "diverged"]
+    after: int
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +44,14 @@ class Plan:
         sweep: what was asked for.
         chains: each (trial, seed), in the sweep's order.
         orders: key -> the stage and for whom it would be computed; every distinct stage.
-        records: key -> record, of the stages that the store has.
+        stored: key -> what the store has of it.
         links: key -> parent key.
     """
 
     sweep: Sweep
     chains: tuple[Chain, ...]
     orders: dict[str, Order] = field(default_factory=dict)
-    records: dict[str, Record] = field(default_factory=dict)
+    stored: dict[str, StoredStage] = field(default_factory=dict)
     links: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -40,28 +59,41 @@ class Plan:
         """Stages of all chains, were none shared."""
         return sum(len(chain.keys) for chain in self.chains)
 
-    @property
-    def stored(self) -> frozenset[str]:
-        """Stages whose state may be built upon."""
-        return frozenset(key for key, record in self.records.items() if record.status == "complete")
+    def has(self, key: str) -> bool:
+        """Whether the store has a stage with all scores asked for, ready to be built upon."""
+        return key in self.stored and self.stored[key].status == "complete"
 
     @cached_property
     def to_run(self) -> list[str]:
-        """Distinct stages that the chains still to be computed lack, in order."""
+        """Distinct stages that the chains still to be finished lack, in order."""
         wanted = {key: None for chain in self.pending for key in chain.keys}
-        return [key for key in wanted if key not in self.records]
+        return [key for key in wanted if not self._over(key)]
+
+    @cached_property
+    def to_score(self) -> list[str]:
+        """Those of `to_run` that are stored and only lack scores on some tasks."""
+        return [key for key in self.to_run if key in self.stored]
+
+    @cached_property
+    def to_compute(self) -> list[str]:
+        """Those of `to_run` that the store does not have."""
+        return [key for key in self.to_run if key not in self.stored]
 
     @cached_property
     def pending(self) -> list[Chain]:
-        """Chains with something left to compute; a chain that diverged is over."""
-        return [chain for chain in self.chains if not self._over(chain)]
+        """Chains with something left to do; a chain that diverged is over."""
+        return [chain for chain in self.chains if self._unfinished(chain)]
 
-    def _over(self, chain: Chain) -> bool:
+    def _unfinished(self, chain: Chain) -> bool:
         for key in chain.keys:
-            record = self.records.get(key)
-            if record is None or record.status == "diverged":
-                return record is not None
-        return True
+            if not self._over(key):
+                return True
+            if self.stored[key].status == "diverged":
+                return False
+        return False
+
+    def _over(self, key: str) -> bool:
+        return key in self.stored and self.stored[key].status != "unscored"
 
     def steps(self, chain: Chain) -> tuple[tuple[str, str | None], ...]:
         """Return a chain's stages as the graph wants them: (key, parent)."""
@@ -69,8 +101,10 @@ class Plan:
 
     def estimated_seconds(self) -> float | None:
         """Return processor seconds to go, at the median seconds of the stages that are known."""
-        known = [seconds(record) for record in self.records.values() if record.after]
-        return None if not known else median(known) * len([k for k in self.to_run if self.links[k]])
+        known = [stage.seconds for stage in self.stored.values() if stage.after]
+        if not known:
+            return None
+        return median(known) * sum(self.links[key] is not None for key in self.to_compute)
 
 
 def chain_id(chain: Chain) -> ChainId:
@@ -84,29 +118,6 @@ def seconds(record: Record) -> float:
     return costs.train_seconds + costs.consolidate_seconds + costs.eval_seconds
 
 
-@dataclass(frozen=True)
-class Wish:
-    """A plan as one who wants stages: all of them, at once."""
-
-    plan: Plan
-
-    @property
-    def orders(self) -> dict[str, Order]:
-        """Key -> stage."""
-        return self.plan.orders
-
-    def begin(self) -> list[Event]:
-        """Return what is wanted: all that pending chains have."""
-        return [
-            ChainWanted(chain_id(chain), self.plan.steps(chain), stored=self.plan.stored)
-            for chain in self.plan.pending
-        ]
-
-    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
-        """Return nothing: everything was wanted at once."""
-        return []
-
-
 def plan(
     sweep: Sweep,
     store: StageStore,
@@ -115,21 +126,19 @@ def plan(
     """Lay a sweep out against a store: its trials and `more`, such as the winners of its search."""
     laid_out: dict[ChainId, tuple[Chain, tuple[Stage, ...]]] = {}
     for chain, stages in [*sweep.chains(), *more]:
-        # What was listed, and won as well, is one and the same: its seeds count once.
-        known, _ = laid_out.setdefault(chain_id(chain), (chain, stages))
+        # A trial that is listed and won as well is one and the same: its seeds count once.
+        known, _ = laid_out.get(chain_id(chain), (chain, stages))
         require_same_trial(known, chain)
-    made = Plan(sweep=sweep, chains=tuple(chain for chain, _ in laid_out.values()))
+        laid_out[chain_id(chain)] = (chain, stages)
+    result = Plan(sweep=sweep, chains=tuple(chain for chain, _ in laid_out.values()))
     for chain, stages in laid_out.values():
         for stage in stages:
-            made.links[stage.key] = stage.parent
-            made.orders[stage.key] = joined(
-                made.orders.get(stage.key), (chain.sweep, chain.trial_id, chain.seed), stage
+            result.links[stage.key] = stage.parent
+            result.orders[stage.key] = joined(
+                result.orders.get(stage.key), (chain.sweep, chain.trial_id, chain.seed), stage
             )
-    for key, order in made.orders.items():
-        record = stored_record(store, order.stages)
-        if record is not None:
-            made.records[key] = record
-    return made
+    result.stored.update(stored_stages(result.orders, store))
+    return result
 
 
 def require_same_trial(chain: Chain, other: Chain) -> None:
@@ -141,11 +150,25 @@ def require_same_trial(chain: Chain, other: Chain) -> None:
         )
 
 
-def stored_record(store: StageStore, stages: Iterable[Stage]) -> Record | None:
-    """Return a stage's record if it covers the tasks of all who want it."""
-    record = None
-    for stage in stages:
-        record = store.record(stage.key, stage.task_keys)
-        if record is None:
-            return None
-    return record
+def stored_stages(orders: Mapping[str, Order], store: StageStore) -> dict[str, StoredStage]:
+    """Return what a store has of the stages of orders; few records are held at a time."""
+    stored: dict[str, StoredStage] = {}
+    uncovered: list[tuple[str, frozenset[str]]] = []
+    for batch in batches(orders, RECORDS_AT_A_TIME):
+        for (key, _), record in store.records((key, frozenset()) for key in batch).items():
+            stored[key] = StoredStage(record.status, record.after, seconds(record))
+            if record.status == "complete":
+                wanted = (frozenset(stage.task_keys) for stage in orders[key].stages)
+                uncovered += [(key, tasks) for tasks in wanted if tasks - record.evaluation.keys()]
+    for several in batches(uncovered, RECORDS_AT_A_TIME):
+        covered = store.records(several)  # by scores that were added later
+        for key, _ in (each for each in several if each not in covered):
+            stored[key] = stored[key]._replace(status="unscored")
+    return stored
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Return items in lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -26,6 +26,9 @@ class Progress:
         asked_for: stages that trials ask for, were none shared; a search learns of them on the way.
         to_go: stages still to be computed; of a search that stops some early, at most.
         shared: stages asked for that need no computing.
+        executed: stages that ended, whatever came of them.
+        scored: of these, those that only lacked scores on further tasks (ADR 9).
+        found: of these, those that another driver had stored meanwhile.
     """
 
     phase: str = "evaluation"
@@ -34,6 +37,8 @@ class Progress:
     to_go: int = 0
     shared: int = 0
     executed: int = 0
+    scored: int = 0
+    found: int = 0
     running: int = 0
     failed: int = 0
     trials_done: int = 0
@@ -48,6 +53,11 @@ class Progress:
             return None
         return (time.monotonic() - self.started) / self.executed * self.to_go
 
+    @property
+    def computed(self) -> int:
+        """Stages that were trained, whatever came of them."""
+        return self.executed - self.scored - self.found
+
     def count(self, news: Event | Instruction) -> None:
         """Take in a piece of news; a stage told of twice counts once."""
         match news:
@@ -60,7 +70,11 @@ class Progress:
                 if key not in self._executed:
                     self._executed.add(key)
                     self.to_go = max(self.to_go - 1, 0)
-                    self.failed += not isinstance(news, StageDone)
+                    if isinstance(news, StageDone):
+                        self.scored += news.work == "scored"
+                        self.found += news.work == "none"
+                    else:
+                        self.failed += 1
             case ChainEnded((trial_id, seed)) if trial_id in self._waiting:
                 waiting = self._waiting[trial_id]
                 self.trials_done += waiting == {seed}

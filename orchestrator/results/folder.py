@@ -1,4 +1,4 @@
-"""Running a sweep: search, plan, compute what is missing, keep the tables current, tell MLflow."""
+"""The folder of a sweep: its tables kept current while it runs, its versions, its progress."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.graph.brake import Brake
-from orchestrator.graph.driver import Client, Observer
+from orchestrator.graph.driver import Observer
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
@@ -28,18 +27,6 @@ from orchestrator.sweep.sweep import Sweep
 Show = Callable[[Progress], None]
 CLOSING_SECONDS = 1.0  # what a tracker may keep a person waiting; it goes on by itself
 VERSIONED = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
-
-
-class Backend(Protocol):
-    """Where stages are computed."""
-
-    def __call__(self, plan: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
-        """Compute what a plan lacks, telling `observe` each event and instruction."""
-
-    def drive(
-        self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
-    ) -> None:
-        """Compute what a client wants, which learns on the way what it wants next."""
 
 
 class Tracker(Protocol):
@@ -134,37 +121,6 @@ class Tabulator:
                 self.refresh()
 
 
-def run(
-    made: Plan,
-    tables: Tabulator,
-    backend: Backend,
-    show: Show = lambda progress: None,
-    brake: Brake | None = None,
-) -> Progress:
-    """Compute what a plan lacks and keep its folder current.
-
-    Whatever interrupts it, what was computed is in the store and the tables say so.
-
-    Args:
-        made: the plan.
-        tables: of the sweep; they may have more rows than the plan has.
-        backend: computes.
-        show: told where the sweep stands.
-        brake: past it no new stage starts.
-    """
-    brake, progress = brake or Brake(), progress_of(made)
-    tables.prepare(made.sweep)
-    try:
-        if made.pending:
-            tables.note_versions()
-            show(progress)
-            backend(made, tables.store, observer(progress, tables, show), brake)
-    finally:
-        ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
-        tables.close()
-    return progress
-
-
 def observer(
     progress: Progress,
     tables: Tabulator,
@@ -201,10 +157,13 @@ def progress_of(made: Plan) -> Progress:
         waiting.setdefault(chain.trial_id, set()).add(chain.seed)
     trials = {chain.trial_id for chain in made.chains}
     return Progress(
-        trials=len(trials), asked_for=made.asked_for, to_go=len(made.to_run),
-        shared=made.asked_for - len(made.to_run), trials_done=len(trials - waiting.keys()),
+        trials=len(trials),
+        asked_for=made.asked_for,
+        to_go=len(made.to_run),
+        shared=made.asked_for - len(made.to_run),
+        trials_done=len(trials - waiting.keys()),
         _waiting=waiting,
-    )  # fmt: skip
+    )
 
 
 def note(path: Path, text: str) -> None:

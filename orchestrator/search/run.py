@@ -1,4 +1,4 @@
-"""Conducting the search of a sweep: stages are computed, tables kept, and the outcome written."""
+"""The search of a sweep: stages are computed, tables kept, and the outcome written."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from orchestrator.graph.brake import Brake
-from orchestrator.graph.driver import Client
+from orchestrator.graph.driver import Backend, Client
 from orchestrator.graph.events import Event, Instruction
 from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.results.folder import Backend, Show, Tabulator, observer
+from orchestrator.results.folder import Show, Tabulator, observer
 from orchestrator.search.study import Winner
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.sweep import Sweep
@@ -44,7 +44,7 @@ class Searching(Client, Protocol):
         """Return what was searched, how, and who won, JSON types."""
 
 
-def conduct(
+def search(
     searching: Searching,
     sweep: Sweep,
     tables: Tabulator,
@@ -75,7 +75,7 @@ def conduct(
         count(news)
 
     try:
-        backend.drive(searching, sweep, tables.store, watch, brake)
+        backend.compute(searching, sweep, tables.store, watch, brake)
     finally:
         update()
         ProgressFile(tables.folder).close(progress, complete=False)

@@ -18,7 +18,7 @@ from orchestrator.stages.outcomes import ParentLost, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order, perform
+from orchestrator.stages.worker import Order, compute
 
 LEASE_SECONDS = 30.0
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
@@ -86,7 +86,7 @@ class Claimant:
         record = self.store.record(stage.key, stage.task_keys)  # by the holder before this one
         if record is not None:
             return record, False
-        outcome = perform(Order((stage,), self.computed_for), self.store, self.device)
+        outcome = compute(Order((stage,), self.computed_for), self.store, self.device)
         if isinstance(outcome, ParentLost):
             parent = next(i for i, other in enumerate(chain) if other.key == stage.parent)
             record, _ = self.obtain(chain[: parent + 1])

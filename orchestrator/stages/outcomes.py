@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 Key = str
 
 
 @dataclass(frozen=True)
 class StageDone:
-    """A stage's state and record are in the store."""
+    """A stage's state and record are in the store.
+
+    Attributes:
+        work: what it took: "scored" if only scores on further tasks were missing, "none" if
+            another driver had stored the stage meanwhile.
+    """
 
     key: Key
+    work: Literal["computed", "scored", "none"] = field(default="computed", compare=False)
 
 
 @dataclass(frozen=True)

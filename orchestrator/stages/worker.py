@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from contextlib import chdir
 from dataclasses import dataclass
+from typing import Literal
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.components import identity
@@ -16,6 +17,7 @@ from orchestrator.stages.outcomes import (
     StageDone,
     StageFailed,
 )
+from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.store import StageStore
@@ -48,34 +50,44 @@ def joined(order: Order | None, whom: tuple[str, str, int], stage: Stage) -> Ord
     return Order((*order.stages, stage), order.computed_for)
 
 
-def perform(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
-    """Run a stage from the store into the store; whatever goes wrong becomes an event."""
+def compute(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
+    """Compute a stage from the store into the store; whatever goes wrong becomes an outcome."""
     try:
         with chdir("."):  # put back, whatever folder a user's code went to
-            events = [attempt(stage, order.computed_for, store, device) for stage in order.stages]
-        return next((event for event in events if not isinstance(event, StageDone)), events[0])
+            outcomes = [
+                find_or_run(stage, order.computed_for, store, device) for stage in order.stages
+            ]
+        return next((each for each in outcomes if not isinstance(each, StageDone)), outcomes[0])
     # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
     except (Exception, SystemExit) as error:
         return StageFailed(order.key, story_of(error))
 
 
-def attempt(
+def find_or_run(
     stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
 ) -> Outcome:
-    """Find a stage in the store, complete it there, or run it."""
+    """Find a stage in the store, complete its scores, or run it."""
     require_same_code(stage)
     require_same_data(stage)
     record = store.record(stage.key, stage.task_keys)
-    if record is None and not score_further(stage, store, device):
-        # The graph asks for a stage once its parent is stored, perhaps by another host.
-        parent = state_of(stage.parent, store, written=True) if stage.parent else None
-        if stage.parent and parent is None:
-            return ParentLost(stage.key)
-        state, record = run_stage(stage, parent, computed_for, device)
-        store.put(state, record)
-    if record is not None and record.status == "diverged":
-        return StageDiverged(stage.key, record.story)
-    return StageDone(stage.key)
+    if record is not None:
+        return outcome_of(record, "none")
+    if score_further(stage, store, device):
+        return StageDone(stage.key, "scored")
+    # The graph asks for a stage once its parent is stored, perhaps by another host.
+    parent = state_of(stage.parent, store, written=True) if stage.parent else None
+    if stage.parent and parent is None:
+        return ParentLost(stage.key)
+    state, record = run_stage(stage, parent, computed_for, device)
+    store.put(state, record)
+    return outcome_of(record, "computed")
+
+
+def outcome_of(record: Record, work: Literal["computed", "none"]) -> Outcome:
+    """Return the outcome that a stored record stands for."""
+    if record.status == "diverged":
+        return StageDiverged(record.key, record.story)
+    return StageDone(record.key, work)
 
 
 def import_packages() -> None:

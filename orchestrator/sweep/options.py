@@ -26,6 +26,11 @@ class Resources:
     def __post_init__(self) -> None:
         require(self.cpus > 0, "cpus", self.cpus, "above 0")
         require(self.gpus >= 0, "gpus", self.gpus, "at least 0")
+        for name, amount in vars(self).items():  # what Ray can divide
+            fits = amount == 0 or amount == round(amount, 4)
+            require(fits, name, amount, "a multiple of 0.0001")
+        whole = self.gpus <= 1 or self.gpus == int(self.gpus)
+        require(whole, "gpus", self.gpus, "at most 1, or a whole number")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,9 @@ def plan_table(made: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
         ("stages asked for", made.asked_for),
         ("distinct stages", len(made.orders)),
         ("of these, stage 0", sum(parent is None for parent in made.links.values())),
-        ("in the store", len(made.records)),
-        ("stages left", len(made.to_run)),
+        ("in the store", len(made.stored)),
+        ("stages left", len(made.to_compute)),
+        *([("to score on further tasks", len(made.to_score))] if made.to_score else []),
         (
             "processor time left",
             duration(seconds) if seconds is not None else "unknown before the first stages",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 
@@ -138,3 +140,61 @@ def interrupt_and_check(command: Popen[str], folder: Path) -> None:
     time.sleep(1)
     alive = {pid: what for pid, what in started.items() if Path(f"/proc/{pid}").exists()}
     assert not alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminated_run_finishes_what_runs_and_says_what_is_left(
+    folder: Path, number: signal.Signals
+) -> None:
+    (folder / "marks").mkdir()
+    slow = f"Path({str(folder)!r}, 'marks', str(task.index)).touch(); import time; time.sleep(5)"
+    (folder / "alone.py").write_text(MINE.replace("SECOND", slow))
+    command = start(folder)
+    try:
+        while not any((folder / "marks").iterdir()):
+            assert command.poll() is None, command.communicate()
+            time.sleep(0.1)
+        started = descendants(command.pid)
+        command.send_signal(number)
+        code, out, err = finish(command)
+    finally:
+        command.kill()
+        command.communicate()
+    assert (code, err) == (1, ""), out + err
+    word = {signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}[number]
+    assert "finishing the stages that run; a second signal stops at once" in out
+    (left,) = [line for line in out.splitlines() if line.startswith(f"{word}; ")]
+    assert left.endswith(" stages are to go, and the same command continues")
+    assert "failed" not in statuses(folder)
+    time.sleep(1)
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_run_whose_head_node_is_lost_says_so_and_keeps_what_was_computed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "40")
+    slow = "import time; time.sleep(600)"
+    (folder / "alone.py").write_text(MINE.replace("SECOND", slow))
+    command = start(folder)
+    started: dict[int, str] = {}
+    try:
+        while not list((folder / "results").glob("stages/??/*/record.json")):
+            assert command.poll() is None, command.communicate()
+            time.sleep(0.1)
+        started = descendants(command.pid)
+        (head,) = [pid for pid, what in started.items() if "gcs_server" in what.split(" ")[0]]
+        os.kill(head, signal.SIGKILL)
+        code, out, err = finish(command)
+    finally:
+        command.kill()
+        command.communicate()
+        for pid in started:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert code == 1, out + err
+    assert "does not answer; waiting" in out
+    (line,) = err.splitlines()
+    assert line.startswith("repertoire: the head of the Ray cluster at ")
+    assert line.endswith("what was computed is kept, and the same command continues")
+    assert "stopped" in statuses(folder)

@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 from processes import descendants, finish, start
 
-from orchestrator.backends.inline import run_inline
-from orchestrator.cli.execute import execute
+from orchestrator.backends.inline import Inline
+from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.results import results
 from orchestrator.results.folder import Tabulator, open_store, results_folder
@@ -58,7 +58,7 @@ def straight(folder: Path, search: str) -> None:
     sweep = Sweep.load(write(folder, search) / "sweep.yaml")
     out = folder / "results"
     tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
-    execute(sweep, tables, run_inline, Brake())
+    run_sweep(sweep, tables, Inline(), Brake())
 
 
 def entries(folder: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 from ray import tune
 
 import orchestrator.tune
-from orchestrator.backends.inline import run_inline
+from orchestrator.backends.inline import Inline
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
@@ -88,14 +88,14 @@ def test_trials_share_their_beginning_and_equal_what_repertoire_run_computes(
 
 def evaluate(path: Path, out: Path) -> pd.DataFrame:
     """Run a sweep as `repertoire run` does, in this process; return its trials."""
-    from orchestrator.cli.execute import execute
+    from orchestrator.cli.run_sweep import run_sweep
     from orchestrator.graph.brake import Brake
     from orchestrator.results.folder import Tabulator, open_store, results_folder
     from orchestrator.results.results import load
 
     sweep = Sweep.load(path)
-    execute(
-        sweep, Tabulator((), open_store(out, None), results_folder(sweep, out)), run_inline, Brake()
+    run_sweep(
+        sweep, Tabulator((), open_store(out, None), results_folder(sweep, out)), Inline(), Brake()
     )
     return load(out).trials
 

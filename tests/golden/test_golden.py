@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.backends.inline import run_inline
+from orchestrator.backends.inline import Inline
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.evaluation import Evaluation
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
@@ -38,8 +40,11 @@ FIGURES = Path(__file__).with_name("figures.json")
 GOLDEN = json.loads(FIGURES.read_text(encoding="utf-8"))
 
 
+Plans = tuple[dict[str, Plan], StageStore]
+
+
 @pytest.fixture(scope="module")
-def plans(tmp_path_factory) -> dict[str, Plan]:
+def plans(tmp_path_factory) -> Plans:
     """The sweeps, planned and run."""
     folder = tmp_path_factory.mktemp("golden")
     store, found = StageStore(str(folder / "stages")), {}
@@ -47,29 +52,30 @@ def plans(tmp_path_factory) -> dict[str, Plan]:
         path = folder / f"{scenario}.yaml"
         path.write_text(SWEEP.format(scenario=scenario, methods=f"[{', '.join(methods)}]"))
         made = plan(Sweep.load(path), store)
-        run_inline(made, store, lambda news: None)
-        found[scenario] = plan(Sweep.load(path), store)
-    return found
+        Inline().compute(Evaluation(made), made.sweep, store, lambda news: None, Brake())
+        found[scenario] = made
+    return found, store
 
 
-def figures(plans: dict[str, Plan]) -> dict[str, dict[str, dict[str, list]]]:
+def figures(plans: Plans) -> dict[str, dict[str, dict[str, list]]]:
     """Return scenario -> method -> its keys and R, the accuracy on test data to 4 decimals."""
+    scenarios, store = plans
     return {
         scenario: {
             chain.method: {
                 "keys": list(chain.keys),
                 "R": [
-                    [accuracy(made, key, task) for task in chain.task_keys] for key in chain.keys
+                    [accuracy(store, key, task) for task in chain.task_keys] for key in chain.keys
                 ],
             }
             for chain in made.chains
         }
-        for scenario, made in plans.items()
+        for scenario, made in scenarios.items()
     }
 
 
-def accuracy(made: Plan, key: str, task: str) -> float | None:
-    found = made.records[key].evaluation[task]["test"].accuracy
+def accuracy(store: StageStore, key: str, task: str) -> float | None:
+    found = store.record(key).evaluation[task]["test"].accuracy
     return None if found is None else round(found, 4)
 
 

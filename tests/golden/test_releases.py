@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from orchestrator.backends.inline import run_inline
-from orchestrator.cli.execute import Outcome, execute
+from orchestrator.backends.inline import Inline
+from orchestrator.cli.run_sweep import Outcome, run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
@@ -41,7 +41,7 @@ def rerun(release: Path, name: str) -> tuple[Outcome, list[Chain]]:
     """Run a sweep of the release again; return what came of it and the rows that it has now."""
     sweep, out = Sweep.load(release / f"sweeps/{name}.yaml"), release / "folder"
     tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
-    return execute(sweep, tables, run_inline, Brake()), list(tables.chains)
+    return run_sweep(sweep, tables, Inline(), Brake()), list(tables.chains)
 
 
 def rows(folder: Path) -> pd.DataFrame:

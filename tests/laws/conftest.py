@@ -9,8 +9,7 @@ import pytest
 import torch
 from lab import NUMBERS, Lab
 
-from orchestrator.stages import run_stage
-from orchestrator.stages import worker as perform
+from orchestrator.stages import run_stage, worker
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         keys.append(stage.key)
         return run_stage.run_stage(stage, *args)
 
-    monkeypatch.setattr(perform, "run_stage", counting)
+    monkeypatch.setattr(worker, "run_stage", counting)
     return keys
 
 

@@ -7,14 +7,17 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.backends.inline import run_inline
+from orchestrator.backends.inline import Inline
+from orchestrator.graph.driver import Backend
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress
-from orchestrator.results.folder import Backend, Tabulator, open_store, results_folder, run
+from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.search.evaluate import evaluate
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 NUMBERS = itertools.count()
+INLINE = Inline()
 
 
 @dataclass
@@ -57,10 +60,10 @@ class Lab:
     def plan(self) -> Plan:
         return plan(Sweep.load(self.sweep), self.store)
 
-    def run(self, backend: Backend = run_inline) -> Progress:
+    def run(self, backend: Backend = INLINE) -> Progress:
         """Run the sweep as it stands now."""
         made = self.plan()
-        return run(made, self.tables_of(made), backend)
+        return evaluate(made, self.tables_of(made), backend)
 
     def tables_of(self, made: Plan) -> Tabulator:
         return Tabulator(made.chains, self.store, results_folder(made.sweep, self.out))

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from lab import Lab
 
+from orchestrator.backends.inline import Inline
 from orchestrator.graph.trial_graph import ChainEnded, Event, Instruction
 from orchestrator.results import results
-from orchestrator.results.folder import run
+from orchestrator.search.evaluate import evaluate
 
 
 def trials(lab: Lab) -> pd.DataFrame:
@@ -112,17 +113,16 @@ def test_a_table_that_cannot_be_written_does_not_lose_a_stage(lab: Lab) -> None:
     lab.ask("[finetune]")
     made = lab.plan()
 
-    def backend(made, store, observe, brake):  # type: ignore[no-untyped-def]
-        from orchestrator.backends.inline import run_inline
+    class DiskFull(Inline):
+        def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
+            def watch(news: Event | Instruction) -> None:
+                observe(news)
+                if isinstance(news, ChainEnded):
+                    raise OSError("disk full")
 
-        def watch(news: Event | Instruction) -> None:
-            observe(news)
-            if isinstance(news, ChainEnded):
-                raise OSError("disk full")
-
-        run_inline(made, store, watch)
+            super().compute(client, sweep, store, watch, brake)
 
     with pytest.raises(OSError, match="disk full"):
-        run(made, lab.tables_of(made), backend)
+        evaluate(made, lab.tables_of(made), DiskFull())
     assert lab.run().executed == 0
     assert list(trials(lab)["status"]) == ["complete"]

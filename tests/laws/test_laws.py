@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +14,17 @@ from lab import Lab
 
 from methods import METHODS
 from methods.testing.conformance import with_another
-from orchestrator.backends.inline import run_inline
+from orchestrator.backends.inline import Inline
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.graph.brake import Brake
-from orchestrator.graph.plan import Plan, chain_id
-from orchestrator.graph.trial_graph import (
-    ChainWanted,
-    Event,
-    Instruction,
-    RunStage,
-    StageDone,
-    TrialGraph,
-)
+from orchestrator.graph.driver import drive
+from orchestrator.graph.events import Event, Instruction, StageDone
 from orchestrator.networks.networks import MLP
 from orchestrator.stages.components import component
 from orchestrator.stages.costs import Clock, FlopMeter
 from orchestrator.stages.learner import Training
 from orchestrator.stages.run_stage import arithmetic, carried, learn, method_of, run_stage, view_of
 from orchestrator.stages.stage import Stage, stages
-from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import perform
+from orchestrator.stages.worker import Order, compute
 
 Observer = Callable[[Event | Instruction], None]
 PERMUTED = (
@@ -68,15 +60,16 @@ def test_a_stage_shared_by_trials_equals_the_stage_each_would_compute_alone(make
 # --- law 2: stopping and resuming equals running straight through --------------------------------
 
 
-def one_stage_at_a_time(made: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
-    """Run until a stage is done, then die."""
+class OneStageAtATime(Inline):
+    """Runs until a stage is done, then dies."""
 
-    def watch(news: Event | Instruction) -> None:
-        observe(news)
-        if isinstance(news, StageDone):
-            raise KeyboardInterrupt
+    def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
+        def watch(news: Event | Instruction) -> None:
+            observe(news)
+            if isinstance(news, StageDone):
+                raise KeyboardInterrupt
 
-    run_inline(made, store, watch)
+        super().compute(client, sweep, store, watch, brake)
 
 
 @pytest.mark.parametrize(("name", "scenario"), SERVED)
@@ -89,7 +82,7 @@ def test_stopping_at_every_task_boundary_changes_nothing(
     straight.run()
     for _ in range(4):
         with pytest.raises(KeyboardInterrupt):
-            resumed.run(one_stage_at_a_time)
+            resumed.run(OneStageAtATime())
     assert resumed.run().executed == 0
     assert resumed.files("state.safetensors") == straight.files("state.safetensors")
     assert resumed.tables["accuracy"] == straight.tables["accuracy"]
@@ -184,26 +177,27 @@ def test_a_damaged_ancestor_is_set_aside_and_computed_anew(
 # --- law 4: results depend on neither slots nor order (Ray itself: tests/cluster) ----------------
 
 
-def scrambled(slots: int, seed: int) -> Callable[[Plan, StageStore, Observer, Brake], None]:
-    """Return a backend whose `slots` running stages finish in a random order."""
+@dataclass
+class Scrambled:
+    """A backend whose `slots` running stages finish in a random order."""
 
-    def backend(made: Plan, store: StageStore, observe: Observer, brake: Brake) -> None:
-        draw, running, todo = np.random.default_rng(seed), list[str](), list[Instruction]()
-        graph = TrialGraph(slots, made.stored)
-        for place in draw.permutation(len(made.pending)):
-            chain = made.pending[place]
-            todo.extend(graph.handle(ChainWanted(chain_id(chain), made.steps(chain))))
-        while True:
-            for step in todo:
-                observe(step)
-            running += [step.key for step in todo if isinstance(step, RunStage)]
-            if not running:
-                return
-            event = perform(made.orders[running.pop(draw.integers(len(running)))], store)
-            observe(event)
-            todo = graph.handle(event)
+    room: int
+    seed: int
 
-    return backend
+    def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
+        self._store, self._random = store, np.random.default_rng(self.seed)
+        self._orders: list[Order] = []
+        drive(client, self, observe, brake)
+
+    def slots(self) -> int:
+        return self.room
+
+    def submit(self, order: Order) -> None:
+        self._orders.append(order)
+
+    def wait(self) -> list[Event]:
+        order = self._orders.pop(self._random.integers(len(self._orders)))
+        return [compute(order, self._store)]
 
 
 @pytest.mark.parametrize(("slots", "seed"), [(1, 1), (2, 2), (7, 3), (99, 4)])
@@ -212,7 +206,7 @@ def test_results_do_not_depend_on_slots_or_order(make_lab, slots: int, seed: int
         make_lab().ask(FOUR, benchmark=permuted("task", 2), seeds="[0, 1]") for _ in range(2)
     )
     one.run()
-    other.run(scrambled(slots, seed))
+    other.run(Scrambled(slots, seed))
     assert other.tables["accuracy"] == one.tables["accuracy"]
     assert other.files("state.safetensors") == one.files("state.safetensors")
 

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from lab import Lab
 
-from orchestrator.backends.inline import Inline, run_inline
+from orchestrator.backends.inline import Inline
 from orchestrator.cli import execute as execution
-from orchestrator.cli.execute import Outcome, execute
+from orchestrator.cli.run_sweep import Outcome, run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
@@ -25,7 +25,7 @@ from orchestrator.search import journal as journals
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.record import Record
 from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order, perform
+from orchestrator.stages.worker import Order, compute
 from orchestrator.sweep.options import Budget
 from orchestrator.sweep.sweep import Sweep
 
@@ -42,10 +42,13 @@ def ask(lab: Lab, search: str, **parts: str) -> Lab:
     })  # fmt: skip
 
 
-def go(lab: Lab, backend: Any = run_inline, budget: Budget | None = None) -> Outcome:
+INLINE = Inline()
+
+
+def go(lab: Lab, backend: Any = INLINE, budget: Budget | None = None) -> Outcome:
     sweep = Sweep.load(lab.sweep)
     tables = Tabulator((), lab.store, results_folder(sweep, lab.out))
-    return execute(sweep, tables, backend, Brake(budget or sweep.budget, sweep.resources))
+    return run_sweep(sweep, tables, backend, Brake(budget or sweep.budget, sweep.resources))
 
 
 def figures(lab: Lab) -> dict[str, pd.DataFrame]:
@@ -186,7 +189,7 @@ def dying(after: int) -> Inline:
     """Return a backend whose driver dies once so many stages are done."""
 
     class Dying(Inline):
-        def drive(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
+        def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
             done: list[str] = []
 
             def watch(news: Any) -> None:
@@ -196,7 +199,7 @@ def dying(after: int) -> Inline:
                     if len(done) == after:
                         raise Died
 
-            super().drive(client, sweep, store, watch, brake)
+            super().compute(client, sweep, store, watch, brake)
 
     return Dying()
 
@@ -297,12 +300,12 @@ class Scrambled:
         self._orders.append(order)
 
     def wait(self) -> list[Event]:
-        return [perform(self._orders.pop(self._random.integers(len(self._orders))), self._store)]
+        return [compute(self._orders.pop(self._random.integers(len(self._orders))), self._store)]
 
 
 def scrambled(slots: int, seed: int) -> Inline:
     class Backend(Inline):
-        def drive(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
+        def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
             drive(client, Scrambled(store, slots, seed), observe, brake)
 
     return Backend()

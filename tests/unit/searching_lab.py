@@ -8,14 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.backends.inline import run_inline
-from orchestrator.cli.execute import Outcome, execute, foreseen, searching_of
+from orchestrator.backends.inline import Inline
+from orchestrator.cli.run_sweep import Outcome, foreseen, run_sweep, searching_of
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
 from orchestrator.search.study import Study
 from orchestrator.sweep.sweep import Sweep
 
+INLINE = Inline()
 SWEEP = {
     "name": "lab",
     "benchmark": "{name: split_digits, num_tasks: 2, samples_per_task: 32, scenario: task}",
@@ -34,12 +35,12 @@ def write(folder: Path, **parts: str) -> Path:
     return path
 
 
-def run(folder: Path, backend: Any = run_inline, **parts: str) -> Outcome:
+def run(folder: Path, backend: Any = INLINE, **parts: str) -> Outcome:
     """Run the sweep into DIR/results as far as its budget goes."""
     sweep = Sweep.load(write(folder, **parts))
     out = folder / "results"
     tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
-    return execute(sweep, tables, backend, Brake(sweep.budget, sweep.resources))
+    return run_sweep(sweep, tables, backend, Brake(sweep.budget, sweep.resources))
 
 
 def journal(folder: Path) -> list[dict[str, Any]]:

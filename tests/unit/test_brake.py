@@ -126,6 +126,33 @@ def test_the_first_interrupt_pulls_the_brake_and_the_second_ends_the_block() -> 
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGTERM, "terminated"), (signal.SIGHUP, "hung up")]
+)
+def test_a_batch_system_s_signal_drains_and_any_second_signal_ends_the_block(
+    number: signal.Signals, reason: str
+) -> None:
+    brake, said = Brake(), list[str]()
+    before = {each: signal.getsignal(each) for each in brakes.REASONS}
+    with pytest.raises(KeyboardInterrupt), interruptible(brake, said.append):  # noqa: PT012
+        os.kill(os.getpid(), number)
+        assert (brake.reason, brake.stages_left) == (reason, 0)
+        interrupt()
+    assert said == ["finishing the stages that run; a second signal stops at once"]
+    assert {each: signal.getsignal(each) for each in brakes.REASONS} == before
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        brake = Brake()
+        with interruptible(brake, lambda line: None):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert brake.reason is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_after_the_block_an_interrupt_is_what_it_was() -> None:
     brake = Brake()
     with interruptible(brake, lambda line: None):

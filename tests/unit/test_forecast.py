@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import searching_lab as lab
 
-from orchestrator.cli.execute import foreseen
+from orchestrator.cli.run_sweep import foreseen
 from orchestrator.results.folder import open_store, results_folder
 from orchestrator.sweep.sweep import Sweep
 

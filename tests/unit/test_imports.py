@@ -7,13 +7,14 @@ import sys
 import methods
 import orchestrator
 
-# What runs inside a Ray process is imported there alone.
+# What needs Ray is imported once a stage is to be computed there.
 WORKERS = {
-    "orchestrator.backends.broker",
-    "orchestrator.backends.trainable",
+    "orchestrator.backends.ray_tasks",
+    "orchestrator.backends.ray_workers",
     "orchestrator.backends.tune_trainable",
     "orchestrator.backends.tune_schedulers",
     "orchestrator.backends.tune_searchers",
+    "orchestrator.backends.tune_trials",
 }
 
 IMPORT_ALL = """
@@ -74,7 +75,7 @@ def test_importing_every_module_loads_neither_ray_nor_mlflow_prints_nothing_and_
     found = modules()
     assert {
         "orchestrator.results.folder",
-        "orchestrator.backends.tune",
+        "orchestrator.backends.ray_backend",
         "orchestrator.tracking.experiment",
         "methods.ewc",
     } <= set(found)

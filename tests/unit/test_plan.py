@@ -128,11 +128,7 @@ def test_a_stage_shared_by_benchmarks_with_other_tasks_is_one_order_for_both(mak
 def test_with_an_empty_store_everything_is_to_be_run_and_no_time_is_known(make, store):
     made = make()
     assert made.to_run == list(made.chains[0].keys)
-    assert (made.pending, made.stored, made.estimated_seconds()) == (
-        [*made.chains],
-        frozenset(),
-        None,
-    )
+    assert (made.pending, made.stored, made.estimated_seconds()) == ([*made.chains], {}, None)
     assert store.keys() == []
 
 
@@ -142,7 +138,8 @@ def test_what_the_store_has_is_not_run_again_and_says_how_long_the_rest_takes(ma
     for key, seconds in zip(keys[:4], (50.0, 1.0, 2.0, 9.0), strict=True):
         put(store, made, key, costs=Costs(train_seconds=seconds / 2, eval_seconds=seconds / 2))
     again = make(seeds="[0, 1]")
-    assert again.stored == frozenset(keys[:4])
+    assert set(again.stored) == set(keys[:4])
+    assert all(again.has(key) for key in keys[:4])
     assert again.to_run == [keys[4], *made.chains[1].keys]
     # 1 + 4 stages beyond stage 0 are left, at the median of 1, 2 and 9 seconds.
     assert again.estimated_seconds() == 5 * 2.0
@@ -175,8 +172,8 @@ def test_a_chain_that_diverged_is_over_and_its_later_stages_are_not_run(make, st
     again = make(seeds="[0, 1]")
     assert again.pending == [second]
     assert again.to_run == list(second.keys)
-    assert first.keys[2] not in again.stored
-    assert first.keys[2] in again.records
+    assert not again.has(first.keys[2])
+    assert again.stored[first.keys[2]].status == "diverged"
 
 
 def test_a_chain_that_shares_the_stage_that_diverged_is_over_too(make, store):
@@ -210,3 +207,41 @@ def test_planning_writes_nothing(make, store):
     before = sorted(Path(store.uri).rglob("*"))
     make("[finetune, ewc]", seeds="[0, 1]")
     assert sorted(Path(store.uri).rglob("*")) == before
+
+
+def test_a_task_added_to_a_finished_sweep_is_scored_anew_on_stages_that_stand(make, store):
+    """ADR 9: what a stage is evaluated on is no part of its key."""
+    three, four = (f"{{name: permuted_digits, scenario: domain, num_tasks: {n}}}" for n in (3, 4))
+    made = make(benchmark=three)
+    for key in made.orders:
+        put(store, made, key)
+    again = make(benchmark=four)
+    assert again.chains[0].keys[:4] == made.chains[0].keys
+    assert again.to_score == list(made.chains[0].keys)
+    assert again.to_compute == [again.chains[0].keys[4]]
+    assert again.to_run == [*again.to_score, *again.to_compute]
+    assert not any(again.has(key) for key in again.to_score)
+    assert again.estimated_seconds() == 3.0  # of the one stage to compute
+    for key in again.to_score:
+        stage = again.orders[key].stages[0]
+        missing = set(stage.task_keys) - store.record(key).evaluation.keys()
+        store.put_evaluation(key, dict.fromkeys(missing, SCORES))
+    after = make(benchmark=four)
+    assert (after.to_score, after.to_run) == ([], [again.chains[0].keys[4]])
+
+
+def test_a_plan_holds_few_records_at_a_time(make, store, monkeypatch):
+    made = make(seeds="[0, 1, 2]")
+    for key in made.orders:
+        put(store, made, key)
+    sizes: list[int] = []
+
+    def records(wanted):
+        found = StageStore.records(store, wanted)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(store, "records", records)
+    monkeypatch.setattr("orchestrator.graph.plan.RECORDS_AT_A_TIME", 4)
+    assert make(seeds="[0, 1, 2]").to_run == []
+    assert sizes == [4, 4, 4, 3]

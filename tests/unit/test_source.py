@@ -12,16 +12,17 @@ from torch import nn
 
 from methods.base import Method
 from methods.ewc import EWC
-from orchestrator.backends.inline import run_inline
+from orchestrator.backends.inline import Inline
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.plan import plan
 from orchestrator.graph.trial_graph import StageDone, StageFailed
 from orchestrator.networks.networks import MLP
-from orchestrator.results.folder import Tabulator, open_store, results_folder, run
+from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.search.evaluate import evaluate
 from orchestrator.stages.capture import capture, skeleton
 from orchestrator.stages.components import Component, component, find, identity
 from orchestrator.stages.source import Module, Source, restore
-from orchestrator.stages.worker import Order, perform
+from orchestrator.stages.worker import Order, compute
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
@@ -91,7 +92,7 @@ def test_code_that_is_edited_while_a_sweep_runs_is_stored_under_no_old_key(tmp_p
     )
     store = open_store(tmp_path, None)
     orders = pickle.loads(pickled)
-    assert [type(perform(order, store)) for order in orders] == 3 * [StageDone]
+    assert [type(compute(order, store)) for order in orders] == 3 * [StageDone]
     assert method_of(sweep).cls.scale == orders[1].stages[0].method.cls.scale == 1.0
     edited = load(tmp_path)
     assert method_of(edited).cls.scale == 0.0
@@ -131,7 +132,7 @@ def test_a_worker_whose_built_in_is_of_another_version_refuses_the_stage(
     stage = load(tmp_path, "ewc").trials[0].stages(0)[0]
     store = open_store(tmp_path, None)
     monkeypatch.setattr(EWC, "version", EWC.version + 1)
-    outcome = perform(Order((stage,), ("own", "t", 0)), store)
+    outcome = compute(Order((stage,), ("own", "t", 0)), store)
     assert isinstance(outcome, StageFailed)
     assert f"is ewc/{EWC.version}, and the sweep was planned with ewc/" in outcome.story
     assert store.record(stage.key) is None
@@ -354,7 +355,7 @@ def test_a_method_knows_the_class_of_a_network_of_another_own_module(tmp_path: P
     assert isinstance(sweep.trials[0].network.cls, type(nn.Module))
     made = plan(sweep, open_store(tmp_path, None))
     tables = Tabulator(made.chains, open_store(tmp_path, None), results_folder(sweep, tmp_path))
-    assert run(made, tables, run_inline).failed == 0
+    assert evaluate(made, tables, Inline()).failed == 0
 
 
 def test_a_traceback_names_the_file_of_the_user_and_the_line(tmp_path: Path) -> None:
@@ -362,8 +363,8 @@ def test_a_traceback_names_the_file_of_the_user_and_the_line(tmp_path: Path) -> 
     sweep = load(write(tmp_path, {**FILES, "mine.py": f"{MINE}\n    {bad}"}))
     store = open_store(tmp_path, None)
     first, second, _ = (Order((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0))
-    assert isinstance(perform(first, store), StageDone)
-    failed = perform(second, store)
+    assert isinstance(compute(first, store), StageDone)
+    failed = compute(second, store)
     assert isinstance(failed, StageFailed)
     assert f'File "{tmp_path / "mine.py"}", line 16, in begin_task' in failed.story
 

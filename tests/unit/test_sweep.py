@@ -225,6 +225,14 @@ WRONG = {
         "resources.cpus: must be finite, given inf",
     ),
     "no resources": (text_of(resources="{cpus: 0}"), "resources.cpus: must be above 0, given 0.0"),
+    "less of a processor than Ray can divide": (
+        text_of(resources="{cpus: 0.00001}"),
+        "resources.cpus: must be a multiple of 0.0001, given 1e-05",
+    ),
+    "a GPU and a half": (
+        text_of(resources="{gpus: 1.5}"),
+        "resources.gpus: must be at most 1, or a whole number, given 1.5",
+    ),
     "a duplicate seed": (
         text_of(seeds="[0, 1, 0]"),
         "seeds: must be at least one number, each of at least 0 and given",

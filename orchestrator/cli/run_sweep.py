@@ -1,4 +1,4 @@
-"""Carrying out a sweep: its search, if it has one, then the evaluation of what is there and won."""
+"""A sweep from its search, if it has one, to the evaluation of its trials and winners."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 
 from orchestrator.backends import strategies
 from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Backend
+from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.results.folder import Backend, Show, Tabulator, run
+from orchestrator.results.folder import Show, Tabulator
+from orchestrator.search.evaluate import evaluate
 from orchestrator.search.forecast import forecast
 from orchestrator.search.journal import FILE, Journal
 from orchestrator.search.per_task import PerTaskStudy
-from orchestrator.search.run import conduct
+from orchestrator.search.run import search
 from orchestrator.search.score import Judge
 from orchestrator.search.study import Study, Winner, study_of
 from orchestrator.stages.stage import Chain, Stage
@@ -25,7 +28,7 @@ from orchestrator.sweep.trial import chain_of
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a sweep.
+    """The outcome of a sweep.
 
     Attributes:
         search: where the search ended, if there was one.
@@ -40,23 +43,36 @@ class Outcome:
     complete: bool
 
 
-def execute(
+@dataclass(frozen=True)
+class Screen:
+    """What is called while a sweep runs.
+
+    Attributes:
+        show: called with where the sweep stands.
+        show_plan: called with the plan of the evaluation before it begins.
+    """
+
+    show: Show = lambda progress: None
+    show_plan: Callable[[Plan], None] = lambda plan: None
+
+
+def run_sweep(
     sweep: Sweep,
     tables: Tabulator,
     backend: Backend,
     brake: Brake,
-    show: Show = lambda progress: None,
-    say: Callable[[Plan], None] = lambda made: None,
+    screen: Screen = Screen(),
+    queue_of: QueueOf = FirstInFirstOut,
 ) -> Outcome:
-    """Carry out a sweep as far as the brake lets it.
+    """Search and evaluate a sweep, as far as the brake lets it.
 
     Args:
         sweep: what is asked for.
         tables: of the sweep.
-        backend: computes.
-        brake: past it no new stage starts.
-        show: told where the sweep stands.
-        say: told the plan of the evaluation before it begins.
+        backend: computes stages.
+        brake: once pulled, no new stage starts.
+        screen: called with where the sweep stands.
+        queue_of: creates the queue of the trials of the evaluation.
     """
     tables.prepare(sweep)
     searching = searching_of(sweep, tables.store, tables.folder)
@@ -64,13 +80,13 @@ def execute(
     rows: list[Chain] = []
     won: list[tuple[Chain, tuple[Stage, ...]]] = []
     if searching is not None:
-        searched = conduct(searching, sweep, tables, backend, show, brake)
+        searched = search(searching, sweep, tables, backend, screen.show, brake)
         rows = [chain for chain, _ in searching.chains(searching.complete)]
         won = evaluated(sweep, searching.winners()) if searching.complete else []
-    made = plan(sweep, tables.store, won)
-    say(made)
-    tables.chains = (*rows, *made.chains)
-    evaluation = run(made, tables, backend, show, brake)
+    evaluation_plan = plan(sweep, tables.store, won)
+    screen.show_plan(evaluation_plan)
+    tables.chains = (*rows, *evaluation_plan.chains)
+    evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, queue_of)
     complete = searching is None or searching.complete
     if searched is not None and not complete:  # the evaluation's end is not the sweep's
         ProgressFile(tables.folder).close(searched, complete=False)

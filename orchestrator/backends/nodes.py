@@ -1,0 +1,47 @@
+"""Nodes of a cluster: what they have, and how many stages they have room for. Imports no Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a living node of a cluster has."""
+
+    address: str
+    cpus: float
+    gpus: float
+    memory: float
+
+    def room(self, needs: Mapping[str, float]) -> int:
+        """Return how many stages fit at a time."""
+        has = {"num_cpus": self.cpus, "num_gpus": self.gpus}
+        return int(min(has[name] / amount for name, amount in needs.items() if amount))
+
+    def __str__(self) -> str:
+        return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {gib(self.memory)})"
+
+
+def node_of(listed: Mapping[str, Any]) -> Node:
+    """Return a node from Ray's listing of it."""
+    has = listed["Resources"]
+    return Node(
+        address=str(listed["NodeManagerAddress"]),
+        cpus=has.get("CPU", 0.0),
+        gpus=has.get("GPU", 0.0),
+        memory=has.get("memory", 0.0),
+    )
+
+
+def largest(nodes: Iterable[Node], needs: Mapping[str, float]) -> Node | None:
+    """Return the node with the most memory among those that have room for a stage."""
+    fitting = [node for node in nodes if node.room(needs)]
+    return max(fitting, key=lambda node: (node.memory, node.cpus), default=None)
+
+
+def gib(memory: float) -> str:
+    """Return bytes as a person writes them."""
+    return f"{memory / 2**30:.1f} GiB"

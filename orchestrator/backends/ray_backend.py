@@ -1,0 +1,117 @@
+"""The backend on a Ray cluster; Ray is imported and started when the first stage is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from orchestrator.backends.nodes import Node
+from orchestrator.backends.ray_cluster import cluster
+from orchestrator.backends.ray_health import HeadProbe, StallWatch, asked, on
+from orchestrator.errors import RepertoireError
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Client, Observer, Workers, drive
+from orchestrator.graph.events import Event
+from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import Order
+from orchestrator.sweep.sweep import Sweep
+
+Say = Callable[[str], object]
+
+
+class OnRay:
+    """The backend on a Ray cluster: the one at `address`, or one started here.
+
+    As a context it keeps the cluster from its first use to its end; else each call has its own.
+
+    Args:
+        address: of a cluster; None starts one on this machine.
+        say: called with a line that the user should read.
+    """
+
+    def __init__(self, address: str | None = None, say: Say = lambda line: None) -> None:
+        self._address, self._say = address, say
+        self._kept: ExitStack | None = None
+
+    def __enter__(self) -> OnRay:
+        self._kept = ExitStack()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = None
+
+    def compute(
+        self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
+    ) -> None:
+        """Drive a client on the cluster."""
+        with ExitStack() as stack:
+
+            def start() -> Workers:
+                (self._kept or stack).enter_context(cluster(self._address))
+                return self._workers(sweep, store)
+
+            drive(client, StartedWhenNeeded(start), observe, brake)
+
+    def _workers(self, sweep: Sweep, store: StageStore) -> Workers:
+        import ray
+
+        from orchestrator.backends.ray_tasks import all_idle, living_nodes
+        from orchestrator.backends.ray_workers import RayWorkers
+
+        wanted = needs(sweep)
+        require_room(living_nodes(), wanted, self._address, self._say)
+        head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
+        return RayWorkers(store.uri, wanted, head, StallWatch(self._say, all_idle), self._say)
+
+
+class StartedWhenNeeded:
+    """Workers that are created when a stage is first ready.
+
+    Args:
+        start: creates them.
+    """
+
+    def __init__(self, start: Callable[[], Workers]) -> None:
+        self._start = start
+        self._workers: Workers | None = None
+
+    def slots(self) -> int:
+        """Return the slots of the workers, after creating them."""
+        if self._workers is None:
+            self._workers = self._start()
+        return self._workers.slots()
+
+    def submit(self, order: Order) -> None:
+        """Submit a stage to the workers; they exist, since a slot was free."""
+        assert self._workers is not None
+        self._workers.submit(order)
+
+    def wait(self) -> list[Event]:
+        """Return the outcomes that have arrived."""
+        assert self._workers is not None
+        return self._workers.wait()
+
+
+def needs(sweep: Sweep) -> dict[str, float]:
+    """Return the resources of a stage, in Ray's words."""
+    return {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.gpus}
+
+
+def require_room(
+    nodes: list[Node], needs: Mapping[str, float], address: str | None, say: Say
+) -> None:
+    """Say when no node has room for a stage; another may come, but not to a Ray started here.
+
+    Raises:
+        RepertoireError: this machine is too small.
+    """
+    if any(node.room(needs) for node in nodes):
+        return
+    line = f"a stage asks for {asked(needs)}, which no node of this Ray has; {on(nodes)}"
+    if address is None:
+        remedy = "lower `resources` in the sweep, or name a cluster (--address)"
+        raise RepertoireError(f"{line}; {remedy}")
+    say(f"{line}; waiting for one that has")

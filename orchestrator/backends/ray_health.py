@@ -1,0 +1,168 @@
+"""Whether a Ray cluster still answers, and whether it gets anything done."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from orchestrator.backends.nodes import Node
+from orchestrator.errors import RepertoireError
+from orchestrator.stages.worker import Order
+
+Say = Callable[[str], object]
+KEPT = "what was computed is kept, and the same command continues"
+PROBE_EVERY_SECONDS = 5.0
+FIRST_NOTICE_SECONDS = 60.0
+STALL_LIMIT = "REPERTOIRE_STALL_SECONDS"
+STALL_SECONDS = 1800.0
+RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"
+
+
+class ClusterLost(RepertoireError):
+    """The Ray cluster is gone or gets nothing done; what was computed is in the store."""
+
+    exit_code = 1
+
+
+def knock(address: str, timeout_seconds: float = 10.0) -> None:
+    """Raise OSError at once where nothing listens; Ray would try for minutes.
+
+    Addresses of other forms than HOST:PORT are left to Ray.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout_seconds).close()
+
+
+class HeadProbe:
+    """Knocks at the head of the cluster; Ray itself would end this process after a minute.
+
+    Args:
+        address: HOST:PORT of the head.
+        say: called with a line that the user should read.
+        limit_seconds: how long the head may be silent.
+    """
+
+    def __init__(self, address: str, say: Say, limit_seconds: float | None = None) -> None:
+        self._address, self._say = address, say
+        self._limit = reconnect_seconds() / 2 if limit_seconds is None else limit_seconds
+        self._silent_since: float | None = None
+        self._next = 0.0
+
+    def check(self) -> bool:
+        """Return whether the head answers, knocking every few seconds.
+
+        Raises:
+            ClusterLost: it has been silent for too long.
+        """
+        now = time.monotonic()
+        if self._silent_since is None and now < self._next:
+            return True
+        try:
+            knock(self._address, timeout_seconds=2.0)
+        except OSError as error:
+            self._note_silence(now, error)
+            return False
+        if self._silent_since is not None:
+            self._say(f"the head of the Ray cluster at {self._address} answers again")
+        self._silent_since, self._next = None, now + PROBE_EVERY_SECONDS
+        return True
+
+    def _note_silence(self, now: float, error: OSError) -> None:
+        if self._silent_since is None:
+            self._silent_since = now
+            self._say(f"the head of the Ray cluster at {self._address} does not answer; waiting")
+        if now - self._silent_since >= self._limit:
+            raise ClusterLost(
+                f"the head of the Ray cluster at {self._address} was lost ({error}); {KEPT}"
+            )
+
+
+def reconnect_seconds() -> float:
+    """Return how long Ray waits for its head before it ends the process."""
+    return float(os.environ.get(RECONNECT, "60"))
+
+
+class StallWatch:
+    """Says when no stage has ended for a while, and raises when none could run at all.
+
+    Args:
+        say: called with a line that the user should read.
+        idle: returns whether no CPU and no GPU of the cluster is in use.
+        limit_seconds: how long stages may wait while no node has room for one, or while all
+            nodes are idle.
+    """
+
+    def __init__(
+        self, say: Say, idle: Callable[[], bool], limit_seconds: float | None = None
+    ) -> None:
+        limit = float(os.environ.get(STALL_LIMIT, STALL_SECONDS))
+        self._say, self._idle = say, idle
+        self._limit = limit if limit_seconds is None else limit_seconds
+        self.reset()
+
+    def reset(self) -> None:
+        """Take note that a stage ended."""
+        self._since = time.monotonic()
+        self._next_look = self._next_notice = min(FIRST_NOTICE_SECONDS, self._limit)
+        self._stuck_since: float | None = None
+
+    def check(
+        self, orders: Sequence[Order], nodes: Sequence[Node], needs: Mapping[str, float]
+    ) -> None:
+        """Say what is waited for, at growing intervals.
+
+        Raises:
+            ClusterLost: nothing has been able to run for too long.
+        """
+        now = time.monotonic()
+        waited = now - self._since
+        if waited < self._next_look:
+            return
+        self._next_look = waited + PROBE_EVERY_SECONDS
+        reason = self._reason(nodes, needs)
+        self._stuck_since = None if reason is None else self._stuck_since or now
+        line = (
+            f"no stage has ended for {waited / 60:.2g} min; waiting for {names(orders)}; "
+            f"{reason or 'the cluster is at work'}; {on(nodes)}"
+        )
+        if self._stuck_since is not None and now - self._stuck_since >= self._limit:
+            raise ClusterLost(f"{line}\ngiven up ({STALL_LIMIT}={self._limit:g}); {KEPT}")
+        if waited >= self._next_notice:
+            self._next_notice *= 2
+            self._say(line)
+
+    def _reason(self, nodes: Sequence[Node], needs: Mapping[str, float]) -> str | None:
+        """Return why no stage can be running; None if one may be."""
+        if not any(node.room(needs) for node in nodes):
+            return f"no node has room for a stage that asks for {asked(needs)}"
+        return (
+            "all nodes are idle, so Ray does not start what it was given" if self._idle() else None
+        )
+
+
+def asked(needs: Mapping[str, float]) -> str:
+    """Return what a stage asks for, in words."""
+    return f"{needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
+
+
+def names(orders: Sequence[Order], shown: int = 3) -> str:
+    """Return the names of the stages that are waited for."""
+    listed = [
+        f"{order.computed_for[1]} seed {order.computed_for[2]} task {order.stages[0].after}"
+        for order in orders[:shown]
+    ]
+    rest = len(orders) - len(listed)
+    return ", ".join(listed) + (f" and {rest} more" if rest else "")
+
+
+def on(nodes: Sequence[Node], shown: int = 5) -> str:
+    """Return the nodes there are."""
+    if not nodes:
+        return "no node is alive"
+    rest = len(nodes) - shown
+    return (
+        "nodes: " + ", ".join(map(str, nodes[:shown])) + (f" and {rest} more" if rest > 0 else "")
+    )

@@ -1,0 +1,131 @@
+"""A stage as a Ray task: what it asks for, how it is told to have died, and when it is tried again.
+
+Ray's own retries are off: they count neither a stage that eats all memory nor say why it died.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import ray
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+from orchestrator.backends.nodes import Node, node_of
+from orchestrator.stages.outcomes import Outcome, StageFailed
+from orchestrator.stages.worker import Order
+
+Death = Literal["memory", "process", "node"]
+MOST_DEATHS: dict[Death, int] = {"memory": 2, "process": 3, "node": 10}
+
+
+@ray.remote(num_cpus=1, max_retries=0)
+def stage_task(order: bytes, store_uri: str, device: str) -> Outcome:
+    """Compute a stage on a worker; its state goes to the store, its outcome comes back."""
+    from orchestrator.stages.store import StageStore
+    from orchestrator.stages.worker import compute
+
+    return compute(pickle.loads(order), StageStore(store_uri), device)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A stage on its way.
+
+    Attributes:
+        order: the stage.
+        deaths: how its earlier attempts died.
+        alone: whether it has a node to itself.
+    """
+
+    order: Order
+    deaths: tuple[Death, ...] = ()
+    alone: bool = False
+
+    def after(self, death: Death) -> Attempt | None:
+        """Return the attempt to make after this one died; None after the last.
+
+        A stage that died of memory is tried once more, alone on a node. A process that died of a
+        signal may have too, the kernel not telling Ray, so its last attempt is alone as well.
+        """
+        deaths = (*self.deaths, death)
+        if deaths.count(death) >= MOST_DEATHS[death] or (self.alone and death != "node"):
+            return None
+        alone = self.alone or death == "memory" or deaths.count("process") == 2
+        return replace(self, deaths=deaths, alone=alone)
+
+
+def living_nodes() -> list[Node]:
+    """Return the nodes of the cluster that are alive."""
+    listed: Iterable[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node_of(each) for each in listed if each["Alive"]]
+
+
+def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: Node | None) -> Any:
+    """Submit an attempt to Ray; return the reference to its outcome.
+
+    Args:
+        attempt: what to submit.
+        store_uri: the store, as workers reach it.
+        needs: {"num_cpus", "num_gpus"} of a stage.
+        node: the node that an attempt has to itself, all of its CPUs.
+    """
+    device = "cuda" if needs["num_gpus"] else "cpu"
+    resources = dict(needs)
+    if node is not None:
+        resources["num_cpus"] = node.cpus
+    # In a placement group, such as that of a Tune trial, tasks would inherit it and never fit.
+    task = stage_task.options(
+        scheduling_strategy="DEFAULT", name=f"stage {attempt.order.key[:8]}", **resources
+    )
+    return task.remote(pickle.dumps(attempt.order), store_uri, device)
+
+
+def death_of(error: RayError) -> Death | None:
+    """Return how a worker died; None if the error says something else."""
+    if isinstance(error, RayTaskError):
+        return None
+    if isinstance(error, OutOfMemoryError):
+        return "memory"
+    if isinstance(error, NodeDiedError | LocalRayletDiedError | ObjectLostError):
+        return "node"
+    return "process" if isinstance(error, WorkerCrashedError) else None
+
+
+def failure(
+    attempt: Attempt, error: RayError, needs: Mapping[str, float], node: Node | None
+) -> StageFailed:
+    """Build StageFailed for a stage whose worker could not report an outcome."""
+    key, death = attempt.order.key, death_of(error)
+    if isinstance(error, RayTaskError):  # before it began: its code or store was not there
+        return StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
+    if death is None:
+        return StageFailed(key, f"{type(error).__name__}: {error}")
+    asked = f"it asked for {needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
+    had = f" and had {node} to itself in the end" if attempt.alone and node else ""
+    deaths = (*attempt.deaths, death)
+    if death == "memory" or "memory" in deaths:
+        what = f"out of memory: killed {len(deaths)} times"
+    elif death == "process":
+        what = f"the worker of this stage was lost: its process died {len(deaths)} times (killed, "
+        what += "out of memory, or crashed)"
+    else:
+        what = f"the worker of this stage was lost: its node died {len(deaths)} times"
+    return StageFailed(key, f"{what}; {asked}{had}\n\n{error}")
+
+
+def all_idle() -> bool:
+    """Return whether no CPU and no GPU of the cluster is in use."""
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    free = ray.available_resources()  # type: ignore[no-untyped-call]
+    return all(free.get(name, 0.0) >= total.get(name, 0.0) for name in ("CPU", "GPU"))

@@ -1,0 +1,93 @@
+"""The client that evaluates a plan: trials are created and scheduled, their stages wanted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
+from orchestrator.graph.plan import Plan, chain_id
+from orchestrator.stages.stage import Chain
+from orchestrator.stages.worker import Order
+
+
+class TrialQueue(Protocol):
+    """Creates the trials of an evaluation and decides which starts next."""
+
+    def next(self) -> str | None:
+        """Return the identity of the next trial to start; None if there is none for now."""
+
+    def end(self, trial_id: str, complete: bool) -> None:
+        """Take note that a trial ended on all its seeds."""
+
+
+QueueOf = Callable[[Sequence[str]], TrialQueue]
+
+
+class FirstInFirstOut:
+    """Starts every trial, in the order of the sweep.
+
+    What Tune's `BasicVariantGenerator` and `FIFOScheduler` decide, without importing Ray.
+    """
+
+    def __init__(self, trial_ids: Iterable[str]) -> None:
+        self._waiting = deque(trial_ids)
+
+    def next(self) -> str | None:
+        """Return the trial that has waited longest."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def end(self, trial_id: str, complete: bool) -> None:
+        """Nothing depends on how a trial ends."""
+
+
+class Evaluation:
+    """Wants the stages that the trials of a plan lack.
+
+    Args:
+        plan: what is lacking.
+        queue_of: creates the queue of the trials with these identities, the unfinished ones.
+    """
+
+    def __init__(self, plan: Plan, queue_of: QueueOf = FirstInFirstOut) -> None:
+        self._plan = plan
+        self._chains: dict[str, list[Chain]] = {}
+        for chain in plan.pending:
+            self._chains.setdefault(chain.trial_id, []).append(chain)
+        self._queue = queue_of(list(self._chains))
+        self._running: dict[str, dict[int, str]] = {}
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """Key -> order, of every stage of the plan."""
+        return self._plan.orders
+
+    def begin(self) -> list[Event]:
+        """Return the wants of the trials that start first."""
+        return self._start_trials()
+
+    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        """Return the wants of the trials that start because another ended."""
+        if isinstance(news, ChainAdvanced):
+            return []
+        trial_id, seed = news.chain
+        statuses = self._running[trial_id]
+        statuses[seed] = news.status
+        if "running" in statuses.values():
+            return []
+        del self._running[trial_id]
+        self._queue.end(trial_id, complete=set(statuses.values()) == {"complete"})
+        return self._start_trials()
+
+    def _start_trials(self) -> list[Event]:
+        wants: list[Event] = []
+        while (trial_id := self._queue.next()) is not None:
+            chains = self._chains[trial_id]
+            self._running[trial_id] = {chain.seed: "running" for chain in chains}
+            wants += [self._want(chain) for chain in chains]
+        return wants
+
+    def _want(self, chain: Chain) -> ChainWanted:
+        stored = frozenset(key for key in chain.keys if self._plan.has(key))
+        return ChainWanted(chain_id(chain), self._plan.steps(chain), stored=stored)

@@ -1,0 +1,48 @@
+"""Connecting to Ray: signal handlers, a token in the home folder."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from orchestrator.backends.ray_cluster import has_token, signal_handlers_kept
+
+
+def test_handlers_of_signals_are_put_back_after_ray_replaced_them() -> None:
+    def ours(number: int, frame: object) -> None:
+        """Drain."""
+
+    def rays(number: int, frame: object) -> None:
+        """Print stacks."""
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGTERM, ours)
+        with signal_handlers_kept():
+            signal.signal(signal.SIGTERM, rays)
+            signal.signal(signal.SIGHUP, rays)
+        assert signal.getsignal(signal.SIGTERM) is ours
+        assert signal.getsignal(signal.SIGHUP) is rays, "where there was none, Ray's own stays"
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("where", ["home", "path", "value", "nowhere"])
+def test_a_token_is_seen_wherever_ray_keeps_it(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ray").mkdir()
+    if where == "home":
+        (tmp_path / ".ray" / "auth_token").write_text("secret")
+    elif where == "path":
+        (tmp_path / "mine").write_text("secret")
+        monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "mine"))
+    elif where == "value":
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    assert has_token() is (where != "nowhere")

@@ -1,0 +1,131 @@
+"""A head that falls silent and a cluster that gets nothing done, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.backends import ray_health
+from orchestrator.backends.nodes import Node
+from orchestrator.backends.ray_health import ClusterLost, HeadProbe, StallWatch
+
+NEEDS = {"num_cpus": 1.0, "num_gpus": 0.0}
+NODE = Node("10.0.0.1", cpus=2, gpus=0, memory=2**30)
+ORDERS: Any = [
+    SimpleNamespace(computed_for=("sweep", "ewc-1", seed), stages=(SimpleNamespace(after=3),))
+    for seed in range(5)
+]
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(ray_health, "time", made)
+    return made
+
+
+def test_a_head_that_falls_silent_is_said_then_given_up(clock: Clock) -> None:
+    lines: list[str] = []
+    server = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{server.getsockname()[1]}"
+    probe = HeadProbe(address, lines.append, limit_seconds=30)
+    assert probe.check()
+    server.close()
+    assert probe.check(), "it is not asked again at once"
+    for _ in range(4):
+        clock.now += 7
+        assert not probe.check()
+    assert lines == [f"the head of the Ray cluster at {address} does not answer; waiting"]
+    clock.now += 10
+    with pytest.raises(ClusterLost, match=r"was lost .* the same command continues") as raised:
+        probe.check()
+    assert raised.value.exit_code == 1
+
+
+def test_a_head_that_comes_back_is_forgiven(clock: Clock) -> None:
+    lines: list[str] = []
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        probe = HeadProbe(address, lines.append, limit_seconds=30)
+        assert not probe.check()
+        held.listen()
+        clock.now += 29
+        assert probe.check()
+    assert lines[1:] == [f"the head of the Ray cluster at {address} answers again"]
+    clock.now += 6
+    assert not probe.check()
+    clock.now += 29
+    assert not probe.check(), "the silence is counted anew"
+
+
+def test_ray_is_given_up_before_it_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert HeadProbe("x:1", print)._limit == 30
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
+    assert HeadProbe("x:1", print)._limit == 5
+
+
+def watched(clock: Clock, watch: StallWatch, nodes: list[Node], seconds: int) -> None:
+    for _ in range(seconds):
+        clock.now += 1
+        watch.check(ORDERS, nodes, NEEDS)
+
+
+def test_a_long_stage_is_told_of_at_growing_intervals_and_never_given_up(clock: Clock) -> None:
+    lines: list[str] = []
+    watch = StallWatch(lines.append, idle=lambda: False, limit_seconds=100)
+    watched(clock, watch, [NODE], 59)
+    assert lines == []
+    watched(clock, watch, [NODE], 6)
+    assert lines == [
+        "no stage has ended for 1 min; waiting for ewc-1 seed 0 task 3, ewc-1 seed 1 task 3, "
+        "ewc-1 seed 2 task 3 and 2 more; the cluster is at work; nodes: "
+        "10.0.0.1 (2 CPUs, 0 GPUs, 1.0 GiB)"
+    ]
+    watched(clock, watch, [NODE], 3600)
+    assert len(lines) == 6  # after 1, 2, 4, 8, 16 and 32 minutes
+
+
+def test_a_stage_that_ends_starts_the_count_anew(clock: Clock) -> None:
+    lines: list[str] = []
+    watch = StallWatch(lines.append, idle=lambda: True, limit_seconds=100)
+    for _ in range(20):
+        watched(clock, watch, [NODE], 50)
+        watch.reset()
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "idle", "reason"),
+    [
+        ([], False, "no node has room for a stage that asks for 1 CPUs and 0 GPUs; no node is"),
+        ([NODE], True, "all nodes are idle, so Ray does not start what it was given"),
+    ],
+)
+def test_where_nothing_can_run_the_sweep_ends_after_the_limit(
+    clock: Clock, nodes: list[Node], idle: bool, reason: str
+) -> None:
+    watch = StallWatch(lambda line: None, lambda: idle, limit_seconds=100)
+    watched(clock, watch, nodes, 159)
+    with pytest.raises(ClusterLost, match=r"given up .REPERTOIRE_STALL_SECONDS=100") as raised:
+        watched(clock, watch, nodes, 10)
+    assert reason in str(raised.value)
+
+
+def test_the_limit_is_read_from_the_environment(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPERTOIRE_STALL_SECONDS", "10")
+    watch = StallWatch(lambda line: None, lambda: True)
+    with pytest.raises(ClusterLost):
+        watched(clock, watch, [NODE], 30)

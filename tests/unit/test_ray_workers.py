@@ -1,0 +1,114 @@
+"""Stages that die on a cluster: who is tried again and how, with a stand-in for Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, WorkerCrashedError
+
+from orchestrator.backends import ray_workers
+from orchestrator.backends.nodes import Node
+from orchestrator.backends.ray_tasks import Attempt
+from orchestrator.backends.ray_workers import RayWorkers
+from orchestrator.graph.events import Event
+from orchestrator.stages.outcomes import StageDone, StageFailed
+
+NEEDS = {"num_cpus": 1.0, "num_gpus": 0.0}
+NODES = [Node("a", cpus=4, gpus=0, memory=1), Node("b", cpus=2, gpus=0, memory=9)]
+
+
+class Cluster:
+    """Stands in for Ray: an attempt ends at once, as its key says, or dies."""
+
+    def __init__(self, deaths: Mapping[str, list[RayError]]) -> None:
+        self.deaths = {key: list(errors) for key, errors in deaths.items()}
+        self.submitted: list[tuple[str, Node | None]] = []
+        self.nodes = NODES
+
+    def submit(
+        self, attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: Node | None
+    ) -> tuple[str, int]:
+        self.submitted.append((attempt.order.key, node))
+        return attempt.order.key, len(self.submitted)
+
+    def wait(self, refs: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], Any]:
+        return refs[:num_returns], refs[num_returns:]
+
+    def get(self, ref: tuple[str, int]) -> Event:
+        if self.deaths.get(ref[0]):
+            raise self.deaths[ref[0]].pop(0)
+        return StageDone(ref[0])
+
+
+def workers_of(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> tuple[RayWorkers, list[str]]:
+    lines: list[str] = []
+    monkeypatch.setattr(ray_workers, "ray", cluster)
+    monkeypatch.setattr(ray_workers, "submit", cluster.submit)
+    monkeypatch.setattr(ray_workers, "living_nodes", lambda: cluster.nodes)
+    head: Any = SimpleNamespace(check=lambda: True)
+    stall: Any = SimpleNamespace(check=lambda *args: None, reset=lambda: None)
+    return RayWorkers("store", NEEDS, head, stall, lines.append), lines
+
+
+def order(key: str) -> Any:
+    return SimpleNamespace(
+        key=key, computed_for=("sweep", "ewc-1", 0), stages=(SimpleNamespace(after=2),)
+    )
+
+
+def test_as_many_stages_as_there_is_room_for_and_one_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({})
+    assert workers_of(monkeypatch, cluster)[0].slots() == int(6 * 1.25) + 1
+    cluster.nodes = []
+    assert workers_of(monkeypatch, cluster)[0].slots() == 1
+
+
+def test_a_stage_that_eats_all_memory_is_tried_alone_then_fails_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({"greedy": [OutOfMemoryError("low")] * 2})
+    workers, lines = workers_of(monkeypatch, cluster)
+    workers.slots()
+    workers.submit(order("greedy"))
+    workers.submit(order("modest"))
+    assert workers.wait() == [StageDone("modest")]
+    assert cluster.submitted[-1] == ("greedy", NODES[1]), "the one with the most memory"
+    assert lines == [
+        "ewc-1 seed 0 task 2 ran out of memory; it is tried once more, alone on a node"
+    ]
+    assert workers.slots() == 6 - 2, "room is left for it"
+    (failed,) = workers.wait()
+    assert isinstance(failed, StageFailed)
+    assert failed.story.startswith("out of memory: killed 2 times; it asked for 1 CPUs")
+    assert len(cluster.submitted) == 3
+    assert workers.slots() == int(6 * 1.25) + 1
+
+
+def test_a_lost_node_costs_an_attempt_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster({"a": [NodeDiedError("gone")] * 3})
+    workers, lines = workers_of(monkeypatch, cluster)
+    workers.submit(order("a"))
+    assert [workers.wait() for _ in range(4)] == [[], [], [], [StageDone("a")]]
+    assert [node for _, node in cluster.submitted] == [None] * 4
+    assert lines == []
+
+
+def test_a_process_that_crashes_has_three_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster({"a": [WorkerCrashedError()] * 3})
+    workers, lines = workers_of(monkeypatch, cluster)
+    workers.slots()
+    workers.submit(order("a"))
+    outcomes = [workers.wait() for _ in range(3)]
+    assert outcomes[:2] == [[], []]
+    (failed,) = outcomes[2]
+    assert isinstance(failed, StageFailed)
+    assert failed.story.startswith("the worker of this stage was lost: its process died 3 times")
+    assert [node for _, node in cluster.submitted] == [None, None, NODES[1]]
+    assert lines == [
+        "ewc-1 seed 0 task 2 lost its process twice; it is tried once more, alone on a node"
+    ]
