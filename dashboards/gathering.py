@@ -11,7 +11,10 @@ from dashboards.data.comparing import configurations
 from dashboards.data.matrices import curves
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
+from orchestrator.metrics import R
 from orchestrator.results.comparison import with_front
+from orchestrator.results.contrasts import with_differences
+from orchestrator.results.matrix import r_of_cells
 
 
 def opened(folders: Sequence[Path]) -> Warehouse:
@@ -29,9 +32,10 @@ def opened(folders: Sequence[Path]) -> Warehouse:
 def compared(warehouse: Warehouse) -> pd.DataFrame:
     """Return a row per configuration with a complete trial, `front` among its columns.
 
-    The columns are those of `dashboards.data.comparing.configurations`.
+    The columns are those of `dashboards.data.comparing.configurations`, and those of differences
+    from the best row of each table.
     """
-    return with_front(configurations(warehouse))
+    return with_front(with_differences(warehouse.results, configurations(warehouse)))
 
 
 def accuracies(warehouse: Warehouse, rows: pd.DataFrame) -> pd.DataFrame:
@@ -39,10 +43,10 @@ def accuracies(warehouse: Warehouse, rows: pd.DataFrame) -> pd.DataFrame:
 
     The columns are those of `dashboards.data.matrices.curves`, in the order of the rows.
     """
-    whose = ["sweep", "trial_id"]
-    return rows[whose].merge(curves(warehouse, rows), on=whose)
+    return curves(warehouse, rows)
 
 
-def matrix(curves: pd.DataFrame) -> pd.DataFrame:
+def matrix(curves: pd.DataFrame) -> R:
     """Return R of one configuration, its mean over seeds: rows are tasks learned, columns tasks."""
-    return curves.pivot_table("accuracy_mean", "after", "task", dropna=False)
+    cells = (curves[name] for name in ("after", "task", "accuracy_mean"))
+    return r_of_cells(*cells, curves["num_tasks"].iloc[0])

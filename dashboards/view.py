@@ -18,6 +18,7 @@ from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
 from orchestrator.results.naming import TABLE
 from orchestrator.results.protocol import title_of
+from orchestrator.terminal.blocks import sweeps_of
 
 PLURAL = {
     "sweep": "Sweeps", "benchmark": "Benchmarks", "scenario": "Scenarios", "method": "Methods",
@@ -94,7 +95,7 @@ def say_apart(rows: pd.DataFrame) -> None:
 
 def table_title(rows: pd.DataFrame) -> str:
     """Return what the rows of a table have in common, in words."""
-    sweeps = list(rows["sweep"].unique())
+    sweeps = sweeps_of(rows)
     word = "sweep" if len(sweeps) == 1 else "sweeps"
     return f"{title_of(*rows[TABLE].iloc[0])} ({word} {', '.join(sweeps)})"
 

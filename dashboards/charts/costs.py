@@ -56,7 +56,7 @@ def sharing(stages: pd.DataFrame) -> go.Figure:
     counts = pd.crosstab(stages[by], known).reindex(stages[by].unique())
     table = counts.assign(label=counts.index.astype(str))
     parts = {name: name for name in (*SHARED.values(), "not known")}
-    return _stacked(table, parts, "stages asked for (count)", "")
+    return _stacked(table, parts, "trained stages asked for (count)", "")
 
 
 def _stacked(table: pd.DataFrame, parts: Mapping[str, str], title: str, unit: str) -> go.Figure:

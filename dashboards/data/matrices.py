@@ -7,34 +7,69 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dashboards.data.comparing import named, statistics, with_intervals
-from dashboards.data.scope import COMPARED, Scope, those
-from dashboards.data.warehouse import CONFIGURATION, Warehouse, quoted
+from dashboards.data.comparing import named
+from dashboards.data.scope import Scope, literals
+from dashboards.data.warehouse import Warehouse, quoted
 from orchestrator.metrics import R, all_after
-from orchestrator.results.results import SETTING, Results
+from orchestrator.results.comparison import evaluated
+from orchestrator.results.matrix import r_of_cells
+from orchestrator.results.pooling import CONFIGURATION
+from orchestrator.results.results import SETTING, over_seeds
+
+TRIAL = ["sweep", "trial_id", "seed"]
 
 
 def trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return a row per configuration of the scope: SETTING, phase, method, trial_id, label, status.
 
-    `seeds` lists those with an accuracy, `status` each different status of its seeds.
+    `seeds` lists its seeds, `status` each different status of them.
     """
-    columns = ", ".join([*SETTING, "phase", "method", "trial_id"])
-    found = warehouse.frame(
-        f"SELECT {columns}, string_agg(DISTINCT status, ', ') AS status, "
-        "list(seed ORDER BY place) AS seeds, any_value(story) AS story "
-        f"FROM trials WHERE {scope.where()} GROUP BY ALL ORDER BY min(place)"
-    )
-    return named(warehouse, found)
+    rows = warehouse.results.trials
+    rows = rows[scope.holds(rows)]
+    by = [*CONFIGURATION[:-2], "phase", "method", "trial_id"]
+    found = rows.groupby(by, sort=False, dropna=False).agg(
+        sweep=("sweep", "first"),
+        status=("status", lambda texts: ", ".join(dict.fromkeys(texts))),
+        seeds=("seed", list),
+        story=("story", lambda texts: next(filter(None, texts), "")),
+    ).reset_index()  # fmt: skip
+    return named(warehouse, found)[
+        [*SETTING, *by[3:], "label", "table", "status", "seeds", "story"]
+    ]
 
 
 def matrices(warehouse: Warehouse, sweep: str, trial_id: str, split: str = "test") -> dict[int, R]:
-    """Return R [T+1, T] of a trial by seed; NaN where there is no accuracy."""
-    whose = f"sweep = {quoted(sweep)} AND trial_id = {quoted(trial_id)}"
-    rows = warehouse.frame(f"SELECT * FROM trials WHERE {whose} ORDER BY place")
-    cells = warehouse.frame(f"SELECT * FROM accuracy WHERE {whose} AND split = {quoted(split)}")
-    results = Results(rows, cells, pd.DataFrame())
-    return {int(seed): results.r_matrix(trial_id, seed, split) for seed in rows["seed"]}
+    """Return R [T+1, T] by seed of the configuration that has this id in a sweep.
+
+    NaN where there is no accuracy. The seeds are all it has, whatever sweep they are in.
+    """
+    rows = warehouse.results.trials
+    first = rows[rows["trial_id"] == trial_id]
+    held_here = (first["sweep"] == sweep) | first["also_in"].str.split(", ").map(
+        lambda names: sweep in names
+    )
+    setting = first[held_here].iloc[0][CONFIGURATION]
+    rows = first[(first[CONFIGURATION] == setting).all(axis="columns")]
+    cells = dict(list(_cells(warehouse, rows, split).groupby("seed")))
+    nothing = pd.DataFrame({"after": [], "task": [], "accuracy": []})
+    return {
+        int(seed): r_of_cells(part["after"], part["task"], part["accuracy"], setting["num_tasks"])
+        for seed in rows["seed"]
+        for part in [cells.get(seed, nothing)]
+    }
+
+
+def _cells(warehouse: Warehouse, rows: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return the accuracies of trials, with the columns of TRIAL, `after` and `task`."""
+    sweeps, ids = (tuple(map(str, rows[name].unique())) for name in ("sweep", "trial_id"))
+    if not sweeps:
+        return pd.DataFrame(columns=[*TRIAL, "after", "task", "accuracy"])
+    found = warehouse.frame(
+        f"SELECT {', '.join(TRIAL)}, after, task, accuracy FROM accuracy "
+        f"WHERE sweep IN ({literals(sweeps)}) AND trial_id IN ({literals(ids)}) "
+        f"AND split = {quoted(split)}"
+    )
+    return found.merge(rows[TRIAL])
 
 
 def mean_matrix(matrices: Mapping[int, R]) -> R:
@@ -53,20 +88,19 @@ def curves(warehouse: Warehouse, rows: pd.DataFrame, split: str = "test") -> pd.
 
     Args:
         warehouse: where they are.
-        rows: names the configurations, by `sweep` and `trial_id`.
+        rows: of the comparison.
         split: "test" or "validation".
 
     Returns:
         SETTING, `method`, `trial_id`, `label`, `table`, `after`, `task`, `n`, and `accuracy_mean`,
         `accuracy_std`, `accuracy_ci95`, by configuration in order of appearance.
     """
-    chosen = those(rows)
-    names = ", ".join([*SETTING, "method", "trial_id"])
-    found = warehouse.frame(
-        f"SELECT {names}, after, task, count(*) AS n, {statistics(['accuracy'])} "
-        f"FROM (SELECT * FROM accuracy WHERE {chosen} AND split = {quoted(split)}) "
-        f"JOIN (SELECT {names}, seed, place FROM trials WHERE {' AND '.join([*COMPARED, chosen])}) "
-        "USING (sweep, trial_id, seed) GROUP BY ALL ORDER BY min(place), after, task"
-    )
-    table = named(warehouse, with_intervals(found, ["accuracy"]).assign(phase="evaluation"))
-    return table.drop(columns=CONFIGURATION[1])
+    whose = [*CONFIGURATION, "label", "table"]
+    complete = evaluated(warehouse.results.trials)
+    order = rows[whose].assign(row=range(len(rows)))
+    seeds = complete[[*CONFIGURATION, "sweep", "seed"]].merge(order, on=CONFIGURATION)
+    cells = seeds.merge(_cells(warehouse, seeds, split), on=TRIAL)
+    table = over_seeds(cells, ["row", *whose, "after", "task"], ["accuracy"])
+    table = table.sort_values(["row", "after", "task"], ignore_index=True)
+    table.insert(0, "sweep", rows["sweep"].to_numpy()[table.pop("row").to_numpy(int)])
+    return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pandas as pd
 
@@ -25,22 +26,25 @@ class Scope:
         among = [f"{column} IN ({literals(values)})" for column, values in chosen.items()]
         return " AND ".join([*among, *conditions] or ["true"])
 
+    def holds(self, rows: pd.DataFrame, sweeps: pd.Series[Any] | None = None) -> pd.Series[bool]:
+        """Return which rows are in the scope.
+
+        Args:
+            rows: with the columns of a scope.
+            sweeps: for each row, all the sweeps that hold it; None for its own alone.
+        """
+        held = pd.Series(True, index=rows.index)
+        for column, values in vars(self).items():
+            if values and column == "sweep" and sweeps is not None:
+                held &= sweeps.map(lambda names, values=values: not set(names).isdisjoint(values))
+            elif values:
+                held &= rows[column].isin(values)
+        return held
+
 
 EVERYTHING = Scope()
 COLUMNS = tuple(field.name for field in fields(Scope))
 COMPARED = ("phase = 'evaluation'", "status = 'complete'")
-
-
-def those(rows: pd.DataFrame) -> str:
-    """Return the condition that a row is of the trials named by `sweep` and `trial_id`."""
-    pairs = rows[["sweep", "trial_id"]].drop_duplicates().to_numpy()
-    named = ", ".join(f"({literals(tuple(pair))})" for pair in pairs)
-    # The first two are implied, but let whole files be passed over.
-    return " AND ".join([
-        f"sweep IN ({literals(tuple(rows['sweep'].unique()))})",
-        f"trial_id IN ({literals(tuple(rows['trial_id'].unique()))})",
-        f"(sweep, trial_id) IN ({named})",
-    ])  # fmt: skip
 
 
 def literals(values: tuple[str, ...]) -> str:

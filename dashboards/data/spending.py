@@ -1,4 +1,4 @@
-"""What the stage graph shared: stages asked for against stages that are distinct."""
+"""What the stage graph shared: trained stages asked for against those that are distinct."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ WORK = "train_flops + consolidate_flops + eval_flops"
 
 
 def sharing(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
-    """Return a row per sweep: what its chains are made of, and what of it is distinct.
+    """Return a row per sweep: the trained stages of its chains, and how many of them are distinct.
 
-    Columns: `sweep`, `stages` (of all chains), `distinct`, `shared` (the difference), and the work
+    Stage 0, which only initialises, is left out. Columns: `sweep`, `stages` (of all chains),
+    `distinct`, `shared` (the difference), and the work
     they stand for, `flops` and `distinct_flops` (training, consolidation and evaluation).
     """
     return warehouse.frame(
@@ -21,15 +22,16 @@ def sharing(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         "sum(times - 1)::BIGINT AS shared, sum(times * flops) AS flops, "
         "sum(flops) AS distinct_flops FROM ("
         f"SELECT sweep, key, count(*) AS times, any_value({WORK}) AS flops, min(place) AS place "
-        "FROM stages JOIN (SELECT sweep, trial_id, seed, place FROM trials "
+        "FROM (SELECT * FROM stages WHERE after > 0) "
+        "JOIN (SELECT sweep, trial_id, seed, place FROM trials "
         f"WHERE {scope.where()}) USING (sweep, trial_id, seed) GROUP BY sweep, key"
         ") GROUP BY sweep ORDER BY min(place)"
     )
 
 
 def stages(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
-    """Return of each stage of the trials in scope its `sweep` and whether it was `cached`."""
+    """Return the `sweep` of each trained stage of the scope, and whether it was `cached`."""
     return warehouse.frame(
-        "SELECT sweep, cached FROM stages "
+        "SELECT sweep, cached FROM (SELECT * FROM stages WHERE after > 0) "
         f"SEMI JOIN (SELECT * FROM trials WHERE {scope.where()}) USING (sweep, trial_id, seed)"
     )

@@ -19,10 +19,11 @@ import pyarrow as pa
 
 from dashboards.data.folders import AGAIN, SCHEMAS, SweepFolder, open_folders, readable
 from orchestrator.errors import RepertoireError
+from orchestrator.results.comparison import VALUES, comparison
 from orchestrator.results.naming import labels
-from orchestrator.results.protocol import Grouping, grouped
-from orchestrator.results.results import SETTING
-from orchestrator.results.tables import with_config_columns
+from orchestrator.results.pooling import CONFIGURATION, pooled
+from orchestrator.results.results import SETTING, Results
+from orchestrator.results.tables import FLOPS, SECONDS, STORAGE, with_config_columns
 
 TYPES = {
     pa.string(): "VARCHAR",
@@ -37,9 +38,11 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 }
 ROWS_PER_FOLDER = 10**9
 NO_TABLE = -1
+COSTS = (*STORAGE, "compute_flops", *FLOPS, "seconds", *SECONDS, "peak_memory_bytes", "samples")
+MORE = tuple(cost for cost in COSTS if cost not in VALUES)
 # What it was before there was the column.
 BEFORE = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
-CONFIGURATION = ["sweep", "phase", "trial_id"]
+KEY = ["sweep", "phase", "trial_id"]
 T = TypeVar("T")
 
 
@@ -89,37 +92,49 @@ class Warehouse:
         return self._ask(lambda cursor: cursor.sql(sql).to_arrow_table())
 
     @cached_property
-    def names(self) -> pd.DataFrame:
-        """What each configuration is called: CONFIGURATION, `label` and `table`.
+    def results(self) -> Results:
+        """The trials as data frame, each (trial, seed) once; the other tables are left empty.
 
-        For those that are compared both are what `results.comparison` gives them: only
-        rows of one `table` are comparable. The others have NO_TABLE.
+        Raises:
+            RepertoireError: two folders have different values of one (trial, seed).
         """
-        compared = self._compared.assign(table=self._grouping.table)
-        compared["label"] = _labelled(compared, ["table"])
-        others = self.configurations("true")
-        by_phase = [rows for _, rows in others.groupby("phase", sort=False)]
-        everyone = [
-            rows.assign(label=_labelled(rows, SETTING), table=NO_TABLE) for rows in by_phase
-        ]
-        names = [rows[[*CONFIGURATION, "label", "table"]] for rows in (compared, *everyone)]
-        return pd.concat(names).drop_duplicates(CONFIGURATION, ignore_index=True)
+        columns = "SELECT * EXCLUDE (place, config), coalesce(config, '{}') AS config FROM trials"
+        table = self.table(f"{columns} ORDER BY place")
+        pool = pooled(
+            with_config_columns(table).to_pandas(),
+            {folder.name: folder.path for folder in self.folders},
+        )
+        return Results(pool.trials, pd.DataFrame(), pd.DataFrame(), pool.notes)
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """The comparison of everything that is open, with means of all costs."""
+        return comparison(self.results, values=(*VALUES, *MORE))
+
+    @cached_property
+    def names(self) -> pd.DataFrame:
+        """What each configuration is called: KEY, `label` and `table`.
+
+        For those that are compared both are those of the comparison: only rows of one `table` are
+        comparable. The others have NO_TABLE.
+        """
+        found = self.configurations("true")
+        by_phase = [rows for _, rows in found.groupby("phase", sort=False)]
+        own = [rows.assign(own=labelled(rows)) for rows in by_phase]
+        compared = self.comparison[[*CONFIGURATION, "label", "table"]].assign(phase="evaluation")
+        names = pd.concat(own) if own else found.assign(own="")
+        names = names.merge(compared, "left", [*CONFIGURATION, "phase"])
+        names["label"] = names["label"].astype(object).fillna(names["own"])
+        names["table"] = names["table"].fillna(NO_TABLE).astype(int)
+        return names[[*KEY, "label", "table"]].drop_duplicates(KEY, ignore_index=True)
 
     @property
     def apart(self) -> list[str]:
         """Why configurations of one setting are in several tables, each in a line."""
-        return self._grouping.apart
-
-    @cached_property
-    def _compared(self) -> pd.DataFrame:
-        return self.configurations("phase = 'evaluation' AND status = 'complete'")
-
-    @cached_property
-    def _grouping(self) -> Grouping:
-        return grouped(self._compared, together=False, force=False)
+        return list(self.comparison.attrs["apart"])
 
     def configurations(self, where: str) -> pd.DataFrame:
-        """Return a row per configuration among the trials for which `where` holds.
+        """Return a row per configuration of a sweep among the trials for which `where` holds.
 
         Columns: those of SETTING, `phase`, `method`, `trial_id`, `config` and `config.*`.
         """
@@ -149,9 +164,10 @@ class Warehouse:
         ]
 
 
-def _labelled(rows: pd.DataFrame, within: Sequence[str]) -> list[str]:
+def labelled(rows: pd.DataFrame) -> list[str]:
+    """Return what configurations of one phase are called, within their sweep and setting."""
     config = [str(name) for name in rows if str(name).startswith("config.")]
-    return labels(rows, "method", config, within)
+    return labels(rows, "method", config, SETTING)
 
 
 def quoted(text: str) -> str:

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 
 from orchestrator.results.naming import TABLE
 from orchestrator.results.protocol import title_of
+from orchestrator.terminal.blocks import sweeps_of
 
 DPI = 120
 # The same numbers give the same bytes: no date, and names drawn from a fixed salt. Text stays text
@@ -46,7 +47,7 @@ def tables(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 def title(rows: pd.DataFrame) -> str:
     """Return what the rows of a table have in common."""
-    sweeps = ", ".join(rows["sweep"].unique())
+    sweeps = ", ".join(sweeps_of(rows))
     return f"{title_of(*rows[TABLE].iloc[0])} (sweep {sweeps})"
 
 

@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 
 from dashboards.figures.canvas import canvas
 from dashboards.gathering import matrix
+from orchestrator.metrics import R
 from orchestrator.tracking.heatmap import ANNOTATED_TASKS, COLOURS, UNKNOWN
 
 COLUMNS, SIDE = 3, 2.3  # panels in a row; inches
@@ -39,16 +40,16 @@ def r_matrices(curves: pd.DataFrame) -> Figure:
     return figure
 
 
-def heatmap(axes: Axes, r: pd.DataFrame) -> AxesImage:
+def heatmap(axes: Axes, r: R) -> AxesImage:
     """Draw R, a row per number of tasks learned and a column per task."""
     colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
-    values = np.ma.masked_invalid(r.to_numpy())
+    values = np.ma.masked_invalid(r)
     image = axes.imshow(values, cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
     axes.set_xlabel("task", fontsize=8)
     axes.set_ylabel("tasks learned", fontsize=8)
-    axes.set_xticks(range(r.shape[1]), [str(task) for task in r.columns], fontsize=8)
-    axes.set_yticks(range(r.shape[0]), [str(after) for after in r.index], fontsize=8)
-    for (row, column), value in np.ndenumerate(r.to_numpy()):
+    axes.set_xticks(range(r.shape[1]), [str(task + 1) for task in range(r.shape[1])], fontsize=8)
+    axes.set_yticks(range(r.shape[0]), list(map(str, range(r.shape[0]))), fontsize=8)
+    for (row, column), value in np.ndenumerate(r):
         if r.shape[1] <= ANNOTATED_TASKS and np.isfinite(value):
             ink = "black" if value > 0.55 else "white"
             axes.text(

@@ -47,7 +47,7 @@ def _shared(view: View) -> None:
         return
     for row in shares.to_dict("records"):
         st.markdown(
-            f"**{row['sweep']}**: {row['stages']:,} stages asked for so far, "
+            f"**{row['sweep']}**: {row['stages']:,} trained stages asked for so far, "
             f"{row['distinct']:,} of them distinct. "
             f"Without sharing they would take {human(row['flops'], 'FLOP')}, "
             f"with it {human(row['distinct_flops'], 'FLOP')}."

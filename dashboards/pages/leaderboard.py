@@ -85,13 +85,13 @@ def _differences(view: View, rows: pd.DataFrame) -> None:
     reference = st.selectbox("Against", range(len(rows)), plain, format_func=label.__getitem__)
     metric = st.selectbox("In", METRICS, format_func=lambda name: quantity(name).title)
     best = rows.sort_values(f"{metric}_mean", ascending=False).head(MOST)
-    shown = rows[rows.index.isin([*best.index, reference])]
-    found = differences(view.warehouse, shown, reference, metric)
+    found = differences(view.warehouse, rows, reference, metric, list(best.sort_index().index))
     view.chart(charts.differences(found, metric), "differences chart")
     st.caption(
-        "The mean over common seeds of the difference on each seed, with its 95 % bootstrap "
-        "interval (from three seeds on); hollow: it holds 0, or there is none. p: paired t-test; "
-        "Holm: corrected for the number of rows."
+        "The mean over common seeds of the difference on each seed, with its 95 % paired t "
+        "interval (from two seeds on); hollow: it holds 0 (so p is at least 0.05), or there is "
+        "none. p: paired t-test, each row by itself; Holm: corrected for the number of rows, "
+        f"{len(rows):,}, not for choosing the reference by its result."
         + (f" The {MOST} highest of {len(rows):,} configurations." if len(rows) > MOST else "")
     )
     st.dataframe(_readable_differences(found), hide_index=True, key="differences table")

@@ -39,7 +39,7 @@ def show(view: View) -> None:
     st.caption(
         "A point is a configuration, averaged over its seeds; larger: a wider 95 % interval of the "
         "colour's metric; hollow: one seed, no interval. Ringed: on the Pareto front, so no other "
-        f"is as good in both costs and {short(colour)} and better in one. "
+        f"beats it in both costs and {short(colour)} by intervals that do not overlap. "
         "Click a point for its configuration."
     )
     say_apart(found)

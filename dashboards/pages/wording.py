@@ -53,3 +53,5 @@ def left_out(table: pd.DataFrame) -> None:
     if table.attrs.get("left_out"):
         parts = [f"{n:,} {STATUS.get(why, why)}" for why, n in table.attrs["left_out"].items()]
         st.caption(f"Left out, by trial and seed: {'; '.join(parts)}.")
+    for note in table.attrs.get("pooled", []):
+        st.caption(f"{note}.")

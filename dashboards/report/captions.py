@@ -10,6 +10,7 @@ import pandas as pd
 
 from dashboards.charts.costs import STORAGE
 from dashboards.charts.quantities import human, interval, number, short
+from orchestrator.terminal.units import p_value
 
 Row = Mapping[Hashable, Any]
 COSTS = (("storage_bytes", "B"), ("compute_flops", "FLOP"))
@@ -25,13 +26,14 @@ def trade_off(rows: pd.DataFrame) -> str:
     best, *others = ranked.to_dict("records")
     said = [f"{best['label']} reaches the highest ACC, {_acc_and_costs(best)}."]
     if others:
-        overlap = "; the two intervals overlap" if _overlap(best, others[0]) else ""
-        said.append(f"Next is {others[0]['label']}: {_acc_and_costs(others[0])}{overlap}.")
+        said.append(
+            f"Next is {others[0]['label']}: {_acc_and_costs(others[0])}{_apart(others[0])}."
+        )
         said += [_cheapest(rows, *cost) for cost in COSTS if rows[f"{cost[0]}_mean"].notna().any()]
     if "front" in rows:
         said.append(
             f"{int(rows['front'].sum())} of {len(rows)} configurations are on the Pareto front of "
-            "ACC, storage and computation (of means, whatever their intervals)."
+            "ACC, storage and computation: no other beats them by intervals that do not overlap."
         )
     return " ".join(said)
 
@@ -91,9 +93,16 @@ def matrix(row: Row) -> str:
     return ", ".join(f"{short(name)} {_metric(row, name)}" for name in defined) + "."
 
 
-def differences(found: pd.DataFrame, metric: str) -> str:
-    """Say how many differences are clear, and the largest of them."""
-    clear = found[(found["low"] > 0) | (found["high"] < 0)]
+def differences(found: pd.DataFrame, metric: str, tests: int | None = None) -> str:
+    """Say how many differences are clear, and the largest of them.
+
+    Args:
+        found: what `dashboards.data.pairing.differences` returns.
+        metric: what is compared.
+        tests: for how many p-values are corrected, if not for the rows of `found`.
+    """
+    clear = int(((found["low"] > 0) | (found["high"] < 0)).sum())
+    corrected = int((found["p_holm"] < 0.05).sum())
     against, known = found["against"].iloc[0], found[found["difference"].notna()]
     if known.empty:
         return f"No seed is common to {against} and another configuration."
@@ -101,8 +110,9 @@ def differences(found: pd.DataFrame, metric: str) -> str:
     reach = f" [{number(top['low'])}, {number(top['high'])}]" if isfinite(top["low"]) else ""
     return (
         f"On the same seeds {top['label']} is {number(top['difference'])}{reach} from {against} in "
-        f"{short(metric)}, the highest of {_count(len(found), 'configuration')}. The 95% bootstrap "
-        f"interval of {len(clear)} of them keeps clear of 0."
+        f"{short(metric)}, the highest of {_count(len(found), 'configuration')}. The 95% paired t "
+        f"interval of {clear} of them leaves out 0, each by itself (p < 0.05); corrected for "
+        f"{_count(tests or len(found), 'test')} (Holm) that is so of {corrected}."
     )
 
 
@@ -129,9 +139,9 @@ def importance(shares: pd.Series[float]) -> str:
 
 
 def sharing(rows: pd.DataFrame) -> str:
-    """Say how many stages were asked for and how many are distinct, and what that spared."""
+    """Say how many trained stages were asked for and are distinct, and what that spared."""
     return " ".join(
-        f"{row['sweep']}: {row['stages']:,} stages asked for, {row['distinct']:,} of them "
+        f"{row['sweep']}: {row['stages']:,} trained stages asked for, {row['distinct']:,} of them "
         f"distinct: {human(row['flops'] - row['distinct_flops'], 'FLOP')} of "
         f"{human(row['flops'], 'FLOP')} ({_share(row['flops'], row['distinct_flops']):.1%}) spared."
         for row in rows.to_dict("records")
@@ -155,9 +165,18 @@ def _acc_and_costs(row: Row) -> str:
     return f"{_metric(row, 'acc')}, with {storage} carried between tasks and {work} computed"
 
 
-def _overlap(one: Row, other: Row) -> bool:
-    reach = one["acc_ci95"] + other["acc_ci95"]
-    return bool(one["acc_mean"] - other["acc_mean"] < reach)
+def _apart(row: Row) -> str:
+    """Say whether a row differs from the best row, which was chosen by looking at the same data."""
+    p = row.get("acc_p_holm", float("nan"))
+    if not isfinite(p) or not row.get("against_best"):
+        return ""
+    word = "different" if p < 0.05 else "not told apart"
+    return f"; {word} on the same seeds (p {_relation(p)}, corrected for choosing the best)"
+
+
+def _relation(p: float) -> str:
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def _cheapest(rows: pd.DataFrame, cost: str, unit: str) -> str:

@@ -67,7 +67,7 @@ def comparison_parts(warehouse: Warehouse) -> Iterator[Part]:
             ]
         if len(rows) > len(shown):
             said += [f"Charts of single configurations show the {most} of highest ACC."]
-        drawn = [*_overview(rows, shown), *readable(_details(warehouse, shown), said)]
+        drawn = [*_overview(rows, shown), *readable(_details(warehouse, everyone, shown), said)]
         yield Part(title(rows), said, [HEADERS, *map(_cells, rows.to_dict("records"))], drawn)
 
 
@@ -97,30 +97,31 @@ def _overview(rows: pd.DataFrame, shown: pd.DataFrame) -> list[Chart]:
     ]
 
 
-def _details(warehouse: Warehouse, shown: pd.DataFrame) -> Iterator[Chart]:
+def _details(warehouse: Warehouse, everyone: pd.DataFrame, shown: pd.DataFrame) -> Iterator[Chart]:
     curves = accuracies(warehouse, shown)
     if len(curves):
         said = captions.forgetting(shown, curves)
         yield Chart(
             "Forgetting: each task as later ones are learned", said, charts.forgetting(curves)
         )
-    yield from _paired(warehouse, shown)
+    yield from _paired(warehouse, everyone, shown)
     for row in shown.head(MOST_MATRICES).to_dict("records"):
         mine = curves[(curves["sweep"] == row["sweep"]) & (curves["trial_id"] == row["trial_id"])]
         if len(mine):
-            drawn = charts.r_matrix(matrix(mine).to_numpy(float))
+            drawn = charts.r_matrix(matrix(mine))
             yield Chart(f"R of {row['label']}", captions.matrix(row), drawn, half=True)
 
 
-def _paired(warehouse: Warehouse, rows: pd.DataFrame) -> Iterator[Chart]:
-    """Yield the differences from finetune, or from the first where finetune is not among them."""
-    if len(rows) < 2:
+def _paired(warehouse: Warehouse, everyone: pd.DataFrame, shown: pd.DataFrame) -> Iterator[Chart]:
+    """Yield the differences from finetune, or from the first where finetune is not there."""
+    if len(everyone) < 2:
         return
-    plain = rows[rows["method"] == "finetune"]
-    reference = (plain if len(plain) else rows).index[0]
-    found = differences(warehouse, rows, reference, "acc")
-    said = captions.differences(found, "acc")
-    yield Chart("Differences on the same seeds", said, charts.differences(found))
+    plain = everyone[everyone["method"] == "finetune"]
+    reference = (plain if len(plain) else shown).index[0]
+    found = differences(warehouse, everyone, reference, "acc", shown.index)
+    if len(found):
+        said = captions.differences(found, "acc", len(everyone) - 1)
+        yield Chart("Differences on the same seeds", said, charts.differences(found))
 
 
 def _cells(row: dict[object, object]) -> list[str]:

@@ -35,6 +35,7 @@ def missing(warehouse: Warehouse) -> Iterator[str]:
             yield f"{folder.name} is {state}: {done}, {said['to_go']} stages are to go."
     yield from _incomplete(warehouse)
     yield from warehouse.apart
+    yield from warehouse.results.notes
 
 
 def _incomplete(warehouse: Warehouse) -> Iterator[str]:

@@ -14,13 +14,13 @@ from orchestrator.cli.replay import chains, sweep_folders
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.results.code import load_kept
+from orchestrator.results.finding import find
 from orchestrator.results.results import Results, load
 from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.reproduction import changes, places, sentence
-from orchestrator.terminal.trial_page import find
 
 Say = Callable[[str], object]
 
@@ -47,9 +47,10 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
         RepertoireError: the trial or its seed is not in the folder, or the sweep's code, data or
             configuration are no longer what its stages were computed with.
     """
-    results = load(dir)
-    label, sweep_name, trial_id = find(results, name)
+    wanted = find(load(dir), name)
+    label, sweep_name, trial_id = (str(wanted[c]) for c in ("label", "sweep", "trial_id"))
     folder = dir if (dir / "sweep.yaml").is_file() else dir / sweep_name
+    results = load(folder)  # its own seeds alone, where several sweeps hold the trial
     sweep = load_kept(folder)
     laid_out = {(c.trial_id, c.seed): (c, s) for c, s in chains(sweep, check.store, folder)}
     seeds = sorted(set(results.trials[results.trials["trial_id"] == trial_id]["seed"]))

@@ -1,37 +1,50 @@
 """Comparison: one row per configuration, mean and 95% interval over its seeds.
 
 Only complete trials of the evaluation phase count; how many others were left out, and why, is
-said. Different configurations of a method are never averaged, nor different settings mixed.
+said. A configuration is one row however many sweeps hold it. Different configurations of a method
+are never averaged, nor different settings mixed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
+from orchestrator.columns import METRICS
 from orchestrator.errors import UnknownName
-from orchestrator.results.naming import labels, short_names
+from orchestrator.results.naming import labels, settings, short_names
 from orchestrator.results.pareto import DEFAULT, on_front
-from orchestrator.results.protocol import grouped
-from orchestrator.results.results import METRICS, SETTING, Results, over_seeds
+from orchestrator.results.pooling import CONFIGURATION, holders, pooled
+from orchestrator.results.protocol import grouped, protocol_columns
+from orchestrator.results.results import SETTING, Results, per_configuration
 from orchestrator.sweep.objective import Mode
 
 ROW = [*SETTING, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
+SEARCHED = ("config.benchmark.", "config.network.", "config.training.", "config.method.")
 
 
 def comparison(
-    results: Results, by: str = "method", together: bool = False, force: bool = False
+    results: Results,
+    by: str = "method",
+    together: bool = False,
+    force: bool = False,
+    values: Sequence[str] = VALUES,
 ) -> pd.DataFrame:
-    """Return a row per (sweep, benchmark, scenario, num_tasks, configuration of a method).
+    """Return a row per (benchmark, scenario, num_tasks, configuration of a method).
 
-    Columns: those names, `label`, `table` (the number of the table that the row belongs to), `n`
-    seeds, and `_mean`, `_std` and `_ci95` (half-width of the 95% Student-t interval, NaN at n = 1)
-    of the metrics, `storage_bytes`, `compute_flops` (training and consolidation) and `seconds`
-    (likewise). With `force`, `not_comparable` says in what the rows of a table differ though they
-    should not. `attrs["left_out"]` counts the (trial, seed) that were left out, by reason;
-    `attrs["apart"]` says why rows of one setting are in several tables.
+    Columns: `sweep` (the first that holds it), those names, `table` (the number of the table that
+    the row belongs to), `label`, `n` seeds, and `_mean`, `_std` and `_ci95` (half-width of the 95%
+    Student-t interval, NaN at n = 1) of the metrics, `storage_bytes`, `compute_flops` (training and
+    consolidation) and `seconds` (likewise); last, `sweeps`, all that hold it. With `force`,
+    `not_comparable` says in what the rows of a table differ though they should not.
+
+    Attributes of the frame, each for `closing_notes`: `left_out` counts the (trial, seed) that were
+    left out, by reason; `apart` says why rows of one setting are in several tables; `varied` what
+    differs within a table because a sweep varies it; `chosen` the hyperparameters of winners of a
+    search; `pooled` what is held more than once.
 
     Args:
         results: of one sweep or several.
@@ -40,28 +53,36 @@ def comparison(
             short name of a column will do.
         together: several sweeps are meant for one comparison: if they cannot be, that is an error.
         force: one table for each benchmark, whatever differs.
+        values: columns to take means of.
 
     Raises:
         UnknownName: `by` is none of these.
         RepertoireError: sweeps that are meant for one comparison cannot be compared.
     """
-    trials = results.trials
+    pool = pooled(results.trials)
+    trials = pool.trials
     config = [name for name in trials.columns if name.startswith("config.")]
     by = _column(by, config)
     kept = evaluated(trials)
-    first = kept.drop_duplicates(ROW)
-    grouping = grouped(first, together, force)
-    table = over_seeds(kept, ROW, VALUES).set_index(first.index)
-    at = len(ROW)
-    table.insert(at, "table", grouping.table)
-    table.insert(at, "label", labels(first.assign(table=grouping.table), by, config, ["table"]))
+    first = kept.drop_duplicates(CONFIGURATION)
+    held_by = holders(kept)
+    grouping = grouped(first, held_by, together, force)
+    table = per_configuration(kept, values).set_index(first.index)
+    common = protocol_columns(first)
+    named = labels(first.assign(table=grouping.table), by, config, ["table"], common)
+    table.insert(len(ROW), "table", grouping.table)
+    table.insert(len(ROW), "label", named)
     if grouping.differences:
-        said = grouping.table.map(grouping.differences).fillna("")
-        table.insert(at + 2, "not_comparable", said)
+        differences = grouping.table.map(grouping.differences).fillna("")
+        table.insert(len(ROW) + 2, "not_comparable", differences)
+    table["sweeps"] = [", ".join(sweeps) for sweeps in held_by]
     order = pd.DataFrame({"table": grouping.table} | ({"value": first[by]} if by in config else {}))
     order = order.sort_values(list(order.columns), kind="stable")
     table = table.loc[order.index].reset_index(drop=True)
-    table.attrs = {"left_out": _left_out(trials), "apart": grouping.apart}
+    table.attrs = {
+        "left_out": left_out(trials), "apart": grouping.apart, "varied": grouping.varied,
+        "chosen": dict(_chosen(trials, table)), "pooled": [*results.notes, *pool.notes],
+    }  # fmt: skip
     return table
 
 
@@ -71,6 +92,33 @@ def evaluated(trials: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(
         compute_flops=kept["train_flops"] + kept["consolidate_flops"],
         seconds=kept["train_seconds"] + kept["consolidate_seconds"],
+    )
+
+
+def _chosen(trials: pd.DataFrame, table: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield the label of each row that won a search, with the hyperparameters that it won by.
+
+    Those are the settings in which candidates of the same search differ.
+    """
+    if "selected" not in trials or "group" not in trials:
+        return
+    evaluation = trials["phase"] == "evaluation"
+    won = trials[evaluation & (trials["selected"] == True)]  # noqa: E712 - null is no
+    for row in won.drop_duplicates(CONFIGURATION).to_dict("records"):
+        alike = (trials["sweep"] == row["sweep"]) & (trials["method"] == row["method"])
+        several = trials[alike & (~evaluation | (trials["trial_id"] == row["trial_id"]))]
+        config = [name for name in map(str, trials) if name.startswith(SEARCHED)]
+        columns = [name for name in config if several[name].nunique(dropna=False) > 1]
+        same = several["trial_id"] == row["trial_id"]
+        label = table.loc[_same(table, row), "label"]
+        if columns and len(label):
+            yield str(label.iloc[0]), str(settings(several[same], columns).iloc[0])
+
+
+def _same(table: pd.DataFrame, row: dict[Hashable, Any]) -> pd.Series[bool]:
+    """Return which rows of a comparison are of the configuration of a row of trials."""
+    return (table[CONFIGURATION] == pd.Series({name: row[name] for name in CONFIGURATION})).all(
+        axis="columns"
     )
 
 
@@ -112,7 +160,8 @@ def _column(by: str, config: Sequence[str]) -> str:
     return known[by]
 
 
-def _left_out(trials: pd.DataFrame) -> dict[str, int]:
+def left_out(trials: pd.DataFrame) -> dict[str, int]:
+    """Return how many (trial, seed) are not compared, by reason."""
     why = trials["status"].where(trials["phase"] == "evaluation", "search phase")
     return {
         str(reason): int(n) for reason, n in why[why != "complete"].value_counts(sort=False).items()

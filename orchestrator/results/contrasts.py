@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from orchestrator.errors import UnknownName
+from orchestrator.columns import METRICS
 from orchestrator.results.comparison import evaluated
-from orchestrator.results.naming import with_id
-from orchestrator.results.results import METRICS, Results
-from orchestrator.results.statistics import difference, holm, ranks
-
-NAMES = {"mean": "diff", "low": "diff_low", "high": "diff_high", "p": "p", "p_holm": "p_holm"}
-BySeed = dict[tuple[Hashable, ...], pd.DataFrame]  # (sweep, trial id) -> metrics by seed
-# A configuration's metrics by seed, and those of the one it is held against on the same seeds.
-Sides = tuple[pd.DataFrame, pd.DataFrame]
+from orchestrator.results.finding import find_row
+from orchestrator.results.pooling import CONFIGURATION, pooled
+from orchestrator.results.results import Results
+from orchestrator.results.statistics import Floats, holm, holm_of_chosen, paired, ranks
 
 
 def with_differences(
@@ -24,59 +20,109 @@ def with_differences(
 ) -> pd.DataFrame:
     """Add to a comparison how much each row differs from one row of its table, on common seeds.
 
-    New columns: `against` (the label it is held against), `against_best` (none was named, so that
-    is the row of the largest mean ACC), `n_common` seeds, and of each metric `_diff`, `_diff_low`,
-    `_diff_high` (95% bootstrap interval), `_p` (paired t-test) and `_p_holm` (corrected for the
-    number of rows of the table). See `orchestrator.results.statistics`.
+    New columns: `against` (the label it is compared with), `against_best` (none was named, so that
+    is the row of the largest mean ACC), `n_common` seeds, and of each metric those of
+    `differences`: `_diff`, `_diff_low`, `_diff_high`, `_p` and `_p_holm`.
 
     Args:
         results: that the comparison was made from.
         table: the comparison.
-        against: label or trial id of the row to hold the others against; a table without it has
-            nulls.
+        against: label, trial id or description of the row to compare the others with; a table
+            without it has nulls.
 
     Raises:
         UnknownName: no table has such a row.
+        RepertoireError: it fits several rows of one table.
     """
-    named = (table["label"] == against) | with_id(table["trial_id"], against or "")
-    if against is not None and not named.any():
-        raise UnknownName("row to compare against", against, table["label"].unique())
-    by_seed: BySeed = {
-        row: rows.set_index("seed")[list(METRICS)]
-        for row, rows in evaluated(results.trials).groupby(["sweep", "trial_id"], sort=False)
-    }
+    named = None if against is None else find_row(results, table, against)
+    trials = evaluated(pooled(results.trials).trials)
     parts = []
     for _, rows in table.groupby("table", sort=False):
-        if against is None:
-            best = rows.nlargest(1, "acc_mean").index
-        else:
-            best = rows.index[named[rows.index]]
-        if len(best):
-            parts.append(_held_against(rows, int(best[0]), by_seed))
-    made = pd.concat(parts) if parts else pd.DataFrame(index=table.index)
-    joined = table.join(made.assign(against_best=against is None))
+        best = rows.nlargest(1, "acc_mean").index
+        chosen = best if named is None else rows.index[named[rows.index]]
+        if len(chosen):
+            parts.append(_all_metrics(trials, rows, int(chosen[0]), named is None))
+    columns = pd.concat(parts) if parts else pd.DataFrame(index=table.index)
+    joined = table.join(columns.assign(against_best=against is None))
     joined.attrs = dict(table.attrs)  # what is left out, and why tables are apart
     return joined
 
 
-def _held_against(rows: pd.DataFrame, baseline: int, by_seed: BySeed) -> pd.DataFrame:
-    """Return the columns of differences of a table's rows from the one at index `baseline`."""
-    own = [by_seed[row] for row in zip(rows["sweep"], rows["trial_id"], strict=True)]
-    base = own[list(rows.index).index(baseline)]
-    sides = [mine.align(base, join="inner", axis=0) for mine in own]
-    made = {"against": rows.at[baseline, "label"], "n_common": [len(mine) for mine, _ in sides]}
-    parts = [_differences(metric, sides, rows.index, baseline) for metric in METRICS]
-    return pd.concat([pd.DataFrame(made, index=rows.index), *parts], axis="columns")
-
-
-def _differences(
-    metric: str, sides: list[Sides], index: pd.Index[int], baseline: int
+def _all_metrics(
+    trials: pd.DataFrame, rows: pd.DataFrame, reference: int, best: bool
 ) -> pd.DataFrame:
-    pairs = ((own[metric].to_numpy(float), base[metric].to_numpy(float)) for own, base in sides)
-    found = pd.DataFrame([vars(difference(*pair)) for pair in pairs], index=index)
-    found.loc[baseline] = np.nan
-    found["p_holm"] = holm(found["p"].tolist())
-    return found.rename(columns=NAMES)[list(NAMES.values())].add_prefix(f"{metric}_")
+    seed, *metrics = by_seed(trials, rows, ["seed", *METRICS])
+    common = _common(seed, list(rows.index).index(reference))
+    columns = {"against": rows.at[reference, "label"], "n_common": common}
+    parts = [pd.DataFrame(columns, index=rows.index)]
+    for metric, values in zip(METRICS, metrics, strict=True):
+        part = _differences(values, rows.index, reference, best and metric == "acc")
+        parts.append(part.drop(columns="n").add_prefix(f"{metric}_"))
+    return pd.concat(parts, axis="columns")
+
+
+def differences(
+    results: Results, rows: pd.DataFrame, reference: int, metric: str, best: bool = False
+) -> pd.DataFrame:
+    """Return how much each row's metric is above that of the reference, paired by seed.
+
+    Args:
+        results: that the comparison was made from.
+        rows: those of one table of it, the reference among them.
+        reference: its index in `rows`.
+        metric: a column of `trials`.
+        best: the reference was chosen because its metric is the largest, which `p_holm` then takes
+            into account.
+
+    Returns:
+        A row for each of `rows`, NaN for the reference: `n` common seeds, `diff` (the mean), its
+        95% paired t interval `diff_low` and `diff_high`, `p` of the paired t-test, and `p_holm`,
+        corrected for the number of rows, or for all pairs where `best`. The interval leaves out 0
+        exactly where p is below 0.05.
+    """
+    (values,) = by_seed(evaluated(pooled(results.trials).trials), rows, [metric])
+    return _differences(values, rows.index, reference, best)
+
+
+def _differences(values: Floats, index: pd.Index[int], reference: int, best: bool) -> pd.DataFrame:
+    at = list(index).index(reference)
+    result = paired(values, values[at])
+    p = result.p.copy()
+    p[at] = np.nan
+    columns = {
+        "n": result.n, "diff": result.mean, "diff_low": result.low, "diff_high": result.high,
+        "p": p, "p_holm": holm_of_chosen(values, at) if best else holm(p),
+    }  # fmt: skip
+    table = pd.DataFrame(columns, index=index)
+    table.loc[reference, ["diff", "diff_low", "diff_high"]] = np.nan
+    return table
+
+
+def by_seed(trials: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]) -> list[Floats]:
+    """Return columns of trials by configuration and seed, each of shape [K, S].
+
+    Args:
+        trials: complete ones, each (trial, seed) once.
+        rows: K rows of a comparison.
+        columns: S is the number of seeds that any of the rows has; NaN where one has it not.
+    """
+    place = pd.MultiIndex.from_frame(rows[CONFIGURATION]).get_indexer(
+        pd.MultiIndex.from_frame(trials[CONFIGURATION])
+    )
+    trials, place = trials[place >= 0], place[place >= 0]
+    seeds, numbers = np.unique(trials["seed"], return_inverse=True)
+    made = []
+    for column in columns:
+        values = np.full((len(rows), len(seeds)), np.nan)
+        values[place, numbers] = trials[column].to_numpy(float)
+        made.append(values)
+    return made
+
+
+def _common(seeds: Floats, reference: int) -> list[int]:
+    """Return on how many seeds of the reference each row is complete."""
+    complete = np.isfinite(seeds)
+    return [int(n) for n in (complete & complete[reference]).sum(axis=1)]
 
 
 def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
@@ -90,9 +136,9 @@ def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
     means = means.dropna(axis="columns")
     if len(means) < 2 or means.shape[1] < 2:
         return table.assign(rank=np.nan, mean_rank=np.nan)
-    found = pd.DataFrame(ranks(means.to_numpy()), means.index, means.columns)
-    long = found.melt(value_name="rank", ignore_index=False).reset_index()
-    long["mean_rank"] = long["label"].map(found.mean())
+    ranking = pd.DataFrame(ranks(means.to_numpy()), means.index, means.columns)
+    long = ranking.melt(value_name="rank", ignore_index=False).reset_index()
+    long["mean_rank"] = long["label"].map(ranking.mean())
     ranked = table.merge(long, on=["table", "label"], how="left")
     ranked.attrs = dict(table.attrs)
     return ranked

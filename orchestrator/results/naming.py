@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-TABLE = ["benchmark", "scenario", "num_tasks"]  # what a table of a comparison is about
+from orchestrator.results.pooling import TABLE as TABLE
+
 SCHEDULE = "config.schedule"  # a list as long as the stream: told, not recited
 LONGEST_VALUE = 60  # characters of a value in a name; trials named alike get their id beside it
 
@@ -52,7 +53,11 @@ def _shortest(column: str) -> str:
 
 
 def labels(
-    first: pd.DataFrame, by: str, config: Sequence[str], within: Sequence[str] = ("sweep", *TABLE)
+    first: pd.DataFrame,
+    by: str,
+    config: Sequence[str],
+    within: Sequence[str] = ("sweep", *TABLE),
+    common: Sequence[str] = (),
 ) -> list[str]:
     """Return a name for each configuration, given one row of each.
 
@@ -62,34 +67,59 @@ def labels(
             column of `config`, which then always shows.
         config: the columns that may tell them apart.
         within: columns that must agree for rows to need telling apart.
+        common: columns that show on all rows of a table if they vary in it, whatever the method.
     """
     result = first["trial_id"].copy()
     if by == "trial_id":
         return list(result)
     names = short_names(config)
-    for (*_, method), rows in first.groupby([*within, "method"], sort=False):
-        varying = [name for name in config if rows[name].nunique(dropna=False) > 1]
-        shown = varying if by == "method" else [by, *(name for name in varying if name != by)]
-        texts = [
-            " ".join([str(method), *_settings(row, shown, names)]) for _, row in rows.iterrows()
-        ]
-        result[rows.index] = _told_apart(pd.Series(texts, index=rows.index), rows)
+    in_table = _groups(first, within)
+    of_table = {i: set(_varying(rows, common)) for rows in in_table for i in rows.index}
+    for rows in _groups(first, [*within, "method"]):
+        varying = {*_varying(rows, config), *of_table[rows.index[0]]}
+        shown = [by] if by in config else []
+        shown += [name for name in config if name in varying and name != by]
+        texts = _joined(rows["method"].astype(str), [_settings(rows[c], names[c]) for c in shown])
+        result[rows.index] = _told_apart(texts, rows)
     return list(result)
 
 
+def settings(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
+    """Return columns of a configuration as text for each row: `lam=100 lr=0.1`."""
+    names = short_names([str(name) for name in rows if str(name).startswith("config.")])
+    empty = pd.Series("", index=rows.index, dtype=object)
+    return _joined(empty, [_settings(rows[c], names[c]) for c in columns]).str.strip()
+
+
+def _groups(rows: pd.DataFrame, by: Sequence[str]) -> list[pd.DataFrame]:
+    return [part for _, part in rows.groupby(list(by), sort=False)] if by else [rows]
+
+
+def _varying(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if rows[name].nunique(dropna=False) > 1]
+
+
+def _joined(first: pd.Series[str], parts: Sequence[pd.Series[str]]) -> pd.Series[str]:
+    for part in parts:
+        first = first + part
+    return first
+
+
+def _settings(column: pd.Series[Any], name: str) -> pd.Series[str]:
+    """Return ` name=value` for each row, empty where there is no value."""
+    if column.name == SCHEDULE:
+        return column.isna().map({True: "", False: f" {name}=per task"})
+    texts = ["" if pd.isna(value) else f" {name}={value_text(value)}" for value in column]
+    return pd.Series(texts, index=column.index, dtype=object)
+
+
 def _told_apart(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[str]:
-    """Add the sweep or the trial to equal names: one trial in two sweeps, values alike in print."""
+    """Add the trial, or the sweep, to equal names: values alike in print, one trial in two."""
     sweep, trial = " (" + rows["sweep"] + ")", " " + rows["trial_id"]
-    for more in (sweep, trial, trial + sweep):
+    for more in (trial, sweep, trial + sweep):
         longer = names + more
         names = longer.where(names.duplicated(keep=False) & ~longer.duplicated(keep=False), names)
     return names
-
-
-def _settings(row: pd.Series[Any], columns: list[str], names: dict[str, str]) -> Iterator[str]:
-    for column in columns:
-        if not pd.isna(value := row[column]):
-            yield f"{names[column]}={'per task' if column == SCHEDULE else value_text(value)}"
 
 
 def value_text(value: object) -> str:

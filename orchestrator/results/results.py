@@ -17,27 +17,33 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.special import stdtrit
 
+from orchestrator.columns import CATEGORIES, SELECTABLE
+from orchestrator.columns import METRICS as METRICS
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import canonical, plain
-from orchestrator.metrics import R, all_after, mean_std_interval
+from orchestrator.metrics import R, all_after
+from orchestrator.results.matrix import r_of_cells
 from orchestrator.results.naming import former_id, with_id
 from orchestrator.results.pareto import DEFAULT, on_front
+from orchestrator.results.pooling import ALSO_IN, pooled
 from orchestrator.results.tables import ACCURACY as ACCURACY
 from orchestrator.results.tables import (
     IDENTITY,
     SUMMED,
-    VALIDATED,
+    distinct_names,
     read,
+    sweep_folders,
     table_of,
     with_config_columns,
 )
-from orchestrator.results.tables import METRICS as METRICS
 from orchestrator.results.tables import STAGES as STAGES
 from orchestrator.results.tables import TRIALS as TRIALS
 from orchestrator.results.tables import Tables as Tables
 from orchestrator.results.tables import write as write
-from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.record import Costs, Record, Score, Wanted
 from orchestrator.sweep.objective import Mode
 
@@ -63,11 +69,17 @@ class Store(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The tables of one sweep or of several, as data frames."""
+    """The tables of one sweep or of several, as data frames.
+
+    Attributes:
+        trials, accuracy, stages: the tables; each (trial, seed) once.
+        notes: what was left out because it was held more than once.
+    """
 
     trials: pd.DataFrame
     accuracy: pd.DataFrame
     stages: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     def r_matrix(
         self, trial_id: str, seed: int, split: str = "test", sweep: str | None = None
@@ -81,10 +93,7 @@ class Results:
         trial = self._only_trial(trial_id, seed, sweep)
         mine = _at(self.accuracy, trial["trial_id"], seed, trial["sweep"])
         cells = self.accuracy[mine & (self.accuracy["split"] == split)]
-        num_tasks = int(trial["num_tasks"])
-        r = np.full((num_tasks + 1, num_tasks), np.nan)
-        r[cells["after"], cells["task"] - 1] = cells["accuracy"]
-        return r
+        return r_of_cells(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
 
     def _only_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
         trial = self.trials[with_id(self.trials["trial_id"], trial_id)]
@@ -108,8 +117,8 @@ class Results:
 
         The columns are those of `over_seeds`. Trials without a complete seed are left out.
         """
-        by = [*SETTING, "phase", "method", "trial_id"]
-        return over_seeds(self.trials[self.trials["status"] == "complete"], by, METRICS)
+        done = self.trials[self.trials["status"] == "complete"]
+        return per_configuration(done, METRICS, ["phase"])
 
     def pareto(
         self, metrics: Sequence[str] = DEFAULT, modes: Sequence[Mode] | None = None
@@ -123,8 +132,29 @@ class Results:
         trials = self.trials
         done = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
         done = done.assign(compute_flops=done["train_flops"] + done["consolidate_flops"])
-        table = over_seeds(done, [*SETTING, "method", "trial_id"], metrics)
-        return table[on_front(table, metrics, modes, SETTING)].reset_index(drop=True)
+        table = per_configuration(done, metrics)
+        return table[on_front(table, metrics, modes, SETTING[1:])].reset_index(drop=True)
+
+
+def per_configuration(
+    trials: pd.DataFrame, values: Iterable[str], more: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a row per configuration over its seeds, whatever sweeps they are in.
+
+    Args:
+        trials: rows of the trials table, each (trial, seed) once.
+        values: columns of it.
+        more: columns that split a configuration.
+
+    Returns:
+        `sweep` (the first that holds it), the rest of SETTING, `more`, `method`, `trial_id`, and
+        the columns of `over_seeds`.
+    """
+    by = [*SETTING[1:], *more, "method", "trial_id"]
+    table = over_seeds(trials, by, values)
+    first = trials.drop_duplicates(by)["sweep"]
+    table.insert(0, "sweep", first.to_numpy())
+    return table
 
 
 def over_seeds(trials: pd.DataFrame, by: list[str], values: Iterable[str]) -> pd.DataFrame:
@@ -134,13 +164,26 @@ def over_seeds(trials: pd.DataFrame, by: list[str], values: Iterable[str]) -> pd
     95% Student-t interval of the mean. The last two are NaN at n = 1.
     """
     values = list(values)
+    groups = trials.groupby(by, sort=False, dropna=False)
+    of, n = groups.ngroup().to_numpy(np.int64), groups.size()
+    numbers = trials[values].to_numpy(dtype=float)
+    count = n.to_numpy(dtype=float)[:, None]
+    mean = _sums(numbers, of, len(n)) / count
+    squares = _sums((numbers - mean[of]) ** 2, of, len(n))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        std = np.sqrt(squares / (count - 1))
+    ci95 = stdtrit(np.maximum(count - 1, 1), 0.975) * std / np.sqrt(count)
+    figures = np.stack([mean, std, ci95], axis=2).reshape(len(n), 3 * len(values))
     parts = [f"{value}_{part}" for value in values for part in ("mean", "std", "ci95")]
-    rows = []
-    for names, group in trials.groupby(by, sort=False, dropna=False):
-        numbers = group[values].to_numpy(dtype=float).T
-        statistics = (number for column in numbers for number in mean_std_interval(column))
-        rows.append([*names, len(group), *statistics])
-    return pd.DataFrame(rows, columns=[*by, "n", *parts])
+    table = n.rename("n").reset_index()
+    return pd.concat([table, pd.DataFrame(figures, columns=parts, dtype=float)], axis="columns")
+
+
+def _sums(
+    values: NDArray[np.float64], groups: NDArray[np.integer[Any]], num: int
+) -> NDArray[np.float64]:
+    """Return the sums of rows by group, shape [num, columns]; NaN where any value is."""
+    return np.stack([np.bincount(groups, column, num) for column in values.T], axis=1)
 
 
 def collect(
@@ -182,13 +225,52 @@ def run_name(chain: Chain) -> str:
 def load(*folders: str | Path) -> Results:
     """Open sweep folders, or folders that hold sweep folders, as one.
 
+    Each (trial, seed) is there once, however many folders hold it; `also_in` names the others.
+    Sweeps of one name in several folders get names that tell them apart.
+
     Raises:
-        RepertoireError: a folder holds no tables.
+        RepertoireError: a folder holds no tables, a table is damaged, or two folders have different
+            values of one (trial, seed).
     """
-    tables = read(*folders)
-    return Results(
-        tables.trials.to_pandas(), tables.accuracy.to_pandas(), tables.stages.to_pandas()
-    )
+    paths = [path for folder in folders for path in sweep_folders(Path(folder))]
+    paths = list({path.resolve(): path for path in paths}.values())
+    parts = [read(path) for path in paths]
+    names = distinct_names(list(map(_sweep_of, parts, paths)), paths)
+    parts = [_named(part, name) for part, name in zip(parts, names, strict=True)]
+    trials = pa.concat_tables([part.trials for part in parts])
+    pool = pooled(trials.to_pandas(), dict(zip(names, paths, strict=True)))
+    # The types of config.* depend on all rows, so the columns are made for those at hand.
+    kept = with_config_columns(trials.filter(pa.array(pool.counts))).to_pandas()
+    accuracy = pa.concat_tables([part.accuracy for part in parts]).to_pandas()
+    stages = pa.concat_tables([part.stages for part in parts]).to_pandas()
+    if not pool.counts.all():
+        out = trials.filter(pa.array(~pool.counts)).to_pandas()
+        accuracy, stages = _without(accuracy, out), _without(stages, out)
+    also_in = pool.trials[ALSO_IN].to_numpy()
+    return Results(kept.assign(**{ALSO_IN: also_in}), accuracy, stages, pool.notes)
+
+
+def _sweep_of(tables: Tables, folder: Path) -> str:
+    return str(tables.trials["sweep"][0]) if len(tables.trials) else folder.name
+
+
+def _named(tables: Tables, sweep: str) -> Tables:
+    """Return the tables under another name of the sweep."""
+    if not len(tables.trials) or str(tables.trials["sweep"][0]) == sweep:
+        return tables
+    return Tables(*(_with_sweep(table, sweep) for table in vars(tables).values()))
+
+
+def _with_sweep(table: pa.Table, sweep: str) -> pa.Table:
+    at = table.schema.get_field_index("sweep")
+    return table.set_column(at, "sweep", pa.array([sweep] * len(table), pa.string()))
+
+
+def _without(table: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table that are of none of the (sweep, trial, seed) of `out`."""
+    key = ["sweep", "trial_id", "seed"]
+    dropped = pd.MultiIndex.from_frame(table[key]).isin(pd.MultiIndex.from_frame(out[key]))
+    return table[~dropped].reset_index(drop=True)
 
 
 def _read_records(chains: Sequence[Chain], store: Store, known: Known) -> None:
@@ -251,7 +333,7 @@ def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
     """
     told = chain.depth, chain.scenario
     validated = all_after(_r(chain, records, "validation"), *told)
-    row = {f"val_{name}": validated[name] for name in VALIDATED}
+    row = {f"val_{name}": validated[name] for name in SELECTABLE}
     return row if chain.phase == "search" else row | all_after(_r(chain, records, "test"), *told)
 
 
@@ -275,10 +357,13 @@ def _storage(costs: Costs) -> dict[str, int]:
 
 def _r(chain: Chain, records: list[Record], split: str) -> R:
     """Return R up to the chain's end; rows of tasks beyond it are NaN."""
-    r = np.full((chain.num_tasks + 1, chain.num_tasks), np.nan)
-    for after, record in enumerate(records):
-        r[after] = [_score(record, task, split).accuracy for task in chain.task_keys]
-    return r
+    cells = [
+        (after, task, _score(record, key, split).accuracy)
+        for after, record in enumerate(records)
+        for task, key in enumerate(chain.task_keys, 1)
+    ]
+    after, task, accuracy = zip(*cells, strict=True)
+    return r_of_cells(after, task, accuracy, chain.num_tasks)
 
 
 def _score(record: Record, task: str, split: str) -> Score:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.columns import CATEGORIES, METRICS, VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical
-from orchestrator.stages.costs import CATEGORIES
 
-METRICS = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
-# On validation data; `val_fwt` would say nothing that a search may use.
-VALIDATED = ("acc", "bwt", "forgetting", "learning_accuracy")
 STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))
 FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
 SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds", "cpu_seconds", "gpu_seconds")
@@ -35,8 +33,7 @@ TEXT = frozenset({
 })  # fmt: skip
 # FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
 REAL = frozenset({
-    *METRICS, *(f"val_{name}" for name in VALIDATED), "objective", "accuracy", "loss",
-    *FLOPS, *SECONDS,
+    *METRICS, *VALIDATED, "objective", "accuracy", "loss", *FLOPS, *SECONDS,
 })  # fmt: skip
 TRUTH = frozenset({"selected", "cached"})
 
@@ -71,6 +68,9 @@ STAGES = schema_of([
 ])  # fmt: skip
 
 
+SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
+
+
 @dataclass(frozen=True, eq=False)
 class Tables:
     """The tables of one sweep; rows in the order of its chains, then `after`, then the task."""
@@ -93,25 +93,30 @@ def write(tables: Tables, folder: str | Path) -> None:
             partial.unlink(missing_ok=True)
 
 
-def read(*folders: str | Path) -> Tables:
-    """Return the tables of sweep folders, or of folders that hold sweep folders, as one.
+def read(folder: str | Path) -> Tables:
+    """Return the tables of the folder of one sweep.
 
     Raises:
-        RepertoireError: a folder holds no tables.
+        RepertoireError: a table is missing, or is none.
     """
-    found = [sweep for folder in folders for sweep in _sweep_folders(Path(folder))]
-    trials, accuracy, stages = (
-        pa.concat_tables(_read_table(sweep / f"{name}.parquet", schema) for sweep in found)
-        for name, schema in (("trials", TRIALS), ("accuracy", ACCURACY), ("stages", STAGES))
-    )
-    # The types of config.* depend on all rows, so the columns are made again for those at hand.
-    return Tables(with_config_columns(trials), accuracy, stages)
+    return Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
 
 
-def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    # Without partitioning=None a folder called lr=0.1 would add a column; a path that is not
-    # absolute may be taken for a URI (run10:30).
-    return pq.read_table(path.absolute(), schema=schema, partitioning=None)
+def read_table(folder: Path, name: str) -> pa.Table:
+    """Return one table of the folder of a sweep; columns that an older version lacks are null.
+
+    Raises:
+        RepertoireError: it is not there, or is empty or damaged.
+    """
+    path = folder / f"{name}.parquet"
+    try:
+        # Without partitioning=None a folder called lr=0.1 would add a column; a path that is not
+        # absolute may be taken for a URI (run10:30).
+        return pq.read_table(path.absolute(), schema=SCHEMAS[name], partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        what = "is not there" if not path.exists() else "is empty or damaged"
+        again = "repertoire run with the same sweep writes it anew from the store"
+        raise RepertoireError(f"{path} {what}; {again}") from error
 
 
 def table_of(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
@@ -125,10 +130,11 @@ def table_of(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
 
 def with_config_columns(trials: pa.Table) -> pa.Table:
     """Add a column for every leaf of `config`, after it, by name."""
-    configs = map(json.loads, trials["config"].to_pylist())
-    leaves = [dict(_leaves(config, "config")) for config in configs]
+    configs = trials["config"].to_pylist()
+    known = {text: dict(_leaves(json.loads(text), "config")) for text in set(configs)}
+    leaves = [known[text] for text in configs]
     at = trials.schema.get_field_index("config") + 1
-    for i, name in enumerate(sorted({name for row in leaves for name in row})):
+    for i, name in enumerate(sorted({name for row in known.values() for name in row})):
         trials = trials.add_column(at + i, name, [_typed([row.get(name) for row in leaves])])
     return trials
 
@@ -156,12 +162,32 @@ def _typed(values: list[Any]) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
-def _sweep_folders(folder: Path) -> list[Path]:
+def sweep_folders(folder: Path) -> list[Path]:
+    """Return the folder itself if it is a sweep's, else the folders of sweeps in it, by name.
+
+    Raises:
+        RepertoireError: it holds no results.
+    """
     if (folder / "trials.parquet").exists():
         return [folder]
-    if found := sorted(path.parent for path in folder.glob("*/trials.parquet")):
-        return found
+    if folders := sorted(path.parent for path in folder.glob("*/trials.parquet")):
+        return folders
     raise RepertoireError(
         f"{folder}: no results here (no trials.parquet in it or one level below); give the folder "
         f"of a sweep or one that holds some, or make it: repertoire run SWEEP --out {folder}"
     )
+
+
+def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Return a name for each sweep, equal names with what tells their folders apart: `s (run1)`."""
+    paths = [folder.resolve() for folder in folders]
+    found = list(names)
+    for more in (lambda path, name: (path.parent if path.name == name else path).name, _in_full):
+        times = Counter(found)
+        pairs = zip(found, names, paths, strict=True)
+        found = [f"{name} ({more(path, name)})" if times[n] > 1 else n for n, name, path in pairs]
+    return found
+
+
+def _in_full(path: Path, name: str) -> str:
+    return str(path)

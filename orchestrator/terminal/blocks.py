@@ -27,13 +27,11 @@ from orchestrator.terminal.units import (
 HEADERS = ("method", "ACC", "BWT", "FWT", "forgetting", "storage", "compute (GFLOP)", "n")
 SHOWN_METRICS = ("acc", "bwt", "fwt", "forgetting")
 DIFFERENCE_HEADERS = ("method", "ΔACC", "95% interval", "p", "p (Holm)", "n")
-DIFFERENCE_NOTES = (
-    "interval: bootstrap over the n common seeds, if 3 or more; p: paired t-test, Holm: corrected "
-    "for the number of rows",
-)
+INTERVAL_NOTE = "interval and p: paired t over the n common seeds, each row by itself"
+HOLM_NOTE = "Holm: corrected for the number of rows"
 BEST_NOTE = (
-    "the best row was chosen from these very data, so p is too small; name the row beforehand: "
-    "--against LABEL"
+    "Holm: corrected for all pairs of rows, since the row was chosen as the best of these very "
+    "data; to test fewer, name one beforehand: --against LABEL"
 )
 ON_FRONT = "*"
 
@@ -75,9 +73,17 @@ def closing_notes(table: pd.DataFrame) -> list[str]:
     if (table["n"] > 1).any():
         notes.append("± is the 95% Student-t interval of the mean over n seeds")
     if metrics := table.attrs.get("front"):
-        notes.append(f"{ON_FRONT} is on the Pareto front of {', '.join(metrics)} (of their means)")
+        notes.append(
+            f"{ON_FRONT} is on the Pareto front of {', '.join(metrics)}: no row beats it in all of "
+            "them with intervals that do not overlap"
+        )
+    for label, chosen in table.attrs.get("chosen", {}).items():
+        notes.append(f"chosen by the search: {label}: {chosen}")
     if apart := table.attrs.get("apart"):
         notes.append(f"in tables of their own, not comparable: {'; '.join(apart)}")
+    if varied := table.attrs.get("varied"):
+        notes.append(f"differs within a table, as a sweep varies it: {'; '.join(varied)}")
+    notes += table.attrs.get("pooled", [])
     if left_out := table.attrs.get("left_out"):
         counts = ", ".join(f"{n} {why}" for why, n in left_out.items())
         notes.append(f"left out, by (trial, seed): {counts}")
@@ -85,11 +91,17 @@ def closing_notes(table: pd.DataFrame) -> list[str]:
 
 
 def _title(rows: pd.DataFrame) -> str:
-    sweeps = list(dict.fromkeys(rows["sweep"]))
+    sweeps = sweeps_of(rows)
     named = f"({'sweep' if len(sweeps) == 1 else 'sweeps'} {', '.join(sweeps)})"
     if len(rows[TABLE].drop_duplicates()) > 1:
         return f"{rows['benchmark'].iloc[0]} {named}"
     return f"{title_of(*rows[TABLE].iloc[0])} {named}"
+
+
+def sweeps_of(rows: pd.DataFrame) -> list[str]:
+    """Return the sweeps that hold rows of a comparison, in order."""
+    texts = rows["sweeps"] if "sweeps" in rows else rows["sweep"]
+    return list(dict.fromkeys(sweep for text in texts for sweep in text.split(", ")))
 
 
 def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
@@ -126,7 +138,7 @@ def _differences(rows: pd.DataFrame, warning: str) -> Block:
         for row in compared.to_dict("records")
     ]
     first = rows.iloc[0]
-    notes = DIFFERENCE_NOTES + ((BEST_NOTE,) if first["against_best"] else ())
+    notes = (INTERVAL_NOTE, BEST_NOTE if first["against_best"] else HOLM_NOTE)
     title = f"ACC less that of {first['against']}, paired by seed"
     return Block(title, DIFFERENCE_HEADERS, cells, notes, warning)
 
@@ -134,8 +146,8 @@ def _differences(rows: pd.DataFrame, warning: str) -> Block:
 def _ranks(table: pd.DataFrame) -> Block:
     ranked = table[table["mean_rank"].notna()].sort_values("mean_rank", kind="stable")
     rows = [
-        [str(label), f"{mine['mean_rank'].iloc[0]:.2f}", ", ".join(f"{r:g}" for r in mine["rank"])]
-        for label, mine in ranked.groupby("label", sort=False)
+        [str(label), f"{part['mean_rank'].iloc[0]:.2f}", ", ".join(f"{r:g}" for r in part["rank"])]
+        for label, part in ranked.groupby("label", sort=False)
     ]
     left_out = table["label"].nunique() - len(rows)
     notes = [

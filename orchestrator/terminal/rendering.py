@@ -121,10 +121,13 @@ def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, lineterminator="\n")
 
 
+NOTES: dict[str, object] = {"left_out": {}, "apart": [], "varied": [], "chosen": {}, "pooled": []}
+
+
 def _json(table: pd.DataFrame) -> str:
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    said = {"left_out": table.attrs.get("left_out", {}), "apart": table.attrs.get("apart", [])}
-    return json.dumps({"rows": rows, **said}, indent=2, allow_nan=False)
+    notes = {name: table.attrs.get(name, empty) for name, empty in NOTES.items()}
+    return json.dumps({"rows": rows, **notes}, indent=2, allow_nan=False)
 
 
 FORMATS: dict[str, Callable[[pd.DataFrame], str]] = {

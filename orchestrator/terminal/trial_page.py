@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.errors import RepertoireError, UnknownName, suggest
+from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.metrics import R, all_after, fwt_undefined_because, mean_std_interval
-from orchestrator.results.comparison import comparison
-from orchestrator.results.naming import labels, with_id
+from orchestrator.results.finding import find
+from orchestrator.results.pooling import CONFIGURATION, pooled
 from orchestrator.results.protocol import title_of
-from orchestrator.results.results import SETTING, SPLITS, Results
+from orchestrator.results.results import SPLITS, Results
 from orchestrator.terminal.failures import endings, seeds_line, traceback_of
 from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.units import UNDEFINED, interval
 
-LISTED = 40  # names, in a message
 SHOWN = {"acc": "ACC", "bwt": "BWT", "fwt": "FWT", "forgetting": "forgetting"}
 
 
@@ -63,7 +60,7 @@ def trial_page(
 
     Args:
         results: of one sweep or several.
-        name: trial id, the beginning of one, or a label as `compare` prints it.
+        name: trial id, the beginning of one, a label as `compare` prints it, or a description.
         seed: one seed; None for the mean over all that are complete.
         split: "test" or "validation"; None for test, or validation where a search has no other.
         traceback: show the traceback of what failed.
@@ -89,9 +86,9 @@ def trial_page(
 
 def chosen(results: Results, name: str, seed: int | None, split: str | None) -> Shown:
     """Return the trial of a name; see `trial_page`."""
-    label, sweep, trial_id = find(results, name)
-    trials = results.trials
-    rows = trials[(trials["sweep"] == sweep) & (trials["trial_id"] == trial_id)]
+    wanted = find(results, name)
+    label, trials = str(wanted["label"]), pooled(results.trials).trials
+    rows = trials[(trials[CONFIGURATION] == wanted[CONFIGURATION]).all(axis="columns")]
     if seed is not None:
         if seed not in set(rows["seed"]):
             raise UnknownName(f"seed of {label}", str(seed), rows["seed"].astype(str))
@@ -107,56 +104,11 @@ def chosen(results: Results, name: str, seed: int | None, split: str | None) -> 
             f"{label} is a candidate of a search, which has validation figures alone: "
             "--split validation"
         )
-    matrices = [results.r_matrix(trial_id, int(each), split, sweep) for each in rows["seed"]]
+    matrices = [
+        results.r_matrix(trial_id, int(each), split, sweep)
+        for sweep, trial_id, each in zip(rows["sweep"], rows["trial_id"], rows["seed"], strict=True)
+    ]
     return Shown(label, rows, split, np.stack(matrices))
-
-
-def find(results: Results, name: str) -> tuple[str, str, str]:
-    """Return label, sweep and id of the trial that a person means."""
-    known = named(results)
-    ids = known["trial_id"]
-    label = known["label"]
-    for found in (ids == name, label == name, ids.str.startswith(name), with_id(ids, name)):
-        if found.sum() == 1:
-            row = known[found].iloc[0]
-            return row["label"], row["sweep"], row["trial_id"]
-        if found.any():
-            lines = [_place(row) for row in known[found].to_dict("records")]
-            listed = "\n".join(f"  - {line}" for line in lines)
-            raise RepertoireError(
-                f"{name!r} fits {len(lines)} trials:\n{listed}\ngive the id of one, and the folder "
-                "of one sweep if it is in several"
-            )
-    raise _unknown(name, [*dict.fromkeys(known["label"]), *ids])
-
-
-def _unknown(name: str, valid: list[str]) -> RepertoireError:
-    if len(valid) <= LISTED:
-        return UnknownName("trial", name, valid)
-    near = suggest(name, valid).partition("valid: ")[0]
-    return RepertoireError(
-        f"unknown trial {name!r}; {near}repertoire compare DIR --by trial_id names all"
-    )
-
-
-def named(results: Results) -> pd.DataFrame:
-    """Return `label`, `trial_id` and SETTING of every trial, finished or not."""
-    first = results.trials.drop_duplicates(["sweep", "trial_id"])
-    config = [column for column in first.columns if column.startswith("config.")]
-    keys, own = _keys(first), labels(first, "method", config)
-    table = comparison(results)
-    compared = dict(zip(_keys(table), table["label"], strict=True))
-    label = [compared.get(key, name) for key, name in zip(keys, own, strict=True)]
-    return first[["trial_id", *SETTING]].assign(label=label)
-
-
-def _keys(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(zip(rows["sweep"], rows["trial_id"], strict=True))
-
-
-def _place(row: dict[Hashable, Any]) -> str:
-    title = title_of(row["benchmark"], row["scenario"], int(row["num_tasks"]))
-    return f"{row['trial_id']}: {row['label']}, {title} (sweep {row['sweep']})"
 
 
 def _of_what(shown: Shown) -> str:

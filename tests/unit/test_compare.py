@@ -115,24 +115,13 @@ def test_settings_are_never_averaged_nor_printed_in_one_table(other: dict[str, A
     assert render(table, "markdown").count("| method |") == 2
 
 
-def test_sweeps_are_never_averaged_and_a_trial_of_two_is_named_with_its_sweep() -> None:
-    table = compared(row(), row(seed=1), row(sweep="s2", seed=2), row("er", sweep="s2"))
-    assert list(table.n) == [2, 1, 1]
-    assert list(table.label) == ["ewc (s)", "ewc (s2)", "er"]
-    printed = render(table, "markdown")
-    assert printed.count("| method |") == 1
-    assert "(sweeps s, s2)" in printed
-
-
-def test_what_is_called_alike_for_two_reasons_is_told_apart_by_trial_and_sweep() -> None:
+def test_what_is_called_alike_is_told_apart_by_its_trial_whatever_sweeps_hold_it() -> None:
     rows = [
         row(config={"lam": lam}, trial_id=f"t{i}", sweep=sweep)
         for sweep in ("s", "s2")
         for i, lam in enumerate((0.12345678, 0.12345679))
     ]
-    assert list(compared(*rows).label) == [
-        f"ewc lam=0.123457 t{i} ({sweep})" for sweep in ("s", "s2") for i in (0, 1)
-    ]
+    assert list(compared(*rows).label) == ["ewc lam=0.123457 t0", "ewc lam=0.123457 t1"]
 
 
 def test_only_complete_trials_of_the_evaluation_phase_count_and_the_others_are_reported() -> None:

@@ -138,13 +138,67 @@ def test_what_a_sweep_varies_itself_stands_side_by_side() -> None:
 
 def test_two_sweeps_that_vary_the_same_are_comparable_and_one_that_varies_less_is_not() -> None:
     both = [
-        seeds("ewc", (0.5,), sweep=sweep, config=config)
-        for sweep in ("a", "b")
+        seeds(method, (0.5,), sweep=sweep, config=config)
+        for sweep, method in (("a", "ewc"), ("b", "er"))
         for config in ({}, EPOCHS)
     ]
     assert set(compared(*both, together=True).table) == {0}
     with pytest.raises(RepertoireError, match=r"training.epochs 1 or 5 \(a\), 1 \(b\)"):
         compared(*both[:3], together=True)
+
+
+def test_a_configuration_of_two_sweeps_is_one_row_over_all_its_seeds() -> None:
+    later = seeds("ewc", (0.6, 0.7, 0.8), sweep="b", first_seed=1)
+    table = compared(EWC, ER, later)
+    assert list(table.label) == ["ewc", "er"]
+    assert list(table.n) == [4, 3]
+    assert table.acc_mean[0] == pytest.approx((0.5 + 0.6 + 0.7 + 0.8) / 4)
+    assert list(table.sweeps) == ["a, b", "a"]
+    assert table.attrs["pooled"] == [
+        "2 rows are of a (trial, seed) held more than once, which counts once: a, b"
+    ]
+    assert "(sweeps a, b)" in render(table, "markdown")
+    assert "which counts once: a, b" in render(table, "markdown")
+
+
+def test_a_copy_is_no_evidence() -> None:
+    alone = differing(EWC, ER, against="ewc")
+    copy = [each | {"sweep": "copy"} for each in EWC + ER]
+    table = differing(EWC, ER, copy, against="ewc")
+    for name in ("acc_p", "acc_p_holm", "acc_diff_low", "n_common"):
+        assert table.at["er", name] == alone.at["er", name]
+
+
+def test_a_finished_copy_counts_and_not_the_one_that_was_stopped() -> None:
+    stopped = [each | {"status": "stopped", "acc": None, "tasks_done": 1} for each in EWC]
+    finished = [each | {"sweep": "copy", "tasks_done": 5} for each in EWC]
+    table = compared(stopped, finished)
+    assert list(table.n) == [3]
+    assert table.attrs["left_out"] == {}
+
+
+def test_other_values_of_one_trial_and_seed_are_refused_naming_both() -> None:
+    other = seeds("ewc", (0.5, 0.6, 0.71), sweep="b")
+    with pytest.raises(RepertoireError, match=r"seed 2, acc: 0.7 in a, 0.71 in b"):
+        compared(EWC, other)
+
+
+def test_holm_does_not_count_a_configuration_of_two_sweeps_twice() -> None:
+    alone = differing(EWC, ER, seeds("si", (0.9, 0.4, 0.6)), against="ewc")
+    again = [each | {"sweep": "b"} for each in ER]
+    table = differing(EWC, ER, seeds("si", (0.9, 0.4, 0.6)), again, against="ewc")
+    assert table.at["er", "acc_p_holm"] == alone.at["er", "acc_p_holm"]
+
+
+def test_sweeps_that_hold_one_configuration_share_its_table_and_what_varies_is_said() -> None:
+    wider = seeds("ewc", (0.55,), sweep="b", config=EPOCHS)
+    table = compared(EWC, ER, [each | {"sweep": "b"} for each in EWC], wider, together=True)
+    assert list(table.table) == [0, 0, 0]
+    # Every row of the table says its epochs, of whatever method.
+    assert list(table.label) == ["ewc epochs=1", "er epochs=1", "ewc epochs=5"]
+    (line,) = table.attrs["varied"]
+    assert line.endswith("training.epochs 1 (a), 1 or 5 (b)")
+    assert "differs within a table, as a sweep varies it" in render(table, "markdown")
 
 
 # Differences
@@ -154,8 +208,9 @@ def test_the_differences_of_three_seeds_are_those_worked_by_hand() -> None:
     # 0.1, 0.2, 0.3: mean 0.2, t = 2 sqrt(3), p = 1 - sqrt(12/14) by two degrees of freedom.
     table = differing(EWC, ER, against="ewc")
     assert table.at["er", "acc_diff"] == pytest.approx(0.2)
-    assert table.at["er", "acc_diff_low"] == pytest.approx(0.1)
-    assert table.at["er", "acc_diff_high"] == pytest.approx(0.3)
+    half = 4.302652729749462 * 0.1 / np.sqrt(3)
+    assert table.at["er", "acc_diff_low"] == pytest.approx(0.2 - half)
+    assert table.at["er", "acc_diff_high"] == pytest.approx(0.2 + half)
     assert table.at["er", "acc_p"] == pytest.approx(1 - np.sqrt(12 / 14))
     assert table.at["er", "acc_p_holm"] == table.at["er", "acc_p"]
     assert table.at["er", "n_common"] == 3
@@ -215,13 +270,12 @@ def test_differences_are_printed_with_interval_and_corrected_p() -> None:
     markdown, latex = render(table, "markdown"), render(table, "latex")
     assert "**ACC less that of ewc, paired by seed**" in markdown
     assert "| method | ΔACC | 95% interval | p | p (Holm) | n |" in markdown
-    assert "| er | 0.200 | [0.100, 0.300] | 0.074 | 0.074 | 3 |" in markdown
-    assert r"er & 0.200 & $[0.100, 0.300]$ & 0.074 & 0.074 & 3 \\" in latex
+    assert "| er | 0.200 | [-0.048, 0.448] | 0.074 | 0.074 | 3 |" in markdown
+    assert r"er & 0.200 & $[-0.048, 0.448]$ & 0.074 & 0.074 & 3 \\" in latex
     assert r"method & $\Delta$ACC & 95\% interval & p & p (Holm) & n \\" in latex
-    assert "chosen from these very data" not in markdown
-    assert "chosen from these very data" in render(
-        with_differences(results, comparison(results)), "markdown"
-    )
+    assert "Holm: corrected for the number of rows" in markdown
+    best = render(with_differences(results, comparison(results)), "markdown")
+    assert "corrected for all pairs of rows, since the row was chosen as the best of these" in best
 
 
 def test_an_empty_comparison_stays_empty() -> None:
@@ -262,13 +316,17 @@ def test_one_table_has_no_mean_ranks() -> None:
 def test_the_front_is_marked_in_each_table_and_is_what_pareto_returns() -> None:
     rows = [EWC, ER, seeds("joint", (0.9,), storage_bytes=9000), seeds("si", (0.1,), first_seed=3)]
     table = with_front(compared(*rows), ["acc", "storage_bytes"])
-    assert list(table.label[table.front]) == ["er", "joint"]
+    # er and ewc cost the same and their intervals overlap; si's one seed is below both.
+    assert list(table.label[table.front]) == ["ewc", "er", "joint"]
     printed = render(table, "markdown")
     assert r"| er\* |" in printed
-    assert "| si |" in printed
     assert "Pareto front of acc, storage_bytes" in printed
-    assert list(pareto(results_of(*rows), ["acc", "storage_bytes"]).label) == ["er", "joint"]
-    assert list(pareto(results_of(*rows), ["acc"], ["min"]).label) == ["si"]
+    assert list(pareto(results_of(*rows), ["acc", "storage_bytes"]).label) == list(table.label[:3])
+    narrow = [seeds("ewc", (0.5, 0.51, 0.52)), seeds("er", (0.8, 0.81, 0.82))]
+    front = with_front(compared(*narrow, seeds("si", (0.79, 0.8, 0.81))), ["acc", "storage_bytes"])
+    assert list(front.label[front.front]) == ["er", "si"]
+    assert "| ewc |" in render(front, "markdown")
+    assert list(pareto(results_of(*narrow), ["acc"], ["min"]).label) == ["ewc"]
 
 
 def test_all_of_it_fits_80_columns() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from random_tables import random_tables, write_random
@@ -128,21 +130,53 @@ def test_differences_are_those_of_compare(dir: Path) -> None:
 def test_the_stage_graph_spared_what_chains_have_in_common(tmp_path: Path) -> None:
     write_random(tmp_path / "s", complete=1.0, seeds=2, num_tasks=3)
     (row,) = sharing(Warehouse.open(tmp_path), EVERYTHING).to_dict("records")
-    # Four configurations, two seeds, four stages each; stage 0 is one a seed.
-    assert (row["stages"], row["distinct"], row["shared"]) == (32, 26, 6)
-    assert (row["flops"], row["distinct_flops"]) == (32 * 111, 26 * 111)
+    # Four configurations, two seeds, three trained stages each; stage 0 alone is shared.
+    assert (row["stages"], row["distinct"], row["shared"]) == (24, 24, 0)
+    assert (row["flops"], row["distinct_flops"]) == (24 * 111, 24 * 111)
     found = stages(Warehouse.open(tmp_path), EVERYTHING)
-    assert (len(found), int(found["cached"].sum())) == (32, 8)
+    assert (len(found), int(found["cached"].sum())) == (24, 0)
     assert num_stages(Warehouse.open(tmp_path), "s") == 26
     assert len(stage_rows(Warehouse.open(tmp_path), "s")) == 32
 
 
-def test_two_folders_of_one_name_are_two_sweeps(tmp_path: Path) -> None:
+def test_two_folders_of_one_name_are_two_sweeps_and_count_each_seed_once(tmp_path: Path) -> None:
+    for parent in ("here", "there"):
+        write_random(tmp_path / parent / "s", seed=1, complete=1.0)
+    warehouse = Warehouse.open(tmp_path / "here", tmp_path / "there")
+    assert choices(warehouse)["sweep"] == ["s (here)", "s (there)"]
+    found = configurations(warehouse)
+    assert set(found["n"]) == {3}
+    assert set(found["sweeps"]) == {"s (here), s (there)"}
+    assert "12 rows are of a (trial, seed) held more than once" in found.attrs["pooled"][0]
+    assert [len(rows) for rows in trials(warehouse, EVERYTHING)["seeds"]] == [3, 3, 3, 3]
+    assert set(curves(warehouse, found)["n"]) == {3}
+
+
+def test_two_folders_with_other_values_of_one_trial_are_refused(tmp_path: Path) -> None:
     for number, parent in enumerate(("here", "there")):
         write_random(tmp_path / parent / "s", seed=number, complete=1.0)
     warehouse = Warehouse.open(tmp_path / "here", tmp_path / "there")
-    assert choices(warehouse)["sweep"] == ["s (here)", "s (there)"]
-    assert set(configurations(warehouse)["n"]) == {3}
+    with pytest.raises(RepertoireError, match=r"acc: .* in .*here/s, .* in .*there/s"):
+        configurations(warehouse)
+
+
+def test_the_seeds_of_a_configuration_in_two_sweeps_are_drawn_together(tmp_path: Path) -> None:
+    everything = random_tables(np.random.default_rng(3), "s", complete=1.0)
+    write(everything, tmp_path / "whole" / "s")
+    for name, seeds in (("a", [0, 1]), ("b", [1, 2])):
+        whole = vars(everything).values()
+        part = [table.filter(pc.is_in(table["seed"], pa.array(seeds))) for table in whole]
+        write(Tables(*part), tmp_path / "parts" / name)
+    one, parts = Warehouse.open(tmp_path / "whole"), Warehouse.open(tmp_path / "parts")
+    ours, theirs = configurations(parts), configurations(one)
+    figures = [name for name in ours if name.endswith(("_mean", "_ci95")) or name in ("label", "n")]
+    equal(ours[figures], theirs[figures])
+    of = [name for name in curves(one, theirs) if name not in ("sweep", "sweeps")]
+    equal(curves(parts, ours)[of], curves(one, theirs)[of])
+    for sweep in ("a", "b"):
+        found = matrices(parts, sweep, "finetune-")
+        for seed, r in matrices(one, "s", "finetune-").items():
+            np.testing.assert_array_equal(found[seed], r)
 
 
 def test_a_folder_named_like_a_pattern_or_a_partition_is_a_folder(tmp_path: Path) -> None:
@@ -155,13 +189,14 @@ def test_a_folder_named_like_a_pattern_or_a_partition_is_a_folder(tmp_path: Path
 
 def test_a_query_reads_no_folder_outside_its_scope(tmp_path: Path) -> None:
     write_random(tmp_path / "whole", complete=1.0)
-    write_random(tmp_path / "broken", complete=1.0)
-    spoil(tmp_path / "broken" / "trials.parquet")
+    write_random(tmp_path / "broken", complete=1.0, scenario="class")
     spoil(tmp_path / "broken" / "accuracy.parquet")
     warehouse = Warehouse.open(tmp_path)
-    assert len(matrices(warehouse, "whole", "finetune-")) == 3
+    rows = configurations(warehouse, Scope(sweep=("whole",)))
+    assert len(curves(warehouse, rows)) > 0
+    spoil(tmp_path / "broken" / "trials.parquet")
     with pytest.raises(RepertoireError, match=r"damaged.*broken/trials\.parquet.*broken/accuracy"):
-        matrices(warehouse, "broken", "finetune-")
+        matrices(Warehouse.open(tmp_path), "broken", "finetune-")
 
 
 def test_a_file_that_is_no_parquet_is_named_and_left_out(tmp_path: Path) -> None:

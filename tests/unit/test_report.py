@@ -215,9 +215,15 @@ def test_the_trade_off_is_said_in_numbers() -> None:
         "10.8 GFLOP computed. Next is er: 0.917 ± 0.010, with 117 kB carried between tasks and "
         "7.18 GFLOP computed. Storage is least with er: 117 kB, at ACC 0.917. Computation is least "
         "with er: 7.18 GFLOP, at ACC 0.917. 2 of 2 configurations are on the Pareto front of ACC, "
-        "storage and computation (of means, whatever their intervals)."
+        "storage and computation: no other beats them by intervals that do not overlap."
     )
-    assert "; the two intervals overlap." in captions.trade_off(rows(acc_ci95=[0.03, 0.03]))
+    tested = rows(acc_p_holm=[float("nan"), 0.2], against_best=True)
+    assert (
+        "7.18 GFLOP computed; not told apart on the same seeds (p = 0.200, corrected for choosing "
+        "the best)." in captions.trade_off(tested)
+    )
+    clear = rows(acc_p_holm=[float("nan"), 1e-5], against_best=True)
+    assert "computed; different on the same seeds (p <0.001, corr" in captions.trade_off(clear)
 
 
 def test_costs_are_said_as_most_least_and_of_what() -> None:
@@ -243,11 +249,12 @@ def test_forgetting_is_said_with_what_became_of_the_first_task() -> None:
 def test_differences_are_said_with_how_many_are_clear() -> None:
     found = pd.DataFrame({
         "label": ["er", "ewc"], "against": "finetune", "difference": [0.7, 0.01],
-        "low": [0.6, -0.1], "high": [0.8, 0.1], "n": 3,
+        "low": [0.6, -0.1], "high": [0.8, 0.1], "n": 3, "p_holm": [0.06, 0.9],
     })  # fmt: skip
     assert captions.differences(found, "acc") == (
         "On the same seeds er is 0.700 [0.600, 0.800] from finetune in ACC, the highest of 2 "
-        "configurations. The 95% bootstrap interval of 1 of them keeps clear of 0."
+        "configurations. The 95% paired t interval of 1 of them leaves out 0, each by itself "
+        "(p < 0.05); corrected for 2 tests (Holm) that is so of 0."
     )
 
 
@@ -256,7 +263,7 @@ def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
         "sweep": ["s"], "stages": [180], "distinct": [156], "flops": [2e9], "distinct_flops": [1e9],
     })  # fmt: skip
     assert captions.sharing(shares) == (
-        "s: 180 stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) spared."
+        "s: 180 trained stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) spared."
     )
 
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.results import Results, collect, load, write
+from orchestrator.results.finding import find
+from orchestrator.results.results import Results, Tables, collect, load, write
 from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
-from orchestrator.terminal.trial_page import find
 
 TASKS = ("task a", "task b", "task c")
 CONFIG: dict[str, Any] = {
@@ -254,7 +254,8 @@ def test_tables_written_and_loaded_are_the_tables_collected(
     write(tables, folder)
     loaded = load(folder)
     for name in ("trials", "accuracy", "stages"):
-        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(tables, name).to_pandas())
+        frame = getattr(loaded, name).drop(columns="also_in", errors="ignore")
+        pd.testing.assert_frame_equal(frame, getattr(tables, name).to_pandas())
 
 
 def test_a_write_that_fails_leaves_the_old_table_and_no_litter(
@@ -416,12 +417,66 @@ def test_folders_are_opened_as_one_and_their_config_columns_agree(
     store: MemoryStore, tmp_path: Path
 ) -> None:
     write(collect([chain_of(config={"method": {"lam": 1}})], store), tmp_path / "one")
-    other = chain_of(sweep="s2", config={"method": {"lam": "auto", "gamma": 0.5}})
+    other = chain_of(sweep="s2", trial_id="t2", config={"method": {"lam": "auto", "gamma": 0.5}})
     write(collect([other], store), tmp_path / "two")
     together = load(tmp_path)
     assert list(together.trials.sweep) == ["s", "s2"]
     assert list(together.trials["config.method.lam"]) == ["1", "auto"]
     pd.testing.assert_frame_equal(together.trials, load(tmp_path / "one", tmp_path / "two").trials)
+
+
+def test_copies_of_a_folder_count_once_and_seeds_of_two_folders_add_up(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    chains = [chain_of(seed=seed) for seed in range(3)]
+    for chain in chains:
+        fill(store, chain)
+    for name, part in (("c1", chains[:2]), ("c1copy", chains[:2]), ("c2", chains[1:])):
+        write(collect(part, store), tmp_path / name / "s")
+    copy = load(tmp_path / "c1", tmp_path / "c1copy")
+    assert list(copy.trials["seed"]) == [0, 1]
+    assert list(copy.trials["also_in"]) == ["s (c1copy)"] * 2
+    assert copy.notes == (
+        "2 rows are of a (trial, seed) held more than once, which counts once: s (c1), s (c1copy)",
+    )
+    alone = load(tmp_path / "c1")
+    assert (len(copy.accuracy), len(copy.stages)) == (len(alone.accuracy), len(alone.stages))
+    np.testing.assert_array_equal(copy.r_matrix("t1", 1), alone.r_matrix("t1", 1))
+    both = load(tmp_path / "c1", tmp_path / "c2")
+    assert list(both.trials["seed"]) == [0, 1, 2]
+    assert list(both.trials["sweep"]) == ["s (c1)", "s (c1)", "s (c2)"]
+    assert both.summary()["n"].tolist() == [3]
+
+
+def test_the_same_folder_given_twice_is_one(store: MemoryStore, tmp_path: Path) -> None:
+    write(collect([chain_of()], store), tmp_path / "s")
+    found = load(tmp_path, tmp_path / "s")
+    assert (list(found.trials["sweep"]), found.notes) == (["s"], ())
+
+
+def test_other_values_of_one_trial_and_seed_in_two_folders_are_refused_with_both_paths(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    fill(store, chain_of())
+    tables = collect([chain_of()], store)
+    at = tables.trials.schema.get_field_index("acc")
+    other = tables.trials.set_column(at, tables.trials.schema.field(at), [[0.5]])
+    write(tables, tmp_path / "here" / "s")
+    write(Tables(other, tables.accuracy, tables.stages), tmp_path / "there" / "s")
+    with pytest.raises(RepertoireError, match=r"t1 seed 0, acc: .* in .*here/s, 0.5 in .*there/s"):
+        load(tmp_path / "here", tmp_path / "there")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 no more"])
+def test_an_empty_or_damaged_table_is_named_with_the_remedy(
+    store: MemoryStore, tmp_path: Path, content: bytes
+) -> None:
+    write(collect([chain_of()], store), tmp_path / "s")
+    (tmp_path / "s" / "accuracy.parquet").write_bytes(content)
+    with pytest.raises(
+        RepertoireError, match=r"accuracy\.parquet is empty or damaged; repertoire r"
+    ):
+        load(tmp_path)
 
 
 def test_a_folder_named_like_a_partition_adds_no_column(store: MemoryStore, tmp_path: Path) -> None:
@@ -445,7 +500,9 @@ def test_an_unknown_trial_or_seed_is_named(store: MemoryStore, folder: Path) -> 
 def test_a_trial_of_several_sweeps_must_say_which(store: MemoryStore, folder: Path) -> None:
     chain = chain_of()
     fill(store, chain)
-    results = results_of([chain, replace(chain, sweep="other", keys=("none",) * 4)], store, folder)
+    results = results_of(
+        [chain, replace(chain, sweep="other", benchmark="b2", keys=("none",) * 4)], store, folder
+    )
     with pytest.raises(RepertoireError, match="several sweeps: other, s; pass sweep="):
         results.r_matrix("t1", 0)
     assert np.isnan(results.r_matrix("t1", 0, sweep="other")).all()
@@ -492,6 +549,6 @@ def test_a_trial_is_found_by_its_id_of_release_0_1_and_by_its_present_one(
     fill(store, chain_of(written))
     results = results_of([chain_of(written)], store, folder)
     np.testing.assert_array_equal(results.r_matrix(given, 0), results.r_matrix(written, 0))
-    assert find(results, given)[2] == written
+    assert find(results, given)["trial_id"] == written
     with pytest.raises(UnknownName):
         results.r_matrix("ewc-01234568", 0)

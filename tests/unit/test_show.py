@@ -120,13 +120,42 @@ def test_an_id_that_begins_another_is_meant_when_given_in_full() -> None:
 
 
 def test_a_name_that_fits_several_trials_lists_them() -> None:
-    results = of(trial(), trial("ewc-12xx", lam=5.0), trial("ewc-12ab", sweep="t"))
+    results = of(trial(), trial("ewc-12xx", lam=5.0), trial("ewc-12cd", lam=1.5, sweep="t"))
     with pytest.raises(RepertoireError) as refused:
         trial_page(results, "ewc-12")
     assert "ewc-12xx: ewc lam=5, split_digits, domain-incremental, 2 tasks (sweep s)" in str(
         refused.value
     )
     assert "fits 3 trials" in str(refused.value)
+
+
+def test_words_that_fit_one_trial_show_it_and_no_label_hides_another() -> None:
+    rows = [
+        trial("ewc-aa", scenario="class"),
+        trial("ewc-bb", scenario="task"),
+        trial("ewc-cc", sweep="t", scenario="task", lam=5.0),
+    ]
+    results = of(*rows)
+    # `ewc` is the label of the first, but describes all three.
+    with pytest.raises(RepertoireError, match="'ewc' fits 3 trials") as refused:
+        trial_page(results, "ewc")
+    assert "ewc-bb: ewc lam=1, split_digits, task-incremental, 2 tasks (sweep s)" in str(
+        refused.value
+    )
+    assert "ewc-aa (sweep s)" in words(results, "ewc class")
+    assert "ewc-cc (sweep t)" in words(results, "ewc t")
+    assert "ewc-bb (sweep s)" in words(results, "ewc task lam=1")
+
+
+def test_a_description_finds_the_same_trial_whatever_else_the_folder_holds() -> None:
+    alone, more = of(trial()), of(trial(), trial("ewc-zz", lam=2.0), trial("er-1", method="er"))
+    for results in (alone, more):
+        assert "ewc-12ab (sweep s)" in words(results, "ewc lam=1")
+
+
+def test_a_trial_of_two_sweeps_is_shown_once_over_all_its_seeds() -> None:
+    rows = [trial(seed=0), trial(seed=1), trial(seed=1, sweep="t"), trial(seed=2, sweep="t")]
+    assert "mean of 3 seeds (0, 1, 2)" in words(of(*rows), "ewc")
 
 
 def test_an_unknown_trial_is_refused_with_the_nearest() -> None:
