@@ -1,17 +1,26 @@
 """A store that is away is waited for; one that is full, refused or unknown is named at once."""
 
 import errno
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_store_releases import KEY, RECORD, STATE
 
+from methods.finetune import Finetune
+from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import StoreUnreachable, StoreUnwritable
+from orchestrator.networks.networks import MLP
+from orchestrator.search.score import Judge
 from orchestrator.stages import address
+from orchestrator.stages.components import component
+from orchestrator.stages.learner import Training
 from orchestrator.stages.patience import Patience
+from orchestrator.stages.record import Record, Score
+from orchestrator.stages.stage import stages
 from orchestrator.stages.store import StageStore
+from orchestrator.sweep.objective import Objective
 
 AWAY = OSError(
     "When reading information for key 'k': AWS Error NETWORK_CONNECTION during HeadObject"
@@ -192,3 +201,32 @@ def test_many_records_are_read_side_by_side(
     records = store.records((key, frozenset(["t9"])) for key in [*keys, *keys])
     assert seen == 64
     assert {key for key, _ in records} == set(keys[::2])
+
+
+def test_a_search_waits_for_a_record_it_cannot_see_yet() -> None:
+    """A stage is told to be done by another host before its record is visible on this one."""
+    mistakes: list[str] = []
+    objective = Objective.parse("acc", None, "search", mistakes)
+    assert objective is not None
+    benchmark = Benchmark(name="rotated_digits", scenario="domain", num_tasks=1)
+    network = component("network", "mlp", MLP.Config(hidden=(2,)))
+    method = component("method", "finetune", Finetune.Config())
+    chain = stages(benchmark, network, Training(), method, 0)
+    score = {split: Score(accuracy=0.5, loss=1.0, n=4) for split in ("validation", "test")}
+    awaited: list[str] = []
+
+    class Late:
+        """A store in which nothing is visible unless it is waited for."""
+
+        def record(self, key: str, task_keys: Any) -> Record | None:
+            return None
+
+        def await_record(self, key: str, task_keys: Any) -> Record:
+            awaited.append(key)
+            return replace(RECORD, key=key, evaluation={task: score for task in task_keys})
+
+    judge = Judge(Late(), objective)
+    assert judge.record(chain[0]) is None
+    assert judge.values([chain], 1) == (0.5,)
+    assert judge.accuracy(chain, 1) == 0.5
+    assert awaited == [stage.key for stage in chain]
