@@ -7,9 +7,11 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from orchestrator.errors import StoreUnreachable
 from orchestrator.graph.driver import Observer
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
 from orchestrator.graph.plan import Plan
@@ -17,7 +19,7 @@ from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.code import keep_code
 from orchestrator.results.results import collect, write
 from orchestrator.stages.files import write_atomically
-from orchestrator.stages.outcomes import StageFailed
+from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.references import register
 from orchestrator.stages.stage import Chain
@@ -63,6 +65,7 @@ class Tabulator:
         chains: what has rows, in their order.
         store: where the records are.
         folder: the sweep's.
+        written: keys of the stages that were computed meanwhile.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Tabulator:
     ) -> None:
         self.chains = tuple(chains)
         self.store, self.folder, self._tracker = store, folder, tracker
+        self.written: set[str] = set()
         self._known: dict[tuple[str, frozenset[str]], Record] = {}
         self._registered: tuple[Chain, ...] = ()
         self._next = 0.0
@@ -111,9 +115,19 @@ class Tabulator:
         finished = time.monotonic()
         self._next = finished + max(1.0, 10 * (finished - started))
 
+    def _await_records(self) -> bool:
+        """Wait for records that other hosts wrote and this one could not see; whether any came."""
+        unseen = self.written - {key for key, _ in self._known}
+        with suppress(StoreUnreachable):  # the tables say what is missing
+            for key in sorted(unseen):
+                self.store.await_record(key)
+        return bool(unseen)
+
     def close(self) -> None:
-        """Write the tables, and once more with what the tracker has to add."""
+        """Write the tables, and once more with what came late or the tracker has to add."""
         self.refresh()
+        if self._await_records():
+            self.refresh()
         if self._tracker:
             before = self._tracker.run_ids()
             self._tracker.close(timeout_seconds=CLOSING_SECONDS)
@@ -138,6 +152,8 @@ def observer(
     left = ProgressFile(tables.folder)
 
     def observe(news: Event | Instruction) -> None:
+        if isinstance(news, StageDone | StageDiverged):
+            tables.written.add(news.key)
         if isinstance(news, StageFailed):
             tables.store.put_failure(news.key, news.story)
         progress.count(news)
