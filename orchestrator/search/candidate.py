@@ -1,14 +1,15 @@
-"""A candidate of a search: a point of a space, and how far it came."""
+"""A candidate of a search: a point of a space, how far it came, and which of several wins."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from orchestrator.graph.events import ChainId, ChainStopped, ChainWanted, Event
 from orchestrator.search.ports import Values
 from orchestrator.stages.stage import Stage
+from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.spaces import Point
 from orchestrator.sweep.trial import Trial
 
@@ -115,3 +116,24 @@ class Candidate:
 
     def _lay_out(self) -> None:
         self.chains = {seed: self.trial.stages(seed) for seed in self.trial.seeds}
+
+
+def winners(candidates: Iterable[Candidate], objective: Objective) -> list[Candidate]:
+    """Return the winners, by number.
+
+    Only candidates that learned all tasks on all seeds and have a value are ranked: accuracy falls
+    as tasks are learned, so one that was stopped early would look better than it is. Of several
+    metrics the Pareto front wins; of equals, with one metric, the first.
+    """
+    ranked = [c for c in candidates if c.status == "complete" and c.values is not None]
+    strata = dict.fromkeys(c.stratum for c in ranked)
+    found = [best([c for c in ranked if c.stratum == stratum], objective) for stratum in strata]
+    return sorted((winner for won in found for winner in won), key=lambda c: c.number)
+
+
+def best(ranked: list[Candidate], objective: Objective) -> list[Candidate]:
+    """Return the best of candidates that may be compared."""
+    values = [c.values for c in ranked]
+    if len(objective.metrics) > 1:
+        return [ranked[i] for i in objective.front(values)]
+    return [max(ranked, key=lambda c: (objective.key(c.values or ()), -c.number))]

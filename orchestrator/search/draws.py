@@ -13,7 +13,7 @@ FAILED = ("diverged", "failed", "infeasible")
 
 @dataclass
 class Draws:
-    """Draws candidates so that it depends on who was drawn, never on who ended first.
+    """Candidates in the order they are drawn, which never depends on the order they end in.
 
     Candidate i is drawn once all up to i - `parallel` are over, and its sampler has then been told
     of exactly these, in order. One that learns nothing need not wait.

@@ -1,7 +1,7 @@
-"""The search of one group: has candidates drawn and raced, and writes down each step it takes.
+"""The search of one group: candidates are drawn and raced, and each step is written down.
 
-A step is in the journal before it is taken, and a quest that reads its journal takes the same steps
-again. A candidate that failed (not diverged) is not written down: it is tried again the next time.
+A step is in the journal before it is taken, and a search that reads its journal takes the same
+steps again. A candidate that failed (not diverged) is not written down: it is tried again the next time.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ PATIENCE = 3  # candidates that may end without a value before a search is given
 
 
 @dataclass
-class Quest:
+class GroupSearch:
     """The search of one group.
 
     Attributes:
         group: what is searched.
         search: how.
         identity: of all that its candidates' results are made of.
-        draws: who draws, and what was drawn.
-        make_scheduler: makes who decides, given a stratum and the tasks a candidate learns.
-        judge: what is known of a candidate.
+        draws: the sampler, and the candidates drawn so far.
+        make_scheduler: makes the scheduler of a stratum, given the tasks a candidate learns.
+        judge: the values of candidates.
         journal: of all groups.
         former: it goes on with a default of an earlier release.
     """
@@ -112,7 +112,7 @@ class Quest:
             self._race(candidate).add(candidate.number, point)
 
     def _race(self, candidate: Candidate) -> Scheduler:
-        """Return who decides about a candidate: only those on the same tasks race each other."""
+        """Return the scheduler of a candidate: only those on the same tasks race each other."""
         if candidate.stratum not in self._races:
             made = self.make_scheduler(candidate.stratum, candidate.goal)
             self._races[candidate.stratum] = made
@@ -125,7 +125,7 @@ class Quest:
                 yield self.candidates[number]
 
     def _go_on(self, candidate: Candidate) -> list[Event]:
-        """Return the wish for a candidate's next stage, or for all if nobody decides on the way."""
+        """Return the wish for a candidate's next stage, or for all if none is decided upon."""
         free = isinstance(self._race(candidate), Fifo)
         up_to = candidate.goal if free else max(candidate.depth + 1, 1)
         stored = set()

@@ -31,7 +31,7 @@ from orchestrator.sweep.trial import Trial, chain_of
 
 
 @dataclass
-class Sibling:
+class Attempt:
     """What is tried at a task.
 
     Attributes:
@@ -59,14 +59,14 @@ class Sibling:
 
 
 @dataclass
-class Course:
+class SeedSelection:
     """One group on one seed, task by task."""
 
     group: Group
     seed: int
     margin: float
     judge: Judge
-    siblings: list[Sibling] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     chosen: list[Point] = field(default_factory=list)
     lost: bool = False
 
@@ -100,20 +100,20 @@ class Course:
         return [event for point in self.plastic for event in self._try("plasticity", point)]
 
     def on(self, number: int, news: ChainAdvanced | ChainEnded) -> list[Event]:
-        """Take in how a sibling gets on."""
-        sibling = self.siblings[number]
-        if isinstance(news, ChainEnded) and not sibling.over:
-            sibling.status, sibling.story = news.status, news.story
+        """Take in how a attempt gets on."""
+        attempt = self.attempts[number]
+        if isinstance(news, ChainEnded) and not attempt.over:
+            attempt.status, attempt.story = news.status, news.story
             if news.status == "complete":
-                sibling.accuracy = self.judge.accuracy(sibling.stages, sibling.task)
+                attempt.accuracy = self.judge.accuracy(attempt.stages, attempt.task)
             return self._next()
         return []
 
     def _next(self) -> list[Event]:
-        """Return what is wanted once all siblings of the present task that were tried are over."""
+        """Return what is wanted once all attempts of the present task that were tried are over."""
         task = len(self.chosen) + 1
-        here = [s for s in self.siblings if s.task == task]
-        if not all(sibling.over for sibling in here):
+        here = [s for s in self.attempts if s.task == task]
+        if not all(attempt.over for attempt in here):
             return []
         plastic = [s for s in here if s.step == "plasticity" and s.accuracy is not None]
         if not plastic:
@@ -132,27 +132,27 @@ class Course:
         learned = [s for s in stable if s.accuracy is not None]
         return self._choose(learned[-1] if learned else best)
 
-    def _choose(self, sibling: Sibling) -> list[Event]:
-        sibling.chosen = True
-        self.chosen.append(sibling.point)
+    def _choose(self, attempt: Attempt) -> list[Event]:
+        attempt.chosen = True
+        self.chosen.append(attempt.point)
         return [] if self.over else self.begin()
 
     def _try(self, step: str, point: Point) -> list[Event]:
-        """Return the wish for one more sibling."""
-        task, number = len(self.chosen) + 1, len(self.siblings)
+        """Return the wish for one more attempt."""
+        task, number = len(self.chosen) + 1, len(self.attempts)
         rest = (point,) * (self.num_tasks - task + 1)
         trial = replace(
             self.group.trial(point, (self.seed,)), schedule=(*self.chosen, *rest), adaptive=True,
             selection={"task": task, "step": step, "before": list(self.chosen)},
         )  # fmt: skip
         stages = trial.stages(self.seed)[: task + 1]
-        self.siblings.append(Sibling(task, step, point, trial, stages))
+        self.attempts.append(Attempt(task, step, point, trial, stages))
         known = {s.key for s in stages if (r := self.judge.record(s)) and r.status == "complete"}
         wanted = tuple((stage.key, stage.parent) for stage in stages)
         return [ChainWanted(self.chain_id(number), wanted, stored=frozenset(known))]
 
     def chain_id(self, number: int) -> ChainId:
-        """Return the name of a sibling's chain in the trial graph."""
+        """Return the name of a attempt's chain in the trial graph."""
         return (f"{self.group.name}#{number}", self.seed)
 
     def outcome(self) -> Trial:
@@ -164,67 +164,71 @@ class Course:
 
 @dataclass
 class PerTaskStudy:
-    """The courses of all groups of a sweep on all seeds, as one who wants stages."""
+    """The selections of all groups of a sweep on all seeds, as a client of the trial graph."""
 
     sweep: Sweep
     search: Search
-    courses: list[Course]
+    selections: list[SeedSelection]
     orders: dict[str, Order] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(sweep: Sweep, search: Search, judge: Judge) -> PerTaskStudy:
-        """Return the courses of a sweep."""
+        """Return the selections of a sweep."""
         for benchmark in {group.parts[0].examples[0]: None for group in sweep.groups}:
             require_validation(benchmark, benchmark.num_tasks)
         margin = search.algorithm.margin
-        courses = [
-            Course(group, seed, margin, judge) for group in sweep.groups for seed in sweep.seeds
+        selections = [
+            SeedSelection(group, seed, margin, judge)
+            for group in sweep.groups
+            for seed in sweep.seeds
         ]
-        return PerTaskStudy(sweep, search, courses)
+        return PerTaskStudy(sweep, search, selections)
 
     def begin(self) -> list[Event]:
         """Return what is wanted first."""
-        return [e for course in self.courses for e in self._noted(course, course.begin())]
+        return [
+            e for selection in self.selections for e in self._noted(selection, selection.begin())
+        ]
 
     def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return what is wanted because of a piece of news."""
         group, _, number = news.chain[0].rpartition("#")
-        mine = (c for c in self.courses if (c.group.name, c.seed) == (group, news.chain[1]))
-        course = next(mine)
-        return self._noted(course, course.on(int(number), news))
+        mine = (c for c in self.selections if (c.group.name, c.seed) == (group, news.chain[1]))
+        selection = next(mine)
+        return self._noted(selection, selection.on(int(number), news))
 
-    def _noted(self, course: Course, events: Iterable[Event]) -> list[Event]:
+    def _noted(self, selection: SeedSelection, events: Iterable[Event]) -> list[Event]:
         """Note the stages that events ask for, so that they can be ordered when they are due."""
         events = list(events)
         for event in events:
             if isinstance(event, ChainWanted):
-                sibling = course.siblings[int(event.chain[0].rpartition("#")[2])]
-                whom = (self.sweep.name, sibling.trial.trial_id, course.seed)
-                for stage in sibling.stages:
+                attempt = selection.attempts[int(event.chain[0].rpartition("#")[2])]
+                whom = (self.sweep.name, attempt.trial.trial_id, selection.seed)
+                for stage in attempt.stages:
                     self.orders[stage.key] = joined(self.orders.get(stage.key), whom, stage)
                 self.fresh |= {key for key, _ in event.stages} - event.stored
         return events
 
     @property
     def complete(self) -> bool:
-        """Whether every course came to its end."""
-        return all(course.over for course in self.courses)
+        """Whether every selection came to its end."""
+        return all(selection.over for selection in self.selections)
 
     def winners(self) -> list[Winner]:
         """Return what was chosen, a trial for each group and seed."""
         return [
-            Winner(course.outcome(), {"group": course.group.name})
-            for course in self.courses
-            if len(course.chosen) == course.num_tasks
+            Winner(selection.outcome(), {"group": selection.group.name})
+            for selection in self.selections
+            if len(selection.chosen) == selection.num_tasks
         ]
 
     def lost(self) -> list[str]:
         """Return why nothing was chosen, a line for each group and seed where that is so."""
         return [
             f"nothing was chosen for {c.group.name} on seed {c.seed} at task {len(c.chosen) + 1}: "
-            f"{counted(s.status for s in c.siblings if s.task > len(c.chosen))}"
-            for c in self.courses
+            f"{counted(s.status for s in c.attempts if s.task > len(c.chosen))}"
+            for c in self.selections
             if c.lost
         ]
 
@@ -232,50 +236,57 @@ class PerTaskStudy:
         """Return each candidate as results see it; its depth is its task's, so no metric is."""
         return [
             chain_of(
-                self.sweep.name, sibling.trial, course.seed, phase="search", steps=sibling.stages,
-                selected=sibling.chosen, decision=outcome_of(sibling), group=course.group.name,
-                candidate=number, objective=sibling.accuracy,
+                self.sweep.name,
+                attempt.trial,
+                selection.seed,
+                phase="search",
+                steps=attempt.stages,
+                selected=attempt.chosen,
+                decision=outcome_of(attempt),
+                group=selection.group.name,
+                candidate=number,
+                objective=attempt.accuracy,
             )
-            for course in self.courses
-            for number, sibling in enumerate(course.siblings)
-        ]  # fmt: skip
+            for selection in self.selections
+            for number, attempt in enumerate(selection.attempts)
+        ]
 
     def tally(self) -> Mapping[str, int]:
         """Return where it stands; `to_go` is what there may be at most."""
-        tried = [sibling for course in self.courses for sibling in course.siblings]
-        asked_for = sum(sibling.task + 1 for sibling in tried)
+        tried = [attempt for selection in self.selections for attempt in selection.attempts]
+        asked_for = sum(attempt.task + 1 for attempt in tried)
         return {
-            "trials": len(self.courses), "trials_done": sum(c.over for c in self.courses),
+            "trials": len(self.selections), "trials_done": sum(c.over for c in self.selections),
             "asked_for": asked_for, "shared": max(0, asked_for - len(self.fresh)),
             "to_go": sum(
                 (c.num_tasks - len(c.chosen)) * (len(c.plastic) + len(c.strengths))
-                for c in self.courses if not c.lost
+                for c in self.selections if not c.lost
             ),
         }  # fmt: skip
 
     def describe(self, finished: bool) -> dict[str, Any]:
         """Return what was searched, how, and what was chosen, JSON types."""
         groups: dict[str, Any] = {}
-        for course in self.courses:
+        for selection in self.selections:
             group = groups.setdefault(
-                course.group.name, {"space": course.group.describe(), "winner": []}
+                selection.group.name, {"space": selection.group.describe(), "winner": []}
             )
-            if finished and not course.lost:
-                group["winner"] = [course.outcome().trial_id]
+            if finished and not selection.lost:
+                group["winner"] = [selection.outcome().trial_id]
                 group.setdefault("winners", []).append(
                     {
-                        "trial_id": course.outcome().trial_id,
-                        "seed": course.seed,
-                        "hyperparameters": [dict(point) for point in course.chosen],
+                        "trial_id": selection.outcome().trial_id,
+                        "seed": selection.seed,
+                        "hyperparameters": [dict(point) for point in selection.chosen],
                     }
                 )
         return describe(self.search) | {"groups": groups}
 
 
-def outcome_of(sibling: Sibling) -> str:
+def outcome_of(attempt: Attempt) -> str:
     """Return a candidate's outcome for a reader; none if it failed, since its error says it."""
-    if sibling.status == "failed":
+    if attempt.status == "failed":
         return ""
-    reached = "no accuracy" if sibling.accuracy is None else f"accuracy {sibling.accuracy:.4f}"
-    chosen = "; chosen" if sibling.chosen else ""
-    return f"tried for {sibling.step} at task {sibling.task}: {reached} on it{chosen}"
+    reached = "no accuracy" if attempt.accuracy is None else f"accuracy {attempt.accuracy:.4f}"
+    chosen = "; chosen" if attempt.chosen else ""
+    return f"tried for {attempt.step} at task {attempt.task}: {reached} on it{chosen}"

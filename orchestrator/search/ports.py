@@ -1,4 +1,4 @@
-"""What a search asks of those who draw candidates and of those who stop some early.
+"""What a search asks of samplers, which draw candidates, and of schedulers, which stop some early.
 
 Candidates are numbers, from 0 in each group. Values are what they are ranked by, one per metric.
 """

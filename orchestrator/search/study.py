@@ -1,4 +1,4 @@
-"""All searches of a sweep, as one who wants stages of the trial graph."""
+"""All group searches of a sweep, as a client of the trial graph."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any, Protocol
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
 from orchestrator.hashing import digest
-from orchestrator.search.candidate import Candidate
+from orchestrator.search.candidate import Candidate, winners
 from orchestrator.search.draws import Draws
-from orchestrator.search.group_search import Quest
+from orchestrator.search.group_search import GroupSearch
 from orchestrator.search.journal import Journal
 from orchestrator.search.ports import Sampler, Scheduler
 from orchestrator.search.score import Judge, require_validation
-from orchestrator.search.winners import winners
 from orchestrator.seeding import derive
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, joined
@@ -30,18 +29,18 @@ _Row = tuple[tuple[str, int, str, bool], Laid]
 
 
 class Strategies(Protocol):
-    """Makes those who draw and those who decide, by what a sweep asks for."""
+    """Makes the samplers and schedulers that a sweep asks for."""
 
     def sampler(self, search: Search, group: Group, seed: int) -> Sampler:
-        """Return who draws from a group's space."""
+        """Return the sampler for a group."""
 
     def scheduler(self, search: Search, group: Group, goal: int, seed: int) -> Scheduler:
-        """Return who decides about candidates that learn `goal` tasks."""
+        """Return the scheduler for candidates that learn `goal` tasks."""
 
 
 @dataclass(frozen=True)
 class Winner:
-    """A trial that won, and what is said of it in the tables of its evaluation."""
+    """A trial that won, and further columns of its rows in the tables."""
 
     trial: Trial
     more: Mapping[str, Any]
@@ -53,33 +52,35 @@ class Study:
 
     Attributes:
         sweep: whose groups are searched.
-        quests: one for each group.
+        searches: one for each group.
         orders: key -> stage, of all that was ever wanted.
         fresh: keys of those that were not in the store when they were first wanted.
     """
 
     sweep: Sweep
-    quests: list[Quest]
+    searches: list[GroupSearch]
     orders: dict[str, Order] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     _rows: dict[tuple[str, int, int], _Row] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._by_group = {quest.group.name: quest for quest in self.quests}
+        self._by_group = {group_search.group.name: group_search for group_search in self.searches}
 
     def begin(self) -> list[Event]:
-        """Return what is wanted first."""
-        return self._noted(event for quest in self.quests for event in quest.begin())
+        """Return the first wishes for stages."""
+        return self._noted(
+            event for group_search in self.searches for event in group_search.begin()
+        )
 
     def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return what is wanted because of a piece of news."""
-        quest, candidate = self._whose(news.chain[0])
-        return self._noted(quest.on(candidate, news))
+        group_search, candidate = self._whose(news.chain[0])
+        return self._noted(group_search.on(candidate, news))
 
-    def _whose(self, chain: str) -> tuple[Quest, Candidate]:
+    def _whose(self, chain: str) -> tuple[GroupSearch, Candidate]:
         group, _, number = chain.rpartition("#")
-        quest = self._by_group[group]
-        return quest, quest.candidates[int(number.partition(".")[0])]
+        group_search = self._by_group[group]
+        return group_search, group_search.candidates[int(number.partition(".")[0])]
 
     def _noted(self, events: Iterable[Event]) -> list[Event]:
         """Note the stages that events ask for, so that they can be ordered when they are due."""
@@ -99,32 +100,33 @@ class Study:
     def complete(self) -> bool:
         """Whether every group has all its candidates behind it."""
         return all(
-            quest.draws.over and all(c.over for c in quest.candidates) for quest in self.quests
+            group_search.draws.over and all(c.over for c in group_search.candidates)
+            for group_search in self.searches
         )
 
     def winners(self) -> list[Winner]:
         """Return the winners of all groups, in the sweep's order."""
         return [
-            Winner(candidate.trial, self._said(quest, candidate))
-            for quest in self.quests
-            for candidate in self._won(quest)
+            Winner(candidate.trial, self._said(group_search, candidate))
+            for group_search in self.searches
+            for candidate in self._won(group_search)
         ]
 
     def lost(self) -> list[str]:
         """Return why no candidate was chosen, a line for each group where that is so."""
         return [
-            f"no candidate of {quest.group.name} was chosen: {reason(quest)}"
-            for quest in self.quests
-            if not self._won(quest)
+            f"no candidate of {group_search.group.name} was chosen: {reason(group_search)}"
+            for group_search in self.searches
+            if not self._won(group_search)
         ]
 
-    def _won(self, quest: Quest) -> list[Candidate]:
-        return winners(quest.candidates, quest.search.objective)
+    def _won(self, group_search: GroupSearch) -> list[Candidate]:
+        return winners(group_search.candidates, group_search.search.objective)
 
-    def _said(self, quest: Quest, candidate: Candidate) -> dict[str, Any]:
+    def _said(self, group_search: GroupSearch, candidate: Candidate) -> dict[str, Any]:
         one = candidate.values is not None and len(candidate.values) == 1
         return {
-            "group": " ".join(filter(None, (quest.group.name, candidate.stratum))),
+            "group": " ".join(filter(None, (group_search.group.name, candidate.stratum))),
             "candidate": candidate.number,
             "objective": candidate.values[0] if one and candidate.values else None,
         }
@@ -132,7 +134,9 @@ class Study:
     @property
     def notes(self) -> list[str]:
         """What a reader should know of how the groups are searched."""
-        return list(dict.fromkeys(note for quest in self.quests for note in notes_of(quest)))
+        return list(
+            dict.fromkeys(note for group_search in self.searches for note in notes_of(group_search))
+        )
 
     def chains(self, finished: bool) -> list[tuple[Chain, tuple[Stage, ...]]]:
         """Return each candidate on each seed as results see it; winners only once it is finished.
@@ -142,81 +146,91 @@ class Study:
         """
         taken = {(trial.identity, seed) for trial in self.sweep.trials for seed in trial.seeds}
         rows = []
-        for quest in self.quests:
-            won = {c.number for c in self._won(quest)} if finished else set()
-            for candidate in quest.candidates:
+        for group_search in self.searches:
+            won = {c.number for c in self._won(group_search)} if finished else set()
+            for candidate in group_search.candidates:
                 for seed in candidate.trial.seeds:
                     name = (candidate.trial.identity, seed)
                     if self._has_row(candidate, seed, won) and name not in taken:
                         taken.add(name)
-                        rows.append(self._row(quest, candidate, seed, won))
+                        rows.append(self._row(group_search, candidate, seed, won))
         return rows
 
-    def _row(self, quest: Quest, candidate: Candidate, seed: int, won: set[int]) -> Laid:
+    def _row(
+        self, group_search: GroupSearch, candidate: Candidate, seed: int, won: set[int]
+    ) -> Laid:
         """Return a candidate's row on a seed; made anew only where the candidate has changed."""
         state = (candidate.status, candidate.life, candidate.story, candidate.number in won)
-        name = (quest.group.name, candidate.number, seed)
+        name = (group_search.group.name, candidate.number, seed)
         known = self._rows.get(name)
         if known is None or known[0] != state:
-            known = self._rows[name] = (state, self._chain(quest, candidate, seed, won))
+            known = self._rows[name] = (state, self._chain(group_search, candidate, seed, won))
         return known[1]
 
     def _has_row(self, candidate: Candidate, seed: int, won: set[int]) -> bool:
         evaluated = candidate.number in won and seed in self.sweep.seeds
         return candidate.status not in ("twin", "infeasible") and not evaluated
 
-    def _chain(self, quest: Quest, candidate: Candidate, seed: int, won: set[int]) -> Laid:
+    def _chain(
+        self, group_search: GroupSearch, candidate: Candidate, seed: int, won: set[int]
+    ) -> Laid:
         decision = candidate.story if candidate.status == "stopped" else ""
         return chain_of(
             self.sweep.name, candidate.trial, seed, phase="search", up_to=candidate.goal,
             steps=candidate.chains[seed], selected=candidate.number in won, decision=decision,
-            **self._said(quest, candidate),
+            **self._said(group_search, candidate),
         )  # fmt: skip
 
     def tally(self) -> dict[str, int]:
         """Return where the searches stand; `to_go` is what there may be at most."""
-        drawn = [candidate for quest in self.quests for candidate in quest.candidates]
+        drawn = [
+            candidate for group_search in self.searches for candidate in group_search.candidates
+        ]
         asked_for = sum(candidate.asked_for for candidate in drawn)
         return {
             "trials": len(drawn), "trials_done": sum(c.over for c in drawn),
             "asked_for": asked_for, "shared": max(0, asked_for - len(self.fresh)),
-            "to_go": sum(quest.at_most for quest in self.quests),
+            "to_go": sum(group_search.at_most for group_search in self.searches),
         }  # fmt: skip
 
     def describe(self, finished: bool) -> dict[str, Any]:
         """Return what was searched, how, and who won, JSON types."""
-        return describe(self.quests[0].search) | {
+        return describe(self.searches[0].search) | {
             "groups": {
-                quest.group.name: {
-                    "space": quest.group.describe(),
-                    "winner": [c.trial.trial_id for c in self._won(quest)] if finished else [],
-                    "winners": [describe_winner(quest, c) for c in self._won(quest)]
+                group_search.group.name: {
+                    "space": group_search.group.describe(),
+                    "winner": [c.trial.trial_id for c in self._won(group_search)]
+                    if finished
+                    else [],
+                    "winners": [describe_winner(group_search, c) for c in self._won(group_search)]
                     if finished
                     else [],
                 }
-                for quest in self.quests
+                for group_search in self.searches
             },
         }
 
 
-def describe_winner(quest: Quest, candidate: Candidate) -> dict[str, Any]:
+def describe_winner(group_search: GroupSearch, candidate: Candidate) -> dict[str, Any]:
     """Return a winner and its hyperparameters by place; those of each task if they change."""
     schedule = [dict(values) for values in candidate.trial.schedule]
     return {
         "trial_id": candidate.trial.trial_id,
         "candidate": candidate.number,
         "benchmark": candidate.stratum,
-        "objective": dict(zip(quest.search.objective.metrics, candidate.values or (), strict=True)),
+        "objective": dict(
+            zip(group_search.search.objective.metrics, candidate.values or (), strict=True)
+        ),
         "hyperparameters": schedule or dict(candidate.point),
     }
 
 
-def reason(quest: Quest) -> str:
+def reason(group_search: GroupSearch) -> str:
     """Return why none of a group's candidates can be chosen."""
-    undefined = [c for c in quest.candidates if c.status == "complete" and c.values is None]
+    undefined = [c for c in group_search.candidates if c.status == "complete" and c.values is None]
     if undefined:
         return f"{len(undefined)} learned all tasks, but {undefined[0].story}"
-    return counted(c.status for c in quest.candidates)
+    return counted(c.status for c in group_search.candidates)
 
 
 def counted(statuses: Iterable[str]) -> str:
@@ -225,11 +239,11 @@ def counted(statuses: Iterable[str]) -> str:
     return ", ".join(f"{n} {status}" for status, n in counts.items()) or "there was none"
 
 
-def notes_of(quest: Quest) -> Iterator[str]:
+def notes_of(group_search: GroupSearch) -> Iterator[str]:
     """Yield what a reader should know of a group's scheduler."""
-    grace = getattr(quest.search.scheduler, "grace_tasks", None)
-    name = type(quest.search.scheduler).__name__.lower()
-    if quest.former:
+    grace = getattr(group_search.search.scheduler, "grace_tasks", None)
+    name = type(group_search.search.scheduler).__name__.lower()
+    if group_search.former:
         yield (
             f"search.scheduler: this search was begun with grace_tasks: {grace}, the default of "
             f"release 0.1, and goes on with it; write {{name: {name}, grace_tasks: "
@@ -263,13 +277,15 @@ def study_of(sweep: Sweep, judge: Judge, journal: Journal, strategies: Strategie
         raise ValueError(f"{sweep.name} has no search")
     for benchmark in {b: None for group in sweep.groups for b in group.parts[0].examples}:
         require_validation(benchmark, search.on_tasks or benchmark.num_tasks)
-    quests = [quest_of(group, search, judge, journal, strategies) for group in sweep.groups]
-    return Study(sweep, quests)
+    searches = [
+        group_search_of(group, search, judge, journal, strategies) for group in sweep.groups
+    ]
+    return Study(sweep, searches)
 
 
-def quest_of(
+def group_search_of(
     group: Group, search: Search, judge: Judge, journal: Journal, strategies: Strategies
-) -> Quest:
+) -> GroupSearch:
     """Return the search of a group; its randomness follows from what it is.
 
     A search that was begun with the default of an earlier release goes on with that.
@@ -285,7 +301,7 @@ def quest_of(
         return strategies.scheduler(search, group, goal, derive(seed, stratum))
 
     draws = Draws(strategies.sampler(search, group, seed), search.num_trials, search.parallel)
-    return Quest(group, search, name, draws, make_scheduler, judge, journal, former)
+    return GroupSearch(group, search, name, draws, make_scheduler, judge, journal, former)
 
 
 def identity(group: Group, search: Search) -> str:

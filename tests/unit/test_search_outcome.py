@@ -221,7 +221,7 @@ def test_a_refresh_makes_rows_of_changed_candidates_alone(tmp_path: Path) -> Non
     study = lab.study(sweep, tmp_path)
     study.begin()
     before = [chain for chain, _ in study.chains(finished=False)]
-    changed = study.quests[0].candidates[3]
+    changed = study.searches[0].candidates[3]
     changed.status, changed.story = "stopped", "stopped by hand"
     after = [chain for chain, _ in study.chains(finished=False)]
     assert len(before) == len(after) == 5
