@@ -1,7 +1,8 @@
 """The search of one group: candidates are drawn and raced, and each step is written down.
 
 A step is in the journal before it is taken, and a search that reads its journal takes the same
-steps again. A candidate that failed (not diverged) is not written down: it is tried again the next time.
+steps again. A candidate that failed (not diverged) is not written down: it is tried again the next
+time.
 """
 
 from __future__ import annotations
