@@ -13,6 +13,7 @@ from torch import nn
 from methods.base import Method
 from methods.ewc import EWC
 from orchestrator.backends.inline import Inline
+from orchestrator.cli.app import main
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.plan import plan
 from orchestrator.graph.trial_graph import StageDone, StageFailed
@@ -394,3 +395,17 @@ def test_components_without_a_sweep_find_their_code_on_the_path(
     assert pickle.loads(pickle.dumps(part)) == part
     assert part.cls is cls
     assert capture(["ewc", "torch.nn:Module"]).modules == {}
+
+
+def test_plan_prints_what_is_remarked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {**FILES, "mine.py": f"PLACE = __file__\n{MINE}"})
+    load(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["repertoire", "plan", "sweep.yaml"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0
+    told = "mine.py: files that it reads beside itself are in no stage's key\n"
+    assert capsys.readouterr().out.endswith(told)
