@@ -11,7 +11,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from orchestrator.cli.environment import folder, print_anywhere, problem_of, serve, store
+from orchestrator.cli.environment import (
+    folder,
+    print_anywhere,
+    problem_of,
+    serve,
+    shorten_temporary_folder,
+    store,
+)
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.expression import FIGURES
 
@@ -349,6 +356,7 @@ def show(content: Any) -> None:
 def main() -> None:
     """Run the command line: 0 complete, 1 some trials failed or diverged, 2 the user's mistake."""
     print_anywhere()
+    shorten_temporary_folder()
     try:
         app()
     except RepertoireError as error:

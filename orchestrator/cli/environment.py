@@ -37,6 +37,7 @@ REMEDIES = {
 }
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS = 10.0
+SOCKET_ROOM = 35
 
 
 def folder(typed: str | Path) -> Path:
@@ -72,6 +73,15 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)
     return text.encode("ascii", "replace").decode(), error.end
+
+
+def shorten_temporary_folder() -> None:
+    """Let Ray keep its sockets in /tmp where TMPDIR is too long for them.
+
+    The path of a socket has at most 107 bytes; of these Ray needs some 70 below its folder.
+    """
+    if len(os.environ.get("TMPDIR", "").encode()) > SOCKET_ROOM:
+        os.environ.setdefault("RAY_TMPDIR", "/tmp")
 
 
 def problem_of(error: OSError) -> str | None:

@@ -115,6 +115,24 @@ def test_what_the_disk_refuses_is_a_line_with_the_remedy(
     assert remedy in said
 
 
+@pytest.mark.parametrize(
+    ("given", "of_ray"), [("/tmp/" + "x" * 90, "/tmp"), ("/var/tmp", None), (None, None)]
+)
+def test_sockets_of_ray_fit_wherever_temporary_files_are(
+    given: str | None, of_ray: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    if given:
+        monkeypatch.setenv("TMPDIR", given)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    environment.shorten_temporary_folder()
+    assert os.environ.get("RAY_TMPDIR") == of_ray
+    session = "session_2026-11-25_18-59-33_123456_4194304/sockets/plasma_store"
+    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR", "/tmp")
+    assert len(f"{folder}/ray/{session}") <= 107
+
+
 def test_an_error_of_ours_is_not_taken_for_one_of_the_disk() -> None:
     assert problem_of(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
     assert problem_of(OSError("no number")) is None
