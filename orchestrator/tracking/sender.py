@@ -48,6 +48,7 @@ class Sender:
         self._ledger = known or _ledger_of(self._experiment, target, files)
         self._report = SyncReport(uri=target.shown, ledger=self._ledger)
         self._pictures = False
+        self._created = ""  # the run that was started last, with its tags
 
     def send(self, running: bool, keep_going: Callable[[], bool]) -> SyncReport:
         """Send the sweep's run, then each trial's, then the sweep's status.
@@ -82,9 +83,9 @@ class Sender:
         self._ledger.tables = "" if running else self._files.digest
 
     def _send_parent(self, trials: Sequence[TrialView]) -> Sent:
-        sent = self._ledger.parent = self._ledger.parent or self._create(self._files.sweep, {})
         methods = ", ".join(dict.fromkeys(trial.tags["method"] for trial in trials))
         tags = {"methods": methods, "trials": str(len(trials))}
+        sent = self._ledger.parent = self._ledger.parent or self._create(self._files.sweep, tags)
         uploaded = self._upload(
             sent,
             digest_bytes(b"\0".join(self._files.documents.values())),
@@ -125,7 +126,9 @@ class Sender:
     def _create(self, name: str, tags: Mapping[str, str]) -> Sent:
         self._report.runs += 1
         belongs = {SWEEP: self._files.sweep, IDENTITY: self._ledger.identity}
-        return self._experiment.create(name, belongs | dict(tags))
+        sent = self._experiment.create(name, belongs | dict(tags))
+        self._created = sent.run_id
+        return sent
 
     def _due(self, sent: Sent, trial: TrialView) -> list[Point]:
         """Return the points of the steps to be sent; a step's time is the computing time up to it.
@@ -154,7 +157,8 @@ class Sender:
         labels = digest("tracked labels", [params, tags, ranked])
         if sent.labels != labels:
             sent.labels = labels
-            self._experiment.log(sent, [*points, *ranked], params, tags)
+            new = {} if sent.run_id == self._created else tags
+            self._experiment.log(sent, [*points, *ranked], params, new)
         elif points or changed:
             self._experiment.log(sent, points)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.cli.run import report
+from orchestrator.tracking import Target
 
 TINY = """\
 name: tiny
@@ -150,8 +153,6 @@ def test_a_plan_counts_a_damaged_stage_as_left_and_leaves_it_where_it_is(tmp_pat
 
 
 def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(done / "results", tmp_path / "r")
     (tmp_path / "more.yaml").write_text(
         TINY.replace("name: tiny", "name: more").replace("seeds: [0, 1]", "seeds: [7]")
@@ -212,3 +213,43 @@ def test_a_folder_without_results_is_one_message_and_exit_code_2(
     assert "nowhere" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_imported_is_tracked_and_one_folder_stops_no_other(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cases/05: to send results, only the section mlflow of their sweep file is needed."""
+    for name, text in {
+        "broken": "mlflow: {uri: 'ftp://x'}",
+        "foreign": "methods: ['gone:Mine']",
+        "last": "methods: [finetune]",
+    }.items():
+        shutil.copytree(done / "results" / "tiny", tmp_path / name)
+        (tmp_path / name / "tracking.json").unlink(missing_ok=True)
+        (tmp_path / name / "sweep.yaml").write_text(text)
+    sent: list[str] = []
+
+    def sync(folder: Path, target: Target, **how: object) -> str:
+        sent.append(folder.name)
+        return "up to date"
+
+    monkeypatch.setattr("orchestrator.cli.run.sync", sync)
+    monkeypatch.setenv("COLUMNS", "200")
+    code, output = invoke("track", str(tmp_path))
+    assert (code, sent) == (1, ["foreign", "last"])
+    lines = output.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["broken", "foreign", "last"]
+    assert "ftp://x" in lines[0]
+
+
+def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
+    done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    monkeypatch.setattr("orchestrator.cli.run.render", lambda *_: "ewc note=[a] [/x] [bold]\n")
+    console = Console(file=io.StringIO(), width=80)
+    report(console, done / "results" / "tiny", ["Next: [/y]"])
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "ewc note=[a] [/x] [bold]\n" in printed
+    assert "Next: [/y]" in printed
