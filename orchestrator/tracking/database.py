@@ -61,7 +61,9 @@ def remove_stray_folder(target: Target) -> None:
 
 def advice(target: Target, text: str) -> str:
     """Return what to do about a database that MLflow cannot use, given what was said; or ""."""
-    broken = ("_alembic_tmp", "alembic", "no such table", "not a database", "malformed", "migrat")
+    if target.database is not None and "is full" in text:
+        return "; make room on its disk"
+    broken = ("_alembic_tmp", "no such table", "not a database", "malformed", "schema", "revision")
     if target.database is None or not any(word in text.lower() for word in broken):
         return ""
     name = target.database

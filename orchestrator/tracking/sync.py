@@ -135,4 +135,4 @@ def _reason(error: BaseException, target: Target) -> str:
         root = cause
     text = str(root if isinstance(root, OSError) else error).strip() or type(error).__name__
     line = target.hide(text.splitlines()[0])[:300].rstrip(".")
-    return line + advice(target, f"{root} {text}")
+    return line + advice(target, line)

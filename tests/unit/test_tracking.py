@@ -39,7 +39,7 @@ from orchestrator.tracking import (
     target_of,
     ui_command,
 )
-from orchestrator.tracking.database import prepare
+from orchestrator.tracking.database import advice, prepare
 from orchestrator.tracking.experiment import Experiment, quiet
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import LEDGER, SENT, Sent, held
@@ -925,6 +925,28 @@ def test_a_database_that_cannot_be_used_says_what_to_do(directory: Path, target:
     (directory / "mlflow.db").write_bytes(b"no database at all, but longer than a header is" * 9)
     with pytest.raises(RepertoireError, match=r"mv '.*mlflow\.db' '.*mlflow\.db\.broken'"):
         sync(folder, target)
+
+
+@pytest.mark.parametrize(
+    ("said", "what_to_do"),
+    [
+        ("table _alembic_tmp_metrics already exists", "move it away (mv '"),
+        ("file is not a database", "move it away (mv '"),
+        (
+            "Detected out-of-date database schema; run 'mlflow db upgrade <uri>'",
+            "(mlflow db upgrade",
+        ),
+        ("(sqlite3.OperationalError) database or disk is full", "make room"),
+        ("(sqlite3.OperationalError) database is locked", ""),
+        ("attempt to write a readonly database", ""),
+    ],
+)
+def test_a_database_s_problem_has_the_advice_that_fits(
+    said: str, what_to_do: str, target: Target
+) -> None:
+    assert what_to_do in advice(target, said)
+    assert bool(advice(target, said)) == bool(what_to_do)
+    assert advice(Target("http://x:1"), said) == ""
 
 
 def test_first_sweeps_at_once_make_one_whole_database(tmp_path: Path) -> None:
