@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from math import isfinite
+from types import NoneType
 from typing import Any
 
 DIGEST_BYTES = 20
@@ -55,25 +57,44 @@ def _matters(field: Field[Any], value: object) -> bool:
     return bool(field.metadata.get("neutral", MISSING) != value)
 
 
-def _as_json(value: object, where: str, keep: Callable[[Field[Any], object], bool]) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        given = ((f, getattr(value, f.name)) for f in fields(value))
-        return {f.name: _as_json(v, f"{where}.{f.name}", keep) for f, v in given if keep(f, v)}
-    if isinstance(value, Mapping):
+Place = tuple[Any, str | int]  # of a value: the place of what holds it, and its name there
+
+
+def _as_json(value: Any, place: Any, keep: Callable[[Field[Any], object], bool]) -> Any:
+    kind: Any = type(value)
+    if kind in (str, bool, NoneType):  # most values by far
+        return value
+    if (known := _fields(kind)) is not None:
+        given = ((f, getattr(value, f.name)) for f in known)
+        return {f.name: _as_json(v, (place, f.name), keep) for f, v in given if keep(f, v)}
+    if kind is dict or isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise TypeError(f"{where}: its keys must be text, given {list(value)}")
-        return {key: _as_json(v, f"{where}.{key}", keep) for key, v in value.items()}
+            raise TypeError(f"{_path(place)}: its keys must be text, given {list(value)}")
+        return {key: _as_json(v, (place, key), keep) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(v, f"{where}[{i}]", keep) for i, v in enumerate(value)]
-    return scalar(value, where)
+        return [_as_json(v, (place, i), keep) for i, v in enumerate(value)]
+    return scalar(value, place)
 
 
-def scalar(value: object, where: str) -> object:
+@cache
+def _fields(kind: type[Any]) -> tuple[Field[Any], ...] | None:
+    return fields(kind) if is_dataclass(kind) else None
+
+
+def _path(place: str | Place) -> str:
+    """Return a place as text; it is built only where something is wrong there."""
+    if isinstance(place, str):
+        return place
+    above, name = place
+    return f"{_path(above)}[{name}]" if isinstance(name, int) else f"{_path(above)}.{name}"
+
+
+def scalar(value: object, place: str | Place) -> object:
     """Return a value that JSON has a type for, unless readers of JSON may take it for another."""
     if isinstance(value, float) and not isfinite(value):
-        raise TypeError(f"{where}: must be finite, given {value}")
+        raise TypeError(f"{_path(place)}: must be finite, given {value}")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise TypeError(f"{where}: {value} does not fit 64 bits")
+        raise TypeError(f"{_path(place)}: {value} does not fit 64 bits")
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"{where}: {type(value).__name__} cannot be part of a key")
+    raise TypeError(f"{_path(place)}: {type(value).__name__} cannot be part of a key")

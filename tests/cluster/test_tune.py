@@ -111,7 +111,7 @@ def test_asha_stops_trials_early_and_no_stage_is_computed_twice(
 ) -> None:
     scheduler = tune.schedulers.ASHAScheduler(max_t=5, grace_period=1, reduction_factor=2)
     space = {"training.lr": tune.grid_search([0.1, 0.05, 1e-4, 1e-5, 1e-6]), "method.lam": 10.0}
-    results = tuner(tmp_path, learner, space, scheduler=scheduler).fit()
+    results = tuner(tmp_path, learner, space, scheduler=scheduler, reuse_actors=True).fit()
     assert not results.errors
     depths = {result.config["training.lr"]: result.metrics["tasks"] for result in results}
     assert max(depths.values()) == 5
