@@ -10,6 +10,7 @@ import pytest
 import torch
 from lab import Lab
 
+from orchestrator.cli.app import main
 from orchestrator.cli.reproduce import (
     Check,
     audit,
@@ -21,6 +22,7 @@ from orchestrator.cli.reproduce import (
 from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
 from orchestrator.stages import reproduce as module
+from orchestrator.stages.envelope import seal, unseal
 from orchestrator.stages.record import Record
 from orchestrator.stages.reproduce import same_bits, tensor_difference
 from orchestrator.stages.run_stage import State
@@ -220,3 +222,56 @@ def test_own_code_is_kept_with_the_tables_and_is_what_is_reproduced(
 
 def lab_trials(lab: Lab) -> list[str]:
     return list(load(lab.out / "lab").trials["trial_id"])
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """Type a command; return its exit code."""
+    monkeypatch.setattr("sys.argv", ["repertoire", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_the_commands_answer_with_their_exit_codes(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.ask("[finetune]").run()
+    out = str(lab.out)
+    assert typed(monkeypatch, "reproduce", out, "finetune", "--seed", "0") == 0
+    assert typed(monkeypatch, "store", "audit", out, "--share", "100%") == 0
+    assert "3 of 3 stages computed anew: 3 the same bits" in capsys.readouterr().out
+    drift(monkeypatch, 0.5)
+    assert typed(monkeypatch, "reproduce", f"{out}/lab", "finetune") == 1
+    assert typed(monkeypatch, "store", "audit", out, "--share", "100%", "--tolerance", "9") == 0
+    for wrong in (
+        ("reproduce", out, "nothing"),
+        ("reproduce", out, "finetune", "--seed", "7"),
+        ("store", "audit", out, "--share", "0"),
+        ("store", "audit", f"{out}/stages"),
+    ):
+        assert typed(monkeypatch, *wrong) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("repertoire: ")
+
+
+def test_a_store_with_a_stage_of_a_later_release_is_one_line_and_nothing_is_touched(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.ask("[finetune]").run()
+    path = next(lab.out.glob("stages/??/*/record.json"))
+    content = unseal("record.json", path.read_bytes())
+    assert content is not None
+    path.write_bytes(seal("record.json", content | {"format": 99, "release": "9.9"}))
+    stages = {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")}
+    capsys.readouterr()
+    for command in ("plan", "run"):
+        backend = ("--backend", "inline") if command == "run" else ()
+        code = typed(monkeypatch, command, str(lab.sweep), "--out", str(lab.out), *backend)
+        told = [line for line in capsys.readouterr().err.splitlines() if "made by" in line]
+        assert (code, len(told)) == (2, 1)
+        assert "made by release 9.9" in told[0]
+    assert typed(monkeypatch, "store", "verify", str(lab.out)) == 0
+    assert "1 of 3 stages are of another release; not touched" in capsys.readouterr().out
+    assert {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")} == stages
+    assert not (lab.out / "stages" / "damaged").exists()
