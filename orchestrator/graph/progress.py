@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from orchestrator.graph.events import ChainEnded, Event, Instruction, RunStage
+from orchestrator.stages.files import write_atomically
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
 FILE = "progress.json"
@@ -109,6 +109,4 @@ class ProgressFile:
         self._write(progress.to_json() | {"running": [], "over": True, "complete": complete})
 
     def _write(self, content: dict[str, Any]) -> None:
-        partial = self._path.with_name(f".{FILE}.{os.getpid()}.partial")
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(partial, self._path)
+        write_atomically(self._path, json.dumps(content))

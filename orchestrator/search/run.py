@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from orchestrator.graph.events import Event, Instruction
 from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.folder import Show, Tabulator, observer
 from orchestrator.search.study import Winner
+from orchestrator.stages.files import write_atomically
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.sweep import Sweep
 
@@ -87,6 +87,4 @@ def search(
 
 def leave(tables: Tabulator, content: Mapping[str, Any]) -> None:
     """Write the outcome of a search, in one step."""
-    partial = tables.folder / f".{FILE}.{os.getpid()}.partial"
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(partial, tables.folder / FILE)
+    write_atomically(tables.folder / FILE, json.dumps(content, indent=1))
