@@ -88,13 +88,14 @@ class Case:
     batch_size: int = 16
     tasks: int = 3
     train_mask: str = "seen"
+    eval_mask: str = "seen"
 
     @property
     def name(self) -> str:
         """The case in words; unique."""
         words = [self.method, self.scenario, self.network, self.optimizer]
         words += [f"{key}={value}" for key, value in self.options.items()]
-        changed = {"samples": 48, "train_mask": "seen"}
+        changed = {"samples": 48, "train_mask": "seen", "eval_mask": "seen"}
         words += [
             f"{k}={getattr(self, k)}" for k, usual in changed.items() if getattr(self, k) != usual
         ]
@@ -109,6 +110,7 @@ class Case:
             validation=0.0,
             samples_per_task=self.samples,
             train_mask=self.train_mask,
+            eval_mask=self.eval_mask,
         )
 
     def stage(self, after: int) -> Any:
@@ -193,7 +195,7 @@ def case(method: str, scenario: str, network: str, optimizer: str, **more: Any) 
     """Return a case; of `more`, what is no field of a case is an option of the method."""
     own = {
         key: more.pop(key)
-        for key in ("samples", "epochs", "batch_size", "tasks", "train_mask")
+        for key in ("samples", "epochs", "batch_size", "tasks", "train_mask", "eval_mask")
         if key in more
     }
     return Case(
@@ -246,6 +248,7 @@ CASES: dict[str, Case] = {
         case("er", "class", "mlp", "adamw", memory_size=30, policy="class_balanced"),
         case("er", "class", "mlp", "sgd", samples=270, epochs=1, batch_size=64),
         case("er", "class", "mlp", "sgd", memory_bytes=2000, replay_batch_size=8),
+        case("er", "class", "mlp", "sgd", memory_size=30, samples=49),
         case("agem", "task", "mlp", "sgd", memory_size=30),
         case("agem", "domain", "convnet", "adam", memory_size=30, policy="ring"),
         case("agem", "class", "mlp", "adamw", memory_size=30, strength=0.5),
@@ -265,6 +268,7 @@ CASES: dict[str, Case] = {
         case("icarl", "class", "convnet", "adam", memory_size=31, exemplar_passes=2),
         case("icarl", "class", "mlp", "adamw", memory_size=31),
         case("icarl", "class", "mlp", "sgd", memory_size=31, train_mask="current"),
+        case("icarl", "class", "mlp", "sgd", memory_size=5, eval_mask="all"),
         case("generative_replay", "task", "mlp", "sgd"),
         case("generative_replay", "domain", "convnet", "adam", labels="soft", hidden=(20,)),
         case("generative_replay", "class", "mlp", "adamw", conditional=True, hidden=(20, 10)),
@@ -272,9 +276,11 @@ CASES: dict[str, Case] = {
         case("hat", "task", "mlp", "sgd"),
         case("hat", "task", "mlp", "adam", cycles=2, s_max=50.0),
         case("hat", "task", "mlp", "adamw", sparsity=0.5, spread=1.0),
+        case("hat", "task", "mlp", "adam", cycles=6, spread=8.0),
         case("packnet", "task", "mlp", "sgd"),
         case("packnet", "task", "convnet", "adam", prune=0.5),
         case("packnet", "task", "mlp", "adamw", prune_at=1.0),
+        case("packnet", "task", "mlp", "sgd", prune_at=0.01),
         case("pnn", "task", "mlp", "sgd"),
         case("pnn", "task", "mlp", "adam", projection=5),
         case("pnn", "task", "mlp", "adamw", alpha=1.0),
