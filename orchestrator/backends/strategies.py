@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf, TrialQueue
 from orchestrator.search.ports import Fifo as FifoScheduler
 from orchestrator.search.ports import Sampler, Scheduler
-from orchestrator.search.samplers import GridSampler, RandomSampler
+from orchestrator.search.sampling import GridSampler, RandomSampler
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.strategies import Fifo, Grid, Random

@@ -18,7 +18,7 @@ from ray import tune
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder import open_store
-from orchestrator.search.score import Judge
+from orchestrator.search.score import Scorer
 from orchestrator.stages.obtain import Claimant
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
@@ -68,7 +68,7 @@ class StageTrainable(tune.Trainable):
             computed_for=(self.configurations.name, self._trial.trial_id, self._trial.seeds[0]),
             device="cuda" if ray.is_initialized() and ray.get_gpu_ids() else "cpu",
         )
-        self._judge = Judge(store, Objective(("acc",), ("max",)))
+        self._scorer = Scorer(store, Objective(("acc",), ("max",)))
         self._lay_out(self._trial, 0)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -161,7 +161,7 @@ class StageTrainable(tune.Trainable):
         if record.status == "diverged":
             unknown = dict.fromkeys((*METRICS, *COSTS, "compute_flops", "seconds"), float("nan"))
             return unknown | {"row": []}
-        figures = self._judge.figures(self._stages, self._tasks)
+        figures = self._scorer.figures(self._stages, self._tasks)
         row = [record.evaluation[key]["validation"].accuracy for key in self._stages[0].task_keys]
         return {name: figures[name] for name in (*METRICS, *COSTS)} | {
             "compute_flops": figures["train_flops"] + figures["consolidate_flops"],
@@ -171,7 +171,7 @@ class StageTrainable(tune.Trainable):
 
     def _seconds(self) -> float:
         """Return the seconds that the stages so far took, whoever computed them."""
-        records = (self._judge.record(stage) for stage in self._stages[: self._tasks + 1])
+        records = (self._scorer.record(stage) for stage in self._stages[: self._tasks + 1])
         return float(sum(getattr(r.costs, name) for r in records if r for name in SECONDS))
 
 

@@ -52,6 +52,7 @@ def run(path: Path, out: Path, store_uri: str | None, backend: str, address: str
     for message in [*said, *store.damaged]:
         console.print(message, markup=False)
     closing = [
+        *outcome.notes,
         *missing(outcome, brake),
         f"{counts(outcome)} Tables: {folder}/*.parquet",
         f"MLflow: {target.shown}    Stages: {store.uri}",

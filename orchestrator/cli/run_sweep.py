@@ -18,7 +18,7 @@ from orchestrator.search.forecast import forecast
 from orchestrator.search.journal import FILE, Journal
 from orchestrator.search.per_task import PerTaskStudy
 from orchestrator.search.run import search
-from orchestrator.search.score import Judge
+from orchestrator.search.score import Scorer
 from orchestrator.search.study import Study, Winner, study_of
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.store import StageStore
@@ -35,12 +35,14 @@ class Outcome:
         evaluation: where the evaluation ended.
         lost: why no candidate was chosen, a line for each group where that is so.
         complete: whether the search, if any, came to its end.
+        notes: what a reader should know of how it was searched.
     """
 
     search: Progress | None
     evaluation: Progress
     lost: list[str]
     complete: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def run_sweep(
     if searched is not None and not complete:  # the evaluation's end is not the sweep's
         ProgressFile(tables.folder).close(searched, complete=False)
     lost = searching.lost() if searching and complete else []
-    return Outcome(searched, evaluation, lost, complete)
+    notes = tuple(searching.notes) if searching else ()
+    return Outcome(searched, evaluation, lost, complete, notes)
 
 
 def searching_of(
@@ -100,10 +103,10 @@ def searching_of(
     """Return the search of a sweep, if it has one, with the journal of its folder."""
     if sweep.search is None:
         return None
-    judge = Judge(store, sweep.search.objective)
+    scorer = Scorer(store, sweep.search.objective)
     if sweep.search.per_task:
-        return PerTaskStudy.of(sweep, sweep.search, judge)
-    return study_of(sweep, judge, Journal(folder / FILE, read_only), strategies)
+        return PerTaskStudy.of(sweep, sweep.search, scorer)
+    return study_of(sweep, scorer, Journal(folder / FILE, read_only), strategies)
 
 
 def foreseen(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, list[tuple[str, str]]]:

@@ -27,7 +27,7 @@ def _study(study: Study) -> Iterator[Row]:
     distinct = {stage.key: stage for group_search in searches for stage in _stages(group_search)}
     undrawn = sum(_undrawn(group_search) for group_search in searches)
     asked = sum(_asked(group_search) for group_search in searches) + undrawn
-    stored = sum(searches[0].judge.record(stage) is not None for stage in distinct.values())
+    stored = sum(searches[0].scorer.record(stage) is not None for stage in distinct.values())
     yield "search: groups", str(len(searches))
     yield "search: candidates", str(sum(_count(group_search) for group_search in searches))
     yield "search: stages asked for, at most", str(asked)

@@ -13,10 +13,10 @@ from typing import Any
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event
 from orchestrator.search.candidate import Candidate, Status
-from orchestrator.search.draws import Draws
 from orchestrator.search.journal import Entry, Journal
 from orchestrator.search.ports import Adopted, Decision, Fifo, Scheduler, Stopped, Values
-from orchestrator.search.score import Judge
+from orchestrator.search.sampling import Draws
+from orchestrator.search.score import Scorer
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.section import Infeasible
@@ -35,7 +35,7 @@ class GroupSearch:
         identity: of all that its candidates' results are made of.
         draws: the sampler, and the candidates drawn so far.
         make_scheduler: makes the scheduler of a stratum, given the tasks a candidate learns.
-        judge: the values of candidates.
+        scorer: the values of candidates.
         journal: of all groups.
         former: it goes on with a default of an earlier release.
     """
@@ -45,7 +45,7 @@ class GroupSearch:
     identity: str
     draws: Draws
     make_scheduler: Callable[[str, int], Scheduler]
-    judge: Judge
+    scorer: Scorer
     journal: Journal
     former: bool = False
     _races: dict[str, Scheduler] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class GroupSearch:
         up_to = candidate.goal if free else max(candidate.depth + 1, 1)
         stored = set()
         for chain in candidate.chains.values():
-            for record in (self.judge.record(stage) for stage in chain[: up_to + 1]):
+            for record in (self.scorer.record(stage) for stage in chain[: up_to + 1]):
                 if record is not None and record.status == "diverged":
                     return self._end(candidate, "diverged", None, record.story)
                 stored |= set() if record is None else {record.key}
@@ -141,12 +141,14 @@ class GroupSearch:
         """A candidate learned one more task on all seeds: rank it at its goal, else decide."""
         race, after = self._race(candidate), candidate.depth
         if after == candidate.goal:
-            values = self.judge.values(candidate.chains.values(), after)
-            story = self.judge.undefined(candidate.chains.values(), after) if values is None else ""
+            values = self.scorer.values(candidate.chains.values(), after)
+            story = (
+                self.scorer.undefined(candidate.chains.values(), after) if values is None else ""
+            )
             return [*self._end(candidate, "complete", values, story), *self._give_up()]
         if after == 0 or isinstance(race, Fifo):
             return []
-        values = self.judge.values(candidate.chains.values(), after)
+        values = self.scorer.values(candidate.chains.values(), after)
         candidate.seen = values
         decision = "continue" if values is None else race.result(candidate.number, after, values[0])
         self._write(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
-from orchestrator.search.score import Judge, require_validation
+from orchestrator.search.score import Scorer, require_validation
 from orchestrator.search.study import Winner, counted, describe
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, joined
@@ -65,7 +65,7 @@ class SeedSelection:
     group: Group
     seed: int
     margin: float
-    judge: Judge
+    scorer: Scorer
     attempts: list[Attempt] = field(default_factory=list)
     chosen: list[Point] = field(default_factory=list)
     lost: bool = False
@@ -105,7 +105,7 @@ class SeedSelection:
         if isinstance(news, ChainEnded) and not attempt.over:
             attempt.status, attempt.story = news.status, news.story
             if news.status == "complete":
-                attempt.accuracy = self.judge.accuracy(attempt.stages, attempt.task)
+                attempt.accuracy = self.scorer.accuracy(attempt.stages, attempt.task)
             return self._next()
         return []
 
@@ -147,7 +147,7 @@ class SeedSelection:
         )  # fmt: skip
         stages = trial.stages(self.seed)[: task + 1]
         self.attempts.append(Attempt(task, step, point, trial, stages))
-        known = {s.key for s in stages if (r := self.judge.record(s)) and r.status == "complete"}
+        known = {s.key for s in stages if (r := self.scorer.record(s)) and r.status == "complete"}
         wanted = tuple((stage.key, stage.parent) for stage in stages)
         return [ChainWanted(self.chain_id(number), wanted, stored=frozenset(known))]
 
@@ -173,13 +173,13 @@ class PerTaskStudy:
     fresh: set[str] = field(default_factory=set)
 
     @staticmethod
-    def of(sweep: Sweep, search: Search, judge: Judge) -> PerTaskStudy:
+    def of(sweep: Sweep, search: Search, scorer: Scorer) -> PerTaskStudy:
         """Return the selections of a sweep."""
         for benchmark in {group.parts[0].examples[0]: None for group in sweep.groups}:
             require_validation(benchmark, benchmark.num_tasks)
         margin = search.algorithm.margin
         selections = [
-            SeedSelection(group, seed, margin, judge)
+            SeedSelection(group, seed, margin, scorer)
             for group in sweep.groups
             for seed in sweep.seeds
         ]
@@ -209,6 +209,11 @@ class PerTaskStudy:
                     self.orders[stage.key] = joined(self.orders.get(stage.key), whom, stage)
                 self.fresh |= {key for key, _ in event.stages} - event.stored
         return events
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of how the groups are searched: nothing."""
+        return []
 
     @property
     def complete(self) -> bool:

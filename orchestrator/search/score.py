@@ -33,7 +33,7 @@ class Records(Protocol):
 
 
 @dataclass
-class Judge:
+class Scorer:
     """Ranks by what an objective says of validation accuracies and of costs.
 
     The only place where a search reads results. It never touches the scores of the test split.

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
 from orchestrator.hashing import digest
 from orchestrator.search.candidate import Candidate, winners
-from orchestrator.search.draws import Draws
 from orchestrator.search.group_search import GroupSearch
 from orchestrator.search.journal import Journal
 from orchestrator.search.ports import Sampler, Scheduler
-from orchestrator.search.score import Judge, require_validation
+from orchestrator.search.sampling import Draws
+from orchestrator.search.score import Scorer, require_validation
 from orchestrator.seeding import derive
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, joined
@@ -195,20 +195,27 @@ class Study:
 
     def describe(self, finished: bool) -> dict[str, Any]:
         """Return what was searched, how, and who won, JSON types."""
-        return describe(self.searches[0].search) | {
-            "groups": {
-                group_search.group.name: {
-                    "space": group_search.group.describe(),
-                    "winner": [c.trial.trial_id for c in self._won(group_search)]
-                    if finished
-                    else [],
-                    "winners": [describe_winner(group_search, c) for c in self._won(group_search)]
-                    if finished
-                    else [],
-                }
-                for group_search in self.searches
-            },
-        }
+        notes = {"notes": self.notes} if self.notes else {}
+        return (
+            describe(self.searches[0].search)
+            | notes
+            | {
+                "groups": {
+                    group_search.group.name: {
+                        "space": group_search.group.describe(),
+                        "winner": [c.trial.trial_id for c in self._won(group_search)]
+                        if finished
+                        else [],
+                        "winners": [
+                            describe_winner(group_search, c) for c in self._won(group_search)
+                        ]
+                        if finished
+                        else [],
+                    }
+                    for group_search in self.searches
+                },
+            }
+        )
 
 
 def describe_winner(group_search: GroupSearch, candidate: Candidate) -> dict[str, Any]:
@@ -270,7 +277,7 @@ def describe(search: Search) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def study_of(sweep: Sweep, judge: Judge, journal: Journal, strategies: Strategies) -> Study:
+def study_of(sweep: Sweep, scorer: Scorer, journal: Journal, strategies: Strategies) -> Study:
     """Return the searches of a sweep's groups."""
     search = sweep.search
     if search is None:
@@ -278,13 +285,13 @@ def study_of(sweep: Sweep, judge: Judge, journal: Journal, strategies: Strategie
     for benchmark in {b: None for group in sweep.groups for b in group.parts[0].examples}:
         require_validation(benchmark, search.on_tasks or benchmark.num_tasks)
     searches = [
-        group_search_of(group, search, judge, journal, strategies) for group in sweep.groups
+        group_search_of(group, search, scorer, journal, strategies) for group in sweep.groups
     ]
     return Study(sweep, searches)
 
 
 def group_search_of(
-    group: Group, search: Search, judge: Judge, journal: Journal, strategies: Strategies
+    group: Group, search: Search, scorer: Scorer, journal: Journal, strategies: Strategies
 ) -> GroupSearch:
     """Return the search of a group; its randomness follows from what it is.
 
@@ -301,7 +308,7 @@ def group_search_of(
         return strategies.scheduler(search, group, goal, derive(seed, stratum))
 
     draws = Draws(strategies.sampler(search, group, seed), search.num_trials, search.parallel)
-    return GroupSearch(group, search, name, draws, make_scheduler, judge, journal, former)
+    return GroupSearch(group, search, name, draws, make_scheduler, scorer, journal, former)
 
 
 def identity(group: Group, search: Search) -> str:

@@ -36,7 +36,10 @@ def plan_table(made: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
     table = Table(title=f"plan of {made.sweep.name}", show_header=False, title_justify="left")
     table.add_column(style="dim")
     table.add_column(justify="right")
-    for name, value in [*search, *(rows if made.chains else [])]:
+    notes = [text for name, text in search if name == "note"]
+    table.caption, table.caption_justify = "\n".join(notes) or None, "left"
+    figures = [row for row in search if row[0] != "note"]
+    for name, value in [*figures, *(rows if made.chains else [])]:
         table.add_row(name, str(value))
     return table
 
