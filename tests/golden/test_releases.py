@@ -49,9 +49,8 @@ def rows(folder: Path) -> pd.DataFrame:
     trials = load(folder).trials
     trials = trials[~trials["method"].isin(RAISED)].drop(columns="mlflow_run_id")
     trials["trial_id"] = trials["trial_id"].str.replace(r"(-[0-9a-f]{8}).*", r"\1", regex=True)
-    trials["story"] = trials["story"].str.partition("\n")[
-        0
-    ]  # a traceback names this machine's files
+    # The message alone: releases say the place of an error and its traceback otherwise.
+    trials["story"] = trials["story"].str.partition("\n")[0].str.partition(" (")[0]
     return trials.reset_index(drop=True)
 
 
