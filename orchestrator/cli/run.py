@@ -50,7 +50,7 @@ def run(path: Path, out: Path, store_uri: str | None, backend: str, address: str
         outcome = run_sweep(sweep, tables, place, brake, screen, trial_queues(backend))
     console = Console()
     for message in [*said, *store.damaged]:
-        console.print(message, markup=False)
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
     closing = [
         *outcome.notes,
         *missing(outcome, brake),
