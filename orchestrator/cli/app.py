@@ -117,12 +117,18 @@ def run_command(
     backend: Annotated[
         BackendName, typer.Option("--backend", help="inline: in this process, one stage at a time.")
     ] = BackendName.ray,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Put tables of another sweep of the same name aside and go on."
+        ),
+    ] = False,
 ) -> None:
     """Run a sweep: compute what the store lacks, write the tables, log to MLflow, compare."""
     from orchestrator.cli.run import run
 
     try:
-        code = run(sweep, out, store, backend.value, address)
+        code = run(sweep, out, store, backend.value, address, replace)
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"
         typer.echo(f"repertoire: interrupted; {kept}", err=True)

@@ -18,7 +18,9 @@ from orchestrator.graph.driver import Backend
 from orchestrator.graph.plan import Plan, seconds
 from orchestrator.results.comparison import comparison
 from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.former import keep_former
 from orchestrator.results.results import load
+from orchestrator.results.writer import writing
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.failures import endings, trial_line
@@ -30,9 +32,36 @@ WAIT_SECONDS = 600.0  # for a sweep that is still being sent
 CONTINUES = "and the same command continues"
 
 
-def run(path: Path, out: Path, store_uri: str | None, backend: str, address: str | None) -> int:
-    """Run a sweep and report; return the exit code."""
+def run(
+    path: Path,
+    out: Path,
+    store_uri: str | None,
+    backend: str,
+    address: str | None,
+    replace: bool = False,
+) -> int:
+    """Run a sweep and report; return the exit code.
+
+    Args:
+        path: of the sweep file.
+        out: the results folder.
+        store_uri: of the stage store; None for the one in `out`.
+        backend: "ray" or "inline".
+        address: of a running Ray cluster.
+        replace: go on where the folder has tables of another sweep of the name, put aside.
+    """
     sweep = Sweep.load(path)
+    folder = results_folder(sweep, out)
+    with writing(folder):
+        for line in keep_former(folder, sweep, replace):
+            Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        return run_loaded(sweep, path, out, store_uri, backend, address)
+
+
+def run_loaded(
+    sweep: Sweep, path: Path, out: Path, store_uri: str | None, backend: str, address: str | None
+) -> int:
+    """Run a sweep whose folder is held for writing; see `run`."""
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
     target, said = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
     tables = Tabulator((), store, folder, Tracker(folder, target, say=said.append))

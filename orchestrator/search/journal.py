@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.hashing import canonical
+from orchestrator.search.overlap import without_repeats
+from orchestrator.stages.files import write_atomically
 
 FILE = "search.jsonl"
 Entry = Mapping[str, Any]
@@ -32,7 +35,9 @@ class Journal:
         self._entries: dict[str, list[Entry]] = {}
         self._identity: dict[str, str] = {}
         for entry in self._read():
-            self._take(entry)
+            if self._identity.get(entry["group"]) != entry.get("identity", ""):
+                self._take(entry)
+        self._mend()
 
     def entries(self, group: str, identity: str) -> list[Entry]:
         """Return what was written of a group; nothing if that was another search.
@@ -58,6 +63,21 @@ class Journal:
             file.write(canonical(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def _mend(self) -> None:
+        """Leave out what a second driver wrote at the same time, and keep the file as it was."""
+        single = {group: without_repeats(part) for group, part in self._entries.items()}
+        if single == self._entries:
+            return
+        self._entries = single
+        if not self._read_only:
+            shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.overlapped"))
+            lines = [
+                canonical(entry) + "\n"
+                for group, part in single.items()
+                for entry in ({"group": group, "identity": self._identity.get(group)}, *part)
+            ]
+            write_atomically(self._path, "".join(lines).encode())
 
     def _take(self, entry: Entry) -> None:
         if "identity" in entry:

@@ -112,11 +112,12 @@ def test_cut_anywhere_it_holds_the_whole_lines_before_and_goes_on_from_there(
     kept = whole[:cut].count(b"\n")
     resumed = Journal(path)
     assert resumed.entries("ewc", "1") == [POINT, STOP][: max(kept - 1, 0)]
-    resumed.append(OTHER | {"group": "ewc"})
+    more = OTHER | {"group": "ewc", "number": int(kept > 1)}
+    resumed.append(more)
     again = Journal(path)
     assert again.entries("ewc", "1") == [
         *[POINT, STOP][: max(kept - 1, 0)],
-        OTHER | {"group": "ewc"},
+        more,
     ]
     for line in path.read_text().splitlines():
         json.loads(line)
@@ -164,3 +165,43 @@ def test_text_of_any_kind_stays_on_its_line(path: Path, text: str) -> None:
     entry = POINT | {"story": text}
     begun(path, ewc="1").append(entry)
     assert Journal(path).entries("ewc", "1") == [entry]
+
+
+POINTS = [{"group": "g", "number": n, "point": {"x": n}} for n in range(3)]
+STEPS = [
+    {"group": "g", "number": n, "after": a, "decision": d, "values": [v]}
+    for n, a, d, v in ((0, 1, "continue", 0.9), (1, 1, "continue", 0.8), (0, 2, "stop", 0.1))
+]
+END = {"group": "g", "number": 1, "after": 2, "ended": "complete", "values": [0.7], "story": ""}
+ALONE = [{"group": "g", "identity": "i"}, *POINTS, *STEPS, END]
+
+
+def overlapped(tmp_path: Path, entries: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return what a journal with these lines has of the group."""
+    path = tmp_path / "search.jsonl"
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return [dict(entry) for entry in Journal(path).entries("g", "i")]
+
+
+def test_a_journal_that_two_drivers_wrote_at_once_is_read_as_that_of_one(tmp_path: Path) -> None:
+    alone = overlapped(tmp_path, ALONE)
+    assert alone == ALONE[1:]
+    twice = [entry for entry in ALONE for _ in range(2)]
+    assert overlapped(tmp_path, twice) == alone
+    assert (tmp_path / "search.jsonl.overlapped").exists()
+    assert (tmp_path / "search.jsonl").read_text().count("\n") == len(ALONE)
+    assert overlapped(tmp_path, ALONE) == alone
+    # The second driver is behind, and begins with the identity and the draws once more.
+    late = [*ALONE[:5], *ALONE[:4], *ALONE[5:7], ALONE[4], *ALONE[7:], *ALONE[5:]]
+    assert overlapped(tmp_path, late) == alone
+
+
+def test_drivers_that_drew_or_decided_otherwise_leave_a_beginning_to_go_on_from(
+    tmp_path: Path,
+) -> None:
+    other = {"group": "g", "number": 2, "point": {"x": 99}}
+    assert overlapped(tmp_path, [*ALONE[:5], other, *ALONE[5:]]) == ALONE[1:5]
+    # The other driver went on with what the first one stopped: the stop stands.
+    beyond = STEPS[2] | {"decision": "continue"}
+    further = STEPS[2] | {"after": 3, "decision": "continue"}
+    assert overlapped(tmp_path, [*ALONE[:7], beyond, further, END]) == ALONE[1:]

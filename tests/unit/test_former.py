@@ -1,0 +1,47 @@
+"""A sweep of the same name with other content replaces no tables silently."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from orchestrator.cli.app import app
+from orchestrator.errors import RepertoireError
+from orchestrator.results.results import load
+
+SWEEP = """name: cl
+benchmark: {{name: split_digits, scenario: class, num_tasks: 2}}
+network: {{name: mlp, hidden: [4]}}
+training: {{epochs: 1, batch_size: 256, lr: {lr}}}
+methods: {methods}
+seeds: {seeds}
+"""
+
+
+def run(tmp_path: Path, *words: str, **content: object) -> Result:
+    file = tmp_path / "sweep.yaml"
+    file.write_text(SWEEP.format(**{"lr": 0.1, "methods": "[finetune]", "seeds": [0]} | content))
+    command = ["run", str(file), "--out", str(tmp_path / "o"), "--backend", "inline", *words]
+    return CliRunner().invoke(app, command, catch_exceptions=True)
+
+
+def test_what_is_no_longer_asked_for_is_kept_aside_and_a_stranger_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "o" / "cl"
+    assert run(tmp_path).exit_code == 0
+    # One seed more: nothing is lost, so nothing is put aside.
+    assert run(tmp_path, seeds=[0, 1]).exit_code == 0
+    assert not (folder / "former").exists()
+    before = load(folder).trials
+    changed = run(tmp_path, seeds=[1], methods="[finetune, l2]")
+    words = " ".join(changed.output.split())
+    assert "changed since its tables were written: methods, seeds; 1 of 2 (trial, seed)" in words
+    assert load(folder / "former" / "1").trials["acc"].tolist() == before["acc"].tolist()
+    now = load(folder).trials["trial_id"].tolist()
+    # Nothing in common: refused, and the tables are as they were.
+    stranger = run(tmp_path, lr=0.5)
+    assert isinstance(stranger.exception, RepertoireError)
+    assert "changed: training, methods, seeds" in str(stranger.exception)
+    assert "--replace" in str(stranger.exception)
+    assert load(folder).trials["trial_id"].tolist() == now
+    assert run(tmp_path, "--replace", lr=0.5).exit_code == 0
+    assert load(folder / "former" / "2").trials["trial_id"].tolist() == now
+    assert list(load(tmp_path / "o").trials["config.training.lr"]) == [0.5]

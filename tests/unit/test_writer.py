@@ -1,0 +1,76 @@
+"""A sweep's folder has one writer, and one that is gone holds nobody up."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results import writer
+from orchestrator.results.writer import LOCK, OWNER, writing
+
+
+def leave_owner(folder: Path, host: str, seconds_ago: float) -> Path:
+    """Write the file of an owner who was last heard of so long ago."""
+    folder.mkdir(parents=True, exist_ok=True)
+    owner = folder / OWNER
+    owner.write_text(json.dumps({"host": host, "pid": 4242, "since": "2026-01-01 00:00:00"}))
+    then = owner.stat().st_mtime - seconds_ago
+    os.utime(owner, (then, then))
+    return owner
+
+
+def test_a_second_writer_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+    with writing(tmp_path / "s"):
+        who = rf"process {os.getpid()} on {socket.gethostname()} since \d"
+        with pytest.raises(RepertoireError, match=who), writing(tmp_path / "s"):
+            pass
+        with writing(tmp_path / "other"):
+            pass
+    with writing(tmp_path / "s"):
+        pass
+    assert not (tmp_path / "s" / OWNER).exists()
+
+
+def test_an_error_inside_gives_the_folder_back(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="inside"), writing(tmp_path / "s"):
+        raise ValueError("inside")
+    with writing(tmp_path / "s"):
+        pass
+
+
+def test_a_process_of_this_host_that_was_killed_holds_nothing(tmp_path: Path) -> None:
+    leave_owner(tmp_path / "s", socket.gethostname(), 0)
+    (tmp_path / "s" / LOCK).touch()
+    with writing(tmp_path / "s"):
+        assert json.loads((tmp_path / "s" / OWNER).read_text())["pid"] == os.getpid()
+
+
+def test_an_owner_on_another_host_who_fell_silent_is_gone(tmp_path: Path) -> None:
+    leave_owner(tmp_path / "s", "elsewhere", seconds_ago=3600)
+    with writing(tmp_path / "s"):
+        assert json.loads((tmp_path / "s" / OWNER).read_text())["host"] == socket.gethostname()
+
+
+def test_an_owner_on_another_host_who_is_heard_of_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = leave_owner(tmp_path / "s", "elsewhere", seconds_ago=1)
+    monkeypatch.setattr(writer.time, "sleep", lambda seconds: os.utime(owner))
+    with (
+        pytest.raises(RepertoireError, match="process 4242 on elsewhere"),
+        writing(tmp_path / "s"),
+    ):
+        pass
+    assert owner.exists()
+
+
+def test_a_requeue_on_another_host_goes_on_once_the_former_owner_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "STALE_SECONDS", 0.05)
+    leave_owner(tmp_path / "s", "elsewhere", seconds_ago=0)
+    with writing(tmp_path / "s"):
+        assert json.loads((tmp_path / "s" / OWNER).read_text())["pid"] == os.getpid()
