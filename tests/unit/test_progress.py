@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -102,13 +103,13 @@ def test_a_reader_never_meets_half_a_file(tmp_path: Path, monkeypatch: pytest.Mo
     file = ProgressFile(tmp_path)
     file.close(Progress(), complete=False)
     met: list[dict[str, Any]] = []
-    replace = module.os.replace
+    replace = os.replace
 
     def watched(source: Path, target: Path) -> None:
         met.append(read(tmp_path))  # all is written elsewhere first
         replace(source, target)
 
-    monkeypatch.setattr(module.os, "replace", watched)
+    monkeypatch.setattr(os, "replace", watched)
     file.close(Progress(trials=7), complete=True)
     assert [content["trials"] for content in met] == [0]
     assert read(tmp_path)["trials"] == 7
