@@ -63,6 +63,11 @@ class Part:
     cls: type[Any]
     config: Any
 
+    @property
+    def identity(self) -> str:
+        """The name of the class."""
+        return self.cls.__name__
+
     def content(self) -> dict[str, Any]:
         """Return what tells FLOPs of one part from those of another."""
         return {"class": self.cls.__name__, "config": repr(self.config)}
