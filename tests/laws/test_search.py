@@ -14,7 +14,7 @@ import pytest
 from lab import Lab
 
 from orchestrator.backends.inline import Inline
-from orchestrator.cli import execute as execution
+from orchestrator.cli import run_sweep as execution
 from orchestrator.cli.run_sweep import Outcome, run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
