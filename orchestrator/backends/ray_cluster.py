@@ -51,10 +51,22 @@ def cluster(address: str | None) -> Iterator[None]:
         raise RepertoireError(
             f"Ray cannot be reached at {address or 'this machine'}: {error}"
         ) from error
+    silence_raylets()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def silence_raylets() -> None:
+    """Keep what raylets report of dead workers off the terminal: the driver says what died.
+
+    `log_to_driver` does not cover it. This is the switch of Ray's own debugger; were it to go,
+    the reports would only come back.
+    """
+    from ray._private import worker
+
+    worker._worker_logs_enabled = False
 
 
 @contextmanager
