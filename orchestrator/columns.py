@@ -1,4 +1,4 @@
-"""The columns of the tables: name, type, unit, direction and label of each, in one place.
+"""Names of metrics, costs and their parts in the tables, with label and direction, in one place.
 
 Tables, comparison, tracking, charts and the objective of a search read them here. A new metric is a
 line of `METRIC_COLUMNS` and a function of the same name in `metrics.py`.
@@ -7,45 +7,23 @@ line of `METRIC_COLUMNS` and a function of the same name in `metrics.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal["text", "real", "integer", "truth"]
-Better = Literal["larger", "smaller"]
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        name: in the table.
-        kind: of its values. FLOPs are reals: a large network's can exceed 64-bit integers, and
-            below 2^53 all are exact.
-        unit: "B", "FLOP", "s", or none.
-        label: what it is called in figures and tables.
-        better: which direction is better, for metrics and costs.
-        words: the label in full, where it is an abbreviation.
-    """
+class Metric:
+    """A metric of R: its column, what it is called in figures, and whether small is better."""
 
     name: str
-    kind: Kind = "real"
-    unit: str = ""
-    label: str = ""
-    better: Better | None = None
-    words: str = ""
-
-    @property
-    def cost(self) -> bool:
-        """Whether it is something spent."""
-        return self.unit != ""
+    label: str
+    small: bool = False
 
 
 METRIC_COLUMNS = (
-    Column("acc", label="ACC", better="larger", words="average accuracy (ACC)"),
-    Column("bwt", label="BWT", better="larger", words="backward transfer (BWT)"),
-    Column("fwt", label="FWT", better="larger", words="forward transfer (FWT)"),
-    Column("forgetting", label="forgetting", better="smaller", words="forgetting"),
-    Column("learning_accuracy", label="LA", better="larger", words="learning accuracy (LA)"),
+    Metric("acc", "ACC"),
+    Metric("bwt", "BWT"),
+    Metric("fwt", "FWT"),
+    Metric("forgetting", "forgetting", small=True),
+    Metric("learning_accuracy", "LA"),
 )
 METRICS = tuple(column.name for column in METRIC_COLUMNS)
 # Metrics on validation data. A search may not read forward transfer: see `metrics.fwt`.
@@ -58,3 +36,18 @@ CATEGORIES = (
     "raw_data",
 )  # fmt: skip
 PHASES = ("train", "consolidate", "eval")
+STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))
+FLOPS = tuple(f"{phase}_flops" for phase in PHASES)
+PHASE_SECONDS = tuple(f"{phase}_seconds" for phase in PHASES)
+SECONDS = (*PHASE_SECONDS, "cpu_seconds", "gpu_seconds")
+SUMMED = (*FLOPS, *SECONDS, "samples")
+# Costs that a rerun repeats exactly, so that a search may rank by them.
+REPEATABLE = (*STORAGE, *FLOPS, "samples")
+
+SMALL_METRICS = tuple(column.name for column in METRIC_COLUMNS if column.small)
+SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "samples", *SMALL_METRICS)
+
+
+def is_small_better(column: str) -> bool:
+    """Return whether less of a column is better: costs, forgetting."""
+    return column.endswith(SMALL_ENDINGS)

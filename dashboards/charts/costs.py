@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboards.charts.panels import add, empty, panels, per_setting, place
 from dashboards.charts.quantities import human
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
-from orchestrator.stages.costs import CATEGORIES
+from orchestrator.columns import CATEGORIES
 
 BAR = 30  # pixels
 # What is stacked, and what it is called.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import floor, isfinite, log10
 from typing import Any
 
+from orchestrator.columns import METRIC_COLUMNS
 from orchestrator.terminal.units import UNDEFINED as UNDEFINED
 from orchestrator.terminal.units import interval as interval
 from orchestrator.terminal.units import thousandths
@@ -60,9 +61,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "train_seconds": Quantity("training", "s", cost=True),
     "peak_memory_bytes": Quantity("peak memory", "B", cost=True),
 }
-SHORT = {
-    "acc": "ACC", "bwt": "BWT", "fwt": "FWT", "forgetting": "forgetting", "learning_accuracy": "LA",
-}  # fmt: skip
+SHORT = {column.name: column.label for column in METRIC_COLUMNS}
 
 
 def quantity(column: str) -> Quantity:

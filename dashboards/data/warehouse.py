@@ -18,12 +18,13 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboards.data.folders import AGAIN, SCHEMAS, SweepFolder, open_folders, readable
+from orchestrator.columns import FLOPS, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
 from orchestrator.results.naming import labels
 from orchestrator.results.pooling import CONFIGURATION, pooled
 from orchestrator.results.results import SETTING, Results
-from orchestrator.results.tables import FLOPS, SECONDS, STORAGE, with_config_columns
+from orchestrator.results.tables import with_config_columns
 
 TYPES = {
     pa.string(): "VARCHAR",

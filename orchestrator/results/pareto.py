@@ -14,17 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from orchestrator.columns import is_small_better
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.sweep.objective import Mode, Objective
 
 DEFAULT = ("acc", "storage_bytes", "compute_flops")
-# What is better the smaller it is.
-SMALL = ("_bytes", "_flops", "seconds", "samples", "forgetting")
 
 
 def usual_modes(metrics: Sequence[str]) -> tuple[Mode, ...]:
     """Return "min" for costs and forgetting, "max" for all else."""
-    return tuple("min" if metric.endswith(SMALL) else "max" for metric in metrics)
+    return tuple("min" if is_small_better(metric) else "max" for metric in metrics)
 
 
 def on_front(

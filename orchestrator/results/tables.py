@@ -17,14 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.columns import CATEGORIES, METRICS, VALIDATED
+from orchestrator.columns import FLOPS, METRICS, SECONDS, STORAGE, VALIDATED
+from orchestrator.columns import SUMMED as SUMMED
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical
-
-STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))
-FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
-SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds", "cpu_seconds", "gpu_seconds")
-SUMMED = (*FLOPS, *SECONDS, "samples")
 
 TEXT = frozenset({
     "sweep", "trial_id", "phase", "status", "method", "benchmark", "scenario", "network", "config",

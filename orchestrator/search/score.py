@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.columns import CATEGORIES
 from orchestrator.errors import RepertoireError
 from orchestrator.metrics import R, all_after
 from orchestrator.search.ports import Values
-from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.objective import Objective

@@ -19,15 +19,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, conv_backward_flop
 
 from methods.base import Examples, Method
+from orchestrator.columns import CATEGORIES as CATEGORIES
 from orchestrator.errors import RepertoireError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-CATEGORIES = (
-    "model", "anchor", "importance", "teacher", "buffer", "generator", "columns", "optimizer",
-    "raw_data",
-)  # fmt: skip
 
 
 def convolution_backward(*shapes: Any, out_shape: Any) -> int:

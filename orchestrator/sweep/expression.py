@@ -13,20 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from orchestrator.columns import METRICS, REPEATABLE
 from orchestrator.errors import suggest
 
 Term = Callable[[Mapping[str, float]], float]
 
-QUALITIES = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
-# Named here as well as in costs, which needs torch; a test holds the two together.
-CATEGORIES = (
-    "model", "anchor", "importance", "teacher", "buffer", "generator", "columns", "optimizer",
-    "raw_data",
-)  # fmt: skip
-COSTS = (
-    "storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES),
-    "train_flops", "consolidate_flops", "eval_flops", "samples",
-)  # fmt: skip
+QUALITIES = METRICS
+COSTS = REPEATABLE
 FIGURES = (*QUALITIES, *COSTS)
 SYNONYMS = {
     **dict.fromkeys(("accuracy", "avg_acc", "average_accuracy", "val_accuracy"), "acc"),

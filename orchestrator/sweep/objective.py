@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.columns import is_small_better
 from orchestrator.errors import suggest
-from orchestrator.sweep.expression import COSTS, QUALITIES, read
+from orchestrator.sweep.expression import COSTS, FIGURES, QUALITIES, read
 
 Mode = Literal["max", "min"]
 Values = tuple[float, ...]
 
-SMALL = frozenset({"forgetting", *COSTS})
 TRIALS = 200  # sets of figures that an objective is tried on
 MODES: dict[str, Mode] = {"max": "max", "min": "min"}
 
@@ -167,7 +167,9 @@ def _modes(
     mode: str | list[str] | None, metrics: tuple[str, ...], where: str, mistakes: list[str]
 ) -> tuple[Mode, ...]:
     if mode is None:
-        return tuple("min" if text.strip("() ") in SMALL else "max" for text in metrics)
+        names = [text.strip("() ") for text in metrics]
+        small = [name in FIGURES and is_small_better(name) for name in names]
+        return tuple("min" if less else "max" for less in small)
     given = [mode] if isinstance(mode, str) else mode
     mistakes.extend(
         f"{where}: must be max or min, given {each!r}; {suggest(each, MODES)}"

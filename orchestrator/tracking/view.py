@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, SELECTABLE
 from orchestrator.hashing import canonical, digest_bytes
 from orchestrator.metrics import all_after, mean_std_interval
+from orchestrator.results.matrix import r_of_cells
 from orchestrator.results.naming import former_id
 
 TAGS = (
     "benchmark", "scenario", "method", "network", "phase", "selected", "group", "candidate",
 )  # fmt: skip
-SPREAD = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
-VALIDATED = ("acc", "bwt", "forgetting", "learning_accuracy")
-FLOPS = ("train_flops", "consolidate_flops", "eval_flops")
-SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds")
-COSTS = ("storage_bytes", *FLOPS, *SECONDS)
+COSTS = ("storage_bytes", *FLOPS, *PHASE_SECONDS)
 # Charts stay readable, and MLflow's pages quick, up to some 50 metrics a run; R has the rest.
 TASKS_CHARTED = 20
 WORST_FIRST = ("running", "failed", "diverged", "stopped", "complete")
@@ -100,7 +98,7 @@ class TrialView:
         for name in values[0] if values else ():
             mean, std, _ = mean_std_interval(np.array([of_seed[name] for of_seed in values]))
             metrics[name] = mean
-            if name.removeprefix("val_") in SPREAD:
+            if name.removeprefix("val_") in METRICS:
                 metrics[f"{name}_std"] = std
         return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
@@ -121,7 +119,7 @@ class TrialView:
         done = self.reached > max(step, 0)
         if step < 0 or not done.any():
             return 0.0
-        return float(sum(self.costs[name][done, step].mean() for name in SECONDS))
+        return float(sum(self.costs[name][done, step].mean() for name in PHASE_SECONDS))
 
     def _of_seed(self, seed: int, step: int) -> dict[str, float]:
         r = self.test[seed]
@@ -129,7 +127,7 @@ class TrialView:
         by_task = {f"acc_by_task/{task}": float(cell) for task, cell in enumerate(charted, 1)}
         costs = {name: float(column[seed, step]) for name, column in self.costs.items()}
         validated = all_after(self.validation[seed], step, self.tags["scenario"])
-        of_validation = {f"val_{name}": validated[name] for name in VALIDATED}
+        of_validation = {f"val_{name}": validated[name] for name in SELECTABLE}
         return all_after(r, step, self.tags["scenario"]) | of_validation | by_task | costs
 
 
@@ -213,10 +211,9 @@ def _text(value: object) -> str:
 
 
 def _matrix(rows: Columns, split: str, shape: tuple[int, int]) -> Floats:
-    r = np.full(shape, np.nan)
     which = rows["split"] == split
-    r[rows["after"][which], rows["task"][which] - 1] = rows["accuracy"][which]
-    return r
+    cells = (rows[name][which] for name in ("after", "task", "accuracy"))
+    return r_of_cells(*cells, shape[1])
 
 
 def _cost(stages: Columns, name: str, length: int) -> Floats:

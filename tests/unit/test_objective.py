@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.stages.costs import CATEGORIES
-from orchestrator.sweep import expression
 from orchestrator.sweep.expression import FIGURES
 from orchestrator.sweep.objective import Objective
 
@@ -71,7 +70,7 @@ def test_names_are_the_figures_used_each_once() -> None:
 def test_every_figure_can_be_ranked_by_alone() -> None:
     for name in FIGURES:
         assert objective(name).value({name: 0.5}) == (0.5,)
-    assert expression.CATEGORIES == CATEGORIES
+    assert {f"storage_{name}_bytes" for name in CATEGORIES} < set(FIGURES)
 
 
 @pytest.mark.parametrize(
