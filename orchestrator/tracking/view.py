@@ -212,8 +212,8 @@ def _text(value: object) -> str:
 
 def _matrix(rows: Columns, split: str, shape: tuple[int, int]) -> Floats:
     which = rows["split"] == split
-    cells = (rows[name][which] for name in ("after", "task", "accuracy"))
-    return r_of_cells(*cells, shape[1])
+    after, task, accuracy = (rows[name][which] for name in ("after", "task", "accuracy"))
+    return r_of_cells(after, task, accuracy, shape[1])
 
 
 def _cost(stages: Columns, name: str, length: int) -> Floats:
