@@ -37,7 +37,9 @@ def made_up(sweep: str, num_configurations: int, rng: np.random.Generator) -> Ta
     """Return tables of a sweep whose accuracies are drawn at random."""
     num_trials = num_configurations * SEEDS
     of = np.repeat(np.arange(num_configurations), SEEDS)
-    ids = np.array([f"{METHODS[i % len(METHODS)]}-{i:08x}" for i in range(num_configurations)])
+    number = sweep.rpartition(" ")[2]  # the same trial in two sweeps would have to be the same
+    names = [f"{METHODS[i % len(METHODS)]}-{number}{i:07x}" for i in range(num_configurations)]
+    ids = np.array(names)
     trials: dict[str, Any] = {
         "sweep": [sweep] * num_trials, "trial_id": ids[of], "phase": ["evaluation"] * num_trials,
         "status": ["complete"] * num_trials, "method": np.array(METHODS)[of % len(METHODS)],
