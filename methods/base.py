@@ -121,7 +121,7 @@ class Method(nn.Module):
     """A way of learning a sequence of tasks. Its `state_dict()` is all it carries between them.
 
     A subclass overrides hooks only, allocates every buffer in `__init__` for `outlook.num_learned`
-    tasks, and calls `super()` there alone. Hooks run in the order
+    tasks, and calls `super()` only there and in `objection`. Hooks run in the order
     `begin_task, examples, (loss, after_backward, after_step) per batch, end_task`.
 
     Class attributes:
@@ -149,30 +149,23 @@ class Method(nn.Module):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return why this configuration cannot do what a sweep asks, if it cannot.
+        """Return why the method cannot run in a setting, or None.
 
-        Asked when the sweep is read, so that nothing is trained in vain. An override first asks
-        `unserved`, for the scenario.
+        Called when a sweep is read, before anything is trained. An override begins with
+        `super().objection(config, setting) or`, which checks the scenario.
         """
-        return cls.unserved(setting)
-
-    @classmethod
-    def with_defaults(cls, config: Any, setting: Setting) -> Any:
-        """Return a configuration whose hyperparameters left open have their value in a setting.
-
-        Called when a trial is made, so that keys and results hold the values that are used. An
-        override returns a changed copy.
-        """
-        return config
-
-    @final
-    @classmethod
-    def unserved(cls, setting: Setting) -> str | None:
-        """Return that the scenario is none of `scenarios`, if so."""
         if setting.scenario in cls.scenarios:
             return None
         serves = ", ".join(sorted(cls.scenarios))
         return f"cannot serve the {setting.scenario} scenario; it serves: {serves}"
+
+    @classmethod
+    def with_defaults(cls, config: Any, setting: Setting) -> Any:
+        """Return a copy of the configuration with open hyperparameters set for a setting.
+
+        Called when a trial is built, so that keys and results contain the values used.
+        """
+        return config
 
     def __init__(self, network: nn.Module, config: AnyConfig, outlook: Outlook) -> None:
         super().__init__()

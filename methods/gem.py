@@ -73,7 +73,7 @@ class GEM(Method):
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Return that the scenario is not served, or that some task would have no example."""
-        return cls.unserved(setting) or RingMemory.objection(config.budget, setting)
+        return super().objection(config, setting) or RingMemory.objection(config.budget, setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

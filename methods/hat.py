@@ -82,7 +82,7 @@ class HAT(Method):
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Refuse other scenarios, and networks that are no chain of linear layers."""
-        return cls.unserved(setting) or unfit(setting)
+        return super().objection(config, setting) or unfit(setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

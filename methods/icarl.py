@@ -73,7 +73,9 @@ class ICaRL(Method):
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Return that the scenario is not served, or that some class would have no exemplar."""
-        return cls.unserved(setting) or ClassBalancedMemory.objection(config.budget, setting)
+        return super().objection(config, setting) or ClassBalancedMemory.objection(
+            config.budget, setting
+        )
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

@@ -68,7 +68,7 @@ class Rehearsal(Method):
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Return that the scenario is not served, or that the memory is too small."""
         too_small = cls.policy(config).objection(config.budget, setting, cls.keeps_logits)
-        return cls.unserved(setting) or too_small
+        return super().objection(config, setting) or too_small
 
     def __init__(self, network: nn.Module, config: RehearsalConfig, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
