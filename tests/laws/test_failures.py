@@ -64,17 +64,18 @@ def test_a_learning_rate_that_explodes_ends_as_diverged(lab: Lab) -> None:
     assert sorted(trials(lab)["status"]) == ["complete", "diverged"]
 
 
-def test_a_failing_stage_is_told_and_others_finish(lab: Lab, computed: list[str]) -> None:
+def test_a_failing_stage_is_reported_and_others_finish(lab: Lab, computed: list[str]) -> None:
     mark = lab.folder / "mended"
     name = on_second_task(lab, f"if not Path({str(mark)!r}).exists(): raise ValueError('too shy')")
     lab.ask(f"[{name}, finetune]", seeds="[0, 1]").run()
-    found, mine = trials(lab), name.strip("'")
+    rows, method = trials(lab), name.strip("'")
+    module = method.partition(":")[0]
     for seed in (0, 1):
-        row = found.loc[(mine, seed)]
+        row = rows.loc[(method, seed)]
         assert (row["status"], row["tasks_done"]) == ("failed", 1)
-        assert row["story"].startswith("ValueError: too shy\n")
+        assert row["story"].startswith(f"ValueError: too shy ({module}.py:")
         assert "begin_task" in row["story"]
-        assert found.loc[("finetune", seed), "status"] == "complete"
+        assert rows.loc[("finetune", seed), "status"] == "complete"
     before = list(computed)
     mark.touch()
     assert lab.run().executed == 2
