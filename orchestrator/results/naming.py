@@ -73,8 +73,8 @@ def labels(
     if by == "trial_id":
         return list(result)
     names = short_names(config)
-    in_table = _groups(first, within)
-    of_table = {i: set(_varying(rows, common)) for rows in in_table for i in rows.index}
+    tables = [(rows.index, set(_varying(rows, common))) for rows in _groups(first, within)]
+    of_table = {i: varying for index, varying in tables for i in index}
     for rows in _groups(first, [*within, "method"]):
         varying = {*_varying(rows, config), *of_table[rows.index[0]]}
         shown = [by] if by in config else []

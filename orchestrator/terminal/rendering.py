@@ -6,9 +6,11 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from rich.box import SIMPLE
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -47,9 +49,16 @@ def render(table: pd.DataFrame, format: str = "table", width: int = 80) -> str:
 def as_table(table: pd.DataFrame, width: int = 80) -> Group:
     """Return a comparison for a Rich console; intervals go under means if width is short."""
     wide, parts = Console(width=10_000), list(blocks(table))
-    fits = all(wide.measure(_grid(block, " ")).maximum <= width for block in parts)
+    fits = all(wide.measure(_grid(widest(block), " ")).maximum <= width for block in parts)
     drawn = [piece for block in parts for piece in _drawn(block, " " if fits else "\n")]
     return Group(*drawn, *(Text(note, style="dim") for note in closing_notes(table)))
+
+
+def widest(block: Block) -> Block:
+    """Return a block with a single row, the widest cell of each column."""
+    columns = zip(*block.rows, strict=True)
+    row = tuple(max(column, key=cell_len) for column in columns)
+    return replace(block, rows=[row] if row else [])
 
 
 def _drawn(block: Block, separator: str) -> Iterator[RenderableType]:

@@ -266,3 +266,25 @@ def test_a_table_keeps_within_its_width_and_loses_nothing() -> None:
     assert f"0.800 {interval}" in wide
     assert narrow.count("0.800") == narrow.count(interval) == wide.count(interval) == 2
     assert "…" not in narrow
+
+
+def test_what_varies_in_a_table_is_looked_up_once_for_all_of_its_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from orchestrator.results import naming
+
+    calls: list[int] = []
+    varying = naming._varying
+
+    def counted(rows: pd.DataFrame, columns: list[str]) -> list[str]:
+        calls.append(len(rows))
+        return varying(rows, columns)
+
+    monkeypatch.setattr(naming, "_varying", counted)
+    rows = pd.DataFrame(
+        {"sweep": "s", "method": "ewc", "trial_id": [f"ewc-{i}" for i in range(50)]}
+    ).assign(**{"config.method.lam": range(50), "config.network.hidden": [8] * 50})
+    config = ["config.method.lam", "config.network.hidden"]
+    names = naming.labels(rows, "method", config, ["sweep"], config)
+    assert names == [f"ewc lam={i}" for i in range(50)]
+    assert calls == [50, 50]  # the table, and its only method
