@@ -83,6 +83,7 @@ def figures(folder: Path) -> dict[str, pd.DataFrame]:
     return {
         name: table.drop(columns=[c for c in table if any(part in c for part in NOT_FIGURES)])
         for name, table in tables.items()
+        if isinstance(table, pd.DataFrame)
     }
 
 
