@@ -11,10 +11,10 @@ from dashboards.data.comparing import configurations
 from dashboards.data.matrices import curves
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
-from orchestrator.metrics import R
 from orchestrator.results.comparison import with_front
 from orchestrator.results.contrasts import with_differences
 from orchestrator.results.matrix import r_of_cells
+from orchestrator.results.metrics import R
 
 
 def opened(folders: Sequence[Path]) -> Warehouse:

@@ -1,7 +1,7 @@
 """Names of metrics, costs and their parts in the tables, with label and direction, in one place.
 
 Tables, comparison, tracking, charts and the objective of a search read them here. A new metric is a
-line of `METRIC_COLUMNS` and a function of the same name in `metrics.py`.
+line of `METRIC_COLUMNS` and a function of the same name in `results/metrics.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ METRIC_COLUMNS = (
     Metric("learning_accuracy", "LA"),
 )
 METRICS = tuple(column.name for column in METRIC_COLUMNS)
-# Metrics on validation data. A search may not read forward transfer: see `metrics.fwt`.
+# Metrics on validation data. A search may not read forward transfer: see `results.metrics.fwt`.
 SELECTABLE = tuple(name for name in METRICS if name != "fwt")
 VALIDATED = tuple(f"val_{name}" for name in SELECTABLE)
 
@@ -51,3 +51,26 @@ SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "samples", *SMALL_METRICS)
 def is_small_better(column: str) -> bool:
     """Return whether less of a column is better: costs, forgetting."""
     return column.endswith(SMALL_ENDINGS)
+
+
+def fwt_undefined_because(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:
+    """Return why forward transfer is undefined, or None where it is defined.
+
+    Args:
+        scenario: "task", "domain" or "class".
+        num_tasks: T.
+        scores_unseen: whether the method can score a task it has not learned.
+
+    Reference: Lopez-Paz and Ranzato, 2017, eq. 4, whose R[i-1, i] is meant by "score".
+    Deviations: the paper assumes a score exists; here its absence is stated.
+    """
+    if num_tasks < 2:
+        return "there is no transfer between tasks when there is only one"
+    if scenario == "class":
+        return (
+            "a class-incremental head cannot predict classes it has not met, "
+            "so FWT would be -mean R[0, i] whatever the method"
+        )
+    if not scores_unseen:
+        return "the method cannot score a task before learning it"
+    return None

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from dashboards.charts.panels import empty
 from dashboards.charts.quantities import number, short
 from dashboards.charts.theme import FAINT, HIGHLIGHT, SCALE, template
-from orchestrator.metrics import R
+from orchestrator.results.metrics import R
 
 ANNOTATED_TASKS = 12
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels

@@ -10,9 +10,9 @@ import pandas as pd
 from dashboards.data.comparing import named
 from dashboards.data.scope import Scope, literals
 from dashboards.data.warehouse import Warehouse, quoted
-from orchestrator.metrics import R, all_after
 from orchestrator.results.comparison import evaluated
 from orchestrator.results.matrix import r_of_cells
+from orchestrator.results.metrics import R, all_after
 from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.results import SETTING, over_seeds
 

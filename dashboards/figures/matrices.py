@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 
 from dashboards.figures.canvas import canvas
 from dashboards.gathering import matrix
-from orchestrator.metrics import R
+from orchestrator.results.metrics import R
 from orchestrator.tracking.heatmap import ANNOTATED_TASKS, COLOURS, UNKNOWN
 
 COLUMNS, SIDE = 3, 2.3  # panels in a row; inches

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.charts.quantities import short
-from orchestrator.metrics import fwt_undefined_because
+from orchestrator.columns import fwt_undefined_because
 
 STATUS = {
     "stopped": "not finished: still running, interrupted, or stopped by a scheduler",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.metrics import R
+from orchestrator.results.metrics import R
 
 
 def r_of_cells(

@@ -25,8 +25,8 @@ from orchestrator.columns import CATEGORIES, SELECTABLE
 from orchestrator.columns import METRICS as METRICS
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import canonical, plain
-from orchestrator.metrics import R, all_after
 from orchestrator.results.matrix import r_of_cells
+from orchestrator.results.metrics import R, all_after
 from orchestrator.results.naming import former_id, with_id
 from orchestrator.results.pareto import DEFAULT, on_front
 from orchestrator.results.pooling import ALSO_IN, pooled

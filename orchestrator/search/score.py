@@ -12,7 +12,7 @@ import numpy as np
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.columns import CATEGORIES
 from orchestrator.errors import RepertoireError
-from orchestrator.metrics import R, all_after
+from orchestrator.results.metrics import R, all_after
 from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from orchestrator.metrics import fwt_undefined_because
+from orchestrator.columns import fwt_undefined_because
 from orchestrator.sweep.group import Group, resizing
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.section import Part, field_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from orchestrator.metrics import fwt_undefined_because
+from orchestrator.columns import fwt_undefined_because
 from orchestrator.results.naming import TABLE
 from orchestrator.results.protocol import title_of
 from orchestrator.terminal.units import (

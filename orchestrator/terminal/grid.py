@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from orchestrator.metrics import R
+from orchestrator.results.metrics import R
 from orchestrator.terminal.units import UNDEFINED
 
 # As in the pictures at MLflow: the same to the colour-blind, and darker means less in grey too.

@@ -9,9 +9,10 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from orchestrator.columns import fwt_undefined_because
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.metrics import R, all_after, fwt_undefined_because, mean_std_interval
 from orchestrator.results.finding import find
+from orchestrator.results.metrics import R, all_after, mean_std_interval
 from orchestrator.results.pooling import CONFIGURATION, pooled
 from orchestrator.results.protocol import title_of
 from orchestrator.results.results import SPLITS, Results

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, SELECTABLE
 from orchestrator.hashing import canonical, digest_bytes
-from orchestrator.metrics import all_after, mean_std_interval
 from orchestrator.results.matrix import r_of_cells
+from orchestrator.results.metrics import all_after, mean_std_interval
 from orchestrator.results.naming import former_id
 
 TAGS = (

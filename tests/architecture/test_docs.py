@@ -17,8 +17,8 @@ import typer
 import yaml
 
 import methods
-from orchestrator import metrics
 from orchestrator.cli.app import app
+from orchestrator.results import metrics
 from orchestrator.sweep.sweep import Sweep
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import pytest
 from dashboards import charts
 from dashboards.charts import matrix, searching, theme
 from dashboards.charts.quantities import human, interval, number, quantity
-from orchestrator import metrics
+from orchestrator.results import metrics
 
 NAN = float("nan")
 

@@ -25,9 +25,9 @@ from dashboards.data.searching import candidates, learning_curves
 from dashboards.data.spending import sharing, stages
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
-from orchestrator.metrics import forgetting
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
+from orchestrator.results.metrics import forgetting
 from orchestrator.results.results import Results, load, over_seeds
 from orchestrator.results.tables import Tables, write
 

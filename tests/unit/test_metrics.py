@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import metrics
+from orchestrator.results import metrics
 
 # Rows: after 0, 1, 2, 3 tasks. Columns: tasks 1, 2, 3.
 R = np.array([

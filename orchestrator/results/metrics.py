@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from orchestrator.columns import fwt_undefined_because
+
 R = NDArray[np.float64]
 
 
@@ -67,29 +69,6 @@ def learning_accuracy(r: R) -> float:
     Deviations: none.
     """
     return _mean(_learned(r))
-
-
-def fwt_undefined_because(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:
-    """Return why forward transfer is undefined, or None where it is defined.
-
-    Args:
-        scenario: "task", "domain" or "class".
-        num_tasks: T.
-        scores_unseen: whether the method can score a task it has not learned.
-
-    Reference: Lopez-Paz and Ranzato, 2017, eq. 4, whose R[i-1, i] is meant by "score".
-    Deviations: the paper assumes a score exists; here its absence is stated.
-    """
-    if num_tasks < 2:
-        return "there is no transfer between tasks when there is only one"
-    if scenario == "class":
-        return (
-            "a class-incremental head cannot predict classes it has not met, "
-            "so FWT would be -mean R[0, i] whatever the method"
-        )
-    if not scores_unseen:
-        return "the method cannot score a task before learning it"
-    return None
 
 
 def prefix(r: R, after: int) -> R:
