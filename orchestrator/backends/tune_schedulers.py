@@ -29,7 +29,7 @@ from orchestrator.search.ports import Adopted, Decision, Stopped
 from orchestrator.stages.components import imported_class
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.spaces import Domain, Point, at_step, steps
-from orchestrator.sweep.strategies import Asha, Foreign, HyperBand, Median, Pbt
+from orchestrator.sweep.strategies import SCHEDULERS, Asha, Foreign, HyperBand, Median, Pbt
 
 TIME = "training_iteration"
 DECISIONS: dict[str, Decision] = {
@@ -207,9 +207,23 @@ class TuneScheduler:
         return int(runner.number)
 
     def _call(self, after: int, ask: Any, *about: Any) -> Any:
-        """Call the scheduler; what it draws depends on how far it is, not on who came first."""
-        with seeded(self._seed + after):
-            return ask(self._controller, *about)
+        """Call the scheduler; what it draws depends on tasks learned, not on arrival order.
+
+        Raises:
+            RepertoireError: the scheduler raised, or needs more of Tune than the stand-ins offer.
+        """
+        try:
+            with seeded(self._seed + after):
+                return ask(self._controller, *about)
+        except RepertoireError:
+            raise
+        except Exception as error:  # a class of anybody's
+            raise RepertoireError(
+                f"search.scheduler: {self.name} failed in {ask.__name__}(): "
+                f"{type(error).__name__}: {error}; a scheduler sees candidates and their results "
+                "here, without Tune's controller or resources; choose another, valid: "
+                f"{', '.join(SCHEDULERS)}"
+            ) from error
 
     def _inside(self, runner: Runner) -> Point:
         """Return a runner's hyperparameters, each put back inside its domain."""

@@ -21,6 +21,7 @@ from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.former import keep_former
 from orchestrator.results.results import load
 from orchestrator.results.writer import writing
+from orchestrator.search.score import require_validation
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.failures import endings, trial_line
@@ -51,6 +52,7 @@ def run(
         replace: go on where the folder has tables of another sweep of the name, put aside.
     """
     sweep = Sweep.load(path)
+    require_validation(sweep)  # before the results folder exists
     folder = results_folder(sweep, out)
     with writing(folder):
         for line in keep_former(folder, sweep, replace):

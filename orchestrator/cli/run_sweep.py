@@ -76,8 +76,8 @@ def run_sweep(
         screen: called with where the sweep stands.
         queue_of: creates the queue of the trials of the evaluation.
     """
-    tables.prepare(sweep)
     searching = searching_of(sweep, tables.store, tables.folder)
+    tables.prepare(sweep)
     searched: Progress | None = None
     rows: list[Chain] = []
     won: list[tuple[Chain, tuple[Stage, ...]]] = []

@@ -175,8 +175,7 @@ class PerTaskStudy:
     @staticmethod
     def of(sweep: Sweep, search: Search, scorer: Scorer) -> PerTaskStudy:
         """Return the selections of a sweep."""
-        for benchmark in {group.parts[0].examples[0]: None for group in sweep.groups}:
-            require_validation(benchmark, benchmark.num_tasks)
+        require_validation(sweep)
         margin = search.algorithm.margin
         selections = [
             SeedSelection(group, seed, margin, scorer)

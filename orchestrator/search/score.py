@@ -17,6 +17,7 @@ from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.sweep import Sweep
 
 RECORDS_KEPT = 20_000  # of some kilobytes each
 SUMMED = ("train_flops", "consolidate_flops", "eval_flops", "samples")
@@ -104,12 +105,19 @@ class Scorer:
         self._known[name] = record
 
 
-def require_validation(benchmark: Benchmark, num_tasks: int) -> None:
-    """Raise unless the first `num_tasks` tasks hold out at least one example each.
+def require_validation(sweep: Sweep) -> None:
+    """Check that every task that the search of a sweep ranks by has validation examples.
 
     Raises:
-        RepertoireError: with the numbers, and the share that would do.
+        RepertoireError: a task has none; the message gives the numbers and a sufficient share.
     """
+    on_tasks = sweep.search.on_tasks if sweep.search else None
+    benchmarks = {b: None for group in sweep.groups for b in group.parts[0].examples}
+    for benchmark in benchmarks:
+        _require_validation(benchmark, on_tasks or benchmark.num_tasks)
+
+
+def _require_validation(benchmark: Benchmark, num_tasks: int) -> None:
     for task in benchmark.tasks()[:num_tasks]:
         if task.num_validation == 0:
             available = task.num_train

@@ -282,8 +282,7 @@ def study_of(sweep: Sweep, scorer: Scorer, journal: Journal, strategies: Strateg
     search = sweep.search
     if search is None:
         raise ValueError(f"{sweep.name} has no search")
-    for benchmark in {b: None for group in sweep.groups for b in group.parts[0].examples}:
-        require_validation(benchmark, search.on_tasks or benchmark.num_tasks)
+    require_validation(sweep)
     searches = [
         group_search_of(group, search, scorer, journal, strategies) for group in sweep.groups
     ]

@@ -12,7 +12,7 @@ from methods.finetune import Finetune
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import StoreUnreachable, StoreUnwritable
 from orchestrator.networks.networks import MLP
-from orchestrator.search.score import Judge
+from orchestrator.search.score import Scorer
 from orchestrator.stages import address
 from orchestrator.stages.components import component
 from orchestrator.stages.learner import Training
@@ -225,8 +225,8 @@ def test_a_search_waits_for_a_record_it_cannot_see_yet() -> None:
             awaited.append(key)
             return replace(RECORD, key=key, evaluation={task: score for task in task_keys})
 
-    judge = Judge(Late(), objective)
-    assert judge.record(chain[0]) is None
-    assert judge.values([chain], 1) == (0.5,)
-    assert judge.accuracy(chain, 1) == 0.5
+    scorer = Scorer(Late(), objective)
+    assert scorer.record(chain[0]) is None
+    assert scorer.values([chain], 1) == (0.5,)
+    assert scorer.accuracy(chain, 1) == 0.5
     assert awaited == [stage.key for stage in chain]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -148,13 +149,31 @@ def test_a_search_whose_first_candidates_have_no_value_is_given_up_and_says_why(
 
 
 def test_validation_data_without_an_example_is_refused_with_the_numbers(tmp_path: Path) -> None:
-    benchmark = "{name: split_digits, num_tasks: 2, scenario: task, validation: 0.0001}"
+    benchmark = "{name: split_digits, num_tasks: 2, samples_per_task: 64, validation: 0.0001}"
     with pytest.raises(RepertoireError) as caught:
         lab.run(tmp_path, benchmark=benchmark)
     told = str(caught.value)
     assert told.startswith("benchmark.validation: 0.0001 holds out none of the ")
     share = float(told.rpartition(" ")[2])
     lab.run(tmp_path, benchmark=benchmark.replace("0.0001", str(share)), search=ASHA)
+
+
+@pytest.mark.parametrize(
+    ("search", "method"),
+    [
+        ("{algorithm: random}", "{name: ewc, lam: {loguniform: [1, 10]}}"),
+        ("{algorithm: per_task}", "{name: ewc, lam: {grid: [1, 10]}}"),
+    ],
+)
+def test_run_refuses_validation_data_without_an_example_before_it_makes_a_folder(
+    answer: Callable[..., tuple[int, str]], tmp_path: Path, search: str, method: str
+) -> None:
+    benchmark = "{name: split_digits, num_tasks: 2, samples_per_task: 64, validation: 0.0001}"
+    lab.write(tmp_path, benchmark=benchmark, search=search, methods=f"[{method}]")
+    code, err = answer("run", "--backend", "inline", "lab.yaml", "--out", "results")
+    assert code == 2
+    assert err.startswith("repertoire: benchmark.validation: 0.0001 holds out none of the ")
+    assert not (tmp_path / "results").exists()
 
 
 # --- the default of an earlier release -----------------------------------------------------------

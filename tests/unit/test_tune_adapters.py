@@ -333,6 +333,33 @@ def test_options_that_a_scheduler_does_not_take_are_told_in_a_line(
         assert (code, err) == (2, f"repertoire: {caught.value}\n")
 
 
+NEEDS_MORE = """
+from ray.tune.schedulers import FIFOScheduler
+
+class Reclaiming(FIFOScheduler):
+    def on_trial_result(self, tune_controller, trial, result):
+        tune_controller.resource_manager.reclaim(trial)
+        return self.STOP
+"""
+
+
+def test_a_scheduler_that_needs_more_of_the_controller_fails_with_one_message(
+    answer: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "own_scheduler.py").write_text(NEEDS_MORE)
+    search = "{algorithm: random, num_trials: 2, scheduler: 'own_scheduler:Reclaiming'}"
+    lab.write(tmp_path, search=search)
+    code, err = answer("run", "--backend", "inline", "lab.yaml")
+    assert code == 2
+    assert err.startswith(
+        "repertoire: search.scheduler: own_scheduler:Reclaiming failed in on_trial_result(): "
+        "AttributeError: 'Controller' object has no attribute 'resource_manager'; "
+    )
+    assert err.endswith("valid: fifo, asha, hyperband, median, pbt\n")
+    lab.write(tmp_path, search="{algorithm: random, num_trials: 2}")
+    assert len(lab.trials(tmp_path)) == 2  # the candidates drawn before it are in the tables
+
+
 @pytest.fixture
 def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray, which other tests may have started, must not be started here."""
