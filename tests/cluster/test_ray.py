@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from processes import descendants
 
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay
@@ -140,23 +137,6 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
         assert set(found.loc[name, "status"]) == {"failed"}
         assert set(found.loc[name, "tasks_done"]) == {1}
         assert all(text.startswith(story) for text in found.loc[name, "story"])
-
-
-def kill_worker() -> None:
-    """End a process that computes a stage: only ones that this test's own Ray started."""
-    workers: list[int] = []
-    while not workers:
-        running = descendants(os.getpid())
-        workers = [pid for pid, command in running.items() if "ray::stage" in command]
-    os.kill(workers[0], signal.SIGKILL)
-
-
-def test_a_stage_whose_process_is_killed_is_computed_by_another(
-    tmp_path: Path, inline: Path
-) -> None:
-    progress = compute(tmp_path, THREE, AfterFirstStage(kill_worker))
-    assert (progress.executed, progress.to_go, progress.running) == (16, 0, 0)
-    assert accuracy(tmp_path) == accuracy(inline)
 
 
 def test_trials_of_tune_give_the_results_of_the_inline_backend(
