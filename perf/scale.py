@@ -35,8 +35,10 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from orchestrator.backends.inline import Inline
+from orchestrator.cli.run import report
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import plan
@@ -109,7 +111,7 @@ def carry_out(path: Path) -> None:
 def rerun(path: Path) -> None:
     """Do what `repertoire run` does when all is stored."""
     carry_out(path)
-    render(comparison(load(path.parent / "results" / "grid")), "table")
+    report(Console(), path.parent / "results" / "grid", [])
 
 
 def compare(path: Path) -> None:

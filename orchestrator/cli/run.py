@@ -25,7 +25,7 @@ from orchestrator.search.score import require_validation
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.failures import endings, trial_line
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.rendering import render_first
 from orchestrator.terminal.screen import Display, duration
 from orchestrator.tracking import Tracker, resolve_target, sync, target_of
 
@@ -148,7 +148,8 @@ def report(console: Console, folder: Path, closing: list[str]) -> int:
     is not.
     """
     results = load(folder)
-    console.print(render(comparison(results), "table"), markup=False, highlight=False, end="")
+    table = render_first(comparison(results), f"repertoire compare {folder}")
+    console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     trials, searched = results.trials, results.trials["phase"] == "search"
     bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
     unfinished = [trial_line(alike) for alike in endings(bad.to_dict("records"))]

@@ -24,6 +24,7 @@ LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", UNDEFINED: "--", "Δ": r"$\Delta$", **{c: f"\\{c}" for c in "&%$#_{}"},
 }  # fmt: skip
+FIRST_ROWS = 40
 # What is set as mathematics: a minus sign, an interval.
 MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
 
@@ -44,6 +45,19 @@ def render(table: pd.DataFrame, format: str = "table", width: int = 80) -> str:
     if format not in FORMATS:
         raise UnknownName("format", format, ("table", *FORMATS))
     return FORMATS[format](table)
+
+
+def render_first(table: pd.DataFrame, more: str, limit: int = FIRST_ROWS) -> str:
+    """Return the first rows of a comparison as a table, and how many others there are.
+
+    Args:
+        table: the comparison.
+        more: the command that prints all rows.
+        limit: how many rows at most.
+    """
+    others = len(table) - limit
+    further = f"{others} further rows: {more}\n" if others > 0 else ""
+    return render(table.head(limit)) + further
 
 
 def as_table(table: pd.DataFrame, width: int = 80) -> Group:

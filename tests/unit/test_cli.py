@@ -247,7 +247,9 @@ def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
 ) -> None:
     from rich.console import Console
 
-    monkeypatch.setattr("orchestrator.cli.run.render", lambda *_: "ewc note=[a] [/x] [bold]\n")
+    monkeypatch.setattr(
+        "orchestrator.cli.run.render_first", lambda *_: "ewc note=[a] [/x] [bold]\n"
+    )
     console = Console(file=io.StringIO(), width=80)
     report(console, done / "results" / "tiny", ["Next: [/y]"])
     printed = console.file.getvalue()  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import TRIALS, Results
 from orchestrator.results.tables import with_config_columns
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.rendering import render, render_first
 
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
 TEXT_FORMATS = ("table", "markdown", "latex")
@@ -266,6 +267,14 @@ def test_a_table_keeps_within_its_width_and_loses_nothing() -> None:
     assert f"0.800 {interval}" in wide
     assert narrow.count("0.800") == narrow.count(interval) == wide.count(interval) == 2
     assert "…" not in narrow
+
+
+def test_the_first_rows_are_those_of_the_whole_table_and_the_others_are_counted() -> None:
+    table = compared(*(row(config={"lam": lam}) for lam in range(1, 8)))
+    first = render_first(table, "repertoire compare results", limit=5)
+    assert re.findall(r"lam=(\d)", first) == ["1", "2", "3", "4", "5"]
+    assert first.endswith("\n2 further rows: repertoire compare results\n")
+    assert render_first(table, "repertoire compare results", limit=7) == render(table)
 
 
 def test_what_varies_in_a_table_is_looked_up_once_for_all_of_its_rows(
