@@ -178,7 +178,7 @@ class StageTrainable(tune.Trainable):
 def trainable_of(sweep: str | Path | Sweep, store: str | Path | None) -> type[StageTrainable]:
     """Return the trainable of a sweep; see `orchestrator.tune.trainable`."""
     loaded = sweep if isinstance(sweep, Sweep) else Sweep.load(sweep)
-    configurations = Configurations.of(loaded)
+    configurations = Configurations.from_sweep(loaded)
     if configurations.content["benchmark"].get("validation", 0.1) == 0:
         raise RepertoireError(
             f"{loaded.name}: a trial of Tune reports validation data; give benchmark.validation a "

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestrator.cli.run_sweep import evaluated, searching_of
+from orchestrator.backends import factory
+from orchestrator.cli.run_sweep import winner_chains
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
+from orchestrator.search.create import create_study
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.store import StageStore
 from orchestrator.stages.worker import Order
@@ -21,12 +23,12 @@ def chains(
 ) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
     """Yield all chains of a sweep: its trials, its candidates as far as stored, its winners."""
     yield from sweep.chains()
-    searching = searching_of(sweep, store, folder, read_only=True)
-    if searching is not None:
-        drive(searching, Nobody(), lambda news: None, Brake())
-        yield from searching.chains(searching.complete)
-        if searching.complete:
-            yield from evaluated(sweep, searching.winners())
+    study = create_study(sweep, store, folder, factory, read_only=True)
+    if study is not None:
+        drive(study, Nobody(), lambda news: None, Brake())
+        yield from study.chains(study.complete)
+        if study.complete:
+            yield from winner_chains(sweep, study.winners())
 
 
 class Nobody:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestrator.backends.factory import trial_queue_factory
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay
-from orchestrator.backends.strategies import trial_queues
 from orchestrator.cli.run_sweep import Outcome, Screen, run_sweep
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, interruptible
@@ -78,7 +78,7 @@ def run_loaded(
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {headline(plan)}"))
-        outcome = run_sweep(sweep, tables, place, brake, screen, trial_queues(backend))
+        outcome = run_sweep(sweep, tables, place, brake, screen, trial_queue_factory(backend))
     console = Console()
     for message in [*said, *store.damaged]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
@@ -131,7 +131,7 @@ def counts(outcome: Outcome) -> str:
 
 def missing(outcome: Outcome, brake: Brake) -> list[str]:
     """Return what is missing, a line each."""
-    found = list(outcome.lost)
+    found = list(outcome.missing_winners)
     to_go = outcome.evaluation.to_go
     if brake.reason and not outcome.complete:
         left = outcome.search.to_go if outcome.search else 0

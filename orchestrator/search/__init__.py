@@ -1,5 +1,6 @@
-"""Search: candidates drawn from the spaces of a sweep, raced and ranked on validation data.
+"""Search and evaluation of a sweep: candidates are drawn, raced and ranked on validation data.
 
-May import `results` and what is below it. Begin with `study.py`, all searches of a sweep;
-`group_search.py` is one of them, and `ports.py` says what samplers and schedulers must do.
+May import `results` and what is below it. Begin with `search.py`, then `study.py`: the searches of
+all groups; `group_search.py` is one of them, and `ports.py` has the interfaces of samplers and
+schedulers.
 """

@@ -1,4 +1,4 @@
-"""The evaluation of a sweep: its plan is computed, its tables kept current."""
+"""The evaluation of a sweep: the stages of its plan are computed, its tables kept current."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def evaluate(
     brake: Brake | None = None,
     queue_of: QueueOf = FirstInFirstOut,
 ) -> Progress:
-    """Compute the stages a plan lacks and keep the sweep's folder current.
+    """Compute the stages of a plan that the store lacks.
 
-    Whatever interrupts it, finished stages are in the store and the tables have them.
+    Whatever interrupts it, the store has the finished stages and the tables have their rows.
 
     Args:
-        plan: what is wanted and what is stored.
-        tables: of the sweep; they may have more rows than the plan has.
+        plan: the stages that are wanted, and those that are stored.
+        tables: of the sweep; they may have more rows than the plan.
         backend: computes stages.
-        show: called with where the sweep stands.
+        show: called with the progress.
         brake: once pulled, no new stage starts.
-        queue_of: creates the queue of the unfinished trials; not called if there is none.
+        queue_of: creates the queue of the unfinished trials; not called if there are none.
     """
     progress = progress_of(plan)
     tables.prepare(plan.sweep)

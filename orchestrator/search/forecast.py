@@ -1,83 +1,81 @@
-"""What a search will ask for, as far as that can be known before it is run."""
+"""The number of stages that a search will ask for, as far as it is known before the search runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from orchestrator.search.group_search import GroupSearch
-from orchestrator.search.per_task import PerTaskStudy, SeedSelection
+from orchestrator.search.per_task import PerTaskStudy
+from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.study import Study
 from orchestrator.stages.stage import Stage
 
 Row = tuple[str, str]
 
 
-def forecast(searching: Study | PerTaskStudy) -> list[Row]:
-    """Return figures of a search and their names; of what depends on results, what it is at most.
+def forecast(study: Study | PerTaskStudy) -> list[Row]:
+    """Return (name, figure) rows; figures that depend on results are upper bounds.
 
-    The search must have begun, on a journal that is only read.
+    Args:
+        study: a search that has begun, on a journal that is read only.
     """
-    if isinstance(searching, PerTaskStudy):
-        return list(_per_task(searching.selections))
-    return list(_study(searching))
+    if isinstance(study, PerTaskStudy):
+        return list(_forecast_per_task(study.selections))
+    return list(_forecast_study(study))
 
 
-def _study(study: Study) -> Iterator[Row]:
-    searches = study.searches
-    distinct = {stage.key: stage for group_search in searches for stage in _stages(group_search)}
-    undrawn = sum(_undrawn(group_search) for group_search in searches)
-    asked = sum(_asked(group_search) for group_search in searches) + undrawn
+def _forecast_study(study: Study) -> Iterator[Row]:
+    searches, seeds = study.searches, len(study.sweep.seeds)
+    distinct = {stage.key: stage for each in searches for stage in _drawn_stages(each)}
+    undrawn = sum(_num_undrawn_stages(each) for each in searches)
+    asked_for = sum(_num_drawn_stages(each) for each in searches) + undrawn
     stored = sum(searches[0].scorer.record(stage) is not None for stage in distinct.values())
+    tasks = (each.group.first(()).benchmark.num_tasks for each in searches)
     yield "search: groups", str(len(searches))
-    yield "search: candidates", str(sum(_count(group_search) for group_search in searches))
-    yield "search: stages asked for, at most", str(asked)
+    yield "search: candidates", str(sum(_num_candidates(each) for each in searches))
+    yield "search: stages asked for, at most", str(asked_for)
     yield "search: distinct stages, at most", str(len(distinct) + undrawn)
     yield "search: of these in the store", str(stored)
-    seeds = len(study.sweep.seeds)
-    stages = sum(
-        seeds * (group_search.group.first(()).benchmark.num_tasks + 1) for group_search in searches
-    )
-    yield "evaluation of winners: stages", f"{stages}, one winner a group"
+    evaluation = sum(seeds * (num_tasks + 1) for num_tasks in tasks)
+    yield "evaluation of winners: stages", f"{evaluation}, one winner a group"
     for note in study.notes:
         yield "note", note
 
 
-def _count(group_search: GroupSearch) -> int:
-    return (
-        len(group_search.candidates) if group_search.draws.over else group_search.draws.limit or 0
-    )
+def _num_candidates(group_search: GroupSearch) -> int:
+    draws = group_search.state.draws
+    return len(draws.candidates) if draws.over else draws.limit or 0
 
 
-def _undrawn(group_search: GroupSearch) -> int:
+def _num_undrawn_stages(group_search: GroupSearch) -> int:
     """Return the stages of candidates that are not drawn yet; all count as distinct."""
     first = group_search.candidates[0]
-    return (
-        (_count(group_search) - len(group_search.candidates)) * len(first.chains) * (first.goal + 1)
-    )
+    undrawn = _num_candidates(group_search) - len(group_search.candidates)
+    return undrawn * len(first.chains) * (first.goal + 1)
 
 
-def _asked(group_search: GroupSearch) -> int:
+def _num_drawn_stages(group_search: GroupSearch) -> int:
     return sum(len(c.chains) * (c.goal + 1) for c in group_search.candidates if c.twin is None)
 
 
-def _stages(group_search: GroupSearch) -> Iterator[Stage]:
+def _drawn_stages(group_search: GroupSearch) -> Iterator[Stage]:
     for candidate in group_search.candidates:
         for chain in candidate.chains.values():
             yield from chain[: candidate.goal + 1]
 
 
-def _per_task(selections: list[SeedSelection]) -> Iterator[Row]:
-    """Yield what selection at each task costs: all that are tried there have one parent.
+def _forecast_per_task(selections: list[SeedSelection]) -> Iterator[Row]:
+    """Yield the cost of selection at each task, where all candidates of a task have one parent.
 
-    Without the graph each would learn all the tasks before it once more.
+    Without the graph each candidate would learn all the tasks before it once more.
     """
-    with_graph = without = 0
+    with_graph = without = candidates = 0
     for selection in selections:
-        tried, tasks = len(selection.plastic) + len(selection.strengths), selection.num_tasks
+        tried = len(selection.plasticity_points) + len(selection.strengths)
+        tasks, candidates = selection.num_tasks, max(candidates, tried)
         with_graph += tried * tasks
         without += tried * tasks * (tasks + 1) // 2
     yield "search: groups x seeds", str(len(selections))
-    tried = max(len(selection.plastic) + len(selection.strengths) for selection in selections)
-    yield "search: candidates a task, at most", str(tried)
+    yield "search: candidates a task, at most", str(candidates)
     yield "search: stages, at most", f"{with_graph}, and stage 0"
     yield "search: without the graph", f"{without} ({without / with_graph:.3g} times)"

@@ -115,8 +115,10 @@ class Journal:
         logging.getLogger(__name__).warning(
             "%s is damaged from line %d on (after a crash of this machine, say); the search goes "
             "on from the line before it, and %s keeps the rest",
-            self._path, number, beside,
-        )  # fmt: skip
+            self._path,
+            number,
+            beside,
+        )
         if not self._read_only:
             with beside.open("ab") as file:
                 file.write(damaged)

@@ -1,6 +1,6 @@
-"""What a search asks of samplers, which draw candidates, and of schedulers, which stop some early.
+"""The interfaces of samplers, which draw candidates, and schedulers, which stop some early.
 
-Candidates are numbers, from 0 in each group. Values are what they are ranked by, one per metric.
+Candidates are numbers, from 0 in each group. Values are what they are ranked by, one a metric.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ class Sampler(Protocol):
     """Draws candidates."""
 
     learns: bool
-    """Whether what it draws depends on what it was told."""
+    """Whether its draws depend on the candidates reported to it."""
 
     def ask(self, number: int) -> Point | None:
-        """Return a point of the space; None when there is no other."""
+        """Return a point of the space; None if there are no more."""
 
     def tell(self, number: int, values: Values | None, failed: bool) -> None:
-        """Take in how a candidate ended; without values it was stopped early, or failed."""
+        """Report how a candidate ended; without values it was stopped early, or failed."""
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """A scheduler stopped a candidate other than the one it was told of."""
+    """A scheduler stopped a candidate other than the one it decided about."""
 
     number: int
 
@@ -50,22 +50,22 @@ class Scheduler(Protocol):
     name: str
 
     def add(self, number: int, point: Point) -> None:
-        """Take in a candidate."""
+        """Add a candidate."""
 
     def result(self, number: int, after: int, value: float) -> Decision:
-        """Decide about a candidate that learned `after` tasks; larger or smaller as the mode is."""
+        """Return the decision about a candidate that learned `after` tasks."""
 
     def end(self, number: int, after: int, value: float | None) -> None:
-        """Take in that a candidate is over; without a value it failed."""
+        """Report that a candidate is over; without a value it failed."""
 
     def effects(self) -> list[Stopped | Adopted]:
         """Return what the calls since the last time did to other candidates."""
 
-    def chosen(self) -> int | None:
-        """Return a candidate to run, or to go on with after a pause; None if none is due."""
+    def choose(self) -> int | None:
+        """Return a candidate to start or to resume; None if none is due."""
 
 
-class Fifo:
+class FifoScheduler:
     """Every candidate runs to the end."""
 
     name = "fifo"
@@ -78,16 +78,16 @@ class Fifo:
         self._waiting.append(number)
 
     def result(self, number: int, after: int, value: float) -> Decision:
-        """Let it go on."""
+        """Return "continue"."""
         return "continue"
 
     def end(self, number: int, after: int, value: float | None) -> None:
-        """Take no notice."""
+        """Do nothing."""
 
     def effects(self) -> list[Stopped | Adopted]:
-        """Return nothing."""
+        """Return an empty list."""
         return []
 
-    def chosen(self) -> int | None:
+    def choose(self) -> int | None:
         """Return the candidate that has waited longest."""
         return self._waiting.popleft() if self._waiting else None

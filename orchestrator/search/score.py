@@ -1,4 +1,4 @@
-"""What a search knows of a candidate: its validation figures and its costs, and nothing else."""
+"""The values that candidates are ranked by: validation figures and costs, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SUMMED = ("train_flops", "consolidate_flops", "eval_flops", "samples")
 
 
 class Records(Protocol):
-    """Where records are."""
+    """A store of records."""
 
     def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
-        """Return a stage's record if it is there and scores these tasks."""
+        """Return a stage's record if it is stored and scores these tasks."""
 
     def await_record(self, key: str, task_keys: Iterable[str]) -> Record:
         """Return a record that was written, once it can be seen."""
@@ -35,9 +35,9 @@ class Records(Protocol):
 
 @dataclass
 class Scorer:
-    """Ranks by what an objective says of validation accuracies and of costs.
+    """Computes the values of an objective from validation accuracies and costs.
 
-    The only place where a search reads results. It never touches the scores of the test split.
+    This is the only place where a search reads results. It never reads scores of the test split.
     """
 
     store: Records
@@ -65,41 +65,41 @@ class Scorer:
         Returns:
             None if a metric is undefined on a seed.
         """
-        found = [self.objective.value(self.figures(chain, after)) for chain in chains]
-        defined = [values for values in found if values is not None]
-        if len(defined) < len(found):
+        per_seed = [self.objective.value(self.figures(chain, after)) for chain in chains]
+        defined = [values for values in per_seed if values is not None]
+        if len(defined) < len(per_seed):
             return None
         return tuple(fmean(column) for column in zip(*defined, strict=True))
 
-    def undefined(self, chains: Iterable[Sequence[Stage]], after: int) -> str:
+    def undefined_because(self, chains: Iterable[Sequence[Stage]], after: int) -> str:
         """Return why `values` returned None."""
         reasons = (self.objective.undefined_because(self.figures(c, after)) for c in chains)
         return next(filter(None, reasons), "")
 
     def figures(self, chain: Sequence[Stage], after: int) -> dict[str, float]:
         """Return all figures of one seed by name."""
-        records = [self._written(stage) for stage in chain[: after + 1]]
+        records = [self._finished_record(stage) for stage in chain[: after + 1]]
         storage = records[-1].costs.storage
         costs = {f"storage_{name}_bytes": float(storage.get(name, 0)) for name in CATEGORIES}
         costs["storage_bytes"] = float(sum(storage.values()))
         costs |= {name: float(sum(getattr(r.costs, name) for r in records)) for name in SUMMED}
-        r = validation(records, chain[0].task_keys)
+        r = validation_matrix(records, chain[0].task_keys)
         return costs | all_after(r, after, chain[0].benchmark.scenario)
 
     def accuracy(self, chain: Sequence[Stage], after: int) -> float:
         """Return the validation accuracy on task `after` just when it is learned: R[t, t]."""
-        records = [self._written(stage) for stage in chain[: after + 1]]
-        return float(validation(records, chain[0].task_keys)[after, after - 1])
+        records = [self._finished_record(stage) for stage in chain[: after + 1]]
+        return float(validation_matrix(records, chain[0].task_keys)[after, after - 1])
 
-    def _written(self, stage: Stage) -> Record:
-        """Return the record of a stage that is done."""
+    def _finished_record(self, stage: Stage) -> Record:
+        """Return the record of a stage that is finished, once it can be read."""
         name = (stage.key, stage.task_keys)
         if name not in self._known:
             self._remember(name, self.store.await_record(stage.key, stage.task_keys))
         return self._known[name]
 
     def _remember(self, name: tuple[str, tuple[str, ...]], record: Record) -> None:
-        """Keep a record at hand, and forget the one kept longest where there are too many."""
+        """Keep a record in memory, and drop the oldest if there are too many."""
         if len(self._known) >= RECORDS_KEPT:
             del self._known[next(iter(self._known))]
         self._known[name] = record
@@ -128,7 +128,7 @@ def _require_validation(benchmark: Benchmark, num_tasks: int) -> None:
             )
 
 
-def validation(records: Sequence[Record], task_keys: Sequence[str]) -> R:
+def validation_matrix(records: Sequence[Record], task_keys: Sequence[str]) -> R:
     """Return R [T+1, T] on validation data; rows that were not reached are NaN."""
     r = np.full((len(task_keys) + 1, len(task_keys)), np.nan)
     for after, record in enumerate(records):

@@ -17,7 +17,7 @@ from orchestrator.stages.capture import capture
 from orchestrator.stages.components import find
 from orchestrator.stages.learner import Training
 from orchestrator.stages.source import Source
-from orchestrator.sweep.decoding import short
+from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.entries import dotted_names, read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.sweep import Sweep
@@ -43,7 +43,7 @@ class Configurations:
     source: Source
 
     @staticmethod
-    def of(sweep: Sweep) -> Configurations:
+    def from_sweep(sweep: Sweep) -> Configurations:
         """Return the configurations of a sweep."""
         content = parse_yaml(sweep.text)
         return Configurations(sweep.name, content, capture(dotted_names(content), sweep.folder))
@@ -76,7 +76,7 @@ class Configurations:
         seed = values.pop("seed", self.content["seeds"][0])
         sections: dict[str, Any] = {
             "benchmark": dict(self.content["benchmark"]),
-            "network": _named(self.content.get("network", "mlp")),
+            "network": _as_entry(self.content.get("network", "mlp")),
             "training": dict(self.content.get("training", {})),
             "method": dict(self._method(values.pop("method.name", None))),
         }
@@ -86,12 +86,14 @@ class Configurations:
         methods = [sections.pop("method")]
         mistakes: list[str] = []
         if type(seed) is not int or not 0 <= seed < 2**63:
-            mistakes.append(f"seed: must be a whole number of at least 0, given {short(seed)}")
+            mistakes.append(f"seed: must be a whole number of at least 0, given {abbreviate(seed)}")
             seed = 0
         # With a search, a space that is left open is a group, not a mistake of the file.
         content = {**self.content, **sections, "methods": methods, "seeds": [seed], "search": None}
         trials, groups = read_entries(content, None, self.source, mistakes)
-        mistakes += [f"{place}: is a space in the file; give a value" for place in _open(groups)]
+        mistakes += [
+            f"{place}: is a space in the file; give a value" for place in _open_places(groups)
+        ]
         if len(trials) > 1:
             mistakes.append("the file compares a grid of values; give each field of it a value")
         if mistakes:
@@ -99,7 +101,7 @@ class Configurations:
         return trials[0]
 
     def _methods(self) -> list[dict[str, Any]]:
-        return [_named(method) for method in self.content["methods"]]
+        return [_as_entry(method) for method in self.content["methods"]]
 
     def _method(self, name: str | None) -> dict[str, Any]:
         """Return the entry of a method, the only one if no name is given."""
@@ -121,7 +123,7 @@ class Configurations:
 
     def _paths(self, method: Mapping[str, Any]) -> set[str]:
         """Return the paths that a configuration of a method may have."""
-        network = _named(self.content.get("network", "mlp"))["name"]
+        network = _as_entry(self.content.get("network", "mlp"))["name"]
         kinds = {
             "benchmark": Benchmark,
             "network": find("network", network, self.source).Config,
@@ -132,11 +134,11 @@ class Configurations:
         return paths | {"seed", "method.name"}
 
 
-def _open(groups: Iterable[Group]) -> Iterator[str]:
+def _open_places(groups: Iterable[Group]) -> Iterator[str]:
     return (place for group in groups for place in group.space)
 
 
-def _named(entry: Any) -> dict[str, Any]:
+def _as_entry(entry: Any) -> dict[str, Any]:
     return {"name": entry} if isinstance(entry, str) else dict(entry)
 
 

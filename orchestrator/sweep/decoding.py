@@ -22,7 +22,7 @@ from orchestrator.hashing import plain
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 MISSING = ("missing", "missing_argument")
 # What pydantic's error types mean to a reader of YAML.
-WANTED = {
+EXPECTED = {
     **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), "a whole number"),
     **dict.fromkeys(("float_type", "float_parsing"), "a number"),
     **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type"), "a list"),
@@ -63,12 +63,12 @@ def decode(
             plain(made, where)
             return None if left_out and not salvage else made
         except ValidationError as error:
-            found = list(described(error, kind, where))
+            found = list(describe_errors(error, kind, where))
         except TypeError as error:
             found = [("", str(error).removeprefix("."))]
         # A mistake that speaks of a field left out may come of leaving it out.
         unsure = left_out & names
-        mistakes.extend(line for _, line in found if not speaks_of(unsure, line))
+        mistakes.extend(line for _, line in found if not mentions(unsure, line))
         wrong = {name for name, _ in found} & rest.keys()
         if not wrong:
             return None
@@ -76,7 +76,7 @@ def decode(
         rest = {name: value for name, value in rest.items() if name not in wrong}
 
 
-def speaks_of(names: Iterable[str], line: str) -> bool:
+def mentions(names: Iterable[str], line: str) -> bool:
     """Return whether a mistake names one of these fields, other than among the valid ones."""
     text = line.partition("; did you mean")[0].partition("; valid:")[0]
     return any(re.search(rf"\b{name}\b", text) for name in names)
@@ -87,26 +87,28 @@ def _validator(kind: Any) -> Callable[..., Any]:
     return TypeAdapter(kind).validate_json
 
 
-def described(error: ValidationError, kind: type[Any], where: str) -> Iterator[tuple[str, str]]:
+def describe_errors(
+    error: ValidationError, kind: type[Any], where: str
+) -> Iterator[tuple[str, str]]:
     """Yield each mistake as the field it is about and a line with its place."""
     names = [field.name for field in fields(kind)]
     expected: dict[tuple[str, str], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         first = str(detail["loc"][0]) if detail["loc"] else ""
         if detail["type"] in ("value_error", "assertion_error"):
-            yield from located(str(detail["ctx"]["error"]), first, names, where)
+            yield from locate_errors(str(detail["ctx"]["error"]), first, names, where)
         else:
-            expected.setdefault((first, place(detail, where)), []).append(detail)
+            expected.setdefault((first, error_place(detail, where)), []).append(detail)
     for (first, path), details in expected.items():
         # Of a choice of types, the one that fits best is wrong furthest inside.
         if not any(
             other != path and field == first and other.startswith(f"{path}[")
             for field, other in expected
         ):
-            yield first, f"{path}: {story(details, names)}"
+            yield first, f"{path}: {error_message(details, names)}"
 
 
-def located(text: str, first: str, names: list[str], where: str) -> Iterator[tuple[str, str]]:
+def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterator[tuple[str, str]]:
     """Yield the mistakes of a range check, one a line; one that begins with a field is about it."""
     for line in text.splitlines():
         match = re.match(r"(\w+):? ", line)
@@ -116,7 +118,7 @@ def located(text: str, first: str, names: list[str], where: str) -> Iterator[tup
             yield first, f"{where}.{first}: {line}" if first else f"{where}: {line}"
 
 
-def place(detail: ErrorDetails, where: str) -> str:
+def error_place(detail: ErrorDetails, where: str) -> str:
     """Return where a mistake is: fields and items on the way, without pydantic's names of types."""
     path, last = where, len(detail["loc"]) - 1
     for i, part in enumerate(detail["loc"]):
@@ -127,7 +129,7 @@ def place(detail: ErrorDetails, where: str) -> str:
     return path.removeprefix(".")
 
 
-def story(details: list[ErrorDetails], names: list[str]) -> str:
+def error_message(details: list[ErrorDetails], names: list[str]) -> str:
     """Return what is wrong at one place; several details are the choices there were."""
     detail = details[0]
     key = str(detail["loc"][-1]) if detail["loc"] else ""
@@ -137,24 +139,22 @@ def story(details: list[ErrorDetails], names: list[str]) -> str:
         )
     if detail["type"] in MISSING:
         return "is missing"
-    expected = ", or ".join(dict.fromkeys(wanted(each) for each in details))
+    expected = ", or ".join(dict.fromkeys(expected_value(each) for each in details))
     choices = [
         name
         for each in details
         for name in re.findall(r"'([^']*)'", each.get("ctx", {}).get("expected", ""))
     ]
-    hint = (
-        f"; {suggest(detail['input'], choices)}"
-        if choices and isinstance(detail["input"], str)
-        else ""
-    )
-    return f"must be {expected}, given {short(detail['input'])}{hint or respelling(detail)}"
+    given, hint = detail["input"], spelling_advice(detail)
+    if choices and isinstance(given, str):
+        hint = f"; {suggest(given, choices)}"
+    return f"must be {expected}, given {abbreviate(given)}{hint}"
 
 
-def respelling(detail: ErrorDetails) -> str:
+def spelling_advice(detail: ErrorDetails) -> str:
     """Return advice for text that YAML's authors would have read as a number."""
     given = detail["input"]
-    if not isinstance(given, str) or "number" not in WANTED.get(detail["type"], ""):
+    if not isinstance(given, str) or "number" not in EXPECTED.get(detail["type"], ""):
         return ""
     if re.fullmatch(r"[-+]?0[0-9_]+", given):
         return "; a number has no leading zeros here (YAML would read base 8)"
@@ -163,19 +163,19 @@ def respelling(detail: ErrorDetails) -> str:
     return ""
 
 
-def wanted(detail: ErrorDetails) -> str:
+def expected_value(detail: ErrorDetails) -> str:
     """Return what a value should have been."""
     text = re.sub(r"^Input should be (a valid |an? )?", "", detail["msg"])
-    return WANTED.get(detail["type"], text)
+    return EXPECTED.get(detail["type"], text)
 
 
-def short(value: Any) -> str:
+def abbreviate(value: Any) -> str:
     """Return a value as text that fits a line."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def grid_points(given: Mapping[str, Any], where: str, mistakes: list[str]) -> list[dict[str, Any]]:
+def expand_grids(given: Mapping[str, Any], where: str, mistakes: list[str]) -> list[dict[str, Any]]:
     """Return every combination of the values under `{grid: [...]}`; one point if there is no grid.
 
     A key whose grid is wrong is left out.
@@ -188,7 +188,7 @@ def grid_points(given: Mapping[str, Any], where: str, mistakes: list[str]) -> li
         values = value["grid"]
         if set(value) != {"grid"} or not isinstance(values, list) or not values:
             mistakes.append(
-                f"{where}.{key}: a grid is a list of at least one value, given {short(value)}"
+                f"{where}.{key}: a grid is a list of at least one value, given {abbreviate(value)}"
             )
         else:
             axes[key] = values

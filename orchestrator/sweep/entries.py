@@ -15,15 +15,15 @@ from orchestrator.hashing import canonical, plain
 from orchestrator.stages.components import is_dotted
 from orchestrator.stages.learner import Training
 from orchestrator.stages.source import Source
-from orchestrator.sweep.decoding import short
-from orchestrator.sweep.group import Group, examples, misfit, named
+from orchestrator.sweep.decoding import abbreviate
+from orchestrator.sweep.group import Group, example_combinations, misfit, name_groups
+from orchestrator.sweep.search_checks import check_search
 from orchestrator.sweep.search_options import Search
-from orchestrator.sweep.searchable import unsearchable
-from orchestrator.sweep.section import Form, Part, Place, component_parts, parts_of
+from orchestrator.sweep.section import ComponentEntry, Form, Part, read_component, read_section
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
-Parts = tuple[Part, Part, Part, Part]
+TrialParts = tuple[Part, Part, Part, Part]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Sections:
         return [*self.benchmarks, *self.networks, *self.trainings, *self.methods]
 
 
-def mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
+def read_mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
     """Return a section that holds keys and values, empty if it is left out."""
     given = content.get(name, {})
     if isinstance(given, dict):
         return given
-    mistakes.append(f"{name}: must be keys and values, given {short(given)}")
+    mistakes.append(f"{name}: must be keys and values, given {abbreviate(given)}")
     return {}
 
 
@@ -73,40 +73,44 @@ def read_entries(
     """
     grids = search is not None and search.uses_grids
     sections = read_sections(content, grids, source, mistakes)
-    mistakes.extend(_repetitions(sections.methods))
-    combinations = _fitting(sections, mistakes)
+    mistakes.extend(_find_repetitions(sections.methods))
+    combinations = _combine(sections, mistakes)
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
-    named_groups = named(
-        Group(parts[3].examples[0].name, parts, fixed) for parts in combinations if _searched(parts)
+    groups = name_groups(
+        Group(parts[3].examples[0].name, parts, fixed)
+        for parts in combinations
+        if _has_space(parts)
     )
     if isinstance(content.get("search", {}), dict):
-        mistakes.extend(unsearchable(sections.all, named_groups, search))
+        mistakes.extend(check_search(sections.all, groups, search))
     if mistakes:
         return [], []
     seeds = tuple(content["seeds"])
     trials = [
-        Group("", parts, fixed).first(seeds) for parts in combinations if not _searched(parts)
+        Group("", parts, fixed).first(seeds) for parts in combinations if not _has_space(parts)
     ]
-    return trials, named_groups
+    return trials, groups
 
 
 def read_sections(
     content: dict[str, Any], grids: bool, source: Source, mistakes: list[str]
 ) -> Sections:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""
-    benchmark = mapping(content, "benchmark", mistakes)
+    benchmark = read_mapping(content, "benchmark", mistakes)
     stated = isinstance(content.get("benchmark"), dict)
     training = Form("training", "training", Training)
-    network = Place("network", "network", source)
+    network = ComponentEntry("network", "network", source)
     return Sections(
-        benchmarks=benchmarks_of(benchmark, mistakes, grids) if stated else [],
-        networks=component_parts(network, content.get("network", "mlp"), mistakes, grids),
-        trainings=parts_of(training, mapping(content, "training", mistakes), mistakes, grids),
+        benchmarks=read_benchmarks(benchmark, mistakes, grids) if stated else [],
+        networks=read_component(network, content.get("network", "mlp"), mistakes, grids),
+        trainings=read_section(
+            training, read_mapping(content, "training", mistakes), mistakes, grids
+        ),
         methods=[
             part
             for i, entry in enumerate(_methods(content, mistakes))
-            for part in component_parts(
-                Place("method", f"methods[{i}]", source), entry, mistakes, grids
+            for part in read_component(
+                ComponentEntry("method", f"methods[{i}]", source), entry, mistakes, grids
             )
         ],
     )
@@ -116,27 +120,27 @@ def _methods(content: dict[str, Any], mistakes: list[str]) -> list[Any]:
     given = content.get("methods", [])
     if isinstance(given, list) and (given or "methods" not in content):
         return given
-    mistakes.append(f"methods: must be a list of at least one method, given {short(given)}")
+    mistakes.append(f"methods: must be a list of at least one method, given {abbreviate(given)}")
     return []
 
 
-def benchmarks_of(given: dict[str, Any], mistakes: list[str], grids: bool) -> list[Part]:
+def read_benchmarks(given: dict[str, Any], mistakes: list[str], grids: bool) -> list[Part]:
     """Return the benchmarks of a file: one for each point of its grids; `order: all` is a grid."""
     form = Form("benchmark", "benchmark", Benchmark)
     if given.get("order") != "all":
-        return parts_of(form, given, mistakes, grids)
+        return read_section(form, given, mistakes, grids)
     orders: list[Any] = []
     num_tasks = given.get("num_tasks", 5)
     if isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS:
         orders = [list(order) for order in permutations(range(1, num_tasks + 1))]
     else:
         valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
-        mistakes.append(f"benchmark.order: all orders need {valid}, given {short(num_tasks)}")
+        mistakes.append(f"benchmark.order: all orders need {valid}, given {abbreviate(num_tasks)}")
     left_out = {} if orders else {"order": "natural"}  # the other fields are still checked
-    return parts_of(form, {**given, "order": {"grid": orders}, **left_out}, mistakes, grids)
+    return read_section(form, {**given, "order": {"grid": orders}, **left_out}, mistakes, grids)
 
 
-def _repetitions(methods: list[Part]) -> Iterator[str]:
+def _find_repetitions(methods: list[Part]) -> Iterator[str]:
     """Yield which entries of `methods` are the same as one before."""
     first: dict[str, str] = {}
     for part in methods:
@@ -150,9 +154,9 @@ def _repetitions(methods: list[Part]) -> Iterator[str]:
                 yield f"{part.form.where}: the same {what} as {same}"
 
 
-def _fitting(sections: Sections, mistakes: list[str]) -> list[Parts]:
+def _combine(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
     """Return the combinations of parts that make trials; note where parts do not go together."""
-    fitting: list[Parts] = []
+    fitting: list[TrialParts] = []
     for benchmark, network in product(sections.benchmarks, sections.networks):
         wrong = list(_misfits((benchmark, network)))
         mistakes.extend(wrong)
@@ -171,12 +175,12 @@ def _misfits(parts: tuple[Part, ...]) -> Iterator[str]:
     """Yield why a benchmark, a network and perhaps a method do not go together, wherever tried."""
     if not all(part.examples for part in parts):
         return
-    for components in examples(parts):
+    for components in example_combinations(parts):
         objection = misfit(*components)
         if objection is not None:
             of_network = objection.startswith("network.")
             yield objection if of_network else f"{parts[-1].form.where}: {objection}"
 
 
-def _searched(parts: Parts) -> bool:
+def _has_space(parts: TrialParts) -> bool:
     return any(part.space for part in parts)

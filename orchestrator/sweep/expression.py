@@ -40,12 +40,16 @@ SIGNS: dict[type[ast.unaryop], Callable[[float], float]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
-OF_ONE: dict[str, Callable[[float], float]] = {
-    "abs": abs, "exp": math.exp, "log": math.log, "log10": math.log10, "log2": math.log2,
+UNARY_FUNCTIONS: dict[str, Callable[[float], float]] = {
+    "abs": abs,
+    "exp": math.exp,
+    "log": math.log,
+    "log10": math.log10,
+    "log2": math.log2,
     "sqrt": math.sqrt,
-}  # fmt: skip
-OF_SEVERAL: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min}
-FUNCTIONS = (*OF_ONE, *OF_SEVERAL)
+}
+VARIADIC_FUNCTIONS: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min}
+FUNCTIONS = (*UNARY_FUNCTIONS, *VARIADIC_FUNCTIONS)
 GRAMMAR = (
     "an expression is made of numbers, names, + - * / **, parentheses and "
     f"{', '.join(sorted(FUNCTIONS))}"
@@ -54,23 +58,23 @@ GRAMMAR = (
 
 @dataclass(frozen=True)
 class Expression:
-    """An expression that was read.
+    """A parsed expression.
 
     Attributes:
         term: its value given the figures; raises ValueError, ZeroDivisionError or OverflowError
             where arithmetic does.
         names: the figures it uses, in the order of FIGURES.
-        wrong: what is wrong with it, each in a line; `term` means something only if this is empty.
+        mistakes: each in a line; `term` is valid only if there is none.
     """
 
     term: Term
     names: tuple[str, ...]
-    wrong: tuple[str, ...]
+    mistakes: tuple[str, ...]
 
 
 @cache
-def read(text: str) -> Expression:
-    """Return an expression read from text; never raises."""
+def parse_expression(text: str) -> Expression:
+    """Parse an expression; its mistakes are noted in it rather than raised."""
     if len(text) > LONGEST:
         given = f"an expression has at most {LONGEST} characters, given {len(text)}"
         return Expression(_undefined, (), (given,))
@@ -78,60 +82,60 @@ def read(text: str) -> Expression:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Expression(_undefined, (), (f"{text!r} cannot be read; {GRAMMAR}",))
-    wrong: list[str] = []
-    term = _term(tree.body, wrong)
+    mistakes: list[str] = []
+    term = _build_term(tree.body, mistakes)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     names = tuple(name for name in FIGURES if name in used)
-    if not names and not wrong:
-        wrong.append(f"{text!r} uses no figure; valid: {', '.join(FIGURES)}")
-    return Expression(term, names, tuple(dict.fromkeys(wrong)))
+    if not names and not mistakes:
+        mistakes.append(f"{text!r} uses no figure; valid: {', '.join(FIGURES)}")
+    return Expression(term, names, tuple(dict.fromkeys(mistakes)))
 
 
-def _term(node: ast.expr, wrong: list[str]) -> Term:
-    """Return a node as a function of the figures, after noting what is wrong in it."""
+def _build_term(node: ast.expr, mistakes: list[str]) -> Term:
+    """Return a node as a function of the figures; note its mistakes."""
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return _constant(number, wrong)
+            return _constant(number, mistakes)
         case ast.Name(id=name):
             if name not in FIGURES:
-                wrong.append(_unknown(name))
+                mistakes.append(_unknown_name(name))
             return operator.itemgetter(name)
         case ast.UnaryOp(op=sign, operand=operand) if type(sign) in SIGNS:
-            return _applied(SIGNS[type(sign)], [operand], wrong)
+            return _apply(SIGNS[type(sign)], [operand], mistakes)
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
-            return _applied(OPERATORS[type(sign)], [left, right], wrong)
+            return _apply(OPERATORS[type(sign)], [left, right], mistakes)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            return _applied(_function(name, len(args), wrong), args, wrong)
-    wrong.append(f"{ast.unparse(node)!r} is not arithmetic; {GRAMMAR}")
+            return _apply(_function(name, len(args), mistakes), args, mistakes)
+    mistakes.append(f"{ast.unparse(node)!r} is not arithmetic; {GRAMMAR}")
     return _undefined
 
 
-def _constant(number: int | float, wrong: list[str]) -> Term:
+def _constant(number: int | float, mistakes: list[str]) -> Term:
     try:
         value = float(number)
     except OverflowError:
         value = math.inf
     if math.isinf(value):
-        wrong.append("a number is too large")
+        mistakes.append("a number is too large")
     return lambda figures: value
 
 
-def _applied(function: Callable[..., float], args: list[ast.expr], wrong: list[str]) -> Term:
-    terms = [_term(arg, wrong) for arg in args]
+def _apply(function: Callable[..., float], args: list[ast.expr], mistakes: list[str]) -> Term:
+    terms = [_build_term(arg, mistakes) for arg in args]
     return lambda figures: function(*(term(figures) for term in terms))
 
 
-def _function(name: str, num_args: int, wrong: list[str]) -> Callable[..., float]:
+def _function(name: str, num_args: int, mistakes: list[str]) -> Callable[..., float]:
     if name not in FUNCTIONS:
-        wrong.append(f"unknown function {name!r}; {suggest(name, FUNCTIONS)}")
-    elif name in OF_ONE and num_args != 1:
-        wrong.append(f"{name} takes 1 argument, given {num_args}")
-    elif name in OF_SEVERAL and num_args < 2:
-        wrong.append(f"{name} takes at least 2 arguments, given {num_args}")
-    return OF_ONE.get(name) or OF_SEVERAL.get(name, _undefined)
+        mistakes.append(f"unknown function {name!r}; {suggest(name, FUNCTIONS)}")
+    elif name in UNARY_FUNCTIONS and num_args != 1:
+        mistakes.append(f"{name} takes 1 argument, given {num_args}")
+    elif name in VARIADIC_FUNCTIONS and num_args < 2:
+        mistakes.append(f"{name} takes at least 2 arguments, given {num_args}")
+    return UNARY_FUNCTIONS.get(name) or VARIADIC_FUNCTIONS.get(name, _undefined)
 
 
-def _unknown(name: str) -> str:
+def _unknown_name(name: str) -> str:
     line = f"unknown name {name!r}; {suggest(SYNONYMS.get(name, name), FIGURES)}"
     if not name.endswith("seconds"):
         return line

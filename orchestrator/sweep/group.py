@@ -1,4 +1,4 @@
-"""A group: one entry of a sweep with a space, from which candidates are drawn and one is chosen."""
+"""A group: the candidates of one method that are drawn from a space and of which one is chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestrator.networks.networks import build
 from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.run_stage import shape_of
 from orchestrator.stages.stage import setting_of, with_defaults
-from orchestrator.sweep.section import Infeasible, Part, active
+from orchestrator.sweep.section import Infeasible, Part, active_point, field_of
 from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
 
@@ -25,10 +25,10 @@ LONGEST_VALUE = 60  # characters of a value in a name; groups named alike are nu
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """What candidates have in common, and the space they are drawn from.
+    """The common parts of candidates, and the space they are drawn from.
 
     Attributes:
-        name: told to the reader, and different for each group of a sweep.
+        name: shown to the reader, and different for each group of a sweep.
         parts: benchmark, network, training and method.
         fixed_stream: the sweep gives the benchmark's seed.
     """
@@ -39,7 +39,7 @@ class Group:
 
     @property
     def space(self) -> dict[str, Domain]:
-        """Place -> domain, of all parts."""
+        """The domains of all parts, by place."""
         return {place: domain for part in self.parts for place, domain in part.space.items()}
 
     def trial(self, point: Mapping[str, Any], seeds: tuple[int, ...]) -> Trial:
@@ -48,39 +48,47 @@ class Group:
         Raises:
             Infeasible: the values do not go together.
         """
-        benchmark, network, training, method = (part.make(point) for part in self.parts)
+        benchmark, network, training, method = (part.build(point) for part in self.parts)
         objection = misfit(benchmark, network, method)
         if objection is not None:
             raise Infeasible(objection)
         return Trial(
-            benchmark=benchmark, network=network, training=training, method=method, seeds=seeds,
+            benchmark=benchmark,
+            network=network,
+            training=training,
+            method=method,
+            seeds=seeds,
             fixed_stream=self.fixed_stream,
-        )  # fmt: skip
+        )
 
     def first(self, seeds: tuple[int, ...]) -> Trial:
-        """Return a trial of the group that can be, whatever is drawn."""
+        """Return a valid trial of the group, whatever is drawn."""
         benchmark, network, training, method = (part.examples[0] for part in self.parts)
         return Trial(
-            benchmark=benchmark, network=network, training=training, method=method, seeds=seeds,
+            benchmark=benchmark,
+            network=network,
+            training=training,
+            method=method,
+            seeds=seeds,
             fixed_stream=self.fixed_stream,
-        )  # fmt: skip
+        )
 
     def stratum(self, point: Mapping[str, Any]) -> str:
-        """Return what of a point makes it incomparable to others: its benchmark, for a reader.
+        """Return the drawn fields of the benchmark, as text.
 
-        Trials on other tasks, or on the same in another order, are neither raced nor ranked
+        Trials on other tasks, or on the same tasks in another order, are neither raced nor ranked
         against each other.
         """
         drawn = {k: v for k, v in point.items() if k.startswith("benchmark.")}
-        return " ".join(f"{k.partition('.')[2]}={shown(v)}" for k, v in drawn.items())
+        return " ".join(f"{field_of(k)}={format_value(v)}" for k, v in drawn.items())
 
     def describe(self) -> dict[str, Any]:
         """Return the space for a reader."""
         return {place: domain.describe() for place, domain in self.space.items()}
 
 
-def shown(value: Any) -> str:
-    """Return a value as it stands in a name."""
+def format_value(value: Any) -> str:
+    """Return a value as text for a name."""
     if isinstance(value, float):
         return f"{value:g}"
     text = value if isinstance(value, str) else canonical(value)
@@ -88,7 +96,7 @@ def shown(value: Any) -> str:
 
 
 def misfit(benchmark: Benchmark, network: Component, method: Component | None = None) -> str | None:
-    """Return why these make no trial, or None."""
+    """Return why a benchmark, a network and a method do not go together, or None."""
     wrong = network.cls.objection(network.config, shape_of(benchmark))
     if wrong is not None:
         return f"network.{wrong}"
@@ -97,13 +105,13 @@ def misfit(benchmark: Benchmark, network: Component, method: Component | None = 
     objection = method.cls.objection(method.config, setting_of(benchmark, network))
     if objection is not None:
         return f"{method.name} {objection}"
-    return unbuildable(benchmark, network, method) if is_dotted(network.name) else None
+    return build_objection(benchmark, network, method) if is_dotted(network.name) else None
 
 
-def unbuildable(benchmark: Benchmark, network: Component, method: Component) -> str | None:
+def build_objection(benchmark: Benchmark, network: Component, method: Component) -> str | None:
     """Return why a method cannot be built around a user's network, or None.
 
-    What a built-in network is made of is known from its name; a user's must be looked at.
+    A built-in network fits by its objection alone; a user's network must be built to know.
     """
     shape, given = shape_of(benchmark), f"network.name: {network.name}"
     outlook = Outlook(shape.num_classes, shape.input_shape)
@@ -124,30 +132,31 @@ def unbuildable(benchmark: Benchmark, network: Component, method: Component) -> 
     return None
 
 
-def resizing(group: Group) -> Iterator[str]:
-    """Yield the places of a method's space that decide the shape of what it carries.
+def resizing_places(group: Group) -> Iterator[str]:
+    """Yield the places of a method's space that decide the shapes of its state.
 
-    From one task to the next such a hyperparameter cannot change.
+    Such a hyperparameter cannot change from one task to the next.
     """
     method = group.parts[3]
     whole = {place: domain.representatives()[0] for place, domain in group.space.items()}
     for place, domain in method.space.items():
         values = domain.representatives()
-        found = [shapes(group, active(group.space, {**whole, place: value})) for value in values]
-        if any(other != found[0] for other in found[1:]):
+        points = [active_point(group.space, {**whole, place: value}) for value in values]
+        first, *others = (state_shapes(group, point) for point in points)
+        if any(other != first for other in others):
             yield place
 
 
-def shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
-    """Return name -> shape of what a method carries after its first task."""
-    benchmark, network, _, method = (part.make(point) for part in group.parts)
+def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of a method's state after its first task."""
+    benchmark, network, _, method = (part.build(point) for part in group.parts)
     shape = shape_of(benchmark)
     built = build(network.cls, network.config, shape, 0)
-    made = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
-    return {name: tuple(value.shape) for name, value in made.state_dict().items()}
+    learner = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
+    return {name: tuple(value.shape) for name, value in learner.state_dict().items()}
 
 
-def examples(parts: Iterable[Part]) -> Iterator[tuple[Any, ...]]:
+def example_combinations(parts: Iterable[Part]) -> Iterator[tuple[Any, ...]]:
     """Yield combinations of the parts' examples, varying one part at a time."""
     parts = tuple(parts)
     first = tuple(part.examples[0] for part in parts)
@@ -157,30 +166,31 @@ def examples(parts: Iterable[Part]) -> Iterator[tuple[Any, ...]]:
             yield (*first[:i], example, *first[i + 1 :])
 
 
-def named(groups: Iterable[Group]) -> list[Group]:
-    """Return groups named by their method and, where several share it, by what tells them apart."""
+def name_groups(groups: Iterable[Group]) -> list[Group]:
+    """Name groups by their method and, where several share it, by the constants that differ."""
     groups = list(groups)
-    found, taken = [], set[str]()
+    renamed, taken = [], set[str]()
     for group in groups:
         mates = [other for other in groups if other.parts[3].examples[0].name == group.name]
         apart = distinctions(group, mates)
-        name = " ".join([group.name, *(f"{k.partition('.')[2]}={shown(v)}" for k, v in apart)])
+        constants = (f"{field_of(place)}={format_value(value)}" for place, value in apart)
+        name = " ".join([group.name, *constants])
         number = 2
         while name in taken:
             name, number = f"{name.partition(' #')[0]} #{number}", number + 1
         taken.add(name)
-        found.append(replace(group, name=name))
-    return found
+        renamed.append(replace(group, name=name))
+    return renamed
 
 
 def distinctions(group: Group, mates: list[Group]) -> list[tuple[str, Any]]:
     """Return the constants of a group that its mates do not all have."""
-    mine = constants(group)
     others = [constants(mate) for mate in mates]
     return [
-        (place, value) for place, value in mine.items()
+        (place, value)
+        for place, value in constants(group).items()
         if any(canonical(other.get(place)) != canonical(value) for other in others)
-    ]  # fmt: skip
+    ]
 
 
 def constants(group: Group) -> Point:

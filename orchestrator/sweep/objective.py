@@ -1,4 +1,4 @@
-"""What a search ranks by: one metric or several, each to be made large or small."""
+"""The objective of a search: one metric or several, each to be maximised or minimised."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from orchestrator.columns import is_small_better
 from orchestrator.errors import suggest
-from orchestrator.sweep.expression import COSTS, FIGURES, QUALITIES, read
+from orchestrator.sweep.expression import COSTS, FIGURES, QUALITIES, parse_expression
 
 Mode = Literal["max", "min"]
 Values = tuple[float, ...]
@@ -20,7 +20,7 @@ MODES: dict[str, Mode] = {"max": "max", "min": "min"}
 
 @dataclass(frozen=True)
 class Objective:
-    """One metric or several, each with the direction in which it is better.
+    """One metric or several, each with its mode.
 
     Figures are those of the validation split over the tasks learned so far, and of such costs as a
     rerun repeats exactly: bytes, FLOPs and examples, not seconds.
@@ -37,7 +37,7 @@ class Objective:
     def parse(
         metric: str | list[str], mode: str | list[str] | None, where: str, mistakes: list[str]
     ) -> Objective | None:
-        """Return what a sweep asks for, or None after noting the mistakes.
+        """Return the objective of a sweep, or None after noting the mistakes.
 
         Args:
             metric: one expression, or a list of them for several objectives.
@@ -51,14 +51,15 @@ class Objective:
         modes = _modes(mode, metrics, f"{where}.mode", mistakes)
         if len(mistakes) > before:
             return None
-        never = [text for text in metrics if not Objective((text,), ("max",)).ever_defined()]
+        never = [text for text in metrics if not Objective((text,), ("max",)).can_be_defined()]
         mistakes.extend(f"{where}.metric: {text!r} is undefined for all figures" for text in never)
         return None if never else Objective(metrics, modes)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The figures that are used, each once, in the order of the metrics."""
-        return tuple(dict.fromkeys(name for metric in self.metrics for name in read(metric).names))
+        names = (name for metric in self.metrics for name in parse_expression(metric).names)
+        return tuple(dict.fromkeys(names))
 
     def value(self, figures: Mapping[str, float | None]) -> Values | None:
         """Return each metric's value; None if one is undefined or not finite.
@@ -75,16 +76,17 @@ class Objective:
         for metric in self.metrics:
             why = _value(metric, used)
             if isinstance(why, str):
-                given = ", ".join(f"{name} = {used[name]:.6g}" for name in read(metric).names)
+                names = parse_expression(metric).names
+                given = ", ".join(f"{name} = {used[name]:.6g}" for name in names)
                 return f"{metric!r} is undefined ({why}) where {given}"
         return ""
 
-    def ever_defined(self) -> bool:
+    def can_be_defined(self) -> bool:
         """Return whether some of many plausible figures have a value."""
-        return any(self.value(_plausible(number)) is not None for number in range(TRIALS))
+        return any(self.value(_plausible_figures(number)) is not None for number in range(TRIALS))
 
     def _used(self, figures: Mapping[str, float | None]) -> dict[str, float]:
-        return {name: number(figures.get(name)) for name in self.names}
+        return {name: as_number(figures.get(name)) for name in self.names}
 
     def key(self, values: Values) -> Values:
         """Return values to sort by: in each place, larger is better."""
@@ -113,7 +115,7 @@ class Objective:
 
 def _value(metric: str, figures: Mapping[str, float]) -> float | str:
     """Return a metric's value, or why it has none."""
-    expression = read(metric)
+    expression = parse_expression(metric)
     # Looked at beforehand: max(nan, 0) is one or the other by the order of its arguments.
     lacking = [name for name in expression.names if not math.isfinite(figures[name])]
     if lacking:
@@ -125,7 +127,7 @@ def _value(metric: str, figures: Mapping[str, float]) -> float | str:
     return value if math.isfinite(value) else "it is not finite"
 
 
-def _plausible(number: int) -> dict[str, float]:
+def _plausible_figures(number: int) -> dict[str, float]:
     """Return figures as trials have them: shares, differences of shares, bytes and FLOPs.
 
     Each runs evenly through its range as `number` grows, all independently (Weyl's sequence); every
@@ -140,7 +142,7 @@ def _plausible(number: int) -> dict[str, float]:
     return figures | costs
 
 
-def number(figure: float | None) -> float:
+def as_number(figure: float | None) -> float:
     """Return a figure as a float, NaN where there is none."""
     return math.nan if figure is None else float(figure)
 
@@ -155,7 +157,7 @@ def _metrics(metric: str | list[str], where: str, mistakes: list[str]) -> tuple[
     metrics = [" ".join(text.split()) for text in ([metric] if isinstance(metric, str) else metric)]
     for i, text in enumerate(metrics):
         place = where if one else f"{where}[{i}]"
-        mistakes.extend(f"{place}: {line}" for line in read(text).wrong)
+        mistakes.extend(f"{place}: {line}" for line in parse_expression(text).mistakes)
         if text in metrics[:i]:
             mistakes.append(f"{place}: {text!r} is named twice")
     if not metrics:

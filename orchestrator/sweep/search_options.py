@@ -10,10 +10,7 @@ from typing import Any, ClassVar
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.stages.components import imported_class, is_dotted
 from orchestrator.stages.source import Source
-from orchestrator.sweep.decoding import decode, short
-from orchestrator.sweep.objective import Objective
-from orchestrator.sweep.options import FORBID, require
-from orchestrator.sweep.strategies import (
+from orchestrator.sweep.algorithms import (
     ALGORITHMS,
     DUTIES,
     FORMER_GRACE_TASKS,
@@ -29,6 +26,9 @@ from orchestrator.sweep.strategies import (
     PerTask,
     Random,
 )
+from orchestrator.sweep.decoding import abbreviate, decode
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.options import FORBID, require
 
 DEFAULT_TRIALS = 20
 
@@ -51,8 +51,10 @@ class _SearchSection:
     def __post_init__(self) -> None:
         require(
             self.num_trials is None or self.num_trials >= 1,
-            "num_trials", self.num_trials, "at least 1",
-        )  # fmt: skip
+            "num_trials",
+            self.num_trials,
+            "at least 1",
+        )
         require(
             self.on_tasks is None or self.on_tasks >= 1, "on_tasks", self.on_tasks, "at least 1"
         )
@@ -152,7 +154,9 @@ def _named(
     options = dict(given) if isinstance(given, dict) else {"name": given}
     name = options.pop("name", None)
     if not isinstance(name, str):
-        mistakes.append(f"{where}: a name is needed, given {short(given)}; {suggest('', table)}")
+        mistakes.append(
+            f"{where}: a name is needed, given {abbreviate(given)}; {suggest('', table)}"
+        )
         return None
     if name in table:
         return decode(table[name], options, where, mistakes)
@@ -197,10 +201,13 @@ def _clashes(
         clashes.append("search.scheduler: pbt draws its candidates itself; use algorithm: random")
     if isinstance(algorithm, PerTask):
         given = {
-            "scheduler": early, "on_tasks": section.on_tasks is not None,
-            "num_trials": section.num_trials is not None, "seeds": section.seeds is not None,
-            "metric": section.metric != "acc", "mode": section.mode is not None,
-        }  # fmt: skip
+            "scheduler": early,
+            "on_tasks": section.on_tasks is not None,
+            "num_trials": section.num_trials is not None,
+            "seeds": section.seeds is not None,
+            "metric": section.metric != "acc",
+            "mode": section.mode is not None,
+        }
         why = "has no meaning for per_task, which selects at each task within each seed"
         clashes += [f"search.{name}: {why}; leave it out" for name, wrong in given.items() if wrong]
     if section.on_tasks is not None and isinstance(scheduler, Pbt):
@@ -227,7 +234,7 @@ def _seeds(
     chosen = [unused_seed(seeds)] if section.seeds is None else section.seeds
     if not chosen or len(set(chosen)) < len(chosen) or min(chosen) < 0:
         valid = "at least one number, each of at least 0 and given once"
-        mistakes.append(f"search.seeds: must be {valid}, given {short(chosen)}")
+        mistakes.append(f"search.seeds: must be {valid}, given {abbreviate(chosen)}")
     shared = sorted(set(chosen) & set(seeds))
     if shared and section.on_tasks is None:
         mistakes.append(

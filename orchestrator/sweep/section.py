@@ -11,7 +11,7 @@ from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import canonical, plain
 from orchestrator.stages.components import component, find
 from orchestrator.stages.source import Source
-from orchestrator.sweep.decoding import decode, grid_points, short
+from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
 from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain
 
 Section = Literal["benchmark", "network", "training", "method"]
@@ -35,7 +35,7 @@ class Form:
     section: Section
     where: str
     kind: type[Any]
-    wrap: Callable[[Any], Any] = lambda made: made
+    wrap: Callable[[Any], Any] = lambda instance: instance
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,27 +56,27 @@ class Part:
     examples: tuple[Any, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
 
-    def make(self, point: Mapping[str, Any]) -> Any:
+    def build(self, point: Mapping[str, Any]) -> Any:
         """Return what a trial holds of it at a point of the space, whose other places are ignored.
 
         Raises:
             Infeasible: the values do not go together.
         """
         mistakes: list[str] = []
-        made = self._make(point, mistakes)
-        if made is None:
+        instance = self._build(point, mistakes)
+        if instance is None:
             raise Infeasible("; ".join(mistakes))
-        return made
+        return instance
 
-    def _make(self, point: Mapping[str, Any], mistakes: list[str]) -> Any | None:
+    def _build(self, point: Mapping[str, Any], mistakes: list[str]) -> Any | None:
         drawn = {field_of(place): point[place] for place in self.space if place in point}
-        made = decode(self.form.kind, {**self.constants, **drawn}, self.form.where, mistakes)
-        return None if made is None else self.form.wrap(made)
+        instance = decode(self.form.kind, {**self.constants, **drawn}, self.form.where, mistakes)
+        return None if instance is None else self.form.wrap(instance)
 
-    def tried(self, mistakes: list[str]) -> tuple[Any, ...]:
+    def build_examples(self, mistakes: list[str]) -> tuple[Any, ...]:
         """Return what it is at points that vary one place at a time, noting what is wrong there."""
-        made = (self._make(point, mistakes) for point in varied(self.space))
-        return tuple(each for each in made if each is not None)
+        instance = (self._build(point, mistakes) for point in varied_points(self.space))
+        return tuple(each for each in instance if each is not None)
 
 
 def field_of(place: str) -> str:
@@ -84,16 +84,16 @@ def field_of(place: str) -> str:
     return place.partition(".")[2]
 
 
-def varied(space: Mapping[str, Domain]) -> Iterator[Point]:
+def varied_points(space: Mapping[str, Domain]) -> Iterator[Point]:
     """Yield points that try each representative value of each domain, the others at their first."""
     first = {place: domain.representatives()[0] for place, domain in space.items()}
-    yield active(space, first)
+    yield active_point(space, first)
     for place, domain in space.items():
         for value in domain.representatives()[1:]:
-            yield active(space, {**first, place: value})
+            yield active_point(space, {**first, place: value})
 
 
-def active(space: Mapping[str, Domain], whole: Mapping[str, Any]) -> Point:
+def active_point(space: Mapping[str, Domain], whole: Mapping[str, Any]) -> Point:
     """Return the values of a point whose domains count."""
     point: Point = {}
     for place, domain in space.items():
@@ -102,7 +102,7 @@ def active(space: Mapping[str, Domain], whole: Mapping[str, Any]) -> Point:
     return point
 
 
-def parts_of(
+def read_section(
     form: Form, given: Mapping[str, Any], mistakes: list[str], grids: bool = False
 ) -> list[Part]:
     """Return the parts a section stands for, one for each point of its grids.
@@ -114,10 +114,10 @@ def parts_of(
         grids: grids are domains too, to be searched rather than compared.
     """
     parts: dict[str, Part] = {}
-    for point in [dict(given)] if grids else grid_points(given, form.where, mistakes):
+    for point in [dict(given)] if grids else expand_grids(given, form.where, mistakes):
         part = replace(_part(form, point, mistakes, frozenset(given)), given=given)
         if parts.setdefault(_identity(part, point), part) is not part:
-            mistakes.append(f"{form.where}: its grids give {short(point)} twice")
+            mistakes.append(f"{form.where}: its grids give {abbreviate(point)} twice")
     return list(parts.values())
 
 
@@ -127,10 +127,10 @@ def _part(form: Form, point: Mapping[str, Any], mistakes: list[str], names: froz
     space = _space(form, point, mistakes)
     if space:
         part = Part(form, constants, space)
-        examples = part.tried(mistakes)
+        examples = part.build_examples(mistakes)
     else:
-        made = decode(form.kind, constants, form.where, mistakes, names - constants.keys())
-        examples = () if made is None else (form.wrap(made),)
+        instance = decode(form.kind, constants, form.where, mistakes, names - constants.keys())
+        examples = () if instance is None else (form.wrap(instance),)
     return Part(form, constants, space, examples)
 
 
@@ -151,13 +151,13 @@ def _space(form: Form, point: Mapping[str, Any], mistakes: list[str]) -> dict[st
             continue
         above = {field_of(place): other for place, other in space.items()}
         place = f"{form.where}.{name}.when"
-        mistakes.extend(f"{place}: {line}" for line in _never(domain, above))
+        mistakes.extend(f"{place}: {line}" for line in _impossible_conditions(domain, above))
         when = tuple((f"{form.section}.{other}", values) for other, values in domain.when)
         space[f"{form.section}.{name}"] = Domain(domain.kind, domain.args, when)
     return space
 
 
-def _never(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
+def _impossible_conditions(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
     """Yield why the condition of a domain never holds, given the domains above it by field."""
     for name, values in domain.when:
         if name not in above:
@@ -166,11 +166,12 @@ def _never(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
             continue
         known = above[name].args
         if above[name].finite and not any(value in known for value in values):
-            yield f"{name!r} is never {' or '.join(map(short, values))}; valid: {short(known)}"
+            given = " or ".join(map(abbreviate, values))
+            yield f"{name!r} is never {given}; valid: {abbreviate(known)}"
 
 
 @dataclass(frozen=True)
-class Place:
+class ComponentEntry:
     """Where a method or a network stands in a file, and the own code that it may come from."""
 
     kind: Literal["method", "network"]
@@ -178,14 +179,16 @@ class Place:
     source: Source
 
 
-def component_parts(place: Place, given: Any, mistakes: list[str], grids: bool) -> list[Part]:
+def read_component(
+    place: ComponentEntry, given: Any, mistakes: list[str], grids: bool
+) -> list[Part]:
     """Return the parts a name, or a mapping with a name, stands for."""
     kind, where, source = place.kind, place.where, place.source
     mapping = {"name": given} if isinstance(given, str) else given
     name = mapping.get("name") if isinstance(mapping, dict) else None
     if not isinstance(name, str):
         valid = "a name, or keys and values with a name"
-        mistakes.append(f"{where}: must be {valid}, given {short(given)}")
+        mistakes.append(f"{where}: must be {valid}, given {abbreviate(given)}")
         return []
     rest = {key: value for key, value in mapping.items() if key != "name"}
     try:
@@ -195,4 +198,4 @@ def component_parts(place: Place, given: Any, mistakes: list[str], grids: bool) 
         unknown = Form(kind, where, object)
         return [Part(unknown, {}, _space(unknown, rest, mistakes), given=rest)]
     wrap = partial(component, kind, name, source=source)
-    return parts_of(Form(kind, where, config, wrap), rest, mistakes, grids)
+    return read_section(Form(kind, where, config, wrap), rest, mistakes, grids)

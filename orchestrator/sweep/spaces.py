@@ -77,34 +77,38 @@ class Kind:
     finite: bool = False
 
 
-def _range(args: Sequence[Any], count: int = 2, positive: bool = False) -> str | None:
+def _check_range(args: Sequence[Any], count: int = 2, positive: bool = False) -> str | None:
     form = "[low, high, step]" if count == 3 else "[low, high]"
-    if len(args) != count or not all(_number(arg) for arg in args):
+    if len(args) != count or not all(_is_number(arg) for arg in args):
         return f"needs {form}, numbers"
     if not args[0] < args[1]:
         return "low must be below high"
     if positive and not args[0] > 0:
         return "low must be above 0, since it is drawn on a logarithmic scale"
-    return "step must be above 0 and at most high - low" if count == 3 and not (
-        0 < args[2] <= args[1] - args[0]
-    ) else None  # fmt: skip
+    if count == 3 and not 0 < args[2] <= args[1] - args[0]:
+        return "step must be above 0 and at most high - low"
+    return None
 
 
-def _whole(args: Sequence[Any], positive: bool = False) -> str | None:
+def _check_whole(args: Sequence[Any], positive: bool = False) -> str | None:
     if not all(isinstance(arg, int) and not isinstance(arg, bool) for arg in args):
         return "needs [low, high], whole numbers"
-    return _range(args, positive=positive)
+    return _check_range(args, positive=positive)
 
 
-def _listed(args: Sequence[Any]) -> str | None:
+def _check_list(args: Sequence[Any]) -> str | None:
     if not args:
         return "is a list of at least one value"
     doubled = [arg for i, arg in enumerate(args) if arg in args[:i]]
     return f"names {doubled[0]!r} twice" if doubled else None
 
 
-def _number(value: object) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _uniform(random: np.random.Generator, args: Sequence[Any]) -> float:
+    return float(random.uniform(args[0], args[1]))
 
 
 def _loguniform(random: np.random.Generator, args: Sequence[Any]) -> float:
@@ -118,22 +122,22 @@ def _lograndint(random: np.random.Generator, args: Sequence[Any]) -> int:
 
 
 def _quniform(random: np.random.Generator, args: Sequence[Any]) -> int | float:
-    return at_step(args, int(random.integers(0, steps(args), endpoint=True)))
+    return value_at_step(args, int(random.integers(0, num_steps(args), endpoint=True)))
 
 
-def steps(args: Sequence[Any]) -> int:
+def num_steps(args: Sequence[Any]) -> int:
     """Return how many steps [low, high, step] has above low."""
     low, high, step = args
     return int((high - low) / step + 1e-9)
 
 
-def at_step(args: Sequence[Any], number: int) -> int | float:
+def value_at_step(args: Sequence[Any], number: int) -> int | float:
     """Return the value so many steps above low; whole if low and step are."""
     value = args[0] + args[2] * number
     return value if isinstance(value, int) else float(round(value, 12))
 
 
-def _reals(args: Sequence[Any]) -> tuple[float, ...]:
+def _as_floats(args: Sequence[Any]) -> tuple[float, ...]:
     return tuple(float(arg) for arg in args)
 
 
@@ -142,16 +146,16 @@ def _choice(random: np.random.Generator, args: Sequence[Any]) -> Any:
 
 
 KINDS: dict[str, Kind] = {
-    "grid": Kind(_choice, _listed, finite=True),
-    "choice": Kind(_choice, _listed, finite=True),
-    "uniform": Kind(lambda random, args: float(random.uniform(args[0], args[1])), _range, _reals),
-    "loguniform": Kind(_loguniform, lambda args: _range(args, positive=True), _reals),
-    "randint": Kind(lambda random, args: int(random.integers(args[0], args[1] + 1)), _whole),
-    "lograndint": Kind(_lograndint, lambda args: _whole(args, positive=True)),
+    "grid": Kind(_choice, _check_list, finite=True),
+    "choice": Kind(_choice, _check_list, finite=True),
+    "uniform": Kind(_uniform, _check_range, _as_floats),
+    "loguniform": Kind(_loguniform, lambda args: _check_range(args, positive=True), _as_floats),
+    "randint": Kind(lambda random, args: int(random.integers(args[0], args[1] + 1)), _check_whole),
+    "lograndint": Kind(_lograndint, lambda args: _check_whole(args, positive=True)),
     "quniform": Kind(
         _quniform,
-        lambda args: _range(args, count=3),
-        lambda args: (at_step(args, 0), at_step(args, steps(args))),
+        lambda args: _check_range(args, count=3),
+        lambda args: (value_at_step(args, 0), value_at_step(args, num_steps(args))),
     ),
 }
 
@@ -187,7 +191,7 @@ def read_domain(value: dict[str, Any], where: str, mistakes: list[str]) -> Domai
     return Domain(kinds[0], tuple(args), tuple(conditions.items()))
 
 
-def draw(space: Mapping[str, Domain], random: np.random.Generator) -> Point:
+def draw_point(space: Mapping[str, Domain], random: np.random.Generator) -> Point:
     """Draw a point: the value of each domain that counts, in the order of the space."""
     point: Point = {}
     for place, domain in space.items():
@@ -197,7 +201,7 @@ def draw(space: Mapping[str, Domain], random: np.random.Generator) -> Point:
     return point
 
 
-def grid(space: Mapping[str, Domain]) -> Iterator[Point]:
+def grid_points(space: Mapping[str, Domain]) -> Iterator[Point]:
     """Yield each point of a space of finite domains once, the last domain changing fastest."""
     conditional = any(domain.when for domain in space.values())
     drawn: set[str] = set()

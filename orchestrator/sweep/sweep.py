@@ -12,8 +12,8 @@ from orchestrator.errors import SweepError
 from orchestrator.stages.capture import capture
 from orchestrator.stages.source import Source
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.sweep.decoding import decode, short
-from orchestrator.sweep.entries import dotted_names, mapping, read_entries
+from orchestrator.sweep.decoding import abbreviate, decode
+from orchestrator.sweep.entries import dotted_names, read_entries, read_mapping
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.options import FORBID, Budget, Mlflow, Resources
 from orchestrator.sweep.search_options import Search, read_search
@@ -83,20 +83,27 @@ class Sweep:
         source = capture(dotted_names(content), path.parent.resolve())
         mistakes: list[str] = []
         _check_top(content, mistakes)
-        search = _search(content, source, mistakes)
+        search = _read_search(content, source, mistakes)
         trials, groups = read_entries(content, search, source, mistakes)
         resources, budget, mlflow = (
-            decode(kind, mapping(content, name, mistakes), name, mistakes)
+            decode(kind, read_mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
         )
         if mistakes or resources is None or budget is None or mlflow is None:
             raise SweepError(str(path), dict.fromkeys(mistakes))
         return Sweep(
-            name=content["name"], trials=tuple(trials), groups=tuple(groups), search=search,
-            seeds=tuple(content["seeds"]), budget=budget, resources=resources, mlflow=mlflow,
-            text=path.read_text(encoding="utf-8"), folder=path.parent.resolve(),
+            name=content["name"],
+            trials=tuple(trials),
+            groups=tuple(groups),
+            search=search,
+            seeds=tuple(content["seeds"]),
+            budget=budget,
+            resources=resources,
+            mlflow=mlflow,
+            text=path.read_text(encoding="utf-8"),
+            folder=path.parent.resolve(),
             source=source,
-        )  # fmt: skip
+        )
 
     def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
         """Yield each (trial, seed) that needs no search, with its stages, in the file's order."""
@@ -113,21 +120,21 @@ def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
     if isinstance(name, str) and not SAFE_NAME.fullmatch(name):
         mistakes.append(
             "name: must be up to 100 letters, digits, '_', '-' and '.', starting with a letter or "
-            f"digit, since it names a folder, given {short(name)}"
+            f"digit, since it names a folder, given {abbreviate(name)}"
         )
     if isinstance(name, str) and name in RESERVED_NAMES:
         mistakes.append(f"name: {name!r} is taken in the results folder; choose another")
     different = isinstance(seeds, list) and all(isinstance(seed, int) for seed in seeds)
     if different and (not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0):
         valid = "at least one number, each of at least 0 and given once"
-        mistakes.append(f"seeds: must be {valid}, given {short(seeds)}")
+        mistakes.append(f"seeds: must be {valid}, given {abbreviate(seeds)}")
 
 
-def _search(content: dict[str, Any], source: Source, mistakes: list[str]) -> Search | None:
+def _read_search(content: dict[str, Any], source: Source, mistakes: list[str]) -> Search | None:
     """Return what the search section asks for, if there is one."""
     if "search" not in content:
         return None
-    given, seeds = mapping(content, "search", mistakes), content.get("seeds")
+    given, seeds = read_mapping(content, "search", mistakes), content.get("seeds")
     if given is not content["search"]:
         return None
     known = [s for s in seeds if isinstance(s, int)] if isinstance(seeds, list) else []

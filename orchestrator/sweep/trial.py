@@ -27,10 +27,10 @@ class Trial:
     `benchmark.seed` is replaced by each seed unless the sweep gave one (`fixed_stream`).
 
     Attributes:
-        schedule: of each task 1..T, the hyperparameters that change from task to task, by place
+        schedule: for each task 1..T, the hyperparameters that change from task to task, by place
             ("training.lr", "method.lam"); empty if none does.
-        selection: how it came to be chosen, if that is part of what it is; "per_task" has by place
-            what is chosen from, anew on each seed.
+        selection: how the trial was chosen, if that is part of its configuration; "per_task" has
+            by place the values that are chosen from, anew on each seed.
         adaptive: the schedule follows from `selection`, and is not part of the configuration.
     """
 
@@ -51,7 +51,7 @@ class Trial:
     @property
     def config(self) -> dict[str, Any]:
         """The configuration as JSON types, without seeds."""
-        return self._laid_out(plain)
+        return self._to_json(plain)
 
     @cached_property
     def identity(self) -> str:
@@ -59,7 +59,7 @@ class Trial:
 
         Fields at their neutral value are left out, so that a new option renames no trial.
         """
-        return digest("trial", self._laid_out(significant))
+        return digest("trial", self._to_json(significant))
 
     @property
     def trial_id(self) -> str:
@@ -67,7 +67,7 @@ class Trial:
         name = re.sub(r"[^A-Za-z0-9]+", "_", self.method.name)
         return f"{name}-{self.identity[:ID_DIGITS]}"
 
-    def _laid_out(self, as_json: Callable[[object], Any]) -> dict[str, Any]:
+    def _to_json(self, as_json: Callable[[object], Any]) -> dict[str, Any]:
         benchmark = as_json(self.benchmark)
         if not self.fixed_stream:
             benchmark.pop("seed")
@@ -91,15 +91,17 @@ class Trial:
         """Return the chain of stages on one seed, after = 0..T."""
         benchmark = self.benchmark if self.fixed_stream else replace(self.benchmark, seed=seed)
         schedule = self.schedule or ({},) * self.benchmark.num_tasks
-        return scheduled(benchmark, self.network, [self._at(values) for values in schedule], seed)
+        steps = [self._components_at(values) for values in schedule]
+        return scheduled(benchmark, self.network, steps, seed)
 
-    def _at(self, values: Values) -> tuple[Training, Component]:
-        config = replace(self.method.config, **of("method", values))
-        return replace(self.training, **of("training", values)), replace(self.method, config=config)
+    def _components_at(self, values: Values) -> tuple[Training, Component]:
+        training = replace(self.training, **section_values("training", values))
+        config = replace(self.method.config, **section_values("method", values))
+        return training, replace(self.method, config=config)
 
 
-def of(section: str, values: Values) -> dict[str, Any]:
-    """Return the values of a section by field."""
+def section_values(section: str, values: Values) -> dict[str, Any]:
+    """Return the values of a section, by field."""
     prefix = f"{section}."
     return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
 
@@ -107,25 +109,33 @@ def of(section: str, values: Values) -> dict[str, Any]:
 def chain_of(
     sweep: str, trial: Trial, seed: int, phase: str = "evaluation", **more: Any
 ) -> tuple[Chain, tuple[Stage, ...]]:
-    """Return one (trial, seed) as results see it, and its stages.
+    """Return the row of one (trial, seed) in the results, and its stages.
 
     Args:
-        sweep: its name.
-        trial: what it is.
+        sweep: name of the sweep.
+        trial: the trial.
         seed: one of its seeds.
         phase: "search" or "evaluation".
-        more: further fields of `Chain`; `up_to`, the tasks after which it ends; `steps`, its stages
-            where they are at hand, since their keys are not free.
+        more: further fields of `Chain`; `up_to`, the tasks after which the chain ends; `steps`, the
+            stages of the trial on the seed if they are known, since their keys take time.
     """
     steps = more.pop("steps", None) or trial.stages(seed)
     steps = steps[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
     chain = Chain(
-        sweep=sweep, trial_id=trial.trial_id, phase=phase, seed=seed,
-        method=trial.method.name, benchmark=trial.benchmark.name, scenario=trial.benchmark.scenario,
-        network=trial.network.name, num_tasks=trial.benchmark.num_tasks, config=trial.config,
-        keys=tuple(step.key for step in steps), task_keys=steps[0].task_keys,
+        sweep=sweep,
+        trial_id=trial.trial_id,
+        phase=phase,
+        seed=seed,
+        method=trial.method.name,
+        benchmark=trial.benchmark.name,
+        scenario=trial.benchmark.scenario,
+        network=trial.network.name,
+        num_tasks=trial.benchmark.num_tasks,
+        config=trial.config,
+        keys=tuple(step.key for step in steps),
+        task_keys=steps[0].task_keys,
         scores_unseen=trial.method.cls.scores_unseen,
         hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
         **{"selected": False, **more},
-    )  # fmt: skip
+    )
     return chain, steps

@@ -49,13 +49,13 @@ class _Loader(yaml.SafeLoader):
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
-        met = set()
+        seen = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in met:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.composer.ComposerError(
                     None, None, f"key {key.value!r} stands twice", key.start_mark
                 )
-            met.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
         return node
 
 
@@ -89,7 +89,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SweepError(where, [f"cannot be read: {error}"]) from None
     except yaml.YAMLError as error:
-        raise SweepError(where, [f"not valid YAML: {yaml_story(error)}"]) from None
+        raise SweepError(where, [f"not valid YAML: {yaml_message(error)}"]) from None
     except (ValueError, LookupError) as error:  # of a tag on a value that does not fit it: !!int x
         raise SweepError(where, [f"not valid YAML: {error}"]) from None
     except RecursionError:
@@ -102,7 +102,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def yaml_story(error: yaml.YAMLError) -> str:
+def yaml_message(error: yaml.YAMLError) -> str:
     """Return a YAML error in one line, with its place."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or " ".join(str(error).split())

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from orchestrator.backends.factory import trial_queue_factory
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay
-from orchestrator.backends.strategies import trial_queues
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf
@@ -142,7 +142,7 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
 def test_trials_of_tune_give_the_results_of_the_inline_backend(
     tmp_path: Path, inline: Path
 ) -> None:
-    compute(tmp_path, THREE, OnRay(), queue_of=trial_queues("ray"))
+    compute(tmp_path, THREE, OnRay(), queue_of=trial_queue_factory("ray"))
     assert accuracy(tmp_path) == accuracy(inline)
 
 

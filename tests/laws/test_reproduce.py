@@ -135,11 +135,11 @@ def test_a_search_s_candidates_and_winners_are_reproduced(
     tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "unit"))
-    import searching_lab
+    import search_lab
 
-    searching_lab.run(tmp_path)
+    search_lab.run(tmp_path)
     lab = Lab(tmp_path)
-    trials = searching_lab.trials(tmp_path)
+    trials = search_lab.trials(tmp_path)
     for trial_id in trials["trial_id"]:
         assert reproduce(lab.out, trial_id, None, check(lab, said)) == 0
     assert audit(lab.out, 1.0, 0, check(lab, said)) == 0

@@ -37,9 +37,15 @@ SCHEDULERS = ("asha", "hyperband", "median", "pbt")
 
 
 def ask(lab: Lab, search: str, **parts: str) -> Lab:
-    return lab.ask(**{
-        "methods": EWC, "benchmark": BENCHMARK, "training": TRAINING, "search": search, **parts,
-    })  # fmt: skip
+    return lab.ask(
+        **{
+            "methods": EWC,
+            "benchmark": BENCHMARK,
+            "training": TRAINING,
+            "search": search,
+            **parts,
+        }
+    )
 
 
 INLINE = Inline()
@@ -85,16 +91,18 @@ def test_the_winner_is_the_best_on_validation_data_and_is_evaluated_on_the_seeds
     candidates, accuracy = trials(lab), load(lab.out / "lab").accuracy
     cells = accuracy[(accuracy["split"] == "validation") & (accuracy["after"] == 5)]
     per_seed = cells.groupby(["trial_id", "seed"])["accuracy"].mean()
-    mean = {name: np.mean([per_seed[name, seed] for seed in (7, 8)])
-            for name in candidates["trial_id"]}  # fmt: skip
+    mean = {
+        name: np.mean([per_seed[name, seed] for seed in (7, 8)]) for name in candidates["trial_id"]
+    }
     (winner,) = set(candidates[candidates["selected"]]["trial_id"])
     assert mean[winner] == max(mean.values())
     told = candidates.groupby("trial_id")["objective"].first()
     assert all(told[name] == pytest.approx(value, abs=1e-12) for name, value in mean.items())
     evaluated = trials(lab, "evaluation")
     assert list(zip(evaluated["trial_id"], evaluated["seed"], strict=True)) == [
-        (winner, 0), (winner, 1),
-    ]  # fmt: skip
+        (winner, 0),
+        (winner, 1),
+    ]
     assert evaluated["acc"].notna().all()
     assert evaluated["selected"].all()
 
@@ -129,17 +137,20 @@ class Sealed(dict[str, Any]):
     items = values
 
 
-@pytest.mark.parametrize("search", [
-    "{algorithm: random, num_trials: 3, metric: acc - 0.1 * log10(storage_bytes)}",
-    "{algorithm: random, num_trials: 3, metric: [acc, bwt]}",
-    "{algorithm: random, num_trials: 4, scheduler: asha}",
-    "{algorithm: random, num_trials: 3, on_tasks: 2}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "search",
+    [
+        "{algorithm: random, num_trials: 3, metric: acc - 0.1 * log10(storage_bytes)}",
+        "{algorithm: random, num_trials: 3, metric: [acc, bwt]}",
+        "{algorithm: random, num_trials: 4, scheduler: asha}",
+        "{algorithm: random, num_trials: 3, on_tasks: 2}",
+    ],
+)
 def test_no_test_figure_is_read_before_the_winner_is_fixed(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, search: str
 ) -> None:
     fixed: list[bool] = []
-    record, evaluated = StageStore.record, execution.evaluated
+    record, winner_chains = StageStore.record, execution.winner_chains
 
     def sealed(store: StageStore, key: str, tasks: Any = ()) -> Record | None:
         found = record(store, key, tasks)
@@ -150,10 +161,10 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
 
     def fixing(*given: Any) -> Any:
         fixed.append(True)
-        return evaluated(*given)
+        return winner_chains(*given)
 
     monkeypatch.setattr(StageStore, "record", sealed)
-    monkeypatch.setattr(execution, "evaluated", fixing)
+    monkeypatch.setattr(execution, "winner_chains", fixing)
     go(ask(lab, search))
     assert fixed
     assert trials(lab, "evaluation")["acc"].notna().all()
@@ -161,8 +172,14 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
 
 def test_the_winners_of_several_metrics_are_the_pareto_front(lab: Lab) -> None:
     methods = "[{name: er, memory_size: {grid: [10, 20, 40, 80]}}]"
-    go(ask(lab, "{algorithm: grid, metric: [acc, storage_bytes]}", methods=methods,
-           training="{batch_size: 8}"))  # fmt: skip
+    go(
+        ask(
+            lab,
+            "{algorithm: grid, metric: [acc, storage_bytes]}",
+            methods=methods,
+            training="{batch_size: 8}",
+        )
+    )
     found = trials(lab)
     points = list(zip(found["val_acc"], -found["storage_bytes"], strict=True))
     front = [not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points) for x, y in points]
@@ -172,8 +189,15 @@ def test_the_winners_of_several_metrics_are_the_pareto_front(lab: Lab) -> None:
 
 def test_with_tasks_in_the_space_each_benchmark_has_its_own_winner(lab: Lab) -> None:
     benchmark = "{name: split_digits, num_tasks: {grid: [2, 5]}, samples_per_task: 40}"
-    go(ask(lab, "{algorithm: grid}", benchmark=benchmark, training="{batch_size: 8}",
-           methods="[{name: ewc, lam: {grid: [1, 100]}}]"))  # fmt: skip
+    go(
+        ask(
+            lab,
+            "{algorithm: grid}",
+            benchmark=benchmark,
+            training="{batch_size: 8}",
+            methods="[{name: ewc, lam: {grid: [1, 100]}}]",
+        )
+    )
     winners = trials(lab, "evaluation")
     assert sorted(winners["group"]) == ["ewc num_tasks=2", "ewc num_tasks=5"]
     assert sorted(winners["num_tasks"]) == [2, 5]
@@ -205,14 +229,17 @@ def dying(after: int) -> Inline:
     return Dying()
 
 
-@pytest.mark.parametrize("search", [
-    "{algorithm: random, num_trials: 4}",
-    "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 2}",
-    "{algorithm: {name: optuna, startup: 2}, metric: [acc, bwt], num_trials: 5, parallel: 2}",
-    "{algorithm: {name: hyperopt, startup: 2}, num_trials: 6, parallel: 2}",
-    "{algorithm: random, num_trials: 6, scheduler: hyperband}",
-    "{algorithm: random, num_trials: 6, scheduler: pbt}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "search",
+    [
+        "{algorithm: random, num_trials: 4}",
+        "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 2}",
+        "{algorithm: {name: optuna, startup: 2}, metric: [acc, bwt], num_trials: 5, parallel: 2}",
+        "{algorithm: {name: hyperopt, startup: 2}, num_trials: 6, parallel: 2}",
+        "{algorithm: random, num_trials: 6, scheduler: hyperband}",
+        "{algorithm: random, num_trials: 6, scheduler: pbt}",
+    ],
+)
 def test_a_search_killed_again_and_again_ends_as_if_it_had_not_been(
     make_lab: Callable[[], Lab], search: str, computed: list[str]
 ) -> None:
@@ -277,10 +304,10 @@ def test_a_stage_that_failed_is_tried_again_by_the_next_run(lab: Lab) -> None:
         """
     flag.touch()
     ask(lab, "{algorithm: random, num_trials: 2}", methods=f"[{lab.method(source)}]")
-    assert go(lab).lost
+    assert go(lab).missing_winners
     assert set(trials(lab)["status"]) == {"failed"}
     flag.unlink()
-    assert not go(lab).lost
+    assert not go(lab).missing_winners
     assert set(trials(lab)["status"]) == {"complete"}
 
 
@@ -312,11 +339,14 @@ def scrambled(slots: int, seed: int) -> Inline:
     return Backend()
 
 
-@pytest.mark.parametrize("search", [
-    "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 3}",
-    "{algorithm: random, num_trials: 6, scheduler: hyperband}",
-    "{algorithm: random, num_trials: 6, scheduler: {name: pbt, quantile: 0.5}}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "search",
+    [
+        "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 3}",
+        "{algorithm: random, num_trials: 6, scheduler: hyperband}",
+        "{algorithm: random, num_trials: 6, scheduler: {name: pbt, quantile: 0.5}}",
+    ],
+)
 def test_the_outcome_does_not_depend_on_who_ends_first(
     make_lab: Callable[[], Lab], search: str
 ) -> None:
@@ -414,10 +444,12 @@ def test_first_tasks_alone_decide_and_are_not_computed_twice(lab: Lab, computed:
 @pytest.fixture
 def per_task(lab: Lab) -> Lab:
     return ask(
-        lab, "{algorithm: {name: per_task, margin: 0.1}}",
+        lab,
+        "{algorithm: {name: per_task, margin: 0.1}}",
         training="{batch_size: 8, lr: {grid: [0.1, 0.01, 0.001]}}",
-        methods="[{name: ewc, lam: {grid: [10000, 10]}}]", seeds="[0, 1]",
-    )  # fmt: skip
+        methods="[{name: ewc, lam: {grid: [10000, 10]}}]",
+        seeds="[0, 1]",
+    )
 
 
 def test_selection_at_each_task_executes_no_more_than_candidates_times_tasks(

@@ -23,7 +23,7 @@ search: {algorithm: random, num_trials: 2}
 def configurations(folder: Path, text: str = SWEEP) -> Configurations:
     path = folder / "lab.yaml"
     path.write_text(text)
-    return Configurations.of(Sweep.load(path))
+    return Configurations.from_sweep(Sweep.load(path))
 
 
 def test_a_configuration_names_the_trial_that_the_sweep_file_would_have_with_these_values(
@@ -66,11 +66,11 @@ def test_a_path_that_only_another_method_has_changes_nothing(tmp_path: Path) -> 
         ({"method.name": "ewcc"}, "did you mean 'ewc'?"),
         ({"method.lam": 1}, "choose one by method.name: er, ewc"),
         ({"method.name": "ewc"}, "method.lam: is a space in the file; give a value"),
-        ({"method.name": "ewc", "method.lam": "x"}, "must be a number, given \"x\""),
+        ({"method.name": "ewc", "method.lam": "x"}, 'must be a number, given "x"'),
         ({"method.name": "er", "training.lr": -1.0}, "training.lr"),
         ({"method.name": "er", "seed": -1}, "seed"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_refused_with_what_is_valid(
     tmp_path: Path, config: dict[str, object], message: str
 ) -> None:

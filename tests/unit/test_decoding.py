@@ -9,7 +9,7 @@ from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages.learner import Training
-from orchestrator.sweep.decoding import decode, grid_points, short
+from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
 from orchestrator.sweep.sweep import Mlflow, Resources
 
 
@@ -110,8 +110,9 @@ def test_a_mistake_says_where_it_is_what_is_valid_and_what_was_given(given, line
 
 def test_both_wrong_items_of_a_list_are_named():
     assert [line.partition(":")[0] for line in told(sizes=[1, "x", 2.5])] == [
-        "kitchen[1].sizes[1]", "kitchen[1].sizes[2]",
-    ]  # fmt: skip
+        "kitchen[1].sizes[1]",
+        "kitchen[1].sizes[2]",
+    ]
 
 
 def test_an_unknown_key_is_answered_with_the_nearest_of_the_valid_ones():
@@ -158,7 +159,7 @@ def test_what_is_decoded_of_a_wrong_mapping_is_never_used():
 
 def points(given: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     mistakes: list[str] = []
-    return grid_points(given, "methods[0]", mistakes), mistakes
+    return expand_grids(given, "methods[0]", mistakes), mistakes
 
 
 def test_without_a_grid_there_is_one_point():
@@ -182,7 +183,9 @@ def test_grids_are_combined_the_last_one_fastest():
 )
 def test_a_grid_that_is_no_list_of_values_is_named_and_the_rest_kept(wrong):
     found, (line,) = points({"a": wrong, "b": {"grid": [1, 2]}})
-    assert line == f"methods[0].a: a grid is a list of at least one value, given {short(wrong)}"
+    assert (
+        line == f"methods[0].a: a grid is a list of at least one value, given {abbreviate(wrong)}"
+    )
     assert found == [{"b": 1}, {"b": 2}]
 
 
@@ -212,5 +215,8 @@ def test_a_default_written_out_gives_what_leaving_it_out_gives(config):
 
 
 def test_a_long_value_is_cut_for_a_message():
-    assert short(list(range(100))) == "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16..."
-    assert len(short("x" * 100)) == 60
+    assert (
+        abbreviate(list(range(100)))
+        == "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16..."
+    )
+    assert len(abbreviate("x" * 100)) == 60

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import searching_lab as lab
+import search_lab as lab
 
-from orchestrator.cli.run_sweep import foreseen
+from orchestrator.cli.run_sweep import plan_sweep
 from orchestrator.results.folder import open_store, results_folder
 from orchestrator.sweep.sweep import Sweep
 
@@ -20,7 +20,7 @@ def figures(folder: Path, **parts: str) -> dict[str, str]:
     sweep = Sweep.load(lab.write(folder, **parts))
     out = folder / "results"
     store = open_store(out, None, read_only=True)
-    return dict(foreseen(sweep, store, results_folder(sweep, out))[1])
+    return dict(plan_sweep(sweep, store, results_folder(sweep, out))[1])
 
 
 @pytest.mark.parametrize(("num_tasks", "times"), [(10, "5.5"), (5, "3"), (2, "1.5"), (1, "1")])
@@ -28,10 +28,13 @@ def test_selection_at_each_task_would_cost_half_of_one_more_than_its_tasks_witho
     tmp_path: Path, num_tasks: int, times: str
 ) -> None:
     found = figures(
-        tmp_path, benchmark=PERMUTED.format(num_tasks), search="{algorithm: per_task}",
+        tmp_path,
+        benchmark=PERMUTED.format(num_tasks),
+        search="{algorithm: per_task}",
         training="{batch_size: 16, lr: {grid: [0.1, 0.01, 0.001]}}",
-        methods="[{name: ewc, lam: {grid: [100, 1]}}]", seeds="[0, 1]",
-    )  # fmt: skip
+        methods="[{name: ewc, lam: {grid: [100, 1]}}]",
+        seeds="[0, 1]",
+    )
     # Three rates and two strengths on two seeds; without the graph, all tasks before once more.
     with_graph = 2 * 5 * num_tasks
     without = 2 * 5 * sum(range(1, num_tasks + 1))
@@ -46,9 +49,12 @@ def test_selection_at_each_task_would_cost_half_of_one_more_than_its_tasks_witho
 
 def test_a_method_without_a_strength_is_selected_by_its_rates_alone(tmp_path: Path) -> None:
     found = figures(
-        tmp_path, benchmark=DIGITS.format(5), search="{algorithm: per_task}",
-        training="{batch_size: 16, lr: {grid: [0.1, 0.01, 0.001]}}", methods="[finetune]",
-    )  # fmt: skip
+        tmp_path,
+        benchmark=DIGITS.format(5),
+        search="{algorithm: per_task}",
+        training="{batch_size: 16, lr: {grid: [0.1, 0.01, 0.001]}}",
+        methods="[finetune]",
+    )
     assert found["search: candidates a task, at most"] == "3"
     assert found["search: stages, at most"] == "15, and stage 0"
     assert found["search: without the graph"] == "45 (3 times)"
@@ -61,22 +67,47 @@ def test_a_method_without_a_strength_is_selected_by_its_rates_alone(tmp_path: Pa
         ({"search": "{algorithm: random, num_trials: 4}"}, 4, 4 * 6, 2 + 4 * 4, 6),
         # A rate is not.
         ({"search": "{algorithm: random, num_trials: 4}", "training": LR}, 4, 24, 1 + 4 * 5, 6),
-        ({"search": "{algorithm: random, num_trials: 4, seeds: [5, 6, 7]}", "seeds": "[0, 1]"},
-         4, 3 * 24, 3 * 18, 12),
-        ({"search": "{algorithm: random, num_trials: 4, on_tasks: 2}", "seeds": "[0, 1]"},
-         4, 2 * 4 * 3, 2 * (2 + 4), 12),
+        (
+            {"search": "{algorithm: random, num_trials: 4, seeds: [5, 6, 7]}", "seeds": "[0, 1]"},
+            4,
+            3 * 24,
+            3 * 18,
+            12,
+        ),
+        (
+            {"search": "{algorithm: random, num_trials: 4, on_tasks: 2}", "seeds": "[0, 1]"},
+            4,
+            2 * 4 * 3,
+            2 * (2 + 4),
+            12,
+        ),
         # Of ten, four are drawn before any has ended; what is not known counts in full.
         ({"search": "{algorithm: optuna, num_trials: 10}"}, 10, 60, 18 + 6 * 6, 6),
-        ({"search": "{algorithm: grid}",
-          "methods": "[{name: ewc, lam: {grid: [1, 2, 3]}, mode: {grid: [offline, online]}}]"},
-         6, 36, 2 + 6 * 4, 6),
+        (
+            {
+                "search": "{algorithm: grid}",
+                "methods": "[{name: ewc, lam: {grid: [1, 2, 3]}, mode: {grid: [offline, online]}}]",
+            },
+            6,
+            36,
+            2 + 6 * 4,
+            6,
+        ),
         # Two points are all there are.
         ({"methods": "[{name: ewc, lam: {choice: [1, 2]}}]"}, 2, 12, 2 + 2 * 4, 6),
-        ({"search": "{algorithm: random, num_trials: 2}",
-          "methods": "[{name: ewc, lam: {uniform: [1, 2]}}, {name: si, c: {uniform: [1, 2]}}]"},
-         4, 24, 1 + 2 * (1 + 2 * 4), 12),
+        (
+            {
+                "search": "{algorithm: random, num_trials: 2}",
+                "methods": "[{name: ewc, lam: {uniform: [1, 2]}},"
+                " {name: si, c: {uniform: [1, 2]}}]",
+            },
+            4,
+            24,
+            1 + 2 * (1 + 2 * 4),
+            12,
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_search_asks_for_what_was_counted_by_hand(
     tmp_path: Path,
     parts: dict[str, str],
@@ -96,7 +127,7 @@ def test_a_search_asks_for_what_was_counted_by_hand(
     }
 
 
-def test_what_was_foreseen_is_what_a_search_without_early_stopping_does(tmp_path: Path) -> None:
+def test_a_search_without_early_stopping_does_what_the_forecast_says(tmp_path: Path) -> None:
     parts = {"search": "{algorithm: random, num_trials: 4}", "benchmark": DIGITS.format(5)}
     before = figures(tmp_path, **parts)
     outcome = lab.run(tmp_path, **parts)

@@ -15,9 +15,15 @@ from orchestrator.sweep.expression import FIGURES
 from orchestrator.sweep.objective import Objective
 
 FIGURES_OF_A_TRIAL = {
-    "acc": 0.75, "bwt": -0.5, "fwt": 0.25, "forgetting": 0.5, "learning_accuracy": 0.875,
-    "storage_bytes": 1e6, "train_flops": 8.0, "samples": 100,
-}  # fmt: skip
+    "acc": 0.75,
+    "bwt": -0.5,
+    "fwt": 0.25,
+    "forgetting": 0.5,
+    "learning_accuracy": 0.875,
+    "storage_bytes": 1e6,
+    "train_flops": 8.0,
+    "samples": 100,
+}
 
 
 def objective(metric: str | list[str], mode: str | list[str] | None = None) -> Objective:
@@ -109,12 +115,33 @@ def test_a_huge_power_is_undefined_at_once() -> None:
 @pytest.mark.parametrize(
     "metric",
     [
-        "acc.real", "acc.__class__", "().__class__.__bases__[0]", "acc[0]", "[acc for _ in acc]",
-        "(lambda: acc)()", "acc if bwt else fwt", "acc and bwt", "acc < bwt", "acc % 2", "acc // 2",
-        "acc ^ 2", "~acc", "not acc", "'acc'", "True", "None", "1j * acc", "f'{acc}'", "(acc, bwt)",
-        "{acc}", "max(acc, *bwt)", "max(acc, key=abs)", "(acc := 1)", "abs(acc.real)",
+        "acc.real",
+        "acc.__class__",
+        "().__class__.__bases__[0]",
+        "acc[0]",
+        "[acc for _ in acc]",
+        "(lambda: acc)()",
+        "acc if bwt else fwt",
+        "acc and bwt",
+        "acc < bwt",
+        "acc % 2",
+        "acc // 2",
+        "acc ^ 2",
+        "~acc",
+        "not acc",
+        "'acc'",
+        "True",
+        "None",
+        "1j * acc",
+        "f'{acc}'",
+        "(acc, bwt)",
+        "{acc}",
+        "max(acc, *bwt)",
+        "max(acc, key=abs)",
+        "(acc := 1)",
+        "abs(acc.real)",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_arithmetic_is_refused_with_what_is(metric: str) -> None:
     (line,) = mistakes_of(metric)
     assert line.startswith("search.metric: ")
@@ -152,7 +179,7 @@ def test_code_is_never_run(capsys: pytest.CaptureFixture[str]) -> None:
         ("1 + 2", "search.metric: '1 + 2' uses no figure; valid: acc, "),
         ("acc + " * 60 + "acc", "search.metric: an expression has at most 300 characters"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_says_what_is_wrong_and_what_is_valid(metric: str, said: str | None) -> None:
     if said is None:
         assert objective(metric)
@@ -164,8 +191,12 @@ def test_a_mistake_says_what_is_wrong_and_what_is_valid(metric: str, said: str |
 def test_all_mistakes_are_gathered_each_with_its_place() -> None:
     lines = mistakes_of(["acc", "accuracy - bwd", "acc"], ["max", "least"])
     assert [line.split(":")[0] for line in lines] == [
-        "search.metric[1]", "search.metric[1]", "search.metric[2]", "search.mode", "search.mode",
-    ]  # fmt: skip
+        "search.metric[1]",
+        "search.metric[1]",
+        "search.metric[2]",
+        "search.mode",
+        "search.mode",
+    ]
     assert "'acc' is named twice" in lines[2]
     assert "must be max or min, given 'least'" in lines[3]
     assert "a mode for each of 3 metrics" in lines[4]
@@ -175,12 +206,19 @@ def test_all_mistakes_are_gathered_each_with_its_place() -> None:
 @pytest.mark.parametrize(
     ("metric", "mode"),
     [
-        ("acc", "max"), ("bwt", "max"), ("learning_accuracy", "max"), ("forgetting", "min"),
-        ("storage_bytes", "min"), ("storage_buffer_bytes", "min"), ("train_flops", "min"),
-        ("samples", "min"), ("(samples)", "min"), ("-forgetting", "max"),
+        ("acc", "max"),
+        ("bwt", "max"),
+        ("learning_accuracy", "max"),
+        ("forgetting", "min"),
+        ("storage_bytes", "min"),
+        ("storage_buffer_bytes", "min"),
+        ("train_flops", "min"),
+        ("samples", "min"),
+        ("(samples)", "min"),
+        ("-forgetting", "max"),
         ("acc - forgetting", "max"),
     ],
-)  # fmt: skip
+)
 def test_a_cost_alone_is_made_small_and_all_else_large(metric: str, mode: str) -> None:
     assert objective(metric).modes == (mode,)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import searching_lab as lab
+import search_lab as lab
 
 from orchestrator.graph import progress as module
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage, SlotsChanged

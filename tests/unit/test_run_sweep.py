@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import searching_lab as lab
+import search_lab as lab
 
 from orchestrator.results.results import load
 
@@ -35,5 +35,5 @@ def test_a_search_that_goes_on_is_told_as_one_and_ends_complete(tmp_path: Path) 
     assert cut.search is not None
     assert whole.search is not None
     assert cut.search.executed + whole.search.executed == 2 + 3  # stage 0, task 1, three of task 2
-    assert not whole.lost
+    assert not whole.missing_winners
     assert lab.trials(tmp_path, "evaluation")["acc"].notna().all()

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import searching_lab as lab
-from searching_lab import journal, points, trials
+import search_lab as lab
+from search_lab import journal, points, trials
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.naming import labels
-from orchestrator.search.study import identity
+from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
 
 THREE_TASKS = "{name: split_digits, num_tasks: 5, samples_per_task: 16, scenario: task}"
@@ -68,8 +68,10 @@ def test_the_outcome_of_selection_at_each_task_names_each_choice(tmp_path: Path)
     assert {winner["trial_id"] for winner in group["winners"]} == set(group["winner"])
     assert all(len(winner["hyperparameters"]) == 2 for winner in group["winners"])
     assert {w["method.lam"] for each in group["winners"] for w in each["hyperparameters"]} <= {
-        10, 1000, 0.1,
-    }  # fmt: skip
+        10,
+        1000,
+        0.1,
+    }
 
 
 # --- selection at each task ----------------------------------------------------------------------
@@ -110,7 +112,7 @@ def test_nothing_is_chosen_where_all_candidates_of_a_task_failed_and_it_is_said(
 ) -> None:
     name = broken_method(tmp_path, monkeypatch, "broken_at_two", "task.index == 2")
     methods = f"[{{name: {name}, lam: {{grid: [10]}}}}]"
-    (line,) = lab.run(tmp_path, **{**PER_TASK, "methods": methods}).lost
+    (line,) = lab.run(tmp_path, **{**PER_TASK, "methods": methods}).missing_winners
     assert line.endswith("on seed 0 at task 2: 1 failed")
 
 
@@ -132,18 +134,21 @@ def test_a_search_whose_first_candidates_have_no_value_is_given_up_and_says_why(
     # EWC has no buffer, so its size has no logarithm.
     search = "{algorithm: random, num_trials: 9, metric: acc - log10(storage_buffer_bytes)}"
     done = lab.run(tmp_path, search=search)
-    (line,) = done.lost
+    (line,) = done.missing_winners
     assert line.startswith("no candidate of ewc was chosen: 3 learned all tasks, but 'acc - log10")
     assert "math domain error" in line
     assert "storage_buffer_bytes = 0" in line
-    statuses = [entry.get("ended", "stopped") for entry in journal(tmp_path) if "number" in entry
-                and "point" not in entry]  # fmt: skip
+    statuses = [
+        entry.get("ended", "stopped")
+        for entry in journal(tmp_path)
+        if "number" in entry and "point" not in entry
+    ]
     assert statuses.count("complete") == 3
     assert statuses.count("stopped") == 6
     tried = trials(tmp_path)
     assert tried[tried["status"] == "stopped"]["story"].str.contains("for the first 3").all()
     again = lab.run(tmp_path, search=search)
-    assert again.lost == done.lost
+    assert again.missing_winners == done.missing_winners
     assert again.search is not None
     assert again.search.executed == 0
 
@@ -213,12 +218,12 @@ def test_a_search_that_states_another_grace_is_another_search(tmp_path: Path) ->
 
 
 def test_the_default_and_the_same_number_stated_are_one_search(tmp_path: Path) -> None:
-    named = []
+    identities = []
     for scheduler in ("asha", "{name: asha, grace_tasks: 2}"):
         sweep = Sweep.load(lab.write(tmp_path, search=ASHA.replace("asha", scheduler)))
         assert sweep.search is not None
-        named.append(identity(sweep.groups[0], sweep.search))
-    assert named[0] == named[1]
+        identities.append(search_identity(sweep.groups[0], sweep.search))
+    assert identities[0] == identities[1]
 
 
 @pytest.mark.parametrize(("grace", "warned"), [(1, True), (2, False)])
@@ -230,7 +235,7 @@ def test_a_plan_warns_of_decisions_after_one_task(tmp_path: Path, grace: int, wa
 
 def notes(sweep: Sweep, folder: Path) -> str:
     """Return the notes of a plan."""
-    return " ".join(text for name, text in lab.foreseen_rows(sweep, folder) if name == "note")
+    return " ".join(text for name, text in lab.forecast_rows(sweep, folder) if name == "note")
 
 
 # --- cost ----------------------------------------------------------------------------------------

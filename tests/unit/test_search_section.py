@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.sweep.algorithms import Asha, Fifo, Foreign, Grid, Optuna, Pbt, PerTask, Random
 from orchestrator.sweep.options import Budget
-from orchestrator.sweep.strategies import Asha, Fifo, Foreign, Grid, Optuna, Pbt, PerTask, Random
 from orchestrator.sweep.sweep import Sweep
 
 Load = Callable[[str], Sweep]
@@ -103,9 +103,11 @@ def test_grids_are_compared_and_not_searched(load: Load) -> None:
     sweep = load(text_of(methods=methods, training="{lr: {grid: [0.1, 0.2]}}"))
     assert [trial.method.name for trial in sweep.trials] == ["finetune"] * 2
     assert [group.name for group in sweep.groups] == [
-        "ewc lr=0.1 normalise=true", "ewc lr=0.2 normalise=true",
-        "ewc lr=0.1 normalise=false", "ewc lr=0.2 normalise=false",
-    ]  # fmt: skip
+        "ewc lr=0.1 normalise=true",
+        "ewc lr=0.2 normalise=true",
+        "ewc lr=0.1 normalise=false",
+        "ewc lr=0.2 normalise=false",
+    ]
     assert all(list(group.space) == ["method.lam"] for group in sweep.groups)
 
 
@@ -115,14 +117,16 @@ def test_grids_are_searched_where_the_algorithm_tries_all_of_them(
 ) -> None:
     sweep = load(
         text_of(
-            search=f"{{algorithm: {algorithm}}}", training="{lr: {grid: [0.1, 0.2]}}",
+            search=f"{{algorithm: {algorithm}}}",
+            training="{lr: {grid: [0.1, 0.2]}}",
             methods="[finetune, {name: ewc, lam: {grid: [1, 10]}}]",
         )
-    )  # fmt: skip
+    )
     assert sweep.trials == ()
     assert {group.name: list(group.space) for group in sweep.groups} == {
-        "finetune": ["training.lr"], "ewc": ["training.lr", "method.lam"],
-    }  # fmt: skip
+        "finetune": ["training.lr"],
+        "ewc": ["training.lr", "method.lam"],
+    }
 
 
 def test_what_has_no_space_is_evaluated_as_it_is(load: Load) -> None:
@@ -152,10 +156,19 @@ def test_spaces_are_searched_in_every_section(load: Load) -> None:
     )
     (group,) = sweep.groups
     assert list(group.space) == [
-        "benchmark.num_tasks", "network.hidden", "training.lr", "training.epochs", "method.lam",
-    ]  # fmt: skip
-    point = {"benchmark.num_tasks": 2, "network.hidden": [8, 8], "training.lr": 0.5,
-             "training.epochs": 3, "method.lam": 7.0}  # fmt: skip
+        "benchmark.num_tasks",
+        "network.hidden",
+        "training.lr",
+        "training.epochs",
+        "method.lam",
+    ]
+    point = {
+        "benchmark.num_tasks": 2,
+        "network.hidden": [8, 8],
+        "training.lr": 0.5,
+        "training.epochs": 3,
+        "method.lam": 7.0,
+    }
     trial = group.trial(point, (4,))
     assert (trial.benchmark.num_tasks, trial.network.config.hidden) == (2, (8, 8))
     assert (trial.training.lr, trial.training.epochs, trial.method.config.lam) == (0.5, 3, 7.0)
@@ -165,8 +178,9 @@ def test_spaces_are_searched_in_every_section(load: Load) -> None:
 def test_a_condition_holds_where_another_place_has_a_value(load: Load) -> None:
     (group,) = load(text_of(training=CONDITIONAL.format("when: {optimizer: sgd}"))).groups
     assert group.describe()["training.momentum"] == {
-        "uniform": [0, 0.9], "when": {"training.optimizer": ["sgd"]},
-    }  # fmt: skip
+        "uniform": [0, 0.9],
+        "when": {"training.optimizer": ["sgd"]},
+    }
     trial = group.trial({"training.optimizer": "adam", "method.lam": 1.0}, (0,))
     assert trial.training.momentum == 0.0
 
@@ -548,14 +562,19 @@ def test_reals_for_what_is_a_whole_number_are_told_at_both_ends(
 
 def test_no_mistake_hides_another(mistakes: Callable[[str], list[str]]) -> None:
     text = text_of(
-        search="{algorithm: random, num_trials: 0, metrics: acc}", budget="{stages: 0, wall: -1}",
+        search="{algorithm: random, num_trials: 0, metrics: acc}",
+        budget="{stages: 0, wall: -1}",
         methods="[{name: ewc, lam: {uniform: [2, 1]}}, {name: si, x: {uniform: [1, 2]}}]",
-    )  # fmt: skip
+    )
     places = [line.partition(": ")[0] for line in mistakes(text)]
     assert sorted(places) == [
-        "budget.stages", "budget.wall", "methods[0].lam", "methods[1].x", "search.metrics",
+        "budget.stages",
+        "budget.wall",
+        "methods[0].lam",
+        "methods[1].x",
+        "search.metrics",
         "search.num_trials",
-    ]  # fmt: skip
+    ]
 
 
 # --- the command line ----------------------------------------------------------------------------

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest
 
-from orchestrator.sweep.spaces import KINDS, Domain, Point, draw, grid, is_domain, read_domain
+from orchestrator.sweep.spaces import (
+    KINDS,
+    Domain,
+    Point,
+    draw_point,
+    grid_points,
+    is_domain,
+    read_domain,
+)
 
 SIGNIFICANT = 1e-3  # seeds are fixed, so a test that passes once passes always
 
@@ -132,7 +140,7 @@ CONDITIONAL = {"training.optimizer": OPTIMIZER, "training.momentum": MOMENTUM, "
 
 def points(space: dict[str, Domain], count: int = 200, seed: int = 5) -> list[Point]:
     random = np.random.default_rng(seed)
-    return [draw(space, random) for _ in range(count)]
+    return [draw_point(space, random) for _ in range(count)]
 
 
 @given(seeds)
@@ -171,9 +179,14 @@ def test_several_conditions_hold_together_and_a_list_means_one_of_them() -> None
 
 def test_a_grid_is_every_point_once_the_last_changing_fastest() -> None:
     space = {"a": Domain("grid", (1, 2)), "b": Domain("choice", ("x", "y", "z"))}
-    assert [tuple(point.values()) for point in grid(space)] == [
-        (1, "x"), (1, "y"), (1, "z"), (2, "x"), (2, "y"), (2, "z"),
-    ]  # fmt: skip
+    assert [tuple(point.values()) for point in grid_points(space)] == [
+        (1, "x"),
+        (1, "y"),
+        (1, "z"),
+        (2, "x"),
+        (2, "y"),
+        (2, "z"),
+    ]
 
 
 def test_a_grid_with_a_condition_has_each_point_once() -> None:
@@ -182,7 +195,7 @@ def test_a_grid_with_a_condition_has_each_point_once() -> None:
         "momentum": Domain("grid", (0.0, 0.5, 0.9), (("optimizer", ("sgd", "rmsprop")),)),
         "nesterov": Domain("grid", (True, False), (("momentum", (0.9,)),)),
     }
-    found = list(grid(space))
+    found = list(grid_points(space))
     assert found[0] == {"optimizer": "adam"}
     # adam; and for each of the others 0.0, 0.5, and 0.9 with and without nesterov.
     assert len(found) == 1 + 2 * (2 + 2)
@@ -197,7 +210,7 @@ def test_a_grid_with_a_condition_has_each_point_once() -> None:
 )
 def test_a_grid_holds_exactly_what_may_be_drawn(a: list[int], b: list[int], when: set[int]) -> None:
     space = {"a": Domain("grid", tuple(a)), "b": Domain("grid", tuple(b), (("a", tuple(when)),))}
-    found = list(grid(space))
+    found = list(grid_points(space))
     assert len(found) == sum(len(b) if x in when else 1 for x in a)
     assert all(point in found for point in points(space, 20))
 
@@ -208,12 +221,17 @@ def test_a_grid_holds_exactly_what_may_be_drawn(a: list[int], b: list[int], when
 @pytest.mark.parametrize(
     "value",
     [
-        {"grid": [1, "x"]}, {"choice": [[4], [5]]}, {"uniform": [-1, 2.5]}, {"randint": [0, 1]},
-        {"loguniform": [1, 1e6]}, {"lograndint": [1, 2]}, {"quniform": [0, 1, 0.25]},
+        {"grid": [1, "x"]},
+        {"choice": [[4], [5]]},
+        {"uniform": [-1, 2.5]},
+        {"randint": [0, 1]},
+        {"loguniform": [1, 1e6]},
+        {"lograndint": [1, 2]},
+        {"quniform": [0, 1, 0.25]},
         {"quniform": [10, 100, 90]},
         {"uniform": [0, 1], "when": {"optimizer": ["sgd", "adam"]}},
     ],
-)  # fmt: skip
+)
 def test_a_domain_is_described_as_it_was_given(value: dict[str, Any]) -> None:
     mistakes: list[str] = []
     domain = read_domain(value, "x", mistakes)
@@ -261,7 +279,7 @@ def test_a_mapping_is_a_domain_if_it_names_a_kind_perhaps_misspelt() -> None:
         ({"uniform": [0, 1], "wen": {}}, "unknown kind of space 'wen'; valid: choice, grid,"),
         ({"uniform": [0, 1], "unifrom": 1}, "unknown kind of space 'unifrom'; did you mean 'unif"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_domain_is_told_with_its_place_and_what_is_valid(
     value: dict[str, Any], told: str
 ) -> None:
@@ -276,9 +294,15 @@ def test_a_wrong_condition_is_told_with_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "args"),
-    [("uniform", (1, 3)), ("loguniform", (1, 3)), ("randint", (1, 3)), ("lograndint", (1, 3)),
-     ("quniform", (1, 3, 1)), ("quniform", (1, 3, 0.5))],
-)  # fmt: skip
+    [
+        ("uniform", (1, 3)),
+        ("loguniform", (1, 3)),
+        ("randint", (1, 3)),
+        ("lograndint", (1, 3)),
+        ("quniform", (1, 3, 1)),
+        ("quniform", (1, 3, 0.5)),
+    ],
+)
 def test_the_ends_have_the_type_of_what_is_drawn(kind: str, args: tuple[Any, ...]) -> None:
     (only,) = {type(value) for value in drawn(kind, args, 20)}
     assert {type(value) for value in Domain(kind, args).representatives()} == {only}

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-import searching_lab as lab
+import search_lab as lab
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.samplers import TPESampler
 from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
 
+from orchestrator.backends import factory
+from orchestrator.backends.optuna_sampler import suggest
 from orchestrator.backends.tune_schedulers import TuneScheduler
-from orchestrator.backends.tune_searchers import TuneSampler
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Adopted, Stopped
-from orchestrator.sweep.objective import Objective
-from orchestrator.sweep.search_options import Search
-from orchestrator.sweep.spaces import Domain
-from orchestrator.sweep.strategies import (
+from orchestrator.sweep.algorithms import (
     Asha,
     Fifo,
     Foreign,
@@ -34,6 +34,9 @@ from orchestrator.sweep.strategies import (
     Pbt,
     Random,
 )
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.spaces import Domain
 
 SPACE = {"method.lam": Domain("loguniform", (1.0, 1e6))}
 TIME = "training_iteration"
@@ -45,13 +48,18 @@ def search(
     objective = Objective.parse(metric, mode, "search", [])
     assert objective is not None
     return Search(
-        algorithm=algorithm or Random(), num_trials=9, seeds=(1,), objective=objective,
-        scheduler=scheduler or Fifo(), on_tasks=None, parallel=4,
-    )  # fmt: skip
+        algorithm=algorithm or Random(),
+        num_trials=9,
+        seeds=(1,),
+        objective=objective,
+        scheduler=scheduler or Fifo(),
+        on_tasks=None,
+        parallel=4,
+    )
 
 
 def scheduler(options: Any, goal: int = 9, mode: str = "max", space: Any = SPACE) -> TuneScheduler:
-    return TuneScheduler.of(search(options, mode=mode), space, goal, seed=3)
+    return TuneScheduler.create(search(options, mode=mode), space, goal, seed=3)
 
 
 class Race:
@@ -72,7 +80,7 @@ class Race:
         return self
 
     def _fill(self, at_a_time: int) -> bool:
-        while len(self.running) < at_a_time and (number := self.made.chosen()) is not None:
+        while len(self.running) < at_a_time and (number := self.made.choose()) is not None:
             assert number not in self.stopped
             self.running.append(number)
         return bool(self.running)
@@ -194,13 +202,13 @@ def test_a_bracket_goes_on_without_one_that_failed() -> None:
     made = scheduler(HyperBand(reduction_factor=3), goal=3)
     for number in range(5):  # a bracket of two that run through, one of three that meet after 1
         made.add(number, {"method.lam": 1.0})
-    begun = {made.chosen() for _ in range(5)}
+    begun = {made.choose() for _ in range(5)}
     assert begun == set(range(5))
     assert made.result(2, 1, 0.2) == "pause"
     assert made.result(3, 1, 0.8) == "pause"
     made.end(4, 0, None)
     assert made.effects() == [Stopped(2)]
-    assert made.chosen() == 3
+    assert made.choose() == 3
 
 
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1.0), ("min", -1.0)])
@@ -208,7 +216,7 @@ def test_the_median_of_three_others_stops_who_is_below_it(mode: str, sign: float
     made = scheduler(Median(grace_tasks=2, min_trials=3), goal=4, mode=mode)
     for number in range(6):
         made.add(number, {"method.lam": 1.0})
-    assert {made.chosen() for _ in range(6)} == set(range(6))
+    assert {made.choose() for _ in range(6)} == set(range(6))
     for number, value in ((0, 0.4), (1, 0.5), (2, 0.6)):
         for after in (1, 2, 3):
             assert made.result(number, after, sign * value) == "continue"
@@ -231,9 +239,15 @@ MIXED = {
     "method.x": Domain("choice", ([4], [5])),
 }
 BEST = {
-    "method.lam": 100.0, "training.lr": 0.2, "training.epochs": 3, "training.batch_size": 16,
-    "training.momentum": 0.3, "method.num_samples": 7, "training.optimizer": "sgd", "method.x": [5],
-}  # fmt: skip
+    "method.lam": 100.0,
+    "training.lr": 0.2,
+    "training.epochs": 3,
+    "training.batch_size": 16,
+    "training.momentum": 0.3,
+    "method.num_samples": 7,
+    "training.optimizer": "sgd",
+    "method.x": [5],
+}
 WORST = {place: domain.representatives()[0] for place, domain in MIXED.items()}
 
 
@@ -254,10 +268,10 @@ def test_a_population_adopts_the_best_with_values_inside_each_domain(
     seed: int, resample: float
 ) -> None:
     wanted = search(Pbt(quantile=0.25, resample=resample))
-    made = TuneScheduler.of(wanted, MIXED, 4, seed)
+    made = TuneScheduler.create(wanted, MIXED, 4, seed)
     for number in range(4):
         made.add(number, dict(BEST if number == 2 else WORST))
-    assert {made.chosen() for _ in range(4)} == {0, 1, 2, 3}
+    assert {made.choose() for _ in range(4)} == {0, 1, 2, 3}
     values = [0.5, 0.4, 0.9, 0.6]
     decisions = [made.result(number, 1, values[number]) for number in range(4)]
     assert decisions[:3] == ["pause"] * 3  # each waits for the last
@@ -274,7 +288,7 @@ def test_a_population_adopts_the_best_with_values_inside_each_domain(
 
 def test_a_population_does_not_wait_for_one_that_failed() -> None:
     race = Race(scheduler(Pbt(), goal=3), [0.1, 0.5, 0.9], 3)
-    assert {race.made.chosen() for _ in range(3)} == {0, 1, 2}
+    assert {race.made.choose() for _ in range(3)} == {0, 1, 2}
     race.made.end(0, 0, None)
     race.running = [1, 2]
     assert race.run().survivors() == {1, 2}
@@ -286,7 +300,7 @@ def test_the_same_seed_explores_alike_whoever_comes_first() -> None:
         made = scheduler(Pbt(), goal=4)
         for number in range(4):
             made.add(number, {"method.lam": 10.0**number})
-        assert len({made.chosen() for _ in range(4)}) == 4
+        assert len({made.choose() for _ in range(4)}) == 4
         for number in order:
             made.result(number, 1, [0.5, 0.4, 0.9, 0.6][number])
         adopted.append(made.effects())
@@ -384,13 +398,14 @@ def test_a_search_runs_under_a_scheduler_by_dotted_name(
 ) -> None:
     scheduler = f"{{name: '{name}'{options.replace('{', ', ', 1) if options != '{}' else '}'}"
     outcome = lab.run(
-        tmp_path, search=f"{{algorithm: random, num_trials: 4, scheduler: {scheduler}}}",
+        tmp_path,
+        search=f"{{algorithm: random, num_trials: 4, scheduler: {scheduler}}}",
         benchmark="{name: split_digits, num_tasks: 5, samples_per_task: 32, scenario: task}",
         training="{batch_size: 16, lr: {loguniform: [1.0e-3, 0.5]}}",
-    )  # fmt: skip
+    )
     table = lab.trials(tmp_path)
     assert outcome.complete
-    assert not outcome.lost
+    assert not outcome.missing_winners
     assert list(table["status"]).count("complete") >= 1
     stopped = table[table["status"] == "stopped"]
     assert all(story.startswith(f"stopped by {name} after") for story in stopped["story"])
@@ -440,12 +455,21 @@ def test_a_search_asks_a_searcher_of_the_user_s_own(
 ) -> None:
     (tmp_path / "own_searcher.py").write_text(SEARCHER)
     lab.run(
-        tmp_path, search="{algorithm: {name: 'own_searcher:Halving', first: 3}, parallel: 1}",
+        tmp_path,
+        search="{algorithm: {name: 'own_searcher:Halving', first: 3}, parallel: 1}",
         methods="[{name: ewc, lam: {loguniform: [1, 10000]}}]",
-    )  # fmt: skip
+    )
     drawn = [point["method.lam"] for point in lab.points(tmp_path)]
     assert drawn == pytest.approx([100, 10, 10**0.5, 10**0.25])  # then it has finished
     assert set(lab.trials(tmp_path)["status"]) == {"complete"}
+
+
+def create_sampler(
+    algorithm: Any, space: Any, seed: int, metric: Any = "acc", mode: Any = None
+) -> Any:
+    options = search(algorithm=algorithm, metric=metric, mode=mode)
+    group: Any = SimpleNamespace(space=space)
+    return factory.create_sampler(options, group, seed)
 
 
 RANGES = {
@@ -464,7 +488,7 @@ ALGORITHMS = [Optuna(startup=3), HyperOpt(startup=3), BY_NAME]
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_is_suggested_lies_in_each_domain_and_reaches_both_ends(algorithm: Any) -> None:
-    sampler = TuneSampler.of(search(algorithm=algorithm), RANGES, 7)
+    sampler = create_sampler(algorithm, RANGES, 7)
     found = []
     for number in range(60):
         point = sampler.ask(number)
@@ -494,23 +518,30 @@ def test_a_search_runs_with_a_searcher_that_tune_ships_by_dotted_name(tmp_path: 
 
 
 def suggestions(algorithm: Any, seed: int, metric: Any = "acc") -> list[Mapping[str, Any]]:
-    sampler = TuneSampler.of(search(algorithm=algorithm, metric=metric), RANGES, seed)
+    return points_of(create_sampler(algorithm, RANGES, seed, metric), metric)
+
+
+def points_of(sampler: Any, metric: Any) -> list[Mapping[str, Any]]:
     found = []
-    for number in range(8):
+    for number in range(12):
         point = sampler.ask(number)
         assert point is not None
         found.append(point)
         values = (0.1 * number, 5.0 - number) if isinstance(metric, list) else (0.1 * number,)
-        sampler.tell(number, None if number == 3 else values, failed=number == 3)
+        # One failed, and one was stopped early.
+        sampler.tell(number, None if number in (3, 5) else values, failed=number == 3)
     return found
 
 
 @pytest.mark.parametrize(
     ("algorithm", "metric"),
-    [(Optuna(startup=3), "acc"), (Optuna(startup=3), ["acc", "storage_bytes"]),
-     (HyperOpt(startup=3), "acc")],
+    [
+        (Optuna(startup=3), "acc"),
+        (Optuna(startup=3), ["acc", "storage_bytes"]),
+        (HyperOpt(startup=3), "acc"),
+    ],
     ids=["optuna", "optuna of several", "hyperopt"],
-)  # fmt: skip
+)
 def test_the_same_seed_suggests_the_same_and_another_something_else(
     algorithm: Any, metric: Any
 ) -> None:
@@ -521,7 +552,7 @@ def test_the_same_seed_suggests_the_same_and_another_something_else(
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1.0), ("min", -1.0)])
 def test_optuna_learns_where_it_is_better(mode: str, sign: float) -> None:
     space = {"x": Domain("uniform", (0.0, 1.0))}
-    sampler = TuneSampler.of(search(algorithm=Optuna(startup=10), mode=mode), space, 0)
+    sampler = create_sampler(Optuna(startup=10), space, 0, mode=mode)
     found = []
     for number in range(40):
         point = sampler.ask(number)
@@ -530,6 +561,42 @@ def test_optuna_learns_where_it_is_better(mode: str, sign: float) -> None:
         sampler.tell(number, (sign * -abs(point["x"] - 0.8),), failed=False)
     drawn, learned = np.abs(np.array(found[:10]) - 0.8), np.abs(np.array(found[25:]) - 0.8)
     assert learned.mean() < drawn.mean() / 2
+
+
+class TuneOptuna:
+    """Optuna as release 0.1 called it, by Tune's `OptunaSearch`."""
+
+    def __init__(self, modes: tuple[str, ...], multivariate: bool, seed: int) -> None:
+        self.metrics = [f"objective_{i}" for i in range(len(modes))]
+        one = len(modes) == 1
+        self.searcher = OptunaSearch(
+            space=self.run_through,
+            sampler=TPESampler(seed=seed, n_startup_trials=3, multivariate=multivariate),
+            metric=self.metrics[0] if one else self.metrics,
+            mode=modes[0] if one else list(modes),
+        )
+
+    def run_through(self, trial: Any) -> dict[str, Any]:
+        point: dict[str, Any] = {}
+        for place, domain in RANGES.items():
+            if domain.active(point):
+                point[place] = suggest(trial, place, domain)
+        return {"point": [[place, value] for place, value in point.items()]}
+
+    def ask(self, number: int) -> dict[str, Any]:
+        return dict(self.searcher.suggest(str(number))["point"])
+
+    def tell(self, number: int, values: Any, failed: bool) -> None:
+        result = None if values is None else dict(zip(self.metrics, values, strict=True))
+        self.searcher.on_trial_complete(str(number), result=result, error=failed)
+
+
+@pytest.mark.parametrize("metric", ["acc", ["acc", "storage_bytes"]])
+def test_optuna_draws_the_points_that_it_drew_under_tune(metric: Any) -> None:
+    modes = ("max", "min") if isinstance(metric, list) else ("max",)
+    algorithm = Optuna(startup=3)
+    points = points_of(create_sampler(algorithm, RANGES, 5, metric), metric)
+    assert points == points_of(TuneOptuna(modes, algorithm.multivariate, 5), metric)
 
 
 # --- what is left as it was ----------------------------------------------------------------------
@@ -555,4 +622,4 @@ def test_a_scheduler_leaves_the_global_generators_as_they_were(options: Any) -> 
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_searcher_leaves_the_global_generators_as_they_were(algorithm: Any) -> None:
-    assert len(suggestions(algorithm, 1)) == 8
+    assert len(suggestions(algorithm, 1)) == 12

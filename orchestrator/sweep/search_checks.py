@@ -7,14 +7,14 @@ from itertools import product
 from typing import Any
 
 from orchestrator.columns import fwt_undefined_because
-from orchestrator.sweep.group import Group, resizing
+from orchestrator.sweep.algorithms import Pbt
+from orchestrator.sweep.group import Group, resizing_places
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.section import Part, field_of
 from orchestrator.sweep.spaces import KINDS, is_domain
-from orchestrator.sweep.strategies import Pbt
 
 
-def unsearchable(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
+def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
     """Yield why a file's entries cannot be searched as its search section says.
 
     Args:
@@ -23,33 +23,33 @@ def unsearchable(parts: list[Part], groups: list[Group], search: Search | None) 
         search: as far as it could be read; None if the file has none.
     """
     if search is None:
-        for where, kind in _kinds(parts, grids=False):
+        for where, kind in _space_kinds(parts, grids=False):
             yield f"{where}: a {kind} needs a search; add search: {{algorithm: random}}"
         return
     if search.algorithm is not None:
-        yield from _unfit_spaces(parts, search)
+        yield from _check_spaces(parts, search)
     for part in parts:
         if part.form.section == "benchmark":
-            yield from _unrankable(part, search)
-    yield from _undefined_fwt(parts, search)
+            yield from _check_ranking(part, search)
+    yield from _check_fwt(parts, search)
     if search.per_task or isinstance(search.scheduler, Pbt):
-        yield from _unchangeable(parts)
+        yield from _check_changes(parts)
         for group in groups:
-            yield from _resizing(group)
+            yield from _check_sizes(group)
 
 
-def _unfit_spaces(parts: list[Part], search: Search) -> Iterator[str]:
+def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
     """Yield why the spaces are none that the algorithm can search."""
     given = [value for part in parts for value in part.given.values() if is_domain(value)]
     if parts and not any(search.uses_grids or "grid" not in value for value in given):
         more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
         yield f"search: there is nothing to search, no hyperparameter has a space{more}"
-    for where, kind in _kinds(parts, search.uses_grids):
+    for where, kind in _space_kinds(parts, search.uses_grids):
         if search.uses_grids and kind not in ("grid", "choice"):
             yield f"{where}: a {kind} has no end; this algorithm tries every value of a grid"
 
 
-def _unrankable(benchmark: Part, search: Search) -> Iterator[str]:
+def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
     """Yield why candidates on a benchmark would never have a value."""
     if 0 in _numbers(benchmark, "validation", 0.1):
         yield "search: needs validation data to select on; give benchmark.validation a share"
@@ -69,7 +69,7 @@ def _numbers(part: Part, name: str, default: float) -> tuple[Any, ...]:
     return tuple(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
 
 
-def _undefined_fwt(parts: list[Part], search: Search) -> Iterator[str]:
+def _check_fwt(parts: list[Part], search: Search) -> Iterator[str]:
     """Yield for which methods forward transfer is undefined, if it is ranked by."""
     benchmarks = [part for part in parts if part.form.section == "benchmark"]
     methods = [part for part in parts if part.form.section == "method" and part.examples]
@@ -85,7 +85,7 @@ def _undefined_fwt(parts: list[Part], search: Search) -> Iterator[str]:
                 yield f"search.metric: fwt is undefined for {component.name}: {why}"
 
 
-def _unchangeable(parts: Iterable[Part]) -> Iterator[str]:
+def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
     """Yield why hyperparameters cannot change from task to task."""
     for part in parts:
         for place, domain in part.space.items():
@@ -96,15 +96,15 @@ def _unchangeable(parts: Iterable[Part]) -> Iterator[str]:
                 yield f"{where}: a condition cannot hold from task to task; leave out when"
 
 
-def _resizing(group: Group) -> Iterator[str]:
+def _check_sizes(group: Group) -> Iterator[str]:
     """Yield the hyperparameters of a group that decide the size of what is carried."""
     if not any(domain.when for domain in group.space.values()):
-        for place in resizing(group):
+        for place in resizing_places(group):
             where = f"{group.parts[3].form.where}.{field_of(place)}"
             yield f"{where}: decides the size of what is carried, so it cannot change between tasks"
 
 
-def _kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]]:
+def _space_kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]]:
     """Yield the place in the file and the kind of each space, those with mistakes included."""
     for part in parts:
         for name, value in part.given.items():

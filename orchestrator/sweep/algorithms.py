@@ -180,11 +180,19 @@ class Foreign:
 
 
 ALGORITHMS: dict[str, type[Any]] = {
-    "grid": Grid, "random": Random, "optuna": Optuna, "hyperopt": HyperOpt, "per_task": PerTask,
-}  # fmt: skip
+    "grid": Grid,
+    "random": Random,
+    "optuna": Optuna,
+    "hyperopt": HyperOpt,
+    "per_task": PerTask,
+}
 SCHEDULERS: dict[str, type[Any]] = {
-    "fifo": Fifo, "asha": Asha, "hyperband": HyperBand, "median": Median, "pbt": Pbt,
-}  # fmt: skip
+    "fifo": Fifo,
+    "asha": Asha,
+    "hyperband": HyperBand,
+    "median": Median,
+    "pbt": Pbt,
+}
 # What a class of a dotted name must have to be asked for candidates, or to decide about them.
 DUTIES = {
     "algorithm": ("suggest", "on_trial_complete", "set_search_properties"),

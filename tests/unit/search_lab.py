@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.backends import factory
 from orchestrator.backends.inline import Inline
-from orchestrator.cli.run_sweep import Outcome, foreseen, run_sweep, searching_of
+from orchestrator.cli.run_sweep import Outcome, plan_sweep, run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
+from orchestrator.search.create import create_study
 from orchestrator.search.study import Study
 from orchestrator.sweep.sweep import Sweep
 
@@ -60,15 +62,16 @@ def trials(folder: Path, phase: str = "search") -> pd.DataFrame:
     return table[table["phase"] == phase]
 
 
-def foreseen_rows(sweep: Sweep, folder: Path) -> list[tuple[str, str]]:
+def forecast_rows(sweep: Sweep, folder: Path) -> list[tuple[str, str]]:
     """Return the rows of the sweep's plan that are about its search."""
     out = folder / "results"
-    return foreseen(sweep, open_store(out, None), results_folder(sweep, out))[1]
+    return plan_sweep(sweep, open_store(out, None), results_folder(sweep, out))[1]
 
 
 def study(sweep: Sweep, folder: Path) -> Study:
     """Return the search of the sweep, before it has begun."""
     out = folder / "results"
-    made = searching_of(sweep, open_store(out, None), results_folder(sweep, out), read_only=True)
+    folder = results_folder(sweep, out)
+    made = create_study(sweep, open_store(out, None), folder, factory, read_only=True)
     assert isinstance(made, Study)
     return made

@@ -1,0 +1,64 @@
+"""Creates the samplers, schedulers and trial queues that a sweep names.
+
+Ray Tune and Optuna are imported only where a sweep asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf, TrialQueue
+from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
+from orchestrator.search.sampling import GridSampler, RandomSampler
+from orchestrator.sweep.algorithms import Fifo, Grid, Optuna, Random
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.search_options import Search
+
+
+def create_sampler(search: Search, group: Group, seed: int) -> Sampler:
+    """Return the sampler for a group.
+
+    Raises:
+        RepertoireError: a package is missing, or a class of the user's own cannot be used.
+    """
+    algorithm, modes = search.algorithm, search.objective.modes
+    if isinstance(algorithm, Grid):
+        return GridSampler(group.space)
+    if isinstance(algorithm, Random):
+        return RandomSampler(group.space, seed)
+    if isinstance(algorithm, Optuna):
+        from orchestrator.backends.optuna_sampler import OptunaSampler
+
+        return OptunaSampler(algorithm, group.space, modes, seed)
+    from orchestrator.backends.tune_searchers import TuneSampler
+
+    return TuneSampler(algorithm, group.space, modes, seed)
+
+
+def create_scheduler(search: Search, group: Group, goal: int, seed: int) -> Scheduler:
+    """Return a scheduler for candidates that learn `goal` tasks.
+
+    Raises:
+        RepertoireError: a class of the user's own cannot be used.
+    """
+    if isinstance(search.scheduler, Fifo):
+        return FifoScheduler()
+    from orchestrator.backends.tune_schedulers import TuneScheduler
+
+    return TuneScheduler.create(search, group.space, goal, seed)
+
+
+def trial_queue_factory(backend: str) -> QueueOf:
+    """Return the function that creates the queue of an evaluation's trials.
+
+    On Ray it holds Tune's objects, which start trials in the same order as `FirstInFirstOut`.
+    """
+    if backend == "inline":
+        return FirstInFirstOut
+
+    def create_queue(trial_ids: Sequence[str]) -> TrialQueue:
+        from orchestrator.backends.tune_trials import TuneTrials
+
+        return TuneTrials(trial_ids)
+
+    return create_queue

@@ -1,0 +1,65 @@
+"""Spaces of a sweep as Ray Tune's domains, and Tune's values as points of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from ray import tune
+
+from orchestrator.hashing import plain
+from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
+
+
+def to_tune_domain(domain: Domain) -> Any:
+    """Return a domain of Tune's; its ranges of whole numbers exclude their upper end.
+
+    A stepped range becomes a range of step numbers, since Tune's steps count from 0 rather than
+    from the lower end, and are reals.
+    """
+    low, high = domain.args[0], domain.args[-1]
+    if domain.finite:
+        return tune.choice(list(range(len(domain.args))))
+    if domain.kind == "quniform":
+        return tune.randint(0, num_steps(domain.args) + 1)
+    if domain.kind in ("randint", "lograndint"):
+        return getattr(tune, domain.kind)(low, high + 1)
+    return getattr(tune, domain.kind)(*domain.args)
+
+
+def decode_point(suggested: Mapping[str, Any], space: Mapping[str, Domain]) -> Point:
+    """Return a suggestion as a point in plain values, without domains whose condition fails."""
+    point: Point = {}
+    for place, domain in space.items():
+        value = suggested[place]
+        with suppress(AttributeError):
+            value = value.item()  # of NumPy
+        if domain.finite:
+            value = domain.args[int(value)]
+        elif domain.kind == "quniform":
+            value = value_at_step(domain.args, int(value))
+        elif domain.kind in ("randint", "lograndint"):
+            value = int(value)
+        if domain.active(point):
+            point[place] = plain(value)
+    return point
+
+
+def to_mutation(domain: Domain) -> Any:
+    """Return what a population resamples a hyperparameter from; the draw is clipped after."""
+    if domain.finite:
+        return list(domain.args)
+    return tune.uniform(*domain.args[:2]) if domain.kind == "quniform" else to_tune_domain(domain)
+
+
+def clip(domain: Domain, value: Any) -> Any:
+    """Return the value of a domain that is nearest to `value`."""
+    if domain.finite:
+        return value
+    value = min(max(value, domain.args[0]), domain.args[1])
+    if domain.kind == "quniform":
+        low, _, step = domain.args
+        number = min(round((value - low) / step), num_steps(domain.args))
+        return value_at_step(domain.args, number)
+    return round(value) if domain.kind in ("randint", "lograndint") else value

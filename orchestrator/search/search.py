@@ -1,0 +1,100 @@
+"""The search of a sweep: its stages are computed, its tables kept current, its outcome written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Backend, Client
+from orchestrator.graph.events import Event, Instruction
+from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.results.folder import Show, Tabulator, observer
+from orchestrator.search.study import ChainStages, Winner
+from orchestrator.stages.files import write_atomically
+from orchestrator.sweep.sweep import Sweep
+
+FILE = "search.json"
+UPDATE_SECONDS = 0.5
+
+
+class SearchClient(Client, Protocol):
+    """A client of the trial graph that searches; in the end it has winners."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the search is complete."""
+
+    def winners(self) -> list[Winner]:
+        """Return the winners."""
+
+    def missing_winners(self) -> list[str]:
+        """Return a line for each group without a winner that says why."""
+
+    def chains(self, finished: bool) -> list[ChainStages]:
+        """Return the rows of candidates with their stages."""
+
+    def tally(self) -> Mapping[str, int]:
+        """Return where it stands: trials, trials_done, asked_for, shared, to_go."""
+
+    def describe(self, finished: bool) -> dict[str, Any]:
+        """Return what was searched, how, and who won, in JSON types."""
+
+
+def search(
+    study: SearchClient,
+    sweep: Sweep,
+    tables: Tabulator,
+    backend: Backend,
+    show: Show,
+    brake: Brake,
+) -> Progress:
+    """Search until the search is complete or the brake is pulled.
+
+    Whatever interrupts it, the folder has the rows of the candidates and `search.json`.
+
+    Args:
+        study: decides which stages are wanted.
+        sweep: the sweep that is searched.
+        tables: of the sweep.
+        backend: computes stages.
+        show: called with the progress.
+        brake: once pulled, no new stage starts.
+    """
+    tables.prepare(sweep)
+    tables.note_versions()
+    write_outcome(tables, study.describe(finished=False))
+    progress, due = Progress(phase="search"), 0.0
+
+    def update_progress() -> None:
+        for name, value in study.tally().items():
+            setattr(progress, name, value)
+
+    def update_rows() -> None:
+        tables.chains = tuple(chain for chain, _ in study.chains(finished=False))
+
+    count = observer(progress, tables, show, update_rows)
+
+    def observe(news: Event | Instruction) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            update_progress()
+            due = time.monotonic() + UPDATE_SECONDS
+        count(news)
+
+    try:
+        backend.compute(study, sweep, tables.store, observe, brake)
+    finally:
+        update_progress()
+        ProgressFile(tables.folder).close(progress, complete=False)
+        tables.chains = tuple(chain for chain, _ in study.chains(study.complete))
+        tables.refresh()
+        write_outcome(tables, study.describe(study.complete))
+    return progress
+
+
+def write_outcome(tables: Tabulator, content: Mapping[str, Any]) -> None:
+    """Write `search.json` atomically."""
+    write_atomically(tables.folder / FILE, json.dumps(content, indent=1))
