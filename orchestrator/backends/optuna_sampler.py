@@ -8,7 +8,8 @@ from typing import Any
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
 from orchestrator.sweep.algorithms import Optuna
-from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
+from orchestrator.sweep.kinds import num_steps, value_at_step
+from orchestrator.sweep.spaces import Domain, Point
 
 
 class OptunaSampler:

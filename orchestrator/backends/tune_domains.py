@@ -9,7 +9,8 @@ from typing import Any
 from ray import tune
 
 from orchestrator.hashing import plain
-from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
+from orchestrator.sweep.kinds import num_steps, value_at_step
+from orchestrator.sweep.spaces import Domain, Point
 
 
 def to_tune_domain(domain: Domain) -> Any:

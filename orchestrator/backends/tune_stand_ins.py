@@ -77,7 +77,7 @@ class Controller:
         return [runner for runner in self.runners.values() if not runner.is_finished()]
 
     def stop_trial(self, runner: Runner) -> None:
-        """Stop a candidate other than the one that the scheduler was asked about."""
+        """Stop a candidate other than the one that the scheduler decides about."""
         if runner.is_finished():
             return
         if runner.status == Trial.RUNNING:

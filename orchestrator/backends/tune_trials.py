@@ -20,7 +20,7 @@ TRIALS_PER_GRID = 100
 
 
 class StageTrial(tune.Trainable):
-    """Names the trials of an evaluation; no instance is ever made."""
+    """The trainable of an evaluation's trials, for its name alone; it has no instances."""
 
 
 class PendingTrials:

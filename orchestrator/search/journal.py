@@ -1,7 +1,7 @@
-"""The journal of a search: what was drawn and decided, written down before it is acted upon.
+"""The journal of a search: draws and decisions, each written before it takes effect.
 
-A line of JSON each. A driver that is killed and started again reads it and stands where it stood:
-what was drawn is not drawn anew, and who was stopped stays stopped.
+Each is a line of JSON. A driver that is killed and started again takes the same steps from the
+journal: points are not drawn again, and a stopped candidate stays stopped.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Journal:
     """The entries of the searches of a sweep, by group.
 
     Args:
-        path: the file; it is made when the first entry is.
-        read_only: nothing is written, as if it were.
+        path: the file; it is created with the first entry.
+        read_only: entries are kept in memory and not written.
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
@@ -36,27 +36,27 @@ class Journal:
         self._identity: dict[str, str] = {}
         for entry in self._read():
             if self._identity.get(entry["group"]) != entry.get("identity", ""):
-                self._take(entry)
-        self._mend()
+                self._add(entry)
+        self._remove_overlap()
 
     def entries(self, group: str, identity: str) -> list[Entry]:
-        """Return what was written of a group; nothing if that was another search.
+        """Return the entries of a group's search; none if the journal has another search of it.
 
         Args:
             group: its name.
-            identity: of all that its candidates and their results are made of.
+            identity: a digest of all that the results of its candidates depend on.
         """
         if self._identity.get(group) != identity:
             self.append({"group": group, "identity": identity})
         return list(self._entries[group])
 
     def identity(self, group: str) -> str | None:
-        """Return the identity of the search that a group's entries are of; None if it has none."""
+        """Return the identity of the search that a group's entries; None if it has none."""
         return self._identity.get(group)
 
     def append(self, entry: Entry) -> None:
-        """Write an entry, {"group": ...} and more; it is on the disk when this returns."""
-        self._take(entry)
+        """Write an entry, {"group": ...} and more, and wait until it is on the disk."""
+        self._add(entry)
         if self._read_only:
             return
         with self._path.open("a", encoding="utf-8") as file:
@@ -64,8 +64,8 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
-    def _mend(self) -> None:
-        """Leave out what a second driver wrote at the same time, and keep the file as it was."""
+    def _remove_overlap(self) -> None:
+        """Remove the entries that a second driver wrote meanwhile; keep a copy of the file."""
         single = {group: without_repeats(part) for group, part in self._entries.items()}
         if single == self._entries:
             return
@@ -79,7 +79,7 @@ class Journal:
             ]
             write_atomically(self._path, "".join(lines).encode())
 
-    def _take(self, entry: Entry) -> None:
+    def _add(self, entry: Entry) -> None:
         if "identity" in entry:
             self._identity[entry["group"]] = entry["identity"]
             self._entries[entry["group"]] = []
@@ -87,10 +87,10 @@ class Journal:
             self._entries.setdefault(entry["group"], []).append(entry)
 
     def _read(self) -> list[Entry]:
-        """Return the entries up to the first that cannot be read, and take away what follows.
+        """Return the entries up to the first that cannot be read, and cut off the rest.
 
-        A search goes on from any beginning of its journal: what it then lacks is drawn and decided
-        again, with the stages that are in the store. A half-written last line is no damage.
+        A search can go on from any prefix of its journal: later draws and decisions are repeated,
+        with the stages that are in the store. A half-written last line is no damage.
         """
         if not self._path.exists():
             return []
@@ -110,7 +110,7 @@ class Journal:
         return entries
 
     def _set_aside(self, damaged: bytes, number: int) -> None:
-        """Keep what cannot be read beside the journal, and say so."""
+        """Keep the unreadable rest in a file beside the journal, and warn."""
         beside = self._path.with_name(f"{self._path.name}.damaged")
         logging.getLogger(__name__).warning(
             "%s is damaged from line %d on (after a crash of this machine, say); the search goes "

@@ -13,9 +13,9 @@ Entry = Mapping[str, Any]
 def without_repeats(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries of one group as one driver would have written them.
 
-    What is written twice counts once, and the first decision about a candidate at a depth stands.
-    Entries end before a draw that contradicts an earlier one: whatever begins a journal is a state
-    that a search goes on from, and the stages are in the store.
+    An entry that is written twice counts once, and the first decision about a candidate at a depth
+    stands. Entries end before a draw that contradicts an earlier one: a search can go on from any
+    prefix of its journal, and the stages are in the store.
     """
     kept: list[Entry] = []
     points: list[str] = []
@@ -46,7 +46,7 @@ def _rest(step: Hashable) -> tuple[Any, ...]:
 
 
 def _step(entry: Entry) -> Hashable:
-    """Return what of an entry may stand only once: a candidate's decision at a depth."""
+    """Return the part of an entry that is unique: a candidate's decision at a depth."""
     if "after" not in entry:
         return canonical(entry)
     return entry["number"], entry["after"], "ended" in entry

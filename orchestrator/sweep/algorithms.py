@@ -1,7 +1,6 @@
-"""Ways to search by name: the algorithms that draw candidates, the schedulers that stop some early.
+"""The options of algorithms, which draw candidates, and of schedulers, which stop some early.
 
-Here are their options alone; what they do is in `orchestrator.search` and, for what Ray Tune ships,
-in `orchestrator.backends`.
+The samplers and schedulers themselves are created by `orchestrator.backends.factory`.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ class Asha:
     """Asynchronous successive halving (Li et al., 2020): at each rung the worst are stopped.
 
     Attributes:
-        grace_tasks: tasks before the first rung; the next are `reduction_factor` times as deep.
-            After one task nothing can have been forgotten.
-        reduction_factor: of so many at a rung one goes on.
+        grace_tasks: tasks before the first rung; each next rung is `reduction_factor` times as
+            deep. After one task nothing can have been forgotten.
+        reduction_factor: one of so many candidates at a rung goes on.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
@@ -62,7 +61,7 @@ class Median:
 
     Attributes:
         grace_tasks: tasks before a candidate may be stopped.
-        min_trials: others there must be to compare with.
+        min_trials: the least number of other candidates to compare with.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
@@ -116,7 +115,7 @@ class Optuna:
     """Optuna's tree-structured Parzen estimator, for one metric or several.
 
     Attributes:
-        startup: random draws before the model is asked.
+        startup: random draws before the model is used.
         multivariate: model hyperparameters jointly.
     """
 
@@ -134,7 +133,7 @@ class HyperOpt:
     """HyperOpt's tree-structured Parzen estimator (Bergstra et al., 2011).
 
     Attributes:
-        startup: random draws before the model is asked.
+        startup: random draws before the model is used.
         gamma: share of the draws that counts as good.
     """
 
@@ -166,7 +165,7 @@ class PerTask:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A class of Tune's, or of the user's, by dotted name, with the arguments it is made with.
+    """A class of Tune's or of the user's own by dotted name, with its constructor's arguments.
 
     Attributes:
         source: the own code that the class comes from, unless it is installed.
@@ -192,13 +191,4 @@ SCHEDULERS: dict[str, type[Any]] = {
     "hyperband": HyperBand,
     "median": Median,
     "pbt": Pbt,
-}
-# What a class of a dotted name must have to be asked for candidates, or to decide about them.
-DUTIES = {
-    "algorithm": ("suggest", "on_trial_complete", "set_search_properties"),
-    "scheduler": ("on_trial_result", "choose_trial_to_run", "set_search_properties"),
-}
-# Classes of Tune's that decide about what a search here does not have.
-UNFIT = {
-    "ResourceChangingScheduler": "changes the resources of trials, and those of a sweep are fixed",
 }

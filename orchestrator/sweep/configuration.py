@@ -1,7 +1,7 @@
-"""One trial of a sweep file, its hyperparameters given by their paths in the file.
+"""A trial of a sweep file whose hyperparameters are given by their paths in the file.
 
 `{"method.name": "ewc", "method.lam": 10.0, "training.lr": 0.01, "seed": 1}` names a trial, as a
-`config` of Ray Tune does. What it does not name is what the file says.
+`config` of Ray Tune does. Other fields are as in the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Configurations:
 
     Attributes:
         name: of the sweep.
-        content: what the sweep file holds.
+        content: the data of the sweep file.
         source: the own code that the file names.
     """
 
@@ -52,7 +52,7 @@ class Configurations:
         """Return a configuration by paths, in JSON types: {"method": {"lam": 1}} is "method.lam".
 
         A path that only another method of the sweep has is left out, so that one space can serve
-        them all.
+        all methods.
 
         Raises:
             RepertoireError: a path is not one of the sweep's.

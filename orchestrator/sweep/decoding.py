@@ -1,6 +1,6 @@
-"""From what a YAML file holds to typed configurations; the only importer of pydantic.
+"""Plain data from a YAML file as typed dataclasses; the only importer of pydantic.
 
-Mistakes are gathered, never raised one by one: each says where it is and what is valid.
+Mistakes are collected rather than raised one by one; each has its place and what is valid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orchestrator.hashing import plain
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 MISSING = ("missing", "missing_argument")
-# What pydantic's error types mean to a reader of YAML.
+# Pydantic's types of errors, in the terms of YAML.
 EXPECTED = {
     **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), "a whole number"),
     **dict.fromkeys(("float_type", "float_parsing"), "a number"),
@@ -44,32 +44,32 @@ def decode(
     """Return `given` as an instance of a dataclass, or None after noting the mistakes.
 
     A dataclass checks its ranges only once all types are right, and stops at the first that is
-    wrong. So what is wrong is taken out and the rest looked at again, until nothing more is found.
+    wrong. So wrong fields are removed and the rest is checked again, until no more are found.
 
     Args:
         kind: the dataclass.
         given: field -> value, JSON types.
         where: place in the file, for messages.
         mistakes: receives the mistakes, each in a line.
-        left_out: fields that are wrong and were left out already.
-        salvage: rather than None, return an instance without the wrong fields, if there is one.
+        left_out: fields that were removed already, since they are wrong.
+        salvage: return an instance without the wrong fields, if there is one, instead of None.
     """
     check = _validator(kind)  # type: ignore[arg-type]
     names = {field.name for field in fields(kind)}
     rest = dict(given)
     while True:
         try:
-            made = check(json.dumps(rest), strict=True)
-            plain(made, where)
-            return None if left_out and not salvage else made
+            instance = check(json.dumps(rest), strict=True)
+            plain(instance, where)
+            return None if left_out and not salvage else instance
         except ValidationError as error:
-            found = list(describe_errors(error, kind, where))
+            errors = list(describe_errors(error, kind, where))
         except TypeError as error:
-            found = [("", str(error).removeprefix("."))]
-        # A mistake that speaks of a field left out may come of leaving it out.
+            errors = [("", str(error).removeprefix("."))]
+        # A mistake that names a removed field may be caused by its removal.
         unsure = left_out & names
-        mistakes.extend(line for _, line in found if not mentions(unsure, line))
-        wrong = {name for name, _ in found} & rest.keys()
+        mistakes.extend(line for _, line in errors if not mentions(unsure, line))
+        wrong = {name for name, _ in errors} & rest.keys()
         if not wrong:
             return None
         left_out |= wrong
@@ -90,7 +90,7 @@ def _validator(kind: Any) -> Callable[..., Any]:
 def describe_errors(
     error: ValidationError, kind: type[Any], where: str
 ) -> Iterator[tuple[str, str]]:
-    """Yield each mistake as the field it is about and a line with its place."""
+    """Yield each mistake as (field, line), where the line has its place."""
     names = [field.name for field in fields(kind)]
     expected: dict[tuple[str, str], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
@@ -100,7 +100,7 @@ def describe_errors(
         else:
             expected.setdefault((first, error_place(detail, where)), []).append(detail)
     for (first, path), details in expected.items():
-        # Of a choice of types, the one that fits best is wrong furthest inside.
+        # Of several types, the one that fits best has its mistake at the deepest place.
         if not any(
             other != path and field == first and other.startswith(f"{path}[")
             for field, other in expected
@@ -109,7 +109,7 @@ def describe_errors(
 
 
 def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterator[tuple[str, str]]:
-    """Yield the mistakes of a range check, one a line; one that begins with a field is about it."""
+    """Yield the mistakes of a range check, one a line, with the field that a line begins with."""
     for line in text.splitlines():
         match = re.match(r"(\w+):? ", line)
         if not first and match and match[1] in names:
@@ -119,7 +119,7 @@ def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterat
 
 
 def error_place(detail: ErrorDetails, where: str) -> str:
-    """Return where a mistake is: fields and items on the way, without pydantic's names of types."""
+    """Return the place of a mistake, by fields and items, without pydantic's names of types."""
     path, last = where, len(detail["loc"]) - 1
     for i, part in enumerate(detail["loc"]):
         if isinstance(part, int):
@@ -130,7 +130,7 @@ def error_place(detail: ErrorDetails, where: str) -> str:
 
 
 def error_message(details: list[ErrorDetails], names: list[str]) -> str:
-    """Return what is wrong at one place; several details are the choices there were."""
+    """Return the message for one place; several details are alternatives."""
     detail = details[0]
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] in UNKNOWN:
@@ -152,7 +152,7 @@ def error_message(details: list[ErrorDetails], names: list[str]) -> str:
 
 
 def spelling_advice(detail: ErrorDetails) -> str:
-    """Return advice for text that YAML's authors would have read as a number."""
+    """Return advice for text that YAML 1.1 reads as a number."""
     given = detail["input"]
     if not isinstance(given, str) or "number" not in EXPECTED.get(detail["type"], ""):
         return ""
@@ -164,13 +164,13 @@ def spelling_advice(detail: ErrorDetails) -> str:
 
 
 def expected_value(detail: ErrorDetails) -> str:
-    """Return what a value should have been."""
+    """Return a description of the valid values."""
     text = re.sub(r"^Input should be (a valid |an? )?", "", detail["msg"])
     return EXPECTED.get(detail["type"], text)
 
 
 def abbreviate(value: Any) -> str:
-    """Return a value as text that fits a line."""
+    """Return a value as text of at most 60 characters."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -1,6 +1,6 @@
-"""The entries of a sweep file: trials to be evaluated as they are, and groups to be searched.
+"""The trials and groups of a sweep file, combined from its sections.
 
-Every check depends on no more of the file than it speaks of, so that one reading reports them all.
+Every check depends only on the sections that it names, so that one reading reports all mistakes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TrialParts = tuple[Part, Part, Part, Part]
 
 @dataclass(frozen=True)
 class Sections:
-    """The parts that each section of a file stands for, those with mistakes included."""
+    """The parts of each section of a file, those with mistakes included."""
 
     benchmarks: list[Part]
     networks: list[Part]
@@ -63,7 +63,7 @@ def dotted_names(content: dict[str, Any]) -> list[str]:
 def read_entries(
     content: dict[str, Any], search: Search | None, source: Source, mistakes: list[str]
 ) -> tuple[list[Trial], list[Group]]:
-    """Return the trials and the groups of a file, noting mistakes; both are empty if it is wrong.
+    """Return the trials to evaluate and the groups to search; both are empty after mistakes.
 
     Args:
         content: the whole file.
@@ -141,7 +141,7 @@ def read_benchmarks(given: dict[str, Any], mistakes: list[str], grids: bool) -> 
 
 
 def _find_repetitions(methods: list[Part]) -> Iterator[str]:
-    """Yield which entries of `methods` are the same as one before."""
+    """Yield the entries of `methods` that repeat an earlier one."""
     first: dict[str, str] = {}
     for part in methods:
         if part.examples:
@@ -155,7 +155,7 @@ def _find_repetitions(methods: list[Part]) -> Iterator[str]:
 
 
 def _combine(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
-    """Return the combinations of parts that make trials; note where parts do not go together."""
+    """Return the combinations of parts that are valid; note those that do not go together."""
     fitting: list[TrialParts] = []
     for benchmark, network in product(sections.benchmarks, sections.networks):
         wrong = list(_misfits((benchmark, network)))
@@ -172,7 +172,7 @@ def _combine(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
 
 
 def _misfits(parts: tuple[Part, ...]) -> Iterator[str]:
-    """Yield why a benchmark, a network and perhaps a method do not go together, wherever tried."""
+    """Yield why examples of a benchmark, a network and perhaps a method do not go together."""
     if not all(part.examples for part in parts):
         return
     for components in example_combinations(parts):

@@ -1,4 +1,4 @@
-"""Checks of a search against the entries it is to search: what it could never do or rank."""
+"""Checks of a search against the sections of the file that it searches."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 from orchestrator.columns import fwt_undefined_because
 from orchestrator.sweep.algorithms import Pbt
 from orchestrator.sweep.group import Group, resizing_places
+from orchestrator.sweep.kinds import KINDS
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.section import Part, field_of
-from orchestrator.sweep.spaces import KINDS, is_domain
+from orchestrator.sweep.spaces import is_domain
 
 
 def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
-    """Yield why a file's entries cannot be searched as its search section says.
+    """Yield why the sections of a file cannot be searched as its search section says.
 
     Args:
         parts: of all sections, those with mistakes included.
-        groups: those that could be made.
+        groups: the valid groups.
         search: as far as it could be read; None if the file has none.
     """
     if search is None:
@@ -39,7 +40,7 @@ def check_search(parts: list[Part], groups: list[Group], search: Search | None) 
 
 
 def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
-    """Yield why the spaces are none that the algorithm can search."""
+    """Yield why the algorithm cannot search the spaces."""
     given = [value for part in parts for value in part.given.values() if is_domain(value)]
     if parts and not any(search.uses_grids or "grid" not in value for value in given):
         more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
@@ -50,7 +51,7 @@ def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
 
 
 def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
-    """Yield why candidates on a benchmark would never have a value."""
+    """Yield why candidates on a benchmark would have no value."""
     if 0 in _numbers(benchmark, "validation", 0.1):
         yield "search: needs validation data to select on; give benchmark.validation a share"
     for num_tasks in _numbers(benchmark, "num_tasks", 5):
@@ -62,7 +63,7 @@ def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
 
 
 def _numbers(part: Part, name: str, default: float) -> tuple[Any, ...]:
-    """Return the numbers a field may take, even where the rest of its section is wrong."""
+    """Return the numbers of a field, even if the rest of its section is wrong."""
     place = f"{part.form.section}.{name}"
     domain = part.space.get(place)
     values = domain.representatives() if domain else (part.constants.get(name, default),)
@@ -70,7 +71,7 @@ def _numbers(part: Part, name: str, default: float) -> tuple[Any, ...]:
 
 
 def _check_fwt(parts: list[Part], search: Search) -> Iterator[str]:
-    """Yield for which methods forward transfer is undefined, if it is ranked by."""
+    """Yield the methods whose forward transfer is undefined, if candidates are ranked by it."""
     benchmarks = [part for part in parts if part.form.section == "benchmark"]
     methods = [part for part in parts if part.form.section == "method" and part.examples]
     if "fwt" not in search.objective.names:
@@ -97,7 +98,7 @@ def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
 
 
 def _check_sizes(group: Group) -> Iterator[str]:
-    """Yield the hyperparameters of a group that decide the size of what is carried."""
+    """Yield the hyperparameters of a group that decide the size of the method's state."""
     if not any(domain.when for domain in group.space.values()):
         for place in resizing_places(group):
             where = f"{group.parts[3].form.where}.{field_of(place)}"

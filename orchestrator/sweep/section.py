@@ -1,4 +1,4 @@
-"""The parts of a trial as a sweep gives them: each fixed, or with a space to search."""
+"""The sections of a sweep file as parts of a trial: fixed values, or with a space to search."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Section = Literal["benchmark", "network", "training", "method"]
 
 
 class Infeasible(RepertoireError):
-    """A point of a space that makes no trial, though each of its values may."""
+    """A point of a space that is no valid trial, although each of its values may be valid."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a section of a file is to be read as.
+    """The form of a section.
 
     Attributes:
-        section: of a trial.
+        section: the part of a trial.
         where: its place in the file.
         kind: the dataclass of its fields.
-        wrap: makes what a trial holds of an instance of `kind`.
+        wrap: turns an instance of `kind` into the part of a trial.
     """
 
     section: Section
@@ -45,8 +45,8 @@ class Part:
     Attributes:
         constants: field -> value, JSON types.
         space: place ("method.lam") -> domain, of the fields that are searched.
-        examples: what it is at some points, so that what does not fit is told before anything runs;
-            empty if it has mistakes.
+        examples: instances at some points, which are checked before anything runs; empty if the
+            part has mistakes.
         given: the whole section as the file gives it, grids included.
     """
 
@@ -57,7 +57,7 @@ class Part:
     given: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, point: Mapping[str, Any]) -> Any:
-        """Return what a trial holds of it at a point of the space, whose other places are ignored.
+        """Return the part of a trial at a point of the space; other places are ignored.
 
         Raises:
             Infeasible: the values do not go together.
@@ -74,7 +74,7 @@ class Part:
         return None if instance is None else self.form.wrap(instance)
 
     def build_examples(self, mistakes: list[str]) -> tuple[Any, ...]:
-        """Return what it is at points that vary one place at a time, noting what is wrong there."""
+        """Return instances at points that vary one place at a time, noting the mistakes there."""
         instance = (self._build(point, mistakes) for point in varied_points(self.space))
         return tuple(each for each in instance if each is not None)
 
@@ -85,7 +85,7 @@ def field_of(place: str) -> str:
 
 
 def varied_points(space: Mapping[str, Domain]) -> Iterator[Point]:
-    """Yield points that try each representative value of each domain, the others at their first."""
+    """Yield points with each representative value of each domain, the others at their first."""
     first = {place: domain.representatives()[0] for place, domain in space.items()}
     yield active_point(space, first)
     for place, domain in space.items():
@@ -94,7 +94,7 @@ def varied_points(space: Mapping[str, Domain]) -> Iterator[Point]:
 
 
 def active_point(space: Mapping[str, Domain], whole: Mapping[str, Any]) -> Point:
-    """Return the values of a point whose domains count."""
+    """Return the values of a point whose domains are active."""
     point: Point = {}
     for place, domain in space.items():
         if domain.active(point):
@@ -105,13 +105,13 @@ def active_point(space: Mapping[str, Domain], whole: Mapping[str, Any]) -> Point
 def read_section(
     form: Form, given: Mapping[str, Any], mistakes: list[str], grids: bool = False
 ) -> list[Part]:
-    """Return the parts a section stands for, one for each point of its grids.
+    """Return the parts of a section, one for each point of its grids.
 
     Args:
-        form: what it is read as.
+        form: the form of the section.
         given: field -> value, or grid, or domain.
         mistakes: receives the mistakes, each in a line.
-        grids: grids are domains too, to be searched rather than compared.
+        grids: grids are domains, to be searched rather than compared.
     """
     parts: dict[str, Part] = {}
     for point in [dict(given)] if grids else expand_grids(given, form.where, mistakes):
@@ -158,7 +158,7 @@ def _space(form: Form, point: Mapping[str, Any], mistakes: list[str]) -> dict[st
 
 
 def _impossible_conditions(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
-    """Yield why the condition of a domain never holds, given the domains above it by field."""
+    """Yield why the condition of a domain never holds, given the earlier domains by field."""
     for name, values in domain.when:
         if name not in above:
             valid = suggest(name, above) if above else "there is none"
@@ -172,7 +172,7 @@ def _impossible_conditions(domain: Domain, above: Mapping[str, Domain]) -> Itera
 
 @dataclass(frozen=True)
 class ComponentEntry:
-    """Where a method or a network stands in a file, and the own code that it may come from."""
+    """The place of a method or a network in a file, and the own code that may define it."""
 
     kind: Literal["method", "network"]
     where: str
@@ -182,7 +182,7 @@ class ComponentEntry:
 def read_component(
     place: ComponentEntry, given: Any, mistakes: list[str], grids: bool
 ) -> list[Part]:
-    """Return the parts a name, or a mapping with a name, stands for."""
+    """Return the parts of a method or network, given as a name or a mapping with a name."""
     kind, where, source = place.kind, place.where, place.source
     mapping = {"name": given} if isinstance(given, str) else given
     name = mapping.get("name") if isinstance(mapping, dict) else None

@@ -1,4 +1,4 @@
-"""The sweep: a file that names trials, read whole, checked whole, frozen."""
+"""A sweep: a file that names trials, checked as a whole and frozen."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from orchestrator.sweep.search_options import Search, read_search
 from orchestrator.sweep.trial import Trial, chain_of
 from orchestrator.sweep.yaml_file import read_yaml
 
-# What else lies in a results folder.
+# Other names in a results folder.
 RESERVED_NAMES = frozenset({"stages", "mlflow.db", "mlartifacts"})
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _File:
-    """The top level of a sweep file; sections are looked at one by one, none hiding another."""
+    """The top level of a sweep file; its sections are checked one by one after it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
@@ -48,10 +48,10 @@ class Sweep:
     """A validated sweep.
 
     Attributes:
-        trials: those to be evaluated as they are.
-        groups: those to be searched first, as `search` says.
-        text: the file it was read from, word for word.
-        source: the user's own code that it names.
+        trials: the trials to evaluate.
+        groups: the groups to search first, by the options of `search`.
+        text: the text of the file.
+        source: the user's own code that the file names.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Sweep:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a user should know of the own code that it names, a line each."""
+        """What a user should know of the own code that the sweep names, a line each."""
         return self.source.remarks
 
     @staticmethod
@@ -106,14 +106,14 @@ class Sweep:
         )
 
     def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
-        """Yield each (trial, seed) that needs no search, with its stages, in the file's order."""
+        """Yield each (trial, seed) that needs no search and its stages, in the file's order."""
         for trial in self.trials:
             for seed in trial.seeds:
                 yield chain_of(self.name, trial, seed)
 
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
-    """Note what is wrong with the keys, the name and the seeds of a file."""
+    """Note the mistakes in the keys, the name and the seeds of a file."""
     top = {key: value if key in ("name", "seeds") else None for key, value in content.items()}
     decode(_File, top, "", mistakes)
     name, seeds = content.get("name"), content.get("seeds")
@@ -131,7 +131,7 @@ def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
 
 
 def _read_search(content: dict[str, Any], source: Source, mistakes: list[str]) -> Search | None:
-    """Return what the search section asks for, if there is one."""
+    """Return the search of a file, or None if it has none."""
     if "search" not in content:
         return None
     given, seeds = read_mapping(content, "search", mistakes), content.get("seeds")

@@ -1,4 +1,4 @@
-"""Reading a YAML file: safely, with one clear line where it is none. The only importer of yaml."""
+"""Reads YAML files safely; a file that is not valid gives one line. The only importer of yaml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAIN_TAGS = frozenset(
 )
 
 
-# YAML 1.1 also has numbers in base 60 (1:30 is 90) and base 8 (010 is 8), which no one means.
+# YAML 1.1 also has numbers in base 60 (1:30 is 90) and base 8 (010 is 8): rarely intended.
 NUMBERS = {
     "int": r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$",
     "float": (
@@ -28,7 +28,7 @@ NUMBERS = {
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1, read safely, but for its stranger numbers and dates, which are text.
+    """YAML 1.1, read safely, except that its unusual numbers and its dates are text.
 
     `1e-3` is a number, and a repeated key is a mistake.
     """
@@ -66,15 +66,16 @@ for _kind, _pattern in NUMBERS.items():
 
 
 def parse_yaml(text: str) -> Any:
-    """Return what YAML text holds."""
+    """Return the data of YAML text."""
     return yaml.load(text, _Loader)  # a SafeLoader
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping a YAML file holds.
+    """Return the mapping in a YAML file.
 
     Raises:
-        SweepError: it is missing, a folder, no text, no YAML, no mapping, or holds an unsafe tag.
+        SweepError: the file is missing, a folder, no text, no YAML or no mapping, or has an unsafe
+            tag.
     """
     where = str(path)
     try:
