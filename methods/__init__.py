@@ -1,4 +1,8 @@
-"""The methods a sweep can name."""
+"""The built-in methods, by the name used in a sweep.
+
+May import torch and numpy; only `methods.testing` imports the orchestrator, when a check runs.
+Begin with `base.py`, the contract; then any method, one file each.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Averaged GEM: no step may raise the average loss on stored examples, to first order.
+"""Averaged GEM: to first order, no step raises the mean loss on a batch of stored examples.
 
 With g the gradient of the batch and r that of a random batch of stored examples of past tasks, the
-step is taken along
+update direction is
 
     g~ = g - strength min(<g, r>, 0) / <r, r> r
 
@@ -12,8 +12,8 @@ Reference:
     Chaudhry et al. 2019, Efficient lifelong learning with A-GEM, ICLR, eq. 11 and algorithm 1.
 
 Deviations:
-    strength is an addition: the paper's is 1. The share of a task in the memory shrinks as tasks
-    are met; theirs is fixed by the number of tasks to come.
+    strength is an addition: the paper's is 1. The share of a task in the memory shrinks as the
+    number of tasks grows; in the paper it is fixed by the total number of tasks.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from methods.parts.memory import Memory
 from methods.parts.ranges import require_share
 from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
 
-# A gradient of zero has no angle with any other.
+# Avoids 0 / 0 where the reference gradient is zero.
 TINY = torch.finfo(torch.float32).tiny
 
 
 class AGEM(Rehearsal):
-    """Step along the nearest gradient that does not raise the loss of a batch of the past."""
+    """Project the gradient so that the loss on a batch of past examples does not rise."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(RehearsalConfig):
@@ -44,7 +44,7 @@ class AGEM(Rehearsal):
 
         Attributes:
             policy: the last examples of each task, or equally many random ones of each class.
-            strength: share of the correction that is made, in [0, 1]; 1 is the paper's.
+            strength: share of the correction that is applied, in [0, 1]; 1 is the paper's.
         """
 
         policy: Literal["ring", "class_balanced"] = "class_balanced"
@@ -60,30 +60,30 @@ class AGEM(Rehearsal):
 
     @classmethod
     def policy(cls, config: Any) -> type[Memory]:
-        """Return the policy chosen."""
+        """Return the configured policy."""
         return POLICIES[config.policy]
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self._gradients = Gradients(network)
-        self._drawn = torch.zeros(0, dtype=torch.int64)
+        self._rows = torch.zeros(0, dtype=torch.int64)
 
     @property
     def drawable(self) -> int:
-        """How many examples of past tasks there are."""
+        """Number of stored examples of past tasks."""
         return self.memory.past
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the batch's loss; draw what its gradient is to be compared with."""
+        """Return the loss of the batch; also draw the reference batch from the memory."""
         if self.config.strength:
-            self._drawn = self.draw(batch)
+            self._rows = self.draw(batch)
         return self.task_loss(batch)
 
     def after_backward(self) -> None:
-        """Take from the gradient what would raise the loss of a batch of past examples."""
-        if len(self._drawn):
-            self._gradients.take([partial(self.task_loss, self.memory[self._drawn])])
+        """Remove the component of the gradient that raises the loss on past examples."""
+        if len(self._rows):
+            self._gradients.take([partial(self.task_loss, self.memory[self._rows])])
             inner, square = self._gradients.products()[1]
-            # No branch: without a violation the weight is 0, and the gradient stays as it is.
+            # No branch, which would wait for a GPU: without a violation the weight is 0.
             weight = -inner.clamp_max(0) / square.clamp_min(TINY)
             self._gradients.move([self.config.strength * weight])

@@ -1,4 +1,4 @@
-"""The contract of a method: what it may know, what it carries, and the hooks the learner calls.
+"""The contract of a method: its inputs, its state, and the hooks that the learner calls.
 
 Shape legend: B examples, C classes of the head, N stored examples.
 """
@@ -20,7 +20,7 @@ class Examples:
 
     Shapes:
         x: uint8 pixels [B, channels, height, width], or float pixels in [0, 1] when generated.
-        y: int64 [B], the index of the head's output that is right.
+        y: int64 [B], the index of the correct output of the head.
     """
 
     x: Tensor
@@ -42,12 +42,12 @@ class Examples:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a method may know before it sees any data.
+    """Sizes that a method receives when it is built, before any data.
 
     Attributes:
         num_classes: outputs of the head, C.
         input_shape: (channels, height, width) of an image.
-        num_learned: how many tasks the state it is about to carry has learned.
+        num_learned: number of tasks already learned by the state that will be loaded.
     """
 
     num_classes: int
@@ -57,7 +57,7 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a sweep would have a method do, as far as the file says it.
+    """The circumstances of a trial that are known from the sweep file alone.
 
     Attributes:
         scenario: "task", "domain" or "class".
@@ -76,16 +76,16 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class TaskView:
-    """What a method is shown of the task it learns: nothing of test data, nothing of the future.
+    """The task to learn, without test data and without later tasks.
 
     Attributes:
-        index: the task's place in the sequence, 1..T.
+        index: position of the task in the sequence, 1..T.
         classes: outputs of the head that this task's labels use.
         examples: the training examples (of all seen tasks, if the method trains on them).
-        allowed: bool [C, C]; row y holds the outputs that compete with label y. None: all do.
-        stream: a fresh random generator for a purpose, the same for the same (seed, task, purpose).
-        num_steps: how many steps the learner takes over `examples`; 0 where it does not say.
-        scenario: "task", "domain" or "class"; "" where it is not known.
+        allowed: bool [C, C]; row y marks the outputs that compete with label y. None: all do.
+        stream: returns a fresh random generator for a purpose; a function of (seed, task, purpose).
+        num_steps: number of steps the learner takes over `examples`; 0 if unknown.
+        scenario: "task", "domain" or "class"; "" if unknown.
     """
 
     index: int
@@ -99,7 +99,7 @@ class TaskView:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A method's hyperparameters: frozen, keyword-only, ranges checked in `__post_init__`."""
+    """Hyperparameters of a method: frozen, keyword-only, ranges checked in `__post_init__`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
@@ -107,9 +107,9 @@ class Config:
 def neutral(value: Any) -> Any:
     """Return a field of a Config that defaults to `value` and is left out of keys at that value.
 
-    For a hyperparameter that is added later: at its neutral value a method computes what it did
-    before the field existed, bit for bit, so stages computed before still answer. The value must
-    be hashable, as any default of a dataclass.
+    Use it for a hyperparameter that is added to an existing method. At the neutral value the method
+    must compute the same bits as before the field existed, so that stages computed before are
+    reused. The value must be hashable, like any default of a dataclass.
     """
     return field(default=value, metadata={"neutral": value})
 
@@ -118,7 +118,7 @@ AnyConfig: TypeAlias = Config  # inside Method the bare name is the class attrib
 
 
 class Method(nn.Module):
-    """A way of learning a sequence of tasks. Its `state_dict()` is all it carries between them.
+    """A continual-learning method. Its `state_dict()` is all that passes from task to task.
 
     A subclass overrides hooks only, allocates every buffer in `__init__` for `outlook.num_learned`
     tasks, and calls `super()` only there and in `objection`. Hooks run in the order
@@ -126,14 +126,14 @@ class Method(nn.Module):
 
     Class attributes:
         version: raised by hand when the method's numbers change; part of every key.
-        scenarios: the scenarios it can serve.
+        scenarios: the scenarios that the method supports.
         trains_on: "current" task or all "seen" tasks.
-        starts_afresh: each stage starts from the fresh network of stage 0.
-        scores_unseen: whether `predict` means anything for a task not yet learned.
+        starts_afresh: whether each stage starts from the fresh network of stage 0.
+        scores_unseen: whether `predict` is meaningful for a task not yet learned.
         inert_on_first_task: hyperparameters that cannot change the first task's stage (tested).
-        strength: the hyperparameter that at 0 makes the network learn as `finetune` does, bit for
-            bit (tested), and with more forgets less; None where there is no single one. A search
-            may lower it until a new task is learned well enough.
+        strength: the hyperparameter that reduces forgetting as it grows and equals `finetune`, bit
+            for bit, at 0 (tested); None if there is no single one. A search may lower it until a
+            new task is learned well enough.
         storage: first part of a state's name -> storage category, for all but `network`.
     """
 
@@ -178,7 +178,7 @@ class Method(nn.Module):
         """Prepare for a task; called once before its first batch."""
 
     def examples(self, task: TaskView) -> Examples:
-        """Return what the task is trained on; asked once, after `begin_task`."""
+        """Return the training examples; called once, after `begin_task`."""
         return task.examples
 
     def loss(self, batch: Examples) -> Tensor:
@@ -186,25 +186,25 @@ class Method(nn.Module):
         return self.task_loss(batch)
 
     def after_backward(self) -> None:
-        """Change the gradients, if the method does; called between backward and step."""
+        """Modify the gradients; called between backward and step."""
 
     def after_step(self, batch: Examples) -> None:
-        """Observe the step just taken on a batch."""
+        """Process the step just taken on a batch."""
 
     def end_task(self, task: TaskView) -> None:
-        """Consolidate: measure importances, choose what to remember."""
+        """Consolidate: measure importances, select examples to store."""
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
-        """Return scores [B, C]; `task` is 1..T where the scenario reveals it, else None."""
+        """Return scores [B, C]; `task` is 1..T in the task scenario, else None."""
         return cast(Tensor, self.network(x))
 
     def step_kind(self) -> object:
-        """Return what changes whenever a step's arithmetic does, so that FLOPs are counted anew."""
+        """Return a hashable label of the next step; steps with equal labels have equal FLOPs."""
         return None
 
     @final
     def see(self, allowed: Tensor | None) -> None:
-        """Take the table of competing outputs; the learner calls it before `begin_task`."""
+        """Set the table of competing outputs; the learner calls it before `begin_task`."""
         self._forbidden = None if allowed is None else ~allowed
 
     @final

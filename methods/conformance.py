@@ -1,3 +1,3 @@
-"""The former place of `methods.testing`, kept for one release."""
+"""Deprecated import path of `methods.testing`, kept for one release."""
 
 from methods.testing import assert_conforms as assert_conforms

@@ -1,15 +1,15 @@
-"""Cumulative training: go on from the last task's network with all data seen so far.
+"""Cumulative training: continue training the network on all data seen so far.
 
 State:
-    network only. The training data of all seen tasks, which it needs again at every task, is
-    charged as storage of category raw_data.
+    network only. The training data of all seen tasks, needed at every task, counts as storage of
+    category raw_data.
 
 Reference:
     None; "Cumulative" in Lomonaco and Maltoni 2017, CORe50, CoRL, section 4.
 
 Deviations:
-    None. Unlike `joint`, a task starts from the network of the task before, so early tasks are
-    trained on once more at every later one.
+    None. Unlike `joint`, a task starts from the network of the previous task, so early tasks are
+    trained on again at every later one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,6 @@ from methods.base import Method
 
 
 class Cumulative(Method):
-    """Train on all seen tasks, going on from where the last task ended."""
+    """Train on all seen tasks, starting from the network of the previous task."""
 
     trains_on: ClassVar[Literal["current", "seen"]] = "seen"

@@ -1,4 +1,4 @@
-"""Dark experience replay: the memory also keeps what the network said, which is to say it again.
+"""Dark experience replay: the memory stores the network's logits, which are distilled later.
 
     L = CE(B) + alpha mean_{(x, z) in M} mean_c (h_c(x) - z_c)^2
 
@@ -12,10 +12,10 @@ Reference:
     NeurIPS, section 3, DER.
 
 Deviations:
-    The squared distance is a mean over the C outputs, as in the authors' code, with which their
-    values of alpha were found; the paper has a sum, whose alpha is ours divided by C. It covers all
+    The squared distance is a mean over the C outputs, as in the authors' code, to which their
+    values of alpha belong; the paper has a sum, whose alpha is ours divided by C. It covers all
     outputs, whichever compete. The reservoir is offered each example once, in the first epoch; in
-    the authors' code in every epoch.
+    the authors' code it is offered them in every epoch.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from methods.parts.reservoir import ReservoirMemory
 
 
 class DER(Rehearsal):
-    """Learn from new examples and keep the outputs on stored ones."""
+    """Train on new examples and keep the logits of stored examples."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(RehearsalConfig):
         """Hyperparameters of DER.
 
         Attributes:
-            alpha: strength of keeping the outputs, at least 0.
+            alpha: weight of the distance to the stored logits, at least 0.
         """
 
         alpha: float = 1.0
@@ -64,7 +64,7 @@ class DER(Rehearsal):
         return ReservoirMemory
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the cross-entropy of the batch plus alpha times the distance on stored ones."""
+        """Return the cross-entropy of the batch plus alpha times the logit distance."""
         logits = self.network(batch.x)
         self._logits = logits.detach()
         loss = F.cross_entropy(self.masked(logits, batch.y), batch.y)
@@ -73,9 +73,9 @@ class DER(Rehearsal):
         return loss
 
     def distance(self, rows: Tensor) -> Tensor:
-        """Return the mean squared distance to the outputs stored with some rows."""
+        """Return the mean squared distance to the logits stored in some rows."""
         return F.mse_loss(self.network(self.memory.x[rows]), self.memory.logits[rows])
 
     def after_step(self, batch: Examples) -> None:
-        """Show the memory the batch and what the network said of it before the step."""
+        """Pass the batch, and its logits from before the step, to the memory."""
         self.memory.after_step(batch, self._logits)

@@ -28,7 +28,7 @@ from methods.parts.ranges import require_strength
 
 
 class DERPP(DER):
-    """Learn from new examples and stored ones, and keep the outputs on stored ones."""
+    """Train on new and stored examples, and keep the logits of stored examples."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(DER.Config):

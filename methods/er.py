@@ -1,4 +1,4 @@
-"""Experience replay: every step also learns from examples of a small memory.
+"""Experience replay: every step also trains on examples from a small memory.
 
 Each step draws a batch from the memory, without replacement, and minimises the mean cross-entropy
 of new and drawn examples taken together ("concat-mean": every example has the same weight).
@@ -31,22 +31,22 @@ from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
 
 
 class ER(Rehearsal):
-    """Learn from new examples and stored ones together."""
+    """Train on new and stored examples together."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(RehearsalConfig):
         """Hyperparameters of experience replay.
 
         Attributes:
-            policy: a uniform sample of all examples seen, the last ones of each task, or equally
-                many of each class.
+            policy: which examples are stored: a uniform sample of all seen (reservoir), the last
+                of each task (ring), or equally many of each class (class_balanced).
         """
 
         policy: Literal["reservoir", "ring", "class_balanced"] = "reservoir"
 
     @classmethod
     def policy(cls, config: Any) -> type[Memory]:
-        """Return the policy chosen."""
+        """Return the configured policy."""
         return POLICIES[config.policy]
 
     def loss(self, batch: Examples) -> Tensor:

@@ -1,8 +1,8 @@
-"""Elastic Weight Consolidation, offline and online: parameters that mattered are held by springs.
+"""Elastic Weight Consolidation, offline and online: a quadratic penalty weighted by Fisher.
 
-After each task the diagonal of the Fisher information says how much each parameter matters to it.
-While later tasks are learned, a quadratic penalty pulls each parameter to where it was, as strongly
-as it mattered:
+After each task the diagonal of the Fisher information measures the importance of each parameter.
+During later tasks, a quadratic penalty pulls each parameter towards its value after that task, in
+proportion to its importance:
 
     L(theta) = L_task(theta) + lam/2 sum_k sum_j F_kj (theta_j - theta_kj)^2
 
@@ -11,20 +11,20 @@ one anchor, the parameters after the last task, and one running importance F <- 
 
 State:
     anchor.<parameter>: [K, *shape], the parameters after a task; K = tasks learned (offline) or 1.
-    importance.<parameter>: [K, *shape], F; both change when a task ends. Only held parameters.
+    importance.<parameter>: [K, *shape], F. Penalised parameters only; both change when a task ends.
 
 Reference:
     Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
     eq. 3. Online: Schwarz et al. 2018, Progress & Compress, ICML, eq. 9.
 
 Deviations:
-    The Fisher is exact: per example, in evaluation mode, its expectation taken over all labels by
+    The Fisher is exact: per example, in evaluation mode, with the expectation over all labels by
     default; most code squares the gradient of a batch's mean, so lam depends on the batch size.
-    The output layer is penalised by default where every task has the same outputs, as in
-    Kirkpatrick et al.'s permuted images: there a head that drifts forgets too. Elsewhere it is left
-    free, so that it can make room for new classes.
-    Online, Schwarz et al. also multiply the penalty by gamma; that factor is left to lam. They
-    normalise each task's F without saying how; `normalise` scales it to mean 1, off by default.
+    The output layer is penalised by default where all tasks share its outputs (domain scenario), as
+    in Kirkpatrick et al.'s permuted images: there a changed head forgets too. Elsewhere it is left
+    free, so that it can adapt to new classes.
+    Online, Schwarz et al. also multiply the penalty by gamma; that factor is part of lam here. They
+    normalise each task's F in an unspecified way; `normalise` scales it to mean 1, off by default.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from methods.parts.ranges import require_count, require_strength
 
 
 class EWC(Penalty):
-    """Hold parameters near where past tasks left them, by their Fisher information."""
+    """Penalise changes of parameters in proportion to their Fisher information."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(PenaltyConfig):
@@ -51,9 +51,9 @@ class EWC(Penalty):
         Attributes:
             lam: strength of the penalty, at least 0.
             mode: one penalty per task (offline) or a single running one (online).
-            gamma: share of the running importance kept at each task, in (0, 1]; online only.
-            labels: over which labels the Fisher's expectation is taken; see `methods.parts.fisher`.
-            num_samples: training examples the Fisher is taken over; None: all.
+            gamma: decay of the running importance per task, in (0, 1]; online only.
+            labels: the labels in the Fisher's expectation; see `methods.parts.fisher`.
+            num_samples: number of training examples for the Fisher; None: all.
             penalise_head: see `methods.parts.anchoring`.
             normalise: whether each task's Fisher is scaled to mean 1.
         """
@@ -82,16 +82,16 @@ class EWC(Penalty):
         self.importance = ParameterRows(self.anchored_parameters(), rows)
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the task's loss plus the penalty, if anything is held yet."""
+        """Return the task's loss, plus the penalty from the second task on."""
         if self.config.lam == 0 or self.anchor.rows == 0:
             return self.task_loss(batch)
         return self.task_loss(batch) + self.config.lam / 2 * self.penalty()
 
     def end_task(self, task: TaskView) -> None:
-        """Measure what matters to the task and anchor the parameters."""
-        held = self.anchored_parameters()
+        """Measure the importances and anchor the parameters."""
+        parameters = self.anchored_parameters()
         fisher = self.fisher(task)
-        importance = {name: fisher[name] for name in held}
+        importance = {name: fisher[name] for name in parameters}
         if self.config.normalise:
             importance = scaled_to_mean_one(importance)
         if self.config.mode == "online" and self.importance.rows:
@@ -99,13 +99,13 @@ class EWC(Penalty):
             importance = {n: self.config.gamma * before[n] + f for n, f in importance.items()}
             self.anchor.clear()
             self.importance.clear()
-        self.anchor.append(held)
+        self.anchor.append(parameters)
         self.importance.append(importance)
 
     def penalty(self) -> Tensor:
         """Return sum_k sum_j F_kj (theta_j - theta_kj)^2, without lam/2."""
-        held, anchor, importance = self.anchored_parameters(), self.anchor, self.importance
-        terms = [quadratic(held, anchor[k], importance[k]) for k in range(anchor.rows)]
+        parameters, anchor, importance = self.anchored_parameters(), self.anchor, self.importance
+        terms = [quadratic(parameters, anchor[k], importance[k]) for k in range(anchor.rows)]
         return torch.stack(terms).sum()
 
     def fisher(self, task: TaskView) -> dict[str, Tensor]:

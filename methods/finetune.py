@@ -1,4 +1,6 @@
-"""Fine-tuning: train on each task in turn and do nothing against forgetting; the lower bound.
+"""Fine-tuning: train on each task in turn without any measure against forgetting.
+
+The usual lower bound.
 
 State:
     network only.

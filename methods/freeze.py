@@ -1,15 +1,15 @@
-"""Freeze: learn the first task, then nothing. Nothing is forgotten and nothing more is learned.
+"""Freeze: train on the first task only. Nothing is forgotten and no later task is learned.
 
-The limit of every penalty whose strength goes to infinity, the output layer included.
+The limit of every penalty on all parameters as its strength goes to infinity.
 
 State:
     network only; it changes during the first task alone.
 
 Reference:
-    None; the bound of stability, as fine-tuning is that of plasticity.
+    None; full stability, as fine-tuning is full plasticity.
 
 Deviations:
-    None. Later tasks are trained on no examples: no gradient, no running statistic, no FLOPs.
+    None. Later tasks have no training examples: no gradients, no running statistics, no FLOPs.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from methods.base import Examples, Method, TaskView
 
 
 class Freeze(Method):
-    """Train on the first task alone."""
+    """Train on the first task only."""
 
     def examples(self, task: TaskView) -> Examples:
-        """Return the first task's examples, and none of later ones."""
+        """Return the examples of the first task; no examples of later tasks."""
         return task.examples if task.index == 1 else task.examples[:0]

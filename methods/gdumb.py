@@ -1,8 +1,8 @@
-"""GDumb: collect a balanced memory, and train a fresh network on nothing else.
+"""GDumb: collect a class-balanced memory and train a fresh network on it alone.
 
-Whenever a task comes the memory takes its share of the task's examples, the network's weights are
-drawn anew, and it is trained on the memory alone. What a method gains over GDumb with the same
-memory, it gains from what it learned outside the memory.
+When a task begins, the memory takes a balanced share of its examples, and a network with new
+initial weights is trained on the memory. The advantage of a method over GDumb with the same memory
+is the benefit of training on examples that are not stored.
 
 State:
     memory.*: the stored examples, see `parts.class_balanced`; they change when a task begins.
@@ -13,10 +13,10 @@ Reference:
 
 Deviations:
     The greedy sampler sees examples one by one; here it takes a task at once, with the same balance
-    and a random choice. A class met again (domain-incremental) shares its rows among the tasks,
-    where the greedy sampler would take no example of the later ones. The optimiser is the sweep's:
-    no CutMix, no cosine restarts, no 256 epochs; `passes` says how often the memory is gone
-    through.
+    and a random choice. A class that several tasks have (domain-incremental) shares its rows among
+    the tasks, where the greedy sampler would store no example of the later ones. The optimiser is
+    that of the sweep: no CutMix, no cosine restarts, no 256 epochs; `passes` sets the number of
+    passes over the memory.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class GDumb(Method):
         """Hyperparameters of GDumb.
 
         Attributes:
-            passes: how often each epoch goes through the memory, at least 1, all shuffled together;
-                None: as often as it takes to train on no fewer examples than the task has.
+            passes: passes over the memory per epoch, at least 1, all shuffled together; None: the
+                fewest with which an epoch has at least as many examples as the task.
         """
 
         passes: int | None = None
@@ -58,7 +58,7 @@ class GDumb(Method):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return that the scenario is not served, or that some class would have no example."""
+        """Return the scenario's objection, or that the memory is smaller than one per class."""
         return super().objection(config, setting) or ClassBalancedMemory.objection(
             config.budget, setting
         )
@@ -68,12 +68,12 @@ class GDumb(Method):
         self.memory = ClassBalancedMemory(config.budget, outlook)
 
     def begin_task(self, task: TaskView) -> None:
-        """Take the memory's share of the task and start from fresh weights."""
+        """Store a share of the task's examples and initialise the network anew."""
         self.memory.end_task(task)
         if task.index > 1:
             reinitialise(self.network, task.stream("initialisation"))
 
     def examples(self, task: TaskView) -> Examples:
-        """Return the memory, `passes` times over."""
-        held = self.memory[: self.memory.filled]
-        return repeated(held, self.config.passes or -(-len(task.examples) // len(held)))
+        """Return the stored examples, repeated `passes` times."""
+        stored = self.memory[: self.memory.filled]
+        return repeated(stored, self.config.passes or -(-len(task.examples) // len(stored)))

@@ -1,18 +1,19 @@
-"""Deep generative replay: old tasks are rehearsed with images from a generator, not from a memory.
+"""Deep generative replay: past tasks are replayed with generated images, not with stored ones.
 
-From the second task t on, every step draws as many images as are new from the generator as the last
-task left it, labels them by the solver as the last task left it, and minimises
+From the second task t on, every step draws as many images as the batch has from a copy of the
+generator made when the task began, labels them with a copy of the solver (the network) made at the
+same time, and minimises
 
     L = 1/t L_current + (1 - 1/t) L_replay
 
-The generator learns beside the solver, one step of its own optimiser after each of the solver's,
-from the same images with the same weights, so it too rehearses what it drew.
+The generator takes one step of its own optimiser after each step of the solver, on the same images
+with the same weights, so that it replays past tasks too.
 
-Shape legend: B images, C outputs, G groups of outputs that compete (one, unless told the task).
+Shape legend: B images, C outputs, G groups of competing outputs (1 except in the task scenario).
 
 State:
-    generator: the weights of the generator, as the last task left it.
-    seen: bool [C], the outputs that labels of tasks learned use. Both change when a task ends.
+    generator: the weights of the generator after the last task.
+    seen: bool [C], the outputs used by labels of learned tasks. Both change when a task ends.
 
 Reference:
     Shin et al. 2017, Continual learning with deep generative replay, NeurIPS, eq. 1. A variational
@@ -20,10 +21,11 @@ Reference:
     Intelligence 4 (and arXiv:1904.07734), "DGR" and "DGR + distill".
 
 Deviations:
-    Where tasks are told, an image drawn has none; as in van de Ven's code the loss is the mean over
-    the outputs of every earlier task. Labels are among outputs of earlier tasks. Soft targets get
-    no factor temperature^2, as there. A generator starts each task with a new Adam; there it is
-    kept. Conditional is an addition: labels are drawn first, evenly over the outputs seen.
+    In the task scenario a generated image belongs to no task; as in van de Ven's code the loss is
+    the mean over the outputs of every earlier task. Labels are among outputs of earlier tasks. Soft
+    targets have no factor temperature^2, as in that code. Each task starts with a new Adam for the
+    generator; in that code it is kept. `conditional` is an addition: labels are drawn first,
+    uniformly over the outputs seen.
 """
 
 from __future__ import annotations
@@ -44,17 +46,17 @@ from methods.parts.ranges import require_positive
 
 
 class GenerativeReplay(Method):
-    """Rehearse with drawn images, and let the generator rehearse too."""
+    """Replay generated images, in the network and in the generator."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(base.Config):
         """Hyperparameters of generative replay.
 
         Attributes:
-            labels: the old solver's best class (hard) or its probabilities (soft).
+            labels: the old solver's most probable class (hard) or its probabilities (soft).
             temperature: of soft labels, above 0.
-            conditional: whether the generator is told which class to draw; hard labels are then
-                known without the old solver.
+            conditional: whether the generator draws images of a given class; hard labels then need
+                no old solver.
             hidden: widths of the generator's hidden layers, from image to latent.
             latent_size: of the generator.
             generator_lr: learning rate of the generator's Adam.
@@ -82,30 +84,30 @@ class GenerativeReplay(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        told = outlook.num_classes if config.conditional else 0
+        labels = outlook.num_classes if config.conditional else 0
         with torch.random.fork_rng(devices=[]):
-            generator = Generator(outlook.input_shape, config.hidden, config.latent_size, told)
+            generator = Generator(outlook.input_shape, config.hidden, config.latent_size, labels)
         self.generator = generator.requires_grad_(False)
         self.register_buffer("seen", torch.zeros(outlook.num_classes, dtype=torch.bool))
         self._lesson: Lesson
 
     def begin_task(self, task: TaskView) -> None:
-        """Set the old solver aside, and a copy of the generator that will learn."""
+        """Copy the old solver and the generator; initialise the generator at the first task."""
         if task.index == 1:
             reinitialise(self.generator, task.stream("generator initialisation"))
-        self._lesson = Lesson.of(self, task)
+        self._lesson = Lesson.begin(self, task)
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the loss of the batch and of as many images drawn, weighted 1/t and 1 - 1/t."""
+        """Return the losses of the batch and of as many replayed images, weighted by task."""
         lesson = self._lesson
         if lesson.share == 1:
             return self.task_loss(batch)
-        lesson.replayed = self.drawn(len(batch))
+        lesson.replayed = self.draw(len(batch))
         replay = self.replay_loss(lesson.replayed)
         return lesson.share * self.task_loss(batch) + (1 - lesson.share) * replay
 
     def after_step(self, batch: Examples) -> None:
-        """Take the generator's step, on the same images."""
+        """Train the generator for a step on the same images."""
         lesson = self._lesson
         loss = lesson.share * self.generator_loss(batch)
         if lesson.replayed is not None:
@@ -115,13 +117,13 @@ class GenerativeReplay(Method):
         lesson.optimizer.step()
 
     def end_task(self, task: TaskView) -> None:
-        """Take over the generator that has learned."""
+        """Keep the trained generator and mark the task's outputs as seen."""
         self.generator.load_state_dict(self._lesson.generator.state_dict())
         self.seen[list(task.classes)] = True
         del self._lesson
 
-    def drawn(self, count: int) -> Examples:
-        """Return images drawn by the old generator; their labels are meant if it is conditional."""
+    def draw(self, count: int) -> Examples:
+        """Return images from the old generator; the labels are valid only if it is conditional."""
         lesson = self._lesson
         row = torch.randint(len(lesson.labels), (count,), generator=lesson.draws)
         noise = self.noise(count, lesson.draws)
@@ -129,7 +131,7 @@ class GenerativeReplay(Method):
         return Examples(self.generator.draw(y, noise), y)
 
     def replay_loss(self, replayed: Examples) -> Tensor:
-        """Return the solver's mean loss on drawn images, among the outputs that compete."""
+        """Return the solver's mean loss on replayed images, over the competing outputs."""
         config, lesson = self.config, self._lesson
         logits, competing = self.network(replayed.x), lesson.groups.unsqueeze(1)
         if config.conditional:
@@ -147,7 +149,7 @@ class GenerativeReplay(Method):
         return cast(Tensor, -(target * log_p.masked_fill(~competing, 0)).sum(dim=2).mean())
 
     def generator_loss(self, examples: Examples) -> Tensor:
-        """Return the learning generator's loss on some images."""
+        """Return the loss of the generator in training."""
         noise = self.noise(len(examples), self._lesson.noise)
         return self._lesson.generator.loss(examples.x, examples.y, noise)
 
@@ -159,16 +161,16 @@ class GenerativeReplay(Method):
 
 @dataclass(eq=False)
 class Lesson:
-    """What the learning of one task needs beside the state; gone when the task ends.
+    """Values used during one task that are not part of the state.
 
     Attributes:
         share: 1/t, the weight of the task's own images.
-        solver: as the last task left it.
-        generator: the copy that learns. optimizer: of that copy.
-        table: bool [C, C]; row y holds the outputs that compete with label y.
+        solver: the network after the last task.
+        generator: the copy in training. optimizer: of that copy.
+        table: bool [C, C]; row y marks the outputs that compete with label y.
         groups: bool [G, C], the distinct rows of labels seen. labels: int64, the labels seen.
-        draws: stream of what is drawn. noise: stream of what the generator learns with.
-        replayed: the images of the step under way.
+        draws: random stream of replayed images. noise: that of the generator's training.
+        replayed: the replayed images of the current step.
     """
 
     share: float
@@ -183,8 +185,8 @@ class Lesson:
     replayed: Examples | None = None
 
     @staticmethod
-    def of(method: GenerativeReplay, task: TaskView) -> Lesson:
-        """Return what a method needs for a task."""
+    def begin(method: GenerativeReplay, task: TaskView) -> Lesson:
+        """Return the values for the start of a task."""
         seen, allowed = method.seen, task.allowed
         table = seen.new_ones((len(seen), len(seen))) if allowed is None else allowed
         generator = copy.deepcopy(method.generator).requires_grad_(True)

@@ -1,29 +1,30 @@
-"""Hard attention to the task: every task opens its own hidden units and closes the others.
+"""Hard attention to the task: each task learns gates that select its hidden units.
 
 Task t has an embedding e_l^t for each hidden layer l, learned with the weights; the units of the
-layer are multiplied by the gate a_l^t = sigmoid(s e_l^t). While a task is learned the slope s rises
-from 1/s_max to s_max, so that gates begin open to gradients and end nearly binary. A weight keeps
-only the share 1 - min(a_i, a_j) of each step, where a_i and a_j say how much earlier tasks use the
-units it joins. The loss gains sparsity * R, the share of unused capacity that the task takes:
+layer are multiplied by the gate a_l^t = sigmoid(s e_l^t). During a task the slope s rises from
+1/s_max to s_max, so that gates pass gradients at first and are nearly binary in the end. A weight
+receives only the share 1 - min(a_i, a_j) of each step, where a_i and a_j are the use of the two
+units it connects by earlier tasks. sparsity * R is added to the loss, with R the share of unused
+capacity that the task takes:
 
     R = sum_{l,i} a_{l,i}^t (1 - a_{l,i}^{<t}) / sum_{l,i} (1 - a_{l,i}^{<t})
 
 State:
-    attention.<layer>: [K, width], the embeddings of K tasks learned, added when a task ends;
-    the units they gate are the inputs of that layer.
+    attention.<layer>: [K, width], the embeddings of K learned tasks, added when a task ends. They
+    gate the inputs of that layer.
 
 Reference:
     Serra et al. 2018, Overcoming catastrophic forgetting with hard attention to the task, ICML,
     eq. 1-5; section 2.6 for the compensated gradient of the embeddings, clamped as in their code.
 
 Deviations:
-    The share of eq. 2 is taken of the optimiser's step instead of the gradient. With plain SGD that
-    is the same; Adam would blow small gradients up again, and weight decay would ignore them.
+    Eq. 2 scales the optimiser's step instead of the gradient. With plain SGD the two are equal;
+    Adam would undo the scaling of gradients, and weight decay would ignore it.
     s rises `cycles` times over a task's steps; the paper's rises once an epoch.
     Embeddings are drawn from N(0, spread^2). The paper's spread is 1; Adam moves them by its rate a
-    step, so that in few steps only those drawn near 0 change sides, and less spread learns more.
-    A gate below 1.2e-7 counts as closed: 0, its gradient kept. Near 1 it rounds to 1 anyway.
-    Outputs of other tasks do not move. No clipping of the gradient's norm.
+    step, so that in few steps only those near 0 change sign: with less spread more gates learn.
+    A gate below 1.2e-7 is set to 0, its gradient kept. Near 1 it rounds to 1 anyway.
+    Outputs of other tasks are not updated. No clipping of the gradient's norm.
 """
 
 from __future__ import annotations
@@ -48,17 +49,17 @@ CLOSED = torch.finfo(torch.float32).eps
 
 
 class HAT(Method):
-    """Gate hidden units per task, and protect those that earlier tasks use."""
+    """Gate hidden units by task and protect the units of earlier tasks."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(base.Config):
         """Hyperparameters of hard attention.
 
         Attributes:
-            s_max: slope of the gates once learned, at least 1.
-            sparsity: strength of the regulariser (the paper's c), at least 0.
-            spread: standard deviation that embeddings are drawn with, above 0.
-            cycles: how often the slope rises during a task, at least 1.
+            s_max: final slope of the gates, at least 1.
+            sparsity: weight of the regulariser (the paper's c), at least 0.
+            spread: standard deviation of the initial embeddings, above 0.
+            cycles: number of rises of the slope during a task, at least 1.
         """
 
         s_max: float = 400.0
@@ -81,7 +82,7 @@ class HAT(Method):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Refuse other scenarios, and networks that are no chain of linear layers."""
+        """Return the scenario's objection, or that the network is no chain of linear layers."""
         return super().objection(config, setting) or unfit(setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
@@ -98,12 +99,12 @@ class HAT(Method):
         self._steps = self._cycle = 0
 
     def begin_task(self, task: TaskView) -> None:
-        """Draw the task's embeddings, and see what earlier tasks use."""
+        """Initialise the task's embeddings and compute the use by earlier tasks."""
         generator, device = task.stream("attention"), task.examples.y.device
         self._used = [self.used(name) for name in self._names[1:]]
         for used in self._used:
-            drawn = self.config.spread * torch.randn(used.shape, generator=generator)
-            self.learning.append(nn.Parameter(drawn.to(device)))
+            embedding = self.config.spread * torch.randn(used.shape, generator=generator)
+            self.learning.append(nn.Parameter(embedding.to(device)))
         if self.attention.rows > 0:
             self._shares = self.shares(task)
         parameters = dict(self.network.named_parameters())
@@ -111,7 +112,7 @@ class HAT(Method):
         self._steps, self._cycle = 0, -(-task.num_steps // self.config.cycles)
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the mean cross-entropy through the gates, plus the price of unused capacity."""
+        """Return the mean cross-entropy with gates, plus sparsity * R."""
         gates = [gate(self.slope() * e) for e in self.learning]
         logits = self.masked(self.gated(batch.x, gates), batch.y)
         loss = F.cross_entropy(logits, batch.y)
@@ -119,7 +120,7 @@ class HAT(Method):
 
     @torch.no_grad()
     def after_backward(self) -> None:
-        """Give the embeddings the gradient they would have at a slope that lets them learn."""
+        """Compensate the embeddings' gradients for the slope (section 2.6)."""
         slope = self.slope()
         for e in self.learning:
             steep = (slope * e).clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT).cosh() + 1
@@ -127,24 +128,24 @@ class HAT(Method):
 
     @torch.no_grad()
     def after_step(self, batch: Examples) -> None:
-        """Take back what each weight may not take of the step."""
+        """Reduce each weight's step to its share."""
         self._steps += 1
         for e in self.learning:
             e.clamp_(-LARGEST_EMBEDDING, LARGEST_EMBEDDING)
         parameters = dict(self.network.named_parameters())
         for name, before in self._before.items():
-            # At the ends of [0, 1] lerp gives its arguments, bit for bit.
+            # For shares of 0 and 1 lerp returns its arguments, bit for bit.
             before.lerp_(parameters[name], self._shares[name])
             parameters[name].copy_(before)
 
     def end_task(self, task: TaskView) -> None:
-        """Keep the task's embeddings."""
+        """Store the task's embeddings."""
         self.attention.append(dict(zip(self._names[1:], self.learning, strict=True)))
         self.learning = nn.ParameterList()
         self._used, self._shares, self._before = [], {}, {}
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
-        """Return scores [B, C] through the task's gates."""
+        """Return scores [B, C] with the task's gates."""
         if task is None:
             raise ValueError("hard attention needs to be told the task: use the task scenario")
         embeddings = self.attention[task - 1]
@@ -161,29 +162,29 @@ class HAT(Method):
     def gated(self, x: Tensor, gates: Sequence[Tensor]) -> Tensor:
         """Return scores [B, C] with hidden units multiplied by gates, one per layer above them."""
 
-        def opened(gate: Tensor) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
+        def multiply_by(gate: Tensor) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
             return lambda _layer, inputs: inputs[0] * gate
 
         with attached(
-            layer.register_forward_pre_hook(opened(gate))
+            layer.register_forward_pre_hook(multiply_by(gate))
             for layer, gate in zip(self._layers[1:], gates, strict=True)
         ):
             return cast(Tensor, self.network(x))
 
     def newly_used(self, gates: Sequence[Tensor]) -> Tensor:
-        """Return R, the share of the unused capacity that gates take."""
+        """Return R, the share of the unused capacity that the gates use."""
         free = 1 - torch.cat(self._used)
         return torch.dot(torch.cat(list(gates)), free) / free.sum().clamp_min(1e-8)
 
     def used(self, name: str) -> Tensor:
-        """Return how much each unit below a layer is used by any task learned: 0 to 1."""
+        """Return the largest use of each input of a layer by a learned task, in [0, 1]."""
         rows = self.attention.get_buffer(buffer_name(name))
         if len(rows) == 0:
             return rows.new_zeros(rows.shape[1])
         return gate(self.config.s_max * rows).amax(dim=0)
 
     def shares(self, task: TaskView) -> dict[str, Tensor]:
-        """Return for each parameter the share of a step that it keeps, 1 - min(a_i, a_j)."""
+        """Return the share of a step that each parameter receives, 1 - min(a_i, a_j)."""
         head = self._layers[-1]
         others = torch.ones(head.out_features, device=head.weight.device)
         others[list(task.classes)] = 0
@@ -197,10 +198,10 @@ class HAT(Method):
 
 
 def gate(z: Tensor) -> Tensor:
-    """Return sigmoid(z), but 0 where that is next to nothing; the gradient is the sigmoid's.
+    """Return sigmoid(z), or 0 where that is below `CLOSED`; the gradient is the sigmoid's.
 
-    Units closed by 1e-20 would fill the matrix products with denormal numbers, which take a CPU
-    many times as long.
+    Units multiplied by 1e-20 would fill the matrix products with denormal numbers, which slow a CPU
+    down many times.
     """
     a = z.sigmoid()
     return a + (a.masked_fill(a < CLOSED, 0) - a).detach()

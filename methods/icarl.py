@@ -1,30 +1,30 @@
-"""iCaRL: exemplars of every class, a network that keeps its answers, the nearest mean decides.
+"""iCaRL: exemplars of every class, distillation, and classification by the nearest class mean.
 
-A task is trained on its own examples and all exemplars together. Each output is a yes or no of its
-own: those of new classes learn the label, those of classes met before what the network said at the
-task's start, q:
+A task is trained on its own examples and all exemplars together. Each output is a binary
+classifier: outputs of new classes learn the label, outputs of old classes learn q, the
+probabilities of the network at the start of the task:
 
     L = mean_x [ - sum_{c new} log-likelihood of (y = c) - sum_{c old} log-likelihood of q_c(x) ]
 
-An image is given the class whose exemplars' mean representation is nearest to its own.
+An image is assigned to the class whose exemplars have the nearest mean representation.
 
 State:
-    memory.*: the exemplars, see `methods.parts.exemplars`. means: float32 [C, F], their mean
-    representation by class, so that a prediction does not cost a pass over all of them; zeros where
-    a class has none. Both change when a task ends.
+    memory.*: the exemplars, see `methods.parts.exemplars`. means: float32 [C, F], the mean
+    representation of each class, stored so that a prediction needs no pass over all exemplars;
+    zeros for a class without exemplars. Both change when a task ends.
 
 Reference:
     Rebuffi et al. 2017, iCaRL: incremental classifier and representation learning, CVPR, algorithms
     1-5.
 
 Deviations:
-    Outputs that do not compete with an example's label (unseen classes; other tasks' classes if the
-    task is told) are left out of its sum. Where the task is not told, the outputs of classes met
-    before always count, whatever the training mask: on new images too the old answers are kept.
-    q is taken from a copy of the network in evaluation mode, batch by batch, not stored beforehand;
-    the copy lives as long as the task does. An epoch goes through the exemplars five times by
-    default, since a task is often trained for one epoch: the paper's 70 epochs go through them 70
-    times. `exemplar_passes: 1` is the paper's union.
+    Outputs that do not compete with an example's label (unseen classes; other tasks' classes in the
+    task scenario) are left out of its sum. In other scenarios the outputs of old classes are always
+    part of it, whatever the training mask, so that they are distilled on new images too.
+    q is computed batch by batch with a copy of the network in evaluation mode, not stored
+    beforehand; the copy is dropped when the task ends. An epoch passes over the exemplars five
+    times by default, since a task is often trained for one epoch: the paper's 70 epochs pass over
+    them 70 times. `exemplar_passes: 1` is the paper's union.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from methods.parts.sensitivity import evaluation_mode
 
 
 class ICaRL(Method):
-    """Learn from new examples and exemplars, and classify by the nearest mean of exemplars."""
+    """Train on new examples and exemplars, and classify by the nearest mean of exemplars."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(MemoryConfig):
-        """Hyperparameters of iCaRL. The budget is the exemplars'; their means come on top.
+        """Hyperparameters of iCaRL. The budget is for exemplars; the means are not part of it.
 
         Attributes:
-            exemplar_passes: how often an epoch goes through the exemplars, at least 1.
+            exemplar_passes: passes over the exemplars per epoch, at least 1.
         """
 
         exemplar_passes: int = 5
@@ -72,7 +72,7 @@ class ICaRL(Method):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return that the scenario is not served, or that some class would have no exemplar."""
+        """Return the scenario's objection, or that the memory is smaller than one per class."""
         return super().objection(config, setting) or ClassBalancedMemory.objection(
             config.budget, setting
         )
@@ -82,12 +82,12 @@ class ICaRL(Method):
         self.memory = ExemplarMemory(config.budget, outlook, self.represent)
         num_features = head_of(network).in_features
         self.register_buffer("means", torch.zeros((outlook.num_classes, num_features)))
-        # Not registered: it is no part of the state.
+        # In a tuple, so that it is not registered as part of the state.
         self._teacher: tuple[nn.Module, ...] = ()
         self._old = self._kept = torch.zeros(outlook.num_classes, dtype=torch.bool)
 
     def begin_task(self, task: TaskView) -> None:
-        """Set aside the network as it is, if it has learned anything yet."""
+        """Copy the network as the teacher, from the second task on."""
         self.memory.begin_task(task)
         if self.memory.filled:
             self._teacher = (copy.deepcopy(self.network).requires_grad_(False).eval(),)
@@ -95,22 +95,22 @@ class ICaRL(Method):
         self._kept = self._old & (task.scenario != "task")
 
     def examples(self, task: TaskView) -> Examples:
-        """Return the task's examples and all exemplars, `exemplar_passes` times over."""
-        held = self.memory[: self.memory.filled]
-        return task.examples + repeated(held, self.config.exemplar_passes)
+        """Return the task's examples and the exemplars, repeated `exemplar_passes` times."""
+        exemplars = self.memory[: self.memory.filled]
+        return task.examples + repeated(exemplars, self.config.exemplar_passes)
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the mean over the batch of the outputs' summed binary cross-entropies."""
+        """Return the sum of binary cross-entropies over outputs, mean over the batch."""
         logits = self.network(batch.x)
-        wanted = F.one_hot(batch.y, self.outlook.num_classes).to(logits.dtype)
+        target = F.one_hot(batch.y, self.outlook.num_classes).to(logits.dtype)
         for teacher in self._teacher:
-            wanted = torch.where(self._old, teacher(batch.x).sigmoid(), wanted)
+            target = torch.where(self._old, teacher(batch.x).sigmoid(), target)
         competes = (self.masked(torch.zeros_like(logits), batch.y) == 0) | self._kept
-        loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (loss * competes).sum(dim=1).mean()
 
     def end_task(self, task: TaskView) -> None:
-        """Choose exemplars of the new classes; let go of some of the old ones."""
+        """Choose exemplars of the new classes and drop some of the old classes."""
         self._teacher = ()
         self.memory.end_task(task)
         self.means = self.memory.means()
@@ -118,10 +118,10 @@ class ICaRL(Method):
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return minus the squared distances [B, C] to the means of exemplars.
 
-        They are at least -4; a class without exemplars scores -5.
+        Scores are at least -4; that of a class without exemplars is -5.
         """
         features_BF = self.represent(x)
-        # The means have length 1.
+        # ||f - m||^2 with ||m|| = 1.
         square_B1 = features_BF.square().sum(dim=1, keepdim=True)
         near_BC = 2 * features_BF @ self.means.T - square_B1 - 1
         return torch.where(self.means.any(dim=1), near_BC, -5.0)
@@ -133,5 +133,5 @@ class ICaRL(Method):
             return representations(self.network, x)
 
     def step_kind(self) -> object:
-        """Return whether there is a network whose answers are kept."""
+        """Return the number of teachers, 0 or 1."""
         return len(self._teacher)

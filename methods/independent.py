@@ -1,12 +1,12 @@
-"""Independent networks: a fresh network for each task; nothing is forgotten and nothing is shared.
+"""Independent networks: a fresh network for each task, without forgetting and without transfer.
 
 State:
     network: the network of the last task learned.
-    columns: the finished networks of the tasks before it, never changed; task k's is columns.(k-1).
+    columns: the networks of earlier tasks, never changed; columns.(k-1) belongs to task k.
 
 Reference:
     None; e.g. the "Independent" baseline of Lopez-Paz and Ranzato 2017, NeurIPS, section 4.
-    Initialisation as that of the network's first weights (`methods.parts.initialisation`).
+    Each network is initialised like the first one (`methods.parts.initialisation`).
 
 Deviations:
     Each task has a network of full size; Lopez-Paz and Ranzato divide the width by the number of
@@ -24,7 +24,7 @@ from methods.parts.initialisation import frozen, reinitialise
 
 
 class Independent(Method):
-    """Train one network per task and predict with the task's own."""
+    """Train one network per task and predict with that of the task."""
 
     version: ClassVar[int] = 2
     scenarios: ClassVar[frozenset[str]] = frozenset({"task"})
@@ -36,7 +36,7 @@ class Independent(Method):
         self.columns = nn.ModuleList(frozen(network) for _ in range(outlook.num_learned - 1))
 
     def begin_task(self, task: TaskView) -> None:
-        """Set the finished network aside and start from fresh weights."""
+        """Store the network of the last task and initialise a new one."""
         if task.index > 1:
             self.columns.append(frozen(self.network))
             reinitialise(self.network, task.stream("initialisation"))

@@ -1,16 +1,16 @@
 """Joint training: a fresh network trained on all tasks seen so far together; the upper bound.
 
 State:
-    network only. The training data of all seen tasks, which it needs again at every task, is
-    charged as storage of category raw_data.
+    network only. The training data of all seen tasks, needed at every task, counts as storage of
+    category raw_data.
 
 Reference:
     None; the upper bound of every study, e.g. "Joint" in van de Ven et al. 2022, Nature Machine
     Intelligence 4, table 2.
 
 Deviations:
-    Each task starts from the fresh network, as if all seen data had come at once; some codebases
-    go on from the network of the task before ("cumulative" training).
+    Each task starts from the fresh network, as if all seen data had arrived at once; some codebases
+    continue from the network of the previous task ("cumulative" training).
 """
 
 from __future__ import annotations

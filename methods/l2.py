@@ -1,22 +1,23 @@
-"""L2: every parameter is held as strongly as any other. What "never forget" costs.
+"""L2: a quadratic penalty on changes of all parameters alike.
 
-The control of all methods that weigh parameters by importance, with all importances 1:
+The control for methods that weight parameters by importance; here all importances are 1:
 
     L(theta) = L_task(theta) + lam/2 sum_j (theta_j - theta*_j)^2
 
-A gain of EWC, SI, MAS or RWalk over this one is what knowing the important parameters buys.
+The advantage of EWC, SI, MAS or RWalk over L2 is the benefit of their importances.
 
 State:
-    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task. None before it.
+    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task. No row before the
+    first.
 
 Reference:
     Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
     fig. 2A, "L2".
 
 Deviations:
-    One anchor, at the parameters after the last task, however many tasks there were.
-    The output layer is held by default where every task has the same outputs (domain scenario) and
-    left free elsewhere, so that it can make room for new classes.
+    One anchor, the parameters after the last task, however many tasks were learned.
+    The output layer is penalised by default where all tasks share its outputs (domain scenario) and
+    left free elsewhere, so that it can adapt to new classes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from methods.parts.ranges import require_strength
 
 
 class L2(Penalty):
-    """Hold all parameters alike near where the last task left them."""
+    """Penalise changes of all parameters alike."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(PenaltyConfig):
@@ -56,15 +57,14 @@ class L2(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = self.anchored_parameters()
-        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
+        self.anchor = ParameterRows(self.anchored_parameters(), min(outlook.num_learned, 1))
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the task's loss plus the penalty, if anything is held yet."""
+        """Return the task's loss, plus the penalty from the second task on."""
         if self.config.lam == 0 or self.anchor.rows == 0:
             return self.task_loss(batch)
-        held = self.anchored_parameters()
-        return self.task_loss(batch) + self.config.lam / 2 * quadratic(held, self.anchor[0])
+        penalty = quadratic(self.anchored_parameters(), self.anchor[0])
+        return self.task_loss(batch) + self.config.lam / 2 * penalty
 
     def end_task(self, task: TaskView) -> None:
         """Anchor the parameters."""

@@ -1,26 +1,26 @@
-"""Learning without Forgetting: on new images, answer about old classes as the old network would.
+"""Learning without Forgetting: distil the outputs of old classes on the images of the new task.
 
-The network as it was after the last task, the teacher, sees each batch too. For each group of old
-classes that compete with each other, its answer at temperature T is what the new one should say:
+The teacher is a copy of the network after the last task. For each group of old classes that compete
+with each other, its probabilities at temperature T are the targets of the network:
 
     L = CE + lam sum_groups KL(softmax(z_teacher / T) || softmax(z / T)),   mean over the batch
 
 State:
     teacher: the network after the last task, running statistics included; none before the first.
-    old_classes: bool [C], the outputs that tasks so far have used. Both change when a task ends.
+    old_classes: bool [C], the outputs used by learned tasks. Both change when a task ends.
 
 Reference:
     Li and Hoiem 2016, Learning without forgetting, ECCV, eqs. 2-4, lam_o = 1 and T = 2.
     The factor T^2: Hinton et al. 2015, Distilling the knowledge in a neural network, section 2.
 
 Deviations:
-    The divergence instead of the cross-entropy with the teacher: another value, the same gradient.
-    The factor T^2 is off by default, as in the paper (`scale_by_temperature`). No warm-up of the
-    new outputs alone before all parameters learn.
-    Groups: old classes compete as the benchmark's table has them compete. Where each task keeps to
-    its own outputs, each old task is a softmax of its own and their divergences add up, as in the
-    paper; where all seen classes compete, all old classes share one softmax.
-    A class met again is old too, so where tasks share their outputs all of them are distilled.
+    The divergence replaces the cross-entropy with the teacher: the value differs, the gradient does
+    not. The factor T^2 is off by default, as in the paper (`scale_by_temperature`). No warm-up, in
+    which only the new outputs learn.
+    Groups follow the benchmark's table of competing outputs. If each task has its own outputs, each
+    old task has a softmax and the divergences are summed, as in the paper; if all seen classes
+    compete, all old classes share one softmax.
+    If tasks share their outputs, every class is old from the second task on, and all are distilled.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from methods.parts.ranges import require_positive, require_strength
 
 
 class LwF(Method):
-    """Keep the old network's answers about old classes."""
+    """Keep the network's outputs of old classes by distillation."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(base.Config):
         """Hyperparameters of LwF.
 
         Attributes:
-            lam: weight of the old network's answers, at least 0.
-            temperature: T, above 0; higher compares more than the likeliest classes.
+            lam: weight of the distillation, at least 0.
+            temperature: T, above 0; higher values give unlikely classes more weight.
             scale_by_temperature: whether the divergence is multiplied by T^2.
         """
 
@@ -74,13 +74,13 @@ class LwF(Method):
         self.register_buffer("old_classes", torch.zeros(outlook.num_classes, dtype=torch.bool))
 
     def begin_task(self, task: TaskView) -> None:
-        """Group the old classes by which compete."""
+        """Compute the groups of competing old classes."""
         if self.teacher is not None:
             self.teacher.eval()
             self._groups_GC = groups(self.old_classes, task.allowed)
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the task's loss plus the divergence from the teacher, if there is one yet."""
+        """Return the task's loss, plus the divergence from the second task on."""
         if self.teacher is None or self.config.lam == 0:
             return self.task_loss(batch)
         logits_BC = self.network(batch.x)
@@ -89,21 +89,21 @@ class LwF(Method):
         scale = self.config.lam
         if self.config.scale_by_temperature:
             scale *= self.config.temperature**2
-        kept = divergence(teacher_BC, logits_BC, self._groups_GC, self.config.temperature)
-        return F.cross_entropy(self.masked(logits_BC, batch.y), batch.y) + scale * kept
+        change = divergence(teacher_BC, logits_BC, self._groups_GC, self.config.temperature)
+        return F.cross_entropy(self.masked(logits_BC, batch.y), batch.y) + scale * change
 
     def end_task(self, task: TaskView) -> None:
-        """Make the network the next task's teacher and its classes old."""
+        """Copy the network as the next teacher and mark the task's classes as old."""
         self.old_classes[list(task.classes)] = True
         self.teacher = frozen(self.network).eval()
 
     def step_kind(self) -> object:
-        """Return whether the teacher is asked."""
+        """Return whether a step runs the teacher."""
         return self.teacher is not None and self.config.lam > 0
 
 
 def groups(old_C: Tensor, allowed: Tensor | None) -> Tensor:
-    """Return bool [G, C]: the different sets of old classes that compete with an old class."""
+    """Return bool [G, C]: the distinct sets of old classes that compete with an old class."""
     if allowed is None:
         return old_C.unsqueeze(0)
     rows: Tensor = torch.unique((allowed[old_C] & old_C).byte(), dim=0)
@@ -115,9 +115,10 @@ def divergence(
 ) -> Tensor:
     """Return sum_groups KL(softmax(teacher / T) || softmax(logits / T)), mean over the batch."""
     outside_G1C = ~groups_GC.unsqueeze(1)
-    said, wanted = (
+    log_p, log_q = (
         (z_BC / temperature).masked_fill(outside_G1C, float("-inf")).log_softmax(dim=2)
         for z_BC in (logits_BC, teacher_BC)
     )
-    differ = (wanted - said).masked_fill(outside_G1C, 0)
-    return (wanted.exp() * differ).sum() / len(logits_BC)
+    # Outside a group both are -inf, whose difference would be NaN.
+    difference = (log_q - log_p).masked_fill(outside_G1C, 0)
+    return (log_q.exp() * difference).sum() / len(logits_BC)

@@ -1,27 +1,28 @@
-"""Memory Aware Synapses: parameters that the outputs are sensitive to are held by springs.
+"""Memory Aware Synapses: a quadratic penalty weighted by the sensitivity of the outputs.
 
-After each task, how strongly each parameter moves the squared length of the outputs says how much
-it matters; no labels are needed:
+The importance of a parameter is the mean absolute derivative of the squared length of the outputs
+with respect to it, measured after each task; no labels are needed:
 
     Omega_j = E_x | d ||f(x)||_2^2 / d theta_j |
     L(theta) = L_task(theta) + lam sum_j Omega_j (theta_j - theta*_j)^2
 
 State:
     anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
-    importance.<parameter>: [1, *shape], Omega; both change when a task ends. None before the first.
+    importance.<parameter>: [1, *shape], Omega; both change when a task ends. No row before the
+    first.
 
 Reference:
     Aljundi et al. 2018, Memory aware synapses: learning what (not) to forget, ECCV, eqs. 2-4 and
     section 4.1 (the squared norm).
 
 Deviations:
-    Omega is exact: the absolute value is taken per example, in evaluation mode, as the paper's
-    formula has it; much code takes that of a batch's mean, or of the norm unsquared.
-    f(x) is the outputs allowed to compete with the example's label: its task's where the task is
-    known, those seen so far where it is not. Untaught outputs make nothing important.
-    Omegas of tasks are added up, or their mean is kept (`accumulate`).
-    The output layer is held by default where every task has the same outputs (domain scenario) and
-    left free elsewhere, so that it can make room for new classes.
+    Omega is exact: the absolute value is taken per example, in evaluation mode, as in the paper's
+    formula; much code takes that of a batch's mean, or uses the norm without the square.
+    f(x) contains the outputs that compete with the example's label: those of its task in the task
+    scenario, those seen so far in others. Outputs not yet trained add no importance.
+    The sum or the mean of the tasks' Omegas is kept (`accumulate`).
+    The output layer is penalised by default where all tasks share its outputs (domain scenario) and
+    left free elsewhere, so that it can adapt to new classes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from methods.parts.sensitivity import mean_over_examples
 
 
 class MAS(Penalty):
-    """Hold parameters near where past tasks left them, by the outputs' sensitivity to them."""
+    """Penalise changes of parameters in proportion to the outputs' sensitivity to them."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(PenaltyConfig):
@@ -48,7 +49,7 @@ class MAS(Penalty):
 
         Attributes:
             lam: strength of the penalty, at least 0.
-            accumulate: whether importances of tasks are added up, or averaged with weight 1/t.
+            accumulate: whether importances of tasks are summed, or averaged with weight 1/t.
             penalise_head: see `methods.parts.anchoring`.
         """
 
@@ -64,30 +65,29 @@ class MAS(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = self.anchored_parameters()
-        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
-        self.importance = ParameterRows(held, min(outlook.num_learned, 1))
+        parameters = self.anchored_parameters()
+        self.anchor = ParameterRows(parameters, min(outlook.num_learned, 1))
+        self.importance = ParameterRows(parameters, min(outlook.num_learned, 1))
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the task's loss plus the penalty, if anything is held yet."""
+        """Return the task's loss, plus the penalty from the second task on."""
         if self.config.lam == 0 or self.anchor.rows == 0:
             return self.task_loss(batch)
-        held = self.anchored_parameters()
-        penalty = quadratic(held, self.anchor[0], self.importance[0])
+        penalty = quadratic(self.anchored_parameters(), self.anchor[0], self.importance[0])
         return self.task_loss(batch) + self.config.lam * penalty
 
     def end_task(self, task: TaskView) -> None:
-        """Measure what the outputs are sensitive to and anchor the parameters."""
-        held = self.anchored_parameters()
-        found = output_sensitivity(self.network, task.examples, task.allowed)
-        importance = {name: found[name] for name in held}
+        """Measure the importances and anchor the parameters."""
+        parameters = self.anchored_parameters()
+        sensitivity = output_sensitivity(self.network, task.examples, task.allowed)
+        importance = {name: sensitivity[name] for name in parameters}
         if self.importance.rows:
             old = self.importance[0]
             keep, add = (1.0, 1.0)
             if self.config.accumulate == "mean":
                 keep, add = 1 - 1 / task.index, 1 / task.index
             importance = {name: keep * old[name] + add * new for name, new in importance.items()}
-        self.anchor.replace(held)
+        self.anchor.replace(parameters)
         self.importance.replace(importance)
 
 
@@ -98,9 +98,9 @@ def output_sensitivity(
 
     Args:
         network: returns f(x), the logits [B, C]; only parameters that learn are measured.
-        examples: over which x is averaged.
-        allowed: bool [C, C]; of f(x) the outputs in row y count. None: all.
-        batch_size: examples a batch; changes the result by rounding only.
+        examples: the images to average over, and their labels.
+        allowed: bool [C, C]; row y marks the outputs that f(x) contains for label y. None: all.
+        batch_size: examples per batch; changes the result by rounding only.
     """
 
     @torch.no_grad()

@@ -1,13 +1,13 @@
-"""PackNet: each task takes some of the free weights for good and leaves the rest to later tasks.
+"""PackNet: each task permanently takes some of the free weights and leaves the rest to later ones.
 
-A task trains all weights that no earlier task owns. Part of the way through, in every layer, the
-smallest of them in magnitude are set to zero and stay free; the others are the task's own, are
-trained on, and never change again. A task's scores use the weights of tasks up to it, the others
-set to zero, so that they stay the same for ever, bit for bit.
+A task trains all weights that no earlier task owns. After a share of its steps, the smallest of
+them in magnitude are set to zero in every layer and stay free; the others now belong to the task,
+are trained for the remaining steps, and never change again. The scores of a task use the weights of
+tasks up to it, with the others set to zero, so that they never change, bit for bit.
 
 State:
-    owner.<parameter>: uint8, shaped like each weight of a hidden layer: the task that owns it,
-    0 for none; changes once in a task. Its mask for task k is 0 < owner <= k.
+    owner.<parameter>: uint8, of the shape of each weight of a hidden layer: the task that owns an
+    element, 0 for none; changes once per task. The mask for task k is 0 < owner <= k.
 
 Reference:
     Mallya and Lazebnik 2018, PackNet: adding multiple tasks to a single network by iterative
@@ -16,8 +16,8 @@ Reference:
 Deviations:
     Training and re-training share one budget of steps and one optimiser: pruning happens at the
     share `prune_at` of a task's steps; the paper adds epochs of re-training at a smaller rate.
-    The output layer has rows for all classes; each task trains its own, none is pruned.
-    The masks say who owns a weight in 8 bits; the paper packs them into log2(T).
+    The output layer has rows for all classes; each task trains its own, and none is pruned.
+    The owner of a weight takes 8 bits; the paper packs it into log2(T).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PackNet(Method):
         """Hyperparameters of PackNet.
 
         Attributes:
-            prune: share of the free weights of a layer that a task leaves free, in [0, 1).
+            prune: share of a layer's free weights that remain free after a task, in [0, 1).
             prune_at: share of the task's steps after which it prunes, in (0, 1].
         """
 
@@ -77,87 +77,87 @@ class PackNet(Method):
                     buffer_name(name), torch.zeros_like(p, dtype=torch.uint8)
                 )
         self._norms = [m for m in network.modules() if isinstance(m, _BatchNorm)]
-        self._held: dict[str, tuple[Tensor, Tensor]] = {}
+        self._fixed: dict[str, tuple[Tensor, Tensor]] = {}
         self._index = 0
         self._steps_left = 0.0
 
     def begin_task(self, task: TaskView) -> None:
-        """Hold what earlier tasks own and find the step at which to prune."""
+        """Fix the weights of earlier tasks and compute the step at which to prune."""
         if task.index > MOST_TASKS:
             raise ValueError(f"packnet numbers tasks up to {MOST_TASKS}; this is task {task.index}")
         self._index = task.index
-        # Where the learner does not say how many steps there are, pruning waits for the end.
+        # With an unknown number of steps, the task is pruned when it ends.
         steps = max(round(self.config.prune_at * task.num_steps), 1)
         self._steps_left = steps if task.num_steps else float("inf")
-        for name, p, mask in self.holds(task):
-            self.hold(name, p, mask)
+        for name, p, mask in self.fixed_masks(task):
+            self.fix(name, p, mask)
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the task's loss; after the first task batches no longer move the statistics."""
-        with ExitStack() as still:
+        """Return the task's loss; batch normalisation is fixed after the first task."""
+        with ExitStack() as modes:
             for norm in self._norms if self._index > 1 else ():
-                still.enter_context(evaluation_mode(norm))
+                modes.enter_context(evaluation_mode(norm))
             return self.task_loss(batch)
 
     @torch.no_grad()
     def after_step(self, batch: Examples) -> None:
-        """Put held weights back, whatever the optimiser did to them, and prune in due time."""
+        """Restore the fixed weights after the optimiser's step, and prune when it is time."""
         for name, p in self.network.named_parameters():
-            if name in self._held:
-                value, share = self._held[name]
-                # With shares of 0 and 1 lerp chooses, bit for bit, and is faster than where.
+            if name in self._fixed:
+                value, share = self._fixed[name]
+                # For shares of 0 and 1 lerp selects, bit for bit, and is faster than where.
                 p.copy_(value.lerp(p, share))
         self._steps_left -= 1
         if self._steps_left == 0:
             self.prune()
 
     def end_task(self, task: TaskView) -> None:
-        """Prune, if that has not come yet."""
+        """Prune, unless that has been done."""
         if self._steps_left > 0:
             self.prune()
-        self._held = {}
+        self._fixed = {}
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
-        """Return the scores [B, C] of the weights that tasks up to this one own."""
+        """Return the scores [B, C] with the weights of tasks up to this one."""
         if task is None:
             raise ValueError("packnet needs to be told the task: use the task scenario")
         weights = {
             name: torch.where((owner > 0) & (owner <= task), p, 0)
-            for name, p, owner in self.owned()
+            for name, p, owner in self.prunable()
         }
         return cast(Tensor, functional_call(self.network, weights, (x,)))
 
-    def owned(self) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """Yield each weight that is pruned: its name, itself, the task that owns each element."""
+    def prunable(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Yield (name, weight, owner of each element) for the weights of hidden layers."""
         owners = dict(self.owner.named_buffers())
         for name, p in self.network.named_parameters():
             if buffer_name(name) in owners:
                 yield name, p, owners[buffer_name(name)]
 
-    def holds(self, task: TaskView) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """Yield name, parameter and mask of what may not change while a task is trained."""
-        owned = {name: owner for name, _, owner in self.owned()}
+    def fixed_masks(self, task: TaskView) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Yield (name, parameter, mask of the elements that must not change during a task)."""
+        owners = {name: owner for name, _, owner in self.prunable()}
         for name, p in self.network.named_parameters():
             mask = torch.full_like(p, task.index > 1, dtype=torch.bool)
-            if name in owned:
-                mask = owned[name] > 0
+            if name in owners:
+                mask = owners[name] > 0
             elif name in self._head:
                 mask = torch.ones_like(mask)
                 mask[list(task.classes)] = False
             yield name, p, mask
 
-    def hold(self, name: str, p: Tensor, mask: Tensor) -> None:
-        """Note a parameter as it is, and where it is to stay so."""
-        self._held[name] = (p.detach().clone(), (~mask).to(p.dtype))
+    def fix(self, name: str, p: Tensor, mask: Tensor) -> None:
+        """Record the values of a parameter and the elements that keep them."""
+        self._fixed[name] = (p.detach().clone(), (~mask).to(p.dtype))
 
     @torch.no_grad()
     def prune(self) -> None:
-        """Set the smallest free weights of each layer to zero for later tasks; own the others."""
-        for name, p, owner in self.owned():
+        """Set the smallest free weights of each layer to zero and assign the others to the task."""
+        for name, p, owner in self.prunable():
             free = owner == 0
             smallest_first = p.abs().masked_fill(~free, torch.inf).flatten().argsort(stable=True)
             left = smallest_first[: round(self.config.prune * int(free.sum()))]
             owner[free] = self._index
             owner.view(-1)[left] = 0
             p.view(-1)[left] = 0
-            self.hold(name, p, owner != self._index)
+            self.fix(name, p, owner != self._index)

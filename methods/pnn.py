@@ -1,7 +1,7 @@
-"""Progressive neural networks: a new column for every task, fed by all columns before it.
+"""Progressive neural networks: a new column per task, with connections from all older columns.
 
-Column k is a network of its own, with weights drawn afresh. Into each of its layers from the second
-on, the output layer included, comes also what the layer below says in the older columns:
+Column k is a separate network with new initial weights. Each of its layers from the second on, the
+output layer included, also receives the activations of the layer below in the older columns:
 
     h_i^k = f(W_i^k h_{i-1}^k + U_i relu(V_i [alpha_1 h_{i-1}^1, ..., alpha_{k-1} h_{i-1}^{k-1}]))
 
@@ -9,16 +9,16 @@ Older columns never change, so nothing is forgotten.
 
 State:
     network: the column of the last task learned. columns.<j>: the columns before it, oldest first.
-    laterals.<j>.<i>: what leads into column j+2, layer i+2: alpha [j+1], project V, expand U.
-    All are added when a task begins and learn during that task alone.
+    laterals.<j>.<i>: the connections into column j+2, layer i+2: alpha [j+1], project V, expand U.
+    All are added when a task begins and are trained during that task alone.
 
 Reference:
     Rusu et al. 2016, Progressive neural networks, arXiv:1606.04671, eq. 2 (adapters with alpha).
 
 Deviations:
-    One alpha for every older column and layer, drawn from [0, alpha): the paper speaks of "a
-    learned scalar", small and random, that adjusts for the scales of the inputs. U and V have no
-    bias, as in eq. 2. Every column has outputs for all classes and is asked for its own task's.
+    One alpha for every older column and layer, drawn from [0, alpha): the paper has "a learned
+    scalar", small and random, that adjusts for the scales of the inputs. U and V have no bias, as
+    in eq. 2. Every column has outputs for all classes and is used for those of its task.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from methods.parts.initialisation import frozen, reinitialise
 from methods.parts.layers import attached, linear, linear_chain, unfit
 from methods.parts.ranges import require_count, require_positive
 
-Hidden = list[Tensor]  # of one column: what goes into each layer from the second
+Hidden = list[Tensor]  # the inputs of a column's layers from the second on
 
 
 class PNN(Method):
-    """Grow a column per task, with laterals from the older ones."""
+    """Add a column per task, with lateral connections from the older columns."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(base.Config):
         """Hyperparameters of progressive networks.
 
         Attributes:
-            alpha: largest scale that older columns' activations start with, above 0.
-            projection: width of V; None: that of the column's own layer below, as in the paper.
+            alpha: largest initial scale of the older columns' activations, above 0.
+            projection: width of V; None: that of the layer below, as in the paper.
         """
 
         alpha: float = 0.1
@@ -68,7 +68,7 @@ class PNN(Method):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Refuse other scenarios, and networks that are no chain of linear layers."""
+        """Return the scenario's objection, or that the network is no chain of linear layers."""
         return super().objection(config, setting) or unfit(setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
@@ -79,7 +79,7 @@ class PNN(Method):
         self.laterals = nn.ModuleList(self.new_laterals(num_older) for num_older in older)
 
     def begin_task(self, task: TaskView) -> None:
-        """Freeze the last column and open the next one."""
+        """Freeze the last column and add the next one."""
         if task.index > 1:
             self.columns.append(frozen(self.network))
             reinitialise(self.network, task.stream("initialisation"))
@@ -94,35 +94,37 @@ class PNN(Method):
         return F.cross_entropy(self.masked(scores, batch.y), batch.y)
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
-        """Return the scores [B, C] of the task's own column."""
+        """Return the scores [B, C] of the task's column."""
         if task is None:
             raise ValueError("progressive networks need to be told the task: use the task scenario")
         return self.scores(x, task)
 
     def scores(self, x: Tensor, column: int) -> Tensor:
-        """Return the scores [B, C] of a column, 1..K, through those before it."""
+        """Return the scores [B, C] of a column, 1..K, with the older columns as inputs."""
         older: list[Hidden] = []
         with torch.no_grad():
             for other in range(1, column):
-                # Nothing listens to the output layer of an older column.
+                # No lateral starts at the output layer of an older column.
                 hidden, _ = self.run(other, x, older, into=len(self._names) - 2)
                 older.append(hidden)
         return self.run(column, x, older, into=len(self._names) - 1)[1]
 
     def run(self, column: int, x: Tensor, older: list[Hidden], into: int) -> tuple[Hidden, Tensor]:
-        """Return the hidden activations and the scores of one column, fed by the older ones.
+        """Return the hidden activations and the scores of one column.
 
         Args:
-            column: which, 1..K.
+            column: its number, 1..K.
             x: images.
-            older: hidden activations of the columns before it.
-            into: into how many layers, from the second on, laterals lead.
+            older: hidden activations of the older columns.
+            into: number of layers, from the second on, that receive laterals.
         """
         network = [*self.columns, self.network][column - 1]
         layers = linear(network, self._names)[1:]
         hidden: Hidden = []
 
-        def joined(place: int) -> Callable[[nn.Module, Sequence[Tensor], Tensor], Tensor | None]:
+        def add_lateral(
+            place: int,
+        ) -> Callable[[nn.Module, Sequence[Tensor], Tensor], Tensor | None]:
             def hook(_layer: nn.Module, inputs: Sequence[Tensor], output: Tensor) -> Tensor | None:
                 hidden.append(inputs[0])
                 if not older or place >= into:
@@ -132,11 +134,13 @@ class PNN(Method):
 
             return hook
 
-        with attached(layer.register_forward_hook(joined(i)) for i, layer in enumerate(layers)):
+        with attached(
+            layer.register_forward_hook(add_lateral(i)) for i, layer in enumerate(layers)
+        ):
             return hidden, network(x)
 
     def new_laterals(self, num_older: int) -> nn.ModuleList:
-        """Return laterals into each layer of a column from the second, not yet initialised."""
+        """Return uninitialised laterals into each layer of a column from the second on."""
         layers = linear(self.network, self._names)
         with torch.random.fork_rng(devices=[]):
             return nn.ModuleList(
@@ -146,7 +150,7 @@ class PNN(Method):
 
 
 class Lateral(nn.Module):
-    """U relu(V [alpha_1 h_1, ..., alpha_K h_K]): what K older columns say to one layer."""
+    """U relu(V [alpha_1 h_1, ..., alpha_K h_K]): the input of one layer from K older columns."""
 
     def __init__(self, num_older: int, into: nn.Linear, width: int | None, alpha: float) -> None:
         super().__init__()
@@ -157,12 +161,12 @@ class Lateral(nn.Module):
         self.expand = nn.Linear(width or below, into.out_features, bias=False)
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew."""
+        """Initialise all weights."""
         nn.init.uniform_(self.alpha, 0, self._largest)
         self.project.reset_parameters()
         self.expand.reset_parameters()
 
     def forward(self, older: list[Tensor]) -> Tensor:
-        """Return what is added [B, out] to the layer, given each older column's [B, in]."""
+        """Return the term [B, out] to add to the layer, from each older column's [B, in]."""
         scaled = (torch.stack(older, dim=1) * self.alpha.unsqueeze(1)).flatten(1)
         return self.expand(self.project(scaled).relu())  # type: ignore[no-any-return]

@@ -1,21 +1,21 @@
-"""Riemannian Walk: hold what changes the outputs, and what lowered the loss for little change.
+"""Riemannian Walk: a quadratic penalty weighted by Fisher information and by a path score.
 
-A running Fisher diagonal F says how much the network's answers change with a parameter; a score s
-says how much of the loss's fall each parameter brought per distance it travelled in answers. Every
-`interval` steps, with omega the path integral of those steps (`parts.path`) and d their movement:
+A running Fisher diagonal F measures the change of the outputs with each parameter; a score s is the
+decrease of the loss due to a parameter per distance in outputs that it moved. Every `interval`
+steps, with omega the path integral of those steps (`parts.path`) and d their movement:
 
     F_j <- alpha F_batch,j + (1 - alpha) F_j
     s_new,j <- s_new,j + max(0, omega_j) / (1/2 F_j d_j^2 + epsilon)
 
-1/2 F_j d_j^2 is the KL divergence between the answers before and after. When a task ends,
-s <- (s + s_new) / 2, and after the first s <- s_new. With F and s each scaled to [0, 1]:
+1/2 F_j d_j^2 is the KL divergence between the outputs before and after. When the first task ends,
+s <- s_new, and later s <- (s + s_new) / 2. With F and s each scaled to [0, 1]:
 
     L(theta) = L_task(theta) + lam sum_j (F_j + s_j) (theta_j - theta*_j)^2
 
 State:
     anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
-    importance.<parameter>: [2, *shape], F and s; both change when a task ends. None before the
-    first. What a task collects lives for that task only.
+    importance.<parameter>: [2, *shape], F and s; both change when a task ends. No row before the
+    first. Values collected during a task are not part of the state.
 
 Reference:
     Chaudhry et al. 2018, Riemannian walk for incremental learning, ECCV, section 4; scaling,
@@ -24,11 +24,11 @@ Reference:
 Deviations:
     F_batch is the exact empirical Fisher of one batch, squared per example in evaluation mode; the
     authors' code squares the mean gradient of batches, which depends on the batch size.
-    Their code leaves out the 1/2 and adds the mean to the old score instead of replacing it.
-    The last interval of a task may be short; it counts too. The memory of examples that the paper
-    adds is not part of this method.
-    The output layer is held by default where every task has the same outputs (domain scenario) and
-    left free elsewhere, so that it can make room for new classes.
+    Their code omits the 1/2 and adds the mean to the old score instead of replacing it.
+    The last interval of a task is used even if it is short. The memory of examples in the paper is
+    not part of this method.
+    The output layer is penalised by default where all tasks share its outputs (domain scenario) and
+    left free elsewhere, so that it can adapt to new classes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from methods.parts.ranges import require_positive, require_strength
 
 
 class RWalk(Penalty):
-    """Hold parameters near where past tasks left them, by Fisher information and path."""
+    """Penalise changes of parameters in proportion to Fisher information plus path score."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(PenaltyConfig):
@@ -56,7 +56,7 @@ class RWalk(Penalty):
 
         Attributes:
             lam: strength of the penalty, at least 0.
-            alpha: share of the newest batch in the running Fisher, in (0, 1].
+            alpha: weight of the newest batch in the running Fisher, in (0, 1].
             interval: steps between two updates of Fisher and score, at least 1.
             epsilon: damping of the score, above 0.
             penalise_head: see `methods.parts.anchoring`.
@@ -88,43 +88,43 @@ class RWalk(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = self.anchored_parameters()
-        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
-        self.importance = ParameterRows(held, 2 * min(outlook.num_learned, 1))
+        parameters, rows = self.anchored_parameters(), min(outlook.num_learned, 1)
+        self.anchor = ParameterRows(parameters, rows)
+        self.importance = ParameterRows(parameters, 2 * rows)
 
     def begin_task(self, task: TaskView) -> None:
-        """Start a walk, with the Fisher of before, and weigh what is held."""
-        held = self.anchored_parameters()
-        self._path, self._allowed, self._steps = PathIntegral(held), task.allowed, 0
-        self._score = {name: torch.zeros_like(p) for name, p in held.items()}
+        """Start a path from the stored Fisher, and compute the weights of the penalty."""
+        parameters = self.anchored_parameters()
+        self._path, self._allowed, self._steps = PathIntegral(parameters), task.allowed, 0
+        self._score = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self._fisher = {}
         if self.importance.rows:
             self._fisher, score = self.importance[0], scaled_to_unit(self.importance[1])
             fisher = scaled_to_unit(self._fisher)
-            self._weights = {name: fisher[name] + score[name] for name in held}
+            self._weights = {name: fisher[name] + score[name] for name in parameters}
 
     def after_backward(self) -> None:
-        """Note the gradient of the task's loss, then add the penalty's."""
+        """Record the gradient of the task's loss, then add the penalty's."""
         self._path.note_gradients()
         if self.config.lam > 0 and self.anchor.rows:
             add_pull(self._path.parameters, self.anchor[0], self._weights, self.config.lam)
 
     def after_step(self, batch: Examples) -> None:
-        """Add the step to the path, and close an interval when it is full."""
+        """Add the step to the path, and close the interval after its last step."""
         self._path.note_step()
         self._steps, self._last_batch = self._steps + 1, batch
         if self._steps % self.config.interval == 0:
             self.close_interval()
 
     def close_interval(self) -> None:
-        """Update the running Fisher and the score, and begin another stretch of the path."""
-        found = diagonal_fisher(self.network, self._last_batch, self._allowed, "empirical")
-        alpha, old = self.config.alpha, self._fisher or found
+        """Update the running Fisher and the score, and start the next interval's path."""
+        new = diagonal_fisher(self.network, self._last_batch, self._allowed, "empirical")
+        alpha, old = self.config.alpha, self._fisher or new
         self._fisher = {
-            name: alpha * found[name] + (1 - alpha) * old[name] for name in self._path.parameters
+            name: alpha * new[name] + (1 - alpha) * old[name] for name in self._path.parameters
         }
-        for name, gained in scores(self._path, self._fisher, self.config.epsilon).items():
-            self._score[name] += gained
+        for name, score in scores(self._path, self._fisher, self.config.epsilon).items():
+            self._score[name] += score
         self._path = PathIntegral(self._path.parameters)
 
     def end_task(self, task: TaskView) -> None:
@@ -145,7 +145,7 @@ class RWalk(Penalty):
 
 
 def scores(path: PathIntegral, fisher: Mapping[str, Tensor], epsilon: float) -> dict[str, Tensor]:
-    """Return max(0, omega) / (1/2 F d^2 + epsilon) of a stretch of training."""
+    """Return max(0, omega) / (1/2 F d^2 + epsilon) of a path."""
     return {
         name: path.fall[name].clamp_min(0) / (fisher[name] * moved.square() / 2 + epsilon)
         for name, moved in path.moved().items()
@@ -153,7 +153,7 @@ def scores(path: PathIntegral, fisher: Mapping[str, Tensor], epsilon: float) -> 
 
 
 def scaled_to_unit(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return values so shifted and scaled that over all tensors the least is 0, the greatest 1."""
+    """Return values scaled and shifted so that over all tensors the minimum is 0, the maximum 1."""
     low = torch.stack([v.min() for v in values.values()]).min()
     high = torch.stack([v.max() for v in values.values()]).max()
     scale = 1 / (high - low).clamp_min(torch.finfo(high.dtype).tiny)

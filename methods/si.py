@@ -1,27 +1,27 @@
-"""Synaptic Intelligence: parameters whose movement lowered the loss are held by springs.
+"""Synaptic Intelligence: a quadratic penalty weighted by contributions to the loss's decrease.
 
-While a task is learned, each parameter collects how much of the loss's fall its own movement
-brought (omega, see `methods.parts.path`). When the task ends that becomes its importance:
+During a task, omega sums the decrease of the loss due to the movement of each parameter (see
+`methods.parts.path`). When the task ends, it becomes part of the parameter's importance:
 
     Omega_j <- max(0, Omega_j + omega_j / (Delta_j^2 + xi)),   Delta_j: its movement over the task
     L(theta) = L_task(theta) + c sum_j Omega_j (theta_j - theta*_j)^2
 
 State:
     anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
-    importance.<parameter>: [1, *shape], Omega; both change when a task ends. None before the first.
-    omega and what it is computed from live for a task only.
+    importance.<parameter>: [1, *shape], Omega; both change when a task ends. No row before the
+    first. omega is not part of the state: it is computed within a task.
 
 Reference:
     Zenke et al. 2017, Continual learning through synaptic intelligence, ICML, eqs. 3-5.
 
 Deviations:
     None from the paper's rule: omega uses the gradient of the task's loss alone and starts at zero
-    in every task; much code adds the penalty's gradient. Omega is kept from falling below zero, as
-    in the authors' code: a negative one would push parameters away.
-    The output layer is held by default where every task has the same outputs (domain scenario) and
-    left free elsewhere, so that it can make room for new classes.
-    The penalty's gradient is added to that of the loss by its formula, so the loss reported is the
-    task's alone.
+    in every task; much code adds the penalty's gradient. Omega is clamped at zero, as in the
+    authors' code: a negative value would push parameters away from the anchor.
+    The output layer is penalised by default where all tasks share its outputs (domain scenario) and
+    left free elsewhere, so that it can adapt to new classes.
+    The penalty's gradient is added by its formula after the backward pass, so the reported loss is
+    that of the task alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from methods.parts.ranges import require_positive, require_strength
 
 
 class SI(Penalty):
-    """Hold parameters near where past tasks left them, by what their movement brought."""
+    """Penalise changes of parameters in proportion to their share of the loss's decrease."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(PenaltyConfig):
@@ -47,7 +47,7 @@ class SI(Penalty):
 
         Attributes:
             c: strength of the penalty, at least 0.
-            xi: damping, above 0: keeps the importance of what hardly moved from exploding.
+            xi: damping, above 0: bounds the importance of parameters that hardly moved.
             penalise_head: see `methods.parts.anchoring`.
         """
 
@@ -65,16 +65,16 @@ class SI(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        held = self.anchored_parameters()
-        self.anchor = ParameterRows(held, min(outlook.num_learned, 1))
-        self.importance = ParameterRows(held, min(outlook.num_learned, 1))
+        parameters = self.anchored_parameters()
+        self.anchor = ParameterRows(parameters, min(outlook.num_learned, 1))
+        self.importance = ParameterRows(parameters, min(outlook.num_learned, 1))
 
     def begin_task(self, task: TaskView) -> None:
         """Start the path integral of the task."""
         self._path = PathIntegral(self.anchored_parameters())
 
     def after_backward(self) -> None:
-        """Note the gradient of the task's loss, then add the penalty's."""
+        """Record the gradient of the task's loss, then add the penalty's."""
         self._path.note_gradients()
         if self.config.c > 0 and self.anchor.rows:
             add_pull(self._path.parameters, self.anchor[0], self.importance[0], self.config.c)
@@ -85,7 +85,7 @@ class SI(Penalty):
 
     @torch.no_grad()
     def end_task(self, task: TaskView) -> None:
-        """Turn the path integral into importance and anchor the parameters."""
+        """Compute the importances from the path integral and anchor the parameters."""
         importance = {
             name: self._path.fall[name] / (moved.square() + self.config.xi)
             for name, moved in self._path.moved().items()

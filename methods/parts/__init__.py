@@ -1,5 +1,5 @@
-"""What several methods share: penalties, importances, memories and their policies, a generator.
+"""Building blocks shared by methods: penalties, importances, memories, a generator, layers.
 
-May import `methods.base` alone, and torch and numpy. Begin with `anchoring.py` for penalties and
+May import torch, numpy, scipy and `methods.base`. Begin with `anchoring.py` for penalties and
 `memory.py` for stored examples.
 """

@@ -1,8 +1,8 @@
-"""What quadratic penalties hold, keep and add: parameters, tensors of their shapes, the penalty.
+"""Quadratic penalties: the penalised parameters, rows of values for them, the penalty.
 
 Reference:
     Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
-    eq. 3: the penalty that EWC, SI, MAS and RWalk share; they differ in the importances.
+    eq. 3: the penalty of EWC, SI, MAS and RWalk, which differ in the importances.
 
 Deviations:
     None.
@@ -26,15 +26,15 @@ class PenaltyConfig(base.Config):
     """Hyperparameters of every quadratic penalty.
 
     Attributes:
-        penalise_head: whether the output layer is held too; None: in the domain scenario, where all
-            tasks share its outputs, and in no other.
+        penalise_head: whether the output layer is penalised too; None: only in the domain scenario,
+            where all tasks share its outputs.
     """
 
     penalise_head: bool | None = None
 
 
 class Penalty(Method):
-    """A method that holds parameters near where the last task left them."""
+    """A method that penalises the distance of parameters from their values after a task."""
 
     Config: ClassVar[type[base.Config]] = PenaltyConfig
     storage: ClassVar[Mapping[str, str]] = {"anchor": "anchor", "importance": "importance"}
@@ -42,31 +42,35 @@ class Penalty(Method):
 
     @classmethod
     def with_defaults(cls, config: Any, setting: Setting) -> Any:
-        """Return the configuration with the output layer held or not."""
+        """Return the configuration with `penalise_head` set."""
         if config.penalise_head is not None:
             return config
         return replace(config, penalise_head=setting.scenario == "domain")
 
     def anchored_parameters(self) -> dict[str, Tensor]:
-        """Return the parameters that are held: name within the network -> parameter."""
+        """Return the penalised parameters: name within the network -> parameter."""
         return held_parameters(self.network, bool(self.config.penalise_head))
 
 
 class ParameterRows(nn.Module):
-    """Rows of values for named parameters, kept as one buffer [rows, *shape] per parameter.
+    """Rows of values for named parameters, stored as one buffer [rows, *shape] per parameter.
 
-    A buffer is named after its parameter, with "/" for ".", which buffers' names may not contain.
+    A buffer has the name of its parameter with "/" for ".", which buffer names must not contain.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor], rows: int) -> None:
         super().__init__()
         self._names = tuple(parameters)
-        self.rows = rows
         for name, value in parameters.items():
             self.register_buffer(buffer_name(name), value.detach().new_zeros((rows, *value.shape)))
 
+    @property
+    def rows(self) -> int:
+        """Number of rows; 0 without parameters."""
+        return len(self.get_buffer(buffer_name(self._names[0]))) if self._names else 0
+
     def __getitem__(self, row: int) -> dict[str, Tensor]:
-        """Return one row: parameter's name -> tensor of its shape."""
+        """Return one row: parameter name -> tensor of its shape."""
         return {name: self.get_buffer(buffer_name(name))[row] for name in self._names}
 
     def append(self, values: Mapping[str, Tensor]) -> None:
@@ -74,7 +78,6 @@ class ParameterRows(nn.Module):
         for name in self._names:
             rows = self.get_buffer(buffer_name(name))
             setattr(self, buffer_name(name), torch.cat((rows, values[name].detach().unsqueeze(0))))
-        self.rows += 1
 
     def replace(self, values: Mapping[str, Tensor]) -> None:
         """Drop all rows and add one."""
@@ -85,20 +88,19 @@ class ParameterRows(nn.Module):
         """Drop all rows."""
         for name in self._names:
             setattr(self, buffer_name(name), self.get_buffer(buffer_name(name))[:0].clone())
-        self.rows = 0
 
 
 def buffer_name(parameter: str) -> str:
-    """Return the name under which a parameter's rows are kept."""
+    """Return the name of the buffer with a parameter's rows."""
     return parameter.replace(".", "/")
 
 
 def held_parameters(network: nn.Module, penalise_head: bool) -> dict[str, Tensor]:
-    """Return the parameters that a penalty holds: name within the network -> parameter.
+    """Return the parameters for a penalty: name within the network -> parameter.
 
     Args:
         network: its frozen parameters are left out.
-        penalise_head: whether the output layer is held too.
+        penalise_head: whether to include the output layer.
     """
     head = set() if penalise_head else head_parameters(network)
     return {n: p for n, p in network.named_parameters() if p.requires_grad and p not in head}
@@ -108,7 +110,7 @@ def head_parameters(network: nn.Module) -> set[Tensor]:
     """Return the parameters of a network's output layer.
 
     Raises:
-        ValueError: the network does not say which layer that is.
+        ValueError: the network has no module named head.
     """
     head = getattr(network, "head", None)
     if not isinstance(head, nn.Module):
@@ -126,12 +128,12 @@ def quadratic(
 ) -> Tensor:
     """Return sum_j importance_j (parameter_j - anchor_j)^2 as a scalar; no importances: all 1.
 
-    Three operations per parameter tensor; one flat vector instead would have to be gathered anew at
-    every step, which costs a CPU more than it saves.
+    Three operations per parameter tensor; a single flat vector would have to be built at every
+    step, which costs more on a CPU than it saves.
     """
     terms = []
-    for name, place in anchor.items():
-        delta = (parameters[name] - place).flatten()
+    for name, value in anchor.items():
+        delta = (parameters[name] - value).flatten()
         weighted = delta if importance is None else importance[name].flatten() * delta
         terms.append(torch.dot(weighted, delta))
     return torch.stack(terms).sum()
@@ -146,7 +148,7 @@ def add_pull(
 ) -> None:
     """Add the gradient of strength * `quadratic` to the gradients of parameters that have one.
 
-    The gradient without it is not written to: who noted it keeps it.
+    The gradient tensors themselves are replaced, not modified, so references to them stay valid.
     """
     for name, p in parameters.items():
         if p.grad is not None:

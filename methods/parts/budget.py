@@ -1,4 +1,4 @@
-"""How much a memory may hold: in examples, or in bytes, from which the examples follow.
+"""The budget of a memory, in examples or in bytes.
 
 Reference:
     None.
@@ -21,8 +21,8 @@ class MemoryConfig(base.Config):
     """Hyperparameters of a method with a memory: its budget, in examples or in bytes.
 
     Attributes:
-        memory_size: examples the memory can hold, at least 1; `DEFAULT_SIZE` if neither is given.
-        memory_bytes: bytes the memory may take, labels, logits and counters included.
+        memory_size: capacity in examples, at least 1; `DEFAULT_SIZE` if neither is given.
+        memory_bytes: capacity in bytes, labels, logits and counters included.
     """
 
     DEFAULT_SIZE: ClassVar[int] = 500
@@ -34,20 +34,20 @@ class MemoryConfig(base.Config):
         if self.memory_size is not None and self.memory_bytes is not None:
             raise ValueError("memory_size must be left out where memory_bytes is given")
         if self.memory_size is None and self.memory_bytes is None:
-            # Set here, so that the budget stands in every record and key.
+            # Set here, so that every record and key contains the budget.
             object.__setattr__(self, "memory_size", self.DEFAULT_SIZE)
         for name in ("memory_size", "memory_bytes"):
             require_count(name, getattr(self, name))
 
     @property
     def budget(self) -> Budget:
-        """The memory's budget."""
+        """The budget of the memory."""
         return Budget(self.memory_size, self.memory_bytes)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much a memory may hold: in examples, or in bytes where that is None."""
+    """The capacity of a memory: a number of examples, or `size` bytes if that is None."""
 
     examples: int | None = None
     size: int | None = None

@@ -1,14 +1,14 @@
-"""Class-balanced memories: the same number of examples of every class met.
+"""Class-balanced memories: the same number of examples of every class seen.
 
 State:
-    the examples, class by class after the newest task's end.
+    the examples, sorted by class when a task has ended.
 
 Reference:
     Rebuffi et al. 2017, iCaRL, CVPR, algorithm 2: an equal share for every class.
 
 Deviations:
-    A class met again (domain-incremental) shares its rows among the tasks. The examples kept are
-    random ones; iCaRL herds, see `methods.parts.exemplars`.
+    A class that several tasks have (domain-incremental) shares its rows among the tasks. Examples
+    are chosen at random; iCaRL uses herding, see `methods.parts.exemplars`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from methods.parts.ring import equal_shares
 
 
 class ClassBalancedMemory(Memory):
-    """The same number of random examples of every class met, chosen when a task ends.
+    """The same number of random examples of every class seen, chosen when a task ends.
 
-    A class met again shares its rows among tasks: after task t, those held keep (t-1)/t of them.
+    If a class occurs again in task t, its examples of earlier tasks keep (t-1)/t of its rows.
     """
 
     @staticmethod
@@ -33,44 +33,45 @@ class ClassBalancedMemory(Memory):
         return setting.num_classes, "class"
 
     def begin_task(self, task: TaskView) -> None:
-        """Do nothing but note that all rows are of past tasks: the memory changes at the end."""
+        """Mark all rows as examples of past tasks; the memory changes when the task ends."""
         self.past = self.filled
 
     def after_step(self, batch: Examples, logits: Tensor | None = None) -> None:
         """Do nothing."""
 
     def end_task(self, task: TaskView) -> None:
-        """Trim the classes held to their new share and fill the rest with the task's examples."""
-        held, new = self.y.long().cpu(), task.examples.y.cpu()
+        """Reduce old classes to their new share and fill the rest with the task's examples."""
+        old, new = self.y.long().cpu(), task.examples.y.cpu()
         generator = task.stream("memory")
-        classes = torch.cat((held, new)).bincount().nonzero().flatten().tolist()
-        kept, taken = [], []
+        classes = torch.cat((old, new)).bincount().nonzero().flatten().tolist()
+        rows_to_keep, rows_to_add = [], []
         shares = equal_shares(self.capacity, len(classes))
         for label, share in zip(classes, shares, strict=True):
-            old_rows = self.ranked_held((held == label).nonzero().flatten(), generator)
+            old_rows = self.ranked_held((old == label).nonzero().flatten(), generator)
             new_rows = (new == label).nonzero().flatten()
             share_of_new = min(len(new_rows), -(-share // task.index))
-            kept.append(old_rows[: share - share_of_new])
-            room = share - len(kept[-1])
-            taken.append(self.ranked_new(task.examples, new_rows, room, generator))
-        self.replace(torch.cat(kept), task.examples, torch.cat(taken))
+            rows_to_keep.append(old_rows[: share - share_of_new])
+            room = share - len(rows_to_keep[-1])
+            rows_to_add.append(self.ranked_new(task.examples, new_rows, room, generator))
+        self.replace(torch.cat(rows_to_keep), task.examples, torch.cat(rows_to_add))
 
     def ranked_held(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the rows of a class that are held, those to keep longest first."""
+        """Return the stored rows of a class in the order of preference."""
         return shuffled(rows, generator)
 
     def ranked_new(
         self, examples: Examples, rows: Tensor, count: int, generator: torch.Generator
     ) -> Tensor:
-        """Return up to `count` of a class's rows among new examples, the best first."""
+        """Return up to `count` rows of a class among new examples in the order of preference."""
         return shuffled(rows, generator)[:count]
 
-    def replace(self, kept: Tensor, examples: Examples, taken: Tensor) -> None:
-        """Hold the rows `kept` of what is held, then the rows `taken` of `examples`."""
-        taken = taken.to(self.y.device)
-        self.keep(kept)
-        self.resize(len(kept) + len(taken))
-        self.write(torch.arange(len(kept), len(self.y), device=taken.device), examples[taken])
+    def replace(self, old_rows: Tensor, examples: Examples, new_rows: Tensor) -> None:
+        """Store rows `old_rows` of the memory followed by rows `new_rows` of `examples`."""
+        new_rows = new_rows.to(self.y.device)
+        self.keep(old_rows)
+        self.resize(len(old_rows) + len(new_rows))
+        added = torch.arange(len(old_rows), len(self.y), device=new_rows.device)
+        self.write(added, examples[new_rows])
         self.filled = len(self.y)
 
 

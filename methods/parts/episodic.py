@@ -1,4 +1,4 @@
-"""What episodic gradient methods share: gradients of stored examples, and the cone they span.
+"""Gradients on stored examples, and the projection of a gradient onto their dual cone.
 
 Shape legend: P parameter elements that learn, K past tasks.
 
@@ -6,8 +6,8 @@ Reference:
     Lopez-Paz & Ranzato 2017, Gradient episodic memory for continual learning, NeurIPS, eq. 11.
 
 Deviations:
-    As in the authors' code, v >= margin is asked of the quadratic programme, where the paper adds
-    the margin to its solution, and `ridge` times I is added to G G^T so that it has an inverse.
+    As in the authors' code, v >= margin is a constraint of the quadratic programme (the paper adds
+    the margin to its solution), and `ridge` times I is added to G G^T so that it has an inverse.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Gradients:
-    """The gradient a network has just been given, and those of K losses on stored examples.
+    """The current gradient of a network, and the gradients of K losses on stored examples.
 
-    Their memory is taken once and used at every step: with a fresh one each time, a processor
-    spends as long on getting it as on the products.
+    One buffer serves all steps: its allocation would take as long as the products.
 
     Attributes:
-        rows: [1 + K, P], the given one first.
+        rows: [1 + K, P], the current gradient first.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -38,23 +37,23 @@ class Gradients:
         self.rows = torch.zeros(0, 0)
 
     def take(self, losses: Sequence[Callable[[], Tensor]]) -> None:
-        """Take the gradient given, and that of each loss, one after the other."""
+        """Copy the current gradient and compute that of each loss."""
         self._parameters = [p for p in self._network.parameters() if p.grad is not None]
-        given = [p.grad for p in self._parameters if p.grad is not None]
-        shape = (1 + len(losses), sum(g.numel() for g in given))
+        current = [p.grad for p in self._parameters if p.grad is not None]
+        shape = (1 + len(losses), sum(g.numel() for g in current))
         if self.rows.shape != shape:
-            self.rows = given[0].new_empty(shape)
-        flatten(given, self.rows[0])
+            self.rows = current[0].new_empty(shape)
+        flatten(current, self.rows[0])
         for row, loss in zip(self.rows[1:], losses, strict=True):
-            found = torch.autograd.grad(loss(), self._parameters, materialize_grads=True)
-            flatten(found, row)
+            gradients = torch.autograd.grad(loss(), self._parameters, materialize_grads=True)
+            flatten(gradients, row)
 
     def products(self) -> Tensor:
-        """Return the products [1 + K, 1 + K] of all pairs."""
+        """Return the inner products [1 + K, 1 + K] of all pairs."""
         return self.rows @ self.rows.T
 
     def move(self, weights_K: Iterable[float | Tensor]) -> None:
-        """Add a weighted sum of the others to the gradient given."""
+        """Add a weighted sum of the K gradients to the current one."""
         for weight, row in zip(weights_K, self.rows[1:], strict=True):
             self.rows[0].add_(row.mul_(weight))
         parts = torch.split(self.rows[0], [p.numel() for p in self._parameters])
@@ -64,7 +63,7 @@ class Gradients:
 
 
 def flatten(gradients: Iterable[Tensor], row: Tensor) -> None:
-    """Write gradients one after the other into a row [P]."""
+    """Concatenate gradients into a row [P]."""
     torch.cat([g.flatten() for g in gradients], out=row)
 
 
@@ -79,11 +78,11 @@ def multipliers(gram_KK: Doubles, inner_K: Doubles, margin: float, ridge: float)
         margin: at least 0.
         ridge: above 0, or at least 0 where G G^T has an inverse.
     """
-    from scipy.optimize import nnls  # heavy, and few runs need it
+    from scipy.optimize import nnls  # imported here: slow to load, and few runs need it
 
     quadratic = (gram_KK + gram_KK.T) / 2 + ridge * np.eye(len(inner_K))
     # With v = margin + w and Q = L L^T it is min ||L^T w + L^-1 (G g + Q margin)||^2, w >= 0.
     root = np.linalg.cholesky(quadratic)
     target = np.linalg.solve(root, inner_K + quadratic.sum(axis=1) * margin)
-    found, _ = nnls(root.T, -target)
-    return np.asarray(found + margin, dtype=np.float64)
+    w_K, _ = nnls(root.T, -target)
+    return np.asarray(w_K + margin, dtype=np.float64)

@@ -1,12 +1,12 @@
-"""Exemplars: stored examples that stand for their class, and the class's mean representation.
+"""Exemplars: stored examples that represent their class, and the mean representations.
 
-Shape legend: N examples, C outputs, F features: what the network gives its layer `head`.
+Shape legend: N examples, C outputs, F features: the inputs of the network's layer `head`.
 
 Reference:
     Rebuffi et al. 2017, iCaRL, CVPR, algorithms 1 (means), 4 and 5 (exemplars).
 
 Deviations:
-    A class must not be met again.
+    A class must not occur in two tasks.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from methods.parts.herding import herded
 
 Represent = Callable[[Tensor], Tensor]
 
-# Images a pass.
+# Images per forward pass.
 BATCH = 1024
 
 
 class ExemplarMemory(ClassBalancedMemory):
-    """The same number of herded examples of every class met, chosen when a task ends.
+    """The same number of examples of every class seen, chosen by herding when a task ends.
 
-    They lie class by class, each class's in the order herding chose them.
+    They are sorted by class, and within a class in the order of choice.
 
     Args:
         represent: returns the normalised representations [N, F] of images.
@@ -42,20 +42,20 @@ class ExemplarMemory(ClassBalancedMemory):
         self._represent = represent
 
     def means(self) -> Tensor:
-        """Return the normalised mean representation [C, F] of each class; 0 where none is held."""
+        """Return the normalised mean representations [C, F]; 0 for a class without exemplars."""
         examples = self[: self.filled]
         features_NF = self._represent(examples.x)
         member_NC = F.one_hot(examples.y, self.num_classes).to(features_NF.dtype)
         return F.normalize(member_NC.T @ features_NF)
 
     def ranked_held(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the rows as they lie: in the order they were chosen."""
+        """Return the rows unchanged: they are in the order of choice."""
         return rows
 
     def ranked_new(
         self, examples: Examples, rows: Tensor, count: int, generator: torch.Generator
     ) -> Tensor:
-        """Return up to `count` rows in the order herding chooses them."""
+        """Return up to `count` rows in the order in which herding chooses them."""
         if count == 0 or len(rows) == 0:
             return rows[:0]
         features_NF = self._represent(examples.x[rows.to(examples.y.device)])
@@ -63,7 +63,7 @@ class ExemplarMemory(ClassBalancedMemory):
 
 
 def head_of(network: nn.Module) -> nn.Linear:
-    """Return a network's output layer, whose input is taken as the representation.
+    """Return a network's output layer, whose input is the representation.
 
     Raises:
         ValueError: the network has no linear layer named head.
@@ -78,12 +78,12 @@ def head_of(network: nn.Module) -> nn.Linear:
 
 
 def representations(network: nn.Module, x: Tensor) -> Tensor:
-    """Return normalised representations [N, F] of images, in the mode the network is in."""
-    seen: list[Tensor] = []
-    handle = head_of(network).register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    """Return normalised representations [N, F] of images, in the network's current mode."""
+    features: list[Tensor] = []
+    handle = head_of(network).register_forward_pre_hook(lambda _, args: features.append(args[0]))
     try:
         for part in torch.split(x, BATCH):
             network(part)
     finally:
         handle.remove()
-    return F.normalize(torch.cat(seen))
+    return F.normalize(torch.cat(features))

@@ -1,8 +1,8 @@
-"""The diagonal of the Fisher information, exactly: squared per example, not per batch.
+"""The exact diagonal of the Fisher information: gradients are squared per example, not per batch.
 
     F_j = E_x E_{c ~ q(.|x)} [ (d log p(c|x) / d theta_j)^2 ]
 
-Shape legend: N examples, B of a batch, C outputs, K labels taken per example.
+Shape legend: N examples, B of a batch, C outputs.
 
 Reference:
     Martens 2020, New insights and perspectives on the natural gradient method, JMLR 21(146).
@@ -36,35 +36,36 @@ def diagonal_fisher(
     generator: torch.Generator | None = None,
     batch_size: int = 512,
 ) -> dict[str, Tensor]:
-    """Return the Fisher diagonal: name -> tensor of the parameter's shape, for those that learn.
+    """Return the Fisher diagonal of trainable parameters: name -> tensor of the parameter's shape.
 
-    The network is in evaluation mode for the while; gradients and running statistics stay as they
-    are. Where all parameters sit in linear layers, a batch takes one backward pass per label and
-    one matrix product per layer; otherwise every example has a gradient of its own.
+    The network is in evaluation mode meanwhile; gradients and running statistics are not changed.
+    If all parameters belong to linear layers, a batch takes one backward pass per label and one
+    matrix product per layer; otherwise the gradient of every example is computed.
 
     Args:
         network: returns logits [B, C].
-        examples: over which x is averaged.
-        allowed: bool [C, C]; row y holds the outputs that compete with label y. None: all do.
-        labels: q. "all": the network's own p(c|x), summed over c exactly; "sampled": one draw from
-            it per example; "empirical": the true label.
+        examples: the images to average over, and their labels.
+        allowed: bool [C, C]; row y marks the outputs that compete with label y. None: all do.
+        labels: q. "all": the network's p(c|x), summed exactly over c; "sampled": one draw from it
+            per example; "empirical": the true label.
         generator: for the draws of "sampled".
-        batch_size: examples a batch; changes the result by rounding only.
+        batch_size: examples per batch; changes the result by rounding only.
     """
-    directions = LabelDirections.of(examples, allowed, labels, generator)
+    directions = LabelDirections.from_examples(examples, allowed, labels, generator)
     return mean_over_examples(network, examples.x, directions, torch.square, batch_size)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelDirections:
-    """For which labels gradients are taken, and how each counts.
+    """The labels whose log-probability is differentiated, and their weights.
 
     Attributes:
         y: int64 [N], the true labels.
         allowed: bool [C, C] or None.
         labels: see `diagonal_fisher`.
-        classes: outputs that may have probability, for "all".
-        draws: float64 [N] in [0, 1), one per example whatever the batches, for "sampled".
+        classes: outputs whose probability can be above 0, for "all"; None: every output.
+        draws: float64 [N] uniform in [0, 1), for "sampled". Drawn before the first batch, so that
+            the labels do not depend on the batch size.
     """
 
     y: Tensor
@@ -74,13 +75,13 @@ class LabelDirections:
     draws: Tensor | None
 
     @staticmethod
-    def of(
+    def from_examples(
         examples: Examples,
         allowed: Tensor | None,
         labels: Labels,
         generator: torch.Generator | None,
     ) -> LabelDirections:
-        """Return the directions for some examples."""
+        """Return the directions for a set of examples."""
         classes = draws = None
         if allowed is not None and labels == "all":
             present = examples.y.bincount(minlength=len(allowed)) > 0
@@ -92,26 +93,27 @@ class LabelDirections:
 
     @torch.no_grad()
     def __call__(self, logits_BC: Tensor, rows: slice) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (weight [B], d log p(c|x) / d logits [B, C]) for each label c of some rows."""
+        """Yield (weight [B], d log p(c|x) / d logits [B, C]) for each label c."""
         y_B = self.y[rows]
         if self.allowed is not None:
             logits_BC = logits_BC.masked_fill(~self.allowed[y_B], float("-inf"))
         p_BC = logits_BC.softmax(dim=1)
-        for label_B in self.chosen(p_BC, y_B, rows):
+        for label_B in self.labels_of(p_BC, y_B, rows):
             index = label_B.unsqueeze(1)
             weight = p_BC.gather(1, index).squeeze(1)
             if self.labels != "all":
                 weight = torch.ones_like(weight)
             yield weight, (-p_BC).scatter_add(1, index, torch.ones_like(p_BC[:, :1]))
 
-    def chosen(self, p_BC: Tensor, y_B: Tensor, rows: slice) -> Iterator[Tensor]:
-        """Yield labels [B], once or once per class."""
+    def labels_of(self, p_BC: Tensor, y_B: Tensor, rows: slice) -> Iterator[Tensor]:
+        """Yield labels [B]: one tensor per class for "all", else a single one."""
         if self.labels == "empirical":
             yield y_B
         elif self.draws is not None:
             cumulative = p_BC.double().cumsum(dim=1)
-            reached = cumulative / cumulative[:, -1:] <= self.draws[rows].unsqueeze(1)
-            yield reached.sum(dim=1)
+            # The cumulative sum can end below 1 by rounding.
+            below_draw = cumulative / cumulative[:, -1:] <= self.draws[rows].unsqueeze(1)
+            yield below_draw.sum(dim=1)
         else:
             for c in range(p_BC.shape[1]) if self.classes is None else self.classes:
                 yield torch.full_like(y_B, c)

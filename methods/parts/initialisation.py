@@ -1,7 +1,7 @@
-"""Networks that start again: weights drawn anew, and copies that do not learn.
+"""New initial weights for a network, and frozen copies.
 
 Reference:
-    None; weights follow the law that the network's first weights followed.
+    None; weights have the distribution of the network's first weights.
 
 Deviations:
     None.
@@ -18,20 +18,19 @@ from torch import nn
 
 
 def frozen(network: nn.Module) -> nn.Module:
-    """Return a copy that does not learn."""
+    """Return a copy whose parameters are not trained."""
     return copy.deepcopy(network).requires_grad_(False)
 
 
 def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw a network's weights anew, in place, and reset its running statistics.
+    """Initialise a network's weights and running statistics again, in place.
 
-    A network with a method `fresh` draws them as its constructor did: that returns another network,
-    untrained. Otherwise each layer does by its own `reset_parameters`. Both draw from torch's
-    global generator, which is put back as it was, and on the CPU, so that a GPU starts from the
-    same weights. Of a network on a GPU nothing but its buffers is copied from there.
+    If the network has a method `fresh()`, which returns a new untrained network, its weights are
+    used. Otherwise `reset_parameters()` is called on each layer. Both draw from torch's global
+    generator, whose state is restored, and on the CPU, so that a GPU starts from the same weights.
 
     Raises:
-        TypeError: a module holds parameters and has no `reset_parameters`, nor the network `fresh`.
+        TypeError: the network has no `fresh`, and a module with parameters no `reset_parameters`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(generator.get_state())
@@ -39,7 +38,7 @@ def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
 
 
 def drawn_anew(network: nn.Module) -> nn.Module:
-    """Return a network like another on the CPU, its weights drawn from the global generator."""
+    """Return a new network of the same kind on the CPU, drawn from the global generator."""
     fresh = getattr(network, "fresh", None)
     if fresh is not None:
         return cast(Callable[[], nn.Module], fresh)()
@@ -51,7 +50,7 @@ def drawn_anew(network: nn.Module) -> nn.Module:
 
 
 def reset(module: nn.Module) -> None:
-    """Call `reset_parameters` on a module, or else on its children."""
+    """Call `reset_parameters` on a module, or on its children if it has none."""
     own = getattr(module, "reset_parameters", None)
     if own is not None:
         own()

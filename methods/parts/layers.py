@@ -1,4 +1,4 @@
-"""Networks taken apart: the chain of linear layers one may be, and its head.
+"""The layers of a network: a chain of linear layers, and the output layer.
 
 Reference:
     None.
@@ -22,21 +22,21 @@ from methods.parts.sensitivity import evaluation_mode
 
 
 def unfit(setting: Setting) -> str | None:
-    """Return why a built-in network is no chain of linear layers; others are judged when built."""
+    """Return why a built-in network is no chain of linear layers; others are checked when built."""
     if setting.network == "mlp" or ":" in setting.network:
         return None
     return f"takes networks of linear layers apart (mlp) and cannot take apart {setting.network}"
 
 
 def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple[str, ...]:
-    """Return the names of a network's linear layers, in the order in which they are called.
+    """Return the names of a network's linear layers in the order of the forward pass.
 
     Raises:
-        ValueError: the network holds anything else that learns or is carried, or is no chain of at
-            least two linear layers, each called once, each as wide as the next one's input.
+        ValueError: the network has other parameters or buffers, or is no chain of at least two
+            linear layers, each called once and each as wide as the input of the next.
     """
     names = {m: name for name, m in network.named_modules() if type(m) is nn.Linear}
-    held = {f"{name}.{own}" for m, name in names.items() for own in m.state_dict()}
+    linear_state = {f"{name}.{own}" for m, name in names.items() for own in m.state_dict()}
     called: list[nn.Linear] = []
     device = next(network.parameters()).device
     with (
@@ -47,7 +47,7 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
         network(torch.zeros((1, *input_shape), dtype=torch.uint8, device=device))
     fits = all(one.out_features == other.in_features for one, other in pairwise(called))
     once = len(called) == len(names) == len(set(called)) >= 2
-    if not (fits and once and held == network.state_dict().keys()):
+    if not (fits and once and linear_state == network.state_dict().keys()):
         raise ValueError(
             f"{type(network).__name__} cannot be taken apart: it must be linear layers alone, one "
             "after the other, with at least one hidden layer"
@@ -56,18 +56,18 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
 
 
 def linear(network: nn.Module, names: Iterable[str]) -> list[nn.Linear]:
-    """Return linear layers of a network by their names."""
+    """Return the linear layers with given names."""
     return [layer for n in names if isinstance(layer := network.get_submodule(n), nn.Linear)]
 
 
 @contextmanager
 def attached(handles: Iterable[RemovableHandle]) -> Iterator[None]:
-    """Register hooks for the block, and take them off after it."""
-    kept = list(handles)
+    """Keep hooks registered during the block and remove them after it."""
+    registered = list(handles)  # an iterator registers its hooks here
     try:
         yield
     finally:
-        for handle in kept:
+        for handle in registered:
             handle.remove()
 
 

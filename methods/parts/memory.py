@@ -1,16 +1,16 @@
-"""Memories of examples: images as bytes, labels in one or two, never more than their budget.
+"""Memories of examples: images as bytes, labels in one or two bytes, within a budget.
 
-Which examples a memory keeps is its policy: `reservoir`, `ring`, `class_balanced`.
+The policy of a memory decides which examples it stores: `reservoir`, `ring`, `class_balanced`.
 
 Shape legend: M rows filled, B examples of a batch, C outputs of the head.
 
 State, below a memory's name in its method:
     x: uint8 [M, channels, height, width]. y: uint8 [M], or int16 with more than 256 classes.
-    logits: float32 [M, C], where the method keeps them. A policy may add counters. At rest there
-    are exactly the rows that are filled, so their bytes are the bytes occupied.
+    logits: float32 [M, C], if the method stores them. A policy may add counters. Between tasks all
+    rows are filled, so the bytes of the tensors are the bytes used.
 
 Reference:
-    Each policy names its own.
+    See the policies.
 
 Deviations:
     None beyond those of the policies.
@@ -29,12 +29,12 @@ from methods.parts.budget import Budget
 
 
 class Memory(nn.Module, ABC):
-    """A bounded store of examples; its hooks are called from the method's of the same name.
+    """A bounded store of examples; the method's hooks call the memory's of the same name.
 
     Attributes:
-        filled: rows, at the front, that hold an example.
-        past: of those, rows at the front that hold examples of the tasks before the current one;
-            0 where the policy mixes the tasks.
+        filled: number of rows, at the front, that contain an example.
+        past: number of rows, at the front, that contain examples of earlier tasks; 0 if the policy
+            mixes the tasks.
     """
 
     x: Tensor
@@ -60,46 +60,46 @@ class Memory(nn.Module, ABC):
 
     @abstractmethod
     def after_step(self, batch: Examples, logits: Tensor | None = None) -> None:
-        """Meet the examples of a step, and what the network said of them if logits are kept."""
+        """Process the examples of a step, and their logits if the memory stores them."""
 
     @abstractmethod
     def end_task(self, task: TaskView) -> None:
-        """Bring the state to rest."""
+        """Drop rows that are not filled and bring counters up to date."""
 
     @staticmethod
     def least(setting: Setting) -> tuple[int, str]:
-        """Return the fewest examples the policy makes sense with, and of what they are."""
+        """Return the smallest useful capacity, and the unit that needs one example each."""
         return 1, "example"
 
     @classmethod
     def objection(cls, budget: Budget, setting: Setting, logits: bool = False) -> str | None:
-        """Return why a budget is too small for what a sweep asks, if it is."""
+        """Return why a budget is too small for a setting, or None."""
         outlook = Outlook(setting.num_classes, setting.input_shape, setting.num_tasks)
         memory = cls(budget, outlook, logits)
-        least, of_what = cls.least(setting)
+        least, unit = cls.least(setting)
         if memory.capacity >= least:
             return None
         enough = memory.row_bytes * least + memory.counter_bytes
         return (
             f"has room for {memory.capacity} examples ({budget}), but needs room for {least}, one "
-            f"for each {of_what}: give memory_size: {least} or memory_bytes: {enough}, or more"
+            f"for each {unit}: give memory_size: {least} or memory_bytes: {enough}, or more"
         )
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of an example."""
+        """Bytes per example."""
         columns = [getattr(self, name) for name in self.columns]
         return sum(c.element_size() * c.shape[1:].numel() for c in columns)
 
     @property
     def counter_bytes(self) -> int:
-        """Bytes of the state beside the examples."""
+        """Bytes of the state besides the examples."""
         rest = [t for name, t in self.named_buffers() if name not in self.columns]
         return sum(t.element_size() * t.numel() for t in rest)
 
     @property
     def capacity(self) -> int:
-        """The most examples the memory may hold."""
+        """The largest number of examples."""
         return self.budget.rows(self.row_bytes, self.counter_bytes)
 
     def __getitem__(self, rows: Tensor | slice) -> Examples:
@@ -107,16 +107,16 @@ class Memory(nn.Module, ABC):
         return Examples(self.x[rows], self.y[rows].long())
 
     def draw(self, count: int, generator: torch.Generator, among: int | None = None) -> Tensor:
-        """Return `count` distinct random rows among the first ones; all, where there are fewer."""
+        """Return `count` distinct random rows of the first `among`, or all if there are fewer."""
         among = self.filled if among is None else among
         return torch.randperm(among, generator=generator)[:count].to(self.y.device)
 
     def sample(self, count: int, generator: torch.Generator) -> Examples:
-        """Return `count` stored examples, drawn without replacement; all, where there are fewer."""
+        """Return `count` stored examples drawn without replacement, or all if there are fewer."""
         return self[self.draw(count, generator)]
 
     def write(self, rows: Tensor, examples: Examples, logits: Tensor | None = None) -> None:
-        """Put examples into distinct rows."""
+        """Write examples to distinct rows."""
         if examples.x.dtype != torch.uint8:
             raise TypeError(f"a memory keeps uint8 images, given {examples.x.dtype}")
         self.x[rows] = examples.x
@@ -125,24 +125,24 @@ class Memory(nn.Module, ABC):
             self.logits[rows] = logits
 
     def resize(self, rows: int) -> None:
-        """Make room for `rows` rows in all, or drop those beyond."""
+        """Grow or shrink to a number of rows; new rows are not filled."""
         for name in self.columns:
             old = getattr(self, name)
             new = old.new_zeros((rows, *old.shape[1:]))
-            kept = min(rows, len(old))
-            new[:kept] = old[:kept]
+            common = min(rows, len(old))
+            new[:common] = old[:common]
             setattr(self, name, new)
         self.filled = min(self.filled, rows)
 
     def keep(self, rows: Tensor) -> None:
-        """Keep only some rows, in the order given."""
+        """Keep only the given rows, in the given order."""
         for name in self.columns:
             column = getattr(self, name)
             setattr(self, name, column[rows.to(column.device)])
         self.filled = len(rows)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # How full a memory was is known from the state alone.
+        # The number of filled rows is not stored: it is the length of the loaded tensors.
         stored = state_dict.get(f"{prefix}y")
         if stored is not None:
             if len(stored) > self.capacity:
@@ -153,5 +153,5 @@ class Memory(nn.Module, ABC):
 
 
 def repeated(examples: Examples, times: int) -> Examples:
-    """Return examples `times` times over, one pass after the other."""
+    """Return examples repeated `times` times, as whole passes."""
     return Examples(examples.x.repeat(times, 1, 1, 1), examples.y.repeat(times))

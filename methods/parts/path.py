@@ -1,15 +1,15 @@
-"""The path that training takes: how much of the loss's fall each parameter's movement brought.
+"""The path integral of training: the decrease of the loss due to each parameter's movement.
 
     omega_j = - sum_t g_j(t) (theta_j(t + 1) - theta_j(t))
 
-g is the gradient of the task's loss alone, without any penalty; theta's change is the one the
-optimiser really made, so that omega means the same under Adam, momentum and weight decay.
+g is the gradient of the task's loss without any penalty. theta(t + 1) - theta(t) is the optimiser's
+actual step, so that omega has the same meaning with Adam, momentum and weight decay.
 
 Reference:
     Zenke et al. 2017, Continual learning through synaptic intelligence, ICML, eqs. 1-3.
 
 Deviations:
-    None. Discrete steps stand for the integral, as in the paper.
+    None. The integral is a sum over steps, as in the paper.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from torch import Tensor
 
 
 class PathIntegral:
-    """The sum of a stretch of training, and where that stretch began.
+    """The path integral since its creation.
 
     Attributes:
-        parameters: those that are followed, by name.
-        start: their values where the stretch began.
-        fall: omega of the stretch so far, by name.
+        parameters: the parameters to follow, by name.
+        start: their initial values.
+        fall: omega so far, by name.
     """
 
     @torch.no_grad()
@@ -38,12 +38,12 @@ class PathIntegral:
         self._gradients: dict[str, Tensor] = {}
 
     def note_gradients(self) -> None:
-        """Note the gradients as they are; who changes them later must not do so in place."""
+        """Keep references to the gradients; they must not be modified in place afterwards."""
         self._gradients = {n: p.grad for n, p in self.parameters.items() if p.grad is not None}
 
     @torch.no_grad()
     def note_step(self) -> None:
-        """Add the step just taken from where the gradients were noted."""
+        """Add the step just taken to the sum."""
         for name, p in self.parameters.items():
             before = self._before[name]
             if name in self._gradients:
@@ -51,5 +51,5 @@ class PathIntegral:
             before.copy_(p)
 
     def moved(self) -> dict[str, Tensor]:
-        """Return how far each parameter is from where the stretch began."""
+        """Return the displacement of each parameter since the start."""
         return {name: p.detach() - self.start[name] for name, p in self.parameters.items()}

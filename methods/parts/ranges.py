@@ -1,4 +1,4 @@
-"""Checks of hyperparameters; each raises ValueError with the name, the range and what was given.
+"""Range checks of hyperparameters; the message has the name, the range and the given value.
 
 Reference:
     None.

@@ -1,7 +1,7 @@
-"""What methods that replay stored examples share: a memory, and batches drawn from it.
+"""The base of methods that replay stored examples: a memory, and batches drawn from it.
 
 Reference:
-    Each method names its own.
+    See the methods.
 
 Deviations:
     None.
@@ -37,7 +37,7 @@ class RehearsalConfig(MemoryConfig):
     """Hyperparameters of a method that draws batches from a memory.
 
     Attributes:
-        replay_batch_size: stored examples a draw; None: as many as new ones.
+        replay_batch_size: number of stored examples per step; None: as many as new ones.
     """
 
     replay_batch_size: int | None = None
@@ -48,10 +48,10 @@ class RehearsalConfig(MemoryConfig):
 
 
 class Rehearsal(Method):
-    """A method with a memory that it draws batches from.
+    """A method that draws batches from a memory.
 
     Class attributes:
-        keeps_logits: whether the memory stores what the network said of an example.
+        keeps_logits: whether the memory stores the logits of its examples.
     """
 
     Config: ClassVar[type[base.Config]] = RehearsalConfig
@@ -62,11 +62,11 @@ class Rehearsal(Method):
     @classmethod
     @abstractmethod
     def policy(cls, config: Any) -> type[Memory]:
-        """Return which examples the memory keeps."""
+        """Return the class of the memory."""
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return that the scenario is not served, or that the memory is too small."""
+        """Return the scenario's objection, or that the memory is too small."""
         too_small = cls.policy(config).objection(config.budget, setting, cls.keeps_logits)
         return super().objection(config, setting) or too_small
 
@@ -77,33 +77,34 @@ class Rehearsal(Method):
         self._largest_draw = 0
 
     def begin_task(self, task: TaskView) -> None:
-        """Open the memory and the stream that draws from it."""
+        """Prepare the memory and the random stream of its draws."""
         self._generator = task.stream("replay")
         self.memory.begin_task(task)
 
     def after_step(self, batch: Examples) -> None:
-        """Show the batch to the memory."""
+        """Pass the batch to the memory."""
         self.memory.after_step(batch)
 
     def end_task(self, task: TaskView) -> None:
-        """Close the memory."""
+        """Finish the memory's task."""
         self.memory.end_task(task)
 
     @property
     def drawable(self) -> int:
-        """How many rows of the memory, at the front, may be drawn."""
+        """Number of rows of the memory, at the front, that may be drawn."""
         return self.memory.filled
 
     def draw(self, batch: Examples) -> Tensor:
-        """Return random rows of the memory, as many as a step on the batch replays."""
+        """Return random rows of the memory to replay with a batch."""
         count = self.config.replay_batch_size or len(batch)
         self._largest_draw = max(self._largest_draw, count)
         return self.memory.draw(count, self._generator, among=self.drawable)
 
     def step_kind(self) -> object:
-        """Return the most the memory can add to the next step's batch of B examples.
+        """Return the largest number of examples that the next step can replay.
 
-        With as many drawn as are new, min(B, this) are drawn, as long as batches do not grow.
+        Without `replay_batch_size` a batch of B examples replays min(B, this number), as long as no
+        batch is larger than those before.
         """
         largest = self.config.replay_batch_size or self._largest_draw or self.drawable
         return min(self.drawable, largest)

@@ -1,13 +1,13 @@
-"""The reservoir: a uniform sample of all examples ever offered.
+"""The reservoir: a uniform sample of all examples offered so far.
 
-State, beside the examples:
-    offered: int64 scalar, how many examples the reservoir was ever shown.
+State, besides the examples:
+    offered: int64 scalar, the number of examples offered so far.
 
 Reference:
     Vitter 1985, Random sampling with a reservoir, ACM TOMS 11(1), algorithm R.
 
 Deviations:
-    A batch is decided at once; draws are floor(u i) with u of 53 bits. Only the first pass over a
+    A batch is processed at once; draws are floor(u i) with u of 53 bits. Only the first pass over a
     task's examples is offered, so that several epochs do not fill the memory with copies.
 """
 
@@ -22,19 +22,19 @@ from methods.parts.memory import Memory
 
 
 class ReservoirMemory(Memory):
-    """A uniform sample of all examples ever offered, each of them offered once."""
+    """A uniform sample of all examples offered so far, each of them offered once."""
 
     offered: Tensor
 
     def __init__(self, budget: Budget, outlook: Outlook, logits: bool = False) -> None:
         super().__init__(budget, outlook, logits)
         self.register_buffer("offered", torch.zeros((), dtype=torch.int64))
-        # Counts of the task under way live outside the state: reading a GPU's would wait for it.
+        # During a task the counts are Python numbers: reading a tensor would wait for the GPU.
         self._offered = self._left = 0
         self._generator = torch.Generator()
 
     def begin_task(self, task: TaskView) -> None:
-        """Make room for the rows this task can fill."""
+        """Add the rows that this task can fill."""
         self._offered = int(self.offered)
         self._left = len(task.examples)
         self._generator = task.stream("memory")
@@ -43,26 +43,26 @@ class ReservoirMemory(Memory):
     def after_step(self, batch: Examples, logits: Tensor | None = None) -> None:
         """Offer the batch, while the task's first pass lasts."""
         if self._left > 0:
-            given = None if logits is None else logits[: self._left]
-            self.offer(batch[: self._left], self._generator, given)
+            offered_logits = None if logits is None else logits[: self._left]
+            self.offer(batch[: self._left], self._generator, offered_logits)
             self._left -= len(batch)
 
     def end_task(self, task: TaskView) -> None:
-        """Give back rows that were not filled."""
+        """Drop rows that were not filled and store the count."""
         self.resize(self.filled)
         self.offered.fill_(self._offered)
 
     def offer(
         self, batch: Examples, generator: torch.Generator, logits: Tensor | None = None
     ) -> None:
-        """Let each example take a row with probability capacity / (examples offered so far)."""
+        """Store each example with probability capacity / (number offered so far)."""
         capacity = self.capacity
         place = torch.arange(self._offered, self._offered + len(batch))
         u = torch.rand(len(batch), generator=generator, dtype=torch.float64)
         row = torch.where(place < capacity, place, (u * (place + 1)).long())
-        taken = (row < capacity).nonzero().flatten()
-        winner = taken[last_of_each(row[taken])]
-        rows, chosen = row[winner].to(batch.y.device), winner.to(batch.y.device)
+        stored = (row < capacity).nonzero().flatten()
+        last = stored[last_of_each(row[stored])]
+        rows, chosen = row[last].to(batch.y.device), last.to(batch.y.device)
         self.write(rows, batch[chosen], None if logits is None else logits[chosen])
         self._offered += len(batch)
         self.filled = min(capacity, self._offered)

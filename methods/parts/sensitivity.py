@@ -1,9 +1,9 @@
-"""How strongly each parameter moves the outputs, example by example: never a batch's mean.
+"""The sensitivity of the outputs to each parameter, per example instead of per batch.
 
     S_j = E_x sum_k weight_k(x) size_of(d (direction_k(x) . f(x)) / d theta_j)
 
-The Fisher information squares (`methods.parts.fisher`), memory-aware synapses take absolute values
-(`methods.mas`).
+size_of is the square for the Fisher information (`methods.parts.fisher`) and the absolute value for
+memory-aware synapses (`methods.mas`).
 
 Shape legend: N examples, B of a batch, C outputs, K directions per example.
 
@@ -29,15 +29,15 @@ from torch.func import functional_call, vjp, vmap
 BatchDirections = Callable[[Tensor], Iterator[tuple[Tensor, Tensor]]]
 SizeOf = Callable[[Tensor], Tensor]
 
-# Gradient elements held at once where every example has a gradient of its own (128 MiB of float32).
+# Largest number of gradient elements in memory when each example has its gradient (128 MiB).
 GRADIENT_ELEMENTS = 2**25
 
 
 class Directions(Protocol):
-    """Which combinations of outputs are differentiated, and how each counts."""
+    """The combinations of outputs to differentiate, and their weights."""
 
     def __call__(self, logits_BC: Tensor, rows: slice) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (weight [B], direction [B, C]) for each k, of some rows of the examples."""
+        """Yield (weight [B], direction [B, C]) for each k, for the examples in `rows`."""
 
 
 @torch.enable_grad()
@@ -48,18 +48,18 @@ def mean_over_examples(
     size_of: SizeOf,
     batch_size: int = 512,
 ) -> dict[str, Tensor]:
-    """Return S: name -> tensor of the parameter's shape, for parameters that learn.
+    """Return S of trainable parameters: name -> tensor of the parameter's shape.
 
-    The network is in evaluation mode for the while; gradients and running statistics stay as they
-    are. Where all parameters sit in linear layers, a batch takes one backward pass per direction
-    and one matrix product per layer; otherwise every example has a gradient of its own.
+    The network is in evaluation mode meanwhile; gradients and running statistics are not changed.
+    If all parameters belong to linear layers, a batch takes one backward pass per direction and one
+    matrix product per layer; otherwise the gradient of every example is computed.
 
     Args:
         network: returns f(x), the logits [B, C].
-        x: images [N, ...] over which is averaged.
-        directions: which combinations of outputs are differentiated, and how each counts.
-        size_of: element-wise, with size_of(u v) = size_of(u) size_of(v): a square, an absolute.
-        batch_size: examples a batch; changes the result by rounding only.
+        x: images [N, ...] to average over.
+        directions: the combinations of outputs to differentiate, and their weights.
+        size_of: element-wise, with size_of(u v) = size_of(u) size_of(v), such as the square.
+        batch_size: examples per batch; changes the result by rounding only.
     """
     learning = {name: p for name, p in network.named_parameters() if p.requires_grad}
     total = {name: torch.zeros_like(p) for name, p in learning.items()}
@@ -83,7 +83,7 @@ def mean_over_examples(
 
 @contextmanager
 def evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Put every submodule into evaluation mode, and each back into its own mode after."""
+    """Put every submodule into evaluation mode during the block, then restore its mode."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
@@ -94,10 +94,11 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 
 
 def linear_layers(network: nn.Module, probe: Tensor) -> dict[str, nn.Linear] | None:
-    """Return the linear layers, by prefix of their parameters, if they hold all that learns.
+    """Return the linear layers, by prefix of their parameters, if the closed form applies.
 
-    None where the closed form does not apply: another kind of layer learns, parameters are shared
-    or derived from others, or a layer is not called exactly once with one vector per example.
+    It does not, and the result is None, if another kind of layer has trainable parameters, if
+    parameters are shared or derived from others, or if a layer is not called exactly once with one
+    vector per example.
     """
     layers: dict[str, nn.Linear] = {}
     for name, module in network.named_modules():
@@ -115,13 +116,13 @@ def linear_layers(network: nn.Module, probe: Tensor) -> dict[str, nn.Linear] | N
 
 @contextmanager
 def recorded(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, list[tuple[Tensor, Tensor]]]]:
-    """Note each call of each layer in the block as (input, output)."""
+    """Record the (input, output) of each call of each layer in the block."""
     calls: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in layers}
 
     def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
         def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             calls[name].append((inputs[0].detach(), output))
-            # An activation that works in place must not turn the noted output into its own.
+            # A copy goes on: an in-place activation would change the recorded output.
             return output.clone()
 
         return hook
@@ -141,7 +142,7 @@ def by_layer(
     directions: BatchDirections,
     size_of: SizeOf,
 ) -> dict[str, Tensor]:
-    """Return a batch's sum of weighted sizes of gradients, in closed form for linear layers."""
+    """Return the sum over a batch of weighted gradient sizes, in closed form."""
     with recorded(layers) as calls:
         logits_BC = network(x)
     outputs = [calls[name][0][1] for name in layers]
@@ -149,21 +150,21 @@ def by_layer(
     for weight_B, direction_BC in directions(logits_BC):
         deltas = torch.autograd.grad(logits_BC, outputs, direction_BC, retain_graph=True)
         for size, delta in zip(sizes, deltas, strict=True):
-            # The layer's input is the same for every direction: sum them first, multiply once.
+            # The layer's input is the same for all directions: sum first, multiply once.
             size.addcmul_(weight_B.unsqueeze(1), size_of(delta))
-    found: dict[str, Tensor] = {}
+    result: dict[str, Tensor] = {}
     for (name, layer), size in zip(layers.items(), sizes, strict=True):
         if layer.weight.requires_grad:
-            found[f"{name}weight"] = size.T @ size_of(calls[name][0][0])
+            result[f"{name}weight"] = size.T @ size_of(calls[name][0][0])
         if layer.bias is not None and layer.bias.requires_grad:
-            found[f"{name}bias"] = size.sum(dim=0)
-    return found
+            result[f"{name}bias"] = size.sum(dim=0)
+    return result
 
 
 def by_example(
     network: nn.Module, x: Tensor, directions: BatchDirections, size_of: SizeOf
 ) -> dict[str, Tensor]:
-    """Return a batch's sum of weighted sizes of gradients, from a gradient of each example."""
+    """Return the sum over a batch of weighted gradient sizes, from each example's gradient."""
     learning = {name: p.detach() for name, p in network.named_parameters() if p.requires_grad}
     places = {place: name for place, name in parameter_places(network) if name in learning}
     with torch.no_grad():
@@ -173,8 +174,9 @@ def by_example(
 
     def one(x: Tensor, weights_K: Tensor, directions_KC: Tensor) -> dict[str, Tensor]:
         def logits(parameters: dict[str, Tensor]) -> Any:
-            given = {place: parameters[name] for place, name in places.items()}
-            return functional_call(network, given, (x.unsqueeze(0),), tie_weights=False).squeeze(0)
+            by_place = {place: parameters[name] for place, name in places.items()}
+            batch = (x.unsqueeze(0),)
+            return functional_call(network, by_place, batch, tie_weights=False).squeeze(0)
 
         pull = vjp(logits, learning)[1]
         total = {name: torch.zeros_like(p) for name, p in learning.items()}
@@ -187,10 +189,10 @@ def by_example(
 
 
 def parameter_places(network: nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield every place of every parameter, and the parameter's own name, which is its first place.
+    """Yield (place, name) for every place of every parameter; the name is the first place.
 
-    A parameter of several modules has several places; a module of several names counts once, since
-    `functional_call` would not put its parameters back if they were given under each name.
+    A parameter shared by several modules has several places. A module with several names is listed
+    once: `functional_call` does not restore parameters that are passed under several of them.
     """
     names = {parameter: name for name, parameter in network.named_parameters()}
     for prefix, module in network.named_modules():

@@ -1,6 +1,6 @@
-"""The contract of a method, checked by running it: `assert_conforms(MyMethod)`.
+"""The conformance suite for methods: `from methods.testing import assert_conforms`.
 
-The one part of `methods` that imports the orchestrator, whose training loop it runs. Begin with
+May import `methods`; it imports the orchestrator's training loop when a check runs. Begin with
 `conformance.py`.
 """
 

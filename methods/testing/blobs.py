@@ -1,4 +1,4 @@
-"""The small world of the contract suite: three tasks of blurred blobs, and a network to learn them.
+"""Data and network of the conformance suite: three small tasks and two linear layers.
 
 Reference:
     None.
@@ -29,7 +29,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Blobs:
-    """One method in one scenario with one network, on three small tasks of `epochs` passes."""
+    """One method in one scenario with one network, on three small tasks of `epochs` epochs."""
 
     method_class: type[Method]
     config: Config
@@ -44,12 +44,12 @@ class Blobs:
         return CLASSES_PER_TASK * (1 if self.scenario == "domain" else NUM_TASKS)
 
     def classes(self, index: int) -> tuple[int, ...]:
-        """Return the outputs that task `index`, 1..T, uses."""
+        """Return the outputs used by task `index`, 1..T."""
         first = 0 if self.scenario == "domain" else CLASSES_PER_TASK * (index - 1)
         return tuple(range(first, first + CLASSES_PER_TASK))
 
     def examples(self, index: int) -> Examples:
-        """Return the task's examples: a blob around a random image for each class."""
+        """Return the task's examples: noisy copies of one random image per class."""
         generator = stream(index, "examples")
         y = torch.tensor(self.classes(index)).repeat_interleave(EXAMPLES_PER_CLASS)
         centres = torch.rand((CLASSES_PER_TASK, *IMAGE), generator=generator) * 255
@@ -58,7 +58,7 @@ class Blobs:
         return Examples(x.clamp(0, 255).to(torch.uint8), y).to(self.device)
 
     def allowed(self, index: int) -> Tensor | None:
-        """Return the table of outputs that compete after task `index`."""
+        """Return the table of competing outputs after task `index`."""
         if self.scenario == "domain":
             return None
         owner = torch.arange(self.num_classes, device=self.device) // CLASSES_PER_TASK
@@ -67,11 +67,11 @@ class Blobs:
         return (owner < index).repeat(self.num_classes, 1)
 
     def view(self, index: int) -> TaskView:
-        """Return what the method is shown of task `index`."""
+        """Return the view of task `index`."""
         first = 1 if self.method_class.trains_on == "seen" else index
         examples = self.examples(first)
-        for further in range(first + 1, index + 1):
-            examples = examples + self.examples(further)
+        for later in range(first + 1, index + 1):
+            examples = examples + self.examples(later)
         return TaskView(
             index=index,
             classes=self.classes(index),
@@ -82,7 +82,7 @@ class Blobs:
         )
 
     def setting(self, network: str) -> Setting:
-        """Return what the method may know before it sees any data."""
+        """Return the setting of the tasks with a network."""
         return Setting(self.scenario, self.num_classes, IMAGE, network, NUM_TASKS)
 
     def fresh(self) -> Method:
@@ -90,7 +90,7 @@ class Blobs:
         return self._method(stream(0, "initialisation"), num_learned=0).to(self.device)
 
     def restored(self, state: State, num_learned: int) -> Method:
-        """Return the method as its saved state alone makes it; everything else is made anew."""
+        """Return a new method with a saved state loaded."""
         method = self._method(stream(0, "another initialisation"), num_learned)
         method.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)))
         return method.to(self.device)
@@ -114,7 +114,7 @@ def small_network(outlook: Outlook, batch_norm: bool, generator: torch.Generator
 
 
 class SmallNetwork(nn.Module):
-    """Two linear layers, with batch normalisation between them or not."""
+    """Two linear layers, optionally with batch normalisation between them."""
 
     def __init__(self, outlook: Outlook, batch_norm: bool = False) -> None:
         super().__init__()

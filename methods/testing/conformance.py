@@ -1,11 +1,11 @@
-"""The contract every method keeps, checked by running it: `assert_conforms(YourMethod)`.
+"""Conformance checks of a method: `assert_conforms(YourMethod)`.
 
-Three small tasks are learned, in every scenario the method serves, with a network that normalises
-batches and one that does not. Nothing is downloaded and nothing is left behind. The learner's own
-loop is used, which lives a layer above and is therefore imported only when a check runs.
+The method learns three small tasks in every scenario that it supports, with and without batch
+normalisation. No download and no files. The checks use the learner's training loop, which belongs
+to a higher layer and is therefore imported only when a check runs.
 
 Reference:
-    The contract of `methods.base.Method`; each check states its clause.
+    The contract of `methods.base.Method`; each check states its rule.
 
 Deviations:
     None.
@@ -25,12 +25,12 @@ from methods.finetune import Finetune
 from methods.testing.blobs import NUM_TASKS, Blobs, State
 from methods.testing.watch import (
     ExactMeter,
-    generators_untouched,
-    hooks_watched,
     require,
     require_same,
     require_saveable,
     snapshot_of,
+    watch_generators,
+    watch_hooks,
 )
 
 CATEGORIES = (
@@ -45,15 +45,15 @@ Flops = dict[int, dict[Hashable, int]]
 def assert_conforms(
     method_class: type[Method], config: Config | None = None, scenario: str | None = None
 ) -> None:
-    """Run a method through the contract.
+    """Check that a method keeps the contract.
 
     Args:
         method_class: the method.
         config: hyperparameters; None: the defaults.
-        scenario: "task", "domain" or "class"; None: all that the method serves.
+        scenario: "task", "domain" or "class"; None: all that the method supports.
 
     Raises:
-        AssertionError: the method breaks the contract; the message says how.
+        AssertionError: the method breaks the contract in the way that the message describes.
     """
     config = method_class.Config() if config is None else config
     check_config(method_class, config)
@@ -62,7 +62,7 @@ def assert_conforms(
     for each in sorted(served):
         blobs = Blobs(method_class, config, each)
         blobs = replace(blobs, config=method_class.with_defaults(config, blobs.setting("mlp")))
-        with generators_untouched():
+        with watch_generators():
             check_learning(blobs)
             if takes_batch_norm(blobs):
                 check_learning(replace(blobs, batch_norm=True))
@@ -73,28 +73,29 @@ def assert_conforms(
 
 
 def takes_batch_norm(blobs: Blobs) -> bool:
-    """Whether the method can serve the built-in network that normalises batches."""
+    """Return whether the method supports networks with batch normalisation."""
     return blobs.method_class.objection(blobs.config, blobs.setting("resnet18")) is None
 
 
 def check_learning(blobs: Blobs) -> None:
-    """Two runs agree; saving and loading after every task changes nothing; state is well formed.
+    """Two runs agree; saving and loading after every task changes nothing; states are valid.
 
-    If a reload after every task gives the same states as no reload, so does one after any task.
+    If reloading after every task gives the same states as not reloading, so does reloading after
+    any one task.
     """
     known: Flops = {}
-    straight, repeated = learned(blobs, known=known), learned(blobs, known=known)
-    resumed = learned(blobs, reload=True, known=known)
+    straight, repeated = snapshots(blobs, known=known), snapshots(blobs, known=known)
+    resumed = snapshots(blobs, reload=True, known=known)
     for first, again, reloaded in zip(straight, repeated, resumed, strict=True):
         require_same(first.state, again.state, f"two runs differ after task {first.after}")
-        where = f"saving and loading changed what came of task {first.after}"
+        where = f"saving and loading changed the result of task {first.after}"
         require_same(first.state, reloaded.state, where)
         check_state(blobs, first.state)
         check_predictions(blobs, first)
 
 
 def check_config(method_class: type[Method], config: Config) -> None:
-    """A Config is frozen, keyword-only, rebuilt from its own dict, and refuses unknown names."""
+    """A Config is keyword-only, equals one built from its own dict, and rejects unknown names."""
     cls, name = type(config), f"{method_class.__name__}.Config"
     require(isinstance(config, method_class.Config), f"{config!r} is not a {name}")
     require(cls(**asdict(config)) == config, f"{name} is not rebuilt from its asdict()")
@@ -108,7 +109,7 @@ def check_config(method_class: type[Method], config: Config) -> None:
 
 
 def check_state(blobs: Blobs, state: State) -> None:
-    """Every part of the state has a storage category, and a memory keeps within its size."""
+    """Every part of the state has a storage category, and a memory is within its budget."""
     categories = {"network": "model", **blobs.method_class.storage}
     for first in sorted({name.split(".")[0] for name in state}):
         require(first in categories, f"no storage category for {first}: add it to `storage`")
@@ -121,12 +122,12 @@ def check_state(blobs: Blobs, state: State) -> None:
     size = getattr(blobs.config, "memory_bytes", None)
     if size is not None:
         memory = [t for name, t in state.items() if name.startswith("memory.")]
-        taken = sum(t.numel() * t.element_size() for t in memory)
-        require(taken <= size, f"the memory has {taken} bytes; memory_bytes is {size}")
+        num_bytes = sum(t.numel() * t.element_size() for t in memory)
+        require(num_bytes <= size, f"the memory has {num_bytes} bytes; memory_bytes is {size}")
 
 
 def check_predictions(blobs: Blobs, live: Snapshot) -> None:
-    """Scores are finite, [B, C], and those of the state alone."""
+    """Scores are finite, of shape [B, C], and depend on the state alone."""
     restored = blobs.restored(live.state, live.after)
     before = snapshot_of(restored.state_dict())
     for task, scores in predictions(blobs, restored, live.after).items():
@@ -139,28 +140,28 @@ def check_predictions(blobs: Blobs, live: Snapshot) -> None:
 
 
 def check_inertness(blobs: Blobs) -> None:
-    """A hyperparameter declared inert on the first task cannot change what comes of it."""
+    """A hyperparameter declared inert on the first task does not change its result."""
     for name in sorted(blobs.method_class.inert_on_first_task):
         other = replace(blobs, config=with_another(blobs.config, name))
         story = f"{name} is declared inert on the first task, but changes it"
-        require_same(next(learned(blobs)).state, next(learned(other)).state, story)
+        require_same(next(snapshots(blobs)).state, next(snapshots(other)).state, story)
 
 
 def check_strength(blobs: Blobs) -> None:
-    """With a strength of 0 the network learns as in fine-tuning, to the last bit."""
+    """With a strength of 0 the network is that of fine-tuning, bit for bit."""
     name, cls = blobs.method_class.strength, blobs.method_class
     if name is None:
         return
     require(hasattr(blobs.config, name), f"{name} is declared as strength: no hyperparameter")
     weak = replace(blobs, config=replace(blobs.config, **{name: 0}))
     plain = replace(blobs, method_class=Finetune, config=Finetune.Config())
-    for one, other in zip(learned(plain), learned(weak), strict=True):
+    for one, other in zip(snapshots(plain), snapshots(weak), strict=True):
         same = {part: other.state[part] for part in one.state}
         require_same(one.state, same, f"{cls.__name__} with {name} 0 is no fine-tuning")
 
 
 def with_another(config: Config, name: str) -> Config:
-    """Return a config with another valid value for one hyperparameter."""
+    """Return a config with another valid value of one hyperparameter."""
     require(hasattr(config, name), f"{name} is declared inert, but is no hyperparameter")
     now = getattr(config, name)
     choices = [*get_args(get_type_hints(type(config))[name]), 1, 0.5]
@@ -182,20 +183,20 @@ def with_another(config: Config, name: str) -> Config:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A method after a task: its state, and its scores [B, C] on the tasks it can score."""
+    """The state after a task, and the scores [B, C] of the tasks that `predict` supports."""
 
     after: int
     state: State
     scores: Mapping[int, Tensor]
 
 
-def learned(blobs: Blobs, reload: bool = False, known: Flops | None = None) -> Iterator[Snapshot]:
-    """Yield the method after each task; with `reload`, each starts from what was saved alone.
+def snapshots(blobs: Blobs, reload: bool = False, known: Flops | None = None) -> Iterator[Snapshot]:
+    """Yield a snapshot after each task.
 
     Args:
-        blobs: what is learned by what.
-        reload: whether to save and load between tasks.
-        known: FLOPs of steps by task and kind, which runs that share it must agree on.
+        blobs: the method and the tasks.
+        reload: whether each task starts from a new method with the saved state.
+        known: FLOPs of steps by task and kind, shared between runs that must agree.
     """
     method, state = blobs.fresh(), State()
     known = {} if known is None else known
@@ -213,21 +214,21 @@ def learned(blobs: Blobs, reload: bool = False, known: Flops | None = None) -> I
 def learn(
     method: Method, view: TaskView, epochs: int = 2, known: dict[Hashable, int] | None = None
 ) -> None:
-    """Learn one task with the learner's loop, its hooks and its steps watched."""
+    """Learn one task with the learner's loop and check hooks and FLOPs."""
     from orchestrator.stages.learner import Training, num_steps, train_task
 
     training = Training(epochs=epochs, batch_size=20, lr=0.01)
     view = replace(view, num_steps=num_steps(len(view.examples), training))
-    with hooks_watched(method):
+    with watch_hooks(method):
         train_task(method, view, training, cast(Any, ExactMeter({} if known is None else known)))
         method.end_task(view)
 
 
 @torch.no_grad()
 def predictions(blobs: Blobs, method: Method, after: int) -> dict[int, Tensor]:
-    """Return the scores of every task the method can score after task `after`."""
+    """Return the scores of every task that `predict` supports after task `after`."""
     method.eval()
     last = NUM_TASKS if method.scores_unseen else after
-    told = blobs.scenario == "task"
+    reveals = blobs.scenario == "task"
     tasks = range(1, last + 1)
-    return {t: method.predict(blobs.examples(t).x, t if told else None) for t in tasks}
+    return {t: method.predict(blobs.examples(t).x, t if reveals else None) for t in tasks}

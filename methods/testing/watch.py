@@ -1,4 +1,4 @@
-"""What the contract suite compares with: equality to the bit, and watches on hooks and generators.
+"""Assertions of the conformance suite: bitwise equality, FLOPs, hooks and random generators.
 
 Reference:
     None.
@@ -9,7 +9,7 @@ Deviations:
 
 from __future__ import annotations
 
-import random  # noqa: TID251 - its state is looked at, nothing is drawn
+import random  # noqa: TID251 - reads the generator's state only
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def require(holds: bool, story: str) -> None:
-    """Raise AssertionError with a sentence, unless it holds."""
+    """Raise AssertionError with a message unless a condition holds."""
     if not holds:
         raise AssertionError(story)
 
@@ -40,14 +40,14 @@ def require_same(first: Mapping[str, Tensor], second: Mapping[str, Tensor], stor
 
 
 def same_bits(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors agree in type, shape and every bit."""
+    """Return whether two tensors have equal types, shapes and bits."""
     if (first.dtype, first.shape) != (second.dtype, second.shape):
         return False
     return torch.equal(first.flatten().view(torch.uint8), second.flatten().view(torch.uint8))
 
 
 def require_saveable(state: Mapping[str, Tensor]) -> None:
-    """State is contiguous tensors, no two of which share memory."""
+    """Raise AssertionError unless a state is contiguous tensors that share no memory."""
     owners: dict[int, str] = {}
     for name, tensor in state.items():
         require(isinstance(tensor, Tensor), f"{name} is no tensor")
@@ -63,13 +63,13 @@ def snapshot_of(state: Mapping[str, Tensor]) -> State:
 
 
 class ExactMeter:
-    """Counts every step, and refuses two of one kind that differ, `known` ones included."""
+    """Count the FLOPs of every step; raise AssertionError if two steps of one kind differ."""
 
     def __init__(self, known: dict[Hashable, int]) -> None:
         self.known = known
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Do a step and compare its FLOPs with those of its kind."""
+        """Run a step and compare its FLOPs with those of its kind."""
         with FlopCounterMode(display=False) as counter:
             result = work(*args, **named)
         flops = counter.get_total_flops()
@@ -80,13 +80,13 @@ class ExactMeter:
 
 
 @contextmanager
-def hooks_watched(method: Method) -> Iterator[None]:
-    """Check that begin_task and end_task leave modes and running statistics of the network alone.
+def watch_hooks(method: Method) -> Iterator[None]:
+    """Check that begin_task and end_task keep the network's modes and running statistics.
 
-    A hook that gives the network other parameters may give it other statistics too.
+    A hook that changes the network's parameters may change its statistics too.
     """
 
-    def watched(name: str) -> Callable[[TaskView], None]:
+    def watch(name: str) -> Callable[[TaskView], None]:
         hook = getattr(method, name)
 
         def call(view: TaskView) -> None:
@@ -101,7 +101,7 @@ def hooks_watched(method: Method) -> Iterator[None]:
 
     names = ("begin_task", "end_task")
     for name in names:
-        setattr(method, name, watched(name))
+        setattr(method, name, watch(name))
     yield
     for name in names:
         delattr(method, name)
@@ -119,8 +119,8 @@ def weights_and_rest(network: nn.Module) -> tuple[State, State]:
 
 
 @contextmanager
-def generators_untouched() -> Iterator[None]:
-    """Check that the block draws nothing from the global generators of torch, numpy and random."""
+def watch_generators() -> Iterator[None]:
+    """Check that the block does not change the global generators of torch, numpy and random."""
 
     def states() -> list[Tensor]:
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []

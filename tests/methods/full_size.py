@@ -115,8 +115,8 @@ def learn(method, task, meters=None, batch_size=2 * PER_CLASS):
     consolidate.measure("consolidate", method.end_task, shown)
 
 
-def learned(name, network, **config):
-    """A method that has learned five tasks."""
+def build_and_learn(name, network, **config):
+    """Return a method that has learned five tasks."""
     method = built(name, network, **config)
     told = "class" not in method.scenarios
     for index in range(1, NUM_TASKS + 1):

@@ -13,7 +13,7 @@ from methods.base import Config
 from methods.finetune import Finetune
 from methods.parts.episodic import Gradients
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
 
@@ -27,7 +27,7 @@ def agem(scenario="class", **config):
 
 def stepped(blobs):
     """A method within task 3, before its first step, and a batch."""
-    *_, last = islice(learned(blobs), 2)
+    *_, last = islice(snapshots(blobs), 2)
     method, view = blobs.restored(last.state, num_learned=2), blobs.view(3)
     method.train()
     method.see(view.allowed)
@@ -120,8 +120,8 @@ def test_with_no_violation_it_is_fine_tuning_bit_for_bit(monkeypatch, batch_norm
     monkeypatch.setattr(
         Gradients, "products", lambda g: products.append(measure(g)) or products[-1]
     )
-    plain = learned(SameAgain(Finetune, Config(), "domain", batch_norm))
-    guarded = learned(SameAgain(AGEM, AGEM.Config(), "domain", batch_norm))
+    plain = snapshots(SameAgain(Finetune, Config(), "domain", batch_norm))
+    guarded = snapshots(SameAgain(AGEM, AGEM.Config(), "domain", batch_norm))
     names = list(dict(SameAgain(AGEM, AGEM.Config(), "domain").fresh().named_parameters()))
     for one, other in zip(plain, guarded, strict=True):
         assert all(torch.equal(one.state[name], other.state[name]) for name in names)
@@ -131,20 +131,20 @@ def test_with_no_violation_it_is_fine_tuning_bit_for_bit(monkeypatch, batch_norm
 
 @pytest.mark.parametrize("policy", ["ring", "class_balanced"])
 def test_one_task_alone_is_fine_tuning_bit_for_bit(policy):
-    first = next(learned(Blobs(Finetune, Config(), "class")))
-    second = next(learned(agem(policy=policy)))
+    first = next(snapshots(Blobs(Finetune, Config(), "class")))
+    second = next(snapshots(agem(policy=policy)))
     assert all(torch.equal(t, second.state[name]) for name, t in first.state.items())
 
 
 @pytest.mark.parametrize(("policy", "counters"), [("ring", 3 * 8), ("class_balanced", 0)])
 def test_storage_is_the_examples(policy, counters):
-    *_, last = learned(agem(memory_size=30, policy=policy))
+    *_, last = snapshots(agem(memory_size=30, policy=policy))
     assert storage_bytes(last.state, AGEM.storage)["buffer"] == 30 * (16 + 1) + counters
 
 
 def test_flops_are_those_of_two_batches_and_four_products():
     blobs = agem(memory_size=30)
-    *_, last = islice(learned(blobs), 2)
+    *_, last = islice(snapshots(blobs), 2)
     method, meter = blobs.restored(last.state, num_learned=2), FlopMeter()
     train_task(method, blobs.view(3), Training(batch_size=16, lr=0.01), meter)
     assert meter.total == 3 * ((16 + 16) * FLOPS + 2 * 2 * 2 * PARAMETERS)

@@ -14,7 +14,7 @@ from methods.independent import Independent
 from methods.joint import Joint
 from methods.parts.initialisation import reinitialise
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.testing.conformance import learn, learned
+from methods.testing.conformance import learn, snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import storage_bytes
 
@@ -38,21 +38,21 @@ def same(first, second):
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_finished_networks_never_change(batch_norm):
-    first, second, third = learned(replace(INDEPENDENT, batch_norm=batch_norm))
+    first, second, third = snapshots(replace(INDEPENDENT, batch_norm=batch_norm))
     assert same(live(first.state), column(second.state, 0))
     assert same(live(first.state), column(third.state, 0))
     assert same(live(second.state), column(third.state, 1))
 
 
 def test_predictions_of_a_finished_task_never_change():
-    first, second, third = learned(INDEPENDENT)
+    first, second, third = snapshots(INDEPENDENT)
     assert torch.equal(first.scores[1], second.scores[1])
     assert torch.equal(first.scores[1], third.scores[1])
     assert torch.equal(second.scores[2], third.scores[2])
 
 
 def test_a_task_is_learned_as_if_there_had_been_none_before():
-    straight = [s.state for s in learned(INDEPENDENT)]
+    straight = [s.state for s in snapshots(INDEPENDENT)]
     method = INDEPENDENT.fresh()
     for p in method.network.parameters():
         nn.init.constant_(p, 3.0)
@@ -61,13 +61,13 @@ def test_a_task_is_learned_as_if_there_had_been_none_before():
 
 
 def test_independent_networks_cost_one_model_per_task():
-    for after, snapshot in enumerate(learned(INDEPENDENT), start=1):
+    for after, snapshot in enumerate(snapshots(INDEPENDENT), start=1):
         found = storage_bytes(snapshot.state, Independent.storage)
         assert found.get("columns", 0) == (after - 1) * found["model"]
 
 
 def test_only_the_live_network_learns():
-    method = INDEPENDENT.restored(list(learned(INDEPENDENT))[-1].state, NUM_TASKS)
+    method = INDEPENDENT.restored(list(snapshots(INDEPENDENT))[-1].state, NUM_TASKS)
     learning = {name.split(".")[0] for name, p in method.named_parameters() if p.requires_grad}
     assert learning == {"network"}
 
@@ -103,7 +103,7 @@ def test_a_module_that_cannot_be_initialised_anew_is_named():
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])
 def test_joint_training_is_training_a_fresh_network_on_all_seen_data(scenario):
     joint = Blobs(Joint, Config(), scenario)
-    *_, last = learned(joint)
+    *_, last = snapshots(joint)
     plain = Finetune(joint.fresh().network, Config(), Outlook(joint.num_classes, IMAGE))
     learn(plain, joint.view(NUM_TASKS))
     assert len(joint.view(NUM_TASKS).examples) == NUM_TASKS * len(joint.examples(1))
@@ -114,7 +114,7 @@ def test_joint_training_remembers_what_fine_tuning_forgets():
     scores = {}
     for method in (Finetune, Joint):
         blobs = Blobs(method, Config(), "class", epochs=15)
-        *_, last = learned(blobs)
+        *_, last = snapshots(blobs)
         right = last.scores[1].argmax(dim=1) == blobs.examples(1).y
         scores[method] = float(right.float().mean())
     assert scores[Joint] > scores[Finetune] + 0.5

@@ -13,7 +13,7 @@ from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.reservoir import ReservoirMemory
 from methods.parts.ring import RingMemory
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 
 WITH_MEMORY = ("er", "der", "derpp", "gem", "agem", "icarl", "gdumb")
 FASHION = Setting("class", 10, (1, 28, 28), "mlp", 5)
@@ -52,7 +52,7 @@ def test_a_megabyte_holds_as_many_examples_as_fit_beside_the_counters():
 def test_a_memory_never_takes_more_bytes_than_its_budget(name, size):
     method = METHODS[name]
     blobs = Blobs(method, method.Config(memory_bytes=size), "class")
-    for snapshot in learned(blobs):
+    for snapshot in snapshots(blobs):
         memory = [t for n, t in snapshot.state.items() if n.startswith("memory.")]
         taken = sum(t.numel() * t.element_size() for t in memory)
         assert taken <= size

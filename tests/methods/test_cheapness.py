@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from methods import METHODS
 from methods.base import Examples
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 
 CONFIGS = {"gdumb": {"passes": 1}}
 MEMORY_SIZE = 12
@@ -58,7 +58,7 @@ class Operations(TorchDispatchMode):
 
 def operations(blobs):
     """How many operations the second task takes, from beginning to end, in one step."""
-    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     if blobs.method_class.starts_afresh:
         method = blobs.fresh()
     with Operations() as counted:

@@ -13,7 +13,7 @@ from methods.der import DER
 from methods.derpp import DERPP
 from methods.finetune import Finetune
 from methods.testing.blobs import Blobs, stream
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.networks.networks import MLP, NetworkShape, build
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
@@ -27,7 +27,7 @@ def der(method=DER, scenario="class", **config):
 
 def in_second_task(blobs):
     """A method within task 2, before its first step, and its view."""
-    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.train()
     method.see(view.allowed)
@@ -71,7 +71,7 @@ def test_derpp_adds_the_labels_of_a_second_independent_draw():
 
 def test_derpp_without_beta_is_der_and_without_alpha_it_replays_labels_alone():
     dark, both = (der(m, memory_size=30, **c) for m, c in ((DER, {}), (DERPP, {"beta": 0.0})))
-    for one, other in zip(learned(dark), learned(both), strict=True):
+    for one, other in zip(snapshots(dark), snapshots(both), strict=True):
         assert all(torch.equal(t, other.state[name]) for name, t in one.state.items())
     method, view = in_second_task(der(DERPP, memory_size=30, alpha=0.0, beta=0.7))
     batch = view.examples[:10]
@@ -98,7 +98,7 @@ def test_logits_are_those_of_the_step_in_which_an_example_was_seen(batch_norm):
 
 def test_the_reservoir_is_filled_in_the_first_epoch_only():
     blobs = der(memory_size=1000)
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     assert len(last.state["memory.y"]) == int(last.state["memory.offered"]) == 3 * 48
 
 
@@ -110,7 +110,7 @@ def test_the_reservoir_is_filled_in_the_first_epoch_only():
 def test_without_strength_it_is_fine_tuning_bit_for_bit(method, strengths, scenario, batch_norm):
     plain = Blobs(Finetune, Config(), scenario, batch_norm)
     weak = Blobs(method, method.Config(memory_size=20, **strengths), scenario, batch_norm)
-    for one, other in zip(learned(plain), learned(weak), strict=True):
+    for one, other in zip(snapshots(plain), snapshots(weak), strict=True):
         for name, tensor in one.state.items():
             assert torch.equal(tensor, other.state[name]), name
 
@@ -119,7 +119,7 @@ def test_without_strength_it_is_fine_tuning_bit_for_bit(method, strengths, scena
 def test_the_loss_of_the_first_task_rises_less_than_with_fine_tuning(method):
     losses = {}
     for blobs in (Blobs(Finetune, Config(), "class"), der(method, memory_size=100)):
-        *_, last = learned(replace(blobs, epochs=15))
+        *_, last = snapshots(replace(blobs, epochs=15))
         loss = F.cross_entropy(last.scores[1], blobs.examples(1).y)
         losses[blobs.method_class] = float(loss)
     assert losses[method] < losses[Finetune] / 2
@@ -140,7 +140,7 @@ def test_storage_is_images_labels_and_logits_to_the_byte(method):
 @pytest.mark.parametrize(("method", "draws"), [(DER, 1), (DERPP, 2)])
 def test_flops_are_those_of_the_batch_and_of_each_draw(method, draws):
     blobs = der(method, memory_size=30)
-    made = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    made = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     meter = FlopMeter()
     train_task(made, blobs.view(2), Training(batch_size=16, lr=0.01), meter)
     assert meter.total == 3 * 16 * (1 + draws) * FLOPS

@@ -15,7 +15,7 @@ from methods.parts.rehearsal import Rehearsal, RehearsalConfig
 from methods.parts.ring import RingMemory
 from methods.testing import assert_conforms
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import storage_bytes
 
 EXAMPLES_PER_TASK = 48
@@ -28,7 +28,7 @@ def er(scenario="class", **config):
 def after_first_task(**config):
     """A method that has met task 1 and begun task 2."""
     blobs = er(**config)
-    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.see(view.allowed)
     method.begin_task(view)
@@ -48,15 +48,15 @@ def test_the_loss_is_the_mean_over_new_and_drawn_examples_together(replay_batch_
 
 
 def test_class_balanced_replay_begins_with_the_second_task():
-    plain = next(learned(Blobs(Finetune, Config(), "class"))).state
-    first = next(learned(er(memory_size=10, policy="class_balanced"))).state
+    plain = next(snapshots(Blobs(Finetune, Config(), "class"))).state
+    first = next(snapshots(er(memory_size=10, policy="class_balanced"))).state
     assert all(torch.equal(tensor, first[name]) for name, tensor in plain.items())
 
 
 @pytest.mark.parametrize("policy", ["reservoir", "class_balanced"])
 @pytest.mark.parametrize("memory_size", [1, 13, 10_000])
 def test_storage_is_the_examples_really_held(policy, memory_size):
-    for snapshot in learned(er(memory_size=memory_size, policy=policy)):
+    for snapshot in snapshots(er(memory_size=memory_size, policy=policy)):
         rows = min(memory_size, EXAMPLES_PER_TASK * snapshot.after)
         counter = 8 if policy == "reservoir" else 0
         found = storage_bytes(snapshot.state, ER.storage)["buffer"]
@@ -66,14 +66,14 @@ def test_storage_is_the_examples_really_held(policy, memory_size):
 @pytest.mark.parametrize("policy", ["reservoir", "class_balanced"])
 def test_a_memory_with_room_for_everything_holds_everything_seen(policy):
     blobs = er(memory_size=10_000, policy=policy)
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     seen = torch.cat([blobs.examples(t).x.flatten(1) for t in range(1, NUM_TASKS + 1)]).tolist()
     assert sorted(last.state["memory.x"].flatten(1).tolist()) == sorted(seen)
 
 
 def accuracy(blobs):
     """Mean accuracy over all tasks after the last."""
-    *_, last = learned(replace(blobs, epochs=15))
+    *_, last = snapshots(replace(blobs, epochs=15))
     right = [
         (last.scores[t].argmax(dim=1) == blobs.examples(t).y).float().mean()
         for t in range(1, NUM_TASKS + 1)

@@ -14,7 +14,7 @@ from methods.ewc import EWC
 from methods.finetune import Finetune
 from methods.parts.fisher import diagonal_fisher
 from methods.testing.blobs import IMAGE, Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import storage_bytes
 
@@ -89,22 +89,22 @@ def test_the_loss_has_the_factor_one_half():
 def test_without_strength_it_is_fine_tuning_bit_for_bit(mode, scenario):
     plain = Blobs(Finetune, Config(), scenario)
     for first, second in zip(
-        learned(plain), learned(ewc(scenario, lam=0.0, mode=mode)), strict=True
+        snapshots(plain), snapshots(ewc(scenario, lam=0.0, mode=mode)), strict=True
     ):
         for name, tensor in first.state.items():
             assert torch.equal(tensor, second.state[name]), name
 
 
 def test_the_first_task_is_fine_tuning_bit_for_bit():
-    first = next(learned(Blobs(Finetune, Config(), "class")))
-    second = next(learned(ewc(lam=1e6)))
+    first = next(snapshots(Blobs(Finetune, Config(), "class")))
+    second = next(snapshots(ewc(lam=1e6)))
     assert all(torch.equal(t, second.state[name]) for name, t in first.state.items())
 
 
 def test_a_stronger_penalty_keeps_the_parameters_nearer():
     distances = []
     for lam in (0.0, 100.0, 10_000.0):
-        first, second = islice(learned(replace(ewc(lam=lam), epochs=15)), 2)
+        first, second = islice(snapshots(replace(ewc(lam=lam), epochs=15)), 2)
         moved = [
             first.state[f"importance.{n}"][0]
             * (second.state[f"network.{n.replace('/', '.')}"] - first.state[f"anchor.{n}"][0]) ** 2

@@ -13,7 +13,7 @@ from methods.base import Config, Outlook, TaskView
 from methods.finetune import Finetune
 from methods.gdumb import GDumb
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.testing.conformance import learn, learned
+from methods.testing.conformance import learn, snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
 
@@ -28,7 +28,7 @@ def begun(blobs, index):
     """A method that has just begun task `index`."""
     method = blobs.fresh()
     if index > 1:
-        *_, last = islice(learned(blobs), index - 1)
+        *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restored(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.see(view.allowed)
@@ -38,7 +38,7 @@ def begun(blobs, index):
 
 def test_the_memory_is_balanced_and_of_seen_examples():
     blobs = gdumb(memory_size=20)
-    for after, snapshot in enumerate(learned(blobs), start=1):
+    for after, snapshot in enumerate(snapshots(blobs), start=1):
         counts = Counter(snapshot.state["memory.y"].tolist())
         assert sum(counts.values()) == 20
         assert len(counts) == 2 * after
@@ -63,7 +63,7 @@ def test_by_default_it_trains_on_no_fewer_examples_than_the_task_has(memory_size
 
 def test_what_was_learned_outside_the_memory_does_not_matter():
     blobs = gdumb(memory_size=20)
-    _, second, third = learned(blobs)
+    _, second, third = snapshots(blobs)
     method = blobs.restored(second.state, num_learned=2)
     for p in method.network.parameters():
         nn.init.constant_(p, 3.0)
@@ -73,7 +73,7 @@ def test_what_was_learned_outside_the_memory_does_not_matter():
 
 def test_with_room_for_everything_it_is_a_fresh_network_trained_on_everything():
     blobs = gdumb(memory_size=1000, passes=1)
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     memory = blobs.restored(last.state, NUM_TASKS).memory
     method, view = begun(blobs, NUM_TASKS)
     plain = Finetune(method.network, Config(), Outlook(blobs.num_classes, IMAGE))
@@ -86,7 +86,7 @@ def test_with_room_for_everything_it_is_a_fresh_network_trained_on_everything():
 
 def test_where_classes_come_again_every_task_has_a_share():
     blobs = gdumb("domain", memory_size=30)
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     held = last.state["memory.x"].flatten(1).tolist()
     for index in range(1, NUM_TASKS + 1):
         mine = blobs.examples(index).x.flatten(1).tolist()
@@ -94,7 +94,7 @@ def test_where_classes_come_again_every_task_has_a_share():
 
 
 def test_storage_is_the_examples():
-    *_, last = learned(gdumb(memory_size=20))
+    *_, last = snapshots(gdumb(memory_size=20))
     assert storage_bytes(last.state, GDumb.storage)["buffer"] == 20 * (16 + 1)
 
 

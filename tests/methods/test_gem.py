@@ -15,7 +15,7 @@ from methods.finetune import Finetune
 from methods.gem import GEM
 from methods.parts.episodic import multipliers
 from methods.testing.blobs import IMAGE, Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
 
@@ -91,7 +91,7 @@ def stepped(blobs, index=3):
     """A method within task `index`, before its first step, and a batch."""
     method = blobs.fresh()
     if index > 1:
-        *_, last = islice(learned(blobs), index - 1)
+        *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restored(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.train()
@@ -161,8 +161,8 @@ def test_with_no_violation_it_is_fine_tuning_bit_for_bit(monkeypatch, batch_norm
     """All tasks are one, so that no step of this run raises the loss of a past task."""
     solved = []
     monkeypatch.setattr(methods.gem, "multipliers", lambda *given: solved.append(given))
-    plain = learned(SameAgain(Finetune, Config(), "domain", batch_norm))
-    guarded = learned(SameAgain(GEM, GEM.Config(), "domain", batch_norm))
+    plain = snapshots(SameAgain(Finetune, Config(), "domain", batch_norm))
+    guarded = snapshots(SameAgain(GEM, GEM.Config(), "domain", batch_norm))
     names = list(dict(SameAgain(GEM, GEM.Config(), "domain").fresh().named_parameters()))
     for one, other in zip(plain, guarded, strict=True):
         assert all(torch.equal(one.state[name], other.state[name]) for name in names)
@@ -170,8 +170,8 @@ def test_with_no_violation_it_is_fine_tuning_bit_for_bit(monkeypatch, batch_norm
 
 
 def test_one_task_alone_is_fine_tuning_bit_for_bit():
-    first = next(learned(Blobs(Finetune, Config(), "class")))
-    second = next(learned(gem(margin=3.0)))
+    first = next(snapshots(Blobs(Finetune, Config(), "class")))
+    second = next(snapshots(gem(margin=3.0)))
     assert all(torch.equal(t, second.state[name]) for name, t in first.state.items())
 
 
@@ -179,7 +179,7 @@ def test_a_violated_constraint_keeps_the_loss_of_the_past_lower():
     losses = {}
     for method, config in ((Finetune, Config()), (GEM, GEM.Config(memory_size=40, margin=0.5))):
         blobs = Blobs(method, config, "class", epochs=15)
-        *_, last = learned(blobs)
+        *_, last = snapshots(blobs)
         score = torch.nn.functional.cross_entropy(last.scores[1], blobs.examples(1).y)
         losses[method] = float(score)
     assert losses[GEM] < losses[Finetune] / 2
@@ -194,7 +194,7 @@ def test_gradients_that_are_not_finite_are_left_to_the_learner():
 
 @pytest.mark.parametrize(("memory_size", "counts"), [(30, [10, 10, 10]), (1000, [48, 48, 48])])
 def test_storage_is_the_examples_of_each_task_and_their_counts(memory_size, counts):
-    *_, last = learned(gem(memory_size=memory_size))
+    *_, last = snapshots(gem(memory_size=memory_size))
     assert last.state["memory.counts"].tolist() == counts
     assert storage_bytes(last.state, GEM.storage)["buffer"] == sum(counts) * (16 + 1) + 3 * 8
 
@@ -202,7 +202,7 @@ def test_storage_is_the_examples_of_each_task_and_their_counts(memory_size, coun
 def test_flops_are_those_of_the_batch_of_every_past_example_and_of_their_products():
     blobs = gem(memory_size=30)
     method, _ = stepped(blobs, index=3)
-    method = blobs.restored(list(islice(learned(blobs), 2))[-1].state, num_learned=2)
+    method = blobs.restored(list(islice(snapshots(blobs), 2))[-1].state, num_learned=2)
     meter = FlopMeter()
     train_task(method, blobs.view(3), Training(batch_size=16, lr=0.01), meter)
     products = 2 * 3 * 3 * PARAMETERS

@@ -12,7 +12,7 @@ from methods.base import Config
 from methods.finetune import Finetune
 from methods.generative_replay import GenerativeReplay
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import assert_conforms, learned
+from methods.testing.conformance import assert_conforms, snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.learner import Training, make_optimizer
 
@@ -26,8 +26,8 @@ def replay(scenario="class", **config):
 def begun(index=2, scenario="class", **config):
     """A method that has met the tasks before `index` and begun that one, and its view of it."""
     blobs = replay(scenario, **config)
-    snapshots = list(learned(blobs))
-    method = blobs.restored(snapshots[index - 2].state, index - 1)
+    earlier = list(snapshots(blobs))
+    method = blobs.restored(earlier[index - 2].state, index - 1)
     view = blobs.view(index)
     method.train()
     method.see(view.allowed)
@@ -48,7 +48,7 @@ def test_the_loss_weighs_current_and_drawn_images_by_one_in_t(index):
 
 def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
     method, view = begun(3)
-    old = replay().restored(list(learned(replay()))[1].state, 2).network.eval()
+    old = replay().restored(list(snapshots(replay()))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     drawn = method._lesson.replayed
     # Outputs 0..3 are seen; 4 and 5 are the task's own and compete, but label nothing drawn.
@@ -59,7 +59,7 @@ def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
 
 def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
     method, view = begun(3, labels="soft", temperature=2.0)
-    old = replay().restored(list(learned(replay(labels="soft")))[1].state, 2).network.eval()
+    old = replay().restored(list(snapshots(replay(labels="soft")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     drawn = method._lesson.replayed
     target = F.pad((old(drawn.x)[:, :4] / 2).softmax(dim=1), (0, 2))
@@ -71,7 +71,7 @@ def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
 
 def test_told_the_task_every_earlier_task_is_rehearsed_among_its_own_outputs():
     method, view = begun(3, scenario="task")
-    old = replay("task").restored(list(learned(replay("task")))[1].state, 2).network.eval()
+    old = replay("task").restored(list(snapshots(replay("task")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     drawn = method._lesson.replayed
     now, before = method.network(drawn.x), old(drawn.x)
@@ -91,7 +91,7 @@ def test_where_tasks_share_their_outputs_all_of_them_compete(labels):
 
 def test_conditional_images_are_labelled_by_construction_and_evenly():
     method, _ = begun(3, conditional=True)
-    drawn = method.drawn(4000)
+    drawn = method.draw(4000)
     shares = drawn.y.bincount(minlength=6) / 4000
     assert torch.allclose(shares, torch.tensor([0.25] * 4 + [0.0] * 2), atol=0.03)
     expected = F.cross_entropy(method.network(drawn.x), drawn.y)
@@ -100,7 +100,7 @@ def test_conditional_images_are_labelled_by_construction_and_evenly():
 
 def test_conditional_images_compete_within_their_labels_task_where_it_is_told():
     method, _ = begun(3, scenario="task", conditional=True)
-    drawn = method.drawn(10)
+    drawn = method.draw(10)
     expected = F.cross_entropy(method.masked(method.network(drawn.x), drawn.y), drawn.y)
     assert torch.allclose(method.replay_loss(drawn), expected)
 
@@ -140,7 +140,7 @@ def test_images_are_drawn_by_the_generator_of_the_task_before_until_the_task_end
 
 def test_the_generator_goes_on_learning_in_later_tasks():
     blobs = replace(replay(generator_lr=0.01), epochs=15)
-    first, second, _ = learned(blobs)
+    first, second, _ = snapshots(blobs)
     noise = torch.randn((48, 4), generator=stream(0, "noise"))
     task = blobs.examples(2)
     bounds = [
@@ -163,20 +163,20 @@ def test_the_learners_optimiser_leaves_the_generator_alone():
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])
 def test_the_first_task_is_fine_tuning(scenario, conditional):
-    plain = next(learned(Blobs(Finetune, Config(), scenario))).state
-    first = next(learned(replay(scenario, conditional=conditional))).state
+    plain = next(snapshots(Blobs(Finetune, Config(), scenario))).state
+    first = next(snapshots(replay(scenario, conditional=conditional))).state
     assert all(torch.equal(tensor, first[name]) for name, tensor in plain.items())
 
 
 def test_outputs_seen_are_noted_task_by_task():
-    for snapshot in learned(replay()):
+    for snapshot in snapshots(replay()):
         seen = 2 * snapshot.after
         assert snapshot.state["seen"].tolist() == [True] * seen + [False] * (6 - seen)
 
 
 def accuracy(blobs):
     """Mean accuracy over all tasks after the last."""
-    *_, last = learned(replace(blobs, epochs=25))
+    *_, last = snapshots(replace(blobs, epochs=25))
     right = [
         (last.scores[t].argmax(dim=1) == blobs.examples(t).y).float().mean()
         for t in range(1, NUM_TASKS + 1)

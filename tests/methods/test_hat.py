@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from methods.base import Outlook, Setting
 from methods.hat import HAT, gate
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import assert_conforms, learned
+from methods.testing.conformance import assert_conforms, snapshots
 from orchestrator.networks.networks import MLP, NetworkShape, build
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
@@ -27,8 +27,8 @@ def hat(**config):
 def begun(index=2, num_steps=10, **config):
     """A method that has met the tasks before `index` and begun that one."""
     blobs = hat(**config)
-    snapshots = list(learned(blobs))
-    method = blobs.restored(snapshots[index - 2].state, index - 1) if index > 1 else blobs.fresh()
+    earlier = list(snapshots(blobs))
+    method = blobs.restored(earlier[index - 2].state, index - 1) if index > 1 else blobs.fresh()
     view = replace(blobs.view(index), num_steps=num_steps)
     method.see(view.allowed)
     method.begin_task(view)
@@ -37,7 +37,7 @@ def begun(index=2, num_steps=10, **config):
 
 def test_scores_are_those_of_gated_units():
     blobs = hat(s_max=3.0)
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     method = blobs.restored(last.state, 3).eval()
     x = blobs.examples(2).x
     for task in (1, 2, 3):
@@ -92,7 +92,7 @@ def test_without_sparsity_nothing_but_the_task_counts():
 def test_sparsity_makes_a_task_use_fewer_units():
     used = {}
     for sparsity in (0.0, 20.0):
-        *_, last = learned(replace(hat(sparsity=sparsity), epochs=10))
+        *_, last = snapshots(replace(hat(sparsity=sparsity), epochs=10))
         used[sparsity] = int((last.state["attention.head"][0] > 0).sum())
     assert used[20.0] < used[0.0]
 
@@ -171,7 +171,7 @@ def test_with_binary_gates_scores_of_a_task_learned_do_not_change_at_all():
 
 
 def test_embeddings_are_kept_when_a_task_ends_and_never_change():
-    first, second, third = (s.state["attention.head"] for s in learned(hat()))
+    first, second, third = (s.state["attention.head"] for s in snapshots(hat()))
     assert torch.equal(first, third[:1])
     assert torch.equal(second, third[:2])
 

@@ -16,7 +16,7 @@ from methods.icarl import ICaRL
 from methods.parts.exemplars import representations
 from methods.parts.herding import herded
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, stream
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
 
@@ -65,7 +65,7 @@ def test_herded_examples_have_a_mean_nearer_to_the_class_s_than_random_ones():
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_exemplars_are_herded_per_class_and_those_chosen_first_stay(batch_norm):
     blobs = icarl(memory_size=20, batch_norm=batch_norm)
-    states = [snapshot.state for snapshot in learned(blobs)]
+    states = [snapshot.state for snapshot in snapshots(blobs)]
     for after, share in ((1, 10), (2, 5), (3, 3)):
         state = states[after - 1]
         for label in range(2 * after):
@@ -78,7 +78,7 @@ def test_exemplars_are_herded_per_class_and_those_chosen_first_stay(batch_norm):
 
 def test_new_exemplars_are_those_herding_chooses_of_the_normalised_representations():
     blobs = icarl(memory_size=20)
-    state = next(learned(blobs)).state
+    state = next(snapshots(blobs)).state
     method = blobs.restored(state, num_learned=1)
     examples = blobs.examples(1)
     for label in (0, 1):
@@ -91,7 +91,7 @@ def test_new_exemplars_are_those_herding_chooses_of_the_normalised_representatio
 
 def test_the_score_is_minus_the_squared_distance_to_the_mean_of_exemplars():
     blobs = icarl(memory_size=20)
-    *_, second = islice(learned(blobs), 2)
+    *_, second = islice(snapshots(blobs), 2)
     method, state = blobs.restored(second.state, num_learned=2), second.state
     features = representations(method.network, state["memory.x"]).detach()
     x = blobs.examples(1).x
@@ -108,7 +108,7 @@ def test_the_score_is_minus_the_squared_distance_to_the_mean_of_exemplars():
 def within_task(blobs, index):
     method = blobs.fresh()
     if index > 1:
-        *_, last = islice(learned(blobs), index - 1)
+        *_, last = islice(snapshots(blobs), index - 1)
         method = blobs.restored(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.train()
@@ -127,7 +127,7 @@ def entropy(wanted, logit):
 def test_new_outputs_learn_labels_and_old_ones_keep_their_answers(scenario):
     blobs = icarl(scenario, memory_size=20)
     method, view = within_task(blobs, 2)
-    old = blobs.restored(next(learned(blobs)).state, num_learned=1).network
+    old = blobs.restored(next(snapshots(blobs)).state, num_learned=1).network
     with torch.no_grad():
         for p in method.network.parameters():
             p.add_(0.3 * torch.randn(p.shape, generator=stream(0, "move")))
@@ -172,7 +172,7 @@ def test_the_teacher_is_in_evaluation_mode_learns_nothing_and_is_not_carried(bat
     method, view = within_task(blobs, 2)
     train_task(method, view, Training(batch_size=16, lr=0.01), FlopMeter())
     (teacher,) = method._teacher
-    first = next(learned(blobs)).state
+    first = next(snapshots(blobs)).state
     assert not any(module.training for module in teacher.modules())
     assert all(torch.equal(t, first[f"network.{n}"]) for n, t in teacher.state_dict().items())
     assert {n.split(".")[0] for n in method.state_dict()} == {"network", "memory", "means"}
@@ -182,7 +182,7 @@ def test_the_teacher_is_in_evaluation_mode_learns_nothing_and_is_not_carried(bat
 
 def test_it_remembers_what_it_learned():
     blobs = Blobs(ICaRL, ICaRL.Config(memory_size=100), "class", epochs=15)
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     right = [
         (last.scores[t].argmax(dim=1) == blobs.examples(t).y).float().mean()
         for t in range(1, NUM_TASKS + 1)
@@ -191,7 +191,7 @@ def test_it_remembers_what_it_learned():
 
 
 def test_storage_is_the_exemplars_and_the_means():
-    *_, last = learned(icarl(memory_size=20))
+    *_, last = snapshots(icarl(memory_size=20))
     assert storage_bytes(last.state, ICaRL.storage)["buffer"] == 20 * (16 + 1) + 6 * 12 * 4
 
 
@@ -217,7 +217,7 @@ def test_exemplar_passes_below_one_are_refused():
 def test_under_the_mask_of_the_current_task_new_images_keep_old_answers_unless_told(scenario, kept):
     """With that mask the table of outputs that compete is the one of told tasks."""
     blobs = icarl(memory_size=20)
-    *_, last = islice(learned(blobs), 1)
+    *_, last = islice(snapshots(blobs), 1)
     method = blobs.restored(last.state, num_learned=1)
     own_task = replace(blobs, scenario="task").allowed(2)
     method.see(own_task)

@@ -7,12 +7,12 @@ import torch
 
 from methods.l2 import L2
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 
 
 def after_first_task(**config):
     blobs = Blobs(L2, L2.Config(**config), "class")
-    return blobs, blobs.restored(next(learned(blobs)).state, num_learned=1)
+    return blobs, blobs.restored(next(snapshots(blobs)).state, num_learned=1)
 
 
 @pytest.mark.parametrize("penalise_head", [False, True])
@@ -29,7 +29,7 @@ def test_the_penalty_is_half_lam_times_the_squared_distance_of_what_is_held(pena
 
 
 def test_the_anchor_is_where_the_last_task_ended():
-    for snapshot in learned(Blobs(L2, L2.Config(), "class")):
+    for snapshot in snapshots(Blobs(L2, L2.Config(), "class")):
         for name in ("body.weight", "body.bias"):
             anchor = snapshot.state[f"anchor.{name.replace('.', '/')}"]
             assert torch.equal(anchor[0], snapshot.state[f"network.{name}"])

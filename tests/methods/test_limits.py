@@ -20,7 +20,7 @@ from methods.mas import MAS
 from methods.rwalk import RWalk, scaled_to_unit
 from methods.si import SI
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, train_task
 
@@ -42,7 +42,7 @@ def test_methods_with_one_strength_declare_it():
 def test_without_strength_it_is_fine_tuning_bit_for_bit(name, scenario, batch_norm):
     plain = Blobs(Finetune, Config(), scenario, batch_norm)
     weak = replace(plain, method_class=METHODS[name], config=of_strength(METHODS[name], 0.0))
-    for one, other in zip(learned(plain), learned(weak), strict=True):
+    for one, other in zip(snapshots(plain), snapshots(weak), strict=True):
         for name, tensor in one.state.items():
             assert torch.equal(tensor, other.state[name]), name
 
@@ -64,10 +64,10 @@ RATE, STEPS = 1e-4, 200
 @pytest.mark.parametrize("method_class", WEIGHTS)
 def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
     blobs = Blobs(method_class, of_strength(method_class, 1.0), "task")
-    first = next(learned(blobs)).state
+    first = next(snapshots(blobs)).state
     weights = WEIGHTS[method_class](blobs.restored(first, num_learned=1))
     largest = max(w.max().item() for w in weights.values())
-    *_, frozen = learned(replace(blobs, method_class=Freeze, config=Config()))
+    *_, frozen = snapshots(replace(blobs, method_class=Freeze, config=Config()))
 
     def distance(stiffness):
         """How far task 2 takes the parameters that count from where freezing leaves them."""
@@ -98,7 +98,7 @@ def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
 def test_er_with_room_for_everything_minimises_what_joint_training_does(scenario):
     config = ER.Config(memory_size=1000, policy="class_balanced", replay_batch_size=1000)
     blobs = Blobs(ER, config, scenario)
-    _, second, _ = learned(blobs)
+    _, second, _ = snapshots(blobs)
     method, view = blobs.restored(second.state, num_learned=2), blobs.view(3)
     method.see(view.allowed)
     method.begin_task(view)
@@ -113,7 +113,7 @@ def test_er_with_room_for_everything_minimises_what_joint_training_does(scenario
 def test_er_with_room_for_everything_approaches_joint_training():
     def loss(method_class, config):
         blobs = Blobs(method_class, config, "class", epochs=40)
-        *_, last = learned(blobs)
+        *_, last = snapshots(blobs)
         scores = torch.cat([last.scores[t] for t in (1, 2, 3)])
         y = torch.cat([blobs.examples(t).y for t in (1, 2, 3)])
         return F.cross_entropy(scores, y).item()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from methods.lwf import LwF, divergence, groups
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.seeding import stream
 
 SCENARIOS = ["task", "domain", "class"]
@@ -80,7 +80,7 @@ def test_old_classes_are_grouped_as_they_compete(allowed, seen, expected):
 def after_first_task(scenario="class", batch_norm=False, **config):
     """A method that has met task 1 and begun task 2."""
     blobs = Blobs(LwF, LwF.Config(**config), scenario, batch_norm=batch_norm)
-    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.train()
     method.see(view.allowed)
@@ -111,7 +111,7 @@ def test_the_papers_temperature_and_no_further_factor_are_the_defaults():
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_teacher_is_the_network_as_the_last_task_left_it(scenario):
-    for snapshot in learned(Blobs(LwF, LwF.Config(), scenario, batch_norm=True)):
+    for snapshot in snapshots(Blobs(LwF, LwF.Config(), scenario, batch_norm=True)):
         names = [n for n in snapshot.state if n.startswith("network.")]
         assert names
         for name in names:
@@ -132,7 +132,7 @@ def test_the_teacher_neither_learns_nor_counts_batches():
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_classes_of_tasks_met_are_remembered(scenario):
     blobs = Blobs(LwF, LwF.Config(), scenario)
-    for after, snapshot in enumerate(learned(blobs), start=1):
+    for after, snapshot in enumerate(snapshots(blobs), start=1):
         met = {c for task in range(1, after + 1) for c in blobs.classes(task)}
         assert set(snapshot.state["old_classes"].nonzero().flatten().tolist()) == met
 
@@ -152,7 +152,7 @@ def test_the_teacher_costs_one_forward_pass_a_step():
 def test_a_heavier_weight_keeps_the_old_answers_better():
     kept = []
     for lam in (0.0, 1.0, 100.0):
-        first, second = list(learned(Blobs(LwF, LwF.Config(lam=lam), "task", epochs=15)))[:2]
+        first, second = list(snapshots(Blobs(LwF, LwF.Config(lam=lam), "task", epochs=15)))[:2]
         pair = [s.scores[2][:, :2] for s in (first, second)]  # of the images it trained on
         kept.append(divergence(*pair, torch.ones(1, 2, dtype=torch.bool), 2.0).item())
     assert kept[0] > 2 * kept[1] > 4 * kept[2]

@@ -11,7 +11,7 @@ from methods.base import Outlook, Setting
 from methods.finetune import Finetune
 from methods.packnet import PackNet
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import assert_conforms, learn, learned
+from methods.testing.conformance import assert_conforms, learn, snapshots
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build
 from orchestrator.stages.costs import FlopMeter, storage_bytes
@@ -39,7 +39,7 @@ def owner(snapshot):
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("prune", [0.0, 0.5, 0.75])
 def test_predictions_of_a_task_learned_never_change_by_a_bit(batch_norm, prune):
-    first, second, third = learned(packnet(batch_norm, prune=prune))
+    first, second, third = snapshots(packnet(batch_norm, prune=prune))
     assert torch.equal(own(first, 1), own(second, 1))
     assert torch.equal(own(first, 1), own(third, 1))
     assert torch.equal(own(second, 2), own(third, 2))
@@ -69,7 +69,7 @@ def test_nor_do_they_under_momentum_and_weight_decay(optimizer):
 
 
 def test_what_a_task_owns_it_keeps_and_no_other_gets():
-    first, second, third = learned(packnet(prune=0.75))
+    first, second, third = snapshots(packnet(prune=0.75))
     for before, after in ((first, second), (second, third)):
         kept = owner(before) > 0
         assert torch.equal(owner(before)[kept], owner(after)[kept])
@@ -82,7 +82,7 @@ def test_what_a_task_owns_it_keeps_and_no_other_gets():
 @pytest.mark.parametrize("prune", [0.0, 0.3, 0.75])
 def test_each_task_takes_its_share_of_what_is_free(prune):
     free = WEIGHTS
-    for snapshot in learned(packnet(prune=prune)):
+    for snapshot in snapshots(packnet(prune=prune)):
         left = round(prune * free)
         assert int((owner(snapshot) == snapshot.after).sum()) == free - left
         assert int((owner(snapshot) == 0).sum()) == left
@@ -90,7 +90,7 @@ def test_each_task_takes_its_share_of_what_is_free(prune):
 
 
 def test_free_weights_rest_at_zero():
-    for snapshot in learned(packnet()):
+    for snapshot in snapshots(packnet()):
         weight = snapshot.state["network.body.weight"]
         assert (weight[owner(snapshot) == 0] == 0).all()
         assert (weight[owner(snapshot) > 0] != 0).all()
@@ -147,13 +147,13 @@ def test_where_training_ends_before_pruning_was_due_the_end_of_the_task_prunes(n
 
 @pytest.mark.parametrize("prune_at", [0.01, 1.0])
 def test_pruning_happens_once_however_early_or_late(prune_at):
-    first, *_ = learned(packnet(prune=0.5, prune_at=prune_at))
+    first, *_ = snapshots(packnet(prune=0.5, prune_at=prune_at))
     assert int((owner(first) == 1).sum()) == WEIGHTS // 2
 
 
 def test_without_pruning_the_first_task_is_fine_tuning_and_takes_everything():
-    plain = next(learned(Blobs(Finetune, Finetune.Config(), "task"))).state
-    first, second, third = learned(packnet(prune=0.0))
+    plain = next(snapshots(Blobs(Finetune, Finetune.Config(), "task"))).state
+    first, second, third = snapshots(packnet(prune=0.0))
     assert all(torch.equal(tensor, first.state[name]) for name, tensor in plain.items())
     for later in (second, third):
         assert torch.equal(first.state["network.body.weight"], later.state["network.body.weight"])
@@ -163,7 +163,7 @@ def test_without_pruning_the_first_task_is_fine_tuning_and_takes_everything():
 
 
 def test_biases_and_normalisation_stay_as_the_first_task_left_them():
-    first, *_, last = learned(packnet(batch_norm=True))
+    first, *_, last = snapshots(packnet(batch_norm=True))
     held = [n for n in first.state if n.startswith("network.norm") or n == "network.body.bias"]
     assert len(held) == 6
     assert all(torch.equal(first.state[name], last.state[name]) for name in held)
@@ -171,7 +171,7 @@ def test_biases_and_normalisation_stay_as_the_first_task_left_them():
 
 def test_a_task_uses_what_earlier_tasks_own():
     blobs = packnet()
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     method = blobs.restored(last.state, NUM_TASKS).eval()
     before = method.predict(blobs.examples(3).x, 3)
     with torch.no_grad():

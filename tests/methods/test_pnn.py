@@ -12,7 +12,7 @@ from methods.base import Outlook, Setting
 from methods.finetune import Finetune
 from methods.pnn import PNN
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import assert_conforms, learned
+from methods.testing.conformance import assert_conforms, snapshots
 from orchestrator.networks.networks import CNN, MLP, NetworkShape, build
 from orchestrator.stages.costs import storage_bytes
 
@@ -86,7 +86,7 @@ def test_every_lateral_layer_matters_the_one_into_the_output_too():
 
 def test_laterals_get_gradients_and_old_columns_none():
     blobs = pnn()
-    *_, last = learned(blobs)
+    *_, last = snapshots(blobs)
     method = blobs.restored(last.state, NUM_TASKS).train()
     view = blobs.view(NUM_TASKS)
     method.see(view.allowed)
@@ -101,7 +101,7 @@ def test_laterals_get_gradients_and_old_columns_none():
 
 def test_what_learns_is_the_newest_column_and_its_laterals():
     blobs = pnn()
-    first, second, _ = learned(blobs)
+    first, second, _ = snapshots(blobs)
     for index, snapshot in ((2, first), (3, second)):
         method = blobs.restored(snapshot.state, index - 1)
         method.begin_task(blobs.view(index))
@@ -123,7 +123,7 @@ def same(first, second):
 
 
 def test_a_column_once_learned_never_changes_nor_do_its_scores():
-    first, second, third = learned(pnn())
+    first, second, third = snapshots(pnn())
     assert same(part(first.state, "network."), part(third.state, "columns.0."))
     assert same(part(second.state, "network."), part(third.state, "columns.1."))
     assert same(part(second.state, "laterals.0."), part(third.state, "laterals.0."))
@@ -133,7 +133,7 @@ def test_a_column_once_learned_never_changes_nor_do_its_scores():
 
 def test_laterals_are_trained_during_their_own_task():
     blobs = pnn()
-    first, second, _ = learned(blobs)
+    first, second, _ = snapshots(blobs)
     method = blobs.restored(first.state, 1)
     method.begin_task(blobs.view(2))
     fresh = dict(method.laterals.named_parameters())
@@ -141,8 +141,8 @@ def test_laterals_are_trained_during_their_own_task():
 
 
 def test_the_first_column_is_fine_tuning():
-    plain = next(learned(Blobs(Finetune, Finetune.Config(), "task"))).state
-    assert same(plain, next(learned(pnn())).state)
+    plain = next(snapshots(Blobs(Finetune, Finetune.Config(), "task"))).state
+    assert same(plain, next(snapshots(pnn())).state)
 
 
 @pytest.mark.parametrize("projection", [None, 7])
@@ -175,7 +175,7 @@ def test_flops_are_those_of_all_columns_up_to_the_tasks_own():
 
 def test_alphas_start_small_and_differ():
     blobs = pnn(alpha=0.01)
-    first, second, _ = learned(blobs)
+    first, second, _ = snapshots(blobs)
     method = blobs.restored(second.state, 2)
     method.begin_task(blobs.view(3))
     alpha = method.laterals[1][0].alpha

@@ -13,7 +13,7 @@ from methods.finetune import Finetune
 from methods.freeze import Freeze
 from methods.joint import Joint
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, raw_data_bytes
 from orchestrator.stages.learner import Training, train_task
 
@@ -29,11 +29,11 @@ def same(first, second):
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_cumulative_training_on_one_task_is_joint_training(scenario):
     cumulative, joint = (Blobs(m, Config(), scenario) for m in (Cumulative, Joint))
-    assert same(next(learned(cumulative)).state, next(learned(joint)).state)
+    assert same(next(snapshots(cumulative)).state, next(snapshots(joint)).state)
 
 
 def test_cumulative_training_goes_on_with_all_data_seen():
-    cumulative, joint = (list(learned(Blobs(m, Config(), "class"))) for m in (Cumulative, Joint))
+    cumulative, joint = (list(snapshots(Blobs(m, Config(), "class"))) for m in (Cumulative, Joint))
     assert not same(cumulative[1].state, joint[1].state)
     blobs = Blobs(Cumulative, Config(), "class")
     plain = replace(blobs, method_class=Finetune).restored(cumulative[1].state, num_learned=2)
@@ -53,8 +53,8 @@ def test_cumulative_training_is_charged_for_the_data_it_keeps():
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_first_task_is_fine_tuning_and_nothing_changes_after_it(scenario, batch_norm):
     freeze, plain = (Blobs(m, Config(), scenario, batch_norm) for m in (Freeze, Finetune))
-    first, *later = learned(freeze)
-    assert same(first.state, next(learned(plain)).state)
+    first, *later = snapshots(freeze)
+    assert same(first.state, next(snapshots(plain)).state)
     assert all(same(first.state, snapshot.state) for snapshot in later)
 
 

@@ -14,7 +14,7 @@ from methods.parts.fisher import diagonal_fisher
 from methods.parts.path import PathIntegral
 from methods.rwalk import RWalk, scaled_to_unit, scores
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learn, learned
+from methods.testing.conformance import learn, snapshots
 from orchestrator.seeding import stream
 
 BATCH = Examples(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8), torch.zeros(1).long())
@@ -125,7 +125,7 @@ def test_the_fisher_is_that_of_a_batch_per_example_and_toward_the_true_label():
 
 def test_the_penalty_is_lam_times_scaled_fisher_and_score():
     blobs = Blobs(RWalk, RWalk.Config(lam=5.0), "class")
-    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.see(view.allowed)
     method.begin_task(view)

@@ -11,7 +11,7 @@ from methods.finetune import Finetune
 from methods.parts.path import PathIntegral
 from methods.si import SI
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, train_task
@@ -134,7 +134,7 @@ def test_the_path_integral_of_small_steps_is_the_fall_of_the_loss():
 
 def test_the_loss_reported_is_the_tasks_and_the_gradient_has_the_penaltys_too():
     blobs = Blobs(SI, SI.Config(c=50.0), "class")
-    method = blobs.restored(next(learned(blobs)).state, num_learned=1)
+    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.see(view.allowed)
     method.begin_task(view)
@@ -151,7 +151,7 @@ def test_the_loss_reported_is_the_tasks_and_the_gradient_has_the_penaltys_too():
 
 
 def test_only_importance_depends_on_the_damping_on_the_first_task():
-    low, high = (next(learned(Blobs(SI, SI.Config(xi=xi), "class"))).state for xi in (0.01, 1.0))
+    low, high = (next(snapshots(Blobs(SI, SI.Config(xi=xi), "class"))).state for xi in (0.01, 1.0))
     for name in low:
         assert torch.equal(low[name], high[name]) != name.startswith("importance"), name
     assert low["importance.body/weight"].sum() > high["importance.body/weight"].sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, SHAPES, built, learned, view
+from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, SHAPES, build_and_learn, built, view
 
 from methods import METHODS
 from orchestrator.stages.costs import raw_data_bytes, storage_bytes
@@ -88,13 +88,13 @@ REHEARSAL = {
 @pytest.mark.parametrize(("method", "policy"), REHEARSAL)
 def test_rehearsal_keeps_its_examples_and_what_goes_with_them(network, method, policy):
     config = {} if policy is None else {"policy": policy}
-    found = kept(learned(method, network, memory_size=ROWS, **config))
+    found = kept(build_and_learn(method, network, memory_size=ROWS, **config))
     assert found == {"buffer": REHEARSAL[method, policy](IMAGES[network])}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_icarl_keeps_exemplars_and_their_means(network):
-    found = kept(learned("icarl", network, memory_size=ROWS))
+    found = kept(build_and_learn("icarl", network, memory_size=ROWS))
     means = 4 * CLASSES * COUNTS[network].features
     assert found == {"buffer": ROWS * IMAGES[network] + means}
 

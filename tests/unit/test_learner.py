@@ -13,7 +13,7 @@ from methods import METHODS
 from methods.base import Config, Examples, Method, Outlook, TaskView
 from methods.freeze import Freeze
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learned
+from methods.testing.conformance import snapshots
 from orchestrator.errors import Diverged
 from orchestrator.seeding import stream
 from orchestrator.stages.batch_norm import single_values_allowed
@@ -406,6 +406,6 @@ def test_nothing_of_the_allowance_for_single_examples_stays_behind():
 )
 def test_a_memory_may_give_a_single_example_to_batch_normalisation(name, config):
     blobs = Blobs(METHODS[name], METHODS[name].Config(**config), "class", batch_norm=True)
-    states = [after.state for after in learned(blobs)]
+    states = [after.state for after in snapshots(blobs)]
     assert len(states) == 3
     assert all(value.isfinite().all() for value in states[-1].values())
