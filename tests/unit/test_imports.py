@@ -11,6 +11,7 @@ import orchestrator
 WORKERS = {
     "orchestrator.backends.ray_tasks",
     "orchestrator.backends.ray_workers",
+    "orchestrator.backends.tune_domains",
     "orchestrator.backends.tune_trainable",
     "orchestrator.backends.tune_schedulers",
     "orchestrator.backends.tune_searchers",

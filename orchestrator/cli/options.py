@@ -1,0 +1,39 @@
+"""Arguments and options that several commands have, and how a command prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.environment import folder, store
+
+SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", parser=folder, help="The results folder.")
+]
+StoreUri = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URI",
+        parser=store,
+        help="Stage store; default DIR/stages. A path, s3://, gs://.",
+    ),
+]
+Dir = Annotated[Path, typer.Argument(metavar="DIR", parser=folder, help="A results folder.")]
+Tolerance = Annotated[
+    float,
+    typer.Option("--tolerance", min=0, help="Up to which relative difference stages are equal."),
+]
+
+
+def show(content: Any) -> None:
+    """Print text as it is, or something Rich can draw."""
+    if isinstance(content, str):
+        typer.echo(content)
+    else:
+        from rich.console import Console
+
+        Console().print(content)

@@ -1,0 +1,179 @@
+"""Commands that read results: compare, show, reproduce, ui, dashboard, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from orchestrator.cli.environment import folder, serve
+from orchestrator.cli.options import Dir, StoreUri, Tolerance, show
+from orchestrator.sweep.expression import FIGURES
+
+
+class Format(StrEnum):
+    """How a comparison is written."""
+
+    table = "table"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+    json = "json"
+
+
+USUAL_FRONT = "acc,storage_bytes,compute_flops"
+
+
+class Compare(TyperCommand):
+    """Lets `--pareto` stand alone, for the usual metrics; a list of metrics may follow it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a command."""
+        return super().parse_args(ctx, list(self._completed(args)))
+
+    def _completed(self, args: Sequence[str]) -> Iterator[str]:
+        for word, following in zip(args, [*args[1:], ""], strict=True):
+            yield word
+            metrics = {*FIGURES, *USUAL_FRONT.split(","), "seconds"}
+            if word == "--pareto" and not metrics.intersection(following.split(",")):
+                yield USUAL_FRONT
+
+
+def compare_command(
+    dirs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...", parser=folder, help="Results folders, or folders of single sweeps."
+        ),
+    ],
+    by: Annotated[
+        str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
+    ] = "method",
+    format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.table,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="LABEL", help="The row to hold the others against; default: best."
+        ),
+    ] = None,
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            "--pareto",
+            metavar="[METRICS]",
+            help=f"Mark the Pareto front of {USUAL_FRONT}, or of others.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Side by side even if not comparable, and marked.")
+    ] = False,
+) -> None:
+    """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""
+    from orchestrator.results.comparison import comparison, with_front
+    from orchestrator.results.contrasts import with_differences, with_ranks
+    from orchestrator.results.results import load
+    from orchestrator.terminal.rendering import render
+
+    results = load(*dirs)
+    table = comparison(results, by, together=len(dirs) > 1, force=force)
+    table = with_ranks(with_differences(results, table, against))
+    if pareto is not None:
+        table = with_front(table, [name.strip() for name in pareto.split(",")])
+    show(render(table, format.value))
+
+
+def show_command(
+    dir: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", parser=folder, help="A results folder, or a sweep's."),
+    ],
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
+    ],
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="One seed; default: the mean of all.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="test or validation; default: test.")
+    ] = None,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="The traceback of what failed.")
+    ] = False,
+) -> None:
+    """Show a trial: R as a coloured grid, with ACC, BWT, FWT and forgetting."""
+    from orchestrator.results.results import load
+    from orchestrator.terminal.trial_page import trial_page
+
+    show(trial_page(load(dir), trial, seed, split, traceback))
+
+
+def reproduce_command(
+    dir: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or a sweep's.")],
+    trial: Annotated[
+        str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
+    ],
+    seed: Annotated[int | None, typer.Option("--seed", help="One seed; default: all.")] = None,
+    store: StoreUri = None,
+    tolerance: Tolerance = 1e-5,
+) -> None:
+    """Compute a trial anew beside the stored one and say how far the two are the same."""
+    from orchestrator.cli.reproduce import Check, reproduce
+    from orchestrator.results.folder import open_store
+
+    out = dir.parent if (dir / "sweep.yaml").is_file() else dir
+    check = Check(open_store(out, store, read_only=True), tolerance, typer.echo)
+    raise typer.Exit(reproduce(dir, trial, seed, check))
+
+
+def ui_command(
+    dir: Dir = Path("results"),
+    port: Annotated[int, typer.Option(help="On the loopback address.")] = 5000,
+) -> None:
+    """Open MLflow's own UI on the runs of a results folder."""
+    from orchestrator.tracking import front_page, prepare_database
+    from orchestrator.tracking import ui_command as command
+
+    served = command(dir, port)
+    prepare_database(dir)
+    typer.echo(f"open {front_page(dir, port)}")
+    raise typer.Exit(serve(served))
+
+
+def dashboard_command(
+    dirs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...", parser=folder, help="Results folders, or folders of single sweeps."
+        ),
+    ] = [Path("results")],  # noqa: B006
+    port: Annotated[int, typer.Option(help="On the loopback address.")] = 8501,
+) -> None:
+    """Look at results in a browser: trade-off, leaderboard, R, forgetting, search, costs, live."""
+    # A process of its own: dashboards stand above the command line, which never imports them.
+    # -P: a folder named dashboards where the command is typed is not ours.
+    command = [sys.executable, "-P", "-m", "dashboards.serve", *map(str, dirs)]
+    raise typer.Exit(serve([*command, "--port", str(port)]))
+
+
+def report_command(
+    dir: Dir = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: DIR/report.html.")
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures", metavar="DIR", parser=folder, help="Also draw each figure as SVG and PDF."
+        ),
+    ] = None,
+) -> None:
+    """Write what was found as one HTML page that needs no network; attach it to MLflow's run."""
+    options = {"--out": out, "--figures": figures}
+    given = [word for name, path in options.items() if path for word in (name, str(path))]
+    # A process of its own, as for the dashboard.
+    raise typer.Exit(serve([sys.executable, "-P", "-m", "dashboards.report", str(dir), *given]))
