@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from orchestrator.benchmarks.datasets import DATASETS, DatasetInfo
-from orchestrator.benchmarks.tasks import VERSION, Recipe, Task
+from orchestrator.benchmarks.tasks import VERSION, Recipe, Task, keys_of
 from orchestrator.errors import suggest
 from orchestrator.seeding import stream
 
@@ -154,7 +154,7 @@ class Benchmark:
         Raises:
             RepertoireError: the data set has no image to train a task on, or none to test it.
         """
-        return tuple(task.key for task in self.tasks())
+        return keys_of(self._dataset, self._recipes())
 
     def tasks(self) -> tuple[Task, ...]:
         """Return the tasks in the order of the sequence; reads nothing yet."""

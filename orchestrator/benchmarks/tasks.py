@@ -5,6 +5,7 @@ Shape legend: N examples, c channels, h rows, w columns.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import cos, prod, radians, sin
@@ -75,8 +76,7 @@ class Task:
         Raises:
             RepertoireError: the data set has no image to train on, or none to test.
         """
-        data = load(self._recipe.dataset)
-        return _key(self._recipe, VERSION, DATASETS[data.name].version, data.fingerprint)
+        return keys_of(self._recipe.dataset, [self._recipe])[0]
 
     @property
     def train(self) -> Examples:
@@ -102,6 +102,13 @@ class Task:
     def test(self) -> Examples:
         """The data set's own test images of this task's classes."""
         return _split(self._recipe, "test")
+
+
+def keys_of(dataset: str, recipes: Iterable[Recipe]) -> tuple[str, ...]:
+    """Return the keys of tasks of one data set."""
+    data = load(dataset)
+    version = DATASETS[data.name].version
+    return tuple(_key(recipe, VERSION, version, data.fingerprint) for recipe in recipes)
 
 
 @lru_cache(maxsize=4096)

@@ -83,7 +83,7 @@ def run_sweep(
         search_progress = search(study, sweep, tables, backend, screen.show, brake)
         rows = [chain for chain, _ in study.chains(study.complete)]
         winners = winner_chains(sweep, study.winners()) if study.complete else []
-    evaluation_plan = plan(sweep, tables.store, winners)
+    evaluation_plan = plan(sweep, tables.records, winners)
     screen.show_plan(evaluation_plan)
     tables.chains = (*rows, *evaluation_plan.chains)
     evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, queue_of)

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple, TypeVar
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.events import ChainId
 from orchestrator.hashing import canonical
+from orchestrator.stages.known_records import Records
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.stages.store import StageStore
 from orchestrator.stages.worker import Order, joined
 from orchestrator.sweep.sweep import Sweep
 
@@ -120,7 +120,7 @@ def seconds(record: Record) -> float:
 
 def plan(
     sweep: Sweep,
-    store: StageStore,
+    store: Records,
     more: Iterable[tuple[Chain, tuple[Stage, ...]]] = (),
 ) -> Plan:
     """Lay a sweep out against a store: its trials and `more`, such as the winners of its search."""
@@ -150,8 +150,8 @@ def require_same_trial(chain: Chain, other: Chain) -> None:
         )
 
 
-def stored_stages(orders: Mapping[str, Order], store: StageStore) -> dict[str, StoredStage]:
-    """Return what a store has of the stages of orders; few records are held at a time."""
+def stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str, StoredStage]:
+    """Return what a store has of the stages of orders, read a few records at a time."""
     stored: dict[str, StoredStage] = {}
     uncovered: list[tuple[str, frozenset[str]]] = []
     for batch in batches(orders, RECORDS_AT_A_TIME):

@@ -19,8 +19,8 @@ from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.code import keep_code
 from orchestrator.results.results import collect, write
 from orchestrator.stages.files import write_atomically
+from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
-from orchestrator.stages.record import Record
 from orchestrator.stages.references import register
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.store import StageStore
@@ -65,6 +65,7 @@ class Tabulator:
         chains: what has rows, in their order.
         store: where the records are.
         folder: the sweep's.
+        records: of the store, those that were read.
         written: keys of the stages that were computed meanwhile.
     """
 
@@ -77,8 +78,8 @@ class Tabulator:
     ) -> None:
         self.chains = tuple(chains)
         self.store, self.folder, self._tracker = store, folder, tracker
+        self.records = KnownRecords(store)
         self.written: set[str] = set()
-        self._known: dict[tuple[str, frozenset[str]], Record] = {}
         self._registered: tuple[Chain, ...] = ()
         self._next = 0.0
 
@@ -109,7 +110,7 @@ class Tabulator:
         started = time.monotonic()
         self.register()
         ids = self._tracker.run_ids() if self._tracker else {}
-        write(collect(self.chains, self.store, ids, self._known), self.folder)
+        write(collect(self.chains, self.records, ids), self.folder)
         if self._tracker:
             self._tracker.poke()
         finished = time.monotonic()
@@ -117,7 +118,7 @@ class Tabulator:
 
     def _await_records(self) -> bool:
         """Wait for records that other hosts wrote and this one could not see; whether any came."""
-        unseen = self.written - {key for key, _ in self._known}
+        unseen = self.written - self.records.keys()
         with suppress(StoreUnreachable):  # the tables say what is missing
             for key in sorted(unseen):
                 self.store.await_record(key)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,7 @@ from orchestrator.results.tables import STAGES as STAGES
 from orchestrator.results.tables import TRIALS as TRIALS
 from orchestrator.results.tables import Tables as Tables
 from orchestrator.results.tables import write as write
+from orchestrator.stages.known_records import Records
 from orchestrator.stages.record import Costs, Record, Score, Wanted
 from orchestrator.sweep.objective import Mode
 
@@ -55,16 +56,6 @@ SETTING = ["sweep", "benchmark", "scenario", "num_tasks"]  # what must agree to 
 UNSCORED = Score(accuracy=None, loss=None, n=0)
 Row = tuple[Any, ...]
 Known = dict[Wanted, Record]
-
-
-class Store(Protocol):
-    """What is asked of a store here."""
-
-    def records(self, wanted: Iterable[Wanted]) -> dict[Wanted, Record]:
-        """Return the records that are there, of stages (key) scored on tasks (task keys)."""
-
-    def failure(self, key: str) -> str | None:
-        """Return why a stage failed the last time it was tried, if it did."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,9 +179,8 @@ def _sums(
 
 def collect(
     chains: Sequence[Chain],
-    store: Store,
+    store: Records,
     run_ids: Mapping[str, str] | None = None,
-    known: Known | None = None,
 ) -> Tables:
     """Return the tables of chains as the store knows them now.
 
@@ -198,10 +188,8 @@ def collect(
         chains: the sweep's, in its order.
         store: where the records are.
         run_ids: `run_name` -> MLflow run id, of the trials that have one.
-        known: filled with the records read; given to the next call, it reads only what is new.
     """
-    known = {} if known is None else known
-    _read_records(chains, store, known)
+    known = _read_records(chains, store)
     trials: list[Row] = []
     accuracy: list[Row] = []
     stages: list[Row] = []
@@ -273,12 +261,13 @@ def _without(table: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
     return table[~dropped].reset_index(drop=True)
 
 
-def _read_records(chains: Sequence[Chain], store: Store, known: Known) -> None:
-    """Read the records of chains that are not known yet, those of one depth at a time.
+def _read_records(chains: Sequence[Chain], store: Records) -> Known:
+    """Read the records of chains, those of one depth at a time.
 
     A chain is followed up to its first record that is missing or diverged.
     """
     reached = [(chain.keys, frozenset(chain.task_keys)) for chain in chains]
+    known: Known = {}
     depth = 0
     while reached:
         wanted = {(keys[depth], tasks): None for keys, tasks in reached if depth < len(keys)}
@@ -288,6 +277,7 @@ def _read_records(chains: Sequence[Chain], store: Store, known: Known) -> None:
             if depth < len(keys) and _goes_on(known.get((keys[depth], tasks)))
         ]  # fmt: skip
         depth += 1
+    return known
 
 
 def _goes_on(record: Record | None) -> bool:
@@ -308,7 +298,7 @@ def _records(chain: Chain, known: Known) -> list[Record]:
     return records
 
 
-def _trial_row(chain: Chain, records: list[Record], store: Store, run_id: str | None) -> Row:
+def _trial_row(chain: Chain, records: list[Record], store: Records, run_id: str | None) -> Row:
     status, story = _status(chain, records, store)
     learned = [record for record in records if record.status == "complete"]
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
@@ -337,7 +327,7 @@ def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
     return row if chain.phase == "search" else row | all_after(_r(chain, records, "test"), *told)
 
 
-def _status(chain: Chain, records: list[Record], store: Store) -> tuple[str, str]:
+def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, str]:
     """Return the trial's status and, where something went wrong, the story of it."""
     if records and records[-1].status == "diverged":
         return "diverged", records[-1].story

@@ -89,7 +89,8 @@ class LocalFiles:
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
         try:
-            return (self._root / path).read_bytes()
+            with open(f"{self._root}/{path}", "rb", buffering=0) as file:
+                return file.readall()
         except (FileNotFoundError, NotADirectoryError):
             return None
 

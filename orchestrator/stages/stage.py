@@ -8,7 +8,7 @@ from typing import Any
 
 from methods.base import Method, Setting
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import digest
+from orchestrator.hashing import digest, significant
 from orchestrator.stages import learner
 from orchestrator.stages.components import Component
 from orchestrator.stages.learner import Training
@@ -104,12 +104,15 @@ def scheduled(
             task_keys=task_keys, **common,
         )
     ]  # fmt: skip
+    content = {id(step): (significant(step[0]), step[1].content()) for step in steps}
     for after, (training, method) in enumerate(steps, 1):
+        trained, learned = content[id(steps[after - 1])]
+        hidden = inert(method, after)
         parent = first if method.cls.starts_afresh else chain[-1].key
         key = digest("stage", {
             "parent": parent, "after": after, "seed": seed,
             "tasks": tasks_met(method, task_keys, after),
-            "training": training, "method": method.content(inert(method, after)),
+            "training": trained, "method": method.content(hidden) if hidden else learned,
         })  # fmt: skip
         chain.append(
             Stage(

@@ -90,8 +90,8 @@ class Trial:
     def stages(self, seed: int) -> tuple[Stage, ...]:
         """Return the chain of stages on one seed, after = 0..T."""
         benchmark = self.benchmark if self.fixed_stream else replace(self.benchmark, seed=seed)
-        schedule = self.schedule or ({},) * self.benchmark.num_tasks
-        steps = [self._components_at(values) for values in schedule]
+        steps = [self._components_at(values) for values in self.schedule]
+        steps = steps or [(self.training, self.method)] * self.benchmark.num_tasks
         return scheduled(benchmark, self.network, steps, seed)
 
     def _components_at(self, values: Values) -> tuple[Training, Component]:

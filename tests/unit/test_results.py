@@ -15,6 +15,7 @@ from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.finding import find
 from orchestrator.results.results import Results, Tables, collect, load, write
 from orchestrator.stages.costs import CATEGORIES
+from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
 
@@ -373,13 +374,28 @@ def test_a_shared_record_is_read_once(store: MemoryStore) -> None:
 def test_a_second_collect_reads_only_what_is_new(store: MemoryStore) -> None:
     chain = chain_of()
     fill(store, chain, upto=1)
-    known: dict[tuple[str, frozenset[str]], Record] = {}
-    collect([chain], store, known=known)
+    known = KnownRecords(store)
+    collect([chain], known)
     fill(store, chain)
     store.asked.clear()
-    again = collect([chain], store, known=known)
+    again = collect([chain], known)
     assert store.asked == list(chain.keys[2:])
     assert again.trials.equals(collect([chain], store).trials)
+
+
+def test_a_record_read_for_no_task_answers_for_the_tasks_that_it_scores(
+    store: MemoryStore,
+) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    known = KnownRecords(store)
+    known.records((key, frozenset[str]()) for key in chain.keys)
+    store.asked.clear()
+    assert collect([chain], known).stages.equals(collect([chain], store).stages)
+    assert store.asked == list(chain.keys)  # by the second alone
+    store.asked.clear()
+    assert known.records([(chain.keys[0], frozenset({"another task"}))]) == {}
+    assert store.asked == [chain.keys[0]]
 
 
 def config_column(
