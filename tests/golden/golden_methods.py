@@ -209,8 +209,8 @@ def case(method: str, scenario: str, network: str, optimizer: str, **more: Any) 
 
 
 CASES: dict[str, Case] = {
-    made.name: made
-    for made in (
+    each.name: each
+    for each in (
         case("finetune", "task", "mlp", "sgd"),
         case("finetune", "domain", "convnet", "adam"),
         case("finetune", "class", "convnet", "adamw"),
@@ -290,7 +290,7 @@ CASES: dict[str, Case] = {
         case("pnn", "task", "mlp", "adam", projection=5),
         case("pnn", "task", "mlp", "adamw", alpha=1.0),
     )
-}  # fmt: skip
+}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from golden_methods import CASES, FIGURES, NETWORKS, OPTIMIZERS, RTOL, differ
 
 from methods import METHODS
 from methods.base import Setting
+from methods.si import SI
 
 GOLDEN = json.loads(FIGURES.read_text(encoding="utf-8"))
 
@@ -28,6 +29,18 @@ def _one_thread():
 def test_numbers_are_those_of_every_earlier_version(name):
     figures = CASES[name].figures()
     assert not differ(figures, GOLDEN[name], RTOL), f"{name} moved: {figures} was {GOLDEN[name]}"
+
+
+def test_half_the_importance_of_si_moves_a_number(monkeypatch):
+    end_task = SI.end_task
+
+    def halve_after(self, task):
+        end_task(self, task)
+        self.importance.replace({name: value / 2 for name, value in self.importance[0].items()})
+
+    monkeypatch.setattr(SI, "end_task", halve_after)
+    name = "si task mlp sgd"
+    assert differ(CASES[name].figures()["losses"], GOLDEN[name]["losses"], RTOL)
 
 
 def test_every_case_has_figures_and_every_figure_a_case():

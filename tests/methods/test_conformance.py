@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from methods import METHODS, base
+from methods import METHODS, base, conformance, testing
 from methods.agem import AGEM
 from methods.base import Method
 from methods.der import DER
@@ -47,6 +47,11 @@ VARIANTS = [
     (AGEM, AGEM.Config(memory_size=9, policy="ring", replay_batch_size=4)),
     (GDumb, GDumb.Config(memory_size=11, passes=2)),
 ]
+
+
+def test_the_suite_has_one_place_and_its_former_path_still_works():
+    assert testing.assert_conforms is assert_conforms
+    assert conformance.assert_conforms is assert_conforms
 
 
 @pytest.mark.parametrize(("name", "scenario"), CASES)

@@ -103,6 +103,14 @@ def test_it_equals_the_loop_over_examples_and_labels(network, allowed, labels, e
     assert_close(diagonal_fisher(net, examples, allowed, labels), expected)
 
 
+def test_images_of_three_channels_agree_with_the_loop():
+    generator = stream(0, "colour")
+    x = torch.randint(0, 256, (5, 3, 4, 4), generator=generator).to(torch.uint8)
+    colour = Examples(x, torch.randint(0, NUM_CLASSES, (5,), generator=generator))
+    net = make(lambda: nn.Conv2d(3, 2, 3), nn.Flatten, lambda: nn.Linear(8, NUM_CLASSES))
+    assert_close(diagonal_fisher(net, colour), by_loop(net, colour, None, WEIGHTS["all"]))
+
+
 def test_the_closed_form_is_used_for_linear_layers_only(examples):
     probe = examples.x[:1]
     assert list(linear_layers(mlp(), probe)) == ["2.", "4.", "6."]
