@@ -1,7 +1,7 @@
-"""Names of metrics, costs and their parts in the tables, with label and direction, in one place.
+"""Names of metrics, costs and their parts in the tables, with label, unit, type and direction.
 
 Tables, comparison, tracking, charts and the objective of a search read them here. A new metric is a
-line of `METRIC_COLUMNS` and a function of the same name in `results/metrics.py`.
+line of `METRIC_COLUMNS` and a function in `results/metrics.py`.
 """
 
 from __future__ import annotations
@@ -10,32 +10,57 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A metric of R: its column, what it is called in figures, and whether small is better."""
+class Column:
+    """A metric or a cost.
+
+    Attributes:
+        name: of the column.
+        label: short, for the head of a table: "ACC".
+        words: what it is, for an axis.
+        unit: "B", "FLOP", "s", or "" for a share or a count.
+        kind: float or int, its type in the tables.
+        small: whether less of it is better.
+        shown: whether tables on the terminal and in the report have it.
+    """
 
     name: str
     label: str
+    words: str
+    unit: str = ""
+    kind: type = float
     small: bool = False
+    shown: bool = True
 
 
 METRIC_COLUMNS = (
-    Metric("acc", "ACC"),
-    Metric("bwt", "BWT"),
-    Metric("fwt", "FWT"),
-    Metric("forgetting", "forgetting", small=True),
-    Metric("learning_accuracy", "LA"),
+    Column("acc", "ACC", "ACC: accuracy over all tasks after the last (test)"),
+    Column("bwt", "BWT", "BWT: backward transfer (test)"),
+    Column("fwt", "FWT", "FWT: forward transfer (test)"),
+    Column("forgetting", "forgetting", "forgetting: best accuracy lost since (test)", small=True),
+    Column(
+        "learning_accuracy", "LA", "LA: accuracy on each task when just learned (test)", shown=False
+    ),
 )
 METRICS = tuple(column.name for column in METRIC_COLUMNS)
+SHOWN_METRICS = tuple(column.name for column in METRIC_COLUMNS if column.shown)
 # Metrics on validation data. A search may not read forward transfer: see `results.metrics.fwt`.
 SELECTABLE = tuple(name for name in METRICS if name != "fwt")
 VALIDATED = tuple(f"val_{name}" for name in SELECTABLE)
 
-# What the state that lives until the next task is made of.
+# Parts of the state that lives until the next task.
 CATEGORIES = (
-    "model", "anchor", "importance", "teacher", "buffer", "generator", "columns", "optimizer",
+    "model",
+    "anchor",
+    "importance",
+    "teacher",
+    "buffer",
+    "generator",
+    "columns",
+    "optimizer",
     "raw_data",
-)  # fmt: skip
-PHASES = ("train", "consolidate", "eval")
+)
+PHASE_WORDS = {"train": "training", "consolidate": "consolidation", "eval": "evaluation"}
+PHASES = tuple(PHASE_WORDS)
 STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))
 FLOPS = tuple(f"{phase}_flops" for phase in PHASES)
 PHASE_SECONDS = tuple(f"{phase}_seconds" for phase in PHASES)
@@ -44,6 +69,23 @@ SUMMED = (*FLOPS, *SECONDS, "samples")
 # Costs that a rerun repeats exactly, so that a search may rank by them.
 REPEATABLE = (*STORAGE, *FLOPS, "samples")
 
+TRAINING = "training and consolidation"
+COST_COLUMNS = (
+    Column("storage_bytes", "storage", "storage carried between tasks", "B", int, small=True),
+    *(
+        Column(f"storage_{part}_bytes", part.replace("_", " "), f"storage: {part}", "B", int, True)
+        for part in CATEGORIES
+    ),
+    Column("compute_flops", "computation", TRAINING, "FLOP", small=True),
+    *(Column(f"{p}_flops", words, words, "FLOP", small=True) for p, words in PHASE_WORDS.items()),
+    Column("seconds", "time", TRAINING, "s", small=True),
+    *(Column(f"{p}_seconds", words, words, "s", small=True) for p, words in PHASE_WORDS.items()),
+    Column("cpu_seconds", "processor time", "processor time", "s", small=True),
+    Column("gpu_seconds", "GPU time", "GPU time", "s", small=True),
+    Column("peak_memory_bytes", "peak memory", "peak memory", "B", int, small=True),
+    Column("samples", "samples", "samples trained on", "", int, small=True),
+)
+COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}
 SMALL_METRICS = tuple(column.name for column in METRIC_COLUMNS if column.small)
 SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "samples", *SMALL_METRICS)
 

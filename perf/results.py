@@ -25,9 +25,11 @@ from dashboards.data.comparing import configurations
 from dashboards.data.matrices import curves, matrices
 from dashboards.data.scope import Scope, choices
 from dashboards.data.warehouse import Warehouse
+from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import Results, load, over_seeds
-from orchestrator.results.tables import ACCURACY, STAGES, TRIALS, Tables, with_config_columns, write
+from orchestrator.results.results import Results, load
+from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables import Tables, with_config_columns, write
 
 METHODS = ("ewc", "er", "si", "mas", "lwf")
 SWEEPS, SEEDS, TASKS = 4, 5, 20

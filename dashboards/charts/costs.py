@@ -10,15 +10,13 @@ import plotly.graph_objects as go
 from dashboards.charts.panels import add, empty, panels, per_setting, place
 from dashboards.charts.quantities import human
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
-from orchestrator.columns import CATEGORIES
+from orchestrator import columns
+from orchestrator.columns import COLUMNS
 
 BAR = 30  # pixels
-# What is stacked, and what it is called.
-STORAGE = {f"storage_{name}_bytes_mean": name.replace("_", " ") for name in CATEGORIES}
-FLOPS = {
-    "train_flops_mean": "training", "consolidate_flops_mean": "consolidation",
-    "eval_flops_mean": "evaluation",
-}  # fmt: skip
+# Column of the comparison -> name of the part that is stacked.
+STORAGE = {f"{name}_mean": COLUMNS[name].label for name in columns.STORAGE[1:]}
+FLOPS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
 SHARED = {False: "computed", True: "shared: already in the store"}
 
 

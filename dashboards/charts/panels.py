@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboards.charts.theme import template
-from orchestrator.results.results import SETTING
+from orchestrator.results.pooling import SETTING
 
 # Of a panel, between panels, and of what stands above and below all of them, in pixels.
 HEIGHT, BETWEEN, EDGES, TITLE = 300, 76, 110, 30

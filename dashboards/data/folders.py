@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.results.tables import ACCURACY, STAGES, TRIALS
+from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
 
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
 PROGRESS, SEARCH = "progress.json", "search.json"

@@ -10,11 +10,11 @@ import pandas as pd
 from dashboards.data.comparing import named
 from dashboards.data.scope import Scope, literals
 from dashboards.data.warehouse import Warehouse, quoted
+from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import evaluated
 from orchestrator.results.matrix import r_of_cells
 from orchestrator.results.metrics import R, all_after
-from orchestrator.results.pooling import CONFIGURATION
-from orchestrator.results.results import SETTING, over_seeds
+from orchestrator.results.pooling import CONFIGURATION, SETTING
 
 TRIAL = ["sweep", "trial_id", "seed"]
 

@@ -10,9 +10,9 @@ from dashboards.data.comparing import named
 from dashboards.data.folders import SEARCH
 from dashboards.data.scope import Scope
 from dashboards.data.warehouse import Warehouse
+from orchestrator.columns import VALIDATED
 from orchestrator.results.tables import with_config_columns
 
-VALIDATION = ("val_acc", "val_bwt", "val_forgetting", "val_learning_accuracy")
 IS_SEARCH = "phase = 'search'"
 CANDIDATE = 'sweep, "group", candidate, trial_id'
 # A candidate is complete where all its seeds are; what ended it early is what ended a seed of it.
@@ -28,9 +28,9 @@ def candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
 
     Columns: `sweep`, `group`, `candidate`, `trial_id`, `method`, `label`, `config.*`, `objective`,
     `status` (the worst of its seeds'), `story`, `selected`, `tasks_done` (the fewest), `n` seeds,
-    and the mean of each of VALIDATION.
+    and the mean of each of VALIDATED.
     """
-    means = ", ".join(f"avg({name}) AS {name}" for name in VALIDATION)
+    means = ", ".join(f"avg({name}) AS {name}" for name in VALIDATED)
     found = warehouse.table(
         f"SELECT {CANDIDATE}, method, coalesce(any_value(config), '{{}}') AS config, "
         f"any_value(objective) AS objective, {ENDED}, min(tasks_done) AS tasks_done, "

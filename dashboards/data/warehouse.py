@@ -8,7 +8,8 @@ undefined has one spelling. `sweep` is the folder's name. `trials` has its rows'
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -21,9 +22,10 @@ from dashboards.data.folders import AGAIN, SCHEMAS, SweepFolder, open_folders, r
 from orchestrator.columns import FLOPS, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
+from orchestrator.results.identity import renamed_trials
 from orchestrator.results.naming import labels
-from orchestrator.results.pooling import CONFIGURATION, pooled
-from orchestrator.results.results import SETTING, Results
+from orchestrator.results.pooling import CONFIGURATION, SETTING, pooled
+from orchestrator.results.results import Results
 from orchestrator.results.tables import with_config_columns
 
 TYPES = {
@@ -61,8 +63,31 @@ class Warehouse:
         self.notes = (*notes, *(note for folder in folders for note in folder.notes))
         self.older = tuple(folder.older for folder in folders if folder.older)
         self._connection = duckdb.connect(config=OFFLINE)
+        self._create_views({})
+        if len(self.folders) > 1 and (names := self._renamed_trials()):
+            self._create_views(names)
+
+    def _create_views(self, names: Mapping[tuple[str, str], str]) -> None:
+        """Create the views, given the trials that count under another id: see `_renamed_trials`."""
+        rows = [[*pair, name] for pair, name in names.items()]
+        self._connection.execute(
+            "CREATE OR REPLACE TABLE renamed (own_sweep VARCHAR, own_id VARCHAR, common_id VARCHAR)"
+        )
+        if rows:
+            self._connection.executemany("INSERT INTO renamed VALUES (?, ?, ?)", rows)
+        renamed = {sweep for sweep, _ in names}
         for table in SCHEMAS:
-            self._connection.execute(f"CREATE VIEW {table} AS {_view(table, folders)}")
+            view = _view(table, self.folders, renamed)
+            self._connection.execute(f"CREATE OR REPLACE VIEW {table} AS {view}")
+
+    def _renamed_trials(self) -> dict[tuple[str, str], str]:
+        with suppress(RepertoireError):  # a damaged table is named when it is asked for
+            return renamed_trials(
+                self.frame(
+                    "SELECT DISTINCT sweep, trial_id, coalesce(config, '{}') AS config FROM trials"
+                )
+            )
+        return {}
 
     @classmethod
     def open(cls, *dirs: str | Path, thorough: bool = False) -> Warehouse:
@@ -176,15 +201,24 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _view(table: str, folders: Sequence[SweepFolder]) -> str:
+def _view(table: str, folders: Sequence[SweepFolder], renamed: Container[str]) -> str:
     """Return the query behind a view: all columns of the schema, from each folder that has it."""
     place = ["CAST(NULL AS BIGINT) AS place"] if table == "trials" else []
     nothing = ", ".join([*(_column(field, None) for field in SCHEMAS[table]), *place])
     parts = [f"SELECT {nothing} WHERE false"]
     for number, folder in enumerate(folders):
         if table in folder.tables:
-            parts.append(_part(table, folder, number * ROWS_PER_FOLDER))
+            part = _part(table, folder, number * ROWS_PER_FOLDER)
+            parts.append(_with_common_ids(part, folder.name) if folder.name in renamed else part)
     return " UNION ALL ".join(parts)
+
+
+def _with_common_ids(part: str, sweep: str) -> str:
+    return (
+        "SELECT part.* REPLACE (coalesce(common_id, trial_id) AS trial_id) "
+        f"FROM ({part}) AS part LEFT JOIN renamed "
+        f"ON own_sweep = {quoted(sweep)} AND own_id = trial_id"
+    )
 
 
 def _part(table: str, folder: SweepFolder, first_place: int) -> str:

@@ -13,7 +13,7 @@ from dashboards.data.comparing import comparison_columns, configurations
 from dashboards.data.pairing import differences
 from dashboards.pages.wording import left_out, nothing_complete, undefined
 from dashboards.view import View
-from orchestrator.results.results import METRICS
+from orchestrator.columns import METRICS
 from orchestrator.terminal.rendering import render
 from orchestrator.terminal.units import p_value, span, thousandths
 

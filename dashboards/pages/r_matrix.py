@@ -12,9 +12,8 @@ from dashboards import charts
 from dashboards.charts.quantities import number, quantity, short
 from dashboards.data.matrices import matrices, mean_matrix, mean_metrics, trials
 from dashboards.view import View
-from orchestrator.columns import fwt_undefined_because
+from orchestrator.columns import METRICS, fwt_undefined_because
 from orchestrator.results.metrics import R
-from orchestrator.results.results import METRICS
 
 MEAN = "mean"
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.data.searching import VALIDATION, candidates, learning_curves, searches
+from dashboards.data.searching import candidates, learning_curves, searches
 from dashboards.view import View
 
 COLUMNS = {
@@ -34,7 +34,7 @@ def show(view: View) -> None:
     _protocol(searches(view.warehouse).get(rows.iloc[0]["sweep"]), rows)
     _winner(rows)
     st.subheader("Hyperparameters and objective")
-    objective = "objective" if rows["objective"].notna().any() else VALIDATION[0]
+    objective = "objective" if rows["objective"].notna().any() else "val_acc"
     view.chart(charts.parallel(rows, objective), "parallel chart", on_light=True)
     view.chart(charts.importance(rows, objective), "importance chart")
     st.subheader("Learning curves")

@@ -14,8 +14,9 @@ from dashboards.data.comparing import COSTS, configurations
 from dashboards.data.warehouse import quoted
 from dashboards.pages.wording import left_out, nothing_complete, undefined
 from dashboards.view import View, say_apart, tables_of
+from orchestrator.columns import METRICS
 from orchestrator.results.pareto import on_front
-from orchestrator.results.results import METRICS, SETTING
+from orchestrator.results.pooling import SETTING
 
 FIRST = 2  # tables that are drawn before a person asks for more
 WIDTH = 250  # of a choice, in pixels

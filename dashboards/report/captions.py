@@ -10,10 +10,11 @@ import pandas as pd
 
 from dashboards.charts.costs import STORAGE
 from dashboards.charts.quantities import human, interval, number, short
+from orchestrator.columns import COLUMNS, SHOWN_METRICS
 from orchestrator.terminal.units import p_value
 
 Row = Mapping[Hashable, Any]
-COSTS = (("storage_bytes", "B"), ("compute_flops", "FLOP"))
+COSTS = tuple((name, COLUMNS[name].unit) for name in ("storage_bytes", "compute_flops"))
 WHAT = {"storage_bytes": "Storage", "compute_flops": "Computation"}
 NOT_COUNTED = "It was not counted for any configuration."
 
@@ -87,9 +88,7 @@ def computation(rows: pd.DataFrame) -> str:
 
 def matrix(row: Row) -> str:
     """Say the metrics that follow from R."""
-    defined = [
-        name for name in ("acc", "bwt", "fwt", "forgetting") if isfinite(row[f"{name}_mean"])
-    ]
+    defined = [name for name in SHOWN_METRICS if isfinite(row[f"{name}_mean"])]
     return ", ".join(f"{short(name)} {_metric(row, name)}" for name in defined) + "."
 
 

@@ -20,14 +20,13 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.figures.canvas import title
 from dashboards.gathering import accuracies, compared, matrix
 from dashboards.report import captions
+from orchestrator.columns import COLUMNS, SHOWN_METRICS
 from orchestrator.errors import RepertoireError
 
 # A page stays under 6 MB: configurations listed, and drawn one by one, are shared by its tables.
 MOST_ROWS, MOST_DRAWN, MOST_EACH, MOST_MATRICES = 1200, 48, 16, 12
-METRICS = ("acc", "bwt", "fwt", "forgetting")
-HEADERS = (
-    "configuration", "ACC", "BWT", "FWT", "forgetting", "storage", "computation", "seeds",
-)  # fmt: skip
+LABELS = tuple(COLUMNS[name].label for name in SHOWN_METRICS)
+HEADERS = ("configuration", *LABELS, "storage", "computation", "seeds")
 T = TypeVar("T")
 
 
@@ -125,7 +124,7 @@ def _paired(warehouse: Warehouse, everyone: pd.DataFrame, shown: pd.DataFrame) -
 
 
 def _cells(row: dict[object, object]) -> list[str]:
-    metrics = [interval(_float(row[f"{m}_mean"]), _float(row[f"{m}_ci95"])) for m in METRICS]
+    metrics = [interval(_float(row[f"{m}_mean"]), _float(row[f"{m}_ci95"])) for m in SHOWN_METRICS]
     storage, work = (_float(row[f"{cost}_mean"]) for cost in ("storage_bytes", "compute_flops"))
     return [str(row["label"]), *metrics, human(storage, "B"), human(work, "FLOP"), str(row["n"])]
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import ray
 from ray import tune
 
+from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder import open_store
 from orchestrator.search.score import Scorer
@@ -29,9 +30,7 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
 CHECKPOINT = "stage.json"
-METRICS = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
-COSTS = ("storage_bytes", "train_flops", "consolidate_flops", "eval_flops")
-SECONDS = ("train_seconds", "consolidate_seconds", "eval_seconds")
+COSTS = ("storage_bytes", *FLOPS)
 # What may differ from task to task, and so between a trial and the one whose stage it adopts.
 CHANGING = ("method.", "training.")
 
@@ -172,7 +171,7 @@ class StageTrainable(tune.Trainable):
     def _seconds(self) -> float:
         """Return the seconds that the stages so far took, whoever computed them."""
         records = (self._scorer.record(stage) for stage in self._stages[: self._tasks + 1])
-        return float(sum(getattr(r.costs, name) for r in records if r for name in SECONDS))
+        return float(sum(getattr(r.costs, name) for r in records if r for name in PHASE_SECONDS))
 
 
 def trainable_of(sweep: str | Path | Sweep, store: str | Path | None) -> type[StageTrainable]:

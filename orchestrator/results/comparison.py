@@ -7,23 +7,23 @@ are never averaged, nor different settings mixed.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from orchestrator.columns import METRICS
 from orchestrator.errors import UnknownName
-from orchestrator.results.naming import labels, settings, short_names
+from orchestrator.results.averages import per_configuration
+from orchestrator.results.naming import labels, short_names
 from orchestrator.results.pareto import DEFAULT, on_front
-from orchestrator.results.pooling import CONFIGURATION, holders, pooled
+from orchestrator.results.pooling import CONFIGURATION, SETTING, holders, pooled
 from orchestrator.results.protocol import grouped, protocol_columns
-from orchestrator.results.results import SETTING, Results, per_configuration
+from orchestrator.results.results import Results
+from orchestrator.results.winners import keys_of, winning_settings
 from orchestrator.sweep.objective import Mode
 
 ROW = [*SETTING, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
-SEARCHED = ("config.benchmark.", "config.network.", "config.training.", "config.method.")
 
 
 def comparison(
@@ -81,7 +81,7 @@ def comparison(
     table = table.loc[order.index].reset_index(drop=True)
     table.attrs = {
         "left_out": left_out(trials), "apart": grouping.apart, "varied": grouping.varied,
-        "chosen": dict(_chosen(trials, table)), "pooled": [*results.notes, *pool.notes],
+        "chosen": _chosen(trials, table), "pooled": [*results.notes, *pool.notes],
     }  # fmt: skip
     return table
 
@@ -95,31 +95,11 @@ def evaluated(trials: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _chosen(trials: pd.DataFrame, table: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Yield the label of each row that won a search, with the hyperparameters that it won by.
-
-    Those are the settings in which candidates of the same search differ.
-    """
-    if "selected" not in trials or "group" not in trials:
-        return
-    evaluation = trials["phase"] == "evaluation"
-    won = trials[evaluation & (trials["selected"] == True)]  # noqa: E712 - null is no
-    for row in won.drop_duplicates(CONFIGURATION).to_dict("records"):
-        alike = (trials["sweep"] == row["sweep"]) & (trials["method"] == row["method"])
-        several = trials[alike & (~evaluation | (trials["trial_id"] == row["trial_id"]))]
-        config = [name for name in map(str, trials) if name.startswith(SEARCHED)]
-        columns = [name for name in config if several[name].nunique(dropna=False) > 1]
-        same = several["trial_id"] == row["trial_id"]
-        label = table.loc[_same(table, row), "label"]
-        if columns and len(label):
-            yield str(label.iloc[0]), str(settings(several[same], columns).iloc[0])
-
-
-def _same(table: pd.DataFrame, row: dict[Hashable, Any]) -> pd.Series[bool]:
-    """Return which rows of a comparison are of the configuration of a row of trials."""
-    return (table[CONFIGURATION] == pd.Series({name: row[name] for name in CONFIGURATION})).all(
-        axis="columns"
-    )
+def _chosen(trials: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
+    """Return the label of each row that won a search, with the hyperparameters that it won by."""
+    texts = winning_settings(trials)
+    labels = dict(zip(keys_of(table), table["label"], strict=True))
+    return {str(labels[key]): text for key, text in texts.items() if key in labels}
 
 
 def with_front(table: pd.DataFrame, metrics: Sequence[str] = DEFAULT) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from orchestrator.results.naming import labels, short_names, value_text, with_id
 from orchestrator.results.pooling import CONFIGURATION, TABLE, holders, pooled
 from orchestrator.results.protocol import title_of
 from orchestrator.results.results import Results
+from orchestrator.results.winners import keys_of
 
 LISTED = 40  # names, in a message
 
@@ -28,9 +29,9 @@ def configurations(results: Results) -> pd.DataFrame:
     first = trials.drop_duplicates(CONFIGURATION)
     config = [column for column in map(str, first) if column.startswith("config.")]
     table = comparison(results)
-    compared = dict(zip(_keys(table), table["label"], strict=True))
+    compared = dict(zip(keys_of(table), table["label"], strict=True))
     own = labels(first, "method", config, TABLE)
-    named = [compared.get(key, name) for key, name in zip(_keys(first), own, strict=True)]
+    named = [compared.get(key, name) for key, name in zip(keys_of(first), own, strict=True)]
     return first.assign(label=named, sweeps=pd.Series(holders(trials), first.index, object))
 
 
@@ -129,7 +130,3 @@ def _unknown(name: str, valid: Sequence[str]) -> RepertoireError:
 def _place(row: dict[Hashable, Any]) -> str:
     title = title_of(row["benchmark"], row["scenario"], int(row["num_tasks"]))
     return f"{row['trial_id']}: {row['label']}, {title} (sweep {', '.join(row['sweeps'])})"
-
-
-def _keys(rows: pd.DataFrame) -> list[tuple[Any, ...]]:
-    return list(zip(*(rows[name] for name in CONFIGURATION), strict=True))

@@ -17,7 +17,8 @@ from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruct
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.code import keep_code
-from orchestrator.results.results import collect, write
+from orchestrator.results.collect import collect
+from orchestrator.results.tables import write
 from orchestrator.stages.files import write_atomically
 from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed

@@ -7,11 +7,13 @@ reads such a cell is NaN, and a metric that has no meaning is NaN, never 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from orchestrator.columns import fwt_undefined_because
+from orchestrator.columns import METRICS, fwt_undefined_because
 
 R = NDArray[np.float64]
 
@@ -128,19 +130,25 @@ def learning_accuracy_after(r: R, after: int) -> float:
     return learning_accuracy(prefix(r, after))
 
 
+# Every metric by its column, as a function of R and the scenario; `columns.METRIC_COLUMNS` has the
+# labels.
+FUNCTIONS: dict[str, Callable[[R, str], float]] = {
+    "acc": lambda r, scenario: acc(r),
+    "bwt": lambda r, scenario: bwt(r),
+    "fwt": fwt,
+    "forgetting": lambda r, scenario: forgetting(r),
+    "learning_accuracy": lambda r, scenario: learning_accuracy(r),
+}
+
+
 def all_after(r: R, after: int, scenario: str) -> dict[str, float]:
     """Return every metric by its column name, after `after` tasks over the first `after` tasks.
 
     Reference: see each metric.
     Deviations: see each metric.
     """
-    return {
-        "acc": acc_after(r, after),
-        "bwt": bwt_after(r, after),
-        "fwt": fwt_after(r, after, scenario),
-        "forgetting": forgetting_after(r, after),
-        "learning_accuracy": learning_accuracy_after(r, after),
-    }
+    learned = prefix(r, after)
+    return {name: FUNCTIONS[name](learned, scenario) for name in METRICS}
 
 
 def mean_std_interval(values: R) -> tuple[float, float, float]:

@@ -19,6 +19,7 @@ from orchestrator.columns import METRICS, VALIDATED
 from orchestrator.errors import RepertoireError
 
 TABLE = ["benchmark", "scenario", "num_tasks"]  # what a table of a comparison is about
+SETTING = ["sweep", *TABLE]
 CONFIGURATION = [*TABLE, "method", "trial_id"]
 ALSO_IN = "also_in"
 ROUNDING = 1e-9  # another release may have summed the same accuracies in another order

@@ -1,7 +1,6 @@
-"""The three Parquet tables: their columns, their types, and how they reach a folder and come back.
+"""The three Parquet tables of a sweep: writing them into a folder and reading them back.
 
-The types of the fixed columns never depend on what they hold; the `config.*` columns are made from
-`config`.
+`schema.py` has their fixed columns; the `config.*` columns are made from `config`.
 """
 
 from __future__ import annotations
@@ -17,54 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.columns import FLOPS, METRICS, SECONDS, STORAGE, VALIDATED
-from orchestrator.columns import SUMMED as SUMMED
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical
-
-TEXT = frozenset({
-    "sweep", "trial_id", "phase", "status", "method", "benchmark", "scenario", "network", "config",
-    "device", "mlflow_run_id", "story", "split", "key", "parent", "node", "group",
-    "hyperparameters",
-})  # fmt: skip
-# FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
-REAL = frozenset({
-    *METRICS, *VALIDATED, "objective", "accuracy", "loss", *FLOPS, *SECONDS,
-})  # fmt: skip
-TRUTH = frozenset({"selected", "cached"})
-
-IDENTITY = (
-    "sweep", "trial_id", "phase", "selected", "status",
-    "method", "benchmark", "scenario", "network", "seed",
-)  # fmt: skip
-SPENT = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
-EXTRA = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
-SEARCHED = ("group", "candidate", "objective", "val_bwt", "val_forgetting", "val_learning_accuracy")
-
-
-def schema_of(columns: Iterable[str]) -> pa.Schema:
-    """Return the Parquet types of named columns; they never depend on what the columns hold."""
-    kinds = ((TEXT, pa.string()), (REAL, pa.float64()), (TRUTH, pa.bool_()))
-    return pa.schema(
-        (column, next((kind for names, kind in kinds if column in names), pa.int64()))
-        for column in columns
-    )
-
-
-TRIALS = schema_of([
-    *IDENTITY, "tasks_done", "num_tasks", "config", *METRICS, "val_acc", *SPENT, "mlflow_run_id",
-    *EXTRA, *SEARCHED,
-])  # fmt: skip
-ACCURACY = schema_of([
-    "sweep", "trial_id", "seed", "split", "after", "task", "accuracy", "loss", "n",
-])  # fmt: skip
-STAGES = schema_of([
-    "sweep", "trial_id", "seed", "after", "key", "parent", "cached", *SPENT, "node",
-    "status", *EXTRA, "hyperparameters",
-])  # fmt: skip
-
-
-SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
+from orchestrator.results.schema import SCHEMAS
 
 
 @dataclass(frozen=True, eq=False)

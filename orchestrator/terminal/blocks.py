@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from orchestrator.columns import fwt_undefined_because
+from orchestrator.columns import COLUMNS, SHOWN_METRICS, fwt_undefined_because
 from orchestrator.results.naming import TABLE
 from orchestrator.results.protocol import title_of
 from orchestrator.terminal.units import (
@@ -24,8 +24,8 @@ from orchestrator.terminal.units import (
     thousandths,
 )
 
-HEADERS = ("method", "ACC", "BWT", "FWT", "forgetting", "storage", "compute (GFLOP)", "n")
-SHOWN_METRICS = ("acc", "bwt", "fwt", "forgetting")
+LABELS = tuple(COLUMNS[name].label for name in SHOWN_METRICS)
+HEADERS = ("method", *LABELS, "storage", "compute (GFLOP)", "n")
 DIFFERENCE_HEADERS = ("method", "ΔACC", "95% interval", "p", "p (Holm)", "n")
 INTERVAL_NOTE = "interval and p: paired t over the n common seeds, each row by itself"
 HOLM_NOTE = "Holm: corrected for the number of rows"

@@ -9,18 +9,18 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.columns import fwt_undefined_because
+from orchestrator.columns import COLUMNS, SHOWN_METRICS, fwt_undefined_because
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.finding import find
 from orchestrator.results.metrics import R, all_after, mean_std_interval
 from orchestrator.results.pooling import CONFIGURATION, pooled
 from orchestrator.results.protocol import title_of
-from orchestrator.results.results import SPLITS, Results
+from orchestrator.results.results import Results
+from orchestrator.results.schema import SPLITS
+from orchestrator.results.winners import winning_settings
 from orchestrator.terminal.failures import endings, seeds_line, traceback_of
 from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.units import UNDEFINED, interval
-
-SHOWN = {"acc": "ACC", "bwt": "BWT", "fwt": "FWT", "forgetting": "forgetting"}
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class Shown:
 
     Attributes:
         label: what it is called.
+        won_by: the hyperparameters that a search chose; empty if none did.
         seeds: their rows of the trials table, a row each.
         split: "test" or "validation".
         matrices: R of each seed, shape [S, T+1, T].
     """
 
     label: str
+    won_by: str
     seeds: pd.DataFrame
     split: str
     matrices: R
@@ -75,6 +77,7 @@ def trial_page(
     about = [
         Text.assemble((shown.label, "bold"), f"  {first['trial_id']} (sweep {first['sweep']})"),
         Text(title_of(first["benchmark"], first["scenario"], first["num_tasks"])),
+        *([Text(f"chosen by the search: {shown.won_by}")] if shown.won_by else []),
         Text(_of_what(shown)),
     ]
     if np.isnan(shown.matrices).all():
@@ -109,7 +112,8 @@ def chosen(results: Results, name: str, seed: int | None, split: str | None) -> 
         results.r_matrix(trial_id, int(each), split, sweep)
         for sweep, trial_id, each in zip(rows["sweep"], rows["trial_id"], rows["seed"], strict=True)
     ]
-    return Shown(label, rows, split, np.stack(matrices))
+    won_by = winning_settings(trials).get(tuple(wanted[CONFIGURATION]), "")
+    return Shown(label, won_by, rows, split, np.stack(matrices))
 
 
 def _of_what(shown: Shown) -> str:
@@ -129,9 +133,9 @@ def _figures(shown: Shown) -> list[Text]:
     depth = int(shown.seeds["tasks_done"].iloc[shown.counted].min())
     every = [all_after(shown.matrices[i], depth, first["scenario"]) for i in shown.counted]
     parts = []
-    for name, title in SHOWN.items():
+    for name in SHOWN_METRICS:
         mean, _, half_width = mean_std_interval(np.array([each[name] for each in every]))
-        parts.append(f"{title} {interval(mean, half_width)}")
+        parts.append(f"{COLUMNS[name].label} {interval(mean, half_width)}")
     so_far = "" if depth == first["num_tasks"] else f"after {depth} of {first['num_tasks']} tasks: "
     lines = [Text(so_far + "   ".join(parts), style="bold")]
     if len(every) > 1:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import floor, isnan, log10
+from math import floor, isfinite, isnan, log10
 
 UNDEFINED = "–"
+PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def interval(mean: float, half_width: float) -> str:
@@ -48,3 +49,19 @@ def significant(value: float) -> str:
         return "<0.001"
     decimals = 2 - floor(log10(value)) if value else 0
     return f"{value:,.{max(decimals, 0)}f}"
+
+
+def human(value: float, unit: str) -> str:
+    """Return three significant digits with an SI prefix: 117 kB, 3.50 GFLOP, 0.25 s."""
+    if not isfinite(value):
+        return UNDEFINED
+    thousands = min(max(floor(log10(abs(value)) / 3 + 1e-9), 0), len(PREFIXES) - 1) if value else 0
+    scaled = value / 1000**thousands
+    return f"{scaled:.{_decimals(scaled)}f} {PREFIXES[thousands]}{unit}"
+
+
+def _decimals(value: float) -> int:
+    """Return how many decimals give three significant digits; none for a whole number."""
+    if value == round(value):
+        return 0
+    return min(max(2 - floor(log10(abs(value))), 0), 6)

@@ -14,8 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dashboards.report.__main__ import main
+from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import Results, load, over_seeds
+from orchestrator.results.results import Results, load
 
 Scheme = Literal["light", "dark"]
 OPENED = "document.body.dataset.drawn"

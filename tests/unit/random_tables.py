@@ -9,16 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from orchestrator.results.tables import (
-    ACCURACY,
-    METRICS,
-    STAGES,
-    SUMMED,
-    TRIALS,
-    Tables,
-    with_config_columns,
-    write,
-)
+from orchestrator.columns import METRICS, SUMMED
+from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables import Tables, with_config_columns, write
 
 METHODS = {"finetune": [{}], "ewc": [{"lam": 1.0}, {"lam": 100}], "er": [{"memory_size": 10}]}
 COSTS = [name for name in TRIALS.names if name.endswith("_bytes") or name in SUMMED]

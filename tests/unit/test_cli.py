@@ -204,7 +204,7 @@ def test_a_folder_without_results_is_one_message_and_exit_code_2(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli.app", *command],
+        [sys.executable, "-m", "orchestrator.cli", *command],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -13,7 +13,8 @@ import pytest
 
 from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import TRIALS, Results
+from orchestrator.results.results import Results
+from orchestrator.results.schema import TRIALS
 from orchestrator.results.tables import with_config_columns
 from orchestrator.terminal.rendering import render, render_first
 
@@ -103,6 +104,18 @@ def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None
     configs = [{"lam": 0.12345678}, {"lam": 0.12345679}]
     table = compared(*(row(config=c, trial_id=f"t{i}") for i, c in enumerate(configs)))
     assert list(table.label) == ["ewc lam=0.123457 t0", "ewc lam=0.123457 t1"]
+
+
+def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:
+    candidates = [
+        row(phase="search", config={"lam": lam}, seed=100, acc=None, group="ewc") for lam in (1, 10)
+    ]
+    winner = row(config={"lam": 10}, selected=True, group="ewc")
+    table = compared(*candidates, winner, row("finetune"))
+    assert list(table.label) == ["ewc", "finetune"]
+    for format in TEXT_FORMATS:
+        assert "chosen by the search: ewc: lam=10" in " ".join(render(table, format).split())
+    assert json.loads(render(table, "json"))["chosen"] == {"ewc": "lam=10"}
 
 
 @pytest.mark.parametrize(

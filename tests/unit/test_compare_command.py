@@ -10,11 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.cli.run import report
 from orchestrator.errors import RepertoireError
-from orchestrator.results.tables import ACCURACY, STAGES, TRIALS, Tables, with_config_columns, write
+from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables import Tables, with_config_columns, write
 
 # method -> (ACC, bytes, FLOPs): gem is not on the front, nor is er without the FLOPs.
 FIGURES = {
@@ -25,23 +28,35 @@ FIGURES = {
 }
 
 
-def sweep(folder: Path, *, epochs: int = 1, failed: int = 0) -> Path:
+def sweep(
+    folder: Path, *, epochs: int = 1, failed: int = 0, hidden: int = 32, searched: bool = False
+) -> Path:
     """Write the tables of a sweep of four methods on three seeds."""
     rows: list[dict[str, Any]] = []
     for method, (acc, storage, flops) in FIGURES.items():
-        config = {"method": {"name": method}, "training": {"epochs": epochs}}
+        config = {
+            "method": {"name": method, "lam": 10},
+            "training": {"epochs": epochs},
+            "network": {"name": "mlp", "hidden": [hidden]},
+        }
         costs = {"storage_bytes": storage, "train_flops": flops, "consolidate_flops": 0.0}
         spent = dict.fromkeys(("train_seconds", "consolidate_seconds"), 1.0)
         rest = dict.fromkeys(("bwt", "fwt", "forgetting", "learning_accuracy"), 0.1)
+        setting = {"benchmark": "split_digits", "scenario": "domain", "num_tasks": 2}
+        trial = {"sweep": folder.name, "trial_id": f"{method}-{epochs}-{hidden}", "method": method}
+        ending = {"phase": "evaluation", "status": "complete", "config": json.dumps(config)}
         rows += [
-            {
-                "sweep": folder.name, "trial_id": f"{method}-{epochs}", "phase": "evaluation",
-                "status": "complete", "method": method, "benchmark": "split_digits",
-                "scenario": "domain", "network": "mlp", "num_tasks": 2, "seed": seed,
-                "acc": acc + 0.01 * seed, "config": json.dumps(config), **costs, **spent, **rest,
-            }
+            {**trial, **setting, **ending, **costs, **spent, **rest}
+            | {"network": "mlp", "seed": seed, "acc": acc + 0.01 * seed}
             for seed in range(3)
-        ]  # fmt: skip
+        ]
+    if searched:
+        of_ewc = [row for row in rows if row["method"] == "ewc"]
+        for row in of_ewc:
+            row |= {"selected": True, "group": "ewc", "story": "", "tasks_done": 2}
+        loser = json.dumps({"method": {"name": "ewc", "lam": 1}})
+        lost = {"phase": "search", "trial_id": "ewc-lost", "config": loser, "selected": False}
+        rows.append(of_ewc[0] | lost)
     for row in rows[:failed]:
         row["status"] = "diverged"
     trials = with_config_columns(pa.Table.from_pylist(rows, schema=TRIALS))
@@ -106,6 +121,31 @@ def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Pat
     apart = compared(tmp_path)
     assert apart.count("split_digits, domain-incremental, 2 tasks (sweep") == 2
     assert "in tables of their own, not comparable" in apart
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"hidden": 256}, r"network.hidden \[32\] \(cl \(a\)\), \[256\] \(cl \(b\)\)"),
+        ({"epochs": 6}, r"training.epochs 3 \(cl \(a\)\), 6 \(cl \(b\)\)"),
+    ],
+)
+def test_sweeps_of_one_name_under_other_protocols_are_refused(
+    tmp_path: Path, other: dict[str, int], said: str
+) -> None:
+    one = sweep(tmp_path / "a" / "cl", epochs=3)
+    two = sweep(tmp_path / "b" / "cl", **{"epochs": 3, **other})  # type: ignore[arg-type]
+    with pytest.raises(RepertoireError, match=said):
+        compared(one, two)
+    assert "NOT COMPARABLE" in compared(one, two, "--force")
+
+
+def test_the_end_of_a_run_names_the_winner_s_hyperparameters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = sweep(tmp_path / "a", searched=True)
+    report(Console(width=200), folder, [])
+    assert "chosen by the search: ewc: lam=10" in capsys.readouterr().out
 
 
 def test_what_was_left_out_is_said(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.comparison import comparison, pareto, with_front
 from orchestrator.results.contrasts import with_differences, with_ranks
-from orchestrator.results.results import TRIALS, Results
+from orchestrator.results.results import Results
+from orchestrator.results.schema import TRIALS
 from orchestrator.results.tables import with_config_columns
 from orchestrator.terminal.rendering import render
 

@@ -25,10 +25,11 @@ from dashboards.data.searching import candidates, learning_curves
 from dashboards.data.spending import sharing, stages
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
+from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
 from orchestrator.results.metrics import forgetting
-from orchestrator.results.results import Results, load, over_seeds
+from orchestrator.results.results import Results, load
 from orchestrator.results.tables import Tables, write
 
 
@@ -197,6 +198,32 @@ def test_a_query_reads_no_folder_outside_its_scope(tmp_path: Path) -> None:
     spoil(tmp_path / "broken" / "trials.parquet")
     with pytest.raises(RepertoireError, match=r"damaged.*broken/trials\.parquet.*broken/accuracy"):
         matrices(Warehouse.open(tmp_path), "broken", "finetune-")
+
+
+def test_a_trial_of_release_0_1_and_of_this_one_are_one_row_over_their_seeds(
+    tmp_path: Path,
+) -> None:
+    ids = {"now": "ewc-0123456789abcdef", "former": "ewc-01234567"}
+    for number, (name, trial_id) in enumerate(ids.items()):
+        tables = random_tables(np.random.default_rng(1), name, complete=1.0, seeds=2)
+        changed = {
+            table: _of_one_trial(rows, trial_id, number) for table, rows in vars(tables).items()
+        }
+        write(Tables(**changed), tmp_path / name)
+    warehouse = Warehouse.open(tmp_path)
+    found = configurations(warehouse)
+    assert list(found["trial_id"]) == [ids["now"]]
+    assert list(found["n"]) == [3]  # seeds 0 and 1, 1 and 2
+    assert list(found["sweeps"]) == ["former, now"]
+    assert sorted(matrices(warehouse, "former", ids["now"])) == [0, 1, 2]
+    assert curves(warehouse, found)["n"].eq(3).any()
+
+
+def _of_one_trial(table: pa.Table, trial_id: str, first_seed: int) -> pa.Table:
+    """Return the rows of one trial under another id on two seeds, which have equal values."""
+    rows = [row for row in table.to_pylist() if row["trial_id"] == "ewc-lam1.0" and not row["seed"]]
+    copies = [row | {"trial_id": trial_id, "seed": first_seed + i} for i in (0, 1) for row in rows]
+    return pa.Table.from_pylist(copies, table.schema)
 
 
 def test_a_file_that_is_no_parquet_is_named_and_left_out(tmp_path: Path) -> None:

@@ -23,8 +23,11 @@ from dashboards.figures import FIGURES, costs, draw, forgetting, r_matrices, tra
 from dashboards.figures.__main__ import main
 from dashboards.gathering import accuracies, compared
 from orchestrator.errors import RepertoireError
+from orchestrator.results.averages import over_seeds
+from orchestrator.results.collect import collect
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import Results, collect, load, over_seeds, write
+from orchestrator.results.results import Results, load
+from orchestrator.results.tables import write
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
 

@@ -99,7 +99,7 @@ def test_a_folder_without_results_is_the_user_s_mistake(tmp_path: Path) -> None:
 
 
 def test_the_command_says_so_on_a_line_and_exits_with_2(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "orchestrator.cli.app", "report", str(tmp_path)]
+    command = [sys.executable, "-m", "orchestrator.cli", "report", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"repertoire: {tmp_path}: no results here yet")

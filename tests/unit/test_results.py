@@ -12,8 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.results.collect import collect
+from orchestrator.results.comparison import comparison
 from orchestrator.results.finding import find
-from orchestrator.results.results import Results, Tables, collect, load, write
+from orchestrator.results.results import Results, load
+from orchestrator.results.tables import Tables, write
 from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.record import Costs, Record, Score
@@ -462,6 +465,28 @@ def test_copies_of_a_folder_count_once_and_seeds_of_two_folders_add_up(
     assert list(both.trials["seed"]) == [0, 1, 2]
     assert list(both.trials["sweep"]) == ["s (c1)", "s (c1)", "s (c2)"]
     assert both.summary()["n"].tolist() == [3]
+
+
+def test_a_trial_of_release_0_1_and_of_this_one_are_one_configuration_over_two_folders(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    now = {"method": {"name": "ewc", "lam": 1, "penalise_head": None}}
+    former, other = ({"method": {"name": "ewc", "lam": lam}} for lam in (1, 2))
+    chains = {
+        "now": [chain_of(LONG, seed=seed, config=now) for seed in (1, 2)],
+        "former": [chain_of("ewc-01234567", seed=seed, config=former) for seed in (0, 1)],
+        "collides": [chain_of("ewc-01234567", seed=0, config=other)],
+    }
+    for name, part in chains.items():
+        for chain in part:
+            fill(store, chain)
+        write(collect(part, store), tmp_path / name / "s")
+    results = load(tmp_path / "now", tmp_path / "former", tmp_path / "collides")
+    by_id = results.trials.groupby("trial_id")["seed"].agg(sorted).to_dict()
+    assert by_id == {LONG: [0, 1, 2], "ewc-01234567": [0]}
+    assert comparison(results).set_index("label")["n"].to_dict() == {"ewc lam=1": 3, "ewc lam=2": 1}
+    assert set(results.accuracy["trial_id"]) == set(results.stages["trial_id"]) == set(by_id)
+    assert results.r_matrix(LONG, 0).shape == (4, 3)
 
 
 def test_the_same_folder_given_twice_is_one(store: MemoryStore, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.results import TRIALS, Results
-from orchestrator.results.tables import ACCURACY, STAGES, Tables, with_config_columns, write
+from orchestrator.results.results import Results
+from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables import Tables, with_config_columns, write
 from orchestrator.terminal.grid import Grid, contrast, ink_on, paper_of
 from orchestrator.terminal.trial_page import trial_page
 
@@ -231,6 +232,25 @@ def test_a_winner_is_shown_as_it_was_evaluated_and_its_search_by_the_seed() -> N
     )
     assert "test data: seed 0" in words(results, "ewc")
     assert "validation data, search phase: seed 100" in words(results, "ewc", 100)
+
+
+def test_a_winner_s_hyperparameters_are_shown() -> None:
+    candidates = [
+        trial(f"ewc-{lam}", 100, lam, phase="search", acc=None, group="ewc") for lam in (1.0, 10.0)
+    ]
+    winner = trial("ewc-10.0", 0, 10.0, selected=True, group="ewc")
+    results = of(*candidates, winner)
+    assert "chosen by the search: lam=10 accuracy on test" in words(results, "ewc-10.0")
+    assert "chosen by the search" not in words(results, "ewc-1.0")
+
+
+def test_a_winner_chosen_task_by_task_shows_a_value_for_each() -> None:
+    config = {
+        "method": {"name": "ewc", "lam": 1.0},
+        "schedule": [{"method.lam": 1.0}, {"method.lam": 0.5}],
+    }
+    winner = trial(selected=True, group="ewc", config=json.dumps(config))
+    assert "chosen by the search: lam=1, 0.5 " in words(of(winner), "ewc-12ab")
 
 
 @pytest.mark.parametrize(("num_tasks", "parts"), [(5, 1), (11, 1), (12, 2), (20, 2), (50, 5)])

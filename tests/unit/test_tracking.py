@@ -20,15 +20,8 @@ import pytest
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
-from orchestrator.results.tables import (
-    ACCURACY,
-    STAGES,
-    TRIALS,
-    Tables,
-    table_of,
-    with_config_columns,
-    write,
-)
+from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables import Tables, table_of, with_config_columns, write
 from orchestrator.tracking import (
     Target,
     Tracker,

@@ -1,0 +1,102 @@
+"""Columns of the tables: what a new metric touches, and that the tables know every one there is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator import columns
+from orchestrator.results import schema
+from orchestrator.results.metrics import FUNCTIONS
+
+# A process in which `columns` has one line more, and `results.metrics` one function.
+MADE_UP = """
+import json, sys
+import numpy as np
+from orchestrator import columns
+
+source = open(columns.__file__).read()
+line = 'METRIC_COLUMNS = (\\n'
+assert line in source
+new = line + '    Column("worst", "WORST", "worst: lowest accuracy after the last task (test)"),\\n'
+exec(compile(source.replace(line, new), columns.__file__, "exec"), columns.__dict__)
+
+from orchestrator.results import metrics
+metrics.FUNCTIONS["worst"] = lambda r, scenario: float(r[-1].min())
+
+from dashboards.charts.quantities import quantity, short
+from dashboards.data.comparing import configurations
+from dashboards.data.searching import candidates
+from dashboards.data.scope import EVERYTHING
+from dashboards.data.warehouse import Warehouse
+from dashboards.pages.leaderboard import readable
+from orchestrator.results.comparison import comparison
+from orchestrator.results.contrasts import with_differences
+from orchestrator.results.results import load
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.rendering import render
+from orchestrator.tracking.view import SELECTABLE
+from orchestrator.backends.tune_trainable import METRICS as REPORTED
+from orchestrator.cli.app import app
+from typer.testing import CliRunner
+
+folder = sys.argv[1]
+words = ["run", folder + "/s.yaml", "--out", folder + "/out", "--backend", "inline"]
+ran = CliRunner().invoke(app, words, catch_exceptions=False)
+assert ran.exit_code == 0, ran.output
+results = load(folder + "/out/s")
+row = results.trials.iloc[0]
+expected = results.r_matrix(row.trial_id, row.seed)[-1].min()
+table = with_differences(results, comparison(results))
+warehouse = Warehouse.open(folder + "/out")
+configured = configurations(warehouse)
+print(json.dumps({
+    "tables": bool(row.worst == expected) and "val_worst" in results.trials,
+    "search": "val_worst" in candidates(warehouse, EVERYTHING)
+        and Objective(("worst",), ("max",)).metrics == ("worst",),
+    "compare": "WORST" in render(table) and "worst_p" in table,
+    "tracking": "worst" in SELECTABLE,
+    "tune": "worst" in REPORTED,
+    "charts": short("worst") == "WORST" and quantity("worst").title.startswith("worst: lowest"),
+    "dashboard": "WORST" in readable(configured),
+}))
+"""
+SWEEP = """
+name: s
+seeds: [0]
+benchmark: {name: split_digits, scenario: task, num_tasks: 2}
+network: {name: mlp, hidden: [4]}
+training: {epochs: 1}
+methods: [finetune, freeze]
+"""
+
+
+def test_a_new_metric_is_a_line_of_columns_and_a_function(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(SWEEP)
+    done = subprocess.run(
+        [sys.executable, "-c", MADE_UP, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = done.stdout.splitlines()[-1]
+    assert "false" not in report, report
+    assert report.count("true") == 7
+
+
+def test_every_metric_has_a_function_and_every_function_a_column() -> None:
+    assert tuple(FUNCTIONS) == columns.METRICS
+
+
+@pytest.mark.parametrize("name", columns.COLUMNS)
+def test_a_column_has_one_type_and_one_direction(name: str) -> None:
+    column = columns.COLUMNS[name]
+    assert columns.is_small_better(name) == column.small
+    kind = schema.schema_of([name]).field(name).type
+    assert str(kind) == {float: "double", int: "int64"}[column.kind]
+
+
+def test_costs_of_the_tables_have_a_column() -> None:
+    fixed = (*columns.STORAGE, *columns.FLOPS, *columns.SECONDS, "peak_memory_bytes", "samples")
+    assert set(fixed) <= set(columns.COLUMNS)
+    assert set(columns.REPEATABLE) <= set(columns.COLUMNS)
