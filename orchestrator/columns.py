@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+UNDEFINED = "–"  # a value that has no meaning, or was not measured
+
 
 @dataclass(frozen=True)
 class Column:

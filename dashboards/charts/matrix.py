@@ -9,11 +9,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboards.charts.panels import empty
-from dashboards.charts.quantities import number, short
-from dashboards.charts.theme import FAINT, HIGHLIGHT, SCALE, template
+from dashboards.charts.quantities import short
+from dashboards.charts.theme import FAINT, HIGHLIGHT, template
+from orchestrator.results.cells import ANNOTATED_TASKS, cells_of, colour_scale, step_of
 from orchestrator.results.metrics import R
 
-ANNOTATED_TASKS = 12
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
 Cell = tuple[int, int]
 SIGNS = {1: "+", -1: "−"}
@@ -33,12 +33,12 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
     num_tasks = r.shape[1]
     tasks, rows = list(range(1, num_tasks + 1)), list(range(num_tasks + 1))
     figure = go.Figure(layout={"template": template(), "title": {"text": title}})
-    figure.add_trace(go.Heatmap(
-        z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=SCALE, hoverongaps=True,
-        text=_texts(r, uses), texttemplate="%{text}" if num_tasks <= ANNOTATED_TASKS else None,
-        colorbar={"title": {"text": "accuracy", "side": "right"}, "thickness": 14},
-        hovertemplate="after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>", xgap=1, ygap=1,
-    ))  # fmt: skip
+    heat = go.Heatmap(z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=colour_scale())
+    heat.update(text=_texts(r, uses), hoverongaps=True, xgap=1, ygap=1)
+    heat.texttemplate = "%{text}" if num_tasks <= ANNOTATED_TASKS else None
+    heat.colorbar = {"title": {"text": "accuracy", "side": "right"}, "thickness": 14}
+    heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
+    figure.add_trace(heat)
     for shape in (*_unmeasured(r), *_lit(r, uses), _step(num_tasks)):
         figure.add_shape(**shape)
     every = max(1, num_tasks // ANNOTATED_TASKS)
@@ -77,9 +77,11 @@ def _best(r: R, task: int) -> Cell:
 
 def _texts(r: R, uses: str | None) -> list[list[str]]:
     signs = cells(r, uses) if uses else {}
-    texts = [[number(value)[:4] if np.isfinite(value) else "" for value in row] for row in r]
-    for (after, task), sign in signs.items():
-        texts[after][task - 1] = SIGNS[sign] + texts[after][task - 1]
+    texts = [[""] * r.shape[1] for _ in r]
+    for cell in cells_of(r):
+        sign = signs.get((cell.after, cell.task))
+        number = cell.text if cell.known else ""
+        texts[cell.after][cell.task - 1] = f"{SIGNS[sign] if sign else ''}{number}"
     return texts
 
 
@@ -91,20 +93,14 @@ def _on_axis(uses: str | None) -> str:
 
 def _box(cell: Cell) -> dict[str, Any]:
     after, task = cell
-    return {
-        "type": "rect",
-        "x0": task - 0.5,
-        "x1": task + 0.5,
-        "y0": after - 0.5,
-        "y1": after + 0.5,
-    }
+    sides = {"x0": task - 0.5, "x1": task + 0.5, "y0": after - 0.5, "y1": after + 0.5}
+    return {"type": "rect", **sides}
 
 
 def _unmeasured(r: R) -> Iterator[dict[str, Any]]:
     for after, column in np.argwhere(np.isnan(r)):
-        yield _box((int(after), int(column) + 1)) | {
-            "fillcolor": FAINT, "line": {"width": 0}, "layer": "below", "name": "not measured",
-        }  # fmt: skip
+        grey = {"fillcolor": FAINT, "line": {"width": 0}, "layer": "below"}
+        yield _box((int(after), int(column) + 1)) | grey | {"name": "not measured"}
 
 
 def _lit(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
@@ -115,9 +111,5 @@ def _lit(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
 
 def _step(num_tasks: int) -> dict[str, Any]:
     """Return the step between the tasks learned (below) and those not yet (above)."""
-    corners = [
-        (0.5, 0.5),
-        *((t + 0.5, t + d) for t in range(1, num_tasks + 1) for d in (-0.5, 0.5)),
-    ]
-    path = " L ".join(f"{x},{y}" for x, y in corners[:-1])
+    path = " L ".join(f"{task},{after}" for task, after in step_of(num_tasks))
     return {"type": "path", "path": f"M {path}", "line": {"color": "white", "width": 2}}

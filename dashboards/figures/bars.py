@@ -8,9 +8,9 @@ from math import ceil
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 
 from dashboards.charts.costs import FLOPS, STORAGE
+from dashboards.charts.quantities import human
 from dashboards.charts.theme import COLOURS
 from dashboards.figures.canvas import canvas, tables
 
@@ -45,14 +45,16 @@ def _stack(axes: Axes, rows: pd.DataFrame, parts: Mapping[str, str], title: str,
     left = pd.Series(0.0, index=rows.index)
     for order, (column, words) in enumerate(parts.items()):
         if column in rows and (rows[column] > 0).any():
-            axes.barh(
-                rows["label"], rows[column].fillna(0), left=left, label=words, height=0.75,
-                color=COLOURS[order % len(COLOURS)], hatch=HATCHES[order // len(COLOURS)],
-            )  # fmt: skip
+            look = {
+                "color": COLOURS[order % len(COLOURS)],
+                "hatch": HATCHES[order // len(COLOURS)],
+            }
+            values = rows[column].fillna(0)
+            axes.barh(rows["label"], values, left=left, label=words, height=0.75, **look)
             left = left + rows[column].fillna(0)
     axes.invert_yaxis()
     axes.set_xlabel(title, fontsize=9)
-    axes.xaxis.set_major_formatter(EngFormatter(unit))
+    axes.xaxis.set_major_formatter(lambda value, _: human(value, unit))
     axes.tick_params(labelsize=8)
     axes.legend(
         loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=IN_A_LINE, fontsize=8, frameon=False

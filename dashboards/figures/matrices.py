@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -14,7 +12,7 @@ from matplotlib.image import AxesImage
 from dashboards.figures.canvas import canvas
 from dashboards.gathering import matrix
 from orchestrator.results.metrics import R
-from orchestrator.tracking.heatmap import ANNOTATED_TASKS, COLOURS, UNKNOWN
+from orchestrator.tracking.heatmap import draw_matrix
 
 COLUMNS, SIDE = 3, 2.3  # panels in a row; inches
 
@@ -42,21 +40,9 @@ def r_matrices(curves: pd.DataFrame) -> Figure:
 
 def heatmap(axes: Axes, r: R) -> AxesImage:
     """Draw R, a row per number of tasks learned and a column per task."""
-    colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
-    values = np.ma.masked_invalid(r)
-    image = axes.imshow(values, cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
+    image = draw_matrix(axes, r, size=6.5)
     axes.set_xlabel("task", fontsize=8)
     axes.set_ylabel("tasks learned", fontsize=8)
     axes.set_xticks(range(r.shape[1]), [str(task + 1) for task in range(r.shape[1])], fontsize=8)
     axes.set_yticks(range(r.shape[0]), list(map(str, range(r.shape[0]))), fontsize=8)
-    for (row, column), value in np.ndenumerate(r):
-        if r.shape[1] <= ANNOTATED_TASKS and np.isfinite(value):
-            ink = "black" if value > 0.55 else "white"
-            axes.text(
-                column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=6.5
-            )
-    steps = [(edge - 0.5, edge + 0.5) for edge in range(r.shape[1])]
-    for edge, below in steps:
-        axes.plot((edge, edge + 1), (below, below), color="white", linewidth=1.2)
-        axes.plot((edge, edge), (below - 1, below), color="white", linewidth=1.2)
     return image

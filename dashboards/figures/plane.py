@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from dashboards.figures.canvas import DPI, canvas, tables, tick
-from orchestrator.tracking.heatmap import COLOURS
+from orchestrator.results.cells import COLOURS
 
 COLUMNS = 2
 MARKERS = "osD^vP*Xhp"

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, isnan
+from math import ceil
 
-import numpy as np
-from matplotlib import colormaps
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
+from orchestrator.results.cells import Cell, hexadecimal
 from orchestrator.results.metrics import R
-from orchestrator.terminal.units import UNDEFINED
 
-# As in the pictures at MLflow: the same to the colour-blind, and darker means less in grey too.
-COLOURS = colormaps["cividis"]
 HEAD, CELL = 9, 6  # characters
-Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -46,54 +41,15 @@ class Grid:
         for after, row in enumerate(self.r):
             line = Text.assemble((f"{after:>7}  ", "dim"))
             for task in tasks:
-                style = cell_style(row[task]) + Style(bold=after == task + 1)
-                line.append(f"{cell_text(row[task]):^{CELL}}", style)
+                cell = Cell(after, task + 1, float(row[task]))
+                line.append(f"{cell.text:^{CELL}}", cell_style(cell))
             yield line
         yield Text("")
 
 
-def cell_text(accuracy: float) -> str:
-    """Return an accuracy in two digits; a dash where there is none."""
-    return UNDEFINED if isnan(accuracy) else f"{accuracy:.2f}"
-
-
-def cell_style(accuracy: float) -> Style:
-    """Return the colour of an accuracy, with the ink that is read best on it."""
-    if isnan(accuracy):
-        return Style(dim=True)
-    paper = paper_of(accuracy)
-    return Style.parse(f"{_hex(ink_on(paper))} on {_hex(paper)}")
-
-
-def paper_of(accuracy: float) -> Rgb:
-    """Return the colour that stands for an accuracy in 0..1."""
-    red, green, blue = (round(255 * part) for part in COLOURS(float(np.clip(accuracy, 0, 1)))[:3])
-    return red, green, blue
-
-
-def ink_on(paper: Rgb) -> Rgb:
-    """Return black or white, whichever has the higher contrast."""
-    black, white = (0, 0, 0), (255, 255, 255)
-    return max((black, white), key=lambda ink: contrast(ink, paper))
-
-
-def contrast(one: Rgb, other: Rgb) -> float:
-    """Return the contrast ratio of two colours, 1 to 21; 4.5 is enough to read small text.
-
-    Reference: W3C, Web Content Accessibility Guidelines 2.1, contrast ratio.
-    """
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: Rgb) -> float:
-    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _unit(colour)]
-    return float(np.dot(parts, (0.2126, 0.7152, 0.0722)))
-
-
-def _unit(colour: Rgb) -> list[float]:
-    return [part / 255 for part in colour]
-
-
-def _hex(colour: Rgb) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)
+def cell_style(cell: Cell) -> Style:
+    """Return the colours of a cell; bold where the task was just learned."""
+    bold = Style(bold=cell.just_learned)
+    if not cell.known:
+        return Style(dim=True) + bold
+    return Style.parse(f"{hexadecimal(cell.ink)} on {hexadecimal(cell.paper)}") + bold

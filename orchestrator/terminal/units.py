@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import floor, isfinite, isnan, log10
 
-UNDEFINED = "–"
+from orchestrator.columns import UNDEFINED as UNDEFINED
+
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 

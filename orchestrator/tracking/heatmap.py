@@ -10,13 +10,19 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-# Cividis reads the same with and without red-green colour blindness, and in grey.
-COLOURS = "cividis"
-UNKNOWN = "0.8"
-ANNOTATED_TASKS = 12
+from orchestrator.results.cells import (
+    ANNOTATED_TASKS,
+    COLOURS,
+    cells_of,
+    hexadecimal,
+    step_of,
+)
+
+UNKNOWN = "0.8"  # grey
 DPI = 120
 
 
@@ -40,18 +46,35 @@ def heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
     width, height = figure.get_size_inches()
     axes = figure.add_axes((0.7 / width, 0.7 / height, side / width, side / height))
     bar = figure.add_axes(((0.9 + side) / width, 0.7 / height, 0.2 / width, side / height))
-    colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
-    image = axes.imshow(np.ma.masked_invalid(r), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
-    figure.colorbar(image, cax=bar, label="accuracy")
+    figure.colorbar(draw_matrix(axes, r), cax=bar, label="accuracy")
     _name(axes, num_tasks)
     letters = int(14 * (width - 0.7))
     lines = wrap(title, letters, max_lines=2, placeholder=" ...")
     axes.set_title("\n".join(lines), loc="left", fontsize=9)
-    _hatch(axes, r)
-    _mark_learned(axes, num_tasks)
-    if num_tasks <= ANNOTATED_TASKS:
-        _annotate(axes, r)
     return figure
+
+
+def draw_matrix(axes: Axes, r: NDArray[np.float64], size: float = 8) -> AxesImage:
+    """Draw the cells of R, shape [T+1, T], on axes, and the step between tasks learned and not yet.
+
+    Args:
+        axes: where to draw.
+        r: see `heatmap`.
+        size: of the numbers, in points.
+    """
+    colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
+    image = axes.imshow(np.ma.masked_invalid(r), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
+    for cell in cells_of(r):
+        place = (cell.task - 1, cell.after)
+        if not cell.known:
+            _hatch(axes, place)
+        elif r.shape[1] <= ANNOTATED_TASKS:
+            ink = hexadecimal(cell.ink)
+            axes.text(*place, cell.text, ha="center", va="center", color=ink, fontsize=size)
+    tasks, after = zip(*step_of(r.shape[1]), strict=True)
+    for colour, width in (("white", 2.5), ("black", 1.0)):
+        axes.plot([task - 1 for task in tasks], after, color=colour, linewidth=width)
+    return image
 
 
 def png(figure: Figure) -> bytes:
@@ -70,28 +93,7 @@ def _name(axes: Axes, num_tasks: int) -> None:
     axes.set_yticks(list(range(0, num_tasks + 1, every)))
 
 
-def _hatch(axes: Axes, r: NDArray[np.float64]) -> None:
-    """Cross out what was not measured, so that it is told from a low accuracy without colour."""
-    for after, task in np.argwhere(np.isnan(r)):
-        corner = (float(task) - 0.5, float(after) - 0.5)
-        axes.add_patch(
-            Rectangle(corner, 1, 1, fill=False, hatch="///", edgecolor="0.55", linewidth=0)
-        )
-
-
-def _mark_learned(axes: Axes, num_tasks: int) -> None:
-    """Draw the step between the tasks learned so far (below) and those still unseen (above)."""
-    across = np.arange(num_tasks + 1) - 0.5
-    down = np.arange(1, num_tasks + 1) - 0.5
-    x = np.repeat(across, 2)[1:-1]
-    axes.plot(x, np.repeat(down, 2), color="white", linewidth=2.5)
-    axes.plot(x, np.repeat(down, 2), color="black", linewidth=1.0)
-
-
-def _annotate(axes: Axes, r: NDArray[np.float64]) -> None:
-    for (after, task), accuracy in np.ndenumerate(r):
-        if np.isfinite(accuracy):
-            ink = "black" if accuracy > 0.55 else "white"
-            axes.text(
-                task, after, f"{accuracy:.2f}", ha="center", va="center", color=ink, fontsize=8
-            )
+def _hatch(axes: Axes, place: tuple[int, int]) -> None:
+    """Cross out a cell that was not measured, so that it differs from a low one without colour."""
+    corner = (place[0] - 0.5, place[1] - 0.5)
+    axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="///", edgecolor="0.55", linewidth=0))

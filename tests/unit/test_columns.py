@@ -55,7 +55,7 @@ configured = configurations(warehouse)
 print(json.dumps({
     "tables": bool(row.worst == expected) and "val_worst" in results.trials,
     "search": "val_worst" in candidates(warehouse, EVERYTHING)
-        and Objective(("worst",), ("max",)).metrics == ("worst",),
+        and Objective.parse("worst", None, "search", []) is not None,
     "compare": "WORST" in render(table) and "worst_p" in table,
     "tracking": "worst" in SELECTABLE,
     "tune": "worst" in REPORTED,

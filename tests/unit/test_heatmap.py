@@ -78,7 +78,7 @@ def test_colours_grow_lighter_with_accuracy_and_numbers_stand_out() -> None:
     assert (np.diff(lightness) > 0).all()
     for text in figure.axes[0].texts:
         behind = shown.to_rgba(float(text.get_text()))[:3] @ np.array([0.2126, 0.7152, 0.0722])
-        assert abs(behind - (text.get_color() == "white")) > 0.35
+        assert abs(behind - (text.get_color() == "#ffffff")) > 0.35
 
 
 def test_the_picture_is_a_png_of_a_figure_without_global_state() -> None:

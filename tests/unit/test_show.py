@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.results.cells import contrast, ink_on, paper_of
 from orchestrator.results.results import Results
 from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables import Tables, with_config_columns, write
-from orchestrator.terminal.grid import Grid, contrast, ink_on, paper_of
+from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.trial_page import trial_page
 
 # Accuracy on each of two tasks after 0, 1 and 2 tasks: ACC 0.7, BWT -0.3, FWT 0.1, forgetting 0.3.
