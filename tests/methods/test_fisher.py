@@ -111,6 +111,13 @@ def test_images_of_three_channels_agree_with_the_loop():
     assert_close(diagonal_fisher(net, colour), by_loop(net, colour, None, WEIGHTS["all"]))
 
 
+def test_a_class_with_one_example_counts(examples):
+    net, one = mlp(), examples[:1]
+    fisher = diagonal_fisher(net, one, two_groups())
+    assert max(float(value.max()) for value in fisher.values()) > 0
+    assert_close(fisher, by_loop(net, one, two_groups(), WEIGHTS["all"]))
+
+
 def test_the_closed_form_is_used_for_linear_layers_only(examples):
     probe = examples.x[:1]
     assert list(linear_layers(mlp(), probe)) == ["2.", "4.", "6."]
