@@ -46,8 +46,9 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences, with_ranks
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
+from orchestrator.stages.environment import environment
 from orchestrator.stages.record import Costs, Record, Score
-from orchestrator.stages.run_stage import State, describe, environment
+from orchestrator.stages.run_stage import State, describe
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render

@@ -25,7 +25,7 @@ from orchestrator.backends.tune_stand_ins import Controller, Runner
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.search.ports import Adopted, Decision, Stopped
-from orchestrator.stages.components import imported_class
+from orchestrator.stages.components import import_class
 from orchestrator.sweep.algorithms import SCHEDULERS, Asha, Foreign, HyperBand, Median, Pbt
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.spaces import Domain, Point
@@ -193,7 +193,7 @@ def create_tune_scheduler(options: Any, space: Mapping[str, Domain], goal: int) 
 def create_foreign(scheduler: Foreign) -> Any:
     """Return a scheduler by dotted name."""
     name, options = scheduler.name, scheduler.options
-    cls = imported_class(f"scheduler {name!r}", name, source=scheduler.source)
+    cls = import_class(f"scheduler {name!r}", name, source=scheduler.source)
     try:
         return cls(**options)
     except Exception as error:  # a class of anybody's

@@ -12,7 +12,7 @@ import numpy as np
 from orchestrator.backends.tune_domains import decode_point, to_tune_domain
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
-from orchestrator.stages.components import imported_class
+from orchestrator.stages.components import import_class
 from orchestrator.sweep.algorithms import Foreign, HyperOpt
 from orchestrator.sweep.spaces import Domain, Point
 
@@ -70,7 +70,7 @@ class TuneSampler:
         if not isinstance(algorithm, Foreign):
             return create_hyperopt(algorithm, self._seed)
         what = f"algorithm {algorithm.name!r}"
-        return imported_class(what, algorithm.name, source=algorithm.source)(**algorithm.options)
+        return import_class(what, algorithm.name, source=algorithm.source)(**algorithm.options)
 
     def ask(self, number: int) -> Point | None:
         """Return the point that the searcher suggests, or None if it suggests no other.

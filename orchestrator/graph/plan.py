@@ -15,7 +15,7 @@ from orchestrator.hashing import canonical
 from orchestrator.stages.known_records import Records
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.stages.worker import Order, joined
+from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
 
 RECORDS_AT_A_TIME = 512
@@ -134,7 +134,7 @@ def plan(
     for chain, stages in laid_out.values():
         for stage in stages:
             result.links[stage.key] = stage.parent
-            result.orders[stage.key] = joined(
+            result.orders[stage.key] = extend_order(
                 result.orders.get(stage.key), (chain.sweep, chain.trial_id, chain.seed), stage
             )
     result.stored.update(stored_stages(result.orders, store))

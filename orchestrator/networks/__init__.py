@@ -1,4 +1,5 @@
-"""Networks a sweep can name: mlp, cnn, resnet18, and the base class of a user's own.
+"""Networks a sweep can name, a file a family, and the base class of a user's own.
 
-May import `benchmarks` and what is below it. Begin with `networks.py`.
+May import `benchmarks` and what is below it. Begin with `base.py`, the contract; `networks.py` has
+the table of names.
 """

@@ -21,8 +21,8 @@ from orchestrator.results.collect import collect
 from orchestrator.results.tables import write
 from orchestrator.stages.files import write_atomically
 from orchestrator.stages.known_records import KnownRecords
+from orchestrator.stages.maintenance import register_reference
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
-from orchestrator.stages.references import register
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
@@ -95,7 +95,7 @@ class Tabulator:
         """Leave word in the store which stages this sweep refers to, for `store gc`."""
         if self.chains is not self._registered:
             keys = (key for chain in self.chains for key in chain.keys)
-            register(self.store, self.folder.parent, self.folder.name, keys)
+            register_reference(self.store, self.folder.parent, self.folder.name, keys)
             self._registered = self.chains
 
     def note_versions(self) -> None:

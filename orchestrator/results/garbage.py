@@ -13,8 +13,13 @@ import pyarrow.parquet as pq
 from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.stages.files import Entry
 from orchestrator.stages.lease import now
-from orchestrator.stages.maintenance import Inventory, delete_files, inventory
-from orchestrator.stages.references import Reference, references
+from orchestrator.stages.maintenance import (
+    Inventory,
+    Reference,
+    delete_files,
+    inventory,
+    load_references,
+)
 from orchestrator.stages.store import StageStore
 
 BATCH = 200
@@ -89,7 +94,7 @@ def garbage(store: StageStore, rules: Rules) -> Garbage:
 
 def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[Reference]]:
     """Return key -> who refers to it, and the references of sweeps that were deleted."""
-    registered, damaged = references(store)
+    registered, damaged = load_references(store)
     if damaged:
         raise RepertoireError(
             f"store {store.uri}: {', '.join(damaged)} is damaged, so what it refers to is not "

@@ -10,7 +10,7 @@ from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Ev
 from orchestrator.search.description import count_statuses, describe_search
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.study import ChainStages, Winner
-from orchestrator.stages.worker import Order, joined
+from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import chain_of
@@ -55,7 +55,7 @@ class PerTaskStudy:
                 attempt = selection.attempts[int(event.chain[0].rpartition("#")[2])]
                 computed_for = (self.sweep.name, attempt.trial.trial_id, selection.seed)
                 for stage in attempt.stages:
-                    order = joined(self.orders.get(stage.key), computed_for, stage)
+                    order = extend_order(self.orders.get(stage.key), computed_for, stage)
                     self.orders[stage.key] = order
                 self.fresh |= {key for key, _ in event.stages} - event.stored
         return events

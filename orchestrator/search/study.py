@@ -16,7 +16,7 @@ from orchestrator.search.description import (
 )
 from orchestrator.search.group_search import GroupSearch
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.stages.worker import Order, joined
+from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial, chain_of
 
@@ -76,7 +76,7 @@ class Study:
                 keys = {key for key, _ in event.stages}
                 for stage in candidate.chains[seed]:
                     if stage.key in keys:
-                        order = joined(self.orders.get(stage.key), computed_for, stage)
+                        order = extend_order(self.orders.get(stage.key), computed_for, stage)
                         self.orders[stage.key] = order
                 self.fresh |= keys - event.stored
         return events

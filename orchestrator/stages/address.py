@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pyarrow import fs
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.files import Files, LocalFiles, ObjectFiles
+from orchestrator.stages.files import Entry, Files, LocalFiles
 from orchestrator.stages.patience import FULL, REFUSED, Patience, PatientFiles, is_lasting
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -17,7 +19,7 @@ OWN = frozenset(
 )
 
 
-def files_at(uri: str, create: bool, patience: Patience) -> tuple[PatientFiles, Path | None]:
+def open_files(uri: str, create: bool, patience: Patience) -> tuple[PatientFiles, Path | None]:
     """Return the files of a store and, on a file system, its folder.
 
     Raises:
@@ -63,3 +65,65 @@ def is_shared(folder: Path | None) -> bool:
     }
     mounted = max((m for m in kinds if path.is_relative_to(m)), key=len, default="")
     return kinds.get(mounted) not in OWN
+
+
+class ObjectFiles:
+    """Files in an object store. Two that create one file at once may both believe they did."""
+
+    exclusive = False
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._fs, self._root = filesystem, root.rstrip("/")
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a file."""
+        try:
+            with self._fs.open_input_stream(self._at(path)) as file:
+                return bytes(file.read())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a whole file or none: an object is there once its upload is complete."""
+        with self._fs.open_output_stream(self._at(path)) as file:
+            file.write(data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a whole file unless there is one; return whether it was written."""
+        if self._fs.get_file_info(self._at(path)).type != fs.FileType.NotFound:
+            return False
+        self.write(path, data)
+        return True
+
+    def move(self, path: str, target: str) -> bool:
+        """Move a file; return False where it is gone."""
+        try:
+            self._fs.move(self._at(path), self._at(target))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, path: str) -> None:
+        """Delete a file."""
+        with suppress(FileNotFoundError):
+            self._fs.delete_file(self._at(path))
+
+    def delete_folder(self, path: str) -> None:
+        """Delete a folder and all below it."""
+        with suppress(FileNotFoundError):
+            self._fs.delete_dir(self._at(path))
+
+    def entries(self, folder: str = "") -> list[Entry]:
+        """Return all files below a folder, at any depth."""
+        below = fs.FileSelector(self._at(folder), recursive=True, allow_not_found=True)
+        return [
+            Entry(info.path.removeprefix(self._root).strip("/"), info.size, info.mtime_ns / 1e9)
+            for info in self._fs.get_file_info(below)
+            if info.is_file
+        ]
+
+    def refresh(self, path: str) -> None:
+        """Do nothing: an object store is asked each time."""
+
+    def _at(self, path: str) -> str:
+        return f"{self._root}/{path}".rstrip("/")

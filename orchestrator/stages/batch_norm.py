@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextmanager
-def single_values_allowed(network: nn.Module) -> Iterator[None]:
+def allow_single_values(network: nn.Module) -> Iterator[None]:
     """Let layers of batch normalisation take one value per channel in training.
 
     One example whose map is 1x1, as in the last batch of an epoch or a draw from a memory, has no

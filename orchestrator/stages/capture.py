@@ -28,7 +28,7 @@ def capture(names: Iterable[str], beside: Path | None = None) -> Source:
             pending += [(parent, is_own) for parent in parents(name)]
             for other, relative in imports(module, name):
                 pending += [(each, relative) for each in (*parents(other), other)]
-            remarks.update(dict.fromkeys(remarks_on(module, name, beside)))
+            remarks.update(dict.fromkeys(find_remarks(module, name, beside)))
     return Source(dict(sorted(modules.items())), tuple(remarks))
 
 
@@ -84,7 +84,7 @@ def parse(module: Module) -> ast.Module:
         return ast.Module(body=[], type_ignores=[])
 
 
-def remarks_on(module: Module, name: str, beside: Path | None) -> Iterator[str]:
+def find_remarks(module: Module, name: str, beside: Path | None) -> Iterator[str]:
     """Yield what a module reaches that cannot be part of it."""
     file = Path(module.path).name
     for other, relative in dict.fromkeys(imports(module, name)):
@@ -109,7 +109,7 @@ def remarks_on(module: Module, name: str, beside: Path | None) -> Iterator[str]:
         )
 
 
-def reached(source: Source, name: str) -> dict[str, str]:
+def reachable_code(source: Source, name: str) -> dict[str, str]:
     """Return module -> skeleton of the modules of a source that one of them runs, itself included.
 
     A package that is empty and that nothing imports by name is left out.

@@ -19,7 +19,7 @@ from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.hashing import digest, plain, significant
 from orchestrator.networks.networks import NETWORKS, Network
-from orchestrator.stages.capture import capture, capture_installed, reached
+from orchestrator.stages.capture import capture, capture_installed, reachable_code
 from orchestrator.stages.own_files import OURS, file_on_path
 from orchestrator.stages.source import Source
 
@@ -89,7 +89,7 @@ def find(kind: str, name: str, source: Source | None = None) -> type[Any]:
         return table[name]
     if not is_dotted(name):
         raise UnknownName(kind, name, [*table, "your_module:YourClass"])
-    return imported_class(f"{kind} {name!r}", name, base, source)
+    return import_class(f"{kind} {name!r}", name, base, source)
 
 
 def is_dotted(name: str) -> bool:
@@ -98,7 +98,7 @@ def is_dotted(name: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), cls])
 
 
-def imported_class(
+def import_class(
     what: str, name: str, base: type[Any] = object, source: Source | None = None
 ) -> type[Any]:
     """Return the class of a dotted name.
@@ -145,7 +145,7 @@ def identity(kind: str, name: str, source: Source | None = None) -> str:
         return f"{name}/{cls.version}"
     module = name.partition(":")[0]
     own = source is not None and module in source.modules
-    code = code_of(module, source) if own else installed_code(module, file_on_path(module))
+    code = own_code(module, source) if own else installed_code(module, file_on_path(module))
     if not code:
         raise RepertoireError(
             f"module {module!r} has no source file, so its code cannot be part of a key"
@@ -155,15 +155,15 @@ def identity(kind: str, name: str, source: Source | None = None) -> str:
 
 
 @cache
-def code_of(module: str, source: Source) -> Mapping[str, str]:
+def own_code(module: str, source: Source) -> Mapping[str, str]:
     """Return module -> code of all own modules that one of them runs."""
-    return reached(source, module)
+    return reachable_code(source, module)
 
 
 @cache
 def installed_code(module: str, path: Path | None) -> Mapping[str, str]:
     """Return module -> code of an installed module, at `path`, and of those of its package."""
-    return reached(capture_installed(module), module)
+    return reachable_code(capture_installed(module), module)
 
 
 def built_in_bases(cls: type[Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one training loop and the one evaluation loop."""
+"""The training loop."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
-from orchestrator.stages.batch_norm import single_values_allowed
+from orchestrator.stages.batch_norm import allow_single_values
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.record import Score
 
 VERSION = 1
-EVALUATION_BATCH = 1024
 MAX_THREADS = 1024
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -129,7 +126,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         return loss.detach()
 
     samples = 0
-    with single_values_allowed(method):
+    with allow_single_values(method):
         for epoch in epochs(shown, training):
             for batch in epoch:
                 kind = (len(batch), method.step_kind())
@@ -182,36 +179,3 @@ def require_finite(value: Tensor, story: str) -> None:
     """Raise Diverged unless all of `value` is finite."""
     if not bool(torch.isfinite(value).all()):
         raise Diverged(story)
-
-
-@torch.no_grad()
-def evaluate(
-    method: Method, examples: Examples, allowed: Tensor | None, task: int | None, meter: FlopMeter
-) -> Score:
-    """Score a method on one split of one task.
-
-    Args:
-        method: in evaluation mode.
-        examples: on the device of the method.
-        allowed: bool [C], outputs that may be predicted; None: all.
-        task: the task's index where the scenario reveals it, else None.
-        meter: receives the FLOPs.
-
-    Returns:
-        Accuracy over the allowed outputs and mean cross-entropy; the loss is None where no label is
-        allowed (an unseen class under the mask of seen classes: accuracy is 0 by definition).
-    """
-    n = len(examples)
-    if n == 0:
-        return Score(accuracy=None, loss=None, n=0)
-    if allowed is not None and not bool(allowed[examples.y].any()):
-        return Score(accuracy=0.0, loss=None, n=n)
-    correct, loss = torch.zeros((), dtype=torch.int64), torch.zeros((), dtype=torch.float64)
-    for start in range(0, n, EVALUATION_BATCH):
-        part = examples[start : start + EVALUATION_BATCH]
-        scores = meter.measure(("predict", len(part), task), method.predict, part.x, task)
-        scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
-        correct += (scores.argmax(dim=1) == part.y).sum().cpu()
-        loss += F.cross_entropy(scores, part.y, reduction="sum").double().cpu()
-    mean = float(loss) / n
-    return Score(accuracy=int(correct) / n, loss=mean if mean < float("inf") else None, n=n)

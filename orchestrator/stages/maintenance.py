@@ -1,12 +1,23 @@
-"""What looking after a store needs: the files of its stages, and what lies beside them."""
+"""Maintenance of a store: its files, and the results folders that refer to its stages.
+
+Each sweep leaves a file under `folders/` that names its results folder and the keys it refers to,
+so that the references of folders on other hosts are known here too.
+"""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from orchestrator.hashing import digest
+from orchestrator.stages.envelope import FORMAT, release, require_known_format, seal, unseal
 from orchestrator.stages.files import PARTIAL, Entry
-from orchestrator.stages.store import StageStore, is_of_stage
+from orchestrator.stages.layout import DAMAGED, is_stage_file
+from orchestrator.stages.store import StageStore
+
+FOLDER = "folders"
 
 
 @dataclass
@@ -39,9 +50,9 @@ def inventory(store: StageStore) -> Inventory:
         parts = entry.path.split("/")
         if entry.path.endswith(PARTIAL):
             result.partial.append(entry)
-        elif parts[0] == "damaged":
+        elif parts[0] == DAMAGED:
             result.damaged.append(entry)
-        elif is_of_stage(parts):
+        elif is_stage_file(parts):
             result.stages.setdefault(parts[1], []).append(entry)
     return result
 
@@ -52,5 +63,95 @@ def delete_files(store: StageStore, entries: Iterable[Entry]) -> None:
         store.files.delete(entry.path)
         if store.folder is not None:
             folder = (store.folder / entry.path).parent
-            if folder.parent == store.folder / "damaged" and not any(folder.iterdir()):
+            if folder.parent == store.folder / DAMAGED and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A sweep whose tables refer to stages of a store.
+
+    Attributes:
+        file: the store's file that holds it; None if it was read from the tables of a folder.
+        host, folder, sweep: where its tables are.
+        keys: of the stages, computed or not.
+    """
+
+    file: str | None
+    host: str
+    folder: str
+    sweep: str
+    keys: frozenset[str]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the folder is one of this host."""
+        return self.host == platform.node()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the sweep's tables were deleted from a folder that can be read."""
+        return self.is_here and Path(self.folder).is_dir() and not self.path.is_dir()
+
+    @property
+    def path(self) -> Path:
+        """The folder of the sweep's tables."""
+        return Path(self.folder) / self.sweep
+
+    def describe(self) -> str:
+        """Return the sweep and its folder as text."""
+        place = self.folder if self.is_here else f"{self.folder} on {self.host}"
+        away = self.is_here and not Path(self.folder).is_dir()
+        return f"{self.sweep} in {place}" + (", which cannot be reached" if away else "")
+
+
+def register_reference(store: StageStore, folder: Path, sweep: str, keys: Iterable[str]) -> None:
+    """Write to a store that a sweep of a results folder refers to these stages."""
+    host, place = platform.node(), str(folder.resolve())
+    name = f"{digest('reference', [host, place, sweep])}.json"
+    content = {
+        "format": FORMAT,
+        "release": release(),
+        "host": host,
+        "folder": place,
+        "sweep": sweep,
+        "store": str(store.folder.resolve()) if store.folder else store.uri,
+        "keys": sorted(set(keys)),
+    }
+    store.files.write(f"{FOLDER}/{name}", seal(name, content))
+
+
+def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
+    """Return the references to a store, and the paths of damaged reference files.
+
+    Raises:
+        OtherRelease: a file is in a format that this release does not know.
+    """
+    result, damaged = [], []
+    for entry in store.files.entries(FOLDER):
+        name = entry.path.rpartition("/")[2]
+        data = store.files.read(entry.path)
+        content = unseal(name, data) if data is not None and name.endswith(".json") else None
+        if content is None:
+            damaged += [entry.path] if data is not None and name.endswith(".json") else []
+            continue
+        require_known_format(content, f"{entry.path} of store {store.uri}")
+        if not _is_copied(content["host"], content["store"], store):
+            result.append(
+                Reference(
+                    entry.path,
+                    content["host"],
+                    content["folder"],
+                    content["sweep"],
+                    frozenset(content["keys"]),
+                )
+            )
+    return sorted(result, key=lambda ref: (ref.host, ref.folder, ref.sweep)), damaged
+
+
+def _is_copied(host: str, place: str, store: StageStore) -> bool:
+    """Return whether a reference was copied along with the store that it was written to."""
+    if host != platform.node() or store.folder is None or "://" in place:
+        return False
+    original = Path(place)
+    return original.is_dir() and not original.samefile(store.folder)

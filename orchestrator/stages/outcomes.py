@@ -1,11 +1,22 @@
-"""How a stage ended: plain values that a worker returns and the trial graph handles."""
+"""How a stage ended: plain values that a worker returns and the trial graph handles.
+
+The story of a stage that raised is a line that says what and where, then the whole traceback.
+"""
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Key = str
+
+OWN = Path(__file__).resolve().parents[1].parent
+PACKAGES = ("orchestrator", "methods", "dashboards")
+PATHS = sysconfig.get_paths()
+INSTALLED = tuple(Path(PATHS[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 @dataclass(frozen=True)
@@ -45,3 +56,41 @@ class ParentLost:
 
 
 Outcome = StageDone | StageDiverged | StageFailed | ParentLost
+
+
+def failure_story(error: BaseException) -> str:
+    """Return an error in a line, with the file and line of the user's code, and its traceback."""
+    message = " ".join(str(error).split()) or "no message"
+    where = failure_place(error)
+    first = f"{type(error).__name__}: {message}" + (f" ({where})" if where else "")
+    return f"{first}\n\n" + "".join(traceback.format_exception(error))
+
+
+def failure_place(error: BaseException) -> str:
+    """Return the file, line and function of the last frame that is the user's own code.
+
+    Of an error that passed through none, the last frame of this package or of a built-in method.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [frame for frame in frames if not is_installed(frame.filename)]
+    own = [frame for frame in frames if is_own(frame.filename)]
+    if not (users or own):
+        return ""
+    frame = (users or own)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}, in {frame.name}"
+
+
+def is_own(filename: str) -> bool:
+    """Return whether a file is one of Repertoire's packages."""
+    return any(Path(filename).is_relative_to(OWN / package) for package in PACKAGES)
+
+
+def is_installed(filename: str) -> bool:
+    """Return whether a file is Repertoire's, the standard library's or an installed package's."""
+    path = Path(filename)
+    return (
+        is_own(filename)
+        or filename.startswith("<frozen")
+        or any(path.is_relative_to(folder) for folder in INSTALLED)
+        or not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
+    )

@@ -19,16 +19,36 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 # What a network file system reports while its server is away.
 AWAY = {
-    errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
-    errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED,
-    errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EPIPE,
-}  # fmt: skip
+    errno.ESTALE,
+    errno.EIO,
+    errno.ETIMEDOUT,
+    errno.ENOTCONN,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ECONNRESET,
+    errno.ECONNREFUSED,
+    errno.ECONNABORTED,
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.EINTR,
+    errno.EPIPE,
+}
 # Object stores give no number; these answers stay what they are however long one waits.
 LASTING = (
-    "ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH",
-    "EXPIRED_TOKEN", "INVALID_CLIENT_TOKEN_ID", "MISSING_AUTHENTICATION_TOKEN", "not found",
-    "Permanent error", "PERMISSION_DENIED", "UNAUTHENTICATED",
-)  # fmt: skip
+    "ACCESS_DENIED",
+    "NO_SUCH_BUCKET",
+    "INVALID_ACCESS_KEY_ID",
+    "SIGNATURE_DOES_NOT_MATCH",
+    "EXPIRED_TOKEN",
+    "INVALID_CLIENT_TOKEN_ID",
+    "MISSING_AUTHENTICATION_TOKEN",
+    "not found",
+    "Permanent error",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
+)
 
 
 @dataclass(frozen=True)

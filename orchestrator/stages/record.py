@@ -72,8 +72,8 @@ def pack(record: Record) -> dict[str, Any]:
     Release 0.1 refuses a field that it does not know. So a field that came later, with
     `metadata={"since": ...}`, stands under "more", where that release does not look.
     """
-    known, more = _divide(record)
-    known["costs"], more_costs = _divide(record.costs)
+    known, more = _split_fields(record)
+    known["costs"], more_costs = _split_fields(record.costs)
     known["evaluation"] = evaluation_to_json(record.evaluation)
     more |= {"costs": more_costs} if more_costs else {}
     content = {"format": FORMAT, "release": release(), "record": known}
@@ -132,7 +132,7 @@ def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
     }
 
 
-def _divide(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the fields that release 0.1 knows, and those that came later and say something."""
     values = {field: getattr(instance, field.name) for field in fields(instance)}
     known = {field.name: value for field, value in values.items() if "since" not in field.metadata}

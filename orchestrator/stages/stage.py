@@ -1,4 +1,4 @@
-"""The stage: one task learned by one method, and the key that holds all that could change it."""
+"""The stage: one task learned by one method, and its key, made of all that could change it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Stage:
     """One node of the trial graph.
 
     Attributes:
-        after: tasks learned when it is done; 0 only initialises the network.
-        benchmark: whose first `after` tasks, in its order, have been met.
+        after: the number of tasks learned at its end; stage 0 only initialises the network.
+        benchmark: the stream; the stage has seen its first `after` tasks.
         seed: of all randomness but the benchmark's own.
         key: its identity. parent: the key of the state it starts from.
         task_keys: the tasks, 1..T, it is evaluated on.
@@ -83,54 +83,75 @@ def stages(
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
     method = with_defaults(method, benchmark, network)
-    return scheduled(benchmark, network, [(training, method)] * benchmark.num_tasks, seed)
+    return build_chain(benchmark, network, [(training, method)] * benchmark.num_tasks, seed)
 
 
-def scheduled(
+def build_chain(
     benchmark: Benchmark, network: Component, steps: Sequence[tuple[Training, Component]], seed: int
 ) -> tuple[Stage, ...]:
     """Return a chain of stages of which each task 1..T has its own training and method."""
     task_keys = benchmark.task_keys()
-    common: dict[str, Any] = {"benchmark": benchmark, "network": network, "seed": seed}
-    first = digest("stage 0", {
-        "network": network.content(), "input_shape": benchmark.input_shape,
-        "num_classes": benchmark.num_classes, "mean": benchmark.mean, "std": benchmark.std,
-        "masks": masks(benchmark), "seed": seed,
-        "learner": learner.VERSION, "benchmarks": benchmark.version,
-    })  # fmt: skip
-    chain = [
-        Stage(
-            after=0, training=steps[0][0], method=steps[0][1], key=first, parent=None,
-            task_keys=task_keys, **common,
+    # A trial repeats one step for each task: what keys hold of it is encoded once.
+    contents = {id(step): (significant(step[0]), step[1].content()) for step in steps}
+    chain: list[Stage] = []
+    for after, step in enumerate([steps[0], *steps]):
+        training, method = step
+        parent = chain[0 if method.cls.starts_afresh else -1].key if chain else None
+        stage = Stage(
+            after=after,
+            benchmark=benchmark,
+            network=network,
+            training=training,
+            method=method,
+            seed=seed,
+            key="",
+            parent=parent,
+            task_keys=task_keys,
         )
-    ]  # fmt: skip
-    content = {id(step): (significant(step[0]), step[1].content()) for step in steps}
-    for after, (training, method) in enumerate(steps, 1):
-        trained, learned = content[id(steps[after - 1])]
-        hidden = inert(method, after)
-        parent = first if method.cls.starts_afresh else chain[-1].key
-        key = digest("stage", {
-            "parent": parent, "after": after, "seed": seed,
-            "tasks": tasks_met(method, task_keys, after),
-            "training": trained, "method": method.content(hidden) if hidden else learned,
-        })  # fmt: skip
-        chain.append(
-            Stage(
-                after=after, training=training, method=method, key=key, parent=parent,
-                task_keys=task_keys, **common,
-            )
-        )  # fmt: skip
+        key = stage_key(stage, *contents[id(step)]) if after else first_key(stage)
+        chain.append(replace(stage, key=key))
     return tuple(chain)
+
+
+def first_key(stage: Stage) -> str:
+    """Return the key of a stage 0, which all methods and ways of training share."""
+    benchmark = stage.benchmark
+    content = {
+        "network": stage.network.content(),
+        "input_shape": benchmark.input_shape,
+        "num_classes": benchmark.num_classes,
+        "mean": benchmark.mean,
+        "std": benchmark.std,
+        "masks": masks(benchmark),
+        "seed": stage.seed,
+        "learner": learner.VERSION,
+        "benchmarks": benchmark.version,
+    }
+    return digest("stage 0", content)
+
+
+def stage_key(stage: Stage, training: Any, method: Mapping[str, Any]) -> str:
+    """Return the key of a stage that learns a task from the content of training and method."""
+    inert = inert_hyperparameters(stage.method, stage.after)
+    content = {
+        "parent": stage.parent,
+        "after": stage.after,
+        "seed": stage.seed,
+        "tasks": relevant_tasks(stage.method, stage.task_keys, stage.after),
+        "training": training,
+        "method": stage.method.content(inert) if inert else method,
+    }
+    return digest("stage", content)
 
 
 def with_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
     """Return a method whose hyperparameters have the values that it uses on a benchmark."""
-    config = method.cls.with_defaults(method.config, setting_of(benchmark, network))
+    config = method.cls.with_defaults(method.config, benchmark_setting(benchmark, network))
     return replace(method, config=config)
 
 
-def setting_of(benchmark: Benchmark, network: Component) -> Setting:
-    """Return what a method may know of a benchmark and a network before anything is trained."""
+def benchmark_setting(benchmark: Benchmark, network: Component) -> Setting:
+    """Return what a method's defaults and checks may depend on before anything is trained."""
     return Setting(
         scenario=benchmark.scenario,
         num_classes=benchmark.num_classes,
@@ -141,24 +162,26 @@ def setting_of(benchmark: Benchmark, network: Component) -> Setting:
 
 
 def masks(benchmark: Benchmark) -> dict[str, str]:
-    """Return what decides which outputs compete; masks matter only where classes arrive in time."""
+    """Return the masks as a key holds them: they matter only where classes arrive over time."""
     if benchmark.scenario != "class":
         return {"scenario": benchmark.scenario}
     return {"scenario": "class", "train": benchmark.train_mask, "eval": benchmark.eval_mask}
 
 
-def tasks_met(method: Component, task_keys: tuple[str, ...], after: int) -> dict[str, list[str]]:
-    """Return the keys of the tasks that make a stage what it is, beside its parent.
+def relevant_tasks(
+    method: Component, task_keys: tuple[str, ...], after: int
+) -> dict[str, list[str]]:
+    """Return the keys of the tasks that a stage depends on, beside its parent.
 
-    A set of all seen tasks has no order. A stage that starts afresh has no chain of parents to say
-    which tasks came before, though the outputs that compete depend on them.
+    The seen tasks are a set, so they are sorted. A stage that starts afresh has no parents whose
+    keys hold the earlier tasks, yet its masks depend on them: its key lists them.
     """
     seen, current = sorted(task_keys[:after]), [task_keys[after - 1]]
-    met = {"trained": current if method.cls.trains_on == "current" else seen}
-    return {**met, "seen": seen} if method.cls.starts_afresh else met
+    tasks = {"trained": current if method.cls.trains_on == "current" else seen}
+    return {**tasks, "seen": seen} if method.cls.starts_afresh else tasks
 
 
-def inert(method: Component, after: int) -> frozenset[str]:
+def inert_hyperparameters(method: Component, after: int) -> frozenset[str]:
     """Return the hyperparameters that cannot change a stage."""
     cls: type[Method] = method.cls
     return cls.inert_on_first_task if after == 1 else frozenset()

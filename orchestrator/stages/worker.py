@@ -9,13 +9,13 @@ from typing import Literal
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.components import identity
-from orchestrator.stages.failure import story_of
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
     StageDiverged,
     StageDone,
     StageFailed,
+    failure_story,
 )
 from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
@@ -41,7 +41,7 @@ class Order:
         return self.stages[0].key
 
 
-def joined(order: Order | None, whom: tuple[str, str, int], stage: Stage) -> Order:
+def extend_order(order: Order | None, whom: tuple[str, str, int], stage: Stage) -> Order:
     """Return an order that also serves a stage of the same key, evaluated on other tasks."""
     if order is None:
         return Order((stage,), whom)
@@ -60,7 +60,7 @@ def compute(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
         return next((each for each in outcomes if not isinstance(each, StageDone)), outcomes[0])
     # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
     except (Exception, SystemExit) as error:
-        return StageFailed(order.key, story_of(error))
+        return StageFailed(order.key, failure_story(error))
 
 
 def find_or_run(
@@ -72,7 +72,7 @@ def find_or_run(
     record = store.record(stage.key, stage.task_keys)
     if record is not None:
         return outcome_of(record, "none")
-    if score_further(stage, store, device):
+    if score_missing_tasks(stage, store, device):
         return StageDone(stage.key, "scored")
     # The graph asks for a stage once its parent is stored, perhaps by another host.
     parent = state_of(stage.parent, store, written=True) if stage.parent else None
@@ -114,7 +114,7 @@ def require_same_data(stage: Stage) -> None:
         )
 
 
-def score_further(stage: Stage, store: StageStore, device: str) -> bool:
+def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:
     """Score a stored state on the tasks its record lacks; False if there is no such state."""
     record = store.record(stage.key)
     state = None if record is None else state_of(stage.key, store)

@@ -14,8 +14,8 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical
 from orchestrator.networks.networks import build
 from orchestrator.stages.components import Component, is_dotted
-from orchestrator.stages.run_stage import shape_of
-from orchestrator.stages.stage import setting_of, with_defaults
+from orchestrator.stages.preparation import network_shape
+from orchestrator.stages.stage import benchmark_setting, with_defaults
 from orchestrator.sweep.section import Infeasible, Part, active_point, field_of
 from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
@@ -97,12 +97,12 @@ def format_value(value: Any) -> str:
 
 def misfit(benchmark: Benchmark, network: Component, method: Component | None = None) -> str | None:
     """Return why a benchmark, a network and a method do not go together, or None."""
-    wrong = network.cls.objection(network.config, shape_of(benchmark))
+    wrong = network.cls.objection(network.config, network_shape(benchmark))
     if wrong is not None:
         return f"network.{wrong}"
     if method is None:
         return None
-    objection = method.cls.objection(method.config, setting_of(benchmark, network))
+    objection = method.cls.objection(method.config, benchmark_setting(benchmark, network))
     if objection is not None:
         return f"{method.name} {objection}"
     return build_objection(benchmark, network, method) if is_dotted(network.name) else None
@@ -113,7 +113,7 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
 
     A built-in network fits by its objection alone; a user's network must be built to know.
     """
-    shape, given = shape_of(benchmark), f"network.name: {network.name}"
+    shape, given = network_shape(benchmark), f"network.name: {network.name}"
     outlook = Outlook(shape.num_classes, shape.input_shape)
     try:
         built = build(network.cls, network.config, shape, 0)
@@ -150,7 +150,7 @@ def resizing_places(group: Group) -> Iterator[str]:
 def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of a method's state after its first task."""
     benchmark, network, _, method = (part.build(point) for part in group.parts)
-    shape = shape_of(benchmark)
+    shape = network_shape(benchmark)
     built = build(network.cls, network.config, shape, 0)
     learner = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
     return {name: tuple(value.shape) for name, value in learner.state_dict().items()}

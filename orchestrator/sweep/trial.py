@@ -12,7 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest, plain, significant
 from orchestrator.stages.components import Component
 from orchestrator.stages.learner import Training
-from orchestrator.stages.stage import Chain, Stage, scheduled, with_defaults
+from orchestrator.stages.stage import Chain, Stage, build_chain, with_defaults
 
 Values = Mapping[str, Any]
 
@@ -92,7 +92,7 @@ class Trial:
         benchmark = self.benchmark if self.fixed_stream else replace(self.benchmark, seed=seed)
         steps = [self._components_at(values) for values in self.schedule]
         steps = steps or [(self.training, self.method)] * self.benchmark.num_tasks
-        return scheduled(benchmark, self.network, steps, seed)
+        return build_chain(benchmark, self.network, steps, seed)
 
     def _components_at(self, values: Values) -> tuple[Training, Component]:
         training = replace(self.training, **section_values("training", values))

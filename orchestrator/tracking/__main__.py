@@ -39,9 +39,12 @@ def send(folder: Path, target: Target, running: bool, stop: Event) -> SyncReport
     wait = 0.0 if running else WAIT_SECONDS
     try:
         return sync(
-            folder, target, running=running, wait_seconds=wait,
+            folder,
+            target,
+            running=running,
+            wait_seconds=wait,
             keep_going=lambda: not stop.is_set(),
-        )  # fmt: skip
+        )
     except RepertoireError as error:
         return SyncReport(uri=target.shown, complete=False, problem=str(error))
 

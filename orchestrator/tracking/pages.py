@@ -47,36 +47,47 @@ class View:
         """Return it as the state of MLflow's page of runs."""
         columns = [("metrics", name) for name in self.metrics]
         columns += [("tags", name) for name in self.tags]
-        return json.dumps({
-            "searchFilter": self.filter,
-            "orderByKey": f"metrics.`{self.order}`",
-            "orderByAsc": False,
-            "selectedColumns": [f"{kind}.`{name}`" for kind, name in columns],
-        })  # fmt: skip
+        return json.dumps(
+            {
+                "searchFilter": self.filter,
+                "orderByKey": f"metrics.`{self.order}`",
+                "orderByAsc": False,
+                "selectedColumns": [f"{kind}.`{name}`" for kind, name in columns],
+            }
+        )
 
 
 VIEWS: Mapping[str, View] = {
     "trials": View(
-        "Trials by accuracy", "tags.phase = 'evaluation'", "acc",
+        "Trials by accuracy",
+        "tags.phase = 'evaluation'",
+        "acc",
         ("acc", "bwt", "forgetting", "storage_bytes", "train_flops"),
         ("scenario", "benchmark", "method"),
     ),
     "candidates": View(
-        "Candidates of a search", "tags.phase = 'search'", "val_acc",
+        "Candidates of a search",
+        "tags.phase = 'search'",
+        "val_acc",
         ("objective", "val_acc", "val_bwt", "storage_bytes", "train_flops"),
         ("group", "candidate", "selected", "status"),
     ),
-}  # fmt: skip
+}
 
 
 def page_tags(now_ms: int) -> dict[str, str]:
     """Return the tags of an experiment made at `now_ms`, milliseconds since the epoch."""
     views = {
-        f"{VIEW}{key}": json.dumps({
-            "name": view.name, "createdAt": now_ms, "updatedAt": now_ms, "state": view.state(),
-        })
+        f"{VIEW}{key}": json.dumps(
+            {
+                "name": view.name,
+                "createdAt": now_ms,
+                "updatedAt": now_ms,
+                "state": view.state(),
+            }
+        )
         for key, view in VIEWS.items()
-    }  # fmt: skip
+    }
     return {PAGES: VERSION, KIND: "custom_model_development", NOTE: EXPLAINED, **views}
 
 

@@ -98,9 +98,13 @@ class Tracker:
         self._started = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "orchestrator.tracking"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, start_new_session=True, env=os.environ.copy(),
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env=os.environ.copy(),
+        )
         orders = {"folder": str(self._folder.resolve()), "running": running}
         assert process.stdin is not None
         process.stdin.write(json.dumps(orders | asdict(self._target)))

@@ -17,8 +17,15 @@ from orchestrator.results.metrics import all_after, mean_std_interval
 from orchestrator.results.naming import former_id
 
 TAGS = (
-    "benchmark", "scenario", "method", "network", "phase", "selected", "group", "candidate",
-)  # fmt: skip
+    "benchmark",
+    "scenario",
+    "method",
+    "network",
+    "phase",
+    "selected",
+    "group",
+    "candidate",
+)
 COSTS = ("storage_bytes", *FLOPS, *PHASE_SECONDS)
 # Charts stay readable, and MLflow's pages quick, up to some 50 metrics a run; R has the rest.
 TASKS_CHARTED = 20

@@ -17,7 +17,7 @@ from orchestrator.results import results
 from orchestrator.results.folder import open_store
 from orchestrator.results.garbage import Garbage, Rules, collect, garbage
 from orchestrator.stages.envelope import seal, unseal
-from orchestrator.stages.references import register
+from orchestrator.stages.maintenance import register_reference
 from orchestrator.stages.store import StageStore
 
 
@@ -251,7 +251,7 @@ def test_a_folder_without_results_on_a_store_that_nobody_refers_to_is_refused(
 
 
 def test_a_reference_is_one_file_for_a_sweep_of_a_folder(mine: Lab) -> None:
-    register(mine.store, mine.out, "lab", ["b", "a", "b"])
-    register(mine.store, mine.out, "lab", ["c"])
+    register_reference(mine.store, mine.out, "lab", ["b", "a", "b"])
+    register_reference(mine.store, mine.out, "lab", ["c"])
     (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
     assert json.loads(path.read_text())["content"]["keys"] == ["c"]

@@ -22,8 +22,10 @@ from orchestrator.graph.events import Event, Instruction, StageDone
 from orchestrator.networks.networks import MLP
 from orchestrator.stages.components import component
 from orchestrator.stages.costs import Clock, FlopMeter
+from orchestrator.stages.environment import arithmetic
 from orchestrator.stages.learner import Training
-from orchestrator.stages.run_stage import arithmetic, carried, learn, method_of, run_stage, view_of
+from orchestrator.stages.preparation import build_method, task_view
+from orchestrator.stages.run_stage import capture_state, learn, run_stage
 from orchestrator.stages.stage import Stage, stages
 from orchestrator.stages.store import StageStore
 from orchestrator.stages.worker import Order, compute
@@ -98,12 +100,12 @@ def check_kept_in_memory(lab: Lab, starts_afresh: bool) -> None:
     first = lab.store.state(chain[0].key)
     for stage in chain[1:]:
         if stage.after == 1 or starts_afresh:
-            method = method_of(stage, first, learned=0)
+            method = build_method(stage, first, learned=0)
         meters = {part: FlopMeter() for part in ("train", "consolidate")}
         with arithmetic(stage):
-            learn(method, view_of(stage, method, "cpu"), stage.training, Clock("cpu"), meters)
+            learn(method, task_view(stage, method, "cpu"), stage.training, Clock("cpu"), meters)
         stored = lab.store.state(stage.key)
-        for entry, tensor in carried(method).items():
+        for entry, tensor in capture_state(method).items():
             assert torch.equal(tensor, stored[entry]), f"{entry} after task {stage.after}"
 
 

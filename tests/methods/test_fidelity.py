@@ -17,7 +17,7 @@ from orchestrator.networks.networks import MLP
 from orchestrator.stages.components import component
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, train_task
-from orchestrator.stages.run_stage import method_of, view_of
+from orchestrator.stages.preparation import build_method, task_view
 from orchestrator.stages.stage import stages
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -86,7 +86,7 @@ def test_a_method_is_shown_training_images_alone(name):
     benchmark = Benchmark(name="split_digits", scenario=scenario, num_tasks=5)
     network = component("network", "mlp", MLP.Config(hidden=(9,)))
     chain = stages(benchmark, network, Training(), component("method", name, cls.Config()), 0)
-    shown = view_of(chain[2], method_of(chain[2], None, learned=0), "cpu").examples.x
+    shown = task_view(chain[2], build_method(chain[2], None, learned=0), "cpu").examples.x
     tasks = benchmark.tasks()
     trained_on = tasks[:2] if cls.trains_on == "seen" else tasks[1:2]
     training = torch.cat([task.train.x for task in trained_on])

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from orchestrator.stages.failure import place_of, story_of
+from orchestrator.stages.outcomes import failure_place, failure_story
 from orchestrator.sweep.decoding import decode
 
 
@@ -37,7 +37,7 @@ def raised(call: object) -> Exception:
 
 def test_the_last_line_of_the_user_s_is_named_though_a_library_raised(tmp_path: Path) -> None:
     mine = module(tmp_path, "import json\n\n\ndef loss():\n    return json.loads('{')\n")
-    story = story_of(raised(mine.loss))
+    story = failure_story(raised(mine.loss))
     first, empty, trace = story.split("\n", 2)
     assert first.startswith("JSONDecodeError: Expecting property name")
     assert first.endswith(" (mine.py:5, in loss)")
@@ -47,16 +47,16 @@ def test_the_last_line_of_the_user_s_is_named_though_a_library_raised(tmp_path: 
 
 def test_of_several_frames_of_the_user_s_the_last_is_named(tmp_path: Path) -> None:
     text = "def a():\n    b()\n\n\ndef b():\n    raise ValueError('two\\nlines')\n"
-    story = story_of(raised(module(tmp_path, text).a))
+    story = failure_story(raised(module(tmp_path, text).a))
     assert story.startswith("ValueError: two lines (mine.py:6, in b)\n\nTraceback")
 
 
 def test_without_code_of_the_user_s_the_last_line_of_ours_is_named() -> None:
     error = raised(lambda: decode(int, {}, "", []))
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
-    assert place_of(error).startswith("decoding.py:")
+    assert failure_place(error).startswith("decoding.py:")
 
 
 def test_an_error_that_passed_no_code_has_no_place() -> None:
-    assert story_of(ValueError("x")).startswith("ValueError: x\n\n")
-    assert place_of(json.JSONDecodeError("bad", "", 0)) == ""
+    assert failure_story(ValueError("x")).startswith("ValueError: x\n\n")
+    assert failure_place(json.JSONDecodeError("bad", "", 0)) == ""

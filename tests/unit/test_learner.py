@@ -16,9 +16,10 @@ from methods.testing.blobs import Blobs
 from methods.testing.conformance import snapshots
 from orchestrator.errors import Diverged
 from orchestrator.seeding import stream
-from orchestrator.stages.batch_norm import single_values_allowed
+from orchestrator.stages.batch_norm import allow_single_values
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, evaluate, make_optimizer, train_task
+from orchestrator.stages.learner import Training, make_optimizer, train_task
+from orchestrator.stages.scoring import evaluate
 
 OUTLOOK = Outlook(3, (1, 1, 4))
 
@@ -385,7 +386,7 @@ def test_a_last_batch_of_one_example_is_normalised_by_the_running_statistics():
 
 def test_nothing_of_the_allowance_for_single_examples_stays_behind():
     network = Normalised()
-    with pytest.raises(RuntimeError, match="mat1 and mat2"), single_values_allowed(network):
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), allow_single_values(network):
         network.head(network.norm(torch.ones(1, 4))[:, :3])
     assert network.norm.training
     with pytest.raises(ValueError, match="more than 1 value per channel"):

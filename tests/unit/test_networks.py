@@ -8,15 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from methods.parts.initialisation import reinitialise
-from orchestrator.networks.networks import (
-    CNN,
-    MLP,
-    NETWORKS,
-    NetworkShape,
-    Normalise,
-    ResNet18,
-    build,
-)
+from orchestrator.networks.base import Normalise
+from orchestrator.networks.networks import CNN, MLP, NETWORKS, NetworkShape, ResNet18, build
 from orchestrator.seeding import stream
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))

@@ -15,11 +15,12 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.networks.networks import MLP, build
 from orchestrator.seeding import ambient
+from orchestrator.stages import environment
 from orchestrator.stages import run_stage as module
-from orchestrator.stages import switches
 from orchestrator.stages.components import component, find
 from orchestrator.stages.learner import Training
-from orchestrator.stages.run_stage import State, evaluate_state, run_stage, shape_of
+from orchestrator.stages.preparation import network_shape
+from orchestrator.stages.run_stage import State, evaluate_state, run_stage
 from orchestrator.stages.stage import Stage, stages
 
 SPLIT = Benchmark(name="split_digits", samples_per_task=60)
@@ -66,7 +67,7 @@ def accuracies(record, benchmark: Benchmark, split: str = "test") -> list[float 
 
 def test_stage_0_is_the_fresh_network_scored_on_every_task():
     state, record = run_stage(chain()[0], None, FOR)
-    fresh = build(MLP, NETWORK.config, shape_of(SPLIT), seed=0).state_dict()
+    fresh = build(MLP, NETWORK.config, network_shape(SPLIT), seed=0).state_dict()
     assert bits(state) == bits({f"network.{name}": tensor for name, tensor in fresh.items()})
     assert (record.costs.samples, record.costs.train_flops, record.costs.consolidate_flops) == (
         0,
@@ -252,7 +253,7 @@ def test_an_importance_that_is_not_finite_is_divergence_too(monkeypatch):
 
 def by_hand(state: State, x: torch.Tensor, y: torch.Tensor, allowed: list[int]) -> float:
     """Return the accuracy of an MLP with one hidden layer, among some outputs."""
-    network = build(MLP, NETWORK.config, shape_of(SPLIT), seed=9)
+    network = build(MLP, NETWORK.config, network_shape(SPLIT), seed=9)
     network.load_state_dict({name.removeprefix("network."): t for name, t in state.items()})
     logits = network(x)
     mask = F.one_hot(torch.tensor(allowed), logits.shape[1]).sum(0).bool()
@@ -335,12 +336,12 @@ def flip_switches(*_: object) -> None:
 
 @pytest.fixture
 def _switches_put_back():
-    with switches.default_switches(), ambient(0):
+    with environment.default_switches(), ambient(0):
         yield
 
 
 def switch_values() -> list[object]:
-    values = [switch.read() for switch in switches.SWITCHES]
+    values = [switch.read() for switch in environment.SWITCHES]
     return [*values, torch.get_num_threads(), random.getstate(), list(np.random.get_state()[1])]
 
 

@@ -17,7 +17,7 @@ from orchestrator.results.naming import former_id
 from orchestrator.stages import learner
 from orchestrator.stages.components import component, find
 from orchestrator.stages.learner import Training
-from orchestrator.stages.stage import Stage, inert, stages
+from orchestrator.stages.stage import Stage, inert_hyperparameters, stages
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -112,8 +112,8 @@ def test_a_hyperparameter_that_acts_when_task_1_ends_splits_chains_there():
 def test_what_is_called_inert_is_a_hyperparameter_of_the_method(name):
     of = method(name)
     names = {field.name for field in fields(of.config)}
-    assert inert(of, 1) <= names
-    assert inert(of, 2) == frozenset()
+    assert inert_hyperparameters(of, 1) <= names
+    assert inert_hyperparameters(of, 2) == frozenset()
 
 
 def test_two_orders_share_their_common_beginning():

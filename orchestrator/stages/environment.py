@@ -1,7 +1,12 @@
-"""Torch's process-wide switches: every stage finds them at their defaults."""
+"""What the bits of a stage depend on beside its key: threads, generators, torch's switches.
+
+Every stage finds them at their defaults, whatever the process or a user's code set before.
+"""
 
 from __future__ import annotations
 
+import os
+import platform
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from orchestrator.errors import RepertoireError
+from orchestrator.seeding import ambient, derive
+from orchestrator.stages.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -97,3 +106,48 @@ def put(switch: Switch, value: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of one of its two APIs for precision
         switch.write(value)
+
+
+@contextmanager
+def arithmetic(stage: Stage) -> Iterator[None]:
+    """Fix what bits depend on beside the key; put it back after.
+
+    That is threads, torch's switches and the global generators.
+    """
+    before = torch.get_num_threads()
+    # Stage 0 is shared by all ways of training.
+    torch.set_num_threads(stage.training.num_threads if stage.after else 1)
+    try:
+        with default_switches(), ambient(derive(stage.seed, stage.after, "ambient")):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def require_device(device: str) -> None:
+    """Raise RepertoireError unless torch can use a device."""
+    if not device.startswith("cuda") or torch.cuda.is_available():
+        return
+    built = torch.version.cuda
+    reason = "was built without CUDA" if built is None else f"(CUDA {built}) finds no GPU"
+    raise RepertoireError(
+        f"this stage was given a GPU on {platform.node()}, but torch {torch.__version__} there "
+        f"{reason}; install a torch that can use the GPU on every node that has one, or set "
+        "resources.gpus: 0"
+    )
+
+
+def environment() -> dict[str, str]:
+    """Return versions and place, for a reader; nothing of it is part of a key."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "node": platform.node(),
+        "pid": str(os.getpid()),
+    }
+
+
+def device_name(device: str) -> str:
+    """Return the model of an accelerator, or cpu."""
+    return torch.cuda.get_device_name() if device.startswith("cuda") else "cpu"

@@ -1,0 +1,31 @@
+"""Multi-layer perceptron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+from torch import nn
+
+from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, require_positive
+
+
+class MLP(Network):
+    """Fully connected layers with ReLU."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(NetworkConfig):
+        """Widths of the hidden layers; none gives softmax regression on pixels."""
+
+        hidden: tuple[int, ...] = (400, 400)
+
+        def __post_init__(self) -> None:
+            require_positive("hidden", *self.hidden)
+
+    def __init__(self, config: Config, shape: NetworkShape) -> None:
+        super().__init__(config, shape)
+        widths = (prod(shape.input_shape), *config.hidden)
+        layers = (layer for wide in pairwise(widths) for layer in (nn.Linear(*wide), nn.ReLU()))
+        self.body = nn.Sequential(nn.Flatten(), *layers)
+        self.head = nn.Linear(widths[-1], shape.num_classes)

@@ -1,0 +1,91 @@
+"""Residual networks of 18 layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from orchestrator.benchmarks._torchvision import torchvision
+from orchestrator.networks.base import Network, NetworkConfig, NetworkShape
+
+
+class ResNet18(Network):
+    """Residual network of 18 layers.
+
+    `slim` is the reduced one of continual learning: 20 channels instead of 64, a 3x3 stem, no
+    max-pool. `torchvision` is the original for photographs, untrained, its stem fitted to the
+    image's channels.
+
+    Reference:
+        He et al. (2016), CVPR; slim: Lopez-Paz and Ranzato (2017), NeurIPS, section 5.
+    Deviations:
+        slim pools each channel to one value whatever the image's size; for the paper's 32x32 that
+        is the same.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(NetworkConfig):
+        """Which of the two."""
+
+        variant: Literal["slim", "torchvision"] = "slim"
+
+        def __post_init__(self) -> None:
+            if self.variant not in ("slim", "torchvision"):
+                raise ValueError(f"variant: {self.variant!r}; valid: slim, torchvision")
+
+    def __init__(self, config: Config, shape: NetworkShape) -> None:
+        super().__init__(config, shape)
+        channels = shape.input_shape[0]
+        if config.variant == "slim":
+            self.body = _slim_resnet18(channels)
+            self.head = nn.Linear(8 * SLIM_WIDTH, shape.num_classes)
+        else:
+            resnet = torchvision().models.resnet18(weights=None, num_classes=shape.num_classes)
+            if channels != 3:
+                resnet.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+                nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
+            self.head, resnet.fc = resnet.fc, nn.Identity()
+            self.body = resnet
+
+
+SLIM_WIDTH = 20
+
+
+def _slim_resnet18(channels: int) -> nn.Sequential:
+    stem = (
+        nn.Conv2d(channels, SLIM_WIDTH, 3, padding=1, bias=False),
+        nn.BatchNorm2d(SLIM_WIDTH),
+        nn.ReLU(),
+    )
+    widths = [SLIM_WIDTH * factor for factor in (1, 1, 2, 4, 8)]
+    blocks: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        blocks += [_Residual(before, after), _Residual(after, after)]
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1))
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; halves the image where it widens the channels."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        stride = 1 if before == after else 2
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            nn.Conv2d(after, after, 3, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride == 2:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(before, after, 1, stride=2, bias=False), nn.BatchNorm2d(after)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.convolutions(x) + self.shortcut(x))

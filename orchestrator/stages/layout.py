@@ -1,0 +1,72 @@
+"""The files of a stage: their paths below a store's root, and `damaged/`, where bad ones are moved.
+
+Files of a stage, under `<first two of key>/<key>/`: the state, then `record.json`, whose presence
+says that the stage is complete and which names the state's file and digest;
+`evaluation-<digest>.json` for tasks added later; `failure.json` while its last attempt failed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orchestrator.hashing import digest
+from orchestrator.stages.envelope import other_release
+from orchestrator.stages.files import Files
+
+RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
+DAMAGED = "damaged"
+
+
+def stage_path(key: str, name: str) -> str:
+    """Return the path of a stage's file."""
+    return f"{key[:2]}/{key}/{name}"
+
+
+def is_stage_file(parts: list[str]) -> bool:
+    """Return whether the parts of a path below a store's root are those of a stage's file."""
+    return len(parts) == 3 and parts[0] == parts[1][:2]
+
+
+def evaluation_name(task_keys: Iterable[str]) -> str:
+    """Return the file that holds a stage's scores on a set of further tasks."""
+    return f"evaluation-{digest('evaluation', sorted(task_keys))}.json"
+
+
+def state_name(content: Mapping[str, Any], where: str) -> str:
+    """Return the file of the state that a record's content refers to.
+
+    Raises:
+        OtherRelease: it is none that this release writes; a record never names a path.
+    """
+    name = str(content.get("file", STATE))
+    if name not in (STATE, f"state-{content['state']}.safetensors"):
+        raise other_release(content, where, f"with its state in {name!r}")
+    return name
+
+
+def write_state(files: Files, key: str, data: bytes, state_digest: str) -> dict[str, str]:
+    """Write a state; return the entry of the record that names its file.
+
+    A file that a record may refer to is never replaced by other bits. So the name holds the digest
+    where other bits lie under the usual one, or could come to lie there from a second writer.
+    """
+    usual = stage_path(key, STATE)
+    if files.exclusive and (files.create(usual, data) or files.read(usual) == data):
+        return {}
+    name = f"state-{state_digest}.safetensors"
+    files.write(stage_path(key, name), data)
+    return {"file": name}
+
+
+def set_aside(files: Files, key: str, name: str, damaged: bytes) -> bool:
+    """Move a damaged file out of the way, unless another process has replaced it meanwhile."""
+    target = f"{DAMAGED}/{key}-{uuid.uuid4().hex[:8]}/{name}"
+    if not files.move(stage_path(key, name), target):
+        return False
+    moved = files.read(target)
+    if moved is not None and moved != damaged:
+        files.create(stage_path(key, name), moved)
+        return False
+    return True
