@@ -152,5 +152,5 @@ def test_a_method_that_leaves_fails_and_its_folder_is_not_the_next_stage_s(
     monkeypatch.setattr(module, "run_stage", leave)
     event = compute(order(first), store)
     assert isinstance(event, StageFailed)
-    assert event.story.startswith("SystemExit: 3\n")
+    assert event.story.startswith("SystemExit: 3 (")
     assert Path.cwd() == before
