@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError, suggest
-from orchestrator.stages.components import imported_class, is_dotted
+from orchestrator.stages.components import import_class, is_dotted
 from orchestrator.stages.source import Source
 from orchestrator.sweep.algorithms import ALGORITHMS, SCHEDULERS, Foreign
 from orchestrator.sweep.decoding import abbreviate, decode
@@ -53,7 +53,7 @@ def read_options(
         mistakes.append(f"{where}: unknown {what} {name!r}; {valid}")
         return None
     try:
-        cls = imported_class(f"{what} {name!r}", name, source=source)
+        cls = import_class(f"{what} {name!r}", name, source=source)
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         return None
