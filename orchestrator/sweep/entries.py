@@ -76,11 +76,12 @@ def read_entries(
     mistakes.extend(_find_repetitions(sections.methods))
     combinations = _combine(sections, mistakes)
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
-    groups = name_groups(
+    groups = [
         Group(parts[3].examples[0].name, parts, fixed)
         for parts in combinations
         if _has_space(parts)
-    )
+    ]
+    groups = name_groups(groups)
     if isinstance(content.get("search", {}), dict):
         mistakes.extend(check_search(sections.all, groups, search))
     if mistakes:

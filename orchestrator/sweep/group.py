@@ -166,9 +166,8 @@ def example_combinations(parts: Iterable[Part]) -> Iterator[tuple[Any, ...]]:
             yield (*first[:i], example, *first[i + 1 :])
 
 
-def name_groups(groups: Iterable[Group]) -> list[Group]:
+def name_groups(groups: list[Group]) -> list[Group]:
     """Name groups by their method and, where several share it, by the constants that differ."""
-    groups = list(groups)
     renamed, taken = [], set[str]()
     for group in groups:
         mates = [other for other in groups if other.parts[3].examples[0].name == group.name]

@@ -68,8 +68,8 @@ def figures(lab: Lab) -> dict[str, pd.DataFrame]:
 
 
 def same(a: Lab, b: Lab) -> bool:
-    mine, other = figures(a), figures(b)
-    return all(mine[name].equals(other[name]) for name in mine)
+    tables, others = figures(a), figures(b)
+    return all(tables[name].equals(others[name]) for name in tables)
 
 
 def entries(lab: Lab) -> list[dict[str, Any]]:
@@ -96,8 +96,8 @@ def test_the_winner_is_the_best_on_validation_data_and_is_evaluated_on_the_seeds
     }
     (winner,) = set(candidates[candidates["selected"]]["trial_id"])
     assert mean[winner] == max(mean.values())
-    told = candidates.groupby("trial_id")["objective"].first()
-    assert all(told[name] == pytest.approx(value, abs=1e-12) for name, value in mean.items())
+    objective = candidates.groupby("trial_id")["objective"].first()
+    assert all(objective[name] == pytest.approx(value, abs=1e-12) for name, value in mean.items())
     evaluated = trials(lab, "evaluation")
     assert list(zip(evaluated["trial_id"], evaluated["seed"], strict=True)) == [
         (winner, 0),
@@ -113,8 +113,8 @@ def test_no_test_figure_of_a_candidate_is_tabulated(lab: Lab) -> None:
     tested = ["acc", "bwt", "fwt", "forgetting", "learning_accuracy"]
     assert candidates[tested].isna().all(axis=None)
     assert candidates["val_acc"].notna().all()
-    mine = accuracy[accuracy["seed"].isin(candidates["seed"])]
-    assert set(mine["split"]) == {"validation"}
+    cells = accuracy[accuracy["seed"].isin(candidates["seed"])]
+    assert set(cells["split"]) == {"validation"}
 
 
 class Sealed(dict[str, Any]):
@@ -153,11 +153,11 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
     record, winner_chains = StageStore.record, execution.winner_chains
 
     def sealed(store: StageStore, key: str, tasks: Any = ()) -> Record | None:
-        found = record(store, key, tasks)
-        if found is None or fixed:
-            return found
-        sealed = {task: Sealed(scores, fixed) for task, scores in found.evaluation.items()}
-        return replace(found, evaluation=sealed)
+        result = record(store, key, tasks)
+        if result is None or fixed:
+            return result
+        sealed = {task: Sealed(scores, fixed) for task, scores in result.evaluation.items()}
+        return replace(result, evaluation=sealed)
 
     def fixing(*given: Any) -> Any:
         fixed.append(True)
@@ -180,10 +180,10 @@ def test_the_winners_of_several_metrics_are_the_pareto_front(lab: Lab) -> None:
             training="{batch_size: 8}",
         )
     )
-    found = trials(lab)
-    points = list(zip(found["val_acc"], -found["storage_bytes"], strict=True))
+    candidates = trials(lab)
+    points = list(zip(candidates["val_acc"], -candidates["storage_bytes"], strict=True))
     front = [not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points) for x, y in points]
-    assert list(found["selected"]) == front
+    assert list(candidates["selected"]) == front
     assert len(points) == 4
 
 
@@ -353,9 +353,9 @@ def test_the_outcome_does_not_depend_on_who_ends_first(
     one, other = ask(make_lab(), search), ask(make_lab(), search)
     go(one)
     go(other, scrambled(5, seed=3))
-    mine, others = figures(one), figures(other)
+    tables, others = figures(one), figures(other)
     for name in ("trials", "accuracy"):
-        assert mine[name].equals(others[name])
+        assert tables[name].equals(others[name])
 
 
 # --- more of a search ----------------------------------------------------------------------------
@@ -498,9 +498,9 @@ def test_the_seeds_of_a_selection_are_one_configuration_with_its_choices_told(
     evaluated, stages = trials(per_task, "evaluation"), load(per_task.out / "lab").stages
     assert evaluated["trial_id"].nunique() == 1
     assert sorted(evaluated["seed"]) == [0, 1]
-    mine = stages[stages["trial_id"].isin(evaluated["trial_id"])]
-    told = mine[mine["after"] > 0]["hyperparameters"].map(json.loads)
-    assert all(set(choice) == {"training.lr", "method.lam"} for choice in told)
+    rows = stages[stages["trial_id"].isin(evaluated["trial_id"])]
+    choices = rows[rows["after"] > 0]["hyperparameters"].map(json.loads)
+    assert all(set(choice) == {"training.lr", "method.lam"} for choice in choices)
 
 
 @pytest.fixture(autouse=True)

@@ -72,6 +72,6 @@ def study(sweep: Sweep, folder: Path) -> Study:
     """Return the search of the sweep, before it has begun."""
     out = folder / "results"
     folder = results_folder(sweep, out)
-    made = create_study(sweep, open_store(out, None), folder, factory, read_only=True)
-    assert isinstance(made, Study)
-    return made
+    result = create_study(sweep, open_store(out, None), folder, factory, read_only=True)
+    assert isinstance(result, Study)
+    return result

@@ -41,14 +41,14 @@ class Oven:
             raise ValueError("nothing bakes in a cold oven")
 
 
-def told(**given: Any) -> list[str]:
+def mistakes_of(**given: Any) -> list[str]:
     mistakes: list[str] = []
     assert decode(Oven, {"name": "a", **given}, "kitchen[1]", mistakes) is None
     assert "pydantic" not in "".join(mistakes)
     return mistakes
 
 
-def made(**given: Any) -> Oven:
+def create_oven(**given: Any) -> Oven:
     mistakes: list[str] = []
     oven = decode(Oven, {"name": "a", **given}, "kitchen[1]", mistakes)
     assert mistakes == []
@@ -56,12 +56,12 @@ def made(**given: Any) -> Oven:
 
 
 def test_what_is_right_is_decoded_and_the_rest_takes_its_defaults():
-    oven = made(heat=2, order=[2, 1], sizes=[3, 4], pause=None)
+    oven = create_oven(heat=2, order=[2, 1], sizes=[3, 4], pause=None)
     assert oven == Oven(name="a", heat=2.0, order=(2, 1), sizes=(3, 4))
 
 
 def test_a_whole_number_given_to_a_float_field_becomes_a_float():
-    assert type(made(heat=2).heat) is float
+    assert type(create_oven(heat=2).heat) is float
 
 
 @pytest.mark.parametrize(
@@ -105,18 +105,18 @@ def test_a_whole_number_given_to_a_float_field_becomes_a_float():
     ],
 )
 def test_a_mistake_says_where_it_is_what_is_valid_and_what_was_given(given, line):
-    assert told(**given)[0] == line
+    assert mistakes_of(**given)[0] == line
 
 
 def test_both_wrong_items_of_a_list_are_named():
-    assert [line.partition(":")[0] for line in told(sizes=[1, "x", 2.5])] == [
+    assert [line.partition(":")[0] for line in mistakes_of(sizes=[1, "x", 2.5])] == [
         "kitchen[1].sizes[1]",
         "kitchen[1].sizes[2]",
     ]
 
 
 def test_an_unknown_key_is_answered_with_the_nearest_of_the_valid_ones():
-    (line,) = told(shelfs=3)
+    (line,) = mistakes_of(shelfs=3)
     assert line.startswith(
         "kitchen[1].shelfs: unknown key 'shelfs'; did you mean 'shelves'? valid: fan,"
     )
@@ -130,16 +130,16 @@ def test_a_key_that_is_missing_is_named():
 
 
 def test_types_keys_and_ranges_are_told_at_once():
-    lines = told(heat=-1, shelves=0, fan="yes", shelfs=3, order=["x"])
+    lines = mistakes_of(heat=-1, shelves=0, fan="yes", shelfs=3, order=["x"])
     assert {line.partition(":")[0] for line in lines} == {
         f"kitchen[1].{name}" for name in ("heat", "shelves", "fan", "shelfs", "order[0]")
     }
 
 
 def test_a_range_that_depends_on_a_field_of_the_wrong_type_is_not_judged():
-    (line,) = told(mode=3, pause=5)
+    (line,) = mistakes_of(mode=3, pause=5)
     assert line.startswith("kitchen[1].mode:")
-    assert told(pause=5) == ["kitchen[1].pause: must be left out unless mode is bottom"]
+    assert mistakes_of(pause=5) == ["kitchen[1].pause: must be left out unless mode is bottom"]
 
 
 def test_a_field_left_out_because_its_grid_is_wrong_is_not_called_missing():
@@ -168,9 +168,9 @@ def test_without_a_grid_there_is_one_point():
 
 
 def test_grids_are_combined_the_last_one_fastest():
-    found, mistakes = points({"a": {"grid": [1, 2]}, "b": 5, "c": {"grid": [[3], [4]]}})
+    expanded, mistakes = points({"a": {"grid": [1, 2]}, "b": 5, "c": {"grid": [[3], [4]]}})
     assert mistakes == []
-    assert [(p["a"], p["b"], p["c"]) for p in found] == [
+    assert [(p["a"], p["b"], p["c"]) for p in expanded] == [
         (1, 5, [3]),
         (1, 5, [4]),
         (2, 5, [3]),
@@ -182,11 +182,11 @@ def test_grids_are_combined_the_last_one_fastest():
     "wrong", [{"grid": []}, {"grid": 3}, {"grid": None}, {"grid": [1], "x": 2}, {"grid": {"a": 1}}]
 )
 def test_a_grid_that_is_no_list_of_values_is_named_and_the_rest_kept(wrong):
-    found, (line,) = points({"a": wrong, "b": {"grid": [1, 2]}})
+    expanded, (line,) = points({"a": wrong, "b": {"grid": [1, 2]}})
     assert (
         line == f"methods[0].a: a grid is a list of at least one value, given {abbreviate(wrong)}"
     )
-    assert found == [{"b": 1}, {"b": 2}]
+    assert expanded == [{"b": 1}, {"b": 2}]
 
 
 # What keys rest on

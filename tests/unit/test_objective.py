@@ -28,10 +28,10 @@ FIGURES_OF_A_TRIAL = {
 
 def objective(metric: str | list[str], mode: str | list[str] | None = None) -> Objective:
     mistakes: list[str] = []
-    made = Objective.parse(metric, mode, "search", mistakes)
+    target = Objective.parse(metric, mode, "search", mistakes)
     assert mistakes == []
-    assert made is not None
-    return made
+    assert target is not None
+    return target
 
 
 def mistakes_of(metric: str | list[str], mode: str | list[str] | None = None) -> list[str]:
@@ -68,9 +68,9 @@ def test_an_expression_has_the_value_worked_by_hand(metric: str, by_hand: float)
 
 
 def test_names_are_the_figures_used_each_once() -> None:
-    made = objective(["bwt + acc * acc", "log10(storage_bytes) - acc"])
-    assert set(made.names) == {"acc", "bwt", "storage_bytes"}
-    assert len(made.names) == 3
+    target = objective(["bwt + acc * acc", "log10(storage_bytes) - acc"])
+    assert set(target.names) == {"acc", "bwt", "storage_bytes"}
+    assert len(target.names) == 3
 
 
 def test_every_figure_can_be_ranked_by_alone() -> None:
@@ -164,7 +164,7 @@ def test_code_is_never_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "said"),
+    ("metric", "message"),
     [
         ("accuracy", "search.metric: unknown name 'accuracy'; did you mean 'acc'? valid: acc, "),
         ("ACC - 1", "search.metric: unknown name 'ACC'; did you mean 'acc'?"),
@@ -180,12 +180,12 @@ def test_code_is_never_run(capsys: pytest.CaptureFixture[str]) -> None:
         ("acc + " * 60 + "acc", "search.metric: an expression has at most 300 characters"),
     ],
 )
-def test_a_mistake_says_what_is_wrong_and_what_is_valid(metric: str, said: str | None) -> None:
-    if said is None:
+def test_a_mistake_says_what_is_wrong_and_what_is_valid(metric: str, message: str | None) -> None:
+    if message is None:
         assert objective(metric)
     else:
         (line,) = mistakes_of(metric)
-        assert said in line
+        assert message in line
 
 
 def test_all_mistakes_are_gathered_each_with_its_place() -> None:
@@ -231,22 +231,22 @@ def test_modes_that_are_given_count() -> None:
 
 
 def test_the_key_sorts_the_better_last() -> None:
-    made = objective(["acc", "storage_bytes"])
-    assert made.key((0.5, 100.0)) == (0.5, -100.0)
-    assert max([(0.5, 100.0), (0.5, 10.0), (0.4, 1.0)], key=made.key) == (0.5, 10.0)
+    target = objective(["acc", "storage_bytes"])
+    assert target.key((0.5, 100.0)) == (0.5, -100.0)
+    assert max([(0.5, 100.0), (0.5, 10.0), (0.4, 1.0)], key=target.key) == (0.5, 10.0)
 
 
 def test_dominance_needs_no_worse_anywhere_and_better_somewhere() -> None:
-    made = objective(["acc", "storage_bytes"])
-    assert made.dominates((0.5, 10), (0.5, 100))
-    assert not made.dominates((0.5, 10), (0.5, 10))
-    assert not made.dominates((0.6, 100), (0.5, 10))
+    target = objective(["acc", "storage_bytes"])
+    assert target.dominates((0.5, 10), (0.5, 100))
+    assert not target.dominates((0.5, 10), (0.5, 10))
+    assert not target.dominates((0.6, 100), (0.5, 10))
 
 
 def test_the_front_of_a_small_example_is_the_one_seen_by_eye() -> None:
-    made = objective(["acc", "storage_bytes"])
+    target = objective(["acc", "storage_bytes"])
     points = [(0.9, 100.0), (0.8, 100.0), (0.5, 1.0), None, (0.9, 100.0), (0.5, 2.0), (0.7, 50.0)]
-    assert made.front(points) == [0, 2, 4, 6]
+    assert target.front(points) == [0, 2, 4, 6]
 
 
 @given(
@@ -256,21 +256,21 @@ def test_the_front_of_a_small_example_is_the_one_seen_by_eye() -> None:
 def test_the_front_is_what_brute_force_finds(
     points: list[tuple[float, float, float] | None], modes: list[str]
 ) -> None:
-    made = objective(["acc", "bwt", "fwt"], modes)
+    target = objective(["acc", "bwt", "fwt"], modes)
     known = [point for point in points if point is not None]
     by_force = [
         i
         for i, point in enumerate(points)
-        if point is not None and not any(made.dominates(other, point) for other in known)
+        if point is not None and not any(target.dominates(other, point) for other in known)
     ]
-    assert made.front(points) == by_force
+    assert target.front(points) == by_force
 
 
 def test_an_objective_travels_between_processes_and_equals_itself() -> None:
-    made = objective(["acc - 0.1 * log10(storage_bytes)"])
-    copy = pickle.loads(pickle.dumps(made))
-    assert copy == made
-    assert copy.value(FIGURES_OF_A_TRIAL) == made.value(FIGURES_OF_A_TRIAL)
+    target = objective(["acc - 0.1 * log10(storage_bytes)"])
+    copy = pickle.loads(pickle.dumps(target))
+    assert copy == target
+    assert copy.value(FIGURES_OF_A_TRIAL) == target.value(FIGURES_OF_A_TRIAL)
 
 
 def test_neither_torch_nor_ray_nor_pandas_is_needed() -> None:

@@ -157,9 +157,9 @@ def test_validation_data_without_an_example_is_refused_with_the_numbers(tmp_path
     benchmark = "{name: split_digits, num_tasks: 2, samples_per_task: 64, validation: 0.0001}"
     with pytest.raises(RepertoireError) as caught:
         lab.run(tmp_path, benchmark=benchmark)
-    told = str(caught.value)
-    assert told.startswith("benchmark.validation: 0.0001 holds out none of the ")
-    share = float(told.rpartition(" ")[2])
+    message = str(caught.value)
+    assert message.startswith("benchmark.validation: 0.0001 holds out none of the ")
+    share = float(message.rpartition(" ")[2])
     lab.run(tmp_path, benchmark=benchmark.replace("0.0001", str(share)), search=ASHA)
 
 

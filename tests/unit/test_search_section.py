@@ -62,9 +62,9 @@ def test_candidates_run_on_seeds_that_no_result_is_reported_on(
     load: Load, seeds: str, search: str, expected: tuple[int, ...]
 ) -> None:
     methods = GRIDS if "per_task" in search else RIGHT["methods"]
-    made = load(text_of(seeds=seeds, search=search, methods=methods)).search
-    assert made is not None
-    assert made.seeds == expected
+    options = load(text_of(seeds=seeds, search=search, methods=methods)).search
+    assert options is not None
+    assert options.seeds == expected
 
 
 def test_algorithm_and_scheduler_take_their_options(load: Load) -> None:
@@ -543,12 +543,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_section_is_answered_with_the_place_and_what_is_valid(
-    mistakes: Callable[[str], list[str]], text: str, told: str
+    mistakes: Callable[[str], list[str]], text: str, message: str
 ) -> None:
     (only,) = mistakes(text)
-    assert only.startswith(told)
+    assert only.startswith(message)
 
 
 def test_reals_for_what_is_a_whole_number_are_told_at_both_ends(

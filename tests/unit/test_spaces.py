@@ -93,9 +93,9 @@ def test_a_range_of_whole_ends_gives_reals_where_reals_are_asked_for() -> None:
 @pytest.mark.parametrize("kind", ["grid", "choice"])
 def test_a_list_gives_its_values_as_they_are_each_as_often(kind: str) -> None:
     values = [[400, 400], [100], "adam", None]
-    found = drawn(kind, values)
-    counts = [sum(x is value for x in found) for value in values]
-    assert sum(counts) == len(found)
+    sample = drawn(kind, values)
+    counts = [sum(x is value for x in sample) for value in values]
+    assert sum(counts) == len(sample)
     assert chisquare(counts).pvalue > SIGNIFICANT
 
 
@@ -150,9 +150,9 @@ def test_the_same_seed_draws_the_same_points_and_another_seed_others(seed: int) 
 
 
 def test_a_domain_that_does_not_count_is_left_out() -> None:
-    found = points(CONDITIONAL)
-    assert {point["training.optimizer"] for point in found} == {"adam", "sgd"}
-    for point in found:
+    sample = points(CONDITIONAL)
+    assert {point["training.optimizer"] for point in sample} == {"adam", "sgd"}
+    for point in sample:
         assert ("training.momentum" in point) == (point["training.optimizer"] == "sgd")
 
 
@@ -195,12 +195,12 @@ def test_a_grid_with_a_condition_has_each_point_once() -> None:
         "momentum": Domain("grid", (0.0, 0.5, 0.9), (("optimizer", ("sgd", "rmsprop")),)),
         "nesterov": Domain("grid", (True, False), (("momentum", (0.9,)),)),
     }
-    found = list(grid_points(space))
-    assert found[0] == {"optimizer": "adam"}
+    sample = list(grid_points(space))
+    assert sample[0] == {"optimizer": "adam"}
     # adam; and for each of the others 0.0, 0.5, and 0.9 with and without nesterov.
-    assert len(found) == 1 + 2 * (2 + 2)
-    assert all(found.count(point) == 1 for point in found)
-    assert all(("nesterov" in point) == (point.get("momentum") == 0.9) for point in found)
+    assert len(sample) == 1 + 2 * (2 + 2)
+    assert all(sample.count(point) == 1 for point in sample)
+    assert all(("nesterov" in point) == (point.get("momentum") == 0.9) for point in sample)
 
 
 @given(
@@ -210,9 +210,9 @@ def test_a_grid_with_a_condition_has_each_point_once() -> None:
 )
 def test_a_grid_holds_exactly_what_may_be_drawn(a: list[int], b: list[int], when: set[int]) -> None:
     space = {"a": Domain("grid", tuple(a)), "b": Domain("grid", tuple(b), (("a", tuple(when)),))}
-    found = list(grid_points(space))
-    assert len(found) == sum(len(b) if x in when else 1 for x in a)
-    assert all(point in found for point in points(space, 20))
+    sample = list(grid_points(space))
+    assert len(sample) == sum(len(b) if x in when else 1 for x in a)
+    assert all(point in sample for point in points(space, 20))
 
 
 # --- as a sweep gives them -----------------------------------------------------------------------
@@ -258,7 +258,7 @@ def test_a_mapping_is_a_domain_if_it_names_a_kind_perhaps_misspelt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ({"grid": []}, "grid is a list of at least one value, given []"),
         ({"choice": [1, 2, 1]}, "choice names 1 twice, given [1, 2, 1]"),
@@ -281,10 +281,10 @@ def test_a_mapping_is_a_domain_if_it_names_a_kind_perhaps_misspelt() -> None:
     ],
 )
 def test_a_wrong_domain_is_told_with_its_place_and_what_is_valid(
-    value: dict[str, Any], told: str
+    value: dict[str, Any], message: str
 ) -> None:
     (line,) = objections(value)
-    assert line.startswith(f"training.lr: {told}")
+    assert line.startswith(f"training.lr: {message}")
 
 
 def test_a_wrong_condition_is_told_with_its_place() -> None:

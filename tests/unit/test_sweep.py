@@ -88,8 +88,8 @@ def test_one_and_one_point_nought_given_to_a_float_are_one_trial_with_one_key(lo
         text_of(methods=f"[{{name: ewc, lam: {lam}}}]", training=f"{{lr: {lr}}}")
         for lam, lr in (("1", "1"), ("1.0", "1.0"), ("1e0", "10e-1"))
     ]
-    found = [next(load(text).chains())[0] for text in texts]
-    assert len({(chain.trial_id, chain.keys) for chain in found}) == 1
+    rows = [next(load(text).chains())[0] for text in texts]
+    assert len({(chain.trial_id, chain.keys) for chain in rows}) == 1
 
 
 def test_a_grid_in_any_section_multiplies_the_trials(load):
@@ -330,10 +330,10 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "told"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_file_is_answered_with_the_place_and_what_is_valid(mistakes, text, told):
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_file_is_answered_with_the_place_and_what_is_valid(mistakes, text, message):
     (only,) = mistakes(text)
-    assert only.startswith(told)
+    assert only.startswith(message)
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_and_none_hides_another(mistakes):
@@ -429,8 +429,8 @@ def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(answer, command,
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("none.yaml", "no such file"), (".", "this is a folder")]
+    ("name", "message"), [("none.yaml", "no such file"), (".", "this is a folder")]
 )
-def test_a_missing_file_and_a_folder_end_with_code_2(answer, name, told, tmp_path):
+def test_a_missing_file_and_a_folder_end_with_code_2(answer, name, message, tmp_path):
     code, err = answer("run", name)
-    assert (code, told in err, list(tmp_path.iterdir())) == (2, True, [])
+    assert (code, message in err, list(tmp_path.iterdir())) == (2, True, [])

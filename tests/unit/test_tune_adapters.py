@@ -58,21 +58,23 @@ def search(
     )
 
 
-def scheduler(options: Any, goal: int = 9, mode: str = "max", space: Any = SPACE) -> TuneScheduler:
+def create_scheduler(
+    options: Any, goal: int = 9, mode: str = "max", space: Any = SPACE
+) -> TuneScheduler:
     return TuneScheduler.create(search(options, mode=mode), space, goal, seed=3)
 
 
 class Race:
     """Candidates whose value is the same after every task, run by what a scheduler says."""
 
-    def __init__(self, made: TuneScheduler, values: list[float], goal: int) -> None:
-        self.made, self.values, self.goal = made, values, goal
+    def __init__(self, scheduler: TuneScheduler, values: list[float], goal: int) -> None:
+        self.scheduler, self.values, self.goal = scheduler, values, goal
         self.depth = dict.fromkeys(range(len(values)), 0)
         self.stopped: set[int] = set()
         self.adopted: list[Adopted] = []
         self.running: list[int] = []
         for number in self.depth:
-            made.add(number, {"method.lam": 10.0 ** (number % 6)})
+            scheduler.add(number, {"method.lam": 10.0 ** (number % 6)})
 
     def run(self, at_a_time: int = 2) -> Race:
         while self._fill(at_a_time):
@@ -80,7 +82,7 @@ class Race:
         return self
 
     def _fill(self, at_a_time: int) -> bool:
-        while len(self.running) < at_a_time and (number := self.made.choose()) is not None:
+        while len(self.running) < at_a_time and (number := self.scheduler.choose()) is not None:
             assert number not in self.stopped
             self.running.append(number)
         return bool(self.running)
@@ -89,15 +91,15 @@ class Race:
         self.depth[number] += 1
         value = self.values[number]
         if self.depth[number] == self.goal:
-            self.made.end(number, self.goal, value)
+            self.scheduler.end(number, self.goal, value)
         else:
-            decision = self.made.result(number, self.depth[number], value)
+            decision = self.scheduler.result(number, self.depth[number], value)
             if decision == "continue":
                 self.running.append(number)
             elif decision == "stop":
                 self.stopped.add(number)
-                self.made.end(number, self.depth[number], value)
-        for effect in self.made.effects():
+                self.scheduler.end(number, self.depth[number], value)
+        for effect in self.scheduler.effects():
             if isinstance(effect, Stopped):
                 assert effect.number not in self.running
                 self.stopped.add(effect.number)
@@ -113,9 +115,9 @@ class Race:
 
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1.0), ("min", -1.0)])
 def test_asha_decides_as_worked_by_hand(mode: str, sign: float) -> None:
-    made = scheduler(Asha(grace_tasks=1, reduction_factor=3), goal=9, mode=mode)
+    scheduler = create_scheduler(Asha(grace_tasks=1, reduction_factor=3), goal=9, mode=mode)
     for number in range(5):
-        made.add(number, {"method.lam": 1.0})
+        scheduler.add(number, {"method.lam": 1.0})
     # Rungs after 1 and 3 tasks. Who comes is held against the upper third of those before.
     for number, after, value, decision in [
         (0, 1, 0.50, "continue"),  # the first
@@ -128,7 +130,7 @@ def test_asha_decides_as_worked_by_hand(mode: str, sign: float) -> None:
         (0, 3, 0.69, "stop"),
         (4, 1, 0.55, "continue"),  # 0.4, 0.5, 0.52, 0.6: not below 0.52
     ]:
-        assert made.result(number, after, sign * value) == decision, (number, after)
+        assert scheduler.result(number, after, sign * value) == decision, (number, after)
 
 
 @settings(deadline=None, max_examples=40)
@@ -145,11 +147,13 @@ def test_asha_decides_as_tune_s_own_in_any_order(
     own = ASHAScheduler(
         time_attr=TIME, metric="m", mode=mode, max_t=9, grace_period=grace, reduction_factor=factor
     )
-    made = scheduler(Asha(grace_tasks=grace, reduction_factor=factor), goal=9, mode=mode)
+    scheduler = create_scheduler(
+        Asha(grace_tasks=grace, reduction_factor=factor), goal=9, mode=mode
+    )
     runners = [SimpleNamespace(trial_id=str(number)) for number in range(6)]
     for number, runner in enumerate(runners):
         own.on_trial_add(None, runner)
-        made.add(number, {"method.lam": 1.0})
+        scheduler.add(number, {"method.lam": 1.0})
     after, over = [0] * 6, set[int]()
     for number in order:
         if number in over:
@@ -157,14 +161,14 @@ def test_asha_decides_as_tune_s_own_in_any_order(
         after[number] += 1
         value = values[(number + after[number]) % 6]
         expected = own.on_trial_result(None, runners[number], {TIME: after[number], "m": value})
-        decision = made.result(number, after[number], value)
+        decision = scheduler.result(number, after[number], value)
         assert decision == {"CONTINUE": "continue", "STOP": "stop"}[expected]
         if decision == "stop":
             over.add(number)
 
 
 def test_a_grace_longer_than_the_sequence_stops_nobody() -> None:
-    race = Race(scheduler(Asha(grace_tasks=50), goal=4), [0.9, 0.1, 0.5], 4).run()
+    race = Race(create_scheduler(Asha(grace_tasks=50), goal=4), [0.9, 0.1, 0.5], 4).run()
     assert (race.survivors(), race.stopped) == ({0, 1, 2}, set())
 
 
@@ -188,8 +192,8 @@ def test_hyperband_halves_each_bracket_down_to_its_best(
         0.3,
         *(0.1 * i for i in (4, 8, 1, 5, 9, 2, 6, 7, 3)),
     ]
-    made = scheduler(HyperBand(reduction_factor=3), goal=9, mode=mode)
-    race = Race(made, [sign * value for value in values], 9).run(at_a_time)
+    scheduler = create_scheduler(HyperBand(reduction_factor=3), goal=9, mode=mode)
+    race = Race(scheduler, [sign * value for value in values], 9).run(at_a_time)
     depth = race.depth
     assert [depth[number] for number in range(3)] == [9, 9, 9]
     assert [depth[number] for number in range(3, 8)] == [9, 9, 3, 3, 3]  # two of five: 5 / 3, up
@@ -199,33 +203,35 @@ def test_hyperband_halves_each_bracket_down_to_its_best(
 
 
 def test_a_bracket_goes_on_without_one_that_failed() -> None:
-    made = scheduler(HyperBand(reduction_factor=3), goal=3)
+    scheduler = create_scheduler(HyperBand(reduction_factor=3), goal=3)
     for number in range(5):  # a bracket of two that run through, one of three that meet after 1
-        made.add(number, {"method.lam": 1.0})
-    begun = {made.choose() for _ in range(5)}
+        scheduler.add(number, {"method.lam": 1.0})
+    begun = {scheduler.choose() for _ in range(5)}
     assert begun == set(range(5))
-    assert made.result(2, 1, 0.2) == "pause"
-    assert made.result(3, 1, 0.8) == "pause"
-    made.end(4, 0, None)
-    assert made.effects() == [Stopped(2)]
-    assert made.choose() == 3
+    assert scheduler.result(2, 1, 0.2) == "pause"
+    assert scheduler.result(3, 1, 0.8) == "pause"
+    scheduler.end(4, 0, None)
+    assert scheduler.effects() == [Stopped(2)]
+    assert scheduler.choose() == 3
 
 
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1.0), ("min", -1.0)])
 def test_the_median_of_three_others_stops_who_is_below_it(mode: str, sign: float) -> None:
-    made = scheduler(Median(grace_tasks=2, min_trials=3), goal=4, mode=mode)
+    scheduler = create_scheduler(Median(grace_tasks=2, min_trials=3), goal=4, mode=mode)
     for number in range(6):
-        made.add(number, {"method.lam": 1.0})
-    assert {made.choose() for _ in range(6)} == set(range(6))
+        scheduler.add(number, {"method.lam": 1.0})
+    assert {scheduler.choose() for _ in range(6)} == set(range(6))
     for number, value in ((0, 0.4), (1, 0.5), (2, 0.6)):
         for after in (1, 2, 3):
-            assert made.result(number, after, sign * value) == "continue"
-    assert made.result(3, 1, sign * 0.1) == "continue"  # still in its grace
-    assert made.result(3, 2, sign * 0.1) == "stop"
-    made.end(3, 2, sign * 0.1)
-    assert made.result(4, 2, sign * 0.5) == "continue"  # the median of 0.1, 0.4, 0.5, 0.6 is 0.45
-    assert made.result(5, 1, sign * 0.9) == "continue"
-    assert made.result(5, 2, sign * 0.2) == "continue"  # its best counts, 0.9
+            assert scheduler.result(number, after, sign * value) == "continue"
+    assert scheduler.result(3, 1, sign * 0.1) == "continue"  # still in its grace
+    assert scheduler.result(3, 2, sign * 0.1) == "stop"
+    scheduler.end(3, 2, sign * 0.1)
+    assert (
+        scheduler.result(4, 2, sign * 0.5) == "continue"
+    )  # the median of 0.1, 0.4, 0.5, 0.6 is 0.45
+    assert scheduler.result(5, 1, sign * 0.9) == "continue"
+    assert scheduler.result(5, 2, sign * 0.2) == "continue"  # its best counts, 0.9
 
 
 MIXED = {
@@ -268,14 +274,14 @@ def test_a_population_adopts_the_best_with_values_inside_each_domain(
     seed: int, resample: float
 ) -> None:
     wanted = search(Pbt(quantile=0.25, resample=resample))
-    made = TuneScheduler.create(wanted, MIXED, 4, seed)
+    scheduler = TuneScheduler.create(wanted, MIXED, 4, seed)
     for number in range(4):
-        made.add(number, dict(BEST if number == 2 else WORST))
-    assert {made.choose() for _ in range(4)} == {0, 1, 2, 3}
+        scheduler.add(number, dict(BEST if number == 2 else WORST))
+    assert {scheduler.choose() for _ in range(4)} == {0, 1, 2, 3}
     values = [0.5, 0.4, 0.9, 0.6]
-    decisions = [made.result(number, 1, values[number]) for number in range(4)]
+    decisions = [scheduler.result(number, 1, values[number]) for number in range(4)]
     assert decisions[:3] == ["pause"] * 3  # each waits for the last
-    (adopted,) = made.effects()
+    (adopted,) = scheduler.effects()
     assert isinstance(adopted, Adopted)
     assert (adopted.number, adopted.source) == (1, 2)
     assert list(adopted.point) == list(MIXED)
@@ -287,9 +293,9 @@ def test_a_population_adopts_the_best_with_values_inside_each_domain(
 
 
 def test_a_population_does_not_wait_for_one_that_failed() -> None:
-    race = Race(scheduler(Pbt(), goal=3), [0.1, 0.5, 0.9], 3)
-    assert {race.made.choose() for _ in range(3)} == {0, 1, 2}
-    race.made.end(0, 0, None)
+    race = Race(create_scheduler(Pbt(), goal=3), [0.1, 0.5, 0.9], 3)
+    assert {race.scheduler.choose() for _ in range(3)} == {0, 1, 2}
+    race.scheduler.end(0, 0, None)
     race.running = [1, 2]
     assert race.run().survivors() == {1, 2}
 
@@ -297,13 +303,13 @@ def test_a_population_does_not_wait_for_one_that_failed() -> None:
 def test_the_same_seed_explores_alike_whoever_comes_first() -> None:
     adopted = []
     for order in ((0, 1, 2, 3), (3, 1, 0, 2)):
-        made = scheduler(Pbt(), goal=4)
+        scheduler = create_scheduler(Pbt(), goal=4)
         for number in range(4):
-            made.add(number, {"method.lam": 10.0**number})
-        assert len({made.choose() for _ in range(4)}) == 4
+            scheduler.add(number, {"method.lam": 10.0**number})
+        assert len({scheduler.choose() for _ in range(4)}) == 4
         for number in order:
-            made.result(number, 1, [0.5, 0.4, 0.9, 0.6][number])
-        adopted.append(made.effects())
+            scheduler.result(number, 1, [0.5, 0.4, 0.9, 0.6][number])
+        adopted.append(scheduler.effects())
     assert adopted[0] == adopted[1] != []
 
 
@@ -312,17 +318,19 @@ def test_the_same_seed_explores_alike_whoever_comes_first() -> None:
 
 def test_a_scheduler_of_tune_s_by_dotted_name_decides_as_it_would_there() -> None:
     name = "ray.tune.schedulers:ASHAScheduler"
-    by_name = scheduler(Foreign(name, {"max_t": 9, "grace_period": 1, "reduction_factor": 3}))
-    built_in = scheduler(Asha(grace_tasks=1, reduction_factor=3), goal=9)
+    by_name = create_scheduler(
+        Foreign(name, {"max_t": 9, "grace_period": 1, "reduction_factor": 3})
+    )
+    built_in = create_scheduler(Asha(grace_tasks=1, reduction_factor=3), goal=9)
     assert by_name.name == name
     values = [0.5, 0.4, 0.6, 0.52, 0.9]
-    races = [Race(made, values, 9).run() for made in (by_name, built_in)]
+    races = [Race(scheduler, values, 9).run() for scheduler in (by_name, built_in)]
     assert races[0].depth == races[1].depth
     assert races[0].stopped
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "told"),
+    ("name", "options", "message"),
     [
         ("ray.tune.schedulers:ASHAScheduler", {"grace": 1}, "cannot be made with {'grace': 1}: Ty"),
         ("ray.tune.schedulers:ASHAScheduler", {"max_t": 0}, "cannot be made with {'max_t': 0}: As"),
@@ -335,11 +343,11 @@ def test_options_that_a_scheduler_does_not_take_are_told_in_a_line(
     tmp_path: Path,
     name: str,
     options: dict[str, Any],
-    told: str,
+    message: str,
 ) -> None:
     with pytest.raises(RepertoireError) as caught:
-        scheduler(Foreign(name, options))
-    assert str(caught.value).startswith(f"search.scheduler: {name} {told}")
+        create_scheduler(Foreign(name, options))
+    assert str(caught.value).startswith(f"search.scheduler: {name} {message}")
     given = {"name": name, **options}
     lab.write(tmp_path, search=f"{{algorithm: random, num_trials: 2, scheduler: {given}}}")
     for command in (("plan",), ("run", "--backend", "inline")):
@@ -420,16 +428,16 @@ class Halving(Searcher):
 
     def __init__(self, first=2.0, metric=None, mode=None):
         super().__init__(metric=metric, mode=mode)
-        self.value, self.told = first, []
+        self.value, self.reported = first, []
 
     def set_search_properties(self, metric, mode, config, **spec):
         self.place, domain = next(iter(config.items()))
         self.low, self.high = domain.lower, domain.upper
-        self.asked = (metric, mode)
+        self.properties = (metric, mode)
         return True
 
     def suggest(self, trial_id):
-        if len(self.told) == 4:
+        if len(self.reported) == 4:
             return Searcher.FINISHED
         self.value = (self.low * self.high) ** 0.5
         self.high = self.value
@@ -439,8 +447,8 @@ class Halving(Searcher):
         raise AssertionError("not asked for")
 
     def on_trial_complete(self, trial_id, result=None, error=False):
-        assert set(result) == {self.asked[0], "training_iteration"} and not error
-        self.told.append((trial_id, result[self.asked[0]]))
+        assert set(result) == {self.properties[0], "training_iteration"} and not error
+        self.reported.append((trial_id, result[self.properties[0]]))
 
     def save(self, path):
         pass
@@ -489,18 +497,18 @@ ALGORITHMS = [Optuna(startup=3), HyperOpt(startup=3), BY_NAME]
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_what_is_suggested_lies_in_each_domain_and_reaches_both_ends(algorithm: Any) -> None:
     sampler = create_sampler(algorithm, RANGES, 7)
-    found = []
+    points = []
     for number in range(60):
         point = sampler.ask(number)
         assert point is not None
-        found.append(point)
+        points.append(point)
         sampler.tell(number, (0.1 * (number % 7),), failed=False)
         active = {p for p, domain in RANGES.items() if domain.active(point)}
         assert set(point) == active  # what does not count is absent
         assert {p: v for p, v in point.items() if not lies_in(RANGES[p], v)} == {}
     for place in ("training.epochs", "method.num_samples", "training.batch_size"):
-        assert set(RANGES[place].representatives()) <= {point[place] for point in found}
-    assert {point["training.optimizer"] for point in found} == {"adam", "sgd"}
+        assert set(RANGES[place].representatives()) <= {point[place] for point in points}
+    assert {point["training.optimizer"] for point in points} == {"adam", "sgd"}
 
 
 @pytest.mark.usefixtures("no_ray")
@@ -522,15 +530,15 @@ def suggestions(algorithm: Any, seed: int, metric: Any = "acc") -> list[Mapping[
 
 
 def points_of(sampler: Any, metric: Any) -> list[Mapping[str, Any]]:
-    found = []
+    points = []
     for number in range(12):
         point = sampler.ask(number)
         assert point is not None
-        found.append(point)
+        points.append(point)
         values = (0.1 * number, 5.0 - number) if isinstance(metric, list) else (0.1 * number,)
         # One failed, and one was stopped early.
         sampler.tell(number, None if number in (3, 5) else values, failed=number == 3)
-    return found
+    return points
 
 
 @pytest.mark.parametrize(
@@ -553,13 +561,13 @@ def test_the_same_seed_suggests_the_same_and_another_something_else(
 def test_optuna_learns_where_it_is_better(mode: str, sign: float) -> None:
     space = {"x": Domain("uniform", (0.0, 1.0))}
     sampler = create_sampler(Optuna(startup=10), space, 0, mode=mode)
-    found = []
+    xs = []
     for number in range(40):
         point = sampler.ask(number)
         assert point is not None
-        found.append(point["x"])
+        xs.append(point["x"])
         sampler.tell(number, (sign * -abs(point["x"] - 0.8),), failed=False)
-    drawn, learned = np.abs(np.array(found[:10]) - 0.8), np.abs(np.array(found[25:]) - 0.8)
+    drawn, learned = np.abs(np.array(xs[:10]) - 0.8), np.abs(np.array(xs[25:]) - 0.8)
     assert learned.mean() < drawn.mean() / 2
 
 
@@ -615,7 +623,7 @@ def untouched() -> Iterator[None]:
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("options", [Asha(), HyperBand(), Median(), Pbt(resample=1.0)])
 def test_a_scheduler_leaves_the_global_generators_as_they_were(options: Any) -> None:
-    race = Race(scheduler(options, goal=4), [0.1, 0.9, 0.5, 0.3, 0.7], 4).run()
+    race = Race(create_scheduler(options, goal=4), [0.1, 0.9, 0.5, 0.3, 0.7], 4).run()
     assert race.survivors()
 
 
