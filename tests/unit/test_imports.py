@@ -7,16 +7,12 @@ import sys
 import methods
 import orchestrator
 
-# What needs Ray is imported once a stage is to be computed there.
-WORKERS = {
+# Modules that need Ray are imported when a stage is to be computed there.
+ON_RAY = (
+    "orchestrator.backends.tune_",
     "orchestrator.backends.ray_tasks",
     "orchestrator.backends.ray_workers",
-    "orchestrator.backends.tune_domains",
-    "orchestrator.backends.tune_trainable",
-    "orchestrator.backends.tune_schedulers",
-    "orchestrator.backends.tune_searchers",
-    "orchestrator.backends.tune_trials",
-}
+)
 
 IMPORT_ALL = """
 import importlib, os, random, sys, threading
@@ -60,7 +56,7 @@ def modules() -> list[str]:
     for package in (orchestrator, methods):
         walked = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         found += [module.name for module in walked]
-    return [name for name in found if name not in WORKERS]
+    return [name for name in found if not name.startswith(ON_RAY)]
 
 
 def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
