@@ -91,12 +91,12 @@ class Task:
     @property
     def num_validation(self) -> int:
         """How many examples are held out; builds none of them."""
-        return len(_drawn(self._recipe)["validation"])
+        return len(_draw_rows(self._recipe)["validation"])
 
     @property
     def num_train(self) -> int:
         """How many examples are trained on; builds none of them."""
-        return len(_drawn(self._recipe)["train"])
+        return len(_draw_rows(self._recipe)["train"])
 
     @property
     def test(self) -> Examples:
@@ -140,17 +140,17 @@ def _split(recipe: Recipe, split: str) -> Examples:
 
 def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
     x, y = (data.test_x, data.test_y) if split == "test" else (data.train_x, data.train_y)
-    rows = _rows(recipe, y) if split == "test" else _drawn(recipe)[split]
+    rows = _rows(recipe, y) if split == "test" else _draw_rows(recipe)[split]
     output = torch.full((DATASETS[recipe.dataset].num_classes,), -1)
     output[list(recipe.classes)] = torch.tensor(recipe.labels)
-    return Examples(_transformed(recipe, x[rows]), output[y[rows]])
+    return Examples(_transform(recipe, x[rows]), output[y[rows]])
 
 
 def _rows(recipe: Recipe, y: Tensor) -> Tensor:
     return torch.isin(y, torch.tensor(recipe.classes)).nonzero().squeeze(1)
 
 
-def _drawn(recipe: Recipe) -> dict[str, Tensor]:
+def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
     """Return the rows of the data set's training images that train and that validate."""
     y = load(recipe.dataset).train_y
     rows = _rows(recipe, y)
@@ -165,7 +165,7 @@ def _drawn(recipe: Recipe) -> dict[str, Tensor]:
     return {"train": train.sort().values, "validation": validation.sort().values}
 
 
-def _transformed(recipe: Recipe, x: Tensor) -> Tensor:
+def _transform(recipe: Recipe, x: Tensor) -> Tensor:
     if recipe.permutation is not None:
         order = torch.randperm(prod(x.shape[2:]), generator=stream(*recipe.permutation))
         x = permuted(x, order)

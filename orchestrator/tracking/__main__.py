@@ -1,4 +1,4 @@
-"""The process that tells MLflow: reads its orders from standard input, answers with a report."""
+"""The process that sends to MLflow: it reads its orders from standard input and prints a report."""
 
 from __future__ import annotations
 

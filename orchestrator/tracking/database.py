@@ -19,7 +19,7 @@ LOCK_SECONDS = 120.0
 
 
 @contextmanager
-def one_at_a_time(target: Target) -> Iterator[None]:
+def database_lock(target: Target) -> Iterator[None]:
     """Hold the lock beside a database file; a database server looks after itself."""
     database = target.database
     if database is None:
@@ -34,7 +34,7 @@ def prepare(target: Target) -> None:
     database = target.database
     if database is None or database.exists():
         return
-    with one_at_a_time(target):
+    with database_lock(target):
         if not database.exists():
             _make(database)
 

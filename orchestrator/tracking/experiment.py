@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from orchestrator.tracking.database import one_at_a_time
+from orchestrator.tracking.database import database_lock
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
 from orchestrator.tracking.pages import KIND, NOTE, PAGES, VERSION, page_tags
 from orchestrator.tracking.target import Target, TrackingError
@@ -128,21 +128,23 @@ class Experiment:
         self._client.restore_run(run_id)
 
     def _find(self, target: Target) -> str:
-        with one_at_a_time(target):
-            found = self._client.get_experiment_by_name(target.experiment)
-            if found is None:
-                made = self._client.create_experiment(target.experiment, target.artifact_location)
-                found = self._client.get_experiment(made)
-        if target.database and found.artifact_location != target.artifact_location:
+        with database_lock(target):
+            experiment = self._client.get_experiment_by_name(target.experiment)
+            if experiment is None:
+                experiment_id = self._client.create_experiment(
+                    target.experiment, target.artifact_location
+                )
+                experiment = self._client.get_experiment(experiment_id)
+        if target.database and experiment.artifact_location != target.artifact_location:
             raise TrackingError(
                 f"{target.database} keeps the artifacts of experiment {target.experiment!r} in "
-                f"{found.artifact_location}, not in {target.artifact_location}: it was moved. "
+                f"{experiment.artifact_location}, not in {target.artifact_location}: it was moved. "
                 f"Delete it and run: repertoire track {target.database.parent}"
             )
-        self._furnish(found)
-        return str(found.experiment_id)
+        self._configure_pages(experiment)
+        return str(experiment.experiment_id)
 
-    def _furnish(self, experiment: Any) -> None:
+    def _configure_pages(self, experiment: Any) -> None:
         """Tell MLflow's pages how to show the experiment, once; what people changed since stays."""
         if experiment.tags.get(PAGES) != VERSION:
             tags = page_tags(experiment.creation_time)

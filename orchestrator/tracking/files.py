@@ -70,9 +70,11 @@ class SweepFiles:
         """Yield the trials in the order of the table; `running`: the sweep goes on."""
         trials = self._trials
         chains = pd.MultiIndex.from_frame(trials[CHAIN])
-        accuracy = Rows.of(self._table(ACCURACY), chains, ("after", "task", "accuracy", "split"))
+        accuracy = Rows.from_table(
+            self._table(ACCURACY), chains, ("after", "task", "accuracy", "split")
+        )
         stages = self._table(STAGES)
-        spent = Rows.of(stages[stages["status"] == "complete"], chains, ("after", *COSTS))
+        spent = Rows.from_table(stages[stages["status"] == "complete"], chains, ("after", *COSTS))
         names = trial_names(trials)
         # A candidate of a search that won is evaluated too: one trial, two runs.
         grouped: dict[tuple[str, str], list[int]] = {}
@@ -127,7 +129,7 @@ class Rows:
     starts: NDArray[np.intp]
 
     @staticmethod
-    def of(table: pd.DataFrame, chains: pd.MultiIndex, columns: Sequence[str]) -> Rows:
+    def from_table(table: pd.DataFrame, chains: pd.MultiIndex, columns: Sequence[str]) -> Rows:
         """Sort the rows of `table` that belong to `chains`, the (trial, seed) of each position."""
         place = chains.get_indexer(pd.MultiIndex.from_frame(table[CHAIN]))
         order = np.argsort(place, kind="stable")

@@ -121,7 +121,7 @@ def run_ids(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def held(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+def sending_lock(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     """Let one sender at a time work for `folder`: two at once would each create the runs.
 
     Args:

@@ -95,8 +95,8 @@ def front_page(directory: Path, port: int) -> str:
     """Return the address, on this machine, of the trials of a results folder by accuracy."""
     home = f"http://127.0.0.1:{port}/"
     ledgers = filter(None, map(load_ledger, sorted(directory.glob("*"))))
-    found = [ledger.experiment_id for ledger in ledgers if ledger.experiment_id]
-    if not found:
+    ids = [ledger.experiment_id for ledger in ledgers if ledger.experiment_id]
+    if not ids:
         return home
     view = "workflowType=machine_learning&viewStateShareKey=trials"
-    return f"{home}#/experiments/{found[0]}/runs?{view}"
+    return f"{home}#/experiments/{ids[0]}/runs?{view}"

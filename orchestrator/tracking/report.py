@@ -1,4 +1,4 @@
-"""What a call that sends to MLflow did, for the one who asked."""
+"""The report of a call that sends to MLflow."""
 
 from __future__ import annotations
 

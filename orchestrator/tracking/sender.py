@@ -96,7 +96,7 @@ class Sender:
 
     def _send_trial(self, trial: TrialView, parent: Sent) -> None:
         """Send what a run lacks: its artifacts, then all else in one call, then its status."""
-        sent = self._ledger.trials.get(trial.key) or self._restored(trial)
+        sent = self._ledger.trials.get(trial.key) or self._restore_run(trial)
         if sent is None and trial.status == "running" and trial.last_step < 0:
             return
         tags = {RUN_NAME: trial.name, PARENT: parent.run_id, **trial.tags}
@@ -107,10 +107,10 @@ class Sender:
         if trial.status != "running" and trial.last_step >= 0:
             made_from = digest_bytes(trial.matrices.tobytes())
             uploaded = self._upload(sent, made_from, lambda: self._artifacts(trial))
-        self._log(sent, tags, trial.config, _ranked(sent, trial), uploaded, points)
+        self._log(sent, tags, trial.config, _objective_points(sent, trial), uploaded, points)
         self._set_status(sent, STATUS[trial.status], trial.seconds(trial.last_step))
 
-    def _restored(self, trial: TrialView) -> Sent | None:
+    def _restore_run(self, trial: TrialView) -> Sent | None:
         """Bring back the run of a trial that the sweep had dropped and has again."""
         sent = self._ledger.removed.pop(trial.key, None)
         if sent is not None:
@@ -195,7 +195,7 @@ class Sender:
         return files
 
 
-def _ranked(sent: Sent, trial: TrialView) -> list[Point]:
+def _objective_points(sent: Sent, trial: TrialView) -> list[Point]:
     """Return what a search ranked a trial by; it may be known long after the trial's last step."""
     if not isfinite(trial.objective) or trial.last_step < 0:
         return []

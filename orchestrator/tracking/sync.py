@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.tracking.database import advice, prepare, remove_stray_folder
 from orchestrator.tracking.experiment import quiet, upload_file
 from orchestrator.tracking.files import SweepFiles
-from orchestrator.tracking.ledger import held, load_ledger, run_ids
+from orchestrator.tracking.ledger import load_ledger, run_ids, sending_lock
 from orchestrator.tracking.report import SyncReport
 from orchestrator.tracking.sender import Sender
 from orchestrator.tracking.target import Target, TrackingError, resolve_target
@@ -49,7 +49,7 @@ def sync(
     """
     if report := up_to_date(folder, target, recheck):
         return report
-    with _explained(folder, target), held(folder, wait_seconds):
+    with _explained(folder, target), sending_lock(folder, wait_seconds):
         if report := up_to_date(folder, target, recheck):  # another process has sent it
             return report
         prepare(target)
@@ -102,7 +102,7 @@ def attach(folder: Path, target: Target, path: Path) -> None:
     Raises:
         TrackingError: the sweep has no run there, or MLflow cannot be reached.
     """
-    with _explained(folder, target), held(folder, WAIT_SECONDS):
+    with _explained(folder, target), sending_lock(folder, WAIT_SECONDS):
         ledger = load_ledger(folder)
         if ledger is None or ledger.parent is None or not ledger.is_for(target):
             raise TrackingError(

@@ -32,7 +32,7 @@ SHARE = 1 / 30
 class Tracker:
     """Starts a process that sends a folder's tables when they have changed, if one is due.
 
-    Whatever goes wrong is said once and the sweep goes on: the tables are the record, and
+    A failure is reported once and the sweep goes on: the tables are the record, and
     `repertoire track` sends later what is missing.
 
     Args:
@@ -53,7 +53,7 @@ class Tracker:
         self._due = time.monotonic() + first_seconds
         self._process: subprocess.Popen[str] | None = None
         self._started = 0.0
-        self._said = False
+        self._has_warned = False
 
     def poke(self) -> None:
         """Say that the tables have changed; returns at once."""
@@ -76,7 +76,7 @@ class Tracker:
         self._due = inf
         if self._process is not None:
             self._process.terminate()  # it ends between two trials; the next one waits for it
-            self._leave(self._process)
+            self._detach(self._process)
         try:
             if report := up_to_date(self._folder, self._target):
                 return report
@@ -86,7 +86,7 @@ class Tracker:
         try:
             process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
-            self._leave(process)
+            self._detach(process)
             return self._failure(
                 f"MLflow: still being told, in the background (process {process.pid}); "
                 f"wait for it, or finish what it cannot: repertoire track {self._folder.parent}"
@@ -125,10 +125,10 @@ class Tracker:
                 f"ended with code {process.returncode}; repertoire track {self._folder.parent}"
             )
         if counted["problem"]:
-            self._tell(counted["problem"])
+            self._warn_once(counted["problem"])
         return SyncReport(uri=self._target.shown, ledger=load_ledger(self._folder), **counted)
 
-    def _leave(self, process: subprocess.Popen[str]) -> None:
+    def _detach(self, process: subprocess.Popen[str]) -> None:
         """Let a process go on by itself; a thread takes note of its end, so that it leaves none."""
         assert process.stdout is not None
         process.stdout.close()
@@ -136,10 +136,10 @@ class Tracker:
         self._process = None
 
     def _failure(self, problem: str) -> SyncReport:
-        self._tell(problem)
+        self._warn_once(problem)
         return SyncReport(uri=self._target.shown, complete=False, problem=problem)
 
-    def _tell(self, message: str) -> None:
-        if not self._said:
-            self._said = True
+    def _warn_once(self, message: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
             self._say(message)

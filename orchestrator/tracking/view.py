@@ -68,14 +68,14 @@ class TrialView:
     @property
     def key(self) -> str:
         """What tells its run from all others of the sweep."""
-        return self._keyed(self.trial_id)
+        return self._key_for(self.trial_id)
 
     @property
     def former_key(self) -> str:
         """Its key in what release 0.1 sent."""
-        return self._keyed(former_id(self.trial_id))
+        return self._key_for(former_id(self.trial_id))
 
-    def _keyed(self, trial_id: str) -> str:
+    def _key_for(self, trial_id: str) -> str:
         return trial_id if self.split == "test" else f"{trial_id} search"
 
     @property

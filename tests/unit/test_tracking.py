@@ -35,7 +35,7 @@ from orchestrator.tracking import (
 from orchestrator.tracking.database import advice, prepare
 from orchestrator.tracking.experiment import Experiment, quiet
 from orchestrator.tracking.files import SweepFiles
-from orchestrator.tracking.ledger import LEDGER, SENT, Sent, held
+from orchestrator.tracking.ledger import LEDGER, SENT, Sent, sending_lock
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -639,7 +639,7 @@ def test_a_results_folder_that_was_moved_says_what_to_do(directory: Path, target
 
 def test_one_sender_works_for_a_folder_at_a_time(directory: Path, target: Target) -> None:
     folder = write_tables(directory / "a", Chain())
-    with held(folder), pytest.raises(RepertoireError, match="already being sent"):
+    with sending_lock(folder), pytest.raises(RepertoireError, match="already being sent"):
         sync(folder, target)
     assert sync(folder, target).runs == 2
 
