@@ -21,8 +21,11 @@ from orchestrator.results.protocol import title_of
 from orchestrator.terminal.blocks import sweeps_of
 
 PLURAL = {
-    "sweep": "Sweeps", "benchmark": "Benchmarks", "scenario": "Scenarios", "method": "Methods",
-}  # fmt: skip
+    "sweep": "Sweeps",
+    "benchmark": "Benchmarks",
+    "scenario": "Scenarios",
+    "method": "Methods",
+}
 SHOWN_NOTES = 6
 LIGHT = "#F4F4F2"
 CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}

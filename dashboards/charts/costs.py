@@ -78,9 +78,13 @@ def _bars(
 ) -> go.Bar:
     order = list(parts).index(column)
     return go.Bar(
-        name=words, orientation="h", x=rows[column], y=rows["label"],
+        name=words,
+        orientation="h",
+        x=rows[column],
+        y=rows["label"],
         marker={
-            "color": COLOURS[order % len(COLOURS)], "line": {"width": 0},
+            "color": COLOURS[order % len(COLOURS)],
+            "line": {"width": 0},
             "pattern": {"shape": PATTERNS[order // len(COLOURS)], "fgcolor": GREY},
         },
         hoverinfo="text",
@@ -88,4 +92,4 @@ def _bars(
             f"<b>{label}</b><br>{words}: {human(value, unit)}"
             for label, value in zip(rows["label"], rows[column], strict=True)
         ],
-    )  # fmt: skip
+    )

@@ -47,10 +47,15 @@ def _learned(task: int, index: int) -> dict[str, Any]:
     """Return the line that marks when the task of a panel was learned."""
     axis = "" if index == 0 else str(index + 1)
     return {
-        "type": "line", "xref": f"x{axis}", "yref": f"y{axis} domain",
-        "x0": task, "x1": task, "y0": 0, "y1": 1,
+        "type": "line",
+        "xref": f"x{axis}",
+        "yref": f"y{axis} domain",
+        "x0": task,
+        "x1": task,
+        "y0": 0,
+        "y1": 1,
         "line": {"dash": "dot", "color": GREY, "width": 1},
-    }  # fmt: skip
+    }
 
 
 def _line(label: Hashable, rows: pd.DataFrame, style: dict[str, str]) -> Iterator[go.Scatter]:
@@ -62,13 +67,24 @@ def _line(label: Hashable, rows: pd.DataFrame, style: dict[str, str]) -> Iterato
     if known.any():
         there, upper, lower = after[known], (mean + spread)[known], (mean - spread)[known]
         yield go.Scatter(
-            name=str(label), showlegend=False, hoverinfo="skip", mode="lines", fill="toself",
-            x=np.concatenate([there, there[::-1]]), y=np.concatenate([upper, lower[::-1]]),
-            line={"width": 0}, fillcolor=translucent(style["color"], 0.16),
-        )  # fmt: skip
+            name=str(label),
+            showlegend=False,
+            hoverinfo="skip",
+            mode="lines",
+            fill="toself",
+            x=np.concatenate([there, there[::-1]]),
+            y=np.concatenate([upper, lower[::-1]]),
+            line={"width": 0},
+            fillcolor=translucent(style["color"], 0.16),
+        )
     interval = " ± %{customdata:.3f}" if known.any() else ""
     yield go.Scatter(
-        name=str(label), mode="lines+markers", x=after, y=mean, customdata=spread, line=style,
+        name=str(label),
+        mode="lines+markers",
+        x=after,
+        y=mean,
+        customdata=spread,
+        line=style,
         marker={"size": 5, "color": style["color"]},
         hovertemplate=f"after %{{x}} tasks: %{{y:.3f}}{interval}",
-    )  # fmt: skip
+    )

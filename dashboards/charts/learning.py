@@ -45,16 +45,20 @@ def _line(rows: pd.DataFrame) -> go.Scatter:
     first = rows.iloc[0]
     won = bool(first["selected"])
     return go.Scatter(
-        name=f"winner: {first['label']}" if won else str(first["label"]), showlegend=won,
+        name=f"winner: {first['label']}" if won else str(first["label"]),
+        showlegend=won,
         mode="lines+markers" if won or len(rows) == 1 else "lines",
-        x=rows["after"], y=rows["val_acc"], customdata=rows["candidate"],
+        x=rows["after"],
+        y=rows["val_acc"],
+        customdata=rows["candidate"],
         line={"width": 4 if won else 1.5, "color": HIGHLIGHT if won else GREY},
-        opacity=1.0 if won else 0.65, hoverinfo="text",
+        opacity=1.0 if won else 0.65,
+        hoverinfo="text",
         hovertext=[
             f"<b>{first['label']}</b><br>after {after} tasks: {number(value)}"
             for after, value in zip(rows["after"], rows["val_acc"], strict=True)
         ],
-    )  # fmt: skip
+    )
 
 
 def _ends(curves: pd.DataFrame) -> Iterator[tuple[str, go.Scatter]]:
@@ -64,14 +68,19 @@ def _ends(curves: pd.DataFrame) -> Iterator[tuple[str, go.Scatter]]:
         yield (
             str(status),
             go.Scatter(
-                mode="markers", x=rows["after"], y=rows["val_acc"], hoverinfo="text",
+                mode="markers",
+                x=rows["after"],
+                y=rows["val_acc"],
+                hoverinfo="text",
                 marker={
-                    "symbol": ENDS[str(status)], "size": 9, "color": GREY,
+                    "symbol": ENDS[str(status)],
+                    "size": 9,
+                    "color": GREY,
                     "line": {"width": 1, "color": FAINT},
                 },
                 hovertext=[_why(row) for row in rows.to_dict("records")],
             ),
-        )  # fmt: skip
+        )
 
 
 def _why(row: dict[Any, Any]) -> str:

@@ -30,18 +30,26 @@ def trial_graph(stages: pd.DataFrame) -> go.Figure:
         return empty(f"{len(nodes)} stages: too many to draw (at most {MOST}).")
     figure = go.Figure(layout={"template": template(), "hovermode": "closest"})
     joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
-    figure.add_trace(go.Scatter(
-        x=_pairs(joints["after_from"], joints["after"]),
-        y=_pairs(joints["row_from"], joints["row"]), mode="lines", line={"color": GREY, "width": 1},
-        hoverinfo="skip", showlegend=False,
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=_pairs(joints["after_from"], joints["after"]),
+            y=_pairs(joints["row_from"], joints["row"]),
+            mode="lines",
+            line={"color": GREY, "width": 1},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
     for cached, rows in nodes.groupby("cached"):
         figure.add_trace(_circles(rows, bool(cached)))
     figure.update_xaxes(title="tasks learned", dtick=1)
     figure.update_yaxes(
-        title="trial and seed", autorange="reversed", tickvals=list(range(len(_chains(stages)))),
-        ticktext=_chains(stages), tickfont={"size": 10},
-    )  # fmt: skip
+        title="trial and seed",
+        autorange="reversed",
+        tickvals=list(range(len(_chains(stages)))),
+        ticktext=_chains(stages),
+        tickfont={"size": 10},
+    )
     return figure.update_layout(
         height=ROW * len(_chains(stages)) + EDGES,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
@@ -56,10 +64,18 @@ def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
         row=stages.groupby(["seed", "trial_id"], sort=False).ngroup(),
         who=names.astype(str) + " seed " + stages["seed"].astype(str),
     )
-    return named.groupby("key", sort=False).agg(
-        after=("after", "first"), parent=("parent", "first"), row=("row", "min"),
-        cached=("cached", "all"), shared_by=("who", "nunique"), who=("who", _listed),
-    ).reset_index()  # fmt: skip
+    return (
+        named.groupby("key", sort=False)
+        .agg(
+            after=("after", "first"),
+            parent=("parent", "first"),
+            row=("row", "min"),
+            cached=("cached", "all"),
+            shared_by=("who", "nunique"),
+            who=("who", _listed),
+        )
+        .reset_index()
+    )
 
 
 def _chains(stages: pd.DataFrame) -> list[str]:
@@ -76,17 +92,23 @@ def _listed(names: pd.Series[str]) -> str:
 
 def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
     return go.Scatter(
-        name="already there" if cached else "computed", mode="markers",
-        x=rows["after"], y=rows["row"], customdata=rows["key"], hoverinfo="text",
+        name="already there" if cached else "computed",
+        mode="markers",
+        x=rows["after"],
+        y=rows["row"],
+        customdata=rows["key"],
+        hoverinfo="text",
         marker={
-            "symbol": "circle-open" if cached else "circle", "color": COLOURS[4],
-            "size": (7 + 3 * rows["shared_by"]).clip(upper=26), "line": {"width": 1.5},
+            "symbol": "circle-open" if cached else "circle",
+            "color": COLOURS[4],
+            "size": (7 + 3 * rows["shared_by"]).clip(upper=26),
+            "line": {"width": 1.5},
         },
         hovertext=[
             f"<b>stage {key[:8]}</b>, {after} tasks learned<br>{who}"
             for key, after, who in zip(rows["key"], rows["after"], rows["who"], strict=True)
         ],
-    )  # fmt: skip
+    )
 
 
 def _pairs(start: pd.Series[int], end: pd.Series[int]) -> list[int | None]:

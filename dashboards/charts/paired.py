@@ -32,18 +32,27 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
     figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
     figure.update_layout(margin={"t": 10})
     figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    figure.add_trace(go.Scatter(
-        x=rows["difference"], y=rows["label"], mode="markers", showlegend=False,
-        error_x={
-            "type": "data", "array": rows["high"] - rows["difference"],
-            "arrayminus": rows["difference"] - rows["low"], "color": COLOURS[4],
-        },
-        marker={
-            "size": 10, "color": COLOURS[4],
-            "symbol": clear.map({True: "circle", False: "circle-open"}),
-        },
-        hoverinfo="text", hovertext=[_said(row) for row in rows.to_dict("records")],
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=rows["difference"],
+            y=rows["label"],
+            mode="markers",
+            showlegend=False,
+            error_x={
+                "type": "data",
+                "array": rows["high"] - rows["difference"],
+                "arrayminus": rows["difference"] - rows["low"],
+                "color": COLOURS[4],
+            },
+            marker={
+                "size": 10,
+                "color": COLOURS[4],
+                "symbol": clear.map({True: "circle", False: "circle-open"}),
+            },
+            hoverinfo="text",
+            hovertext=[_said(row) for row in rows.to_dict("records")],
+        )
+    )
     against = ", ".join(dict.fromkeys(rows["against"].astype(str)))
     figure.update_xaxes(title=f"difference in {short(metric)} (same seeds) from<br>{against}")
     return figure.update_yaxes(autorange="reversed")

@@ -46,9 +46,12 @@ def panels(titles: Sequence[str], columns: int = 2, height: int = HEIGHT) -> go.
     down = -(-max(1, len(titles)) // across)
     total = down * (height + BETWEEN) + EDGES
     figure = make_subplots(
-        rows=down, cols=across, subplot_titles=list(titles) if any(titles) else None,
-        horizontal_spacing=0.29 / across, vertical_spacing=BETWEEN / (total - EDGES),
-    )  # fmt: skip
+        rows=down,
+        cols=across,
+        subplot_titles=list(titles) if any(titles) else None,
+        horizontal_spacing=0.29 / across,
+        vertical_spacing=BETWEEN / (total - EDGES),
+    )
     figure.update_layout(template=template(), height=total, legend=legend(total - EDGES))
     return figure.update_annotations(font={"size": 14})
 

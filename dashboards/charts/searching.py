@@ -39,16 +39,21 @@ def parallel(candidates: pd.DataFrame, objective: str = "objective") -> go.Figur
     low, high = (values.min(), values.max()) if values.notna().any() else (0.0, 1.0)
     unknown = low - 0.06 * ((high - low) or 1.0)
     last = {
-        "label": f"{objective} (validation)", "values": values.fillna(unknown),
-        "tickvals": [unknown, low, high], "ticktext": ["not known", number(low), number(high)],
-    }  # fmt: skip
+        "label": f"{objective} (validation)",
+        "values": values.fillna(unknown),
+        "tickvals": [unknown, low, high],
+        "ticktext": ["not known", number(low), number(high)],
+    }
     dimensions = [dimension(name, candidates[name]) for name in names]
     if "tasks_done" in candidates and candidates["tasks_done"].nunique() > 1:
         dimensions.append(dimension("tasks learned", candidates["tasks_done"]))
     line = {
-        "color": values.fillna(unknown), "cmin": unknown, "cmax": high,
-        "colorscale": _grey_below(), "showscale": False,
-    }  # fmt: skip
+        "color": values.fillna(unknown),
+        "cmin": unknown,
+        "cmax": high,
+        "colorscale": _grey_below(),
+        "showscale": False,
+    }
     figure = go.Figure(layout={"template": template(), "height": 420})
     figure.add_trace(go.Parcoords(dimensions=[*dimensions, last], line=line))
     return figure.update_layout(margin={"t": 70, "l": 70, "r": 70, "b": 30})
@@ -85,11 +90,15 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
         return empty("Importance compares hyperparameters, of which fewer than two vary.")
     found = importances(known, names, objective)
     figure = go.Figure(layout={"template": template(), "height": BAR * len(found) + EDGES})
-    figure.add_trace(go.Bar(
-        x=found.to_numpy(), y=[str(name) for name in found.index], orientation="h",
-        marker={"color": COLOURS[4], "line": {"width": 0}},
-        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
-    ))  # fmt: skip
+    figure.add_trace(
+        go.Bar(
+            x=found.to_numpy(),
+            y=[str(name) for name in found.index],
+            orientation="h",
+            marker={"color": COLOURS[4], "line": {"width": 0}},
+            hovertemplate="%{y}: %{x:.2f}<extra></extra>",
+        )
+    )
     figure.update_layout(margin={"t": 10})
     figure.update_xaxes(title="importance (share, sums to 1)", range=[0, 1])
     return figure.update_yaxes(autorange="reversed")

@@ -17,9 +17,19 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#8
 DASHES = ("solid", "dash", "dot", "dashdot")
 PATTERNS = ("", "/", ".")
 SYMBOLS = (
-    "circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down", "pentagon",
-    "hexagon", "hourglass", "bowtie",
-)  # fmt: skip
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "cross",
+    "x",
+    "star",
+    "triangle-down",
+    "pentagon",
+    "hexagon",
+    "hourglass",
+    "bowtie",
+)
 # Cividis reads the same with and without red-green colour blindness, and in grey.
 SCALE = "Cividis"
 GREY = "#8C8C8C"
@@ -31,18 +41,28 @@ def template(dark: bool = False) -> go.layout.Template:
     """Return the text and grid colours for light or dark paper, and what all charts share."""
     ink = "#DADCE0" if dark else "#24292F"
     axis = {
-        "gridcolor": "rgba(128,128,128,0.22)", "linecolor": GREY, "zeroline": False,
-        "automargin": True, "title": {"standoff": 10}, "ticks": "outside", "tickcolor": GREY,
-    }  # fmt: skip
+        "gridcolor": "rgba(128,128,128,0.22)",
+        "linecolor": GREY,
+        "zeroline": False,
+        "automargin": True,
+        "title": {"standoff": 10},
+        "ticks": "outside",
+        "tickcolor": GREY,
+    }
     return go.layout.Template(
         layout={
-            "colorway": COLOURS, "font": {"color": ink, "size": 13},
-            "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
-            "xaxis": axis, "yaxis": axis, "margin": {"l": 10, "r": 10, "t": 40, "b": 10},
-            "hoverlabel": {"align": "left"}, "legend": {"itemsizing": "constant"},
+            "colorway": COLOURS,
+            "font": {"color": ink, "size": 13},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": axis,
+            "yaxis": axis,
+            "margin": {"l": 10, "r": 10, "t": 40, "b": 10},
+            "hoverlabel": {"align": "left"},
+            "legend": {"itemsizing": "constant"},
             "coloraxis": {"colorbar": {"thickness": 14, "outlinewidth": 0}},
         }
-    )  # fmt: skip
+    )
 
 
 def themed(figure: go.Figure, dark: bool) -> go.Figure:

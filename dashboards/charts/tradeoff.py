@@ -67,15 +67,22 @@ def _points(rows: pd.DataFrame, shown: tuple[str, str, str], symbol: str) -> go.
     spread = rows[f"{colour}_ci95"]
     hollow = spread.isna().map({True: f"{symbol}-open", False: symbol})
     return go.Scatter(
-        mode="markers", x=rows[f"{x}_mean"], y=rows[f"{y}_mean"], showlegend=False,
-        customdata=rows["trial_id"], hoverinfo="text", hovertext=_hover(rows, shown),
+        mode="markers",
+        x=rows[f"{x}_mean"],
+        y=rows[f"{y}_mean"],
+        showlegend=False,
+        customdata=rows["trial_id"],
+        hoverinfo="text",
+        hovertext=_hover(rows, shown),
         marker={
-            "color": rows[f"{colour}_mean"], "coloraxis": "coloraxis", "opacity": 1,
+            "color": rows[f"{colour}_mean"],
+            "coloraxis": "coloraxis",
+            "opacity": 1,
             "symbol": hollow,
             "size": _sizes(spread),
             "line": {"width": spread.isna().map({True: 3, False: 1}), "color": GREY},
         },
-    )  # fmt: skip
+    )
 
 
 def _hover(rows: pd.DataFrame, shown: tuple[str, str, str]) -> list[str]:
@@ -111,13 +118,20 @@ def _front(rows: pd.DataFrame, shown: tuple[str, str, str]) -> list[go.Scatter]:
     x, y, colour = shown
     best = rows[rows["front"].astype(bool)]
     rings = go.Scatter(
-        name="on the Pareto front", mode="markers", x=best[f"{x}_mean"], y=best[f"{y}_mean"],
-        customdata=best["trial_id"], hoverinfo="skip",
+        name="on the Pareto front",
+        mode="markers",
+        x=best[f"{x}_mean"],
+        y=best[f"{y}_mean"],
+        customdata=best["trial_id"],
+        hoverinfo="skip",
         marker={
-            "symbol": "circle-open", "size": _sizes(best[f"{colour}_ci95"]) + RING, "opacity": 1,
-            "color": HIGHLIGHT, "line": {"width": 2, "color": HIGHLIGHT},
+            "symbol": "circle-open",
+            "size": _sizes(best[f"{colour}_ci95"]) + RING,
+            "opacity": 1,
+            "color": HIGHLIGHT,
+            "line": {"width": 2, "color": HIGHLIGHT},
         },
-    )  # fmt: skip
+    )
     return [rings]
 
 
@@ -126,12 +140,18 @@ def _corners(rows: pd.DataFrame, x: str, y: str) -> list[dict[str, Any]]:
     corners = rows[rows["method"].isin(CORNERS)].drop_duplicates("method")
     return [
         {
-            "x": _at(row[f"{x}_mean"], x), "y": _at(row[f"{y}_mean"], y), "text": row["method"],
-            "ax": 0, "ay": -32, "arrowcolor": GREY, "arrowwidth": 1, "standoff": 8,
+            "x": _at(row[f"{x}_mean"], x),
+            "y": _at(row[f"{y}_mean"], y),
+            "text": row["method"],
+            "ax": 0,
+            "ay": -32,
+            "arrowcolor": GREY,
+            "arrowwidth": 1,
+            "standoff": 8,
         }
         for row in corners.to_dict("records")
         if isfinite(row[f"{x}_mean"]) and isfinite(row[f"{y}_mean"])
-    ]  # fmt: skip
+    ]
 
 
 def _scaled(table: pd.DataFrame, name: str) -> dict[str, Any]:

@@ -27,12 +27,16 @@ def trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     rows = warehouse.results.trials
     rows = rows[scope.holds(rows)]
     by = [*CONFIGURATION[:-2], "phase", "method", "trial_id"]
-    found = rows.groupby(by, sort=False, dropna=False).agg(
-        sweep=("sweep", "first"),
-        status=("status", lambda texts: ", ".join(dict.fromkeys(texts))),
-        seeds=("seed", list),
-        story=("story", lambda texts: next(filter(None, texts), "")),
-    ).reset_index()  # fmt: skip
+    found = (
+        rows.groupby(by, sort=False, dropna=False)
+        .agg(
+            sweep=("sweep", "first"),
+            status=("status", lambda texts: ", ".join(dict.fromkeys(texts))),
+            seeds=("seed", list),
+            story=("story", lambda texts: next(filter(None, texts), "")),
+        )
+        .reset_index()
+    )
     return named(warehouse, found)[
         [*SETTING, *by[3:], "label", "table", "status", "seeds", "story"]
     ]

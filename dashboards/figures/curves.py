@@ -39,9 +39,13 @@ def forgetting(curves: pd.DataFrame) -> Figure:
     known = {line.get_label(): line for axes in figure.axes for line in axes.lines}
     named = {label: line for label, line in known.items() if label in styles}
     figure.legend(
-        list(named.values()), list(map(str, named)), loc="outside lower center", ncols=IN_A_LINE,
-        fontsize=8, frameon=False,
-    )  # fmt: skip
+        list(named.values()),
+        list(map(str, named)),
+        loc="outside lower center",
+        ncols=IN_A_LINE,
+        fontsize=8,
+        frameon=False,
+    )
     return figure
 
 
@@ -73,6 +77,12 @@ def _line(axes: Axes, rows: pd.DataFrame, style: dict[str, str]) -> None:
         after, mean - spread, mean + spread, color=style["color"], alpha=0.16, linewidth=0
     )
     axes.plot(
-        after, mean, color=style["color"], linestyle=DASHES[style["dash"]], marker="o",
-        markersize=2.5, linewidth=1.3, label=rows["label"].iloc[0],
-    )  # fmt: skip
+        after,
+        mean,
+        color=style["color"],
+        linestyle=DASHES[style["dash"]],
+        marker="o",
+        markersize=2.5,
+        linewidth=1.3,
+        label=rows["label"].iloc[0],
+    )

@@ -65,9 +65,16 @@ def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathC
     for row, place in zip(rows.to_dict("records"), places(rows), strict=True):
         inside = here[place] = here.get(place, -1) + 1
         drawn = axes.scatter(
-            *place, c=[row["acc_mean"]], cmap=COLOURS, vmin=0, vmax=1, zorder=3 + inside,
-            s=MARKER_AREA * 0.4**inside, marker=markers[row["method"]], edgecolors="black",
-        )  # fmt: skip
+            *place,
+            c=[row["acc_mean"]],
+            cmap=COLOURS,
+            vmin=0,
+            vmax=1,
+            zorder=3 + inside,
+            s=MARKER_AREA * 0.4**inside,
+            marker=markers[row["method"]],
+            edgecolors="black",
+        )
     axes.margins(0.22, 0.2)
     for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         tick(axis, decades=log10(limits[1] / limits[0]))

@@ -31,11 +31,13 @@ def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
     view = open_view(dirs)
     pages = [
         st.Page(
-            partial(_page, title, view), title=title, default=title == first,
+            partial(_page, title, view),
+            title=title,
+            default=title == first,
             url_path=title.lower().replace(" ", "-"),
         )
         for title in PAGES
-    ]  # fmt: skip
+    ]
     st.navigation(pages, position="top").run()
 
 

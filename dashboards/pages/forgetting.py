@@ -24,9 +24,13 @@ def show(view: View) -> None:
     label = rows["label"]
     first = min(FIRST, max(1, LINES // int(rows["num_tasks"].iloc[0])))
     chosen = st.multiselect(
-        "Configurations", list(rows.index), list(rows.index[:first]), max_selections=MOST,
-        format_func=lambda index: label[index], key=f"curves of table {rows['table'].iloc[0]}",
-    )  # fmt: skip
+        "Configurations",
+        list(rows.index),
+        list(rows.index[:first]),
+        max_selections=MOST,
+        format_func=lambda index: label[index],
+        key=f"curves of table {rows['table'].iloc[0]}",
+    )
     if not chosen:
         st.info("Choose a configuration to see how it fares.")
         return

@@ -29,9 +29,13 @@ def show(view: View) -> None:
         return
     rows = view.pick_table(table, "leaderboard of")
     st.dataframe(
-        readable(rows), hide_index=True, width="stretch", key="leaderboard table", placeholder="–",
+        readable(rows),
+        hide_index=True,
+        width="stretch",
+        key="leaderboard table",
+        placeholder="–",
         column_config=_columns(),
-    )  # fmt: skip
+    )
     st.caption(
         "Test data. ± is half the 95 % Student-t interval of the mean over n seeds; –: "
         "undefined, or one seed. Click a column to sort."
@@ -98,11 +102,13 @@ def _differences(view: View, rows: pd.DataFrame) -> None:
 
 
 def _readable_differences(found: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({
-        "configuration": found["label"],
-        "difference": found["difference"].map(thousandths),
-        "95 % interval": [span(*ends) for ends in found[["low", "high"]].to_numpy()],
-        "p": found["p"].map(p_value),
-        "p (Holm)": found["p_holm"].map(p_value),
-        "n": found["n"],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "configuration": found["label"],
+            "difference": found["difference"].map(thousandths),
+            "95 % interval": [span(*ends) for ends in found[["low", "high"]].to_numpy()],
+            "p": found["p"].map(p_value),
+            "p (Holm)": found["p_holm"].map(p_value),
+            "n": found["n"],
+        }
+    )

@@ -61,11 +61,13 @@ def _figures(said: Progress) -> None:
     speed = said.stages_per_minute
     figures = {
         "trials done": f"{said['trials_done'] or 0:,} of {said['trials'] or 0:,}",
-        "stages computed": said["executed"], "stages shared": said["shared"],
-        "running now": len(said["running"] or []), "failed": said["failed"],
+        "stages computed": said["executed"],
+        "stages shared": said["shared"],
+        "running now": len(said["running"] or []),
+        "failed": said["failed"],
         "stages a minute": "–" if speed is None else f"{speed:.1f}",
         "time to go": "–" if said["eta_seconds"] is None else duration(said["eta_seconds"]),
-    }  # fmt: skip
+    }
     with st.container(horizontal=True):
         for name, value in figures.items():
             st.metric(name, "–" if value is None else value, width=160)

@@ -62,9 +62,13 @@ def _draw(view: View, row: pd.Series[Any], known: dict[int, R], asked: DeltaGene
     seeds: list[int | str] = [MEAN, *known] if len(known) > 1 else list(known)
     seed = asked.radio("Seed", seeds, horizontal=True, key="seed", width="content")
     uses = st.radio(
-        "Light up the cells of", ["none", *METRICS], horizontal=True, key="uses",
-        format_func=short, index=1,
-    )  # fmt: skip
+        "Light up the cells of",
+        ["none", *METRICS],
+        horizontal=True,
+        key="uses",
+        format_func=short,
+        index=1,
+    )
     shown = {seed: known[seed]} if isinstance(seed, int) else known
     r, figures = mean_matrix(shown), mean_metrics(shown, row["scenario"])
     with st.container(horizontal=True):

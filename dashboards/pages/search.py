@@ -13,10 +13,18 @@ from dashboards.data.searching import candidates, learning_curves, searches
 from dashboards.view import View
 
 COLUMNS = {
-    "label": "candidate", "objective": "objective", "val_acc": "ACC", "val_bwt": "BWT",
-    "val_forgetting": "forgetting", "val_learning_accuracy": "LA", "tasks_done": "tasks learned",
-    "status": "status", "story": "why", "selected": "chosen", "n": "seeds",
-}  # fmt: skip
+    "label": "candidate",
+    "objective": "objective",
+    "val_acc": "ACC",
+    "val_bwt": "BWT",
+    "val_forgetting": "forgetting",
+    "val_learning_accuracy": "LA",
+    "tasks_done": "tasks learned",
+    "status": "status",
+    "story": "why",
+    "selected": "chosen",
+    "n": "seeds",
+}
 ENDED = ("label", "status", "tasks_done", "story")
 SHOWN_WINNERS = 3
 
@@ -50,9 +58,11 @@ def _picked(found: pd.DataFrame) -> pd.DataFrame:
     if len(groups) == 1:
         return found
     chosen = st.selectbox(
-        "Search", list(groups), format_func=lambda names: f"{names[1]} (sweep {names[0]})",
+        "Search",
+        list(groups),
+        format_func=lambda names: f"{names[1]} (sweep {names[0]})",
         key="search",
-    )  # fmt: skip
+    )
     return groups[chosen]
 
 
@@ -101,6 +111,9 @@ def _table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
     reals = ("objective", "ACC", "BWT", "forgetting", "LA")
     number = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(
-        rows[list(columns)].rename(columns=COLUMNS), hide_index=True, key=key, placeholder="–",
+        rows[list(columns)].rename(columns=COLUMNS),
+        hide_index=True,
+        key=key,
+        placeholder="–",
         column_config=dict.fromkeys(reals, number),
-    )  # fmt: skip
+    )

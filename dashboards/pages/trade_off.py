@@ -71,9 +71,11 @@ def _draw(view: View, rows: pd.DataFrame, shown: tuple[str, str, str], key: str)
     # Within a table all is comparable, so it is one panel whatever the sweeps.
     front = rows.assign(front=on_front(rows, shown)).drop(columns=SETTING)
     chosen = view.chart(
-        charts.trade_off(front, *shown), f"trade-off {key}", on_select="rerun",
+        charts.trade_off(front, *shown),
+        f"trade-off {key}",
+        on_select="rerun",
         selection_mode="points",
-    )  # fmt: skip
+    )
     _clicked(view, rows, chosen)
 
 
@@ -85,7 +87,10 @@ def _clicked(view: View, table: pd.DataFrame, chosen: Any) -> None:
     st.subheader(rows.iloc[0]["label"])
     found = view.warehouse.configurations(f"trial_id = {quoted(rows.iloc[0]['trial_id'])}")
     config = found.iloc[0].filter(like="config.").dropna()
-    settings = pd.DataFrame({
-        "setting": config.index.str.removeprefix("config."), "value": config.astype(str).to_numpy(),
-    })  # fmt: skip
+    settings = pd.DataFrame(
+        {
+            "setting": config.index.str.removeprefix("config."),
+            "value": config.astype(str).to_numpy(),
+        }
+    )
     st.dataframe(settings, hide_index=True)

@@ -22,10 +22,14 @@ def nothing_complete(table: pd.DataFrame) -> None:
     if not left_out:
         st.info("There is no trial to show.")
         return
-    st.info("\n".join([
-        "No trial of the evaluation phase is complete yet, so there is nothing to compare:",
-        *(f"- {n:,} {STATUS.get(why, why)}" for why, n in left_out.items()),
-    ]))  # fmt: skip
+    st.info(
+        "\n".join(
+            [
+                "No trial of the evaluation phase is complete yet, so there is nothing to compare:",
+                *(f"- {n:,} {STATUS.get(why, why)}" for why, n in left_out.items()),
+            ]
+        )
+    )
 
 
 def undefined(table: pd.DataFrame, *metrics: str) -> None:

@@ -33,22 +33,34 @@ def render(warehouse: Warehouse, command: str) -> str:
     sections = (comparison_parts, search_parts, sharing_part, protocol_parts)
     *parts, protocol = (readable(section(warehouse), lacking) for section in sections)
     shown = [part for section in parts for part in section] or [NOTHING]
-    return _environment().get_template("page.html").render(
-        title=", ".join(folder.name for folder in warehouse.folders),
-        parts=shown, missing=lacking, protocol=protocol, figures=_figures(shown),
-        files={folder.name: sweep_file(folder) for folder in warehouse.folders},
-        metrics=METRICS, command=command, library=_library(),
-        light=_json(go.Figure(layout=template().layout)),
-        dark=_json(go.Figure(layout=template(dark=True).layout)),
-    )  # fmt: skip
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=", ".join(folder.name for folder in warehouse.folders),
+            parts=shown,
+            missing=lacking,
+            protocol=protocol,
+            figures=_figures(shown),
+            files={folder.name: sweep_file(folder) for folder in warehouse.folders},
+            metrics=METRICS,
+            command=command,
+            library=_library(),
+            light=_json(go.Figure(layout=template().layout)),
+            dark=_json(go.Figure(layout=template(dark=True).layout)),
+        )
+    )
 
 
 def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters["spread"] = _spread
     return environment
 

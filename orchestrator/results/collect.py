@@ -73,9 +73,10 @@ def _read_records(chains: Sequence[Chain], store: Records) -> Known:
         wanted = {(keys[depth], tasks): None for keys, tasks in reached if depth < len(keys)}
         known |= store.records(one for one in wanted if one not in known)
         reached = [
-            (keys, tasks) for keys, tasks in reached
+            (keys, tasks)
+            for keys, tasks in reached
             if depth < len(keys) and _goes_on(known.get((keys[depth], tasks)))
-        ]  # fmt: skip
+        ]
         depth += 1
     return known
 
@@ -175,8 +176,9 @@ def _stage_row(chain: Chain, record: Record) -> Row:
     row = vars(record.costs) | vars(record) | whose | _storage(record.costs)
     sweep, former, seed = record.computed_for
     own = (sweep, seed) == (chain.sweep, chain.seed) and former in (
-        chain.trial_id, former_id(chain.trial_id),
-    )  # fmt: skip
+        chain.trial_id,
+        former_id(chain.trial_id),
+    )
     row["cached"] = not own
     row["node"] = record.environment.get("node")
     if chain.hyperparameters:

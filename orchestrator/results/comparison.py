@@ -80,9 +80,12 @@ def comparison(
     order = order.sort_values(list(order.columns), kind="stable")
     table = table.loc[order.index].reset_index(drop=True)
     table.attrs = {
-        "left_out": left_out(trials), "apart": grouping.apart, "varied": grouping.varied,
-        "chosen": _chosen(trials, table), "pooled": [*results.notes, *pool.notes],
-    }  # fmt: skip
+        "left_out": left_out(trials),
+        "apart": grouping.apart,
+        "varied": grouping.varied,
+        "chosen": _chosen(trials, table),
+        "pooled": [*results.notes, *pool.notes],
+    }
     return table
 
 

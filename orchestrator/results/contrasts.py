@@ -90,9 +90,13 @@ def _differences(values: Floats, index: pd.Index[int], reference: int, best: boo
     p = result.p.copy()
     p[at] = np.nan
     columns = {
-        "n": result.n, "diff": result.mean, "diff_low": result.low, "diff_high": result.high,
-        "p": p, "p_holm": holm_of_chosen(values, at) if best else holm(p),
-    }  # fmt: skip
+        "n": result.n,
+        "diff": result.mean,
+        "diff_low": result.low,
+        "diff_high": result.high,
+        "p": p,
+        "p_holm": holm_of_chosen(values, at) if best else holm(p),
+    }
     table = pd.DataFrame(columns, index=index)
     table.loc[reference, ["diff", "diff_low", "diff_high"]] = np.nan
     return table

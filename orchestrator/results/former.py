@@ -17,9 +17,14 @@ from orchestrator.sweep.yaml_file import parse_yaml
 
 FORMER = "former"
 KEPT = (
-    "trials.parquet", "accuracy.parquet", "stages.parquet", "sweep.yaml", "versions.json",
-    "search.json", "search.jsonl",
-)  # fmt: skip
+    "trials.parquet",
+    "accuracy.parquet",
+    "stages.parquet",
+    "sweep.yaml",
+    "versions.json",
+    "search.json",
+    "search.jsonl",
+)
 
 
 def keep_former(folder: Path, sweep: Sweep, replace: bool = False) -> list[str]:

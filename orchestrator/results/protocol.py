@@ -168,7 +168,10 @@ def _values(column: pd.Series[str]) -> str:
 
 
 def _refusal(lines: list[str]) -> str:
-    return "\n".join([
-        "these are not comparable:", *(f"  - {line}" for line in lines),
-        "compare them one by one, or put them side by side all the same, marked: --force",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "these are not comparable:",
+            *(f"  - {line}" for line in lines),
+            "compare them one by one, or put them side by side all the same, marked: --force",
+        ]
+    )

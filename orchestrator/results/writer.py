@@ -46,9 +46,10 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         _wait_for_other_host(folder, owner)
         own = {
-            "host": socket.gethostname(), "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
             "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-        }  # fmt: skip
+        }
         owner.write_text(json.dumps(own), encoding="utf-8")
         over = threading.Event()
         beat = threading.Thread(target=_beat, args=(owner, over), daemon=True)

@@ -21,9 +21,14 @@ from orchestrator.terminal.blocks import Block, blocks, closing_notes
 from orchestrator.terminal.units import UNDEFINED
 
 LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", UNDEFINED: "--", "Δ": r"$\Delta$", **{c: f"\\{c}" for c in "&%$#_{}"},
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    UNDEFINED: "--",
+    "Δ": r"$\Delta$",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+}
 FIRST_ROWS = 40
 # What is set as mathematics: a minus sign, an interval.
 MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")

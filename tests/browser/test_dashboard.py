@@ -199,10 +199,21 @@ def test_live_follows_a_sweep_without_being_asked_again(visitor: Visitor, spare:
     folder.mkdir()
     now = time.time()  # noqa: TID251 - a progress file has the time in it
     said = {
-        "phase": "evaluation", "trials": 4, "trials_done": 0, "asked_for": 20, "shared": 2,
-        "executed": 3, "to_go": 15, "running": ["0a1b2c3d"], "failed": 0, "started_at": now - 30,
-        "updated_at": now, "eta_seconds": 60.0, "over": False, "complete": False,
-    }  # fmt: skip
+        "phase": "evaluation",
+        "trials": 4,
+        "trials_done": 0,
+        "asked_for": 20,
+        "shared": 2,
+        "executed": 3,
+        "to_go": 15,
+        "running": ["0a1b2c3d"],
+        "failed": 0,
+        "started_at": now - 30,
+        "updated_at": now,
+        "eta_seconds": 60.0,
+        "over": False,
+        "complete": False,
+    }
     try:
         (folder / "progress.json").write_text(json.dumps(said))
         visitor.page.reload()

@@ -72,13 +72,22 @@ def _trial(
     if num_tasks == 1:
         metrics |= dict.fromkeys(("bwt", "fwt", "forgetting"), float("nan"))
     return {
-        "trial_id": f"{method}-{settings}", "phase": "evaluation", "selected": False,
-        "status": status, "method": method, "benchmark": "split_digits", "network": "mlp",
-        "seed": seed, "tasks_done": num_tasks if complete else int(rng.integers(num_tasks)),
-        "num_tasks": num_tasks, "config": json.dumps({"method": {"name": method, **config}}),
-        "story": "" if complete else f"{status} at random", "val_acc": float(rng.random()),
-        **metrics, **{name: int(rng.integers(1, 10**9)) for name in COSTS},
-    }  # fmt: skip
+        "trial_id": f"{method}-{settings}",
+        "phase": "evaluation",
+        "selected": False,
+        "status": status,
+        "method": method,
+        "benchmark": "split_digits",
+        "network": "mlp",
+        "seed": seed,
+        "tasks_done": num_tasks if complete else int(rng.integers(num_tasks)),
+        "num_tasks": num_tasks,
+        "config": json.dumps({"method": {"name": method, **config}}),
+        "story": "" if complete else f"{status} at random",
+        "val_acc": float(rng.random()),
+        **metrics,
+        **{name: int(rng.integers(1, 10**9)) for name in COSTS},
+    }
 
 
 def _cells(rng: np.random.Generator, trial: dict[str, Any]) -> list[dict[str, Any]]:
@@ -94,12 +103,26 @@ def _cells(rng: np.random.Generator, trial: dict[str, Any]) -> list[dict[str, An
 
 def _stages(trial: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a chain whose stage 0 is shared by the trials of a seed."""
-    keys = [f"{trial['seed']:040x}", *(f"{trial['trial_id']} {trial['seed']} {after}"
-            for after in range(1, trial["tasks_done"] + 1))]  # fmt: skip
+    keys = [
+        f"{trial['seed']:040x}",
+        *(
+            f"{trial['trial_id']} {trial['seed']} {after}"
+            for after in range(1, trial["tasks_done"] + 1)
+        ),
+    ]
     return [
-        {"sweep": trial["sweep"], "trial_id": trial["trial_id"], "seed": trial["seed"],
-         "after": after, "key": key, "parent": keys[after - 1] if after else None,
-         "cached": after == 0, "status": "complete", "train_flops": 100.0,
-         "consolidate_flops": 10.0, "eval_flops": 1.0}
+        {
+            "sweep": trial["sweep"],
+            "trial_id": trial["trial_id"],
+            "seed": trial["seed"],
+            "after": after,
+            "key": key,
+            "parent": keys[after - 1] if after else None,
+            "cached": after == 0,
+            "status": "complete",
+            "train_flops": 100.0,
+            "consolidate_flops": 10.0,
+            "eval_flops": 1.0,
+        }
         for after, key in enumerate(keys)
-    ]  # fmt: skip
+    ]

@@ -21,13 +21,21 @@ NAN = float("nan")
 def comparison(**changes: Any) -> pd.DataFrame:
     """Return three configurations of one setting."""
     columns = {
-        "sweep": "s", "benchmark": "split_digits", "scenario": "class", "num_tasks": 5,
-        "method": ["finetune", "er", "joint"], "trial_id": ["f", "e", "j"],
-        "label": ["finetune", "er memory_size=50", "joint"], "n": [3, 3, 1],
-        "acc_mean": [0.2, 0.8, 0.97], "acc_ci95": [0.01, 0.1, NAN],
-        "storage_bytes_mean": [1e5, 2e5, 4e6], "storage_bytes_ci95": [0.0, 0.0, NAN],
-        "compute_flops_mean": [3e9, 6e9, 1e10], "compute_flops_ci95": [0.0, 1e8, NAN],
-    }  # fmt: skip
+        "sweep": "s",
+        "benchmark": "split_digits",
+        "scenario": "class",
+        "num_tasks": 5,
+        "method": ["finetune", "er", "joint"],
+        "trial_id": ["f", "e", "j"],
+        "label": ["finetune", "er memory_size=50", "joint"],
+        "n": [3, 3, 1],
+        "acc_mean": [0.2, 0.8, 0.97],
+        "acc_ci95": [0.01, 0.1, NAN],
+        "storage_bytes_mean": [1e5, 2e5, 4e6],
+        "storage_bytes_ci95": [0.0, 0.0, NAN],
+        "compute_flops_mean": [3e9, 6e9, 1e10],
+        "compute_flops_ci95": [0.0, 1e8, NAN],
+    }
     return pd.DataFrame(columns | changes)
 
 
@@ -75,16 +83,20 @@ def test_the_front_is_ringed_and_the_corners_are_named_where_they_stand() -> Non
     assert rings.marker.size[0] > named(figure)["finetune"].marker.size[0]
     notes = {note.text: (note.x, note.y) for note in figure.layout.annotations}
     assert notes == {
-        "finetune": pytest.approx((5, log10(3e9))), "joint": pytest.approx((log10(4e6), 10)),
-    }  # fmt: skip
+        "finetune": pytest.approx((5, log10(3e9))),
+        "joint": pytest.approx((log10(4e6), 10)),
+    }
 
 
 def test_hover_gives_the_configuration_with_values_and_intervals() -> None:
     (said,) = named(charts.trade_off(comparison()))["er"].hovertext
     assert said.split("<br>") == [
-        "<b>er memory_size=50</b>", "storage carried between tasks: 200 kB",
-        "training and consolidation: 6 GFLOP ± 100 MFLOP", "ACC: 0.800 ± 0.100", "3 seeds",
-    ]  # fmt: skip
+        "<b>er memory_size=50</b>",
+        "storage carried between tasks: 200 kB",
+        "training and consolidation: 6 GFLOP ± 100 MFLOP",
+        "ACC: 0.800 ± 0.100",
+        "3 seeds",
+    ]
 
 
 def test_settings_are_never_in_one_panel() -> None:
@@ -97,12 +109,14 @@ def test_settings_are_never_in_one_panel() -> None:
     assert listed == ["finetune", "er", "joint"]
 
 
-R = np.array([
-    [0.1, 0.2, 0.3],
-    [0.9, 0.3, 0.2],
-    [0.7, 0.8, 0.4],
-    [0.5, 0.6, 0.95],
-])  # fmt: skip
+R = np.array(
+    [
+        [0.1, 0.2, 0.3],
+        [0.9, 0.3, 0.2],
+        [0.7, 0.8, 0.4],
+        [0.5, 0.6, 0.95],
+    ]
+)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -172,10 +186,14 @@ def test_a_band_is_the_mean_plus_and_minus_the_interval() -> None:
 
 
 def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -> None:
-    table = pd.DataFrame({
-        "label": ["finetune", "er"], "storage_model_bytes_mean": [10.0, 10.0],
-        "storage_buffer_bytes_mean": [0.0, 5.0], "storage_anchor_bytes_mean": [0.0, 0.0],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "label": ["finetune", "er"],
+            "storage_model_bytes_mean": [10.0, 10.0],
+            "storage_buffer_bytes_mean": [0.0, 5.0],
+            "storage_anchor_bytes_mean": [0.0, 0.0],
+        }
+    )
     figure = charts.storage(table)
     drawn = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in figure.data}
     assert drawn == {"model": {"finetune": 10, "er": 10}, "buffer": {"finetune": 0, "er": 5}}
@@ -183,14 +201,20 @@ def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -
 
 
 def test_flops_are_stacked_by_phase() -> None:
-    table = pd.DataFrame({
-        "label": ["ewc"], "train_flops_mean": [4e9], "consolidate_flops_mean": [1e9],
-        "eval_flops_mean": [5e8],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "label": ["ewc"],
+            "train_flops_mean": [4e9],
+            "consolidate_flops_mean": [1e9],
+            "eval_flops_mean": [5e8],
+        }
+    )
     bars = charts.computation(table).data
     assert [(bar.name, *bar.x) for bar in bars] == [
-        ("training", 4e9), ("consolidation", 1e9), ("evaluation", 5e8),
-    ]  # fmt: skip
+        ("training", 4e9),
+        ("consolidation", 1e9),
+        ("evaluation", 5e8),
+    ]
 
 
 def test_stages_are_counted_as_computed_or_shared() -> None:
@@ -198,16 +222,23 @@ def test_stages_are_counted_as_computed_or_shared() -> None:
     stages = pd.DataFrame({"sweep": ["a"] * 3 + ["b"] * 2, "cached": cached})
     drawn = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in charts.sharing(stages).data}
     assert drawn == {
-        "computed": {"a": 1, "b": 1}, "shared: already in the store": {"a": 2, "b": 0},
+        "computed": {"a": 1, "b": 1},
+        "shared: already in the store": {"a": 2, "b": 0},
         "not known": {"a": 0, "b": 1},
-    }  # fmt: skip
+    }
 
 
 def test_a_difference_reaches_from_low_to_high_and_is_hollow_where_it_holds_0() -> None:
-    table = pd.DataFrame({
-        "label": ["er", "ewc"], "against": "finetune", "n": 5,
-        "difference": [0.3, 0.02], "low": [0.2, -0.05], "high": [0.45, 0.1],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "label": ["er", "ewc"],
+            "against": "finetune",
+            "n": 5,
+            "difference": [0.3, 0.02],
+            "low": [0.2, -0.05],
+            "high": [0.45, 0.1],
+        }
+    )
     (points,) = charts.differences(table).data
     assert list(points.x + points.error_x.array) == pytest.approx([0.45, 0.1])
     assert list(points.x - points.error_x.arrayminus) == pytest.approx([0.2, -0.05])
@@ -218,10 +249,16 @@ def candidates(num: int = 20) -> pd.DataFrame:
     """Return candidates whose objective is the exponent of lam and nothing else."""
     rng = np.random.default_rng(0)
     lam = 10 ** rng.uniform(0, 4, num)
-    return pd.DataFrame({
-        "candidate": range(num), "config.method.lam": lam, "config.training.lr": rng.random(num),
-        "config.method.name": "ewc", "objective": np.log10(lam) / 4, "tasks_done": 5,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "candidate": range(num),
+            "config.method.lam": lam,
+            "config.training.lr": rng.random(num),
+            "config.method.name": "ewc",
+            "objective": np.log10(lam) / 4,
+            "tasks_done": 5,
+        }
+    )
 
 
 def test_parallel_coordinates_take_the_exponent_where_a_space_spans_decades() -> None:
@@ -292,9 +329,11 @@ def test_the_winner_is_bold_and_who_was_stopped_ends_with_a_mark_that_says_why()
 
 def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successors() -> None:
     rows = [
-        ("a", 0, "root", None, False), ("a", 1, "a1", "root", False),
-        ("b", 0, "root", None, True), ("b", 1, "b1", "root", True),
-    ]  # fmt: skip
+        ("a", 0, "root", None, False),
+        ("a", 1, "a1", "root", False),
+        ("b", 0, "root", None, True),
+        ("b", 1, "b1", "root", True),
+    ]
     table = pd.DataFrame(rows, columns=["trial_id", "after", "key", "parent", "cached"])
     figure = charts.trial_graph(table.assign(seed=7))
     joints, computed, there = figure.data
@@ -308,14 +347,19 @@ def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successo
 @pytest.mark.parametrize(
     "figure",
     [
-        charts.trade_off(comparison()[:0]), charts.r_matrix(np.empty((0, 0))),
-        charts.forgetting(curves("a", 0.0)[:0]), charts.storage(comparison()[:0]),
-        charts.computation(comparison()[:0]), charts.differences(pd.DataFrame()),
+        charts.trade_off(comparison()[:0]),
+        charts.r_matrix(np.empty((0, 0))),
+        charts.forgetting(curves("a", 0.0)[:0]),
+        charts.storage(comparison()[:0]),
+        charts.computation(comparison()[:0]),
+        charts.differences(pd.DataFrame()),
         charts.sharing(pd.DataFrame({"sweep": [], "cached": []})),
-        charts.parallel(candidates()[:0]), charts.importance(candidates()[:0]),
-        charts.learning_curves(learning("a", 0, 0)), charts.trial_graph(pd.DataFrame()),
+        charts.parallel(candidates()[:0]),
+        charts.importance(candidates()[:0]),
+        charts.learning_curves(learning("a", 0, 0)),
+        charts.trial_graph(pd.DataFrame()),
     ],
-)  # fmt: skip
+)
 def test_nothing_to_draw_is_said_in_words(figure: go.Figure) -> None:
     assert len(figure.data) == 0
     assert figure.layout.annotations[0].text.endswith(".")
@@ -350,10 +394,15 @@ def test_names_have_styles_of_their_own_up_to_28() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [
-        (117_000, "B", "117 kB"), (3.59e9, "FLOP", "3.59 GFLOP"), (0, "B", "0 B"),
-        (999, "B", "999 B"), (1000, "B", "1 kB"), (0.25, "s", "0.250 s"), (NAN, "B", "–"),
+        (117_000, "B", "117 kB"),
+        (3.59e9, "FLOP", "3.59 GFLOP"),
+        (0, "B", "0 B"),
+        (999, "B", "999 B"),
+        (1000, "B", "1 kB"),
+        (0.25, "s", "0.250 s"),
+        (NAN, "B", "–"),
     ],
-)  # fmt: skip
+)
 def test_a_cost_is_said_to_three_digits_with_its_prefix(value: float, unit: str, said: str) -> None:
     assert human(value, unit) == said
 

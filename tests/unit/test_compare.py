@@ -28,13 +28,28 @@ def row(method: str = "ewc", seed: int = 0, acc: float = 0.8, **changes: Any) ->
     hyperparameters = changes.pop("config", {})
     config = {"method": {"name": method, **hyperparameters}, "training": {"lr": 0.1}}
     made = {
-        "sweep": "s", "trial_id": f"{method} {hyperparameters}", "phase": "evaluation",
-        "status": "complete", "method": method, "benchmark": "split_digits", "scenario": "domain",
-        "network": "mlp", "seed": seed, "num_tasks": 5, "config": json.dumps(config), "acc": acc,
-        "bwt": -0.25, "fwt": 0.1, "forgetting": 0.25, "learning_accuracy": 0.9,
-        "storage_bytes": 1_500_000, "train_flops": 2e9, "consolidate_flops": 5e8,
-        "train_seconds": 3.0, "consolidate_seconds": 1.0,
-    }  # fmt: skip
+        "sweep": "s",
+        "trial_id": f"{method} {hyperparameters}",
+        "phase": "evaluation",
+        "status": "complete",
+        "method": method,
+        "benchmark": "split_digits",
+        "scenario": "domain",
+        "network": "mlp",
+        "seed": seed,
+        "num_tasks": 5,
+        "config": json.dumps(config),
+        "acc": acc,
+        "bwt": -0.25,
+        "fwt": 0.1,
+        "forgetting": 0.25,
+        "learning_accuracy": 0.9,
+        "storage_bytes": 1_500_000,
+        "train_flops": 2e9,
+        "consolidate_flops": 5e8,
+        "train_seconds": 3.0,
+        "consolidate_seconds": 1.0,
+    }
     return made | changes
 
 
@@ -90,8 +105,10 @@ def test_what_varies_outside_the_method_is_named_with_its_section_only_if_it_mus
     assert list(compared(trial(0.1), trial(0.01)).label) == ["ewc lr=0.1", "ewc lr=0.01"]
     both = compared(trial(0.1, lr=3.0), trial(0.01, lr=3.0), trial(0.01, lr=4.0))
     assert list(both.label) == [
-        "ewc lr=3 training.lr=0.1", "ewc lr=3 training.lr=0.01", "ewc lr=4 training.lr=0.01",
-    ]  # fmt: skip
+        "ewc lr=3 training.lr=0.1",
+        "ewc lr=3 training.lr=0.01",
+        "ewc lr=4 training.lr=0.01",
+    ]
 
 
 def test_a_network_is_named_as_such() -> None:
@@ -169,8 +186,11 @@ def test_rows_by_a_config_column_are_ordered_by_its_value_and_still_not_averaged
     rows = [row(config={"lam": lam, "gamma": gamma}) for lam in (100, 3) for gamma in (0.5, 1.0)]
     table = compared(*rows, by="config.method.lam")
     assert list(table.label) == [
-        "ewc lam=3 gamma=0.5", "ewc lam=3 gamma=1", "ewc lam=100 gamma=0.5", "ewc lam=100 gamma=1",
-    ]  # fmt: skip
+        "ewc lam=3 gamma=0.5",
+        "ewc lam=3 gamma=1",
+        "ewc lam=100 gamma=0.5",
+        "ewc lam=100 gamma=1",
+    ]
 
 
 def test_a_column_can_be_given_in_short() -> None:

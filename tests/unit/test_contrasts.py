@@ -37,12 +37,26 @@ def seeds(method: str, acc: Sequence[float], sweep: str = "a", **changes: Any) -
     text = json.dumps(config)
     first = changes.pop("first_seed", 0)
     made = {
-        "sweep": sweep, "trial_id": f"{method}-{crc32(text.encode()):x}", "phase": "evaluation",
-        "status": "complete", "method": method, "benchmark": "split_digits", "scenario": "domain",
-        "network": "mlp", "num_tasks": 5, "config": text, "bwt": -0.2, "fwt": 0.1,
-        "forgetting": 0.2, "learning_accuracy": 0.9, "storage_bytes": 1000, "train_flops": 1e9,
-        "consolidate_flops": 0.0, "train_seconds": 1.0, "consolidate_seconds": 0.0,
-    }  # fmt: skip
+        "sweep": sweep,
+        "trial_id": f"{method}-{crc32(text.encode()):x}",
+        "phase": "evaluation",
+        "status": "complete",
+        "method": method,
+        "benchmark": "split_digits",
+        "scenario": "domain",
+        "network": "mlp",
+        "num_tasks": 5,
+        "config": text,
+        "bwt": -0.2,
+        "fwt": 0.1,
+        "forgetting": 0.2,
+        "learning_accuracy": 0.9,
+        "storage_bytes": 1000,
+        "train_flops": 1e9,
+        "consolidate_flops": 0.0,
+        "train_seconds": 1.0,
+        "consolidate_seconds": 0.0,
+    }
     return [made | {"seed": seed, "acc": each} | changes for seed, each in enumerate(acc, first)]
 
 

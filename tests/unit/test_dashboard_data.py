@@ -122,9 +122,13 @@ def test_differences_are_those_of_compare(dir: Path) -> None:
     ours = differences(warehouse, rows, reference, "acc")
     assert list(ours["label"]) == list(theirs["label"])
     for mine, other in {
-        "difference": "acc_diff", "low": "acc_diff_low", "high": "acc_diff_high", "p": "acc_p",
-        "p_holm": "acc_p_holm", "n": "n_common",
-    }.items():  # fmt: skip
+        "difference": "acc_diff",
+        "low": "acc_diff_low",
+        "high": "acc_diff_high",
+        "p": "acc_p",
+        "p_holm": "acc_p_holm",
+        "n": "n_common",
+    }.items():
         np.testing.assert_allclose(ours[mine], theirs[other], err_msg=mine)
 
 
@@ -243,8 +247,9 @@ def test_folders_without_results_are_named(tmp_path: Path) -> None:
     assert configurations(warehouse).empty
     assert trials(warehouse, EVERYTHING).empty
     assert [note.partition(".")[0].partition(": ")[2] for note in warehouse.notes] == [
-        "no results here yet", "there is no such folder",
-    ]  # fmt: skip
+        "no results here yet",
+        "there is no such folder",
+    ]
 
 
 def test_what_an_older_version_did_not_write_is_null(tmp_path: Path) -> None:
@@ -325,9 +330,11 @@ def test_a_candidate_learns_on_validation_data_over_the_tasks_so_far(tmp_path: P
     cells = load(tmp_path).accuracy
     for row in curve.to_dict("records"):
         mine = cells[
-            (cells["trial_id"] == row["trial_id"]) & (cells["split"] == "validation")
-            & (cells["after"] == row["after"]) & (cells["task"] <= row["after"])
-        ]  # fmt: skip
+            (cells["trial_id"] == row["trial_id"])
+            & (cells["split"] == "validation")
+            & (cells["after"] == row["after"])
+            & (cells["task"] <= row["after"])
+        ]
         assert row["val_acc"] == pytest.approx(mine["accuracy"].mean())
     assert curve["after"].min() == 1
 
@@ -342,10 +349,21 @@ def test_candidates_are_not_compared(tmp_path: Path) -> None:
 def said(**more: object) -> dict[str, object]:
     now = time.time()  # noqa: TID251 - a progress file has the time in it
     return {
-        "phase": "evaluation", "trials": 12, "trials_done": 3, "asked_for": 48, "shared": 9,
-        "executed": 10, "to_go": 29, "running": [], "failed": 0, "started_at": now - 60,
-        "updated_at": now, "eta_seconds": None, "over": False, "complete": False,
-    } | more  # fmt: skip
+        "phase": "evaluation",
+        "trials": 12,
+        "trials_done": 3,
+        "asked_for": 48,
+        "shared": 9,
+        "executed": 10,
+        "to_go": 29,
+        "running": [],
+        "failed": 0,
+        "started_at": now - 60,
+        "updated_at": now,
+        "eta_seconds": None,
+        "over": False,
+        "complete": False,
+    } | more
 
 
 def test_progress_says_whether_it_runs_and_how_fast(tmp_path: Path) -> None:

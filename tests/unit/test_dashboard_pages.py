@@ -125,9 +125,19 @@ def with_search(folder: Path) -> None:
 
 
 STATES = (
-    empty, just_begun, running, all_failed, no_parquet, spoilt_pages, spoilt_cells, older,
-    nan_in_r, one_task, one_seed, with_search,
-)  # fmt: skip
+    empty,
+    just_begun,
+    running,
+    all_failed,
+    no_parquet,
+    spoilt_pages,
+    spoilt_cells,
+    older,
+    nan_in_r,
+    one_task,
+    one_seed,
+    with_search,
+)
 SAID = {
     (empty, "Trade-off"): r"no results here yet\. Make some: `repertoire run",
     (empty, "Live"): r"no sweep to follow",
@@ -173,8 +183,11 @@ def test_the_leaderboard_shows_the_figures_of_comparison_best_first(tmp_path: Pa
     table = page("Leaderboard", tmp_path).dataframe[0].value
     assert list(table["configuration"]) == list(expected["label"])
     for column, name in {
-        "ACC": "acc_mean", "± ACC": "acc_ci95", "BWT": "bwt_mean", "± FWT": "fwt_ci95",
-    }.items():  # fmt: skip
+        "ACC": "acc_mean",
+        "± ACC": "acc_ci95",
+        "BWT": "bwt_mean",
+        "± FWT": "fwt_ci95",
+    }.items():
         np.testing.assert_allclose(table[column], expected[name])
     np.testing.assert_allclose(table["storage (kB)"], expected["storage_bytes_mean"] / 1e3)
     np.testing.assert_allclose(table["compute (GFLOP)"], expected["compute_flops_mean"] / 1e9)

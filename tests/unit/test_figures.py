@@ -51,11 +51,20 @@ class Records(dict[str, Record]):
 def chain_of(method: str, seed: int, config: Mapping[str, Any], scenario: str = "domain") -> Chain:
     name = "-".join([method, scenario, *(f"{k}{v}" for k, v in config.items())])
     return Chain(
-        sweep="s", trial_id=name, phase="evaluation", selected=False, seed=seed, method=method,
-        benchmark="split_digits", scenario=scenario, network="mlp", num_tasks=2, task_keys=TASKS,
+        sweep="s",
+        trial_id=name,
+        phase="evaluation",
+        selected=False,
+        seed=seed,
+        method=method,
+        benchmark="split_digits",
+        scenario=scenario,
+        network="mlp",
+        num_tasks=2,
+        task_keys=TASKS,
         config={"method": {"name": method, **config}},
         keys=tuple(f"{name} {seed} {after}" for after in range(3)),
-    )  # fmt: skip
+    )
 
 
 def records_of(chain: Chain, kilobytes: float, gflop: float, shift: float) -> dict[str, Record]:
@@ -69,9 +78,14 @@ def records_of(chain: Chain, kilobytes: float, gflop: float, shift: float) -> di
         }
         costs = Costs(storage={"model": round(kilobytes * 1000)}, train_flops=round(gflop * 5e8))
         found[key] = Record(
-            key=key, parent=None, after=after, status="complete", evaluation=evaluation,
-            costs=costs if after else replace(costs, train_flops=0), computed_for=("s", "t", 0),
-        )  # fmt: skip
+            key=key,
+            parent=None,
+            after=after,
+            status="complete",
+            evaluation=evaluation,
+            costs=costs if after else replace(costs, train_flops=0),
+            computed_for=("s", "t", 0),
+        )
     return found
 
 
@@ -137,8 +151,10 @@ def test_the_label_says_configuration_and_accuracy_and_one_place_has_one_label(
 ) -> None:
     (axes,) = panels(trade_off(comparison(results)))
     assert [label.get_text() for label in labels(axes)] == [
-        "finetune  (0.75)", "ewc lam=1  (0.70)\newc lam=9  (0.75)", "ewc lam=30  (0.80)",
-    ]  # fmt: skip
+        "finetune  (0.75)",
+        "ewc lam=1  (0.70)\newc lam=9  (0.75)",
+        "ewc lam=30  (0.80)",
+    ]
 
 
 def test_of_two_at_the_same_place_the_one_in_front_is_smaller(results: Results) -> None:
@@ -221,9 +237,11 @@ def test_each_task_has_a_panel_with_a_line_per_configuration_and_a_band_about_it
 
 def test_costs_are_stacked_to_their_sum() -> None:
     columns = {name: [0.0, 0.0] for name in (*STORAGE, *FLOPS)} | {
-        "storage_model_bytes_mean": [10.0, 10.0], "storage_buffer_bytes_mean": [0.0, 5.0],
-        "train_flops_mean": [3e9, 4e9], "eval_flops_mean": [1e9, 1e9],
-    }  # fmt: skip
+        "storage_model_bytes_mean": [10.0, 10.0],
+        "storage_buffer_bytes_mean": [0.0, 5.0],
+        "train_flops_mean": [3e9, 4e9],
+        "eval_flops_mean": [1e9, 1e9],
+    }
     setting = {"sweep": "s", "benchmark": "b", "scenario": "task", "num_tasks": 2, "table": 0}
     table = pd.DataFrame({"label": ["finetune", "er"], **columns}).assign(**setting)
     storage, work = costs(table).axes

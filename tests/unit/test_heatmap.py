@@ -24,8 +24,12 @@ def annotations(figure: Figure) -> dict[tuple[float, float], str]:
 
 def test_each_cell_is_annotated_at_its_task_and_row() -> None:
     assert annotations(heatmap(R)) == {
-        (0, 0): "0.10", (1, 0): "0.20", (0, 1): "0.90", (1, 1): "0.30", (0, 2): "0.70",
-    }  # fmt: skip
+        (0, 0): "0.10",
+        (1, 0): "0.20",
+        (0, 1): "0.90",
+        (1, 1): "0.30",
+        (0, 2): "0.70",
+    }
 
 
 def test_an_unknown_cell_is_grey_and_hatched_and_no_other_is() -> None:

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from orchestrator.results import metrics
 
 # Rows: after 0, 1, 2, 3 tasks. Columns: tasks 1, 2, 3.
-R = np.array([
-    [0.10, 0.20, 0.30],
-    [0.90, 0.40, 0.35],
-    [0.95, 0.80, 0.50],
-    [0.60, 0.70, 0.85],
-])  # fmt: skip
+R = np.array(
+    [
+        [0.10, 0.20, 0.30],
+        [0.90, 0.40, 0.35],
+        [0.95, 0.80, 0.50],
+        [0.60, 0.70, 0.85],
+    ]
+)
 NAN = float("nan")
 
 

@@ -122,11 +122,12 @@ def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(tmp_path:
     plane = embedded(report(tmp_path), "figures")[0]
     places = {
         trial: (x, y)
-        for trace in plane["data"] if "customdata" in trace and "Pareto" not in trace["name"]
+        for trace in plane["data"]
+        if "customdata" in trace and "Pareto" not in trace["name"]
         for trial, x, y in zip(
             trace["customdata"], numbers(trace["x"]), numbers(trace["y"]), strict=True
         )
-    }  # fmt: skip
+    }
     assert places == {
         trial: pytest.approx((row["storage_bytes_mean"], row["compute_flops_mean"]))
         for trial, row in table.iterrows()
@@ -170,10 +171,14 @@ def test_what_stands_in_a_sweep_file_cannot_become_part_of_the_page(tmp_path: Pa
 def test_the_protocol_says_seeds_spaces_the_rule_and_the_versions(tmp_path: Path) -> None:
     folder = searched(tmp_path / "s")
     document = {
-        "algorithm": "random", "scheduler": "asha", "metric": ["acc"], "mode": ["max"],
-        "seeds": [100], "num_trials": 2,
+        "algorithm": "random",
+        "scheduler": "asha",
+        "metric": ["acc"],
+        "mode": ["max"],
+        "seeds": [100],
+        "num_trials": 2,
         "groups": {"ewc": {"space": {"lam": {"uniform": [1, 9]}}, "winner": ["ewc-lam100"]}},
-    }  # fmt: skip
+    }
     (folder / "search.json").write_text(json.dumps(document))
     (folder / "versions.json").write_text(json.dumps({"torch": "2.13.0"}))
     (part,) = protocol_parts(opened([tmp_path]))
@@ -198,13 +203,20 @@ def test_trials_that_did_not_complete_are_listed_with_their_story(tmp_path: Path
 def rows(**changes: Any) -> pd.DataFrame:
     """Return joint and er, and what a frame for a caption has."""
     columns = {
-        "label": ["joint", "er"], "trial_id": ["j", "e"], "n": 3, "acc_mean": [0.972, 0.917],
-        "acc_ci95": [0.007, 0.01], "storage_bytes_mean": [189e3, 117e3],
-        "compute_flops_mean": [10.8e9, 7.18e9], "forgetting_mean": [0.014, 0.083],
-        "forgetting_ci95": [0.001, float("nan")], "storage_model_bytes_mean": [104e3, 104e3],
-        "storage_raw_data_bytes_mean": [85e3, 0.0], "storage_buffer_bytes_mean": [0.0, 13e3],
+        "label": ["joint", "er"],
+        "trial_id": ["j", "e"],
+        "n": 3,
+        "acc_mean": [0.972, 0.917],
+        "acc_ci95": [0.007, 0.01],
+        "storage_bytes_mean": [189e3, 117e3],
+        "compute_flops_mean": [10.8e9, 7.18e9],
+        "forgetting_mean": [0.014, 0.083],
+        "forgetting_ci95": [0.001, float("nan")],
+        "storage_model_bytes_mean": [104e3, 104e3],
+        "storage_raw_data_bytes_mean": [85e3, 0.0],
+        "storage_buffer_bytes_mean": [0.0, 13e3],
         "consolidate_flops_mean": [0.0, 0.718e9],
-    }  # fmt: skip
+    }
     return pd.DataFrame(columns | changes)
 
 
@@ -247,10 +259,17 @@ def test_forgetting_is_said_with_what_became_of_the_first_task() -> None:
 
 
 def test_differences_are_said_with_how_many_are_clear() -> None:
-    found = pd.DataFrame({
-        "label": ["er", "ewc"], "against": "finetune", "difference": [0.7, 0.01],
-        "low": [0.6, -0.1], "high": [0.8, 0.1], "n": 3, "p_holm": [0.06, 0.9],
-    })  # fmt: skip
+    found = pd.DataFrame(
+        {
+            "label": ["er", "ewc"],
+            "against": "finetune",
+            "difference": [0.7, 0.01],
+            "low": [0.6, -0.1],
+            "high": [0.8, 0.1],
+            "n": 3,
+            "p_holm": [0.06, 0.9],
+        }
+    )
     assert captions.differences(found, "acc") == (
         "On the same seeds er is 0.700 [0.600, 0.800] from finetune in ACC, the highest of 2 "
         "configurations. The 95% paired t interval of 1 of them leaves out 0, each by itself "
@@ -259,9 +278,15 @@ def test_differences_are_said_with_how_many_are_clear() -> None:
 
 
 def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
-    shares = pd.DataFrame({
-        "sweep": ["s"], "stages": [180], "distinct": [156], "flops": [2e9], "distinct_flops": [1e9],
-    })  # fmt: skip
+    shares = pd.DataFrame(
+        {
+            "sweep": ["s"],
+            "stages": [180],
+            "distinct": [156],
+            "flops": [2e9],
+            "distinct_flops": [1e9],
+        }
+    )
     assert captions.sharing(shares) == (
         "s: 180 trained stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) spared."
     )

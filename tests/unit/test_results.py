@@ -30,13 +30,36 @@ CONFIG: dict[str, Any] = {
     "method": {"name": "ewc", "lam": 10},
 }
 TRIALS = [
-    "sweep", "trial_id", "phase", "selected", "status", "method", "benchmark", "scenario",
-    "network", "seed", "tasks_done", "num_tasks", "config", "acc", "bwt", "fwt", "forgetting",
-    "learning_accuracy", "val_acc", "storage_bytes",
+    "sweep",
+    "trial_id",
+    "phase",
+    "selected",
+    "status",
+    "method",
+    "benchmark",
+    "scenario",
+    "network",
+    "seed",
+    "tasks_done",
+    "num_tasks",
+    "config",
+    "acc",
+    "bwt",
+    "fwt",
+    "forgetting",
+    "learning_accuracy",
+    "val_acc",
+    "storage_bytes",
     *(f"storage_{category}_bytes" for category in CATEGORIES),
-    "train_flops", "consolidate_flops", "eval_flops", "train_seconds", "eval_seconds",
-    "peak_memory_bytes", "device", "mlflow_run_id",
-]  # fmt: skip
+    "train_flops",
+    "consolidate_flops",
+    "eval_flops",
+    "train_seconds",
+    "eval_seconds",
+    "peak_memory_bytes",
+    "device",
+    "mlflow_run_id",
+]
 ACCURACY = ["sweep", "trial_id", "seed", "split", "after", "task", "accuracy", "loss", "n"]
 STAGES = ["sweep", "trial_id", "seed", "after", "key", "parent", "cached", "storage_bytes"]
 
@@ -69,10 +92,20 @@ class MemoryStore:
 
 def chain_of(trial_id: str = "t1", seed: int = 0, **changes: Any) -> Chain:
     chain = Chain(
-        sweep="s", trial_id=trial_id, phase="evaluation", selected=False, seed=seed, method="ewc",
-        benchmark="split_digits", scenario="domain", network="mlp", num_tasks=3, config=CONFIG,
-        keys=tuple(f"{trial_id}-{seed}-{after}" for after in range(4)), task_keys=TASKS,
-    )  # fmt: skip
+        sweep="s",
+        trial_id=trial_id,
+        phase="evaluation",
+        selected=False,
+        seed=seed,
+        method="ewc",
+        benchmark="split_digits",
+        scenario="domain",
+        network="mlp",
+        num_tasks=3,
+        config=CONFIG,
+        keys=tuple(f"{trial_id}-{seed}-{after}" for after in range(4)),
+        task_keys=TASKS,
+    )
     return replace(chain, **changes)
 
 
@@ -85,15 +118,27 @@ def record_of(chain: Chain, after: int, **changes: Any) -> Record:
         for key in chain.task_keys
     }
     costs = Costs(
-        storage={"model": 100, "importance": 10 * after}, train_flops=1000 * after,
-        consolidate_flops=after, eval_flops=5, samples=50 * after, train_seconds=0.5,
-        consolidate_seconds=0.25, eval_seconds=0.125, peak_memory_bytes=1000 - after, device="cpu",
-    )  # fmt: skip
+        storage={"model": 100, "importance": 10 * after},
+        train_flops=1000 * after,
+        consolidate_flops=after,
+        eval_flops=5,
+        samples=50 * after,
+        train_seconds=0.5,
+        consolidate_seconds=0.25,
+        eval_seconds=0.125,
+        peak_memory_bytes=1000 - after,
+        device="cpu",
+    )
     record = Record(
-        key=chain.keys[after], parent=chain.keys[after - 1] if after else None, after=after,
-        status="complete", costs=costs, evaluation=scores, environment={"node": "here"},
+        key=chain.keys[after],
+        parent=chain.keys[after - 1] if after else None,
+        after=after,
+        status="complete",
+        costs=costs,
+        evaluation=scores,
+        environment={"node": "here"},
         computed_for=("s", chain.trial_id, chain.seed),
-    )  # fmt: skip
+    )
     return replace(record, **changes)
 
 

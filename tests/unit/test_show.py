@@ -30,13 +30,30 @@ Row = dict[str, Any]
 
 def trial(trial_id: str = "ewc-12ab", seed: int = 0, lam: float = 1.0, **changes: Any) -> Row:
     made = {
-        "sweep": "s", "trial_id": trial_id, "phase": "evaluation", "status": "complete",
-        "method": "ewc", "benchmark": "split_digits", "scenario": "domain", "network": "mlp",
-        "seed": seed, "num_tasks": 2, "tasks_done": 2, "story": "", "acc": 0.7, "bwt": -0.3,
-        "fwt": 0.1, "forgetting": 0.3, "learning_accuracy": 0.85, "storage_bytes": 1,
-        "train_flops": 1.0, "consolidate_flops": 0.0, "train_seconds": 1.0,
-        "consolidate_seconds": 0.0, "config": json.dumps({"method": {"name": "ewc", "lam": lam}}),
-    }  # fmt: skip
+        "sweep": "s",
+        "trial_id": trial_id,
+        "phase": "evaluation",
+        "status": "complete",
+        "method": "ewc",
+        "benchmark": "split_digits",
+        "scenario": "domain",
+        "network": "mlp",
+        "seed": seed,
+        "num_tasks": 2,
+        "tasks_done": 2,
+        "story": "",
+        "acc": 0.7,
+        "bwt": -0.3,
+        "fwt": 0.1,
+        "forgetting": 0.3,
+        "learning_accuracy": 0.85,
+        "storage_bytes": 1,
+        "train_flops": 1.0,
+        "consolidate_flops": 0.0,
+        "train_seconds": 1.0,
+        "consolidate_seconds": 0.0,
+        "config": json.dumps({"method": {"name": "ewc", "lam": lam}}),
+    }
     return made | changes
 
 
