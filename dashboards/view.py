@@ -61,9 +61,9 @@ class View:
             drawn.update_layout(paper_bgcolor=LIGHT)
         return st.plotly_chart(drawn, theme=None, key=key, config=CHART, **options)
 
-    def renewed(self) -> View:
+    def reload(self) -> View:
         """Return the same view of the tables as they are now."""
-        return replace(self, warehouse=_opened(self.dirs, stamp(self.dirs)))
+        return replace(self, warehouse=_open_warehouse(self.dirs, stamp(self.dirs)))
 
     def pick_table(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
         """Return the rows of one table, which a person picks where there are several.
@@ -79,17 +79,17 @@ class View:
             return tables[title]
         chosen = st.selectbox("Table", list(tables), key=key)
         st.caption("Tables are shown one at a time: what was tested otherwise is not comparable.")
-        say_apart(rows)
+        show_apart(rows)
         return tables[chosen]
 
 
 def tables_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the rows of each table, by its title; only within one are rows comparable."""
-    tables = [mine.reset_index(drop=True) for _, mine in rows.groupby("table", sort=False)]
-    return {table_title(mine): mine for mine in tables}
+    tables = [part.reset_index(drop=True) for _, part in rows.groupby("table", sort=False)]
+    return {table_title(part): part for part in tables}
 
 
-def say_apart(rows: pd.DataFrame) -> None:
+def show_apart(rows: pd.DataFrame) -> None:
     """Say why configurations of one setting are in several tables, if they are."""
     if rows.attrs.get("apart"):
         lines = "\n".join(f"- {line}" for line in rows.attrs["apart"])
@@ -104,7 +104,7 @@ def table_title(rows: pd.DataFrame) -> str:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _opened(dirs: tuple[Path, ...], files: tuple[tuple[str, int, int], ...]) -> Warehouse:
+def _open_warehouse(dirs: tuple[Path, ...], files: tuple[tuple[str, int, int], ...]) -> Warehouse:
     warehouse = Warehouse.open(*dirs)
     try:
         choices(warehouse)
@@ -115,7 +115,7 @@ def _opened(dirs: tuple[Path, ...], files: tuple[tuple[str, int, int], ...]) -> 
 
 def open_view(dirs: tuple[Path, ...]) -> View:
     """Open folders, anew where a table has changed, and draw the filters in the sidebar."""
-    warehouse = _opened(dirs, stamp(dirs))
+    warehouse = _open_warehouse(dirs, stamp(dirs))
     return View(dirs, warehouse, _filters(warehouse), st.context.theme.type == "dark")
 
 
@@ -132,7 +132,7 @@ def _filters(warehouse: Warehouse) -> Scope:
     return Scope(**chosen)
 
 
-def say_what_is_there(view: View) -> None:
+def show_counts(view: View) -> None:
     """Print how much there is in scope, and what is missing or damaged."""
     counts = view.warehouse.frame(
         "SELECT status, count(*) AS n, count(DISTINCT sweep) AS sweeps FROM trials "

@@ -33,7 +33,7 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
     for index, task in enumerate(tasks):
         where, rows = place(index, COLUMNS), curves[curves["task"] == task]
         groups = rows.groupby("label", sort=False)
-        lines = (_line(label, mine.sort_values("after"), styles[label]) for label, mine in groups)
+        lines = (_line(label, part.sort_values("after"), styles[label]) for label, part in groups)
         add(figure, chain.from_iterable(lines), where)
     # All at once: plotly takes quadratic time to add them one by one.
     figure.update_layout(shapes=[_learned(task, index) for index, task in enumerate(tasks)])
@@ -65,14 +65,14 @@ def _line(label: Hashable, rows: pd.DataFrame, style: dict[str, str]) -> Iterato
     )
     known = np.isfinite(mean + spread)
     if known.any():
-        there, upper, lower = after[known], (mean + spread)[known], (mean - spread)[known]
+        measured, upper, lower = after[known], (mean + spread)[known], (mean - spread)[known]
         yield go.Scatter(
             name=str(label),
             showlegend=False,
             hoverinfo="skip",
             mode="lines",
             fill="toself",
-            x=np.concatenate([there, there[::-1]]),
+            x=np.concatenate([measured, measured[::-1]]),
             y=np.concatenate([upper, lower[::-1]]),
             line={"width": 0},
             fillcolor=translucent(style["color"], 0.16),

@@ -72,7 +72,7 @@ def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
             row=("row", "min"),
             cached=("cached", "all"),
             shared_by=("who", "nunique"),
-            who=("who", _listed),
+            who=("who", _list_names),
         )
         .reset_index()
     )
@@ -85,7 +85,7 @@ def _chains(stages: pd.DataFrame) -> list[str]:
     return list(names.astype(str) + " · " + first["seed"].astype(str))
 
 
-def _listed(names: pd.Series[str]) -> str:
+def _list_names(names: pd.Series[str]) -> str:
     listed = list(dict.fromkeys(names))
     return "<br>".join([*listed[:8], *([f"and {len(listed) - 8} more"] if len(listed) > 8 else [])])
 

@@ -39,7 +39,7 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
     heat.colorbar = {"title": {"text": "accuracy", "side": "right"}, "thickness": 14}
     heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
     figure.add_trace(heat)
-    for shape in (*_unmeasured(r), *_lit(r, uses), _step(num_tasks)):
+    for shape in (*_unmeasured(r), *_highlights(r, uses), _step(num_tasks)):
         figure.add_shape(**shape)
     every = max(1, num_tasks // ANNOTATED_TASKS)
     axis = {"showgrid": False, "dtick": every, "tick0": 0, "zeroline": False}
@@ -103,7 +103,7 @@ def _unmeasured(r: R) -> Iterator[dict[str, Any]]:
         yield _box((int(after), int(column) + 1)) | grey | {"name": "not measured"}
 
 
-def _lit(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
+def _highlights(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
     for cell, sign in (cells(r, uses) if uses else {}).items():
         line = {"color": HIGHLIGHT, "width": 4, "dash": "solid" if sign > 0 else "dot"}
         yield _box(cell) | {"line": line, "name": f"uses {SIGNS[sign]}"}

@@ -50,7 +50,7 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
                 "symbol": clear.map({True: "circle", False: "circle-open"}),
             },
             hoverinfo="text",
-            hovertext=[_said(row) for row in rows.to_dict("records")],
+            hovertext=[_hover_text(row) for row in rows.to_dict("records")],
         )
     )
     against = ", ".join(dict.fromkeys(rows["against"].astype(str)))
@@ -58,7 +58,7 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
     return figure.update_yaxes(autorange="reversed")
 
 
-def _said(row: dict[Any, Any]) -> str:
+def _hover_text(row: dict[Any, Any]) -> str:
     mean, low, high = (number(row[name]) for name in ("difference", "low", "high"))
     return (
         f"<b>{row['label']}</b> − {row['against']}<br>{mean} [{low}, {high}]"

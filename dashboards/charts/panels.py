@@ -26,10 +26,12 @@ def per_setting(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         return [("", table)]
     groups = [rows for _, rows in table.groupby(columns, sort=False, dropna=False)]
     varying = [name for name in SETTING if name in table and table[name].nunique() > 1]
-    return [(", ".join(_said(name, rows[name]) for name in varying), rows) for rows in groups]
+    return [
+        (", ".join(_column_text(name, rows[name]) for name in varying), rows) for rows in groups
+    ]
 
 
-def _said(column: str, values: pd.Series[Any]) -> str:
+def _column_text(column: str, values: pd.Series[Any]) -> str:
     forms = {"scenario": "{}-incremental", "num_tasks": "{} tasks", "sweep": "sweep {}"}
     return forms.get(column, "{}").format(", ".join(map(str, values.unique())))
 

@@ -88,12 +88,12 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
         return empty(f"Importance takes {FEWEST} candidates at full depth; there are {len(known)}.")
     if len(names) < 2:
         return empty("Importance compares hyperparameters, of which fewer than two vary.")
-    found = importances(known, names, objective)
-    figure = go.Figure(layout={"template": template(), "height": BAR * len(found) + EDGES})
+    importance_of = importances(known, names, objective)
+    figure = go.Figure(layout={"template": template(), "height": BAR * len(importance_of) + EDGES})
     figure.add_trace(
         go.Bar(
-            x=found.to_numpy(),
-            y=[str(name) for name in found.index],
+            x=importance_of.to_numpy(),
+            y=[str(name) for name in importance_of.index],
             orientation="h",
             marker={"color": COLOURS[4], "line": {"width": 0}},
             hovertemplate="%{y}: %{x:.2f}<extra></extra>",
@@ -120,9 +120,11 @@ def importances(
     x = np.column_stack([_coded(candidates[name]) for name in names])
     y = candidates[objective].to_numpy(float)
     forest = RandomForestRegressor(n_estimators=100, random_state=0).fit(x, y)
-    found = permutation_importance(forest, x, y, n_repeats=10, random_state=0).importances_mean
+    importance_of = permutation_importance(
+        forest, x, y, n_repeats=10, random_state=0
+    ).importances_mean
     labels = [name.removeprefix("config.").removeprefix("method.") for name in names]
-    shares = pd.Series(np.maximum(found, 0), index=labels)
+    shares = pd.Series(np.maximum(importance_of, 0), index=labels)
     return (shares / (shares.sum() or np.nan)).sort_values(ascending=False)
 
 

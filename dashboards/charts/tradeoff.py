@@ -45,9 +45,9 @@ def trade_off(
     for index, (_, rows) in enumerate(settings):
         where = place(index)
         add(figure, _front(rows, (x, y, colour)), where)
-        for method, mine in rows.groupby("method", sort=False):
+        for method, part in rows.groupby("method", sort=False):
             symbol = symbols[method]
-            points = _points(mine, (x, y, colour), symbol)
+            points = _points(part, (x, y, colour), symbol)
             add(figure, [points.update(name=str(method)), _key(str(method), symbol)], where)
         for note in _corners(rows, x, y):
             figure.add_annotation(**note, **where)
@@ -89,14 +89,14 @@ def _hover(rows: pd.DataFrame, shown: tuple[str, str, str]) -> list[str]:
     """Return the configuration and what is shown of it, with intervals, a line each."""
     return [
         "<br>".join(
-            [f"<b>{row['label']}</b>", *(_said(row, name) for name in dict.fromkeys(shown))]
+            [f"<b>{row['label']}</b>", *(_hover_line(row, name) for name in dict.fromkeys(shown))]
         )
         + f"<br>{row['n']} seed{'s' if row['n'] != 1 else ''}"
         for row in rows.to_dict("records")
     ]
 
 
-def _said(row: dict[Any, Any], name: str) -> str:
+def _hover_line(row: dict[Any, Any], name: str) -> str:
     known, mean, spread = quantity(name), row[f"{name}_mean"], row.get(f"{name}_ci95", float("nan"))
     if not known.cost:
         return f"{short(name)}: {interval(mean, spread)}"

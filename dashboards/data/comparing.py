@@ -20,10 +20,10 @@ def configurations(warehouse: Warehouse, scope: Scope = EVERYTHING) -> pd.DataFr
     """
     table = warehouse.comparison
     sweeps = pd.Series([str(text).split(", ") for text in table["sweeps"]], table.index, object)
-    found = table[scope.holds(table, sweeps)].reset_index(drop=True)
+    rows = table[scope.holds(table, sweeps)].reset_index(drop=True)
     trials = warehouse.results.trials
-    found.attrs = dict(table.attrs) | {"left_out": left_out(trials[scope.holds(trials)])}
-    return found
+    rows.attrs = dict(table.attrs) | {"left_out": left_out(trials[scope.holds(trials)])}
+    return rows
 
 
 def comparison_columns() -> list[str]:

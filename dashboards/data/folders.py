@@ -45,31 +45,31 @@ class SweepFolder:
     def document(self, name: str) -> dict[str, Any] | None:
         """Return a JSON file of the folder, or None where it is absent or not readable."""
         try:
-            found = json.loads((self.path / name).read_text(encoding="utf-8"))
+            entries = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
+        return entries if isinstance(entries, dict) else None
 
 
 def sweep_paths(dirs: Iterable[Path]) -> list[Path]:
     """Return the sweep folders among folders and one level below them, each once, by name."""
-    found: dict[Path, None] = {}
+    entries: dict[Path, None] = {}
     for folder in dirs:
         below = sorted({path.parent for mark in MARKS for path in folder.glob(f"*/{mark}")})
-        found |= dict.fromkeys([folder] if _is_sweep(folder) else below)
-    return list(found)
+        entries |= dict.fromkeys([folder] if _is_sweep(folder) else below)
+    return list(entries)
 
 
 def stamp(dirs: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """Return what changes when a sweep or a table does: paths, times of change (ns), sizes."""
-    found = []
+    entries = []
     for path in sweep_paths(dirs):
-        found.append((str(path), 0, 0))
+        entries.append((str(path), 0, 0))
         for file in (path / f"{name}.parquet" for name in SCHEMAS):
             if file.exists():
                 state = file.stat()
-                found.append((str(file), state.st_mtime_ns, state.st_size))
-    return tuple(found)
+                entries.append((str(file), state.st_mtime_ns, state.st_size))
+    return tuple(entries)
 
 
 def open_folders(

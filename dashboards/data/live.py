@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboards.data.comparing import named
 from dashboards.data.folders import PROGRESS, SweepFolder
-from dashboards.data.warehouse import Warehouse, quoted
+from dashboards.data.warehouse import Warehouse, sql_literal
 
 SILENT_AFTER_SECONDS = 120
 
@@ -54,24 +54,24 @@ def progress(folder: SweepFolder) -> Progress | None:
 def statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
     """Return how many (trial, seed) of a sweep have each status: `phase`, `status`, `n`."""
     return warehouse.frame(
-        f"SELECT phase, status, count(*) AS n FROM trials WHERE sweep = {quoted(sweep)} "
+        f"SELECT phase, status, count(*) AS n FROM trials WHERE sweep = {sql_literal(sweep)} "
         "GROUP BY ALL ORDER BY min(place)"
     )
 
 
 def num_stages(warehouse: Warehouse, sweep: str) -> int:
     """Return how many distinct stages a sweep has so far."""
-    where = f"sweep = {quoted(sweep)}"
-    found = warehouse.frame(f"SELECT count(DISTINCT key) AS n FROM stages WHERE {where}")
-    return int(found["n"].iloc[0])
+    where = f"sweep = {sql_literal(sweep)}"
+    answer = warehouse.frame(f"SELECT count(DISTINCT key) AS n FROM stages WHERE {where}")
+    return int(answer["n"].iloc[0])
 
 
 def stage_rows(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
     """Return the rows of `stages` of a sweep, with the `label` of their trials."""
-    where = f"sweep = {quoted(sweep)}"
-    found = warehouse.frame(
+    where = f"sweep = {sql_literal(sweep)}"
+    answer = warehouse.frame(
         f"SELECT s.*, phase FROM (SELECT * FROM stages WHERE {where}) AS s "
         f"JOIN (SELECT trial_id, seed, phase, place FROM trials WHERE {where}) "
         "USING (trial_id, seed) ORDER BY place, after"
     )
-    return named(warehouse, found)
+    return named(warehouse, answer)

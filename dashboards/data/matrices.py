@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from dashboards.data.comparing import named
-from dashboards.data.scope import Scope, literals
-from dashboards.data.warehouse import Warehouse, quoted
+from dashboards.data.scope import Scope, sql_literals
+from dashboards.data.warehouse import Warehouse, sql_literal
 from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import evaluated
 from orchestrator.results.matrix import r_of_cells
@@ -27,7 +27,7 @@ def trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     rows = warehouse.results.trials
     rows = rows[scope.holds(rows)]
     by = [*CONFIGURATION[:-2], "phase", "method", "trial_id"]
-    found = (
+    answer = (
         rows.groupby(by, sort=False, dropna=False)
         .agg(
             sweep=("sweep", "first"),
@@ -37,7 +37,7 @@ def trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         )
         .reset_index()
     )
-    return named(warehouse, found)[
+    return named(warehouse, answer)[
         [*SETTING, *by[3:], "label", "table", "status", "seeds", "story"]
     ]
 
@@ -68,12 +68,12 @@ def _cells(warehouse: Warehouse, rows: pd.DataFrame, split: str) -> pd.DataFrame
     sweeps, ids = (tuple(map(str, rows[name].unique())) for name in ("sweep", "trial_id"))
     if not sweeps:
         return pd.DataFrame(columns=[*TRIAL, "after", "task", "accuracy"])
-    found = warehouse.frame(
+    answer = warehouse.frame(
         f"SELECT {', '.join(TRIAL)}, after, task, accuracy FROM accuracy "
-        f"WHERE sweep IN ({literals(sweeps)}) AND trial_id IN ({literals(ids)}) "
-        f"AND split = {quoted(split)}"
+        f"WHERE sweep IN ({sql_literals(sweeps)}) AND trial_id IN ({sql_literals(ids)}) "
+        f"AND split = {sql_literal(split)}"
     )
-    return found.merge(rows[TRIAL])
+    return answer.merge(rows[TRIAL])
 
 
 def mean_matrix(matrices: Mapping[int, R]) -> R:

@@ -31,9 +31,9 @@ def differences(
         `low` and `high` (95% paired t interval), `p` and `p_holm` (corrected for the number of
         rows).
     """
-    found = contrasts.differences(warehouse.results, rows, reference, metric)
+    table = contrasts.differences(warehouse.results, rows, reference, metric)
     names = {"diff": "difference", "diff_low": "low", "diff_high": "high"}
-    found = found.rename(columns=names).assign(against=rows["label"].loc[reference])
-    found.insert(0, "label", rows["label"])
+    table = table.rename(columns=names).assign(against=rows["label"].loc[reference])
+    table.insert(0, "label", rows["label"])
     kept = list(rows.index) if shown is None else list(shown)
-    return found.loc[[index for index in kept if index != reference]].reset_index(drop=True)
+    return table.loc[[index for index in kept if index != reference]].reset_index(drop=True)

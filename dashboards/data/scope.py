@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.data.warehouse import Warehouse, quoted
+from dashboards.data.warehouse import Warehouse, sql_literal
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Scope:
     def where(self, *conditions: str) -> str:
         """Return the condition in SQL that a row is in the scope, and further conditions hold."""
         chosen = {column: values for column, values in vars(self).items() if values}
-        among = [f"{column} IN ({literals(values)})" for column, values in chosen.items()]
+        among = [f"{column} IN ({sql_literals(values)})" for column, values in chosen.items()]
         return " AND ".join([*among, *conditions] or ["true"])
 
     def holds(self, rows: pd.DataFrame, sweeps: pd.Series[Any] | None = None) -> pd.Series[bool]:
@@ -47,14 +47,14 @@ COLUMNS = tuple(field.name for field in fields(Scope))
 COMPARED = ("phase = 'evaluation'", "status = 'complete'")
 
 
-def literals(values: tuple[str, ...]) -> str:
+def sql_literals(values: tuple[str, ...]) -> str:
     """Return values as a list of SQL literals."""
-    return ", ".join(map(quoted, values))
+    return ", ".join(map(sql_literal, values))
 
 
 def choices(warehouse: Warehouse) -> Mapping[str, list[str]]:
     """Return the values there are of each column of a scope, in order of appearance."""
-    found = warehouse.frame(
+    values_of = warehouse.frame(
         f"SELECT {', '.join(COLUMNS)} FROM trials GROUP BY ALL ORDER BY min(place)"
     )
-    return {column: list(found[column].dropna().unique()) for column in COLUMNS}
+    return {column: list(values_of[column].dropna().unique()) for column in COLUMNS}

@@ -31,13 +31,13 @@ def candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     and the mean of each of VALIDATED.
     """
     means = ", ".join(f"avg({name}) AS {name}" for name in VALIDATED)
-    found = warehouse.table(
+    answer = warehouse.table(
         f"SELECT {CANDIDATE}, method, coalesce(any_value(config), '{{}}') AS config, "
         f"any_value(objective) AS objective, {ENDED}, min(tasks_done) AS tasks_done, "
         f"count(*) AS n, {means} "
         f"FROM trials WHERE {scope.where(IS_SEARCH)} GROUP BY ALL ORDER BY min(place)"
     )
-    return named(warehouse, with_config_columns(found).to_pandas().assign(phase="search"))
+    return named(warehouse, with_config_columns(answer).to_pandas().assign(phase="search"))
 
 
 def learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
@@ -46,17 +46,17 @@ def learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     Columns: `sweep`, `group`, `candidate`, `trial_id`, `label`, `status`, `story`, `selected`,
     `after` and `val_acc`, the mean over the tasks learned so far and the seeds.
     """
-    found = warehouse.frame(
+    answer = warehouse.frame(
         f"SELECT {CANDIDATE}, after, {ENDED}, avg(accuracy) AS val_acc "
         "FROM (SELECT * FROM accuracy WHERE split = 'validation' AND task <= after) "
         f"JOIN (SELECT {CANDIDATE}, seed, status, story, selected, place FROM trials "
         f"WHERE {scope.where(IS_SEARCH)}) USING (sweep, trial_id, seed) "
         "GROUP BY ALL ORDER BY min(place), after"
     )
-    return named(warehouse, found.assign(phase="search"))
+    return named(warehouse, answer.assign(phase="search"))
 
 
 def searches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
     """Return what each sweep that searches says of its search, by the sweep's name."""
-    found = {folder.name: folder.document(SEARCH) for folder in warehouse.folders}
-    return {name: document for name, document in found.items() if document is not None}
+    answer = {folder.name: folder.document(SEARCH) for folder in warehouse.folders}
+    return {name: document for name, document in answer.items() if document is not None}

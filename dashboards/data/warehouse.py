@@ -106,8 +106,8 @@ class Warehouse:
         Raises:
             RepertoireError: a file is damaged beyond its footer; names it.
         """
-        found: pd.DataFrame = self._ask(lambda cursor: cursor.sql(sql).df())
-        return found
+        answer: pd.DataFrame = self._ask(lambda cursor: cursor.sql(sql).df())
+        return answer
 
     def table(self, sql: str) -> pa.Table:
         """Return a query's answer as an Arrow table, whose types hold nulls.
@@ -144,11 +144,11 @@ class Warehouse:
         For those that are compared both are those of the comparison: only rows of one `table` are
         comparable. The others have NO_TABLE.
         """
-        found = self.configurations("true")
-        by_phase = [rows for _, rows in found.groupby("phase", sort=False)]
-        own = [rows.assign(own=labelled(rows)) for rows in by_phase]
+        answer = self.configurations("true")
+        by_phase = [rows for _, rows in answer.groupby("phase", sort=False)]
+        own = [rows.assign(own=label_configurations(rows)) for rows in by_phase]
         compared = self.comparison[[*CONFIGURATION, "label", "table"]].assign(phase="evaluation")
-        names = pd.concat(own) if own else found.assign(own="")
+        names = pd.concat(own) if own else answer.assign(own="")
         names = names.merge(compared, "left", [*CONFIGURATION, "phase"])
         names["label"] = names["label"].astype(object).fillna(names["own"])
         names["table"] = names["table"].fillna(NO_TABLE).astype(int)
@@ -165,13 +165,13 @@ class Warehouse:
         Columns: those of SETTING, `phase`, `method`, `trial_id`, `config` and `config.*`.
         """
         by = ", ".join([*SETTING, "phase", "method", "trial_id"])
-        found: pd.DataFrame = with_config_columns(
+        answer: pd.DataFrame = with_config_columns(
             self.table(
                 f"SELECT {by}, coalesce(any_value(config), '{{}}') AS config FROM trials "
                 f"WHERE {where} GROUP BY ALL ORDER BY min(place)"
             )
         ).to_pandas()
-        return found
+        return answer
 
     def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         try:
@@ -190,13 +190,13 @@ class Warehouse:
         ]
 
 
-def labelled(rows: pd.DataFrame) -> list[str]:
+def label_configurations(rows: pd.DataFrame) -> list[str]:
     """Return what configurations of one phase are called, within their sweep and setting."""
     config = [str(name) for name in rows if str(name).startswith("config.")]
     return labels(rows, "method", config, SETTING)
 
 
-def quoted(text: str) -> str:
+def sql_literal(text: str) -> str:
     """Return text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
@@ -209,27 +209,27 @@ def _view(table: str, folders: Sequence[SweepFolder], renamed: Container[str]) -
     for number, folder in enumerate(folders):
         if table in folder.tables:
             part = _part(table, folder, number * ROWS_PER_FOLDER)
-            parts.append(_with_common_ids(part, folder.name) if folder.name in renamed else part)
+            parts.append(_rename_trials(part, folder.name) if folder.name in renamed else part)
     return " UNION ALL ".join(parts)
 
 
-def _with_common_ids(part: str, sweep: str) -> str:
+def _rename_trials(part: str, sweep: str) -> str:
     return (
         "SELECT part.* REPLACE (coalesce(common_id, trial_id) AS trial_id) "
         f"FROM ({part}) AS part LEFT JOIN renamed "
-        f"ON own_sweep = {quoted(sweep)} AND own_id = trial_id"
+        f"ON own_sweep = {sql_literal(sweep)} AND own_id = trial_id"
     )
 
 
 def _part(table: str, folder: SweepFolder, first_place: int) -> str:
     present = folder.tables[table]
     columns = [
-        f"{quoted(folder.name)} AS sweep" if field.name == "sweep" else _column(field, present)
+        f"{sql_literal(folder.name)} AS sweep" if field.name == "sweep" else _column(field, present)
         for field in SCHEMAS[table]
     ]
     place = [f"file_row_number + {first_place} AS place"] if table == "trials" else []
     # DuckDB would take brackets and stars for patterns, and a folder lr=0.1 for a column.
-    file = quoted(glob.escape(str(folder.path / f"{table}.parquet")))
+    file = sql_literal(glob.escape(str(folder.path / f"{table}.parquet")))
     options = "hive_partitioning = false, file_row_number = true"
     return f"SELECT {', '.join([*columns, *place])} FROM read_parquet({file}, {options})"
 

@@ -42,7 +42,7 @@ def canvas(count: int, columns: int, width: float, height: float) -> tuple[Figur
 
 def tables(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the title and the rows of each table of comparable rows."""
-    return [(title(mine), mine) for _, mine in rows.groupby("table", sort=False)]
+    return [(title(part), part) for _, part in rows.groupby("table", sort=False)]
 
 
 def title(rows: pd.DataFrame) -> str:

@@ -60,8 +60,8 @@ def _panels(
     for axes in grid.flat[len(tasks) :]:
         axes.remove()
     for axes, task in zip(grid.flat, tasks, strict=False):
-        for label, mine in rows[rows["task"] == task].groupby("label", sort=False):
-            _line(axes, mine.sort_values("after"), styles[label])
+        for label, curve in rows[rows["task"] == task].groupby("label", sort=False):
+            _line(axes, curve.sort_values("after"), styles[label])
         axes.axvline(task, color="0.6", linewidth=0.8, linestyle=":")
         axes.set_title(f"task {task}", fontsize=9)
         axes.set_xlabel("tasks learned", fontsize=8)

@@ -28,9 +28,9 @@ def r_matrices(curves: pd.DataFrame) -> Figure:
     configurations = list(curves.groupby(["table", "sweep", "trial_id"], sort=False))
     figure, grid = canvas(len(configurations), COLUMNS, SIDE, SIDE + 0.3)
     several = curves["table"].nunique() > 1
-    for axes, (_, mine) in zip(grid, configurations, strict=True):
-        image = heatmap(axes, matrix(mine))
-        row = mine.iloc[0]
+    for axes, (_, part) in zip(grid, configurations, strict=True):
+        image = heatmap(axes, matrix(part))
+        row = part.iloc[0]
         above = [row["benchmark"], f"{row['scenario']}-incremental"] if several else []
         axes.set_title("\n".join([*above, row["label"]]), fontsize=9)
     rows = ceil(len(grid) / COLUMNS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboards.pages import costs, forgetting, leaderboard, live, r_matrix, search, trade_off
-from dashboards.view import View, open_view, say_what_is_there
+from dashboards.view import View, open_view, show_counts
 from orchestrator.errors import RepertoireError
 
 PAGES: dict[str, Callable[[View], None]] = {
@@ -43,7 +43,7 @@ def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
 
 def _page(title: str, view: View) -> None:
     try:
-        say_what_is_there(view)
+        show_counts(view)
         PAGES[title](view)
     except RepertoireError as error:
         st.error(str(error))

@@ -9,7 +9,7 @@ from dashboards import charts
 from dashboards.charts.quantities import human
 from dashboards.data.comparing import configurations
 from dashboards.data.spending import sharing, stages
-from dashboards.pages.wording import left_out, nothing_complete
+from dashboards.pages.wording import left_out, show_nothing_complete
 from dashboards.view import View
 
 MOST = 40  # bars in a drawing
@@ -19,11 +19,11 @@ def show(view: View) -> None:
     """Draw storage by category, computation by phase, and stages computed and shared."""
     table = configurations(view.warehouse, view.scope)
     if table.empty:
-        nothing_complete(table)
+        show_nothing_complete(table)
     else:
         _draw(view, table)
         left_out(table)
-    _shared(view)
+    _show_sharing(view)
 
 
 def _draw(view: View, table: pd.DataFrame) -> None:
@@ -39,7 +39,7 @@ def _draw(view: View, table: pd.DataFrame) -> None:
     st.caption("FLOPs of matrix products and convolutions, whole trial; mean over seeds.")
 
 
-def _shared(view: View) -> None:
+def _show_sharing(view: View) -> None:
     st.subheader("What the stage graph shared")
     shares = sharing(view.warehouse, view.scope)
     if shares.empty:

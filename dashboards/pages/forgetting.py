@@ -7,7 +7,7 @@ import streamlit as st
 from dashboards import charts
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import curves
-from dashboards.pages.wording import left_out, nothing_complete
+from dashboards.pages.wording import left_out, show_nothing_complete
 from dashboards.view import View
 
 FIRST, MOST = 6, 14
@@ -18,7 +18,7 @@ def show(view: View) -> None:
     """Draw a panel for each task, configurations overlaid, with intervals as bands."""
     table = configurations(view.warehouse, view.scope)
     if table.empty:
-        nothing_complete(table)
+        show_nothing_complete(table)
         return
     rows = view.pick_table(table, "forgetting of")
     label = rows["label"]
@@ -34,11 +34,11 @@ def show(view: View) -> None:
     if not chosen:
         st.info("Choose a configuration to see how it fares.")
         return
-    found = curves(view.warehouse, rows.loc[chosen])
-    if not found["accuracy_mean"].notna().any():
+    accuracies = curves(view.warehouse, rows.loc[chosen])
+    if not accuracies["accuracy_mean"].notna().any():
         st.info("No accuracy was measured for these: accuracy.parquet has none.")
         return
-    view.chart(charts.forgetting(found), "curves")
+    view.chart(charts.forgetting(accuracies), "curves")
     st.caption(
         "Test data, mean over complete seeds; bands are 95 % Student-t intervals, absent with one "
         "seed. The dotted line is when the task was learned: left of it, it is not known yet."

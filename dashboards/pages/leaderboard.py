@@ -11,7 +11,7 @@ from dashboards import charts
 from dashboards.charts.quantities import quantity, short
 from dashboards.data.comparing import comparison_columns, configurations
 from dashboards.data.pairing import differences
-from dashboards.pages.wording import left_out, nothing_complete, undefined
+from dashboards.pages.wording import left_out, show_nothing_complete, undefined
 from dashboards.view import View
 from orchestrator.columns import METRICS
 from orchestrator.terminal.rendering import render
@@ -25,7 +25,7 @@ def show(view: View) -> None:
     """Show a sortable table of one setting, downloads, and differences from a reference."""
     table = configurations(view.warehouse, view.scope)
     if table.empty:
-        nothing_complete(table)
+        show_nothing_complete(table)
         return
     rows = view.pick_table(table, "leaderboard of")
     st.dataframe(
@@ -89,8 +89,8 @@ def _differences(view: View, rows: pd.DataFrame) -> None:
     reference = st.selectbox("Against", range(len(rows)), plain, format_func=label.__getitem__)
     metric = st.selectbox("In", METRICS, format_func=lambda name: quantity(name).title)
     best = rows.sort_values(f"{metric}_mean", ascending=False).head(MOST)
-    found = differences(view.warehouse, rows, reference, metric, list(best.sort_index().index))
-    view.chart(charts.differences(found, metric), "differences chart")
+    contrasts = differences(view.warehouse, rows, reference, metric, list(best.sort_index().index))
+    view.chart(charts.differences(contrasts, metric), "differences chart")
     st.caption(
         "The mean over common seeds of the difference on each seed, with its 95 % paired t "
         "interval (from two seeds on); hollow: it holds 0 (so p is at least 0.05), or there is "
@@ -98,17 +98,17 @@ def _differences(view: View, rows: pd.DataFrame) -> None:
         f"{len(rows):,}, not for choosing the reference by its result."
         + (f" The {MOST} highest of {len(rows):,} configurations." if len(rows) > MOST else "")
     )
-    st.dataframe(_readable_differences(found), hide_index=True, key="differences table")
+    st.dataframe(_readable_differences(contrasts), hide_index=True, key="differences table")
 
 
-def _readable_differences(found: pd.DataFrame) -> pd.DataFrame:
+def _readable_differences(contrasts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "configuration": found["label"],
-            "difference": found["difference"].map(thousandths),
-            "95 % interval": [span(*ends) for ends in found[["low", "high"]].to_numpy()],
-            "p": found["p"].map(p_value),
-            "p (Holm)": found["p_holm"].map(p_value),
-            "n": found["n"],
+            "configuration": contrasts["label"],
+            "difference": contrasts["difference"].map(thousandths),
+            "95 % interval": [span(*ends) for ends in contrasts[["low", "high"]].to_numpy()],
+            "p": contrasts["p"].map(p_value),
+            "p (Holm)": contrasts["p_holm"].map(p_value),
+            "n": contrasts["n"],
         }
     )

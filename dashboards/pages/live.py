@@ -30,43 +30,43 @@ def show(view: View) -> None:
     names = [folder.name for folder in folders]
     running = [i for i, folder in enumerate(folders) if _state(folder) == "running"]
     chosen = st.selectbox("Sweep", names, running[0] if running else 0, key="live sweep")
-    _followed(view, chosen)
+    _show_progress(view, chosen)
 
 
 def _state(folder: SweepFolder) -> str:
-    said = progress(folder)
-    return said.state if said else "unknown"
+    state = progress(folder)
+    return state.state if state else "unknown"
 
 
 @st.fragment(run_every=EVERY_SECONDS)
-def _followed(view: View, sweep: str) -> None:
-    view = view.renewed()
+def _show_progress(view: View, sweep: str) -> None:
+    view = view.reload()
     folder = next(folder for folder in view.warehouse.folders if folder.name == sweep)
-    said = progress(folder)
-    if said is None:
+    state = progress(folder)
+    if state is None:
         st.info("This sweep does not say how far it is: progress.json is not there or not whole.")
     else:
-        _figures(said)
+        _figures(state)
     _statuses(view, sweep)
     _graph(view, sweep)
 
 
-def _figures(said: Progress) -> None:
-    ago = duration(said.seconds_ago)
-    show = st.success if said.state == "complete" else st.info
-    show(STATES[said.state].format(ago=ago, phase=said["phase"]))
-    asked = said["asked_for"] or 0
-    done = asked - (said["to_go"] or 0)
-    st.progress(min(1.0, done / asked) if asked else 0.0, f"{done:,} of {asked:,} stages")
-    speed = said.stages_per_minute
+def _figures(state: Progress) -> None:
+    ago = duration(state.seconds_ago)
+    show = st.success if state.state == "complete" else st.info
+    show(STATES[state.state].format(ago=ago, phase=state["phase"]))
+    total = state["asked_for"] or 0
+    done = total - (state["to_go"] or 0)
+    st.progress(min(1.0, done / total) if total else 0.0, f"{done:,} of {total:,} stages")
+    speed = state.stages_per_minute
     figures = {
-        "trials done": f"{said['trials_done'] or 0:,} of {said['trials'] or 0:,}",
-        "stages computed": said["executed"],
-        "stages shared": said["shared"],
-        "running now": len(said["running"] or []),
-        "failed": said["failed"],
+        "trials done": f"{state['trials_done'] or 0:,} of {state['trials'] or 0:,}",
+        "stages computed": state["executed"],
+        "stages shared": state["shared"],
+        "running now": len(state["running"] or []),
+        "failed": state["failed"],
         "stages a minute": "–" if speed is None else f"{speed:.1f}",
-        "time to go": "–" if said["eta_seconds"] is None else duration(said["eta_seconds"]),
+        "time to go": "–" if state["eta_seconds"] is None else duration(state["eta_seconds"]),
     }
     with st.container(horizontal=True):
         for name, value in figures.items():
@@ -74,11 +74,11 @@ def _figures(said: Progress) -> None:
 
 
 def _statuses(view: View, sweep: str) -> None:
-    found = statuses(view.warehouse, sweep)
-    if found.empty:
+    table = statuses(view.warehouse, sweep)
+    if table.empty:
         st.info("No table has been written yet; the first comes with the first stage.")
         return
-    st.dataframe(found.rename(columns={"n": "trials, a seed each"}), hide_index=True)
+    st.dataframe(table.rename(columns={"n": "trials, a seed each"}), hide_index=True)
 
 
 def _graph(view: View, sweep: str) -> None:

@@ -20,24 +20,24 @@ MEAN = "mean"
 
 def show(view: View) -> None:
     """Draw R of a configuration, the mean or a seed, and light up the cells of a metric."""
-    found = trials(view.warehouse, view.scope)
-    if found.empty:
+    table = trials(view.warehouse, view.scope)
+    if table.empty:
         st.info("There is no trial to show.")
         return
-    row = _picked(found)
-    asked = st.container(horizontal=True, gap="large")
+    row = _pick_trial(table)
+    choices = st.container(horizontal=True, gap="large")
     # Nobody may choose a candidate by test data, so there is none.
     splits = ["validation"] if row["phase"] == "search" else ["test", "validation"]
-    split = asked.radio("Accuracy on", splits, horizontal=True, key="split", width="content")
+    split = choices.radio("Accuracy on", splits, horizontal=True, key="split", width="content")
     by_seed = matrices(view.warehouse, row["sweep"], row["trial_id"], split)
     known = {seed: r for seed, r in by_seed.items() if (r == r).any()}
-    _say_what_lacks(row, by_seed, known)
+    _show_missing(row, by_seed, known)
     if known:
-        _draw(view, row, known, asked)
+        _draw(view, row, known, choices)
 
 
-def _picked(found: pd.DataFrame) -> pd.Series[Any]:
-    rows = found.to_dict("records")
+def _pick_trial(table: pd.DataFrame) -> pd.Series[Any]:
+    rows = table.to_dict("records")
 
     def name(index: int) -> str:
         row = rows[index]
@@ -46,11 +46,11 @@ def _picked(found: pd.DataFrame) -> pd.Series[Any]:
         searched = ", a candidate of the search" if row["phase"] == "search" else ""
         return f"{row['label']}{end} · {setting}{searched}"
 
-    chosen = st.selectbox("Trial", range(len(found)), format_func=name, key="trial")
-    return found.iloc[chosen]
+    chosen = st.selectbox("Trial", range(len(table)), format_func=name, key="trial")
+    return table.iloc[chosen]
 
 
-def _say_what_lacks(row: pd.Series[Any], all_seeds: dict[int, R], known: dict[int, R]) -> None:
+def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], known: dict[int, R]) -> None:
     missing = [str(seed) for seed in all_seeds if seed not in known]
     if missing:
         st.info(f"Nothing has been measured on seed {', '.join(missing)}: {row['status']}.")
@@ -58,9 +58,9 @@ def _say_what_lacks(row: pd.Series[Any], all_seeds: dict[int, R], known: dict[in
         st.info(f"What became of it: {str(row['story']).partition(chr(10))[0]}")
 
 
-def _draw(view: View, row: pd.Series[Any], known: dict[int, R], asked: DeltaGenerator) -> None:
+def _draw(view: View, row: pd.Series[Any], known: dict[int, R], choices: DeltaGenerator) -> None:
     seeds: list[int | str] = [MEAN, *known] if len(known) > 1 else list(known)
-    seed = asked.radio("Seed", seeds, horizontal=True, key="seed", width="content")
+    seed = choices.radio("Seed", seeds, horizontal=True, key="seed", width="content")
     uses = st.radio(
         "Light up the cells of",
         ["none", *METRICS],

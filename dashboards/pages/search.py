@@ -31,14 +31,14 @@ SHOWN_WINNERS = 3
 
 def show(view: View) -> None:
     """Draw the candidates of one search by hyperparameter, importance and learning curve."""
-    found = candidates(view.warehouse, view.scope)
-    if found.empty:
+    table = candidates(view.warehouse, view.scope)
+    if table.empty:
         st.info(
             "None of these sweeps searches hyperparameters, or no candidate has begun yet. "
             "A sweep with a `search:` section shows its candidates here."
         )
         return
-    rows = _picked(found)
+    rows = _pick_search(table)
     _protocol(searches(view.warehouse).get(rows.iloc[0]["sweep"]), rows)
     _winner(rows)
     st.subheader("Hyperparameters and objective")
@@ -53,10 +53,10 @@ def show(view: View) -> None:
     st.caption("Validation data, mean over the search's seeds; –: not known, or not that far.")
 
 
-def _picked(found: pd.DataFrame) -> pd.DataFrame:
-    groups = dict(list(found.groupby(["sweep", "group"], sort=False, dropna=False)))
+def _pick_search(table: pd.DataFrame) -> pd.DataFrame:
+    groups = dict(list(table.groupby(["sweep", "group"], sort=False, dropna=False)))
     if len(groups) == 1:
-        return found
+        return table
     chosen = st.selectbox(
         "Search",
         list(groups),
@@ -66,16 +66,16 @@ def _picked(found: pd.DataFrame) -> pd.DataFrame:
     return groups[chosen]
 
 
-def _protocol(said: dict[str, Any] | None, rows: pd.DataFrame) -> None:
-    if said is None:
+def _protocol(document: dict[str, Any] | None, rows: pd.DataFrame) -> None:
+    if document is None:
         st.info("search.json is not there, so how it searched is not known.")
         return
-    metric = ", ".join(map(str, said.get("metric", [])))
-    seeds = list(map(str, said.get("seeds", [])))
+    metric = ", ".join(map(str, document.get("metric", [])))
+    seeds = list(map(str, document.get("seeds", [])))
     on = f"seed{'s' if len(seeds) != 1 else ''} {', '.join(seeds)}"
     st.markdown(
-        f"{len(rows):,} candidates, drawn by **{said.get('algorithm')}**, raced by "
-        f"**{said.get('scheduler')}**, ranked by **{metric}** on validation data, {on}. "
+        f"{len(rows):,} candidates, drawn by **{document.get('algorithm')}**, raced by "
+        f"**{document.get('scheduler')}**, ranked by **{metric}** on validation data, {on}. "
         "Test data is not looked at."
     )
 
@@ -94,8 +94,8 @@ def _winner(rows: pd.DataFrame) -> None:
 
 
 def _curves(view: View, rows: pd.DataFrame) -> pd.DataFrame:
-    found = learning_curves(view.warehouse, view.scope)
-    return found.merge(rows[["sweep", "trial_id"]])
+    table = learning_curves(view.warehouse, view.scope)
+    return table.merge(rows[["sweep", "trial_id"]])
 
 
 def _ended_early(rows: pd.DataFrame) -> None:

@@ -11,9 +11,9 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.quantities import quantity, short
 from dashboards.data.comparing import COSTS, configurations
-from dashboards.data.warehouse import quoted
-from dashboards.pages.wording import left_out, nothing_complete, undefined
-from dashboards.view import View, say_apart, tables_of
+from dashboards.data.warehouse import sql_literal
+from dashboards.pages.wording import left_out, show_nothing_complete, undefined
+from dashboards.view import View, show_apart, tables_of
 from orchestrator.columns import METRICS
 from orchestrator.results.pareto import on_front
 from orchestrator.results.pooling import SETTING
@@ -24,13 +24,13 @@ WIDTH = 250  # of a choice, in pixels
 
 def show(view: View) -> None:
     """Draw two costs against each other, a metric as colour; a click shows the configuration."""
-    found = configurations(view.warehouse, view.scope)
-    if found.empty:
-        nothing_complete(found)
+    configured = configurations(view.warehouse, view.scope)
+    if configured.empty:
+        show_nothing_complete(configured)
         return
-    x, y, colour = _axes(found)
-    undefined(found, colour)
-    tables = tables_of(found)
+    x, y, colour = _axes(configured)
+    undefined(configured, colour)
+    tables = tables_of(configured)
     titles = list(tables)
     if len(titles) > FIRST:
         titles = st.multiselect("Tables", titles, titles[:FIRST], key="trade-off tables")
@@ -43,8 +43,8 @@ def show(view: View) -> None:
         f"beats it in both costs and {short(colour)} by intervals that do not overlap. "
         "Click a point for its configuration."
     )
-    say_apart(found)
-    left_out(found)
+    show_apart(configured)
+    left_out(configured)
 
 
 def _axes(table: pd.DataFrame) -> tuple[str, str, str]:
@@ -76,17 +76,19 @@ def _draw(view: View, rows: pd.DataFrame, shown: tuple[str, str, str], key: str)
         on_select="rerun",
         selection_mode="points",
     )
-    _clicked(view, rows, chosen)
+    _show_clicked(view, rows, chosen)
 
 
-def _clicked(view: View, table: pd.DataFrame, chosen: Any) -> None:
+def _show_clicked(view: View, table: pd.DataFrame, chosen: Any) -> None:
     ids = [point.get("customdata") for point in chosen.selection.points]
     rows = table[table["trial_id"].isin(pd.Series(ids, dtype=object).explode())]
     if rows.empty:
         return
     st.subheader(rows.iloc[0]["label"])
-    found = view.warehouse.configurations(f"trial_id = {quoted(rows.iloc[0]['trial_id'])}")
-    config = found.iloc[0].filter(like="config.").dropna()
+    configured = view.warehouse.configurations(
+        f"trial_id = {sql_literal(rows.iloc[0]['trial_id'])}"
+    )
+    config = configured.iloc[0].filter(like="config.").dropna()
     settings = pd.DataFrame(
         {
             "setting": config.index.str.removeprefix("config."),

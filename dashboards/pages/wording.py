@@ -16,7 +16,7 @@ STATUS = {
 }
 
 
-def nothing_complete(table: pd.DataFrame) -> None:
+def show_nothing_complete(table: pd.DataFrame) -> None:
     """Say that no trial is complete, and what became of those there are."""
     left_out = table.attrs.get("left_out", {})
     if not left_out:

@@ -25,18 +25,20 @@ def trade_off(rows: pd.DataFrame) -> str:
     if ranked.empty:
         return "ACC is undefined for every configuration."
     best, *others = ranked.to_dict("records")
-    said = [f"{best['label']} reaches the highest ACC, {_acc_and_costs(best)}."]
+    sentence = [f"{best['label']} reaches the highest ACC, {_acc_and_costs(best)}."]
     if others:
-        said.append(
+        sentence.append(
             f"Next is {others[0]['label']}: {_acc_and_costs(others[0])}{_apart(others[0])}."
         )
-        said += [_cheapest(rows, *cost) for cost in COSTS if rows[f"{cost[0]}_mean"].notna().any()]
+        sentence += [
+            _cheapest(rows, *cost) for cost in COSTS if rows[f"{cost[0]}_mean"].notna().any()
+        ]
     if "front" in rows:
-        said.append(
+        sentence.append(
             f"{int(rows['front'].sum())} of {len(rows)} configurations are on the Pareto front of "
             "ACC, storage and computation: no other beats them by intervals that do not overlap."
         )
-    return " ".join(said)
+    return " ".join(sentence)
 
 
 def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
@@ -45,16 +47,20 @@ def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
     if known.empty:
         return "There is one task, so nothing can be forgotten."
     least, most = known.iloc[0].to_dict(), known.iloc[-1].to_dict()
-    said = f"{least['label']} forgets least: {_metric(least, 'forgetting')} on average over tasks"
+    sentence = (
+        f"{least['label']} forgets least: {_metric(least, 'forgetting')} on average over tasks"
+    )
     if len(known) > 1:
-        said += f"; {most['label']} most: {_metric(most, 'forgetting')}"
+        sentence += f"; {most['label']} most: {_metric(most, 'forgetting')}"
     first = curves[(curves["trial_id"] == most["trial_id"]) & (curves["task"] == 1)]
     at = first.set_index("after")["accuracy_mean"]
     last = int(at.index.max()) if len(at) else 0
     if last > 1:
-        said += f". With {most['label']}, accuracy on task 1 goes from {number(at[1])} when it has "
-        said += f"been learned to {number(at[last])} after {last} tasks"
-    return f"{said}."
+        sentence += (
+            f". With {most['label']}, accuracy on task 1 goes from {number(at[1])} when it has "
+        )
+        sentence += f"been learned to {number(at[last])} after {last} tasks"
+    return f"{sentence}."
 
 
 def storage(rows: pd.DataFrame) -> str:
@@ -63,13 +69,13 @@ def storage(rows: pd.DataFrame) -> str:
     if ordered.empty:
         return NOT_COUNTED
     least, most = ordered.iloc[0].to_dict(), ordered.iloc[-1].to_dict()
-    said = _most_and_least(most, least, "storage_bytes", "B", "carries")
+    sentence = _most_and_least(most, least, "storage_bytes", "B", "carries")
     parts = {words: most.get(column, 0) or 0 for column, words in STORAGE.items()}
     beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
     if beside[0] > 0:
         share = beside[0] / most["storage_bytes_mean"]
-        said += f" {share:.0%} of what {most['label']} carries is {beside[1]}."
-    return said
+        sentence += f" {share:.0%} of what {most['label']} carries is {beside[1]}."
+    return sentence
 
 
 def computation(rows: pd.DataFrame) -> str:
@@ -78,12 +84,12 @@ def computation(rows: pd.DataFrame) -> str:
     if ordered.empty:
         return NOT_COUNTED
     least, most = ordered.iloc[0].to_dict(), ordered.iloc[-1].to_dict()
-    said = _most_and_least(most, least, "compute_flops", "FLOP", "computes")
+    sentence = _most_and_least(most, least, "compute_flops", "FLOP", "computes")
     shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
     if shares.max() > 0:
         who = rows["label"].to_numpy()[shares.argmax()]
-        said += f" Consolidation is {shares.max():.0%} of it for {who}, the largest share."
-    return said
+        sentence += f" Consolidation is {shares.max():.0%} of it for {who}, the largest share."
+    return sentence
 
 
 def matrix(row: Row) -> str:
@@ -92,26 +98,26 @@ def matrix(row: Row) -> str:
     return ", ".join(f"{short(name)} {_metric(row, name)}" for name in defined) + "."
 
 
-def differences(found: pd.DataFrame, metric: str, tests: int | None = None) -> str:
+def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> str:
     """Say how many differences are clear, and the largest of them.
 
     Args:
-        found: what `dashboards.data.pairing.differences` returns.
+        table: what `dashboards.data.pairing.differences` returns.
         metric: what is compared.
-        tests: for how many p-values are corrected, if not for the rows of `found`.
+        tests: for how many p-values are corrected, if not for the rows of `table`.
     """
-    clear = int(((found["low"] > 0) | (found["high"] < 0)).sum())
-    corrected = int((found["p_holm"] < 0.05).sum())
-    against, known = found["against"].iloc[0], found[found["difference"].notna()]
+    clear = int(((table["low"] > 0) | (table["high"] < 0)).sum())
+    corrected = int((table["p_holm"] < 0.05).sum())
+    against, known = table["against"].iloc[0], table[table["difference"].notna()]
     if known.empty:
         return f"No seed is common to {against} and another configuration."
     top = known.sort_values("difference").iloc[-1]
     reach = f" [{number(top['low'])}, {number(top['high'])}]" if isfinite(top["low"]) else ""
     return (
         f"On the same seeds {top['label']} is {number(top['difference'])}{reach} from {against} in "
-        f"{short(metric)}, the highest of {_count(len(found), 'configuration')}. The 95% paired t "
+        f"{short(metric)}, the highest of {_count(len(table), 'configuration')}. The 95% paired t "
         f"interval of {clear} of them leaves out 0, each by itself (p < 0.05); corrected for "
-        f"{_count(tests or len(found), 'test')} (Holm) that is so of {corrected}."
+        f"{_count(tests or len(table), 'test')} (Holm) that is so of {corrected}."
     )
 
 
@@ -119,14 +125,16 @@ def search(rows: pd.DataFrame) -> str:
     """Say how many candidates there were, what became of them, and who won by how much."""
     ends = rows["status"].value_counts(sort=False)
     others = [f"{n} {status}" for status, n in ends.items() if status != "complete"]
-    said = f"{_count(len(rows), 'candidate')}" + (f", {', '.join(others)}" if others else "") + "."
+    sentence = (
+        f"{_count(len(rows), 'candidate')}" + (f", {', '.join(others)}" if others else "") + "."
+    )
     ranked = rows[rows["selected"]]
     if ranked.empty:
-        return f"{said} No candidate has won yet."
+        return f"{sentence} No candidate has won yet."
     winner = ranked.iloc[0]
     if pd.isna(winner["objective"]):
-        return f"{said} Chosen: {', '.join(ranked['label'])}."
-    return f"{said} {winner['label']} won with {number(winner['objective'])} (validation)."
+        return f"{sentence} Chosen: {', '.join(ranked['label'])}."
+    return f"{sentence} {winner['label']} won with {number(winner['objective'])} (validation)."
 
 
 def importance(shares: pd.Series[float]) -> str:

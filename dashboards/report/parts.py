@@ -58,16 +58,16 @@ def comparison_parts(warehouse: Warehouse) -> Iterator[Part]:
     num = max(1, table["table"].nunique())
     room, most = MOST_ROWS // num, max(1, min(MOST_EACH, MOST_DRAWN // num))
     for _, everyone in table.groupby("table", sort=False):
-        rows, said = _best(everyone, room), []
+        rows, notes = _best(everyone, room), []
         shown = _best(rows, most)
         if len(everyone) > len(rows):
-            said += [
+            notes += [
                 f"These are the {room:,} of highest ACC; repertoire compare has {len(everyone):,}."
             ]
         if len(rows) > len(shown):
-            said += [f"Charts of single configurations show the {most} of highest ACC."]
-        drawn = [*_overview(rows, shown), *readable(_details(warehouse, everyone, shown), said)]
-        yield Part(title(rows), said, [HEADERS, *map(_cells, rows.to_dict("records"))], drawn)
+            notes += [f"Charts of single configurations show the {most} of highest ACC."]
+        drawn = [*_overview(rows, shown), *readable(_details(warehouse, everyone, shown), notes)]
+        yield Part(title(rows), notes, [HEADERS, *map(_cells, rows.to_dict("records"))], drawn)
 
 
 def _best(rows: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -76,15 +76,15 @@ def _best(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     return rows.loc[rows.index.isin(best.index)]
 
 
-def readable(items: Iterable[T], said: list[str]) -> list[T]:
+def readable(items: Iterable[T], notes: list[str]) -> list[T]:
     """Return the items up to the first for which a file is damaged, and say so in `said`."""
-    found = []
+    items_read = []
     try:
         for item in items:
-            found.append(item)  # not list(): what came before an error is kept
+            items_read.append(item)  # not list(): what came before an error is kept
     except RepertoireError as error:
-        said += [line for line in [str(error).replace("`", "")] if line not in said]
-    return found
+        notes += [line for line in [str(error).replace("`", "")] if line not in notes]
+    return items_read
 
 
 def _overview(rows: pd.DataFrame, shown: pd.DataFrame) -> list[Chart]:
@@ -99,15 +99,15 @@ def _overview(rows: pd.DataFrame, shown: pd.DataFrame) -> list[Chart]:
 def _details(warehouse: Warehouse, everyone: pd.DataFrame, shown: pd.DataFrame) -> Iterator[Chart]:
     curves = accuracies(warehouse, shown)
     if len(curves):
-        said = captions.forgetting(shown, curves)
+        notes = captions.forgetting(shown, curves)
         yield Chart(
-            "Forgetting: each task as later ones are learned", said, charts.forgetting(curves)
+            "Forgetting: each task as later ones are learned", notes, charts.forgetting(curves)
         )
     yield from _paired(warehouse, everyone, shown)
     for row in shown.head(MOST_MATRICES).to_dict("records"):
-        mine = curves[(curves["sweep"] == row["sweep"]) & (curves["trial_id"] == row["trial_id"])]
-        if len(mine):
-            drawn = charts.r_matrix(matrix(mine))
+        own = curves[(curves["sweep"] == row["sweep"]) & (curves["trial_id"] == row["trial_id"])]
+        if len(own):
+            drawn = charts.r_matrix(matrix(own))
             yield Chart(f"R of {row['label']}", captions.matrix(row), drawn, half=True)
 
 
@@ -117,10 +117,10 @@ def _paired(warehouse: Warehouse, everyone: pd.DataFrame, shown: pd.DataFrame) -
         return
     plain = everyone[everyone["method"] == "finetune"]
     reference = (plain if len(plain) else shown).index[0]
-    found = differences(warehouse, everyone, reference, "acc", shown.index)
-    if len(found):
-        said = captions.differences(found, "acc", len(everyone) - 1)
-        yield Chart("Differences on the same seeds", said, charts.differences(found))
+    items_read = differences(warehouse, everyone, reference, "acc", shown.index)
+    if len(items_read):
+        notes = captions.differences(items_read, "acc", len(everyone) - 1)
+        yield Chart("Differences on the same seeds", notes, charts.differences(items_read))
 
 
 def _cells(row: dict[object, object]) -> list[str]:
@@ -135,17 +135,17 @@ def _float(value: object) -> float:
 
 def search_parts(warehouse: Warehouse) -> Iterator[Part]:
     """Yield a part for each search: its candidates over tasks, and what mattered."""
-    found, curves = (read(warehouse, EVERYTHING) for read in (candidates, learning_curves))
-    for (sweep, group), rows in found.groupby(["sweep", "group"], sort=False, dropna=False):
-        mine = curves.merge(rows[["sweep", "trial_id"]])
+    items_read, curves = (read(warehouse, EVERYTHING) for read in (candidates, learning_curves))
+    for (sweep, group), rows in items_read.groupby(["sweep", "group"], sort=False, dropna=False):
+        own = curves.merge(rows[["sweep", "trial_id"]])
         drawn = [
-            Chart("Candidates as they learn", captions.search(rows), charts.learning_curves(mine))
+            Chart("Candidates as they learn", captions.search(rows), charts.learning_curves(own))
         ]
         known = rows[rows["objective"].notna()]
         names = hyperparameters(known)
         if len(known) >= FEWEST and len(names) > 1:
-            said = captions.importance(importances(known, names))
-            drawn.append(Chart("Which hyperparameters mattered", said, charts.importance(rows)))
+            notes = captions.importance(importances(known, names))
+            drawn.append(Chart("Which hyperparameters mattered", notes, charts.importance(rows)))
         yield Part(f"Search: {group} (sweep {sweep})", charts=drawn)
 
 

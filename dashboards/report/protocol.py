@@ -10,7 +10,7 @@ import pandas as pd
 from dashboards.data.folders import SweepFolder
 from dashboards.data.live import progress
 from dashboards.data.scope import COMPARED
-from dashboards.data.warehouse import Warehouse, quoted
+from dashboards.data.warehouse import Warehouse, sql_literal
 from dashboards.report.parts import Part
 
 METRICS = (
@@ -28,11 +28,11 @@ def missing(warehouse: Warehouse) -> Iterator[str]:
     for note in (*warehouse.notes, *warehouse.older):
         yield note.replace("`", "")
     for folder in warehouse.folders:
-        said = progress(folder)
-        if said is not None and said.state != "complete":
-            done = f"{said['trials_done']} of {said['trials']} trials are done"
-            state = "still running" if said.state == "running" else "not complete"
-            yield f"{folder.name} is {state}: {done}, {said['to_go']} stages are to go."
+        sentences = progress(folder)
+        if sentences is not None and sentences.state != "complete":
+            done = f"{sentences['trials_done']} of {sentences['trials']} trials are done"
+            state = "still running" if sentences.state == "running" else "not complete"
+            yield f"{folder.name} is {state}: {done}, {sentences['to_go']} stages are to go."
     yield from _incomplete(warehouse)
     yield from warehouse.apart
     yield from warehouse.results.notes
@@ -54,8 +54,8 @@ def _incomplete(warehouse: Warehouse) -> Iterator[str]:
 def protocol_parts(warehouse: Warehouse) -> Iterator[Part]:
     """Yield for each sweep its seeds, how its search selected, and what it ran with."""
     for folder in warehouse.folders:
-        said = [*_seeds(warehouse, folder), *_selection(folder), *_versions(folder)]
-        yield Part(f"Sweep {folder.name}", said)
+        sentences = [*_seeds(warehouse, folder), *_selection(folder), *_versions(folder)]
+        yield Part(f"Sweep {folder.name}", sentences)
 
 
 def sweep_file(folder: SweepFolder) -> str:
@@ -69,7 +69,7 @@ def _seeds(warehouse: Warehouse, folder: SweepFolder) -> Iterator[str]:
     rows = warehouse.frame(
         "SELECT coalesce(phase, 'evaluation') AS phase, "
         "list(DISTINCT seed ORDER BY seed) AS seeds, "
-        f"count(DISTINCT trial_id) AS n FROM trials WHERE sweep = {quoted(folder.name)} "
+        f"count(DISTINCT trial_id) AS n FROM trials WHERE sweep = {sql_literal(folder.name)} "
         "GROUP BY ALL ORDER BY phase"
     )
     for row in rows.to_dict("records"):
@@ -78,19 +78,19 @@ def _seeds(warehouse: Warehouse, folder: SweepFolder) -> Iterator[str]:
 
 
 def _selection(folder: SweepFolder) -> Iterator[str]:
-    found = folder.document("search.json")
-    if found is None:
+    document = folder.document("search.json")
+    if document is None:
         yield "Nothing was searched: every configuration of the file was evaluated."
         return
-    pairs = zip(found.get("mode", []), found.get("metric", []), strict=False)
+    pairs = zip(document.get("mode", []), document.get("metric", []), strict=False)
     rule = ", ".join(f"{mode} {metric}" for mode, metric in pairs)
     yield (
         f"Selection: {rule} on validation data at full depth, mean over seeds "
-        f"{', '.join(map(str, found.get('seeds', [])))}; {found.get('num_trials')} candidates each "
-        f"by {found.get('algorithm')}, scheduler {found.get('scheduler')}. Only winners are "
-        "evaluated on test data."
+        f"{', '.join(map(str, document.get('seeds', [])))}; "
+        f"{document.get('num_trials')} candidates each by {document.get('algorithm')}, scheduler "
+        f"{document.get('scheduler')}. Only winners are evaluated on test data."
     )
-    for group, entry in found.get("groups", {}).items():
+    for group, entry in document.get("groups", {}).items():
         spaces = ", ".join(
             f"{path} {_space(space)}" for path, space in entry.get("space", {}).items()
         )
@@ -105,8 +105,12 @@ def _space(space: object) -> str:
 
 
 def _versions(folder: SweepFolder) -> Iterator[str]:
-    found = folder.document("versions.json")
-    if found is None:
+    document = folder.document("versions.json")
+    if document is None:
         yield "versions.json is not there, so the versions are not known."
     else:
-        yield "Versions: " + ", ".join(f"{name} {version}" for name, version in found.items()) + "."
+        yield (
+            "Versions: "
+            + ", ".join(f"{name} {version}" for name, version in document.items())
+            + "."
+        )

@@ -26,6 +26,6 @@ def publish(folders: Sequence[SweepFolder], report: Path) -> Iterator[str]:
 
 def _target(folder: Path) -> Target:
     """Return where the sweep's runs are, as its sweep file says."""
-    said = read_yaml(folder / "sweep.yaml").get("mlflow") or {}
-    uri, experiment = said.get("uri"), said.get("experiment", EXPERIMENT)
+    section = read_yaml(folder / "sweep.yaml").get("mlflow") or {}
+    uri, experiment = section.get("uri"), section.get("experiment", EXPERIMENT)
     return resolve_target(folder.resolve().parent, uri, experiment)

@@ -13,7 +13,7 @@ import torch
 from orchestrator.cli.replay import chains, sweep_folders
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.results.code import load_kept
+from orchestrator.results.code import load_kept_code
 from orchestrator.results.finding import find
 from orchestrator.results.results import Results, load
 from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage
@@ -51,7 +51,7 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
     label, sweep_name, trial_id = (str(wanted[c]) for c in ("label", "sweep", "trial_id"))
     folder = dir if (dir / "sweep.yaml").is_file() else dir / sweep_name
     results = load(folder)  # its own seeds alone, where several sweeps hold the trial
-    sweep = load_kept(folder)
+    sweep = load_kept_code(folder)
     laid_out = {(c.trial_id, c.seed): (c, s) for c, s in chains(sweep, check.store, folder)}
     seeds = sorted(set(results.trials[results.trials["trial_id"] == trial_id]["seed"]))
     if seed is not None and seed not in seeds:
@@ -126,7 +126,7 @@ def read_share(text: str) -> float:
 def followed(folder: Path, check: Check) -> list[tuple[Chain, tuple[Stage, ...]]]:
     """Return the chains of a folder; none, and say why, if its sweep cannot be read here."""
     try:
-        return list(chains(load_kept(folder), check.store, folder))
+        return list(chains(load_kept_code(folder), check.store, folder))
     except RepertoireError as error:
         check.say(f"{folder.name} cannot be computed here: {error}")
         return []

@@ -24,7 +24,7 @@ from orchestrator.results.writer import writing
 from orchestrator.search.score import require_validation
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.failures import endings, trial_line
+from orchestrator.terminal.failures import group_endings, trial_line
 from orchestrator.terminal.rendering import render_first
 from orchestrator.terminal.screen import Display, duration
 from orchestrator.tracking import Tracker, resolve_target, sync, target_of
@@ -152,7 +152,7 @@ def report(console: Console, folder: Path, closing: list[str]) -> int:
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     trials, searched = results.trials, results.trials["phase"] == "search"
     bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
-    unfinished = [trial_line(alike) for alike in endings(bad.to_dict("records"))]
+    unfinished = [trial_line(alike) for alike in group_endings(bad.to_dict("records"))]
     hint = "its traceback: repertoire show {} {} --traceback"
     failed = bad.loc[bad["status"] == "failed", "trial_id"]
     hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []

@@ -28,7 +28,7 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
         (kept / SWEEP).unlink(missing_ok=True)
 
 
-def load_kept(folder: Path) -> Sweep:
+def load_kept_code(folder: Path) -> Sweep:
     """Return the sweep of a folder, with the user's code as it was when it last ran."""
     kept = folder / FOLDER / SWEEP
     return Sweep.load(kept if kept.is_file() else folder / SWEEP)

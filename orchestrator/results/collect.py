@@ -75,13 +75,13 @@ def _read_records(chains: Sequence[Chain], store: Records) -> Known:
         reached = [
             (keys, tasks)
             for keys, tasks in reached
-            if depth < len(keys) and _goes_on(known.get((keys[depth], tasks)))
+            if depth < len(keys) and _is_complete(known.get((keys[depth], tasks)))
         ]
         depth += 1
     return known
 
 
-def _goes_on(record: Record | None) -> bool:
+def _is_complete(record: Record | None) -> bool:
     return record is not None and record.status == "complete"
 
 
@@ -122,10 +122,12 @@ def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
 
     A candidate of a search is told by validation alone, so that nobody can choose by anything else.
     """
-    told = chain.depth, chain.scenario
-    validated = all_after(_r(chain, records, "validation"), *told)
+    arguments = chain.depth, chain.scenario
+    validated = all_after(_r(chain, records, "validation"), *arguments)
     row = {f"val_{name}": validated[name] for name in SELECTABLE}
-    return row if chain.phase == "search" else row | all_after(_r(chain, records, "test"), *told)
+    return (
+        row if chain.phase == "search" else row | all_after(_r(chain, records, "test"), *arguments)
+    )
 
 
 def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from orchestrator.results.averages import per_configuration
 from orchestrator.results.naming import labels, short_names
 from orchestrator.results.pareto import DEFAULT, on_front
 from orchestrator.results.pooling import CONFIGURATION, SETTING, holders, pooled
-from orchestrator.results.protocol import grouped, protocol_columns
+from orchestrator.results.protocol import group_into_tables, protocol_columns
 from orchestrator.results.results import Results
 from orchestrator.results.winners import keys_of, winning_settings
 from orchestrator.sweep.objective import Mode
@@ -66,7 +66,7 @@ def comparison(
     kept = evaluated(trials)
     first = kept.drop_duplicates(CONFIGURATION)
     held_by = holders(kept)
-    grouping = grouped(first, held_by, together, force)
+    grouping = group_into_tables(first, held_by, together, force)
     table = per_configuration(kept, values).set_index(first.index)
     common = protocol_columns(first)
     named = labels(first.assign(table=grouping.table), by, config, ["table"], common)

@@ -12,7 +12,7 @@ from orchestrator.results.comparison import evaluated
 from orchestrator.results.finding import find_row
 from orchestrator.results.pooling import CONFIGURATION, pooled
 from orchestrator.results.results import Results
-from orchestrator.results.statistics import Floats, holm, holm_of_chosen, paired, ranks
+from orchestrator.results.statistics import Floats, holm, holm_of_best, paired, ranks
 
 
 def with_differences(
@@ -95,7 +95,7 @@ def _differences(values: Floats, index: pd.Index[int], reference: int, best: boo
         "diff_low": result.low,
         "diff_high": result.high,
         "p": p,
-        "p_holm": holm_of_chosen(values, at) if best else holm(p),
+        "p_holm": holm_of_best(values, at) if best else holm(p),
     }
     table = pd.DataFrame(columns, index=index)
     table.loc[reference, ["diff", "diff_low", "diff_high"]] = np.nan
@@ -115,12 +115,12 @@ def by_seed(trials: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]) ->
     )
     trials, place = trials[place >= 0], place[place >= 0]
     seeds, numbers = np.unique(trials["seed"], return_inverse=True)
-    made = []
+    arrays = []
     for column in columns:
         values = np.full((len(rows), len(seeds)), np.nan)
         values[place, numbers] = trials[column].to_numpy(float)
-        made.append(values)
-    return made
+        arrays.append(values)
+    return arrays
 
 
 def _common(seeds: Floats, reference: int) -> list[int]:

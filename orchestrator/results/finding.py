@@ -14,7 +14,7 @@ import pandas as pd
 
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.results.comparison import comparison
-from orchestrator.results.naming import labels, short_names, value_text, with_id
+from orchestrator.results.naming import has_id, labels, short_names, value_text
 from orchestrator.results.pooling import CONFIGURATION, TABLE, holders, pooled
 from orchestrator.results.protocol import title_of
 from orchestrator.results.results import Results
@@ -86,9 +86,9 @@ def matches(known: pd.DataFrame, name: str) -> pd.Series[bool]:
     ids = known["trial_id"]
     if (ids == name).any():
         return ids == name
-    beginning = ids.str.startswith(name) | with_id(ids, name)
+    beginning = ids.str.startswith(name) | has_id(ids, name)
     words = name.split()
-    described = [bool(words) and set(words) <= said for said in _words(known)]
+    described = [bool(words) and set(words) <= description for description in _words(known)]
     return (known["label"] == name) | beginning | pd.Series(described, index=known.index)
 
 
@@ -96,15 +96,15 @@ def _words(known: pd.DataFrame) -> list[set[str]]:
     """Return for each configuration the words that describe it."""
     config = [column for column in map(str, known) if column.startswith("config.")]
     names = short_names(config)
-    found = [
+    descriptions = [
         {str(row["method"]), str(row["benchmark"]), str(row["scenario"]), *row["sweeps"]}
         for row in known.to_dict("records")
     ]
     for column in config:
-        for words, value in zip(found, known[column], strict=True):
+        for words, value in zip(descriptions, known[column], strict=True):
             if not pd.isna(value):
                 words.add(f"{names[column]}={value_text(value)}")
-    return found
+    return descriptions
 
 
 def ambiguous(rows: pd.DataFrame, name: str) -> RepertoireError:

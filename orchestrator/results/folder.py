@@ -168,17 +168,17 @@ def observer(
     return observe
 
 
-def progress_of(made: Plan) -> Progress:
+def progress_of(plan: Plan) -> Progress:
     """Return where a sweep stands before it runs."""
     waiting: dict[str, set[int]] = {}
-    for chain in made.pending:
+    for chain in plan.pending:
         waiting.setdefault(chain.trial_id, set()).add(chain.seed)
-    trials = {chain.trial_id for chain in made.chains}
+    trials = {chain.trial_id for chain in plan.chains}
     return Progress(
         trials=len(trials),
-        asked_for=made.asked_for,
-        to_go=len(made.to_run),
-        shared=made.asked_for - len(made.to_run),
+        asked_for=plan.asked_for,
+        to_go=len(plan.to_run),
+        shared=plan.asked_for - len(plan.to_run),
         trials_done=len(trials - waiting.keys()),
         _waiting=waiting,
     )
@@ -192,7 +192,7 @@ def note(path: Path, text: str) -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions a reader of the results may want to know."""
-    found = {"python": platform.python_version()}
+    numbers = {"python": platform.python_version()}
     for name in VERSIONED:
-        found[name] = importlib.metadata.version(name)
-    return found
+        numbers[name] = importlib.metadata.version(name)
+    return numbers

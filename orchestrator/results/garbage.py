@@ -121,16 +121,16 @@ def stage_tables(out: Path) -> Iterator[Path]:
         yield from sorted(folder.rglob("stages.parquet"))
 
 
-def collect(store: StageStore, rules: Rules, found: Garbage) -> None:
+def collect(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
     """Delete what may be deleted, and look again before each batch who refers to it by now."""
-    for start in range(0, len(found.unwanted), BATCH):
+    for start in range(0, len(unneeded.unwanted), BATCH):
         wanted, _ = wanted_keys(store, rules)
         leased = store.leases.keys()
-        for key in found.unwanted[start : start + BATCH]:
+        for key in unneeded.unwanted[start : start + BATCH]:
             if key not in wanted and key not in leased:
                 store.delete(key)
-    delete_files(store, found.leftovers)
-    for one in found.gone:
+    delete_files(store, unneeded.leftovers)
+    for one in unneeded.gone:
         if one.file is not None:
             store.files.delete(one.file)
 

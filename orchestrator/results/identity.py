@@ -67,8 +67,8 @@ def _agree(one: str, other: str) -> bool:
     """Return whether two configurations, as JSON, have equal values wherever both have one."""
     if one == other:
         return True
-    mine, theirs = _leaves(one), _leaves(other)
-    return all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
+    leaves, second = _leaves(one), _leaves(other)
+    return all(leaves[name] == second[name] for name in leaves.keys() & second.keys())
 
 
 @cache

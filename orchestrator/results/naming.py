@@ -24,7 +24,7 @@ def former_id(trial_id: str) -> str:
     return f"{name}{dash}{digits[:FORMER_DIGITS]}"
 
 
-def with_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
+def has_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
     """Return which of `ids` are `given`, each in its present form or in that of release 0.1."""
     if (ids == given).any():
         return ids == given
@@ -79,8 +79,10 @@ def labels(
         varying = {*_varying(rows, config), *of_table[rows.index[0]]}
         shown = [by] if by in config else []
         shown += [name for name in config if name in varying and name != by]
-        texts = _joined(rows["method"].astype(str), [_settings(rows[c], names[c]) for c in shown])
-        result[rows.index] = _told_apart(texts, rows)
+        texts = _concatenate(
+            rows["method"].astype(str), [_settings(rows[c], names[c]) for c in shown]
+        )
+        result[rows.index] = _add_trial_or_sweep(texts, rows)
     return list(result)
 
 
@@ -88,7 +90,7 @@ def settings(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
     """Return columns of a configuration as text for each row: `lam=100 lr=0.1`."""
     names = short_names([str(name) for name in rows if str(name).startswith("config.")])
     empty = pd.Series("", index=rows.index, dtype=object)
-    return _joined(empty, [_settings(rows[c], names[c]) for c in columns]).str.strip()
+    return _concatenate(empty, [_settings(rows[c], names[c]) for c in columns]).str.strip()
 
 
 def _groups(rows: pd.DataFrame, by: Sequence[str]) -> list[pd.DataFrame]:
@@ -99,7 +101,7 @@ def _varying(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if rows[name].nunique(dropna=False) > 1]
 
 
-def _joined(first: pd.Series[str], parts: Sequence[pd.Series[str]]) -> pd.Series[str]:
+def _concatenate(first: pd.Series[str], parts: Sequence[pd.Series[str]]) -> pd.Series[str]:
     for part in parts:
         first = first + part
     return first
@@ -113,7 +115,7 @@ def _settings(column: pd.Series[Any], name: str) -> pd.Series[str]:
     return pd.Series(texts, index=column.index, dtype=object)
 
 
-def _told_apart(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[str]:
+def _add_trial_or_sweep(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[str]:
     """Add the trial, or the sweep, to equal names: values alike in print, one trial in two."""
     sweep, trial = " (" + rows["sweep"] + ")", " " + rows["trial_id"]
     for more in (trial, sweep, trial + sweep):

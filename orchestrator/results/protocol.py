@@ -46,7 +46,7 @@ class Grouping:
     varied: list[str]
 
 
-def grouped(
+def group_into_tables(
     rows: pd.DataFrame, held_by: Sequence[Sequence[str]], together: bool, force: bool
 ) -> Grouping:
     """Return the tables that configurations make.

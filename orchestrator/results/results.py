@@ -20,7 +20,7 @@ from orchestrator.results.averages import per_configuration
 from orchestrator.results.identity import renamed_trials
 from orchestrator.results.matrix import r_of_cells
 from orchestrator.results.metrics import R
-from orchestrator.results.naming import with_id
+from orchestrator.results.naming import has_id
 from orchestrator.results.pareto import DEFAULT, on_front
 from orchestrator.results.pooling import ALSO_IN, SETTING, pooled
 from orchestrator.results.tables import (
@@ -57,26 +57,26 @@ class Results:
             RepertoireError: several sweeps have it, and `sweep` does not say which.
         """
         trial = self._only_trial(trial_id, seed, sweep)
-        mine = _at(self.accuracy, trial["trial_id"], seed, trial["sweep"])
-        cells = self.accuracy[mine & (self.accuracy["split"] == split)]
+        of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
+        cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]
         return r_of_cells(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
 
     def _only_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
-        trial = self.trials[with_id(self.trials["trial_id"], trial_id)]
+        trial = self.trials[has_id(self.trials["trial_id"], trial_id)]
         if trial.empty:
             raise UnknownName("trial", trial_id, self.trials["trial_id"].unique())
         trial_id = trial["trial_id"].iloc[0]
-        found = trial[_at(trial, trial_id, seed, sweep)]
-        if found.empty:
+        matching = trial[_is_trial(trial, trial_id, seed, sweep)]
+        if matching.empty:
             raise UnknownName(
                 f"seed of trial {trial_id}", str(seed), trial["seed"].astype(str).unique()
             )
-        if found["sweep"].nunique() > 1:
-            names = ", ".join(sorted(found["sweep"].unique()))
+        if matching["sweep"].nunique() > 1:
+            names = ", ".join(sorted(matching["sweep"].unique()))
             raise RepertoireError(
                 f"trial {trial_id} seed {seed} is in several sweeps: {names}; pass sweep="
             )
-        return found.iloc[0]
+        return matching.iloc[0]
 
     def summary(self) -> pd.DataFrame:
         """Return a row per trial: its complete seeds n and, of each metric, mean and spread.
@@ -116,8 +116,8 @@ def load(*folders: str | Path) -> Results:
     paths = list({path.resolve(): path for path in paths}.values())
     parts = [read(path) for path in paths]
     names = distinct_names(list(map(_sweep_of, parts, paths)), paths)
-    parts = [_named(part, name) for part, name in zip(parts, names, strict=True)]
-    parts = _with_common_ids(parts)
+    parts = [_rename_sweep(part, name) for part, name in zip(parts, names, strict=True)]
+    parts = _rename_trials(parts)
     trials = pa.concat_tables([part.trials for part in parts])
     pool = pooled(trials.to_pandas(), dict(zip(names, paths, strict=True)))
     # The types of config.* depend on all rows, so the columns are made for those at hand.
@@ -126,7 +126,7 @@ def load(*folders: str | Path) -> Results:
     stages = pa.concat_tables([part.stages for part in parts]).to_pandas()
     if not pool.counts.all():
         out = trials.filter(pa.array(~pool.counts)).to_pandas()
-        accuracy, stages = _without(accuracy, out), _without(stages, out)
+        accuracy, stages = _drop_trials(accuracy, out), _drop_trials(stages, out)
     also_in = pool.trials[ALSO_IN].to_numpy()
     return Results(kept.assign(**{ALSO_IN: also_in}), accuracy, stages, pool.notes)
 
@@ -135,41 +135,43 @@ def _sweep_of(tables: Tables, folder: Path) -> str:
     return str(tables.trials["sweep"][0]) if len(tables.trials) else folder.name
 
 
-def _named(tables: Tables, sweep: str) -> Tables:
+def _rename_sweep(tables: Tables, sweep: str) -> Tables:
     """Return the tables under another name of the sweep."""
     if not len(tables.trials) or str(tables.trials["sweep"][0]) == sweep:
         return tables
-    return Tables(*(_with_sweep(table, sweep) for table in vars(tables).values()))
+    return Tables(*(_replace_sweep(table, sweep) for table in vars(tables).values()))
 
 
-def _with_sweep(table: pa.Table, sweep: str) -> pa.Table:
+def _replace_sweep(table: pa.Table, sweep: str) -> pa.Table:
     at = table.schema.get_field_index("sweep")
     return table.set_column(at, "sweep", pa.array([sweep] * len(table), pa.string()))
 
 
-def _with_common_ids(parts: list[Tables]) -> list[Tables]:
+def _rename_trials(parts: list[Tables]) -> list[Tables]:
     """Return the tables of several sweeps with one id for one configuration."""
     columns = [part.trials.select(["sweep", "trial_id", "config"]) for part in parts]
     names = renamed_trials(pa.concat_tables(columns).to_pandas()) if len(parts) > 1 else {}
     if not names:
         return parts
-    return [Tables(*(_with_ids(table, names) for table in vars(part).values())) for part in parts]
+    return [
+        Tables(*(_replace_ids(table, names) for table in vars(part).values())) for part in parts
+    ]
 
 
-def _with_ids(table: pa.Table, names: Mapping[tuple[str, str], str]) -> pa.Table:
+def _replace_ids(table: pa.Table, names: Mapping[tuple[str, str], str]) -> pa.Table:
     pairs = zip(table["sweep"].to_pylist(), table["trial_id"].to_pylist(), strict=True)
     ids = [names.get(pair, pair[1]) for pair in pairs]
     at = table.schema.get_field_index("trial_id")
     return table.set_column(at, "trial_id", pa.array(ids, pa.string()))
 
 
-def _without(table: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
+def _drop_trials(table: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table that are of none of the (sweep, trial, seed) of `out`."""
     key = ["sweep", "trial_id", "seed"]
     dropped = pd.MultiIndex.from_frame(table[key]).isin(pd.MultiIndex.from_frame(out[key]))
     return table[~dropped].reset_index(drop=True)
 
 
-def _at(table: pd.DataFrame, trial_id: str, seed: int, sweep: str | None) -> pd.Series[bool]:
+def _is_trial(table: pd.DataFrame, trial_id: str, seed: int, sweep: str | None) -> pd.Series[bool]:
     rows = (table["trial_id"] == trial_id) & (table["seed"] == seed)
     return rows if sweep is None else rows & (table["sweep"] == sweep)

@@ -40,7 +40,7 @@ class Differences:
     p: Floats
 
 
-def paired(here: Floats, there: Floats) -> Differences:
+def paired(rows: Floats, reference: Floats) -> Differences:
     """Return the paired differences of rows of values; pairs with a NaN do not count.
 
     The interval is `mean ± t_{n-1}(0.975) s / sqrt(n)` and the test is Student's paired t-test on
@@ -51,13 +51,13 @@ def paired(here: Floats, there: Floats) -> Differences:
     could use.
 
     Args:
-        here: shape [K, S], a column for each seed.
-        there: shape [S] or [K, S].
+        rows: shape [K, S], a column for each seed.
+        reference: shape [S] or [K, S].
 
     Reference: Student, 1908, The Probable Error of a Mean; on few seeds, Colas et al., 2018, How
     Many Random Seeds?
     """
-    differences = here - there
+    differences = rows - reference
     defined = np.isfinite(differences)
     n = defined.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -88,7 +88,7 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
     return corrected
 
 
-def holm_of_chosen(values: Floats, chosen: int) -> Floats:
+def holm_of_best(values: Floats, chosen: int) -> Floats:
     """Return p-values of all rows against one that was chosen by looking at the same values.
 
     Whichever row is chosen, its pairs are among all K (K - 1) / 2 pairs. Holm's correction of these
@@ -109,11 +109,11 @@ def holm_of_chosen(values: Floats, chosen: int) -> Floats:
     pairs = [paired(values[i + 1 :], values[i]).p for i in range(k - 1)]
     corrected = holm(np.concatenate(pairs)) if pairs else np.empty(0)
     starts = np.cumsum([0, *map(len, pairs)])
-    found = np.full(k, np.nan)
-    found[chosen + 1 :] = corrected[starts[chosen] : starts[chosen] + k - chosen - 1]
+    result = np.full(k, np.nan)
+    result[chosen + 1 :] = corrected[starts[chosen] : starts[chosen] + k - chosen - 1]
     for i in range(chosen):
-        found[i] = corrected[starts[i] + chosen - i - 1]
-    return found
+        result[i] = corrected[starts[i] + chosen - i - 1]
+    return result
 
 
 def ranks(values: Floats) -> Floats:

@@ -131,12 +131,14 @@ def sweep_folders(folder: Path) -> list[Path]:
 def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Return a name for each sweep, equal names with what tells their folders apart: `s (run1)`."""
     paths = [folder.resolve() for folder in folders]
-    found = list(names)
+    distinct = list(names)
     for more in (lambda path, name: (path.parent if path.name == name else path).name, _in_full):
-        times = Counter(found)
-        pairs = zip(found, names, paths, strict=True)
-        found = [f"{name} ({more(path, name)})" if times[n] > 1 else n for n, name, path in pairs]
-    return found
+        times = Counter(distinct)
+        pairs = zip(distinct, names, paths, strict=True)
+        distinct = [
+            f"{name} ({more(path, name)})" if times[n] > 1 else n for n, name, path in pairs
+        ]
+    return distinct
 
 
 def _in_full(path: Path, name: str) -> str:

@@ -42,7 +42,7 @@ def writing(folder: Path) -> Iterator[None]:
         with contextlib.suppress(NotImplementedError):  # a file system without locks
             lock.acquire(timeout=0)
     except Timeout:
-        raise _held(folder, _read(owner)) from None
+        raise _folder_in_use(folder, _read(owner)) from None
     try:
         _wait_for_other_host(folder, owner)
         own = {
@@ -76,7 +76,7 @@ def _wait_for_other_host(folder: Path, owner: Path) -> None:
     touched, waited_since = _touched(owner), time.monotonic()
     while time.monotonic() - waited_since < STALE_SECONDS - _age(folder, owner, touched):
         if _touched(owner) != touched:
-            raise _held(folder, _read(owner))
+            raise _folder_in_use(folder, _read(owner))
         time.sleep(min(1.0, BEAT_SECONDS))
 
 
@@ -104,12 +104,12 @@ def _beat(owner: Path, over: threading.Event) -> None:
 
 def _read(owner: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
-        found = json.loads(owner.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        document = json.loads(owner.read_text(encoding="utf-8"))
+        return document if isinstance(document, dict) else {}
     return {}
 
 
-def _held(folder: Path, owner: dict[str, Any]) -> RepertoireError:
+def _folder_in_use(folder: Path, owner: dict[str, Any]) -> RepertoireError:
     who = "another process"
     if owner:
         who = f"process {owner.get('pid')} on {owner.get('host')} since {owner.get('since')}"

@@ -16,30 +16,30 @@ from orchestrator.networks.networks import NETWORKS
 from orchestrator.terminal.screen import duration
 
 
-def plan_table(made: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
+def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
     """Return a plan as a table of figures; `search` are those of its search."""
-    seconds = made.estimated_seconds()
+    seconds = plan.estimated_seconds()
     rows: list[tuple[str, Any]] = [
-        ("trials", len(made.sweep.trials)),
-        ("trials x seeds", len(made.chains)),
-        ("stages asked for", made.asked_for),
-        ("distinct stages", len(made.orders)),
-        ("of these, stage 0", sum(parent is None for parent in made.links.values())),
-        ("in the store", len(made.stored)),
-        ("stages left", len(made.to_compute)),
-        *([("to score on further tasks", len(made.to_score))] if made.to_score else []),
+        ("trials", len(plan.sweep.trials)),
+        ("trials x seeds", len(plan.chains)),
+        ("stages asked for", plan.asked_for),
+        ("distinct stages", len(plan.orders)),
+        ("of these, stage 0", sum(parent is None for parent in plan.links.values())),
+        ("in the store", len(plan.stored)),
+        ("stages left", len(plan.to_compute)),
+        *([("to score on further tasks", len(plan.to_score))] if plan.to_score else []),
         (
             "processor time left",
             duration(seconds) if seconds is not None else "unknown before the first stages",
         ),
     ]
-    table = Table(title=f"plan of {made.sweep.name}", show_header=False, title_justify="left")
+    table = Table(title=f"plan of {plan.sweep.name}", show_header=False, title_justify="left")
     table.add_column(style="dim")
     table.add_column(justify="right")
     notes = [text for name, text in search if name == "note"]
     table.caption, table.caption_justify = "\n".join(notes) or None, "left"
     figures = [row for row in search if row[0] != "note"]
-    for name, value in [*figures, *(rows if made.chains else [])]:
+    for name, value in [*figures, *(rows if plan.chains else [])]:
         table.add_row(name, str(value))
     return table
 

@@ -8,7 +8,7 @@ from typing import Any
 Row = Mapping[Any, Any]
 
 
-def endings(rows: Iterable[Row]) -> list[list[Row]]:
+def group_endings(rows: Iterable[Row]) -> list[list[Row]]:
     """Return rows of the trials table in groups of one trial that ended at one place, alike."""
     alike: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:

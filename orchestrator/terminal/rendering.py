@@ -69,7 +69,7 @@ def as_table(table: pd.DataFrame, width: int = 80) -> Group:
     """Return a comparison for a Rich console; intervals go under means if width is short."""
     wide, parts = Console(width=10_000), list(blocks(table))
     fits = all(wide.measure(_grid(widest(block), " ")).maximum <= width for block in parts)
-    drawn = [piece for block in parts for piece in _drawn(block, " " if fits else "\n")]
+    drawn = [piece for block in parts for piece in _draw(block, " " if fits else "\n")]
     return Group(*drawn, *(Text(note, style="dim") for note in closing_notes(table)))
 
 
@@ -80,7 +80,7 @@ def widest(block: Block) -> Block:
     return replace(block, rows=[row] if row else [])
 
 
-def _drawn(block: Block, separator: str) -> Iterator[RenderableType]:
+def _draw(block: Block, separator: str) -> Iterator[RenderableType]:
     yield Text(block.title, style="bold")
     if block.warning:
         yield Text(block.warning, style="bold red")
@@ -121,11 +121,11 @@ def _latex(table: pd.DataFrame) -> str:
 
 def _tabular(block: Block) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(map(_escaped, cells)) + r" \\"
+        return " & ".join(map(_escape, cells)) + r" \\"
 
     columns = len(block.headers)
     # A comment would be lost on paper.
-    warning = rf"\multicolumn{{{columns}}}{{l}}{{\textbf{{{_escaped(block.warning)}}}}} \\"
+    warning = rf"\multicolumn{{{columns}}}{{l}}{{\textbf{{{_escape(block.warning)}}}}} \\"
     return [
         *(f"% {note}" for note in (block.title, *block.notes)),
         rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}",
@@ -139,7 +139,7 @@ def _tabular(block: Block) -> list[str]:
     ]
 
 
-def _escaped(cell: str) -> str:
+def _escape(cell: str) -> str:
     if MATHEMATICS.fullmatch(cell):
         return f"${cell.replace('±', chr(92) + 'pm')}$"
     return "".join(LATEX_SPECIAL.get(c, c) for c in cell)

@@ -30,15 +30,15 @@ def places(result: Reproduction) -> str:
     stored, anew = (
         {**one.environment, "device": one.costs.device} for one in (result.stored, result.anew)
     )
-    told = [name for name in sorted(stored.keys() | anew.keys()) if name != "pid"]
+    names = [name for name in sorted(stored.keys() | anew.keys()) if name != "pid"]
     other = [
         f"{name} was {stored.get(name)}, is {anew.get(name)}"
-        for name in told
+        for name in names
         if stored.get(name) != anew.get(name)
     ]
     if other:
         return "; ".join(other)
-    same = (f"{name} {stored[name]}" for name in told if name != "platform")
+    same = (f"{name} {stored[name]}" for name in names if name != "platform")
     return f"versions and machine are the same: {', '.join(same)}"
 
 

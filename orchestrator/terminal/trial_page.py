@@ -18,7 +18,7 @@ from orchestrator.results.protocol import title_of
 from orchestrator.results.results import Results
 from orchestrator.results.schema import SPLITS
 from orchestrator.results.winners import winning_settings
-from orchestrator.terminal.failures import endings, seeds_line, traceback_of
+from orchestrator.terminal.failures import group_endings, seeds_line, traceback_of
 from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.units import UNDEFINED, interval
 
@@ -72,23 +72,23 @@ def trial_page(
         UnknownName: no such trial, seed or split.
         RepertoireError: the name fits several trials, or a search has no test figures.
     """
-    shown = chosen(results, name, seed, split)
+    shown = select_trial(results, name, seed, split)
     first = shown.seeds.iloc[0]
     about = [
         Text.assemble((shown.label, "bold"), f"  {first['trial_id']} (sweep {first['sweep']})"),
         Text(title_of(first["benchmark"], first["scenario"], first["num_tasks"])),
         *([Text(f"chosen by the search: {shown.won_by}")] if shown.won_by else []),
-        Text(_of_what(shown)),
+        Text(_caption(shown)),
     ]
     if np.isnan(shown.matrices).all():
         return Group(
-            *about, Text(""), Text("nothing has been measured"), *_missing(shown, traceback)
+            *about, Text(""), Text("nothing has been measured"), *_unfinished(shown, traceback)
         )
     mean = np.ma.masked_invalid(shown.matrices[shown.counted]).mean(axis=0).filled(np.nan)
-    return Group(*about, Text(""), Grid(mean), *_figures(shown), *_missing(shown, traceback))
+    return Group(*about, Text(""), Grid(mean), *_figures(shown), *_unfinished(shown, traceback))
 
 
-def chosen(results: Results, name: str, seed: int | None, split: str | None) -> Shown:
+def select_trial(results: Results, name: str, seed: int | None, split: str | None) -> Shown:
     """Return the trial of a name; see `trial_page`."""
     wanted = find(results, name)
     label, trials = str(wanted["label"]), pooled(results.trials).trials
@@ -116,7 +116,7 @@ def chosen(results: Results, name: str, seed: int | None, split: str | None) -> 
     return Shown(label, won_by, rows, split, np.stack(matrices))
 
 
-def _of_what(shown: Shown) -> str:
+def _caption(shown: Shown) -> str:
     seeds = [str(shown.seeds["seed"].iloc[i]) for i in shown.counted]
     over = (
         f"seed {seeds[0]}"
@@ -155,12 +155,12 @@ def _no_transfer(scenario: str, depth: int, num_tasks: int) -> str:
     return next(reason for reason in reasons if reason)
 
 
-def _missing(shown: Shown, traceback: bool) -> list[Text]:
+def _unfinished(shown: Shown, traceback: bool) -> list[Text]:
     """Return a line for the seeds that are not complete: how far they came, and why no further."""
     rows = shown.seeds.to_dict("records")
     unfinished = [row for row, ok in zip(rows, shown.finished, strict=True) if not ok]
     lines = []
-    for alike in endings(unfinished):
+    for alike in group_endings(unfinished):
         lines.append(Text(seeds_line(alike), "red"))
         if traceback and traceback_of(alike[0]):
             lines.append(Text(traceback_of(alike[0])))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
-from orchestrator.results.statistics import Differences, holm, holm_of_chosen, paired, ranks
+from orchestrator.results.statistics import Differences, holm, holm_of_best, paired, ranks
 
 NAN = float("nan")
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
@@ -88,7 +88,7 @@ def test_testing_against_a_row_chosen_as_the_best_is_corrected_for() -> None:
     for _ in range(400):
         values = rng.normal(size=(10, 5)) + 3 * rng.normal(size=5)
         best = int(values.mean(axis=1).argmax())
-        wrong += bool((holm_of_chosen(values, best) < 0.05).any())
+        wrong += bool((holm_of_best(values, best) < 0.05).any())
         alone = np.delete(paired(values, values[best]).p, best)
         naive += bool((holm(alone) < 0.05).any())
     assert wrong / 400 <= 0.05
@@ -100,7 +100,7 @@ def test_the_correction_for_the_best_is_holm_s_over_all_pairs() -> None:
     pairs = [(i, j) for i in range(4) for j in range(i + 1, 4)]
     corrected = holm([float(ttest_rel(values[i], values[j]).pvalue) for i, j in pairs])
     for chosen in range(4):
-        found = holm_of_chosen(values, chosen)
+        found = holm_of_best(values, chosen)
         assert np.isnan(found[chosen])
         for pair, p in zip(pairs, corrected, strict=True):
             if chosen in pair:
@@ -111,9 +111,9 @@ def test_of_very_many_rows_the_correction_is_never_smaller_than_holm_s(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     values = np.random.default_rng(9).normal(size=(6, 5)) + np.arange(6)[:, None]
-    exact = holm_of_chosen(values, 5)
+    exact = holm_of_best(values, 5)
     monkeypatch.setattr("orchestrator.results.statistics.MOST_ROWS", 5)
-    bound = holm_of_chosen(values, 5)
+    bound = holm_of_best(values, 5)
     assert (bound[:5] >= exact[:5]).all()
     assert bound[:5] == pytest.approx(np.minimum(1, 15 * paired(values, values[5]).p[:5]))
 
