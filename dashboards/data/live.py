@@ -10,7 +10,8 @@ import pandas as pd
 
 from dashboards.data.comparing import named
 from dashboards.data.folders import PROGRESS, SweepFolder
-from dashboards.data.warehouse import Warehouse, sql_literal
+from dashboards.data.views import sql_literal
+from dashboards.data.warehouse import Warehouse
 
 SILENT_AFTER_SECONDS = 120
 

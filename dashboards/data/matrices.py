@@ -9,7 +9,8 @@ import pandas as pd
 
 from dashboards.data.comparing import named
 from dashboards.data.scope import Scope, sql_literals
-from dashboards.data.warehouse import Warehouse, sql_literal
+from dashboards.data.views import sql_literal
+from dashboards.data.warehouse import Warehouse
 from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import evaluated
 from orchestrator.results.matrix import r_of_cells

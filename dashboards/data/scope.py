@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.data.warehouse import Warehouse, sql_literal
+from dashboards.data.views import sql_literal
+from dashboards.data.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

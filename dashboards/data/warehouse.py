@@ -1,14 +1,13 @@
 """The tables of several sweep folders as one: DuckDB views over Parquet, read when asked.
 
-The views `trials`, `accuracy` and `stages` have the columns of `results.tables`, whatever
-version wrote the files: what a file lacks is null (but see BEFORE), and NaN is null too, so that
-undefined has one spelling. `sweep` is the folder's name. `trials` has its rows' `place` besides.
+The views `trials`, `accuracy` and `stages` have the columns of `results.schema`, whatever release
+wrote the files: what a file lacks is null (but see `views.BEFORE`), and so is NaN. `sweep` is the
+folder's name. `trials` has its rows' `place` besides.
 """
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboards.data.folders import AGAIN, SCHEMAS, SweepFolder, open_folders, readable
+from dashboards.data.views import view_of
 from orchestrator.columns import FLOPS, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
@@ -28,23 +28,14 @@ from orchestrator.results.pooling import CONFIGURATION, SETTING, pooled
 from orchestrator.results.results import Results
 from orchestrator.results.tables import with_config_columns
 
-TYPES = {
-    pa.string(): "VARCHAR",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.int64(): "BIGINT",
-}
 # Nothing is fetched: an extension that is missing is an error, not a download.
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-ROWS_PER_FOLDER = 10**9
 NO_TABLE = -1
 COSTS = (*STORAGE, "compute_flops", *FLOPS, "seconds", *SECONDS, "peak_memory_bytes", "samples")
 MORE = tuple(cost for cost in COSTS if cost not in VALUES)
-# What it was before there was the column.
-BEFORE = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
 KEY = ["sweep", "phase", "trial_id"]
 T = TypeVar("T")
 
@@ -77,7 +68,7 @@ class Warehouse:
             self._connection.executemany("INSERT INTO renamed VALUES (?, ?, ?)", rows)
         renamed = {sweep for sweep, _ in names}
         for table in SCHEMAS:
-            view = _view(table, self.folders, renamed)
+            view = view_of(table, self.folders, renamed)
             self._connection.execute(f"CREATE OR REPLACE VIEW {table} AS {view}")
 
     def _renamed_trials(self) -> dict[tuple[str, str], str]:
@@ -194,51 +185,3 @@ def label_configurations(rows: pd.DataFrame) -> list[str]:
     """Return what configurations of one phase are called, within their sweep and setting."""
     config = [str(name) for name in rows if str(name).startswith("config.")]
     return labels(rows, "method", config, SETTING)
-
-
-def sql_literal(text: str) -> str:
-    """Return text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _view(table: str, folders: Sequence[SweepFolder], renamed: Container[str]) -> str:
-    """Return the query behind a view: all columns of the schema, from each folder that has it."""
-    place = ["CAST(NULL AS BIGINT) AS place"] if table == "trials" else []
-    nothing = ", ".join([*(_column(field, None) for field in SCHEMAS[table]), *place])
-    parts = [f"SELECT {nothing} WHERE false"]
-    for number, folder in enumerate(folders):
-        if table in folder.tables:
-            part = _part(table, folder, number * ROWS_PER_FOLDER)
-            parts.append(_rename_trials(part, folder.name) if folder.name in renamed else part)
-    return " UNION ALL ".join(parts)
-
-
-def _rename_trials(part: str, sweep: str) -> str:
-    return (
-        "SELECT part.* REPLACE (coalesce(common_id, trial_id) AS trial_id) "
-        f"FROM ({part}) AS part LEFT JOIN renamed "
-        f"ON own_sweep = {sql_literal(sweep)} AND own_id = trial_id"
-    )
-
-
-def _part(table: str, folder: SweepFolder, first_place: int) -> str:
-    present = folder.tables[table]
-    columns = [
-        f"{sql_literal(folder.name)} AS sweep" if field.name == "sweep" else _column(field, present)
-        for field in SCHEMAS[table]
-    ]
-    place = [f"file_row_number + {first_place} AS place"] if table == "trials" else []
-    # DuckDB would take brackets and stars for patterns, and a folder lr=0.1 for a column.
-    file = sql_literal(glob.escape(str(folder.path / f"{table}.parquet")))
-    options = "hive_partitioning = false, file_row_number = true"
-    return f"SELECT {', '.join([*columns, *place])} FROM read_parquet({file}, {options})"
-
-
-def _column(field: pa.Field, present: pa.Schema | None) -> str:
-    kind, name = TYPES[field.type], f'"{field.name}"'
-    if present is None or field.name not in present.names:
-        return f"CAST({BEFORE.get(field.name, 'NULL')} AS {kind}) AS {name}"
-    value = name if present.field(field.name).type == field.type else f"TRY_CAST({name} AS {kind})"
-    if kind == "DOUBLE":
-        value = f"CASE WHEN isfinite({value}) THEN {value} END"
-    return f"{value} AS {name}"

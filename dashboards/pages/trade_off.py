@@ -11,7 +11,7 @@ import streamlit as st
 from dashboards import charts
 from dashboards.charts.quantities import quantity, short
 from dashboards.data.comparing import COSTS, configurations
-from dashboards.data.warehouse import sql_literal
+from dashboards.data.views import sql_literal
 from dashboards.pages.wording import left_out, show_nothing_complete, undefined
 from dashboards.view import View, show_apart, tables_of
 from orchestrator.columns import METRICS

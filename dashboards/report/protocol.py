@@ -10,7 +10,8 @@ import pandas as pd
 from dashboards.data.folders import SweepFolder
 from dashboards.data.live import progress
 from dashboards.data.scope import COMPARED
-from dashboards.data.warehouse import Warehouse, sql_literal
+from dashboards.data.views import sql_literal
+from dashboards.data.warehouse import Warehouse
 from dashboards.report.parts import Part
 
 METRICS = (

@@ -1,0 +1,68 @@
+"""SQL of the views over the Parquet files of several folders, whatever release wrote them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Container, Sequence
+
+import pyarrow as pa
+
+from dashboards.data.folders import SCHEMAS, SweepFolder
+
+TYPES = {
+    pa.string(): "VARCHAR",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.int64(): "BIGINT",
+}
+ROWS_PER_FOLDER = 10**9
+# What it was before there was the column.
+BEFORE = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
+
+
+def sql_literal(text: str) -> str:
+    """Return text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def view_of(table: str, folders: Sequence[SweepFolder], renamed: Container[str]) -> str:
+    """Return the query behind a view: all columns of the schema, from each folder that has it."""
+    place = ["CAST(NULL AS BIGINT) AS place"] if table == "trials" else []
+    nothing = ", ".join([*(_column(field, None) for field in SCHEMAS[table]), *place])
+    parts = [f"SELECT {nothing} WHERE false"]
+    for number, folder in enumerate(folders):
+        if table in folder.tables:
+            part = _part(table, folder, number * ROWS_PER_FOLDER)
+            parts.append(_rename_trials(part, folder.name) if folder.name in renamed else part)
+    return " UNION ALL ".join(parts)
+
+
+def _rename_trials(part: str, sweep: str) -> str:
+    return (
+        "SELECT part.* REPLACE (coalesce(common_id, trial_id) AS trial_id) "
+        f"FROM ({part}) AS part LEFT JOIN renamed "
+        f"ON own_sweep = {sql_literal(sweep)} AND own_id = trial_id"
+    )
+
+
+def _part(table: str, folder: SweepFolder, first_place: int) -> str:
+    present = folder.tables[table]
+    columns = [
+        f"{sql_literal(folder.name)} AS sweep" if field.name == "sweep" else _column(field, present)
+        for field in SCHEMAS[table]
+    ]
+    place = [f"file_row_number + {first_place} AS place"] if table == "trials" else []
+    # DuckDB would take brackets and stars for patterns, and a folder lr=0.1 for a column.
+    file = sql_literal(glob.escape(str(folder.path / f"{table}.parquet")))
+    options = "hive_partitioning = false, file_row_number = true"
+    return f"SELECT {', '.join([*columns, *place])} FROM read_parquet({file}, {options})"
+
+
+def _column(field: pa.Field, present: pa.Schema | None) -> str:
+    kind, name = TYPES[field.type], f'"{field.name}"'
+    if present is None or field.name not in present.names:
+        return f"CAST({BEFORE.get(field.name, 'NULL')} AS {kind}) AS {name}"
+    value = name if present.field(field.name).type == field.type else f"TRY_CAST({name} AS {kind})"
+    if kind == "DOUBLE":
+        value = f"CASE WHEN isfinite({value}) THEN {value} END"
+    return f"{value} AS {name}"
