@@ -1,4 +1,4 @@
-"""Repertoire inside a `ray.tune.Tuner` of one's own: each step of a trial learns one task.
+"""Repertoire in your own `ray.tune.Tuner`: each step of a trial learns one task.
 
 Begin with `trainable`; docs/tune.md has an example.
 """
@@ -21,15 +21,15 @@ def trainable(
     """Return a `ray.tune.Trainable` whose trials are configurations of a sweep file.
 
     Args:
-        sweep: the file, or what `Sweep.load` made of it. Tune's `config` says by their paths in the
-            file what it changes: `method.lam`, `training.lr`, `method.name` among the sweep's
+        sweep: the file, or the result of `Sweep.load`. The keys of Tune's `config` are paths in the
+            file: `method.lam`, `training.lr`, `method.name` among the sweep's
             methods, `seed` (by default the sweep's first).
         store: path or URI of the stage store, which every node must reach; by default the one
             that `repertoire run` uses, `results/stages`.
 
     Raises:
         SweepError: the sweep file is wrong.
-        RepertoireError: the sweep holds no validation data, which is all that a trial reports.
+        RepertoireError: the sweep has no validation data, on which a trial reports.
     """
     from orchestrator.backends.tune_trainable import trainable_of  # imports ray
 

@@ -1,4 +1,4 @@
-"""The backend in this very process: one stage at a time. For debugging and small sweeps."""
+"""The backend in this process: one stage at a time. For debugging and small sweeps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_GPU = (
 
 
 class OneAtATime:
-    """Computes a stage when its outcome is waited for."""
+    """Computes each stage when its outcome is requested."""
 
     def __init__(self, store: StageStore, device: str) -> None:
         self._store, self._device = store, device
@@ -41,7 +41,7 @@ class OneAtATime:
 
 
 class Inline:
-    """The backend in this very process.
+    """Computes stages in this process.
 
     Args:
         say: called with a line that the user should read.

@@ -1,4 +1,4 @@
-"""Nodes of a cluster: what they have, and how many stages they have room for. Imports no Ray."""
+"""Nodes of a cluster: their resources and how many stages fit. Imports no Ray."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Node:
-    """What a living node of a cluster has."""
+    """Resources of a living node; memory in bytes."""
 
     address: str
     cpus: float
     gpus: float
     memory: float
 
-    def room(self, needs: Mapping[str, float]) -> int:
+    def capacity(self, needs: Mapping[str, float]) -> int:
         """Return how many stages fit at a time."""
         has = {"num_cpus": self.cpus, "num_gpus": self.gpus}
         return int(min(has[name] / amount for name, amount in needs.items() if amount))
 
     def __str__(self) -> str:
-        return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {gib(self.memory)})"
+        return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {format_gib(self.memory)})"
 
 
 def node_of(listed: Mapping[str, Any]) -> Node:
-    """Return a node from Ray's listing of it."""
+    """Return a node from an entry of `ray.nodes()`."""
     has = listed["Resources"]
     return Node(
         address=str(listed["NodeManagerAddress"]),
@@ -36,12 +36,12 @@ def node_of(listed: Mapping[str, Any]) -> Node:
     )
 
 
-def largest(nodes: Iterable[Node], needs: Mapping[str, float]) -> Node | None:
+def largest_node(nodes: Iterable[Node], needs: Mapping[str, float]) -> Node | None:
     """Return the node with the most memory among those that have room for a stage."""
-    fitting = [node for node in nodes if node.room(needs)]
+    fitting = [node for node in nodes if node.capacity(needs)]
     return max(fitting, key=lambda node: (node.memory, node.cpus), default=None)
 
 
-def gib(memory: float) -> str:
-    """Return bytes as a person writes them."""
+def format_gib(memory: float) -> str:
+    """Return bytes in GiB, as text."""
     return f"{memory / 2**30:.1f} GiB"

@@ -1,4 +1,4 @@
-"""The backend on a Ray cluster; Ray is imported and started when the first stage is ready."""
+"""The Ray backend. Ray is imported and started when the first stage is ready."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.backends.nodes import Node
 from orchestrator.backends.ray_cluster import cluster
-from orchestrator.backends.ray_health import HeadProbe, StallWatch, asked, on
+from orchestrator.backends.ray_health import HeadProbe, StallWatch, describe_needs, describe_nodes
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, Workers, drive
@@ -21,9 +21,9 @@ Say = Callable[[str], object]
 
 
 class OnRay:
-    """The backend on a Ray cluster: the one at `address`, or one started here.
+    """Computes stages on the Ray cluster at `address`, or on one started here.
 
-    As a context it keeps the cluster from its first use to its end; else each call has its own.
+    As a context manager it keeps the cluster between calls; otherwise each call has its own.
 
     Args:
         address: of a cluster; None starts one on this machine.
@@ -53,7 +53,7 @@ class OnRay:
                 (self._kept or stack).enter_context(cluster(self._address))
                 return self._workers(sweep, store)
 
-            drive(client, StartedWhenNeeded(start), observe, brake)
+            drive(client, LazyWorkers(start), observe, brake)
 
     def _workers(self, sweep: Sweep, store: StageStore) -> Workers:
         import ray
@@ -62,12 +62,12 @@ class OnRay:
         from orchestrator.backends.ray_workers import RayWorkers
 
         wanted = needs(sweep)
-        require_room(living_nodes(), wanted, self._address, self._say)
+        require_capacity(living_nodes(), wanted, self._address, self._say)
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
         return RayWorkers(store.uri, wanted, head, StallWatch(self._say, all_idle), self._say)
 
 
-class StartedWhenNeeded:
+class LazyWorkers:
     """Workers that are created when a stage is first ready.
 
     Args:
@@ -96,21 +96,22 @@ class StartedWhenNeeded:
 
 
 def needs(sweep: Sweep) -> dict[str, float]:
-    """Return the resources of a stage, in Ray's words."""
+    """Return the resources of a stage under Ray's names."""
     return {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.gpus}
 
 
-def require_room(
+def require_capacity(
     nodes: list[Node], needs: Mapping[str, float], address: str | None, say: Say
 ) -> None:
-    """Say when no node has room for a stage; another may come, but not to a Ray started here.
+    """Report that no node has room for a stage; only a cluster that is joined can still grow.
 
     Raises:
         RepertoireError: this machine is too small.
     """
-    if any(node.room(needs) for node in nodes):
+    if any(node.capacity(needs) for node in nodes):
         return
-    line = f"a stage asks for {asked(needs)}, which no node of this Ray has; {on(nodes)}"
+    wanted = f"a stage asks for {describe_needs(needs)}, which no node of this Ray has"
+    line = f"{wanted}; {describe_nodes(nodes)}"
     if address is None:
         remedy = "lower `resources` in the sweep, or name a cluster (--address)"
         raise RepertoireError(f"{line}; {remedy}")

@@ -1,4 +1,4 @@
-"""A Ray cluster to connect to, or one started here, and what its workers need."""
+"""Connects to a Ray cluster or starts one, and sets up its workers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator.backends.ray_health import knock
+from orchestrator.backends.ray_health import require_listener
 from orchestrator.errors import RepertoireError
 
 ENVIRONMENT = {
@@ -25,7 +25,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def cluster(address: str | None) -> Iterator[None]:
-    """Connect to Ray, or start it, unless this process has it already; leave it as it was."""
+    """Connect to Ray or start it, and shut it down; an initialised Ray is used and kept."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if address is not None and has_token():  # Ray would use it for the address "auto" alone
@@ -38,8 +38,8 @@ def cluster(address: str | None) -> Iterator[None]:
         return
     local: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
-        knock(address or "")
-        with signal_handlers_kept():
+        require_listener(address or "")
+        with preserve_signal_handlers():
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
@@ -59,10 +59,10 @@ def cluster(address: str | None) -> Iterator[None]:
 
 
 def silence_raylets() -> None:
-    """Keep what raylets report of dead workers off the terminal: the driver says what died.
+    """Suppress the reports of raylets on dead workers; the driver reports those itself.
 
-    `log_to_driver` does not cover it. This is the switch of Ray's own debugger; were it to go,
-    the reports would only come back.
+    `log_to_driver` does not cover them. This is the switch that Ray's own debugger uses; if a
+    release drops it, the reports appear again.
     """
     from ray._private import worker
 
@@ -70,8 +70,8 @@ def silence_raylets() -> None:
 
 
 @contextmanager
-def signal_handlers_kept() -> Iterator[None]:
-    """Put back the signal handlers that Ray replaces: its own end the process with C++ stacks."""
+def preserve_signal_handlers() -> Iterator[None]:
+    """Restore the signal handlers that Ray replaces; Ray's end the process with C++ stacks."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -93,9 +93,9 @@ def has_token() -> bool:
 
 
 def runtime_env() -> dict[str, Any]:
-    """Return what workers do before they are given anything to run.
+    """Return the runtime environment: workers import the packages before they run anything.
 
-    Own code travels with the stages. Ray puts the current folder of the driver before all else on
-    the path of a worker; what is imported before that, no folder named `methods` can shadow.
+    User code is sent with the stages. Ray puts the driver's current folder first on the path of a
+    worker; packages imported before that cannot be shadowed by a folder named `methods`.
     """
     return {"worker_process_setup_hook": "orchestrator.stages.worker.import_packages"}

@@ -1,4 +1,4 @@
-"""Whether a Ray cluster still answers, and whether it gets anything done."""
+"""Checks whether a Ray cluster is reachable and whether it makes progress."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ RECONNECT = "RAY_gcs_rpc_server_reconnect_timeout_s"
 
 
 class ClusterLost(RepertoireError):
-    """The Ray cluster is gone or gets nothing done; what was computed is in the store."""
+    """The Ray cluster is unreachable or makes no progress; finished stages are in the store."""
 
     exit_code = 1
 
 
-def knock(address: str, timeout_seconds: float = 10.0) -> None:
-    """Raise OSError at once where nothing listens; Ray would try for minutes.
+def require_listener(address: str, timeout_seconds: float = 10.0) -> None:
+    """Raise OSError if nothing listens at an address; Ray itself would retry for minutes.
 
     Addresses of other forms than HOST:PORT are left to Ray.
     """
@@ -37,12 +37,12 @@ def knock(address: str, timeout_seconds: float = 10.0) -> None:
 
 
 class HeadProbe:
-    """Knocks at the head of the cluster; Ray itself would end this process after a minute.
+    """Connects to the head of the cluster; Ray itself would end this process after a minute.
 
     Args:
         address: HOST:PORT of the head.
         say: called with a line that the user should read.
-        limit_seconds: how long the head may be silent.
+        limit_seconds: how long the head may fail to answer.
     """
 
     def __init__(self, address: str, say: Say, limit_seconds: float | None = None) -> None:
@@ -52,16 +52,16 @@ class HeadProbe:
         self._next = 0.0
 
     def check(self) -> bool:
-        """Return whether the head answers, knocking every few seconds.
+        """Return whether the head answers; it is contacted every few seconds.
 
         Raises:
-            ClusterLost: it has been silent for too long.
+            ClusterLost: it has not answered for too long.
         """
         now = time.monotonic()
         if self._silent_since is None and now < self._next:
             return True
         try:
-            knock(self._address, timeout_seconds=2.0)
+            require_listener(self._address, timeout_seconds=2.0)
         except OSError as error:
             self._note_silence(now, error)
             return False
@@ -86,7 +86,7 @@ def reconnect_seconds() -> float:
 
 
 class StallWatch:
-    """Says when no stage has ended for a while, and raises when none could run at all.
+    """Reports that no stage has ended for a while; raises when none can run.
 
     Args:
         say: called with a line that the user should read.
@@ -104,7 +104,7 @@ class StallWatch:
         self.reset()
 
     def reset(self) -> None:
-        """Take note that a stage ended."""
+        """Restart the clock, because a stage ended."""
         self._since = time.monotonic()
         self._next_look = self._next_notice = min(FIRST_NOTICE_SECONDS, self._limit)
         self._stuck_since: float | None = None
@@ -112,10 +112,10 @@ class StallWatch:
     def check(
         self, orders: Sequence[Order], nodes: Sequence[Node], needs: Mapping[str, float]
     ) -> None:
-        """Say what is waited for, at growing intervals.
+        """Report the stages that have not ended, at growing intervals.
 
         Raises:
-            ClusterLost: nothing has been able to run for too long.
+            ClusterLost: no stage could run for too long.
         """
         now = time.monotonic()
         waited = now - self._since
@@ -125,8 +125,8 @@ class StallWatch:
         reason = self._reason(nodes, needs)
         self._stuck_since = None if reason is None else self._stuck_since or now
         line = (
-            f"no stage has ended for {waited / 60:.2g} min; waiting for {names(orders)}; "
-            f"{reason or 'the cluster is at work'}; {on(nodes)}"
+            f"no stage has ended for {waited / 60:.2g} min; waiting for {describe_orders(orders)}; "
+            f"{reason or 'the cluster is at work'}; {describe_nodes(nodes)}"
         )
         if self._stuck_since is not None and now - self._stuck_since >= self._limit:
             raise ClusterLost(f"{line}\ngiven up ({STALL_LIMIT}={self._limit:g}); {KEPT}")
@@ -135,21 +135,21 @@ class StallWatch:
             self._say(line)
 
     def _reason(self, nodes: Sequence[Node], needs: Mapping[str, float]) -> str | None:
-        """Return why no stage can be running; None if one may be."""
-        if not any(node.room(needs) for node in nodes):
-            return f"no node has room for a stage that asks for {asked(needs)}"
+        """Return why no stage can run; None if one may be running."""
+        if not any(node.capacity(needs) for node in nodes):
+            return f"no node has room for a stage that asks for {describe_needs(needs)}"
         return (
             "all nodes are idle, so Ray does not start what it was given" if self._idle() else None
         )
 
 
-def asked(needs: Mapping[str, float]) -> str:
-    """Return what a stage asks for, in words."""
+def describe_needs(needs: Mapping[str, float]) -> str:
+    """Return the resources of a stage, in words."""
     return f"{needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
 
 
-def names(orders: Sequence[Order], shown: int = 3) -> str:
-    """Return the names of the stages that are waited for."""
+def describe_orders(orders: Sequence[Order], shown: int = 3) -> str:
+    """Return the stages of orders, in words."""
     listed = [
         f"{order.computed_for[1]} seed {order.computed_for[2]} task {order.stages[0].after}"
         for order in orders[:shown]
@@ -158,8 +158,8 @@ def names(orders: Sequence[Order], shown: int = 3) -> str:
     return ", ".join(listed) + (f" and {rest} more" if rest else "")
 
 
-def on(nodes: Sequence[Node], shown: int = 5) -> str:
-    """Return the nodes there are."""
+def describe_nodes(nodes: Sequence[Node], shown: int = 5) -> str:
+    """Return the nodes of the cluster, in words."""
     if not nodes:
         return "no node is alive"
     rest = len(nodes) - shown

@@ -1,6 +1,6 @@
-"""A stage as a Ray task: what it asks for, how it is told to have died, and when it is tried again.
+"""A stage as a Ray task: its resources, how its worker died, and when it is retried.
 
-Ray's own retries are off: they count neither a stage that eats all memory nor say why it died.
+Ray's own retries are off: they neither count stages that run out of memory nor report the cause.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from orchestrator.stages.outcomes import Outcome, StageFailed
 from orchestrator.stages.worker import Order
 
 Death = Literal["memory", "process", "node"]
-MOST_DEATHS: dict[Death, int] = {"memory": 2, "process": 3, "node": 10}
+MAX_DEATHS: dict[Death, int] = {"memory": 2, "process": 3, "node": 10}
 
 
 @ray.remote(num_cpus=1, max_retries=0)
 def stage_task(order: bytes, store_uri: str, device: str) -> Outcome:
-    """Compute a stage on a worker; its state goes to the store, its outcome comes back."""
+    """Compute a stage on a worker; its state goes to the store, its outcome is returned."""
     from orchestrator.stages.store import StageStore
     from orchestrator.stages.worker import compute
 
@@ -40,11 +40,11 @@ def stage_task(order: bytes, store_uri: str, device: str) -> Outcome:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A stage on its way.
+    """A submitted stage.
 
     Attributes:
         order: the stage.
-        deaths: how its earlier attempts died.
+        deaths: causes of death of earlier attempts.
         alone: whether it has a node to itself.
     """
 
@@ -53,13 +53,13 @@ class Attempt:
     alone: bool = False
 
     def after(self, death: Death) -> Attempt | None:
-        """Return the attempt to make after this one died; None after the last.
+        """Return the next attempt after a death; None after the last.
 
-        A stage that died of memory is tried once more, alone on a node. A process that died of a
-        signal may have too, the kernel not telling Ray, so its last attempt is alone as well.
+        A stage that ran out of memory is retried once, alone on a node. So is the last attempt
+        after deaths by signal, since the kernel's OOM killer is not reported to Ray.
         """
         deaths = (*self.deaths, death)
-        if deaths.count(death) >= MOST_DEATHS[death] or (self.alone and death != "node"):
+        if deaths.count(death) >= MAX_DEATHS[death] or (self.alone and death != "node"):
             return None
         alone = self.alone or death == "memory" or deaths.count("process") == 2
         return replace(self, deaths=deaths, alone=alone)

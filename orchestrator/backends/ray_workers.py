@@ -1,4 +1,4 @@
-"""The workers of a Ray cluster: as many stages at a time as its nodes have room for."""
+"""Workers that are Ray tasks: as many at a time as the cluster's nodes have room for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.backends.nodes import Node, largest
+from orchestrator.backends.nodes import Node, largest_node
 from orchestrator.backends.ray_health import HeadProbe, StallWatch
 from orchestrator.backends.ray_tasks import (
     Attempt,
@@ -33,8 +33,8 @@ class RayWorkers:
     Args:
         store_uri: the store, as workers reach it.
         needs: {"num_cpus", "num_gpus"} of a stage.
-        head: asked whether the cluster is still there before anything else is asked of it.
-        stall: told what runs and what ends.
+        head: checked before any other call to the cluster.
+        stall: notified of what runs and what ends.
         say: called with a line that the user should read.
     """
 
@@ -53,16 +53,16 @@ class RayWorkers:
         self._next_look = 0.0
 
     def slots(self) -> int:
-        """Return how many stages the cluster has room for, and a few to hide the way there.
+        """Return how many stages the cluster has room for, and a few more to hide latency.
 
-        One where there is no room: a cluster that grows on demand has to see the demand. While a
-        stage waits for a node of its own, so many fewer that one can become free.
+        At least one: a cluster that grows on demand must see the demand. While a stage waits for a
+        node to itself, that node's share is left out, so that it can become free.
         """
-        self._look()
-        room = sum(node.room(self._needs) for node in self._nodes)
+        self._refresh_nodes()
+        room = sum(node.capacity(self._needs) for node in self._nodes)
         if any(attempt.alone for attempt in self._running.values()):
-            node = largest(self._nodes, self._needs)
-            return max(room - (node.room(self._needs) if node else 0), 0)
+            node = largest_node(self._nodes, self._needs)
+            return max(room - (node.capacity(self._needs) if node else 0), 0)
         return int(room * LOOK_AHEAD) + 1 if room else 1
 
     def submit(self, order: Order) -> None:
@@ -80,38 +80,38 @@ class RayWorkers:
         if done:
             self._stall.reset()
         else:
-            self._look()
+            self._refresh_nodes()
             self._stall.check([a.order for a in self._running.values()], self._nodes, self._needs)
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _look(self) -> None:
-        """Look at the nodes of the cluster, every few seconds."""
+    def _refresh_nodes(self) -> None:
+        """List the nodes of the cluster again, every few seconds."""
         if time.monotonic() >= self._next_look and self._head.check():
             self._nodes = living_nodes()
             self._next_look = time.monotonic() + NODES_EVERY_SECONDS
 
     def _submit(self, attempt: Attempt) -> None:
-        node = largest(self._nodes, self._needs) if attempt.alone else None
+        node = largest_node(self._nodes, self._needs) if attempt.alone else None
         self._running[submit(attempt, self._store_uri, self._needs, node)] = attempt
 
     def _outcome(self, ref: Any, attempt: Attempt) -> Event | None:
-        """Return the outcome of an attempt; None if it died and is tried again."""
+        """Return the outcome of an attempt; None if its worker died and it is retried."""
         try:
             outcome: Event = ray.get(ref)
         except RayError as error:
             death = death_of(error)
             again = None if death is None else attempt.after(death)
             if again is None:
-                return failure(attempt, error, self._needs, largest(self._nodes, self._needs))
+                return failure(attempt, error, self._needs, largest_node(self._nodes, self._needs))
             if again.alone and not attempt.alone:
-                self._say(alone_line(attempt, death == "memory"))
+                self._say(describe_retry(attempt, death == "memory"))
             self._submit(again)
             return None
         return outcome
 
 
-def alone_line(attempt: Attempt, memory: bool) -> str:
-    """Return the line that says why a stage gets a node to itself."""
+def describe_retry(attempt: Attempt, memory: bool) -> str:
+    """Return a message on why a stage is retried alone on a node."""
     _, trial_id, seed = attempt.order.computed_for
     cause = "ran out of memory" if memory else "lost its process twice"
     after = attempt.order.stages[0].after

@@ -1,7 +1,7 @@
 """A trial of Ray Tune whose step learns one task of a sweep, through the stage store.
 
-Trials share nothing but the store: those that begin alike compute their beginning once. What a
-trial reports is measured on validation data alone, since schedulers and searchers select by it.
+Trials share nothing but the store: a common beginning is computed once. Trials report figures on
+validation data only, since schedulers and searchers select by them.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from orchestrator.sweep.trial import Trial
 
 CHECKPOINT = "stage.json"
 COSTS = ("storage_bytes", *FLOPS)
-# What may differ from task to task, and so between a trial and the one whose stage it adopts.
-CHANGING = ("method.", "training.")
+# Hyperparameters that may differ between tasks, and so between a trial and the stage it adopts.
+PER_TASK = ("method.", "training.")
 
 
 class StageTrainable(tune.Trainable):
-    """Learns one task a step. Subclasses, made by `orchestrator.tune.trainable`, name the sweep.
+    """Learns one task per step. `orchestrator.tune.trainable` creates a subclass for a sweep.
 
     Attributes:
         configurations: of the sweep file, with the user's own code that it names.
         store_uri: the stage store.
-        cpus, gpus: what a trial asks for, unless `tune.with_resources` says otherwise.
+        cpus, gpus: resources of a trial, unless `tune.with_resources` sets others.
     """
 
     configurations: ClassVar[Configurations]
@@ -51,12 +51,12 @@ class StageTrainable(tune.Trainable):
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        """Return what the sweep's `resources` give a stage."""
+        """Return the sweep's `resources` of a stage."""
         bundle = {"CPU": cls.cpus, **({"GPU": cls.gpus} if cls.gpus else {})}
         return tune.PlacementGroupFactory([bundle])
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Become the trial of a configuration, before its first task."""
+        """Set the trial to a configuration, before its first task."""
         self._own = self.configurations.values(config)
         self._trial = self.configurations.trial(config)
         store = StageStore(self.store_uri)
@@ -68,18 +68,18 @@ class StageTrainable(tune.Trainable):
             device="cuda" if ray.is_initialized() and ray.get_gpu_ids() else "cpu",
         )
         self._scorer = Scorer(store, Objective(("acc",), ("max",)))
-        self._lay_out(self._trial, 0)
+        self._set_position(self._trial, 0)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Become another trial, so that Tune can reuse this process."""
+        """Set the trial to another configuration, so that Tune can reuse this process."""
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Learn the next task; return what is known of the tasks so far."""
+        """Learn the next task; return the figures over the tasks so far."""
         first = not self._tasks
         self._tasks += 1
-        if first:  # of the untrained network, which R begins with
+        if first:  # stage 0 has the row of the untrained network, the first of R
             self._claimant.obtain(self._stages[:1])
         record, computed = self._claimant.obtain(self._stages[: self._tasks + 1])
         over = self._tasks == len(self._stages) - 1 or record.status == "diverged"
@@ -102,7 +102,7 @@ class StageTrainable(tune.Trainable):
         Path(checkpoint_dir, CHECKPOINT).write_text(json.dumps(content), encoding="utf-8")
 
     def load_checkpoint(self, checkpoint: str | dict[str, Any] | None) -> None:
-        """Go on from a stage, this trial's or another's, with the hyperparameters of this trial.
+        """Continue from a stage of this trial or another, with this trial's hyperparameters.
 
         Raises:
             RepertoireError: the stage is of another method, benchmark, network or seed.
@@ -114,7 +114,7 @@ class StageTrainable(tune.Trainable):
                 f"a trial of {self._trial.method.name} cannot go on from a stage of "
                 f"{content['method']}: method.name cannot change from task to task"
             )
-        self._adopt(steps)
+        self._continue_from(steps)
         if self._stages[len(steps)].key != content["key"]:
             raise RepertoireError(
                 f"stage {content['key'][:8]} is of another benchmark, network, seed or version, so "
@@ -122,37 +122,37 @@ class StageTrainable(tune.Trainable):
                 "task to task"
             )
 
-    def _adopt(self, steps: list[dict[str, Any]]) -> None:
-        """Learn the tasks to come with this trial's hyperparameters, after those of `steps`."""
-        rest = self._changing()
-        # A value that only one of the two gives is, in the other, the one of the sweep file.
+    def _continue_from(self, steps: list[dict[str, Any]]) -> None:
+        """Set a schedule: the hyperparameters of `steps`, then this trial's for later tasks."""
+        rest = self._task_values()
+        # A value that is missing on one side is the sweep file's.
         places = {place for step in [*steps, rest] for place in step}
-        usual = self._usual(places)
-        whole = [{**usual, **step} for step in steps]
+        defaults = self._defaults(places)
+        whole = [{**defaults, **step} for step in steps]
         num_tasks = self._trial.benchmark.num_tasks
-        schedule = (*whole, *[{**usual, **rest}] * (num_tasks - len(steps)))
-        self._lay_out(replace(self._trial, schedule=schedule if places else ()), len(steps))
+        schedule = (*whole, *[{**defaults, **rest}] * (num_tasks - len(steps)))
+        self._set_position(replace(self._trial, schedule=schedule if places else ()), len(steps))
         self._steps = [*steps, *[rest] * (num_tasks - len(steps))]
 
-    def _usual(self, places: set[str]) -> dict[str, Any]:
-        """Return this trial's values at some places of its method and its training."""
+    def _defaults(self, places: set[str]) -> dict[str, Any]:
+        """Return this trial's own values of some fields of its method and its training."""
         configs = {"method": self._trial.method.config, "training": self._trial.training}
         return {
             place: getattr(configs[place.partition(".")[0]], place.partition(".")[2])
             for place in places
         }
 
-    def _changing(self) -> dict[str, Any]:
+    def _task_values(self) -> dict[str, Any]:
         return {
             place: value
             for place, value in self._own.items()
-            if place.startswith(CHANGING) and place != "method.name"
+            if place.startswith(PER_TASK) and place != "method.name"
         }
 
-    def _lay_out(self, trial: Trial, tasks: int) -> None:
-        """Stand after so many tasks of a trial."""
+    def _set_position(self, trial: Trial, tasks: int) -> None:
+        """Set the position: after `tasks` tasks of a trial."""
         self._tasks = tasks
-        self._steps = [self._changing()] * trial.benchmark.num_tasks
+        self._steps = [self._task_values()] * trial.benchmark.num_tasks
         self._stages: tuple[Stage, ...] = trial.stages(trial.seeds[0])
 
     def _report(self, record: Record) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class StageTrainable(tune.Trainable):
         }
 
     def _seconds(self) -> float:
-        """Return the seconds that the stages so far took, whoever computed them."""
+        """Return the seconds of the stages so far, including those read from the store."""
         records = (self._scorer.record(stage) for stage in self._stages[: self._tasks + 1])
         return float(sum(getattr(r.costs, name) for r in records if r for name in PHASE_SECONDS))
 

@@ -1,7 +1,7 @@
-"""The trials of an evaluation as Ray Tune creates and schedules them.
+"""The trials of an evaluation, created and scheduled by Ray Tune.
 
 `BasicVariantGenerator` creates a trial for each identity and `FIFOScheduler` starts them in order.
-Their trials are Tune's own, but have no process: what they compute are stages.
+The trials are Tune's own objects without a process, since a trial's stages run as Ray tasks.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class StageTrial(tune.Trainable):
 
 
 class PendingTrials:
-    """Stands in for Tune's controller: a scheduler asks it for the trials there are.
+    """Replaces Tune's controller, which a scheduler asks for the trials.
 
-    A trial leaves when it starts, since a first-in first-out scheduler looks through all of them
-    for one that is pending.
+    A trial is removed when it starts, since a first-in first-out scheduler searches all of them
+    for a pending one.
     """
 
     search_alg = None
@@ -41,7 +41,7 @@ class PendingTrials:
 
 
 class TuneTrials:
-    """Creates and schedules trials by Ray Tune's own objects.
+    """Creates and schedules trials with Ray Tune's own objects.
 
     Args:
         trial_ids: identities, in the sweep's order.

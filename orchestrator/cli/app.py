@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.environment import (
-    print_anywhere,
-    problem_of,
-    shorten_temporary_folder,
+    describe_os_error,
+    replace_unprintable,
+    shorten_ray_folder,
 )
 from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, show
 from orchestrator.cli.results_commands import (
@@ -29,8 +29,10 @@ from orchestrator.errors import RepertoireError
 
 app = typer.Typer(
     help="Schedule continual-learning experiments on Ray; compare what each method buys and costs.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-)  # fmt: skip
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 
 class BackendName(StrEnum):
@@ -125,15 +127,15 @@ app.add_typer(store_app, name="store")
 
 def main() -> None:
     """Run the command line: 0 complete, 1 some trials failed or diverged, 2 the user's mistake."""
-    print_anywhere()
-    shorten_temporary_folder()
+    replace_unprintable()
+    shorten_ray_folder()
     try:
         app()
     except RepertoireError as error:
         typer.echo(f"repertoire: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if (problem := problem_of(error)) is None:
+        if (problem := describe_os_error(error)) is None:
             raise
         typer.echo(f"repertoire: {problem}", err=True)
         sys.exit(1)

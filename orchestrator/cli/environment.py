@@ -1,4 +1,4 @@
-"""What a machine may do to a command: odd paths, a terminal without UTF-8, a full disk, signals."""
+"""Adapts commands to the machine: odd paths, terminals without UTF-8, full disks, signals."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from typing import Any
 
 import typer
 
-PLAIN = str.maketrans({
-    "·": "-", "–": "-", "—": "-", "±": "+/-", "→": "->", "…": "...", "×": "x", "Δ": "delta ",
-    "≤": "<=", "≥": ">=", "↑": "^", "↓": "v", "│": "|", "┃": "|", "─": "-", "━": "-", "•": "*",
-    "★": "*", "✓": "+", "✗": "x", "“": '"', "”": '"', "’": "'", "‘": "'",
-})  # fmt: skip
+PLAIN = str.maketrans(
+    dict(zip("·–—×↑↓│┃─━•★✓✗“”’‘", "---x^v||--**+x\"\"''", strict=True))
+    | {"±": "+/-", "→": "->", "…": "...", "Δ": "delta ", "≤": "<=", "≥": ">="}
+)
 KEPT = "what was computed is kept, and the same command continues"
 ELSEWHERE = "choose another folder (--out, --store), or look at what is there: repertoire compare"
 REMEDIES = {
@@ -35,13 +34,13 @@ REMEDIES = {
     errno.ESTALE: f"the file system went away; {KEPT}",
     errno.EMFILE: f"raise the limit of open files (ulimit -n); {KEPT}",
 }
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS = 10.0
-SOCKET_ROOM = 35
+MAX_FOLDER_BYTES = 35
 
 
-def folder(typed: str | Path) -> Path:
-    """Return a folder as a person means it: bash leaves the tilde of `--out=~/res` alone."""
+def parse_folder(typed: str | Path) -> Path:
+    """Return a folder with its tilde expanded; bash does not expand that of `--out=~/res`."""
     text = str(typed)
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in text):
         raise typer.BadParameter(f"{text!r} holds control characters or is not UTF-8")
@@ -55,13 +54,13 @@ def folder(typed: str | Path) -> Path:
     return path
 
 
-def store(text: str) -> str:
+def parse_store(text: str) -> str:
     """Return the address of a store: a URI as it is, a path with its tilde expanded."""
-    return text if "://" in text else str(folder(text))
+    return text if "://" in text else str(parse_folder(text))
 
 
-def print_anywhere() -> None:
-    """Let output hold any character, spelt otherwise where the terminal cannot show it."""
+def replace_unprintable() -> None:
+    """Replace characters that the terminal cannot encode by plain ones."""
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -75,17 +74,17 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return text.encode("ascii", "replace").decode(), error.end
 
 
-def shorten_temporary_folder() -> None:
-    """Let Ray keep its sockets in /tmp where TMPDIR is too long for them.
+def shorten_ray_folder() -> None:
+    """Have Ray keep its sockets in /tmp if TMPDIR is too long for them.
 
-    The path of a socket has at most 107 bytes; of these Ray needs some 70 below its folder.
+    The path of a socket has at most 107 bytes, of which Ray needs some 70 below its folder.
     """
-    if len(os.environ.get("TMPDIR", "").encode()) > SOCKET_ROOM:
+    if len(os.environ.get("TMPDIR", "").encode()) > MAX_FOLDER_BYTES:
         os.environ.setdefault("RAY_TMPDIR", "/tmp")
 
 
-def problem_of(error: OSError) -> str | None:
-    """Return what the machine refused and what to do, in a line; None if it is not known."""
+def describe_os_error(error: OSError) -> str | None:
+    """Return the problem and its remedy in one line; None if there is no known remedy."""
     remedy = REMEDIES.get(error.errno or 0)
     if remedy is None:
         return None
@@ -93,34 +92,34 @@ def problem_of(error: OSError) -> str | None:
     return f"{os.strerror(error.errno or 0)}{place}; {remedy}"
 
 
-def serve(command: Sequence[str]) -> int:
-    """Run a server until it ends or this process is told to end, which ends all it started.
+def run_server(command: Sequence[str]) -> int:
+    """Run a server until it or this process is ended; then end all processes it started.
 
     Returns:
         Its exit code; 0 after a signal.
     """
     stopped: list[int] = []
     server = subprocess.Popen(list(command), start_new_session=True)
-    last = Timer(GRACE_SECONDS, _end, (server, signal.SIGKILL))
+    last = Timer(GRACE_SECONDS, _kill_group, (server, signal.SIGKILL))
     last.daemon = True
 
     def stop(number: int, frame: Any) -> None:
-        _end(server, signal.SIGKILL if stopped else signal.SIGTERM)
+        _kill_group(server, signal.SIGKILL if stopped else signal.SIGTERM)
         if not stopped:
             last.start()
         stopped.append(number)
 
-    before = {number: signal.signal(number, stop) for number in ENDING}
+    before = {number: signal.signal(number, stop) for number in END_SIGNALS}
     try:
         code = server.wait()
     finally:
         last.cancel()
-        _end(server, signal.SIGTERM)  # workers that it left
+        _kill_group(server, signal.SIGTERM)  # workers that it left
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0 if stopped else code
 
 
-def _end(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _kill_group(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(server.pid, number)

@@ -7,22 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.environment import folder, store
+from orchestrator.cli.environment import parse_folder, parse_store
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
 Out = Annotated[
-    Path, typer.Option("--out", metavar="DIR", parser=folder, help="The results folder.")
+    Path, typer.Option("--out", metavar="DIR", parser=parse_folder, help="The results folder.")
 ]
 StoreUri = Annotated[
     str | None,
     typer.Option(
         "--store",
         metavar="URI",
-        parser=store,
+        parser=parse_store,
         help="Stage store; default DIR/stages. A path, s3://, gs://.",
     ),
 ]
-Dir = Annotated[Path, typer.Argument(metavar="DIR", parser=folder, help="A results folder.")]
+Dir = Annotated[Path, typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder.")]
 Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0, help="Up to which relative difference stages are equal."),

@@ -1,4 +1,4 @@
-"""The sweeps of results folders again, with all their trials, and nothing computed."""
+"""Replays the sweeps of results folders: all their chains, without computing anything."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def chains(
     yield from sweep.chains()
     study = create_study(sweep, store, folder, factory, read_only=True)
     if study is not None:
-        drive(study, Nobody(), lambda news: None, Brake())
+        drive(study, NoWorkers(), lambda news: None, Brake())
         yield from study.chains(study.complete)
         if study.complete:
             yield from winner_chains(sweep, study.winners())
 
 
-class Nobody:
-    """Workers that compute nothing: a search is only followed as far as it is stored."""
+class NoWorkers:
+    """Workers that compute nothing, so that a search is replayed as far as it is stored."""
 
     def slots(self) -> int:
         """Return zero."""

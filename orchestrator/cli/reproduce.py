@@ -1,4 +1,4 @@
-"""`repertoire reproduce` and `store audit`: is what the store holds what these sweeps compute?"""
+"""`repertoire reproduce` and `store audit`: compute stages again and compare with the store."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Check:
-    """How stages are held against the stored ones.
+    """How recomputed stages are compared with the stored ones.
 
     Attributes:
-        store: where these are.
-        tolerance: up to which difference they count as equal.
+        store: the stage store.
+        tolerance: the largest relative difference that counts as equal.
         say: prints a line.
     """
 
@@ -63,7 +63,7 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
         check.say(f"{label} ({trial_id}), seed {each}")
         stages = laid_out[trial_id, each][1]
         require_same_code(stages, stored_keys(results, sweep_name, trial_id, each), check.store)
-        verdicts.append(_reproduced(stages, check, device_of(sweep)))
+        verdicts.append(_compare_chain(stages, check, device_of(sweep)))
     return int("different" in verdicts)
 
 
@@ -79,7 +79,7 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
     stages = {
         stage.key: stage
         for folder in sweep_folders(dir)
-        for _, steps in followed(folder, check)
+        for _, steps in load_chains(folder, check)
         for stage in steps
     }
     known = check.store.records((key, frozenset()) for key in stages)
@@ -91,7 +91,9 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
         if result is None:
             check.say(f"stage {key}: its parent's state is not in the store")
         elif result.verdict != "same":
-            check.say(f"stage {key}, {_about(result.stage)}: {sentence(result, check.tolerance)}")
+            check.say(
+                f"stage {key}, {_describe(result.stage)}: {sentence(result, check.tolerance)}"
+            )
             check.say(f"  {places(result)}")
     check.say(
         f"{len(chosen)} of {len(known)} stages computed anew: {counts['same']} the same bits, "
@@ -123,8 +125,8 @@ def read_share(text: str) -> float:
     return share
 
 
-def followed(folder: Path, check: Check) -> list[tuple[Chain, tuple[Stage, ...]]]:
-    """Return the chains of a folder; none, and say why, if its sweep cannot be read here."""
+def load_chains(folder: Path, check: Check) -> list[tuple[Chain, tuple[Stage, ...]]]:
+    """Return the chains of a folder; none, with a message, if its sweep cannot be read here."""
     try:
         return list(chains(load_kept_code(folder), check.store, folder))
     except RepertoireError as error:
@@ -143,7 +145,7 @@ def stored_keys(results: Results, sweep: str, trial_id: str, seed: int) -> dict[
 def require_same_code(
     stages: Iterable[Stage], stored: Mapping[int, str], store: StageStore
 ) -> None:
-    """Raise, with the names that tell, unless stages have the keys that stand in the tables.
+    """Raise, naming the differences, unless stages have the keys of the tables.
 
     Raises:
         RepertoireError: they have others, or nothing was stored.
@@ -161,12 +163,12 @@ def require_same_code(
 
 
 def device_of(sweep: Sweep) -> str:
-    """Return where this process computes a sweep's stages."""
+    """Return the device on which this process computes a sweep's stages."""
     return "cuda" if sweep.resources.gpus and torch.cuda.is_available() else "cpu"
 
 
-def _reproduced(stages: Iterable[Stage], check: Check, device: str) -> str:
-    """Say how each stage of a chain compares; return the worst verdict."""
+def _compare_chain(stages: Iterable[Stage], check: Check, device: str) -> str:
+    """Report how each stage of a chain compares; return the worst verdict."""
     results = []
     for result in reproduce_chain(tuple(stages), check.store, check.tolerance, device):
         results.append(result)
@@ -184,5 +186,5 @@ def _reproduced(stages: Iterable[Stage], check: Check, device: str) -> str:
     return "same"
 
 
-def _about(stage: Stage) -> str:
+def _describe(stage: Stage) -> str:
     return f"{stage.method.name} after task {stage.after}, seed {stage.seed}"

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from orchestrator.cli.environment import folder, serve
+from orchestrator.cli.environment import parse_folder, run_server
 from orchestrator.cli.options import Dir, StoreUri, Tolerance, show
 from orchestrator.sweep.expression import FIGURES
 
@@ -48,7 +48,9 @@ def compare_command(
     dirs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DIR...", parser=folder, help="Results folders, or folders of single sweeps."
+            metavar="DIR...",
+            parser=parse_folder,
+            help="Results folders, or folders of single sweeps.",
         ),
     ],
     by: Annotated[
@@ -90,7 +92,7 @@ def compare_command(
 def show_command(
     dir: Annotated[
         Path,
-        typer.Argument(metavar="DIR", parser=folder, help="A results folder, or a sweep's."),
+        typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder, or a sweep's."),
     ],
     trial: Annotated[
         str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
@@ -141,14 +143,16 @@ def ui_command(
     served = command(dir, port)
     prepare_database(dir)
     typer.echo(f"open {front_page(dir, port)}")
-    raise typer.Exit(serve(served))
+    raise typer.Exit(run_server(served))
 
 
 def dashboard_command(
     dirs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DIR...", parser=folder, help="Results folders, or folders of single sweeps."
+            metavar="DIR...",
+            parser=parse_folder,
+            help="Results folders, or folders of single sweeps.",
         ),
     ] = [Path("results")],  # noqa: B006
     port: Annotated[int, typer.Option(help="On the loopback address.")] = 8501,
@@ -157,7 +161,7 @@ def dashboard_command(
     # A process of its own: dashboards stand above the command line, which never imports them.
     # -P: a folder named dashboards where the command is typed is not ours.
     command = [sys.executable, "-P", "-m", "dashboards.serve", *map(str, dirs)]
-    raise typer.Exit(serve([*command, "--port", str(port)]))
+    raise typer.Exit(run_server([*command, "--port", str(port)]))
 
 
 def report_command(
@@ -168,7 +172,10 @@ def report_command(
     figures: Annotated[
         Path | None,
         typer.Option(
-            "--figures", metavar="DIR", parser=folder, help="Also draw each figure as SVG and PDF."
+            "--figures",
+            metavar="DIR",
+            parser=parse_folder,
+            help="Also draw each figure as SVG and PDF.",
         ),
     ] = None,
 ) -> None:
@@ -176,4 +183,6 @@ def report_command(
     options = {"--out": out, "--figures": figures}
     given = [word for name, path in options.items() if path for word in (name, str(path))]
     # A process of its own, as for the dashboard.
-    raise typer.Exit(serve([sys.executable, "-P", "-m", "dashboards.report", str(dir), *given]))
+    raise typer.Exit(
+        run_server([sys.executable, "-P", "-m", "dashboards.report", str(dir), *given])
+    )

@@ -57,21 +57,21 @@ def run(
     with writing(folder):
         for line in keep_former(folder, sweep, replace):
             Console().print(line, markup=False, highlight=False, soft_wrap=True)
-        return run_loaded(sweep, path, out, store_uri, backend, address)
+        return run_locked(sweep, path, out, store_uri, backend, address)
 
 
-def run_loaded(
+def run_locked(
     sweep: Sweep, path: Path, out: Path, store_uri: str | None, backend: str, address: str | None
 ) -> int:
-    """Run a sweep whose folder is held for writing; see `run`."""
+    """Run a sweep whose folder is locked for writing; see `run`."""
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
-    target, said = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
-    tables = Tabulator((), store, folder, Tracker(folder, target, say=said.append))
+    target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
+    tables = Tabulator((), store, folder, Tracker(folder, target, say=messages.append))
     brake = Brake(sweep.budget, sweep.resources, lambda key: seconds_of(store, key))
     with (
         Display() as display,
         interruptible(brake, display.say),
-        computing(backend, address, display.say) as place,
+        open_backend(backend, address, display.say) as place,
     ):
         for remark in sweep.remarks:
             display.say(remark)
@@ -80,7 +80,7 @@ def run_loaded(
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {headline(plan)}"))
         outcome = run_sweep(sweep, tables, place, brake, screen, trial_queue_factory(backend))
     console = Console()
-    for message in [*said, *store.damaged]:
+    for message in [*messages, *store.damaged]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
     closing = [
         *outcome.notes,
@@ -92,7 +92,7 @@ def run_loaded(
     return report(console, folder, closing) or int(bool(missing(outcome, brake)))
 
 
-def computing(
+def open_backend(
     backend: str, address: str | None, say: Callable[[str], object]
 ) -> AbstractContextManager[Backend]:
     """Return the backend of a name, for the length of a run."""
@@ -105,47 +105,47 @@ def seconds_of(store: StageStore, key: str) -> float:
     return 0.0 if record is None else seconds(record)
 
 
-def headline(made: Plan) -> str:
-    """Return a line on what is about to happen."""
-    left = made.estimated_seconds()
-    if not made.to_run:
-        return f"all {made.asked_for} stages are in the store; nothing to compute"
+def headline(plan: Plan) -> str:
+    """Return a line on what a plan will compute."""
+    left = plan.estimated_seconds()
+    if not plan.to_run:
+        return f"all {plan.asked_for} stages are in the store; nothing to compute"
     guess = f", about {duration(left)} of processor time" if left else ""
-    trials = len({chain.trial_id for chain in made.chains})
-    to_do = f"{len(made.to_compute)} to compute{guess}"
-    if made.to_score:
-        to_do += f", {len(made.to_score)} to score on further tasks"
-    return f"{trials} trials, {made.asked_for} stages asked for, {to_do}"
+    trials = len({chain.trial_id for chain in plan.chains})
+    to_do = f"{len(plan.to_compute)} to compute{guess}"
+    if plan.to_score:
+        to_do += f", {len(plan.to_score)} to score on further tasks"
+    return f"{trials} trials, {plan.asked_for} stages asked for, {to_do}"
 
 
 def counts(outcome: Outcome) -> str:
-    """Return how many stages were computed, of how many that were asked for."""
+    """Return a line with the numbers of stages that were requested and computed."""
     parts = []
     if outcome.search is not None:
-        asked, done = outcome.search.asked_for, outcome.search.computed
-        parts.append(f"Search: {asked} stages asked for, {done} computed.")
+        search = outcome.search
+        parts.append(f"Search: {search.asked_for} stages asked for, {search.computed} computed.")
     scored = outcome.evaluation.scored
     further = f", {scored} scored on further tasks" if scored else ""
     return " ".join([*parts, f"{outcome.evaluation.computed} stages computed{further}."])
 
 
 def missing(outcome: Outcome, brake: Brake) -> list[str]:
-    """Return what is missing, a line each."""
-    found = list(outcome.missing_winners)
+    """Return a line for each result that is missing, with the reason."""
+    lines = list(outcome.missing_winners)
     to_go = outcome.evaluation.to_go
     if brake.reason and not outcome.complete:
         left = outcome.search.to_go if outcome.search else 0
-        found.append(f"{brake.reason}; the search has {left} stages to go at most, {CONTINUES}")
+        lines.append(f"{brake.reason}; the search has {left} stages to go at most, {CONTINUES}")
     elif brake.reason and to_go:
-        found.append(f"{brake.reason}; {to_go} stages are to go, {CONTINUES}")
-    return found
+        lines.append(f"{brake.reason}; {to_go} stages are to go, {CONTINUES}")
+    return lines
 
 
 def report(console: Console, folder: Path, closing: list[str]) -> int:
     """Print the comparison, what went wrong, and where things are; return the exit code.
 
-    A candidate that was stopped early, or that diverged, is what a search is for; one that failed
-    is not.
+    A candidate that was stopped early or diverged is a normal end of a search; a failed one is
+    not.
     """
     results = load(folder)
     table = render_first(comparison(results), f"repertoire compare {folder}")
@@ -159,8 +159,8 @@ def report(console: Console, folder: Path, closing: list[str]) -> int:
     lines = [*unfinished, *hints, *closing]
     if searched.any():
         counts = trials[searched].drop_duplicates("trial_id")["status"].value_counts()
-        found = ", ".join(f"{n} {status}" for status, n in counts.items())
-        lines.insert(len(unfinished), f"candidates: {found}")
+        by_status = ", ".join(f"{n} {status}" for status, n in counts.items())
+        lines.insert(len(unfinished), f"candidates: {by_status}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(len(bad) > 0)
@@ -174,7 +174,7 @@ def track(out: Path) -> int:
     console, failed = Console(), 0
     for folder in folders:
         try:
-            # What is said of MLflow is checked, since a person may have deleted runs there.
+            # The ledger is checked against MLflow, since runs may have been deleted there.
             sent = sync(folder, target_of(folder), recheck=True, wait_seconds=WAIT_SECONDS)
             line = f"{folder.name}: {sent}"
         except RepertoireError as error:

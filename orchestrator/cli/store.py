@@ -1,4 +1,4 @@
-"""Looking after a store: verify what it holds, delete what nothing refers to."""
+"""`repertoire store`: verify stages, delete those that no results folder refers to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
     result = garbage(store, rules)
     for reason, count in sorted(result.kept.items()):
         print_plain(f"kept: {count} stages, {reason}")
-    for line in beside_the_stages(result, rules):
+    for line in describe_other_files(result, rules):
         print_plain(line)
     size, verb = result.files.size(result.unwanted), "would delete" if dry_run else "deleted"
     if not dry_run:
@@ -49,8 +49,8 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
     return 0
 
 
-def beside_the_stages(result: Garbage, rules: Rules) -> list[str]:
-    """Return a line on each kind of thing that is no stage."""
+def describe_other_files(result: Garbage, rules: Rules) -> list[str]:
+    """Return a line for each kind of file that is not a stage."""
     lines = [f"no longer counted: {one.describe()}" for one in result.gone]
     kept = len(result.files.damaged) + len(result.files.partial) - len(result.leftovers)
     if kept:

@@ -1,4 +1,4 @@
-"""The trial graph: which stage runs next and for whom, from the plan to the last stage.
+"""The trial graph: which stage runs next, from the plan to the last stage.
 
 May import `sweep` and what is below it. Begin with `trial_graph.py`, a pure state machine;
 `plan.py` compares a sweep with a store, `driver.py` runs the loop between graph and workers.

@@ -1,6 +1,6 @@
-"""What ends a run before everything is computed: a budget that is spent, or a signal.
+"""Ends a run early, because a budget is spent or a signal arrived.
 
-Past it no new stage starts; running ones finish and are stored. The same command continues.
+No new stage starts; running ones finish and are stored. The same command continues the run.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ REASONS: dict[int, str] = {
 
 
 class Brake:
-    """Says whether new stages may start.
+    """Decides whether new stages may start.
 
     Args:
-        budget: what may be spent.
-        resources: what a stage takes.
-        seconds_of: the seconds a finished stage took, by its key.
+        budget: limits of the run.
+        resources: CPUs and GPUs of a stage.
+        seconds_of: returns the seconds of a finished stage by its key.
 
     Attributes:
-        signalled: whether a signal has pulled it, so that the next one ends the run at once.
+        signalled: whether a signal arrived, so that the next one ends the run at once.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Brake:
         self.signalled = False
 
     def pull(self, reason: str) -> None:
-        """Let no new stage start from now on; the first reason is told."""
+        """Prevent new stages from starting; the first reason is kept."""
         self._pulled = self._pulled or reason
 
     def count(self, news: Event | Instruction) -> None:
-        """Take in what a run spends."""
+        """Add an event to the amounts spent."""
         if isinstance(news, RunStage):
             self._stages += 1
         elif isinstance(news, StageDone) and (self._budget.cpu_hours or self._budget.gpu_hours):
@@ -85,13 +85,13 @@ class Brake:
 
 @contextmanager
 def interruptible(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
-    """Have the first Ctrl-C, SIGTERM or SIGHUP pull the brake, and the second end the block.
+    """Pull the brake at the first Ctrl-C, SIGTERM or SIGHUP; end the block at the second.
 
-    SIGTERM is what batch systems send before they kill, SIGHUP what a closed terminal sends. A
-    signal that is ignored, as SIGHUP under nohup, stays so.
+    Batch systems send SIGTERM before they kill, a closed terminal sends SIGHUP. An ignored signal,
+    such as SIGHUP under nohup, stays ignored.
 
     Raises:
-        KeyboardInterrupt: at the second signal, whichever it is.
+        KeyboardInterrupt: at the second signal of any kind.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -103,7 +103,7 @@ def interruptible(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
         brake.signalled = True
         brake.pull(REASONS[number])
         if number == signal.SIGHUP:
-            leave_terminal()
+            detach_terminal()
         again = "Ctrl-C again" if number == signal.SIGINT else "a second signal"
         say(f"finishing the stages that run; {again} stops at once")
 
@@ -118,10 +118,10 @@ def interruptible(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def leave_terminal() -> None:
-    """Send what is printed from now on nowhere, if it went to a terminal, which is closed."""
+def detach_terminal() -> None:
+    """Redirect output to the null device if it goes to the terminal, which is closed."""
     for descriptor in (1, 2):
         if os.isatty(descriptor):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, descriptor)
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, descriptor)
+            os.close(null)

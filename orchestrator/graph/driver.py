@@ -1,4 +1,4 @@
-"""The loop between the client that wants stages, the trial graph, and the workers."""
+"""The loop between a client, the trial graph, and the workers."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class Workers(Protocol):
         """Start computing a stage."""
 
     def wait(self) -> list[Event]:
-        """Return the outcomes that have arrived; [] after a while without any.
+        """Return the outcomes that have arrived; [] after a timeout.
 
         Called only while a stage runs.
         """
 
 
 class Client(Protocol):
-    """Decides which stages are wanted, from how the earlier ones ended."""
+    """Decides which stages are wanted, given how earlier ones ended."""
 
     @property
     def orders(self) -> Mapping[Key, Order]:
         """Key -> order, of all stages wanted so far."""
 
     def begin(self) -> list[Event]:
-        """Return the first wants."""
+        """Return the first events."""
 
-    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
-        """Return the wants that follow from a piece of news."""
+    def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        """Return the events that follow from an instruction of the graph."""
 
 
 class Backend(Protocol):
@@ -83,7 +83,7 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
     loop = _Loop(client, workers, observe, brake)
     loop.events.extend(client.begin())
     loop.handle_events()
-    # No slot is free until all first wants are known, so that the order is what unblocks most.
+    # Slots open after all first events, so that the first stages are those that unblock the most.
     while loop.running or loop.graph.ready:
         if not loop.turn():
             return
@@ -106,7 +106,7 @@ class _Loop:
             self.observe(outcome)
             self.brake.count(outcome)
         slots = allowed_slots(self.workers, self.brake, self.running)
-        if slots != self.slots:  # before the outcomes, which would free slots that are taken away
+        if slots != self.slots:  # first, since the outcomes would free slots that no longer exist
             self.slots = slots
             self.events.append(SlotsChanged(slots))
         self.events.extend(outcomes)
@@ -123,7 +123,7 @@ class _Loop:
                     self.running += 1
                     self.workers.submit(self.client.orders[instruction.key])
                 elif isinstance(instruction, ChainAdvanced | ChainEnded):
-                    self.events.extend(self.client.on(instruction))
+                    self.events.extend(self.client.handle(instruction))
 
 
 def allowed_slots(workers: Workers, brake: Brake, running: int) -> int:

@@ -1,4 +1,4 @@
-"""The client that evaluates a plan: trials are created and scheduled, their stages wanted."""
+"""The client that evaluates a plan: it starts trials and requests their stages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class TrialQueue(Protocol):
     """Creates the trials of an evaluation and decides which starts next."""
 
     def next(self) -> str | None:
-        """Return the identity of the next trial to start; None if there is none for now."""
+        """Return the id of the next trial to start; None if none may start now."""
 
     def end(self, trial_id: str, complete: bool) -> None:
-        """Take note that a trial ended on all its seeds."""
+        """Record that a trial ended on all its seeds."""
 
 
 QueueOf = Callable[[Sequence[str]], TrialQueue]
@@ -28,26 +28,26 @@ QueueOf = Callable[[Sequence[str]], TrialQueue]
 class FirstInFirstOut:
     """Starts every trial, in the order of the sweep.
 
-    What Tune's `BasicVariantGenerator` and `FIFOScheduler` decide, without importing Ray.
+    The same order as Tune's `BasicVariantGenerator` and `FIFOScheduler`, without importing Ray.
     """
 
     def __init__(self, trial_ids: Iterable[str]) -> None:
         self._waiting = deque(trial_ids)
 
     def next(self) -> str | None:
-        """Return the trial that has waited longest."""
+        """Return the first trial that has not started."""
         return self._waiting.popleft() if self._waiting else None
 
     def end(self, trial_id: str, complete: bool) -> None:
-        """Nothing depends on how a trial ends."""
+        """Do nothing: the order does not depend on how trials end."""
 
 
 class Evaluation:
-    """Wants the stages that the trials of a plan lack.
+    """Requests the stages that the trials of a plan lack.
 
     Args:
-        plan: what is lacking.
-        queue_of: creates the queue of the trials with these identities, the unfinished ones.
+        plan: the plan of the sweep.
+        queue_of: creates the queue of the unfinished trials from their ids.
     """
 
     def __init__(self, plan: Plan, queue_of: QueueOf = FirstInFirstOut) -> None:
@@ -64,11 +64,11 @@ class Evaluation:
         return self._plan.orders
 
     def begin(self) -> list[Event]:
-        """Return the wants of the trials that start first."""
+        """Return the events of the trials that start first."""
         return self._start_trials()
 
-    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
-        """Return the wants of the trials that start because another ended."""
+    def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        """Return the events of the trials that start because another ended."""
         if isinstance(news, ChainAdvanced):
             return []
         trial_id, seed = news.chain

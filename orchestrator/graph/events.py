@@ -1,4 +1,4 @@
-"""What the trial graph is told and what it says: events and instructions, as plain values."""
+"""Inputs and outputs of the trial graph: events and instructions, as plain values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ EndStatus = Literal["complete", "diverged", "failed", "stopped"]
 class ChainWanted:
     """A chain wants its next stages: (key, parent) in order. It may want more later.
 
-    `last` says that no more will follow, so that the chain is complete when these are done;
-    `stored`, which of these are known to be in the store already.
+    With `last`, no more will follow: the chain is complete when these are done. `stored` are those
+    of the stages that are known to be in the store.
     """
 
     chain: ChainId
@@ -34,7 +34,7 @@ class ChainStopped:
 
 @dataclass(frozen=True)
 class SlotsChanged:
-    """So many stages may run at a time from now on."""
+    """The number of stages that may run at a time changed."""
 
     slots: int
 

@@ -1,4 +1,4 @@
-"""What a sweep asks for, what the store has, and what is left. Touches nothing."""
+"""Compares a sweep with a store: which stages exist and which are left. Writes nothing."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Item = TypeVar("Item")
 
 
 class StoredStage(NamedTuple):
-    """What a plan keeps of a record, which itself may be large.
+    """The few fields of a record that a plan keeps; records may be large.
 
     Attributes:
-        status: "unscored" if it is complete but for scores on some of the tasks asked for.
+        status: "unscored" if scores on some of the requested tasks are missing.
         after: tasks learned.
-        seconds: of wall time that it took.
+        seconds: wall time of the stage.
     """
 
     status: Literal["complete", "unscored", "diverged"]
@@ -38,13 +38,13 @@ class StoredStage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A sweep laid out against a store.
+    """The stages of a sweep and their state in a store.
 
     Attributes:
-        sweep: what was asked for.
+        sweep: the sweep.
         chains: each (trial, seed), in the sweep's order.
-        orders: key -> the stage and for whom it would be computed; every distinct stage.
-        stored: key -> what the store has of it.
+        orders: key -> the stage and the chain that it is recorded for; every distinct stage.
+        stored: key -> summary of the stored record.
         links: key -> parent key.
     """
 
@@ -56,51 +56,51 @@ class Plan:
 
     @property
     def asked_for(self) -> int:
-        """Stages of all chains, were none shared."""
+        """Stages of all chains, counting shared ones once for each chain."""
         return sum(len(chain.keys) for chain in self.chains)
 
     def has(self, key: str) -> bool:
-        """Whether the store has a stage with all scores asked for, ready to be built upon."""
+        """Whether the store has a stage with all requested scores."""
         return key in self.stored and self.stored[key].status == "complete"
 
     @cached_property
     def to_run(self) -> list[str]:
-        """Distinct stages that the chains still to be finished lack, in order."""
+        """Distinct stages that unfinished chains lack, in order."""
         wanted = {key: None for chain in self.pending for key in chain.keys}
-        return [key for key in wanted if not self._over(key)]
+        return [key for key in wanted if not self._is_finished(key)]
 
     @cached_property
     def to_score(self) -> list[str]:
-        """Those of `to_run` that are stored and only lack scores on some tasks."""
+        """Stages of `to_run` that are stored and lack only scores on some tasks."""
         return [key for key in self.to_run if key in self.stored]
 
     @cached_property
     def to_compute(self) -> list[str]:
-        """Those of `to_run` that the store does not have."""
+        """Stages of `to_run` that the store does not have."""
         return [key for key in self.to_run if key not in self.stored]
 
     @cached_property
     def pending(self) -> list[Chain]:
-        """Chains with something left to do; a chain that diverged is over."""
+        """Chains with stages left to run; a chain that diverged is finished."""
         return [chain for chain in self.chains if self._unfinished(chain)]
 
     def _unfinished(self, chain: Chain) -> bool:
         for key in chain.keys:
-            if not self._over(key):
+            if not self._is_finished(key):
                 return True
             if self.stored[key].status == "diverged":
                 return False
         return False
 
-    def _over(self, key: str) -> bool:
+    def _is_finished(self, key: str) -> bool:
         return key in self.stored and self.stored[key].status != "unscored"
 
     def steps(self, chain: Chain) -> tuple[tuple[str, str | None], ...]:
-        """Return a chain's stages as the graph wants them: (key, parent)."""
+        """Return a chain's stages as the graph takes them: (key, parent)."""
         return tuple((key, self.links[key]) for key in chain.keys)
 
     def estimated_seconds(self) -> float | None:
-        """Return processor seconds to go, at the median seconds of the stages that are known."""
+        """Return the estimated processor seconds left, from the median of the stored stages."""
         known = [stage.seconds for stage in self.stored.values() if stage.after]
         if not known:
             return None
@@ -123,10 +123,10 @@ def plan(
     store: Records,
     more: Iterable[tuple[Chain, tuple[Stage, ...]]] = (),
 ) -> Plan:
-    """Lay a sweep out against a store: its trials and `more`, such as the winners of its search."""
+    """Plan the trials of a sweep and `more` chains, such as the winners of its search."""
     laid_out: dict[ChainId, tuple[Chain, tuple[Stage, ...]]] = {}
     for chain, stages in [*sweep.chains(), *more]:
-        # A trial that is listed and won as well is one and the same: its seeds count once.
+        # A listed trial that also won is one trial: its seeds count once.
         known, _ = laid_out.get(chain_id(chain), (chain, stages))
         require_same_trial(known, chain)
         laid_out[chain_id(chain)] = (chain, stages)
@@ -161,7 +161,7 @@ def stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str, Stor
                 wanted = (frozenset(stage.task_keys) for stage in orders[key].stages)
                 uncovered += [(key, tasks) for tasks in wanted if tasks - record.evaluation.keys()]
     for several in batches(uncovered, RECORDS_AT_A_TIME):
-        covered = store.records(several)  # by scores that were added later
+        covered = store.records(several)  # includes scores that were added later
         for key, _ in (each for each in several if each not in covered):
             stored[key] = stored[key]._replace(status="unscored")
     return stored

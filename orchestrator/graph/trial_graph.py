@@ -1,6 +1,6 @@
-"""The trial graph: which stage to run next, for whom. A pure state machine, driven by events.
+"""The trial graph decides which stage runs next. A pure state machine, driven by events.
 
-No I/O, no clock, no Ray. Chains (one per trial and seed) want stages; a stage is asked for at most
+No I/O, no clock, no Ray. Chains (one per trial and seed) want stages; a stage is requested at most
 once however many chains want it, and dropped when none does.
 """
 
@@ -35,7 +35,7 @@ from orchestrator.stages.outcomes import (
 
 @dataclass(slots=True)
 class _Node:
-    """A stage as the graph sees it. `unblocks` counts the unfinished wanted stages below it."""
+    """State of a stage. `unblocks` counts the unfinished wanted stages below it."""
 
     parent: Key | None
     order: int
@@ -55,7 +55,7 @@ class _Chain:
 
 
 class TrialGraph:
-    """Decides what runs next. `handle` is its only door.
+    """Decides which stages run next; driven by `handle`.
 
     Ready stages are ordered by how many unfinished wanted stages each unblocks, then by when they
     were first wanted: a shared beginning goes first, and the order is the same every time.
@@ -73,27 +73,27 @@ class TrialGraph:
         self._ready: list[tuple[int, int, Key]] = []
 
     def handle(self, event: Event) -> list[Instruction]:
-        """Take an event; return what is to be done about it, in order."""
+        """Update the graph by an event; return the instructions that follow, in order."""
         match event:
             case ChainWanted():
                 out = self._want(event)
             case ChainStopped(chain):
                 out = self._stop(chain)
             case StageDone(key):
-                out = self._done(key)
+                out = self._complete(key)
             case StageDiverged(key, story):
-                out = self._lose(key, "diverged", story)
+                out = self._fail(key, "diverged", story)
             case StageFailed(key, story):
-                out = self._lose(key, "failed", story)
+                out = self._fail(key, "failed", story)
             case ParentLost(key):
-                out = self._lost_parent(key)
+                out = self._handle_lost_parent(key)
             case SlotsChanged(slots):
                 self._free, self._slots, out = self._free + slots - self._slots, slots, []
         return out + self._dispatch()
 
     @property
     def ready(self) -> bool:
-        """Whether there may be a stage that waits for nothing but a slot."""
+        """Whether a stage may be waiting for a slot alone."""
         return bool(self._ready)
 
     def counts(self) -> dict[str, int]:
@@ -104,7 +104,7 @@ class TrialGraph:
         return total
 
     def story(self, key: Key) -> list[str]:
-        """Return everything that happened to a stage."""
+        """Return the history of a stage's states."""
         return list(self._nodes[key].story)
 
     def _want(self, event: ChainWanted) -> list[Instruction]:
@@ -121,9 +121,9 @@ class TrialGraph:
     def _add(self, key: Key, parent: Key | None, chain: ChainId) -> None:
         above = None if parent is None else self._nodes.get(parent)
         if parent is not None and (above is None or chain not in above.chains):
-            told = above.story if above else "never wanted"
+            history = above.story if above else "never wanted"
             raise RepertoireError(
-                f"chain {chain} wants stage {key} but not its parent {parent}: {told}"
+                f"chain {chain} wants stage {key} but not its parent {parent}: {history}"
             )
         node = self._nodes.get(key)
         if node is None:
@@ -138,11 +138,11 @@ class TrialGraph:
         if key in self._stored:
             node.state = "done"
             return
-        self._weigh(node, +1)
-        self._settle(key)
+        self._update_unblocks(node, +1)
+        self._set_ready_or_waiting(key)
 
-    def _settle(self, key: Key) -> None:
-        """Put a stage that is not done where its parent's state says: ready or waiting."""
+    def _set_ready_or_waiting(self, key: Key) -> None:
+        """Set a stage that is not done to ready or waiting, by its parent's state."""
         node = self._nodes[key]
         parent = self._nodes.get(node.parent) if node.parent else None
         node.state = "ready" if parent is None or parent.state == "done" else "waiting"
@@ -150,29 +150,29 @@ class TrialGraph:
         if node.state == "ready":
             heapq.heappush(self._ready, (-node.unblocks, node.order, key))
 
-    def _weigh(self, node: _Node, change: int) -> None:
-        """Tell a stage's ancestors that it counts among what they unblock, or no longer does."""
+    def _update_unblocks(self, node: _Node, change: int) -> None:
+        """Add `change` to the `unblocks` of a stage's ancestors."""
         while node.parent is not None:
             key, node = node.parent, self._nodes[node.parent]
             node.unblocks += change
             if node.state == "ready":
                 heapq.heappush(self._ready, (-node.unblocks, node.order, key))
 
-    def _done(self, key: Key) -> list[Instruction]:
+    def _complete(self, key: Key) -> list[Instruction]:
         node = self._finish(key, "done")
-        self._weigh(node, -1)
+        self._update_unblocks(node, -1)
         for child in node.children:
             if self._nodes[child].state == "waiting":
-                self._settle(child)
+                self._set_ready_or_waiting(child)
         return [step for chain in list(node.chains) for step in self._advance(chain)]
 
-    def _lose(self, key: Key, status: EndStatus, story: str) -> list[Instruction]:
+    def _fail(self, key: Key, status: EndStatus, story: str) -> list[Instruction]:
         node = self._finish(key, "dropped")
-        self._weigh(node, -1)
+        self._update_unblocks(node, -1)
         return [step for chain in list(node.chains) for step in self._end(chain, status, story)]
 
-    def _lost_parent(self, key: Key) -> list[Instruction]:
-        """Have the parent computed anew, if it is wanted; chains past it hear nothing of it."""
+    def _handle_lost_parent(self, key: Key) -> list[Instruction]:
+        """Compute the parent again if it is wanted; chains that are past it do not go back."""
         node = self._nodes.get(key)
         if node is not None and node.parent is None:
             raise RepertoireError(f"stage {key} has no parent to lose: {node.story}")
@@ -180,29 +180,29 @@ class TrialGraph:
         parent = str(node.parent)
         self._stored.discard(parent)
         if not node.chains:
-            self._drop(node, "nobody wants it any more")
+            self._drop(node, "no chain wants it any more")
         above = self._nodes[parent]
         if above.state == "done":
-            self._lose_state(parent, above)
+            self._mark_undone(parent, above)
         return []
 
-    def _lose_state(self, key: Key, node: _Node) -> None:
-        """Take a stage as not done; the stages below that were ready must wait for it again."""
-        self._weigh(node, +1)
+    def _mark_undone(self, key: Key, node: _Node) -> None:
+        """Mark a stage as not done; ready stages below it wait again."""
+        self._update_unblocks(node, +1)
         for child in node.children:
             below = self._nodes[child]
             if below.state == "ready":
                 below.state = "waiting"
                 below.story.append("waiting")
         if node.chains:
-            self._settle(key)
+            self._set_ready_or_waiting(key)
         else:
-            self._drop(node, "its state was lost and nobody wants it")
+            self._drop(node, "its state was lost and no chain wants it")
 
     def _drop(self, node: _Node, why: str) -> None:
         node.state = "dropped"
         node.story.append(f"dropped: {why}")
-        self._weigh(node, -1)
+        self._update_unblocks(node, -1)
 
     def _finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> _Node:
         node = self._nodes.get(key)
@@ -241,7 +241,7 @@ class TrialGraph:
             node = self._nodes[key]
             node.chains.pop(name, None)
             if not node.chains and node.state in ("waiting", "ready"):
-                self._drop(node, f"{name} ended and nobody else wants it")
+                self._drop(node, f"{name} ended and no other chain wants it")
         return [ChainEnded(name, status, story)]
 
     def _dispatch(self) -> list[Instruction]:

@@ -54,7 +54,7 @@ class GroupSearch:
         events = [event for candidate in running for event in self._request(candidate)]
         return [*events, *self._fill()]
 
-    def on(self, candidate: Candidate, news: ChainAdvanced | ChainEnded) -> list[Event]:
+    def handle(self, candidate: Candidate, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the events that follow from news of a candidate's chain."""
         seed, events = news.chain[1], list[Event]()
         if candidate.over or candidate.chain_id(seed) != news.chain:

@@ -40,12 +40,12 @@ class PerTaskStudy:
             for event in self._note_orders(selection, selection.begin())
         ]
 
-    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+    def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the requests that follow from news of a chain."""
         group, _, number = news.chain[0].rpartition("#")
         name = (group, news.chain[1])
         selection = next(s for s in self.selections if (s.group.name, s.seed) == name)
-        return self._note_orders(selection, selection.on(int(number), news))
+        return self._note_orders(selection, selection.handle(int(number), news))
 
     def _note_orders(self, selection: SeedSelection, events: Iterable[Event]) -> list[Event]:
         """Note the stages that events request, so that they can be ordered when they are due."""

@@ -114,7 +114,7 @@ class SeedSelection:
         points = self.plasticity_points
         return [event for point in points for event in self._try("plasticity", point)]
 
-    def on(self, number: int, news: ChainAdvanced | ChainEnded) -> list[Event]:
+    def handle(self, number: int, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the requests that follow from news of an attempt."""
         attempt = self.attempts[number]
         if isinstance(news, ChainEnded) and not attempt.over:

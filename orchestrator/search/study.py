@@ -56,10 +56,10 @@ class Study:
         """Return the first requests for stages."""
         return self._note_orders(event for each in self.searches for event in each.begin())
 
-    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+    def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the requests that follow from news of a chain."""
         group_search, candidate = self._find_candidate(news.chain[0])
-        return self._note_orders(group_search.on(candidate, news))
+        return self._note_orders(group_search.handle(candidate, news))
 
     def _find_candidate(self, chain: str) -> tuple[GroupSearch, Candidate]:
         group, _, number = chain.rpartition("#")

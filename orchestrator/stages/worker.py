@@ -41,10 +41,10 @@ class Order:
         return self.stages[0].key
 
 
-def extend_order(order: Order | None, whom: tuple[str, str, int], stage: Stage) -> Order:
-    """Return an order that also serves a stage of the same key, evaluated on other tasks."""
+def extend_order(order: Order | None, computed_for: tuple[str, str, int], stage: Stage) -> Order:
+    """Return an order extended by a stage of the same key that is evaluated on other tasks."""
     if order is None:
-        return Order((stage,), whom)
+        return Order((stage,), computed_for)
     if any(set(stage.task_keys) <= set(other.task_keys) for other in order.stages):
         return order
     return Order((*order.stages, stage), order.computed_for)

@@ -19,8 +19,11 @@ def one_ray(modules: Path) -> Iterator[None]:
     import ray
 
     ray.init(
-        num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
         runtime_env={"env_vars": {"PYTHONPATH": str(modules)}},
-    )  # fmt: skip
+    )
     yield
     ray.shutdown()

@@ -1,4 +1,4 @@
-"""The processes a test started: drivers, and what these started."""
+"""Start drivers as processes, and list their descendants."""
 
 from __future__ import annotations
 
@@ -11,39 +11,43 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(folder: Path, *extra: str, group: bool = False) -> subprocess.Popen[str]:
-    """Type `repertoire run sweep.yaml --out results` somewhere else than beside the sweep.
+    """Start `repertoire run sweep.yaml --out results` in another folder than the sweep's.
 
-    With `group`, in a process group of its own, as a shell would for Ctrl-C.
+    With `group`, in a process group of its own, as a shell does, so that Ctrl-C can be sent to it.
     """
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    says = "import sys; from orchestrator.cli.app import main; sys.argv[0] = 'repertoire'; main()"
+    program = (
+        "import sys; from orchestrator.cli.app import main; sys.argv[0] = 'repertoire'; main()"
+    )
+    words = ["run", f"{folder}/sweep.yaml", "--out", f"{folder}/results", *extra]
     return subprocess.Popen(
-        [
-            sys.executable, "-c", says, "run", f"{folder}/sweep.yaml",
-            "--out", f"{folder}/results", *extra,
-        ],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=elsewhere,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"}, start_new_session=group,
-    )  # fmt: skip
+        [sys.executable, "-c", program, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=elsewhere,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"},
+        start_new_session=group,
+    )
 
 
 def finish(command: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Wait for a driver; return its exit code and what it said."""
+    """Wait for a driver; return its exit code and its output."""
     out, err = command.communicate(timeout=200)
     return command.returncode, out, err
 
 
 def descendants(pid: int) -> dict[int, str]:
-    """Return pid -> command of all that a process started, and what that started."""
+    """Return pid -> command of all descendants of a process."""
     listed = subprocess.run(
         ["ps", "-ewwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    found: dict[int, str] = {}
+    commands: dict[int, str] = {}
     above = {pid}
     while above:
         level = {int(child): args for child, parent, args in rows if int(parent) in above}
-        found |= level
+        commands |= level
         above = set(level)
-    return found
+    return commands

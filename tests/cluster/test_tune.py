@@ -51,12 +51,15 @@ def tuner(
         param_space=space,
         tune_config=tune.TuneConfig(metric="acc", mode="max", max_concurrent_trials=2, **more),
         run_config=tune.RunConfig(
-            name="by_hand", storage_path=str(folder / "tune"), verbose=0, callbacks=callbacks,
+            name="by_hand",
+            storage_path=str(folder / "tune"),
+            verbose=0,
+            callbacks=callbacks,
             checkpoint_config=tune.CheckpointConfig(
                 checkpoint_frequency=1, checkpoint_at_end=False
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def test_trials_share_their_beginning_and_equal_what_repertoire_run_computes(
@@ -124,10 +127,13 @@ def test_a_population_adopts_stages_and_goes_on_with_its_own_hyperparameters(
     tmp_path: Path, learner: Any
 ) -> None:
     scheduler = tune.schedulers.PopulationBasedTraining(
-        time_attr="training_iteration", perturbation_interval=2, synch=True,
-        hyperparam_mutations={"training.lr": tune.loguniform(0.01, 0.2)}, quantile_fraction=0.5,
+        time_attr="training_iteration",
+        perturbation_interval=2,
+        synch=True,
+        hyperparam_mutations={"training.lr": tune.loguniform(0.01, 0.2)},
+        quantile_fraction=0.5,
         log_config=False,
-    )  # fmt: skip
+    )
     space = {"training.lr": tune.grid_search([0.1, 1e-6]), "method.lam": 10.0}
     results = tuner(tmp_path, learner, space, scheduler=scheduler, reuse_actors=True).fit()
     assert not results.errors
@@ -135,10 +141,11 @@ def test_a_population_adopts_stages_and_goes_on_with_its_own_hyperparameters(
     store = StageStore(str(tmp_path / "stages"))
     records = {key: store.record(key) for key in list(store.keys())}
     changed = [
-        record for record in records.values()
+        record
+        for record in records.values()
         if record.after > 1
         and record.spec["training"]["lr"] != records[record.parent].spec["training"]["lr"]
-    ]  # fmt: skip
+    ]
     assert changed  # a chain whose learning rate changed on the way
     assert all(record.after in (3, 5) for record in changed)
     # The worse of the two ends with the better one's first tasks below its last stage.

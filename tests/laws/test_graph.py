@@ -22,7 +22,7 @@ from orchestrator.graph.trial_graph import (
     StageDone,
     StageFailed,
     TrialGraph,
-)  # fmt: skip
+)
 
 # A chain takes a branch at each stage; equal beginnings are shared. Afresh: all hang below stage 0.
 ROOTS = st.sampled_from(["r", "s"])
@@ -80,9 +80,10 @@ class GraphAgainstOracle(RuleBasedStateMachine):
 
     def ready(self) -> list[str]:
         free = [
-            key for key in self.unfinished() - set(self.running)
+            key
+            for key in self.unfinished() - set(self.running)
             if self.parents[key] is None or self.parents[key] in self.done
-        ]  # fmt: skip
+        ]
         return sorted(free, key=lambda key: (-self.unblocks(key), self.wanted_at[key]))
 
     # --- events ----------------------------------------------------------------------------------
@@ -274,8 +275,9 @@ def test_a_stage_that_many_chains_want_runs_once() -> None:
     first = [wanted(graph, name, ("x", None), (name, "x")) for name in "abc"]
     assert first == [[RunStage("x")], [], []]
     assert graph.handle(StageDone("x")) == [
-        *(ChainAdvanced((name, 0), 0) for name in "abc"), *(RunStage(name) for name in "abc")
-    ]  # fmt: skip
+        *(ChainAdvanced((name, 0), 0) for name in "abc"),
+        *(RunStage(name) for name in "abc"),
+    ]
 
 
 def test_a_failure_ends_only_the_chains_that_want_the_stage() -> None:

@@ -298,9 +298,12 @@ def chain_with(name: str, **changes: object) -> tuple[Stage, ...]:
     )
     config = cls.Config(**changes)
     return stages(
-        benchmark, component("network", "mlp", MLP.Config(hidden=(8,))), Training(batch_size=16),
-        component("method", name, config), seed=0,
-    )  # fmt: skip
+        benchmark,
+        component("network", "mlp", MLP.Config(hidden=(8,))),
+        Training(batch_size=16),
+        component("method", name, config),
+        seed=0,
+    )
 
 
 @pytest.mark.parametrize(("name", "field"), INERT)

@@ -38,13 +38,7 @@ SCHEDULERS = ("asha", "hyperband", "median", "pbt")
 
 def ask(lab: Lab, search: str, **parts: str) -> Lab:
     return lab.ask(
-        **{
-            "methods": EWC,
-            "benchmark": BENCHMARK,
-            "training": TRAINING,
-            "search": search,
-            **parts,
-        }
+        **{"methods": EWC, "benchmark": BENCHMARK, "training": TRAINING, "search": search, **parts}
     )
 
 
@@ -150,7 +144,7 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, search: str
 ) -> None:
     fixed: list[bool] = []
-    record, winner_chains = StageStore.record, execution.winner_chains
+    record, evaluated = StageStore.record, execution.evaluated
 
     def sealed(store: StageStore, key: str, tasks: Any = ()) -> Record | None:
         result = record(store, key, tasks)
@@ -161,10 +155,10 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
 
     def fixing(*given: Any) -> Any:
         fixed.append(True)
-        return winner_chains(*given)
+        return evaluated(*given)
 
     monkeypatch.setattr(StageStore, "record", sealed)
-    monkeypatch.setattr(execution, "winner_chains", fixing)
+    monkeypatch.setattr(execution, "evaluated", fixing)
     go(ask(lab, search))
     assert fixed
     assert trials(lab, "evaluation")["acc"].notna().all()
@@ -304,10 +298,10 @@ def test_a_stage_that_failed_is_tried_again_by_the_next_run(lab: Lab) -> None:
         """
     flag.touch()
     ask(lab, "{algorithm: random, num_trials: 2}", methods=f"[{lab.method(source)}]")
-    assert go(lab).missing_winners
+    assert go(lab).lost
     assert set(trials(lab)["status"]) == {"failed"}
     flag.unlink()
-    assert not go(lab).missing_winners
+    assert not go(lab).lost
     assert set(trials(lab)["status"]) == {"complete"}
 
 

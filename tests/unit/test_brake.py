@@ -41,8 +41,14 @@ def test_without_a_budget_nothing_is_limited(clock: Clock) -> None:
 def test_stages_count_when_they_start() -> None:
     brake = Brake(Budget(stages=2))
     left = [brake.stages_left]
-    for news in (SlotsChanged(3), RunStage("a"), ChainAdvanced(("t", 0), 1), StageDone("a"),
-                 StageFailed("b", ""), RunStage("c")):  # fmt: skip
+    for news in (
+        SlotsChanged(3),
+        RunStage("a"),
+        ChainAdvanced(("t", 0), 1),
+        StageDone("a"),
+        StageFailed("b", ""),
+        RunStage("c"),
+    ):
         brake.count(news)
         left.append(brake.stages_left)
     assert left == [2, 2, 1, 1, 1, 1, 0]

@@ -52,7 +52,7 @@ class All:
     def begin(self) -> list[Event]:
         return list(self._wanted)
 
-    def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+    def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         if isinstance(news, ChainEnded):
             self.ended.append(news.status)
         return []
@@ -201,8 +201,8 @@ def test_a_client_hears_of_each_step_and_may_want_more_or_less(tmp_path: Path) -
         def _part(self, after: int) -> ChainWanted:
             return ChainWanted(self.one.chain, (self.one.stages[after],), last=after == 3)
 
-        def on(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
-            super().on(news)
+        def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+            super().handle(news)
             if isinstance(news, ChainEnded):
                 return []
             mine = news.chain == self.one.chain

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli import environment
 from orchestrator.cli.app import app
-from orchestrator.cli.environment import KEPT, folder, problem_of, store
+from orchestrator.cli.environment import KEPT, describe_os_error, parse_folder, parse_store
 
 SWEEP = """\
 name: ok
@@ -31,16 +31,16 @@ seeds: [0]
 
 def test_a_tilde_that_the_shell_left_is_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert folder("~/res") == Path("/home/me/res")
-    assert folder("./~") == Path("~")
-    assert store("~/stages") == "/home/me/stages"
-    assert store("s3://bucket/~/x") == "s3://bucket/~/x"
+    assert parse_folder("~/res") == Path("/home/me/res")
+    assert parse_folder("./~") == Path("~")
+    assert parse_store("~/stages") == "/home/me/stages"
+    assert parse_store("s3://bucket/~/x") == "s3://bucket/~/x"
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\x1b[1m", "caf\udce9"])
 def test_a_name_that_no_terminal_or_database_takes_is_refused(name: str) -> None:
     with pytest.raises(typer.BadParameter, match="control characters or is not UTF-8"):
-        folder(name)
+        parse_folder(name)
 
 
 def test_a_stranger_s_home_and_a_file_are_refused_before_anything_runs(
@@ -74,13 +74,15 @@ def test_any_folder_a_shell_lets_through_holds_the_results(
 def test_every_line_is_printed_whatever_the_terminal_can_show(encoding: str) -> None:
     """cases/22"""
     program = (
-        "from orchestrator.cli.environment import print_anywhere; print_anywhere();"
+        "from orchestrator.cli.environment import replace_unprintable; replace_unprintable();"
         "print('ACC 0.5 ± 0.1 · BWT – → 日 \\udce9')"
     )
     said = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=True,
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
         env=os.environ | {"PYTHONIOENCODING": encoding},
-    ).stdout.decode(encoding)  # fmt: skip
+    ).stdout.decode(encoding)
     assert (
         said.strip()
         == {
@@ -101,9 +103,12 @@ def test_every_line_is_printed_whatever_the_terminal_can_show(encoding: str) -> 
     ],
 )
 def test_what_the_disk_refuses_is_a_line_with_the_remedy(
-    code: int, remedy: str, tmp_path: Path, answer: Callable[..., tuple[int, str]],
+    code: int,
+    remedy: str,
+    tmp_path: Path,
+    answer: Callable[..., tuple[int, str]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     def refuse(*args: object, **named: object) -> None:
         raise OSError(code, os.strerror(code), "/the/place")
 
@@ -126,7 +131,7 @@ def test_sockets_of_ray_fit_wherever_temporary_files_are(
     if given:
         monkeypatch.setenv("TMPDIR", given)
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    environment.shorten_temporary_folder()
+    environment.shorten_ray_folder()
     assert os.environ.get("RAY_TMPDIR") == of_ray
     session = "session_2026-11-25_18-59-33_123456_4194304/sockets/plasma_store"
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR", "/tmp")
@@ -134,8 +139,8 @@ def test_sockets_of_ray_fit_wherever_temporary_files_are(
 
 
 def test_an_error_of_ours_is_not_taken_for_one_of_the_disk() -> None:
-    assert problem_of(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
-    assert problem_of(OSError("no number")) is None
+    assert describe_os_error(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
+    assert describe_os_error(OSError("no number")) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -150,8 +155,8 @@ def test_a_signal_ends_a_server_and_the_workers_it_started(
         "time.sleep(300)"
     )
     program = (
-        "import sys; from orchestrator.cli.environment import serve;"
-        f"sys.exit(serve([sys.executable, '-c', {server!r}]))"
+        "import sys; from orchestrator.cli.environment import run_server;"
+        f"sys.exit(run_server([sys.executable, '-c', {server!r}]))"
     )
     command = subprocess.Popen([sys.executable, "-c", program])
     wait_for((tmp_path / "pids").exists)
@@ -177,6 +182,6 @@ def wait_for(is_done: Callable[[], bool]) -> None:
 
 
 def test_a_server_s_own_exit_code_is_passed_on_and_handlers_are_put_back() -> None:
-    before = [signal.getsignal(number) for number in environment.ENDING]
-    assert environment.serve([sys.executable, "-c", "raise SystemExit(3)"]) == 3
-    assert [signal.getsignal(number) for number in environment.ENDING] == before
+    before = [signal.getsignal(number) for number in environment.END_SIGNALS]
+    assert environment.run_server([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert [signal.getsignal(number) for number in environment.END_SIGNALS] == before

@@ -84,12 +84,12 @@ def test_a_trial_ends_when_its_last_seed_does_and_then_the_next_starts(made: Pla
     evaluation = Evaluation(made, queue_of)
     first, second, third = dict.fromkeys(chain.trial_id for chain in made.chains)
     assert {want.chain[0] for want in evaluation.begin()} == {first}  # type: ignore[union-attr]
-    assert evaluation.on(ChainAdvanced((first, 0), 1)) == []
-    assert evaluation.on(ChainEnded((first, 1), "complete")) == []
-    wants = evaluation.on(ChainEnded((first, 0), "diverged"))
+    assert evaluation.handle(ChainAdvanced((first, 0), 1)) == []
+    assert evaluation.handle(ChainEnded((first, 1), "complete")) == []
+    wants = evaluation.handle(ChainEnded((first, 0), "diverged"))
     assert {want.chain[0] for want in wants} == {second}  # type: ignore[union-attr]
-    assert evaluation.on(ChainEnded((second, 0), "complete")) == []
-    assert len(evaluation.on(ChainEnded((second, 1), "complete"))) == 2
+    assert evaluation.handle(ChainEnded((second, 0), "complete")) == []
+    assert len(evaluation.handle(ChainEnded((second, 1), "complete"))) == 2
     for seed in (0, 1):
-        assert evaluation.on(ChainEnded((third, seed), "complete")) == []
+        assert evaluation.handle(ChainEnded((third, seed), "complete")) == []
     assert queue.ended == [(first, False), (second, True), (third, True)]

@@ -56,10 +56,14 @@ def put(store: StageStore, made: Plan, key: str, **changes: Any) -> None:
     """Put a stage that was never run into the store."""
     stage = made.orders[key].stages[0]
     record = Record(
-        key=key, parent=stage.parent, after=stage.after, status="complete",
-        costs=Costs(train_seconds=2.0, eval_seconds=1.0), computed_for=("s", "t", 0),
+        key=key,
+        parent=stage.parent,
+        after=stage.after,
+        status="complete",
+        costs=Costs(train_seconds=2.0, eval_seconds=1.0),
+        computed_for=("s", "t", 0),
         evaluation=dict.fromkeys(stage.task_keys, SCORES),
-    )  # fmt: skip
+    )
     record = replace(record, **changes)
     store.put({"a": torch.zeros(1)} if record.status == "complete" else None, record)
 
@@ -97,8 +101,11 @@ def test_values_that_are_inert_on_task_1_share_it(make, count):
 def test_chains_keep_the_order_of_the_file_and_name_their_trials(make):
     made = make("[er, finetune]", seeds="[5, 2]")
     assert [(c.method, c.seed) for c in made.chains] == [
-        ("er", 5), ("er", 2), ("finetune", 5), ("finetune", 2),
-    ]  # fmt: skip
+        ("er", 5),
+        ("er", 2),
+        ("finetune", 5),
+        ("finetune", 2),
+    ]
     assert made.orders[made.chains[0].keys[0]].computed_for == (
         "planned",
         made.chains[0].trial_id,

@@ -17,10 +17,20 @@ from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
 FIELDS = {
-    "phase": str, "trials": int, "trials_done": int, "asked_for": int, "shared": int,
-    "executed": int, "to_go": int, "running": list, "failed": int, "started_at": float,
-    "updated_at": float, "over": bool, "complete": bool,
-}  # fmt: skip
+    "phase": str,
+    "trials": int,
+    "trials_done": int,
+    "asked_for": int,
+    "shared": int,
+    "executed": int,
+    "to_go": int,
+    "running": list,
+    "failed": int,
+    "started_at": float,
+    "updated_at": float,
+    "over": bool,
+    "complete": bool,
+}
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -29,17 +39,23 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def test_news_is_counted_as_it_comes() -> None:
+    steps = [
+        (RunStage("a"), (1, 0, 4, 0)),
+        (RunStage("b"), (2, 0, 4, 0)),
+        (SlotsChanged(2), (2, 0, 4, 0)),
+        (StageDone("a"), (1, 1, 3, 0)),
+        (StageDone("a"), (1, 1, 3, 0)),
+        (ChainAdvanced(("t", 0), 1), (1, 1, 3, 0)),
+        (StageFailed("b", ""), (0, 2, 2, 1)),
+        (RunStage("c"), (1, 2, 2, 1)),
+        (ParentLost("c"), (0, 2, 2, 1)),
+        (RunStage("c"), (1, 2, 2, 1)),
+        (StageDiverged("c", ""), (0, 3, 1, 2)),
+    ]
     progress = Progress(to_go=4)
-    counted = []
-    for news in (RunStage("a"), RunStage("b"), SlotsChanged(2), StageDone("a"), StageDone("a"),
-                 ChainAdvanced(("t", 0), 1), StageFailed("b", ""), RunStage("c"), ParentLost("c"),
-                 RunStage("c"), StageDiverged("c", "")):  # fmt: skip
+    for news, counts in steps:
         progress.count(news)
-        counted.append((progress.running, progress.executed, progress.to_go, progress.failed))
-    assert counted == [
-        (1, 0, 4, 0), (2, 0, 4, 0), (2, 0, 4, 0), (1, 1, 3, 0), (1, 1, 3, 0), (1, 1, 3, 0),
-        (0, 2, 2, 1), (1, 2, 2, 1), (0, 2, 2, 1), (1, 2, 2, 1), (0, 3, 1, 2),
-    ]  # fmt: skip
+        assert counts == (progress.running, progress.executed, progress.to_go, progress.failed)
 
 
 def test_a_trial_is_done_when_its_last_seed_is() -> None:

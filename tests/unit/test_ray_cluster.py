@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.backends.ray_cluster import has_token, signal_handlers_kept
+from orchestrator.backends.ray_cluster import has_token, preserve_signal_handlers
 
 
 def test_handlers_of_signals_are_put_back_after_ray_replaced_them() -> None:
@@ -20,7 +20,7 @@ def test_handlers_of_signals_are_put_back_after_ray_replaced_them() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         signal.signal(signal.SIGTERM, ours)
-        with signal_handlers_kept():
+        with preserve_signal_handlers():
             signal.signal(signal.SIGTERM, rays)
             signal.signal(signal.SIGHUP, rays)
         assert signal.getsignal(signal.SIGTERM) is ours

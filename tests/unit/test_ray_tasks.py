@@ -17,13 +17,8 @@ from ray.exceptions import (
 )
 
 from orchestrator.backends import ray_backend
-from orchestrator.backends.nodes import Node, largest, node_of
-from orchestrator.backends.ray_tasks import (
-    Attempt,
-    Death,
-    death_of,
-    failure,
-)
+from orchestrator.backends.nodes import Node, largest_node, node_of
+from orchestrator.backends.ray_tasks import Attempt, Death, death_of, failure
 from orchestrator.errors import RepertoireError
 
 NEEDS = {"num_cpus": 2.0, "num_gpus": 0.0}
@@ -58,9 +53,14 @@ def test_a_stage_is_tried_again_and_alone_after_what_may_be_memory(
 
 @pytest.mark.parametrize(
     "deaths",
-    [["memory"] * 2, ["process"] * 3, ["memory", "process"], ["process", "memory", "memory"],
-     ["node"] * 10],
-)  # fmt: skip
+    [
+        ["memory"] * 2,
+        ["process"] * 3,
+        ["memory", "process"],
+        ["process", "memory", "memory"],
+        ["node"] * 10,
+    ],
+)
 def test_in_the_end_it_fails(deaths: list[Death]) -> None:
     attempt: Attempt | None = Attempt(ORDER)
     for death in deaths:
@@ -120,13 +120,13 @@ def test_other_deaths_are_not_called_memory() -> None:
     ],
 )
 def test_room_is_what_the_scarcest_resource_allows(needs: dict[str, float], room: int) -> None:
-    assert SMALL.room(needs) == room
+    assert SMALL.capacity(needs) == room
 
 
 def test_a_stage_is_alone_on_the_node_with_the_most_memory_that_fits_it() -> None:
-    assert largest([SMALL, BIG], NEEDS) is BIG
-    assert largest([SMALL, BIG], {"num_cpus": 1, "num_gpus": 1}) is SMALL
-    assert largest([SMALL, BIG], {"num_cpus": 5, "num_gpus": 0}) is None
+    assert largest_node([SMALL, BIG], NEEDS) is BIG
+    assert largest_node([SMALL, BIG], {"num_cpus": 1, "num_gpus": 1}) is SMALL
+    assert largest_node([SMALL, BIG], {"num_cpus": 5, "num_gpus": 0}) is None
     listed = {"Alive": True, "NodeManagerAddress": "10.0.0.3", "Resources": {"CPU": 2.0}}
     assert node_of(listed) == Node("10.0.0.3", cpus=2.0, gpus=0.0, memory=0.0)
 
@@ -135,12 +135,12 @@ def test_a_stage_too_large_is_refused_here_and_waited_for_on_a_cluster() -> None
     lines: list[str] = []
     needs = {"num_cpus": 1.0, "num_gpus": 1.0}
     with pytest.raises(RepertoireError, match="1 CPUs and 1 GPUs, which no node of this Ray has"):
-        ray_backend.require_room([BIG], needs, None, lines.append)
+        ray_backend.require_capacity([BIG], needs, None, lines.append)
     assert lines == []
-    ray_backend.require_room([BIG], needs, "10.0.0.1:6379", lines.append)
+    ray_backend.require_capacity([BIG], needs, "10.0.0.1:6379", lines.append)
     assert lines == [
         "a stage asks for 1 CPUs and 1 GPUs, which no node of this Ray has; nodes: "
         "10.0.0.1 (4 CPUs, 0 GPUs, 8.0 GiB); waiting for one that has"
     ]
-    ray_backend.require_room([BIG, SMALL], needs, None, lines.append)
+    ray_backend.require_capacity([BIG, SMALL], needs, None, lines.append)
     assert len(lines) == 1

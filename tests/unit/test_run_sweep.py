@@ -11,13 +11,18 @@ from orchestrator.results.results import load
 
 def test_what_is_listed_and_wins_as_well_is_evaluated_and_counted_once(tmp_path: Path) -> None:
     outcome = lab.run(
-        tmp_path, seeds="[0, 1]", search="{algorithm: random, num_trials: 1}",
+        tmp_path,
+        seeds="[0, 1]",
+        search="{algorithm: random, num_trials: 1}",
         methods="[finetune, {name: ewc, lam: 10}, {name: ewc, lam: {choice: [10]}}]",
-    )  # fmt: skip
+    )
     evaluated = lab.trials(tmp_path, "evaluation")
     assert [(row["method"], row["seed"], row["selected"]) for _, row in evaluated.iterrows()] == [
-        ("finetune", 0, False), ("finetune", 1, False), ("ewc", 0, True), ("ewc", 1, True),
-    ]  # fmt: skip
+        ("finetune", 0, False),
+        ("finetune", 1, False),
+        ("ewc", 0, True),
+        ("ewc", 1, True),
+    ]
     assert (outcome.evaluation.trials, outcome.evaluation.asked_for) == (2, 2 * 2 * 3)
     tables = load(tmp_path / "results" / "lab")
     chain = ["trial_id", "seed"]
