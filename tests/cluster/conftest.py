@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where methods of a user's own lie; the workers of the one Ray find them there."""
+    """Folder of user-written modules, on the path of the workers of `one_ray`."""
     return tmp_path_factory.mktemp("modules")
 
 

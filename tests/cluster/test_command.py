@@ -1,4 +1,4 @@
-"""`repertoire run` as a person types it, in processes of its own."""
+"""`repertoire run` on a command line, in its own process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ name: lab
 benchmark: {name: permuted_digits, scenario: domain, num_tasks: 2, samples_per_task: 32}
 network: {name: mlp, hidden: [8]}
 training: {batch_size: 16}
-methods: ["alone:Mine", "package.inside:Mine", finetune]
+methods: ["alone:Mine", "package.own:Mine", finetune]
 seeds: [0, 1]
 """
 MINE = """
@@ -38,15 +38,15 @@ class Mine(Finetune):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A sweep with methods of a user's own beside it: a module, and a module of a package."""
+    """A sweep with user-written methods beside it: in a module, and in a module of a package."""
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     (tmp_path / "methods").mkdir()  # shadows nothing, also where workers start
     (tmp_path / "methods" / "notes.txt").touch()
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").touch()
     (tmp_path / "package" / "beside.py").write_text("SCALE = 1.0\n")
-    inside = "from package.beside import SCALE\n" + MINE.replace("SECOND", "self.scale = SCALE")
-    (tmp_path / "package" / "inside.py").write_text(inside)
+    own = "from package.beside import SCALE\n" + MINE.replace("SECOND", "self.scale = SCALE")
+    (tmp_path / "package" / "own.py").write_text(own)
     (tmp_path / "alone.py").write_text(MINE.replace("SECOND", "raise ValueError('too shy')"))
     return tmp_path
 
@@ -89,7 +89,7 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
     # Both edits count: two tasks, two seeds, two methods; stage 0 and finetune are as they were.
     assert "8 stages computed" in out
 
-    # All is in the store: Ray is neither started nor imported, or this would be found in its place.
+    # All is in the store, so Ray is not imported; an import would load this module.
     (folder / "elsewhere" / "ray.py").write_text("raise SystemExit('ray was imported')\n")
     (folder / "alone.py").write_text(MINE.replace("SECOND", "pass  # a comment is no edit"))
     code, out, err = finish(start(folder))
@@ -99,9 +99,9 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
 
 
 def test_an_address_where_no_ray_is_is_told_at_once(folder: Path) -> None:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # held but not listened to
-        address = f"127.0.0.1:{held.getsockname()[1]}"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, but nothing listens
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
         code, out, err = finish(start(folder, "--address", address))
     assert code == 2, out + err
     assert err.startswith(f"repertoire: Ray cannot be reached at {address}: ")
@@ -133,19 +133,19 @@ def interrupt_and_check(command: Popen[str], folder: Path) -> None:
     code, out, err = finish(command)
     assert code == 1, out + err
     assert err == "repertoire: interrupted; what was computed is kept, the same command continues\n"
-    found = results.load(folder / "results" / "lab").trials
-    mine = found[found["method"] == "alone:Mine"]
-    assert set(mine["status"]) == {"stopped"}
-    assert mine["tasks_done"].max() == 1
+    trials = results.load(folder / "results" / "lab").trials
+    own_trials = trials[trials["method"] == "alone:Mine"]
+    assert set(own_trials["status"]) == {"stopped"}
+    assert own_trials["tasks_done"].max() == 1
     assert not alive_after(started)
 
 
 def alive_after(started: dict[int, str], seconds: float = 30.0) -> dict[int, str]:
-    """Return what still runs; the process that sends to MLflow ends a little after the command."""
+    """Return the processes that still run; the one that sends to MLflow outlives the command."""
     alive, until = started, time.monotonic() + seconds
     while alive and time.monotonic() < until:
         time.sleep(0.5)
-        alive = {pid: what for pid, what in alive.items() if Path(f"/proc/{pid}").exists()}
+        alive = {pid: command for pid, command in alive.items() if Path(f"/proc/{pid}").exists()}
     return alive
 
 

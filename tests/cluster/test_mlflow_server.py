@@ -137,16 +137,14 @@ def points(address: str, run_id: str, metric: str) -> list[tuple[int, float]]:
 
 
 def run_of(address: str, run_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(get(address, "api/2.0/mlflow/runs/get", run_id=run_id))[
-        "run"
-    ]
-    return found
+    run: dict[str, Any] = json.loads(get(address, "api/2.0/mlflow/runs/get", run_id=run_id))["run"]
+    return run
 
 
 def test_a_server_is_told_a_sweep_as_it_runs_and_once(tmp_path: Path, server: str) -> None:
     folder = write_tables(tmp_path / "served", stages=2)
-    said: list[str] = []
-    tracker = Tracker(folder, Target(server), said.append, first_seconds=0.0)
+    messages: list[str] = []
+    tracker = Tracker(folder, Target(server), messages.append, first_seconds=0.0)
     tracker.poke()
     deadline = time.monotonic() + 60
     while not tracker.run_ids() and time.monotonic() < deadline:
@@ -155,25 +153,25 @@ def test_a_server_is_told_a_sweep_as_it_runs_and_once(tmp_path: Path, server: st
     assert run_of(server, run_id)["info"]["status"] == "RUNNING"
     write_tables(folder)
     report = tracker.close(timeout_seconds=60)
-    assert (said, report.complete, report.runs, report.steps) == ([], True, 0, 1)
+    assert (messages, report.complete, report.runs, report.steps) == ([], True, 0, 1)
 
     run = run_of(server, run_id)
     tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
     parent = run_of(server, tags["mlflow.parentRunId"])
     assert (run["info"]["status"], run["info"]["run_name"]) == ("FINISHED", "er")
     assert (parent["info"]["status"], parent["info"]["run_name"]) == ("FINISHED", "served")
-    told = {
+    expected = {
         "acc": [(1, pytest.approx(0.85)), (2, pytest.approx(0.65))],
         "acc_std": [(1, pytest.approx(0.1 / 2**0.5)), (2, pytest.approx(0.1 / 2**0.5))],
         "bwt": [(2, pytest.approx(-0.3))],
         "train_flops": [(0, 5.0), (1, 10.0), (2, 15.0)],
     }
-    assert {metric: points(server, run_id, metric) for metric in told} == told
+    assert {metric: points(server, run_id, metric) for metric in expected} == expected
 
     (folder / "tracking.json").unlink()
     again = sync(folder, Target(server))
     assert (again.runs, again.steps, again.artifacts) == (0, 0, 0)
-    assert {metric: points(server, run_id, metric) for metric in told} == told
+    assert {metric: points(server, run_id, metric) for metric in expected} == expected
     picture = get(server, "get-artifact", path="r_matrix.png", run_id=run_id)
     assert picture.startswith(b"\x89PNG")
 

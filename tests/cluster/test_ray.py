@@ -55,9 +55,9 @@ def compute(
     (folder / "sweep.yaml").write_text(SWEEP.format(methods=methods, cpus=cpus))
     sweep = Sweep.load(folder / "sweep.yaml")
     store = open_store(folder, None)
-    made = plan(sweep, store)
-    tables = Tabulator(made.chains, store, results_folder(sweep, folder))
-    return evaluate(made, tables, backend, queue_of=queue_of)
+    sweep_plan = plan(sweep, store)
+    tables = Tabulator(sweep_plan.chains, store, results_folder(sweep, folder))
+    return evaluate(sweep_plan, tables, backend, queue_of=queue_of)
 
 
 def accuracy(folder: Path) -> bytes:
@@ -127,16 +127,16 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
     once = own(f"if not {claim}.exists(): {claim}.touch(); os._exit(1)")
     always, raises = own("os._exit(1)"), own("raise ValueError('too shy')")
     compute(tmp_path, f"['{once}', '{always}', '{raises}', finetune]", OnRay())
-    found = trials(tmp_path)
+    table = trials(tmp_path)
     assert len(list(marks.iterdir())) == 2, "the process of each seed died once"
-    assert set(found.loc[once, "status"]) == set(found.loc["finetune", "status"]) == {"complete"}
+    assert set(table.loc[once, "status"]) == set(table.loc["finetune", "status"]) == {"complete"}
     for name, story in (
         (always, "the worker of this stage was lost"),
         (raises, "ValueError: too shy ("),
     ):
-        assert set(found.loc[name, "status"]) == {"failed"}
-        assert set(found.loc[name, "tasks_done"]) == {1}
-        assert all(text.startswith(story) for text in found.loc[name, "story"])
+        assert set(table.loc[name, "status"]) == {"failed"}
+        assert set(table.loc[name, "tasks_done"]) == {1}
+        assert all(text.startswith(story) for text in table.loc[name, "story"])
 
 
 def test_trials_of_tune_give_the_results_of_the_inline_backend(

@@ -103,19 +103,19 @@ def running(folder: Path, *extra: str, group: bool = False) -> Iterator[Popen[st
                 os.kill(pid, signal.SIGKILL)
 
 
-def until(command: Popen[str], there: Callable[[], bool]) -> None:
-    while not there():
+def until(command: Popen[str], condition: Callable[[], bool]) -> None:
+    while not condition():
         assert command.poll() is None, command.communicate()
         time.sleep(0.02)
 
 
-def kill_when(folder: Path, address: str, there: Callable[[], bool]) -> Stages:
+def kill_when(folder: Path, address: str, condition: Callable[[], bool]) -> Stages:
     """Kill a driver with SIGKILL once something is so; return the stages that are stored then."""
     with running(folder, "--address", address) as command:
-        until(command, there)
+        until(command, condition)
         command.kill()
         command.communicate()
-    time.sleep(2)  # Ray ends what the driver had asked for; a stage may end before
+    time.sleep(2)  # Ray ends the driver's tasks; a stage may finish before that
     return stages(folder)
 
 
@@ -144,9 +144,9 @@ def test_a_killed_search_ends_with_the_tables_of_one_that_was_not(
     assert f"Search: 36 stages asked for, {31 - len(before)} computed." in out
     assert unchanged(before, stages(killed))
     assert entries(killed)[: len(drawn)] == drawn
-    mine, others = figures(killed), figures(tmp_path / "straight")
+    resumed, straight_run = figures(killed), figures(tmp_path / "straight")
     for name in ("accuracy", "trials", "stages"):
-        pd.testing.assert_frame_equal(mine[name], others[name], check_exact=True)
+        pd.testing.assert_frame_equal(resumed[name], straight_run[name], check_exact=True)
 
 
 def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice(
@@ -164,7 +164,7 @@ def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice
     now = entries(folder)
     assert now[: len(taken)] == taken
     assert unchanged(before, stages(folder))
-    # Nobody is drawn or decided about twice at a depth.
+    # No candidate is drawn or decided about twice at a depth.
     steps = [(e["number"], e.get("after"), "point" in e) for e in now if "number" in e]
     assert len(steps) == len(set(steps))
     table = trials(folder).set_index("candidate")

@@ -73,20 +73,21 @@ def test_trials_share_their_beginning_and_equal_what_repertoire_run_computes(
     text = SWEEP.replace("[ewc]", "[{name: ewc, lam: {grid: [1.0, 30.0, 100.0]}}]")
     (tmp_path / "run.yaml").write_text(text.replace("lr: 0.1", "lr: 0.05"))
     trials = evaluate(tmp_path / "run.yaml", tmp_path / "run")
-    mine, others = StageStore(str(tmp_path / "stages")), StageStore(str(tmp_path / "run/stages"))
+    tune_store = StageStore(str(tmp_path / "stages"))
+    run_store = StageStore(str(tmp_path / "run/stages"))
     # Stage 0 and the first task, where lam is inert, are common: 2 + 3 * 4 stages.
-    assert mine.keys() == others.keys()
-    assert len(mine.keys()) == 14
-    for key in set(mine.keys()):
-        assert mine.record(key).evaluation == others.record(key).evaluation
-        assert same_bits(mine.state(key), others.state(key))
+    assert tune_store.keys() == run_store.keys()
+    assert len(tune_store.keys()) == 14
+    for key in set(tune_store.keys()):
+        assert tune_store.record(key).evaluation == run_store.record(key).evaluation
+        assert same_bits(tune_store.state(key), run_store.state(key))
     by_lam = {result.config["method.lam"]: result.metrics for result in results}
     for row in trials.to_dict("records"):
-        told = by_lam[row["config.method.lam"]]
+        metrics = by_lam[row["config.method.lam"]]
         for name in ("acc", "bwt", "forgetting", "learning_accuracy"):
-            assert told[name] == row[f"val_{name}"]
+            assert metrics[name] == row[f"val_{name}"]
         for name in ("storage_bytes", "train_flops", "consolidate_flops"):
-            assert told[name] == row[name]
+            assert metrics[name] == row[name]
 
 
 def evaluate(path: Path, out: Path) -> pd.DataFrame:
@@ -158,7 +159,7 @@ def test_a_population_adopts_stages_and_goes_on_with_its_own_hyperparameters(
 
 
 class Crash(tune.Callback):
-    """Ends the driver at its fourth result, unless a file is there."""
+    """Ends the driver at its fourth result, unless a file exists."""
 
     def __init__(self, mended: Path) -> None:
         self._mended, self._results = mended, 0
@@ -197,10 +198,10 @@ def test_a_checkpoint_is_a_key_that_another_trial_can_go_on_from_where_that_has_
 ) -> None:
     source = learner(config={"method.lam": 1.0, "training.lr": 0.1})
     for _ in range(2):
-        told = source.train()
+        result = source.train()
     saved = tmp_path / "saved"
     source.save(str(saved))
-    assert told["key"] in (saved / "stage.json").read_text()
+    assert result["key"] in (saved / "stage.json").read_text()
     assert (saved / "stage.json").stat().st_size < 1000
 
     other = learner(config={"method.lam": 100.0, "training.lr": 0.01})
@@ -208,7 +209,7 @@ def test_a_checkpoint_is_a_key_that_another_trial_can_go_on_from_where_that_has_
     third = other.train()
     assert (third["tasks"], third["computed"]) == (3, True)
     record = StageStore(str(tmp_path / "stages")).record(third["key"])
-    assert record.parent == told["key"]
+    assert record.parent == result["key"]
     assert (record.spec["method"]["lam"], record.spec["training"]["lr"]) == (100.0, 0.01)
 
     stranger = learner(config={"method.lam": 1.0, "seed": 1})
@@ -223,9 +224,9 @@ def test_a_path_that_the_sweep_does_not_have_is_refused(learner: Any) -> None:
 
 def test_a_trial_that_diverges_ends_with_figures_that_no_scheduler_prefers(learner: Any) -> None:
     trial = learner(config={"method.lam": 1.0, "training.lr": 1e30})
-    told = trial.train()
-    assert (told["status"], told["done"]) == ("diverged", True)
-    assert math.isnan(told["acc"])
+    result = trial.train()
+    assert (result["status"], result["done"]) == ("diverged", True)
+    assert math.isnan(result["acc"])
 
 
 def test_the_example_of_the_page_runs_as_it_stands(

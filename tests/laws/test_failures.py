@@ -1,4 +1,4 @@
-"""What goes wrong stays where it went wrong, is told, and is mended by the same command."""
+"""A failure stays local, is reported, and is mended by running the same command again."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def test_a_diverging_trial_is_recorded_with_its_rows_so_far_and_is_not_trained_a
     three = "{name: permuted_digits, scenario: domain, num_tasks: 3, samples_per_task: 32}"
     progress = lab.ask(f"[{name}, finetune]", benchmark=three).run()
     assert progress.failed == 1
-    found = trials(lab)
-    mine = found.loc[(name.strip("'"), 0)]
-    assert (mine["status"], mine["tasks_done"]) == ("diverged", 1)
-    assert mine["story"] == "the loss of task 2 is not finite after 32 examples"
-    assert pd.isna(mine["acc"])
-    assert found.loc[("finetune", 0), "status"] == "complete"
-    r = results.load(lab.out / "lab").r_matrix(mine["trial_id"], 0)
+    table = trials(lab)
+    row = table.loc[(name.strip("'"), 0)]
+    assert (row["status"], row["tasks_done"]) == ("diverged", 1)
+    assert row["story"] == "the loss of task 2 is not finite after 32 examples"
+    assert pd.isna(row["acc"])
+    assert table.loc[("finetune", 0), "status"] == "complete"
+    r = results.load(lab.out / "lab").r_matrix(row["trial_id"], 0)
     assert not pd.isna(r[:2]).any()
     assert pd.isna(r[2:]).all()
     tables, before = lab.tables, list(computed)
@@ -112,7 +112,7 @@ def test_an_interrupted_run_keeps_what_is_done_and_the_same_command_continues(
 
 def test_a_table_that_cannot_be_written_does_not_lose_a_stage(lab: Lab) -> None:
     lab.ask("[finetune]")
-    made = lab.plan()
+    lab_plan = lab.plan()
 
     class DiskFull(Inline):
         def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
@@ -124,6 +124,6 @@ def test_a_table_that_cannot_be_written_does_not_lose_a_stage(lab: Lab) -> None:
             super().compute(client, sweep, store, watch, brake)
 
     with pytest.raises(OSError, match="disk full"):
-        evaluate(made, lab.tables_of(made), DiskFull())
+        evaluate(lab_plan, lab.tables_of(lab_plan), DiskFull())
     assert lab.run().executed == 0
     assert list(trials(lab)["status"]) == ["complete"]
