@@ -64,11 +64,13 @@ def _as_json(value: Any, place: Any, keep: Callable[[Field[Any], object], bool])
     kind: Any = type(value)
     if kind in (str, bool, NoneType):  # most values by far
         return value
+    if kind in (int, float):
+        return scalar(value, place)
     if (known := _fields(kind)) is not None:
         given = ((f, getattr(value, f.name)) for f in known)
         return {f.name: _as_json(v, (place, f.name), keep) for f, v in given if keep(f, v)}
     if kind is dict or isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
+        if not (set(map(type, value)) <= {str} or all(isinstance(key, str) for key in value)):
             raise TypeError(f"{_path(place)}: its keys must be text, given {list(value)}")
         return {key: _as_json(v, (place, key), keep) for key, v in value.items()}
     if isinstance(value, list | tuple):

@@ -89,7 +89,11 @@ class Patience:
             StoreUnreachable: it did not within the limit, or refuses for good.
             StoreUnwritable: the disk is full or may not be written.
         """
-        failure: OSError = OSError()
+        try:
+            return action()
+        except OSError as error:
+            require_passing(error, where)
+            failure = error
 
         def attempt() -> tuple[T] | None:
             nonlocal failure
@@ -101,9 +105,8 @@ class Patience:
                 return None
 
         try:
-            result = attempt() or self.until(
-                attempt, self.unreachable_seconds, f"store {where} cannot be reached: {failure}"
-            )
+            story = f"store {where} cannot be reached: {failure}"
+            result = self.until(attempt, self.unreachable_seconds, story)
         finally:
             failure, last = OSError(), failure  # no cycle through the traceback
         if result is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from orchestrator.stages.envelope import FORMAT, other_release, release, require_known_format
@@ -119,7 +119,7 @@ def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """Return an evaluation as JSON types."""
     return {
-        task: {split: asdict(score) for split, score in splits.items()}
+        task: {split: dict(vars(score)) for split, score in splits.items()}
         for task, splits in evaluation.items()
     }
 
@@ -145,4 +145,7 @@ def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
-    return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
+    known = cls.__dataclass_fields__
+    if data.keys() <= known.keys():
+        return cls(**data)
+    return cls(**{name: data[name] for name in known if name in data})
