@@ -23,7 +23,12 @@ def digest(kind: str, content: object) -> str:
         TypeError: a value is not None, bool, int of 64 bits, finite float, str, nor a sequence,
             mapping (from str) or dataclass of such.
     """
-    return digest_bytes(canonical([kind, significant(content)]).encode())
+    return digest_json(kind, significant(content))
+
+
+def digest_json(kind: str, content: object) -> str:
+    """Return the key that `digest` returns, of content that consists of JSON types alone."""
+    return digest_bytes(canonical([kind, content]).encode())
 
 
 def digest_bytes(data: bytes | memoryview) -> str:

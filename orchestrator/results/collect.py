@@ -104,7 +104,7 @@ def _trial_row(chain: Chain, records: list[Record], store: Records, run_id: str 
     learned = [record for record in records if record.status == "complete"]
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
-    row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical(plain(chain.config))}
+    row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical(chain.config)}
     row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective")}
     if status == "complete":
         row |= _metrics(chain, records)

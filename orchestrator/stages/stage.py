@@ -8,7 +8,7 @@ from typing import Any
 
 from methods.base import Method, Setting
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import digest, significant
+from orchestrator.hashing import digest_json, significant
 from orchestrator.stages import learner
 from orchestrator.stages.components import Component
 from orchestrator.stages.learner import Training
@@ -127,7 +127,7 @@ def first_key(stage: Stage) -> str:
         "learner": learner.VERSION,
         "benchmarks": benchmark.version,
     }
-    return digest("stage 0", content)
+    return digest_json("stage 0", content)
 
 
 def stage_key(stage: Stage, training: Any, method: Mapping[str, Any]) -> str:
@@ -141,7 +141,7 @@ def stage_key(stage: Stage, training: Any, method: Mapping[str, Any]) -> str:
         "training": training,
         "method": stage.method.content(inert) if inert else method,
     }
-    return digest("stage", content)
+    return digest_json("stage", content)
 
 
 def with_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
