@@ -118,7 +118,15 @@ def import_class(
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise RepertoireError(f"{what} is not a subclass of {base.__module__}.{base.__qualname__}")
+    abstract = [attribute for attribute in dir(cls) if is_abstract(cls, attribute)]
+    if abstract:
+        raise RepertoireError(f"{what} must define {', '.join(abstract)}, as its base does not")
     return cls
+
+
+def is_abstract(cls: type[Any], attribute: str) -> bool:
+    """Return whether a class leaves an attribute to its subclasses, under any metaclass."""
+    return bool(getattr(getattr(cls, attribute, None), "__isabstractmethod__", False))
 
 
 def advice(module: str, source: Source) -> str:

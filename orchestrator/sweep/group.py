@@ -14,6 +14,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical
 from orchestrator.networks.networks import build
 from orchestrator.stages.components import Component, is_dotted
+from orchestrator.stages.outcomes import failure_story
 from orchestrator.stages.preparation import network_shape
 from orchestrator.stages.stage import benchmark_setting, with_defaults
 from orchestrator.sweep.section import Infeasible, Part, active_point, field_of
@@ -102,7 +103,13 @@ def misfit(benchmark: Benchmark, network: Component, method: Component | None = 
         return f"network.{wrong}"
     if method is None:
         return None
-    objection = method.cls.objection(method.config, benchmark_setting(benchmark, network))
+    try:
+        objection = method.cls.objection(method.config, benchmark_setting(benchmark, network))
+    except Exception as error:  # a user's class may raise anything
+        if not is_dotted(method.name):
+            raise
+        reason = failure_story(error).splitlines()[0]
+        return f"{method.name} cannot say whether it fits, since its objection() raised {reason}"
     if objection is not None:
         return f"{method.name} {objection}"
     return build_objection(benchmark, network, method) if is_dotted(network.name) else None

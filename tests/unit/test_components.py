@@ -105,6 +105,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
         ("methods.er:Nobody", "cannot be imported: AttributeError"),
         ("methods.base:torch", "is not a subclass of methods.base.Method"),
         ("orchestrator.networks.networks:MLP", "is not a subclass of methods.base.Method"),
+        ("methods.parts.rehearsal:Rehearsal", "must define policy, as its base does not"),
     ],
 )
 def test_a_dotted_name_that_is_no_method_says_why(name, told):

@@ -403,6 +403,23 @@ def test_a_module_that_fails_while_it_is_imported_is_told_as_a_mistake(mistakes,
     )
 
 
+PICKY = """\
+from methods.base import Method
+
+class Picky(Method):
+    @classmethod
+    def objection(cls, config, setting):
+        return config.no_such_setting
+"""
+
+
+def test_a_method_whose_objection_raises_is_refused_with_the_line(mistakes, tmp_path):
+    (tmp_path / "picky_method.py").write_text(PICKY)
+    (only,) = mistakes(text_of(methods="['picky_method:Picky']"))
+    assert "its objection() raised AttributeError: " in only
+    assert "(picky_method.py:6, in objection)" in only
+
+
 # The command line
 
 PYTHON_TAG = "name: !!python/object/apply:os.mkdir [made]\n"
