@@ -14,7 +14,7 @@ import pandas as pd
 from orchestrator.columns import METRICS
 from orchestrator.errors import UnknownName
 from orchestrator.results.averages import per_configuration
-from orchestrator.results.naming import labels, short_names
+from orchestrator.results.naming import labels, names_over_tables, short_names
 from orchestrator.results.pareto import DEFAULT, on_front
 from orchestrator.results.pooling import CONFIGURATION, SETTING, holders, pooled
 from orchestrator.results.protocol import group_into_tables, protocol_columns
@@ -44,7 +44,8 @@ def comparison(
     Attributes of the frame, each for `closing_notes`: `left_out` counts the (trial, seed) that were
     left out, by reason; `apart` says why rows of one setting are in several tables; `varied` what
     differs within a table because a sweep varies it; `chosen` the hyperparameters of winners of a
-    search; `pooled` what is held more than once.
+    search; `pooled` what is held more than once; `over_tables` what a trial id is called where
+    tables are read side by side.
 
     Args:
         results: of one sweep or several.
@@ -76,6 +77,7 @@ def comparison(
         differences = grouping.table.map(grouping.differences).fillna("")
         table.insert(len(ROW) + 2, "not_comparable", differences)
     table["sweeps"] = [", ".join(sweeps) for sweeps in held_by]
+    over_tables = names_over_tables(first, grouping.table, config)
     order = pd.DataFrame({"table": grouping.table} | ({"value": first[by]} if by in config else {}))
     order = order.sort_values(list(order.columns), kind="stable")
     table = table.loc[order.index].reset_index(drop=True)
@@ -85,6 +87,7 @@ def comparison(
         "varied": grouping.varied,
         "chosen": _chosen(trials, table),
         "pooled": [*results.notes, *pool.notes],
+        "over_tables": dict(zip(first["trial_id"], over_tables, strict=True)),
     }
     return table
 

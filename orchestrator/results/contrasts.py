@@ -130,19 +130,23 @@ def _common(seeds: Floats, reference: int) -> list[int]:
 
 
 def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
-    """Add `rank` by mean ACC among the rows whose label is in every table, and `mean_rank`.
+    """Add `rank` by mean ACC among the configurations in every table, and `mean_rank`.
 
-    Both are NaN where there is one table only, or the label is not in all of them.
+    Both are NaN where there is one table only, or the configuration is not in all of them; or
+    twice in one, so that they cannot be told apart across tables.
 
     Reference: Demšar, 2006, Statistical Comparisons of Classifiers over Multiple Data Sets.
     """
-    means = table.pivot_table(index="table", columns="label", values="acc_mean", sort=False)
+    named = table.assign(name=table["trial_id"].map(table.attrs["over_tables"]))
+    named = named[~named["name"].isin(named["name"][named.duplicated(["table", "name"])])]
+    means = named.pivot_table(index="table", columns="name", values="acc_mean", sort=False)
     means = means.dropna(axis="columns")
-    if len(means) < 2 or means.shape[1] < 2:
+    if len(means) < table["table"].nunique() or len(means) < 2 or means.shape[1] < 2:
         return table.assign(rank=np.nan, mean_rank=np.nan)
     ranking = pd.DataFrame(ranks(means.to_numpy()), means.index, means.columns)
     long = ranking.melt(value_name="rank", ignore_index=False).reset_index()
-    long["mean_rank"] = long["label"].map(ranking.mean())
-    ranked = table.merge(long, on=["table", "label"], how="left")
+    long["mean_rank"] = long["name"].map(ranking.mean())
+    long = named[["table", "name", "trial_id"]].merge(long, on=["table", "name"])
+    ranked = table.merge(long.drop(columns="name"), on=["table", "trial_id"], how="left")
     ranked.attrs = dict(table.attrs)
     return ranked

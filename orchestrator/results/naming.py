@@ -86,6 +86,27 @@ def labels(
     return list(result)
 
 
+def names_over_tables(
+    first: pd.DataFrame, tables: pd.Series[Any], config: Sequence[str]
+) -> pd.Series[str]:
+    """Return a name for each configuration that is the same in every table.
+
+    A label has what varies in its own table; this name has what varies in any table of the method.
+
+    Args:
+        first: one row of each configuration.
+        tables: the table that each belongs to.
+        config: the columns that may tell them apart.
+    """
+    result = first["method"].astype(str)
+    for rows in _groups(first, ["method"]):
+        within = [set(_varying(part, config)) for _, part in rows.groupby(tables[rows.index])]
+        varying = set[str]().union(*within)
+        text = settings(rows, [name for name in config if name in varying])
+        result[rows.index] = (result[rows.index] + " " + text).str.strip()
+    return result
+
+
 def settings(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
     """Return columns of a configuration as text for each row: `lam=100 lr=0.1`."""
     names = short_names([str(name) for name in rows if str(name).startswith("config.")])

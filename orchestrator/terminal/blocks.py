@@ -144,12 +144,13 @@ def _differences(rows: pd.DataFrame, warning: str) -> Block:
 
 
 def _ranks(table: pd.DataFrame) -> Block:
+    names = table["trial_id"].map(table.attrs["over_tables"])
     ranked = table[table["mean_rank"].notna()].sort_values("mean_rank", kind="stable")
     rows = [
-        [str(label), f"{part['mean_rank'].iloc[0]:.2f}", ", ".join(f"{r:g}" for r in part["rank"])]
-        for label, part in ranked.groupby("label", sort=False)
+        [str(name), f"{part['mean_rank'].iloc[0]:.2f}", ", ".join(f"{r:g}" for r in part["rank"])]
+        for name, part in ranked.groupby(names[ranked.index], sort=False)
     ]
-    left_out = table["label"].nunique() - len(rows)
+    left_out = names.nunique() - len(rows)
     notes = [
         "1 is the largest ACC; equal values share the mean of their ranks",
         *([f"{left_out} that are not in every table have no rank"] if left_out else []),

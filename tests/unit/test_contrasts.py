@@ -322,6 +322,24 @@ def test_ranks_over_settings_are_those_worked_by_hand() -> None:
     assert "1 that are not in every table have no rank" in printed
 
 
+def test_a_configuration_has_a_rank_though_its_label_differs_between_tables() -> None:
+    weak, strong = {"method": {"lam": 1.0}}, {"method": {"lam": 9.0}}
+    table = with_ranks(
+        compared(
+            seeds("er", (0.9,), scenario="class"),
+            seeds("ewc", (0.5,), scenario="class", config=strong),
+            seeds("er", (0.6,), scenario="task"),
+            seeds("ewc", (0.8,), scenario="task", config=strong),
+            seeds("ewc", (0.7,), scenario="task", config=weak),
+        )
+    )
+    assert {"ewc", "ewc lam=9", "ewc lam=1"} <= set(table["label"])
+    printed = render(table, "markdown")
+    assert "| er | 1.50 | 1, 2 |" in printed
+    assert "| ewc lam=9 | 1.50 | 2, 1 |" in printed
+    assert "1 that are not in every table have no rank" in printed
+
+
 def test_one_table_has_no_mean_ranks() -> None:
     table = with_ranks(compared(EWC, ER))
     assert table["mean_rank"].isna().all()
