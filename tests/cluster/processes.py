@@ -8,6 +8,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# A test run in the background or under nohup ignores signals, and its children inherit that.
+PROGRAM = """\
+import signal, sys
+from orchestrator.cli.app import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+sys.argv[0] = "repertoire"
+main()
+"""
 
 
 def start(folder: Path, *extra: str, group: bool = False) -> subprocess.Popen[str]:
@@ -17,12 +26,9 @@ def start(folder: Path, *extra: str, group: bool = False) -> subprocess.Popen[st
     """
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    program = (
-        "import sys; from orchestrator.cli.app import main; sys.argv[0] = 'repertoire'; main()"
-    )
     words = ["run", f"{folder}/sweep.yaml", "--out", f"{folder}/results", *extra]
     return subprocess.Popen(
-        [sys.executable, "-c", program, *words],
+        [sys.executable, "-c", PROGRAM, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -62,11 +62,11 @@ class Lab:
 
     def run(self, backend: Backend = INLINE) -> Progress:
         """Run the sweep as it stands now."""
-        made = self.plan()
-        return evaluate(made, self.tables_of(made), backend)
+        sweep_plan = self.plan()
+        return evaluate(sweep_plan, self.tables_of(sweep_plan), backend)
 
-    def tables_of(self, made: Plan) -> Tabulator:
-        return Tabulator(made.chains, self.store, results_folder(made.sweep, self.out))
+    def tables_of(self, sweep_plan: Plan) -> Tabulator:
+        return Tabulator(sweep_plan.chains, self.store, results_folder(sweep_plan.sweep, self.out))
 
     def files(self, name: str) -> dict[str, bytes]:
         """Return key -> content of the stages' files of a name."""

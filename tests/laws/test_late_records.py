@@ -16,8 +16,8 @@ def test_tables_wait_for_records_that_this_host_cannot_see_yet(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last stage's record is written by another host and seen here once it is waited for."""
-    made = lab.ask("[finetune]").plan()
-    last = made.chains[0].keys[-1]
+    sweep_plan = lab.ask("[finetune]").plan()
+    last = sweep_plan.chains[0].keys[-1]
     record, awaited = StageStore.record, list[str]()
 
     def late(store: StageStore, key: str, task_keys: Iterable[str] = ()) -> Record | None:

@@ -55,10 +55,10 @@ def test_a_stage_shared_by_trials_equals_the_stage_each_would_compute_alone(make
             alone.files("state.safetensors").items() <= together.files("state.safetensors").items()
         )
         for key in alone.files("record.json"):
-            mine, shared = alone.store.record(key), together.store.record(key)
-            assert mine.evaluation == shared.evaluation
-            assert mine.costs.train_flops == shared.costs.train_flops
-            assert mine.costs.storage == shared.costs.storage
+            own, shared = alone.store.record(key), together.store.record(key)
+            assert own.evaluation == shared.evaluation
+            assert own.costs.train_flops == shared.costs.train_flops
+            assert own.costs.storage == shared.costs.storage
 
 
 # --- law 2: stopping and resuming equals running straight through --------------------------------
@@ -95,8 +95,8 @@ def test_stopping_at_every_task_boundary_changes_nothing(
 
 def check_kept_in_memory(lab: Lab, starts_afresh: bool) -> None:
     """A method never saved between its tasks passes through the very states that were stored."""
-    made = lab.plan()
-    chain = [made.orders[key].stages[0] for key in made.chains[0].keys]
+    sweep_plan = lab.plan()
+    chain = [sweep_plan.orders[key].stages[0] for key in sweep_plan.chains[0].keys]
     first = lab.store.state(chain[0].key)
     for stage in chain[1:]:
         if stage.after == 1 or starts_afresh:

@@ -24,9 +24,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(brakes, "time", made)
-    return made
+    stub = Clock()
+    monkeypatch.setattr(brakes, "time", stub)
+    return stub
 
 
 def test_without_a_budget_nothing_is_limited(clock: Clock) -> None:
@@ -119,16 +119,16 @@ def interrupt() -> None:
 
 
 def test_the_first_interrupt_pulls_the_brake_and_the_second_ends_the_block() -> None:
-    brake, said, went_on = Brake(), list[str](), list[str]()
+    brake, messages, went_on = Brake(), list[str](), list[str]()
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), interruptible(brake, said.append):  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interruptible(brake, messages.append):  # noqa: PT012
         interrupt()
         went_on.append("after the first")
         assert (brake.reason, brake.stages_left) == ("interrupted", 0)
         interrupt()
         went_on.append("after the second")
     assert went_on == ["after the first"]
-    assert said == ["finishing the stages that run; Ctrl-C again stops at once"]
+    assert messages == ["finishing the stages that run; Ctrl-C again stops at once"]
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -138,13 +138,13 @@ def test_the_first_interrupt_pulls_the_brake_and_the_second_ends_the_block() -> 
 def test_a_batch_system_s_signal_drains_and_any_second_signal_ends_the_block(
     number: signal.Signals, reason: str
 ) -> None:
-    brake, said = Brake(), list[str]()
+    brake, messages = Brake(), list[str]()
     before = {each: signal.getsignal(each) for each in brakes.REASONS}
-    with pytest.raises(KeyboardInterrupt), interruptible(brake, said.append):  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), interruptible(brake, messages.append):  # noqa: PT012
         os.kill(os.getpid(), number)
         assert (brake.reason, brake.stages_left) == (reason, 0)
         interrupt()
-    assert said == ["finishing the stages that run; a second signal stops at once"]
+    assert messages == ["finishing the stages that run; a second signal stops at once"]
     assert {each: signal.getsignal(each) for each in brakes.REASONS} == before
 
 

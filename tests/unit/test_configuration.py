@@ -29,7 +29,7 @@ def configurations(folder: Path, text: str = SWEEP) -> Configurations:
 def test_a_configuration_names_the_trial_that_the_sweep_file_would_have_with_these_values(
     tmp_path: Path,
 ) -> None:
-    made = configurations(tmp_path).trial(
+    trial = configurations(tmp_path).trial(
         {"method.name": "ewc", "method.lam": 10, "training.lr": np.float64(0.1), "seed": 7}
     )
     plain = SWEEP.replace("{loguniform: [1, 100]}", "10").replace("lr: 0.01", "lr: 0.1")
@@ -37,9 +37,9 @@ def test_a_configuration_names_the_trial_that_the_sweep_file_would_have_with_the
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "lab.yaml").write_text(plain.replace("[3, 4]", "[7]"))
     listed = Sweep.load(tmp_path / "plain" / "lab.yaml").trials[0]
-    assert made.trial_id == listed.trial_id
-    assert made.seeds == (7,)
-    assert [s.key for s in made.stages(7)] == [s.key for s in listed.stages(7)]
+    assert trial.trial_id == listed.trial_id
+    assert trial.seeds == (7,)
+    assert [s.key for s in trial.stages(7)] == [s.key for s in listed.stages(7)]
 
 
 def test_sections_may_be_nested_and_the_seed_is_the_sweeps_first_unless_given(

@@ -114,8 +114,8 @@ def test_every_stage_is_computed_once_on_no_more_workers_than_there_are(
     assert len(pool.done) == len(set(pool.done)) == len(client.orders) == STAGES
     assert pool.most == slots if slots < 100 else pool.most <= 2 * 6  # six orders, two seeds
     assert client.ended == ["complete"] * 12
-    told = [item.key for item in news if isinstance(item, RunStage)]
-    assert sorted(told) == sorted(pool.done)
+    started = [item.key for item in news if isinstance(item, RunStage)]
+    assert sorted(started) == sorted(pool.done)
 
 
 def test_workers_that_come_and_go_are_used_as_they_are(client: All) -> None:
@@ -205,16 +205,16 @@ def test_a_client_hears_of_each_step_and_may_want_more_or_less(tmp_path: Path) -
             super().handle(news)
             if isinstance(news, ChainEnded):
                 return []
-            mine = news.chain == self.one.chain
-            self.heard.append((int(mine), news.after))
-            if mine:
+            own = news.chain == self.one.chain
+            self.heard.append((int(own), news.after))
+            if own:
                 return [self._part(news.after + 1)] if news.after < 3 else []
             return [ChainStopped(news.chain)] if news.after == 1 else []
 
     client, pool = Step(tmp_path), Pool(2)
     go(client, pool)
-    assert [after for mine, after in client.heard if mine] == [0, 1, 2, 3]
-    assert [after for mine, after in client.heard if not mine] == [0, 1]
+    assert [after for own, after in client.heard if own] == [0, 1, 2, 3]
+    assert [after for own, after in client.heard if not own] == [0, 1]
     assert sorted(client.ended) == ["complete", "stopped"]
     # Of the other chain no stage starts any more; one may have been on its way.
     assert set(pool.done) >= {key for key, _ in client.one.stages}

@@ -48,9 +48,9 @@ def test_a_stranger_s_home_and_a_file_are_refused_before_anything_runs(
 ) -> None:
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     for out, problem in (("~nobody_of_this_name/x", "./~nobody"), ("sweep.yaml", "is a file")):
-        code, said = answer("run", "sweep.yaml", "--out", out, "--backend", "inline")
+        code, output = answer("run", "sweep.yaml", "--out", out, "--backend", "inline")
         assert code == 2
-        assert problem in " ".join(said.split())
+        assert problem in " ".join(output.split())
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
@@ -77,14 +77,14 @@ def test_every_line_is_printed_whatever_the_terminal_can_show(encoding: str) -> 
         "from orchestrator.cli.environment import replace_unprintable; replace_unprintable();"
         "print('ACC 0.5 ± 0.1 · BWT – → 日 \\udce9')"
     )
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         check=True,
         env=os.environ | {"PYTHONIOENCODING": encoding},
     ).stdout.decode(encoding)
     assert (
-        said.strip()
+        output.strip()
         == {
             "ascii": "ACC 0.5 +/- 0.1 - BWT - -> ? ?",
             "latin-1": "ACC 0.5 ± 0.1 · BWT - -> ? ?",
@@ -113,11 +113,11 @@ def test_what_the_disk_refuses_is_a_line_with_the_remedy(
         raise OSError(code, os.strerror(code), "/the/place")
 
     monkeypatch.setattr("orchestrator.cli.run.Sweep.load", refuse)
-    exit_code, said = answer("run", "sweep.yaml", "--backend", "inline")
+    exit_code, output = answer("run", "sweep.yaml", "--backend", "inline")
     assert exit_code == 1
-    assert len(said.splitlines()) == 1
-    assert said.startswith(f"repertoire: {os.strerror(code)}: /the/place; ")
-    assert remedy in said
+    assert len(output.splitlines()) == 1
+    assert output.startswith(f"repertoire: {os.strerror(code)}: /the/place; ")
+    assert remedy in output
 
 
 @pytest.mark.parametrize(

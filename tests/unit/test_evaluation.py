@@ -24,7 +24,7 @@ seeds: [0, 1]
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Plan:
+def sweep_plan(tmp_path: Path) -> Plan:
     (tmp_path / "lab.yaml").write_text(SWEEP)
     return plan(Sweep.load(tmp_path / "lab.yaml"), StageStore(str(tmp_path / "stages")))
 
@@ -44,12 +44,12 @@ def test_trials_start_once_in_the_order_of_the_sweep(
 
 
 @pytest.mark.parametrize("queue_of", [FirstInFirstOut, TuneTrials])
-def test_all_chains_are_wanted_at_once(made: Plan, queue_of: QueueOf) -> None:
-    wants = Evaluation(made, queue_of).begin()
+def test_all_chains_are_wanted_at_once(sweep_plan: Plan, queue_of: QueueOf) -> None:
+    wants = Evaluation(sweep_plan, queue_of).begin()
     assert [want.chain for want in wants if isinstance(want, ChainWanted)] == [
-        chain_id(chain) for chain in made.chains
+        chain_id(chain) for chain in sweep_plan.chains
     ]
-    for chain, want in zip(made.chains, wants, strict=True):
+    for chain, want in zip(sweep_plan.chains, wants, strict=True):
         assert isinstance(want, ChainWanted)
         assert tuple(key for key, _ in want.stages) == chain.keys
         assert want.last
@@ -74,15 +74,15 @@ class OneByOne(FirstInFirstOut):
         self.ended.append((trial_id, complete))
 
 
-def test_a_trial_ends_when_its_last_seed_does_and_then_the_next_starts(made: Plan) -> None:
+def test_a_trial_ends_when_its_last_seed_does_and_then_the_next_starts(sweep_plan: Plan) -> None:
     queue = OneByOne([])
 
     def queue_of(trial_ids: Sequence[str]) -> TrialQueue:
         queue.__init__(trial_ids)  # type: ignore[misc]
         return queue
 
-    evaluation = Evaluation(made, queue_of)
-    first, second, third = dict.fromkeys(chain.trial_id for chain in made.chains)
+    evaluation = Evaluation(sweep_plan, queue_of)
+    first, second, third = dict.fromkeys(chain.trial_id for chain in sweep_plan.chains)
     assert {want.chain[0] for want in evaluation.begin()} == {first}  # type: ignore[union-attr]
     assert evaluation.handle(ChainAdvanced((first, 0), 1)) == []
     assert evaluation.handle(ChainEnded((first, 1), "complete")) == []

@@ -34,8 +34,8 @@ FIELDS = {
 
 
 def read(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "progress.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((folder / "progress.json").read_text())
+    return content
 
 
 def test_news_is_counted_as_it_comes() -> None:
@@ -87,15 +87,15 @@ def test_a_dashboard_finds_each_field_with_its_type(tmp_path: Path) -> None:
     for news in (RunStage("0123456789"), RunStage("abcdefghij"), StageDone("0123456789")):
         progress.count(news)
     ProgressFile(tmp_path).show(progress)
-    found = read(tmp_path)
-    assert found.keys() == FIELDS.keys() | {"eta_seconds"}
-    assert {name: type(found[name]) for name in FIELDS} == FIELDS
-    assert type(found["eta_seconds"]) is float
-    assert found["running"] == ["abcdefgh"]
-    assert (found["trials"], found["executed"], found["to_go"]) == (3, 1, 4)
-    assert abs(found["updated_at"] - time.time_ns() / 1e9) < 60
-    assert found["started_at"] <= found["updated_at"]
-    assert not found["over"]
+    content = read(tmp_path)
+    assert content.keys() == FIELDS.keys() | {"eta_seconds"}
+    assert {name: type(content[name]) for name in FIELDS} == FIELDS
+    assert type(content["eta_seconds"]) is float
+    assert content["running"] == ["abcdefgh"]
+    assert (content["trials"], content["executed"], content["to_go"]) == (3, 1, 4)
+    assert abs(content["updated_at"] - time.time_ns() / 1e9) < 60
+    assert content["started_at"] <= content["updated_at"]
+    assert not content["over"]
 
 
 def test_it_is_written_at_most_once_a_second_and_in_the_end(
@@ -133,15 +133,15 @@ def test_a_reader_never_meets_half_a_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_finished_sweep_says_that_it_is_over_and_complete(tmp_path: Path) -> None:
     lab.run(tmp_path)
-    found = read(tmp_path / "results" / "lab")
-    assert (found["phase"], found["over"], found["complete"]) == ("evaluation", True, True)
-    assert (found["trials"], found["trials_done"], found["to_go"], found["running"]) == (
+    content = read(tmp_path / "results" / "lab")
+    assert (content["phase"], content["over"], content["complete"]) == ("evaluation", True, True)
+    assert (content["trials"], content["trials_done"], content["to_go"], content["running"]) == (
         1,
         1,
         0,
         [],
     )
-    assert (found["asked_for"], found["executed"], found["shared"]) == (3, 3, 0)
+    assert (content["asked_for"], content["executed"], content["shared"]) == (3, 3, 0)
 
 
 def test_a_search_that_was_cut_short_says_so(tmp_path: Path) -> None:

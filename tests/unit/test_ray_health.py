@@ -29,9 +29,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(ray_health, "time", made)
-    return made
+    stub = Clock()
+    monkeypatch.setattr(ray_health, "time", stub)
+    return stub
 
 
 def test_a_head_that_falls_silent_is_said_then_given_up(clock: Clock) -> None:
@@ -54,12 +54,12 @@ def test_a_head_that_falls_silent_is_said_then_given_up(clock: Clock) -> None:
 
 def test_a_head_that_comes_back_is_forgiven(clock: Clock) -> None:
     lines: list[str] = []
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{held.getsockname()[1]}"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
         probe = HeadProbe(address, lines.append, limit_seconds=30)
         assert not probe.check()
-        held.listen()
+        unused.listen()
         clock.now += 29
         assert probe.check()
     assert lines[1:] == [f"the head of the Ray cluster at {address} answers again"]
