@@ -152,7 +152,11 @@ def test_a_killed_search_ends_with_the_tables_of_one_that_was_not(
 def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice(
     tmp_path: Path, address: str
 ) -> None:
-    folder = write(tmp_path / "asha", "{algorithm: random, num_trials: 8, scheduler: asha}")
+    # All candidates score 1 after two tasks; with a reduction of 2 there is a rung after four.
+    scheduler = "{name: asha, reduction_factor: 2}"
+    folder = write(
+        tmp_path / "asha", f"{{algorithm: random, num_trials: 8, scheduler: {scheduler}}}"
+    )
 
     def decided() -> bool:
         taken = [entry.get("decision") for entry in entries(folder)]
