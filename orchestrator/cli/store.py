@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.errors import OtherRelease
+from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.results.folder import open_store
 from orchestrator.results.garbage import Garbage, Rules, collect, garbage
 
@@ -14,6 +14,8 @@ from orchestrator.results.garbage import Garbage, Rules, collect, garbage
 def verify(out: Path, uri: str | None) -> int:
     """Read every stage of a store; return 1 if some were damaged and set aside."""
     store = open_store(out, uri, create=False)
+    if uri is None and not (out / "stages").is_dir():
+        raise RepertoireError(f"{out} has no stage store; give a results folder, or --store URI")
     keys, wrong, foreign = store.keys(), list[str](), list[str]()
     for key in keys:
         try:

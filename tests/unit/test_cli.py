@@ -255,3 +255,8 @@ def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "ewc note=[a] [/x] [bold]\n" in printed
     assert "Next: [/y]" in printed
+
+
+def test_a_folder_without_a_store_is_refused_and_not_called_whole(tmp_path):
+    done = CliRunner().invoke(app, ["store", "verify", str(tmp_path)])
+    assert "has no stage store" in str(done.exception)
