@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test test-fast check perf clean
+.PHONY: help setup demo test test-storm test-fast check perf clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,8 +14,11 @@ setup: $(VENV)/.ready  ## Make the environment (.venv)
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the whole test suite, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: $(VENV)/.ready-test  ## Run the test suite, in two processes; all but the storms
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not storm"
+
+test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages of real clusters; minutes
+	$(BIN)/python -m pytest -m storm tests/cluster
 
 test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick, in a minute
 	$(BIN)/python -m pytest -n 2 -m "not slow and not ray" tests/unit tests/laws/test_graph.py

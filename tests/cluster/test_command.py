@@ -108,6 +108,7 @@ def test_an_address_where_no_ray_is_is_told_at_once(folder: Path) -> None:
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.storm
 def test_a_run_interrupted_twice_keeps_finished_stages_and_leaves_no_process(folder: Path) -> None:
     (folder / "marks").mkdir()
     slow = f"Path({str(folder)!r}, 'marks', str(task.index)).touch(); import time; time.sleep(600)"
@@ -149,6 +150,7 @@ def alive_after(started: dict[int, str], seconds: float = 30.0) -> dict[int, str
     return alive
 
 
+@pytest.mark.storm
 def test_a_terminated_run_finishes_what_runs_and_says_what_is_left(folder: Path) -> None:
     (folder / "marks").mkdir()
     slow = f"Path({str(folder)!r}, 'marks', str(task.index)).touch(); import time; time.sleep(5)"
@@ -172,6 +174,7 @@ def test_a_terminated_run_finishes_what_runs_and_says_what_is_left(folder: Path)
     assert not alive_after(started)
 
 
+@pytest.mark.storm
 def test_a_run_whose_head_node_is_lost_says_so_and_keeps_what_was_computed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

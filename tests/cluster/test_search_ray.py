@@ -130,6 +130,7 @@ def unchanged(before: Stages, now: Stages) -> bool:
     return all(now.get(key) == written for key, written in before.items())
 
 
+@pytest.mark.storm
 def test_a_killed_search_ends_with_the_tables_of_one_that_was_not(
     tmp_path: Path, address: str
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_killed_search_ends_with_the_tables_of_one_that_was_not(
         pd.testing.assert_frame_equal(resumed[name], straight_run[name], check_exact=True)
 
 
+@pytest.mark.storm
 def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice(
     tmp_path: Path, address: str
 ) -> None:
@@ -189,6 +191,7 @@ def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice
     assert list(evaluated["trial_id"]) == [table.loc[winner]["trial_id"]]
 
 
+@pytest.mark.storm
 def test_one_ctrl_c_finishes_what_runs_says_what_is_missing_and_leaves_no_failure(
     tmp_path: Path, address: str
 ) -> None:

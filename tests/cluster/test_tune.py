@@ -114,6 +114,7 @@ def same_bits(state: Any, other: Any) -> bool:
     )
 
 
+@pytest.mark.storm
 def test_asha_stops_trials_early_and_no_stage_is_computed_twice(
     tmp_path: Path, learner: Any
 ) -> None:
@@ -128,6 +129,7 @@ def test_asha_stops_trials_early_and_no_stage_is_computed_twice(
     assert len(StageStore(str(tmp_path / "stages")).keys()) == 1 + sum(depths.values())
 
 
+@pytest.mark.storm
 def test_a_population_adopts_stages_and_goes_on_with_its_own_hyperparameters(
     tmp_path: Path, learner: Any
 ) -> None:
@@ -174,6 +176,7 @@ class Crash(tune.Callback):
             raise RuntimeError("the driver ends here")
 
 
+@pytest.mark.storm
 def test_an_experiment_that_was_cut_short_is_restored_and_computes_only_what_is_missing(
     tmp_path: Path, learner: Any
 ) -> None:
