@@ -17,8 +17,8 @@ demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare t
 test: $(VENV)/.ready-test  ## Run the test suite, in two processes; all but the storms
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not storm"
 
-test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages of real clusters; minutes
-	$(BIN)/python -m pytest -m storm tests/cluster
+test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real; minutes
+	$(BIN)/python -m pytest -m storm tests/cluster tests/browser
 
 test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick, in a minute
 	$(BIN)/python -m pytest -n 2 -m "not slow and not ray" tests/unit tests/laws/test_graph.py

@@ -60,6 +60,7 @@ def addresses(results: Path) -> tuple[str, str]:
     return run.info.experiment_id, ledger.parent.run_id
 
 
+@pytest.mark.storm
 def test_runs_are_nested_and_named_by_what_they_are(page: Page, mlflow: str, results: Path) -> None:
     strangers: list[str] = []
     page.on("request", lambda request: strangers.append(request.url))
@@ -76,6 +77,7 @@ def test_runs_are_nested_and_named_by_what_they_are(page: Page, mlflow: str, res
     assert hosts == {"127.0.0.1"}
 
 
+@pytest.mark.storm
 def test_the_figures_of_a_run_are_those_of_the_tables(
     page: Page, mlflow: str, results: Path
 ) -> None:
@@ -89,6 +91,7 @@ def test_the_figures_of_a_run_are_those_of_the_tables(
     assert str(acc)[:6] in page.inner_text("body")
 
 
+@pytest.mark.storm
 def test_the_report_opens_with_the_run_of_the_sweep(page: Page, mlflow: str, results: Path) -> None:
     experiment, parent = addresses(results)
     page.goto(f"{mlflow}/#/experiments/{experiment}/runs/{parent}/artifacts/report.html")

@@ -176,6 +176,7 @@ def test_a_server_is_told_a_sweep_as_it_runs_and_once(tmp_path: Path, server: st
     assert picture.startswith(b"\x89PNG")
 
 
+@pytest.mark.storm
 def test_the_user_interface_shows_the_runs_and_opens_the_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
