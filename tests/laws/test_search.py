@@ -144,7 +144,7 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, search: str
 ) -> None:
     fixed: list[bool] = []
-    record, evaluated = StageStore.record, execution.evaluated
+    record, evaluated = StageStore.record, execution.winner_chains
 
     def sealed(store: StageStore, key: str, tasks: Any = ()) -> Record | None:
         result = record(store, key, tasks)
@@ -158,7 +158,7 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
         return evaluated(*given)
 
     monkeypatch.setattr(StageStore, "record", sealed)
-    monkeypatch.setattr(execution, "evaluated", fixing)
+    monkeypatch.setattr(execution, "winner_chains", fixing)
     go(ask(lab, search))
     assert fixed
     assert trials(lab, "evaluation")["acc"].notna().all()
@@ -298,10 +298,10 @@ def test_a_stage_that_failed_is_tried_again_by_the_next_run(lab: Lab) -> None:
         """
     flag.touch()
     ask(lab, "{algorithm: random, num_trials: 2}", methods=f"[{lab.method(source)}]")
-    assert go(lab).lost
+    assert go(lab).missing_winners
     assert set(trials(lab)["status"]) == {"failed"}
     flag.unlink()
-    assert not go(lab).lost
+    assert not go(lab).missing_winners
     assert set(trials(lab)["status"]) == {"complete"}
 
 
