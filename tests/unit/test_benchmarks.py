@@ -138,7 +138,7 @@ def test_a_cap_above_what_is_there_keeps_everything():
 
 def drawn(stream):
     """Return the rows of the data set that each task trains on, and those it validates on."""
-    splits = [tasks._drawn(recipe) for recipe in stream._recipes()]
+    splits = [tasks._draw_rows(recipe) for recipe in stream._recipes()]
     return [{part: set(rows.tolist()) for part, rows in split.items()} for split in splits]
 
 
