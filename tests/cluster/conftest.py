@@ -19,6 +19,7 @@ def one_ray(modules: Path) -> Iterator[None]:
     import ray
 
     ray.init(
+        address="local",
         num_cpus=2,
         include_dashboard=False,
         log_to_driver=False,

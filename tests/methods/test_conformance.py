@@ -147,7 +147,7 @@ class OverflowsItsMemory(ER):
 @pytest.mark.parametrize(
     ("method", "story"),
     [
-        (KeepsSomethingOutsideItsState, "saving and loading changed what came of task 2"),
+        (KeepsSomethingOutsideItsState, "saving and loading changed the result of task 2"),
         (PredictsFromOutsideItsState, "depend on more than the state"),
         (DrawsFromTheGlobalGenerator, "a global random generator was used"),
         (StoresWithoutACategory, "no storage category for surprise"),

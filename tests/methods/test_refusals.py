@@ -9,7 +9,6 @@ import pytest
 
 from methods import METHODS
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.components import find, identity
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
@@ -139,8 +138,6 @@ def _networks(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield
     sys.modules.pop("own_networks", None)
-    find.cache_clear()
-    identity.cache_clear()
 
 
 @pytest.mark.usefixtures("_networks")
