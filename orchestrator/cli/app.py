@@ -55,13 +55,14 @@ def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri =
     """Say what a sweep asks for, what the store has, and what is left. Touches nothing."""
     from orchestrator.cli.run_sweep import plan_sweep
     from orchestrator.results.folder import open_store, results_folder
+    from orchestrator.results.former import foretell_former
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
 
     loaded = Sweep.load(sweep)
-    where = open_store(out, store, read_only=True), results_folder(loaded, out)
-    show(plan_table(*plan_sweep(loaded, *where)))
-    for remark in loaded.remarks:
+    folder = results_folder(loaded, out)
+    show(plan_table(*plan_sweep(loaded, open_store(out, store, read_only=True), folder)))
+    for remark in [*loaded.remarks, *foretell_former(folder, loaded)]:
         show(remark)
 
 

@@ -16,6 +16,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, interruptible
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.plan import Plan, seconds
+from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.former import keep_former
@@ -119,14 +120,19 @@ def headline(plan: Plan) -> str:
 
 
 def counts(outcome: Outcome) -> str:
-    """Return a line with the numbers of stages that were requested and computed."""
-    parts = []
-    if outcome.search is not None:
-        search = outcome.search
-        parts.append(f"Search: {search.asked_for} stages asked for, {search.computed} computed.")
-    scored = outcome.evaluation.scored
-    further = f", {scored} scored on further tasks" if scored else ""
-    return " ".join([*parts, f"{outcome.evaluation.computed} stages computed{further}."])
+    """Return a line with the numbers of stages that were requested, computed, and failed."""
+    search, evaluation = outcome.search, outcome.evaluation
+    further = f", {evaluation.scored} scored on further tasks" if evaluation.scored else ""
+    line = f"{evaluation.computed} stages computed{further}{failures(evaluation)}."
+    if search is None:
+        return line
+    asked_for = f"Search: {search.asked_for} stages asked for"
+    return f"{asked_for}, {search.computed} computed{failures(search)}. {line}"
+
+
+def failures(progress: Progress) -> str:
+    """Return how many stages raised, as the end of a list; empty if none did."""
+    return f", {progress.raised} failed" if progress.raised else ""
 
 
 def missing(outcome: Outcome, brake: Brake) -> list[str]:

@@ -29,6 +29,7 @@ class Progress:
         executed: stages that ended, successful or not.
         scored: executed stages that only lacked scores on further tasks (ADR 9).
         already_stored: executed stages that another driver had stored meanwhile.
+        failed: executed stages that diverged or raised. raised: those that raised.
     """
 
     phase: str = "evaluation"
@@ -41,6 +42,7 @@ class Progress:
     already_stored: int = 0
     running: int = 0
     failed: int = 0
+    raised: int = 0
     trials_done: int = 0
     started: float = field(default_factory=time.monotonic)
     _running: set[str] = field(default_factory=set)
@@ -55,8 +57,8 @@ class Progress:
 
     @property
     def computed(self) -> int:
-        """Stages that were trained, successful or not."""
-        return self.executed - self.scored - self.already_stored
+        """Stages that were trained to their end; those that diverged are among them."""
+        return self.executed - self.scored - self.already_stored - self.raised
 
     def count(self, news: Event | Instruction) -> None:
         """Count an event; two outcomes of one stage count once."""
@@ -75,6 +77,7 @@ class Progress:
                         self.already_stored += news.work == "none"
                     else:
                         self.failed += 1
+                        self.raised += isinstance(news, StageFailed)
             case ChainEnded((trial_id, seed)) if trial_id in self._waiting:
                 waiting = self._waiting[trial_id]
                 self.trials_done += waiting == {seed}

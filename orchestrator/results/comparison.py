@@ -85,7 +85,7 @@ def comparison(
         "left_out": left_out(trials),
         "apart": grouping.apart,
         "varied": grouping.varied,
-        "chosen": _chosen(trials, table),
+        "chosen": _chosen(trials, results.stages, table),
         "pooled": [*results.notes, *pool.notes],
         "over_tables": dict(zip(first["trial_id"], over_tables, strict=True)),
     }
@@ -101,9 +101,9 @@ def evaluated(trials: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _chosen(trials: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
+def _chosen(trials: pd.DataFrame, stages: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
     """Return the label of each row that won a search, with the hyperparameters that it won by."""
-    texts = winning_settings(trials)
+    texts = winning_settings(trials, stages)
     labels = dict(zip(keys_of(table), table["label"], strict=True))
     return {str(labels[key]): text for key, text in texts.items() if key in labels}
 

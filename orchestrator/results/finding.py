@@ -24,7 +24,10 @@ LISTED = 40  # names, in a message
 
 
 def configurations(results: Results) -> pd.DataFrame:
-    """Return the first row of every configuration, finished or not, with `label` and `sweeps`."""
+    """Return the first row of every configuration, finished or not, with `label` and `sweeps`.
+
+    `evaluated` says whether any of its rows is of the evaluation phase.
+    """
     trials = pooled(results.trials).trials
     first = trials.drop_duplicates(CONFIGURATION)
     config = [column for column in map(str, first) if column.startswith("config.")]
@@ -32,11 +35,18 @@ def configurations(results: Results) -> pd.DataFrame:
     compared = dict(zip(keys_of(table), table["label"], strict=True))
     own = labels(first, "method", config, TABLE)
     named = [compared.get(key, name) for key, name in zip(keys_of(first), own, strict=True)]
-    return first.assign(label=named, sweeps=pd.Series(holders(trials), first.index, object))
+    evaluation = trials.loc[trials["phase"] == "evaluation", "trial_id"]
+    return first.assign(
+        label=named,
+        sweeps=pd.Series(holders(trials), first.index, object),
+        evaluated=first["trial_id"].isin(evaluation),
+    )
 
 
 def find(results: Results, name: str) -> pd.Series[Any]:
     """Return the row of `configurations` that a person means.
+
+    A name that fits one that was evaluated and some that were only searched means the former.
 
     Args:
         results: of one sweep or several.
@@ -48,6 +58,8 @@ def find(results: Results, name: str) -> pd.Series[Any]:
     """
     known = configurations(results)
     fits = matches(known, name)
+    if (fits & known["evaluated"]).sum() == 1:
+        fits &= known["evaluated"]
     if fits.sum() == 1:
         return known[fits].iloc[0]
     if fits.any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -41,27 +42,69 @@ def keep_former(folder: Path, sweep: Sweep, replace: bool = False) -> list[str]:
     Raises:
         RepertoireError: it shares nothing with them, and `replace` is not given.
     """
+    change = _change(folder, sweep)
+    if change is None:
+        return []
+    if change.nothing_shared and not replace:
+        raise RepertoireError(_refusal(folder, sweep, change))
+    return [f"{_what_changed(sweep, change)}. The former tables are kept in {_keep(folder)}"]
+
+
+def foretell_former(folder: Path, sweep: Sweep) -> list[str]:
+    """Return what `keep_former` would do or refuse, a line each; nothing is written."""
+    change = _change(folder, sweep)
+    if change is None:
+        return []
+    if change.nothing_shared:
+        return [f"run will refuse: {_refusal(folder, sweep, change)}"]
+    return [f"{_what_changed(sweep, change)}. run will keep the former tables aside"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a sweep no longer asks for.
+
+    Attributes:
+        sections: of the sweep file that changed, as text.
+        lost: how many (trial, seed) of the tables are not asked for any more.
+        total: how many (trial, seed) the tables hold.
+    """
+
+    sections: str
+    lost: int
+    total: int
+
+    @property
+    def nothing_shared(self) -> bool:
+        """Whether nothing of the tables is asked for."""
+        return self.lost == self.total
+
+
+def _change(folder: Path, sweep: Sweep) -> Change | None:
+    """Return what tables hold that a sweep no longer asks for; None if it asks for all."""
     if not (folder / "trials.parquet").exists() or not (folder / "sweep.yaml").exists():
-        return []
+        return None
     if (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text:
-        return []
+        return None
     rows = read_table(folder, "trials").to_pandas()
-    asked_for = _asked_for(rows, sweep)
-    if rows.empty or asked_for.all():
-        return []
-    changes = ", ".join(_changes(folder, sweep)) or "its file"
-    lost = f"{int((~asked_for).sum())} of {len(rows)} (trial, seed)"
-    if not asked_for.any() and not replace:
-        raise RepertoireError(
-            f"{folder} holds tables of another sweep of the name {sweep.name!r}, which this one "
-            f"shares nothing with (changed: {changes}); give it another name or folder (--out), or "
-            f"put them aside: --replace"
-        )
-    aside = _keep(folder)
-    return [
-        f"{sweep.name}: changed since its tables were written: {changes}; {lost} are no longer "
-        f"asked for. The former tables are kept in {aside}"
-    ]
+    lost = int((~_asked_for(rows, sweep)).sum())
+    sections = ", ".join(_changed_sections(folder, sweep)) or "its file"
+    return Change(sections, lost, len(rows)) if lost else None
+
+
+def _refusal(folder: Path, sweep: Sweep, change: Change) -> str:
+    return (
+        f"{folder} holds tables of another sweep of the name {sweep.name!r}, which this one "
+        f"shares nothing with (changed: {change.sections}); give it another name or folder "
+        "(--out), or put them aside: --replace"
+    )
+
+
+def _what_changed(sweep: Sweep, change: Change) -> str:
+    return (
+        f"{sweep.name}: changed since its tables were written: {change.sections}; {change.lost} of "
+        f"{change.total} (trial, seed) are no longer asked for"
+    )
 
 
 def _asked_for(rows: pd.DataFrame, sweep: Sweep) -> pd.Series[bool]:
@@ -76,7 +119,7 @@ def _asked_for(rows: pd.DataFrame, sweep: Sweep) -> pd.Series[bool]:
     return of_group.astype(bool) | pd.Series([pair in wanted for pair in pairs], rows.index)
 
 
-def _changes(folder: Path, sweep: Sweep) -> Iterator[str]:
+def _changed_sections(folder: Path, sweep: Sweep) -> Iterator[str]:
     """Yield the sections of the sweep file that differ from those kept in the folder."""
     before, now = {}, parse_yaml(sweep.text)
     with suppress(RepertoireError, OSError):

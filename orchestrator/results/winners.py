@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -11,17 +11,21 @@ from orchestrator.results.naming import SCHEDULE, settings, value_text
 from orchestrator.results.pooling import CONFIGURATION
 
 SEARCHED = ("config.benchmark.", "config.network.", "config.training.", "config.method.")
+AT_EACH_TASK = "config.selection."
 Key = tuple[object, ...]
+Points = Sequence[Mapping[str, object]]  # for each task, its hyperparameters by place
 
 
-def winning_settings(trials: pd.DataFrame) -> dict[Key, str]:
+def winning_settings(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str]:
     """Return the hyperparameters of each winner, by the values of CONFIGURATION: `lam=100 lr=0.1`.
 
     They are the settings in which candidates of the same search differ. A winner chosen task by
-    task has a value for each task: `lam=1, 10, 10`.
+    task has a value for each task: `lam=1, 10, 10 lr=0.1`, where the rate is always the same; one
+    that was chosen within each seed has them for each: `seed 0: lam=1, 10; seeds 1, 2: lam=1, 1`.
 
     Args:
         trials: of the trials table, those of the search phase among them.
+        stages: the stages table.
     """
     if "selected" not in trials or "group" not in trials:
         return {}
@@ -30,7 +34,12 @@ def winning_settings(trials: pd.DataFrame) -> dict[Key, str]:
     for index, row in won.drop_duplicates(CONFIGURATION).iterrows():
         one = won.loc[[index]]
         schedule = row.get(SCHEDULE)
-        text = _of_schedule(schedule) if isinstance(schedule, str) else _of_winner(trials, one)
+        if isinstance(schedule, str):
+            text = _of_schedule(json.loads(schedule))
+        elif one.filter(like=AT_EACH_TASK).notna().to_numpy().any():
+            text = _of_seeds(stages[stages["trial_id"] == row["trial_id"]])
+        else:
+            text = _of_winner(trials, one)
         if text:
             texts[tuple(row[CONFIGURATION])] = text
     return texts
@@ -51,11 +60,26 @@ def _of_winner(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
     return str(settings(winner, varying).iloc[0])
 
 
-def _of_schedule(schedule: str) -> str:
-    """Return what each hyperparameter is at each task, given the JSON of a schedule."""
-    points = json.loads(schedule)
-    names = {path: path.rpartition(".")[2] for point in points for path in point}
-    return " ".join(
-        f"{name}={', '.join(value_text(point.get(path)) for point in points)}"
-        for path, name in names.items()
+def _of_schedule(points: Points) -> str:
+    """Return what each hyperparameter is at each task, once if it is always the same."""
+    texts = []
+    for path in {path: None for point in points for path in point}:
+        values = [value_text(point.get(path)) for point in points]
+        same = len(set(values)) == 1
+        texts.append(f"{path.rpartition('.')[2]}={values[0] if same else ', '.join(values)}")
+    return " ".join(texts)
+
+
+def _of_seeds(stages: pd.DataFrame) -> str:
+    """Return the schedule of each seed, those with the same one together."""
+    learned = stages[stages["after"] > 0].drop_duplicates(["seed", "after"])
+    seeds_of: dict[str, list[str]] = {}
+    for seed, steps in learned.sort_values(["seed", "after"]).groupby("seed"):
+        text = _of_schedule([json.loads(step) for step in steps["hyperparameters"].dropna()])
+        seeds_of.setdefault(text, []).append(str(seed))
+    if len(seeds_of) == 1:
+        return next(iter(seeds_of))
+    return "; ".join(
+        f"seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}: {text}"
+        for text, seeds in seeds_of.items()
     )

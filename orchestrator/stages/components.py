@@ -12,16 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from methods import METHODS
 from methods.base import Method
-from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.hashing import digest, plain, significant
 from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.stages.capture import capture, capture_installed, reachable_code
 from orchestrator.stages.own_files import OURS, file_on_path
-from orchestrator.stages.source import Source
+from orchestrator.stages.source import Source, without_package
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
     "method": (METHODS, Method),
@@ -111,17 +112,28 @@ def import_class(
     own = module in source.modules
     try:
         loaded = source.load(module) if own else importlib.import_module(module)
-        cls = getattr(loaded, class_name)
+        cls = getattr(loaded, class_name, None)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
+        why = f"{type(error).__name__}: {without_package(str(error))}"
         raise RepertoireError(
-            f"{what} cannot be imported: {type(error).__name__}: {error}. {advice(module, source)}"
+            f"{what} cannot be imported: {why}. {advice(module, source)}"
         ) from error
+    if cls is None:
+        raise RepertoireError(f"{what}: {missing_class(loaded, class_name, base)}")
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise RepertoireError(f"{what} is not a subclass of {base.__module__}.{base.__qualname__}")
     abstract = [attribute for attribute in dir(cls) if is_abstract(cls, attribute)]
     if abstract:
         raise RepertoireError(f"{what} must define {', '.join(abstract)}, as its base does not")
     return cls
+
+
+def missing_class(module: ModuleType, name: str, base: type[Any]) -> str:
+    """Return that a module has no such class, and which subclasses of `base` it defines."""
+    classes = [cls for cls in vars(module).values() if isinstance(cls, type)]
+    own = [c.__name__ for c in classes if c.__module__ == module.__name__ and issubclass(c, base)]
+    where = getattr(module, "__file__", module.__name__)
+    return f"no class {name!r} in {where}" + (f"; {suggest(name, own)}" if own else "")
 
 
 def is_abstract(cls: type[Any], attribute: str) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.stages.source import without_package
+
 Key = str
 
 OWN = Path(__file__).resolve().parents[1].parent
@@ -60,10 +62,10 @@ Outcome = StageDone | StageDiverged | StageFailed | ParentLost
 
 def failure_story(error: BaseException) -> str:
     """Return an error in a line, with the file and line of the user's code, and its traceback."""
-    message = " ".join(str(error).split()) or "no message"
+    message = " ".join(without_package(str(error)).split()) or "no message"
     where = failure_place(error)
     first = f"{type(error).__name__}: {message}" + (f" ({where})" if where else "")
-    return f"{first}\n\n" + "".join(traceback.format_exception(error))
+    return f"{first}\n\n" + without_package("".join(traceback.format_exception(error)))
 
 
 def failure_place(error: BaseException) -> str:

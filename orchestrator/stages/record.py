@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from orchestrator.stages.envelope import FORMAT, other_release, release, require_known_format
@@ -96,7 +96,7 @@ def unpack(content: Mapping[str, Any], where: str) -> Record:
         plain["computed_for"] = (sweep, trial_id, seed)
         record: Record = _build(Record, plain)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise other_release(content, where, f"otherwise than here ({error!r})") from error
+        raise other_release(content, where, _difference(error)) from error
     if record.status not in get_args(Status):
         raise other_release(content, where, f"with status {record.status!r}")
     return record
@@ -111,9 +111,7 @@ def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
     try:
         return evaluation_from_json(content)
     except (AttributeError, KeyError, TypeError) as error:
-        raise other_release(
-            content, where, f"with scores otherwise than here ({error!r})"
-        ) from error
+        raise other_release(content, where, f"with scores {_difference(error)}") from error
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -145,7 +143,20 @@ def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
+    """Return an instance of a dataclass; raise KeyError with the fields that it lacks."""
     known = cls.__dataclass_fields__
-    if data.keys() <= known.keys():
+    if not data.keys() <= known.keys():
+        data = {name: data[name] for name in known if name in data}
+    try:
         return cls(**data)
-    return cls(**{name: data[name] for name in known if name in data})
+    except TypeError as error:
+        required = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING]
+        missing = [name for name in required if name not in data]
+        raise (KeyError(*missing) if missing else error) from error
+
+
+def _difference(error: Exception) -> str:
+    """Return in what a file differs from those of this release."""
+    if isinstance(error, KeyError):
+        return f"without {', '.join(map(repr, error.args))}"
+    return f"otherwise than here ({error!r})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,6 +108,11 @@ class Source:
         if fromlist:
             return builtins.__import__(module.__name__, globals, locals, fromlist, 0)
         return sys.modules[f"{self.package}.{name.partition('.')[0]}"]
+
+
+def without_package(text: str) -> str:
+    """Return a message or a traceback with own modules called as in the user's files."""
+    return re.sub(rf"{PACKAGE}[0-9a-f]+\.", "", text)
 
 
 def restore(modules: dict[str, Module], expected: str) -> Source:

@@ -112,7 +112,7 @@ def select_trial(results: Results, name: str, seed: int | None, split: str | Non
         results.r_matrix(trial_id, int(each), split, sweep)
         for sweep, trial_id, each in zip(rows["sweep"], rows["trial_id"], rows["seed"], strict=True)
     ]
-    won_by = winning_settings(trials).get(tuple(wanted[CONFIGURATION]), "")
+    won_by = winning_settings(trials, results.stages).get(tuple(wanted[CONFIGURATION]), "")
     return Shown(label, won_by, rows, split, np.stack(matrices))
 
 

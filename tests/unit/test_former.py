@@ -18,10 +18,14 @@ seeds: {seeds}
 
 
 def run(tmp_path: Path, *words: str, **content: object) -> Result:
+    return command(tmp_path, "run", "--backend", "inline", *words, **content)
+
+
+def command(tmp_path: Path, name: str, *words: str, **content: object) -> Result:
     file = tmp_path / "sweep.yaml"
     file.write_text(SWEEP.format(**{"lr": 0.1, "methods": "[finetune]", "seeds": [0]} | content))
-    command = ["run", str(file), "--out", str(tmp_path / "o"), "--backend", "inline", *words]
-    return CliRunner().invoke(app, command, catch_exceptions=True)
+    line = [name, str(file), "--out", str(tmp_path / "o"), *words]
+    return CliRunner().invoke(app, line, catch_exceptions=True)
 
 
 def test_what_is_no_longer_asked_for_is_kept_aside_and_a_stranger_refused(tmp_path: Path) -> None:
@@ -31,12 +35,20 @@ def test_what_is_no_longer_asked_for_is_kept_aside_and_a_stranger_refused(tmp_pa
     assert run(tmp_path, seeds=[0, 1]).exit_code == 0
     assert not (folder / "former").exists()
     before = load(folder).trials
+    said = "changed since its tables were written: methods, seeds; 1 of 2 (trial, seed)"
+    planned = command(tmp_path, "plan", seeds=[1], methods="[finetune, l2]")
+    assert said in " ".join(planned.output.split())
+    assert not (folder / "former").exists()
     changed = run(tmp_path, seeds=[1], methods="[finetune, l2]")
     words = " ".join(changed.output.split())
-    assert "changed since its tables were written: methods, seeds; 1 of 2 (trial, seed)" in words
+    assert said in words
     assert load(folder / "former" / "1").trials["acc"].tolist() == before["acc"].tolist()
     now = load(folder).trials["trial_id"].tolist()
-    # Nothing in common: refused, and the tables are as they were.
+    # Nothing in common: refused, as the plan says, and the tables are as they were.
+    planned = command(tmp_path, "plan", lr=0.5)
+    assert planned.exit_code == 0
+    assert "run will refuse: " in planned.output
+    assert "--replace" in planned.output
     stranger = run(tmp_path, lr=0.5)
     assert isinstance(stranger.exception, RepertoireError)
     assert "changed: training, methods, seeds" in str(stranger.exception)

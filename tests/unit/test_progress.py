@@ -38,6 +38,14 @@ def read(folder: Path) -> dict[str, Any]:
     return content
 
 
+def test_a_stage_that_raised_is_not_computed() -> None:
+    progress = Progress()
+    for news in (StageDone("a"), StageDiverged("b", ""), StageFailed("c", "")):
+        progress.count(RunStage(news.key))
+        progress.count(news)
+    assert (progress.executed, progress.computed, progress.raised) == (3, 2, 1)
+
+
 def test_news_is_counted_as_it_comes() -> None:
     steps = [
         (RunStage("a"), (1, 0, 4, 0)),

@@ -14,9 +14,13 @@ import search_lab as lab
 from search_lab import journal, points, trials
 
 from orchestrator.errors import RepertoireError
+from orchestrator.results.comparison import comparison
+from orchestrator.results.finding import find
 from orchestrator.results.naming import labels
+from orchestrator.results.results import load
 from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.rendering import render
 
 THREE_TASKS = "{name: split_digits, num_tasks: 5, samples_per_task: 16, scenario: task}"
 ASHA = "{algorithm: random, num_trials: 4, scheduler: asha}"
@@ -72,6 +76,24 @@ def test_the_outcome_of_selection_at_each_task_names_each_choice(tmp_path: Path)
         1000,
         0.1,
     }
+
+
+def test_what_was_chosen_at_each_task_is_shown_and_the_winner_goes_by_its_label(
+    tmp_path: Path,
+) -> None:
+    lab.run(tmp_path, seeds="[0, 1]", **PER_TASK)
+    results = load(tmp_path / "results/lab")
+    table = comparison(results)
+    (label,), (winner,) = table["label"], table["trial_id"]
+    (group,) = outcome(tmp_path)["groups"].values()
+    lams = [[point["method.lam"] for point in w["hyperparameters"]] for w in group["winners"]]
+    of_seeds = [f"lam={', '.join(f'{lam:g}' for lam in dict.fromkeys(each))}" for each in lams]
+    same = of_seeds[0] == of_seeds[1]
+    expected = of_seeds[0] if same else f"seed 0: {of_seeds[0]}; seed 1: {of_seeds[1]}"
+    assert table.attrs["chosen"] == {label: expected}
+    assert f"chosen by the search: {label}: {expected}" in " ".join(render(table).split())
+    # The steps of the search are not meant by the name of what was evaluated.
+    assert [find(results, name)["trial_id"] for name in ("ewc", label)] == [winner, winner]
 
 
 # --- selection at each task ----------------------------------------------------------------------

@@ -507,7 +507,7 @@ WRONG = {
     ),
     "a scheduler that its module lacks": (
         text_of(search="{algorithm: random, scheduler: 'pathlib:Scheduler'}"),
-        "search.scheduler: scheduler 'pathlib:Scheduler' cannot be imported: AttributeError",
+        "search.scheduler: scheduler 'pathlib:Scheduler': no class 'Scheduler' in /",
     ),
     "an algorithm that suggests nothing": (
         text_of(search="{algorithm: 'pathlib:Path'}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,26 @@ def test_a_winner_chosen_task_by_task_shows_a_value_for_each() -> None:
     }
     winner = trial(selected=True, group="ewc", config=json.dumps(config))
     assert "chosen by the search: lam=1, 0.5 " in words(of(winner), "ewc-12ab")
+
+
+def test_a_winner_chosen_within_each_seed_shows_the_values_of_each() -> None:
+    config = {
+        "method": {"name": "ewc"},
+        "selection": {"per_task": {"method.lam": [1, 10], "training.lr": [0.1]}},
+    }
+    seeds = [
+        trial(seed=seed, selected=True, group="ewc", config=json.dumps(config)) for seed in range(3)
+    ]
+    stages = [
+        {"trial_id": "ewc-12ab", "seed": seed, "after": after, "hyperparameters": json.dumps(point)}
+        for seed, lams in enumerate(([10, 1], [1, 1], [10, 1]))
+        for after, point in enumerate(
+            [{}, *({"method.lam": lam, "training.lr": 0.1} for lam in lams)]
+        )
+    ]
+    of_seeds = replace(of(*seeds), stages=pd.DataFrame(stages))
+    line = "chosen by the search: seeds 0, 2: lam=10, 1 lr=0.1; seed 1: lam=1 lr=0.1 accuracy"
+    assert line in words(of_seeds, "ewc-12ab")
 
 
 @pytest.mark.parametrize(("num_tasks", "parts"), [(5, 1), (11, 1), (12, 2), (20, 2), (50, 5)])

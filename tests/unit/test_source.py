@@ -375,6 +375,24 @@ def test_a_module_that_python_refuses_is_a_mistake_of_the_sweep(tmp_path: Path) 
         load(write(tmp_path, {"mine.py": "def broken(:\n"}))
 
 
+def test_messages_call_own_modules_as_the_user_s_files_do(tmp_path: Path) -> None:
+    text = f"{MINE}\n\nclass Bad(Exception): ...\n\nclass Raises(Mine):\n" + (
+        "    def begin_task(self, task):\n        raise Bad(Bad)\n"
+    )
+    file = write(tmp_path, {**FILES, "mine.py": text, "half.py": "from settings import NONE\n"})
+    with pytest.raises(SweepError, match=r"no class 'Mien' in .*/mine\.py; did you mean 'Mine'"):
+        load(file, "'mine:Mien'")
+    with pytest.raises(SweepError, match=r"cannot import name 'NONE' from 'settings' \(.*\)"):
+        load(file, "'half:Mine'")
+    sweep, store = load(file, "'mine:Raises'"), open_store(tmp_path, None)
+    first, second, _ = (Order((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0))
+    compute(first, store)
+    failed = compute(second, store)
+    assert isinstance(failed, StageFailed)
+    assert failed.story.startswith("Bad: <class 'mine.Bad'> (mine.py:")
+    assert failed.story.endswith("\nmine.Bad: <class 'mine.Bad'>\n")
+
+
 def test_an_own_searcher_beside_the_sweep_is_found(tmp_path: Path) -> None:
     write(tmp_path, {"mysearch.py": "class Mine:\n    def suggest(self): ...\n"})
     (tmp_path / "sweep.yaml").write_text(

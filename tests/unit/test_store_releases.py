@@ -179,6 +179,27 @@ def test_a_format_that_is_not_known_is_named_and_not_touched(
     assert (files_of(store), store.damaged) == (before, [])
 
 
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        (lambda content: content.pop("record"), "'record'"),
+        (
+            lambda content: [content["record"].pop(name) for name in ("key", "after")],
+            "'key', 'after'",
+        ),
+        (lambda content: content["record"]["evaluation"]["t1"]["test"].pop("n"), "'n'"),
+    ],
+)
+def test_a_record_without_a_field_is_said_to_lack_it(
+    store: StageStore, change: Any, lacks: str
+) -> None:
+    rewrite(store, lambda content: (change(content), content.update(release="9.9")))
+    with pytest.raises(OtherRelease) as told:
+        store.record(KEY)
+    made_by = f"made by release 9.9, without {lacks}, which release {release()} cannot read;"
+    assert made_by in str(told.value)
+
+
 def test_a_state_in_a_file_of_another_name_is_not_touched_and_no_path_is_followed(
     store: StageStore,
 ) -> None:
