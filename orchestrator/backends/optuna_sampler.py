@@ -8,8 +8,7 @@ from typing import Any
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
 from orchestrator.sweep.algorithms import Optuna
-from orchestrator.sweep.kinds import num_steps, value_at_step
-from orchestrator.sweep.spaces import Domain, Point
+from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
 
 
 class OptunaSampler:
@@ -57,7 +56,7 @@ class OptunaSampler:
         trial = self._trials[number] = self._study.ask()
         point: Point = {}
         for place, domain in self._space.items():
-            if domain.active(point):
+            if domain.is_active(point):
                 point[place] = suggest(trial, place, domain)
         return point
 

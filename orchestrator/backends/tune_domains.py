@@ -9,8 +9,7 @@ from typing import Any
 from ray import tune
 
 from orchestrator.hashing import plain
-from orchestrator.sweep.kinds import num_steps, value_at_step
-from orchestrator.sweep.spaces import Domain, Point
+from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
 
 
 def to_tune_domain(domain: Domain) -> Any:
@@ -42,7 +41,7 @@ def decode_point(suggested: Mapping[str, Any], space: Mapping[str, Domain]) -> P
             value = value_at_step(domain.args, int(value))
         elif domain.kind in ("randint", "lograndint"):
             value = int(value)
-        if domain.active(point):
+        if domain.is_active(point):
             point[place] = plain(value)
     return point
 

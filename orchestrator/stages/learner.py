@@ -11,7 +11,7 @@ from torch import Tensor
 
 from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
-from orchestrator.stages.batch_norm import allow_single_values
+from orchestrator.networks.networks import allow_single_values
 from orchestrator.stages.costs import FlopMeter
 
 VERSION = 1

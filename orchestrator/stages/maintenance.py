@@ -12,9 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.hashing import digest
-from orchestrator.stages.envelope import FORMAT, release, require_known_format, seal, unseal
 from orchestrator.stages.files import PARTIAL, Entry
-from orchestrator.stages.layout import DAMAGED, is_stage_file
+from orchestrator.stages.stage_files import (
+    DAMAGED,
+    FORMAT,
+    is_stage_file,
+    release,
+    require_known_format,
+    seal,
+    unseal,
+)
 from orchestrator.stages.store import StageStore
 
 FOLDER = "folders"

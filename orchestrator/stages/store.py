@@ -1,7 +1,7 @@
 """The stage store: states and records by key, written once, atomically, and verified when read.
 
-`layout.py` says which files a stage has. Beside the stages: `damaged/`, `leases/` (see `lease.py`),
-`folders/` (see `maintenance.py`). Nothing is ever unpickled.
+`stage_files.py` lists the files of a stage. Beside the stages: `damaged/`, `leases/` (`lease.py`),
+`folders/` (`maintenance.py`). Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -20,18 +20,6 @@ from torch import Tensor
 from orchestrator.errors import StoreCorrupt, StoreUnreachable
 from orchestrator.hashing import digest_bytes
 from orchestrator.stages.address import is_shared, open_files
-from orchestrator.stages.envelope import seal, unseal
-from orchestrator.stages.layout import (
-    FAILURE,
-    RECORD,
-    STATE,
-    evaluation_name,
-    is_stage_file,
-    set_aside,
-    stage_path,
-    state_name,
-    write_state,
-)
 from orchestrator.stages.lease import Leases, lease_lock
 from orchestrator.stages.patience import Patience
 from orchestrator.stages.record import (
@@ -42,6 +30,19 @@ from orchestrator.stages.record import (
     pack,
     unpack,
     unpack_evaluation,
+)
+from orchestrator.stages.stage_files import (
+    FAILURE,
+    RECORD,
+    STATE,
+    evaluation_name,
+    is_stage_file,
+    seal,
+    set_aside,
+    stage_path,
+    state_name,
+    unseal,
+    write_state,
 )
 
 State = Mapping[str, Tensor]

@@ -17,8 +17,8 @@ from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.outcomes import failure_story
 from orchestrator.stages.preparation import network_shape
 from orchestrator.stages.stage import benchmark_setting, with_defaults
-from orchestrator.sweep.section import Infeasible, Part, active_point, field_of
-from orchestrator.sweep.spaces import Domain, Point
+from orchestrator.sweep.section import Infeasible, Part, field_of
+from orchestrator.sweep.spaces import Domain, Point, select_active
 from orchestrator.sweep.trial import Trial
 
 LONGEST_VALUE = 60  # characters of a value in a name; groups named alike are numbered
@@ -148,7 +148,7 @@ def resizing_places(group: Group) -> Iterator[str]:
     whole = {place: domain.representatives()[0] for place, domain in group.space.items()}
     for place, domain in method.space.items():
         values = domain.representatives()
-        points = [active_point(group.space, {**whole, place: value}) for value in values]
+        points = [select_active(group.space, {**whole, place: value}) for value in values]
         first, *others = (state_shapes(group, point) for point in points)
         if any(other != first for other in others):
             yield place

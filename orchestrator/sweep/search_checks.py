@@ -9,10 +9,9 @@ from typing import Any
 from orchestrator.columns import fwt_undefined_because
 from orchestrator.sweep.algorithms import Pbt
 from orchestrator.sweep.group import Group, resizing_places
-from orchestrator.sweep.kinds import KINDS
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.section import Part, field_of
-from orchestrator.sweep.spaces import is_domain
+from orchestrator.sweep.spaces import KINDS, is_domain
 
 
 def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:

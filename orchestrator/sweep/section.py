@@ -12,7 +12,7 @@ from orchestrator.hashing import canonical, plain
 from orchestrator.stages.components import component, find
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
-from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain
+from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain, select_active
 
 Section = Literal["benchmark", "network", "training", "method"]
 
@@ -87,19 +87,10 @@ def field_of(place: str) -> str:
 def varied_points(space: Mapping[str, Domain]) -> Iterator[Point]:
     """Yield points with each representative value of each domain, the others at their first."""
     first = {place: domain.representatives()[0] for place, domain in space.items()}
-    yield active_point(space, first)
+    yield select_active(space, first)
     for place, domain in space.items():
         for value in domain.representatives()[1:]:
-            yield active_point(space, {**first, place: value})
-
-
-def active_point(space: Mapping[str, Domain], whole: Mapping[str, Any]) -> Point:
-    """Return the values of a point whose domains are active."""
-    point: Point = {}
-    for place, domain in space.items():
-        if domain.active(point):
-            point[place] = whole[place]
-    return point
+            yield select_active(space, {**first, place: value})
 
 
 def read_section(

@@ -1,26 +1,25 @@
 """Spaces of hyperparameters, such as `{loguniform: [1, 1.0e+6]}` in a sweep.
 
 A space is a mapping from the place of a hyperparameter ("method.lam", "training.lr") to a domain.
-`when: {other: value}` beside a domain draws it only where another hyperparameter of the same
-section has that value, or one of a list of them; elsewhere its default holds.
+`when: {other: value}` beside a domain restricts it to points at which another hyperparameter of the
+same section has that value (or one of a list); elsewhere its default holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
+from math import exp, isfinite, log
 from typing import Any
 
 import numpy as np
 
 from orchestrator.errors import suggest
 from orchestrator.hashing import canonical
-from orchestrator.sweep.kinds import KINDS
 
 Point = dict[str, Any]
-Condition = Mapping[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Domain:
 
     Attributes:
         kind: a name of `KINDS`.
-        args: all values of a finite domain, else low and high (and the step).
-        when: place -> values; the domain counts only where each place has one of its values.
+        args: all values of a finite domain, else [low, high] or [low, high, step].
+        when: (place, values) pairs; the domain is active where each place has one of its values.
     """
 
     kind: str
@@ -50,12 +49,12 @@ class Domain:
         """Return all values of a finite domain, else both ends: one is invalid if any value is."""
         return KINDS[self.kind].ends(self.args)
 
-    def active(self, point: Mapping[str, Any]) -> bool:
-        """Return whether the domain counts, given the values of those before it."""
+    def is_active(self, point: Mapping[str, Any]) -> bool:
+        """Return whether the domain is active, given the values of earlier domains."""
         return all(point.get(place) in values for place, values in self.when)
 
     def describe(self) -> dict[str, Any]:
-        """Return the domain as the sweep gives it."""
+        """Return the domain in the form of a sweep file."""
         when = {place: list(values) for place, values in self.when}
         return {self.kind: list(self.args), **({"when": when} if when else {})}
 
@@ -68,50 +67,136 @@ def is_domain(value: object) -> bool:
 
 
 def read_domain(value: dict[str, Any], where: str, mistakes: list[str]) -> Domain | None:
-    """Return a value of a sweep as a domain, or None after noting the mistake."""
+    """Return the domain that a value of a sweep describes, or None after noting the mistake."""
+    unknown = next((name for name in value if name not in (*KINDS, "when")), None)
     kinds = [name for name in value if name in KINDS]
-    for name in value:
-        if name not in KINDS and name != "when":
-            mistakes.append(f"{where}: unknown kind of space {name!r}; {suggest(name, KINDS)}")
-            return None
-    if len(kinds) != 1:
-        mistakes.append(f"{where}: one kind of space is needed, given {' and '.join(kinds)}")
-        return None
-    args, when = value[kinds[0]], value.get("when", {})
-    objection = (
-        KINDS[kinds[0]].objection(args) if isinstance(args, list) else "is a list, [low, high]"
-    )
-    if objection is not None:
-        mistakes.append(f"{where}: {kinds[0]} {objection}, given {args}")
-        return None
-    if not isinstance(when, dict):
-        mistakes.append(f"{where}.when: must be keys and values, given {when}")
-        return None
-    conditions = {k: tuple(v) if isinstance(v, list) else (v,) for k, v in when.items()}
-    return Domain(kinds[0], tuple(args), tuple(conditions.items()))
+    args, when = value[kinds[0]] if kinds else None, value.get("when", {})
+    if unknown is not None:
+        mistake = f": unknown kind of space {unknown!r}; {suggest(unknown, KINDS)}"
+    elif len(kinds) != 1:
+        mistake = f": one kind of space is needed, given {' and '.join(kinds)}"
+    elif not isinstance(args, list):
+        mistake = f": {kinds[0]} is a list, [low, high], given {args}"
+    elif (objection := KINDS[kinds[0]].objection(args)) is not None:
+        mistake = f": {kinds[0]} {objection}, given {args}"
+    elif not isinstance(when, dict):
+        mistake = f".when: must be keys and values, given {when}"
+    else:
+        conditions = {k: tuple(v) if isinstance(v, list) else (v,) for k, v in when.items()}
+        return Domain(kinds[0], tuple(args), tuple(conditions.items()))
+    mistakes.append(where + mistake)
+    return None
 
 
 def draw_point(space: Mapping[str, Domain], random: np.random.Generator) -> Point:
     """Draw a point: a value of each active domain, in the order of the space."""
-    point: Point = {}
-    for place, domain in space.items():
-        value = domain.sample(random)  # drawn in any case: a condition must not shift what follows
-        if domain.active(point):
-            point[place] = value
-    return point
+    # Inactive domains are sampled as well, so that a condition does not shift later draws.
+    return select_active(space, {place: domain.sample(random) for place, domain in space.items()})
 
 
 def grid_points(space: Mapping[str, Domain]) -> Iterator[Point]:
     """Yield each point of a space of finite domains once, the last domain changing fastest."""
-    conditional = any(domain.when for domain in space.values())
     seen: set[str] = set()
     for values in product(*(domain.args for domain in space.values())):
-        whole = dict(zip(space, values, strict=True))
-        point: Point = {}
-        for place, domain in space.items():
-            if domain.active(point):
-                point[place] = whole[place]
-        name = canonical(point) if conditional else ""
-        if name not in seen or not conditional:
+        point = select_active(space, dict(zip(space, values, strict=True)))
+        if (name := canonical(point)) not in seen:
             seen.add(name)
             yield point
+
+
+def select_active(space: Mapping[str, Domain], values: Mapping[str, Any]) -> Point:
+    """Return the values of the domains that are active."""
+    point: Point = {}
+    for place, domain in space.items():
+        if domain.is_active(point):
+            point[place] = values[place]
+    return point
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of domain.
+
+    Attributes:
+        draw: draws a value.
+        objection: returns what is wrong with the arguments, or None.
+        ends: returns the least and the greatest value, of the type that is drawn.
+        finite: whether the arguments are the values.
+    """
+
+    draw: Callable[[np.random.Generator, Sequence[Any]], Any]
+    objection: Callable[[Sequence[Any]], str | None]
+    ends: Callable[[Sequence[Any]], tuple[Any, ...]] = tuple
+    finite: bool = False
+
+
+def _check_range(args: Sequence[Any], count: int = 2, positive: bool = False) -> str | None:
+    form = "[low, high, step]" if count == 3 else "[low, high]"
+    if len(args) != count or not all(_is_number(arg) for arg in args):
+        return f"needs {form}, numbers"
+    if not args[0] < args[1]:
+        return "low must be below high"
+    if positive and not args[0] > 0:
+        return "low must be above 0, since it is drawn on a logarithmic scale"
+    if count == 3 and not 0 < args[2] <= args[1] - args[0]:
+        return "step must be above 0 and at most high - low"
+    return None
+
+
+def _check_whole(args: Sequence[Any], positive: bool = False) -> str | None:
+    if not all(type(arg) is int for arg in args):
+        return "needs [low, high], whole numbers"
+    return _check_range(args, positive=positive)
+
+
+def _check_list(args: Sequence[Any]) -> str | None:
+    if not args:
+        return "is a list of at least one value"
+    repeated = [arg for i, arg in enumerate(args) if arg in args[:i]]
+    return f"names {repeated[0]!r} twice" if repeated else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _draw_log_integer(random: np.random.Generator, args: Sequence[Any]) -> int:
+    # Each whole number covers half the distance to its neighbours.
+    value = exp(random.uniform(log(args[0] - 0.5), log(args[1] + 0.5)))
+    return int(min(max(round(value), args[0]), args[1]))
+
+
+def num_steps(args: Sequence[Any]) -> int:
+    """Return the number of steps above low in [low, high, step]."""
+    low, high, step = args
+    return int((high - low) / step + 1e-9)
+
+
+def value_at_step(args: Sequence[Any], number: int) -> int | float:
+    """Return low + number * step; an int if low and step are."""
+    value = args[0] + args[2] * number
+    return value if isinstance(value, int) else float(round(value, 12))
+
+
+def _to_floats(args: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(float(arg) for arg in args)
+
+
+_FINITE = Kind(lambda random, args: args[int(random.integers(len(args)))], _check_list, finite=True)
+KINDS: dict[str, Kind] = {
+    "grid": _FINITE,
+    "choice": _FINITE,
+    "uniform": Kind(lambda random, args: float(random.uniform(*args)), _check_range, _to_floats),
+    "loguniform": Kind(
+        lambda random, args: float(exp(random.uniform(log(args[0]), log(args[1])))),
+        lambda args: _check_range(args, positive=True),
+        _to_floats,
+    ),
+    "randint": Kind(lambda random, args: int(random.integers(args[0], args[1] + 1)), _check_whole),
+    "lograndint": Kind(_draw_log_integer, lambda args: _check_whole(args, positive=True)),
+    "quniform": Kind(
+        lambda random, args: value_at_step(args, random.integers(num_steps(args) + 1).item()),
+        lambda args: _check_range(args, count=3),
+        lambda args: (value_at_step(args, 0), value_at_step(args, num_steps(args))),
+    ),
+}

@@ -16,8 +16,8 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results import results
 from orchestrator.results.folder import open_store
 from orchestrator.results.garbage import Garbage, Rules, collect, garbage
-from orchestrator.stages.envelope import seal, unseal
 from orchestrator.stages.maintenance import register_reference
+from orchestrator.stages.stage_files import seal, unseal
 from orchestrator.stages.store import StageStore
 
 

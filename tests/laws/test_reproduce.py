@@ -22,11 +22,11 @@ from orchestrator.cli.reproduce import (
 from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
 from orchestrator.stages import reproduce as module
-from orchestrator.stages.envelope import seal, unseal
 from orchestrator.stages.record import Record
 from orchestrator.stages.reproduce import same_bits, tensor_difference
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.stage_files import seal, unseal
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from methods.freeze import Freeze
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import snapshots
 from orchestrator.errors import Diverged
+from orchestrator.networks.networks import allow_single_values
 from orchestrator.seeding import stream
-from orchestrator.stages.batch_norm import allow_single_values
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, make_optimizer, train_task
 from orchestrator.stages.scoring import evaluate

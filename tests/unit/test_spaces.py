@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest
 
-from orchestrator.sweep.kinds import KINDS
 from orchestrator.sweep.spaces import (
+    KINDS,
     Domain,
     Point,
     draw_point,
@@ -173,7 +173,7 @@ def test_a_condition_on_what_does_not_count_does_not_hold() -> None:
 def test_several_conditions_hold_together_and_a_list_means_one_of_them() -> None:
     when = (("a", (1, 2)), ("b", ("x",)))
     domain = Domain("choice", (0,), when)
-    active = [(a, b) for a in (1, 2, 3) for b in "xy" if domain.active({"a": a, "b": b})]
+    active = [(a, b) for a in (1, 2, 3) for b in "xy" if domain.is_active({"a": a, "b": b})]
     assert active == [(1, "x"), (2, "x")]
 
 

@@ -11,8 +11,8 @@ import torch
 from orchestrator.errors import OtherRelease
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.stages import record as record_module
-from orchestrator.stages.envelope import FORMAT, release, seal, unseal
 from orchestrator.stages.record import Costs, Record, Score, pack, unpack
+from orchestrator.stages.stage_files import FORMAT, release, seal, unseal
 from orchestrator.stages.store import StageStore
 
 KEY = "ab" * 20

@@ -503,7 +503,7 @@ def test_what_is_suggested_lies_in_each_domain_and_reaches_both_ends(algorithm: 
         assert point is not None
         points.append(point)
         sampler.tell(number, (0.1 * (number % 7),), failed=False)
-        active = {p for p, domain in RANGES.items() if domain.active(point)}
+        active = {p for p, domain in RANGES.items() if domain.is_active(point)}
         assert set(point) == active  # what does not count is absent
         assert {p: v for p, v in point.items() if not lies_in(RANGES[p], v)} == {}
     for place in ("training.epochs", "method.num_samples", "training.batch_size"):
@@ -587,7 +587,7 @@ class TuneOptuna:
     def run_through(self, trial: Any) -> dict[str, Any]:
         point: dict[str, Any] = {}
         for place, domain in RANGES.items():
-            if domain.active(point):
+            if domain.is_active(point):
                 point[place] = suggest(trial, place, domain)
         return {"point": [[place, value] for place, value in point.items()]}
 
