@@ -61,6 +61,12 @@ class Diverged(RepertoireError):
     """Training produced a loss or a parameter that is not finite."""
 
 
+def require(valid: bool, name: str, given: object, expected: str) -> None:
+    """Raise ValueError unless a value is valid: "lr must be above 0, given -1"."""
+    if not valid:
+        raise ValueError(f"{name} must be {expected}, given {given}")
+
+
 def suggest(given: str, valid: Iterable[str]) -> str:
     """Return 'valid: ...' with the nearest name first, for the end of a message.
 

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf, TrialQueue
 from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
 from orchestrator.search.sampling import GridSampler, RandomSampler
-from orchestrator.sweep.algorithms import Fifo, Grid, Optuna, Random
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.search_options import Fifo, Grid, Optuna, Random, Search
 
 
 def create_sampler(search: Search, group: Group, seed: int) -> Sampler:

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
-from orchestrator.sweep.algorithms import Optuna
+from orchestrator.sweep.search_options import Optuna
 from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
 
 

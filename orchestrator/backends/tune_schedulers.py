@@ -26,8 +26,15 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.search.ports import Adopted, Decision, Stopped
 from orchestrator.stages.components import import_class
-from orchestrator.sweep.algorithms import SCHEDULERS, Asha, Foreign, HyperBand, Median, Pbt
-from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.search_options import (
+    SCHEDULERS,
+    Asha,
+    Foreign,
+    HyperBand,
+    Median,
+    Pbt,
+    Search,
+)
 from orchestrator.sweep.spaces import Domain, Point
 
 TIME = "training_iteration"

@@ -13,7 +13,7 @@ from orchestrator.backends.tune_domains import decode_point, to_tune_domain
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
 from orchestrator.stages.components import import_class
-from orchestrator.sweep.algorithms import Foreign, HyperOpt
+from orchestrator.sweep.search_options import Foreign, HyperOpt
 from orchestrator.sweep.spaces import Domain, Point
 
 METRIC = "objective"  # Tune's name of what candidates are ranked by

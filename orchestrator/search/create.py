@@ -98,7 +98,7 @@ def search_identity(group: Group, search: Search) -> str:
     The number of trials is left out, so that a search may be made longer. The keys of a trial of
     the group stand for its code, its data and what all candidates have in common.
     """
-    first = group.first(search.seeds)
+    first = group.first_trial(search.seeds)
     keys = [stage.key for seed in search.seeds for stage in first.stages(seed)]
     algorithm, scheduler = search.algorithm, search.scheduler
     how = [

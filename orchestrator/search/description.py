@@ -8,8 +8,7 @@ from typing import Any
 
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.group_search import GroupSearch
-from orchestrator.sweep.algorithms import GRACE_TASKS
-from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.search_options import GRACE_TASKS, Search
 
 
 def describe_search(search: Search) -> dict[str, Any]:

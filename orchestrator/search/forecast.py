@@ -30,7 +30,7 @@ def _forecast_study(study: Study) -> Iterator[Row]:
     undrawn = sum(_num_undrawn_stages(each) for each in searches)
     asked_for = sum(_num_drawn_stages(each) for each in searches) + undrawn
     stored = sum(searches[0].scorer.record(stage) is not None for stage in distinct.values())
-    tasks = (each.group.first(()).benchmark.num_tasks for each in searches)
+    tasks = (each.group.first_trial(()).benchmark.num_tasks for each in searches)
     yield "search: groups", str(len(searches))
     yield "search: candidates", str(sum(_num_candidates(each) for each in searches))
     yield "search: stages asked for, at most", str(asked_for)

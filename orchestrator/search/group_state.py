@@ -16,7 +16,7 @@ from orchestrator.search.ports import Adopted, Decision, Scheduler, Stopped, Val
 from orchestrator.search.sampling import Draws
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_options import Search
-from orchestrator.sweep.section import Infeasible
+from orchestrator.sweep.section import InfeasiblePoint
 from orchestrator.sweep.spaces import Point
 
 PATIENCE = 3  # candidates that may end without a value before a search is given up
@@ -78,9 +78,9 @@ class GroupState:
         seeds, story = self.search.seeds, ""
         status: Status = "waiting"
         try:
-            trial = self.group.trial(point, seeds)
-        except Infeasible as error:
-            trial, status, story = self.group.first(seeds), "infeasible", str(error)
+            trial = self.group.build_trial(point, seeds)
+        except InfeasiblePoint as error:
+            trial, status, story = self.group.first_trial(seeds), "infeasible", str(error)
         num_tasks = trial.benchmark.num_tasks
         return Candidate(
             group=self.group.name,

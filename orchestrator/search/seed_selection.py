@@ -85,7 +85,7 @@ class SeedSelection:
     failed: bool = False
 
     def __post_init__(self) -> None:
-        first = self.group.first((self.seed,))
+        first = self.group.first_trial((self.seed,))
         self.num_tasks = first.benchmark.num_tasks
         name = first.method.cls.strength
         self._strength = f"method.{name}" if f"method.{name}" in self.group.space else None
@@ -155,7 +155,7 @@ class SeedSelection:
         task, number = len(self.choices) + 1, len(self.attempts)
         rest = (point,) * (self.num_tasks - task + 1)
         trial = replace(
-            self.group.trial(point, (self.seed,)),
+            self.group.build_trial(point, (self.seed,)),
             schedule=(*self.choices, *rest),
             adaptive=True,
             selection={"task": task, "step": step, "before": list(self.choices)},
@@ -174,5 +174,7 @@ class SeedSelection:
     def chosen_trial(self) -> Trial:
         """Return the trial of all choices: its configuration says how it was chosen."""
         space = {place: list(domain.args) for place, domain in self.group.space.items()}
-        trial = replace(self.group.first((self.seed,)), schedule=tuple(self.choices), adaptive=True)
+        trial = replace(
+            self.group.first_trial((self.seed,)), schedule=tuple(self.choices), adaptive=True
+        )
         return replace(trial, selection={"per_task": space, "margin": self.margin})

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Examples, Method, TaskView
-from orchestrator.errors import Diverged
+from orchestrator.errors import Diverged, require
 from orchestrator.networks.networks import allow_single_values
 from orchestrator.stages.costs import FlopMeter
 
@@ -86,12 +86,6 @@ class Training:
             self.epochs,
             "left out when iterations is given",
         )
-
-
-def require(holds: bool, name: str, given: object, valid: str) -> None:
-    """Raise ValueError saying what `name` must be, unless it holds."""
-    if not holds:
-        raise ValueError(f"{name} must be {valid}, given {given}")
 
 
 def train_task(method: Method, view: TaskView, training: Training, meter: FlopMeter) -> int:

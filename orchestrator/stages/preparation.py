@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from methods.base import Examples, Method, Outlook, TaskView
-from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.networks.networks import NetworkShape, build
+from orchestrator.networks.networks import build
 from orchestrator.seeding import stream
 from orchestrator.stages.learner import num_steps
-from orchestrator.stages.stage import Stage
+from orchestrator.stages.stage import Stage, network_shape
 
 
 def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int) -> Method:
@@ -31,16 +30,6 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
         names = {f"network.{name}" for name in network.state_dict()} if fresh else state.keys()
         method.load_state_dict({name: state[name] for name in names}, strict=not fresh)
     return method
-
-
-def network_shape(benchmark: Benchmark) -> NetworkShape:
-    """Return the shape that a network for a benchmark must have."""
-    return NetworkShape(
-        input_shape=benchmark.input_shape,
-        num_classes=benchmark.num_classes,
-        mean=benchmark.mean,
-        std=benchmark.std,
-    )
 
 
 def task_view(stage: Stage, method: Method, device: str) -> TaskView:

@@ -9,6 +9,7 @@ from typing import Any
 from methods.base import Method, Setting
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json, significant
+from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages import learner
 from orchestrator.stages.components import Component
 from orchestrator.stages.learner import Training
@@ -185,3 +186,13 @@ def inert_hyperparameters(method: Component, after: int) -> frozenset[str]:
     """Return the hyperparameters that cannot change a stage."""
     cls: type[Method] = method.cls
     return cls.inert_on_first_task if after == 1 else frozenset()
+
+
+def network_shape(benchmark: Benchmark) -> NetworkShape:
+    """Return the shape that a network for a benchmark must have."""
+    return NetworkShape(
+        input_shape=benchmark.input_shape,
+        num_classes=benchmark.num_classes,
+        mean=benchmark.mean,
+        std=benchmark.std,
+    )

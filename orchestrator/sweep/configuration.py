@@ -18,7 +18,7 @@ from orchestrator.stages.components import find
 from orchestrator.stages.learner import Training
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate
-from orchestrator.sweep.entries import dotted_names, read_entries
+from orchestrator.sweep.entries import find_dotted_names, read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -46,7 +46,9 @@ class Configurations:
     def from_sweep(sweep: Sweep) -> Configurations:
         """Return the configurations of a sweep."""
         content = parse_yaml(sweep.text)
-        return Configurations(sweep.name, content, capture(dotted_names(content), sweep.folder))
+        return Configurations(
+            sweep.name, content, capture(find_dotted_names(content), sweep.folder)
+        )
 
     def values(self, config: Config) -> dict[str, Any]:
         """Return a configuration by paths, in JSON types: {"method": {"lam": 1}} is "method.lam".

@@ -76,6 +76,15 @@ def decode(
         rest = {name: value for name, value in rest.items() if name not in wrong}
 
 
+def read_mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
+    """Return a section of keys and values; {} if it is left out, or after noting a mistake."""
+    given = content.get(name, {})
+    if isinstance(given, dict):
+        return given
+    mistakes.append(f"{name}: must be keys and values, given {abbreviate(given)}")
+    return {}
+
+
 def mentions(names: Iterable[str], line: str) -> bool:
     """Return whether a mistake names one of these fields, other than among the valid ones."""
     text = line.partition("; did you mean")[0].partition("; valid:")[0]

@@ -11,15 +11,14 @@ from itertools import permutations, product
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import canonical, plain
 from orchestrator.stages.components import is_dotted
 from orchestrator.stages.learner import Training
 from orchestrator.stages.source import Source
-from orchestrator.sweep.decoding import abbreviate
-from orchestrator.sweep.group import Group, example_combinations, misfit, name_groups
+from orchestrator.sweep.decoding import abbreviate, read_mapping
+from orchestrator.sweep.group import Group, misfit, name_groups
 from orchestrator.sweep.search_checks import check_search
 from orchestrator.sweep.search_options import Search
-from orchestrator.sweep.section import ComponentEntry, Form, Part, read_component, read_section
+from orchestrator.sweep.section import Form, Part, read_component, read_section
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
@@ -41,17 +40,8 @@ class Sections:
         return [*self.benchmarks, *self.networks, *self.trainings, *self.methods]
 
 
-def read_mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
-    """Return a section that holds keys and values, empty if it is left out."""
-    given = content.get(name, {})
-    if isinstance(given, dict):
-        return given
-    mistakes.append(f"{name}: must be keys and values, given {abbreviate(given)}")
-    return {}
-
-
-def dotted_names(content: dict[str, Any]) -> list[str]:
-    """Return the names of the form `module:Class` in a file, wherever one may stand."""
+def find_dotted_names(content: dict[str, Any]) -> list[str]:
+    """Return the names of the form `module:Class` in a file."""
     methods, search = content.get("methods"), content.get("search")
     places = [content.get("network"), *(methods if isinstance(methods, list) else ())]
     if isinstance(search, dict):
@@ -68,111 +58,93 @@ def read_entries(
     Args:
         content: the whole file.
         search: its search section, as far as it could be read; None if there is none.
-        source: the own code that the file names.
+        source: the user's own code that the file names.
         mistakes: receives the mistakes, each in a line.
     """
-    grids = search is not None and search.uses_grids
-    sections = read_sections(content, grids, source, mistakes)
+    sections = read_sections(content, search is not None and search.uses_grids, source, mistakes)
     mistakes.extend(_find_repetitions(sections.methods))
-    combinations = _combine(sections, mistakes)
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
-    groups = [
+    entries = [
         Group(parts[3].examples[0].name, parts, fixed)
-        for parts in combinations
-        if _has_space(parts)
+        for parts in _combine_parts(sections, mistakes)
     ]
-    groups = name_groups(groups)
+    groups = name_groups([entry for entry in entries if entry.space])
     if isinstance(content.get("search", {}), dict):
         mistakes.extend(check_search(sections.all, groups, search))
     if mistakes:
         return [], []
     seeds = tuple(content["seeds"])
-    trials = [
-        Group("", parts, fixed).first(seeds) for parts in combinations if not _has_space(parts)
-    ]
-    return trials, groups
+    return [entry.first_trial(seeds) for entry in entries if not entry.space], groups
 
 
 def read_sections(
     content: dict[str, Any], grids: bool, source: Source, mistakes: list[str]
 ) -> Sections:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""
-    benchmark = read_mapping(content, "benchmark", mistakes)
-    stated = isinstance(content.get("benchmark"), dict)
-    training = Form("training", "training", Training)
-    network = ComponentEntry("network", "network", source)
+    network = content.get("network", "mlp")
+    training = read_mapping(content, "training", mistakes)
+    methods = content.get("methods", [])
+    if not isinstance(methods, list) or (not methods and "methods" in content):
+        valid = "a list of at least one method"
+        mistakes.append(f"methods: must be {valid}, given {abbreviate(methods)}")
+        methods = []
     return Sections(
-        benchmarks=read_benchmarks(benchmark, mistakes, grids) if stated else [],
-        networks=read_component(network, content.get("network", "mlp"), mistakes, grids),
-        trainings=read_section(
-            training, read_mapping(content, "training", mistakes), mistakes, grids
-        ),
+        benchmarks=read_benchmarks(content, grids, mistakes),
+        networks=read_component("network", "network", network, source, mistakes, grids),
+        trainings=read_section(Form("training", "training", Training), training, mistakes, grids),
         methods=[
             part
-            for i, entry in enumerate(_methods(content, mistakes))
-            for part in read_component(
-                ComponentEntry("method", f"methods[{i}]", source), entry, mistakes, grids
-            )
+            for i, entry in enumerate(methods)
+            for part in read_component("method", f"methods[{i}]", entry, source, mistakes, grids)
         ],
     )
 
 
-def _methods(content: dict[str, Any], mistakes: list[str]) -> list[Any]:
-    given = content.get("methods", [])
-    if isinstance(given, list) and (given or "methods" not in content):
-        return given
-    mistakes.append(f"methods: must be a list of at least one method, given {abbreviate(given)}")
-    return []
-
-
-def read_benchmarks(given: dict[str, Any], mistakes: list[str], grids: bool) -> list[Part]:
+def read_benchmarks(content: dict[str, Any], grids: bool, mistakes: list[str]) -> list[Part]:
     """Return the benchmarks of a file: one for each point of its grids; `order: all` is a grid."""
+    given = read_mapping(content, "benchmark", mistakes)
+    if given is not content.get("benchmark"):
+        return []
     form = Form("benchmark", "benchmark", Benchmark)
     if given.get("order") != "all":
         return read_section(form, given, mistakes, grids)
-    orders: list[Any] = []
+    order: Any = "natural"  # where all orders are too many, so that other fields are still checked
     num_tasks = given.get("num_tasks", 5)
     if isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS:
-        orders = [list(order) for order in permutations(range(1, num_tasks + 1))]
+        order = {"grid": [list(order) for order in permutations(range(1, num_tasks + 1))]}
     else:
         valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
         mistakes.append(f"benchmark.order: all orders need {valid}, given {abbreviate(num_tasks)}")
-    left_out = {} if orders else {"order": "natural"}  # the other fields are still checked
-    return read_section(form, {**given, "order": {"grid": orders}, **left_out}, mistakes, grids)
+    return read_section(form, {**given, "order": order}, mistakes, grids)
 
 
 def _find_repetitions(methods: list[Part]) -> Iterator[str]:
     """Yield the entries of `methods` that repeat an earlier one."""
     first: dict[str, str] = {}
     for part in methods:
-        if part.examples:
-            drawn = {place: domain.describe() for place, domain in part.space.items()}
-            same = first.setdefault(
-                canonical([part.examples[0].describe(), plain(drawn)]), part.form.where
-            )
-            if same != part.form.where:
-                what = "search" if part.space else "trial"
-                yield f"{part.form.where}: the same {what} as {same}"
+        where = part.form.where
+        if part.examples and (same := first.setdefault(part.describe(), where)) != where:
+            yield f"{where}: the same {'search' if part.space else 'trial'} as {same}"
 
 
-def _combine(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
+def _combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
     """Return the combinations of parts that are valid; note those that do not go together."""
-    fitting: list[TrialParts] = []
+    valid: list[TrialParts] = []
     for benchmark, network in product(sections.benchmarks, sections.networks):
-        wrong = list(_misfits((benchmark, network)))
-        mistakes.extend(wrong)
-        for method in sections.methods:
-            objections = [] if wrong else list(_misfits((benchmark, network, method)))
-            mistakes.extend(objections)
-            if not wrong and not objections:
-                fitting += [(benchmark, network, each, method) for each in sections.trainings]
+        objections = list(_find_misfits((benchmark, network)))
+        mistakes.extend(objections)
+        for method in sections.methods if not objections else ():
+            wrong = list(_find_misfits((benchmark, network, method)))
+            mistakes.extend(wrong)
+            if not wrong:
+                valid += [(benchmark, network, each, method) for each in sections.trainings]
     # In the order of the file: methods first, then benchmarks, networks and trainings.
     places = {id(part): place for place, part in enumerate(sections.all)}
-    complete = [parts for parts in fitting if all(part.examples for part in parts)]
+    complete = [parts for parts in valid if all(part.examples for part in parts)]
     return sorted(complete, key=lambda p: [places[id(p[i])] for i in (3, 0, 1, 2)])
 
 
-def _misfits(parts: tuple[Part, ...]) -> Iterator[str]:
+def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
     """Yield why examples of a benchmark, a network and perhaps a method do not go together."""
     if not all(part.examples for part in parts):
         return
@@ -183,5 +155,10 @@ def _misfits(parts: tuple[Part, ...]) -> Iterator[str]:
             yield objection if of_network else f"{parts[-1].form.where}: {objection}"
 
 
-def _has_space(parts: TrialParts) -> bool:
-    return any(part.space for part in parts)
+def example_combinations(parts: tuple[Part, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield combinations of the parts' examples, varying one part at a time."""
+    first = tuple(part.examples[0] for part in parts)
+    yield first
+    for i, part in enumerate(parts):
+        for example in part.examples[1:]:
+            yield (*first[:i], example, *first[i + 1 :])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,9 @@ from orchestrator.hashing import canonical
 from orchestrator.networks.networks import build
 from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.outcomes import failure_story
-from orchestrator.stages.preparation import network_shape
-from orchestrator.stages.stage import benchmark_setting, with_defaults
-from orchestrator.sweep.section import Infeasible, Part, field_of
-from orchestrator.sweep.spaces import Domain, Point, select_active
+from orchestrator.stages.stage import benchmark_setting, network_shape, with_defaults
+from orchestrator.sweep.section import InfeasiblePoint, Part, field_name
+from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
 
 LONGEST_VALUE = 60  # characters of a value in a name; groups named alike are numbered
@@ -43,28 +42,25 @@ class Group:
         """The domains of all parts, by place."""
         return {place: domain for part in self.parts for place, domain in part.space.items()}
 
-    def trial(self, point: Mapping[str, Any], seeds: tuple[int, ...]) -> Trial:
+    def build_trial(self, point: Mapping[str, Any], seeds: tuple[int, ...]) -> Trial:
         """Return the trial at a point of the space.
 
         Raises:
-            Infeasible: the values do not go together.
+            InfeasiblePoint: the values do not go together.
         """
-        benchmark, network, training, method = (part.build(point) for part in self.parts)
+        components = [part.build(point) for part in self.parts]
+        benchmark, network, _, method = components
         objection = misfit(benchmark, network, method)
         if objection is not None:
-            raise Infeasible(objection)
-        return Trial(
-            benchmark=benchmark,
-            network=network,
-            training=training,
-            method=method,
-            seeds=seeds,
-            fixed_stream=self.fixed_stream,
-        )
+            raise InfeasiblePoint(objection)
+        return self._create_trial(components, seeds)
 
-    def first(self, seeds: tuple[int, ...]) -> Trial:
-        """Return a valid trial of the group, whatever is drawn."""
-        benchmark, network, training, method = (part.examples[0] for part in self.parts)
+    def first_trial(self, seeds: tuple[int, ...]) -> Trial:
+        """Return the trial of the first example of each part, which is valid."""
+        return self._create_trial([part.examples[0] for part in self.parts], seeds)
+
+    def _create_trial(self, components: Sequence[Any], seeds: tuple[int, ...]) -> Trial:
+        benchmark, network, training, method = components
         return Trial(
             benchmark=benchmark,
             network=network,
@@ -81,7 +77,7 @@ class Group:
         against each other.
         """
         drawn = {k: v for k, v in point.items() if k.startswith("benchmark.")}
-        return " ".join(f"{field_of(k)}={format_value(v)}" for k, v in drawn.items())
+        return " ".join(f"{field_name(k)}={format_value(v)}" for k, v in drawn.items())
 
     def describe(self) -> dict[str, Any]:
         """Return the space for a reader."""
@@ -139,47 +135,13 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
     return None
 
 
-def resizing_places(group: Group) -> Iterator[str]:
-    """Yield the places of a method's space that decide the shapes of its state.
-
-    Such a hyperparameter cannot change from one task to the next.
-    """
-    method = group.parts[3]
-    whole = {place: domain.representatives()[0] for place, domain in group.space.items()}
-    for place, domain in method.space.items():
-        values = domain.representatives()
-        points = [select_active(group.space, {**whole, place: value}) for value in values]
-        first, *others = (state_shapes(group, point) for point in points)
-        if any(other != first for other in others):
-            yield place
-
-
-def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
-    """Return name -> shape of a method's state after its first task."""
-    benchmark, network, _, method = (part.build(point) for part in group.parts)
-    shape = network_shape(benchmark)
-    built = build(network.cls, network.config, shape, 0)
-    learner = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
-    return {name: tuple(value.shape) for name, value in learner.state_dict().items()}
-
-
-def example_combinations(parts: Iterable[Part]) -> Iterator[tuple[Any, ...]]:
-    """Yield combinations of the parts' examples, varying one part at a time."""
-    parts = tuple(parts)
-    first = tuple(part.examples[0] for part in parts)
-    yield first
-    for i, part in enumerate(parts):
-        for example in part.examples[1:]:
-            yield (*first[:i], example, *first[i + 1 :])
-
-
 def name_groups(groups: list[Group]) -> list[Group]:
     """Name groups by their method and, where several share it, by the constants that differ."""
     renamed, taken = [], set[str]()
     for group in groups:
         mates = [other for other in groups if other.parts[3].examples[0].name == group.name]
         apart = distinctions(group, mates)
-        constants = (f"{field_of(place)}={format_value(value)}" for place, value in apart)
+        constants = (f"{field_name(place)}={format_value(value)}" for place, value in apart)
         name = " ".join([group.name, *constants])
         number = 2
         while name in taken:

@@ -1,24 +1,22 @@
-"""The sections of a sweep file that are not its trials: resources, MLflow, the budget."""
+"""Sections of a sweep file that describe no trial: resources, MLflow, budget."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-FORBID: dict[str, Any] = {"extra": "forbid"}
+from orchestrator.errors import require
 
 
-def require(fits: bool, name: str, given: object, valid: str) -> None:
-    """Raise ValueError unless a value fits, with the words a reader of YAML needs."""
-    if not fits:
-        raise ValueError(f"{name} must be {valid}, given {given}")
+class Options:
+    """Base of the dataclasses that sections are decoded into; an unknown key is a mistake."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What a stage takes of the cluster; never part of a key."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
+class Resources(Options):
+    """CPUs and GPUs that a stage takes; never part of a key."""
 
     cpus: float = 1.0
     gpus: float = 0.0
@@ -26,18 +24,16 @@ class Resources:
     def __post_init__(self) -> None:
         require(self.cpus > 0, "cpus", self.cpus, "above 0")
         require(self.gpus >= 0, "gpus", self.gpus, "at least 0")
-        for name, amount in vars(self).items():  # what Ray can divide
-            fits = amount == 0 or amount == round(amount, 4)
-            require(fits, name, amount, "a multiple of 0.0001")
+        for name, amount in vars(self).items():
+            # Ray's resolution of fractional resources.
+            require(amount == round(amount, 4), name, amount, "a multiple of 0.0001")
         whole = self.gpus <= 1 or self.gpus == int(self.gpus)
         require(whole, "gpus", self.gpus, "at most 1, or a whole number")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mlflow:
+class Mlflow(Options):
     """Where runs are logged; `uri: null` means the database of the results folder."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
     uri: str | None = None
     experiment: str = "repertoire"
@@ -47,22 +43,20 @@ class Mlflow:
         valid = "an address, or left out for the database of the results folder"
         require(self.uri is None or bool(self.uri.strip()), "uri", repr(self.uri), valid)
         require(not (file and path.startswith("~")), "uri", self.uri, "a path without '~'")
-        named = bool(self.experiment.strip())
-        require(named, "experiment", repr(self.experiment), "a name, or left out")
+        given = bool(self.experiment.strip())
+        require(given, "experiment", repr(self.experiment), "a name, or left out")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
+class Budget(Options):
     """What one call of `repertoire run` may spend; None is no limit.
 
     Attributes:
-        gpu_hours: GPUs of a stage times the hours it takes, summed over stages.
-        cpu_hours: likewise of processors.
-        stages: stages computed.
-        wall: hours on the clock.
+        gpu_hours: GPUs of a stage times its hours, summed over stages.
+        cpu_hours: the same for processors.
+        stages: number of computed stages.
+        wall: hours of wall time.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
     gpu_hours: float | None = None
     cpu_hours: float | None = None

@@ -6,12 +6,23 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
+from methods.base import Outlook
 from orchestrator.columns import fwt_undefined_because
-from orchestrator.sweep.algorithms import Pbt
-from orchestrator.sweep.group import Group, resizing_places
-from orchestrator.sweep.search_options import Search
-from orchestrator.sweep.section import Part, field_of
-from orchestrator.sweep.spaces import KINDS, is_domain
+from orchestrator.networks.networks import build
+from orchestrator.stages.stage import network_shape
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.search_options import (
+    Fifo,
+    Grid,
+    HyperOpt,
+    Pbt,
+    PerTask,
+    Random,
+    Search,
+)
+from orchestrator.sweep.section import Part, field_name
+from orchestrator.sweep.spaces import KINDS, Point, is_domain, select_active
 
 
 def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
@@ -89,7 +100,7 @@ def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
     """Yield why hyperparameters cannot change from task to task."""
     for part in parts:
         for place, domain in part.space.items():
-            where = f"{part.form.where}.{field_of(place)}"
+            where = f"{part.form.where}.{field_name(place)}"
             if part.form.section in ("benchmark", "network"):
                 yield f"{where}: cannot change from task to task, as this search would have it"
             elif domain.when:
@@ -100,7 +111,7 @@ def _check_sizes(group: Group) -> Iterator[str]:
     """Yield the hyperparameters of a group that decide the size of the method's state."""
     if not any(domain.when for domain in group.space.values()):
         for place in resizing_places(group):
-            where = f"{group.parts[3].form.where}.{field_of(place)}"
+            where = f"{group.parts[3].form.where}.{field_name(place)}"
             yield f"{where}: decides the size of what is carried, so it cannot change between tasks"
 
 
@@ -113,3 +124,54 @@ def _space_kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]
             )
             if kind is not None and (grids or kind != "grid"):
                 yield f"{part.form.where}.{name}", kind
+
+
+def resizing_places(group: Group) -> Iterator[str]:
+    """Yield the places of a method's space that decide the shapes of its state.
+
+    Such a hyperparameter cannot change from one task to the next.
+    """
+    method = group.parts[3]
+    whole = {place: domain.representatives()[0] for place, domain in group.space.items()}
+    for place, domain in method.space.items():
+        values = domain.representatives()
+        points = [select_active(group.space, {**whole, place: value}) for value in values]
+        first, *others = (state_shapes(group, point) for point in points)
+        if any(other != first for other in others):
+            yield place
+
+
+def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of a method's state after its first task."""
+    benchmark, network, _, method = (part.build(point) for part in group.parts)
+    shape = network_shape(benchmark)
+    built = build(network.cls, network.config, shape, 0)
+    learner = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
+    return {name: tuple(value.shape) for name, value in learner.state_dict().items()}
+
+
+def find_conflicts(
+    section: Any, algorithm: Any, scheduler: Any, objective: Objective | None
+) -> Iterator[str]:
+    """Yield the options of a search section that exclude each other; None is an unreadable one."""
+    early = scheduler is not None and not isinstance(scheduler, Fifo)
+    several = objective is not None and len(objective.metrics) > 1
+    if early and several:
+        yield "search.scheduler: with several metrics there is no one order; leave it out"
+    if isinstance(algorithm, HyperOpt) and several:
+        yield "search.algorithm: hyperopt knows one metric; use optuna, random or grid"
+    if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random | None):
+        yield "search.scheduler: pbt draws its candidates itself; use algorithm: random"
+    if isinstance(algorithm, PerTask):
+        given = {
+            "scheduler": early,
+            "on_tasks": section.on_tasks is not None,
+            "num_trials": section.num_trials is not None,
+            "seeds": section.seeds is not None,
+            "metric": section.metric != "acc",
+            "mode": section.mode is not None,
+        }
+        why = "has no meaning for per_task, which selects at each task within each seed"
+        yield from (f"search.{name}: {why}; leave it out" for name in given if given[name])
+    if section.on_tasks is not None and isinstance(scheduler, Pbt):
+        yield "search.on_tasks: pbt changes hyperparameters over all tasks; leave it out"

@@ -1,51 +1,19 @@
-"""The search section of a sweep file: how hyperparameters are searched."""
+"""The search of a sweep: algorithms, which draw candidates, and schedulers, which stop some early.
+
+`search_section.py` reads it from a file; `orchestrator.backends.factory` creates the samplers and
+schedulers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import count
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from orchestrator.errors import require
 from orchestrator.stages.source import Source
-from orchestrator.sweep.algorithms import (
-    FORMER_GRACE_TASKS,
-    Asha,
-    Fifo,
-    Grid,
-    HyperOpt,
-    Median,
-    Pbt,
-    PerTask,
-    Random,
-)
-from orchestrator.sweep.decoding import abbreviate, decode
-from orchestrator.sweep.named_options import read_options
 from orchestrator.sweep.objective import Objective
-from orchestrator.sweep.options import FORBID, require
-
-DEFAULT_TRIALS = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class _SearchSection:
-    """The search section as it is written."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
-
-    algorithm: str | dict[str, Any] | None = None
-    num_trials: int | None = None
-    seeds: list[int] | None = None
-    metric: str | list[str] = "acc"
-    mode: str | list[str] | None = None
-    scheduler: str | dict[str, Any] = "fifo"
-    on_tasks: int | None = None
-    parallel: int = 4
-
-    def __post_init__(self) -> None:
-        for name in ("num_trials", "on_tasks", "parallel"):
-            number = getattr(self, name)
-            require(number is None or number >= 1, name, number, "at least 1")
+from orchestrator.sweep.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +24,13 @@ class Search:
         algorithm: an instance of one of `ALGORITHMS`, or a `Foreign`.
         num_trials: candidates of each group; None is all points of a grid.
         seeds: every candidate runs on each of them.
-        objective: what candidates are ranked by, on validation data.
+        objective: ranks candidates, on validation data.
         scheduler: an instance of one of `SCHEDULERS`, or a `Foreign`.
-        on_tasks: select on so many first tasks; None is all.
-        parallel: candidate i is drawn once all candidates up to i - parallel have ended: the
-            number that runs side by side when the algorithm learns, the same on any cluster.
-        former_scheduler: the scheduler that release 0.1 read from the section, where a default
-            differed; None if it is the same. A search that was begun with it goes on with it.
+        on_tasks: number of first tasks to select on; None is all.
+        parallel: candidate i is drawn once all candidates up to i - parallel have ended, so that a
+            learning algorithm draws the same on any cluster.
+        former_scheduler: the scheduler that release 0.1 read from the section, with which a search
+            that it began continues; None if it is the same.
     """
 
     algorithm: Any
@@ -85,101 +53,155 @@ class Search:
         return isinstance(self.algorithm, Grid | PerTask)
 
 
-def read_search(
-    given: dict[str, Any], seeds: list[int], source: Source, mistakes: list[str]
-) -> Search:
-    """Return the search of a search section, after noting the mistakes.
+GRACE_TASKS = 2
+FORMER_GRACE_TASKS = 1  # the default of release 0.1
 
-    An option that is wrong is None in the search (an objective has no metrics), so that the entries
-    of the file can still be checked against the other options.
 
-    Args:
-        given: the section.
-        seeds: of the sweep, on which winners are evaluated.
-        source: the own code of the sweep.
-        mistakes: receives the mistakes, each in a line.
+@dataclass(frozen=True, kw_only=True)
+class Fifo(Options):
+    """Every candidate runs to the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asha(Options):
+    """Asynchronous successive halving (Li et al., 2020): at each rung the worst are stopped.
+
+    Attributes:
+        grace_tasks: tasks before the first rung; each next rung is `reduction_factor` times as
+            deep. After one task nothing can have been forgotten.
+        reduction_factor: one of so many candidates at a rung goes on.
     """
-    section = decode(_SearchSection, given, "search", mistakes, salvage=True) or _SearchSection()
-    algorithm = None
-    if section.algorithm is not None:
-        algorithm = read_options("algorithm", section.algorithm, source, mistakes)
-    elif given.get("algorithm") is None:
-        mistakes.append("search.algorithm: is missing")
-    scheduler = read_options("scheduler", section.scheduler, source, mistakes)
-    objective = Objective.parse(section.metric, section.mode, "search", mistakes)
-    mistakes.extend(_find_conflicts(section, algorithm, scheduler, objective))
-    num_trials = section.num_trials or (None if isinstance(algorithm, Grid) else DEFAULT_TRIALS)
-    return Search(
-        algorithm=algorithm,
-        num_trials=num_trials,
-        objective=objective or Objective((), ()),
-        scheduler=scheduler,
-        seeds=_read_seeds(section, algorithm, seeds, mistakes),
-        on_tasks=section.on_tasks,
-        parallel=section.parallel,
-        former_scheduler=_former_scheduler(scheduler, section.scheduler),
+
+    grace_tasks: int = GRACE_TASKS
+    reduction_factor: float = 3.0
+
+    def __post_init__(self) -> None:
+        require(self.grace_tasks >= 1, "grace_tasks", self.grace_tasks, "at least 1")
+        require(self.reduction_factor > 1, "reduction_factor", self.reduction_factor, "above 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperBand(Options):
+    """HyperBand (Li et al., 2018): brackets of successive halving, each waiting for all of it."""
+
+    reduction_factor: float = 3.0
+
+    def __post_init__(self) -> None:
+        require(self.reduction_factor > 1, "reduction_factor", self.reduction_factor, "above 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Median(Options):
+    """The median stopping rule (Golovin et al., 2017).
+
+    Attributes:
+        grace_tasks: tasks before a candidate may be stopped.
+        min_trials: the least number of other candidates to compare with.
+    """
+
+    grace_tasks: int = GRACE_TASKS
+    min_trials: int = 3
+
+    def __post_init__(self) -> None:
+        require(self.grace_tasks >= 1, "grace_tasks", self.grace_tasks, "at least 1")
+        require(self.min_trials >= 1, "min_trials", self.min_trials, "at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pbt(Options):
+    """Population based training (Jaderberg et al., 2017): the worst adopt the best's stage.
+
+    Attributes:
+        every_tasks: tasks between two exchanges; all candidates wait for each other there.
+        quantile: share of the candidates that adopts, and that is adopted.
+        resample: probability of drawing a hyperparameter anew, rather than changing it by a fifth.
+    """
+
+    every_tasks: int = 1
+    quantile: float = 0.25
+    resample: float = 0.25
+
+    def __post_init__(self) -> None:
+        require(self.every_tasks >= 1, "every_tasks", self.every_tasks, "at least 1")
+        require(0 < self.quantile <= 0.5, "quantile", self.quantile, "above 0 and at most 0.5")
+        require(0 <= self.resample <= 1, "resample", self.resample, "in [0, 1]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid(Options):
+    """Every point of the grids."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Random(Options):
+    """Independent draws."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optuna(Options):
+    """Optuna's tree-structured Parzen estimator, for one metric or several.
+
+    Attributes:
+        startup: random draws before the model is used.
+        multivariate: model hyperparameters jointly.
+    """
+
+    startup: int = 10
+    multivariate: bool = False
+
+    def __post_init__(self) -> None:
+        require(self.startup >= 1, "startup", self.startup, "at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperOpt(Options):
+    """HyperOpt's tree-structured Parzen estimator (Bergstra et al., 2011).
+
+    Attributes:
+        startup: random draws before the model is used.
+        gamma: share of the draws that counts as good.
+    """
+
+    startup: int = 10
+    gamma: float = 0.25
+
+    def __post_init__(self) -> None:
+        require(self.startup >= 1, "startup", self.startup, "at least 1")
+        require(0 < self.gamma < 1, "gamma", self.gamma, "in (0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerTask(Options):
+    """The continual hyperparameter framework (De Lange et al., 2021): chosen anew at each task.
+
+    Attributes:
+        margin: share of the most plastic candidate's accuracy that stability may cost.
+    """
+
+    margin: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(0 <= self.margin < 1, "margin", self.margin, "in [0, 1)")
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A class of Tune's or of the user's own by dotted name, with its constructor's arguments.
+
+    Attributes:
+        source: the own code that the class comes from, unless it is installed.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = field(
+        default=None, repr=False, compare=False, metadata={"unkeyed": True}
     )
 
 
-def _former_scheduler(scheduler: Any, given: str | dict[str, Any]) -> Any:
-    """Return the scheduler that release 0.1 read from a section, or None if it is the same."""
-    stated = isinstance(given, dict) and "grace_tasks" in given
-    if stated or not isinstance(scheduler, Asha | Median):
-        return None
-    return replace(scheduler, grace_tasks=FORMER_GRACE_TASKS)
-
-
-def _find_conflicts(
-    section: _SearchSection, algorithm: Any, scheduler: Any, objective: Objective | None
-) -> Iterator[str]:
-    """Yield the options that exclude each other, of those that could be read."""
-    early = scheduler is not None and not isinstance(scheduler, Fifo)
-    several = objective is not None and len(objective.metrics) > 1
-    if early and several:
-        yield "search.scheduler: with several metrics there is no one order; leave it out"
-    if isinstance(algorithm, HyperOpt) and several:
-        yield "search.algorithm: hyperopt knows one metric; use optuna, random or grid"
-    if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random | None):
-        yield "search.scheduler: pbt draws its candidates itself; use algorithm: random"
-    if isinstance(algorithm, PerTask):
-        given = {
-            "scheduler": early,
-            "on_tasks": section.on_tasks is not None,
-            "num_trials": section.num_trials is not None,
-            "seeds": section.seeds is not None,
-            "metric": section.metric != "acc",
-            "mode": section.mode is not None,
-        }
-        why = "has no meaning for per_task, which selects at each task within each seed"
-        yield from (f"search.{name}: {why}; leave it out" for name in given if given[name])
-    if section.on_tasks is not None and isinstance(scheduler, Pbt):
-        yield "search.on_tasks: pbt changes hyperparameters over all tasks; leave it out"
-
-
-def _unused_seed(seeds: list[int]) -> int:
-    """Return the first seed above `seeds`, or the greatest below that is none of them."""
-    above = max(seeds, default=0) + 1
-    return above if above < 2**63 else next(n for n in count(2**63 - 1, -1) if n not in seeds)
-
-
-def _read_seeds(
-    section: _SearchSection, algorithm: Any, seeds: list[int], mistakes: list[str]
-) -> tuple[int, ...]:
-    """Return the seeds of the search; by default one that no result is reported on.
-
-    A search on the first tasks uses the seeds of the evaluation by default, which goes on from its
-    stages: the results that are reported are those of later tasks.
-    """
-    if isinstance(algorithm, PerTask) or (section.seeds is None and section.on_tasks):
-        return tuple(seeds)
-    chosen = [_unused_seed(seeds)] if section.seeds is None else section.seeds
-    if not chosen or len(set(chosen)) < len(chosen) or min(chosen) < 0:
-        valid = "at least one number, each of at least 0 and given once"
-        mistakes.append(f"search.seeds: must be {valid}, given {abbreviate(chosen)}")
-    shared = sorted(set(chosen) & set(seeds))
-    if shared and section.on_tasks is None:
-        mistakes.append(
-            f"search.seeds: {shared[0]} is also in seeds; a winner reported on the seeds it won on "
-            "would look better than it is, so give others"
-        )
-    return tuple(chosen)
+ALGORITHMS: dict[str, type[Any]] = dict(
+    grid=Grid, random=Random, optuna=Optuna, hyperopt=HyperOpt, per_task=PerTask
+)
+SCHEDULERS: dict[str, type[Any]] = dict(
+    fifo=Fifo, asha=Asha, hyperband=HyperBand, median=Median, pbt=Pbt
+)

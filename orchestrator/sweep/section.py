@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import canonical, plain
-from orchestrator.stages.components import component, find
+from orchestrator.stages.components import Component, component, find
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
 from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain, select_active
@@ -17,7 +17,7 @@ from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain, sel
 Section = Literal["benchmark", "network", "training", "method"]
 
 
-class Infeasible(RepertoireError):
+class InfeasiblePoint(RepertoireError):
     """A point of a space that is no valid trial, although each of its values may be valid."""
 
 
@@ -40,57 +40,82 @@ class Form:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One section of a trial: a benchmark, a network, how it is trained, or a method.
+    """One section of a trial: a benchmark, a network, a training or a method.
 
     Attributes:
         constants: field -> value, JSON types.
         space: place ("method.lam") -> domain, of the fields that are searched.
-        examples: instances at some points, which are checked before anything runs; empty if the
-            part has mistakes.
-        given: the whole section as the file gives it, grids included.
+        given: the whole section as in the file, grids included.
+        examples: instances at some points, to be checked before anything runs; empty if the part
+            has mistakes.
     """
 
     form: Form
     constants: Mapping[str, Any]
     space: Mapping[str, Domain]
+    given: Mapping[str, Any]
     examples: tuple[Any, ...] = ()
-    given: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, point: Mapping[str, Any]) -> Any:
         """Return the part of a trial at a point of the space; other places are ignored.
 
         Raises:
-            Infeasible: the values do not go together.
+            InfeasiblePoint: the values do not go together.
         """
+        values = {field_name(place): point[place] for place in self.space if place in point}
         mistakes: list[str] = []
-        instance = self._build(point, mistakes)
+        instance = decode(self.form.kind, {**self.constants, **values}, self.form.where, mistakes)
         if instance is None:
-            raise Infeasible("; ".join(mistakes))
-        return instance
+            raise InfeasiblePoint("; ".join(mistakes))
+        return self.form.wrap(instance)
 
-    def _build(self, point: Mapping[str, Any], mistakes: list[str]) -> Any | None:
-        drawn = {field_of(place): point[place] for place in self.space if place in point}
-        instance = decode(self.form.kind, {**self.constants, **drawn}, self.form.where, mistakes)
-        return None if instance is None else self.form.wrap(instance)
-
-    def build_examples(self, mistakes: list[str]) -> tuple[Any, ...]:
-        """Return instances at points that vary one place at a time, noting the mistakes there."""
-        instance = (self._build(point, mistakes) for point in varied_points(self.space))
-        return tuple(each for each in instance if each is not None)
+    def describe(self) -> str:
+        """Return the same text for the same part; it must have examples."""
+        space = {place: domain.describe() for place, domain in self.space.items()}
+        example = self.examples[0]
+        fixed = example.describe() if isinstance(example, Component) else plain(example)
+        return canonical([fixed, plain(space)])
 
 
-def field_of(place: str) -> str:
-    """Return the field of "method.lam": lam."""
+def field_name(place: str) -> str:
+    """Return the field of a place: "lam" of "method.lam"."""
     return place.partition(".")[2]
 
 
-def varied_points(space: Mapping[str, Domain]) -> Iterator[Point]:
-    """Yield points with each representative value of each domain, the others at their first."""
-    first = {place: domain.representatives()[0] for place, domain in space.items()}
-    yield select_active(space, first)
-    for place, domain in space.items():
-        for value in domain.representatives()[1:]:
-            yield select_active(space, {**first, place: value})
+def read_component(
+    kind: Literal["method", "network"],
+    where: str,
+    given: Any,
+    source: Source,
+    mistakes: list[str],
+    grids: bool,
+) -> list[Part]:
+    """Return the parts of a method or network, given as a name or a mapping with a name.
+
+    Args:
+        kind: which of the two.
+        where: place in the file, for messages.
+        given: the entry of the file.
+        source: the user's own code, which may define the class.
+        mistakes: receives the mistakes, each in a line.
+        grids: whether grids are domains, to be searched rather than compared.
+    """
+    mapping = {"name": given} if isinstance(given, str) else given
+    name = mapping.get("name") if isinstance(mapping, dict) else None
+    if not isinstance(name, str):
+        valid = "a name, or keys and values with a name"
+        mistakes.append(f"{where}: must be {valid}, given {abbreviate(given)}")
+        return []
+    fields = {key: value for key, value in mapping.items() if key != "name"}
+    try:
+        config = find(kind, name, source).Config
+    except RepertoireError as error:
+        mistakes.append(f"{where}: {error}")
+        unknown = Form(kind, where, object)
+        _, space = _split_fields(unknown, fields, mistakes)
+        return [Part(unknown, {}, space, fields)]
+    wrap = partial(component, kind, name, source=source)
+    return read_section(Form(kind, where, config, wrap), fields, mistakes, grids)
 
 
 def read_section(
@@ -102,91 +127,69 @@ def read_section(
         form: the form of the section.
         given: field -> value, or grid, or domain.
         mistakes: receives the mistakes, each in a line.
-        grids: grids are domains, to be searched rather than compared.
+        grids: whether grids are domains, to be searched rather than compared.
     """
     parts: dict[str, Part] = {}
     for point in [dict(given)] if grids else expand_grids(given, form.where, mistakes):
-        part = replace(_part(form, point, mistakes, frozenset(given)), given=given)
-        if parts.setdefault(_identity(part, point), part) is not part:
+        part = _read_part(form, point, given, mistakes)
+        name = part.describe() if part.examples else repr(point)
+        if parts.setdefault(name, part) is not part:
             mistakes.append(f"{form.where}: its grids give {abbreviate(point)} twice")
     return list(parts.values())
 
 
-def _part(form: Form, point: Mapping[str, Any], mistakes: list[str], names: frozenset[str]) -> Part:
+def _read_part(
+    form: Form, point: Mapping[str, Any], given: Mapping[str, Any], mistakes: list[str]
+) -> Part:
     """Return the part at one point of the grids, without examples after noting mistakes."""
-    constants = {name: value for name, value in point.items() if not is_domain(value)}
-    space = _space(form, point, mistakes)
-    if space:
-        part = Part(form, constants, space)
-        examples = part.build_examples(mistakes)
-    else:
-        instance = decode(form.kind, constants, form.where, mistakes, names - constants.keys())
-        examples = () if instance is None else (form.wrap(instance),)
-    return Part(form, constants, space, examples)
+    constants, space = _split_fields(form, point, mistakes)
+    # Fields whose grid or domain is wrong; a mistake that follows from their absence is none.
+    absent = frozenset(given.keys() - constants.keys() - set(map(field_name, space)))
+    examples = []
+    for values in example_points(space):
+        fields = {**constants, **{field_name(place): v for place, v in values.items()}}
+        instance = decode(form.kind, fields, form.where, mistakes, absent)
+        if instance is not None:
+            examples.append(form.wrap(instance))
+    return Part(form, constants, space, given, tuple(examples))
 
 
-def _identity(part: Part, point: Mapping[str, Any]) -> str:
-    if not part.examples:
-        return repr(point)
-    drawn = {place: domain.describe() for place, domain in part.space.items()}
-    first = part.examples[0]
-    return canonical([plain(getattr(first, "config", first)), plain(drawn)])
+def example_points(space: Mapping[str, Domain]) -> Iterator[Point]:
+    """Yield points with each representative value of each domain, the others at their first."""
+    first = {place: domain.representatives()[0] for place, domain in space.items()}
+    yield select_active(space, first)
+    for place, domain in space.items():
+        for value in domain.representatives()[1:]:
+            yield select_active(space, {**first, place: value})
 
 
-def _space(form: Form, point: Mapping[str, Any], mistakes: list[str]) -> dict[str, Domain]:
-    """Return the domains among the values of a section, by place."""
+def _split_fields(
+    form: Form, point: Mapping[str, Any], mistakes: list[str]
+) -> tuple[dict[str, Any], dict[str, Domain]]:
+    """Return the constants of a section by field, and its domains by place."""
+    constants: dict[str, Any] = {}
     space: dict[str, Domain] = {}
     for name, value in point.items():
-        domain = read_domain(value, f"{form.where}.{name}", mistakes) if is_domain(value) else None
-        if domain is None:
-            continue
-        above = {field_of(place): other for place, other in space.items()}
-        place = f"{form.where}.{name}.when"
-        mistakes.extend(f"{place}: {line}" for line in _impossible_conditions(domain, above))
-        when = tuple((f"{form.section}.{other}", values) for other, values in domain.when)
-        space[f"{form.section}.{name}"] = Domain(domain.kind, domain.args, when)
-    return space
+        where = f"{form.where}.{name}"
+        if not is_domain(value):
+            constants[name] = value
+        elif (domain := read_domain(value, where, mistakes)) is not None:
+            earlier = {field_name(place): other for place, other in space.items()}
+            objections = _check_condition(domain, earlier)
+            mistakes.extend(f"{where}.when: {line}" for line in objections)
+            when = tuple((f"{form.section}.{other}", values) for other, values in domain.when)
+            space[f"{form.section}.{name}"] = replace(domain, when=when)
+    return constants, space
 
 
-def _impossible_conditions(domain: Domain, above: Mapping[str, Domain]) -> Iterator[str]:
+def _check_condition(domain: Domain, earlier: Mapping[str, Domain]) -> Iterator[str]:
     """Yield why the condition of a domain never holds, given the earlier domains by field."""
     for name, values in domain.when:
-        if name not in above:
-            valid = suggest(name, above) if above else "there is none"
+        if name not in earlier:
+            valid = suggest(name, earlier) if earlier else "there is none"
             yield f"{name!r} is no space of this section above it; {valid}"
             continue
-        known = above[name].args
-        if above[name].finite and not any(value in known for value in values):
+        known = earlier[name].args
+        if earlier[name].finite and not any(value in known for value in values):
             given = " or ".join(map(abbreviate, values))
             yield f"{name!r} is never {given}; valid: {abbreviate(known)}"
-
-
-@dataclass(frozen=True)
-class ComponentEntry:
-    """The place of a method or a network in a file, and the own code that may define it."""
-
-    kind: Literal["method", "network"]
-    where: str
-    source: Source
-
-
-def read_component(
-    place: ComponentEntry, given: Any, mistakes: list[str], grids: bool
-) -> list[Part]:
-    """Return the parts of a method or network, given as a name or a mapping with a name."""
-    kind, where, source = place.kind, place.where, place.source
-    mapping = {"name": given} if isinstance(given, str) else given
-    name = mapping.get("name") if isinstance(mapping, dict) else None
-    if not isinstance(name, str):
-        valid = "a name, or keys and values with a name"
-        mistakes.append(f"{where}: must be {valid}, given {abbreviate(given)}")
-        return []
-    rest = {key: value for key, value in mapping.items() if key != "name"}
-    try:
-        config = find(kind, name, source).Config
-    except RepertoireError as error:
-        mistakes.append(f"{where}: {error}")
-        unknown = Form(kind, where, object)
-        return [Part(unknown, {}, _space(unknown, rest, mistakes), given=rest)]
-    wrap = partial(component, kind, name, source=source)
-    return read_section(Form(kind, where, config, wrap), rest, mistakes, grids)

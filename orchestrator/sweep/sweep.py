@@ -6,17 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from orchestrator.errors import SweepError
 from orchestrator.stages.capture import capture
 from orchestrator.stages.source import Source
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.sweep.decoding import abbreviate, decode
-from orchestrator.sweep.entries import dotted_names, read_entries, read_mapping
+from orchestrator.sweep.decoding import abbreviate, decode, read_mapping
+from orchestrator.sweep.entries import find_dotted_names, read_entries
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.options import FORBID, Budget, Mlflow, Resources
-from orchestrator.sweep.search_options import Search, read_search
+from orchestrator.sweep.options import Budget, Mlflow, Options, Resources
+from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.search_section import read_search
 from orchestrator.sweep.trial import Trial, chain_of
 from orchestrator.sweep.yaml_file import read_yaml
 
@@ -26,10 +27,8 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _File:
+class _File(Options):
     """The top level of a sweep file; its sections are checked one by one after it."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
     name: str
     benchmark: Any
@@ -80,10 +79,10 @@ class Sweep:
         """
         path = Path(path)
         content = read_yaml(path)
-        source = capture(dotted_names(content), path.parent.resolve())
+        source = capture(find_dotted_names(content), path.parent.resolve())
         mistakes: list[str] = []
         _check_top(content, mistakes)
-        search = _read_search(content, source, mistakes)
+        search = read_search(content, source, mistakes)
         trials, groups = read_entries(content, search, source, mistakes)
         resources, budget, mlflow = (
             decode(kind, read_mapping(content, name, mistakes), name, mistakes)
@@ -128,14 +127,3 @@ def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
     if different and (not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0):
         valid = "at least one number, each of at least 0 and given once"
         mistakes.append(f"seeds: must be {valid}, given {abbreviate(seeds)}")
-
-
-def _read_search(content: dict[str, Any], source: Source, mistakes: list[str]) -> Search | None:
-    """Return the search of a file, or None if it has none."""
-    if "search" not in content:
-        return None
-    given, seeds = read_mapping(content, "search", mistakes), content.get("seeds")
-    if given is not content["search"]:
-        return None
-    known = [s for s in seeds if isinstance(s, int)] if isinstance(seeds, list) else []
-    return read_search(given, known, source, mistakes)  # wrong parts of it are noted, and None

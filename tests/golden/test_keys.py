@@ -31,7 +31,7 @@ def keys_of(sweep: Sweep) -> dict[str, str]:
 
     Of a group that is searched, the trial at the first value of each space stands for all.
     """
-    searched = [group.first(sweep.search.seeds) for group in sweep.groups if sweep.search]
+    searched = [group.first_trial(sweep.search.seeds) for group in sweep.groups if sweep.search]
     return {
         f"{trial.trial_id.rpartition('-')[0]}-{trial.trial_id.rpartition('-')[2][:8]} {seed}": (
             " ".join(stage.key[:6] for stage in trial.stages(seed))

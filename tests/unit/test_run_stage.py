@@ -19,9 +19,8 @@ from orchestrator.stages import environment
 from orchestrator.stages import run_stage as module
 from orchestrator.stages.components import component, find
 from orchestrator.stages.learner import Training
-from orchestrator.stages.preparation import network_shape
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
-from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.stage import Stage, network_shape, stages
 
 SPLIT = Benchmark(name="split_digits", samples_per_task=60)
 NETWORK = component("network", "mlp", MLP.Config(hidden=(8,)))

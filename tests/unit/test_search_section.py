@@ -11,8 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.sweep.algorithms import Asha, Fifo, Foreign, Grid, Optuna, Pbt, PerTask, Random
 from orchestrator.sweep.options import Budget
+from orchestrator.sweep.search_options import (
+    Asha,
+    Fifo,
+    Foreign,
+    Grid,
+    Optuna,
+    Pbt,
+    PerTask,
+    Random,
+)
 from orchestrator.sweep.sweep import Sweep
 
 Load = Callable[[str], Sweep]
@@ -169,7 +178,7 @@ def test_spaces_are_searched_in_every_section(load: Load) -> None:
         "training.epochs": 3,
         "method.lam": 7.0,
     }
-    trial = group.trial(point, (4,))
+    trial = group.build_trial(point, (4,))
     assert (trial.benchmark.num_tasks, trial.network.config.hidden) == (2, (8, 8))
     assert (trial.training.lr, trial.training.epochs, trial.method.config.lam) == (0.5, 3, 7.0)
     assert group.stratum(point) == "num_tasks=2"
@@ -181,7 +190,7 @@ def test_a_condition_holds_where_another_place_has_a_value(load: Load) -> None:
         "uniform": [0, 0.9],
         "when": {"training.optimizer": ["sgd"]},
     }
-    trial = group.trial({"training.optimizer": "adam", "method.lam": 1.0}, (0,))
+    trial = group.build_trial({"training.optimizer": "adam", "method.lam": 1.0}, (0,))
     assert trial.training.momentum == 0.0
 
 

@@ -23,7 +23,8 @@ from orchestrator.backends.optuna_sampler import suggest
 from orchestrator.backends.tune_schedulers import TuneScheduler
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Adopted, Stopped
-from orchestrator.sweep.algorithms import (
+from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.search_options import (
     Asha,
     Fifo,
     Foreign,
@@ -33,9 +34,8 @@ from orchestrator.sweep.algorithms import (
     Optuna,
     Pbt,
     Random,
+    Search,
 )
-from orchestrator.sweep.objective import Objective
-from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.spaces import Domain
 
 SPACE = {"method.lam": Domain("loguniform", (1.0, 1e6))}
