@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from math import isfinite
 from types import NoneType
 from typing import Any
 
 DIGEST_BYTES = 20
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(kind: str, content: object) -> str:
@@ -38,12 +39,12 @@ def digest_bytes(data: bytes | memoryview) -> str:
 
 def canonical(content: object) -> str:
     """Return the one JSON text of plain content: sorted keys, no spaces, no NaN."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(content)
 
 
 def plain(value: object, where: str = "value") -> Any:
     """Return `value` as JSON types, refusing what has no one spelling."""
-    return _as_json(value, where, lambda field, _: True)
+    return _as_json(value, where, _all_fields)
 
 
 def significant(value: object) -> Any:
@@ -53,39 +54,47 @@ def significant(value: object) -> Any:
     changes nothing, so what is keyed without it keeps the key from before the field existed. A
     field marked "unkeyed" is left out at every value.
     """
-    return _as_json(value, "value", _matters)
-
-
-def _matters(field: Field[Any], value: object) -> bool:
-    if field.metadata.get("unkeyed"):
-        return False
-    return bool(field.metadata.get("neutral", MISSING) != value)
+    return _as_json(value, "value", _keyed_fields)
 
 
 Place = tuple[Any, str | int]  # of a value: the place of what holds it, and its name there
+# Of a dataclass: the names of fields and the values at which they are left out.
+Fields = tuple[tuple[str, Any], ...] | None
 
 
-def _as_json(value: Any, place: Any, keep: Callable[[Field[Any], object], bool]) -> Any:
+def _as_json(value: Any, place: Any, fields_of: Callable[[type[Any]], Fields]) -> Any:
     kind: Any = type(value)
     if kind in (str, bool, NoneType):  # most values by far
         return value
     if kind in (int, float):
         return scalar(value, place)
-    if (known := _fields(kind)) is not None:
-        given = ((f, getattr(value, f.name)) for f in known)
-        return {f.name: _as_json(v, (place, f.name), keep) for f, v in given if keep(f, v)}
+    if (known := fields_of(kind)) is not None:
+        given = ((name, neutral, getattr(value, name)) for name, neutral in known)
+        return {
+            name: _as_json(v, (place, name), fields_of)
+            for name, neutral, v in given
+            if neutral is MISSING or neutral != v
+        }
     if kind is dict or isinstance(value, Mapping):
         if not (set(map(type, value)) <= {str} or all(isinstance(key, str) for key in value)):
             raise TypeError(f"{_path(place)}: its keys must be text, given {list(value)}")
-        return {key: _as_json(v, (place, key), keep) for key, v in value.items()}
+        return {key: _as_json(v, (place, key), fields_of) for key, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_json(v, (place, i), keep) for i, v in enumerate(value)]
+        return [_as_json(v, (place, i), fields_of) for i, v in enumerate(value)]
     return scalar(value, place)
 
 
 @cache
-def _fields(kind: type[Any]) -> tuple[Field[Any], ...] | None:
-    return fields(kind) if is_dataclass(kind) else None
+def _all_fields(kind: type[Any]) -> Fields:
+    return tuple((f.name, MISSING) for f in fields(kind)) if is_dataclass(kind) else None
+
+
+@cache
+def _keyed_fields(kind: type[Any]) -> Fields:
+    if not is_dataclass(kind):
+        return None
+    keyed = (f for f in fields(kind) if not f.metadata.get("unkeyed"))
+    return tuple((f.name, f.metadata.get("neutral", MISSING)) for f in keyed)
 
 
 def _path(place: str | Place) -> str:

@@ -93,14 +93,14 @@ def load(name: str) -> Dataset:
     return _load(name, data_folder())
 
 
-def data_folder() -> Path:
+def data_folder() -> str:
     """Return the folder of data sets: REPERTOIRE_DATA, or a cache in the home folder."""
-    return Path(os.environ.get(DATA_VARIABLE) or CACHE).expanduser()
+    return os.path.expanduser(os.environ.get(DATA_VARIABLE) or CACHE)
 
 
 @cache
-def _load(name: str, folder: Path) -> Dataset:
-    train_x, train_y, test_x, test_y = DATASETS[name].read(folder)
+def _load(name: str, folder: str) -> Dataset:
+    train_x, train_y, test_x, test_y = DATASETS[name].read(Path(folder))
     parts = (*_tensors(name, train_x, train_y), *_tensors(name, test_x, test_y))
     content = [[list(part.shape), digest_bytes(part.numpy().data)] for part in parts]
     return Dataset(name, *parts, fingerprint=digest("data set", content))

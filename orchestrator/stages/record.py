@@ -11,7 +11,7 @@ from orchestrator.stages.stage_files import FORMAT, other_release, release, requ
 Status = Literal["complete", "diverged"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
     """How a state does on one split of one task; accuracy is None where `predict` means nothing."""
 
@@ -117,7 +117,10 @@ def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     """Return an evaluation as JSON types."""
     return {
-        task: {split: dict(vars(score)) for split, score in splits.items()}
+        task: {
+            split: {name: getattr(score, name) for name in Score.__slots__}
+            for split, score in splits.items()
+        }
         for task, splits in evaluation.items()
     }
 

@@ -92,56 +92,71 @@ def build_chain(
 ) -> tuple[Stage, ...]:
     """Return a chain of stages of which each task 1..T has its own training and method."""
     task_keys = benchmark.task_keys()
-    # A trial repeats one step for each task: what keys hold of it is encoded once.
-    contents = {id(step): (significant(step[0]), step[1].content()) for step in steps}
+    # Most trials repeat one step for every task: what keys hold of it is built once.
+    contents = {
+        number: {"seed": seed, "training": significant(training), "method": method.content()}
+        for number, (training, method) in {id(step): step for step in steps}.items()
+    }
     chain: list[Stage] = []
     for after, step in enumerate([steps[0], *steps]):
         training, method = step
         parent = chain[0 if method.cls.starts_afresh else -1].key if chain else None
-        stage = Stage(
-            after=after,
-            benchmark=benchmark,
-            network=network,
-            training=training,
-            method=method,
-            seed=seed,
-            key="",
-            parent=parent,
-            task_keys=task_keys,
+        if parent is None:
+            key = first_key(benchmark, network, seed)
+        else:
+            key = stage_key(contents[id(step)], method, task_keys, parent, after)
+        chain.append(
+            Stage(
+                after=after,
+                benchmark=benchmark,
+                network=network,
+                training=training,
+                method=method,
+                seed=seed,
+                key=key,
+                parent=parent,
+                task_keys=task_keys,
+            )
         )
-        key = stage_key(stage, *contents[id(step)]) if after else first_key(stage)
-        chain.append(replace(stage, key=key))
     return tuple(chain)
 
 
-def first_key(stage: Stage) -> str:
+def first_key(benchmark: Benchmark, network: Component, seed: int) -> str:
     """Return the key of a stage 0, which all methods and ways of training share."""
-    benchmark = stage.benchmark
     content = {
-        "network": stage.network.content(),
+        "network": network.content(),
         "input_shape": benchmark.input_shape,
         "num_classes": benchmark.num_classes,
         "mean": benchmark.mean,
         "std": benchmark.std,
         "masks": masks(benchmark),
-        "seed": stage.seed,
+        "seed": seed,
         "learner": learner.VERSION,
         "benchmarks": benchmark.version,
     }
     return digest_json("stage 0", content)
 
 
-def stage_key(stage: Stage, training: Any, method: Mapping[str, Any]) -> str:
-    """Return the key of a stage that learns a task from the content of training and method."""
-    inert = inert_hyperparameters(stage.method, stage.after)
-    content = {
-        "parent": stage.parent,
-        "after": stage.after,
-        "seed": stage.seed,
-        "tasks": relevant_tasks(stage.method, stage.task_keys, stage.after),
-        "training": training,
-        "method": stage.method.content(inert) if inert else method,
-    }
+def stage_key(
+    common: Mapping[str, Any],
+    method: Component,
+    task_keys: tuple[str, ...],
+    parent: str,
+    after: int,
+) -> str:
+    """Return the key of a stage that learns a task.
+
+    Args:
+        common: content that does not depend on the task: seed, training and method.
+        method: the method.
+        task_keys: tasks 1..T.
+        parent: key of the stage it starts from.
+        after: tasks learned at its end, 1..T.
+    """
+    tasks = relevant_tasks(method, task_keys, after)
+    content = {**common, "parent": parent, "after": after, "tasks": tasks}
+    if inert := inert_hyperparameters(method, after):
+        content["method"] = method.content(inert)
     return digest_json("stage", content)
 
 

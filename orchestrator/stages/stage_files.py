@@ -91,16 +91,15 @@ def release() -> str:
 
 
 def seal(name: str, content: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a JSON file of a name."""
-    return canonical({"content": content, "digest": digest(name, content)}).encode()
+    """Return the bytes of a JSON file of a name, given content that consists of JSON types."""
+    encoded = canonical(content).encode()
+    return b"".join((_HEAD, encoded, _TAIL, _digest(name, encoded), _CLOSE))
 
 
 def unseal(name: str, data: bytes) -> dict[str, Any] | None:
     """Return the content of a file; None if its bytes are not what was written."""
     content, _, rest = data.removeprefix(_HEAD).rpartition(_TAIL)
-    # The usual spelling needs no second encoding: the bytes that were hashed stand in the file.
-    hashed = b"[" + canonical(name).encode() + b"," + content + b"]"
-    sealed = rest == digest_bytes(hashed).encode() + _CLOSE
+    sealed = rest == _digest(name, content) + _CLOSE
     try:
         envelope = json.loads(data)
         if sealed or envelope["digest"] == digest(name, envelope["content"]):
@@ -108,6 +107,11 @@ def unseal(name: str, data: bytes) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError):
         pass
     return None
+
+
+def _digest(name: str, encoded: bytes) -> bytes:
+    """Return what `digest` returns of content, given its bytes in a file."""
+    return digest_bytes(b"[%b,%b]" % (canonical(name).encode(), encoded)).encode()
 
 
 def require_known_format(content: Mapping[str, Any], where: str) -> None:
