@@ -9,6 +9,7 @@ from itertools import islice
 from statistics import median
 from typing import Literal, NamedTuple, TypeVar
 
+from orchestrator.collector import collector_paused
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.events import ChainId
 from orchestrator.hashing import canonical
@@ -118,6 +119,7 @@ def seconds(record: Record) -> float:
     return costs.train_seconds + costs.consolidate_seconds + costs.eval_seconds
 
 
+@collector_paused()
 def plan(
     sweep: Sweep,
     store: Records,

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.collector import collector_paused
 from orchestrator.columns import CATEGORIES, SELECTABLE, SUMMED
 from orchestrator.hashing import canonical, plain
-from orchestrator.results.matrix import r_of_cells
+from orchestrator.results.matrix import r_of_rows
 from orchestrator.results.metrics import R, all_after
 from orchestrator.results.naming import former_id
 from orchestrator.results.schema import ACCURACY, IDENTITY, SPLITS, STAGES, TRIALS
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from orchestrator.stages.stage import Chain
 
 UNSCORED = Score(accuracy=None, loss=None, n=0)
+TRIAL_COLUMNS, STAGE_COLUMNS = TRIALS.names, STAGES.names
+STORAGE_COLUMNS = {category: f"storage_{category}_bytes" for category in CATEGORIES}
 Row = tuple[Any, ...]
 Known = dict[Wanted, Record]
 
 
+@collector_paused()
 def collect(
     chains: Sequence[Chain],
     store: Records,
@@ -114,7 +118,7 @@ def _trial_row(chain: Chain, records: list[Record], store: Records, run_id: str 
         (record.costs.peak_memory_bytes for record in records), default=0
     )
     row["device"] = records[-1].costs.device if records else None
-    return tuple(row.get(name) for name in TRIALS.names)
+    return tuple(map(row.get, TRIAL_COLUMNS))
 
 
 def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
@@ -144,19 +148,15 @@ def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, s
 
 def _storage(costs: Costs) -> dict[str, int]:
     """Return bytes by category and their sum; one of a user's own counts in the sum alone."""
-    by_category = {f"storage_{name}_bytes": costs.storage.get(name, 0) for name in CATEGORIES}
-    return {"storage_bytes": sum(costs.storage.values()), **by_category}
+    held = costs.storage
+    by_category = {column: held.get(name, 0) for name, column in STORAGE_COLUMNS.items()}
+    return {"storage_bytes": sum(held.values()), **by_category}
 
 
 def _r(chain: Chain, records: list[Record], split: str) -> R:
     """Return R up to the chain's end; rows of tasks beyond it are NaN."""
-    cells = [
-        (after, task, _score(record, key, split).accuracy)
-        for after, record in enumerate(records)
-        for task, key in enumerate(chain.task_keys, 1)
-    ]
-    after, task, accuracy = zip(*cells, strict=True)
-    return r_of_cells(after, task, accuracy, chain.num_tasks)
+    rows = ([_score(r, key, split).accuracy for key in chain.task_keys] for r in records)
+    return r_of_rows(list(rows), chain.num_tasks)
 
 
 def _score(record: Record, task: str, split: str) -> Score:
@@ -185,4 +185,4 @@ def _stage_row(chain: Chain, record: Record) -> Row:
     row["node"] = record.environment.get("node")
     if chain.hyperparameters:
         row["hyperparameters"] = canonical(plain(chain.hyperparameters[record.after]))
-    return tuple(row.get(name) for name in STAGES.names)
+    return tuple(map(row.get, STAGE_COLUMNS))

@@ -26,6 +26,13 @@ ROW = [*SETTING, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
 
 
+class Names(dict[str, str]):
+    """A name for each trial id, in the attributes of a frame, which pandas copies at each step."""
+
+    def __deepcopy__(self, memo: object) -> Names:
+        return self
+
+
 def comparison(
     results: Results,
     by: str = "method",
@@ -87,7 +94,7 @@ def comparison(
         "varied": grouping.varied,
         "chosen": _chosen(trials, results.stages, table),
         "pooled": [*results.notes, *pool.notes],
-        "over_tables": dict(zip(first["trial_id"], over_tables, strict=True)),
+        "over_tables": Names(zip(first["trial_id"], over_tables, strict=True)),
     }
     return table
 

@@ -1,4 +1,4 @@
-"""The matrix R, built from cells: the only place that does."""
+"""The matrix R, built from its rows or cells: the only place that does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.results.metrics import R
+
+
+def r_of_rows(rows: Sequence[Sequence[float | None]], num_tasks: int) -> R:
+    """Return R, shape [T+1, T], given its first rows; NaN below them and where one has None."""
+    r = np.full((num_tasks + 1, num_tasks), np.nan)
+    r[: len(rows)] = np.asarray(rows, dtype=np.float64)
+    return r
 
 
 def r_of_cells(

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Protocol
 
-import numpy as np
-
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.columns import CATEGORIES
 from orchestrator.errors import RepertoireError
+from orchestrator.results.matrix import r_of_rows
 from orchestrator.results.metrics import R, all_after
 from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
@@ -130,7 +129,5 @@ def _require_validation(benchmark: Benchmark, num_tasks: int) -> None:
 
 def validation_matrix(records: Sequence[Record], task_keys: Sequence[str]) -> R:
     """Return R [T+1, T] on validation data; rows that were not reached are NaN."""
-    r = np.full((len(task_keys) + 1, len(task_keys)), np.nan)
-    for after, record in enumerate(records):
-        r[after] = [record.evaluation[key]["validation"].accuracy for key in task_keys]
-    return r
+    rows = [[r.evaluation[key]["validation"].accuracy for key in task_keys] for r in records]
+    return r_of_rows(rows, len(task_keys))

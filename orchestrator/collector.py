@@ -1,0 +1,24 @@
+"""A pause of Python's cyclic garbage collector."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the collector for a block, or a function that this decorates.
+
+    For code that creates very many values that are all kept and have no reference cycles, such as
+    a plan or the rows of tables: the collector would go through them again and again, which takes
+    up to a third of the time, and would free nothing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
