@@ -62,7 +62,7 @@ Place = tuple[Any, str | int]  # of a value: the place of what holds it, and its
 Fields = tuple[tuple[str, Any], ...] | None
 
 
-def _as_json(value: Any, place: Any, fields_of: Callable[[type[Any]], Fields]) -> Any:
+def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
     kind: Any = type(value)
     if kind in (str, bool, NoneType):  # most values by far
         return value
@@ -85,12 +85,12 @@ def _as_json(value: Any, place: Any, fields_of: Callable[[type[Any]], Fields]) -
 
 
 @cache
-def _all_fields(kind: type[Any]) -> Fields:
+def _all_fields(kind: Any) -> Fields:
     return tuple((f.name, MISSING) for f in fields(kind)) if is_dataclass(kind) else None
 
 
 @cache
-def _keyed_fields(kind: type[Any]) -> Fields:
+def _keyed_fields(kind: Any) -> Fields:
     if not is_dataclass(kind):
         return None
     keyed = (f for f in fields(kind) if not f.metadata.get("unkeyed"))
