@@ -45,7 +45,7 @@ def keep_former(folder: Path, sweep: Sweep, replace: bool = False) -> list[str]:
     change = _change(folder, sweep)
     if change is None:
         return []
-    if change.nothing_shared and not replace:
+    if not change.shares and not replace:
         raise RepertoireError(_refusal(folder, sweep, change))
     return [f"{_what_changed(sweep, change)}. The former tables are kept in {_keep(folder)}"]
 
@@ -55,7 +55,7 @@ def foretell_former(folder: Path, sweep: Sweep) -> list[str]:
     change = _change(folder, sweep)
     if change is None:
         return []
-    if change.nothing_shared:
+    if not change.shares:
         return [f"run will refuse: {_refusal(folder, sweep, change)}"]
     return [f"{_what_changed(sweep, change)}. run will keep the former tables aside"]
 
@@ -68,16 +68,13 @@ class Change:
         sections: of the sweep file that changed, as text.
         lost: how many (trial, seed) of the tables are not asked for any more.
         total: how many (trial, seed) the tables hold.
+        shares: whether any of them is asked for, or a stage that they learned a task by.
     """
 
     sections: str
     lost: int
     total: int
-
-    @property
-    def nothing_shared(self) -> bool:
-        """Whether nothing of the tables is asked for."""
-        return self.lost == self.total
+    shares: bool
 
 
 def _change(folder: Path, sweep: Sweep) -> Change | None:
@@ -89,7 +86,8 @@ def _change(folder: Path, sweep: Sweep) -> Change | None:
     rows = read_table(folder, "trials").to_pandas()
     lost = int((~_asked_for(rows, sweep)).sum())
     sections = ", ".join(_changed_sections(folder, sweep)) or "its file"
-    return Change(sections, lost, len(rows)) if lost else None
+    shares = lost < len(rows) or _shares_stages(folder, sweep)
+    return Change(sections, lost, len(rows), shares) if lost else None
 
 
 def _refusal(folder: Path, sweep: Sweep, change: Change) -> str:
@@ -117,6 +115,22 @@ def _asked_for(rows: pd.DataFrame, sweep: Sweep) -> pd.Series[bool]:
     )
     pairs = zip(rows["trial_id"], rows["seed"], strict=True)
     return of_group.astype(bool) | pd.Series([pair in wanted for pair in pairs], rows.index)
+
+
+def _shares_stages(folder: Path, sweep: Sweep) -> bool:
+    """Return whether a sweep asks for a stage beyond stage 0 that the tables hold.
+
+    A sweep with more tasks, or a trained chain in another order, has other trials and goes on from
+    stages of the former ones.
+    """
+    stages = read_table(folder, "stages").to_pandas()
+    keys = set(stages.loc[stages["after"] > 0, "key"])
+    return any(
+        stage.key in keys
+        for trial in sweep.trials
+        for seed in trial.seeds
+        for stage in trial.stages(seed)
+    )
 
 
 def _changed_sections(folder: Path, sweep: Sweep) -> Iterator[str]:

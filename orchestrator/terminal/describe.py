@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
@@ -46,7 +46,7 @@ def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
 
 def methods_table() -> Table:
     """Return the methods with their scenarios and hyperparameters."""
-    table = Table("method", "scenarios", "hyperparameters (defaults)", "what it does")
+    table = table_of("method", "scenarios", "hyperparameters (defaults)", "what it does")
     for name, cls in sorted(METHODS.items()):
         table.add_row(
             name, " ".join(sorted(cls.scenarios)), hyperparameters(cls.Config), first_line(cls)
@@ -56,7 +56,7 @@ def methods_table() -> Table:
 
 def networks_table() -> Table:
     """Return the networks with their options."""
-    table = Table("network", "options (defaults)", "what it is")
+    table = table_of("network", "options (defaults)", "what it is")
     for name, cls in sorted(NETWORKS.items()):
         table.add_row(name, hyperparameters(cls.Config), first_line(cls))
     return table
@@ -70,9 +70,15 @@ def benchmarks_table() -> Table:
     return table
 
 
+def table_of(*headers: str) -> Table:
+    """Return an empty table whose words are not cut where the terminal is narrow."""
+    return Table(*(Column(header, overflow="fold") for header in headers))
+
+
 def hyperparameters(config: type[Any]) -> str:
-    """Return a configuration's fields with their defaults."""
-    return ", ".join(f"{field.name}={field.default}" for field in fields(config)) or "-"
+    """Return a configuration's fields with their defaults, a line each; bare where left open."""
+    defaults = {field.name: getattr(config(), field.name) for field in fields(config)}
+    return "\n".join(k if v is None else f"{k}={v}" for k, v in defaults.items()) or "-"
 
 
 def first_line(cls: type[Any]) -> str:

@@ -119,6 +119,9 @@ def test_lists_name_what_a_sweep_can_name() -> None:
         code, output = invoke("list", what)
         assert code == 0
         assert all(name in output for name in names)
+    _, output = invoke("list", "methods")  # the default that counts, also where it is set late
+    assert "memory_size=500" in output
+    assert "None" not in output
 
 
 def test_verify_finds_a_flipped_byte_and_a_run_mends_it(done: Path, tmp_path: Path) -> None:

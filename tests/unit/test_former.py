@@ -9,12 +9,18 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
 
 SWEEP = """name: cl
-benchmark: {{name: split_digits, scenario: class, num_tasks: 2}}
+benchmark: {benchmark}
 network: {{name: mlp, hidden: [4]}}
 training: {{epochs: 1, batch_size: 256, lr: {lr}}}
 methods: {methods}
 seeds: {seeds}
 """
+DEFAULTS: dict[str, object] = {
+    "benchmark": "{name: split_digits, scenario: class, num_tasks: 2}",
+    "lr": 0.1,
+    "methods": "[finetune]",
+    "seeds": [0],
+}
 
 
 def run(tmp_path: Path, *words: str, **content: object) -> Result:
@@ -23,7 +29,7 @@ def run(tmp_path: Path, *words: str, **content: object) -> Result:
 
 def command(tmp_path: Path, name: str, *words: str, **content: object) -> Result:
     file = tmp_path / "sweep.yaml"
-    file.write_text(SWEEP.format(**{"lr": 0.1, "methods": "[finetune]", "seeds": [0]} | content))
+    file.write_text(SWEEP.format(**DEFAULTS | content))
     line = [name, str(file), "--out", str(tmp_path / "o"), *words]
     return CliRunner().invoke(app, line, catch_exceptions=True)
 
@@ -57,3 +63,14 @@ def test_what_is_no_longer_asked_for_is_kept_aside_and_a_stranger_refused(tmp_pa
     assert run(tmp_path, "--replace", lr=0.5).exit_code == 0
     assert load(folder / "former" / "2").trials["trial_id"].tolist() == now
     assert list(load(tmp_path / "o").trials["config.training.lr"]) == [0.5]
+
+
+def test_a_task_more_goes_on_from_the_stages_there_and_is_not_refused(tmp_path: Path) -> None:
+    stream = "{{name: permuted_digits, samples_per_task: 16, scenario: domain, num_tasks: {}}}"
+    assert run(tmp_path, benchmark=stream.format(2)).exit_code == 0
+    planned = command(tmp_path, "plan", benchmark=stream.format(3)).output
+    assert "run will keep the former tables aside" in planned
+    longer = run(tmp_path, benchmark=stream.format(3))
+    assert longer.exit_code == 0
+    assert "1 stages computed, 3 scored on further tasks" in longer.output
+    assert (tmp_path / "o" / "cl" / "former" / "1").is_dir()
