@@ -22,6 +22,21 @@ def stream(seed: int, *purpose: object) -> torch.Generator:
     return torch.Generator().manual_seed(derive(seed, *purpose))
 
 
+def stratified_order(y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return a random order of the rows of `y` [N] in which classes are mixed evenly.
+
+    Any contiguous part of the order holds each class in proportion to its size, to within about
+    one example, so cutting the order anywhere is a stratified split.
+    """
+    shuffled = torch.randperm(len(y), generator=generator)
+    by_class = shuffled[torch.argsort(y[shuffled], stable=True)]
+    counts = torch.bincount(y)
+    rank = torch.arange(len(y)) - (counts.cumsum(0) - counts)[y[by_class]]
+    quantile = torch.empty(len(y), dtype=torch.float64)
+    quantile[by_class] = (rank.double() + 0.5) / counts[y[by_class]]
+    return shuffled[torch.argsort(quantile[shuffled], stable=True)]
+
+
 @contextmanager
 def ambient(seed: int) -> Iterator[None]:
     """Seed the global generators inside the block and put them back as they were after.

@@ -1,4 +1,4 @@
-"""The benchmarks: a data set, a transformation and a scenario make a sequence of tasks.
+"""Benchmarks: sequences of tasks, each of a data set, a transformation and a scenario.
 
 Shape legend: N examples, C outputs of the head.
 """
@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from orchestrator.benchmarks.datasets import DATASETS, DatasetInfo
-from orchestrator.benchmarks.tasks import VERSION, Recipe, Task, keys_of
+from orchestrator.benchmarks.recipes import Order, Recipe, make_recipes
+from orchestrator.benchmarks.tasks import VERSION, Task, task_keys
 from orchestrator.errors import suggest
-from orchestrator.seeding import stream
 
 __all__ = ["BENCHMARKS", "Benchmark", "Task"]
 
@@ -42,14 +41,13 @@ class Benchmark:
 
     Args:
         name: a name of `BENCHMARKS`.
-        scenario: what is asked at test time (van de Ven et al., 2022): "task" reveals the task and
-            asks for the class within it, "domain" asks for that without revealing the task, "class"
-            asks for task and class.
+        scenario: what is predicted (van de Ven et al., 2022): "task": the class within a known
+            task; "domain": the same, the task being unknown; "class": both task and class.
         num_tasks: T; for split benchmarks a divisor of the number of classes.
-        order: "natural"; "seeded" shuffles classes over tasks (split) or tasks (others) by `seed`;
-            or the natural tasks' numbers, a permutation of 1..T, in the order wanted.
+        order: "natural"; "seeded", which shuffles classes over tasks (split) or tasks (others) by
+            `seed`; or a permutation of 1..T, the numbers of the natural tasks.
         validation: share of the training images held out, [0, 0.5].
-        samples_per_task: at most so many training examples a task; None keeps all.
+        samples_per_task: maximum number of training examples of a task; None keeps all.
         train_mask: outputs that compete in training, class scenario: those of "seen" tasks (the
             current included), of the "current" task, or "all".
         eval_mask: outputs that compete in evaluation, class scenario.
@@ -62,7 +60,7 @@ class Benchmark:
     name: str
     scenario: Scenario = "class"
     num_tasks: int = 5
-    order: Literal["natural", "seeded"] | tuple[int, ...] = "natural"
+    order: Order = "natural"
     validation: float = 0.1
     samples_per_task: int | None = None
     train_mask: TrainMask = "seen"
@@ -70,14 +68,13 @@ class Benchmark:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        mistakes = [*self._mistakes()]
+        mistakes = [*self._find_mistakes()]
         if mistakes:
             raise ValueError("\n".join(mistakes))
         if not isinstance(self.order, str):
             object.__setattr__(self, "order", tuple(self.order))
 
-    def _mistakes(self) -> Iterator[str]:
-        """Yield what is wrong, a line each."""
+    def _find_mistakes(self) -> Iterator[str]:
         known = self.name in BENCHMARKS
         if not known:
             yield f"unknown benchmark {self.name!r}; {suggest(self.name, BENCHMARKS)}"
@@ -87,34 +84,32 @@ class Benchmark:
                 yield f"{field}: {getattr(self, field)!r}; valid: {', '.join(get_args(type_))}"
         if self.num_tasks < 1:
             yield f"num_tasks: {self.num_tasks}; must be at least 1"
-        of_tasks = self._mistake_in_tasks() if known and self.num_tasks >= 1 else None
-        yield from filter(None, (of_tasks, self._mistake_in_samples()))
+        elif known:
+            yield from self._find_mistakes_in_tasks()
+        if not 0 <= self.validation <= 0.5:
+            valid = "must be a share of the training images in [0, 0.5]"
+            yield f"validation: {self.validation}; {valid}"
+        elif self.samples_per_task is not None and self.samples_per_task < 1:
+            valid = "must be at least 1, or left out to use all"
+            yield f"samples_per_task: {self.samples_per_task}; {valid}"
 
-    def _mistake_in_tasks(self) -> str | None:
+    def _find_mistakes_in_tasks(self) -> Iterator[str]:
         classes, tasks = self._info.num_classes, self.num_tasks
         if self._transformation == "split" and classes % tasks:
             divisors = [str(n) for n in range(1, classes + 1) if classes % n == 0]
-            return (
+            yield (
                 f"num_tasks: {tasks} does not divide the {classes} classes of {self._dataset}; "
                 f"valid: {', '.join(divisors)}"
             )
-        if self.order not in ("natural", "seeded") and sorted(self.order) != list(
-            range(1, tasks + 1)
-        ):
-            given = self.order if isinstance(self.order, str) else list(self.order)
-            valid = f"natural, seeded, or a list of the tasks 1..{tasks}, each once"
-            return f"order: {given!r}; valid: {valid}"
-        return None
+        elif isinstance(self.order, str):
+            if self.order not in ("natural", "seeded"):
+                yield self._order_mistake(self.order)
+        elif sorted(self.order) != list(range(1, tasks + 1)):
+            yield self._order_mistake(list(self.order))
 
-    def _mistake_in_samples(self) -> str | None:
-        if not 0 <= self.validation <= 0.5:
-            return (
-                f"validation: {self.validation}; must be a share of the training images in [0, 0.5]"
-            )
-        if self.samples_per_task is not None and self.samples_per_task < 1:
-            given = self.samples_per_task
-            return f"samples_per_task: {given}; must be at least 1, or left out to use all"
-        return None
+    def _order_mistake(self, given: str | list[int]) -> str:
+        valid = f"natural, seeded, or a list of the tasks 1..{self.num_tasks}, each once"
+        return f"order: {given!r}; valid: {valid}"
 
     @property
     def _transformation(self) -> str:
@@ -154,7 +149,7 @@ class Benchmark:
         Raises:
             RepertoireError: the data set has no image to train a task on, or none to test it.
         """
-        return keys_of(self._dataset, self._recipes())
+        return task_keys(self._dataset, self._recipes())
 
     def tasks(self) -> tuple[Task, ...]:
         """Return the tasks in the order of the sequence; reads nothing yet."""
@@ -168,8 +163,8 @@ class Benchmark:
         if self.scenario == "domain":
             return None
         if self.scenario == "task" or self.train_mask == "current":
-            return self._own_task()
-        seen = self._seen(after) if self.train_mask == "seen" else None
+            return self._own_task_mask()
+        seen = self._seen_mask(after) if self.train_mask == "seen" else None
         return None if seen is None else seen.repeat(self.num_classes, 1)
 
     def eval_allowed(self, after: int, index: int) -> Tensor | None:
@@ -178,88 +173,29 @@ class Benchmark:
         None: all compete.
         """
         if self.scenario == "task":
-            return self._outputs(self._recipes()[index - 1].labels)
-        return self._seen(after) if self.scenario == "class" and self.eval_mask == "seen" else None
+            return self._mask(self._recipes()[index - 1].labels)
+        only_seen = self.scenario == "class" and self.eval_mask == "seen"
+        return self._seen_mask(after) if only_seen else None
 
-    def _own_task(self) -> Tensor:
+    def _own_task_mask(self) -> Tensor:
         allowed = torch.zeros(self.num_classes, self.num_classes, dtype=torch.bool)
         for recipe in self._recipes():
-            allowed[list(recipe.labels)] = self._outputs(recipe.labels)
+            allowed[list(recipe.labels)] = self._mask(recipe.labels)
         return allowed
 
-    def _seen(self, after: int) -> Tensor | None:
+    def _seen_mask(self, after: int) -> Tensor | None:
         labels = [label for recipe in self._recipes()[:after] for label in recipe.labels]
-        return self._outputs(labels) if labels else None
+        return self._mask(labels) if labels else None
 
-    def _outputs(self, labels: Iterable[int]) -> Tensor:
+    def _mask(self, labels: Iterable[int]) -> Tensor:
         allowed = torch.zeros(self.num_classes, dtype=torch.bool)
         allowed[list(labels)] = True
         return allowed
 
     def _recipes(self) -> tuple[Recipe, ...]:
-        """Return the tasks' recipes in the order of the sequence."""
-        return _recipes_of(self)
-
-    def _make_recipes(self) -> list[Recipe]:
-        make = {"split": self._split, "permuted": self._permuted, "rotated": self._rotated}
-        natural = [make[self._transformation](k) for k in range(self.num_tasks)]
-        if not isinstance(self.order, str):
-            return [natural[number - 1] for number in self.order]
-        if self.order == "seeded" and self._transformation != "split":
-            order = torch.randperm(self.num_tasks, generator=stream(self.seed, "task order"))
-            return [natural[k] for k in order.tolist()]
-        return natural
-
-    def _split(self, k: int) -> Recipe:
-        order = list(range(self._info.num_classes))
-        if self.order == "seeded":
-            order = torch.randperm(len(order), generator=stream(self.seed, "class order")).tolist()
-        size = len(order) // self.num_tasks
-        classes = tuple(sorted(order[k * size : (k + 1) * size]))
-        labels = tuple(range(size)) if self.scenario == "domain" else classes
-        return self._recipe(classes, classes=classes, labels=labels)
-
-    def _permuted(self, k: int) -> Recipe:
-        # The first is left as it is, as is usual.
-        permutation = (self.seed, k, "permutation") if k else None
-        return self._shared(k, permutation=permutation)
-
-    def _rotated(self, k: int) -> Recipe:
-        degrees = 180 * k / self.num_tasks
-        return self._shared(k, degrees=degrees)
-
-    def _shared(self, k: int, **content: Any) -> Recipe:
-        """Return a recipe of which all tasks have the same images, changed by each in its way.
-
-        One draw holds the validation images of all tasks, so that none is a training image of
-        another. Samples are drawn anew for each task.
-        """
-        sampled = self.samples_per_task is not None
-        return self._recipe(
-            "all tasks",
-            **self._all_classes(k),
-            sample=(self.seed, *content.values(), "sample") if sampled else None,
-            **content,
+        transformation, dataset = BENCHMARKS[self.name]
+        samples = self.samples_per_task
+        base = Recipe(dataset=dataset, validation=float(self.validation), samples_per_task=samples)
+        return make_recipes(
+            transformation, self.scenario, self.num_tasks, self.order, self.seed, base
         )
-
-    def _all_classes(self, k: int) -> dict[str, Any]:
-        count = self._info.num_classes
-        first = 0 if self.scenario == "domain" else k * count
-        return {"classes": tuple(range(count)), "labels": tuple(range(first, first + count))}
-
-    def _recipe(self, identity: object, **content: Any) -> Recipe:
-        """Return a recipe; `identity` tells the task from the others wherever it stands."""
-        draws = self.validation > 0 or self.samples_per_task is not None
-        return Recipe(
-            dataset=self._dataset,
-            validation=float(self.validation),
-            samples_per_task=self.samples_per_task,
-            draw=(self.seed, identity, "validation") if draws else None,
-            **content,
-        )
-
-
-@lru_cache(maxsize=256)
-def _recipes_of(benchmark: Benchmark) -> tuple[Recipe, ...]:
-    """Return the recipes of a benchmark, which every mask and key of it asks for."""
-    return tuple(benchmark._make_recipes())

@@ -1,18 +1,14 @@
-"""The data sets: where each is found, and its images and labels as tensors.
+"""Data sets: their table, and their images and labels as tensors.
 
 Shape legend: N images, c channels, h rows, w columns.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import import_module
-from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,27 +18,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from orchestrator.benchmarks._torchvision import FAILURES, Arrays, read_or_download
+from orchestrator.benchmarks.dataset_files import (
+    FAILURES,
+    Arrays,
+    fashion_mnist_places,
+    read_digits,
+    read_fashion_mnist,
+    read_or_download,
+)
 from orchestrator.errors import MissingData, UnknownName
 from orchestrator.hashing import digest, digest_bytes
-from orchestrator.seeding import stream
 
 DATA_VARIABLE = "REPERTOIRE_DATA"
 CACHE = "~/.cache/repertoire"
-DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-
-IDX_FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-IDX_UNSIGNED_BYTES = 0x08
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The images and labels of a data set; shared by all who load it, so not to be written to.
+    """The images and labels of a data set. All users share its tensors: do not modify them.
 
     Shapes:
         train_x, test_x: uint8 [N, c, h, w]; train_y, test_y: int64 [N].
@@ -66,8 +59,9 @@ class DatasetInfo:
     Attributes:
         mean, std: per channel, of the training pixels scaled to [0, 1].
         read: reads the arrays, given the folder of data sets.
-        layout: the files looked for in that folder, for messages.
-        package: the Debian package that brings the data set.
+        places: returns the folders that `read` searches, given the folder of data sets.
+        layout: the files of the data set, for messages.
+        package: the Debian package of the data set.
         version: raised by hand when the same files give other tensors.
     """
 
@@ -76,6 +70,7 @@ class DatasetInfo:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     read: Callable[[Path], Arrays]
+    places: Callable[[Path], tuple[Path, ...]] = lambda folder: (folder,)
     layout: str = ""
     package: str = ""
     version: int = 1
@@ -100,7 +95,12 @@ def data_folder() -> str:
 
 @cache
 def _load(name: str, folder: str) -> Dataset:
-    train_x, train_y, test_x, test_y = DATASETS[name].read(Path(folder))
+    try:
+        train_x, train_y, test_x, test_y = DATASETS[name].read(Path(folder))
+    except FAILURES as error:
+        if not DATASETS[name].layout:  # part of a package, so it cannot be obtained otherwise
+            raise
+        raise MissingData(_how_to_get(name, Path(folder), error)) from error
     parts = (*_tensors(name, train_x, train_y), *_tensors(name, test_x, test_y))
     content = [[list(part.shape), digest_bytes(part.numpy().data)] for part in parts]
     return Dataset(name, *parts, fingerprint=digest("data set", content))
@@ -122,101 +122,7 @@ def _tensors(name: str, x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tenso
     return images, torch.from_numpy(y.astype(np.int64))
 
 
-def stratified_order(y: Tensor, generator: torch.Generator) -> Tensor:
-    """Return a random order of the rows of `y` [N] in which classes are mixed evenly.
-
-    Any stretch of the order holds each class in proportion to its size, to within about one
-    example, so cutting it anywhere is a stratified split.
-    """
-    shuffled = torch.randperm(len(y), generator=generator)
-    by_class = shuffled[torch.argsort(y[shuffled], stable=True)]
-    counts = torch.bincount(y)
-    rank = torch.arange(len(y)) - (counts.cumsum(0) - counts)[y[by_class]]
-    quantile = torch.empty(len(y), dtype=torch.float64)
-    quantile[by_class] = (rank.double() + 0.5) / counts[y[by_class]]
-    return shuffled[torch.argsort(quantile[shuffled], stable=True)]
-
-
-def _read_digits(_folder: Path) -> Arrays:
-    table = _digits_table()
-    y = table[:, -1].astype(np.int64)
-    # Pixels come as 0..16; adding half a step rounds to the nearest of 0..255.
-    x = ((table[:, :-1].astype(np.int64) * 255 + 8) // 16).astype(np.uint8)
-    order = stratified_order(torch.from_numpy(y), stream(0, "digits", "test split")).numpy()
-    num_test = round(len(y) * 0.2)
-    test, train = np.sort(order[:num_test]), np.sort(order[num_test:])
-    return x[train], y[train], x[test], y[test]
-
-
-def _digits_table() -> NDArray[Any]:
-    """Return scikit-learn's digits, 64 pixels and a label a row.
-
-    Importing scikit-learn takes over a second and reading its file 3 ms, so it is not imported.
-    """
-    spec = find_spec("sklearn")
-    packaged = (
-        Path(spec.origin if spec and spec.origin else "").parent / "datasets/data/digits.csv.gz"
-    )
-    if packaged.is_file():
-        return np.loadtxt(packaged, delimiter=",", dtype=np.uint8)
-    digits = import_module("sklearn.datasets").load_digits()
-    return np.column_stack((digits.data, digits.target)).astype(np.uint8)
-
-
-def _read_fashion_mnist(folder: Path) -> Arrays:
-    places = (folder / "FashionMNIST/raw", folder, folder / "fashion-mnist", DEBIAN_FASHION_MNIST)
-    for place in places:
-        files = [_raw_or_gz(place / name) for name in IDX_FILES]
-        if all(files):
-            train_x, train_y, test_x, test_y = (read_idx(file) for file in files if file)
-            return train_x, train_y, test_x, test_y
-    return _read_through_torchvision(
-        folder, name="fashion_mnist", looked_in=places, class_name="FashionMNIST"
-    )
-
-
-def _raw_or_gz(path: Path) -> Path | None:
-    candidates = (path, path.with_name(path.name + ".gz"))
-    return next((file for file in candidates if file.is_file()), None)
-
-
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read an array of bytes in the format of MNIST's files, compressed or not.
-
-    Raises:
-        MissingData: the file is damaged, or of another format.
-    """
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise MissingData(
-            f"{path}: cannot be read ({error}); delete it and get it again"
-        ) from error
-    start = 4 + 4 * data[3] if len(data) >= 4 else 4
-    if len(data) < start or data[:3] != bytes((0, 0, IDX_UNSIGNED_BYTES)):
-        raise MissingData(
-            f"{path}: not an idx file of bytes (it begins with {data[:4].hex()!r}); get it again"
-        )
-    shape = tuple(int(size) for size in np.frombuffer(data[4:start], dtype=">i4"))
-    if len(data) - start != prod(shape):
-        raise MissingData(
-            f"{path}: holds {len(data) - start} bytes where its header says {shape}; "
-            "delete it and get it again"
-        )
-    return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape).copy()
-
-
-def _read_through_torchvision(
-    folder: Path, *, name: str, class_name: str, looked_in: tuple[Path, ...] = ()
-) -> Arrays:
-    try:
-        return read_or_download(class_name, folder)
-    except FAILURES as error:
-        places = looked_in or (folder,)
-        raise MissingData(_how_to_get(name, folder, places, error)) from error
-
-
-def _how_to_get(name: str, folder: Path, looked_in: tuple[Path, ...], reason: Exception) -> str:
+def _how_to_get(name: str, folder: Path, reason: Exception) -> str:
     info = DATASETS[name]
     own = folder / Path(info.layout).parts[0]
     damaged = own.is_dir() and any(path.is_file() for path in own.rglob("*"))
@@ -228,7 +134,7 @@ def _how_to_get(name: str, folder: Path, looked_in: tuple[Path, ...], reason: Ex
     return "\n".join(
         [
             f"data set {name!r} {state}",
-            f"Looked in: {', '.join(map(str, looked_in))}",
+            f"Looked in: {', '.join(map(str, info.places(folder)))}",
             f"Tried to download it into {folder}: {reason}",
             f"To get it, {f'delete {own} and ' if damaged else ''}do one of these:",
             f"  - set {DATA_VARIABLE} to a folder that holds {info.layout}",
@@ -238,20 +144,31 @@ def _how_to_get(name: str, folder: Path, looked_in: tuple[Path, ...], reason: Ex
     )
 
 
-def _torchvision_reader(name: str, class_name: str) -> Callable[[Path], Arrays]:
-    return partial(_read_through_torchvision, name=name, class_name=class_name)
+def _cifar(
+    num_classes: int, mean: tuple[float, ...], std: tuple[float, ...], layout: str
+) -> DatasetInfo:
+    """Return a data set of 32x32 colour images."""
+    return DatasetInfo(
+        num_classes=num_classes,
+        input_shape=(3, 32, 32),
+        mean=mean,
+        std=std,
+        read=partial(read_or_download, f"CIFAR{num_classes}"),
+        layout=layout,
+    )
 
 
 DATASETS: dict[str, DatasetInfo] = {
     "digits": DatasetInfo(
-        num_classes=10, input_shape=(1, 8, 8), mean=(0.3058,), std=(0.3764,), read=_read_digits
+        num_classes=10, input_shape=(1, 8, 8), mean=(0.3058,), std=(0.3764,), read=read_digits
     ),
     "fashion_mnist": DatasetInfo(
         num_classes=10,
         input_shape=(1, 28, 28),
         mean=(0.2860,),
         std=(0.3530,),
-        read=_read_fashion_mnist,
+        read=read_fashion_mnist,
+        places=fashion_mnist_places,
         layout="FashionMNIST/raw/*-ubyte or fashion-mnist/*-ubyte.gz",
         package="dataset-fashion-mnist",
     ),
@@ -260,23 +177,13 @@ DATASETS: dict[str, DatasetInfo] = {
         input_shape=(1, 28, 28),
         mean=(0.1307,),
         std=(0.3081,),
-        read=_torchvision_reader("mnist", "MNIST"),
+        read=partial(read_or_download, "MNIST"),
         layout="MNIST/raw/*-ubyte",
     ),
-    "cifar10": DatasetInfo(
-        num_classes=10,
-        input_shape=(3, 32, 32),
-        mean=(0.4914, 0.4822, 0.4465),
-        std=(0.2470, 0.2435, 0.2616),
-        read=_torchvision_reader("cifar10", "CIFAR10"),
-        layout="cifar-10-batches-py/",
+    "cifar10": _cifar(
+        10, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), "cifar-10-batches-py/"
     ),
-    "cifar100": DatasetInfo(
-        num_classes=100,
-        input_shape=(3, 32, 32),
-        mean=(0.5071, 0.4865, 0.4409),
-        std=(0.2673, 0.2564, 0.2762),
-        read=_torchvision_reader("cifar100", "CIFAR100"),
-        layout="cifar-100-python/",
+    "cifar100": _cifar(
+        100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), "cifar-100-python/"
     ),
 }

@@ -1,4 +1,4 @@
-"""Tasks: from a recipe and a data set to images and labels, built when asked for.
+"""Tasks: the images and labels of a recipe, built on first access.
 
 Shape legend: N examples, c channels, h rows, w columns.
 """
@@ -6,58 +6,32 @@ Shape legend: N examples, c channels, h rows, w columns.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from math import cos, prod, radians, sin
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.base import Examples, neutral
-from orchestrator.benchmarks.datasets import DATASETS, Dataset, load, stratified_order
-from orchestrator.benchmarks.kept_splits import KeptSplits
+from methods.base import Examples
+from orchestrator.benchmarks.datasets import DATASETS, Dataset, load
+from orchestrator.benchmarks.recipes import Recipe
+from orchestrator.benchmarks.split_cache import SplitCache
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.seeding import stream
+from orchestrator.seeding import stratified_order, stream
 
 VERSION = 1  # raised by hand when a recipe gives other tensors
 
-# Splits kept in memory, by a process: 32 of permuted MNIST's, or all of 100 tasks of CIFAR-100.
-SPLITS = KeptSplits(512 * 2**20)
+# Cached splits of a process: 32 of permuted MNIST, or all of 100 tasks of CIFAR-100.
+SPLITS = SplitCache(512 * 2**20)
 
-# Images rotated at once: few enough that they stay in the processor's cache.
+# Images rotated at once: few enough to fit the processor's cache.
 CHUNK = 256
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Everything that can change a task's images and labels, and nothing else.
-
-    Attributes:
-        classes: of the data set, in increasing order.
-        labels: the head's output for each of `classes`.
-        permutation: the stream of its pixel permutation; None leaves the pixels in place.
-        degrees: rotation, anticlockwise.
-        draw: the stream that chooses validation and training examples; None keeps all.
-        sample: the stream that chooses `samples_per_task` of the training examples; None: the draw
-            does, as where no image is in two tasks.
-    """
-
-    dataset: str
-    classes: tuple[int, ...]
-    labels: tuple[int, ...]
-    permutation: tuple[Any, ...] | None = None
-    degrees: float = 0.0
-    validation: float = 0.0
-    samples_per_task: int | None = None
-    draw: tuple[Any, ...] | None = None
-    sample: tuple[Any, ...] | None = neutral(None)
-
-
 class Task:
-    """A task of the sequence; its tensors are built when first asked for.
+    """A task of the sequence; its tensors are built on first access.
 
     Attributes:
         index: its place in the sequence, 1..T.
@@ -71,12 +45,12 @@ class Task:
 
     @property
     def key(self) -> str:
-        """What the task is: changes with any of its images and labels, not with its place.
+        """Key of the content: it changes with any image or label, not with the task's place.
 
         Raises:
             RepertoireError: the data set has no image to train on, or none to test.
         """
-        return keys_of(self._recipe.dataset, [self._recipe])[0]
+        return task_keys(self._recipe.dataset, [self._recipe])[0]
 
     @property
     def train(self) -> Examples:
@@ -90,12 +64,12 @@ class Task:
 
     @property
     def num_validation(self) -> int:
-        """How many examples are held out; builds none of them."""
+        """Number of examples that are held out; builds none of them."""
         return len(_draw_rows(self._recipe)["validation"])
 
     @property
     def num_train(self) -> int:
-        """How many examples are trained on; builds none of them."""
+        """Number of examples to train on; builds none of them."""
         return len(_draw_rows(self._recipe)["train"])
 
     @property
@@ -104,7 +78,7 @@ class Task:
         return _split(self._recipe, "test")
 
 
-def keys_of(dataset: str, recipes: Iterable[Recipe]) -> tuple[str, ...]:
+def task_keys(dataset: str, recipes: Iterable[Recipe]) -> tuple[str, ...]:
     """Return the keys of tasks of one data set."""
     data = load(dataset)
     version = DATASETS[data.name].version
@@ -132,7 +106,7 @@ def _require_images(recipe: Recipe) -> None:
 
 
 def _split(recipe: Recipe, split: str) -> Examples:
-    """Return one split of a task, kept for the stages that follow while there is room."""
+    """Return one split of a task, from memory if it is cached."""
     data = load(recipe.dataset)
     name = (recipe, split, data.fingerprint)
     return SPLITS.get(name, lambda: _build(data, recipe, split))
@@ -151,14 +125,14 @@ def _rows(recipe: Recipe, y: Tensor) -> Tensor:
 
 
 def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
-    """Return the rows of the data set's training images that train and that validate."""
+    """Return the rows of the data set's training images that are for training and validation."""
     y = load(recipe.dataset).train_y
     rows = _rows(recipe, y)
     if recipe.draw is None:
         return {"train": rows, "validation": rows[:0]}
     rows = rows[stratified_order(y[rows], stream(*recipe.draw))]
-    held_out = round(recipe.validation * len(rows))
-    validation, train = rows[:held_out], rows[held_out:]
+    num_validation = round(recipe.validation * len(rows))
+    validation, train = rows[:num_validation], rows[num_validation:]
     if recipe.sample is not None:
         train = train[stratified_order(y[train], stream(*recipe.sample))]
     train = train[: recipe.samples_per_task]
@@ -168,22 +142,22 @@ def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
 def _transform(recipe: Recipe, x: Tensor) -> Tensor:
     if recipe.permutation is not None:
         order = torch.randperm(prod(x.shape[2:]), generator=stream(*recipe.permutation))
-        x = permuted(x, order)
-    return rotated(x, recipe.degrees)
+        x = permute_pixels(x, order)
+    return rotate_images(x, recipe.degrees)
 
 
-def permuted(x: Tensor, permutation: Tensor) -> Tensor:
-    """Return images [N, c, h, w] whose pixel i, by rows, is pixel `permutation[i]` of `x`."""
+def permute_pixels(x: Tensor, permutation: Tensor) -> Tensor:
+    """Return images [N, c, h, w] of which pixel i, row by row, is pixel `permutation[i]` of `x`."""
     return x.reshape(-1, len(permutation)).index_select(1, permutation).view_as(x)
 
 
-def rotated(x: Tensor, degrees: float) -> Tensor:
-    """Return uint8 images [N, c, h, w] turned anticlockwise, black from outside."""
+def rotate_images(x: Tensor, degrees: float) -> Tensor:
+    """Return uint8 images [N, c, h, w] rotated anticlockwise; pixels from outside are black."""
     if degrees == 0:
         return x
     count, channels, height, width = x.shape
     along, across = cos(radians(degrees)), sin(radians(degrees))
-    # Where each pixel comes from, in coordinates that run over [-1, 1] along both sides.
+    # The source of each pixel, in coordinates of [-1, 1] along both sides.
     theta = torch.tensor(
         [[[along, -across * height / width, 0], [across * width / height, along, 0]]]
     )

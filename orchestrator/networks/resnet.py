@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from orchestrator.benchmarks._torchvision import torchvision
+from orchestrator.benchmarks.dataset_files import import_torchvision
 from orchestrator.networks.base import Network, NetworkConfig, NetworkShape
 
 
@@ -44,7 +44,9 @@ class ResNet18(Network):
             self.body = _slim_resnet18(channels)
             self.head = nn.Linear(8 * SLIM_WIDTH, shape.num_classes)
         else:
-            resnet = torchvision().models.resnet18(weights=None, num_classes=shape.num_classes)
+            resnet = import_torchvision().models.resnet18(
+                weights=None, num_classes=shape.num_classes
+            )
             if channels != 3:
                 resnet.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
                 nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")

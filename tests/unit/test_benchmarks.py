@@ -7,11 +7,11 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from methods.base import Examples
-from orchestrator.benchmarks import tasks
+from orchestrator.benchmarks import recipes, tasks
 from orchestrator.benchmarks.benchmark import BENCHMARKS, Benchmark
 from orchestrator.benchmarks.datasets import DATASETS, load
-from orchestrator.benchmarks.kept_splits import KeptSplits
-from orchestrator.benchmarks.tasks import permuted, rotated
+from orchestrator.benchmarks.split_cache import SplitCache
+from orchestrator.benchmarks.tasks import permute_pixels, rotate_images
 from orchestrator.errors import RepertoireError
 
 T, F = True, False
@@ -182,15 +182,15 @@ def test_the_seed_changes_the_draw_and_the_same_seed_repeats_it():
 
 def test_a_permutation_moves_pixels_as_in_a_hand_worked_example():
     x = torch.tensor([[[[10, 20], [30, 40]]]], dtype=torch.uint8)
-    assert permuted(x, torch.tensor([3, 0, 2, 1])).tolist() == [[[[40, 10], [30, 20]]]]
+    assert permute_pixels(x, torch.tensor([3, 0, 2, 1])).tolist() == [[[[40, 10], [30, 20]]]]
 
 
 def test_every_channel_is_permuted_alike():
     x = torch.arange(24, dtype=torch.uint8).view(2, 3, 2, 2)
-    moved = permuted(x, torch.tensor([1, 2, 3, 0]))
+    moved = permute_pixels(x, torch.tensor([1, 2, 3, 0]))
     for image in range(2):
         for channel in range(3):
-            single = permuted(x[image, channel].view(1, 1, 2, 2), torch.tensor([1, 2, 3, 0]))
+            single = permute_pixels(x[image, channel].view(1, 1, 2, 2), torch.tensor([1, 2, 3, 0]))
             assert torch.equal(moved[image, channel], single[0, 0])
 
 
@@ -219,31 +219,31 @@ def test_train_and_test_of_a_task_share_one_permutation():
 
 def test_rotating_by_nothing_is_the_identity():
     x = load("digits").test_x
-    assert torch.equal(rotated(x, 0.0), x)
+    assert torch.equal(rotate_images(x, 0.0), x)
 
 
 @pytest.mark.parametrize(("degrees", "quarter_turns"), [(90.0, 1), (180.0, 2), (270.0, 3)])
 def test_rotating_by_right_angles_moves_every_pixel_anticlockwise(degrees, quarter_turns):
     x = load("digits").test_x
-    assert torch.equal(rotated(x, degrees), torch.rot90(x, quarter_turns, (2, 3)))
-    assert torch.equal(rotated(x, 180.0), x.flip(2, 3))
+    assert torch.equal(rotate_images(x, degrees), torch.rot90(x, quarter_turns, (2, 3)))
+    assert torch.equal(rotate_images(x, 180.0), x.flip(2, 3))
 
 
 def test_rotating_by_half_a_turn_flips_images_that_are_not_square_and_have_colours():
     x = torch.randint(0, 256, (300, 3, 5, 8), generator=torch.Generator().manual_seed(0))
     x = x.to(torch.uint8)
-    assert torch.equal(rotated(x, 180.0), x.flip(2, 3))
+    assert torch.equal(rotate_images(x, 180.0), x.flip(2, 3))
 
 
 def test_no_image_rotates_to_no_image():
-    assert rotated(torch.zeros(0, 1, 8, 8, dtype=torch.uint8), 30.0).shape == (0, 1, 8, 8)
+    assert rotate_images(torch.zeros(0, 1, 8, 8, dtype=torch.uint8), 30.0).shape == (0, 1, 8, 8)
 
 
 def test_rotated_tasks_turn_by_equal_steps_below_half_a_turn():
     test_x = load("digits").test_x
     tasks = benchmark("rotated_digits", num_tasks=4).tasks()
     for k, task in enumerate(tasks):
-        assert torch.equal(task.test.x, rotated(test_x, 45.0 * k))
+        assert torch.equal(task.test.x, rotate_images(test_x, 45.0 * k))
 
 
 # masks, split digits in 5 tasks unless said otherwise
@@ -484,7 +484,7 @@ def test_a_description_from_a_file_is_typed_and_refuses_unknown_keys():
 def test_the_splits_of_a_long_sequence_are_built_once(monkeypatch):
     built = []
     build = tasks._build
-    monkeypatch.setattr(tasks, "SPLITS", KeptSplits(2**27))
+    monkeypatch.setattr(tasks, "SPLITS", SplitCache(2**27))
     monkeypatch.setattr(tasks, "_build", lambda *given: built.append(given[1:]) or build(*given))
     stream = benchmark("permuted_digits", scenario="domain", num_tasks=40)
     for _stage in range(3):
@@ -494,15 +494,18 @@ def test_the_splits_of_a_long_sequence_are_built_once(monkeypatch):
 
 
 def test_masks_of_a_long_sequence_build_its_recipes_once(monkeypatch):
-    made = []
+    built = []
+    build = recipes._shared_recipe
     monkeypatch.setattr(
-        Benchmark, "_permuted", lambda self, k: made.append(k) or self._shared(k, permutation=None)
+        recipes,
+        "_shared_recipe",
+        lambda k, *rest, **more: built.append(k) or build(k, *rest, **more),
     )
     stream = benchmark("permuted_digits", num_tasks=100, seed=987654321)
     for after in (0, 50, 100):
         assert stream.train_allowed(after) is None or stream.num_classes == 1000
         assert len([stream.eval_allowed(after, task.index) for task in stream.tasks()]) == 100
-    assert made == list(range(100))
+    assert built == list(range(100))
 
 
 def test_a_task_without_test_images_is_refused_when_its_key_is_asked_for(monkeypatch):
@@ -528,7 +531,7 @@ def misses(kept, names, size=100):
 
 
 def test_splits_are_kept_within_their_bytes_and_a_round_too_long_hits_those_that_are():
-    kept = KeptSplits(450)
+    kept = SplitCache(450)
     assert misses(kept, "abcdef") == list("abcdef")
     for _ in range(3):
         assert misses(kept, "abcdef") == ["e", "f"]
@@ -536,7 +539,7 @@ def test_splits_are_kept_within_their_bytes_and_a_round_too_long_hits_those_that
 
 
 def test_splits_that_nobody_asks_for_any_more_make_room():
-    kept = KeptSplits(400)
+    kept = SplitCache(400)
     misses(kept, "abcd")
     assert misses(kept, "wxyz" * 8).count("w") < 8
     assert misses(kept, "wxyz") == []
@@ -544,5 +547,5 @@ def test_splits_that_nobody_asks_for_any_more_make_room():
 
 
 def test_a_split_larger_than_all_that_may_be_kept_is_built_each_time():
-    kept = KeptSplits(99)
+    kept = SplitCache(99)
     assert misses(kept, "aa") == ["a", "a"]

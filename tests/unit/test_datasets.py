@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.benchmarks import datasets
-from orchestrator.benchmarks._torchvision import torchvision
-from orchestrator.benchmarks.datasets import DATASETS, IDX_FILES, load, read_idx, stratified_order
+from orchestrator.benchmarks import dataset_files
+from orchestrator.benchmarks.dataset_files import IDX_FILES, import_torchvision, read_idx
+from orchestrator.benchmarks.datasets import DATASETS, load
 from orchestrator.errors import MissingData, UnknownName
 from orchestrator.hashing import digest_bytes
-from orchestrator.seeding import stream
+from orchestrator.seeding import stratified_order, stream
 
 needs_debian = pytest.mark.skipif(
-    not datasets.DEBIAN_FASHION_MNIST.is_dir(), reason="dataset-fashion-mnist is not installed"
+    not dataset_files.DEBIAN_FASHION_MNIST.is_dir(), reason="dataset-fashion-mnist is not installed"
 )
 
 
@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
     """An empty folder of data sets, on a machine without network."""
     monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path))
     for name in ("MNIST", "CIFAR10"):
-        monkeypatch.setattr(getattr(torchvision().datasets, name), "download", no_network)
+        monkeypatch.setattr(getattr(import_torchvision().datasets, name), "download", no_network)
     return tmp_path
 
 
@@ -112,9 +112,9 @@ def test_digits_are_scikit_learns_pixels_scaled_and_each_used_once():
 
 
 def test_digits_are_the_same_when_scikit_learn_keeps_its_file_elsewhere(monkeypatch):
-    direct = datasets._digits_table()
-    monkeypatch.setattr(datasets, "find_spec", lambda _name: None)
-    assert np.array_equal(datasets._digits_table(), direct)
+    direct = dataset_files._read_digits_table()
+    monkeypatch.setattr(dataset_files, "find_spec", lambda _name: None)
+    assert np.array_equal(dataset_files._read_digits_table(), direct)
 
 
 @pytest.mark.parametrize("name", ["digits", pytest.param("fashion_mnist", marks=needs_debian)])
@@ -132,7 +132,8 @@ def test_mean_and_std_are_those_of_the_training_pixels(name):
 def test_reading_digits_and_debians_fashion_mnist_imports_no_heavy_package(folder):
     code = (
         "import sys, orchestrator.benchmarks.datasets as d; d.load('digits');"
-        "d.DEBIAN_FASHION_MNIST.is_dir() and d.load('fashion_mnist');"
+        "import orchestrator.benchmarks.dataset_files as files;"
+        "files.DEBIAN_FASHION_MNIST.is_dir() and d.load('fashion_mnist');"
         "print({'torchvision', 'sklearn', 'ray', 'mlflow'} & set(sys.modules))"
     )
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "REPERTOIRE_DATA": str(folder)}
@@ -191,7 +192,7 @@ def test_the_fingerprint_depends_on_content_alone(folder, monkeypatch, tmp_path_
 def test_a_missing_fashion_mnist_names_where_it_looked_and_three_ways_to_get_it(
     folder, monkeypatch
 ):
-    monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", folder / "debian")
+    monkeypatch.setattr(dataset_files, "DEBIAN_FASHION_MNIST", folder / "debian")
     with pytest.raises(MissingData) as caught:
         load("fashion_mnist")
     message = str(caught.value)
@@ -289,7 +290,7 @@ def test_mnist_is_read_from_torchvisions_layout(folder):
 
 def test_a_data_set_that_is_not_there_is_downloaded(folder, monkeypatch):
     arrays = small_arrays()
-    mnist = torchvision().datasets.MNIST
+    mnist = import_torchvision().datasets.MNIST
     monkeypatch.setattr(mnist, "download", lambda self: write_idx(Path(self.raw_folder), arrays))
     assert_holds(load("mnist"), arrays, (1, 28, 28))
     assert (folder / "MNIST/raw").is_dir()
@@ -330,13 +331,13 @@ def write_cifar(folder, cifar, label_key, monkeypatch):
 def test_cifar_is_read_from_torchvisions_layout_channels_first(
     folder, monkeypatch, name, class_name, label_key
 ):
-    cifar = getattr(torchvision().datasets, class_name)
+    cifar = getattr(import_torchvision().datasets, class_name)
     arrays = write_cifar(folder, cifar, label_key, monkeypatch)
     assert_holds(load(name), arrays, (3, 32, 32))
 
 
 def test_a_cifar_file_with_another_checksum_is_not_opened(folder, monkeypatch):
-    cifar = torchvision().datasets.CIFAR10
+    cifar = import_torchvision().datasets.CIFAR10
     write_cifar(folder, cifar, "labels", monkeypatch)
     batch = folder / cifar.base_folder / "data_batch_3"
     batch.write_bytes(batch.read_bytes() + b"\0")
@@ -359,8 +360,8 @@ def test_a_missing_data_set_names_its_layout_and_three_ways_to_get_it(folder, na
 
 
 def test_torchvision_is_imported_once_and_its_networks_work():
-    assert torchvision() is torchvision()
-    assert torchvision().models.resnet18(weights=None, num_classes=3).fc.out_features == 3
+    assert import_torchvision() is import_torchvision()
+    assert import_torchvision().models.resnet18(weights=None, num_classes=3).fc.out_features == 3
 
 
 # stratified order

@@ -1,0 +1,120 @@
+"""Recipes of tasks: the classes, labels and transformation of each task of a sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import torch
+
+from methods.base import neutral
+from orchestrator.benchmarks.datasets import DATASETS
+from orchestrator.seeding import stream
+
+Order = Literal["natural", "seeded"] | tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that can change the images and labels of a task, and nothing else.
+
+    Attributes:
+        classes: of the data set, in increasing order.
+        labels: the head's output for each of `classes`.
+        permutation: the stream of its pixel permutation; None leaves the pixels in place.
+        degrees: rotation, anticlockwise.
+        draw: the stream that chooses validation and training examples; None keeps all.
+        sample: the stream that chooses `samples_per_task` of the training examples; None where the
+            draw chooses them, since no image is in two tasks.
+    """
+
+    dataset: str
+    classes: tuple[int, ...] = ()
+    labels: tuple[int, ...] = ()
+    permutation: tuple[Any, ...] | None = None
+    degrees: float = 0.0
+    validation: float = 0.0
+    samples_per_task: int | None = None
+    draw: tuple[Any, ...] | None = None
+    sample: tuple[Any, ...] | None = neutral(None)
+
+
+@lru_cache(maxsize=256)
+def make_recipes(
+    transformation: str, scenario: str, num_tasks: int, order: Order, seed: int, base: Recipe
+) -> tuple[Recipe, ...]:
+    """Return the recipes of a sequence of tasks, in its order.
+
+    Args:
+        transformation: "split", "permuted" or "rotated".
+        scenario: "task", "domain" or "class"; decides which outputs stand for the classes.
+        num_tasks: T.
+        order: "natural", "seeded", or the natural tasks' numbers in the order wanted.
+        seed: of permutations, orders and draws.
+        base: has the data set, the validation share and the number of samples of each task.
+    """
+    if transformation == "split":
+        recipes = [
+            _split_recipe(k, scenario, num_tasks, order, seed, base) for k in range(num_tasks)
+        ]
+    else:
+        recipes = [
+            _shared_recipe(
+                k, scenario, seed, base, **_transformation(transformation, k, num_tasks, seed)
+            )
+            for k in range(num_tasks)
+        ]
+    if not isinstance(order, str):
+        return tuple(recipes[number - 1] for number in order)
+    if order == "seeded" and transformation != "split":
+        places = torch.randperm(num_tasks, generator=stream(seed, "task order")).tolist()
+        return tuple(recipes[k] for k in places)
+    return tuple(recipes)
+
+
+def _split_recipe(
+    k: int, scenario: str, num_tasks: int, order: Order, seed: int, base: Recipe
+) -> Recipe:
+    classes = list(range(DATASETS[base.dataset].num_classes))
+    if order == "seeded":
+        generator = stream(seed, "class order")
+        classes = torch.randperm(len(classes), generator=generator).tolist()
+    size = len(classes) // num_tasks
+    chosen = tuple(sorted(classes[k * size : (k + 1) * size]))
+    labels = tuple(range(size)) if scenario == "domain" else chosen
+    return _with_draw(replace(base, classes=chosen, labels=labels), chosen, seed)
+
+
+def _transformation(name: str, k: int, num_tasks: int, seed: int) -> dict[str, Any]:
+    """Return the fields of a recipe that describe how task k + 1 changes the images."""
+    if name == "rotated":
+        return {"degrees": 180 * k / num_tasks}
+    # The first task keeps its pixels in place, as is usual.
+    return {"permutation": (seed, k, "permutation") if k else None}
+
+
+def _shared_recipe(k: int, scenario: str, seed: int, base: Recipe, **content: Any) -> Recipe:
+    """Return a recipe of a sequence whose tasks transform the same images.
+
+    One draw holds the validation images of all tasks, so that none is a training image of another
+    task. Samples are drawn anew for each task.
+    """
+    count = DATASETS[base.dataset].num_classes
+    first = 0 if scenario == "domain" else k * count
+    sampled = base.samples_per_task is not None
+    recipe = replace(
+        base,
+        classes=tuple(range(count)),
+        labels=tuple(range(first, first + count)),
+        sample=(seed, *content.values(), "sample") if sampled else None,
+        **content,
+    )
+    return _with_draw(recipe, "all tasks", seed)
+
+
+def _with_draw(recipe: Recipe, identity: object, seed: int) -> Recipe:
+    """Return a recipe with its draw; `identity` tells it from other draws of the sequence."""
+    if recipe.validation == 0 and recipe.samples_per_task is None:
+        return recipe
+    return replace(recipe, draw=(seed, identity, "validation"))
