@@ -1,12 +1,17 @@
-"""Creates the samplers, schedulers and trial queues that a sweep names.
+"""The table of backends, and the samplers and schedulers that a sweep names.
 
 Ray Tune and Optuna are imported only where a sweep asks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
+from orchestrator.backends.inline import Inline
+from orchestrator.backends.ray_backend import OnRay, Say
+from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf, TrialQueue
 from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
 from orchestrator.search.sampling import GridSampler, RandomSampler
@@ -47,17 +52,27 @@ def create_scheduler(search: Search, group: Group, goal: int, seed: int) -> Sche
     return TuneScheduler.create(search, group.space, goal, seed)
 
 
-def trial_queue_factory(backend: str) -> QueueOf:
-    """Return the function that creates the queue of an evaluation's trials.
+def create_tune_trials(trial_ids: Sequence[str]) -> TrialQueue:
+    """Return a queue that holds Tune's objects; trials start as in `FirstInFirstOut`."""
+    from orchestrator.backends.tune_trials import TuneTrials
 
-    On Ray it holds Tune's objects, which start trials in the same order as `FirstInFirstOut`.
+    return TuneTrials(trial_ids)
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """How a backend is opened.
+
+    Attributes:
+        open: called with the address of a cluster, if any, and a function that shows a line.
+        queue_of: creates the queue of an evaluation's trials.
     """
-    if backend == "inline":
-        return FirstInFirstOut
 
-    def create_queue(trial_ids: Sequence[str]) -> TrialQueue:
-        from orchestrator.backends.tune_trials import TuneTrials
+    open: Callable[[str | None, Say], AbstractContextManager[Backend]]
+    queue_of: QueueOf
 
-        return TuneTrials(trial_ids)
 
-    return create_queue
+BACKENDS: dict[str, BackendEntry] = {
+    "inline": BackendEntry(lambda address, say: nullcontext(Inline(say)), FirstInFirstOut),
+    "ray": BackendEntry(OnRay, create_tune_trials),
+}

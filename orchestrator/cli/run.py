@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.backends.factory import trial_queue_factory
-from orchestrator.backends.inline import Inline
-from orchestrator.backends.ray_backend import OnRay
+from orchestrator.backends.factory import BACKENDS
 from orchestrator.cli.run_sweep import Outcome, Screen, run_sweep
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, interruptible
-from orchestrator.graph.driver import Backend
 from orchestrator.graph.plan import Plan, seconds
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
@@ -48,7 +43,7 @@ def run(
         path: of the sweep file.
         out: the results folder.
         store_uri: of the stage store; None for the one in `out`.
-        backend: "ray" or "inline".
+        backend: a name of `BACKENDS`.
         address: of a running Ray cluster.
         replace: go on where the folder has tables of another sweep of the name, put aside.
     """
@@ -72,14 +67,14 @@ def run_locked(
     with (
         Display() as display,
         interruptible(brake, display.say),
-        open_backend(backend, address, display.say) as place,
+        BACKENDS[backend].open(address, display.say) as place,
     ):
         for remark in sweep.remarks:
             display.say(remark)
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {headline(plan)}"))
-        outcome = run_sweep(sweep, tables, place, brake, screen, trial_queue_factory(backend))
+        outcome = run_sweep(sweep, tables, place, brake, screen, BACKENDS[backend].queue_of)
     console = Console()
     for message in [*messages, *store.damaged]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
@@ -91,13 +86,6 @@ def run_locked(
         f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
     ]
     return report(console, folder, closing) or int(bool(missing(outcome, brake)))
-
-
-def open_backend(
-    backend: str, address: str | None, say: Callable[[str], object]
-) -> AbstractContextManager[Backend]:
-    """Return the backend of a name, for the length of a run."""
-    return nullcontext(Inline(say)) if backend == "inline" else OnRay(address, say)
 
 
 def seconds_of(store: StageStore, key: str) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from orchestrator.backends.factory import trial_queue_factory
+from orchestrator.backends.factory import BACKENDS
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay
 from orchestrator.errors import RepertoireError
@@ -142,7 +142,7 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
 def test_trials_of_tune_give_the_results_of_the_inline_backend(
     tmp_path: Path, inline: Path
 ) -> None:
-    compute(tmp_path, THREE, OnRay(), queue_of=trial_queue_factory("ray"))
+    compute(tmp_path, THREE, OnRay(), queue_of=BACKENDS["ray"].queue_of)
     assert accuracy(tmp_path) == accuracy(inline)
 
 

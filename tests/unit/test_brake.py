@@ -160,11 +160,14 @@ def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
 
 
 def test_after_the_block_an_interrupt_is_what_it_was() -> None:
+    # A shell's background processes ignore it from the start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     brake = Brake()
     with interruptible(brake, lambda line: None):
         pass
     with pytest.raises(KeyboardInterrupt):
         interrupt()
+    signal.signal(signal.SIGINT, before)
     assert brake.reason is None
 
 
