@@ -34,9 +34,14 @@ def require(holds: bool, story: str) -> None:
 
 def require_same(first: Mapping[str, Tensor], second: Mapping[str, Tensor], story: str) -> None:
     """Raise AssertionError unless two states have the same names, types, shapes and bits."""
-    require(first.keys() == second.keys(), f"{story}: {sorted(first.keys() ^ second.keys())}")
-    differ = [n for n in first if not same_bits(first[n], second[n])]
-    require(not differ, f"{story}: {differ}")
+    names = differing(first, second)
+    require(not names, f"{story}: {names}")
+
+
+def differing(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> list[str]:
+    """Return the names that only one of two states has, or else those of unequal tensors."""
+    only_one = sorted(first.keys() ^ second.keys())
+    return only_one or [name for name in first if not same_bits(first[name], second[name])]
 
 
 def same_bits(first: Tensor, second: Tensor) -> bool:

@@ -93,9 +93,24 @@ def light(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.fixture(scope="session")
+def tab(light: BrowserContext, address: str) -> Iterator[Visitor]:
+    """One tab for the tests that leave the dashboard's choices alone."""
+    visitor = Visitor(light, address)
+    yield visitor
+    visitor.leave()
+
+
+@pytest.fixture
+def reader(tab: Visitor) -> Iterator[Visitor]:
+    """The common tab; afterwards, nothing must have gone wrong behind it."""
+    yield tab
+    tab.check()
+
+
 @pytest.fixture
 def visitor(light: BrowserContext, address: str) -> Iterator[Visitor]:
-    """Someone on the front page; afterwards, nothing must have gone wrong behind it."""
+    """A tab of its own, on the front page; afterwards, nothing must have gone wrong behind it."""
     visitor = Visitor(light, address)
     yield visitor
     visitor.leave()

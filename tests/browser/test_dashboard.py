@@ -32,26 +32,23 @@ def rows(tables: Results) -> pd.DataFrame:
     return table[table["table"] == 0].reset_index(drop=True)
 
 
-def test_every_page_opens_and_says_what_is_there(visitor: Visitor, spare: Path) -> None:
+def test_every_page_opens_says_what_is_there_and_names_its_axes(
+    reader: Visitor, spare: Path
+) -> None:
+    num_axes = 0
     for title in PAGES:
-        visitor.open(title)
-        said = visitor.text()
-        assert "Trials, a seed each: 30 complete." in said, title
-        assert f"{spare}: no results here yet" in said, title
-        assert "Traceback" not in said, title
-        assert visitor.page.locator("[data-testid=stException]").count() == 0, title
-
-
-def test_every_axis_has_a_name_and_every_cost_its_unit(visitor: Visitor) -> None:
-    seen = 0
-    for title in PAGES:
-        visitor.open(title)
-        for axis, kind in visitor.axes():
-            seen += 1
+        reader.open(title)
+        text = reader.text()
+        assert "Trials, a seed each: 30 complete." in text, title
+        assert f"{spare}: no results here yet" in text, title
+        assert "Traceback" not in text, title
+        assert reader.page.locator("[data-testid=stException]").count() == 0, title
+        for axis, kind in reader.axes():
+            num_axes += 1
             assert axis == "" or re.search(r"\w", axis), title
             if kind == "log":
-                assert COSTS.search(axis), axis
-    assert seen > 12
+                assert COSTS.search(axis), axis  # every cost has its unit
+    assert num_axes > 12
 
 
 def test_a_narrow_dark_screen_shows_every_page_without_scrolling_sideways(narrow: Visitor) -> None:
@@ -68,10 +65,11 @@ def test_a_narrow_dark_screen_shows_every_page_without_scrolling_sideways(narrow
     assert all(int(ink[1:3], 16) > 0xA0 for ink in inks)  # light ink on dark paper
 
 
-def test_the_trade_off_stands_where_parquet_says(visitor: Visitor, rows: pd.DataFrame) -> None:
+def test_the_trade_off_stands_where_parquet_says(reader: Visitor, rows: pd.DataFrame) -> None:
+    reader.open("Trade-off")
     points = {
         name: (x, y, colour)
-        for trace in visitor.charts()[0]
+        for trace in reader.charts()[0]
         if trace["colour"]
         for name, x, y, colour in zip(
             trace["customdata"], trace["x"], trace["y"], trace["colour"], strict=True
@@ -111,12 +109,12 @@ def test_a_click_on_a_point_shows_its_configuration(visitor: Visitor) -> None:
 
 
 def test_the_downloads_of_the_leaderboard_are_those_of_compare(
-    visitor: Visitor, rows: pd.DataFrame, tables: Results
+    reader: Visitor, rows: pd.DataFrame, tables: Results
 ) -> None:
-    visitor.open("Leaderboard")
+    reader.open("Leaderboard")
     for name, format in (("CSV", "csv"), ("LaTeX", "latex")):
-        with visitor.page.expect_download() as waiting:
-            visitor.page.get_by_test_id("stDownloadButton").get_by_text(name).click()
+        with reader.page.expect_download() as waiting:
+            reader.page.get_by_test_id("stDownloadButton").get_by_text(name).click()
         text = Path(waiting.value.path()).read_text(encoding="utf-8")
         if format == "latex":
             assert text == render(rows, "latex")
@@ -125,9 +123,9 @@ def test_the_downloads_of_the_leaderboard_are_those_of_compare(
             pd.testing.assert_frame_equal(found, rows, check_dtype=False)
 
 
-def test_the_leaderboard_shows_its_figures(visitor: Visitor, rows: pd.DataFrame) -> None:
-    visitor.open("Leaderboard")
-    grid = visitor.page.locator("[data-testid=stDataFrame]").first
+def test_the_leaderboard_shows_its_figures(reader: Visitor, rows: pd.DataFrame) -> None:
+    reader.open("Leaderboard")
+    grid = reader.page.locator("[data-testid=stDataFrame]").first
     grid.locator("td", has_text="joint").wait_for(state="attached")
     cells = grid.locator("td").all_text_contents()
     for row in rows.to_dict("records"):
@@ -137,41 +135,41 @@ def test_the_leaderboard_shows_its_figures(visitor: Visitor, rows: pd.DataFrame)
 
 
 def test_r_is_drawn_as_in_parquet_mean_and_seed(
-    visitor: Visitor, rows: pd.DataFrame, tables: Results
+    reader: Visitor, rows: pd.DataFrame, tables: Results
 ) -> None:
-    visitor.open("R matrix")
+    reader.open("R matrix")
     seeds = [tables.r_matrix(rows["trial_id"][0], seed) for seed in (0, 1, 2)]
     for option, expected in (("mean", np.mean(seeds, axis=0)), ("1", seeds[1])):
-        visitor.tick(option)
-        ((heatmap, *_),) = visitor.charts()
+        reader.tick(option)
+        ((heatmap, *_),) = reader.charts()
         assert np.array(heatmap["z"]) == pytest.approx(expected)
-        acc = visitor.page.locator("[data-testid=stMetric]", has_text="ACC").first.inner_text()
+        acc = reader.page.locator("[data-testid=stMetric]", has_text="ACC").first.inner_text()
         assert f"{expected[-1].mean():.3f}" in acc
 
 
-def test_the_cells_a_metric_reads_light_up(visitor: Visitor) -> None:
-    visitor.open("R matrix")
+def test_the_cells_a_metric_reads_light_up(reader: Visitor) -> None:
+    reader.open("R matrix")
     lit = """number => document.querySelector('.js-plotly-plot').layout.shapes
         .filter(shape => shape.name?.startsWith('uses')).length === number"""
     # Of five tasks: the last row; that row and the diagonal but for the corner.
     for option, number in (("ACC", 5), ("BWT", 8), ("none", 0)):
-        visitor.tick(option)
-        visitor.page.wait_for_function(lit, arg=number)
+        reader.tick(option)
+        reader.page.wait_for_function(lit, arg=number)
 
 
 def test_the_curves_are_the_columns_of_mean_r(
-    visitor: Visitor, rows: pd.DataFrame, tables: Results
+    reader: Visitor, rows: pd.DataFrame, tables: Results
 ) -> None:
-    visitor.open("Forgetting")
-    lines = [t for t in visitor.charts()[0] if t["name"] == "joint" and len(t["x"]) == 6]
+    reader.open("Forgetting")
+    lines = [t for t in reader.charts()[0] if t["name"] == "joint" and len(t["x"]) == 6]
     trial = rows.set_index("label")["trial_id"]["joint"]
     mean = np.mean([tables.r_matrix(trial, seed) for seed in (0, 1, 2)], axis=0)
     assert pytest.approx(mean) == np.array([line["y"] for line in lines]).T
 
 
-def test_the_bars_of_costs_add_up_to_the_storage(visitor: Visitor, rows: pd.DataFrame) -> None:
-    visitor.open("Costs")
-    storage, computation, _ = visitor.charts()
+def test_the_bars_of_costs_add_up_to_the_storage(reader: Visitor, rows: pd.DataFrame) -> None:
+    reader.open("Costs")
+    storage, computation, _ = reader.charts()
     for chart, column in ((storage, "storage_bytes_mean"), (computation, None)):
         total = dict.fromkeys(rows["label"], 0.0)
         for bar in chart:

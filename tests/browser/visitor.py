@@ -106,6 +106,10 @@ class Visitor:
     def leave(self) -> None:
         """Close the tab; what went wrong meanwhile is an error."""
         self.page.close()
+        self.check()
+
+    def check(self) -> None:
+        """Raise AssertionError if something went wrong so far."""
         assert (self.errors, self.strangers) == ([], [])
 
     def _hear(self, kind: str, text: str) -> None:

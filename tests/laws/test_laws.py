@@ -34,7 +34,11 @@ Observer = Callable[[Event | Instruction], None]
 PERMUTED = (
     "{{name: permuted_digits, scenario: {scenario}, num_tasks: {num_tasks}, samples_per_task: 32}}"
 )
-SERVED = [(name, scenario) for name, cls in METHODS.items() for scenario in sorted(cls.scenarios)]
+# A scenario each, all three in turn; the contract suite holds every method to it in all it serves.
+SERVED = [
+    (name, sorted(cls.scenarios)[number % len(cls.scenarios)])
+    for number, (name, cls) in enumerate(METHODS.items())
+]
 FOUR = "[finetune, joint, {name: ewc, lam: {grid: [1, 100]}}, {name: er, memory_size: 20}]"
 
 

@@ -17,6 +17,7 @@ from methods.er import ER
 from methods.ewc import EWC
 from methods.gdumb import GDumb
 from methods.gem import GEM
+from methods.generative_replay import GenerativeReplay
 from methods.l2 import L2
 from methods.lwf import LwF
 from methods.mas import MAS
@@ -25,6 +26,8 @@ from methods.si import SI
 from methods.testing.conformance import assert_conforms
 
 CASES = [(name, s) for name, method in METHODS.items() for s in sorted(method.scenarios)]
+# Where the default is large: the contract does not depend on the size.
+SMALL = {"generative_replay": GenerativeReplay.Config(hidden=(24,), latent_size=4)}
 VARIANTS = [
     (EWC, EWC.Config(lam=1000, mode="offline")),
     (EWC, EWC.Config(gamma=0.5, penalise_head=True, normalise=True)),
@@ -56,13 +59,13 @@ def test_the_suite_has_one_place_and_its_former_path_still_works():
 
 @pytest.mark.parametrize(("name", "scenario"), CASES)
 def test_every_method_keeps_the_contract_in_every_scenario_it_serves(name, scenario):
-    assert_conforms(METHODS[name], scenario=scenario)
+    assert_conforms(METHODS[name], SMALL.get(name), scenario)
 
 
-@pytest.mark.parametrize(("method", "config"), VARIANTS, ids=range(len(VARIANTS)))
-@pytest.mark.parametrize("scenario", ["class", "domain"])
-def test_variants_of_the_methods_keep_it_too(method, config, scenario):
-    assert_conforms(method, config, scenario)
+@pytest.mark.parametrize("number", range(len(VARIANTS)))
+def test_variants_of_the_methods_keep_it_too(number):
+    method, config = VARIANTS[number]
+    assert_conforms(method, config, ("class", "domain")[number % 2])
 
 
 class KeepsSomethingOutsideItsState(Method):
@@ -72,6 +75,15 @@ class KeepsSomethingOutsideItsState(Method):
         self.count += 1
         with torch.no_grad():
             self.network.head.bias.add_(self.count)
+
+
+class DiffersFromRunToRun(Method):
+    runs = 0
+
+    def end_task(self, task):
+        type(self).runs += 1
+        with torch.no_grad():
+            self.network.head.bias.add_(self.runs)
 
 
 class PredictsFromOutsideItsState(Method):
@@ -148,6 +160,7 @@ class OverflowsItsMemory(ER):
     ("method", "story"),
     [
         (KeepsSomethingOutsideItsState, "saving and loading changed the result of task 2"),
+        (DiffersFromRunToRun, "two runs differ after task 1"),
         (PredictsFromOutsideItsState, "depend on more than the state"),
         (DrawsFromTheGlobalGenerator, "a global random generator was used"),
         (StoresWithoutACategory, "no storage category for surprise"),

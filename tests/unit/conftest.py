@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from orchestrator.cli.app import main
 from orchestrator.errors import SweepError
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.tracking import run_ids
 
 
 @pytest.fixture
@@ -55,3 +56,25 @@ def answer(
         return left.value.code, capsys.readouterr().err
 
     return typed
+
+
+class NoTracker:
+    """In place of MLflow's, which would go on in a process of its own after the test."""
+
+    def __init__(self, folder: Path, *_: object, **__: object) -> None:
+        self._folder = folder
+
+    def poke(self) -> None: ...
+
+    def close(self, timeout_seconds: float = 0.0) -> None: ...
+
+    def run_ids(self) -> dict[str, str]:
+        return run_ids(self._folder)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _no_tracking() -> Iterator[None]:
+    """Sweeps that a test runs by the command are not sent to MLflow; `track` still sends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orchestrator.cli.run.Tracker", NoTracker)
+        yield
