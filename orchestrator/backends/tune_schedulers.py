@@ -82,8 +82,7 @@ class TuneScheduler:
 
     def add(self, number: int, point: Point) -> None:
         """Add a candidate."""
-        runner = Runner(number, point)
-        self._controller.runners[number] = runner
+        runner = self._controller.add(number, point)
         self._call(0, self._scheduler.on_trial_add, runner)
 
     def result(self, number: int, after: int, value: float) -> Decision:
@@ -116,10 +115,10 @@ class TuneScheduler:
         stopped = [Stopped(number) for number in self._controller.stopped]
         self._controller.stopped.clear()
         adopted = [
-            Adopted(runner.number, state.number, self._clip(runner))
-            for runner in self._controller.get_trials()
-            if (state := runner.take_adopted_state()) is not None
+            Adopted(number, state.number, self._clip(self._controller.runners[number]))
+            for number, state in sorted(self._controller.adopted.items())
         ]
+        self._controller.adopted.clear()
         return [*stopped, *adopted]
 
     def choose(self) -> int | None:
@@ -127,10 +126,12 @@ class TuneScheduler:
 
         A population that waits for a candidate that failed would wait for ever.
         """
+        if not self._controller.waiting:
+            return None
         runner = self._call(0, self._scheduler.choose_trial_to_run)
-        live = self._controller.get_live_trials()
-        if runner is None and live and all(each.status == Trial.PAUSED for each in live):
-            runner = live[0]
+        if runner is None:
+            live = self._controller.get_live_trials()
+            runner = live[0] if all(each.status == Trial.PAUSED for each in live) else None
         if runner is None:
             return None
         runner.status = Trial.RUNNING

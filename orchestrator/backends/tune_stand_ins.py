@@ -11,6 +11,8 @@ from ray.tune.experiment import Trial
 
 from orchestrator.sweep.spaces import Point
 
+WAITING = (Trial.PENDING, Trial.PAUSED)
+
 
 @dataclass(frozen=True)
 class State:
@@ -20,19 +22,33 @@ class State:
 
 
 class Runner:
-    """Stands in for a trial of Tune's: a candidate."""
+    """Stands in for a trial of Tune's: a candidate.
 
-    def __init__(self, number: int, point: Point) -> None:
-        self.number, self.trial_id = number, str(number)
+    Args:
+        number: of the candidate.
+        point: its hyperparameters.
+        controller: is told when its status changes or it adopts a state.
+    """
+
+    def __init__(self, number: int, point: Point, controller: Controller) -> None:
+        self.number, self.trial_id, self._controller = number, str(number), controller
         self.status, self.config = Trial.PENDING, dict(point)
         self.evaluated_params: dict[str, Any] = {}
         self.last_result: dict[str, Any] = {}
         self.experiment_tag, self.is_saving = str(number), False
         self.temporary_state = SimpleNamespace(saving_to=None)
-        manager = SimpleNamespace(
-            checkpoint_config=SimpleNamespace(num_to_keep=None), _latest_checkpoint_result=None
-        )
+        manager = CheckpointManager(number, controller.adopted)
         self.run_metadata = SimpleNamespace(checkpoint_manager=manager)
+
+    @property
+    def status(self) -> str:
+        """Its status, one of Tune's."""
+        return self._status
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self._status, waiting = status, self._controller.waiting
+        (waiting.add if status in WAITING else waiting.discard)(self.number)
 
     @property
     def checkpoint(self) -> State:
@@ -51,22 +67,46 @@ class Runner:
         """Set other hyperparameters."""
         self.config = dict(config)
 
-    def take_adopted_state(self) -> State | None:
-        """Return the state that a scheduler assigned to it since the last call, if any."""
-        manager = self.run_metadata.checkpoint_manager
-        result, manager._latest_checkpoint_result = manager._latest_checkpoint_result, None
-        return None if result is None else result.checkpoint
+
+class CheckpointManager:
+    """Stands in for the checkpoints of a trial: notes a state that a scheduler gives to it."""
+
+    checkpoint_config = SimpleNamespace(num_to_keep=None)
+
+    def __init__(self, number: int, adopted: dict[int, State]) -> None:
+        self._number, self._adopted = number, adopted
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        state = getattr(value, "checkpoint", None) if name == "_latest_checkpoint_result" else None
+        if state is not None:
+            self._adopted[self._number] = state
+        super().__setattr__(name, value)
 
 
 class Controller:
-    """Stands in for Tune's controller: the candidates, and what a scheduler does to them."""
+    """Stands in for Tune's controller: the candidates, and what a scheduler does to them.
+
+    Attributes:
+        scheduler: one of Tune's.
+        runners: all candidates by number.
+        waiting: the numbers of those that are pending or paused.
+        adopted: number -> the state that a scheduler gave to a candidate since the last look.
+        stopped: the numbers of those that a scheduler stopped since the last look.
+    """
 
     search_alg = None
 
     def __init__(self, scheduler: Any) -> None:
         self.scheduler = scheduler
         self.runners: dict[int, Runner] = {}
+        self.waiting: set[int] = set()
+        self.adopted: dict[int, State] = {}
         self.stopped: list[int] = []
+
+    def add(self, number: int, point: Point) -> Runner:
+        """Add a candidate."""
+        self.runners[number] = Runner(number, point, self)
+        return self.runners[number]
 
     def get_trials(self) -> list[Runner]:
         """Return all candidates."""

@@ -49,24 +49,26 @@ class GroupSearch:
 
     def begin(self) -> list[Event]:
         """Take the steps of the journal again, and return the first requests for stages."""
-        self._replay()
-        running = [c for c in self.candidates if c.status == "running"]
-        events = [event for candidate in running for event in self._request(candidate)]
-        return [*events, *self._fill()]
+        with self.journal.written_together():
+            self._replay()
+            running = [c for c in self.candidates if c.status == "running"]
+            events = [event for candidate in running for event in self._request(candidate)]
+            return [*events, *self._fill()]
 
     def handle(self, candidate: Candidate, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the events that follow from news of a candidate's chain."""
         seed, events = news.chain[1], list[Event]()
         if candidate.over or candidate.chain_id(seed) != news.chain:
             return events
-        if isinstance(news, ChainAdvanced):
-            candidate.depth_of_seed[seed] = news.after
-            while not candidate.over and candidate.reached > candidate.depth:
-                candidate.depth += 1
-                events += self._advance(candidate)
-        elif news.status in ("diverged", "failed"):
-            events += self._end(candidate, news.status, None, news.story)
-        return [*events, *self._fill()]
+        with self.journal.written_together():
+            if isinstance(news, ChainAdvanced):
+                candidate.depth_of_seed[seed] = news.after
+                while not candidate.over and candidate.reached > candidate.depth:
+                    candidate.depth += 1
+                    events += self._advance(candidate)
+            elif news.status in ("diverged", "failed"):
+                events += self._end(candidate, news.status, None, news.story)
+            return [*events, *self._fill()]
 
     def _fill(self) -> list[Event]:
         """Draw the candidates that may be drawn, and start those that are due."""

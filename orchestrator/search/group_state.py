@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from orchestrator.graph.events import Event
 from orchestrator.search.candidate import Candidate, Status
@@ -145,7 +146,8 @@ class GroupState:
     @property
     def hopeless(self) -> bool:
         """Whether the first few candidates all learned every task and have no value."""
-        first = [c for c in self.candidates if c.status not in ("twin", "infeasible")][:PATIENCE]
+        trained = (c for c in self.candidates if c.status not in ("twin", "infeasible"))
+        first = list(islice(trained, PATIENCE))
         return len(first) == PATIENCE and all(
             c.status == "complete" and c.values is None for c in first
         )

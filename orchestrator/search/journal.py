@@ -1,4 +1,4 @@
-"""The journal of a search: draws and decisions, each written before it takes effect.
+"""The journal of a search: draws and decisions, written before they take effect.
 
 Each is a line of JSON. A driver that is killed and started again takes the same steps from the
 journal: points are not drawn again, and a stopped candidate stays stopped.
@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Journal:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path, self._read_only = path, read_only
+        self._held_back: list[Entry] | None = None
         self._entries: dict[str, list[Entry]] = {}
         self._identity: dict[str, str] = {}
         for entry in self._read():
@@ -57,10 +59,26 @@ class Journal:
     def append(self, entry: Entry) -> None:
         """Write an entry, {"group": ...} and more, and wait until it is on the disk."""
         self._add(entry)
-        if self._read_only:
+        if self._held_back is None:
+            self._write([entry])
+        else:
+            self._held_back.append(entry)
+
+    @contextmanager
+    def written_together(self) -> Iterator[None]:
+        """Write the entries of a block at its end: a disk takes as long for one as for many."""
+        self._held_back = []
+        try:
+            yield
+        finally:
+            entries, self._held_back = self._held_back, None
+            self._write(entries)
+
+    def _write(self, entries: list[Entry]) -> None:
+        if self._read_only or not entries:
             return
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(canonical(entry) + "\n")
+            file.write("".join(canonical(entry) + "\n" for entry in entries))
             file.flush()
             os.fsync(file.fileno())
 

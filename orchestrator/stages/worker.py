@@ -69,11 +69,12 @@ def find_or_run(
     """Find a stage in the store, complete its scores, or run it."""
     require_same_code(stage)
     require_same_data(stage)
-    record = store.record(stage.key, stage.task_keys)
-    if record is not None:
-        return outcome_of(record, "none")
-    if score_missing_tasks(stage, store, device):
-        return StageDone(stage.key, "scored")
+    if store.record(stage.key) is not None:
+        record = store.record(stage.key, stage.task_keys)
+        if record is not None:
+            return outcome_of(record, "none")
+        if score_missing_tasks(stage, store, device):
+            return StageDone(stage.key, "scored")
     # The graph asks for a stage once its parent is stored, perhaps by another host.
     parent = state_of(stage.parent, store, written=True) if stage.parent else None
     if stage.parent and parent is None:
