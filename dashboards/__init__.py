@@ -1,1 +1,4 @@
-"""Figures and pages of results, without arithmetic of their own: `results` and `compare` do it."""
+"""Figures, pages and the report of results; all metrics and statistics come from `results`.
+
+May import `orchestrator` below `cli`. Begin with `data/warehouse.py`, then `charts`.
+"""

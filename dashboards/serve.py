@@ -1,6 +1,6 @@
 """Serve the dashboard on the loopback address: `python -m dashboards.serve DIR... [--port N]`.
 
-Nothing leaves this machine: no usage statistics, no fonts or scripts from elsewhere.
+Nothing leaves this machine: there are no usage statistics and no remote fonts or scripts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 HOST = "127.0.0.1"
-# Not beside a folder named pages: streamlit would take each file of it for a page of its own.
+# Inside pages: streamlit takes the files of a folder named pages beside its script for pages.
 APP = Path(__file__).parent / "pages" / "app.py"
 OPTIONS = {
     "server.address": HOST,

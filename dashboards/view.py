@@ -1,4 +1,4 @@
-"""What every page of the dashboard is given: the results in scope, and how to show a chart."""
+"""The view that every page of the dashboard receives: the results in scope, and its charts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards.charts import themed
-from dashboards.data.folders import stamp
-from dashboards.data.scope import COLUMNS, Scope, choices
+from dashboards.charts import apply_theme
+from dashboards.data.folders import file_states
+from dashboards.data.scope import COLUMNS, Scope, list_choices
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
-from orchestrator.results.naming import TABLE
-from orchestrator.results.protocol import title_of
-from orchestrator.terminal.blocks import sweeps_of
+from orchestrator.terminal.blocks import table_title
 
 PLURAL = {
     "sweep": "Sweeps",
@@ -33,13 +31,13 @@ CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]
 
 @dataclass(frozen=True)
 class View:
-    """The results a person looks at.
+    """The results that a page shows.
 
     Attributes:
         dirs: the folders that were opened.
         warehouse: their tables.
-        scope: the part that is looked at, as chosen in the sidebar.
-        dark: whether the page is dark.
+        scope: the part that was chosen in the sidebar.
+        dark: whether the page has a dark background.
     """
 
     dirs: tuple[Path, ...]
@@ -48,79 +46,74 @@ class View:
     dark: bool
 
     def chart(self, figure: go.Figure, key: str, on_light: bool = False, **options: Any) -> Any:
-        """Show a figure in the colours of the page; return what was selected in it.
+        """Show a figure in the colours of the page; return the selected points.
 
         Args:
-            figure: for light paper, as charts are made.
-            key: of the widget.
-            on_light: keep it on light paper on a dark page too, for what has fixed dark ink.
+            figure: a figure of `charts`, for a light background.
+            key: key of the widget.
+            on_light: use a light background on a dark page too, for charts with fixed dark text.
             options: of `st.plotly_chart`.
         """
-        drawn = themed(figure, self.dark and not on_light)
+        drawn = apply_theme(figure, self.dark and not on_light)
         if self.dark and on_light:
             drawn.update_layout(paper_bgcolor=LIGHT)
         return st.plotly_chart(drawn, theme=None, key=key, config=CHART, **options)
 
     def reload(self) -> View:
-        """Return the same view of the tables as they are now."""
-        return replace(self, warehouse=_open_warehouse(self.dirs, stamp(self.dirs)))
+        """Return the view with the present tables."""
+        return replace(self, warehouse=_open_warehouse(self.dirs, file_states(self.dirs)))
 
     def pick_table(self, rows: pd.DataFrame, key: str) -> pd.DataFrame:
-        """Return the rows of one table, which a person picks where there are several.
+        """Return the rows of one table, chosen by the user if there are several.
 
         Args:
-            rows: of `dashboards.data.comparing.configurations`.
-            key: of the widget.
+            rows: rows of `dashboards.data.comparing.configurations`.
+            key: key of the widget.
         """
-        tables = tables_of(rows)
+        tables = split_tables(rows)
         if len(tables) == 1:
             (title,) = tables
             st.markdown(f"**{title}**")
             return tables[title]
         chosen = st.selectbox("Table", list(tables), key=key)
-        st.caption("Tables are shown one at a time: what was tested otherwise is not comparable.")
+        st.caption("Tables are shown one at a time, since rows of two tables are not comparable.")
         show_apart(rows)
         return tables[chosen]
 
 
-def tables_of(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of each table, by its title; only within one are rows comparable."""
+def split_tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return title -> rows of each table; rows of one table are comparable."""
     tables = [part.reset_index(drop=True) for _, part in rows.groupby("table", sort=False)]
     return {table_title(part): part for part in tables}
 
 
 def show_apart(rows: pd.DataFrame) -> None:
-    """Say why configurations of one setting are in several tables, if they are."""
+    """Show why configurations of one setting are in several tables, if they are."""
     if rows.attrs.get("apart"):
         lines = "\n".join(f"- {line}" for line in rows.attrs["apart"])
-        st.info(f"Not comparable, so not in one table:\n{lines}")
-
-
-def table_title(rows: pd.DataFrame) -> str:
-    """Return what the rows of a table have in common, in words."""
-    sweeps = sweeps_of(rows)
-    word = "sweep" if len(sweeps) == 1 else "sweeps"
-    return f"{title_of(*rows[TABLE].iloc[0])} ({word} {', '.join(sweeps)})"
+        st.info(f"Not comparable, so in separate tables:\n{lines}")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _open_warehouse(dirs: tuple[Path, ...], files: tuple[tuple[str, int, int], ...]) -> Warehouse:
     warehouse = Warehouse.open(*dirs)
     try:
-        choices(warehouse)
-    except RepertoireError:  # one damaged table of trials must not hide the others
+        list_choices(warehouse)
+    except RepertoireError:  # show the others despite a damaged table of trials
         return Warehouse.open(*dirs, thorough=True)
     return warehouse
 
 
 def open_view(dirs: tuple[Path, ...]) -> View:
-    """Open folders, anew where a table has changed, and draw the filters in the sidebar."""
-    warehouse = _open_warehouse(dirs, stamp(dirs))
+    """Open folders, again if a table has changed, and draw the filters in the sidebar."""
+    warehouse = _open_warehouse(dirs, file_states(dirs))
     return View(dirs, warehouse, _filters(warehouse), st.context.theme.type == "dark")
 
 
 def _filters(warehouse: Warehouse) -> Scope:
-    offered = {column: values for column, values in choices(warehouse).items() if len(values) > 1}
+    offered = {
+        column: values for column, values in list_choices(warehouse).items() if len(values) > 1
+    }
     with st.sidebar:
         if offered:
             st.markdown("**Show only** (nothing chosen: all)")
@@ -133,7 +126,7 @@ def _filters(warehouse: Warehouse) -> Scope:
 
 
 def show_counts(view: View) -> None:
-    """Print how much there is in scope, and what is missing or damaged."""
+    """Show the number of trials in scope, and notes on missing or damaged tables."""
     counts = view.warehouse.frame(
         "SELECT status, count(*) AS n, count(DISTINCT sweep) AS sweeps FROM trials "
         f"WHERE {view.scope.where()} GROUP BY status ORDER BY n DESC"
@@ -143,7 +136,7 @@ def show_counts(view: View) -> None:
         with st.sidebar:
             st.caption(f"Trials, a seed each: {', '.join(parts)}.")
     elif not view.warehouse.notes:
-        st.info("No trial is in the chosen scope. Take back a filter in the sidebar.")
+        st.info("No trial is in the chosen scope. Remove a filter in the sidebar.")
     if notes := view.warehouse.notes:
         st.warning("\n\n".join(_first(notes)))
     with st.sidebar:

@@ -69,7 +69,7 @@ class AGEM(Rehearsal):
         self._rows = torch.zeros(0, dtype=torch.int64)
 
     @property
-    def drawable(self) -> int:
+    def num_drawable(self) -> int:
         """Number of stored examples of past tasks."""
         return self.memory.past
 

@@ -93,7 +93,7 @@ class EWC(Penalty):
         fisher = self.fisher(task)
         importance = {name: fisher[name] for name in parameters}
         if self.config.normalise:
-            importance = scaled_to_mean_one(importance)
+            importance = scale_to_mean_one(importance)
         if self.config.mode == "online" and self.importance.rows:
             before = self.importance[0]
             importance = {n: self.config.gamma * before[n] + f for n, f in importance.items()}
@@ -119,7 +119,7 @@ class EWC(Penalty):
         )
 
 
-def scaled_to_mean_one(importance: dict[str, Tensor]) -> dict[str, Tensor]:
+def scale_to_mean_one(importance: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return importances divided by their mean over all parameters; zeros stay zeros."""
     total = torch.stack([f.sum() for f in importance.values()]).sum()
     mean = total / sum(f.numel() for f in importance.values())

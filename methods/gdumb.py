@@ -30,7 +30,7 @@ from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.initialisation import reinitialise
-from methods.parts.memory import repeated
+from methods.parts.memory import repeat
 from methods.parts.ranges import require_count
 
 
@@ -76,4 +76,4 @@ class GDumb(Method):
     def examples(self, task: TaskView) -> Examples:
         """Return the stored examples, repeated `passes` times."""
         stored = self.memory[: self.memory.filled]
-        return repeated(stored, self.config.passes or -(-len(task.examples) // len(stored)))
+        return repeat(stored, self.config.passes or -(-len(task.examples) // len(stored)))

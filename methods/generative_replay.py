@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
 from methods.parts.generator import Generator
-from methods.parts.initialisation import frozen, reinitialise
+from methods.parts.initialisation import frozen_copy, reinitialise
 from methods.parts.ranges import require_positive
 
 
@@ -192,7 +192,7 @@ class Lesson:
         generator = copy.deepcopy(method.generator).requires_grad_(True)
         return Lesson(
             share=1 / task.index,
-            solver=frozen(method.network).eval(),
+            solver=frozen_copy(method.network).eval(),
             generator=generator,
             optimizer=torch.optim.Adam(
                 generator.parameters(), lr=method.config.generator_lr, fused=True

@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
-from methods.parts.layers import attached, linear, linear_chain, unfit
+from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, linear_layers
 from methods.parts.ranges import require_positive, require_strength
 
 LARGEST_EMBEDDING = 6.0
@@ -83,12 +83,12 @@ class HAT(Method):
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Return the scenario's objection, or that the network is no chain of linear layers."""
-        return super().objection(config, setting) or unfit(setting)
+        return super().objection(config, setting) or linear_chain_objection(setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self._names = linear_chain(network, outlook.input_shape)
-        self._layers = linear(network, self._names)
+        self._layers = linear_layers(network, self._names)
         widths = {n: layer.weight[0] for n, layer in zip(self._names, self._layers, strict=True)}
         del widths[self._names[0]]
         self.attention = ParameterRows(widths, outlook.num_learned)
@@ -101,7 +101,7 @@ class HAT(Method):
     def begin_task(self, task: TaskView) -> None:
         """Initialise the task's embeddings and compute the use by earlier tasks."""
         generator, device = task.stream("attention"), task.examples.y.device
-        self._used = [self.used(name) for name in self._names[1:]]
+        self._used = [self.largest_use(name) for name in self._names[1:]]
         for used in self._used:
             embedding = self.config.spread * torch.randn(used.shape, generator=generator)
             self.learning.append(nn.Parameter(embedding.to(device)))
@@ -114,7 +114,7 @@ class HAT(Method):
     def loss(self, batch: Examples) -> Tensor:
         """Return the mean cross-entropy with gates, plus sparsity * R."""
         gates = [gate(self.slope() * e) for e in self.learning]
-        logits = self.masked(self.gated(batch.x, gates), batch.y)
+        logits = self.masked(self.forward_gated(batch.x, gates), batch.y)
         loss = F.cross_entropy(logits, batch.y)
         return loss + self.config.sparsity * self.newly_used(gates)
 
@@ -150,7 +150,7 @@ class HAT(Method):
             raise ValueError("hard attention needs to be told the task: use the task scenario")
         embeddings = self.attention[task - 1]
         gates = [gate(self.config.s_max * embeddings[name]) for name in self._names[1:]]
-        return self.gated(x, gates)
+        return self.forward_gated(x, gates)
 
     def slope(self) -> float:
         """Return s: from 1/s_max at the first step of a cycle to s_max at its last."""
@@ -159,13 +159,13 @@ class HAT(Method):
             return highest
         return lowest + (highest - lowest) * (self._steps % self._cycle) / (self._cycle - 1)
 
-    def gated(self, x: Tensor, gates: Sequence[Tensor]) -> Tensor:
+    def forward_gated(self, x: Tensor, gates: Sequence[Tensor]) -> Tensor:
         """Return scores [B, C] with hidden units multiplied by gates, one per layer above them."""
 
         def multiply_by(gate: Tensor) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
             return lambda _layer, inputs: inputs[0] * gate
 
-        with attached(
+        with attach_hooks(
             layer.register_forward_pre_hook(multiply_by(gate))
             for layer, gate in zip(self._layers[1:], gates, strict=True)
         ):
@@ -176,7 +176,7 @@ class HAT(Method):
         free = 1 - torch.cat(self._used)
         return torch.dot(torch.cat(list(gates)), free) / free.sum().clamp_min(1e-8)
 
-    def used(self, name: str) -> Tensor:
+    def largest_use(self, name: str) -> Tensor:
         """Return the largest use of each input of a layer by a learned task, in [0, 1]."""
         rows = self.attention.get_buffer(buffer_name(name))
         if len(rows) == 0:

@@ -40,8 +40,8 @@ from torch import Tensor, nn
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
-from methods.parts.exemplars import ExemplarMemory, head_of, representations
-from methods.parts.memory import repeated
+from methods.parts.exemplars import ExemplarMemory, output_layer, representations
+from methods.parts.memory import repeat
 from methods.parts.ranges import require_count
 from methods.parts.sensitivity import evaluation_mode
 
@@ -80,7 +80,7 @@ class ICaRL(Method):
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self.memory = ExemplarMemory(config.budget, outlook, self.represent)
-        num_features = head_of(network).in_features
+        num_features = output_layer(network).in_features
         self.register_buffer("means", torch.zeros((outlook.num_classes, num_features)))
         # In a tuple, so that it is not registered as part of the state.
         self._teacher: tuple[nn.Module, ...] = ()
@@ -97,7 +97,7 @@ class ICaRL(Method):
     def examples(self, task: TaskView) -> Examples:
         """Return the task's examples and the exemplars, repeated `exemplar_passes` times."""
         exemplars = self.memory[: self.memory.filled]
-        return task.examples + repeated(exemplars, self.config.exemplar_passes)
+        return task.examples + repeat(exemplars, self.config.exemplar_passes)
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the sum of binary cross-entropies over outputs, mean over the batch."""

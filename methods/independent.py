@@ -20,7 +20,7 @@ from typing import ClassVar, cast
 from torch import Tensor, nn
 
 from methods.base import Config, Method, Outlook, TaskView
-from methods.parts.initialisation import frozen, reinitialise
+from methods.parts.initialisation import frozen_copy, reinitialise
 
 
 class Independent(Method):
@@ -33,12 +33,12 @@ class Independent(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self.columns = nn.ModuleList(frozen(network) for _ in range(outlook.num_learned - 1))
+        self.columns = nn.ModuleList(frozen_copy(network) for _ in range(outlook.num_learned - 1))
 
     def begin_task(self, task: TaskView) -> None:
         """Store the network of the last task and initialise a new one."""
         if task.index > 1:
-            self.columns.append(frozen(self.network))
+            self.columns.append(frozen_copy(self.network))
             reinitialise(self.network, task.stream("initialisation"))
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.parts.initialisation import frozen
+from methods.parts.initialisation import frozen_copy
 from methods.parts.ranges import require_positive, require_strength
 
 
@@ -70,7 +70,7 @@ class LwF(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self.teacher = frozen(network) if outlook.num_learned else None
+        self.teacher = frozen_copy(network) if outlook.num_learned else None
         self.register_buffer("old_classes", torch.zeros(outlook.num_classes, dtype=torch.bool))
 
     def begin_task(self, task: TaskView) -> None:
@@ -95,7 +95,7 @@ class LwF(Method):
     def end_task(self, task: TaskView) -> None:
         """Copy the network as the next teacher and mark the task's classes as old."""
         self.old_classes[list(task.classes)] = True
-        self.teacher = frozen(self.network).eval()
+        self.teacher = frozen_copy(self.network).eval()
 
     def step_kind(self) -> object:
         """Return whether a step runs the teacher."""

@@ -34,8 +34,8 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.parts.initialisation import frozen, reinitialise
-from methods.parts.layers import attached, linear, linear_chain, unfit
+from methods.parts.initialisation import frozen_copy, reinitialise
+from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, linear_layers
 from methods.parts.ranges import require_count, require_positive
 
 Hidden = list[Tensor]  # the inputs of a column's layers from the second on
@@ -69,19 +69,19 @@ class PNN(Method):
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Return the scenario's objection, or that the network is no chain of linear layers."""
-        return super().objection(config, setting) or unfit(setting)
+        return super().objection(config, setting) or linear_chain_objection(setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self._names = linear_chain(network, outlook.input_shape)
         older = range(1, outlook.num_learned)
-        self.columns = nn.ModuleList(frozen(network) for _ in older)
+        self.columns = nn.ModuleList(frozen_copy(network) for _ in older)
         self.laterals = nn.ModuleList(self.new_laterals(num_older) for num_older in older)
 
     def begin_task(self, task: TaskView) -> None:
         """Freeze the last column and add the next one."""
         if task.index > 1:
-            self.columns.append(frozen(self.network))
+            self.columns.append(frozen_copy(self.network))
             reinitialise(self.network, task.stream("initialisation"))
             laterals = self.new_laterals(len(self.columns)).to(task.examples.y.device)
             reinitialise(laterals, task.stream("laterals"))
@@ -119,7 +119,7 @@ class PNN(Method):
             into: number of layers, from the second on, that receive laterals.
         """
         network = [*self.columns, self.network][column - 1]
-        layers = linear(network, self._names)[1:]
+        layers = linear_layers(network, self._names)[1:]
         hidden: Hidden = []
 
         def add_lateral(
@@ -134,14 +134,14 @@ class PNN(Method):
 
             return hook
 
-        with attached(
+        with attach_hooks(
             layer.register_forward_hook(add_lateral(i)) for i, layer in enumerate(layers)
         ):
             return hidden, network(x)
 
     def new_laterals(self, num_older: int) -> nn.ModuleList:
         """Return uninitialised laterals into each layer of a column from the second on."""
-        layers = linear(self.network, self._names)
+        layers = linear_layers(self.network, self._names)
         with torch.random.fork_rng(devices=[]):
             return nn.ModuleList(
                 Lateral(num_older, layer, self.config.projection, self.config.alpha)

@@ -99,8 +99,8 @@ class RWalk(Penalty):
         self._score = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self._fisher = {}
         if self.importance.rows:
-            self._fisher, score = self.importance[0], scaled_to_unit(self.importance[1])
-            fisher = scaled_to_unit(self._fisher)
+            self._fisher, score = self.importance[0], scale_to_unit(self.importance[1])
+            fisher = scale_to_unit(self._fisher)
             self._weights = {name: fisher[name] + score[name] for name in parameters}
 
     def after_backward(self) -> None:
@@ -148,11 +148,11 @@ def scores(path: PathIntegral, fisher: Mapping[str, Tensor], epsilon: float) -> 
     """Return max(0, omega) / (1/2 F d^2 + epsilon) of a path."""
     return {
         name: path.fall[name].clamp_min(0) / (fisher[name] * moved.square() / 2 + epsilon)
-        for name, moved in path.moved().items()
+        for name, moved in path.displacements().items()
     }
 
 
-def scaled_to_unit(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def scale_to_unit(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return values scaled and shifted so that over all tensors the minimum is 0, the maximum 1."""
     low = torch.stack([v.min() for v in values.values()]).min()
     high = torch.stack([v.max() for v in values.values()]).max()

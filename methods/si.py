@@ -88,7 +88,7 @@ class SI(Penalty):
         """Compute the importances from the path integral and anchor the parameters."""
         importance = {
             name: self._path.fall[name] / (moved.square() + self.config.xi)
-            for name, moved in self._path.moved().items()
+            for name, moved in self._path.displacements().items()
         }
         if self.importance.rows:
             before = self.importance[0]

@@ -31,6 +31,6 @@ def trainable(
         SweepError: the sweep file is wrong.
         RepertoireError: the sweep has no validation data, on which a trial reports.
     """
-    from orchestrator.backends.tune_trainable import trainable_of  # imports ray
+    from orchestrator.backends.tune_trainable import create_trainable  # imports ray
 
-    return trainable_of(sweep, store)
+    return create_trainable(sweep, store)

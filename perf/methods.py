@@ -28,7 +28,7 @@ from orchestrator.stages.stage import Stage, stages
 MEMORY_SIZE = 1000
 
 
-def chain_of(name: str) -> tuple[Stage, ...]:
+def build_chain(name: str) -> tuple[Stage, ...]:
     """Return the stages of a method with its defaults, class-incremental where it can be."""
     cls = METHODS[name]
     scenario = "class" if "class" in cls.scenarios else "task"
@@ -46,7 +46,7 @@ def chain_of(name: str) -> tuple[Stage, ...]:
     )
 
 
-def costs_of(chain: tuple[Stage, ...]) -> list[Costs]:
+def run_chain(chain: tuple[Stage, ...]) -> list[Costs]:
     """Run a chain; return what each task cost."""
     states, costs = {}, []
     for stage in chain:
@@ -56,7 +56,7 @@ def costs_of(chain: tuple[Stage, ...]) -> list[Costs]:
     return costs[1:]
 
 
-def seconds(costs: list[Costs]) -> float:
+def training_seconds(costs: list[Costs]) -> float:
     """Return the seconds of training and consolidation."""
     return sum(cost.train_seconds + cost.consolidate_seconds for cost in costs)
 
@@ -70,20 +70,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    finetune = chain_of("finetune")
-    costs_of(finetune)
+    finetune = build_chain("finetune")
+    run_chain(finetune)
     print(
         f"{'method':<20} {'time / finetune':>16} {'FLOPs / finetune':>17} {'consolid. / epoch':>20}"
     )
     for name in given.names or METHODS:
-        chain = chain_of(name)
-        costs_of(chain)
-        pairs = [(costs_of(chain), costs_of(finetune)) for _ in range(given.rounds)]
-        time = statistics.median(seconds(mine) / seconds(rival) for mine, rival in pairs)
+        chain = build_chain(name)
+        run_chain(chain)
+        pairs = [(run_chain(chain), run_chain(finetune)) for _ in range(given.rounds)]
+        time = statistics.median(
+            training_seconds(ours) / training_seconds(rival) for ours, rival in pairs
+        )
         flops = [sum(c.train_flops + c.consolidate_flops for c in costs) for costs in pairs[0]]
         shares = [
             statistics.median(
-                mine[i].consolidate_seconds / mine[i].train_seconds for mine, _ in pairs
+                ours[i].consolidate_seconds / ours[i].train_seconds for ours, _ in pairs
             )
             for i in (0, -1)
         ]

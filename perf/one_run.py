@@ -30,7 +30,7 @@ from orchestrator.stages.stage import Stage, stages
 EPOCH, BATCH, EVALUATION_BATCH = 1, 128, 1024
 
 
-def ours(chain: tuple[Stage, ...]) -> list[float]:
+def run_stages(chain: tuple[Stage, ...]) -> list[float]:
     """Run a chain of stages; return the last row of R on test data."""
     state = None
     for stage in chain:
@@ -38,7 +38,7 @@ def ours(chain: tuple[Stage, ...]) -> list[float]:
     return [record.evaluation[key]["test"].accuracy or 0.0 for key in stage.task_keys]
 
 
-def bare(data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> list[float]:
+def run_bare_loop(data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> list[float]:
     """Train and evaluate the same sequence with nothing around it; return the last row of R."""
     net = nn.Sequential(
         nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 10)
@@ -107,17 +107,17 @@ def main() -> None:
         for t in benchmark.tasks()
     ]
     masks = [~torch.isin(torch.arange(10), torch.tensor(t.classes)) for t in benchmark.tasks()]
-    print("last row of R, ours:", [round(a, 3) for a in ours(chain)])
-    print("last row of R, bare:", [round(a, 3) for a in bare(data, masks)])
+    print("last row of R, ours:", [round(a, 3) for a in run_stages(chain)])
+    print("last row of R, bare:", [round(a, 3) for a in run_bare_loop(data, masks)])
     ratios, times = [], []
     for pair in range(pairs):
-        a, b = seconds(lambda: ours(chain)), seconds(lambda: bare(data, masks))
+        a, b = seconds(lambda: run_stages(chain)), seconds(lambda: run_bare_loop(data, masks))
         ratios.append(a / b)
         times.append((a, b))
         print(f"pair {pair + 1}: ours {a:.3f} s, bare {b:.3f} s, ratio {a / b:.3f}")
-    mine, rival = (statistics.median(column) for column in zip(*times, strict=True))
+    ours, rival = (statistics.median(column) for column in zip(*times, strict=True))
     print(
-        f"median: ours {mine:.3f} s, bare {rival:.3f} s, "
+        f"median: ours {ours:.3f} s, bare {rival:.3f} s, "
         f"ratio {statistics.median(ratios):.3f} (target <= 1.15)"
     )
 

@@ -22,20 +22,26 @@ import numpy as np
 import pyarrow as pa
 
 from dashboards.data.comparing import configurations
-from dashboards.data.matrices import curves, matrices
-from dashboards.data.scope import Scope, choices
+from dashboards.data.matrices import read_curves, read_matrices
+from dashboards.data.scope import Scope, list_choices
 from dashboards.data.warehouse import Warehouse
-from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import comparison
+from orchestrator.results.pooling import average_over_seeds
 from orchestrator.results.results import Results, load
-from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
-from orchestrator.results.tables import Tables, with_config_columns, write
+from orchestrator.results.tables import (
+    ACCURACY,
+    STAGES,
+    TRIALS,
+    Tables,
+    with_config_columns,
+    write_tables,
+)
 
 METHODS = ("ewc", "er", "si", "mas", "lwf")
 SWEEPS, SEEDS, TASKS = 4, 5, 20
 
 
-def made_up(sweep: str, num_configurations: int, rng: np.random.Generator) -> Tables:
+def build_tables(sweep: str, num_configurations: int, rng: np.random.Generator) -> Tables:
     """Return tables of a sweep whose accuracies are drawn at random."""
     num_trials = num_configurations * SEEDS
     of = np.repeat(np.arange(num_configurations), SEEDS)
@@ -43,20 +49,28 @@ def made_up(sweep: str, num_configurations: int, rng: np.random.Generator) -> Ta
     names = [f"{METHODS[i % len(METHODS)]}-{number}{i:07x}" for i in range(num_configurations)]
     ids = np.array(names)
     trials: dict[str, Any] = {
-        "sweep": [sweep] * num_trials, "trial_id": ids[of], "phase": ["evaluation"] * num_trials,
-        "status": ["complete"] * num_trials, "method": np.array(METHODS)[of % len(METHODS)],
-        "benchmark": ["split_digits"] * num_trials, "scenario": ["class"] * num_trials,
-        "seed": np.tile(np.arange(SEEDS), num_configurations), "num_tasks": [TASKS] * num_trials,
+        "sweep": [sweep] * num_trials,
+        "trial_id": ids[of],
+        "phase": ["evaluation"] * num_trials,
+        "status": ["complete"] * num_trials,
+        "method": np.array(METHODS)[of % len(METHODS)],
+        "benchmark": ["split_digits"] * num_trials,
+        "scenario": ["class"] * num_trials,
+        "seed": np.tile(np.arange(SEEDS), num_configurations),
+        "num_tasks": [TASKS] * num_trials,
         "config": [json.dumps({"method": {"lam": float(i)}}) for i in of],
-    }  # fmt: skip
-    whose = ("sweep", "trial_id", "seed")
+    }
+    keys = ("sweep", "trial_id", "seed")
     shape = (num_trials, 2, TASKS + 1, TASKS)
     trial, split, after, task = (index.ravel() for index in np.indices(shape, dtype=np.int32))
-    cells = {name: np.asarray(trials[name])[trial] for name in whose} | {
-        "split": np.array(["validation", "test"])[split], "after": after, "task": task + 1,
-        "accuracy": rng.random(trial.size), "loss": rng.random(trial.size),
+    cells = {name: np.asarray(trials[name])[trial] for name in keys} | {
+        "split": np.array(["validation", "test"])[split],
+        "after": after,
+        "task": task + 1,
+        "accuracy": rng.random(trial.size),
+        "loss": rng.random(trial.size),
         "n": np.full(trial.size, 100),
-    }  # fmt: skip
+    }
     return Tables(
         with_config_columns(table(trials, TRIALS, num_trials, rng)),
         table(cells, ACCURACY, trial.size, rng),
@@ -88,56 +102,59 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def dashboard(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+def open_by_dashboard(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Yield each question with how the dashboard answers it."""
-    held: dict[str, Any] = {}
+    state: dict[str, Any] = {}
 
     def open_all() -> None:
-        held["warehouse"] = Warehouse.open(folder)
-        choices(held["warehouse"])
-        held["all"] = configurations(held["warehouse"])
+        state["warehouse"] = Warehouse.open(folder)
+        list_choices(state["warehouse"])
+        state["all"] = configurations(state["warehouse"])
 
     yield "open: every configuration compared", open_all
     scope = Scope(sweep=("sweep 1",), method=("er",))
-    yield "filter: one sweep, one method", lambda: configurations(held["warehouse"], scope)
-    yield "R of one trial, five seeds", lambda: matrices(held["warehouse"], *one(held["all"]))
-    yield "curves of six configurations", lambda: curves(held["warehouse"], held["all"][:6])
+    yield "filter: one sweep, one method", lambda: configurations(state["warehouse"], scope)
+    yield (
+        "R of one trial, five seeds",
+        lambda: read_matrices(state["warehouse"], *first_trial(state["all"])),
+    )
+    yield "curves of six configurations", lambda: read_curves(state["warehouse"], state["all"][:6])
 
 
-def rival(folder: Path) -> Iterator[Callable[[], Any]]:
+def read_by_pandas(folder: Path) -> Iterator[Callable[[], Any]]:
     """Yield how pandas answers the same questions, all tables read."""
-    held: dict[str, Any] = {}
+    results: dict[str, Any] = {}
 
     def open_all() -> None:
-        held["results"] = load(folder)
-        held["all"] = comparison(held["results"])
+        results["results"] = load(folder)
+        results["all"] = comparison(results["results"])
 
     yield open_all
 
     def filtered() -> None:
-        r = held["results"]
+        r = results["results"]
         kept = (r.trials["sweep"] == "sweep 1") & (r.trials["method"] == "er")
         comparison(Results(r.trials[kept], r.accuracy, r.stages))
 
     yield filtered
 
     def r_matrix() -> None:
-        sweep, trial_id = one(held["all"])
+        sweep, trial_id = first_trial(results["all"])
         for seed in range(SEEDS):
-            held["results"].r_matrix(trial_id, seed, sweep=sweep)
+            results["results"].r_matrix(trial_id, seed, sweep=sweep)
 
     yield r_matrix
 
     def six() -> None:
-        cells = held["results"].accuracy
-        chosen = list(held["all"]["trial_id"][:6])
+        cells = results["results"].accuracy
+        chosen = list(results["all"]["trial_id"][:6])
         kept = cells[cells["trial_id"].isin(chosen) & (cells["split"] == "test")]
-        over_seeds(kept, ["sweep", "trial_id", "after", "task"], ["accuracy"])
+        average_over_seeds(kept, ["sweep", "trial_id", "after", "task"], ["accuracy"])
 
     yield six
 
 
-def one(table: Any) -> tuple[str, str]:
+def first_trial(table: Any) -> tuple[str, str]:
     """Return the sweep and the id of a trial in the middle."""
     row = table.iloc[len(table) // 2]
     return row["sweep"], row["trial_id"]
@@ -150,12 +167,12 @@ def main() -> None:
     num = parser.parse_args().configurations
     with tempfile.TemporaryDirectory() as name:
         for i in range(SWEEPS):
-            tables = made_up(f"sweep {i}", num // SWEEPS, np.random.default_rng(i))
-            write(tables, Path(name) / f"sweep {i}")
+            tables = build_tables(f"sweep {i}", num // SWEEPS, np.random.default_rng(i))
+            write_tables(tables, Path(name) / f"sweep {i}")
         cells = num * SEEDS * (TASKS + 1) * TASKS
         print(f"{num * SEEDS:,} trials, {cells:,} cells of R on each of two splits")
         print(f"{'':36}{'dashboard':>12}{'pandas':>12}{'ratio':>9}")
-        pairs = zip(dashboard(Path(name)), rival(Path(name)), strict=True)
+        pairs = zip(open_by_dashboard(Path(name)), read_by_pandas(Path(name)), strict=True)
         for (question, ours), theirs in pairs:
             ours_s, theirs_s = seconds(ours), seconds(theirs)
             print(f"{question:36}{ours_s:10.2f} s{theirs_s:10.2f} s{theirs_s / ours_s:8.1f}x")

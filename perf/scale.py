@@ -38,7 +38,7 @@ import torch
 from rich.console import Console
 
 from orchestrator.backends.inline import Inline
-from orchestrator.cli.run import report
+from orchestrator.cli.run import print_report
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import plan
@@ -69,7 +69,7 @@ SEARCHES = {
 }
 
 
-def made_up(
+def build_stages(
     stage: Stage, parent: State | None, computed_for: tuple[str, str, int], device: str = "cpu"
 ) -> tuple[State, Record]:
     """Return a state of four numbers, and accuracies that follow from the stage's key."""
@@ -82,11 +82,16 @@ def made_up(
         for task, row in zip(stage.task_keys, draws, strict=True)
     }
     return {"weight": torch.zeros(4)}, Record(
-        key=stage.key, parent=stage.parent, after=stage.after, status="complete",
+        key=stage.key,
+        parent=stage.parent,
+        after=stage.after,
+        status="complete",
         costs=Costs(storage={"model": 16}, train_flops=10**6, train_seconds=1e-3, samples=2),
-        evaluation=scores, computed_for=computed_for, spec=describe(stage),
+        evaluation=scores,
+        computed_for=computed_for,
+        spec=describe(stage),
         environment=environment(),
-    )  # fmt: skip
+    )
 
 
 def sweep_file(folder: Path, name: str, size: int) -> Path:
@@ -101,7 +106,7 @@ def sweep_file(folder: Path, name: str, size: int) -> Path:
     return path
 
 
-def carry_out(path: Path) -> None:
+def run_once(path: Path) -> None:
     """Run a sweep in this process, without MLflow."""
     sweep = Sweep.load(path)
     out = path.parent / "results"
@@ -109,10 +114,10 @@ def carry_out(path: Path) -> None:
     run_sweep(sweep, tables, Inline(), Brake())
 
 
-def rerun(path: Path) -> None:
+def run_again(path: Path) -> None:
     """Do what `repertoire run` does when all is stored."""
-    carry_out(path)
-    report(Console(), path.parent / "results" / "grid", [])
+    run_once(path)
+    print_report(Console(), path.parent / "results" / "grid", [])
 
 
 def compare(path: Path) -> None:
@@ -121,7 +126,7 @@ def compare(path: Path) -> None:
     render(with_ranks(with_differences(results, comparison(results), None)), "table")
 
 
-def send(path: Path) -> None:
+def send_to_mlflow(path: Path) -> None:
     """Send all runs to MLflow."""
     out = path.parent / "results"
     sync(out / "grid", resolve_target(out))
@@ -130,12 +135,12 @@ def send(path: Path) -> None:
 PHASES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "read": ("grid", Sweep.load),
     "plan": ("grid", lambda path: plan(Sweep.load(path), open_store(path.parent / "none", None))),
-    "run": ("grid", carry_out),
-    "warm": ("grid", rerun),
+    "run": ("grid", run_once),
+    "warm": ("grid", run_again),
     "compare": ("grid", compare),
-    "random": ("random", carry_out),
-    "asha": ("asha", carry_out),
-    "mlflow": ("grid", send),
+    "random": ("random", run_once),
+    "asha": ("asha", run_once),
+    "mlflow": ("grid", send_to_mlflow),
 }
 
 
@@ -143,9 +148,11 @@ def measure(phase: str, size: int, folder: Path, train: bool) -> dict[str, float
     """Run a phase in this process; return seconds, processor seconds and peak memory in bytes."""
     name, work = PHASES[phase]
     path = sweep_file(folder, name, size)
-    made = nullcontext() if train else patch("orchestrator.stages.worker.run_stage", made_up)
+    replacement = (
+        nullcontext() if train else patch("orchestrator.stages.worker.run_stage", build_stages)
+    )
     start, start_cpu = time.perf_counter(), time.process_time()
-    with made:
+    with replacement:
         work(path)
     return {
         "seconds": time.perf_counter() - start,
@@ -154,7 +161,7 @@ def measure(phase: str, size: int, folder: Path, train: bool) -> dict[str, float
     }
 
 
-def measured(phase: str, size: int, folder: Path, train: bool) -> dict[str, float]:
+def measure_apart(phase: str, size: int, folder: Path, train: bool) -> dict[str, float]:
     """Run a phase in a process of its own; return what it says."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "perf.scale", "--folder", str(folder), "--one", phase]
@@ -194,7 +201,7 @@ def main() -> None:
         print(f" {'ratio':>7} {'memory':>12}")
         for phase in given.phases:
             figures = [
-                measured(phase, size, folder / str(size), given.train) for size in given.sizes
+                measure_apart(phase, size, folder / str(size), given.train) for size in given.sizes
             ]
             print(row(phase, given.sizes, figures), flush=True)
 

@@ -1,8 +1,8 @@
-"""Charts: pure functions from data frames to Plotly figures; they read no file, compute no metric.
+"""Charts: pure functions from data frames to Plotly figures; they read no files.
 
-The frames have the columns of `results.comparison` and of the three tables. A figure
-is drawn for light paper; `themed(figure, dark=True)` turns it for dark. Each says so in words where
-it is given nothing to draw.
+The frames have the columns of `results.comparison` and of the three tables. Figures are for a light
+background; `apply_theme(figure, dark=True)` changes them for a dark one. A figure of an empty frame
+has a message instead of data.
 """
 
 from dashboards.charts.costs import computation as computation
@@ -14,6 +14,6 @@ from dashboards.charts.lineage import trial_graph as trial_graph
 from dashboards.charts.matrix import r_matrix as r_matrix
 from dashboards.charts.paired import differences as differences
 from dashboards.charts.searching import importance as importance
-from dashboards.charts.searching import parallel as parallel
-from dashboards.charts.theme import themed as themed
+from dashboards.charts.searching import parallel_coordinates as parallel_coordinates
+from dashboards.charts.theme import apply_theme as apply_theme
 from dashboards.charts.tradeoff import trade_off as trade_off

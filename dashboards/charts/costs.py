@@ -1,4 +1,4 @@
-"""What is kept, what is computed, and what the stage graph spared: stacked bars."""
+"""Stacked bars: storage by category, computation by phase, stages computed and shared."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.panels import add, empty, panels, per_setting, place
-from dashboards.charts.quantities import human
+from dashboards.charts.panels import (
+    add_traces,
+    empty_figure,
+    panel_position,
+    panels,
+    split_by_setting,
+)
+from dashboards.charts.quantities import si_text
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
 from orchestrator import columns
 from orchestrator.columns import COLUMNS
 
 BAR = 30  # pixels
-# Column of the comparison -> name of the part that is stacked.
+# Column of the comparison -> name of the part of a bar.
 STORAGE = {f"{name}_mean": COLUMNS[name].label for name in columns.STORAGE[1:]}
 FLOPS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
 SHARED = {False: "computed", True: "shared: already in the store"}
 
 
 def storage(table: pd.DataFrame) -> go.Figure:
-    """Draw the bytes that live from one task to the next after the last, by category.
+    """Draw the bytes carried between tasks, after the last task, by category.
 
     Args:
-        table: a row per configuration: `label` and `storage_<category>_bytes_mean`, with the
-            setting's columns for a panel each. Categories that nobody uses are left out.
+        table: a row per configuration: `label` and `storage_<category>_bytes_mean`; columns of the
+            setting give a panel for each. Categories that are 0 in all rows are left out.
     """
-    return _stacked(table, STORAGE, "storage carried between tasks (B, 1 kB = 1000 B)", "B")
+    return _stacked_bars(table, STORAGE, "storage carried between tasks (B, 1 kB = 1000 B)", "B")
 
 
 def computation(table: pd.DataFrame) -> go.Figure:
@@ -35,39 +41,41 @@ def computation(table: pd.DataFrame) -> go.Figure:
 
     Args:
         table: a row per configuration: `label` and `train_flops_mean`, `consolidate_flops_mean`,
-            `eval_flops_mean`, with the setting's columns for a panel each.
+            `eval_flops_mean`; columns of the setting give a panel for each.
     """
-    return _stacked(table, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
+    return _stacked_bars(table, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
 
 
 def sharing(stages: pd.DataFrame) -> go.Figure:
-    """Draw how many of the stages asked for were computed and how many were already there.
+    """Draw how many of the requested stages were computed and how many the store already had.
 
     Args:
-        stages: rows of `stages.parquet` (`cached`) with the `label` to count them under, or
-            without one, to count them by `sweep`.
+        stages: rows of `stages.parquet` with `cached`, and with a `label` to count them by; without
+            one they are counted by `sweep`.
     """
     by = "label" if "label" in stages else "sweep"
     if stages.empty:
-        return empty("No stage has been computed.")
+        return empty_figure("No stage has been computed.")
     known = stages["cached"].map(SHARED).fillna("not known")
     counts = pd.crosstab(stages[by], known).reindex(stages[by].unique())
     table = counts.assign(label=counts.index.astype(str))
     parts = {name: name for name in (*SHARED.values(), "not known")}
-    return _stacked(table, parts, "trained stages asked for (count)", "")
+    return _stacked_bars(table, parts, "trained stages asked for (count)", "")
 
 
-def _stacked(table: pd.DataFrame, parts: Mapping[str, str], title: str, unit: str) -> go.Figure:
-    """Return horizontal bars, one per label, of the parts that are anywhere above 0."""
+def _stacked_bars(
+    table: pd.DataFrame, parts: Mapping[str, str], title: str, unit: str
+) -> go.Figure:
+    """Return horizontal bars, one per label, of the parts that are above 0 in any row."""
     used = {c: words for c, words in parts.items() if c in table and (table[c] > 0).any()}
     if table.empty or not used:
-        return empty("Nothing was counted.")
-    settings = per_setting(table)
+        return empty_figure("Nothing was counted.")
+    settings = split_by_setting(table)
     tallest = max(len(rows) for _, rows in settings)
     figure = panels([setting for setting, _ in settings], 1, BAR * tallest + 10)
     for index, (_, rows) in enumerate(settings):
         bars = [_bars(rows, c, words, parts, unit) for c, words in used.items()]
-        add(figure, bars, place(index, 1))
+        add_traces(figure, bars, panel_position(index, 1))
     figure.update_xaxes(title=title, tickformat="~s", ticksuffix=unit, rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
     return figure.update_layout(barmode="stack")
@@ -89,7 +97,7 @@ def _bars(
         },
         hoverinfo="text",
         hovertext=[
-            f"<b>{label}</b><br>{words}: {human(value, unit)}"
+            f"<b>{label}</b><br>{words}: {si_text(value, unit)}"
             for label, value in zip(rows["label"], rows[column], strict=True)
         ],
     )

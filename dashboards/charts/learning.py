@@ -1,4 +1,4 @@
-"""The candidates of a search as they learn: who was stopped, who won."""
+"""Learning curves of the candidates of a search."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.panels import EDGES, HEIGHT, empty, legend
-from dashboards.charts.quantities import number
+from dashboards.charts.panels import EDGES, HEIGHT, empty_figure, legend
+from dashboards.charts.quantities import metric_text
 from dashboards.charts.theme import FAINT, GREY, HIGHLIGHT, template
 
 ENDS = {"stopped": "x", "failed": "triangle-down", "diverged": "star-triangle-down"}
@@ -18,8 +18,8 @@ ENDS = {"stopped": "x", "failed": "triangle-down", "diverged": "star-triangle-do
 def learning_curves(curves: pd.DataFrame) -> go.Figure:
     """Draw the validation accuracy of each candidate over the tasks it learned.
 
-    The winner is bold and in colour. A candidate that ended early ends with a mark; hover says
-    why.
+    The winner is bold and in colour. A mark is at the end of a candidate that ended early; its
+    hover text has the reason.
 
     Args:
         curves: a row per candidate and number of tasks learned: `label` (the candidate's
@@ -27,14 +27,14 @@ def learning_curves(curves: pd.DataFrame) -> go.Figure:
             and the search's seeds), `status`, `story`, `selected`.
     """
     if curves.empty:
-        return empty("No candidate has been evaluated.")
+        return empty_figure("No candidate has been evaluated.")
     figure = go.Figure(
         layout={"template": template(), "height": HEIGHT + EDGES, "hovermode": "closest"}
     )
     ordered = curves.sort_values(["selected", "candidate", "after"], kind="stable")
     for _, rows in ordered.groupby("candidate", sort=False):
         figure.add_trace(_line(rows))
-    for status, trace in _ends(ordered):
+    for status, trace in _end_marks(ordered):
         figure.add_trace(trace.update(name=status))
     figure.update_xaxes(title="tasks learned", dtick=max(1, int(curves["after"].max()) // 10))
     figure.update_yaxes(title="accuracy over the tasks learned so far (validation)")
@@ -55,14 +55,14 @@ def _line(rows: pd.DataFrame) -> go.Scatter:
         opacity=1.0 if won else 0.65,
         hoverinfo="text",
         hovertext=[
-            f"<b>{first['label']}</b><br>after {after} tasks: {number(value)}"
+            f"<b>{first['label']}</b><br>after {after} tasks: {metric_text(value)}"
             for after, value in zip(rows["after"], rows["val_acc"], strict=True)
         ],
     )
 
 
-def _ends(curves: pd.DataFrame) -> Iterator[tuple[str, go.Scatter]]:
-    """Yield, for each way to end early, the last point of those that did."""
+def _end_marks(curves: pd.DataFrame) -> Iterator[tuple[str, go.Scatter]]:
+    """Yield for each status of candidates that ended early the trace of their last points."""
     last = curves.groupby("candidate", sort=False).tail(1)
     for status, rows in last[last["status"].isin(ENDS)].groupby("status", sort=False):
         yield (
@@ -78,12 +78,12 @@ def _ends(curves: pd.DataFrame) -> Iterator[tuple[str, go.Scatter]]:
                     "color": GREY,
                     "line": {"width": 1, "color": FAINT},
                 },
-                hovertext=[_why(row) for row in rows.to_dict("records")],
+                hovertext=[_end_text(row) for row in rows.to_dict("records")],
             ),
         )
 
 
-def _why(row: dict[Any, Any]) -> str:
+def _end_text(row: dict[Any, Any]) -> str:
     story = str(row["story"] or "").partition("\n")[0]
-    after = f"after {row['after']} tasks at {number(row['val_acc'])}"
+    after = f"after {row['after']} tasks at {metric_text(row['val_acc'])}"
     return f"<b>{row['label']}</b><br>{row['status']} {after}<br>{story}".removesuffix("<br>")

@@ -1,39 +1,39 @@
-"""The trial graph of a small sweep: who shares which stages with whom."""
+"""The trial graph of a small sweep, which shows the stages that trials share."""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.panels import empty
+from dashboards.charts.panels import empty_figure
 from dashboards.charts.theme import COLOURS, GREY, template
 
-MOST = 400  # stages, beyond which the drawing says nothing
+MAX_STAGES = 400  # more cannot be told apart in the drawing
 ROW, EDGES = 22, 130  # in pixels
 
 
 def trial_graph(stages: pd.DataFrame) -> go.Figure:
-    """Draw the stages of a sweep from left to right, each once, joined to the stage they follow.
+    """Draw the stages of a sweep from left to right, each once, with a line to its parent.
 
-    A trial on a seed is a row; a stage that several share stands in the first one's row, and is
-    as large as they are many. Filled: computed for this sweep; hollow: it was already there.
+    A trial on a seed is a row; a stage that several trials share is in the row of the first, and
+    its size grows with their number. Filled: computed for this sweep; hollow: the store had it.
 
     Args:
         stages: rows of `stages.parquet`: `trial_id`, `seed`, `after`, `key`, `parent`, `cached`,
             and `label` if the trials have names.
     """
     if stages.empty:
-        return empty("No stage has been computed.")
+        return empty_figure("No stage has been computed.")
     stages = stages.sort_values("seed", kind="stable")
     nodes = _nodes(stages)
-    if len(nodes) > MOST:
-        return empty(f"{len(nodes)} stages: too many to draw (at most {MOST}).")
+    if len(nodes) > MAX_STAGES:
+        return empty_figure(f"{len(nodes)} stages: too many to draw (at most {MAX_STAGES}).")
     figure = go.Figure(layout={"template": template(), "hovermode": "closest"})
     joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
     figure.add_trace(
         go.Scatter(
-            x=_pairs(joints["after_from"], joints["after"]),
-            y=_pairs(joints["row_from"], joints["row"]),
+            x=_line_ends(joints["after_from"], joints["after"]),
+            y=_line_ends(joints["row_from"], joints["row"]),
             mode="lines",
             line={"color": GREY, "width": 1},
             hoverinfo="skip",
@@ -46,18 +46,18 @@ def trial_graph(stages: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(
         title="trial and seed",
         autorange="reversed",
-        tickvals=list(range(len(_chains(stages)))),
-        ticktext=_chains(stages),
+        tickvals=list(range(len(_row_names(stages)))),
+        ticktext=_row_names(stages),
         tickfont={"size": 10},
     )
     return figure.update_layout(
-        height=ROW * len(_chains(stages)) + EDGES,
+        height=ROW * len(_row_names(stages)) + EDGES,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     )
 
 
 def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per distinct stage: where it stands, how many share it, whether it was there."""
+    """Return a row per distinct stage: its position, the trials that share it, `cached`."""
     names = stages["label"] if "label" in stages else stages["trial_id"]
     named = stages.assign(
         cached=stages["cached"].fillna(value=False).astype(bool),
@@ -78,8 +78,8 @@ def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _chains(stages: pd.DataFrame) -> list[str]:
-    """Return the name of each row, in the order of the rows."""
+def _row_names(stages: pd.DataFrame) -> list[str]:
+    """Return the name of each row of the drawing, in order."""
     first = stages.drop_duplicates(["seed", "trial_id"])
     names = first["label"] if "label" in first else first["trial_id"]
     return list(names.astype(str) + " · " + first["seed"].astype(str))
@@ -111,6 +111,6 @@ def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
     )
 
 
-def _pairs(start: pd.Series[int], end: pd.Series[int]) -> list[int | None]:
-    """Return start and end of each line, with a gap after each."""
+def _line_ends(start: pd.Series[int], end: pd.Series[int]) -> list[int | None]:
+    """Return the start and end of each line, with None after each as a gap."""
     return [x for pair in zip(start, end, strict=True) for x in (*pair, None)]

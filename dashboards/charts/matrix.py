@@ -1,4 +1,4 @@
-"""R as a picture, and the cells of it that a metric reads."""
+"""R as a heat map, with the cells that a metric reads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboards.charts.panels import empty
-from dashboards.charts.quantities import short
+from dashboards.charts.panels import empty_figure
+from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import FAINT, HIGHLIGHT, template
-from orchestrator.results.cells import ANNOTATED_TASKS, cells_of, colour_scale, step_of
+from orchestrator.results.cells import ANNOTATED_TASKS, colour_scale, list_cells, step_corners
 from orchestrator.results.metrics import R
 
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
@@ -20,16 +20,16 @@ SIGNS = {1: "+", -1: "−"}
 
 
 def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
-    """Draw R, the untrained network first, upper triangle included; grey is not measured.
+    """Draw R, with the row of the untrained network and the upper triangle; NaN is grey.
 
     Args:
         r: shape [T+1, T], accuracy 0 to 1; row `after` 0..T, column `task - 1`.
-        uses: a metric ("acc", "bwt", "fwt", "forgetting", "learning_accuracy") whose cells light
-            up, with + where it adds and − where it subtracts; None lights up none.
-        title: above the chart.
+        uses: a metric ("acc", "bwt", "fwt", "forgetting", "learning_accuracy") whose cells are
+            highlighted, with + if it adds and − if it subtracts them; None: no highlights.
+        title: printed above the chart.
     """
     if not r.size:
-        return empty("No accuracy was measured.")
+        return empty_figure("No accuracy was measured.")
     num_tasks = r.shape[1]
     tasks, rows = list(range(1, num_tasks + 1)), list(range(num_tasks + 1))
     figure = go.Figure(layout={"template": template(), "title": {"text": title}})
@@ -39,20 +39,20 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
     heat.colorbar = {"title": {"text": "accuracy", "side": "right"}, "thickness": 14}
     heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
     figure.add_trace(heat)
-    for shape in (*_unmeasured(r), *_highlights(r, uses), _step(num_tasks)):
+    for shape in (*_unmeasured_boxes(r), *_highlights(r, uses), _step(num_tasks)):
         figure.add_shape(**shape)
     every = max(1, num_tasks // ANNOTATED_TASKS)
     axis = {"showgrid": False, "dtick": every, "tick0": 0, "zeroline": False}
-    figure.update_xaxes(**axis, title=_on_axis(uses), range=[0.5, num_tasks + 0.5])
+    figure.update_xaxes(**axis, title=_axis_title(uses), range=[0.5, num_tasks + 0.5])
     figure.update_yaxes(**axis, title="tasks learned (0: untrained)", range=[num_tasks + 0.5, -0.5])
     height = min(SIDE * (num_tasks + 1), HIGHEST) + (EDGES if title else EDGES - 40)
     return figure.update_layout(height=height, margin={"t": 50 if title else 10})
 
 
-def cells(r: R, metric: str) -> dict[Cell, int]:
-    """Return the cells (after, task) that a metric reads: 1 where it adds, -1 where it subtracts.
+def metric_cells(r: R, metric: str) -> dict[Cell, int]:
+    """Return the cells (after, task) that a metric adds (1) and subtracts (-1).
 
-    The metric is the sum of the signed cells over the number of those added.
+    The metric is the sum of the signed cells divided by the number of added cells.
     """
     num_tasks = r.shape[1]
     earlier, tasks = range(1, num_tasks), range(1, num_tasks + 1)
@@ -63,31 +63,33 @@ def cells(r: R, metric: str) -> dict[Cell, int]:
         "learning_accuracy": ({(task, task) for task in tasks}, set()),
         "bwt": (last, learned),
         "fwt": ({(task - 1, task) for task in tasks[1:]}, {(0, task) for task in tasks[1:]}),
-        "forgetting": ({_best(r, task) for task in earlier}, last),
+        "forgetting": ({_best_cell(r, task) for task in earlier}, last),
     }
     added, subtracted = signed.get(metric, (set(), set()))
     return dict.fromkeys(added, 1) | dict.fromkeys(subtracted, -1)
 
 
-def _best(r: R, task: int) -> Cell:
-    """Return where a task was known best from when it was learned to before the last task."""
+def _best_cell(r: R, task: int) -> Cell:
+    """Return the cell of the best accuracy on a task, before the last task was learned."""
     known = r[task:-1, task - 1]
     return (task + (int(np.nanargmax(known)) if np.isfinite(known).any() else 0), task)
 
 
 def _texts(r: R, uses: str | None) -> list[list[str]]:
-    signs = cells(r, uses) if uses else {}
+    signs = metric_cells(r, uses) if uses else {}
     texts = [[""] * r.shape[1] for _ in r]
-    for cell in cells_of(r):
+    for cell in list_cells(r):
         sign = signs.get((cell.after, cell.task))
         number = cell.text if cell.known else ""
         texts[cell.after][cell.task - 1] = f"{SIGNS[sign] if sign else ''}{number}"
     return texts
 
 
-def _on_axis(uses: str | None) -> str:
+def _axis_title(uses: str | None) -> str:
     return (
-        f"task<br>{short(uses)}: mean of the + cells, less that of the − cells" if uses else "task"
+        f"task<br>{short_label(uses)}: mean of the + cells, less that of the − cells"
+        if uses
+        else "task"
     )
 
 
@@ -97,19 +99,19 @@ def _box(cell: Cell) -> dict[str, Any]:
     return {"type": "rect", **sides}
 
 
-def _unmeasured(r: R) -> Iterator[dict[str, Any]]:
+def _unmeasured_boxes(r: R) -> Iterator[dict[str, Any]]:
     for after, column in np.argwhere(np.isnan(r)):
         grey = {"fillcolor": FAINT, "line": {"width": 0}, "layer": "below"}
         yield _box((int(after), int(column) + 1)) | grey | {"name": "not measured"}
 
 
 def _highlights(r: R, uses: str | None) -> Iterator[dict[str, Any]]:
-    for cell, sign in (cells(r, uses) if uses else {}).items():
+    for cell, sign in (metric_cells(r, uses) if uses else {}).items():
         line = {"color": HIGHLIGHT, "width": 4, "dash": "solid" if sign > 0 else "dot"}
         yield _box(cell) | {"line": line, "name": f"uses {SIGNS[sign]}"}
 
 
 def _step(num_tasks: int) -> dict[str, Any]:
     """Return the step between the tasks learned (below) and those not yet (above)."""
-    path = " L ".join(f"{task},{after}" for task, after in step_of(num_tasks))
+    path = " L ".join(f"{task},{after}" for task, after in step_corners(num_tasks))
     return {"type": "path", "path": f"M {path}", "line": {"color": "white", "width": 2}}

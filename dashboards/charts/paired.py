@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.panels import empty
-from dashboards.charts.quantities import number, short
+from dashboards.charts.panels import empty_figure
+from dashboards.charts.quantities import metric_text, short_label
 from dashboards.charts.theme import COLOURS, GREY, template
 
 ROW, EDGES = 30, 90  # in pixels
@@ -17,16 +17,16 @@ ROW, EDGES = 30, 90  # in pixels
 def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
     """Draw each configuration's difference from a reference, paired by seed, with its interval.
 
-    An interval that does not reach 0 is drawn in full, one that does hollow.
+    The marker is filled if the interval excludes 0, else hollow.
 
     Args:
         table: a row per configuration: `label`, `against` (the reference's label), `difference`
-            (mean over the common seeds), `low` and `high` (bounds of its 95% interval; NaN where
-            there is none) and `n` (common seeds).
-        metric: what is compared.
+            (mean over the common seeds), `low` and `high` (ends of its 95% interval; NaN if there
+            is none) and `n` (common seeds).
+        metric: the metric that is compared.
     """
     if table.empty:
-        return empty("No two configurations have a seed in common.")
+        return empty_figure("No two configurations have a seed in common.")
     rows = table.sort_values("difference", ascending=False)
     clear = (rows["low"] > 0) | (rows["high"] < 0)
     figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
@@ -54,12 +54,12 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
         )
     )
     against = ", ".join(dict.fromkeys(rows["against"].astype(str)))
-    figure.update_xaxes(title=f"difference in {short(metric)} (same seeds) from<br>{against}")
+    figure.update_xaxes(title=f"difference in {short_label(metric)} (same seeds) from<br>{against}")
     return figure.update_yaxes(autorange="reversed")
 
 
 def _hover_text(row: dict[Any, Any]) -> str:
-    mean, low, high = (number(row[name]) for name in ("difference", "low", "high"))
+    mean, low, high = (metric_text(row[name]) for name in ("difference", "low", "high"))
     return (
         f"<b>{row['label']}</b> − {row['against']}<br>{mean} [{low}, {high}]"
         f"<br>{row['n']} common seeds"

@@ -1,4 +1,4 @@
-"""A chart of several panels: one for each setting, as settings are never mixed, or each task."""
+"""Charts of several panels, one for each setting or task."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from plotly.subplots import make_subplots
 from dashboards.charts.theme import template
 from orchestrator.results.pooling import SETTING
 
-# Of a panel, between panels, and of what stands above and below all of them, in pixels.
+# Of a panel, between panels, above and below all panels, and of a title, in pixels.
 HEIGHT, BETWEEN, EDGES, TITLE = 300, 76, 110, 30
 
 
-def per_setting(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the title and the rows of each table of comparable rows; all rows if it has none.
+def split_by_setting(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the title and the rows of each table of comparable rows.
 
-    A title says in what the tables differ; with one table there is nothing to say.
+    A title has the columns in which the tables differ; the title of a single table is empty.
     """
     columns = ["table"] if "table" in table else [name for name in SETTING if name in table]
     if not columns:
@@ -37,12 +37,12 @@ def _column_text(column: str, values: pd.Series[Any]) -> str:
 
 
 def panels(titles: Sequence[str], columns: int = 2, height: int = HEIGHT) -> go.Figure:
-    """Return a figure with a panel for each title, in rows of `columns`; never none.
+    """Return a figure with a panel for each title, at least one.
 
     Args:
-        titles: above the panels.
-        columns: panels in a row.
-        height: of a panel in pixels, what stands around it not counted.
+        titles: printed above the panels.
+        columns: largest number of panels in a row.
+        height: of a panel without its surroundings, in pixels.
     """
     across = max(1, min(columns, len(titles)))
     down = -(-max(1, len(titles)) // across)
@@ -59,7 +59,7 @@ def panels(titles: Sequence[str], columns: int = 2, height: int = HEIGHT) -> go.
 
 
 def legend(height: int) -> dict[str, Any]:
-    """Return a legend above a chart and the titles of its panels, which makes its own room.
+    """Return a legend above a chart and the titles of its panels.
 
     Args:
         height: of the chart without its margins, in pixels.
@@ -67,13 +67,13 @@ def legend(height: int) -> dict[str, Any]:
     return {"orientation": "h", "x": 0, "y": 1 + TITLE / height, "yanchor": "bottom"}
 
 
-def place(index: int, columns: int = 2) -> dict[str, int]:
-    """Return the row and column, for plotly, of the panel at an index."""
+def panel_position(index: int, columns: int = 2) -> dict[str, int]:
+    """Return plotly's row and column of the panel at an index."""
     return {"row": index // columns + 1, "col": index % columns + 1}
 
 
-def add(figure: go.Figure, traces: Iterable[Any], where: Mapping[str, int]) -> None:
-    """Add traces to a panel; of equal names, only the first in the figure stands in the legend."""
+def add_traces(figure: go.Figure, traces: Iterable[Any], where: Mapping[str, int]) -> None:
+    """Add traces to a panel; the legend has one entry for traces of equal names."""
     traces = list(traces)
     listed = {other.name for other in figure.data if other.showlegend is not False}
     for trace in traces:
@@ -86,8 +86,8 @@ def add(figure: go.Figure, traces: Iterable[Any], where: Mapping[str, int]) -> N
     figure.add_traces(traces, rows=rows, cols=columns)
 
 
-def empty(message: str) -> go.Figure:
-    """Return a figure that says why there is nothing to draw."""
+def empty_figure(message: str) -> go.Figure:
+    """Return a figure with a message instead of data."""
     figure = go.Figure(layout={"template": template(), "height": 160})
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return figure.add_annotation(

@@ -1,4 +1,4 @@
-"""What the columns of the tables are called on an axis, in which unit, and how values are said."""
+"""Names and units of the columns of the tables for axes, and their values as text."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from orchestrator.columns import COLUMNS, METRICS
 from orchestrator.terminal.units import UNDEFINED as UNDEFINED
-from orchestrator.terminal.units import human as human
-from orchestrator.terminal.units import interval as interval
-from orchestrator.terminal.units import thousandths
+from orchestrator.terminal.units import interval_text as interval_text
+from orchestrator.terminal.units import si_text as si_text
+from orchestrator.terminal.units import three_decimals
 
-number = thousandths  # how a metric is said: 0.917
+metric_text = three_decimals  # of a metric: 0.917
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One column: its name in words, its unit ("" for a share or a count), whether it is a cost.
+    """A column: its name in words, its unit ("" for a share or a count), whether it is a cost.
 
-    Costs span decades, so they stand on logarithmic axes with SI prefixes (1 kB = 1000 B).
+    Costs span decades, so their axes are logarithmic, with SI prefixes (1 kB = 1000 B).
     """
 
     words: str
@@ -27,19 +27,19 @@ class Quantity:
 
     @property
     def title(self) -> str:
-        """The name with its unit, for an axis."""
+        """The name with its unit."""
         return f"{self.words} ({self.unit})" if self.unit else self.words
 
     def axis(self) -> dict[str, Any]:
-        """Return the layout of an axis that shows it."""
+        """Return the layout of its axis."""
         if not self.cost:
             return {"title": {"text": self.title}}
         ticks = {"tickformat": "~s", "ticksuffix": self.unit, "exponentformat": "SI"}
         return {"title": {"text": self.title}, "type": "log", **ticks}
 
-    def say(self, value: float) -> str:
-        """Return a value with its unit: 117 kB, 3.5 GFLOP, 0.917."""
-        return human(value, self.unit) if self.cost else number(value)
+    def value_text(self, value: float) -> str:
+        """Return a value as text with its unit: `117 kB`, `3.5 GFLOP`, `0.917`."""
+        return si_text(value, self.unit) if self.cost else metric_text(value)
 
 
 QUANTITIES = {
@@ -48,14 +48,14 @@ QUANTITIES = {
 }
 
 
-def quantity(column: str) -> Quantity:
-    """Return what is known of a column, or its name as it is."""
+def find_quantity(column: str) -> Quantity:
+    """Return the quantity of a column; of an unknown column one that has its name."""
     if column in QUANTITIES:
         return QUANTITIES[column]
     words = column.removeprefix("config.").removesuffix("_bytes").replace("_", " ")
     return Quantity(words, "B", cost=True) if column.endswith("_bytes") else Quantity(words)
 
 
-def short(column: str) -> str:
-    """Return the abbreviation of a metric, or its name: ACC, forgetting."""
-    return COLUMNS[column].label if column in METRICS else quantity(column).words
+def short_label(column: str) -> str:
+    """Return the label of a metric (`ACC`, `forgetting`), or the name of another column."""
+    return COLUMNS[column].label if column in METRICS else find_quantity(column).words

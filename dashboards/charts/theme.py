@@ -1,7 +1,7 @@
-"""How charts look: colours safe for the colour-blind, on light paper and on dark.
+"""Colours of charts, safe for colour-blind readers, for light and dark backgrounds.
 
-Backgrounds are transparent; what is drawn in a chart itself is readable on both, and what is not
-(text, grid) comes from a template, so that one figure serves both: `themed(figure, dark=True)`.
+Backgrounds are transparent, and the colours of data are readable on both. The colours of text and
+grid are those of a template, which `apply_theme(figure, dark=True)` replaces.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from itertools import product
 
 import plotly.graph_objects as go
 
-# Okabe and Ito 2008, Color Universal Design; black and yellow, each lost on one kind of paper, are
-# replaced by grey.
+# Okabe and Ito 2008, Color Universal Design; black and yellow, each invisible on one background,
+# are replaced by grey.
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#0072B2", "#CC79A7", "#8C8C8C")
 DASHES = ("solid", "dash", "dot", "dashdot")
 PATTERNS = ("", "/", ".")
@@ -30,7 +30,7 @@ SYMBOLS = (
     "hourglass",
     "bowtie",
 )
-# Cividis reads the same with and without red-green colour blindness, and in grey.
+# Cividis looks the same with red-green colour blindness, and keeps its order in grey.
 SCALE = "Cividis"
 GREY = "#8C8C8C"
 FAINT = "rgba(140,140,140,0.30)"
@@ -38,7 +38,7 @@ HIGHLIGHT = "#D55E00"
 
 
 def template(dark: bool = False) -> go.layout.Template:
-    """Return the text and grid colours for light or dark paper, and what all charts share."""
+    """Return the template of all charts, for a light or dark background."""
     ink = "#DADCE0" if dark else "#24292F"
     axis = {
         "gridcolor": "rgba(128,128,128,0.22)",
@@ -65,24 +65,24 @@ def template(dark: bool = False) -> go.layout.Template:
     )
 
 
-def themed(figure: go.Figure, dark: bool) -> go.Figure:
-    """Return the figure, changed in place, for light or dark paper."""
+def apply_theme(figure: go.Figure, dark: bool) -> go.Figure:
+    """Set the template of a figure for a light or dark background, in place; return it."""
     figure.layout.template = template(dark)
     return figure
 
 
-def lines_of(names: Iterable[Hashable]) -> dict[Hashable, dict[str, str]]:
-    """Return a colour and a dash for each name, in order of appearance; 28 before they repeat."""
+def assign_lines(names: Iterable[Hashable]) -> dict[Hashable, dict[str, str]]:
+    """Return a colour and a dash for each name, in order of appearance; they repeat after 28."""
     styles = [{"dash": dash, "color": colour} for dash, colour in product(DASHES, COLOURS)]
     return {name: styles[i % len(styles)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def symbols_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
-    """Return a shape for each name, in order of appearance; 12 before they repeat."""
+def assign_symbols(names: Iterable[Hashable]) -> dict[Hashable, str]:
+    """Return a marker for each name, in order of appearance; they repeat after 12."""
     return {name: SYMBOLS[i % len(SYMBOLS)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def translucent(colour: str, opacity: float) -> str:
+def rgba_text(colour: str, opacity: float) -> str:
     """Return `#RRGGBB` as rgba."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"

@@ -1,1 +1,1 @@
-"""What the dashboards ask of results: DuckDB queries over the Parquet tables of sweep folders."""
+"""Queries of the dashboards: DuckDB over the Parquet tables of sweep folders."""

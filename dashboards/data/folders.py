@@ -1,7 +1,6 @@
-"""Sweep folders as they are found: which tables can be read, and what is to be said of the rest.
+"""Sweep folders: the tables that can be read, and notes on those that cannot.
 
-Only footers of Parquet files are read here. Nothing raises: a folder with nothing to show is a
-note, which a page then prints.
+Only the footers of Parquet files are read. Nothing raises; problems become notes for the pages.
 """
 
 from __future__ import annotations
@@ -16,12 +15,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables import ACCURACY, STAGES, TRIALS
 
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
 PROGRESS, SEARCH = "progress.json", "search.json"
-MARKS = (*(f"{name}.parquet" for name in SCHEMAS), PROGRESS)  # one of these makes a sweep folder
-AGAIN = "`repertoire run` with the same sweep writes it anew from the store"
+MARKER_FILES = (
+    *(f"{name}.parquet" for name in SCHEMAS),
+    PROGRESS,
+)  # one of these makes a sweep folder
+REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,11 @@ class SweepFolder:
     """A folder of one sweep.
 
     Attributes:
-        path: where it lies.
-        name: of the sweep; where several folders share one, with what tells them apart.
-        tables: the schema of each table that can be read, by the table's name.
+        path: the folder.
+        name: of the sweep; the parent folder is added if several folders have the same name.
+        tables: name -> schema of each table that can be read.
         notes: sentences on tables that are missing or damaged.
-        older: what its tables lack that an older version wrote, as a sentence; empty for nothing.
+        older: a sentence on columns that tables of an older release lack; empty for none.
     """
 
     path: Path
@@ -43,7 +45,7 @@ class SweepFolder:
     older: str
 
     def document(self, name: str) -> dict[str, Any] | None:
-        """Return a JSON file of the folder, or None where it is absent or not readable."""
+        """Return the content of a JSON file in the folder; None if it cannot be read."""
         try:
             entries = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -52,16 +54,16 @@ class SweepFolder:
 
 
 def sweep_paths(dirs: Iterable[Path]) -> list[Path]:
-    """Return the sweep folders among folders and one level below them, each once, by name."""
+    """Return the sweep folders among folders and one level below them, each once, sorted."""
     entries: dict[Path, None] = {}
     for folder in dirs:
-        below = sorted({path.parent for mark in MARKS for path in folder.glob(f"*/{mark}")})
+        below = sorted({path.parent for mark in MARKER_FILES for path in folder.glob(f"*/{mark}")})
         entries |= dict.fromkeys([folder] if _is_sweep(folder) else below)
     return list(entries)
 
 
-def stamp(dirs: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """Return what changes when a sweep or a table does: paths, times of change (ns), sizes."""
+def file_states(dirs: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Return path, time of modification (ns) and size of each table, to notice changes."""
     entries = []
     for path in sweep_paths(dirs):
         entries.append((str(path), 0, 0))
@@ -75,20 +77,20 @@ def stamp(dirs: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
 def open_folders(
     dirs: Sequence[Path], thorough: bool = False
 ) -> tuple[list[SweepFolder], list[str]]:
-    """Return the sweep folders among `dirs`, and notes on those of `dirs` that hold none.
+    """Return the sweep folders among `dirs`, and notes on those of `dirs` without any.
 
     Args:
-        dirs: sweep folders or folders that hold some.
-        thorough: find damage behind the footers too, by reading all.
+        dirs: sweep folders or folders of sweep folders.
+        thorough: read whole files, to find damage outside of the footers.
     """
     empty = [folder for folder in dirs if not sweep_paths([folder])]
     paths = sweep_paths(dirs)
-    names = _names(paths)
+    names = _distinct_names(paths)
     folders = [_open(path, name, thorough) for path, name in zip(paths, names, strict=True)]
-    return folders, [f"{folder}: {_nothing_in(folder)}" for folder in empty]
+    return folders, [f"{folder}: {_no_results_note(folder)}" for folder in empty]
 
 
-def readable(file: Path) -> bool:
+def is_readable(file: Path) -> bool:
     """Return whether a Parquet file can be read to its end."""
     try:
         pq.read_table(file, partitioning=None)
@@ -98,17 +100,17 @@ def readable(file: Path) -> bool:
 
 
 def _is_sweep(folder: Path) -> bool:
-    return any((folder / mark).exists() for mark in MARKS)
+    return any((folder / mark).exists() for mark in MARKER_FILES)
 
 
-def _nothing_in(folder: Path) -> str:
+def _no_results_note(folder: Path) -> str:
     if not folder.exists():
         return "there is no such folder."
-    return f"no results here yet. Make some: `repertoire run SWEEP --out {folder}`."
+    return f"no results here yet. Run a sweep: `repertoire run SWEEP --out {folder}`."
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    """Return a name for each folder, so that no two sweeps are taken for one."""
+def _distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Return a different name for each folder."""
     resolved = [path.resolve() for path in paths]
     names = [path.name for path in resolved]
     for longer in (lambda path: f"{path.name} ({path.parent.name})", str):
@@ -126,11 +128,11 @@ def _open(path: Path, name: str, thorough: bool) -> SweepFolder:
         file = path / f"{table}.parquet"
         if not file.exists():
             notes.append(f"{name}: {file.name} is not there yet.")
-        elif (schema := _schema(file)) and (not thorough or readable(file)):
+        elif (schema := _schema(file)) and (not thorough or is_readable(file)):
             tables[table] = schema
         else:
-            notes.append(f"{name}: {file.name} is damaged and left out; {AGAIN}.")
-    return SweepFolder(path, name, tables, tuple(notes), _older(name, tables))
+            notes.append(f"{name}: {file.name} is damaged and left out; {REMEDY}.")
+    return SweepFolder(path, name, tables, tuple(notes), _missing_columns_note(name, tables))
 
 
 def _schema(file: Path) -> pa.Schema | None:
@@ -140,7 +142,7 @@ def _schema(file: Path) -> pa.Schema | None:
         return None
 
 
-def _older(name: str, tables: Mapping[str, pa.Schema]) -> str:
+def _missing_columns_note(name: str, tables: Mapping[str, pa.Schema]) -> str:
     missing = [
         column
         for table, present in tables.items()
@@ -148,4 +150,4 @@ def _older(name: str, tables: Mapping[str, pa.Schema]) -> str:
     ]
     if not missing:
         return ""
-    return f"{name}: written by an older version, without {', '.join(missing)}; {AGAIN}."
+    return f"{name}: written by an older version, without {', '.join(missing)}; {REMEDY}."

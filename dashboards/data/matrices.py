@@ -1,4 +1,4 @@
-"""R of single trials, and how accuracy on each task moves; only cells that are shown are read."""
+"""R of single trials, and accuracy curves; only the cells to show are read."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dashboards.data.comparing import named
+from dashboards.data.comparing import add_labels
 from dashboards.data.scope import Scope, sql_literals
 from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
-from orchestrator.results.averages import over_seeds
-from orchestrator.results.comparison import evaluated
-from orchestrator.results.matrix import r_of_cells
-from orchestrator.results.metrics import R, all_after
-from orchestrator.results.pooling import CONFIGURATION, SETTING
+from orchestrator.results.cells import build_r
+from orchestrator.results.comparison import complete_evaluations
+from orchestrator.results.metrics import R, metrics_after
+from orchestrator.results.pooling import CONFIGURATION, SETTING, average_over_seeds
 
 TRIAL = ["sweep", "trial_id", "seed"]
 
 
-def trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
-    """Return a row per configuration of the scope: SETTING, phase, method, trial_id, label, status.
+def read_trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return a row per configuration in scope, complete or not.
 
-    `seeds` lists its seeds, `status` each different status of them.
+    Columns: SETTING, `phase`, `method`, `trial_id`, `label`, `table`, `status` (each different
+    status of its seeds), `seeds` (a list) and `story` (the first).
     """
     rows = warehouse.results.trials
-    rows = rows[scope.holds(rows)]
+    rows = rows[scope.mask(rows)]
     by = [*CONFIGURATION[:-2], "phase", "method", "trial_id"]
     answer = (
         rows.groupby(by, sort=False, dropna=False)
@@ -38,27 +38,29 @@ def trials(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         )
         .reset_index()
     )
-    return named(warehouse, answer)[
+    return add_labels(warehouse, answer)[
         [*SETTING, *by[3:], "label", "table", "status", "seeds", "story"]
     ]
 
 
-def matrices(warehouse: Warehouse, sweep: str, trial_id: str, split: str = "test") -> dict[int, R]:
-    """Return R [T+1, T] by seed of the configuration that has this id in a sweep.
+def read_matrices(
+    warehouse: Warehouse, sweep: str, trial_id: str, split: str = "test"
+) -> dict[int, R]:
+    """Return seed -> R [T+1, T] of the configuration that has an id in a sweep.
 
-    NaN where there is no accuracy. The seeds are all it has, whatever sweep they are in.
+    NaN where no accuracy was measured. The seeds are those of all sweeps.
     """
     rows = warehouse.results.trials
     first = rows[rows["trial_id"] == trial_id]
-    held_here = (first["sweep"] == sweep) | first["also_in"].str.split(", ").map(
+    in_sweep = (first["sweep"] == sweep) | first["also_in"].str.split(", ").map(
         lambda names: sweep in names
     )
-    setting = first[held_here].iloc[0][CONFIGURATION]
+    setting = first[in_sweep].iloc[0][CONFIGURATION]
     rows = first[(first[CONFIGURATION] == setting).all(axis="columns")]
     cells = dict(list(_cells(warehouse, rows, split).groupby("seed")))
     nothing = pd.DataFrame({"after": [], "task": [], "accuracy": []})
     return {
-        int(seed): r_of_cells(part["after"], part["task"], part["accuracy"], setting["num_tasks"])
+        int(seed): build_r(part["after"], part["task"], part["accuracy"], setting["num_tasks"])
         for seed in rows["seed"]
         for part in [cells.get(seed, nothing)]
     }
@@ -78,34 +80,44 @@ def _cells(warehouse: Warehouse, rows: pd.DataFrame, split: str) -> pd.DataFrame
 
 
 def mean_matrix(matrices: Mapping[int, R]) -> R:
-    """Return the mean of R over seeds; NaN where any seed has none."""
+    """Return the mean of R over seeds; NaN where a seed has NaN."""
     return np.asarray(np.mean(list(matrices.values()), axis=0), dtype=np.float64)
 
 
+def mean_r(curves: pd.DataFrame) -> R:
+    """Return R [T+1, T] of one configuration, its mean over seeds.
+
+    Args:
+        curves: the rows of `read_curves` of one configuration.
+    """
+    cells = (curves[name] for name in ("after", "task", "accuracy_mean"))
+    return build_r(*cells, curves["num_tasks"].iloc[0])
+
+
 def mean_metrics(matrices: Mapping[int, R], scenario: str) -> dict[str, float]:
-    """Return the mean over seeds of each metric; of forgetting, it is not that of the mean of R."""
-    by_seed = [all_after(r, r.shape[1], scenario) for r in matrices.values()]
+    """Return the mean of each metric over seeds; forgetting of the mean of R would differ."""
+    by_seed = [metrics_after(r, r.shape[1], scenario) for r in matrices.values()]
     return {name: float(np.mean([figures[name] for figures in by_seed])) for name in by_seed[0]}
 
 
-def curves(warehouse: Warehouse, rows: pd.DataFrame, split: str = "test") -> pd.DataFrame:
+def read_curves(warehouse: Warehouse, rows: pd.DataFrame, split: str = "test") -> pd.DataFrame:
     """Return the accuracy on each task after each number of tasks, over the complete seeds.
 
     Args:
-        warehouse: where they are.
-        rows: of the comparison.
+        warehouse: the results.
+        rows: rows of the comparison.
         split: "test" or "validation".
 
     Returns:
         SETTING, `method`, `trial_id`, `label`, `table`, `after`, `task`, `n`, and `accuracy_mean`,
         `accuracy_std`, `accuracy_ci95`, by configuration in order of appearance.
     """
-    whose = [*CONFIGURATION, "label", "table"]
-    complete = evaluated(warehouse.results.trials)
-    order = rows[whose].assign(row=range(len(rows)))
+    keys = [*CONFIGURATION, "label", "table"]
+    complete = complete_evaluations(warehouse.results.trials)
+    order = rows[keys].assign(row=range(len(rows)))
     seeds = complete[[*CONFIGURATION, "sweep", "seed"]].merge(order, on=CONFIGURATION)
     cells = seeds.merge(_cells(warehouse, seeds, split), on=TRIAL)
-    table = over_seeds(cells, ["row", *whose, "after", "task"], ["accuracy"])
+    table = average_over_seeds(cells, ["row", *keys, "after", "task"], ["accuracy"])
     table = table.sort_values(["row", "after", "task"], ignore_index=True)
     table.insert(0, "sweep", rows["sweep"].to_numpy()[table.pop("row").to_numpy(int)])
     return table

@@ -1,4 +1,4 @@
-"""A scope: which part of the results is looked at, as a condition on `trials`."""
+"""A scope: the part of the results to show, as a condition on `trials`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dashboards.data.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Scope:
-    """The values that are looked at, of each column; none stands for all."""
+    """The chosen values of each column; an empty tuple chooses all."""
 
     sweep: tuple[str, ...] = ()
     benchmark: tuple[str, ...] = ()
@@ -22,30 +22,30 @@ class Scope:
     method: tuple[str, ...] = ()
 
     def where(self, *conditions: str) -> str:
-        """Return the condition in SQL that a row is in the scope, and further conditions hold."""
+        """Return the SQL condition that a row is in the scope and further conditions are true."""
         chosen = {column: values for column, values in vars(self).items() if values}
         among = [f"{column} IN ({sql_literals(values)})" for column, values in chosen.items()]
         return " AND ".join([*among, *conditions] or ["true"])
 
-    def holds(self, rows: pd.DataFrame, sweeps: pd.Series[Any] | None = None) -> pd.Series[bool]:
+    def mask(self, rows: pd.DataFrame, sweeps: pd.Series[Any] | None = None) -> pd.Series[bool]:
         """Return which rows are in the scope.
 
         Args:
-            rows: with the columns of a scope.
-            sweeps: for each row, all the sweeps that hold it; None for its own alone.
+            rows: a frame with the columns of a scope.
+            sweeps: all sweeps that have each row; None for the column `sweep` only.
         """
-        held = pd.Series(True, index=rows.index)
+        mask = pd.Series(True, index=rows.index)
         for column, values in vars(self).items():
             if values and column == "sweep" and sweeps is not None:
-                held &= sweeps.map(lambda names, values=values: not set(names).isdisjoint(values))
+                mask &= sweeps.map(lambda names, values=values: not set(names).isdisjoint(values))
             elif values:
-                held &= rows[column].isin(values)
-        return held
+                mask &= rows[column].isin(values)
+        return mask
 
 
 EVERYTHING = Scope()
 COLUMNS = tuple(field.name for field in fields(Scope))
-COMPARED = ("phase = 'evaluation'", "status = 'complete'")
+IS_COMPARED = ("phase = 'evaluation'", "status = 'complete'")
 
 
 def sql_literals(values: tuple[str, ...]) -> str:
@@ -53,8 +53,8 @@ def sql_literals(values: tuple[str, ...]) -> str:
     return ", ".join(map(sql_literal, values))
 
 
-def choices(warehouse: Warehouse) -> Mapping[str, list[str]]:
-    """Return the values there are of each column of a scope, in order of appearance."""
+def list_choices(warehouse: Warehouse) -> Mapping[str, list[str]]:
+    """Return column -> values in the results, in order of appearance, for each scope column."""
     values_of = warehouse.frame(
         f"SELECT {', '.join(COLUMNS)} FROM trials GROUP BY ALL ORDER BY min(place)"
     )

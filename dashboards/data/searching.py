@@ -1,4 +1,4 @@
-"""Every candidate of a search, and how far it came."""
+"""The candidates of searches and their learning curves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboards.data.comparing import named
+from dashboards.data.comparing import add_labels
 from dashboards.data.folders import SEARCH
 from dashboards.data.scope import Scope
 from dashboards.data.warehouse import Warehouse
@@ -15,7 +15,7 @@ from orchestrator.results.tables import with_config_columns
 
 IS_SEARCH = "phase = 'search'"
 CANDIDATE = 'sweep, "group", candidate, trial_id'
-# A candidate is complete where all its seeds are; what ended it early is what ended a seed of it.
+# A candidate is complete if all its seeds are; else it has the status and story of one that is not.
 ENDED = (
     "coalesce(min(status) FILTER (status <> 'complete'), 'complete') AS status, "
     "coalesce(any_value(story) FILTER (story <> ''), '') AS story, "
@@ -23,7 +23,7 @@ ENDED = (
 )
 
 
-def candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+def read_candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return a row per candidate of the searches in scope, over its seeds.
 
     Columns: `sweep`, `group`, `candidate`, `trial_id`, `method`, `label`, `config.*`, `objective`,
@@ -37,11 +37,11 @@ def candidates(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         f"count(*) AS n, {means} "
         f"FROM trials WHERE {scope.where(IS_SEARCH)} GROUP BY ALL ORDER BY min(place)"
     )
-    return named(warehouse, with_config_columns(answer).to_pandas().assign(phase="search"))
+    return add_labels(warehouse, with_config_columns(answer).to_pandas().assign(phase="search"))
 
 
-def learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
-    """Return how each candidate fared on validation data, task after task, over its seeds.
+def read_learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return the validation accuracy of each candidate after each task, over its seeds.
 
     Columns: `sweep`, `group`, `candidate`, `trial_id`, `label`, `status`, `story`, `selected`,
     `after` and `val_acc`, the mean over the tasks learned so far and the seeds.
@@ -53,10 +53,10 @@ def learning_curves(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
         f"WHERE {scope.where(IS_SEARCH)}) USING (sweep, trial_id, seed) "
         "GROUP BY ALL ORDER BY min(place), after"
     )
-    return named(warehouse, answer.assign(phase="search"))
+    return add_labels(warehouse, answer.assign(phase="search"))
 
 
-def searches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
-    """Return what each sweep that searches says of its search, by the sweep's name."""
+def read_searches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    """Return sweep -> content of its `search.json`, for the sweeps that have one."""
     answer = {folder.name: folder.document(SEARCH) for folder in warehouse.folders}
     return {name: document for name, document in answer.items() if document is not None}

@@ -1,4 +1,4 @@
-"""SQL of the views over the Parquet files of several folders, whatever release wrote them."""
+"""SQL of the views over the Parquet files of several folders, of any release."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TYPES = {
     pa.int64(): "BIGINT",
 }
 ROWS_PER_FOLDER = 10**9
-# What it was before there was the column.
-BEFORE = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
+# The values of columns in files of releases without them; of other columns NULL.
+DEFAULTS = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
 
 
 def sql_literal(text: str) -> str:
@@ -25,14 +25,14 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def view_of(table: str, folders: Sequence[SweepFolder], renamed: Container[str]) -> str:
-    """Return the query behind a view: all columns of the schema, from each folder that has it."""
+def view_query(table: str, folders: Sequence[SweepFolder], renamed: Container[str]) -> str:
+    """Return the query of a view: all columns of the schema, from each folder with the table."""
     place = ["CAST(NULL AS BIGINT) AS place"] if table == "trials" else []
-    nothing = ", ".join([*(_column(field, None) for field in SCHEMAS[table]), *place])
+    nothing = ", ".join([*(_column_query(field, None) for field in SCHEMAS[table]), *place])
     parts = [f"SELECT {nothing} WHERE false"]
     for number, folder in enumerate(folders):
         if table in folder.tables:
-            part = _part(table, folder, number * ROWS_PER_FOLDER)
+            part = _folder_query(table, folder, number * ROWS_PER_FOLDER)
             parts.append(_rename_trials(part, folder.name) if folder.name in renamed else part)
     return " UNION ALL ".join(parts)
 
@@ -45,23 +45,25 @@ def _rename_trials(part: str, sweep: str) -> str:
     )
 
 
-def _part(table: str, folder: SweepFolder, first_place: int) -> str:
+def _folder_query(table: str, folder: SweepFolder, first_place: int) -> str:
     present = folder.tables[table]
     columns = [
-        f"{sql_literal(folder.name)} AS sweep" if field.name == "sweep" else _column(field, present)
+        f"{sql_literal(folder.name)} AS sweep"
+        if field.name == "sweep"
+        else _column_query(field, present)
         for field in SCHEMAS[table]
     ]
     place = [f"file_row_number + {first_place} AS place"] if table == "trials" else []
-    # DuckDB would take brackets and stars for patterns, and a folder lr=0.1 for a column.
+    # DuckDB takes brackets and stars for patterns, and a folder lr=0.1 for a column.
     file = sql_literal(glob.escape(str(folder.path / f"{table}.parquet")))
     options = "hive_partitioning = false, file_row_number = true"
     return f"SELECT {', '.join([*columns, *place])} FROM read_parquet({file}, {options})"
 
 
-def _column(field: pa.Field, present: pa.Schema | None) -> str:
+def _column_query(field: pa.Field, present: pa.Schema | None) -> str:
     kind, name = TYPES[field.type], f'"{field.name}"'
     if present is None or field.name not in present.names:
-        return f"CAST({BEFORE.get(field.name, 'NULL')} AS {kind}) AS {name}"
+        return f"CAST({DEFAULTS.get(field.name, 'NULL')} AS {kind}) AS {name}"
     value = name if present.field(field.name).type == field.type else f"TRY_CAST({name} AS {kind})"
     if kind == "DOUBLE":
         value = f"CASE WHEN isfinite({value}) THEN {value} END"

@@ -1,8 +1,8 @@
-"""The tables of several sweep folders as one: DuckDB views over Parquet, read when asked.
+"""The tables of several sweep folders as DuckDB views, which read Parquet files for each query.
 
-The views `trials`, `accuracy` and `stages` have the columns of `results.schema`, whatever release
-wrote the files: what a file lacks is null (but see `views.BEFORE`), and so is NaN. `sweep` is the
-folder's name. `trials` has its rows' `place` besides.
+The views `trials`, `accuracy` and `stages` have the columns of `results.tables`. Columns that files
+of an older release lack are null, or have the values of `views.DEFAULTS`; NaN is null. `sweep` is
+the name of the folder. `trials` also has `place`, the position of the row.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from dashboards.data.folders import AGAIN, SCHEMAS, SweepFolder, open_folders, readable
-from dashboards.data.views import view_of
+from dashboards.data.folders import REMEDY, SCHEMAS, SweepFolder, is_readable, open_folders
+from dashboards.data.views import view_query
 from orchestrator.columns import FLOPS, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
-from orchestrator.results.identity import renamed_trials
+from orchestrator.results.identity import common_trial_ids
 from orchestrator.results.naming import labels
-from orchestrator.results.pooling import CONFIGURATION, SETTING, pooled
+from orchestrator.results.pooling import CONFIGURATION, SETTING, pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.tables import with_config_columns
 
-# Nothing is fetched: an extension that is missing is an error, not a download.
+# DuckDB must not download extensions; a missing one is an error.
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -41,12 +41,12 @@ T = TypeVar("T")
 
 
 class Warehouse:
-    """What can be asked of results folders; safe to share among threads.
+    """Answers queries on results folders; threads can share it.
 
     Attributes:
         folders: the sweep folders.
         notes: sentences on folders without results and on tables missing or damaged.
-        older: sentences on tables that an older version wrote.
+        older: sentences on tables of older releases.
     """
 
     def __init__(self, folders: Sequence[SweepFolder], notes: Sequence[str] = ()) -> None:
@@ -59,7 +59,7 @@ class Warehouse:
             self._create_views(names)
 
     def _create_views(self, names: Mapping[tuple[str, str], str]) -> None:
-        """Create the views, given the trials that count under another id: see `_renamed_trials`."""
+        """Create the views, given (sweep, trial id) -> common id."""
         rows = [[*pair, name] for pair, name in names.items()]
         self._connection.execute(
             "CREATE OR REPLACE TABLE renamed (own_sweep VARCHAR, own_id VARCHAR, common_id VARCHAR)"
@@ -68,12 +68,12 @@ class Warehouse:
             self._connection.executemany("INSERT INTO renamed VALUES (?, ?, ?)", rows)
         renamed = {sweep for sweep, _ in names}
         for table in SCHEMAS:
-            view = view_of(table, self.folders, renamed)
+            view = view_query(table, self.folders, renamed)
             self._connection.execute(f"CREATE OR REPLACE VIEW {table} AS {view}")
 
     def _renamed_trials(self) -> dict[tuple[str, str], str]:
-        with suppress(RepertoireError):  # a damaged table is named when it is asked for
-            return renamed_trials(
+        with suppress(RepertoireError):  # the query that needs a damaged table raises
+            return common_trial_ids(
                 self.frame(
                     "SELECT DISTINCT sweep, trial_id, coalesce(config, '{}') AS config FROM trials"
                 )
@@ -82,42 +82,41 @@ class Warehouse:
 
     @classmethod
     def open(cls, *dirs: str | Path, thorough: bool = False) -> Warehouse:
-        """Open sweep folders, or folders that hold sweep folders.
+        """Open sweep folders, or folders of sweep folders.
 
         Args:
             dirs: the folders.
-            thorough: read every table whole to find damage, which is then left out, instead of the
-                footers alone.
+            thorough: read whole tables instead of footers, and leave out damaged ones.
         """
         return cls(*open_folders([Path(folder) for folder in dirs], thorough))
 
     def frame(self, sql: str) -> pd.DataFrame:
-        """Return a query's answer as a data frame.
+        """Return the result of a query as a data frame.
 
         Raises:
-            RepertoireError: a file is damaged beyond its footer; names it.
+            RepertoireError: a file is damaged; names it.
         """
-        answer: pd.DataFrame = self._ask(lambda cursor: cursor.sql(sql).df())
+        answer: pd.DataFrame = self._query(lambda cursor: cursor.sql(sql).df())
         return answer
 
     def table(self, sql: str) -> pa.Table:
-        """Return a query's answer as an Arrow table, whose types hold nulls.
+        """Return the result of a query as an Arrow table, in which integers can be null.
 
         Raises:
-            RepertoireError: a file is damaged beyond its footer; names it.
+            RepertoireError: a file is damaged; names it.
         """
-        return self._ask(lambda cursor: cursor.sql(sql).to_arrow_table())
+        return self._query(lambda cursor: cursor.sql(sql).to_arrow_table())
 
     @cached_property
     def results(self) -> Results:
-        """The trials as data frame, each (trial, seed) once; the other tables are left empty.
+        """The trials, each (trial, seed) once; the other tables are empty.
 
         Raises:
             RepertoireError: two folders have different values of one (trial, seed).
         """
         columns = "SELECT * EXCLUDE (place, config), coalesce(config, '{}') AS config FROM trials"
         table = self.table(f"{columns} ORDER BY place")
-        pool = pooled(
+        pool = pool_trials(
             with_config_columns(table).to_pandas(),
             {folder.name: folder.path for folder in self.folders},
         )
@@ -125,15 +124,15 @@ class Warehouse:
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
-        """The comparison of everything that is open, with means of all costs."""
+        """The comparison of all open results, with means of all costs."""
         return comparison(self.results, values=(*VALUES, *MORE))
 
     @cached_property
     def names(self) -> pd.DataFrame:
-        """What each configuration is called: KEY, `label` and `table`.
+        """The names of all configurations: KEY, `label` and `table`.
 
-        For those that are compared both are those of the comparison: only rows of one `table` are
-        comparable. The others have NO_TABLE.
+        Compared configurations have the label and the table of the comparison; only rows of one
+        table are comparable. The others have NO_TABLE.
         """
         answer = self.configurations("true")
         by_phase = [rows for _, rows in answer.groupby("phase", sort=False)]
@@ -147,11 +146,11 @@ class Warehouse:
 
     @property
     def apart(self) -> list[str]:
-        """Why configurations of one setting are in several tables, each in a line."""
+        """Lines on why configurations of one setting are in several tables."""
         return list(self.comparison.attrs["apart"])
 
     def configurations(self, where: str) -> pd.DataFrame:
-        """Return a row per configuration of a sweep among the trials for which `where` holds.
+        """Return a row per configuration of a sweep, of the trials that fulfil an SQL condition.
 
         Columns: those of SETTING, `phase`, `method`, `trial_id`, `config` and `config.*`.
         """
@@ -164,15 +163,15 @@ class Warehouse:
         ).to_pandas()
         return answer
 
-    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    def _query(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         try:
             return question(self._connection.cursor())
         except duckdb.Error as error:
-            damaged = [str(path) for path in self._files() if not readable(path)]
+            damaged = [str(path) for path in self._files() if not is_readable(path)]
             if not damaged:
                 raise
             raise RepertoireError(
-                f"damaged, so not shown: {', '.join(damaged)}; {AGAIN}"
+                f"damaged, so not shown: {', '.join(damaged)}; {REMEDY}"
             ) from error
 
     def _files(self) -> list[Path]:
@@ -181,7 +180,19 @@ class Warehouse:
         ]
 
 
+def open_results(folders: Sequence[Path]) -> Warehouse:
+    """Open results folders.
+
+    Raises:
+        RepertoireError: no folder holds a sweep.
+    """
+    warehouse = Warehouse.open(*folders)
+    if not warehouse.folders:
+        raise RepertoireError("; ".join(warehouse.notes).replace("`", "").rstrip("."))
+    return warehouse
+
+
 def label_configurations(rows: pd.DataFrame) -> list[str]:
-    """Return what configurations of one phase are called, within their sweep and setting."""
+    """Return labels of configurations of one phase, different within a sweep and setting."""
     config = [str(name) for name in rows if str(name).startswith("config.")]
     return labels(rows, "method", config, SETTING)

@@ -1,6 +1,6 @@
-"""Figures for paper: matplotlib, from the same frames as the charts.
+"""Figures for papers, drawn with matplotlib from the same frames as the charts.
 
-`python -m dashboards.figures DIR FILE.png` draws one. Nothing is computed here but where ink goes.
+`python -m dashboards.figures DIR FILE.png` draws one of them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from dashboards.data.comparing import compare_configurations
+from dashboards.data.matrices import read_curves
 from dashboards.data.warehouse import Warehouse
 from dashboards.figures.bars import costs as costs
 from dashboards.figures.canvas import save
 from dashboards.figures.curves import forgetting as forgetting
 from dashboards.figures.matrices import r_matrices as r_matrices
 from dashboards.figures.plane import trade_off as trade_off
-from dashboards.gathering import accuracies, compared
 from orchestrator.errors import RepertoireError
 
 FIGURES = ("trade_off", "forgetting", "costs", "r_matrices")
@@ -27,16 +28,16 @@ def draw(warehouse: Warehouse, name: str) -> Figure:
     """Draw one of FIGURES.
 
     Raises:
-        RepertoireError: no trial is complete.
+        RepertoireError: no trial is complete, or no accuracy was measured.
     """
-    table = compared(warehouse)
+    table = compare_configurations(warehouse)
     if table.empty:
         raise RepertoireError("no complete trial to draw: run the sweep to its end first")
     if name == "trade_off":
         return trade_off(table)
     if name == "costs":
         return costs(table)
-    curves = accuracies(warehouse, table)
+    curves = read_curves(warehouse, table)
     if curves.empty:
         raise RepertoireError(f"no accuracy to draw {name} from: accuracy.parquet has none")
     return forgetting(curves) if name == "forgetting" else r_matrices(curves)

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES, draw
 from dashboards.figures.canvas import save
-from dashboards.gathering import opened
 from orchestrator.errors import RepertoireError
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, metavar="FILE.png", help="where to; .svg and .pdf too")
     parser.add_argument("--figure", choices=FIGURES, default=FIGURES[0])
     given = parser.parse_args(arguments)
-    figure = draw(opened([given.dir]), given.figure)
+    figure = draw(open_results([given.dir]), given.figure)
     given.file.parent.mkdir(parents=True, exist_ok=True)
     save(figure, given.file)
 

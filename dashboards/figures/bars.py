@@ -1,4 +1,4 @@
-"""Costs on paper: storage by category, computation by phase."""
+"""The figure of costs: storage by category, computation by phase."""
 
 from __future__ import annotations
 
@@ -10,38 +10,42 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dashboards.charts.costs import FLOPS, STORAGE
-from dashboards.charts.quantities import human
+from dashboards.charts.quantities import si_text
 from dashboards.charts.theme import COLOURS
-from dashboards.figures.canvas import canvas, tables
+from dashboards.figures.canvas import create_axes, split_tables
 
-WIDTH, BAR, AROUND = 4.6, 0.26, 1.5  # inches: a panel, a bar, what stands around the bars
+WIDTH, BAR, AROUND = 4.6, 0.26, 1.5  # inches: a panel, a bar, the surroundings of the bars
 HATCHES = ("", "////")
-IN_A_LINE, PAD = 3, 17  # entries of a legend; points that a line of it takes
+IN_A_LINE, PAD = 3, 17  # entries in a line of the legend; height of the line in points
 
 
 def costs(table: pd.DataFrame) -> Figure:
     """Draw two panels for each table: bytes carried by category, FLOPs of a trial by phase.
 
     Args:
-        table: rows as of `dashboards.data.comparing.configurations`, at least one.
+        table: rows of `dashboards.data.comparing.configurations`, at least one.
     """
-    parts = tables(table)
+    parts = split_tables(table)
     tallest = max(len(rows) for _, rows in parts)
-    figure, grid = canvas(2 * len(parts), 2, WIDTH, BAR * tallest + AROUND)
+    figure, grid = create_axes(2 * len(parts), 2, WIDTH, BAR * tallest + AROUND)
     for index, (title, rows) in enumerate(parts):
         left, right = grid[2 * index], grid[2 * index + 1]
-        _stack(left, rows, STORAGE, "storage carried between tasks (B)", "B")
-        left.set_title(title, fontsize=10, loc="left", pad=PAD * ceil(_entries(left) / IN_A_LINE))
-        _stack(right, rows, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
+        _stacked_bars(left, rows, STORAGE, "storage carried between tasks (B)", "B")
+        left.set_title(
+            title, fontsize=10, loc="left", pad=PAD * ceil(_count_legend_entries(left) / IN_A_LINE)
+        )
+        _stacked_bars(right, rows, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
         right.set_yticklabels([])
     return figure
 
 
-def _entries(axes: Axes) -> int:
+def _count_legend_entries(axes: Axes) -> int:
     return len(axes.get_legend_handles_labels()[0])
 
 
-def _stack(axes: Axes, rows: pd.DataFrame, parts: Mapping[str, str], title: str, unit: str) -> None:
+def _stacked_bars(
+    axes: Axes, rows: pd.DataFrame, parts: Mapping[str, str], title: str, unit: str
+) -> None:
     left = pd.Series(0.0, index=rows.index)
     for order, (column, words) in enumerate(parts.items()):
         if column in rows and (rows[column] > 0).any():
@@ -54,7 +58,7 @@ def _stack(axes: Axes, rows: pd.DataFrame, parts: Mapping[str, str], title: str,
             left = left + rows[column].fillna(0)
     axes.invert_yaxis()
     axes.set_xlabel(title, fontsize=9)
-    axes.xaxis.set_major_formatter(lambda value, _: human(value, unit))
+    axes.xaxis.set_major_formatter(lambda value, _: si_text(value, unit))
     axes.tick_params(labelsize=8)
     axes.legend(
         loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=IN_A_LINE, fontsize=8, frameon=False

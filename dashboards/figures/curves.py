@@ -1,4 +1,4 @@
-"""Forgetting on paper: the accuracy on each task while later ones are learned."""
+"""The figure of forgetting: the accuracy on each task while later tasks are learned."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from dashboards.charts.theme import lines_of
-from dashboards.figures.canvas import paper, tables
+from dashboards.charts.theme import assign_lines
+from dashboards.figures.canvas import create_figure, split_tables
 
 COLUMNS, WIDTH, HEIGHT = 5, 1.75, 1.75  # panels in a row; inches
-HEADER, FOOTER = 0.4, 0.25  # of a table's title and a line of the legend, inches
+HEADER, FOOTER = 0.4, 0.25  # height of a table's title and of a line of the legend, inches
 IN_A_LINE = 4  # entries of the legend
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
 def forgetting(curves: pd.DataFrame) -> Figure:
-    """Draw accuracy against tasks learned, a panel per task, configurations overlaid.
+    """Draw accuracy against tasks learned: a panel per task, a line per configuration.
 
-    Rows of panels for each table of comparable rows. A dotted line marks when the task was
-    learned; bands are 95% intervals over seeds.
+    Each table of comparable rows has its own panels. A dotted line marks the point at which the
+    task was learned; bands are 95% intervals over seeds.
 
     Args:
-        curves: as of `dashboards.gathering.accuracies`, of at least one configuration.
+        curves: rows of `dashboards.data.matrices.read_curves`, of at least one configuration.
     """
-    parts = tables(curves)
+    parts = split_tables(curves)
     down = [ceil(rows["task"].nunique() / COLUMNS) for _, rows in parts]
     across = min(COLUMNS, int(curves["task"].max()))
-    styles = lines_of(curves["label"])
+    styles = assign_lines(curves["label"])
     height = HEADER * len(parts) + FOOTER * ceil(len(styles) / IN_A_LINE) + HEIGHT * sum(down)
-    figure = paper(max(WIDTH * across, 4.5), height)
+    figure = create_figure(max(WIDTH * across, 4.5), height)
     places = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=down)[:, 0]
     for part, (title, rows), num_rows in zip(places, parts, down, strict=True):
         part.suptitle(title, fontsize=10)
         _panels(part, rows, (num_rows, across), styles)
     known = {line.get_label(): line for axes in figure.axes for line in axes.lines}
-    named = {label: line for label, line in known.items() if label in styles}
+    lines = {label: line for label, line in known.items() if label in styles}
     figure.legend(
-        list(named.values()),
-        list(map(str, named)),
+        list(lines.values()),
+        list(map(str, lines)),
         loc="outside lower center",
         ncols=IN_A_LINE,
         fontsize=8,

@@ -1,4 +1,4 @@
-"""R of each configuration on paper."""
+"""The figure of R of each configuration."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from dashboards.figures.canvas import canvas
-from dashboards.gathering import matrix
+from dashboards.data.matrices import mean_r
+from dashboards.figures.canvas import create_axes
 from orchestrator.results.metrics import R
 from orchestrator.tracking.heatmap import draw_matrix
 
@@ -18,18 +18,18 @@ COLUMNS, SIDE = 3, 2.3  # panels in a row; inches
 
 
 def r_matrices(curves: pd.DataFrame) -> Figure:
-    """Draw R of each configuration, averaged over its seeds: rows are tasks learned, 0 first.
+    """Draw R of each configuration, averaged over its seeds.
 
-    Above the step are tasks not yet learned. Grey: not measured, or nothing to measure.
+    The cells above the step are of tasks not learned yet; grey cells were not measured.
 
     Args:
-        curves: as of `dashboards.gathering.accuracies`, of at least one configuration.
+        curves: rows of `dashboards.data.matrices.read_curves`, of at least one configuration.
     """
     configurations = list(curves.groupby(["table", "sweep", "trial_id"], sort=False))
-    figure, grid = canvas(len(configurations), COLUMNS, SIDE, SIDE + 0.3)
+    figure, grid = create_axes(len(configurations), COLUMNS, SIDE, SIDE + 0.3)
     several = curves["table"].nunique() > 1
     for axes, (_, part) in zip(grid, configurations, strict=True):
-        image = heatmap(axes, matrix(part))
+        image = heatmap(axes, mean_r(part))
         row = part.iloc[0]
         above = [row["benchmark"], f"{row['scenario']}-incremental"] if several else []
         axes.set_title("\n".join([*above, row["label"]]), fontsize=9)

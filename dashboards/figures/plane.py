@@ -1,4 +1,4 @@
-"""The trade-off on paper: storage against computation, ACC as colour, every point named."""
+"""The figure of the trade-off: storage against computation, with ACC as colour and labels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from dashboards.figures.canvas import DPI, canvas, tables, tick
+from dashboards.figures.canvas import DPI, create_axes, set_log_ticks, split_tables
 from orchestrator.results.cells import COLOURS
 
 COLUMNS = 2
 MARKERS = "osD^vP*Xhp"
 MARKER_AREA = 110.0  # points squared
-PANEL_WIDTH, PANEL_HEIGHT, CROWDED = 4.9, 3.7, 6  # inches, and for how many points that does
-# Where a label may stand around its marker, and how far from it in points: nearest first.
+PANEL_WIDTH, PANEL_HEIGHT, CROWDED = 4.9, 3.7, 6  # inches; points in a panel of this size
+# Places of a label around its marker: directions, and distances in points, nearest first.
 DIRECTIONS = (
     *((1.0, 0.0), (-1.0, 0.0), (0.7, 0.8), (-0.7, 0.8)),
     *((0.7, -0.8), (-0.7, -0.8), (0.0, 1.0), (0.0, -1.0)),
@@ -30,82 +30,82 @@ OFFSETS = tuple(
 
 
 def trade_off(table: pd.DataFrame) -> Figure:
-    """Draw what each configuration keeps against what it computes, coloured by ACC.
+    """Draw storage against computation of each configuration, with ACC as colour.
 
-    A panel for each table of comparable rows; the marker's shape tells the method, its label the
-    configuration and ACC. Configurations at the very same place are drawn inside one another.
+    Each table of comparable rows has a panel. The shape of a marker tells the method, its label the
+    configuration and ACC. Markers at the same place are drawn inside each other.
 
     Args:
-        table: rows as of `orchestrator.results.comparison.comparison`, at least one.
+        table: rows of `orchestrator.results.comparison.comparison`, at least one.
     """
-    panels = tables(table)
+    panels = split_tables(table)
     room = max(1.0, max(len(rows) for _, rows in panels) / CROWDED) ** 0.5
     size = (PANEL_WIDTH * room, PANEL_HEIGHT * room)
-    figure, grid = canvas(len(panels), COLUMNS, *size)
+    figure, grid = create_axes(len(panels), COLUMNS, *size)
     markers = dict(zip(dict.fromkeys(table["method"]), cycle(MARKERS), strict=False))
     points = [scatter(axes, rows, markers) for axes, (_, rows) in zip(grid, panels, strict=True)]
     for axes, (title, _) in zip(grid, panels, strict=True):
         axes.set_title(title, fontsize=10)
     figure.colorbar(points[0], ax=list(grid), label="ACC after the last task (test)", pad=0.02)
-    figure.draw_without_rendering()  # settles the layout, which the labels need to know
+    figure.draw_without_rendering()  # computes the layout, which labels need
     for axes, (_, rows) in zip(grid, panels, strict=True):
         place_labels(axes, rows)
     return figure
 
 
 def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathCollection:
-    """Draw a panel's points and name its axes."""
+    """Draw the points of a panel and the titles of its axes."""
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("storage carried between tasks (kB)")
     axes.set_ylabel("training and consolidation (GFLOP)")
     axes.grid(True, which="major", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
-    here: dict[tuple[float, float], int] = {}
-    for row, place in zip(rows.to_dict("records"), places(rows), strict=True):
-        inside = here[place] = here.get(place, -1) + 1
-        drawn = axes.scatter(
+    depth_at: dict[tuple[float, float], int] = {}
+    for row, place in zip(rows.to_dict("records"), point_positions(rows), strict=True):
+        depth = depth_at[place] = depth_at.get(place, -1) + 1
+        markers_drawn = axes.scatter(
             *place,
             c=[row["acc_mean"]],
             cmap=COLOURS,
             vmin=0,
             vmax=1,
-            zorder=3 + inside,
-            s=MARKER_AREA * 0.4**inside,
+            zorder=3 + depth,
+            s=MARKER_AREA * 0.4**depth,
             marker=markers[row["method"]],
             edgecolors="black",
         )
     axes.margins(0.22, 0.2)
     for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        tick(axis, decades=log10(limits[1] / limits[0]))
-    return drawn
+        set_log_ticks(axis, decades=log10(limits[1] / limits[0]))
+    return markers_drawn
 
 
-def places(rows: pd.DataFrame) -> list[tuple[float, float]]:
-    """Return where each configuration stands: kB, GFLOP."""
+def point_positions(rows: pd.DataFrame) -> list[tuple[float, float]]:
+    """Return the position of each configuration: kB, GFLOP."""
     return list(
         zip(rows["storage_bytes_mean"] / 1e3, rows["compute_flops_mean"] / 1e9, strict=True)
     )
 
 
 def place_labels(axes: Axes, rows: pd.DataFrame) -> None:
-    """Write each place's label beside it, where it covers no marker and no other label.
+    """Draw a label beside each point, where it covers no marker and no other label.
 
-    Configurations at one place share a label of several lines. A line joins a label to its marker
-    where it stands off. One that finds no free place stands at the last one tried.
+    Configurations at one place share a label of several lines. A line joins a distant label to its
+    marker. A label without a free place is at the last place tried.
     """
-    points = axes.transData.transform(places(rows))
+    points = axes.transData.transform(point_positions(rows))
     radius = MARKER_AREA**0.5 / 2 * DPI / 72
     taken = [Bbox.from_extents(x - radius, y - radius, x + radius, y + radius) for x, y in points]
     labels: dict[tuple[float, float], list[str]] = {}
-    for row, place in zip(rows.to_dict("records"), places(rows), strict=True):
+    for row, place in zip(rows.to_dict("records"), point_positions(rows), strict=True):
         labels.setdefault(place, []).append(f"{row['label']}  ({row['acc_mean']:.2f})")
     for place, lines in labels.items():
         taken.append(place_label(axes, "\n".join(lines), place, taken))
 
 
 def place_label(axes: Axes, text: str, place: tuple[float, float], taken: Sequence[Bbox]) -> Bbox:
-    """Write a label and return the box it takes, in pixels."""
+    """Draw a label; return its box in pixels."""
     label = axes.annotate(
         text, place, xytext=(0, 0), textcoords="offset points", fontsize=9, zorder=9
     )

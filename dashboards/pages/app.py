@@ -1,4 +1,4 @@
-"""The dashboard: pages over one scope of results. `python -m dashboards.serve DIR...` serves it."""
+"""The dashboard that `python -m dashboards.serve DIR...` serves: pages of one scope of results."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PAGES: dict[str, Callable[[View], None]] = {
 
 
 def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
-    """Draw the page that is asked for, `first` where none is."""
+    """Draw the requested page, by default `first`."""
     st.set_page_config(page_title="Repertoire", layout="wide")
-    # Here and not on the pages, so that what is chosen in the sidebar outlives a page.
+    # Here and not on the pages, so that all pages share the filters of the sidebar.
     view = open_view(dirs)
     pages = [
         st.Page(

@@ -1,4 +1,4 @@
-"""Costs: what is stored and computed, of what it is made, and what the stage graph spared."""
+"""The page Costs: storage by category, computation by phase, stages computed and shared."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.charts.quantities import human
+from dashboards.charts.quantities import si_text
 from dashboards.data.comparing import configurations
-from dashboards.data.spending import sharing, stages
-from dashboards.pages.wording import left_out, show_nothing_complete
+from dashboards.data.stages import count_shared, read_stages
+from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.view import View
 
-MOST = 40  # bars in a drawing
+MAX_BARS = 40  # bars in a drawing
 
 
 def show(view: View) -> None:
@@ -22,15 +22,17 @@ def show(view: View) -> None:
         show_nothing_complete(table)
     else:
         _draw(view, table)
-        left_out(table)
+        show_left_out(table)
     _show_sharing(view)
 
 
 def _draw(view: View, table: pd.DataFrame) -> None:
     rows = view.pick_table(table, "costs of")
-    if len(rows) > MOST:
-        st.info(f"The first {MOST} of {len(rows):,} configurations; narrow down in the sidebar.")
-        rows = rows.head(MOST)
+    if len(rows) > MAX_BARS:
+        st.info(
+            f"The first {MAX_BARS} of {len(rows):,} configurations; narrow down in the sidebar."
+        )
+        rows = rows.head(MAX_BARS)
     st.subheader("Storage, by category")
     view.chart(charts.storage(rows), "storage chart")
     st.caption("Bytes that must live until the next task, after the last task; mean over seeds.")
@@ -40,8 +42,8 @@ def _draw(view: View, table: pd.DataFrame) -> None:
 
 
 def _show_sharing(view: View) -> None:
-    st.subheader("What the stage graph shared")
-    shares = sharing(view.warehouse, view.scope)
+    st.subheader("Stages shared")
+    shares = count_shared(view.warehouse, view.scope)
     if shares.empty:
         st.info("No stage has been computed yet.")
         return
@@ -49,7 +51,7 @@ def _show_sharing(view: View) -> None:
         st.markdown(
             f"**{row['sweep']}**: {row['stages']:,} trained stages asked for so far, "
             f"{row['distinct']:,} of them distinct. "
-            f"Without sharing they would take {human(row['flops'], 'FLOP')}, "
-            f"with it {human(row['distinct_flops'], 'FLOP')}."
+            f"Without sharing they would take {si_text(row['flops'], 'FLOP')}, "
+            f"with it {si_text(row['distinct_flops'], 'FLOP')}."
         )
-    view.chart(charts.sharing(stages(view.warehouse, view.scope)), "sharing chart")
+    view.chart(charts.sharing(read_stages(view.warehouse, view.scope)), "sharing chart")

@@ -1,4 +1,4 @@
-"""Forgetting: accuracy on each task while later ones are learned."""
+"""The page Forgetting: the accuracy on each task while later tasks are learned."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.data.comparing import configurations
-from dashboards.data.matrices import curves
-from dashboards.pages.wording import left_out, show_nothing_complete
+from dashboards.data.matrices import read_curves
+from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.view import View
 
 FIRST, MOST = 6, 14
-LINES = 80  # drawn before a person asks for more
+LINES = 80  # drawn before the user chooses others
 
 
 def show(view: View) -> None:
-    """Draw a panel for each task, configurations overlaid, with intervals as bands."""
+    """Draw a panel per task with a line per configuration and bands for intervals."""
     table = configurations(view.warehouse, view.scope)
     if table.empty:
         show_nothing_complete(table)
@@ -32,15 +32,15 @@ def show(view: View) -> None:
         key=f"curves of table {rows['table'].iloc[0]}",
     )
     if not chosen:
-        st.info("Choose a configuration to see how it fares.")
+        st.info("Choose a configuration.")
         return
-    accuracies = curves(view.warehouse, rows.loc[chosen])
+    accuracies = read_curves(view.warehouse, rows.loc[chosen])
     if not accuracies["accuracy_mean"].notna().any():
         st.info("No accuracy was measured for these: accuracy.parquet has none.")
         return
     view.chart(charts.forgetting(accuracies), "curves")
     st.caption(
         "Test data, mean over complete seeds; bands are 95 % Student-t intervals, absent with one "
-        "seed. The dotted line is when the task was learned: left of it, it is not known yet."
+        "seed. The dotted line marks the point at which the task was learned."
     )
-    left_out(table)
+    show_left_out(table)

@@ -1,4 +1,4 @@
-"""Live: a sweep as it runs. Read anew every few seconds."""
+"""The page Live: a running sweep, read again every few seconds."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.data.folders import SweepFolder
-from dashboards.data.live import Progress, num_stages, progress, stage_rows, statuses
+from dashboards.data.stages import Progress, count_stages, count_statuses, read_progress, stage_rows
 from dashboards.view import View
-from orchestrator.terminal.screen import duration
+from orchestrator.terminal.screen import duration_text
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60
 STATES = {
-    "complete": "Complete: every trial went to its last task.",
-    "over": "Over, though not every trial went to its last task.",
-    "silent": "Nothing was heard for {ago}: a long stage, or it was interrupted. The same command "
-    "continues where it stopped.",
-    "running": "Running, in the {phase} phase; last heard {ago} ago.",
+    "complete": "Complete: every trial learned its last task.",
+    "over": "Over, but not every trial learned its last task.",
+    "silent": "No update for {ago}: a stage takes long, or the sweep was interrupted. The same "
+    "command continues where it stopped.",
+    "running": "Running, in the {phase} phase; last update {ago} ago.",
 }
 
 
@@ -34,7 +34,7 @@ def show(view: View) -> None:
 
 
 def _state(folder: SweepFolder) -> str:
-    state = progress(folder)
+    state = read_progress(folder)
     return state.state if state else "unknown"
 
 
@@ -42,17 +42,17 @@ def _state(folder: SweepFolder) -> str:
 def _show_progress(view: View, sweep: str) -> None:
     view = view.reload()
     folder = next(folder for folder in view.warehouse.folders if folder.name == sweep)
-    state = progress(folder)
+    state = read_progress(folder)
     if state is None:
-        st.info("This sweep does not say how far it is: progress.json is not there or not whole.")
+        st.info("The progress is not known: progress.json is missing or damaged.")
     else:
-        _figures(state)
-    _statuses(view, sweep)
-    _graph(view, sweep)
+        _show_figures(state)
+    _show_statuses(view, sweep)
+    _show_graph(view, sweep)
 
 
-def _figures(state: Progress) -> None:
-    ago = duration(state.seconds_ago)
+def _show_figures(state: Progress) -> None:
+    ago = duration_text(state.seconds_ago)
     show = st.success if state.state == "complete" else st.info
     show(STATES[state.state].format(ago=ago, phase=state["phase"]))
     total = state["asked_for"] or 0
@@ -66,23 +66,23 @@ def _figures(state: Progress) -> None:
         "running now": len(state["running"] or []),
         "failed": state["failed"],
         "stages a minute": "–" if speed is None else f"{speed:.1f}",
-        "time to go": "–" if state["eta_seconds"] is None else duration(state["eta_seconds"]),
+        "time to go": "–" if state["eta_seconds"] is None else duration_text(state["eta_seconds"]),
     }
     with st.container(horizontal=True):
         for name, value in figures.items():
             st.metric(name, "–" if value is None else value, width=160)
 
 
-def _statuses(view: View, sweep: str) -> None:
-    table = statuses(view.warehouse, sweep)
+def _show_statuses(view: View, sweep: str) -> None:
+    table = count_statuses(view.warehouse, sweep)
     if table.empty:
-        st.info("No table has been written yet; the first comes with the first stage.")
+        st.info("No table has been written yet; the first is written after the first stage.")
         return
     st.dataframe(table.rename(columns={"n": "trials, a seed each"}), hide_index=True)
 
 
-def _graph(view: View, sweep: str) -> None:
-    num = num_stages(view.warehouse, sweep)
+def _show_graph(view: View, sweep: str) -> None:
+    num = count_stages(view.warehouse, sweep)
     if num > MOST_STAGES:
         st.caption(f"{num:,} stages: too many to draw as a graph (at most {MOST_STAGES}).")
     elif num:

@@ -1,4 +1,4 @@
-"""R matrix: accuracy on each task after each number of tasks, and what each metric reads of it."""
+"""The page R matrix: R of a trial, and the cells that each metric reads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import charts
-from dashboards.charts.quantities import number, quantity, short
-from dashboards.data.matrices import matrices, mean_matrix, mean_metrics, trials
+from dashboards.charts.quantities import find_quantity, metric_text, short_label
+from dashboards.data.matrices import mean_matrix, mean_metrics, read_matrices, read_trials
 from dashboards.view import View
 from orchestrator.columns import METRICS, fwt_undefined_because
 from orchestrator.results.metrics import R
@@ -19,17 +19,17 @@ MEAN = "mean"
 
 
 def show(view: View) -> None:
-    """Draw R of a configuration, the mean or a seed, and light up the cells of a metric."""
-    table = trials(view.warehouse, view.scope)
+    """Draw R of a configuration, of a seed or the mean, with the cells of a metric highlighted."""
+    table = read_trials(view.warehouse, view.scope)
     if table.empty:
         st.info("There is no trial to show.")
         return
     row = _pick_trial(table)
     choices = st.container(horizontal=True, gap="large")
-    # Nobody may choose a candidate by test data, so there is none.
+    # Candidates have no test data, so that nothing can be selected by them.
     splits = ["validation"] if row["phase"] == "search" else ["test", "validation"]
     split = choices.radio("Accuracy on", splits, horizontal=True, key="split", width="content")
-    by_seed = matrices(view.warehouse, row["sweep"], row["trial_id"], split)
+    by_seed = read_matrices(view.warehouse, row["sweep"], row["trial_id"], split)
     known = {seed: r for seed, r in by_seed.items() if (r == r).any()}
     _show_missing(row, by_seed, known)
     if known:
@@ -55,18 +55,18 @@ def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], known: dict[int,
     if missing:
         st.info(f"Nothing has been measured on seed {', '.join(missing)}: {row['status']}.")
     if row["story"]:
-        st.info(f"What became of it: {str(row['story']).partition(chr(10))[0]}")
+        st.info(f"Reason: {str(row['story']).partition(chr(10))[0]}")
 
 
 def _draw(view: View, row: pd.Series[Any], known: dict[int, R], choices: DeltaGenerator) -> None:
     seeds: list[int | str] = [MEAN, *known] if len(known) > 1 else list(known)
     seed = choices.radio("Seed", seeds, horizontal=True, key="seed", width="content")
     uses = st.radio(
-        "Light up the cells of",
+        "Highlight the cells of",
         ["none", *METRICS],
         horizontal=True,
         key="uses",
-        format_func=short,
+        format_func=short_label,
         index=1,
     )
     shown = {seed: known[seed]} if isinstance(seed, int) else known
@@ -74,12 +74,15 @@ def _draw(view: View, row: pd.Series[Any], known: dict[int, R], choices: DeltaGe
     with st.container(horizontal=True):
         for metric in METRICS:
             st.metric(
-                short(metric), number(figures[metric]), help=quantity(metric).title, width=130
+                short_label(metric),
+                metric_text(figures[metric]),
+                help=find_quantity(metric).title,
+                width=130,
             )
     title = f"{row['label']}, {f'seed {seed}' if isinstance(seed, int) else 'mean over seeds'}"
     view.chart(charts.r_matrix(r, None if uses == "none" else uses, title), "R chart")
     why = fwt_undefined_because(row["scenario"], len(r) - 1)
     st.caption(
-        "Above the white step are tasks not learned yet; row 0 is the untrained network; grey was "
-        "not measured." + (f" FWT is undefined here: {why}." if why else "")
+        "Cells above the white step are of tasks not learned yet; row 0 is the untrained network; "
+        "grey cells were not measured." + (f" FWT is undefined here: {why}." if why else "")
     )

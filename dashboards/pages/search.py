@@ -1,4 +1,4 @@
-"""Search: every candidate, what was stopped and why, and the winner."""
+"""The page Search: all candidates, why some ended early, and the winners."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.data.searching import candidates, learning_curves, searches
+from dashboards.data.searching import read_candidates, read_learning_curves, read_searches
 from dashboards.view import View
 
 COLUMNS = {
@@ -31,7 +31,7 @@ SHOWN_WINNERS = 3
 
 def show(view: View) -> None:
     """Draw the candidates of one search by hyperparameter, importance and learning curve."""
-    table = candidates(view.warehouse, view.scope)
+    table = read_candidates(view.warehouse, view.scope)
     if table.empty:
         st.info(
             "None of these sweeps searches hyperparameters, or no candidate has begun yet. "
@@ -39,18 +39,18 @@ def show(view: View) -> None:
         )
         return
     rows = _pick_search(table)
-    _protocol(searches(view.warehouse).get(rows.iloc[0]["sweep"]), rows)
-    _winner(rows)
+    _show_protocol(read_searches(view.warehouse).get(rows.iloc[0]["sweep"]), rows)
+    _show_winners(rows)
     st.subheader("Hyperparameters and objective")
     objective = "objective" if rows["objective"].notna().any() else "val_acc"
-    view.chart(charts.parallel(rows, objective), "parallel chart", on_light=True)
+    view.chart(charts.parallel_coordinates(rows, objective), "parallel chart", on_light=True)
     view.chart(charts.importance(rows, objective), "importance chart")
     st.subheader("Learning curves")
     view.chart(charts.learning_curves(_curves(view, rows)), "learning chart")
-    _ended_early(rows)
+    _show_ended_early(rows)
     st.subheader("Every candidate")
-    _table(rows, tuple(COLUMNS), "candidates table")
-    st.caption("Validation data, mean over the search's seeds; –: not known, or not that far.")
+    _show_table(rows, tuple(COLUMNS), "candidates table")
+    st.caption("Validation data, mean over the search's seeds; –: not known.")
 
 
 def _pick_search(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,9 +66,9 @@ def _pick_search(table: pd.DataFrame) -> pd.DataFrame:
     return groups[chosen]
 
 
-def _protocol(document: dict[str, Any] | None, rows: pd.DataFrame) -> None:
+def _show_protocol(document: dict[str, Any] | None, rows: pd.DataFrame) -> None:
     if document is None:
-        st.info("search.json is not there, so how it searched is not known.")
+        st.info("search.json is missing, so the options of the search are not known.")
         return
     metric = ", ".join(map(str, document.get("metric", [])))
     seeds = list(map(str, document.get("seeds", [])))
@@ -76,17 +76,17 @@ def _protocol(document: dict[str, Any] | None, rows: pd.DataFrame) -> None:
     st.markdown(
         f"{len(rows):,} candidates, drawn by **{document.get('algorithm')}**, raced by "
         f"**{document.get('scheduler')}**, ranked by **{metric}** on validation data, {on}. "
-        "Test data is not looked at."
+        "Test data is not used."
     )
 
 
-def _winner(rows: pd.DataFrame) -> None:
+def _show_winners(rows: pd.DataFrame) -> None:
     won = rows[rows["selected"]]
     if won.empty:
         st.info("No candidate has been chosen yet.")
     if len(won) > SHOWN_WINNERS:
-        st.success(f"{len(won)} were chosen: the front of several metrics, or one at each task.")
-        _table(won, ("label", "objective", "tasks_done"), "winners table")
+        st.success(f"{len(won)} were chosen: a front of several metrics, or one at each task.")
+        _show_table(won, ("label", "objective", "tasks_done"), "winners table")
         return
     for row in won.to_dict("records"):
         objective = "" if pd.isna(row["objective"]) else f", objective {row['objective']:.3f}"
@@ -94,20 +94,20 @@ def _winner(rows: pd.DataFrame) -> None:
 
 
 def _curves(view: View, rows: pd.DataFrame) -> pd.DataFrame:
-    table = learning_curves(view.warehouse, view.scope)
+    table = read_learning_curves(view.warehouse, view.scope)
     return table.merge(rows[["sweep", "trial_id"]])
 
 
-def _ended_early(rows: pd.DataFrame) -> None:
+def _show_ended_early(rows: pd.DataFrame) -> None:
     ended = rows[rows["status"] != "complete"]
     if ended.empty:
-        st.caption("Every candidate went to the last task.")
+        st.caption("Every candidate learned the last task.")
         return
     st.subheader("Ended early, and why")
-    _table(ended, ENDED, "ended table")
+    _show_table(ended, ENDED, "ended table")
 
 
-def _table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
+def _show_table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
     reals = ("objective", "ACC", "BWT", "forgetting", "LA")
     number = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(

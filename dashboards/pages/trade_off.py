@@ -1,4 +1,4 @@
-"""Trade-off: what each configuration buys and what it costs."""
+"""The page Trade-off: two costs and a metric of each configuration."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.charts.quantities import quantity, short
+from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import COSTS, configurations
 from dashboards.data.views import sql_literal
-from dashboards.pages.wording import left_out, show_nothing_complete, undefined
-from dashboards.view import View, show_apart, tables_of
+from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
+from dashboards.view import View, show_apart, split_tables
 from orchestrator.columns import METRICS
-from orchestrator.results.pareto import on_front
+from orchestrator.results.pareto import front_mask
 from orchestrator.results.pooling import SETTING
 
-FIRST = 2  # tables that are drawn before a person asks for more
-WIDTH = 250  # of a choice, in pixels
+FIRST = 2  # tables drawn before the user chooses others
+WIDTH = 250  # of a selection box, in pixels
 
 
 def show(view: View) -> None:
-    """Draw two costs against each other, a metric as colour; a click shows the configuration."""
+    """Draw two costs against each other with a metric as colour; a click shows a configuration."""
     configured = configurations(view.warehouse, view.scope)
     if configured.empty:
         show_nothing_complete(configured)
         return
-    x, y, colour = _axes(configured)
-    undefined(configured, colour)
-    tables = tables_of(configured)
+    x, y, colour = _pick_axes(configured)
+    show_undefined(configured, colour)
+    tables = split_tables(configured)
     titles = list(tables)
     if len(titles) > FIRST:
         titles = st.multiselect("Tables", titles, titles[:FIRST], key="trade-off tables")
@@ -38,22 +38,22 @@ def show(view: View) -> None:
         st.markdown(f"**{title}**")
         _draw(view, tables[title], (x, y, colour), title)
     st.caption(
-        "A point is a configuration, averaged over its seeds; larger: a wider 95 % interval of the "
-        "colour's metric; hollow: one seed, no interval. Ringed: on the Pareto front, so no other "
-        f"beats it in both costs and {short(colour)} by intervals that do not overlap. "
-        "Click a point for its configuration."
+        "A point is a configuration, averaged over its seeds; its size is the width of the 95 % "
+        "interval of the coloured metric; hollow: one seed, no interval. Ring: on the Pareto "
+        f"front, no other point beats it in both costs and {short_label(colour)} by intervals that "
+        "do not overlap. Click a point for its configuration."
     )
     show_apart(configured)
-    left_out(configured)
+    show_left_out(configured)
 
 
-def _axes(table: pd.DataFrame) -> tuple[str, str, str]:
-    """Return the two costs and the metric that a person chose, among those with a value."""
+def _pick_axes(table: pd.DataFrame) -> tuple[str, str, str]:
+    """Return the two costs and the metric that the user chose, of those with a value."""
     costs = [cost for cost in COSTS if (table[f"{cost}_mean"] > 0).any()]
 
-    def pick(of: str, names: Sequence[str], first: str) -> str:
+    def pick(label: str, names: Sequence[str], first: str) -> str:
         at = names.index(first) if first in names else 0
-        chosen = st.selectbox(of, names, at, format_func=title_of, key=of, width=WIDTH)
+        chosen = st.selectbox(label, names, at, format_func=axis_title, key=label, width=WIDTH)
         return str(chosen)
 
     with st.container(horizontal=True):
@@ -62,14 +62,14 @@ def _axes(table: pd.DataFrame) -> tuple[str, str, str]:
         return x, y, pick("Colour", METRICS, "acc")
 
 
-def title_of(column: str) -> str:
+def axis_title(column: str) -> str:
     """Return a cost with its unit, or a metric's short name."""
-    return short(column) if column in METRICS else quantity(column).title
+    return short_label(column) if column in METRICS else find_quantity(column).title
 
 
 def _draw(view: View, rows: pd.DataFrame, shown: tuple[str, str, str], key: str) -> None:
-    # Within a table all is comparable, so it is one panel whatever the sweeps.
-    front = rows.assign(front=on_front(rows, shown)).drop(columns=SETTING)
+    # All rows of a table are comparable, so they share a panel.
+    front = rows.assign(front=front_mask(rows, shown)).drop(columns=SETTING)
     chosen = view.chart(
         charts.trade_off(front, *shown),
         f"trade-off {key}",

@@ -1,11 +1,11 @@
-"""What the pages say where there is nothing to draw, and why."""
+"""Messages of the pages on what is incomplete, undefined or left out."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from dashboards.charts.quantities import short
+from dashboards.charts.quantities import short_label
 from orchestrator.columns import fwt_undefined_because
 
 STATUS = {
@@ -17,7 +17,7 @@ STATUS = {
 
 
 def show_nothing_complete(table: pd.DataFrame) -> None:
-    """Say that no trial is complete, and what became of those there are."""
+    """Show that no trial is complete, and the number of trials by status."""
     left_out = table.attrs.get("left_out", {})
     if not left_out:
         st.info("There is no trial to show.")
@@ -32,28 +32,28 @@ def show_nothing_complete(table: pd.DataFrame) -> None:
     )
 
 
-def undefined(table: pd.DataFrame, *metrics: str) -> None:
-    """Say of each metric without a value on some rows why it has none."""
+def show_undefined(table: pd.DataFrame, *metrics: str) -> None:
+    """Show for each metric that is undefined in some rows why it is."""
     for metric in metrics:
         rows = table[table[f"{metric}_mean"].isna()]
         if len(rows):
             first = rows.iloc[0]
-            why = _why(metric, first["scenario"], first["num_tasks"])
+            why = _undefined_reason(metric, first["scenario"], first["num_tasks"])
             number = f"{len(rows):,} of {len(table):,} configurations"
-            st.caption(f"{short(metric)} is undefined for {number}: {why}.")
+            st.caption(f"{short_label(metric)} is undefined for {number}: {why}.")
 
 
-def _why(metric: str, scenario: str, num_tasks: int) -> str:
+def _undefined_reason(metric: str, scenario: str, num_tasks: int) -> str:
     """Return why a metric is undefined."""
-    # With one task BWT and forgetting lack what FWT lacks; with more, only FWT has its own reason.
+    # With one task the reason for FWT is also that for BWT and forgetting.
     reason = (
         fwt_undefined_because(scenario, num_tasks) if metric == "fwt" or num_tasks < 2 else None
     )
     return reason or "a cell of R that it reads was not measured"
 
 
-def left_out(table: pd.DataFrame) -> None:
-    """Say how many (trial, seed) are left out of a comparison, and why."""
+def show_left_out(table: pd.DataFrame) -> None:
+    """Show how many (trial, seed) are left out of a comparison, and why."""
     if table.attrs.get("left_out"):
         parts = [f"{n:,} {STATUS.get(why, why)}" for why, n in table.attrs["left_out"].items()]
         st.caption(f"Left out, by trial and seed: {'; '.join(parts)}.")

@@ -1,1 +1,1 @@
-"""The report: results as one self-contained HTML page, with findings in numbers."""
+"""The report: results as one self-contained HTML page, with a caption in numbers per chart."""

@@ -5,34 +5,37 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dashboards.data.folders import SweepFolder
+from dashboards.data.warehouse import open_results
 from dashboards.figures import save_all
-from dashboards.gathering import opened
 from dashboards.report.page import render
-from dashboards.report.publishing import publish
 from orchestrator.errors import RepertoireError
+from orchestrator.sweep.yaml_file import read_yaml
+from orchestrator.tracking.sync import attach_file
+from orchestrator.tracking.target import EXPERIMENT, Target, resolve_target
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the report of a results folder, and say where it is."""
+    """Write the report of a results folder, and print its path."""
     parser = argparse.ArgumentParser(prog="repertoire report", description=main.__doc__)
     parser.add_argument("dir", type=Path, metavar="DIR", help="a results folder")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: DIR/report.html")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="also SVG and PDF figures")
     given = parser.parse_args(arguments)
-    warehouse = opened([given.dir])
+    warehouse = open_results([given.dir])
     out: Path = given.out or given.dir / "report.html"
     command = shlex.join(["repertoire", "report", *(arguments or sys.argv[1:])])
     page = render(warehouse, command)
     _write(out, page)
-    say(f"report: {out} ({len(page.encode()) / 1e6:.1f} MB)")
-    for line in publish(warehouse.folders, out):
-        say(line)
+    print_line(f"report: {out} ({len(page.encode()) / 1e6:.1f} MB)")
+    for line in attach_report(warehouse.folders, out):
+        print_line(line)
     if given.figures:
         files = list(save_all(warehouse, given.figures))
-        say(f"figures: {len(files)} files in {given.figures}")
+        print_line(f"figures: {len(files)} files in {given.figures}")
 
 
 def _write(path: Path, page: str) -> None:
@@ -43,7 +46,7 @@ def _write(path: Path, page: str) -> None:
         raise RepertoireError(f"the report cannot be written to {path}: {error.strerror}") from None
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line."""
     sys.stdout.write(f"{line}\n")
 
@@ -54,3 +57,22 @@ if __name__ == "__main__":
     except RepertoireError as error:
         sys.stderr.write(f"repertoire: {error}\n")
         sys.exit(2)
+
+
+def attach_report(folders: Sequence[SweepFolder], report: Path) -> Iterator[str]:
+    """Store the report with the MLflow run of each sweep; yield a line on success or failure."""
+    for folder in folders:
+        try:
+            target = _target(folder.path)
+            attach_file(folder.path, target, report)
+        except RepertoireError as error:
+            yield f"{folder.name}: not in MLflow: {' '.join(str(error).split())}"
+        else:
+            yield f"{folder.name}: in MLflow ({target.safe_uri}) as {report.name}"
+
+
+def _target(folder: Path) -> Target:
+    """Return where the sweep's runs are, as its sweep file says."""
+    section = read_yaml(folder / "sweep.yaml").get("mlflow") or {}
+    uri, experiment = section.get("uri"), section.get("experiment", EXPERIMENT)
+    return resolve_target(folder.resolve().parent, uri, experiment)

@@ -1,4 +1,4 @@
-"""What a chart shows, said in numbers: pure functions from its frame to a few sentences."""
+"""Captions of charts: pure functions from the frame of a chart to sentences with its numbers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import pandas as pd
 
 from dashboards.charts.costs import STORAGE
-from dashboards.charts.quantities import human, interval, number, short
+from dashboards.charts.quantities import interval_text, metric_text, short_label, si_text
 from orchestrator.columns import COLUMNS, SHOWN_METRICS
-from orchestrator.terminal.units import p_value
+from orchestrator.terminal.units import p_value_text
 
 Row = Mapping[Hashable, Any]
 COSTS = tuple((name, COLUMNS[name].unit) for name in ("storage_bytes", "compute_flops"))
-WHAT = {"storage_bytes": "Storage", "compute_flops": "Computation"}
+COST_NAMES = {"storage_bytes": "Storage", "compute_flops": "Computation"}
 NOT_COUNTED = "It was not counted for any configuration."
 
 
 def trade_off(rows: pd.DataFrame) -> str:
-    """Say which configuration reaches the highest ACC, which comes next, and what is cheapest."""
+    """Return the configurations of highest and second highest ACC, and those of least cost."""
     ranked = rows[rows["acc_mean"].notna()].sort_values("acc_mean", ascending=False)
     if ranked.empty:
         return "ACC is undefined for every configuration."
@@ -28,10 +28,13 @@ def trade_off(rows: pd.DataFrame) -> str:
     sentence = [f"{best['label']} reaches the highest ACC, {_acc_and_costs(best)}."]
     if others:
         sentence.append(
-            f"Next is {others[0]['label']}: {_acc_and_costs(others[0])}{_apart(others[0])}."
+            f"Next is {others[0]['label']}: "
+            f"{_acc_and_costs(others[0])}{_significance_text(others[0])}."
         )
         sentence += [
-            _cheapest(rows, *cost) for cost in COSTS if rows[f"{cost[0]}_mean"].notna().any()
+            _cheapest_sentence(rows, *cost)
+            for cost in COSTS
+            if rows[f"{cost[0]}_mean"].notna().any()
         ]
     if "front" in rows:
         sentence.append(
@@ -42,34 +45,32 @@ def trade_off(rows: pd.DataFrame) -> str:
 
 
 def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """Say who forgets least and most, and how task 1 fares under the one who forgets most."""
-    known = rows[rows["forgetting_mean"].notna()].sort_values("forgetting_mean")
-    if known.empty:
+    """Return the configurations that forget least and most, with task 1 of the latter."""
+    extremes = _extremes(rows, "forgetting_mean")
+    if extremes is None:
         return "There is one task, so nothing can be forgotten."
-    least, most = known.iloc[0].to_dict(), known.iloc[-1].to_dict()
+    least, most = extremes
     sentence = (
-        f"{least['label']} forgets least: {_metric(least, 'forgetting')} on average over tasks"
+        f"{least['label']} forgets least: {_metric_text(least, 'forgetting')} on average over tasks"
     )
-    if len(known) > 1:
-        sentence += f"; {most['label']} most: {_metric(most, 'forgetting')}"
+    if rows["forgetting_mean"].count() > 1:
+        sentence += f"; {most['label']} most: {_metric_text(most, 'forgetting')}"
     first = curves[(curves["trial_id"] == most["trial_id"]) & (curves["task"] == 1)]
     at = first.set_index("after")["accuracy_mean"]
     last = int(at.index.max()) if len(at) else 0
     if last > 1:
-        sentence += (
-            f". With {most['label']}, accuracy on task 1 goes from {number(at[1])} when it has "
-        )
-        sentence += f"been learned to {number(at[last])} after {last} tasks"
+        sentence += f". With {most['label']}, accuracy on task 1 goes from {metric_text(at[1])}, "
+        sentence += f"when it is learned, to {metric_text(at[last])} after {last} tasks"
     return f"{sentence}."
 
 
 def storage(rows: pd.DataFrame) -> str:
-    """Say who carries most and least, and of what the most consists beside the model."""
-    ordered = rows[rows["storage_bytes_mean"].notna()].sort_values("storage_bytes_mean")
-    if ordered.empty:
+    """Return the configurations of most and least storage, and the largest part of the most."""
+    extremes = _extremes(rows, "storage_bytes_mean")
+    if extremes is None:
         return NOT_COUNTED
-    least, most = ordered.iloc[0].to_dict(), ordered.iloc[-1].to_dict()
-    sentence = _most_and_least(most, least, "storage_bytes", "B", "carries")
+    least, most = extremes
+    sentence = _extremes_sentence(most, least, "storage_bytes", "B", "carries")
     parts = {words: most.get(column, 0) or 0 for column, words in STORAGE.items()}
     beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
     if beside[0] > 0:
@@ -79,12 +80,12 @@ def storage(rows: pd.DataFrame) -> str:
 
 
 def computation(rows: pd.DataFrame) -> str:
-    """Say who computes most and least, and who spends the largest share on consolidation."""
-    ordered = rows[rows["compute_flops_mean"].notna()].sort_values("compute_flops_mean")
-    if ordered.empty:
+    """Return those of most and least computation, and the largest share of consolidation."""
+    extremes = _extremes(rows, "compute_flops_mean")
+    if extremes is None:
         return NOT_COUNTED
-    least, most = ordered.iloc[0].to_dict(), ordered.iloc[-1].to_dict()
-    sentence = _most_and_least(most, least, "compute_flops", "FLOP", "computes")
+    least, most = extremes
+    sentence = _extremes_sentence(most, least, "compute_flops", "FLOP", "computes")
     shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
     if shares.max() > 0:
         who = rows["label"].to_numpy()[shares.argmax()]
@@ -93,18 +94,18 @@ def computation(rows: pd.DataFrame) -> str:
 
 
 def matrix(row: Row) -> str:
-    """Say the metrics that follow from R."""
+    """Return the metrics of R."""
     defined = [name for name in SHOWN_METRICS if isfinite(row[f"{name}_mean"])]
-    return ", ".join(f"{short(name)} {_metric(row, name)}" for name in defined) + "."
+    return ", ".join(f"{short_label(name)} {_metric_text(row, name)}" for name in defined) + "."
 
 
 def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> str:
-    """Say how many differences are clear, and the largest of them.
+    """Return the largest difference, and how many are significant.
 
     Args:
-        table: what `dashboards.data.pairing.differences` returns.
-        metric: what is compared.
-        tests: for how many p-values are corrected, if not for the rows of `table`.
+        table: rows of `dashboards.data.comparing.differences`.
+        metric: the metric that is compared.
+        tests: number of tests that p-values are corrected for; None: the rows of `table`.
     """
     clear = int(((table["low"] > 0) | (table["high"] < 0)).sum())
     corrected = int((table["p_holm"] < 0.05).sum())
@@ -112,21 +113,27 @@ def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> s
     if known.empty:
         return f"No seed is common to {against} and another configuration."
     top = known.sort_values("difference").iloc[-1]
-    reach = f" [{number(top['low'])}, {number(top['high'])}]" if isfinite(top["low"]) else ""
+    reach = (
+        f" [{metric_text(top['low'])}, {metric_text(top['high'])}]" if isfinite(top["low"]) else ""
+    )
     return (
-        f"On the same seeds {top['label']} is {number(top['difference'])}{reach} from {against} in "
-        f"{short(metric)}, the highest of {_count(len(table), 'configuration')}. The 95% paired t "
-        f"interval of {clear} of them leaves out 0, each by itself (p < 0.05); corrected for "
-        f"{_count(tests or len(table), 'test')} (Holm) that is so of {corrected}."
+        f"On common seeds {top['label']} has the highest difference from {against} in "
+        f"{short_label(metric)}: {metric_text(top['difference'])}{reach}. "
+        f"The 95% paired t interval excludes 0 for {clear} of "
+        f"{_count_text(len(table), 'configuration')} (p < 0.05, each tested alone); "
+        f"after Holm's correction for {_count_text(tests or len(table), 'test')} "
+        f"p is below 0.05 for {corrected}."
     )
 
 
 def search(rows: pd.DataFrame) -> str:
-    """Say how many candidates there were, what became of them, and who won by how much."""
+    """Return the number of candidates by status, and the winner."""
     ends = rows["status"].value_counts(sort=False)
     others = [f"{n} {status}" for status, n in ends.items() if status != "complete"]
     sentence = (
-        f"{_count(len(rows), 'candidate')}" + (f", {', '.join(others)}" if others else "") + "."
+        f"{_count_text(len(rows), 'candidate')}"
+        + (f", {', '.join(others)}" if others else "")
+        + "."
     )
     ranked = rows[rows["selected"]]
     if ranked.empty:
@@ -134,69 +141,81 @@ def search(rows: pd.DataFrame) -> str:
     winner = ranked.iloc[0]
     if pd.isna(winner["objective"]):
         return f"{sentence} Chosen: {', '.join(ranked['label'])}."
-    return f"{sentence} {winner['label']} won with {number(winner['objective'])} (validation)."
+    return f"{sentence} {winner['label']} won with {metric_text(winner['objective'])} (validation)."
 
 
 def importance(shares: pd.Series[float]) -> str:
-    """Say which hyperparameter mattered most, of shares sorted from the largest."""
+    """Return the most important hyperparameter, of shares in descending order."""
     name, share = shares.index[0], float(shares.iloc[0])
     if not isfinite(share):
         return "The objective does not depend on any hyperparameter that was searched."
-    return f"{name} accounts for {share:.0%} of what a random forest learns of the objective."
+    return f"{name} has {share:.0%} of the importance for the objective in a random forest."
 
 
 def sharing(rows: pd.DataFrame) -> str:
-    """Say how many trained stages were asked for and are distinct, and what that spared."""
+    """Return the numbers of trained stages, all and distinct, and the FLOPs saved by sharing."""
     return " ".join(
         f"{row['sweep']}: {row['stages']:,} trained stages asked for, {row['distinct']:,} of them "
-        f"distinct: {human(row['flops'] - row['distinct_flops'], 'FLOP')} of "
-        f"{human(row['flops'], 'FLOP')} ({_share(row['flops'], row['distinct_flops']):.1%}) spared."
+        f"distinct: {si_text(row['flops'] - row['distinct_flops'], 'FLOP')} of "
+        f"{si_text(row['flops'], 'FLOP')} "
+        f"({_saved_share(row['flops'], row['distinct_flops']):.1%}) saved."
         for row in rows.to_dict("records")
     )
 
 
-def _share(whole: float, part: float) -> float:
+def _extremes(rows: pd.DataFrame, column: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return the rows of the smallest and the largest value; None if there is no value."""
+    ordered = rows[rows[column].notna()].sort_values(column)
+    if ordered.empty:
+        return None
+    return ordered.iloc[0].to_dict(), ordered.iloc[-1].to_dict()
+
+
+def _saved_share(whole: float, part: float) -> float:
     return 1 - part / whole if whole else 0.0
 
 
-def _count(n: int, what: str) -> str:
+def _count_text(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def _metric(row: Row, name: str) -> str:
-    return interval(row[f"{name}_mean"], row[f"{name}_ci95"])
+def _metric_text(row: Row, name: str) -> str:
+    return interval_text(row[f"{name}_mean"], row[f"{name}_ci95"])
 
 
 def _acc_and_costs(row: Row) -> str:
-    storage, work = (human(row[f"{cost}_mean"], unit) for cost, unit in COSTS)
-    return f"{_metric(row, 'acc')}, with {storage} carried between tasks and {work} computed"
+    storage, work = (si_text(row[f"{cost}_mean"], unit) for cost, unit in COSTS)
+    return f"{_metric_text(row, 'acc')}, with {storage} carried between tasks and {work} computed"
 
 
-def _apart(row: Row) -> str:
-    """Say whether a row differs from the best row, which was chosen by looking at the same data."""
+def _significance_text(row: Row) -> str:
+    """Return whether a row differs from the best, corrected for its choice by the same data."""
     p = row.get("acc_p_holm", float("nan"))
     if not isfinite(p) or not row.get("against_best"):
         return ""
-    word = "different" if p < 0.05 else "not told apart"
-    return f"; {word} on the same seeds (p {_relation(p)}, corrected for choosing the best)"
+    word = "different" if p < 0.05 else "not significantly different"
+    return f"; {word} on the same seeds (p {_p_relation(p)}, corrected for choosing the best)"
 
 
-def _relation(p: float) -> str:
-    text = p_value(p)
+def _p_relation(p: float) -> str:
+    text = p_value_text(p)
     return text if text.startswith("<") else f"= {text}"
 
 
-def _cheapest(rows: pd.DataFrame, cost: str, unit: str) -> str:
+def _cheapest_sentence(rows: pd.DataFrame, cost: str, unit: str) -> str:
     row = rows.sort_values(f"{cost}_mean", kind="stable").iloc[0]
-    least = human(row[f"{cost}_mean"], unit)
-    return f"{WHAT[cost]} is least with {row['label']}: {least}, at ACC {number(row['acc_mean'])}."
+    least = si_text(row[f"{cost}_mean"], unit)
+    acc = metric_text(row["acc_mean"])
+    return f"{COST_NAMES[cost]} is least with {row['label']}: {least}, at ACC {acc}."
 
 
-def _most_and_least(most: Row, least: Row, cost: str, unit: str, does: str) -> str:
+def _extremes_sentence(most: Row, least: Row, cost: str, unit: str, does: str) -> str:
     high, low = most[f"{cost}_mean"], least[f"{cost}_mean"]
     if most["trial_id"] == least["trial_id"]:
-        return f"{most['label']} {does} {human(high, unit)}."
+        return f"{most['label']} {does} {si_text(high, unit)}."
     times = (
-        f", {high / low:.1f} times as much as {least['label']} ({human(low, unit)})" if low else ""
+        f", {high / low:.1f} times as much as {least['label']} ({si_text(low, unit)})"
+        if low
+        else ""
     )
-    return f"{most['label']} {does} most: {human(high, unit)}{times}."
+    return f"{most['label']} {does} most: {si_text(high, unit)}{times}."

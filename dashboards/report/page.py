@@ -1,4 +1,4 @@
-"""The page: parts put into a template that asks nothing of the network."""
+"""The HTML page of the report, from a template that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from plotly.offline import get_plotlyjs
 
 from dashboards.charts.theme import template
 from dashboards.data.warehouse import Warehouse
-from dashboards.report.parts import Part, comparison_parts, readable, search_parts, sharing_part
-from dashboards.report.protocol import METRICS, missing, protocol_parts, sweep_file
+from dashboards.report.parts import (
+    Part,
+    comparison_parts,
+    search_parts,
+    sharing_part,
+    take_readable,
+)
+from dashboards.report.protocol import METRICS, missing_notes, protocol_parts, read_sweep_file
 
-NOTHING = Part("Results", ["Nothing can be shown: see above."])
+NOTHING = Part("Results", ["Nothing can be shown; see above."])
 
 
 def render(warehouse: Warehouse, command: str) -> str:
-    """Return the report of what is in a warehouse as one HTML document.
+    """Return the report of results as one HTML document.
 
     Args:
         warehouse: the results.
-        command: the one that makes the report, for the reader to repeat.
+        command: the command that writes the report, printed for the reader.
     """
     lacking: list[str] = []
-    lacking += readable(missing(warehouse), lacking)
+    lacking += take_readable(missing_notes(warehouse), lacking)
     sections = (comparison_parts, search_parts, sharing_part, protocol_parts)
-    *parts, protocol = (readable(section(warehouse), lacking) for section in sections)
+    *parts, protocol = (take_readable(section(warehouse), lacking) for section in sections)
     shown = [part for section in parts for part in section] or [NOTHING]
     return (
         _environment()
@@ -41,13 +47,13 @@ def render(warehouse: Warehouse, command: str) -> str:
             parts=shown,
             missing=lacking,
             protocol=protocol,
-            figures=_figures(shown),
-            files={folder.name: sweep_file(folder) for folder in warehouse.folders},
+            figures=_figures_json(shown),
+            files={folder.name: read_sweep_file(folder) for folder in warehouse.folders},
             metrics=METRICS,
             command=command,
-            library=_library(),
-            light=_json(go.Figure(layout=template().layout)),
-            dark=_json(go.Figure(layout=template(dark=True).layout)),
+            library=_plotly_library(),
+            light=_figure_json(go.Figure(layout=template().layout)),
+            dark=_figure_json(go.Figure(layout=template(dark=True).layout)),
         )
     )
 
@@ -61,35 +67,35 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["spread"] = _spread
+    environment.filters["spread"] = _small_interval
     return environment
 
 
-def _spread(cell: str) -> Markup:
-    """Return a cell with its interval, if it has one, in small print."""
+def _small_interval(cell: str) -> Markup:
+    """Return a cell as HTML with its interval in small print."""
     mean, sign, half_width = cell.partition(" ± ")
     return Markup("{} <small>± {}</small>").format(mean, half_width) if sign else escape(mean)
 
 
-def _figures(parts: Sequence[Part]) -> str:
-    """Return all charts as a JSON list, without their template: the page brings its own two."""
+def _figures_json(parts: Sequence[Part]) -> str:
+    """Return all charts as a JSON list, without their template; the page has the two templates."""
     bare = [
-        _json(go.Figure(chart.figure).update_layout(template="none"))
+        _figure_json(go.Figure(chart.figure).update_layout(template="none"))
         for part in parts
         for chart in part.charts
     ]
     return f"[{','.join(bare)}]"
 
 
-def _json(figure: go.Figure) -> str:
-    """Return a figure as JSON that cannot end the script element it stands in."""
+def _figure_json(figure: go.Figure) -> str:
+    """Return a figure as JSON that cannot close a script element."""
     return str(figure.to_json()).replace("<", "\\u003c")
 
 
 @cache
-def _library() -> str:
+def _plotly_library() -> str:
     """Return plotly.js, compressed (4.8 MB become 1.9 MB) and in base64.
 
-    The level and the time are fixed, so that the same results give the same page.
+    The level and the time are fixed, so that equal results give equal pages.
     """
     return b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()

@@ -1,4 +1,4 @@
-"""How the numbers came about: seeds, search, versions, the sweep file; and what is missing."""
+"""The protocol of the results: seeds, search, versions, sweep files; notes on what is missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import suppress
 import pandas as pd
 
 from dashboards.data.folders import SweepFolder
-from dashboards.data.live import progress
-from dashboards.data.scope import COMPARED
+from dashboards.data.scope import IS_COMPARED
+from dashboards.data.stages import read_progress
 from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.parts import Part
@@ -24,26 +24,26 @@ METRICS = (
 )
 
 
-def missing(warehouse: Warehouse) -> Iterator[str]:
-    """Yield a sentence for all that is not there: files, trials, the rest of a running sweep."""
+def missing_notes(warehouse: Warehouse) -> Iterator[str]:
+    """Yield a sentence for each missing file, incomplete trial and running sweep."""
     for note in (*warehouse.notes, *warehouse.older):
         yield note.replace("`", "")
     for folder in warehouse.folders:
-        sentences = progress(folder)
-        if sentences is not None and sentences.state != "complete":
-            done = f"{sentences['trials_done']} of {sentences['trials']} trials are done"
-            state = "still running" if sentences.state == "running" else "not complete"
-            yield f"{folder.name} is {state}: {done}, {sentences['to_go']} stages are to go."
-    yield from _incomplete(warehouse)
+        progress = read_progress(folder)
+        if progress is not None and progress.state != "complete":
+            done = f"{progress['trials_done']} of {progress['trials']} trials are done"
+            state = "still running" if progress.state == "running" else "not complete"
+            yield f"{folder.name} is {state}: {done}, {progress['to_go']} stages are to go."
+    yield from _incomplete_notes(warehouse)
     yield from warehouse.apart
     yield from warehouse.results.notes
 
 
-def _incomplete(warehouse: Warehouse) -> Iterator[str]:
-    """Yield each way in which trials did not complete, with the story of the first."""
+def _incomplete_notes(warehouse: Warehouse) -> Iterator[str]:
+    """Yield the number of incomplete trials by status, with the reason of the first."""
     rows = warehouse.frame(
         "SELECT sweep, status, count(*) AS n, any_value(story) FILTER (story <> '') AS story "
-        f"FROM trials WHERE {COMPARED[0]} AND status <> 'complete' "
+        f"FROM trials WHERE {IS_COMPARED[0]} AND status <> 'complete' "
         "GROUP BY sweep, status ORDER BY min(place)"
     )
     for row in rows.to_dict("records"):
@@ -53,20 +53,24 @@ def _incomplete(warehouse: Warehouse) -> Iterator[str]:
 
 
 def protocol_parts(warehouse: Warehouse) -> Iterator[Part]:
-    """Yield for each sweep its seeds, how its search selected, and what it ran with."""
+    """Yield a part for each sweep: seeds, selection of the search, versions."""
     for folder in warehouse.folders:
-        sentences = [*_seeds(warehouse, folder), *_selection(folder), *_versions(folder)]
+        sentences = [
+            *_describe_seeds(warehouse, folder),
+            *_describe_selection(folder),
+            *_describe_versions(folder),
+        ]
         yield Part(f"Sweep {folder.name}", sentences)
 
 
-def sweep_file(folder: SweepFolder) -> str:
-    """Return the sweep file as it was run; empty if it is not there."""
+def read_sweep_file(folder: SweepFolder) -> str:
+    """Return the text of the sweep file; empty if it is missing."""
     with suppress(OSError, UnicodeDecodeError):
         return (folder.path / "sweep.yaml").read_text(encoding="utf-8")
     return ""
 
 
-def _seeds(warehouse: Warehouse, folder: SweepFolder) -> Iterator[str]:
+def _describe_seeds(warehouse: Warehouse, folder: SweepFolder) -> Iterator[str]:
     rows = warehouse.frame(
         "SELECT coalesce(phase, 'evaluation') AS phase, "
         "list(DISTINCT seed ORDER BY seed) AS seeds, "
@@ -78,7 +82,7 @@ def _seeds(warehouse: Warehouse, folder: SweepFolder) -> Iterator[str]:
         yield f"{str(row['phase']).capitalize()}: {row['n']:,} configurations, seeds {seeds}."
 
 
-def _selection(folder: SweepFolder) -> Iterator[str]:
+def _describe_selection(folder: SweepFolder) -> Iterator[str]:
     document = folder.document("search.json")
     if document is None:
         yield "Nothing was searched: every configuration of the file was evaluated."
@@ -93,22 +97,22 @@ def _selection(folder: SweepFolder) -> Iterator[str]:
     )
     for group, entry in document.get("groups", {}).items():
         spaces = ", ".join(
-            f"{path} {_space(space)}" for path, space in entry.get("space", {}).items()
+            f"{path} {_space_text(space)}" for path, space in entry.get("space", {}).items()
         )
         won = ", ".join(map(str, entry.get("winner") or [])) or "none yet"
         yield f"Space of {group}: {spaces or 'empty'}. Winner: {won}."
 
 
-def _space(space: object) -> str:
+def _space_text(space: object) -> str:
     if not isinstance(space, dict):
         return str(space)
     return ", ".join(f"{kind}{tuple(b) if isinstance(b, list) else b}" for kind, b in space.items())
 
 
-def _versions(folder: SweepFolder) -> Iterator[str]:
+def _describe_versions(folder: SweepFolder) -> Iterator[str]:
     document = folder.document("versions.json")
     if document is None:
-        yield "versions.json is not there, so the versions are not known."
+        yield "versions.json is missing, so the versions are not known."
     else:
         yield (
             "Versions: "

@@ -49,7 +49,7 @@ class Penalty(Method):
 
     def anchored_parameters(self) -> dict[str, Tensor]:
         """Return the penalised parameters: name within the network -> parameter."""
-        return held_parameters(self.network, bool(self.config.penalise_head))
+        return penalised_parameters(self.network, bool(self.config.penalise_head))
 
 
 class ParameterRows(nn.Module):
@@ -95,7 +95,7 @@ def buffer_name(parameter: str) -> str:
     return parameter.replace(".", "/")
 
 
-def held_parameters(network: nn.Module, penalise_head: bool) -> dict[str, Tensor]:
+def penalised_parameters(network: nn.Module, penalise_head: bool) -> dict[str, Tensor]:
     """Return the parameters for a penalty: name within the network -> parameter.
 
     Args:

@@ -28,7 +28,7 @@ class ClassBalancedMemory(Memory):
     """
 
     @staticmethod
-    def least(setting: Setting) -> tuple[int, str]:
+    def smallest_size(setting: Setting) -> tuple[int, str]:
         """Return one example for each class."""
         return setting.num_classes, "class"
 
@@ -47,23 +47,23 @@ class ClassBalancedMemory(Memory):
         rows_to_keep, rows_to_add = [], []
         shares = equal_shares(self.capacity, len(classes))
         for label, share in zip(classes, shares, strict=True):
-            old_rows = self.ranked_held((old == label).nonzero().flatten(), generator)
+            old_rows = self.rank_stored((old == label).nonzero().flatten(), generator)
             new_rows = (new == label).nonzero().flatten()
             share_of_new = min(len(new_rows), -(-share // task.index))
             rows_to_keep.append(old_rows[: share - share_of_new])
             room = share - len(rows_to_keep[-1])
-            rows_to_add.append(self.ranked_new(task.examples, new_rows, room, generator))
+            rows_to_add.append(self.rank_new(task.examples, new_rows, room, generator))
         self.replace(torch.cat(rows_to_keep), task.examples, torch.cat(rows_to_add))
 
-    def ranked_held(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+    def rank_stored(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Return the stored rows of a class in the order of preference."""
-        return shuffled(rows, generator)
+        return shuffle(rows, generator)
 
-    def ranked_new(
+    def rank_new(
         self, examples: Examples, rows: Tensor, count: int, generator: torch.Generator
     ) -> Tensor:
         """Return up to `count` rows of a class among new examples in the order of preference."""
-        return shuffled(rows, generator)[:count]
+        return shuffle(rows, generator)[:count]
 
     def replace(self, old_rows: Tensor, examples: Examples, new_rows: Tensor) -> None:
         """Store rows `old_rows` of the memory followed by rows `new_rows` of `examples`."""
@@ -75,6 +75,6 @@ class ClassBalancedMemory(Memory):
         self.filled = len(self.y)
 
 
-def shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
+def shuffle(rows: Tensor, generator: torch.Generator) -> Tensor:
     """Return rows in a random order."""
     return rows[torch.randperm(len(rows), generator=generator)]

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from methods.base import Examples, Outlook
 from methods.parts.budget import Budget
 from methods.parts.class_balanced import ClassBalancedMemory
-from methods.parts.herding import herded
 
 Represent = Callable[[Tensor], Tensor]
 
@@ -48,21 +47,21 @@ class ExemplarMemory(ClassBalancedMemory):
         member_NC = F.one_hot(examples.y, self.num_classes).to(features_NF.dtype)
         return F.normalize(member_NC.T @ features_NF)
 
-    def ranked_held(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+    def rank_stored(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Return the rows unchanged: they are in the order of choice."""
         return rows
 
-    def ranked_new(
+    def rank_new(
         self, examples: Examples, rows: Tensor, count: int, generator: torch.Generator
     ) -> Tensor:
         """Return up to `count` rows in the order in which herding chooses them."""
         if count == 0 or len(rows) == 0:
             return rows[:0]
         features_NF = self._represent(examples.x[rows.to(examples.y.device)])
-        return rows[herded(features_NF, count).cpu()]
+        return rows[herd(features_NF, count).cpu()]
 
 
-def head_of(network: nn.Module) -> nn.Linear:
+def output_layer(network: nn.Module) -> nn.Linear:
     """Return a network's output layer, whose input is the representation.
 
     Raises:
@@ -80,10 +79,33 @@ def head_of(network: nn.Module) -> nn.Linear:
 def representations(network: nn.Module, x: Tensor) -> Tensor:
     """Return normalised representations [N, F] of images, in the network's current mode."""
     features: list[Tensor] = []
-    handle = head_of(network).register_forward_pre_hook(lambda _, args: features.append(args[0]))
+    handle = output_layer(network).register_forward_pre_hook(
+        lambda _, args: features.append(args[0])
+    )
     try:
         for part in torch.split(x, BATCH):
             network(part)
     finally:
         handle.remove()
     return F.normalize(torch.cat(features))
+
+
+@torch.no_grad()
+def herd(features_NF: Tensor, count: int) -> Tensor:
+    """Return the indices [min(count, N)] of the examples in the order of choice.
+
+    With w = k mu - sum_{j<k} phi(p_j) the distance to minimise is ||w - phi(x)|| / k, which needs
+    one product of all representations with w.
+    """
+    mean_F = features_NF.mean(dim=0)
+    half_square_N = features_NF.square().sum(dim=1) / 2
+    target_F = torch.zeros_like(mean_F)
+    chosen = []
+    for _ in range(min(count, len(features_NF))):
+        target_F = target_F + mean_F
+        gain_N = (features_NF @ target_F.unsqueeze(1)).squeeze(1) - half_square_N
+        best = gain_N.argmax(dim=0, keepdim=True)
+        chosen.append(best)
+        target_F = target_F - features_NF.index_select(0, best).squeeze(0)
+        half_square_N = half_square_N.index_fill(0, best, float("inf"))
+    return torch.cat(chosen)

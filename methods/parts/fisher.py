@@ -36,11 +36,7 @@ def diagonal_fisher(
     generator: torch.Generator | None = None,
     batch_size: int = 512,
 ) -> dict[str, Tensor]:
-    """Return the Fisher diagonal of trainable parameters: name -> tensor of the parameter's shape.
-
-    The network is in evaluation mode meanwhile; gradients and running statistics are not changed.
-    If all parameters belong to linear layers, a batch takes one backward pass per label and one
-    matrix product per layer; otherwise the gradient of every example is computed.
+    """Return parameter name -> Fisher diagonal; see `mean_over_examples` for cost and side effects.
 
     Args:
         network: returns logits [B, C].
@@ -49,7 +45,7 @@ def diagonal_fisher(
         labels: q. "all": the network's p(c|x), summed exactly over c; "sampled": one draw from it
             per example; "empirical": the true label.
         generator: for the draws of "sampled".
-        batch_size: examples per batch; changes the result by rounding only.
+        batch_size: as in `mean_over_examples`.
     """
     directions = LabelDirections.from_examples(examples, allowed, labels, generator)
     return mean_over_examples(network, examples.x, directions, torch.square, batch_size)

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 
-def frozen(network: nn.Module) -> nn.Module:
+def frozen_copy(network: nn.Module) -> nn.Module:
     """Return a copy whose parameters are not trained."""
     return copy.deepcopy(network).requires_grad_(False)
 
@@ -34,10 +34,10 @@ def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(generator.get_state())
-        network.load_state_dict(drawn_anew(network).state_dict())
+        network.load_state_dict(draw_network(network).state_dict())
 
 
-def drawn_anew(network: nn.Module) -> nn.Module:
+def draw_network(network: nn.Module) -> nn.Module:
     """Return a new network of the same kind on the CPU, drawn from the global generator."""
     fresh = getattr(network, "fresh", None)
     if fresh is not None:

@@ -21,7 +21,7 @@ from methods.base import Setting
 from methods.parts.sensitivity import evaluation_mode
 
 
-def unfit(setting: Setting) -> str | None:
+def linear_chain_objection(setting: Setting) -> str | None:
     """Return why a built-in network is no chain of linear layers; others are checked when built."""
     if setting.network == "mlp" or ":" in setting.network:
         return None
@@ -42,7 +42,9 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
     with (
         evaluation_mode(network),
         torch.no_grad(),
-        attached(layer.register_forward_pre_hook(lambda m, _: called.append(m)) for layer in names),
+        attach_hooks(
+            layer.register_forward_pre_hook(lambda m, _: called.append(m)) for layer in names
+        ),
     ):
         network(torch.zeros((1, *input_shape), dtype=torch.uint8, device=device))
     fits = all(one.out_features == other.in_features for one, other in pairwise(called))
@@ -55,13 +57,13 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
     return tuple(names[layer] for layer in called)
 
 
-def linear(network: nn.Module, names: Iterable[str]) -> list[nn.Linear]:
+def linear_layers(network: nn.Module, names: Iterable[str]) -> list[nn.Linear]:
     """Return the linear layers with given names."""
     return [layer for n in names if isinstance(layer := network.get_submodule(n), nn.Linear)]
 
 
 @contextmanager
-def attached(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+def attach_hooks(handles: Iterable[RemovableHandle]) -> Iterator[None]:
     """Keep hooks registered during the block and remove them after it."""
     registered = list(handles)  # an iterator registers its hooks here
     try:

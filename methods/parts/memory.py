@@ -67,7 +67,7 @@ class Memory(nn.Module, ABC):
         """Drop rows that are not filled and bring counters up to date."""
 
     @staticmethod
-    def least(setting: Setting) -> tuple[int, str]:
+    def smallest_size(setting: Setting) -> tuple[int, str]:
         """Return the smallest useful capacity, and the unit that needs one example each."""
         return 1, "example"
 
@@ -76,7 +76,7 @@ class Memory(nn.Module, ABC):
         """Return why a budget is too small for a setting, or None."""
         outlook = Outlook(setting.num_classes, setting.input_shape, setting.num_tasks)
         memory = cls(budget, outlook, logits)
-        least, unit = cls.least(setting)
+        least, unit = cls.smallest_size(setting)
         if memory.capacity >= least:
             return None
         enough = memory.row_bytes * least + memory.counter_bytes
@@ -152,6 +152,6 @@ class Memory(nn.Module, ABC):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-def repeated(examples: Examples, times: int) -> Examples:
+def repeat(examples: Examples, times: int) -> Examples:
     """Return examples repeated `times` times, as whole passes."""
     return Examples(examples.x.repeat(times, 1, 1, 1), examples.y.repeat(times))

@@ -50,6 +50,6 @@ class PathIntegral:
                 self.fall[name].addcmul_(self._gradients[name], before.sub_(p))
             before.copy_(p)
 
-    def moved(self) -> dict[str, Tensor]:
+    def displacements(self) -> dict[str, Tensor]:
         """Return the displacement of each parameter since the start."""
         return {name: p.detach() - self.start[name] for name, p in self.parameters.items()}

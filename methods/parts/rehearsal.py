@@ -90,7 +90,7 @@ class Rehearsal(Method):
         self.memory.end_task(task)
 
     @property
-    def drawable(self) -> int:
+    def num_drawable(self) -> int:
         """Number of rows of the memory, at the front, that may be drawn."""
         return self.memory.filled
 
@@ -98,7 +98,7 @@ class Rehearsal(Method):
         """Return random rows of the memory to replay with a batch."""
         count = self.config.replay_batch_size or len(batch)
         self._largest_draw = max(self._largest_draw, count)
-        return self.memory.draw(count, self._generator, among=self.drawable)
+        return self.memory.draw(count, self._generator, among=self.num_drawable)
 
     def step_kind(self) -> object:
         """Return the largest number of examples that the next step can replay.
@@ -106,5 +106,5 @@ class Rehearsal(Method):
         Without `replay_batch_size` a batch of B examples replays min(B, this number), as long as no
         batch is larger than those before.
         """
-        largest = self.config.replay_batch_size or self._largest_draw or self.drawable
-        return min(self.drawable, largest)
+        largest = self.config.replay_batch_size or self._largest_draw or self.num_drawable
+        return min(self.num_drawable, largest)

@@ -61,14 +61,14 @@ class ReservoirMemory(Memory):
         u = torch.rand(len(batch), generator=generator, dtype=torch.float64)
         row = torch.where(place < capacity, place, (u * (place + 1)).long())
         stored = (row < capacity).nonzero().flatten()
-        last = stored[last_of_each(row[stored])]
+        last = stored[last_occurrences(row[stored])]
         rows, chosen = row[last].to(batch.y.device), last.to(batch.y.device)
         self.write(rows, batch[chosen], None if logits is None else logits[chosen])
         self._offered += len(batch)
         self.filled = min(capacity, self._offered)
 
 
-def last_of_each(values: Tensor) -> Tensor:
+def last_occurrences(values: Tensor) -> Tensor:
     """Return, for each distinct value of a 1-D tensor, the index of its last occurrence."""
     ordered, order = values.sort(stable=True)
     last = torch.ones_like(ordered, dtype=torch.bool)

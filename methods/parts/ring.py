@@ -40,7 +40,7 @@ class RingMemory(Memory):
         self._room = self._left = self._shown = 0
 
     @staticmethod
-    def least(setting: Setting) -> tuple[int, str]:
+    def smallest_size(setting: Setting) -> tuple[int, str]:
         """Return one example for each task."""
         return setting.num_tasks, "task"
 

@@ -72,9 +72,9 @@ def mean_over_examples(
             rows = slice(start, start + batch_size)
             towards = partial(directions, rows=rows)
             sizes = (
-                by_example(network, x[rows], towards, size_of)
+                sum_by_example(network, x[rows], towards, size_of)
                 if layers is None
-                else by_layer(network, layers, x[rows], towards, size_of)
+                else sum_by_layer(network, layers, x[rows], towards, size_of)
             )
             for name, value in sizes.items():
                 total[name] += value
@@ -108,14 +108,16 @@ def linear_layers(network: nn.Module, probe: Tensor) -> dict[str, nn.Linear] | N
                 return None
             layers[f"{name}." if name else ""] = module
     places = list(network.named_parameters(remove_duplicate=False))
-    with recorded(layers) as calls:
+    with record_calls(layers) as calls:
         network(probe)
     once = all(len(c) == 1 and c[0][1].dim() == 2 for c in calls.values())
     return layers if once and len(places) == len(list(network.parameters())) else None
 
 
 @contextmanager
-def recorded(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, list[tuple[Tensor, Tensor]]]]:
+def record_calls(
+    layers: Mapping[str, nn.Linear],
+) -> Iterator[dict[str, list[tuple[Tensor, Tensor]]]]:
     """Record the (input, output) of each call of each layer in the block."""
     calls: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in layers}
 
@@ -135,7 +137,7 @@ def recorded(layers: Mapping[str, nn.Linear]) -> Iterator[dict[str, list[tuple[T
             handle.remove()
 
 
-def by_layer(
+def sum_by_layer(
     network: nn.Module,
     layers: Mapping[str, nn.Linear],
     x: Tensor,
@@ -143,7 +145,7 @@ def by_layer(
     size_of: SizeOf,
 ) -> dict[str, Tensor]:
     """Return the sum over a batch of weighted gradient sizes, in closed form."""
-    with recorded(layers) as calls:
+    with record_calls(layers) as calls:
         logits_BC = network(x)
     outputs = [calls[name][0][1] for name in layers]
     sizes = [torch.zeros_like(z) for z in outputs]
@@ -161,7 +163,7 @@ def by_layer(
     return result
 
 
-def by_example(
+def sum_by_example(
     network: nn.Module, x: Tensor, directions: BatchDirections, size_of: SizeOf
 ) -> dict[str, Tensor]:
     """Return the sum over a batch of weighted gradient sizes, from each example's gradient."""

@@ -25,11 +25,11 @@ from methods.finetune import Finetune
 from methods.testing.blobs import NUM_TASKS, Blobs, State
 from methods.testing.watch import (
     ExactMeter,
+    copy_state,
     differing,
     require,
     require_same,
     require_saveable,
-    snapshot_of,
     watch_generators,
     watch_hooks,
 )
@@ -137,7 +137,7 @@ def check_state(blobs: Blobs, state: State) -> None:
 def check_predictions(blobs: Blobs, live: Snapshot) -> None:
     """Scores are finite, of shape [B, C], and depend on the state alone."""
     restored = blobs.restored(live.state, live.after)
-    before = snapshot_of(restored.state_dict())
+    before = copy_state(restored.state_dict())
     for task, scores in predictions(blobs, restored, live.after).items():
         shape = (len(blobs.examples(task)), blobs.num_classes)
         where = f"predictions of task {task} after task {live.after}"
@@ -150,7 +150,7 @@ def check_predictions(blobs: Blobs, live: Snapshot) -> None:
 def check_inertness(blobs: Blobs) -> None:
     """A hyperparameter declared inert on the first task does not change its result."""
     for name in sorted(blobs.method_class.inert_on_first_task):
-        other = replace(blobs, config=with_another(blobs.config, name))
+        other = replace(blobs, config=change_hyperparameter(blobs.config, name))
         story = f"{name} is declared inert on the first task, but changes it"
         require_same(next(snapshots(blobs)).state, next(snapshots(other)).state, story)
 
@@ -168,7 +168,7 @@ def check_strength(blobs: Blobs) -> None:
         require_same(one.state, same, f"{cls.__name__} with {name} 0 is no fine-tuning")
 
 
-def with_another(config: Config, name: str) -> Config:
+def change_hyperparameter(config: Config, name: str) -> Config:
     """Return a config with another valid value of one hyperparameter."""
     require(hasattr(config, name), f"{name} is declared inert, but is no hyperparameter")
     now = getattr(config, name)
@@ -215,7 +215,7 @@ def snapshots(blobs: Blobs, reload: bool = False, known: Flops | None = None) ->
             method = blobs.restored(state, num_learned=after - 1)
         learn(method, blobs.view(after), blobs.epochs, known.setdefault(after, {}))
         require_saveable(method.state_dict())
-        state = snapshot_of(method.state_dict())
+        state = copy_state(method.state_dict())
         yield Snapshot(after, state, predictions(blobs, method, after))
 
 

@@ -62,7 +62,7 @@ def require_saveable(state: Mapping[str, Tensor]) -> None:
             require(owner == name, f"{name} shares its memory with {owner}")
 
 
-def snapshot_of(state: Mapping[str, Tensor]) -> State:
+def copy_state(state: Mapping[str, Tensor]) -> State:
     """Return copies of tensors."""
     return {name: tensor.detach().clone() for name, tensor in state.items()}
 
@@ -95,9 +95,11 @@ def watch_hooks(method: Method) -> Iterator[None]:
         hook = getattr(method, name)
 
         def call(view: TaskView) -> None:
-            modes, weights, rest = modes_of(method.network), *weights_and_rest(method.network)
+            modes, weights, rest = module_modes(method.network), *weights_and_rest(method.network)
             hook(view)
-            require(modes == modes_of(method.network), f"{name} left the network in another mode")
+            require(
+                modes == module_modes(method.network), f"{name} left the network in another mode"
+            )
             weights_after, rest_after = weights_and_rest(method.network)
             if all(torch.equal(w, weights_after[n]) for n, w in weights.items()):
                 require_same(rest, rest_after, f"{name} changed the network's running statistics")
@@ -112,7 +114,7 @@ def watch_hooks(method: Method) -> Iterator[None]:
         delattr(method, name)
 
 
-def modes_of(network: nn.Module) -> list[bool]:
+def module_modes(network: nn.Module) -> list[bool]:
     """Return whether each module is in training mode."""
     return [module.training for module in network.modules()]
 
@@ -120,7 +122,7 @@ def modes_of(network: nn.Module) -> list[bool]:
 def weights_and_rest(network: nn.Module) -> tuple[State, State]:
     """Return copies of a network's parameters and of its buffers."""
     parameters, buffers = dict(network.named_parameters()), dict(network.named_buffers())
-    return snapshot_of(parameters), snapshot_of(buffers)
+    return copy_state(parameters), copy_state(buffers)
 
 
 @contextmanager

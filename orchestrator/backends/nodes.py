@@ -25,7 +25,7 @@ class Node:
         return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {format_gib(self.memory)})"
 
 
-def node_of(listed: Mapping[str, Any]) -> Node:
+def parse_node(listed: Mapping[str, Any]) -> Node:
     """Return a node from an entry of `ray.nodes()`."""
     has = listed["Resources"]
     return Node(

@@ -58,13 +58,15 @@ class OnRay:
     def _workers(self, sweep: Sweep, store: StageStore) -> Workers:
         import ray
 
-        from orchestrator.backends.ray_tasks import all_idle, living_nodes
+        from orchestrator.backends.ray_tasks import is_cluster_idle, living_nodes
         from orchestrator.backends.ray_workers import RayWorkers
 
-        wanted = needs(sweep)
+        wanted = stage_resources(sweep)
         require_capacity(living_nodes(), wanted, self._address, self._say)
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
-        return RayWorkers(store.uri, wanted, head, StallWatch(self._say, all_idle), self._say)
+        return RayWorkers(
+            store.uri, wanted, head, StallWatch(self._say, is_cluster_idle), self._say
+        )
 
 
 class LazyWorkers:
@@ -95,7 +97,7 @@ class LazyWorkers:
         return self._workers.wait()
 
 
-def needs(sweep: Sweep) -> dict[str, float]:
+def stage_resources(sweep: Sweep) -> dict[str, float]:
     """Return the resources of a stage under Ray's names."""
     return {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.gpus}
 

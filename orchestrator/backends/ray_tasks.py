@@ -21,7 +21,7 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from orchestrator.backends.nodes import Node, node_of
+from orchestrator.backends.nodes import Node, parse_node
 from orchestrator.stages.outcomes import Outcome, StageFailed
 from orchestrator.stages.worker import Order
 
@@ -68,7 +68,7 @@ class Attempt:
 def living_nodes() -> list[Node]:
     """Return the nodes of the cluster that are alive."""
     listed: Iterable[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [node_of(each) for each in listed if each["Alive"]]
+    return [parse_node(each) for each in listed if each["Alive"]]
 
 
 def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: Node | None) -> Any:
@@ -91,7 +91,7 @@ def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: N
     return task.remote(pickle.dumps(attempt.order), store_uri, device)
 
 
-def death_of(error: RayError) -> Death | None:
+def classify_death(error: RayError) -> Death | None:
     """Return how a worker died; None if the error says something else."""
     if isinstance(error, RayTaskError):
         return None
@@ -102,11 +102,11 @@ def death_of(error: RayError) -> Death | None:
     return "process" if isinstance(error, WorkerCrashedError) else None
 
 
-def failure(
+def build_failure(
     attempt: Attempt, error: RayError, needs: Mapping[str, float], node: Node | None
 ) -> StageFailed:
     """Build StageFailed for a stage whose worker could not report an outcome."""
-    key, death = attempt.order.key, death_of(error)
+    key, death = attempt.order.key, classify_death(error)
     if isinstance(error, RayTaskError):  # before it began: its code or store was not there
         return StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
     if death is None:
@@ -124,7 +124,7 @@ def failure(
     return StageFailed(key, f"{what}; {asked}{had}\n\n{error}")
 
 
-def all_idle() -> bool:
+def is_cluster_idle() -> bool:
     """Return whether no CPU and no GPU of the cluster is in use."""
     total = ray.cluster_resources()  # type: ignore[no-untyped-call]
     free = ray.available_resources()  # type: ignore[no-untyped-call]

@@ -13,8 +13,8 @@ from orchestrator.backends.nodes import Node, largest_node
 from orchestrator.backends.ray_health import HeadProbe, StallWatch
 from orchestrator.backends.ray_tasks import (
     Attempt,
-    death_of,
-    failure,
+    build_failure,
+    classify_death,
     living_nodes,
     submit,
 )
@@ -99,10 +99,12 @@ class RayWorkers:
         try:
             outcome: Event = ray.get(ref)
         except RayError as error:
-            death = death_of(error)
+            death = classify_death(error)
             again = None if death is None else attempt.after(death)
             if again is None:
-                return failure(attempt, error, self._needs, largest_node(self._nodes, self._needs))
+                return build_failure(
+                    attempt, error, self._needs, largest_node(self._nodes, self._needs)
+                )
             if again.alone and not attempt.alone:
                 self._say(describe_retry(attempt, death == "memory"))
             self._submit(again)

@@ -11,33 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import (
-    AsyncHyperBandScheduler,
-    HyperBandScheduler,
-    MedianStoppingRule,
-    PopulationBasedTraining,
-    TrialScheduler,
-)
+from ray.tune.schedulers import TrialScheduler
 
-from orchestrator.backends.tune_domains import clip, to_mutation
-from orchestrator.backends.tune_searchers import METRIC, seeded
+from orchestrator.backends.tune_objects import TIME, clip, create_tune_scheduler
+from orchestrator.backends.tune_searchers import METRIC, seed_generators
 from orchestrator.backends.tune_stand_ins import Controller, Runner
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.search.ports import Adopted, Decision, Stopped
-from orchestrator.stages.components import import_class
-from orchestrator.sweep.search_options import (
-    SCHEDULERS,
-    Asha,
-    Foreign,
-    HyperBand,
-    Median,
-    Pbt,
-    Search,
-)
+from orchestrator.sweep.search_options import SCHEDULERS, Search
 from orchestrator.sweep.spaces import Domain, Point
 
-TIME = "training_iteration"
 DECISIONS: dict[str, Decision] = {
     TrialScheduler.CONTINUE: "continue",
     TrialScheduler.PAUSE: "pause",
@@ -71,7 +55,7 @@ class TuneScheduler:
         options = search.scheduler
         logging.getLogger("ray.tune.schedulers").setLevel(logging.WARNING)  # each exchange, else
         name = getattr(options, "name", type(options).__name__.lower())
-        with seeded(seed):
+        with seed_generators(seed):
             scheduler = create_tune_scheduler(options, space, goal)
             accepted = scheduler.set_search_properties(METRIC, search.objective.modes[0])
         if accepted is False:
@@ -144,7 +128,7 @@ class TuneScheduler:
             RepertoireError: the scheduler raised, or needs more of Tune than the stand-ins offer.
         """
         try:
-            with seeded(self._seed + after):
+            with seed_generators(self._seed + after):
                 return method(self._controller, *args)
         except RepertoireError:
             raise
@@ -167,45 +151,3 @@ class TuneScheduler:
 def tune_result(after: int, value: float) -> dict[str, Any]:
     """Return a result in Tune's form; time is the number of tasks learned, by every name."""
     return {TIME: after, "tasks": after, "time_total_s": after, METRIC: value}
-
-
-def create_tune_scheduler(options: Any, space: Mapping[str, Domain], goal: int) -> Any:
-    """Return the scheduler of Tune's that options stand for."""
-    if isinstance(options, Asha):
-        return AsyncHyperBandScheduler(
-            time_attr=TIME,
-            max_t=goal,
-            grace_period=min(options.grace_tasks, goal),
-            reduction_factor=options.reduction_factor,
-        )
-    if isinstance(options, HyperBand):
-        return HyperBandScheduler(TIME, max_t=goal, reduction_factor=options.reduction_factor)
-    if isinstance(options, Median):
-        return MedianStoppingRule(
-            TIME, grace_period=options.grace_tasks, min_samples_required=options.min_trials
-        )
-    if isinstance(options, Pbt):
-        mutations = {place: to_mutation(domain) for place, domain in space.items()}
-        return PopulationBasedTraining(
-            TIME,
-            perturbation_interval=options.every_tasks,
-            hyperparam_mutations=mutations,
-            quantile_fraction=options.quantile,
-            resample_probability=options.resample,
-            log_config=False,
-            synch=True,  # the order of arrival must not decide; it suits short sequences as well
-        )
-    return create_foreign(options)
-
-
-def create_foreign(scheduler: Foreign) -> Any:
-    """Return a scheduler by dotted name."""
-    name, options = scheduler.name, scheduler.options
-    cls = import_class(f"scheduler {name!r}", name, source=scheduler.source)
-    try:
-        return cls(**options)
-    except Exception as error:  # a class of anybody's
-        raise RepertoireError(
-            f"search.scheduler: {name} cannot be made with {dict(options)}: "
-            f"{type(error).__name__}: {error}"
-        ) from error

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import random  # noqa: TID251 - searchers draw from it; see `seeded`
+import random  # noqa: TID251 - searchers draw from it; see `seed_generators`
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from orchestrator.backends.tune_domains import decode_point, to_tune_domain
+from orchestrator.backends.tune_objects import decode_point, to_tune_domain
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
 from orchestrator.stages.components import import_class
@@ -41,7 +41,7 @@ class TuneSampler:
         self._name = algorithm.name if isinstance(algorithm, Foreign) else "hyperopt"
         self._space, self._seed = space, seed
         self._metrics = tuple(f"{METRIC}_{i}" for i in range(len(modes)))
-        with seeded(seed):
+        with seed_generators(seed):
             self._searcher = self._create_searcher(algorithm, modes)
 
     def _create_searcher(self, algorithm: Any, modes: Sequence[str]) -> Any:
@@ -78,7 +78,7 @@ class TuneSampler:
         Raises:
             RepertoireError: the searcher raised, or its suggestion is not a point of the space.
         """
-        with self._explained("suggest"), seeded(self._seed + number):
+        with self._translate_errors("suggest"), seed_generators(self._seed + number):
             suggested = self._searcher.suggest(str(number))
             if not isinstance(suggested, Mapping):  # None, or Searcher.FINISHED
                 return None
@@ -93,11 +93,11 @@ class TuneSampler:
         result = None
         if values is not None:
             result = dict(zip(self._metrics, values, strict=True)) | {"training_iteration": 1}
-        with self._explained("on_trial_complete"), seeded(self._seed + number):
+        with self._translate_errors("on_trial_complete"), seed_generators(self._seed + number):
             self._searcher.on_trial_complete(str(number), result=result, error=failed)
 
     @contextmanager
-    def _explained(self, call: str) -> Iterator[None]:
+    def _translate_errors(self, call: str) -> Iterator[None]:
         """Raise one message for whatever a searcher of anybody's raises."""
         try:
             yield
@@ -127,7 +127,7 @@ def create_hyperopt(algorithm: HyperOpt, seed: int) -> Any:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seed_generators(seed: int) -> Iterator[None]:
     """Seed the global generators of Python and NumPy inside the block; put them back after."""
     state, numpy_state = random.getstate(), np.random.get_state()
     random.seed(seed)

@@ -174,7 +174,7 @@ class StageTrainable(tune.Trainable):
         return float(sum(getattr(r.costs, name) for r in records if r for name in PHASE_SECONDS))
 
 
-def trainable_of(sweep: str | Path | Sweep, store: str | Path | None) -> type[StageTrainable]:
+def create_trainable(sweep: str | Path | Sweep, store: str | Path | None) -> type[StageTrainable]:
     """Return the trainable of a sweep; see `orchestrator.tune.trainable`."""
     loaded = sweep if isinstance(sweep, Sweep) else Sweep.load(sweep)
     configurations = Configurations.from_sweep(loaded)

@@ -16,7 +16,7 @@ from orchestrator.cli.environment import (
 )
 from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, show
 from orchestrator.cli.results_commands import (
-    Compare,
+    CompareCommand,
     compare_command,
     dashboard_command,
     report_command,
@@ -52,17 +52,17 @@ class Listed(StrEnum):
 
 @app.command("plan")
 def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri = None) -> None:
-    """Say what a sweep asks for, what the store has, and what is left. Touches nothing."""
+    """Show what a sweep asks for, what the store has, and what is left. Writes nothing."""
     from orchestrator.cli.run_sweep import plan_sweep
     from orchestrator.results.folder import open_store, results_folder
-    from orchestrator.results.former import foretell_former
+    from orchestrator.results.kept_files import describe_former_tables
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
 
     loaded = Sweep.load(sweep)
     folder = results_folder(loaded, out)
     show(plan_table(*plan_sweep(loaded, open_store(out, store, read_only=True), folder)))
-    for remark in [*loaded.remarks, *foretell_former(folder, loaded)]:
+    for remark in [*loaded.remarks, *describe_former_tables(folder, loaded)]:
         show(remark)
 
 
@@ -97,7 +97,7 @@ def run_command(
     raise typer.Exit(code)
 
 
-app.command("compare", cls=Compare)(compare_command)
+app.command("compare", cls=CompareCommand)(compare_command)
 app.command("show")(show_command)
 app.command("reproduce")(reproduce_command)
 

@@ -61,13 +61,13 @@ def parse_store(text: str) -> str:
 
 def replace_unprintable() -> None:
     """Replace characters that the terminal cannot encode by plain ones."""
-    codecs.register_error("plain", _plain)
+    codecs.register_error("plain", _plain_text)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="plain")
 
 
-def _plain(error: UnicodeError) -> tuple[str, int]:
+def _plain_text(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, and how a command prints."""
+"""Arguments and options that several commands share, and the function that prints."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ StoreUri = Annotated[
     ),
 ]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder.")]
+Dirs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="DIR...",
+        parser=parse_folder,
+        help="Results folders, or folders of single sweeps.",
+    ),
+]
 Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0, help="Up to which relative difference stages are equal."),
@@ -30,7 +38,7 @@ Tolerance = Annotated[
 
 
 def show(content: Any) -> None:
-    """Print text as it is, or something Rich can draw."""
+    """Print text, or an object that Rich can render."""
     if isinstance(content, str):
         typer.echo(content)
     else:

@@ -18,7 +18,7 @@ from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 
 
-def chains(
+def replay_chains(
     sweep: Sweep, store: StageStore, folder: Path
 ) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
     """Yield all chains of a sweep: its trials, its candidates as far as stored, its winners."""

@@ -10,17 +10,21 @@ from pathlib import Path
 
 import torch
 
-from orchestrator.cli.replay import chains, sweep_folders
+from orchestrator.cli.replay import replay_chains, sweep_folders
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.results.code import load_kept_code
-from orchestrator.results.finding import find
+from orchestrator.results.kept_files import load_kept_code
+from orchestrator.results.lookup import find_configuration
 from orchestrator.results.results import Results, load
 from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.reproduction import changes, places, sentence
+from orchestrator.terminal.reproduction import (
+    describe_changes,
+    describe_environments,
+    describe_verdict,
+)
 
 Say = Callable[[str], object]
 
@@ -47,12 +51,12 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
         RepertoireError: the trial or its seed is not in the folder, or the sweep's code, data or
             configuration are no longer what its stages were computed with.
     """
-    wanted = find(load(dir), name)
+    wanted = find_configuration(load(dir), name)
     label, sweep_name, trial_id = (str(wanted[c]) for c in ("label", "sweep", "trial_id"))
     folder = dir if (dir / "sweep.yaml").is_file() else dir / sweep_name
     results = load(folder)  # its own seeds alone, where several sweeps hold the trial
     sweep = load_kept_code(folder)
-    laid_out = {(c.trial_id, c.seed): (c, s) for c, s in chains(sweep, check.store, folder)}
+    laid_out = {(c.trial_id, c.seed): (c, s) for c, s in replay_chains(sweep, check.store, folder)}
     seeds = sorted(set(results.trials[results.trials["trial_id"] == trial_id]["seed"]))
     if seed is not None and seed not in seeds:
         raise RepertoireError(f"{label} has no seed {seed}; it has {', '.join(map(str, seeds))}")
@@ -63,7 +67,7 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
         check.say(f"{label} ({trial_id}), seed {each}")
         stages = laid_out[trial_id, each][1]
         require_same_code(stages, stored_keys(results, sweep_name, trial_id, each), check.store)
-        verdicts.append(_compare_chain(stages, check, device_of(sweep)))
+        verdicts.append(_compare_chain(stages, check, choose_device(sweep)))
     return int("different" in verdicts)
 
 
@@ -91,10 +95,9 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
         if result is None:
             check.say(f"stage {key}: its parent's state is not in the store")
         elif result.verdict != "same":
-            check.say(
-                f"stage {key}, {_describe(result.stage)}: {sentence(result, check.tolerance)}"
-            )
-            check.say(f"  {places(result)}")
+            verdict = describe_verdict(result, check.tolerance)
+            check.say(f"stage {key}, {_describe(result.stage)}: {verdict}")
+            check.say(f"  {describe_environments(result)}")
     check.say(
         f"{len(chosen)} of {len(known)} stages computed anew: {counts['same']} the same bits, "
         f"{counts['close']} equal within {check.tolerance:g}, {counts['different']} different"
@@ -128,7 +131,7 @@ def read_share(text: str) -> float:
 def load_chains(folder: Path, check: Check) -> list[tuple[Chain, tuple[Stage, ...]]]:
     """Return the chains of a folder; none, with a message, if its sweep cannot be read here."""
     try:
-        return list(chains(load_kept_code(folder), check.store, folder))
+        return list(replay_chains(load_kept_code(folder), check.store, folder))
     except RepertoireError as error:
         check.say(f"{folder.name} cannot be computed here: {error}")
         return []
@@ -158,11 +161,11 @@ def require_same_code(
             raise RepertoireError(
                 f"stage {stage.after} was computed under key {stored[stage.after]} and has key "
                 f"{stage.key} today, so the same computation cannot be repeated here: "
-                + "; ".join(changes(record, stage))
+                + "; ".join(describe_changes(record, stage))
             )
 
 
-def device_of(sweep: Sweep) -> str:
+def choose_device(sweep: Sweep) -> str:
     """Return the device on which this process computes a sweep's stages."""
     return "cuda" if sweep.resources.gpus and torch.cuda.is_available() else "cpu"
 
@@ -172,15 +175,16 @@ def _compare_chain(stages: Iterable[Stage], check: Check, device: str) -> str:
     results = []
     for result in reproduce_chain(tuple(stages), check.store, check.tolerance, device):
         results.append(result)
-        check.say(f"  after task {result.stage.after}: {sentence(result, check.tolerance)}")
+        check.say(f"  after task {result.stage.after}: {describe_verdict(result, check.tolerance)}")
     different = [one for one in results if one.verdict == "different"]
     if different:
-        check.say(f"different from task {different[0].stage.after} on; {places(different[0])}")
+        first = different[0]
+        check.say(f"different from task {first.stage.after} on; {describe_environments(first)}")
         return "different"
     close = [one for one in results if one.verdict == "close"]
     if close:
         worst = max(close, key=lambda one: one.difference)
-        check.say(f"equal within {check.tolerance:g}; {places(worst)}")
+        check.say(f"equal within {check.tolerance:g}; {describe_environments(worst)}")
         return "close"
     check.say(f"the same bits, {len(results)} stages")
     return "same"

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from orchestrator.cli.environment import parse_folder, run_server
-from orchestrator.cli.options import Dir, StoreUri, Tolerance, show
+from orchestrator.cli.options import Dir, Dirs, StoreUri, Tolerance, show
 from orchestrator.sweep.expression import FIGURES
 
 
@@ -29,14 +29,14 @@ class Format(StrEnum):
 USUAL_FRONT = "acc,storage_bytes,compute_flops"
 
 
-class Compare(TyperCommand):
-    """Lets `--pareto` stand alone, for the usual metrics; a list of metrics may follow it."""
+class CompareCommand(TyperCommand):
+    """A command whose `--pareto` takes an optional list of metrics."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words of a command."""
-        return super().parse_args(ctx, list(self._completed(args)))
+        """Parse the arguments, with the metrics of `--pareto` added if they are missing."""
+        return super().parse_args(ctx, list(self._complete_pareto(args)))
 
-    def _completed(self, args: Sequence[str]) -> Iterator[str]:
+    def _complete_pareto(self, args: Sequence[str]) -> Iterator[str]:
         for word, following in zip(args, [*args[1:], ""], strict=True):
             yield word
             metrics = {*FIGURES, *USUAL_FRONT.split(","), "seconds"}
@@ -45,14 +45,7 @@ class Compare(TyperCommand):
 
 
 def compare_command(
-    dirs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="DIR...",
-            parser=parse_folder,
-            help="Results folders, or folders of single sweeps.",
-        ),
-    ],
+    dirs: Dirs,
     by: Annotated[
         str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
     ] = "method",
@@ -60,7 +53,7 @@ def compare_command(
     against: Annotated[
         str | None,
         typer.Option(
-            "--against", metavar="LABEL", help="The row to hold the others against; default: best."
+            "--against", metavar="LABEL", help="The row to compare others with; default: best."
         ),
     ] = None,
     pareto: Annotated[
@@ -123,7 +116,7 @@ def reproduce_command(
     store: StoreUri = None,
     tolerance: Tolerance = 1e-5,
 ) -> None:
-    """Compute a trial anew beside the stored one and say how far the two are the same."""
+    """Compute a trial again and compare it with the stored one, stage by stage."""
     from orchestrator.cli.reproduce import Check, reproduce
     from orchestrator.results.folder import open_store
 
@@ -147,19 +140,12 @@ def ui_command(
 
 
 def dashboard_command(
-    dirs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="DIR...",
-            parser=parse_folder,
-            help="Results folders, or folders of single sweeps.",
-        ),
-    ] = [Path("results")],  # noqa: B006
+    dirs: Dirs = [Path("results")],  # noqa: B006
     port: Annotated[int, typer.Option(help="On the loopback address.")] = 8501,
 ) -> None:
     """Look at results in a browser: trade-off, leaderboard, R, forgetting, search, costs, live."""
-    # A process of its own: dashboards stand above the command line, which never imports them.
-    # -P: a folder named dashboards where the command is typed is not ours.
+    # A process of its own, since the command line, a lower layer, does not import dashboards.
+    # -P: a folder named dashboards in the current folder must not shadow the package.
     command = [sys.executable, "-P", "-m", "dashboards.serve", *map(str, dirs)]
     raise typer.Exit(run_server([*command, "--port", str(port)]))
 
@@ -179,7 +165,7 @@ def report_command(
         ),
     ] = None,
 ) -> None:
-    """Write what was found as one HTML page that needs no network; attach it to MLflow's run."""
+    """Write the results as one HTML page that needs no network; attach it to MLflow's run."""
     options = {"--out": out, "--figures": figures}
     given = [word for name, path in options.items() if path for word in (name, str(path))]
     # A process of its own, as for the dashboard.

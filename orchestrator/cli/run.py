@@ -14,18 +14,18 @@ from orchestrator.graph.plan import Plan, seconds
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.folder import Tabulator, open_store, results_folder
-from orchestrator.results.former import keep_former
+from orchestrator.results.kept_files import keep_former_tables
 from orchestrator.results.results import load
-from orchestrator.results.writer import writing
+from orchestrator.results.writer import writer_lock
 from orchestrator.search.score import require_validation
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.failures import group_endings, trial_line
 from orchestrator.terminal.rendering import render_first
-from orchestrator.terminal.screen import Display, duration
-from orchestrator.tracking import Tracker, resolve_target, sync, target_of
+from orchestrator.terminal.screen import Display, duration_text
+from orchestrator.tracking import Tracker, read_target, resolve_target, sync
 
-WAIT_SECONDS = 600.0  # for a sweep that is still being sent
+WAIT_SECONDS = 600.0  # for another process that sends the sweep
 CONTINUES = "and the same command continues"
 
 
@@ -45,13 +45,13 @@ def run(
         store_uri: of the stage store; None for the one in `out`.
         backend: a name of `BACKENDS`.
         address: of a running Ray cluster.
-        replace: go on where the folder has tables of another sweep of the name, put aside.
+        replace: put tables of another sweep of the same name aside.
     """
     sweep = Sweep.load(path)
     require_validation(sweep)  # before the results folder exists
     folder = results_folder(sweep, out)
-    with writing(folder):
-        for line in keep_former(folder, sweep, replace):
+    with writer_lock(folder):
+        for line in keep_former_tables(folder, sweep, replace):
             Console().print(line, markup=False, highlight=False, soft_wrap=True)
         return run_locked(sweep, path, out, store_uri, backend, address)
 
@@ -63,7 +63,7 @@ def run_locked(
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
     target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
     tables = Tabulator((), store, folder, Tracker(folder, target, say=messages.append))
-    brake = Brake(sweep.budget, sweep.resources, lambda key: seconds_of(store, key))
+    brake = Brake(sweep.budget, sweep.resources, lambda key: stage_seconds(store, key))
     with (
         Display() as display,
         interruptible(brake, display.say),
@@ -73,33 +73,33 @@ def run_locked(
             display.say(remark)
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
-        screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {headline(plan)}"))
+        screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
         outcome = run_sweep(sweep, tables, place, brake, screen, BACKENDS[backend].queue_of)
     console = Console()
     for message in [*messages, *store.damaged]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
     closing = [
         *outcome.notes,
-        *missing(outcome, brake),
-        f"{counts(outcome)} Tables: {folder}/*.parquet",
-        f"MLflow: {target.shown}    Stages: {store.uri}",
+        *describe_missing(outcome, brake),
+        f"{counts_line(outcome)} Tables: {folder}/*.parquet",
+        f"MLflow: {target.safe_uri}    Stages: {store.uri}",
         f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
     ]
-    return report(console, folder, closing) or int(bool(missing(outcome, brake)))
+    return print_report(console, folder, closing) or int(bool(describe_missing(outcome, brake)))
 
 
-def seconds_of(store: StageStore, key: str) -> float:
+def stage_seconds(store: StageStore, key: str) -> float:
     """Return the seconds a finished stage took."""
     record = store.record(key)
     return 0.0 if record is None else seconds(record)
 
 
-def headline(plan: Plan) -> str:
+def plan_line(plan: Plan) -> str:
     """Return a line on what a plan will compute."""
     left = plan.estimated_seconds()
     if not plan.to_run:
         return f"all {plan.asked_for} stages are in the store; nothing to compute"
-    guess = f", about {duration(left)} of processor time" if left else ""
+    guess = f", about {duration_text(left)} of processor time" if left else ""
     trials = len({chain.trial_id for chain in plan.chains})
     to_do = f"{len(plan.to_compute)} to compute{guess}"
     if plan.to_score:
@@ -107,7 +107,7 @@ def headline(plan: Plan) -> str:
     return f"{trials} trials, {plan.asked_for} stages asked for, {to_do}"
 
 
-def counts(outcome: Outcome) -> str:
+def counts_line(outcome: Outcome) -> str:
     """Return a line with the numbers of stages that were requested, computed, and failed."""
     search, evaluation = outcome.search, outcome.evaluation
     further = f", {evaluation.scored} scored on further tasks" if evaluation.scored else ""
@@ -119,11 +119,11 @@ def counts(outcome: Outcome) -> str:
 
 
 def failures(progress: Progress) -> str:
-    """Return how many stages raised, as the end of a list; empty if none did."""
+    """Return the number of stages that raised, to be added to a list; empty if none did."""
     return f", {progress.raised} failed" if progress.raised else ""
 
 
-def missing(outcome: Outcome, brake: Brake) -> list[str]:
+def describe_missing(outcome: Outcome, brake: Brake) -> list[str]:
     """Return a line for each result that is missing, with the reason."""
     lines = list(outcome.missing_winners)
     to_go = outcome.evaluation.to_go
@@ -135,11 +135,10 @@ def missing(outcome: Outcome, brake: Brake) -> list[str]:
     return lines
 
 
-def report(console: Console, folder: Path, closing: list[str]) -> int:
-    """Print the comparison, what went wrong, and where things are; return the exit code.
+def print_report(console: Console, folder: Path, closing: list[str]) -> int:
+    """Print the comparison, the incomplete trials and the closing lines; return the exit code.
 
-    A candidate that was stopped early or diverged is a normal end of a search; a failed one is
-    not.
+    Candidates of a search that were stopped early or diverged are no failures.
     """
     results = load(folder)
     table = render_first(comparison(results), f"repertoire compare {folder}")
@@ -169,7 +168,7 @@ def track(out: Path) -> int:
     for folder in folders:
         try:
             # The ledger is checked against MLflow, since runs may have been deleted there.
-            sent = sync(folder, target_of(folder), recheck=True, wait_seconds=WAIT_SECONDS)
+            sent = sync(folder, read_target(folder), recheck=True, wait_seconds=WAIT_SECONDS)
             line = f"{folder.name}: {sent}"
         except RepertoireError as error:
             line, failed = f"{folder.name}: {error}", failed + 1

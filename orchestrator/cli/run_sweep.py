@@ -14,9 +14,8 @@ from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.folder import Show, Tabulator
 from orchestrator.search.create import create_study
-from orchestrator.search.evaluate import evaluate
 from orchestrator.search.forecast import Row, forecast
-from orchestrator.search.search import search
+from orchestrator.search.search import evaluate, search
 from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.store import StageStore

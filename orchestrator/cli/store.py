@@ -8,7 +8,7 @@ from rich.console import Console
 
 from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.results.folder import open_store
-from orchestrator.results.garbage import Garbage, Rules, collect, garbage
+from orchestrator.results.garbage import Garbage, Rules, delete_garbage, find_garbage
 
 
 def verify(out: Path, uri: str | None) -> int:
@@ -39,14 +39,14 @@ def verify(out: Path, uri: str | None) -> int:
 def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> int:
     """Delete stages that nothing refers to and say why others are kept; return 0."""
     store = open_store(out, uri, create=False, read_only=dry_run)
-    result = garbage(store, rules)
+    result = find_garbage(store, rules)
     for reason, count in sorted(result.kept.items()):
         print_plain(f"kept: {count} stages, {reason}")
     for line in describe_other_files(result, rules):
         print_plain(line)
     size, verb = result.files.size(result.unwanted), "would delete" if dry_run else "deleted"
     if not dry_run:
-        collect(store, rules, result)
+        delete_garbage(store, rules, result)
     print_plain(f"{verb} {len(result.unwanted)} stages, {size / 1e6:.1f} MB")
     return 0
 

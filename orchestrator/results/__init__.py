@@ -1,4 +1,4 @@
-"""Results: the Parquet tables of a sweep, read from the store, and what they say.
+"""Results: the Parquet tables of a sweep, and what is computed from them.
 
 May import `graph` and what is below it. Begin with `results.py`; `tables.py` has the columns,
 `comparison.py` compares methods and `statistics.py` tests their differences.

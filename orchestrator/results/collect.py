@@ -1,7 +1,7 @@
-"""The three tables as a pure function of a sweep's chains and the store.
+"""The three tables of a sweep, computed from its chains and the records of the store.
 
-A chain's stages count up to the first that is missing or diverged. The metrics and `val_acc` of a
-trial are null unless it is complete: values at different depths must never be compared.
+The rows of a chain end with its first stage that is missing or diverged. The metrics of a trial
+are null unless it is complete, since values after different numbers of tasks are not comparable.
 """
 
 from __future__ import annotations
@@ -13,65 +13,70 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.collector import collector_paused
 from orchestrator.columns import CATEGORIES, SELECTABLE, SUMMED
 from orchestrator.hashing import canonical, plain
-from orchestrator.results.matrix import r_of_rows
-from orchestrator.results.metrics import R, all_after
+from orchestrator.results.cells import build_r_from_rows
+from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.naming import former_id
-from orchestrator.results.schema import ACCURACY, IDENTITY, SPLITS, STAGES, TRIALS
-from orchestrator.results.tables import Tables, table_of, with_config_columns
+from orchestrator.results.tables import (
+    ACCURACY,
+    IDENTITY,
+    SPLITS,
+    STAGES,
+    TRIALS,
+    Tables,
+    build_table,
+    with_config_columns,
+)
 from orchestrator.stages.known_records import Records
 from orchestrator.stages.record import Costs, Record, Score, Wanted
 
 if TYPE_CHECKING:
     from orchestrator.stages.stage import Chain
 
-UNSCORED = Score(accuracy=None, loss=None, n=0)
+NO_SCORE = Score(accuracy=None, loss=None, n=0)
 TRIAL_COLUMNS, STAGE_COLUMNS = TRIALS.names, STAGES.names
 STORAGE_COLUMNS = {category: f"storage_{category}_bytes" for category in CATEGORIES}
 Row = tuple[Any, ...]
-Known = dict[Wanted, Record]
+RecordsByKey = dict[Wanted, Record]
 
 
 @collector_paused()
-def collect(
+def collect_tables(
     chains: Sequence[Chain],
     store: Records,
     run_ids: Mapping[str, str] | None = None,
 ) -> Tables:
-    """Return the tables of chains as the store knows them now.
+    """Return the tables of chains, from the records that are in the store now.
 
     Args:
-        chains: the sweep's, in its order.
-        store: where the records are.
-        run_ids: `run_name` -> MLflow run id, of the trials that have one.
+        chains: the chains of the sweep, in the order of their rows.
+        store: the store of the records.
+        run_ids: `run_name` of a chain -> id of its MLflow run.
     """
     known = _read_records(chains, store)
     trials: list[Row] = []
     accuracy: list[Row] = []
     stages: list[Row] = []
     for chain in chains:
-        records = _records(chain, known)
+        records = _chain_records(chain, known)
         trials.append(_trial_row(chain, records, store, (run_ids or {}).get(run_name(chain))))
         accuracy.extend(_accuracy_rows(chain, records))
         stages.extend(_stage_row(chain, record) for record in records)
     return Tables(
-        trials=with_config_columns(table_of(trials, TRIALS)),
-        accuracy=table_of(accuracy, ACCURACY),
-        stages=table_of(stages, STAGES),
+        trials=with_config_columns(build_table(trials, TRIALS)),
+        accuracy=build_table(accuracy, ACCURACY),
+        stages=build_table(stages, STAGES),
     )
 
 
 def run_name(chain: Chain) -> str:
-    """Return what a chain's run in MLflow goes by; a candidate has one of its own."""
+    """Return the name of a chain's MLflow run; a candidate of a search has a run of its own."""
     return f"{chain.trial_id} search" if chain.phase == "search" else chain.trial_id
 
 
-def _read_records(chains: Sequence[Chain], store: Records) -> Known:
-    """Read the records of chains, those of one depth at a time.
-
-    A chain is followed up to its first record that is missing or diverged.
-    """
+def _read_records(chains: Sequence[Chain], store: Records) -> RecordsByKey:
+    """Read the records of chains, one depth at a time, up to the first missing or diverged one."""
     reached = [(chain.keys, frozenset(chain.task_keys)) for chain in chains]
-    known: Known = {}
+    known: RecordsByKey = {}
     depth = 0
     while reached:
         wanted = {(keys[depth], tasks): None for keys, tasks in reached if depth < len(keys)}
@@ -89,8 +94,8 @@ def _is_complete(record: Record | None) -> bool:
     return record is not None and record.status == "complete"
 
 
-def _records(chain: Chain, known: Known) -> list[Record]:
-    """Return the chain's records up to the first that is missing or diverged, that one included."""
+def _chain_records(chain: Chain, known: RecordsByKey) -> list[Record]:
+    """Return a chain's records before the first missing one, or up to the first diverged one."""
     task_keys = frozenset(chain.task_keys)
     records: list[Record] = []
     for key in chain.keys:
@@ -112,7 +117,7 @@ def _trial_row(chain: Chain, records: list[Record], store: Records, run_id: str 
     row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective")}
     if status == "complete":
         row |= _metrics(chain, records)
-    row |= _storage(learned[-1].costs if learned else Costs())
+    row |= _storage_columns(learned[-1].costs if learned else Costs())
     row |= {name: sum(getattr(record.costs, name) for record in records) for name in SUMMED}
     row["peak_memory_bytes"] = max(
         (record.costs.peak_memory_bytes for record in records), default=0
@@ -122,20 +127,22 @@ def _trial_row(chain: Chain, records: list[Record], store: Records, run_id: str 
 
 
 def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
-    """Return what a complete trial reached: on validation data, and on test data if it may be told.
+    """Return the metrics of a complete trial: on validation data and, after a search, test data.
 
-    A candidate of a search is told by validation alone, so that nobody can choose by anything else.
+    A candidate of a search has none on test data, so that nothing can be selected by them.
     """
     arguments = chain.depth, chain.scenario
-    validated = all_after(_r(chain, records, "validation"), *arguments)
+    validated = metrics_after(_r_matrix(chain, records, "validation"), *arguments)
     row = {f"val_{name}": validated[name] for name in SELECTABLE}
     return (
-        row if chain.phase == "search" else row | all_after(_r(chain, records, "test"), *arguments)
+        row
+        if chain.phase == "search"
+        else row | metrics_after(_r_matrix(chain, records, "test"), *arguments)
     )
 
 
 def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, str]:
-    """Return the trial's status and, where something went wrong, the story of it."""
+    """Return a trial's status and the reason for it; empty if the trial is complete."""
     if records and records[-1].status == "diverged":
         return "diverged", records[-1].story
     if chain.decision:
@@ -146,36 +153,36 @@ def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, s
     return ("stopped", "") if story is None else ("failed", story)
 
 
-def _storage(costs: Costs) -> dict[str, int]:
-    """Return bytes by category and their sum; one of a user's own counts in the sum alone."""
-    held = costs.storage
-    by_category = {column: held.get(name, 0) for name, column in STORAGE_COLUMNS.items()}
-    return {"storage_bytes": sum(held.values()), **by_category}
+def _storage_columns(costs: Costs) -> dict[str, int]:
+    """Return bytes by category and in total; a user's own category counts in the total only."""
+    storage = costs.storage
+    by_category = {column: storage.get(name, 0) for name, column in STORAGE_COLUMNS.items()}
+    return {"storage_bytes": sum(storage.values()), **by_category}
 
 
-def _r(chain: Chain, records: list[Record], split: str) -> R:
-    """Return R up to the chain's end; rows of tasks beyond it are NaN."""
+def _r_matrix(chain: Chain, records: list[Record], split: str) -> R:
+    """Return R [T+1, T] of a chain; rows after its last task are NaN."""
     rows = ([_score(r, key, split).accuracy for key in chain.task_keys] for r in records)
-    return r_of_rows(list(rows), chain.num_tasks)
+    return build_r_from_rows(list(rows), chain.num_tasks)
 
 
 def _score(record: Record, task: str, split: str) -> Score:
-    return record.evaluation[task].get(split, UNSCORED)
+    return record.evaluation[task].get(split, NO_SCORE)
 
 
 def _accuracy_rows(chain: Chain, records: list[Record]) -> Iterator[Row]:
-    whose = (chain.sweep, chain.trial_id, chain.seed)
+    trial = (chain.sweep, chain.trial_id, chain.seed)
     splits = ("validation",) if chain.phase == "search" else SPLITS
     for after, record in enumerate(records):
         if record.status == "complete":
             for (task, key), split in product(enumerate(chain.task_keys, 1), splits):
                 score = _score(record, key, split)
-                yield (*whose, split, after, task, score.accuracy, score.loss, score.n)
+                yield (*trial, split, after, task, score.accuracy, score.loss, score.n)
 
 
 def _stage_row(chain: Chain, record: Record) -> Row:
-    whose = {"sweep": chain.sweep, "trial_id": chain.trial_id, "seed": chain.seed}
-    row = vars(record.costs) | vars(record) | whose | _storage(record.costs)
+    trial = {"sweep": chain.sweep, "trial_id": chain.trial_id, "seed": chain.seed}
+    row = vars(record.costs) | vars(record) | trial | _storage_columns(record.costs)
     sweep, former, seed = record.computed_for
     own = (sweep, seed) == (chain.sweep, chain.seed) and former in (
         chain.trial_id,

@@ -1,4 +1,4 @@
-"""What a comparison says beyond its rows: how they differ on common seeds, and how they rank."""
+"""Differences of the rows of a comparison on common seeds, and their ranks over tables."""
 
 from __future__ import annotations
 
@@ -8,55 +8,61 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.columns import METRICS
-from orchestrator.results.comparison import evaluated
-from orchestrator.results.finding import find_row
-from orchestrator.results.pooling import CONFIGURATION, pooled
+from orchestrator.results.comparison import complete_evaluations
+from orchestrator.results.lookup import find_table_rows
+from orchestrator.results.pooling import CONFIGURATION, pool_trials
 from orchestrator.results.results import Results
-from orchestrator.results.statistics import Floats, holm, holm_of_best, paired, ranks
+from orchestrator.results.statistics import (
+    Floats,
+    holm,
+    holm_against_best,
+    paired_differences,
+    ranks,
+)
 
 
 def with_differences(
     results: Results, table: pd.DataFrame, against: str | None = None
 ) -> pd.DataFrame:
-    """Add to a comparison how much each row differs from one row of its table, on common seeds.
+    """Add to a comparison how much each row differs from a reference row, on common seeds.
 
-    New columns: `against` (the label it is compared with), `against_best` (none was named, so that
-    is the row of the largest mean ACC), `n_common` seeds, and of each metric those of
-    `differences`: `_diff`, `_diff_low`, `_diff_high`, `_p` and `_p_holm`.
+    New columns: `against` (the label of the reference), `against_best` (whether the reference is
+    the row of the largest mean ACC, since none was given), `n_common` seeds, and for each metric
+    the columns of `differences`: `_diff`, `_diff_low`, `_diff_high`, `_p` and `_p_holm`.
 
     Args:
-        results: that the comparison was made from.
+        results: the results that were compared.
         table: the comparison.
-        against: label, trial id or description of the row to compare the others with; a table
-            without it has nulls.
+        against: label, trial id or description of the reference; None for the row of the largest
+            mean ACC. A table without the reference gets nulls.
 
     Raises:
         UnknownName: no table has such a row.
-        RepertoireError: it fits several rows of one table.
+        RepertoireError: several rows of one table match.
     """
-    named = None if against is None else find_row(results, table, against)
-    trials = evaluated(pooled(results.trials).trials)
+    matching = None if against is None else find_table_rows(results, table, against)
+    trials = complete_evaluations(pool_trials(results.trials).trials)
     parts = []
     for _, rows in table.groupby("table", sort=False):
         best = rows.nlargest(1, "acc_mean").index
-        chosen = best if named is None else rows.index[named[rows.index]]
+        chosen = best if matching is None else rows.index[matching[rows.index]]
         if len(chosen):
-            parts.append(_all_metrics(trials, rows, int(chosen[0]), named is None))
+            parts.append(_compare_all_metrics(trials, rows, int(chosen[0]), matching is None))
     columns = pd.concat(parts) if parts else pd.DataFrame(index=table.index)
-    joined = table.join(columns.assign(against_best=against is None))
-    joined.attrs = dict(table.attrs)  # what is left out, and why tables are apart
-    return joined
+    result = table.join(columns.assign(against_best=against is None))
+    result.attrs = dict(table.attrs)
+    return result
 
 
-def _all_metrics(
+def _compare_all_metrics(
     trials: pd.DataFrame, rows: pd.DataFrame, reference: int, best: bool
 ) -> pd.DataFrame:
-    seed, *metrics = by_seed(trials, rows, ["seed", *METRICS])
-    common = _common(seed, list(rows.index).index(reference))
+    seed, *metrics = arrange_by_seed(trials, rows, ["seed", *METRICS])
+    common = _count_common_seeds(seed, list(rows.index).index(reference))
     columns = {"against": rows.at[reference, "label"], "n_common": common}
     parts = [pd.DataFrame(columns, index=rows.index)]
     for metric, values in zip(METRICS, metrics, strict=True):
-        part = _differences(values, rows.index, reference, best and metric == "acc")
+        part = _differences_from(values, rows.index, reference, best and metric == "acc")
         parts.append(part.drop(columns="n").add_prefix(f"{metric}_"))
     return pd.concat(parts, axis="columns")
 
@@ -64,29 +70,32 @@ def _all_metrics(
 def differences(
     results: Results, rows: pd.DataFrame, reference: int, metric: str, best: bool = False
 ) -> pd.DataFrame:
-    """Return how much each row's metric is above that of the reference, paired by seed.
+    """Return the difference of each row's metric from that of a reference row, paired by seed.
 
     Args:
-        results: that the comparison was made from.
-        rows: those of one table of it, the reference among them.
-        reference: its index in `rows`.
+        results: the results that were compared.
+        rows: the rows of one table of the comparison.
+        reference: index of the reference in `rows`.
         metric: a column of `trials`.
-        best: the reference was chosen because its metric is the largest, which `p_holm` then takes
-            into account.
+        best: whether the reference was chosen for its metric, which `p_holm` then accounts for.
 
     Returns:
         A row for each of `rows`, NaN for the reference: `n` common seeds, `diff` (the mean), its
         95% paired t interval `diff_low` and `diff_high`, `p` of the paired t-test, and `p_holm`,
-        corrected for the number of rows, or for all pairs where `best`. The interval leaves out 0
-        exactly where p is below 0.05.
+        corrected for the number of rows, or of all pairs if `best`. The interval excludes 0 exactly
+        if p is below 0.05.
     """
-    (values,) = by_seed(evaluated(pooled(results.trials).trials), rows, [metric])
-    return _differences(values, rows.index, reference, best)
+    (values,) = arrange_by_seed(
+        complete_evaluations(pool_trials(results.trials).trials), rows, [metric]
+    )
+    return _differences_from(values, rows.index, reference, best)
 
 
-def _differences(values: Floats, index: pd.Index[int], reference: int, best: bool) -> pd.DataFrame:
+def _differences_from(
+    values: Floats, index: pd.Index[int], reference: int, best: bool
+) -> pd.DataFrame:
     at = list(index).index(reference)
-    result = paired(values, values[at])
+    result = paired_differences(values, values[at])
     p = result.p.copy()
     p[at] = np.nan
     columns = {
@@ -95,20 +104,22 @@ def _differences(values: Floats, index: pd.Index[int], reference: int, best: boo
         "diff_low": result.low,
         "diff_high": result.high,
         "p": p,
-        "p_holm": holm_of_best(values, at) if best else holm(p),
+        "p_holm": holm_against_best(values, at) if best else holm(p),
     }
     table = pd.DataFrame(columns, index=index)
     table.loc[reference, ["diff", "diff_low", "diff_high"]] = np.nan
     return table
 
 
-def by_seed(trials: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]) -> list[Floats]:
+def arrange_by_seed(
+    trials: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]
+) -> list[Floats]:
     """Return columns of trials by configuration and seed, each of shape [K, S].
 
     Args:
-        trials: complete ones, each (trial, seed) once.
+        trials: complete trials, each (trial, seed) once.
         rows: K rows of a comparison.
-        columns: S is the number of seeds that any of the rows has; NaN where one has it not.
+        columns: the columns. S is the number of seeds of all rows; NaN if a row lacks a seed.
     """
     place = pd.MultiIndex.from_frame(rows[CONFIGURATION]).get_indexer(
         pd.MultiIndex.from_frame(trials[CONFIGURATION])
@@ -123,8 +134,8 @@ def by_seed(trials: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]) ->
     return arrays
 
 
-def _common(seeds: Floats, reference: int) -> list[int]:
-    """Return on how many seeds of the reference each row is complete."""
+def _count_common_seeds(seeds: Floats, reference: int) -> list[int]:
+    """Return for each row the number of seeds that it shares with the reference."""
     complete = np.isfinite(seeds)
     return [int(n) for n in (complete & complete[reference]).sum(axis=1)]
 
@@ -132,21 +143,21 @@ def _common(seeds: Floats, reference: int) -> list[int]:
 def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
     """Add `rank` by mean ACC among the configurations in every table, and `mean_rank`.
 
-    Both are NaN where there is one table only, or the configuration is not in all of them; or
-    twice in one, so that they cannot be told apart across tables.
+    Both are NaN if there is one table only, or if the configuration is not in all tables, or if a
+    table has two rows of its name.
 
     Reference: Demšar, 2006, Statistical Comparisons of Classifiers over Multiple Data Sets.
     """
-    named = table.assign(name=table["trial_id"].map(table.attrs["over_tables"]))
-    named = named[~named["name"].isin(named["name"][named.duplicated(["table", "name"])])]
-    means = named.pivot_table(index="table", columns="name", values="acc_mean", sort=False)
+    rows = table.assign(name=table["trial_id"].map(table.attrs["over_tables"]))
+    rows = rows[~rows["name"].isin(rows["name"][rows.duplicated(["table", "name"])])]
+    means = rows.pivot_table(index="table", columns="name", values="acc_mean", sort=False)
     means = means.dropna(axis="columns")
     if len(means) < table["table"].nunique() or len(means) < 2 or means.shape[1] < 2:
         return table.assign(rank=np.nan, mean_rank=np.nan)
     ranking = pd.DataFrame(ranks(means.to_numpy()), means.index, means.columns)
     long = ranking.melt(value_name="rank", ignore_index=False).reset_index()
     long["mean_rank"] = long["name"].map(ranking.mean())
-    long = named[["table", "name", "trial_id"]].merge(long, on=["table", "name"])
+    long = rows[["table", "name", "trial_id"]].merge(long, on=["table", "name"])
     ranked = table.merge(long.drop(columns="name"), on=["table", "trial_id"], how="left")
     ranked.attrs = dict(table.attrs)
     return ranked

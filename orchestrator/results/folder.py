@@ -1,4 +1,4 @@
-"""The folder of a sweep: its tables kept current while it runs, its versions, its progress."""
+"""The folder of a sweep: its tables, versions and progress, written while it runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from orchestrator.graph.driver import Observer
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.results.code import keep_code
-from orchestrator.results.collect import collect
-from orchestrator.results.tables import write
+from orchestrator.results.collect import collect_tables
+from orchestrator.results.kept_files import keep_code
+from orchestrator.results.tables import write_tables
 from orchestrator.stages.files import write_atomically
 from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.maintenance import register_reference
@@ -28,21 +28,21 @@ from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 Show = Callable[[Progress], None]
-CLOSING_SECONDS = 1.0  # what a tracker may keep a person waiting; it goes on by itself
-VERSIONED = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
+CLOSING_SECONDS = 1.0  # for a tracker to finish; after that it continues in the background
+PACKAGES = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
 
 
 class Tracker(Protocol):
-    """Something that is told when the tables have changed, and that never raises or blocks."""
+    """Sends the tables elsewhere when they have changed; it never raises or blocks."""
 
-    def poke(self) -> None:
-        """Take note that the tables have changed."""
+    def notify(self) -> None:
+        """Note that the tables have changed."""
 
     def close(self, timeout_seconds: float) -> object:
-        """Finish within the time given."""
+        """Finish within a time, or continue in the background."""
 
     def run_ids(self) -> Mapping[str, str]:
-        """Return trial id -> id of its run."""
+        """Return `run_name` of a chain -> id of its run."""
 
 
 def results_folder(sweep: Sweep, out: Path) -> Path:
@@ -53,21 +53,21 @@ def results_folder(sweep: Sweep, out: Path) -> Path:
 def open_store(
     out: Path, uri: str | None, create: bool = True, read_only: bool = False
 ) -> StageStore:
-    """Return the stage store of a results folder, unless a URI names another."""
+    """Return the stage store at a URI; None: the one in the results folder."""
     if not (uri and "://" in uri):
-        uri = str(Path(uri or out / "stages").resolve())  # workers may have another current folder
+        uri = str(Path(uri or out / "stages").resolve())  # workers may run in another folder
     return StageStore(uri, create, read_only)
 
 
 class Tabulator:
-    """Keeps a sweep's tables current while it runs, in at most a tenth of the time.
+    """Writes a sweep's tables while it runs, in at most a tenth of the time.
 
     Attributes:
-        chains: what has rows, in their order.
-        store: where the records are.
-        folder: the sweep's.
-        records: of the store, those that were read.
-        written: keys of the stages that were computed meanwhile.
+        chains: the chains that have rows, in the order of the rows.
+        store: the store of the records.
+        folder: the folder of the sweep.
+        records: the records of the store that were read.
+        written: keys of the stages that were computed since the start.
     """
 
     def __init__(
@@ -85,25 +85,27 @@ class Tabulator:
         self._next = 0.0
 
     def prepare(self, sweep: Sweep) -> None:
-        """Make the sweep's folder and leave the sweep there."""
+        """Create the sweep's folder and write the sweep file and the user's code into it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        note(self.folder / "sweep.yaml", sweep.text)
+        write_if_changed(self.folder / "sweep.yaml", sweep.text)
         keep_code(sweep, self.folder)
         self.register()
 
     def register(self) -> None:
-        """Leave word in the store which stages this sweep refers to, for `store gc`."""
+        """Register the stages of the sweep in the store, so that `store gc` keeps them."""
         if self.chains is not self._registered:
             keys = (key for chain in self.chains for key in chain.keys)
             register_reference(self.store, self.folder.parent, self.folder.name, keys)
             self._registered = self.chains
 
-    def note_versions(self) -> None:
-        """Leave the versions that something is about to be computed with."""
-        note(self.folder / "versions.json", json.dumps(versions(), indent=1, sort_keys=True))
+    def write_versions(self) -> None:
+        """Write the versions of the packages that compute the sweep."""
+        write_if_changed(
+            self.folder / "versions.json", json.dumps(package_versions(), indent=1, sort_keys=True)
+        )
 
-    def due(self) -> bool:
-        """Whether enough time has passed."""
+    def is_due(self) -> bool:
+        """Return whether enough time has passed since the tables were written."""
         return time.monotonic() >= self._next
 
     def refresh(self) -> None:
@@ -111,22 +113,22 @@ class Tabulator:
         started = time.monotonic()
         self.register()
         ids = self._tracker.run_ids() if self._tracker else {}
-        write(collect(self.chains, self.records, ids), self.folder)
+        write_tables(collect_tables(self.chains, self.records, ids), self.folder)
         if self._tracker:
-            self._tracker.poke()
+            self._tracker.notify()
         finished = time.monotonic()
         self._next = finished + max(1.0, 10 * (finished - started))
 
     def _await_records(self) -> bool:
-        """Wait for records that other hosts wrote and this one could not see; whether any came."""
+        """Wait for records of other hosts that are not visible yet; return whether any are."""
         unseen = self.written - self.records.keys()
-        with suppress(StoreUnreachable):  # the tables say what is missing
+        with suppress(StoreUnreachable):  # the tables show which are missing
             for key in sorted(unseen):
                 self.store.await_record(key)
         return bool(unseen)
 
     def close(self) -> None:
-        """Write the tables, and once more with what came late or the tracker has to add."""
+        """Write the tables, and again with late records and with the run ids of the tracker."""
         self.refresh()
         if self._await_records():
             self.refresh()
@@ -137,21 +139,21 @@ class Tabulator:
                 self.refresh()
 
 
-def observer(
+def create_observer(
     progress: Progress,
     tables: Tabulator,
     show: Show,
     before: Callable[[], None] = lambda: None,
 ) -> Observer:
-    """Return what is told every event and instruction: it counts, keeps tables current, and shows.
+    """Return a function that counts each event in the progress, and writes tables and progress.
 
     Args:
-        progress: counted in.
-        tables: kept current.
-        show: shows progress.
-        before: brings `progress` and the rows of the tables up to date, if they change on the way.
+        progress: the progress.
+        tables: the tables.
+        show: called with the progress.
+        before: updates the progress and the chains of the tables before they are written.
     """
-    left = ProgressFile(tables.folder)
+    file = ProgressFile(tables.folder)
 
     def observe(news: Event | Instruction) -> None:
         if isinstance(news, StageDone | StageDiverged):
@@ -159,17 +161,17 @@ def observer(
         if isinstance(news, StageFailed):
             tables.store.put_failure(news.key, news.story)
         progress.count(news)
-        if isinstance(news, ChainAdvanced | ChainEnded) and tables.due():
+        if isinstance(news, ChainAdvanced | ChainEnded) and tables.is_due():
             before()
             tables.refresh()
-        left.show(progress)
+        file.show(progress)
         show(progress)
 
     return observe
 
 
-def progress_of(plan: Plan) -> Progress:
-    """Return where a sweep stands before it runs."""
+def initial_progress(plan: Plan) -> Progress:
+    """Return the progress of a sweep before it runs."""
     waiting: dict[str, set[int]] = {}
     for chain in plan.pending:
         waiting.setdefault(chain.trial_id, set()).add(chain.seed)
@@ -184,15 +186,15 @@ def progress_of(plan: Plan) -> Progress:
     )
 
 
-def note(path: Path, text: str) -> None:
-    """Write a text file unless it says so already."""
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a text file unless it has this text already."""
     if not (path.exists() and path.read_text(encoding="utf-8") == text):
         write_atomically(path, text)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions a reader of the results may want to know."""
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of PACKAGES by name."""
     numbers = {"python": platform.python_version()}
-    for name in VERSIONED:
+    for name in PACKAGES:
         numbers[name] = importlib.metadata.version(name)
     return numbers

@@ -1,4 +1,4 @@
-"""Which stages of a store nothing refers to: not the tables of a folder, not another's, no run."""
+"""Stages of a store that no table, no registered sweep and no running process refers to."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from orchestrator.stages.store import StageStore
 
 BATCH = 200
 LEASED = "being computed now"
-BUILT_UPON = "what such stages were built upon"
-OTHER_RELEASE = "made by another release that this one cannot read"
+ANCESTOR = "ancestors of such stages"
+OTHER_RELEASE = "of another release that this one cannot read"
 
 
 @dataclass
 class Garbage:
-    """What may be deleted of a store, and why the rest is kept.
+    """The parts of a store that may be deleted, and the reasons to keep the others.
 
     Attributes:
-        files: all of the store.
-        unwanted: keys of the stages that may go.
-        leftovers: files set aside as damaged or left half-written, that may go.
-        kept: reason -> stages that are kept for it, each counted under its first reason.
+        files: all files of the store.
+        unwanted: keys of the stages to delete.
+        leftovers: damaged and half-written files to delete.
+        kept: reason -> number of stages kept for it; a stage counts under its first reason.
         gone: references of sweeps whose tables were deleted.
     """
 
@@ -49,12 +49,12 @@ class Garbage:
 
 @dataclass(frozen=True)
 class Rules:
-    """What garbage collection goes by.
+    """The rules of garbage collection.
 
     Attributes:
         out: the results folder whose tables are kept.
-        older_than: hours; what is younger is kept, as somebody may just have computed it.
-        forget: folders whose references no longer count, as `describe` spells them.
+        older_than: hours; younger stages are kept, since a running sweep may need them.
+        forget: folders whose references do not count, as `describe` spells them.
     """
 
     out: Path
@@ -62,11 +62,11 @@ class Rules:
     forget: Collection[str] = ()
 
 
-def garbage(store: StageStore, rules: Rules) -> Garbage:
-    """Return what of a store may be deleted. Touches nothing but what is found damaged.
+def find_garbage(store: StageStore, rules: Rules) -> Garbage:
+    """Return the parts of a store that may be deleted; only damaged stages are set aside.
 
     Raises:
-        RepertoireError: nothing refers to the store, or something does that cannot be read.
+        RepertoireError: nothing refers to the store, or a reference cannot be read.
     """
     result = Garbage(inventory(store))
     wanted, result.gone = wanted_keys(store, rules)
@@ -79,7 +79,7 @@ def garbage(store: StageStore, rules: Rules) -> Garbage:
             reasons[key] = f"younger than {rules.older_than:g} h"
     unclaimed = result.files.stages.keys() - reasons.keys()
     for key in _ancestors(store, reasons.keys() - wanted.keys(), unclaimed):
-        reasons[key] = BUILT_UPON
+        reasons[key] = ANCESTOR
     for key in sorted(result.files.stages):
         if key not in reasons and is_of_other_release(store, key):
             reasons[key] = OTHER_RELEASE
@@ -93,36 +93,36 @@ def garbage(store: StageStore, rules: Rules) -> Garbage:
 
 
 def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[Reference]]:
-    """Return key -> who refers to it, and the references of sweeps that were deleted."""
+    """Return key -> description of its reference, and the references of deleted sweeps."""
     registered, damaged = load_references(store)
     if damaged:
         raise RepertoireError(
-            f"store {store.uri}: {', '.join(damaged)} is damaged, so what it refers to is not "
-            "known; nothing was deleted. Run that sweep again, or delete the file"
+            f"store {store.uri}: {', '.join(damaged)} is damaged, so the stages that it refers to "
+            "are unknown; nothing was deleted. Run that sweep again, or delete the file"
         )
-    tables = [_from_tables(rules.out, path) for path in stage_tables(rules.out)]
-    gone = [one for one in registered if one.is_gone or one.folder in rules.forget]
-    counted = [*tables, *(one for one in registered if one not in gone)]
+    tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
+    gone = [ref for ref in registered if ref.is_gone or ref.folder in rules.forget]
+    counted = [*tables, *(ref for ref in registered if ref not in gone)]
     if not counted:
         raise RepertoireError(
-            f"{rules.out} holds no results, so every stage would go; name the folder whose sweeps "
-            "to keep"
+            f"{rules.out} holds no results, so every stage would be deleted; name the folder whose "
+            "sweeps to keep"
         )
     wanted: dict[str, str] = {}
-    for one in counted:
-        for key in one.keys | _stored_in(one):
-            wanted.setdefault(key, one.describe())
+    for reference in counted:
+        for key in reference.keys | _table_keys(reference):
+            wanted.setdefault(key, reference.describe())
     return wanted, gone
 
 
 def stage_tables(out: Path) -> Iterator[Path]:
-    """Yield the tables of stages of a results folder, those of former sweeps included."""
+    """Yield the paths of the stages tables of a results folder, also those of former sweeps."""
     for folder in sorted(path for path in out.glob("*/") if path.name != "stages"):
         yield from sorted(folder.rglob("stages.parquet"))
 
 
-def collect(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
-    """Delete what may be deleted, and look again before each batch who refers to it by now."""
+def delete_garbage(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
+    """Delete stages in batches, with the references read again before each batch."""
     for start in range(0, len(unneeded.unwanted), BATCH):
         wanted, _ = wanted_keys(store, rules)
         leased = store.leases.keys()
@@ -130,13 +130,13 @@ def collect(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
             if key not in wanted and key not in leased:
                 store.delete(key)
     delete_files(store, unneeded.leftovers)
-    for one in unneeded.gone:
-        if one.file is not None:
-            store.files.delete(one.file)
+    for reference in unneeded.gone:
+        if reference.file is not None:
+            store.files.delete(reference.file)
 
 
 def is_of_other_release(store: StageStore, key: str) -> bool:
-    """Return whether another release made a stage that this one cannot read."""
+    """Return whether a stage is of another release that this one cannot read."""
     try:
         store.record(key)
     except OtherRelease:
@@ -144,13 +144,13 @@ def is_of_other_release(store: StageStore, key: str) -> bool:
     return False
 
 
-def _from_tables(out: Path, table: Path) -> Reference:
+def _table_reference(out: Path, table: Path) -> Reference:
     sweep = str(table.parent.relative_to(out))
     return Reference(None, platform.node(), str(out.resolve()), sweep, frozenset())
 
 
-def _stored_in(reference: Reference) -> frozenset[str]:
-    """Return the keys in the tables of a sweep, if they can be read here."""
+def _table_keys(reference: Reference) -> frozenset[str]:
+    """Return the keys in the tables of a reference; none if they are on another host."""
     table = reference.path / "stages.parquet"
     if not (reference.is_here and table.is_file()):
         return frozenset()
@@ -158,17 +158,17 @@ def _stored_in(reference: Reference) -> frozenset[str]:
 
 
 def _ancestors(store: StageStore, kept: Iterable[str], unclaimed: Set[str]) -> set[str]:
-    """Return those of `unclaimed` that kept stages were built upon."""
+    """Return the stages among `unclaimed` that are ancestors of kept stages."""
     ancestors = set[str]()
     for key in kept:
-        parent = _parent(store, key)
+        parent = _parent_key(store, key)
         while parent is not None and parent in unclaimed and parent not in ancestors:
             ancestors.add(parent)
-            parent = _parent(store, parent)
+            parent = _parent_key(store, parent)
     return ancestors
 
 
-def _parent(store: StageStore, key: str) -> str | None:
+def _parent_key(store: StageStore, key: str) -> str | None:
     try:
         record = store.record(key)
     except OtherRelease:

@@ -1,10 +1,10 @@
-"""Which trials of several sweeps are one configuration, whatever id a release gave them.
+"""Common ids for trials of one configuration in sweeps of different releases.
 
-Release 0.1 wrote ids of 8 hexadecimal digits, of which two configurations may share one; later ids
-begin with the former and have more digits. So equal ids of different configurations are told apart,
-and different ids of one configuration are joined, by comparing the configurations themselves. A
-release that added an option left it out of the configuration before: what one of two configurations
-lacks does not tell them apart.
+Release 0.1 wrote ids of 8 hexadecimal digits, which two configurations may share; later ids begin
+with these digits and have more. Therefore the configurations themselves are compared: equal ids of
+different configurations become different, and different ids of one configuration become equal.
+An option that a later release added is missing in earlier configurations; options that one of two
+configurations lacks are not compared.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from orchestrator.results.naming import former_id
 HEXADECIMAL = re.compile(r".*-[0-9a-f]{8,}")
 
 
-def renamed_trials(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Return (sweep, trial id) -> id to count it under, for trials that need another id.
+def common_trial_ids(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return (sweep, trial id) -> common id, for the trials whose own id is another.
 
     Args:
         trials: rows of the trials table, with `sweep`, `trial_id` and `config`.
@@ -34,7 +34,7 @@ def renamed_trials(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
     several = known[stems.duplicated(keep=False)]
     names: dict[tuple[str, str], str] = {}
     for _, rows in several.groupby(stems[several.index], sort=False):
-        names |= _names_of(list(zip(rows["trial_id"], rows["config"], strict=True)))
+        names |= _common_ids(list(zip(rows["trial_id"], rows["config"], strict=True)))
     return {
         (sweep, trial_id): names[trial_id, config]
         for sweep, trial_id, config in first.itertuples(index=False)
@@ -43,15 +43,15 @@ def renamed_trials(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def _stem(trial_id: str) -> str:
-    """Return what the ids of one configuration have in common over releases."""
+    """Return the part of an id that is the same in all releases."""
     return former_id(trial_id) if HEXADECIMAL.fullmatch(trial_id) else trial_id
 
 
-def _names_of(trials: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return (id, configuration) -> id to count it under, of ids with one stem."""
+def _common_ids(trials: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return (id, configuration) -> common id, for trials whose ids have one stem."""
     groups: list[list[tuple[str, str]]] = []
     for trial in sorted(trials, key=lambda trial: -len(trial[0])):
-        same = (group for group in groups if _agree(group[0][1], trial[1]))
+        same = (group for group in groups if _configs_agree(group[0][1], trial[1]))
         if (group := next(same, None)) is None:
             groups.append([trial])
         else:
@@ -63,8 +63,8 @@ def _names_of(trials: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
     return names
 
 
-def _agree(one: str, other: str) -> bool:
-    """Return whether two configurations, as JSON, have equal values wherever both have one."""
+def _configs_agree(one: str, other: str) -> bool:
+    """Return whether two configurations, as JSON, have equal values in all options of both."""
     if one == other:
         return True
     leaves, second = _leaves(one), _leaves(other)
@@ -73,15 +73,15 @@ def _agree(one: str, other: str) -> bool:
 
 @cache
 def _leaves(config: str) -> Mapping[str, Any]:
-    return dict(_flat(json.loads(config), ""))
+    return dict(_flatten(json.loads(config), ""))
 
 
-def _flat(config: Mapping[str, Any], where: str) -> list[tuple[str, Any]]:
+def _flatten(config: Mapping[str, Any], where: str) -> list[tuple[str, Any]]:
     return [
         leaf
         for name, value in config.items()
         for leaf in (
-            _flat(value, f"{where}.{name}")
+            _flatten(value, f"{where}.{name}")
             if isinstance(value, dict)
             else [(f"{where}.{name}", value)]
         )

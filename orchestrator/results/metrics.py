@@ -24,7 +24,7 @@ def acc(r: R) -> float:
     Reference: Lopez-Paz and Ranzato, 2017, Gradient Episodic Memory, eq. 2.
     Deviations: none.
     """
-    return _mean(_checked(r)[-1])
+    return _mean(_check_shape(r)[-1])
 
 
 def bwt(r: R) -> float:
@@ -33,7 +33,7 @@ def bwt(r: R) -> float:
     Reference: Lopez-Paz and Ranzato, 2017, Gradient Episodic Memory, eq. 3.
     Deviations: none from the paper; its code divides by T, so gives (T-1)/T of this.
     """
-    return _mean(_checked(r)[-1, :-1] - _learned(r)[:-1])
+    return _mean(_check_shape(r)[-1, :-1] - _accuracy_when_learned(r)[:-1])
 
 
 def fwt(r: R, scenario: str) -> float:
@@ -45,9 +45,9 @@ def fwt(r: R, scenario: str) -> float:
     Deviations: the baseline is the very network that training began from, not an average over
     initialisations; NaN in the class-incremental scenario, where the formula ignores the method.
     """
-    if fwt_undefined_because(scenario, _checked(r).shape[1]) is not None:
+    if fwt_undefined_because(scenario, _check_shape(r).shape[1]) is not None:
         return float("nan")
-    return _mean(_unseen(r) - r[0, 1:])
+    return _mean(_accuracy_before_learning(r) - r[0, 1:])
 
 
 def forgetting(r: R) -> float:
@@ -58,7 +58,7 @@ def forgetting(r: R) -> float:
     Deviations: the maximum starts when the task is learned (l >= i), not before: a lucky untrained
     network is nothing to forget. It ends before the last row, so forgetting can be negative.
     """
-    num_tasks = _checked(r).shape[1]
+    num_tasks = _check_shape(r).shape[1]
     best = np.array([r[i:num_tasks, i - 1].max() for i in range(1, num_tasks)])
     return _mean(best - r[-1, :-1])
 
@@ -70,16 +70,16 @@ def learning_accuracy(r: R) -> float:
     and Minimizing Interference, its measure LA.
     Deviations: none.
     """
-    return _mean(_learned(r))
+    return _mean(_accuracy_when_learned(r))
 
 
-def prefix(r: R, after: int) -> R:
+def r_after(r: R, after: int) -> R:
     """Return R as it was after `after` tasks, over those tasks: shape [after+1, after].
 
     Reference: Chaudhry et al., 2018, section 3, whose measures are indexed by the tasks met so far.
     Deviations: none.
     """
-    if not 0 <= after <= _checked(r).shape[1]:
+    if not 0 <= after <= _check_shape(r).shape[1]:
         raise ValueError(f"after={after} is outside 0..{r.shape[1]}")
     return r[: after + 1, :after]
 
@@ -91,7 +91,7 @@ def acc_after(r: R, after: int) -> float:
     section 3, average accuracy.
     Deviations: none.
     """
-    return acc(prefix(r, after))
+    return acc(r_after(r, after))
 
 
 def bwt_after(r: R, after: int) -> float:
@@ -100,7 +100,7 @@ def bwt_after(r: R, after: int) -> float:
     Reference: see `bwt`.
     Deviations: none.
     """
-    return bwt(prefix(r, after))
+    return bwt(r_after(r, after))
 
 
 def fwt_after(r: R, after: int, scenario: str) -> float:
@@ -109,7 +109,7 @@ def fwt_after(r: R, after: int, scenario: str) -> float:
     Reference: see `fwt`.
     Deviations: see `fwt`.
     """
-    return fwt(prefix(r, after), scenario)
+    return fwt(r_after(r, after), scenario)
 
 
 def forgetting_after(r: R, after: int) -> float:
@@ -118,7 +118,7 @@ def forgetting_after(r: R, after: int) -> float:
     Reference: see `forgetting`.
     Deviations: see `forgetting`.
     """
-    return forgetting(prefix(r, after))
+    return forgetting(r_after(r, after))
 
 
 def learning_accuracy_after(r: R, after: int) -> float:
@@ -127,7 +127,7 @@ def learning_accuracy_after(r: R, after: int) -> float:
     Reference: see `learning_accuracy`.
     Deviations: none.
     """
-    return learning_accuracy(prefix(r, after))
+    return learning_accuracy(r_after(r, after))
 
 
 # Every metric by its column, as a function of R and the scenario; `columns.METRIC_COLUMNS` has the
@@ -141,13 +141,13 @@ FUNCTIONS: dict[str, Callable[[R, str], float]] = {
 }
 
 
-def all_after(r: R, after: int, scenario: str) -> dict[str, float]:
+def metrics_after(r: R, after: int, scenario: str) -> dict[str, float]:
     """Return every metric by its column name, after `after` tasks over the first `after` tasks.
 
     Reference: see each metric.
     Deviations: see each metric.
     """
-    learned = prefix(r, after)
+    learned = r_after(r, after)
     return {name: FUNCTIONS[name](learned, scenario) for name in METRICS}
 
 
@@ -167,7 +167,7 @@ def mean_std_interval(values: R) -> tuple[float, float, float]:
     return _mean(values), std, float(stdtrit(n - 1, 0.975)) * std / float(np.sqrt(n))
 
 
-def _checked(r: R) -> R:
+def _check_shape(r: R) -> R:
     if r.ndim != 2 or r.shape[0] != r.shape[1] + 1:
         raise ValueError(
             f"R has shape {r.shape}; expected [T+1, T] with the untrained network first"
@@ -175,14 +175,14 @@ def _checked(r: R) -> R:
     return r
 
 
-def _learned(r: R) -> R:
+def _accuracy_when_learned(r: R) -> R:
     """Return R[i, i] for i = 1..T: shape [T]."""
-    return _checked(r).diagonal(-1)
+    return _check_shape(r).diagonal(-1)
 
 
-def _unseen(r: R) -> R:
+def _accuracy_before_learning(r: R) -> R:
     """Return R[i-1, i] for i = 2..T: shape [T-1]."""
-    return _checked(r).diagonal()[1:]
+    return _check_shape(r).diagonal()[1:]
 
 
 def _mean(values: R) -> float:

@@ -1,4 +1,4 @@
-"""What a configuration is called: its method, and the settings in which it differs from others."""
+"""Names of configurations: the method, and the settings in which it differs from others."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.results.pooling import TABLE as TABLE
+from orchestrator.results.pooling import TABLE
 
-SCHEDULE = "config.schedule"  # a list as long as the stream: told, not recited
-LONGEST_VALUE = 60  # characters of a value in a name; trials named alike get their id beside it
+SCHEDULE = "config.schedule"  # a list as long as the stream, so names mention it without its values
+MAX_VALUE_LENGTH = 60  # characters in a name; trials of equal names get their id added
 
-# Hexadecimal digits of a trial's id as release 0.1 wrote it; today's id begins with it.
+# Hexadecimal digits of a trial's id in release 0.1; the present id begins with that one.
 FORMER_DIGITS = 8
 
 
 def former_id(trial_id: str) -> str:
-    """Return the id by which release 0.1 knew a trial."""
+    """Return the id of a trial in release 0.1."""
     name, dash, digits = trial_id.rpartition("-")
     return f"{name}{dash}{digits[:FORMER_DIGITS]}"
 
 
-def has_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
-    """Return which of `ids` are `given`, each in its present form or in that of release 0.1."""
+def match_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
+    """Return which of `ids` equal `given`, in the present form or in that of release 0.1."""
     if (ids == given).any():
         return ids == given
     return ids.map(lambda known: known == former_id(given) or given == former_id(known))
 
 
 def short_names(columns: Iterable[str]) -> dict[str, str]:
-    """Return what each `config.*` column is called: without its section, where that is clear.
+    """Return the short name of each `config.*` column, without its section if that is unambiguous.
 
-    `config.benchmark.scenario` is `scenario`, `config.network.name` is `network`. Where two would
-    be called alike, the method's own keeps the short name and the other its section.
+    `config.benchmark.scenario` is `scenario`, `config.network.name` is `network`. If two columns
+    have one short name, the method's column keeps it and the other keeps its section.
     """
-    shortest = {column: _shortest(column) for column in columns}
+    shortest = {column: _short_name(column) for column in columns}
     times = Counter(shortest.values())
     return {
         column: name
@@ -47,7 +47,7 @@ def short_names(columns: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _shortest(column: str) -> str:
+def _short_name(column: str) -> str:
     section, _, name = column.removeprefix("config.").partition(".")
     return section if name in ("", "name") else name
 
@@ -59,66 +59,70 @@ def labels(
     within: Sequence[str] = ("sweep", *TABLE),
     common: Sequence[str] = (),
 ) -> list[str]:
-    """Return a name for each configuration, given one row of each.
+    """Return a name for each configuration.
 
     Args:
-        first: rows of the trials table, with `sweep`, `method` and `trial_id`.
-        by: what they are called after: "method" (with what varies within it), "trial_id", or a
-            column of `config`, which then always shows.
-        config: the columns that may tell them apart.
-        within: columns that must agree for rows to need telling apart.
-        common: columns that show on all rows of a table if they vary in it, whatever the method.
+        first: one row of the trials table for each configuration.
+        by: "method" (with the settings that vary within a method), "trial_id", or a column of
+            `config`, which is then part of every name.
+        config: the columns that names may have.
+        within: columns of a table; only rows that agree in them need different names.
+        common: columns that are part of all names of a table if they vary in it.
     """
     result = first["trial_id"].copy()
     if by == "trial_id":
         return list(result)
     names = short_names(config)
-    tables = [(rows.index, set(_varying(rows, common))) for rows in _groups(first, within)]
+    tables = [
+        (rows.index, set(_varying_columns(rows, common))) for rows in _split_by(first, within)
+    ]
     of_table = {i: varying for index, varying in tables for i in index}
-    for rows in _groups(first, [*within, "method"]):
-        varying = {*_varying(rows, config), *of_table[rows.index[0]]}
+    for rows in _split_by(first, [*within, "method"]):
+        varying = {*_varying_columns(rows, config), *of_table[rows.index[0]]}
         shown = [by] if by in config else []
         shown += [name for name in config if name in varying and name != by]
         texts = _concatenate(
-            rows["method"].astype(str), [_settings(rows[c], names[c]) for c in shown]
+            rows["method"].astype(str), [_setting_texts(rows[c], names[c]) for c in shown]
         )
         result[rows.index] = _add_trial_or_sweep(texts, rows)
     return list(result)
 
 
-def names_over_tables(
+def names_across_tables(
     first: pd.DataFrame, tables: pd.Series[Any], config: Sequence[str]
 ) -> pd.Series[str]:
-    """Return a name for each configuration that is the same in every table.
+    """Return a name for each configuration that is the same in all tables.
 
-    A label has what varies in its own table; this name has what varies in any table of the method.
+    A label has the settings that vary in its own table; this name has those that vary in any table.
 
     Args:
-        first: one row of each configuration.
-        tables: the table that each belongs to.
-        config: the columns that may tell them apart.
+        first: one row for each configuration.
+        tables: the table of each row.
+        config: the columns that names may have.
     """
     result = first["method"].astype(str)
-    for rows in _groups(first, ["method"]):
-        within = [set(_varying(part, config)) for _, part in rows.groupby(tables[rows.index])]
+    for rows in _split_by(first, ["method"]):
+        within = [
+            set(_varying_columns(part, config)) for _, part in rows.groupby(tables[rows.index])
+        ]
         varying = set[str]().union(*within)
-        text = settings(rows, [name for name in config if name in varying])
+        text = settings_text(rows, [name for name in config if name in varying])
         result[rows.index] = (result[rows.index] + " " + text).str.strip()
     return result
 
 
-def settings(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
-    """Return columns of a configuration as text for each row: `lam=100 lr=0.1`."""
+def settings_text(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
+    """Return the settings of each row as text: `lam=100 lr=0.1`."""
     names = short_names([str(name) for name in rows if str(name).startswith("config.")])
     empty = pd.Series("", index=rows.index, dtype=object)
-    return _concatenate(empty, [_settings(rows[c], names[c]) for c in columns]).str.strip()
+    return _concatenate(empty, [_setting_texts(rows[c], names[c]) for c in columns]).str.strip()
 
 
-def _groups(rows: pd.DataFrame, by: Sequence[str]) -> list[pd.DataFrame]:
+def _split_by(rows: pd.DataFrame, by: Sequence[str]) -> list[pd.DataFrame]:
     return [part for _, part in rows.groupby(list(by), sort=False)] if by else [rows]
 
 
-def _varying(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+def _varying_columns(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if rows[name].nunique(dropna=False) > 1]
 
 
@@ -128,8 +132,8 @@ def _concatenate(first: pd.Series[str], parts: Sequence[pd.Series[str]]) -> pd.S
     return first
 
 
-def _settings(column: pd.Series[Any], name: str) -> pd.Series[str]:
-    """Return ` name=value` for each row, empty where there is no value."""
+def _setting_texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
+    """Return ` name=value` for each row; empty without a value."""
     if column.name == SCHEDULE:
         return column.isna().map({True: "", False: f" {name}=per task"})
     texts = ["" if pd.isna(value) else f" {name}={value_text(value)}" for value in column]
@@ -137,7 +141,10 @@ def _settings(column: pd.Series[Any], name: str) -> pd.Series[str]:
 
 
 def _add_trial_or_sweep(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[str]:
-    """Add the trial, or the sweep, to equal names: values alike in print, one trial in two."""
+    """Add the trial id or the sweep to equal names.
+
+    Names are equal if values differ beyond the printed digits, or if two sweeps have the trial.
+    """
     sweep, trial = " (" + rows["sweep"] + ")", " " + rows["trial_id"]
     for more in (trial, sweep, trial + sweep):
         longer = names + more
@@ -146,8 +153,8 @@ def _add_trial_or_sweep(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[
 
 
 def value_text(value: object) -> str:
-    """Return a value of a configuration as a sweep file would have it, reals to six digits."""
+    """Return a value of a configuration as in a sweep file; reals have six digits."""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 1]}…"

@@ -1,9 +1,9 @@
-"""The Pareto front of configurations: those that no other beats beyond the uncertainty.
+"""The Pareto front of configurations, with regard to the uncertainty of their metrics.
 
-One beats another in a metric if its whole 95% interval is on the better side of the other's whole
-interval; without an interval (one seed, or a cost that is the same on all seeds) the values
-themselves count. A row is off the front if another beats or equals it in every metric, and beats it
-in one.
+A row beats another in a metric if its whole 95% interval is on the better side of the other's whole
+interval. Without an interval (one seed, or a cost that is equal on all seeds) the values are
+compared. A row is not on the front if another row beats or equals it in every metric and beats it
+in at least one.
 """
 
 from __future__ import annotations
@@ -18,47 +18,47 @@ from orchestrator.columns import is_small_better
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.sweep.objective import Mode, Objective
 
-DEFAULT = ("acc", "storage_bytes", "compute_flops")
+DEFAULT_METRICS = ("acc", "storage_bytes", "compute_flops")
 
 
-def usual_modes(metrics: Sequence[str]) -> tuple[Mode, ...]:
-    """Return "min" for costs and forgetting, "max" for all else."""
+def default_modes(metrics: Sequence[str]) -> tuple[Mode, ...]:
+    """Return "min" for costs and forgetting, "max" for other metrics."""
     return tuple("min" if is_small_better(metric) else "max" for metric in metrics)
 
 
-def on_front(
+def front_mask(
     table: pd.DataFrame,
-    metrics: Sequence[str] = DEFAULT,
+    metrics: Sequence[str] = DEFAULT_METRICS,
     modes: Sequence[Mode] | None = None,
     within: Sequence[str] = (),
 ) -> pd.Series[bool]:
-    """Return for each row whether no other beats it, as the module says.
+    """Return for each row whether it is on the front.
 
     Equal rows are on the front together; a row with an undefined metric is not on it.
 
     Args:
-        table: with a column `<metric>_mean` for each metric, and `<metric>_ci95`, half the width of
-            its interval, where there is one.
-        metrics: what counts.
-        modes: "max" or "min" for each; None as `usual_modes`.
-        within: columns that make a front of their own for each of their values.
+        table: has a column `<metric>_mean` for each metric, and may have `<metric>_ci95`, half the
+            width of its interval.
+        metrics: the metrics to compare.
+        modes: "max" or "min" for each metric; None: `default_modes`.
+        within: columns; each combination of their values has a front of its own.
 
     Raises:
-        UnknownName: the table has no such metric.
-        RepertoireError: no metric, or not one mode for each.
+        UnknownName: the table has no such metric, or there is no such mode.
+        RepertoireError: there is no metric, or not one mode for each.
     """
     known = [str(name).removesuffix("_mean") for name in table if str(name).endswith("_mean")]
-    objective = _objective(metrics, modes, known)
+    objective = _check_objective(metrics, modes, known)
     front = pd.Series(False, index=table.index)
     parts = [rows for _, rows in table.groupby(list(within), sort=False)] if within else [table]
     for rows in parts:
         defined = rows[[f"{metric}_mean" for metric in metrics]].notna().all(axis=1)
-        front[defined.index[defined]] = _unbeaten(rows[defined], objective)
+        front[defined.index[defined]] = _table_front_mask(rows[defined], objective)
     return front
 
 
-def _unbeaten(rows: pd.DataFrame, objective: Objective) -> NDArray[np.bool_]:
-    """Return for each row whether no other beats it."""
+def _table_front_mask(rows: pd.DataFrame, objective: Objective) -> NDArray[np.bool_]:
+    """Return for each row of one table whether it is on the front."""
     signs = np.array([1.0 if mode == "max" else -1.0 for mode in objective.modes])
     values = rows[[f"{metric}_mean" for metric in objective.metrics]].to_numpy(float) * signs
     half = [
@@ -69,16 +69,16 @@ def _unbeaten(rows: pd.DataFrame, objective: Objective) -> NDArray[np.bool_]:
     ]
     low, high = values - np.stack(half, axis=1), values + np.stack(half, axis=1)
     unbeaten = np.ones(len(rows), dtype=bool)
-    # Who is beaten by one row's low ends is beaten by one on the front of low ends.
+    # A row that the low ends of any row beat is beaten by a row on the front of the low ends.
     for i in objective.front([tuple(point) for point in low * signs]):
         unbeaten &= ~((low[i] >= high).all(axis=1) & (low[i] > high).any(axis=1))
     return unbeaten
 
 
-def _objective(
+def _check_objective(
     metrics: Sequence[str], modes: Sequence[Mode] | None, known: Sequence[str]
 ) -> Objective:
-    modes = usual_modes(metrics) if modes is None else tuple(modes)
+    modes = default_modes(metrics) if modes is None else tuple(modes)
     for metric in metrics:
         if metric not in known:
             raise UnknownName("metric of the front", metric, known)

@@ -1,7 +1,7 @@
 """Results: the tables of one sweep or of several, as data frames.
 
-`collect.py` makes the tables from the store, `tables.py` writes and reads them. Nothing here keeps
-state, so the tables can be rebuilt at any time, byte for byte.
+`collect.py` computes the tables from the store, `tables.py` writes and reads them. They can be
+computed again from the same store at any time, byte for byte.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ import pyarrow as pa
 
 from orchestrator.columns import METRICS
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.averages import per_configuration
-from orchestrator.results.identity import renamed_trials
-from orchestrator.results.matrix import r_of_cells
+from orchestrator.results.cells import build_r
+from orchestrator.results.identity import common_trial_ids
 from orchestrator.results.metrics import R
-from orchestrator.results.naming import has_id
-from orchestrator.results.pareto import DEFAULT, on_front
-from orchestrator.results.pooling import ALSO_IN, SETTING, pooled
+from orchestrator.results.naming import match_id
+from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
+from orchestrator.results.pooling import ALSO_IN, SETTING, average_configurations, pool_trials
 from orchestrator.results.tables import (
     Tables,
     distinct_names,
-    read,
+    read_tables,
     sweep_folders,
     with_config_columns,
 )
@@ -39,7 +38,7 @@ class Results:
 
     Attributes:
         trials, accuracy, stages: the tables; each (trial, seed) once.
-        notes: what was left out because it was held more than once.
+        notes: on rows that were left out, since several sweeps have them.
     """
 
     trials: pd.DataFrame
@@ -50,19 +49,25 @@ class Results:
     def r_matrix(
         self, trial_id: str, seed: int, split: str = "test", sweep: str | None = None
     ) -> R:
-        """Return R [T+1, T] of a trial on a seed, NaN where there is no accuracy.
+        """Return R [T+1, T] of a trial on a seed; NaN where no accuracy was measured.
+
+        Args:
+            trial_id: id of the trial.
+            seed: one of its seeds.
+            split: "test" or "validation".
+            sweep: name of the sweep, if several have the trial.
 
         Raises:
-            UnknownName: no such trial or seed.
-            RepertoireError: several sweeps have it, and `sweep` does not say which.
+            UnknownName: there is no such trial or seed.
+            RepertoireError: several sweeps have the trial, and `sweep` is None.
         """
-        trial = self._only_trial(trial_id, seed, sweep)
+        trial = self._select_trial(trial_id, seed, sweep)
         of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
         cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]
-        return r_of_cells(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
+        return build_r(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
 
-    def _only_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
-        trial = self.trials[has_id(self.trials["trial_id"], trial_id)]
+    def _select_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
+        trial = self.trials[match_id(self.trials["trial_id"], trial_id)]
         if trial.empty:
             raise UnknownName("trial", trial_id, self.trials["trial_id"].unique())
         trial_id = trial["trial_id"].iloc[0]
@@ -79,48 +84,48 @@ class Results:
         return matching.iloc[0]
 
     def summary(self) -> pd.DataFrame:
-        """Return a row per trial: its complete seeds n and, of each metric, mean and spread.
+        """Return a row per trial with the mean and spread of each metric over its complete seeds.
 
-        The columns are those of `over_seeds`. Trials without a complete seed are left out.
+        The columns are those of `average_over_seeds`. Trials without a complete seed have no row.
         """
         done = self.trials[self.trials["status"] == "complete"]
-        return per_configuration(done, METRICS, ["phase"])
+        return average_configurations(done, METRICS, ["phase"])
 
     def pareto(
-        self, metrics: Sequence[str] = DEFAULT, modes: Sequence[Mode] | None = None
+        self, metrics: Sequence[str] = DEFAULT_METRICS, modes: Sequence[Mode] | None = None
     ) -> pd.DataFrame:
-        """Return the trials that no other of their setting beats in every respect, a row each.
+        """Return the trials on the Pareto front of their setting, a row each.
 
         Args:
-            metrics: columns of `trials`, or compute_flops: training and consolidation.
-            modes: "max" or "min" for each; by default costs and forgetting are made small.
+            metrics: columns of `trials`, or "compute_flops", those of training and consolidation.
+            modes: "max" or "min" for each; None: "min" for costs and forgetting, else "max".
         """
         trials = self.trials
         done = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
         done = done.assign(compute_flops=done["train_flops"] + done["consolidate_flops"])
-        table = per_configuration(done, metrics)
-        return table[on_front(table, metrics, modes, SETTING[1:])].reset_index(drop=True)
+        table = average_configurations(done, metrics)
+        return table[front_mask(table, metrics, modes, SETTING[1:])].reset_index(drop=True)
 
 
 def load(*folders: str | Path) -> Results:
-    """Open sweep folders, or folders that hold sweep folders, as one.
+    """Return the results of sweep folders, or of folders of sweep folders, as one.
 
-    Each (trial, seed) is there once, however many folders hold it; `also_in` names the others.
-    Sweeps of one name in several folders get names that tell them apart.
+    Each (trial, seed) has one row; the column `also_in` names the other sweeps that have it. Sweeps
+    of one name in several folders get different names.
 
     Raises:
-        RepertoireError: a folder holds no tables, a table is damaged, or two folders have different
+        RepertoireError: a folder has no tables, a table is damaged, or two folders have different
             values of one (trial, seed).
     """
     paths = [path for folder in folders for path in sweep_folders(Path(folder))]
     paths = list({path.resolve(): path for path in paths}.values())
-    parts = [read(path) for path in paths]
-    names = distinct_names(list(map(_sweep_of, parts, paths)), paths)
+    parts = [read_tables(path) for path in paths]
+    names = distinct_names(list(map(_sweep_name, parts, paths)), paths)
     parts = [_rename_sweep(part, name) for part, name in zip(parts, names, strict=True)]
     parts = _rename_trials(parts)
     trials = pa.concat_tables([part.trials for part in parts])
-    pool = pooled(trials.to_pandas(), dict(zip(names, paths, strict=True)))
-    # The types of config.* depend on all rows, so the columns are made for those at hand.
+    pool = pool_trials(trials.to_pandas(), dict(zip(names, paths, strict=True)))
+    # The types of config.* depend on all values, so they are chosen for the rows that are kept.
     kept = with_config_columns(trials.filter(pa.array(pool.counts))).to_pandas()
     accuracy = pa.concat_tables([part.accuracy for part in parts]).to_pandas()
     stages = pa.concat_tables([part.stages for part in parts]).to_pandas()
@@ -131,7 +136,7 @@ def load(*folders: str | Path) -> Results:
     return Results(kept.assign(**{ALSO_IN: also_in}), accuracy, stages, pool.notes)
 
 
-def _sweep_of(tables: Tables, folder: Path) -> str:
+def _sweep_name(tables: Tables, folder: Path) -> str:
     return str(tables.trials["sweep"][0]) if len(tables.trials) else folder.name
 
 
@@ -148,9 +153,9 @@ def _replace_sweep(table: pa.Table, sweep: str) -> pa.Table:
 
 
 def _rename_trials(parts: list[Tables]) -> list[Tables]:
-    """Return the tables of several sweeps with one id for one configuration."""
+    """Return the tables of several sweeps with equal ids for equal configurations."""
     columns = [part.trials.select(["sweep", "trial_id", "config"]) for part in parts]
-    names = renamed_trials(pa.concat_tables(columns).to_pandas()) if len(parts) > 1 else {}
+    names = common_trial_ids(pa.concat_tables(columns).to_pandas()) if len(parts) > 1 else {}
     if not names:
         return parts
     return [
@@ -166,7 +171,7 @@ def _replace_ids(table: pa.Table, names: Mapping[tuple[str, str], str]) -> pa.Ta
 
 
 def _drop_trials(table: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a table that are of none of the (sweep, trial, seed) of `out`."""
+    """Return the rows of a table without those of the (sweep, trial, seed) in `out`."""
     key = ["sweep", "trial_id", "seed"]
     dropped = pd.MultiIndex.from_frame(table[key]).isin(pd.MultiIndex.from_frame(out[key]))
     return table[~dropped].reset_index(drop=True)

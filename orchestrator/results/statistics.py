@@ -1,7 +1,7 @@
-"""Paired differences on common seeds: interval, p-value, correction for many tests; ranks.
+"""Paired differences on common seeds: intervals, p-values, Holm's correction; ranks.
 
-Two configurations on one seed share the tasks, the order and the first weights, so their difference
-varies less by chance than either of them does.
+Two configurations on one seed share the tasks, the order and the initial weights, so their
+difference varies less than each of them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 
-SAME = 1e-12  # differences that vary by less than this are rounding
-MOST_ROWS = 1000  # of which all pairs are tested
+ROUNDING = 1e-12  # differences that vary by less are constant
+MAX_ROWS = 1000  # with more, the p-values of all pairs are not computed
 
 
 @dataclass(frozen=True)
 class Differences:
-    """How much larger a metric is in K rows than in the row they are compared with.
+    """Differences of a metric in K rows from a reference.
 
     Attributes:
-        n: seeds on which both are defined, shape [K].
-        mean: of the differences, shape [K]; NaN at n = 0.
-        low, high: ends of the 95% paired t interval of the mean, shape [K]; NaN at n < 2, or where
+        n: number of seeds on which both are defined, shape [K].
+        mean: mean difference, shape [K]; NaN at n = 0.
+        low, high: ends of the 95% paired t interval of the mean, shape [K]; NaN at n < 2, or if
             differences other than 0 do not vary.
-        p: two-sided p-value of no difference, shape [K]; NaN where the interval is. It is below
-            0.05 exactly where the interval leaves out 0.
+        p: two-sided p-value of no difference, shape [K]; NaN where the interval is NaN. It is below
+            0.05 exactly if the interval excludes 0.
     """
 
     n: NDArray[np.int64]
@@ -40,15 +40,14 @@ class Differences:
     p: Floats
 
 
-def paired(rows: Floats, reference: Floats) -> Differences:
-    """Return the paired differences of rows of values; pairs with a NaN do not count.
+def paired_differences(rows: Floats, reference: Floats) -> Differences:
+    """Return the paired differences of rows of values; pairs with a NaN are left out.
 
-    The interval is `mean ± t_{n-1}(0.975) s / sqrt(n)` and the test is Student's paired t-test on
-    the same t. Both ask that differences be about normal; a metric is a mean over thousands of test
-    examples and several tasks. The bootstrap asks less but covers 0.76 at n = 3 and 0.92 at n = 5
-    where it says 0.95, and the exact sign-flip test cannot go below p = 2^(1-n). Differences that
-    are all 0 give p = 1; where they are all equal to something else nothing varies that a test
-    could use.
+    The interval is `mean ± t_{n-1}(0.975) s / sqrt(n)`, and the test is Student's paired t-test.
+    Both assume nearly normal differences, which holds for metrics, means over thousands of test
+    examples and several tasks. The bootstrap assumes less, but its 95% interval covers 0.76 at
+    n = 3 and 0.92 at n = 5; the exact sign-flip test has no p-value below 2^(1-n). Differences that
+    are all 0 give p = 1; differences that are all equal to another value give NaN.
 
     Args:
         rows: shape [K, S], a column for each seed.
@@ -64,8 +63,8 @@ def paired(rows: Floats, reference: Floats) -> Differences:
         mean = np.where(defined, differences, 0).sum(axis=-1) / n
         deviations = np.where(defined, differences - mean[..., None], 0)
         error = np.sqrt((deviations**2).sum(axis=-1) / (n - 1) / n)
-        constant = (np.abs(deviations).max(axis=-1, initial=0) < SAME) & (n > 1)
-        same = constant & (np.abs(mean) < SAME)
+        constant = (np.abs(deviations).max(axis=-1, initial=0) < ROUNDING) & (n > 1)
+        same = constant & (np.abs(mean) < ROUNDING)
         error = np.where((n < 2) | (constant & ~same), np.nan, np.where(same, 0, error))
         half = stdtrit(np.maximum(n - 1, 1), 0.975) * error
         p = 2 * stdtr(np.maximum(n - 1, 1), -np.abs(mean / error))
@@ -73,10 +72,10 @@ def paired(rows: Floats, reference: Floats) -> Differences:
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:
-    """Return p-values corrected for their number, in the order given; NaN stays and is no test.
+    """Return p-values corrected for their number, in the order given; NaN is not counted.
 
-    Sorted, the k-th smallest of m is multiplied by m - k + 1, at most 1, never below the one
-    before it.
+    The k-th smallest of m p-values is multiplied by m - k + 1. The result is at most 1 and at least
+    that of the next smaller p-value.
 
     Reference: Holm, 1979, A Simple Sequentially Rejective Multiple Test Procedure.
     """
@@ -88,25 +87,25 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
     return corrected
 
 
-def holm_of_best(values: Floats, chosen: int) -> Floats:
-    """Return p-values of all rows against one that was chosen by looking at the same values.
+def holm_against_best(values: Floats, chosen: int) -> Floats:
+    """Return p-values of all rows against one that was chosen by the same values.
 
-    Whichever row is chosen, its pairs are among all K (K - 1) / 2 pairs. Holm's correction of these
-    bounds the probability of any false statement by 0.05 for every rule of choosing. Testing the
-    largest of 10 equal rows on 5 seeds against the others, corrected for 9 tests only, is wrong 11
-    times in 100. Above 1,000 rows each p-value is multiplied by the number of pairs, which is never
-    smaller than Holm's.
+    The pairs of the chosen row are among all K (K - 1) / 2 pairs. Holm's correction for all pairs
+    bounds the probability of any false rejection by 0.05, however the row was chosen. A test of the
+    largest of 10 equal rows on 5 seeds against the others, corrected for 9 tests only, rejects
+    falsely 11 times in 100. Above 1,000 rows each p-value is multiplied by the number of pairs,
+    which gives no smaller p-values than Holm's correction.
 
     Args:
         values: shape [K, S], a column for each seed.
-        chosen: the row the others are compared with; its own p-value is NaN.
+        chosen: index of the chosen row; its own p-value is NaN.
     """
     k = len(values)
-    own = paired(values, values[chosen]).p
+    own = paired_differences(values, values[chosen]).p
     own[chosen] = np.nan
-    if k > MOST_ROWS:
+    if k > MAX_ROWS:
         return np.minimum(1, own * (k * (k - 1) // 2))
-    pairs = [paired(values[i + 1 :], values[i]).p for i in range(k - 1)]
+    pairs = [paired_differences(values[i + 1 :], values[i]).p for i in range(k - 1)]
     corrected = holm(np.concatenate(pairs)) if pairs else np.empty(0)
     starts = np.cumsum([0, *map(len, pairs)])
     result = np.full(k, np.nan)
@@ -117,10 +116,10 @@ def holm_of_best(values: Floats, chosen: int) -> Floats:
 
 
 def ranks(values: Floats) -> Floats:
-    """Return ranks in each row, 1 for the largest; equal values share the mean of their ranks.
+    """Return ranks within each row, 1 for the largest; equal values share the mean of their ranks.
 
     Args:
-        values: [N, K], K methods in each of N settings, none NaN.
+        values: shape [N, K], K methods in each of N settings, without NaN.
 
     Reference: Demšar, 2006, Statistical Comparisons of Classifiers over Multiple Data Sets,
     section 3.2.2; the mean over the first axis is its average rank.

@@ -1,6 +1,7 @@
-"""The three Parquet tables of a sweep: writing them into a folder and reading them back.
+"""The three Parquet tables of a sweep: their columns and types, writing and reading.
 
-`schema.py` has their fixed columns; the `config.*` columns are made from `config`.
+The types of columns do not depend on the values, except those of `config.*`, which are derived from
+`config`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,44 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.columns import COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical
-from orchestrator.results.schema import SCHEMAS
+
+SPLITS = ("validation", "test")
+TRIAL = ("sweep", "trial_id", "seed")
+KIND = ("method", "benchmark", "scenario", "network")
+IDENTITY = ("sweep", "trial_id", "phase", "selected", "status", *KIND, "seed")
+DEPTH = ("tasks_done", "num_tasks", "config")
+STAGE = (*TRIAL, "after", "key", "parent", "cached")
+COST_COLUMNS = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
+# Columns of later releases are last, so that the columns of the first keep their places.
+ADDED_LATER = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
+SEARCH = ("group", "candidate", "objective", *(name for name in VALIDATED if name != "val_acc"))
+
+BOOLEANS = frozenset({"selected", "cached"})
+# FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
+REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is float})
+REALS |= {*VALIDATED, "objective", "accuracy", "loss"}
+INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
+INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n"}
+
+
+def create_schema(columns: Iterable[str]) -> pa.Schema:
+    """Return the schema of columns; a column that is in none of the sets above is text."""
+    kinds = ((BOOLEANS, pa.bool_()), (REALS, pa.float64()), (INTEGERS, pa.int64()))
+    return pa.schema(
+        (column, next((kind for names, kind in kinds if column in names), pa.string()))
+        for column in columns
+    )
+
+
+TRIALS = create_schema(
+    [*IDENTITY, *DEPTH, *METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id", *ADDED_LATER, *SEARCH]
+)
+ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
+STAGES = create_schema([*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER, "hyperparameters"])
+SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +66,8 @@ class Tables:
     stages: pa.Table
 
 
-def write(tables: Tables, folder: str | Path) -> None:
-    """Write the tables into a folder, each in one step; the same tables give the same bytes."""
+def write_tables(tables: Tables, folder: str | Path) -> None:
+    """Write the tables into a folder, each atomically; equal tables give equal bytes."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in vars(tables).items():
@@ -43,25 +79,25 @@ def write(tables: Tables, folder: str | Path) -> None:
             partial.unlink(missing_ok=True)
 
 
-def read(folder: str | Path) -> Tables:
-    """Return the tables of the folder of one sweep.
+def read_tables(folder: str | Path) -> Tables:
+    """Return the tables in the folder of one sweep.
 
     Raises:
-        RepertoireError: a table is missing, or is none.
+        RepertoireError: a table is missing or damaged.
     """
     return Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
 
 
 def read_table(folder: Path, name: str) -> pa.Table:
-    """Return one table of the folder of a sweep; columns that an older version lacks are null.
+    """Return one table in the folder of a sweep; columns that an older release lacks are null.
 
     Raises:
-        RepertoireError: it is not there, or is empty or damaged.
+        RepertoireError: the table is missing, empty or damaged.
     """
     path = folder / f"{name}.parquet"
     try:
-        # Without partitioning=None a folder called lr=0.1 would add a column; a path that is not
-        # absolute may be taken for a URI (run10:30).
+        # Without partitioning=None a folder named lr=0.1 would add a column; a relative path may be
+        # taken for a URI (run10:30).
         return pq.read_table(path.absolute(), schema=SCHEMAS[name], partitioning=None)
     except (pa.ArrowException, OSError) as error:
         what = "is not there" if not path.exists() else "is empty or damaged"
@@ -69,23 +105,23 @@ def read_table(folder: Path, name: str) -> pa.Table:
         raise RepertoireError(f"{path} {what}; {again}") from error
 
 
-def table_of(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    """Return rows, each in the schema's order, as a table."""
+def build_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Return a table of rows; the cells of a row are in the order of the schema."""
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    # from_pandas: NaN becomes null, so that undefined has one spelling.
+    # from_pandas: NaN becomes null, so that undefined values are null everywhere.
     typed = zip(columns, schema.types, strict=True)
     arrays = [pa.array(column, kind, from_pandas=True) for column, kind in typed]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def with_config_columns(trials: pa.Table) -> pa.Table:
-    """Add a column for every leaf of `config`, after it, by name."""
+    """Add a column for every leaf of `config`, after `config`, sorted by name."""
     configs = trials["config"].to_pylist()
     known = {text: dict(_leaves(json.loads(text), "config")) for text in set(configs)}
     leaves = [known[text] for text in configs]
     at = trials.schema.get_field_index("config") + 1
     for i, name in enumerate(sorted({name for row in known.values() for name in row})):
-        trials = trials.add_column(at + i, name, [_typed([row.get(name) for row in leaves])])
+        trials = trials.add_column(at + i, name, [_typed_array([row.get(name) for row in leaves])])
     return trials
 
 
@@ -97,8 +133,8 @@ def _leaves(config: Mapping[str, Any], where: str) -> Iterable[tuple[str, Any]]:
             yield f"{where}.{name}", value
 
 
-def _typed(values: list[Any]) -> pa.Array:
-    """Return values of one type as that type, integers among reals as reals, all else as JSON."""
+def _typed_array(values: list[Any]) -> pa.Array:
+    """Return values of one type as that type, integers and reals as reals, others as JSON."""
     kinds = {type(value) for value in values if value is not None}
     for types, arrow in (
         ({str}, pa.string()),
@@ -113,10 +149,10 @@ def _typed(values: list[Any]) -> pa.Array:
 
 
 def sweep_folders(folder: Path) -> list[Path]:
-    """Return the folder itself if it is a sweep's, else the folders of sweeps in it, by name.
+    """Return the folder if it is that of a sweep, else the sweep folders in it, sorted by name.
 
     Raises:
-        RepertoireError: it holds no results.
+        RepertoireError: there are no results.
     """
     if (folder / "trials.parquet").exists():
         return [folder]
@@ -129,10 +165,10 @@ def sweep_folders(folder: Path) -> list[Path]:
 
 
 def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Return a name for each sweep, equal names with what tells their folders apart: `s (run1)`."""
+    """Return a name for each sweep; equal names get their folder added: `s (run1)`."""
     paths = [folder.resolve() for folder in folders]
     distinct = list(names)
-    for more in (lambda path, name: (path.parent if path.name == name else path).name, _in_full):
+    for more in (lambda path, name: (path.parent if path.name == name else path).name, _full_path):
         times = Counter(distinct)
         pairs = zip(distinct, names, paths, strict=True)
         distinct = [
@@ -141,5 +177,5 @@ def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
     return distinct
 
 
-def _in_full(path: Path, name: str) -> str:
+def _full_path(path: Path, name: str) -> str:
     return str(path)

@@ -1,8 +1,8 @@
-"""The one writer of a sweep's folder: a lock that says who holds it.
+"""A lock for the writer of a sweep's folder, with a file that names the owner.
 
-The lock is the operating system's, so it ends with its process however that ends. File systems that
-do not share locks between hosts are covered by the owner's file, which its holder touches every few
-seconds: an owner on another host that no longer does so is gone.
+The operating system releases the lock when its process ends. For file systems that do not share
+locks between hosts, the owner touches its file every few seconds; an owner on another host whose
+file is not touched any more has ended.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ STALE_SECONDS = 30.0
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Hold a sweep's folder for writing; it is made if need be. Reading needs no lock.
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Lock a sweep's folder for writing, and create it if it does not exist. Readers need no lock.
 
-    A process that was killed and started again on another host waits until the former owner has
-    been silent for 30 seconds.
+    If the owner is a process on another host, wait until its file has not been touched for
+    30 seconds.
 
     Raises:
-        RepertoireError: another process writes there; says which.
+        RepertoireError: another process writes into the folder; names it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock, owner = FileLock(folder / LOCK), folder / OWNER
@@ -42,7 +42,7 @@ def writing(folder: Path) -> Iterator[None]:
         with contextlib.suppress(NotImplementedError):  # a file system without locks
             lock.acquire(timeout=0)
     except Timeout:
-        raise _folder_in_use(folder, _read(owner)) from None
+        raise _in_use_error(folder, _read_owner(owner)) from None
     try:
         _wait_for_other_host(folder, owner)
         own = {
@@ -52,7 +52,7 @@ def writing(folder: Path) -> Iterator[None]:
         }
         owner.write_text(json.dumps(own), encoding="utf-8")
         over = threading.Event()
-        beat = threading.Thread(target=_beat, args=(owner, over), daemon=True)
+        beat = threading.Thread(target=_touch_until, args=(owner, over), daemon=True)
         beat.start()
         try:
             yield
@@ -65,23 +65,23 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def _wait_for_other_host(folder: Path, owner: Path) -> None:
-    """Return once nobody on another host holds the folder.
+    """Wait until the owner's file, if it is of another host, is stale.
 
     Raises:
-        RepertoireError: somebody does, since the owner's file is being touched.
+        RepertoireError: the owner's file is being touched.
     """
-    known = _read(owner)
+    known = _read_owner(owner)
     if known.get("host") in (None, socket.gethostname()):
-        return  # the lock of this host says that the process is gone
-    touched, waited_since = _touched(owner), time.monotonic()
+        return  # the lock was free, so the process has ended
+    touched, waited_since = _modified_time(owner), time.monotonic()
     while time.monotonic() - waited_since < STALE_SECONDS - _age(folder, owner, touched):
-        if _touched(owner) != touched:
-            raise _folder_in_use(folder, _read(owner))
+        if _modified_time(owner) != touched:
+            raise _in_use_error(folder, _read_owner(owner))
         time.sleep(min(1.0, BEAT_SECONDS))
 
 
 def _age(folder: Path, owner: Path, touched: float) -> float:
-    """Return the seconds since a file was touched when this began, by the file system's clock."""
+    """Return the seconds since a file was touched, by the clock of the file system."""
     probe = folder / f"{OWNER}.{os.getpid()}"
     try:
         probe.touch()
@@ -90,26 +90,26 @@ def _age(folder: Path, owner: Path, touched: float) -> float:
         probe.unlink(missing_ok=True)
 
 
-def _touched(owner: Path) -> float:
+def _modified_time(owner: Path) -> float:
     with contextlib.suppress(OSError):
         return owner.stat().st_mtime
     return 0.0
 
 
-def _beat(owner: Path, over: threading.Event) -> None:
+def _touch_until(owner: Path, over: threading.Event) -> None:
     while not over.wait(BEAT_SECONDS):
         with contextlib.suppress(OSError):
             os.utime(owner)
 
 
-def _read(owner: Path) -> dict[str, Any]:
+def _read_owner(owner: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
         document = json.loads(owner.read_text(encoding="utf-8"))
         return document if isinstance(document, dict) else {}
     return {}
 
 
-def _folder_in_use(folder: Path, owner: dict[str, Any]) -> RepertoireError:
+def _in_use_error(folder: Path, owner: dict[str, Any]) -> RepertoireError:
     who = "another process"
     if owner:
         who = f"process {owner.get('pid')} on {owner.get('host')} since {owner.get('since')}"

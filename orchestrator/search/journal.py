@@ -10,13 +10,12 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from orchestrator.hashing import canonical
-from orchestrator.search.overlap import without_repeats
 from orchestrator.stages.files import write_atomically
 
 FILE = "search.jsonl"
@@ -84,7 +83,7 @@ class Journal:
 
     def _remove_overlap(self) -> None:
         """Remove the entries that a second driver wrote meanwhile; keep a copy of the file."""
-        single = {group: without_repeats(part) for group, part in self._entries.items()}
+        single = {group: remove_repeats(part) for group, part in self._entries.items()}
         if single == self._entries:
             return
         self._entries = single
@@ -152,3 +151,45 @@ def _entry(line: bytes) -> Entry | None:
     except ValueError:
         return None
     return entry if isinstance(entry, dict) and isinstance(entry.get("group"), str) else None
+
+
+def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries of one group as one driver would have written them.
+
+    An entry that is written twice counts once, and the first decision about a candidate at a depth
+    stands. Entries end before a draw that contradicts an earlier one: a search can go on from any
+    prefix of its journal, and the stages are in the store.
+    """
+    kept: list[Entry] = []
+    points: list[str] = []
+    past: set[Hashable] = set()
+    for entry in entries:
+        if "point" in entry:
+            point = canonical(entry["point"])
+            if point in points[entry["number"] : entry["number"] + 1]:
+                continue
+            if entry["number"] != len(points):
+                break
+            points.append(point)
+        elif past & {canonical(entry), _step(entry), entry["number"]}:
+            continue
+        if "adopted" in entry:  # it goes on from another's depth, and may reach its own again
+            past -= {step for step in past if step == (entry["number"], *_step_suffix(step))}
+        past |= {canonical(entry), _step(entry)} | ({entry["number"]} if _is_end(entry) else set())
+        kept.append(entry)
+    return kept
+
+
+def _is_end(entry: Entry) -> bool:
+    return "ended" in entry or "stopped" in entry or entry.get("decision") == "stop"
+
+
+def _step_suffix(step: Hashable) -> tuple[Any, ...]:
+    return step[1:] if isinstance(step, tuple) else ()
+
+
+def _step(entry: Entry) -> Hashable:
+    """Return the part of an entry that is unique: a candidate's decision at a depth."""
+    if "after" not in entry:
+        return canonical(entry)
+    return entry["number"], entry["after"], "ended" in entry

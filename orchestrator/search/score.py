@@ -10,8 +10,8 @@ from typing import Protocol
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.columns import CATEGORIES
 from orchestrator.errors import RepertoireError
-from orchestrator.results.matrix import r_of_rows
-from orchestrator.results.metrics import R, all_after
+from orchestrator.results.cells import build_r_from_rows
+from orchestrator.results.metrics import R, metrics_after
 from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
@@ -83,7 +83,7 @@ class Scorer:
         costs["storage_bytes"] = float(sum(storage.values()))
         costs |= {name: float(sum(getattr(r.costs, name) for r in records)) for name in SUMMED}
         r = validation_matrix(records, chain[0].task_keys)
-        return costs | all_after(r, after, chain[0].benchmark.scenario)
+        return costs | metrics_after(r, after, chain[0].benchmark.scenario)
 
     def accuracy(self, chain: Sequence[Stage], after: int) -> float:
         """Return the validation accuracy on task `after` just when it is learned: R[t, t]."""
@@ -130,4 +130,4 @@ def _require_validation(benchmark: Benchmark, num_tasks: int) -> None:
 def validation_matrix(records: Sequence[Record], task_keys: Sequence[str]) -> R:
     """Return R [T+1, T] on validation data; rows that were not reached are NaN."""
     rows = [[r.evaluation[key]["validation"].accuracy for key in task_keys] for r in records]
-    return r_of_rows(rows, len(task_keys))
+    return build_r_from_rows(rows, len(task_keys))

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend, Client
+from orchestrator.graph.evaluation import Evaluation, FirstInFirstOut, QueueOf
 from orchestrator.graph.events import Event, Instruction
+from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.results.folder import Show, Tabulator, observer
+from orchestrator.results.folder import Show, Tabulator, create_observer, initial_progress
 from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
@@ -64,7 +66,7 @@ def search(
         brake: once pulled, no new stage starts.
     """
     tables.prepare(sweep)
-    tables.note_versions()
+    tables.write_versions()
     write_outcome(tables, study.describe(finished=False))
     progress, due = Progress(phase="search"), 0.0
 
@@ -75,7 +77,7 @@ def search(
     def update_rows() -> None:
         tables.chains = tuple(chain for chain, _ in study.chains(finished=False))
 
-    count = observer(progress, tables, show, update_rows)
+    count = create_observer(progress, tables, show, update_rows)
 
     def observe(news: Event | Instruction) -> None:
         nonlocal due
@@ -98,3 +100,42 @@ def search(
 def write_outcome(tables: Tabulator, content: Mapping[str, Any]) -> None:
     """Write `search.json` atomically."""
     write_atomically(tables.folder / FILE, json.dumps(content, indent=1))
+
+
+def evaluate(
+    plan: Plan,
+    tables: Tabulator,
+    backend: Backend,
+    show: Show = lambda progress: None,
+    brake: Brake | None = None,
+    queue_of: QueueOf = FirstInFirstOut,
+) -> Progress:
+    """Compute the stages of a plan that the store lacks.
+
+    Whatever interrupts it, the store has the finished stages and the tables have their rows.
+
+    Args:
+        plan: the stages that are wanted, and those that are stored.
+        tables: of the sweep; they may have more rows than the plan.
+        backend: computes stages.
+        show: called with the progress.
+        brake: once pulled, no new stage starts.
+        queue_of: creates the queue of the unfinished trials; not called if there are none.
+    """
+    progress = initial_progress(plan)
+    tables.prepare(plan.sweep)
+    try:
+        if plan.pending:
+            tables.write_versions()
+            show(progress)
+            backend.compute(
+                Evaluation(plan, queue_of),
+                plan.sweep,
+                tables.store,
+                create_observer(progress, tables, show),
+                brake or Brake(),
+            )
+    finally:
+        ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
+        tables.close()
+    return progress

@@ -1,7 +1,7 @@
-"""A comparison as blocks of text cells: what every written format then only has to draw.
+"""A comparison as blocks of text cells, which all formats share.
 
-For each table its configurations, then their differences from one of them; at the end the mean
-ranks over tables. The last two are there if `compare` was asked for them.
+Each table gives a block of its configurations and a block of their differences; the last block has
+the mean ranks over tables. Differences and ranks need the columns of `results.contrasts`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from orchestrator.columns import COLUMNS, SHOWN_METRICS, fwt_undefined_because
-from orchestrator.results.naming import TABLE
-from orchestrator.results.protocol import title_of
+from orchestrator.results.pooling import TABLE
+from orchestrator.results.protocol import setting_title
 from orchestrator.terminal.units import (
     UNDEFINED,
     bytes_text,
-    interval,
-    p_value,
-    significant,
-    span,
-    thousandths,
+    interval_text,
+    p_value_text,
+    range_text,
+    three_decimals,
+    three_digits,
 )
 
 LABELS = tuple(COLUMNS[name].label for name in SHOWN_METRICS)
@@ -30,8 +30,8 @@ DIFFERENCE_HEADERS = ("method", "ΔACC", "95% interval", "p", "p (Holm)", "n")
 INTERVAL_NOTE = "interval and p: paired t over the n common seeds, each row by itself"
 HOLM_NOTE = "Holm: corrected for the number of rows"
 BEST_NOTE = (
-    "Holm: corrected for all pairs of rows, since the row was chosen as the best of these very "
-    "data; to test fewer, name one beforehand: --against LABEL"
+    "Holm: corrected for all pairs of rows, since the row was chosen as the best of the same data; "
+    "to correct for fewer tests, choose it beforehand: --against LABEL"
 )
 ON_FRONT = "*"
 
@@ -41,11 +41,11 @@ class Block:
     """A table of text.
 
     Attributes:
-        title: above it.
-        headers: of its columns, the first of which is to the left and the others to the right.
+        title: printed above the table.
+        headers: of the columns; the first column is left-aligned, the others right-aligned.
         rows: cells in the order of `headers`.
-        notes: below it.
-        warning: a mark that must be seen wherever the table goes; empty for none.
+        notes: printed below the table.
+        warning: printed in every format; empty for none.
     """
 
     title: str
@@ -55,20 +55,20 @@ class Block:
     warning: str = ""
 
 
-def blocks(table: pd.DataFrame) -> Iterator[Block]:
+def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
     """Yield the blocks of a comparison."""
     for _, rows in table.groupby("table", sort=False):
         warning = str(rows["not_comparable"].iloc[0]) if "not_comparable" in rows else ""
         warning = f"NOT COMPARABLE: {warning}" if warning else ""
-        yield Block(_title(rows), HEADERS, list(_cells(rows)), _fwt_note(rows), warning)
+        yield Block(table_title(rows), HEADERS, list(_cells(rows)), _fwt_note(rows), warning)
         if "against" in rows and len(rows) > 1 and isinstance(rows["against"].iloc[0], str):
-            yield _differences(rows, warning)
+            yield _differences_block(rows, warning)
     if "mean_rank" in table and table["mean_rank"].notna().any():
-        yield _ranks(table)
+        yield _ranks_block(table)
 
 
 def closing_notes(table: pd.DataFrame) -> list[str]:
-    """Return what is to be said of all the tables."""
+    """Return the notes on all tables of a comparison."""
     notes = []
     if (table["n"] > 1).any():
         notes.append("± is the 95% Student-t interval of the mean over n seeds")
@@ -80,9 +80,9 @@ def closing_notes(table: pd.DataFrame) -> list[str]:
     for label, chosen in table.attrs.get("chosen", {}).items():
         notes.append(f"chosen by the search: {label}: {chosen}")
     if apart := table.attrs.get("apart"):
-        notes.append(f"in tables of their own, not comparable: {'; '.join(apart)}")
+        notes.append(f"in separate tables, since not comparable: {'; '.join(apart)}")
     if varied := table.attrs.get("varied"):
-        notes.append(f"differs within a table, as a sweep varies it: {'; '.join(varied)}")
+        notes.append(f"varied by a sweep, so different within a table: {'; '.join(varied)}")
     notes += table.attrs.get("pooled", [])
     if left_out := table.attrs.get("left_out"):
         counts = ", ".join(f"{n} {why}" for why, n in left_out.items())
@@ -90,16 +90,17 @@ def closing_notes(table: pd.DataFrame) -> list[str]:
     return notes if len(table) else ["no complete trial of the evaluation phase", *notes]
 
 
-def _title(rows: pd.DataFrame) -> str:
-    sweeps = sweeps_of(rows)
-    named = f"({'sweep' if len(sweeps) == 1 else 'sweeps'} {', '.join(sweeps)})"
+def table_title(rows: pd.DataFrame) -> str:
+    """Return the title of a table: its setting and the sweeps of its rows."""
+    sweeps = list_sweeps(rows)
+    sweeps_text = f"({'sweep' if len(sweeps) == 1 else 'sweeps'} {', '.join(sweeps)})"
     if len(rows[TABLE].drop_duplicates()) > 1:
-        return f"{rows['benchmark'].iloc[0]} {named}"
-    return f"{title_of(*rows[TABLE].iloc[0])} {named}"
+        return f"{rows['benchmark'].iloc[0]} {sweeps_text}"
+    return f"{setting_title(*rows[TABLE].iloc[0])} {sweeps_text}"
 
 
-def sweeps_of(rows: pd.DataFrame) -> list[str]:
-    """Return the sweeps that hold rows of a comparison, in order."""
+def list_sweeps(rows: pd.DataFrame) -> list[str]:
+    """Return the sweeps of the rows of a comparison, in order of appearance."""
     texts = rows["sweeps"] if "sweeps" in rows else rows["sweep"]
     return list(dict.fromkeys(sweep for text in texts for sweep in text.split(", ")))
 
@@ -107,9 +108,11 @@ def sweeps_of(rows: pd.DataFrame) -> list[str]:
 def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
     """Yield the cells of each row, in the order of HEADERS."""
     for row in rows.to_dict("records"):
-        metrics = [interval(row[f"{name}_mean"], row[f"{name}_ci95"]) for name in SHOWN_METRICS]
+        metrics = [
+            interval_text(row[f"{name}_mean"], row[f"{name}_ci95"]) for name in SHOWN_METRICS
+        ]
         label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
-        compute = significant(row["compute_flops_mean"] / 1e9)
+        compute = three_digits(row["compute_flops_mean"] / 1e9)
         yield [label, *metrics, bytes_text(row["storage_bytes_mean"]), compute, str(row["n"])]
 
 
@@ -124,15 +127,15 @@ def _fwt_note(rows: pd.DataFrame) -> list[str]:
     return [f"FWT is undefined ({UNDEFINED}): {next(reason for reason in reasons if reason)}"]
 
 
-def _differences(rows: pd.DataFrame, warning: str) -> Block:
+def _differences_block(rows: pd.DataFrame, warning: str) -> Block:
     compared = rows[rows["label"] != rows["against"]]
     cells = [
         [
             row["label"],
-            thousandths(row["acc_diff"]),
-            span(row["acc_diff_low"], row["acc_diff_high"]),
-            p_value(row["acc_p"]),
-            p_value(row["acc_p_holm"]),
+            three_decimals(row["acc_diff"]),
+            range_text(row["acc_diff_low"], row["acc_diff_high"]),
+            p_value_text(row["acc_p"]),
+            p_value_text(row["acc_p_holm"]),
             str(row["n_common"]),
         ]
         for row in compared.to_dict("records")
@@ -143,7 +146,7 @@ def _differences(rows: pd.DataFrame, warning: str) -> Block:
     return Block(title, DIFFERENCE_HEADERS, cells, notes, warning)
 
 
-def _ranks(table: pd.DataFrame) -> Block:
+def _ranks_block(table: pd.DataFrame) -> Block:
     names = table["trial_id"].map(table.attrs["over_tables"])
     ranked = table[table["mean_rank"].notna()].sort_values("mean_rank", kind="stable")
     rows = [

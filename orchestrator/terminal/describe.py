@@ -1,4 +1,4 @@
-"""Plans and tables of names, as a person reads them."""
+"""Tables for a terminal: a plan, and the methods, networks and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.graph.plan import Plan
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.terminal.screen import duration
+from orchestrator.terminal.screen import duration_text
 
 
 def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
@@ -30,7 +30,7 @@ def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
         *([("to score on further tasks", len(plan.to_score))] if plan.to_score else []),
         (
             "processor time left",
-            duration(seconds) if seconds is not None else "unknown before the first stages",
+            duration_text(seconds) if seconds is not None else "unknown before the first stages",
         ),
     ]
     table = Table(title=f"plan of {plan.sweep.name}", show_header=False, title_justify="left")
@@ -46,19 +46,19 @@ def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
 
 def methods_table() -> Table:
     """Return the methods with their scenarios and hyperparameters."""
-    table = table_of("method", "scenarios", "hyperparameters (defaults)", "what it does")
+    table = create_table("method", "scenarios", "hyperparameters (defaults)", "what it does")
     for name, cls in sorted(METHODS.items()):
         table.add_row(
-            name, " ".join(sorted(cls.scenarios)), hyperparameters(cls.Config), first_line(cls)
+            name, " ".join(sorted(cls.scenarios)), hyperparameters_text(cls.Config), first_line(cls)
         )
     return table
 
 
 def networks_table() -> Table:
     """Return the networks with their options."""
-    table = table_of("network", "options (defaults)", "what it is")
+    table = create_table("network", "options (defaults)", "what it is")
     for name, cls in sorted(NETWORKS.items()):
-        table.add_row(name, hyperparameters(cls.Config), first_line(cls))
+        table.add_row(name, hyperparameters_text(cls.Config), first_line(cls))
     return table
 
 
@@ -70,12 +70,12 @@ def benchmarks_table() -> Table:
     return table
 
 
-def table_of(*headers: str) -> Table:
+def create_table(*headers: str) -> Table:
     """Return an empty table whose words are not cut where the terminal is narrow."""
     return Table(*(Column(header, overflow="fold") for header in headers))
 
 
-def hyperparameters(config: type[Any]) -> str:
+def hyperparameters_text(config: type[Any]) -> str:
     """Return a configuration's fields with their defaults, a line each; bare where left open."""
     defaults = {field.name: getattr(config(), field.name) for field in fields(config)}
     return "\n".join(k if v is None else f"{k}={v}" for k, v in defaults.items()) or "-"

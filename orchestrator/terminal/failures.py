@@ -1,4 +1,4 @@
-"""What went wrong, for a reader: one line for all seeds of a trial that ended alike."""
+"""Lines on trials that are not complete, one for all seeds with the same end and reason."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ Row = Mapping[Any, Any]
 
 
 def group_endings(rows: Iterable[Row]) -> list[list[Row]]:
-    """Return rows of the trials table in groups of one trial that ended at one place, alike."""
-    alike: dict[tuple[Any, ...], list[Row]] = {}
+    """Group rows of the trials table by trial, status, tasks done and reason."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        ending = (row["trial_id"], row["phase"], row["status"], row["tasks_done"], first_line(row))
-        alike.setdefault(ending, []).append(row)
-    return list(alike.values())
+        ending = (row["trial_id"], row["phase"], row["status"], row["tasks_done"], story_line(row))
+        groups.setdefault(ending, []).append(row)
+    return list(groups.values())
 
 
-def trial_line(alike: list[Row]) -> str:
-    """Return how a trial ended on some of its seeds, naming the trial."""
-    row = alike[0]
-    place = f"{row['trial_id']} {seeds_text(alike)} after {row['tasks_done']} tasks"
-    return f"{row['status']}: {place}{because(row)}"
+def trial_line(rows: list[Row]) -> str:
+    """Return a line on how a trial ended on some of its seeds, with its id."""
+    row = rows[0]
+    place = f"{row['trial_id']} {seeds_text(rows)} after {row['tasks_done']} tasks"
+    return f"{row['status']}: {place}{reason_text(row)}"
 
 
-def seeds_line(alike: list[Row]) -> str:
-    """Return how some seeds of a trial ended."""
-    row = alike[0]
+def seeds_line(rows: list[Row]) -> str:
+    """Return a line on how a trial ended on some of its seeds, without its id."""
+    row = rows[0]
     reached = f"{row['tasks_done']} of {row['num_tasks']} tasks"
-    return f"{seeds_text(alike)} {row['status']} after {reached}{because(row)}"
+    return f"{seeds_text(rows)} {row['status']} after {reached}{reason_text(row)}"
 
 
-def because(row: Row) -> str:
-    """Return the first line of a story as the end of a sentence."""
-    return f": {first_line(row)}" if first_line(row) else ""
+def reason_text(row: Row) -> str:
+    """Return the first line of a row's story, to be added to a sentence."""
+    return f": {story_line(row)}" if story_line(row) else ""
 
 
-def first_line(row: Row) -> str:
+def story_line(row: Row) -> str:
     """Return the first line of a row's story, empty if it has none."""
     return str(row["story"] or "").partition("\n")[0]
 
 
-def traceback_of(row: Row) -> str:
-    """Return what a story says below its first line."""
+def traceback_text(row: Row) -> str:
+    """Return a row's story without its first line."""
     return str(row["story"] or "").partition("\n")[2].strip("\n")
 
 

@@ -1,4 +1,4 @@
-"""R as a grid for the terminal: numbers on colour, or numbers alone where there is no colour."""
+"""R as a grid for a terminal: numbers on coloured cells, or plain numbers without colour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from orchestrator.results.cells import Cell, hexadecimal
+from orchestrator.results.cells import Cell, hex_text
 from orchestrator.results.metrics import R
 
 HEAD, CELL = 9, 6  # characters
@@ -18,9 +18,9 @@ HEAD, CELL = 9, 6  # characters
 
 @dataclass(frozen=True)
 class Grid:
-    """R, shape [T+1, T], one row per number of tasks learned; folded where the width is short.
+    """R, shape [T+1, T], with a row per number of tasks learned, in several parts if it is wide.
 
-    The accuracy on a task that was just learned is bold; NaN is a dash.
+    The accuracy on the task learned last is bold; NaN is a dash.
     """
 
     r: R
@@ -48,8 +48,8 @@ class Grid:
 
 
 def cell_style(cell: Cell) -> Style:
-    """Return the colours of a cell; bold where the task was just learned."""
+    """Return the style of a cell: its colours, and bold for the task learned last."""
     bold = Style(bold=cell.just_learned)
     if not cell.known:
         return Style(dim=True) + bold
-    return Style.parse(f"{hexadecimal(cell.ink)} on {hexadecimal(cell.paper)}") + bold
+    return Style.parse(f"{hex_text(cell.text_colour)} on {hex_text(cell.background)}") + bold

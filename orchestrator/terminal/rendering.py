@@ -1,4 +1,4 @@
-"""A comparison as text: for a terminal, Markdown, LaTeX, CSV and JSON."""
+"""A comparison as text: for a terminal, as Markdown, LaTeX, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.errors import UnknownName
-from orchestrator.terminal.blocks import Block, blocks, closing_notes
+from orchestrator.terminal.blocks import Block, build_blocks, closing_notes
 from orchestrator.terminal.units import UNDEFINED
 
 LATEX_SPECIAL = {
@@ -30,22 +30,22 @@ LATEX_SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 FIRST_ROWS = 40
-# What is set as mathematics: a minus sign, an interval.
+# Cells in mathematical mode: negative numbers and intervals.
 MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
 
 
 def render(table: pd.DataFrame, format: str = "table", width: int = 80) -> str:
     """Return a comparison as text: "table", "markdown", "latex" (booktabs), "csv" or "json".
 
-    The first three use human units; csv and json hold raw numbers.
+    The first three have units with prefixes; "csv" and "json" have raw numbers.
 
     Raises:
-        UnknownName: no such format.
+        UnknownName: there is no such format.
     """
     if format == "table":
         console = Console(file=io.StringIO(), width=width, color_system=None)
         with console.capture() as printed:
-            console.print(as_table(table, width))
+            console.print(rich_table(table, width))
         return "\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n"
     if format not in FORMATS:
         raise UnknownName("format", format, ("table", *FORMATS))
@@ -53,27 +53,27 @@ def render(table: pd.DataFrame, format: str = "table", width: int = 80) -> str:
 
 
 def render_first(table: pd.DataFrame, more: str, limit: int = FIRST_ROWS) -> str:
-    """Return the first rows of a comparison as a table, and how many others there are.
+    """Return the first rows of a comparison as a table, and the number of the other rows.
 
     Args:
         table: the comparison.
         more: the command that prints all rows.
-        limit: how many rows at most.
+        limit: largest number of rows.
     """
     others = len(table) - limit
     further = f"{others} further rows: {more}\n" if others > 0 else ""
     return render(table.head(limit)) + further
 
 
-def as_table(table: pd.DataFrame, width: int = 80) -> Group:
-    """Return a comparison for a Rich console; intervals go under means if width is short."""
-    wide, parts = Console(width=10_000), list(blocks(table))
-    fits = all(wide.measure(_grid(widest(block), " ")).maximum <= width for block in parts)
+def rich_table(table: pd.DataFrame, width: int = 80) -> Group:
+    """Return a comparison for a Rich console, with intervals below means if it is too wide."""
+    wide, parts = Console(width=10_000), list(build_blocks(table))
+    fits = all(wide.measure(_grid(widest_row(block), " ")).maximum <= width for block in parts)
     drawn = [piece for block in parts for piece in _draw(block, " " if fits else "\n")]
     return Group(*drawn, *(Text(note, style="dim") for note in closing_notes(table)))
 
 
-def widest(block: Block) -> Block:
+def widest_row(block: Block) -> Block:
     """Return a block with a single row, the widest cell of each column."""
     columns = zip(*block.rows, strict=True)
     row = tuple(max(column, key=cell_len) for column in columns)
@@ -104,7 +104,7 @@ def _markdown(table: pd.DataFrame) -> str:
         return "| " + " | ".join(re.sub(r"([|*])", r"\\\1", cell) for cell in cells) + " |"
 
     parts = []
-    for block in blocks(table):
+    for block in build_blocks(table):
         rule = "|:--" + "|--:" * (len(block.headers) - 1) + "|"
         grid = "\n".join([line(block.headers), rule, *map(line, block.rows)])
         warning = [f"**{block.warning}**"] if block.warning else []
@@ -114,7 +114,7 @@ def _markdown(table: pd.DataFrame) -> str:
 
 
 def _latex(table: pd.DataFrame) -> str:
-    drawn = [line for block in blocks(table) for line in _tabular(block)]
+    drawn = [line for block in build_blocks(table) for line in _tabular(block)]
     closing = [f"% {note}" for note in closing_notes(table)]
     return "\n".join([r"% needs \usepackage{booktabs}", *drawn, *closing]) + "\n"
 

@@ -1,4 +1,4 @@
-"""What came of computing stages anew, in words."""
+"""Text on stages that were computed again and compared with the store."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from orchestrator.stages.run_stage import describe
 from orchestrator.stages.stage import Stage
 
 
-def sentence(result: Reproduction, tolerance: float) -> str:
-    """Return a verdict in words."""
+def describe_verdict(result: Reproduction, tolerance: float) -> str:
+    """Return the verdict on a stage as text."""
     scores_only = "" if result.has_state else " (its state is not stored; scores compared alone)"
     if result.verdict == "same":
         return f"the same bits{scores_only}"
@@ -25,8 +25,8 @@ def sentence(result: Reproduction, tolerance: float) -> str:
     return f"{how}: at most {result.difference:.2g}, in {result.place}{scores_only}"
 
 
-def places(result: Reproduction) -> str:
-    """Return the versions and machines of the stored stage and of the one computed anew."""
+def describe_environments(result: Reproduction) -> str:
+    """Return the differences in version and machine between the stored and the new stage."""
     stored, anew = (
         {**one.environment, "device": one.costs.device} for one in (result.stored, result.anew)
     )
@@ -42,12 +42,12 @@ def places(result: Reproduction) -> str:
     return f"versions and machine are the same: {', '.join(same)}"
 
 
-def changes(record: Record | None, stage: Stage) -> list[str]:
-    """Return what of a stage is not as its record describes it."""
+def describe_changes(record: Record | None, stage: Stage) -> list[str]:
+    """Return a line for each difference of a stage from the description in its record."""
     if record is None:
         return ["its record is gone"]
-    now = flat(describe(stage))
-    before = {name: value for name, value in flat(record.spec).items() if name in now}
+    now = flatten(describe(stage))
+    before = {name: value for name, value in flatten(record.spec).items() if name in now}
     lines = [
         f"{name} was {value}, is {now[name]}"
         for name, value in before.items()
@@ -56,12 +56,12 @@ def changes(record: Record | None, stage: Stage) -> list[str]:
     return lines or ["its data, its code or a version of this release has changed since"]
 
 
-def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flatten(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Return nested mappings as one, with dotted names; lists as text."""
     result: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, Mapping):
-            result |= flat(value, f"{above}{name}.")
+            result |= flatten(value, f"{above}{name}.")
         else:
             result[above + name] = list(value) if isinstance(value, tuple) else value
     return result

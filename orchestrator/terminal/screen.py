@@ -1,4 +1,4 @@
-"""What a person sees of a running sweep: one calm line of progress, or plain lines when piped."""
+"""The progress of a running sweep: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Display:
     """Shows `Progress`: live on a terminal, a line every ten seconds elsewhere."""
 
     def __init__(self, console: Console | None = None) -> None:
-        # The file is named: sys.stdout may be sent elsewhere, and this must not go there.
+        # With the present sys.stdout, since it may be redirected later.
         self.console = console or Console(file=sys.stdout)
         self._bars = Bars(
             bars.BarColumn(),
@@ -47,35 +47,35 @@ class Display:
         self._bars.stop()
 
     def say(self, text: str) -> None:
-        """Print a line, above the live one if there is one."""
+        """Print a line, above the live line if there is one."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, progress: Progress) -> None:
-        """Take in where the sweep stands."""
+        """Show the progress; elsewhere than on a terminal at most every ten seconds."""
         if self.console.is_terminal:
             self._update(progress)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY_SECONDS
-            print(line(progress), file=self.console.file, flush=True)
+            print(progress_line(progress), file=self.console.file, flush=True)
 
     def _update(self, progress: Progress) -> None:
         done, total = progress.executed, progress.executed + progress.to_go
         if self._bar is None:
             self._bar = self._bars.add_task("", total=total, line="")
-        self._bars.update(self._bar, completed=done, total=total, line=line(progress))
+        self._bars.update(self._bar, completed=done, total=total, line=progress_line(progress))
 
 
 class Bars(bars.Progress):
-    """Bars of Rich with a line of figures below each."""
+    """Rich's progress bars with a line of text below each."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Yield a bar and its line, cut where the terminal ends."""
+        """Yield each bar and its line, cut at the width of the terminal."""
         for task in self.tasks:
             yield self.make_tasks_table([task])
             yield Text(task.fields["line"], style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def line(progress: Progress) -> str:
+def progress_line(progress: Progress) -> str:
     """Return progress as a line."""
     eta = progress.eta_seconds()
     parts = [
@@ -88,12 +88,12 @@ def line(progress: Progress) -> str:
     ]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
-    parts.append("ETA " + (duration(eta) if eta is not None else "-"))
+    parts.append("ETA " + (duration_text(eta) if eta is not None else "-"))
     return " · ".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as a person writes them: 40 s, 3 min 20 s, 2 h 05 min."""
+def duration_text(seconds: float) -> str:
+    """Return a duration as text: `40 s`, `3 min 20 s`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""`repertoire show`: one trial, its matrix R, and what follows from it."""
+"""`repertoire show`: one trial, with its matrix R and its metrics."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from rich.text import Text
 
 from orchestrator.columns import COLUMNS, SHOWN_METRICS, fwt_undefined_because
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.finding import find
-from orchestrator.results.metrics import R, all_after, mean_std_interval
-from orchestrator.results.pooling import CONFIGURATION, pooled
-from orchestrator.results.protocol import title_of
+from orchestrator.results.lookup import find_configuration
+from orchestrator.results.metrics import R, mean_std_interval, metrics_after
+from orchestrator.results.pooling import CONFIGURATION, pool_trials
+from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.schema import SPLITS
-from orchestrator.results.winners import winning_settings
-from orchestrator.terminal.failures import group_endings, seeds_line, traceback_of
+from orchestrator.results.tables import SPLITS
+from orchestrator.results.winners import winner_settings
+from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
 from orchestrator.terminal.grid import Grid
-from orchestrator.terminal.units import UNDEFINED, interval
+from orchestrator.terminal.units import UNDEFINED, interval_text
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A trial and those of its seeds that are shown.
+class TrialSelection:
+    """A trial and the seeds to show.
 
     Attributes:
-        label: what it is called.
-        won_by: the hyperparameters that a search chose; empty if none did.
-        seeds: their rows of the trials table, a row each.
+        label: its label.
+        won_by: the hyperparameters that a search chose; empty without a search.
+        seeds: the row of each seed in the trials table.
         split: "test" or "validation".
         matrices: R of each seed, shape [S, T+1, T].
     """
@@ -48,7 +48,7 @@ class Shown:
 
     @property
     def counted(self) -> list[int]:
-        """The seeds, by position, that are averaged: the complete ones, or all if none is."""
+        """The indices of the seeds to average: the complete ones, or all if none is complete."""
         return [i for i, ok in enumerate(self.finished) if ok or not any(self.finished)]
 
 
@@ -59,24 +59,24 @@ def trial_page(
     split: str | None = None,
     traceback: bool = False,
 ) -> RenderableType:
-    """Return a trial for a Rich console: R as a grid, ACC, BWT, FWT, forgetting, what is missing.
+    """Return a trial for a Rich console: R as a grid, its metrics, and its incomplete seeds.
 
     Args:
         results: of one sweep or several.
         name: trial id, the beginning of one, a label as `compare` prints it, or a description.
-        seed: one seed; None for the mean over all that are complete.
-        split: "test" or "validation"; None for test, or validation where a search has no other.
-        traceback: show the traceback of what failed.
+        seed: one seed; None for the mean over all complete ones.
+        split: "test" or "validation"; None: "validation" for a candidate of a search, else "test".
+        traceback: whether to show the traceback of a failed stage.
 
     Raises:
-        UnknownName: no such trial, seed or split.
-        RepertoireError: the name fits several trials, or a search has no test figures.
+        UnknownName: there is no such trial, seed or split.
+        RepertoireError: several trials match, or a candidate of a search has no test figures.
     """
     shown = select_trial(results, name, seed, split)
     first = shown.seeds.iloc[0]
     about = [
         Text.assemble((shown.label, "bold"), f"  {first['trial_id']} (sweep {first['sweep']})"),
-        Text(title_of(first["benchmark"], first["scenario"], first["num_tasks"])),
+        Text(setting_title(first["benchmark"], first["scenario"], first["num_tasks"])),
         *([Text(f"chosen by the search: {shown.won_by}")] if shown.won_by else []),
         Text(_caption(shown)),
     ]
@@ -88,10 +88,12 @@ def trial_page(
     return Group(*about, Text(""), Grid(mean), *_figures(shown), *_unfinished(shown, traceback))
 
 
-def select_trial(results: Results, name: str, seed: int | None, split: str | None) -> Shown:
-    """Return the trial of a name; see `trial_page`."""
-    wanted = find(results, name)
-    label, trials = str(wanted["label"]), pooled(results.trials).trials
+def select_trial(
+    results: Results, name: str, seed: int | None, split: str | None
+) -> TrialSelection:
+    """Return the trial with a name; see `trial_page`."""
+    wanted = find_configuration(results, name)
+    label, trials = str(wanted["label"]), pool_trials(results.trials).trials
     rows = trials[(trials[CONFIGURATION] == wanted[CONFIGURATION]).all(axis="columns")]
     if seed is not None:
         if seed not in set(rows["seed"]):
@@ -112,11 +114,11 @@ def select_trial(results: Results, name: str, seed: int | None, split: str | Non
         results.r_matrix(trial_id, int(each), split, sweep)
         for sweep, trial_id, each in zip(rows["sweep"], rows["trial_id"], rows["seed"], strict=True)
     ]
-    won_by = winning_settings(trials, results.stages).get(tuple(wanted[CONFIGURATION]), "")
-    return Shown(label, won_by, rows, split, np.stack(matrices))
+    won_by = winner_settings(trials, results.stages).get(tuple(wanted[CONFIGURATION]), "")
+    return TrialSelection(label, won_by, rows, split, np.stack(matrices))
 
 
-def _caption(shown: Shown) -> str:
+def _caption(shown: TrialSelection) -> str:
     seeds = [str(shown.seeds["seed"].iloc[i]) for i in shown.counted]
     over = (
         f"seed {seeds[0]}"
@@ -127,26 +129,26 @@ def _caption(shown: Shown) -> str:
     return f"accuracy on {shown.split} data{phase}: {over}"
 
 
-def _figures(shown: Shown) -> list[Text]:
-    """Return the line of ACC, BWT, FWT and forgetting, and why one of them is undefined."""
+def _figures(shown: TrialSelection) -> list[Text]:
+    """Return a line with the metrics, and lines on their intervals and on an undefined FWT."""
     first = shown.seeds.iloc[0]
     depth = int(shown.seeds["tasks_done"].iloc[shown.counted].min())
-    every = [all_after(shown.matrices[i], depth, first["scenario"]) for i in shown.counted]
+    every = [metrics_after(shown.matrices[i], depth, first["scenario"]) for i in shown.counted]
     parts = []
     for name in SHOWN_METRICS:
         mean, _, half_width = mean_std_interval(np.array([each[name] for each in every]))
-        parts.append(f"{COLUMNS[name].label} {interval(mean, half_width)}")
+        parts.append(f"{COLUMNS[name].label} {interval_text(mean, half_width)}")
     so_far = "" if depth == first["num_tasks"] else f"after {depth} of {first['num_tasks']} tasks: "
     lines = [Text(so_far + "   ".join(parts), style="bold")]
     if len(every) > 1:
         lines.append(Text("± is the 95% Student-t interval of the mean over seeds", style="dim"))
     if all(np.isnan(each["fwt"]) for each in every):
-        why = _no_transfer(first["scenario"], depth, int(first["num_tasks"]))
+        why = _fwt_undefined_reason(first["scenario"], depth, int(first["num_tasks"]))
         lines.append(Text(f"FWT is undefined ({UNDEFINED}): {why}", style="dim"))
     return lines
 
 
-def _no_transfer(scenario: str, depth: int, num_tasks: int) -> str:
+def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
     """Return why forward transfer is undefined after `depth` of `num_tasks` tasks."""
     if depth < 2 <= num_tasks:
         tasks = "no task is" if depth == 0 else "only one task is"
@@ -155,13 +157,13 @@ def _no_transfer(scenario: str, depth: int, num_tasks: int) -> str:
     return next(reason for reason in reasons if reason)
 
 
-def _unfinished(shown: Shown, traceback: bool) -> list[Text]:
-    """Return a line for the seeds that are not complete: how far they came, and why no further."""
+def _unfinished(shown: TrialSelection, traceback: bool) -> list[Text]:
+    """Return lines on the incomplete seeds: status, tasks done and reason."""
     rows = shown.seeds.to_dict("records")
     unfinished = [row for row, ok in zip(rows, shown.finished, strict=True) if not ok]
     lines = []
     for alike in group_endings(unfinished):
         lines.append(Text(seeds_line(alike), "red"))
-        if traceback and traceback_of(alike[0]):
-            lines.append(Text(traceback_of(alike[0])))
+        if traceback and traceback_text(alike[0]):
+            lines.append(Text(traceback_text(alike[0])))
     return lines

@@ -1,4 +1,4 @@
-"""Numbers as people read them: intervals, bytes, significant digits."""
+"""Numbers as text: intervals, bytes, significant digits, SI prefixes."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from orchestrator.columns import UNDEFINED as UNDEFINED
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
-def interval(mean: float, half_width: float) -> str:
-    """Return `0.800 ± 0.012`, without the interval where there is none."""
+def interval_text(mean: float, half_width: float) -> str:
+    """Return `0.800 ± 0.012`; only the mean if the half-width is NaN."""
     if isnan(mean):
         return UNDEFINED
-    centre = thousandths(mean)
+    centre = three_decimals(mean)
     return centre if isnan(half_width) else f"{centre} ± {half_width:.3f}"
 
 
-def thousandths(value: float) -> str:
-    """Return a number to three decimals; what rounds to zero has no sign."""
+def three_decimals(value: float) -> str:
+    """Return a number to three decimals; zero has no sign."""
     return UNDEFINED if isnan(value) else f"{round(value, 3) + 0.0:.3f}"
 
 
-def span(low: float, high: float) -> str:
+def range_text(low: float, high: float) -> str:
     """Return `[-0.010, 0.020]`."""
-    return UNDEFINED if isnan(low) else f"[{thousandths(low)}, {thousandths(high)}]"
+    return UNDEFINED if isnan(low) else f"[{three_decimals(low)}, {three_decimals(high)}]"
 
 
-def p_value(p: float) -> str:
+def p_value_text(p: float) -> str:
     """Return a p-value to three decimals."""
-    return "<0.001" if p < 0.001 else thousandths(p)
+    return "<0.001" if p < 0.001 else three_decimals(p)
 
 
 def bytes_text(size: float) -> str:
@@ -38,11 +38,11 @@ def bytes_text(size: float) -> str:
         return UNDEFINED
     for unit, scale in (("GB", 1e9), ("MB", 1e6)):
         if size >= scale:
-            return f"{significant(size / scale)} {unit}"
-    return f"{significant(size / 1e3)} kB"
+            return f"{three_digits(size / scale)} {unit}"
+    return f"{three_digits(size / 1e3)} kB"
 
 
-def significant(value: float) -> str:
+def three_digits(value: float) -> str:
     """Return a non-negative number to three significant digits, without exponent."""
     if isnan(value):
         return UNDEFINED
@@ -52,7 +52,7 @@ def significant(value: float) -> str:
     return f"{value:,.{max(decimals, 0)}f}"
 
 
-def human(value: float, unit: str) -> str:
+def si_text(value: float, unit: str) -> str:
     """Return three significant digits with an SI prefix: 117 kB, 3.50 GFLOP, 0.25 s."""
     if not isfinite(value):
         return UNDEFINED
@@ -62,7 +62,7 @@ def human(value: float, unit: str) -> str:
 
 
 def _decimals(value: float) -> int:
-    """Return how many decimals give three significant digits; none for a whole number."""
+    """Return the number of decimals for three significant digits; 0 for a whole number."""
     if value == round(value):
         return 0
     return min(max(2 - floor(log10(abs(value))), 0), 6)

@@ -1,19 +1,18 @@
-"""Tracking: what MLflow is told of a sweep, read from its tables.
+"""Tracking: the runs at MLflow, sent from the tables of a sweep.
 
-May import `results` and what is below it; only here is mlflow imported, and not before there is
+May import `results` and what is below it. Only this package imports mlflow, and only when there is
 something to send. Begin with `tracker.py`, which starts processes beside a sweep, and `sync.py`,
-which is their work.
+which these processes call.
 """
 
-from orchestrator.tracking.ledger import run_ids
+from orchestrator.tracking.ledger import SyncReport, run_ids
 from orchestrator.tracking.pages import front_page
-from orchestrator.tracking.report import SyncReport
-from orchestrator.tracking.sync import attach, prepare_database, sync
+from orchestrator.tracking.sync import attach_file, prepare_database, sync
 from orchestrator.tracking.target import (
     Target,
     TrackingError,
+    read_target,
     resolve_target,
-    target_of,
     ui_command,
 )
 from orchestrator.tracking.tracker import Tracker
@@ -23,12 +22,12 @@ __all__ = [
     "Target",
     "Tracker",
     "TrackingError",
-    "attach",
+    "attach_file",
     "front_page",
     "prepare_database",
+    "read_target",
     "resolve_target",
     "run_ids",
     "sync",
-    "target_of",
     "ui_command",
 ]

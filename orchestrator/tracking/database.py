@@ -1,7 +1,7 @@
-"""MLflow's database file: made whole or not at all, by one process at a time.
+"""MLflow's database file, created completely or not at all, by one process at a time.
 
-MLflow brings a new file to its schema by a chain of migrations; two processes that do so at once
-leave a file that none of them can open.
+MLflow creates its schema by a chain of migrations; two processes that do so in one file at the same
+time leave a file that cannot be opened.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOCK_SECONDS = 120.0
 
 @contextmanager
 def database_lock(target: Target) -> Iterator[None]:
-    """Hold the lock beside a database file; a database server looks after itself."""
+    """Lock a database file; a database server needs no lock."""
     database = target.database
     if database is None:
         yield
@@ -29,18 +29,18 @@ def database_lock(target: Target) -> Iterator[None]:
         yield
 
 
-def prepare(target: Target) -> None:
-    """Make the database file of an address unless it is there; mlflow is imported only to do so."""
+def create_database(target: Target) -> None:
+    """Create the database file of an address if it is missing; only then import mlflow."""
     database = target.database
     if database is None or database.exists():
         return
     with database_lock(target):
         if not database.exists():
-            _make(database)
+            _create_whole(database)
 
 
-def _make(database: Path) -> None:
-    """Make a file with MLflow's tables under another name, then give it its own."""
+def _create_whole(database: Path) -> None:
+    """Create a file with MLflow's tables under another name, then rename it."""
     from mlflow import MlflowClient
 
     partial = database.with_name(f".{database.name}.{os.getpid()}.partial")
@@ -52,23 +52,24 @@ def _make(database: Path) -> None:
 
 
 def remove_stray_folder(target: Target) -> None:
-    """Remove the empty folder that MLflow makes of an address it should have unquoted (a%2520b)."""
+    """Remove the empty folder that MLflow creates, since it does not unquote an address (a%20b)."""
     spelt = Path(target.uri.removeprefix("sqlite:///")).parent
     if target.database and spelt != target.database.parent:
         with suppress(OSError):
             spelt.rmdir()
 
 
-def advice(target: Target, text: str) -> str:
-    """Return what to do about a database that MLflow cannot use, given what was said; or ""."""
+def database_advice(target: Target, text: str) -> str:
+    """Return a remedy for an error message about a database; "" for other messages."""
     if target.database is not None and "is full" in text:
         return "; make room on its disk"
     broken = ("_alembic_tmp", "no such table", "not a database", "malformed", "schema", "revision")
     if target.database is None or not any(word in text.lower() for word in broken):
         return ""
     name = target.database
-    if "db upgrade" in text:  # made by an older MLflow, and nothing is wrong with it
+    if "db upgrade" in text:  # of an older MLflow, and intact
         return f" (mlflow db upgrade '{target.uri}')"
     return (
-        f"; the file cannot be used: move it away (mv '{name}' '{name}.broken'), all is sent anew"
+        f"; the file cannot be used: move it away (mv '{name}' '{name}.broken'), and all is sent "
+        "again"
     )

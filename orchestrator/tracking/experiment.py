@@ -1,4 +1,4 @@
-"""The few calls made of MLflow; mlflow is imported when there is something to send, not before."""
+"""All calls of MLflow's client; mlflow is imported when there is something to send."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from orchestrator.tracking.database import database_lock
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
 from orchestrator.tracking.pages import KIND, NOTE, PAGES, VERSION, page_tags
 from orchestrator.tracking.target import Target, TrackingError
+from orchestrator.tracking.view import Point
 
-# MLflow's limits: on one call, of one kind and of all kinds together; on a value; on a page.
+# MLflow's limits: entities in a call (all kinds, parameters), length of values and names, page.
 MAX_TOGETHER, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
-# A dead server is noticed in seconds, not minutes, and nothing is printed over the sweep's lines.
-KNOBS = {
+# A dead server is noticed in seconds, and nothing is printed among the lines of the sweep.
+SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
@@ -29,42 +30,40 @@ KNOBS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-# A metric's name and value, milliseconds since the epoch, step.
-Point = tuple[str, float, int, int]
 
 
 class Experiment:
     """One experiment at one address.
 
     Args:
-        target: where it is.
-        experiment_id: its id if known; looked up, and made if need be, otherwise.
-        client: an `MlflowClient`; made for the address if left out.
+        target: address and name.
+        experiment_id: its id; empty: look it up, and create the experiment if it is missing.
+        client: an `MlflowClient`; None creates one for the address.
 
     Raises:
-        TrackingError: the database was made for artifacts in another place.
+        TrackingError: the database has its artifacts in another folder.
     """
 
     def __init__(self, target: Target, experiment_id: str = "", client: Any = None) -> None:
         from mlflow import MlflowClient
 
         self._client = client or MlflowClient(tracking_uri=target.uri)
-        self.id = experiment_id or self._find(target)
+        self.id = experiment_id or self._find_or_create(target)
 
     def runs(self, identity: str) -> Iterator[tuple[Mapping[str, str], Sent]]:
-        """Yield the tags of each run that carries `identity`, and what it says of itself."""
+        """Yield the tags of each run with an identity, and what was sent of it."""
         query = f"tags.`{IDENTITY}` = '{identity}'"
         token: str | None = None
         while token != "":
             page = self._client.search_runs([self.id], query, max_results=PAGE, page_token=token)
             for run in page:
-                yield run.data.tags, _sent(run)
+                yield run.data.tags, _sent_of_run(run)
             token = page.token or ""
 
     def create(self, name: str, tags: Mapping[str, str]) -> Sent:
-        """Start a run."""
+        """Create a run."""
         short = {tag: text[:MAX_VALUE] for tag, text in tags.items()}
-        return _sent(self._client.create_run(self.id, tags=short, run_name=name[:MAX_VALUE]))
+        return _sent_of_run(self._client.create_run(self.id, tags=short, run_name=name[:MAX_VALUE]))
 
     def log(
         self,
@@ -73,31 +72,33 @@ class Experiment:
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Log metrics, parameters, tags, and last of all the tag that says what has been sent.
+        """Log metrics, parameters and tags, and last the tag with what has been sent.
 
-        MLflow's databases keep one of two equal points, so a call that was interrupted before
-        the tag can be made again.
+        MLflow's databases keep one of two equal points, so a call that was interrupted before the
+        last tag can be repeated.
         """
         from mlflow.entities import Metric, Param, RunTag
 
         points = [Metric(*point) for point in metrics]
-        pairs = [Param(_key(name), value[:MAX_VALUE]) for name, value in (params or {}).items()]
-        marks = [
+        pairs = [
+            Param(_metric_key(name), value[:MAX_VALUE]) for name, value in (params or {}).items()
+        ]
+        run_tags = [
             RunTag(name, value[:MAX_VALUE])
             for name, value in {**(tags or {}), SENT: sent.tag()}.items()
         ]
-        # Entities of all kinds count together, so what goes with the tags leaves room for them.
-        while len(points) + len(pairs) + len(marks) > MAX_TOGETHER or len(pairs) > MAX_PARAMS:
-            some = pairs[:MAX_PARAMS]
-            room = MAX_TOGETHER - len(some)
-            self._client.log_batch(sent.run_id, metrics=points[:room], params=some)
+        # The limit is on all kinds together, so the last call has room for the tags.
+        while len(points) + len(pairs) + len(run_tags) > MAX_TOGETHER or len(pairs) > MAX_PARAMS:
+            first_pairs = pairs[:MAX_PARAMS]
+            room = MAX_TOGETHER - len(first_pairs)
+            self._client.log_batch(sent.run_id, metrics=points[:room], params=first_pairs)
             points, pairs = points[room:], pairs[MAX_PARAMS:]
-        self._client.log_batch(sent.run_id, metrics=points, params=pairs, tags=marks)
+        self._client.log_batch(sent.run_id, metrics=points, params=pairs, tags=run_tags)
 
     def upload(self, sent: Sent, files: Mapping[str, bytes]) -> None:
         """Store files as artifacts of a run."""
         place = urlsplit(sent.files)
-        if place.scheme == "file":  # as MLflow would, without its look-ups
+        if place.scheme == "file":  # as MLflow does, but without queries
             _write_all(Path(url2pathname(place.path)), files)
             return
         with TemporaryDirectory() as folder:
@@ -113,7 +114,7 @@ class Experiment:
         sent.status = status
 
     def delete(self, run_id: str) -> dict[str, str]:
-        """Delete a run (MLflow can restore it); return the note and tags that people put on it."""
+        """Delete a run, which can be restored; return the note and tags that users gave it."""
         from mlflow.entities import LifecycleStage
 
         run = self._client.get_run(run_id)
@@ -127,7 +128,7 @@ class Experiment:
         """Restore a run that was deleted."""
         self._client.restore_run(run_id)
 
-    def _find(self, target: Target) -> str:
+    def _find_or_create(self, target: Target) -> str:
         with database_lock(target):
             experiment = self._client.get_experiment_by_name(target.experiment)
             if experiment is None:
@@ -145,7 +146,7 @@ class Experiment:
         return str(experiment.experiment_id)
 
     def _configure_pages(self, experiment: Any) -> None:
-        """Tell MLflow's pages how to show the experiment, once; what people changed since stays."""
+        """Set the tags for MLflow's pages once; a user's later changes are kept."""
         if experiment.tags.get(PAGES) != VERSION:
             tags = page_tags(experiment.creation_time)
             kept = {NOTE, KIND} & experiment.tags.keys()
@@ -161,13 +162,13 @@ def upload_file(target: Target, run_id: str, path: Path) -> None:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Import and call mlflow under KNOBS, where the user has set nothing else, and silently."""
-    unset = [name for name in KNOBS if name not in os.environ]
+def quiet_mlflow() -> Iterator[None]:
+    """Import and call mlflow silently, with SETTINGS that the user's environment does not set."""
+    unset = [name for name in SETTINGS if name not in os.environ]
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    os.environ.update({name: KNOBS[name] for name in unset})
+    os.environ.update({name: SETTINGS[name] for name in unset})
     try:
-        import mlflow  # noqa: F401  # its logger is set up when it is first imported
+        import mlflow  # noqa: F401  # the first import sets up its logger
 
         levels = [logger.level for logger in loggers]
         for logger in loggers:
@@ -188,10 +189,10 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).write_bytes(data)
 
 
-def _sent(run: Any) -> Sent:
+def _sent_of_run(run: Any) -> Sent:
     info, tag = run.info, run.data.tags.get(SENT, "{}")
     return Sent.from_tag(info.run_id, info.start_time, info.status, info.artifact_uri or "", tag)
 
 
-def _key(name: str) -> str:
+def _metric_key(name: str) -> str:
     return re.sub(r"[^\w\-. /:]", "_", name)[:MAX_KEY]

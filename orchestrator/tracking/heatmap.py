@@ -1,4 +1,4 @@
-"""R as a heat map, row 0 and upper triangle included: transfer and forgetting are both in sight."""
+"""R as a heat map with row 0 and the upper triangle, which show transfer and forgetting."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from orchestrator.results.cells import (
     ANNOTATED_TASKS,
     COLOURS,
-    cells_of,
-    hexadecimal,
-    step_of,
+    hex_text,
+    list_cells,
+    step_corners,
 )
 
 UNKNOWN = "0.8"  # grey
 DPI = 120
 
 
-def heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
-    """Draw R on a figure of its own; no global plotting state is touched.
+def draw_heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
+    """Draw R on a new figure, without global state of matplotlib.
 
     Args:
         r: shape [T+1, T], accuracy in 0..1; row `after` 0..T, column `task - 1`. NaN is drawn
@@ -35,19 +35,19 @@ def heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
         title: above the axes, two lines at most.
 
     Returns:
-        A figure with its Agg canvas. Below the stepped line are the tasks learned so far; cells
-        carry their value up to 12 tasks.
+        A figure with its Agg canvas. The tasks learned so far are below the stepped line; cells
+        have numbers up to 12 tasks.
     """
     num_tasks = r.shape[1]
     side = float(np.clip(0.55 * num_tasks, 2.0, 11.0))
     figure = Figure(figsize=(side + 2.2, side + 1.2))
     FigureCanvasAgg(figure)
-    # Margins in inches: a layout engine would take longer than the drawing.
+    # Margins in inches, since a layout engine takes longer than the drawing.
     width, height = figure.get_size_inches()
     axes = figure.add_axes((0.7 / width, 0.7 / height, side / width, side / height))
     bar = figure.add_axes(((0.9 + side) / width, 0.7 / height, 0.2 / width, side / height))
     figure.colorbar(draw_matrix(axes, r), cax=bar, label="accuracy")
-    _name(axes, num_tasks)
+    _label_axes(axes, num_tasks)
     letters = int(14 * (width - 0.7))
     lines = wrap(title, letters, max_lines=2, placeholder=" ...")
     axes.set_title("\n".join(lines), loc="left", fontsize=9)
@@ -55,36 +55,36 @@ def heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
 
 
 def draw_matrix(axes: Axes, r: NDArray[np.float64], size: float = 8) -> AxesImage:
-    """Draw the cells of R, shape [T+1, T], on axes, and the step between tasks learned and not yet.
+    """Draw the cells of R and the stepped line on axes.
 
     Args:
-        axes: where to draw.
-        r: see `heatmap`.
-        size: of the numbers, in points.
+        axes: the axes.
+        r: see `draw_heatmap`.
+        size: font size of the numbers, in points.
     """
     colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
     image = axes.imshow(np.ma.masked_invalid(r), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
-    for cell in cells_of(r):
+    for cell in list_cells(r):
         place = (cell.task - 1, cell.after)
         if not cell.known:
             _hatch(axes, place)
         elif r.shape[1] <= ANNOTATED_TASKS:
-            ink = hexadecimal(cell.ink)
+            ink = hex_text(cell.text_colour)
             axes.text(*place, cell.text, ha="center", va="center", color=ink, fontsize=size)
-    tasks, after = zip(*step_of(r.shape[1]), strict=True)
+    tasks, after = zip(*step_corners(r.shape[1]), strict=True)
     for colour, width in (("white", 2.5), ("black", 1.0)):
         axes.plot([task - 1 for task in tasks], after, color=colour, linewidth=width)
     return image
 
 
-def png(figure: Figure) -> bytes:
+def render_png(figure: Figure) -> bytes:
     """Return the figure as the bytes of a PNG file."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()
 
 
-def _name(axes: Axes, num_tasks: int) -> None:
+def _label_axes(axes: Axes, num_tasks: int) -> None:
     axes.set_xlabel("task")
     axes.set_ylabel("tasks learned")
     every = max(1, num_tasks // ANNOTATED_TASKS)
@@ -94,6 +94,6 @@ def _name(axes: Axes, num_tasks: int) -> None:
 
 
 def _hatch(axes: Axes, place: tuple[int, int]) -> None:
-    """Cross out a cell that was not measured, so that it differs from a low one without colour."""
+    """Hatch a cell that was not measured, which grey alone does not set apart in print."""
     corner = (place[0] - 0.5, place[1] - 0.5)
     axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="///", edgecolor="0.55", linewidth=0))

@@ -1,7 +1,6 @@
-"""What has been sent, kept beside the tables: a finished sweep is known to be sent without asking.
+"""The ledger: a file beside the tables with what has been sent, so that MLflow need not be asked.
 
-The ledger is a memory aid and not the truth: each run carries the same facts in a tag, so a lost or
-damaged ledger costs one search at MLflow.
+Each run has the same data in a tag. If the ledger is lost or damaged, it is rebuilt from the runs.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ from orchestrator.tracking.target import Target, TrackingError
 LEDGER = "tracking.json"
 LOCK = ".tracking.lock"
 RUNNING = "RUNNING"
-# Tags: which sweep's folder a run belongs to, and what of it has been sent.
+# Tags of a run: the identity of its sweep's folder, and what has been sent.
 IDENTITY, SENT = "repertoire.identity", "repertoire.sent"
 
 
 @dataclass(kw_only=True)
 class Sent:
-    """What MLflow has of one run.
+    """The parts of one run that were sent.
 
     Attributes:
         run_id: MLflow's id.
-        start_ms: when the run was created, milliseconds since the epoch.
+        start_ms: time of its creation, milliseconds since the epoch.
         step: last step sent; -1 before the first.
-        content: digest of everything behind the steps sent.
-        labels: digest of name, parameters and tags sent.
-        artifacts: digest of what the artifacts were made from.
-        status: MLflow's word for it.
-        files: URI of its artifacts, as MLflow gave it.
+        content: digest of the values of the steps sent.
+        labels: digest of the name, parameters and tags sent.
+        artifacts: digest of the data of the artifacts sent.
+        status: MLflow's status.
+        files: MLflow's URI of its artifacts.
     """
 
     run_id: str
@@ -50,27 +49,27 @@ class Sent:
     files: str = ""
 
     def tag(self) -> str:
-        """Return what the run itself carries of this, as JSON."""
-        carried = ("step", "content", "labels", "artifacts")
-        return json.dumps({name: getattr(self, name) for name in carried})
+        """Return the value of the run's tag, as JSON."""
+        names = ("step", "content", "labels", "artifacts")
+        return json.dumps({name: getattr(self, name) for name in names})
 
     @staticmethod
     def from_tag(run_id: str, start_ms: int, status: str, files: str, tag: str) -> Sent:
-        """Rebuild from what a run carries."""
-        carried = json.loads(tag)
-        return Sent(run_id=run_id, start_ms=start_ms, status=status, files=files, **carried)
+        """Return what was sent of a run, given its tag."""
+        values = json.loads(tag)
+        return Sent(run_id=run_id, start_ms=start_ms, status=status, files=files, **values)
 
 
 @dataclass(kw_only=True)
 class Ledger:
-    """What MLflow has of one sweep's folder.
+    """The runs of one sweep's folder at MLflow.
 
     Attributes:
         uri: address without credentials.
-        identity: the tag by which the sweep's runs are found.
+        identity: the tag of the sweep's runs.
         tables: digest of the tables that were sent completely; empty while something is missing.
-        sending: a call began and did not end, so the runs' own tags may know more than this.
-        removed: runs deleted at MLflow because the tables no longer hold their trials.
+        sending: whether a call began and did not end, so that the runs may be ahead of the ledger.
+        removed: runs deleted at MLflow, since the tables no longer have their trials.
     """
 
     uri: str
@@ -83,23 +82,23 @@ class Ledger:
     trials: dict[str, Sent] = field(default_factory=dict)
     removed: dict[str, Sent] = field(default_factory=dict)
 
-    def is_for(self, target: Target) -> bool:
-        """Whether this is about `target`, and `target` has not been deleted since."""
-        there = target.database is None or target.database.is_file()
-        return there and (self.uri, self.experiment) == (target.shown, target.experiment)
+    def is_current_for(self, target: Target) -> bool:
+        """Return whether the ledger is of a target, and the target's database exists."""
+        exists = target.database is None or target.database.is_file()
+        return exists and (self.uri, self.experiment) == (target.safe_uri, target.experiment)
 
     def rename(self, former: str, key: str) -> None:
-        """Know a run by its present key if it is known by its former one alone."""
+        """Give a run its present key if it has only the former one."""
         if key not in self.trials and former in self.trials:
             self.trials[key] = self.trials.pop(former)
 
     def save(self, folder: Path) -> None:
-        """Write to `folder`, in one step."""
+        """Write the ledger into a folder, atomically."""
         write_atomically(folder / LEDGER, json.dumps(asdict(self), indent=1))
 
 
 def load_ledger(folder: Path) -> Ledger | None:
-    """Return the ledger in `folder`; None where there is none, or none that can be read."""
+    """Return the ledger in a folder; None if it is missing or cannot be read."""
     try:
         plain = json.loads((folder / LEDGER).read_text())
         parent = plain.pop("parent")
@@ -115,21 +114,21 @@ def _runs(plain: dict[str, dict[str, Any]]) -> dict[str, Sent]:
 
 
 def run_ids(folder: Path) -> dict[str, str]:
-    """Return MLflow's run id of each trial of the sweep in `folder`, as far as it has been sent."""
+    """Return key -> MLflow run id of the trials in a folder that have been sent."""
     ledger = load_ledger(folder)
     return {trial: sent.run_id for trial, sent in ledger.trials.items()} if ledger else {}
 
 
 @contextmanager
 def sending_lock(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Let one sender at a time work for `folder`: two at once would each create the runs.
+    """Lock a folder for one sender, since two at the same time would each create the runs.
 
     Args:
         folder: a sweep's folder.
         wait_seconds: how long to wait for another sender to finish.
 
     Raises:
-        TrackingError: another process, or another thread of this one, is still sending.
+        TrackingError: another process or thread is still sending.
     """
     try:
         with FileLock(folder / LOCK, timeout=wait_seconds, thread_local=False):
@@ -138,3 +137,40 @@ def sending_lock(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         raise TrackingError(
             f"{folder} is already being sent to MLflow; nothing to do here"
         ) from None
+
+
+@dataclass(kw_only=True)
+class SyncReport:
+    """What one call of `sync` sent.
+
+    Attributes:
+        uri: address without credentials.
+        runs: number of runs created.
+        steps: number of steps sent, over all runs.
+        artifacts: number of runs whose artifacts were sent.
+        removed: number of runs deleted, since the sweep no longer has their trials.
+        complete: whether MLflow has all that the tables have.
+        problem: why it is not complete, and what to do; empty if complete.
+        ledger: the runs at MLflow.
+    """
+
+    uri: str
+    runs: int = 0
+    steps: int = 0
+    artifacts: int = 0
+    removed: int = 0
+    complete: bool = True
+    problem: str = ""
+    ledger: Ledger | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """Return the report as a line."""
+        parts = []
+        if self.runs or self.steps or self.artifacts:
+            parts.append(
+                f"{self.runs} runs started, {self.steps} steps and "
+                f"{self.artifacts} sets of files sent"
+            )
+        if self.removed:
+            parts.append(f"{self.removed} runs removed that the sweep no longer has")
+        return f"{self.uri}: {'; '.join(parts) or 'up to date'}"

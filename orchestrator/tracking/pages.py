@@ -1,7 +1,6 @@
-"""How MLflow's pages should show an experiment: as training, with the columns a reader looks for.
+"""Tags of an experiment that configure MLflow's pages: its kind, and named views of its runs.
 
-The MLflow UI keeps this in tags of the experiment: its kind, and views that it lists under "Views".
-Other versions that know nothing of these tags ignore them.
+MLflow's UI lists the views under "Views". Versions without this feature ignore the tags.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from orchestrator.tracking.ledger import load_ledger
 
-# Bumped when what is written here changes; a view that someone deleted is not written again.
+# To be raised when the tags change; a view that a user deleted is not written again.
 VERSION = "1"
 PAGES = "repertoire.pages"
 KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
 VIEW = "mlflow.sharedViewState."
-EXPLAINED = (
+DESCRIPTION = (
     "One run per sweep; nested in it one per trial, a mean over its seeds, with a step per task "
     "learned. Steps are tasks: `acc` at step 3 is the mean accuracy on tasks 1 to 3 after three "
     "tasks, `acc_by_task/1` the accuracy on the first task all along. R is among the artifacts. "
@@ -31,9 +30,9 @@ class View:
     """A list of runs.
 
     Attributes:
-        name: what the reader chooses it by.
-        filter: which runs, in MLflow's words.
-        order: the metric by which they are sorted, largest first.
+        name: shown in the list of views.
+        filter: the runs, as an MLflow query.
+        order: the metric that sorts them, largest first.
         metrics, tags: the columns.
     """
 
@@ -44,7 +43,7 @@ class View:
     tags: tuple[str, ...]
 
     def state(self) -> str:
-        """Return it as the state of MLflow's page of runs."""
+        """Return the state of MLflow's page of runs, as JSON."""
         columns = [("metrics", name) for name in self.metrics]
         columns += [("tags", name) for name in self.tags]
         return json.dumps(
@@ -76,7 +75,7 @@ VIEWS: Mapping[str, View] = {
 
 
 def page_tags(now_ms: int) -> dict[str, str]:
-    """Return the tags of an experiment made at `now_ms`, milliseconds since the epoch."""
+    """Return the tags of an experiment created at `now_ms`, milliseconds since the epoch."""
     views = {
         f"{VIEW}{key}": json.dumps(
             {
@@ -88,11 +87,11 @@ def page_tags(now_ms: int) -> dict[str, str]:
         )
         for key, view in VIEWS.items()
     }
-    return {PAGES: VERSION, KIND: "custom_model_development", NOTE: EXPLAINED, **views}
+    return {PAGES: VERSION, KIND: "custom_model_development", NOTE: DESCRIPTION, **views}
 
 
 def front_page(directory: Path, port: int) -> str:
-    """Return the address, on this machine, of the trials of a results folder by accuracy."""
+    """Return the local address of the page with a results folder's trials, sorted by accuracy."""
     home = f"http://127.0.0.1:{port}/"
     ledgers = filter(None, map(load_ledger, sorted(directory.glob("*"))))
     ids = [ledger.experiment_id for ledger in ledgers if ledger.experiment_id]

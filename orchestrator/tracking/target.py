@@ -1,4 +1,4 @@
-"""Where MLflow is: the sweep file's address, the environment's, or a database with the results."""
+"""The address of MLflow: of the sweep file, the environment, or a database in the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UI_PORT = 5000
 
 
 class TrackingError(RepertoireError):
-    """MLflow could not be told; says why, and how to send later what is missing."""
+    """MLflow does not have everything; says why, and how to send the rest later."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Target:
     artifact_location: str | None = None
 
     @property
-    def shown(self) -> str:
+    def safe_uri(self) -> str:
         """The address without a user name or password: for messages and for the ledger."""
         return self.hide(self.uri)
 
@@ -58,13 +58,13 @@ class Target:
 def resolve_target(
     directory: Path, sweep_uri: str | None = None, experiment: str = EXPERIMENT
 ) -> Target:
-    """Return where the runs of the sweeps in `directory` go.
+    """Return the target of the sweeps in a results folder.
 
-    The sweep file's `sweep_uri` wins over MLFLOW_TRACKING_URI, which wins over
-    `<directory>/mlflow.db` with its artifacts in `<directory>/mlartifacts`.
+    The address is `sweep_uri` (of the sweep file), else MLFLOW_TRACKING_URI, else
+    `<directory>/mlflow.db` with the artifacts in `<directory>/mlartifacts`.
 
     Raises:
-        TrackingError: the address is not one that MLflow still serves.
+        TrackingError: MLflow does not support the address.
     """
     local = directory.resolve()
     uri = sweep_uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(local / "mlflow.db")
@@ -72,17 +72,19 @@ def resolve_target(
     if kind in SERVERS:
         return Target(uri, experiment)
     if kind not in DATABASES or (kind == "sqlite" and ":///" not in uri):
-        raise TrackingError(_refusal(uri, sweep_uri, local))
-    return Target(_absolute(uri), experiment, (local / "mlartifacts").as_uri())
+        raise TrackingError(_invalid_address_message(uri, sweep_uri, local))
+    return Target(_absolute_uri(uri), experiment, (local / "mlartifacts").as_uri())
 
 
-def target_of(folder: Path) -> Target:
-    """Return where the runs of the sweep in `folder` go, as the sweep file there says.
+def read_target(folder: Path) -> Target:
+    """Return the target of the sweep in a folder.
 
-    Only the section `mlflow` is read: what else the file names need not be on this machine.
+    Of its sweep file only the section `mlflow` is decoded, since the rest may need code that this
+    machine lacks.
 
     Raises:
-        TrackingError: the section, or the address in it, cannot be used.
+        SweepError: the section is invalid.
+        TrackingError: MLflow does not support the address.
     """
     path = folder / "sweep.yaml"
     section = (read_yaml(path) if path.is_file() else {}).get("mlflow") or {}
@@ -94,20 +96,20 @@ def target_of(folder: Path) -> Target:
 
 
 def sqlite_uri(path: Path) -> str:
-    """Return the address of a database file, whatever its name holds."""
+    """Return the address of a database file; special characters of its path are quoted."""
     return f"sqlite:///{path}".replace("%", "%25").replace("?", "%3F")
 
 
 def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
-    """Return the command that serves MLflow's own UI for `directory` on the loopback address.
+    """Return the command that serves MLflow's UI for a results folder on the loopback address.
 
     Raises:
-        TrackingError: the runs are on a server, whose UI is already being served.
+        TrackingError: the runs are on a server, which has its own UI.
     """
     target = resolve_target(directory)
     if target.artifact_location is None:
         raise TrackingError(
-            f"the runs are on a tracking server; open its own pages: {target.shown}"
+            f"the runs are on a tracking server; open its own pages: {target.safe_uri}"
         )
     database = [
         "--backend-store-uri",
@@ -119,16 +121,16 @@ def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
     return [sys.executable, "-m", "mlflow", "ui", *database, *served]
 
 
-def _absolute(uri: str) -> str:
-    """Pin a relative sqlite path to what it means now: the next command may start elsewhere."""
+def _absolute_uri(uri: str) -> str:
+    """Return an address with its sqlite path made absolute, for commands in other folders."""
     scheme, _, path = uri.partition(":///")
     relative = scheme.partition("+")[0] == "sqlite" and path and not Path(path).is_absolute()
     return f"{scheme}:///{Path(path).resolve()}" if relative else uri
 
 
-def _refusal(uri: str, sweep_uri: str | None, directory: Path) -> str:
+def _invalid_address_message(uri: str, sweep_uri: str | None, directory: Path) -> str:
     source = "the sweep file" if sweep_uri else "MLFLOW_TRACKING_URI"
-    shown = Target(uri).shown
+    shown = Target(uri).safe_uri
     return (
         f"{source} gives the MLflow address {shown!r}, which is neither a server nor a database; "
         f"valid: http://HOST:PORT, https://..., databricks, postgresql://..., mysql://..., "

@@ -97,7 +97,7 @@ def test_every_make_target_in_the_documents_is_in_the_makefile() -> None:
 
 
 def test_the_commands_of_the_readme_are_among_those_found() -> None:
-    words = {tuple(found[:2]) for found in commands((ROOT / "README.md").read_text())}
+    words = {tuple(actual[:2]) for actual in commands((ROOT / "README.md").read_text())}
     assert ("plan", "sweeps/ewc_lambda.yaml") in words
     assert ("store", "verify") in words
 

@@ -85,8 +85,8 @@ def test_any_two_costs_and_any_metric_can_be_chosen(visitor: Visitor, rows: pd.D
     visitor.choose("Across", "training (s)")
     visitor.choose("Colour", "BWT")
     trace = next(t for t in visitor.charts()[0] if t["colour"] and t["name"] == "er")
-    mine = rows[rows["method"] == "er"]
-    assert trace["colour"] == pytest.approx(list(mine["bwt_mean"]))
+    own = rows[rows["method"] == "er"]
+    assert trace["colour"] == pytest.approx(list(own["bwt_mean"]))
     assert "training (s)" in {title for title, _ in visitor.axes()}
 
 
@@ -119,8 +119,8 @@ def test_the_downloads_of_the_leaderboard_are_those_of_compare(
         if format == "latex":
             assert text == render(rows, "latex")
         else:
-            found = pd.read_csv(waiting.value.path())
-            pd.testing.assert_frame_equal(found, rows, check_dtype=False)
+            frame = pd.read_csv(waiting.value.path())
+            pd.testing.assert_frame_equal(frame, rows, check_dtype=False)
 
 
 def test_the_leaderboard_shows_its_figures(reader: Visitor, rows: pd.DataFrame) -> None:
@@ -196,7 +196,7 @@ def test_live_follows_a_sweep_without_being_asked_again(visitor: Visitor, spare:
     folder = spare / "followed"
     folder.mkdir()
     now = time.time()  # noqa: TID251 - a progress file has the time in it
-    said = {
+    text = {
         "phase": "evaluation",
         "trials": 4,
         "trials_done": 0,
@@ -213,15 +213,15 @@ def test_live_follows_a_sweep_without_being_asked_again(visitor: Visitor, spare:
         "complete": False,
     }
     try:
-        (folder / "progress.json").write_text(json.dumps(said))
+        (folder / "progress.json").write_text(json.dumps(text))
         visitor.page.reload()
         visitor.settle()
         visitor.open("Live")
         visitor.page.get_by_text("5 of 20 stages").wait_for()
-        done = said | {"executed": 18, "to_go": 0, "over": True, "complete": True}
+        done = text | {"executed": 18, "to_go": 0, "over": True, "complete": True}
         (folder / "progress.json").write_text(json.dumps(done))
         visitor.page.get_by_text("20 of 20 stages").wait_for()
-        visitor.page.get_by_text("Complete: every trial went to its last task.").wait_for()
+        visitor.page.get_by_text("Complete: every trial learned its last task.").wait_for()
     finally:
         (folder / "progress.json").unlink()
         folder.rmdir()

@@ -14,8 +14,8 @@ from conftest import wait_for
 from playwright.sync_api import Browser, Page
 
 from orchestrator.results.results import load
-from orchestrator.tracking import attach, resolve_target, ui_command
-from orchestrator.tracking.files import trial_names
+from orchestrator.tracking import attach_file, resolve_target, ui_command
+from orchestrator.tracking.files import name_trials
 from orchestrator.tracking.ledger import load_ledger
 
 PATIENCE_MS = 60_000
@@ -26,7 +26,7 @@ def mlflow(results: Path) -> Iterator[str]:
     """Where MLflow serves the runs of the sweep, a page beside them."""
     page = results / "small" / "report.html"
     page.write_text("<!doctype html><title>r</title><p>What each way of not forgetting buys</p>")
-    attach(results / "small", resolve_target(results), page)
+    attach_file(results / "small", resolve_target(results), page)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -68,7 +68,7 @@ def test_runs_are_nested_and_named_by_what_they_are(page: Page, mlflow: str, res
     page.goto(f"{mlflow}/#/experiments/{experiment}/runs")
     page.get_by_text("small", exact=True).first.wait_for()
     trials = load(results / "small").trials
-    for (trial, _), name in list(trial_names(trials).items())[:3]:
+    for (trial, _), name in list(name_trials(trials).items())[:3]:
         run = trials[trials["trial_id"] == trial]["mlflow_run_id"].iloc[0]
         page.goto(f"{mlflow}/#/experiments/{experiment}/runs/{run}")
         page.get_by_text(name, exact=True).first.wait_for()
@@ -82,9 +82,9 @@ def test_the_figures_of_a_run_are_those_of_the_tables(
     page: Page, mlflow: str, results: Path
 ) -> None:
     trials = load(results / "small").trials
-    mine = trials[trials["method"] == "joint"]
-    run = mine["mlflow_run_id"].iloc[0]
-    acc = mine[mine["mlflow_run_id"] == run]["acc"].mean()
+    own = trials[trials["method"] == "joint"]
+    run = own["mlflow_run_id"].iloc[0]
+    acc = own[own["mlflow_run_id"] == run]["acc"].mean()
     experiment, _ = addresses(results)
     page.goto(f"{mlflow}/#/experiments/{experiment}/runs/{run}")
     page.get_by_text("acc", exact=True).first.wait_for()

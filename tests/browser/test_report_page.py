@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dashboards.report.__main__ import main
-from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import comparison
+from orchestrator.results.pooling import average_over_seeds
 from orchestrator.results.results import Results, load
 
 Scheme = Literal["light", "dark"]
@@ -116,14 +116,14 @@ def test_the_trade_off_stands_where_parquet_says(
 def test_r_and_its_columns_as_curves_are_those_of_parquet(
     opened: Callable[..., Page], rows: pd.DataFrame, tables: Results
 ) -> None:
-    drawn = charts(opened(1280, "light"))
+    values = charts(opened(1280, "light"))
     for row in rows.to_dict("records"):
         seeds = [tables.r_matrix(row["trial_id"], seed) for seed in (0, 1, 2)]
-        (heat,) = drawn[f"R of {row['label']}"]
+        (heat,) = values[f"R of {row['label']}"]
         np.testing.assert_allclose(heat["z"], np.mean(seeds, axis=0), atol=1e-12)
         lines = [
             trace["y"]
-            for trace in drawn["Forgetting: each task as later ones are learned"]
+            for trace in values["Forgetting: each task as later ones are learned"]
             if trace["name"] == row["label"] and len(trace["x"]) == 6
         ]
         np.testing.assert_allclose(np.transpose(lines), heat["z"], atol=1e-12)
@@ -136,7 +136,7 @@ def test_bars_are_as_long_as_the_costs(
     totals = pd.DataFrame([dict(zip(bar["y"], bar["x"], strict=True)) for bar in bars]).sum()
     expected = rows.set_index("label")["storage_bytes_mean"]
     assert totals.to_dict() == pytest.approx(expected.to_dict())
-    spent = over_seeds(tables.trials, ["trial_id"], ["train_flops"]).set_index("trial_id")
+    spent = average_over_seeds(tables.trials, ["trial_id"], ["train_flops"]).set_index("trial_id")
     (training,) = [
         b for b in charts(opened(1280, "light"))["Computation, by phase"] if b["name"] == "training"
     ]

@@ -95,13 +95,13 @@ class Visitor:
 
     def charts(self) -> list[list[dict[str, Any]]]:
         """Return the traces of each chart as the browser draws them."""
-        found: list[list[dict[str, Any]]] = self.page.eval_on_selector_all(".js-plotly-plot", READ)
-        return found
+        actual: list[list[dict[str, Any]]] = self.page.eval_on_selector_all(".js-plotly-plot", READ)
+        return actual
 
     def axes(self) -> list[tuple[str, str]]:
         """Return the title and the type of each axis on the page."""
-        found = self.page.eval_on_selector_all(".js-plotly-plot", AXES)
-        return [(title, kind) for title, kind in found]
+        actual = self.page.eval_on_selector_all(".js-plotly-plot", AXES)
+        return [(title, kind) for title, kind in actual]
 
     def leave(self) -> None:
         """Close the tab; what went wrong meanwhile is an error."""

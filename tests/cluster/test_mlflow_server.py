@@ -35,10 +35,10 @@ def write_tables(folder: Path, stages: int = 3) -> Path:
     folder.mkdir(exist_ok=True)
     trials, accuracy, spent = [], [], []
     for seed in (0, 1):
-        whose = {"sweep": folder.name, "trial_id": "er-1", "seed": seed}
+        trial_keys = {"sweep": folder.name, "trial_id": "er-1", "seed": seed}
         status = "complete" if stages == 3 else "stopped"
         trials.append(
-            whose
+            trial_keys
             | {"phase": "evaluation", "selected": False, "status": status, "method": "er"}
             | {"benchmark": "split_digits", "scenario": "task", "network": "mlp", "num_tasks": 2}
             | {"config": json.dumps({"method": {"name": "er"}}), "mlflow_run_id": None}
@@ -53,11 +53,11 @@ def write_tables(folder: Path, stages: int = 3) -> Path:
                 "train_seconds": 1.0,
                 "status": "complete",
             }
-            spent.append(whose | zero | cost | {"after": after})
+            spent.append(trial_keys | zero | cost | {"after": after})
             for split in ("validation", "test"):
                 for task, value in enumerate(ACC[after], 1):
                     place = {"split": split, "after": after, "task": task}
-                    accuracy.append(whose | place | {"accuracy": value - 0.1 * seed})
+                    accuracy.append(trial_keys | place | {"accuracy": value - 0.1 * seed})
     for name, rows in (("trials", trials), ("accuracy", accuracy), ("stages", spent)):
         pd.DataFrame(rows).to_parquet(folder / f"{name}.parquet")
     (folder / "sweep.yaml").write_text("name: served\n")
@@ -145,7 +145,7 @@ def test_a_server_is_told_a_sweep_as_it_runs_and_once(tmp_path: Path, server: st
     folder = write_tables(tmp_path / "served", stages=2)
     messages: list[str] = []
     tracker = Tracker(folder, Target(server), messages.append, first_seconds=0.0)
-    tracker.poke()
+    tracker.notify()
     deadline = time.monotonic() + 60
     while not tracker.run_ids() and time.monotonic() < deadline:
         time.sleep(0.05)

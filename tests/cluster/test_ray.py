@@ -21,7 +21,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results import results
 from orchestrator.results.folder import Tabulator, open_store, results_folder
-from orchestrator.search.evaluate import evaluate
+from orchestrator.search.search import evaluate
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.sweep.sweep import Sweep
 

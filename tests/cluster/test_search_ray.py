@@ -127,7 +127,7 @@ def resume(folder: Path, address: str) -> str:
 
 
 def unchanged(before: Stages, now: Stages) -> bool:
-    return all(now.get(key) == written for key, written in before.items())
+    return all(now.get(key) == files for key, files in before.items())
 
 
 @pytest.mark.storm
@@ -138,13 +138,13 @@ def test_a_killed_search_ends_with_the_tables_of_one_that_was_not(
     straight(tmp_path / "straight", search)
     killed = write(tmp_path / "killed", search)
     before = kill_when(killed, address, lambda: len(stages(killed)) >= 8)
-    drawn = entries(killed)
+    points = entries(killed)
     assert 8 <= len(before) < 31
     out = resume(killed, address)
     # Six candidates of six stages on the search's seed; stage 0 is theirs together.
     assert f"Search: 36 stages asked for, {31 - len(before)} computed." in out
     assert unchanged(before, stages(killed))
-    assert entries(killed)[: len(drawn)] == drawn
+    assert entries(killed)[: len(points)] == points
     resumed, straight_run = figures(killed), figures(tmp_path / "straight")
     for name in ("accuracy", "trials", "stages"):
         pd.testing.assert_frame_equal(resumed[name], straight_run[name], check_exact=True)
@@ -161,14 +161,14 @@ def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice
     )
 
     def decided() -> bool:
-        taken = [entry.get("decision") for entry in entries(folder)]
-        return taken.count("stop") >= 1 and len(taken) >= 13  # the group, eight points, and more
+        used = [entry.get("decision") for entry in entries(folder)]
+        return used.count("stop") >= 1 and len(used) >= 13  # the group, eight points, and more
 
     before = kill_when(folder, address, decided)
-    taken = entries(folder)
+    used = entries(folder)
     resume(folder, address)
     now = entries(folder)
-    assert now[: len(taken)] == taken
+    assert now[: len(used)] == used
     assert unchanged(before, stages(folder))
     # No candidate is drawn or decided about twice at a depth.
     steps = [(e["number"], e.get("after"), "point" in e) for e in now if "number" in e]
@@ -177,7 +177,7 @@ def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice
     assert set(table["status"]) == {"complete", "stopped"}
     assert sorted(table.index) == list(range(8))
     stopped = {e["number"]: e["after"] for e in now if e.get("decision") == "stop"}
-    assert {e["number"] for e in taken if e.get("decision") == "stop"} <= stopped.keys()
+    assert {e["number"] for e in used if e.get("decision") == "stop"} <= stopped.keys()
     for number, after in stopped.items():
         row = table.loc[number]
         assert (row["status"], row["tasks_done"]) == ("stopped", after)

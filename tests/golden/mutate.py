@@ -76,7 +76,7 @@ def users_of(name: str) -> list[str]:
     """Return a module and those that import it at any distance, each after all that it imports."""
     needs = {module: imports(path) & MODULES.keys() for module, path in MODULES.items()}
     users = {name}
-    while more := {module for module, found in needs.items() if found & users} - users:
+    while more := {module for module, actual in needs.items() if actual & users} - users:
         users |= more
     ordered: list[str] = []
     while len(ordered) < len(users):

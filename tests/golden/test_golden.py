@@ -47,14 +47,14 @@ Plans = tuple[dict[str, Plan], StageStore]
 def plans(tmp_path_factory) -> Plans:
     """The sweeps, planned and run."""
     folder = tmp_path_factory.mktemp("golden")
-    store, found = StageStore(str(folder / "stages")), {}
+    store, actual = StageStore(str(folder / "stages")), {}
     for scenario, methods in METHODS.items():
         path = folder / f"{scenario}.yaml"
         path.write_text(SWEEP.format(scenario=scenario, methods=f"[{', '.join(methods)}]"))
-        made = plan(Sweep.load(path), store)
-        Inline().compute(Evaluation(made), made.sweep, store, lambda news: None, Brake())
-        found[scenario] = made
-    return found, store
+        new_plan = plan(Sweep.load(path), store)
+        Inline().compute(Evaluation(new_plan), new_plan.sweep, store, lambda news: None, Brake())
+        actual[scenario] = new_plan
+    return actual, store
 
 
 def figures(plans: Plans) -> dict[str, dict[str, dict[str, list]]]:
@@ -68,15 +68,15 @@ def figures(plans: Plans) -> dict[str, dict[str, dict[str, list]]]:
                     [accuracy(store, key, task) for task in chain.task_keys] for key in chain.keys
                 ],
             }
-            for chain in made.chains
+            for chain in result.chains
         }
-        for scenario, made in scenarios.items()
+        for scenario, result in scenarios.items()
     }
 
 
 def accuracy(store: StageStore, key: str, task: str) -> float | None:
-    found = store.record(key).evaluation[task]["test"].accuracy
-    return None if found is None else round(found, 4)
+    actual = store.record(key).evaluation[task]["test"].accuracy
+    return None if actual is None else round(actual, 4)
 
 
 CASES = [(scenario, method) for scenario, methods in GOLDEN.items() for method in methods]
@@ -84,18 +84,18 @@ CASES = [(scenario, method) for scenario, methods in GOLDEN.items() for method i
 
 @pytest.mark.parametrize(("scenario", "method"), CASES)
 def test_keys_are_those_of_every_earlier_version(plans, scenario, method):
-    found = figures(plans)[scenario][method]["keys"]
-    assert found == GOLDEN[scenario][method]["keys"], "the keys " + RAISE.format(
-        FIGURES.name, found
+    values = figures(plans)[scenario][method]["keys"]
+    assert values == GOLDEN[scenario][method]["keys"], "the keys " + RAISE.format(
+        FIGURES.name, values
     )
 
 
 @pytest.mark.parametrize(("scenario", "method"), CASES)
 def test_numbers_are_those_of_every_earlier_version(plans, scenario, method):
-    found = figures(plans)[scenario][method]["R"]
+    values = figures(plans)[scenario][method]["R"]
     golden = np.array(GOLDEN[scenario][method]["R"], dtype=float)
     np.testing.assert_array_equal(
-        np.array(found, dtype=float), golden, "the numbers " + RAISE.format(FIGURES.name, found)
+        np.array(values, dtype=float), golden, "the numbers " + RAISE.format(FIGURES.name, values)
     )
 
 

@@ -55,11 +55,11 @@ def test_cases_cover_networks_optimizers_and_scenarios(method):
     assert {case.optimizer for case in cases} == OPTIMIZERS.keys()
     scenario = min(cls.scenarios)
     settings = {"mlp": "mlp", "convnet": "resnet18"}
-    taken = {
+    used = {
         network
         for network in NETWORKS
         if not cls.objection(
             cls.Config(), Setting(scenario, 10, (1, 8, 8), settings[network], num_tasks=5)
         )
     }
-    assert {case.network for case in cases} == taken
+    assert {case.network for case in cases} == used

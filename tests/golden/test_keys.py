@@ -50,8 +50,11 @@ def load_defaults(folder: Path, scenario: str, network: str = "mlp") -> Sweep:
     return Sweep.load(folder / "defaults.yaml")
 
 
-CASES = [*((scenario, "mlp") for scenario in ("task", "domain", "class")),
-         ("task", "cnn"), ("task", "resnet18")]  # fmt: skip
+CASES = [
+    *((scenario, "mlp") for scenario in ("task", "domain", "class")),
+    ("task", "cnn"),
+    ("task", "resnet18"),
+]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SWEEPS.glob("*.yaml")))

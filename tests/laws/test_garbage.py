@@ -15,7 +15,7 @@ from lab import Lab
 from orchestrator.errors import RepertoireError
 from orchestrator.results import results
 from orchestrator.results.folder import open_store
-from orchestrator.results.garbage import Garbage, Rules, collect, garbage
+from orchestrator.results.garbage import Garbage, Rules, delete_garbage, find_garbage
 from orchestrator.stages.maintenance import register_reference
 from orchestrator.stages.stage_files import seal, unseal
 from orchestrator.stages.store import StageStore
@@ -41,9 +41,9 @@ def theirs(tmp_path: Path) -> Lab:
 
 def clean(lab: Lab, older_than: float = 0.0, forget: tuple[str, ...] = ()) -> Garbage:
     rules = Rules(lab.out, older_than, forget)
-    found = garbage(lab.store, rules)
-    collect(lab.store, rules, found)
-    return found
+    garbage = find_garbage(lab.store, rules)
+    delete_garbage(lab.store, rules, garbage)
+    return garbage
 
 
 def age(store: StageStore, hours: float) -> None:
@@ -92,8 +92,8 @@ def test_stages_that_nobody_registered_are_kept_while_they_are_young(
     mine.run()
     theirs.run()
     drop_references(mine.store)
-    found = clean(mine, older_than=24)
-    assert (found.unwanted, found.kept["younger than 24 h"]) == ([], 3)
+    garbage = clean(mine, older_than=24)
+    assert (garbage.unwanted, garbage.kept["younger than 24 h"]) == ([], 3)
     assert all_complete(theirs)
 
 
@@ -106,10 +106,10 @@ def test_what_a_young_stage_was_built_upon_is_kept_with_it(mine: Lab, theirs: La
     last = _chain(theirs)[-1]
     assert store.folder is not None
     os.utime(store.folder / last[:2] / last / "record.json")
-    found = clean(mine, older_than=24)
-    assert found.unwanted == []
-    assert found.kept["younger than 24 h"] == 1
-    assert found.kept["what such stages were built upon"] == 2
+    garbage = clean(mine, older_than=24)
+    assert garbage.unwanted == []
+    assert garbage.kept["younger than 24 h"] == 1
+    assert garbage.kept["ancestors of such stages"] == 2
 
 
 def _chain(lab: Lab) -> list[str]:
@@ -120,8 +120,8 @@ def _chain(lab: Lab) -> list[str]:
 def test_on_a_shared_store_it_is_said_whose_stages_are_kept(mine: Lab, theirs: Lab) -> None:
     mine.run()
     theirs.run()
-    found = clean(mine)
-    assert found.kept == {f"lab in {mine.out}": 3, f"lab in {theirs.out}": 3}
+    garbage = clean(mine)
+    assert garbage.kept == {f"lab in {mine.out}": 3, f"lab in {theirs.out}": 3}
     assert all_complete(theirs)
 
 
@@ -131,9 +131,9 @@ def test_stages_go_when_the_tables_that_referred_to_them_are_deleted(
     mine.run()
     theirs.run()
     shutil.rmtree(theirs.out / "lab")
-    found = clean(mine)
-    assert set(found.unwanted) == set(_chain(theirs))
-    assert [one.folder for one in found.gone] == [str(theirs.out)]
+    garbage = clean(mine)
+    assert set(garbage.unwanted) == set(_chain(theirs))
+    assert [one.folder for one in garbage.gone] == [str(theirs.out)]
     assert set(mine.store.keys()) == set(_chain(mine))
     assert clean(mine).gone == []
 
@@ -144,9 +144,9 @@ def test_a_folder_that_cannot_be_reached_keeps_its_stages_until_it_is_given_up(
     mine.run()
     theirs.run()
     shutil.rmtree(theirs.out)  # as if it was not mounted
-    found = clean(mine)
-    assert found.unwanted == []
-    assert found.kept[f"lab in {theirs.out}, which cannot be reached"] == 3
+    garbage = clean(mine)
+    assert garbage.unwanted == []
+    assert garbage.kept[f"lab in {theirs.out}, which cannot be reached"] == 3
     assert len(clean(mine, forget=(str(theirs.out),)).unwanted) == 3
 
 
@@ -158,9 +158,9 @@ def test_a_folder_of_another_host_keeps_its_stages(
         patch.setattr(platform, "node", lambda: "far")
         theirs.run()
     shutil.rmtree(theirs.out / "lab")  # what lies here under that path says nothing of that host
-    found = clean(mine)
-    assert found.unwanted == []
-    assert found.kept[f"lab in {theirs.out} on far"] == 3
+    garbage = clean(mine)
+    assert garbage.unwanted == []
+    assert garbage.kept[f"lab in {theirs.out} on far"] == 3
 
 
 def test_an_old_store_without_references_goes_by_the_tables_of_the_folder(
@@ -170,8 +170,8 @@ def test_an_old_store_without_references_goes_by_the_tables_of_the_folder(
     theirs.run()
     drop_references(mine.store)
     age(mine.store, 25)
-    found = clean(mine, older_than=24)
-    assert set(found.unwanted) == set(_chain(theirs))
+    garbage = clean(mine, older_than=24)
+    assert set(garbage.unwanted) == set(_chain(theirs))
     assert all_complete(mine)
 
 
@@ -189,9 +189,9 @@ def test_a_stage_that_is_leased_is_kept(mine: Lab, theirs: Lab) -> None:
     drop_references(mine.store)
     key = _chain(theirs)[-1]
     assert mine.store.leases.take(key, "a worker", 60)
-    found = clean(mine)
-    assert found.kept["being computed now"] == 1
-    assert found.unwanted == []  # the leased stage was built upon the others
+    garbage = clean(mine)
+    assert garbage.kept["being computed now"] == 1
+    assert garbage.unwanted == []  # the leased stage was built upon the others
 
 
 def test_what_another_release_made_is_never_deleted(mine: Lab, theirs: Lab) -> None:
@@ -203,10 +203,10 @@ def test_what_another_release_made_is_never_deleted(mine: Lab, theirs: Lab) -> N
     content = unseal("record.json", path.read_bytes())
     assert content is not None
     path.write_bytes(seal("record.json", content | {"format": 99, "release": "9.9"}))
-    found = clean(mine)
-    assert found.kept["made by another release that this one cannot read"] == 1
+    garbage = clean(mine)
+    assert garbage.kept["of another release that this one cannot read"] == 1
     assert {key} <= {*mine.store.keys()}
-    assert len(found.unwanted) == 2
+    assert len(garbage.unwanted) == 2
 
 
 def test_what_was_set_aside_is_kept_while_it_is_young(mine: Lab) -> None:
@@ -215,11 +215,11 @@ def test_what_was_set_aside_is_kept_while_it_is_young(mine: Lab) -> None:
     path = mine.folder.parent / "shared" / key[:2] / key / "state.safetensors"
     path.write_bytes(b"damaged")
     assert mine.store.verify(key) is not None
-    found = garbage(mine.store, Rules(mine.out, older_than=24))
-    assert (len(found.files.damaged), found.leftovers) == (2, [])
+    garbage = find_garbage(mine.store, Rules(mine.out, older_than=24))
+    assert (len(garbage.files.damaged), garbage.leftovers) == (2, [])
     age(mine.store, 25)
     assert len(clean(mine, older_than=24).leftovers) == 2
-    assert garbage(mine.store, Rules(mine.out)).files.damaged == []
+    assert find_garbage(mine.store, Rules(mine.out)).files.damaged == []
 
 
 def test_the_reference_in_a_copy_of_a_store_is_that_of_the_original(
@@ -229,8 +229,8 @@ def test_the_reference_in_a_copy_of_a_store_is_that_of_the_original(
     mine.run()
     shutil.copytree(tmp_path / "shared", tmp_path / "copy")
     store = open_store(mine.out, str(tmp_path / "copy"))
-    found = garbage(store, Rules(mine.out, older_than=0))
-    assert set(found.unwanted) == set(_chain(theirs))
+    garbage = find_garbage(store, Rules(mine.out, older_than=0))
+    assert set(garbage.unwanted) == set(_chain(theirs))
 
 
 def test_a_damaged_reference_stops_collecting(mine: Lab) -> None:
@@ -246,8 +246,8 @@ def test_a_folder_without_results_on_a_store_that_nobody_refers_to_is_refused(
 ) -> None:
     mine.run()
     drop_references(mine.store)
-    with pytest.raises(RepertoireError, match="every stage would go"):
-        garbage(mine.store, Rules(tmp_path / "elsewhere"))
+    with pytest.raises(RepertoireError, match="every stage would be deleted"):
+        find_garbage(mine.store, Rules(tmp_path / "elsewhere"))
 
 
 def test_a_reference_is_one_file_for_a_sweep_of_a_folder(mine: Lab) -> None:

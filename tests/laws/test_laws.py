@@ -14,7 +14,7 @@ from lab import Lab
 from safetensors.torch import save
 
 from methods import METHODS
-from methods.testing.conformance import with_another
+from methods.testing.conformance import change_hyperparameter
 from orchestrator.backends.inline import Inline
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.graph.driver import drive
@@ -314,13 +314,13 @@ def chain_with(name: str, **changes: object) -> tuple[Stage, ...]:
 def test_two_values_of_an_inert_hyperparameter_give_the_same_first_stage(
     name: str, field: str
 ) -> None:
-    other = getattr(with_another(METHODS[name].Config(), field), field)
+    other = getattr(change_hyperparameter(METHODS[name].Config(), field), field)
     one, two = chain_with(name), chain_with(name, **{field: other})
     assert one[1].key == two[1].key
     assert one[2].key != two[2].key
-    whose = ("lab", "trial", 0)
-    start, _ = run_stage(one[0], None, whose)
-    (state, record), (same, twin) = (run_stage(each[1], start, whose) for each in (one, two))
+    trial_keys = ("lab", "trial", 0)
+    start, _ = run_stage(one[0], None, trial_keys)
+    (state, record), (same, twin) = (run_stage(each[1], start, trial_keys) for each in (one, two))
     assert state.keys() == same.keys()
     assert all(torch.equal(state[entry], same[entry]) for entry in state)
     assert record.evaluation == twin.evaluation

@@ -121,12 +121,12 @@ def test_code_that_changed_is_named_with_its_digests(lab: Lab, make_lab: Any) ->
     ((chain, same),) = lab.plan().sweep.chains()
     stored = dict(enumerate(chain.keys))
     require_same_code(same, stored, lab.store)
-    with pytest.raises(RepertoireError, match="cannot be repeated here") as told:
+    with pytest.raises(RepertoireError, match="cannot be repeated here") as error_info:
         require_same_code(stages, stored, lab.store)
     assert f"code.method was {same[1].method.identity}, is {stages[1].method.identity}" in str(
-        told.value
+        error_info.value
     )
-    assert f"key {same[1].key} and has key {stages[1].key} today" in str(told.value)
+    assert f"key {same[1].key} and has key {stages[1].key} today" in str(error_info.value)
     with pytest.raises(RepertoireError, match="nothing can be compared"):
         require_same_code(stages, {}, lab.store)
 
@@ -268,9 +268,9 @@ def test_a_store_with_a_stage_of_a_later_release_is_one_line_and_nothing_is_touc
     for command in ("plan", "run"):
         backend = ("--backend", "inline") if command == "run" else ()
         code = typed(monkeypatch, command, str(lab.sweep), "--out", str(lab.out), *backend)
-        told = [line for line in capsys.readouterr().err.splitlines() if "made by" in line]
-        assert (code, len(told)) == (2, 1)
-        assert "made by release 9.9" in told[0]
+        messages = [line for line in capsys.readouterr().err.splitlines() if "made by" in line]
+        assert (code, len(messages)) == (2, 1)
+        assert "made by release 9.9" in messages[0]
     assert typed(monkeypatch, "store", "verify", str(lab.out)) == 0
     assert "1 of 3 stages are of another release; not touched" in capsys.readouterr().out
     assert {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")} == stages

@@ -254,14 +254,14 @@ def test_every_decision_taken_before_a_kill_stands(
     lab: Lab, scheduler: str, computed: list[str]
 ) -> None:
     ask(lab, f"{{algorithm: random, num_trials: 8, scheduler: {scheduler}}}")
-    taken: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
     for after in (4, 9, 6):
         with pytest.raises(Died):
             go(lab, dying(after))
-        assert entries(lab)[: len(taken)] == taken
-        taken = entries(lab)
+        assert entries(lab)[: len(steps)] == steps
+        steps = entries(lab)
     go(lab)
-    assert entries(lab)[: len(taken)] == taken
+    assert entries(lab)[: len(steps)] == steps
     assert len(computed) == len(set(computed))
     table = trials(lab)
     over = {"complete", "stopped"}
@@ -360,9 +360,9 @@ def test_a_search_made_longer_keeps_what_was_drawn(lab: Lab, computed: list[str]
     first = [e["point"] for e in entries(lab) if "point" in e]
     before = len(computed)
     go(ask(lab, "{algorithm: random, num_trials: 5}"))
-    drawn = [e["point"] for e in entries(lab) if "point" in e]
-    assert drawn[:3] == first
-    assert len(drawn) == 5
+    points = [e["point"] for e in entries(lab) if "point" in e]
+    assert points[:3] == first
+    assert len(points) == 5
     assert len(computed) - before <= 2 * 5 + 5  # two candidates, and a new winner at most
 
 

@@ -118,7 +118,7 @@ def learn(method, task, meters=None, batch_size=2 * PER_CLASS):
 def build_and_learn(name, network, **config):
     """Return a method that has learned five tasks."""
     method = built(name, network, **config)
-    told = "class" not in method.scenarios
+    reveals_task = "class" not in method.scenarios
     for index in range(1, NUM_TASKS + 1):
-        learn(method, view(index, network, told=told))
+        learn(method, view(index, network, told=reveals_task))
     return method

@@ -36,8 +36,8 @@ def stepped(blobs):
 
 
 def gradient(method, loss):
-    found = torch.autograd.grad(loss, list(method.network.parameters()))
-    return torch.cat([t.flatten() for t in found])
+    gradients = torch.autograd.grad(loss, list(method.network.parameters()))
+    return torch.cat([t.flatten() for t in gradients])
 
 
 def test_two_gradients_in_the_plane_by_hand():
@@ -66,9 +66,9 @@ def test_a_step_s_gradient_loses_what_raises_the_loss_of_a_batch_of_the_past(
     assert g @ r < 0
     method.loss(batch).backward()
     method.after_backward()
-    found = torch.cat([p.grad.flatten() for p in method.network.parameters()])
-    assert torch.allclose(found, g - (g @ r) / (r @ r) * r, rtol=1e-4, atol=1e-6)
-    assert abs(found @ r) <= 1e-5 * found.norm() * r.norm()
+    actual = torch.cat([p.grad.flatten() for p in method.network.parameters()])
+    assert torch.allclose(actual, g - (g @ r) / (r @ r) * r, rtol=1e-4, atol=1e-6)
+    assert abs(actual @ r) <= 1e-5 * actual.norm() * r.norm()
 
 
 def test_with_less_strength_it_loses_that_share_of_it():
@@ -79,8 +79,8 @@ def test_with_less_strength_it_loses_that_share_of_it():
     assert g @ r < 0
     method.loss(view.examples[10:30]).backward()
     method.after_backward()
-    found = torch.cat([p.grad.flatten() for p in method.network.parameters()])
-    assert torch.allclose(found, g - 0.25 * (g @ r) / (r @ r) * r, rtol=1e-4, atol=1e-6)
+    actual = torch.cat([p.grad.flatten() for p in method.network.parameters()])
+    assert torch.allclose(actual, g - 0.25 * (g @ r) / (r @ r) * r, rtol=1e-4, atol=1e-6)
 
 
 def test_a_strength_that_is_no_share_is_refused():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from methods.base import Outlook
-from methods.parts.anchoring import ParameterRows, add_pull, held_parameters, quadratic
+from methods.parts.anchoring import ParameterRows, add_pull, penalised_parameters, quadratic
 from methods.testing.blobs import IMAGE, SmallNetwork, small_network
 from orchestrator.seeding import stream
 
@@ -53,19 +53,19 @@ def test_a_parameter_without_a_gradient_is_not_pulled():
 def test_the_head_is_held_if_asked_for_and_frozen_parameters_never():
     net = network()
     net.body.bias.requires_grad_(False)
-    assert list(held_parameters(net, penalise_head=False)) == ["body.weight"]
-    assert list(held_parameters(net, True)) == ["body.weight", "head.weight", "head.bias"]
+    assert list(penalised_parameters(net, penalise_head=False)) == ["body.weight"]
+    assert list(penalised_parameters(net, True)) == ["body.weight", "head.weight", "head.bias"]
     headless = nn.Sequential(nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"Sequential has no layer named head.*penalise_head"):
-        held_parameters(headless, penalise_head=False)
+        penalised_parameters(headless, penalise_head=False)
 
 
 def test_replacing_rows_leaves_one_and_copies_it():
-    held = dict(SmallNetwork(Outlook(6, IMAGE)).named_parameters())
-    rows = ParameterRows(held, 3)
-    rows.replace(held)
+    values = dict(SmallNetwork(Outlook(6, IMAGE)).named_parameters())
+    rows = ParameterRows(values, 3)
+    rows.replace(values)
     assert rows.rows == 1
     before = rows[0]["body.weight"].clone()
     with torch.no_grad():
-        held["body.weight"].add_(1)
+        values["body.weight"].add_(1)
     assert torch.equal(rows[0]["body.weight"], before)

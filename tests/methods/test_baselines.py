@@ -62,8 +62,8 @@ def test_a_task_is_learned_as_if_there_had_been_none_before():
 
 def test_independent_networks_cost_one_model_per_task():
     for after, snapshot in enumerate(snapshots(INDEPENDENT), start=1):
-        found = storage_bytes(snapshot.state, Independent.storage)
-        assert found.get("columns", 0) == (after - 1) * found["model"]
+        sizes = storage_bytes(snapshot.state, Independent.storage)
+        assert sizes.get("columns", 0) == (after - 1) * sizes["model"]
 
 
 def test_only_the_live_network_learns():

@@ -54,11 +54,11 @@ def test_a_memory_never_takes_more_bytes_than_its_budget(name, size):
     blobs = Blobs(method, method.Config(memory_bytes=size), "class")
     for snapshot in snapshots(blobs):
         memory = [t for n, t in snapshot.state.items() if n.startswith("memory.")]
-        taken = sum(t.numel() * t.element_size() for t in memory)
-        assert taken <= size
+        used = sum(t.numel() * t.element_size() for t in memory)
+        assert used <= size
         row = 17 + 24 * method.keeps_logits if name in ("der", "derpp") else 17
         # What is left is less than a row for each class.
-        assert len(snapshot.state["memory.y"]) == 48 * snapshot.after or size - taken < 6 * row
+        assert len(snapshot.state["memory.y"]) == 48 * snapshot.after or size - used < 6 * row
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_memory_just_large_enough_is_not_refused(name, config):
 
 
 def test_icarl_is_refused_where_classes_come_again():
-    told = METHODS["icarl"].objection(
+    objection = METHODS["icarl"].objection(
         METHODS["icarl"].Config(), Setting("domain", 2, (1, 8, 8), "")
     )
-    assert told == "cannot serve the domain scenario; it serves: class, task"
+    assert objection == "cannot serve the domain scenario; it serves: class, task"

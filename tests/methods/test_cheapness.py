@@ -88,8 +88,8 @@ def test_nothing_as_large_as_a_weight_is_copied_to_the_host(name, monkeypatch):
 
         return note
 
-    method, told = built(name, "mlp", **config(name)), scenario(name) == "task"
-    views = [view(index, "mlp", told=told) for index in (1, 2)]
+    method, reveals_task = built(name, "mlp", **config(name)), scenario(name) == "task"
+    views = [view(index, "mlp", told=reveals_task) for index in (1, 2)]
     learn(method, views[0])
     with monkeypatch.context() as watched:
         for way in TO_THE_HOST:

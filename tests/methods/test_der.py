@@ -85,13 +85,13 @@ def test_derpp_without_beta_is_der_and_without_alpha_it_replays_labels_alone():
 def test_logits_are_those_of_the_step_in_which_an_example_was_seen(batch_norm):
     blobs = Blobs(DER, DER.Config(memory_size=1000), "class", batch_norm)
     method, view = blobs.fresh(), blobs.view(1)
-    said = []
+    outputs = []
     forward = method.network.forward
-    method.network.forward = lambda x: said.append(forward(x)) or said[-1]
+    method.network.forward = lambda x: outputs.append(forward(x)) or outputs[-1]
     train_task(method, view, Training(batch_size=20, lr=0.1, epochs=2), FlopMeter())
     method.end_task(view)
     # Each step asks about its batch, then about what is replayed; the first replays nothing.
-    first_pass = torch.cat([said[0], said[1], said[3]])
+    first_pass = torch.cat([outputs[0], outputs[1], outputs[3]])
     assert torch.equal(method.memory.logits, first_pass.detach())
     assert not method.memory.logits.requires_grad
 
@@ -129,20 +129,20 @@ def test_the_loss_of_the_first_task_rises_less_than_with_fine_tuning(method):
 def test_storage_is_images_labels_and_logits_to_the_byte(method):
     shape = NetworkShape((1, 28, 28), 10, (0.5,), (0.5,))
     network = build(MLP, MLP.Config(), shape, seed=0)
-    made = method(network, method.Config(memory_size=60), Outlook(10, (1, 28, 28)))
+    model = method(network, method.Config(memory_size=60), Outlook(10, (1, 28, 28)))
     x = torch.randint(256, (100, 1, 28, 28), generator=stream(0, "x")).to(torch.uint8)
-    made.memory.resize(60)
-    made.memory.offer(Examples(x, torch.arange(100) % 10), stream(0, "u"), torch.ones(100, 10))
-    found = storage_bytes(made.state_dict(), method.storage)
-    assert found == {"model": 1_913_640, "buffer": 60 * (784 + 1 + 4 * 10) + 8}
+    model.memory.resize(60)
+    model.memory.offer(Examples(x, torch.arange(100) % 10), stream(0, "u"), torch.ones(100, 10))
+    sizes = storage_bytes(model.state_dict(), method.storage)
+    assert sizes == {"model": 1_913_640, "buffer": 60 * (784 + 1 + 4 * 10) + 8}
 
 
 @pytest.mark.parametrize(("method", "draws"), [(DER, 1), (DERPP, 2)])
 def test_flops_are_those_of_the_batch_and_of_each_draw(method, draws):
     blobs = der(method, memory_size=30)
-    made = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    restored = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
     meter = FlopMeter()
-    train_task(made, blobs.view(2), Training(batch_size=16, lr=0.01), meter)
+    train_task(restored, blobs.view(2), Training(batch_size=16, lr=0.01), meter)
     assert meter.total == 3 * 16 * (1 + draws) * FLOPS
 
 

@@ -59,8 +59,8 @@ def test_storage_is_the_examples_really_held(policy, memory_size):
     for snapshot in snapshots(er(memory_size=memory_size, policy=policy)):
         rows = min(memory_size, EXAMPLES_PER_TASK * snapshot.after)
         counter = 8 if policy == "reservoir" else 0
-        found = storage_bytes(snapshot.state, ER.storage)["buffer"]
-        assert found == rows * (16 + 1) + counter
+        sizes = storage_bytes(snapshot.state, ER.storage)["buffer"]
+        assert sizes == rows * (16 + 1) + counter
 
 
 @pytest.mark.parametrize("policy", ["reservoir", "class_balanced"])

@@ -116,13 +116,13 @@ def test_a_stronger_penalty_keeps_the_parameters_nearer():
 
 def fishers(blobs, tasks):
     """The Fisher of each task, for `consolidated` with the same blobs, and the parameters then."""
-    network, found, anchors = blobs.fresh().network, [], []
+    network, actual, anchors = blobs.fresh().network, [], []
     for index in range(1, tasks + 1):
         move(network, index)
         view = blobs.view(index)
-        found.append(diagonal_fisher(network, view.examples, view.allowed))
+        actual.append(diagonal_fisher(network, view.examples, view.allowed))
         anchors.append({n: p.detach().clone() for n, p in network.named_parameters()})
-    return found, anchors
+    return actual, anchors
 
 
 def test_online_importance_is_gamma_times_the_old_plus_the_new():
@@ -137,16 +137,16 @@ def test_online_importance_is_gamma_times_the_old_plus_the_new():
 
 def test_offline_keeps_an_anchor_and_an_importance_of_every_task():
     blobs = ewc(mode="offline")
-    found, anchors = fishers(blobs, tasks=3)
+    diagonals, anchors = fishers(blobs, tasks=3)
     method = consolidated(blobs, tasks=3)
     for k in range(3):
         for name, importance in method.importance[k].items():
-            assert torch.equal(importance, found[k][name])
+            assert torch.equal(importance, diagonals[k][name])
             assert torch.equal(method.anchor[k][name], anchors[k][name])
     parameters = dict(method.network.named_parameters())
     expected = sum(
         float((f[n] * (parameters[n] - a[n]) ** 2).sum().detach())
-        for f, a in zip(found, anchors, strict=True)
+        for f, a in zip(diagonals, anchors, strict=True)
         for n in ("body.weight", "body.bias")
     )
     assert float(method.penalty().detach()) == pytest.approx(expected, rel=1e-4)
@@ -163,8 +163,8 @@ def test_offline_keeps_an_anchor_and_an_importance_of_every_task():
 )
 def test_storage_is_an_anchor_and_an_importance_of_what_is_held(config, floats):
     state = consolidated(ewc(**config), tasks=3).state_dict()
-    found = storage_bytes(state, EWC.storage)
-    assert found == {"model": 4 * (BODY + HEAD), "anchor": 4 * floats, "importance": 4 * floats}
+    sizes = storage_bytes(state, EWC.storage)
+    assert sizes == {"model": 4 * (BODY + HEAD), "anchor": 4 * floats, "importance": 4 * floats}
 
 
 def test_the_fisher_can_be_taken_over_some_of_the_examples():

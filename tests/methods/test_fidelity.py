@@ -43,9 +43,9 @@ def test_the_tests_of_a_point_are_there(number, tests):
 def test_defaults_are_those_recommended():
     for name in ("ewc", "si", "mas", "rwalk", "l2"):
         cls = METHODS[name]
-        for scenario, held in (("task", False), ("domain", True), ("class", False)):
+        for scenario, values in (("task", False), ("domain", True), ("class", False)):
             setting = Setting(scenario, 10, (1, 8, 8), "mlp")
-            assert cls.with_defaults(cls.Config(), setting).penalise_head is held
+            assert cls.with_defaults(cls.Config(), setting).penalise_head is values
             for given in (False, True):
                 explicit = cls.Config(penalise_head=given)
                 assert cls.with_defaults(explicit, setting) == explicit

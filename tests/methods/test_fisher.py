@@ -135,9 +135,9 @@ def test_shared_and_repeated_layers_leave_the_closed_form_and_agree_with_the_loo
     for net in (repeated, shared):
         parameters = list(net.parameters())
         assert linear_layers(net, examples.x[:1]) is None
-        found = diagonal_fisher(net, examples)
+        diagonal = diagonal_fisher(net, examples)
         assert all(p is q for p, q in zip(parameters, net.parameters(), strict=True))
-        assert_close(found, by_loop(net, examples, None, WEIGHTS["all"]))
+        assert_close(diagonal, by_loop(net, examples, None, WEIGHTS["all"]))
 
 
 @pytest.mark.parametrize("network", [mlp, cnn])
@@ -184,8 +184,8 @@ def test_logistic_regression_by_hand():
     p = 1 / (1 + torch.tensor(-2.0).exp())
     # d log p(c) / d W_kj = (1[c = k] - p_k) x_j, so F_kj = p (1 - p) x_j^2 for both outputs k.
     row = p * (1 - p) * torch.tensor([4.0, 9.0])
-    found = diagonal_fisher(net, Examples(x, torch.zeros(1, dtype=torch.int64)))
-    assert torch.allclose(found["1.weight"], torch.stack((row, row)))
+    diagonal = diagonal_fisher(net, Examples(x, torch.zeros(1, dtype=torch.int64)))
+    assert torch.allclose(diagonal["1.weight"], torch.stack((row, row)))
 
 
 @pytest.mark.parametrize("network", [mlp, cnn])

@@ -22,8 +22,8 @@ GENERATOR = ((784, 400), (400, 400), (400, 64)), ((32, 400), (400, 400), (400, 7
 def measured(name, network, **config):
     """FLOPs of training on task 2 and of consolidating it."""
     method = built(name, network, **config)
-    told = "class" not in method.scenarios
-    shown = [view(index, network, NEW // 2, told) for index in (1, 2)]
+    reveals_task = "class" not in method.scenarios
+    shown = [view(index, network, NEW // 2, reveals_task) for index in (1, 2)]
     learn(method, shown[0], batch_size=NEW)
     if method.starts_afresh:
         method = built(name, network, **config)
@@ -103,8 +103,8 @@ def test_the_fisher_of_a_resnet_costs_two_passes_forward_and_one_back_per_label(
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_sensitivities_of_mas_cost_as_a_fisher_with_one_label(network):
-    found = measured("mas", network)
-    assert found == pytest.approx(measured("ewc", network, labels="empirical"), rel=1e-6)
+    actual = measured("mas", network)
+    assert actual == pytest.approx(measured("ewc", network, labels="empirical"), rel=1e-6)
 
 
 def test_rwalk_pays_for_a_fisher_with_one_label_at_the_end_of_an_interval():

@@ -87,10 +87,10 @@ def test_with_room_for_everything_it_is_a_fresh_network_trained_on_everything():
 def test_where_classes_come_again_every_task_has_a_share():
     blobs = gdumb("domain", memory_size=30)
     *_, last = snapshots(blobs)
-    held = last.state["memory.x"].flatten(1).tolist()
+    values = last.state["memory.x"].flatten(1).tolist()
     for index in range(1, NUM_TASKS + 1):
-        mine = blobs.examples(index).x.flatten(1).tolist()
-        assert sum(x in mine for x in held) >= 6
+        own = blobs.examples(index).x.flatten(1).tolist()
+        assert sum(x in own for x in values) >= 6
 
 
 def test_storage_is_the_examples():

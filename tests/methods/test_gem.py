@@ -61,8 +61,8 @@ def brute_force(g, past, margin, ridge):
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 def test_the_multipliers_are_those_of_brute_force(margin, ridge):
     for g, past in problems():
-        found = multipliers(past @ past.T, past @ g, margin, ridge)
-        assert np.allclose(found, brute_force(g, past, margin, ridge), atol=1e-9)
+        weights = multipliers(past @ past.T, past @ g, margin, ridge)
+        assert np.allclose(weights, brute_force(g, past, margin, ridge), atol=1e-9)
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.5])
@@ -78,11 +78,11 @@ def test_the_multipliers_are_those_of_the_programme_in_the_space_of_gradients(ma
 def test_without_margin_the_gradient_found_is_the_nearest_that_raises_no_past_loss():
     random = np.random.default_rng(1)
     for g, past in problems():
-        found = g + multipliers(past @ past.T, past @ g, 0.0, 1e-12) @ past
-        assert (past @ found >= -1e-9).all()
-        distance = np.linalg.norm(found - g)
+        actual = g + multipliers(past @ past.T, past @ g, 0.0, 1e-12) @ past
+        assert (past @ actual >= -1e-9).all()
+        distance = np.linalg.norm(actual - g)
         for step in random.normal(size=(200, len(g))):
-            other = found + 0.1 * step
+            other = actual + 0.1 * step
             if (past @ other >= 0).all():
                 assert np.linalg.norm(other - g) >= distance - 1e-9
 
@@ -104,8 +104,8 @@ def gradients(method, batch):
     """The gradients of the batch and of each past task's memory, in double precision."""
 
     def of(loss):
-        found = torch.autograd.grad(loss, list(method.network.parameters()))
-        return torch.cat([t.flatten() for t in found]).double().numpy()
+        actual = torch.autograd.grad(loss, list(method.network.parameters()))
+        return torch.cat([t.flatten() for t in actual]).double().numpy()
 
     past = [of(method.task_loss(method.memory[span])) for span in method.memory.spans]
     return of(method.task_loss(batch)), np.stack(past)
@@ -124,16 +124,16 @@ def test_a_step_s_gradient_is_the_projection_of_the_batch_s(margin, strength):
     assert len(past) == 2
     assert (past @ g < 0).any()
     expected = g + strength * brute_force(g, past, margin, 1e-3) @ past
-    found = after_projection(method, batch)
-    assert np.allclose(found, expected, rtol=1e-4, atol=1e-6)
+    actual = after_projection(method, batch)
+    assert np.allclose(actual, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_without_margin_a_step_raises_no_past_loss():
     method, batch = stepped(gem(memory_size=40, margin=0, ridge=1e-12))
     _, past = gradients(method, batch)
-    found = after_projection(method, batch)
-    bound = 1e-5 * np.linalg.norm(past, axis=1) * np.linalg.norm(found)
-    assert (past @ found >= -bound).all()
+    actual = after_projection(method, batch)
+    bound = 1e-5 * np.linalg.norm(past, axis=1) * np.linalg.norm(actual)
+    assert (past @ actual >= -bound).all()
 
 
 def test_without_a_violation_a_step_keeps_the_batch_s_gradient_to_the_last_bit():

@@ -39,33 +39,33 @@ def begun(index=2, scenario="class", **config):
 def test_the_loss_weighs_current_and_drawn_images_by_one_in_t(index):
     method, view = begun(index)
     batch = view.examples[:10]
-    found = method.loss(batch)
-    drawn = method._lesson.replayed
-    assert len(drawn) == 10
-    parts = method.task_loss(batch), method.replay_loss(drawn)
-    assert torch.allclose(found, parts[0] / index + (1 - 1 / index) * parts[1])
+    actual = method.loss(batch)
+    values = method._lesson.replayed
+    assert len(values) == 10
+    parts = method.task_loss(batch), method.replay_loss(values)
+    assert torch.allclose(actual, parts[0] / index + (1 - 1 / index) * parts[1])
 
 
 def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
     method, view = begun(3)
     old = replay().restored(list(snapshots(replay()))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
-    drawn = method._lesson.replayed
+    values = method._lesson.replayed
     # Outputs 0..3 are seen; 4 and 5 are the task's own and compete, but label nothing drawn.
-    target = old(drawn.x)[:, :4].argmax(dim=1)
-    expected = F.cross_entropy(method.network(drawn.x), target)
-    assert torch.allclose(method.replay_loss(drawn), expected)
+    target = old(values.x)[:, :4].argmax(dim=1)
+    expected = F.cross_entropy(method.network(values.x), target)
+    assert torch.allclose(method.replay_loss(values), expected)
 
 
 def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
     method, view = begun(3, labels="soft", temperature=2.0)
     old = replay().restored(list(snapshots(replay(labels="soft")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
-    drawn = method._lesson.replayed
-    target = F.pad((old(drawn.x)[:, :4] / 2).softmax(dim=1), (0, 2))
-    expected = F.cross_entropy(method.network(drawn.x) / 2, target)
-    assert torch.allclose(method.replay_loss(drawn), expected)
-    (gradient,) = torch.autograd.grad(method.replay_loss(drawn), [method.network.head.bias])
+    values = method._lesson.replayed
+    target = F.pad((old(values.x)[:, :4] / 2).softmax(dim=1), (0, 2))
+    expected = F.cross_entropy(method.network(values.x) / 2, target)
+    assert torch.allclose(method.replay_loss(values), expected)
+    (gradient,) = torch.autograd.grad(method.replay_loss(values), [method.network.head.bias])
     assert gradient.isfinite().all()
 
 
@@ -73,13 +73,13 @@ def test_told_the_task_every_earlier_task_is_rehearsed_among_its_own_outputs():
     method, view = begun(3, scenario="task")
     old = replay("task").restored(list(snapshots(replay("task")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
-    drawn = method._lesson.replayed
-    now, before = method.network(drawn.x), old(drawn.x)
+    values = method._lesson.replayed
+    now, before = method.network(values.x), old(values.x)
     each = [
         F.cross_entropy(now[:, own], before[:, own].argmax(dim=1))
         for own in (slice(0, 2), slice(2, 4))
     ]
-    assert torch.allclose(method.replay_loss(drawn), (each[0] + each[1]) / 2)
+    assert torch.allclose(method.replay_loss(values), (each[0] + each[1]) / 2)
 
 
 @pytest.mark.parametrize("labels", ["hard", "soft"])
@@ -91,28 +91,28 @@ def test_where_tasks_share_their_outputs_all_of_them_compete(labels):
 
 def test_conditional_images_are_labelled_by_construction_and_evenly():
     method, _ = begun(3, conditional=True)
-    drawn = method.draw(4000)
-    shares = drawn.y.bincount(minlength=6) / 4000
+    samples = method.draw(4000)
+    shares = samples.y.bincount(minlength=6) / 4000
     assert torch.allclose(shares, torch.tensor([0.25] * 4 + [0.0] * 2), atol=0.03)
-    expected = F.cross_entropy(method.network(drawn.x), drawn.y)
-    assert torch.allclose(method.replay_loss(drawn), expected)
+    expected = F.cross_entropy(method.network(samples.x), samples.y)
+    assert torch.allclose(method.replay_loss(samples), expected)
 
 
 def test_conditional_images_compete_within_their_labels_task_where_it_is_told():
     method, _ = begun(3, scenario="task", conditional=True)
-    drawn = method.draw(10)
-    expected = F.cross_entropy(method.masked(method.network(drawn.x), drawn.y), drawn.y)
-    assert torch.allclose(method.replay_loss(drawn), expected)
+    samples = method.draw(10)
+    expected = F.cross_entropy(method.masked(method.network(samples.x), samples.y), samples.y)
+    assert torch.allclose(method.replay_loss(samples), expected)
 
 
 def test_the_generator_takes_one_step_after_the_solvers_on_the_same_images():
     method, view = begun(3)
     batch = view.examples[:10]
     method.loss(batch)
-    drawn, student = method._lesson.replayed, method._lesson.generator
+    values, student = method._lesson.replayed, method._lesson.generator
     noise, size = view.stream("generator"), method.config.latent_size
     losses = [
-        student.loss(e.x, e.y, torch.randn((10, size), generator=noise)) for e in (batch, drawn)
+        student.loss(e.x, e.y, torch.randn((10, size), generator=noise)) for e in (batch, values)
     ]
     expected = torch.autograd.grad(losses[0] / 3 + losses[1] * 2 / 3, list(student.parameters()))
     before = [p.detach().clone() for p in student.parameters()]

@@ -17,9 +17,9 @@ IMAGE = (1, 4, 4)
 
 
 def generator(num_labels=0, hidden=(12, 8), latent_size=3):
-    made = Generator(IMAGE, hidden, latent_size, num_labels)
-    reinitialise(made, stream(0, "generator"))
-    return made
+    result = Generator(IMAGE, hidden, latent_size, num_labels)
+    reinitialise(result, stream(0, "generator"))
+    return result
 
 
 def examples(count=6):
@@ -54,23 +54,23 @@ def test_a_generator_that_knows_nothing_pays_log_two_a_pixel():
 def test_bytes_are_read_as_pixels():
     vae, batch = generator(), examples()
     x = (batch.x * 255).round()
-    found = vae.loss(x.to(torch.uint8), batch.y, noise())
-    assert torch.allclose(found, vae.loss(x / 255, batch.y, noise()))
+    actual = vae.loss(x.to(torch.uint8), batch.y, noise())
+    assert torch.allclose(actual, vae.loss(x / 255, batch.y, noise()))
 
 
 @pytest.mark.parametrize("num_labels", [0, 5])
 def test_images_drawn_are_pixels_of_the_right_shape(num_labels):
-    drawn = generator(num_labels).draw(examples().y, noise())
-    assert drawn.shape == (6, *IMAGE)
-    assert not drawn.requires_grad
-    assert ((drawn > 0) & (drawn < 1)).all()
+    values = generator(num_labels).draw(examples().y, noise())
+    assert values.shape == (6, *IMAGE)
+    assert not values.requires_grad
+    assert ((values > 0) & (values < 1)).all()
 
 
 def test_only_a_conditional_generator_listens_to_labels():
     y = torch.zeros(6, dtype=torch.int64)
-    plain, told = generator(), generator(num_labels=5)
+    plain, conditional = generator(), generator(num_labels=5)
     assert torch.equal(plain.draw(y, noise()), plain.draw(y + 1, noise()))
-    assert not torch.allclose(told.draw(y, noise()), told.draw(y + 1, noise()))
+    assert not torch.allclose(conditional.draw(y, noise()), conditional.draw(y + 1, noise()))
 
 
 @pytest.mark.parametrize("num_labels", [0, 5])
@@ -90,5 +90,5 @@ def test_it_learns_to_draw_what_it_is_shown():
         optimizer.zero_grad()
         vae.loss(x, y, torch.randn((40, 3), generator=draws)).backward()
         optimizer.step()
-    drawn = vae.draw(y[:6], noise()).mean(dim=(1, 2, 3))
-    assert torch.allclose(drawn, x[:6].mean(dim=(1, 2, 3)), atol=0.08)
+    values = vae.draw(y[:6], noise()).mean(dim=(1, 2, 3))
+    assert torch.allclose(values, x[:6].mean(dim=(1, 2, 3)), atol=0.08)

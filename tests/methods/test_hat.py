@@ -50,10 +50,10 @@ def test_scores_are_those_of_gated_units():
 
 def test_a_gate_next_to_nothing_is_closed_and_still_learns():
     z = torch.tensor([-40.0, -17.0, -3.0, 0.0, 3.0, 40.0], requires_grad=True)
-    found, plain = gate(z), z.detach().sigmoid()
-    assert found[:2].tolist() == [0, 0]
-    assert torch.equal(found[2:], plain[2:])
-    found.sum().backward()
+    actual, plain = gate(z), z.detach().sigmoid()
+    assert actual[:2].tolist() == [0, 0]
+    assert torch.equal(actual[2:], plain[2:])
+    actual.sum().backward()
     assert torch.allclose(z.grad, plain * (1 - plain), rtol=1e-4, atol=0)
     assert (z.grad[:-1] > 0).all()
 
@@ -77,7 +77,7 @@ def test_the_loss_is_cross_entropy_plus_the_price_of_unused_units():
     used = method.attention[0]["head"].mul(400).sigmoid()
     gate = (method.slope() * method.learning[0]).sigmoid()
     price = (gate * (1 - used)).sum() / (1 - used).sum()
-    logits = method.masked(method.gated(view.examples.x, [gate]), view.examples.y)
+    logits = method.masked(method.forward_gated(view.examples.x, [gate]), view.examples.y)
     expected = F.cross_entropy(logits, view.examples.y) + 2.0 * price
     assert torch.allclose(method.loss(view.examples), expected)
 
@@ -85,7 +85,7 @@ def test_the_loss_is_cross_entropy_plus_the_price_of_unused_units():
 def test_without_sparsity_nothing_but_the_task_counts():
     method, view = begun(sparsity=0.0)
     gate = (method.slope() * method.learning[0]).sigmoid()
-    logits = method.masked(method.gated(view.examples.x, [gate]), view.examples.y)
+    logits = method.masked(method.forward_gated(view.examples.x, [gate]), view.examples.y)
     assert method.loss(view.examples) == F.cross_entropy(logits, view.examples.y)
 
 
@@ -180,8 +180,8 @@ def test_embeddings_are_kept_when_a_task_ends_and_never_change():
 def test_storage_is_one_number_for_each_hidden_unit_and_task(num_learned):
     network = build(MLP, MLP.Config(hidden=(400, 300)), SHAPE, 0)
     method = HAT(network, HAT.Config(), Outlook(10, SHAPE.input_shape, num_learned))
-    found = storage_bytes(method.state_dict(), HAT.storage)
-    assert found["importance"] == 4 * num_learned * (400 + 300)
+    sizes = storage_bytes(method.state_dict(), HAT.storage)
+    assert sizes["importance"] == 4 * num_learned * (400 + 300)
 
 
 @pytest.mark.parametrize("config", [{"sparsity": 0.0, "spread": 1.0}, {"s_max": 9.0, "cycles": 3}])

@@ -13,8 +13,7 @@ from torch import nn
 
 from methods.base import Examples, Outlook
 from methods.icarl import ICaRL
-from methods.parts.exemplars import representations
-from methods.parts.herding import herded
+from methods.parts.exemplars import herd, representations
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, stream
 from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
@@ -45,21 +44,21 @@ def brute_force(features, count):
 def test_herding_chooses_what_its_definition_does(count, unit):
     features = torch.randn((25, 6), generator=stream(0, "features"), dtype=torch.float64)
     features = F.normalize(features) if unit else features
-    assert herded(features, count).tolist() == brute_force(features.numpy(), count)
+    assert herd(features, count).tolist() == brute_force(features.numpy(), count)
 
 
 def test_herding_by_hand():
     """The mean is 2: 2 itself comes first, then those whose average with it stays nearest to 2."""
     values = torch.tensor([[0.0], [2.0], [5.0], [1.0]])
     assert values.mean() == 2
-    assert herded(values, 4).tolist() == [1, 3, 2, 0]
+    assert herd(values, 4).tolist() == [1, 3, 2, 0]
 
 
 def test_herded_examples_have_a_mean_nearer_to_the_class_s_than_random_ones():
     features = F.normalize(torch.randn((200, 8), generator=stream(0, "features")))
-    herd = (features[herded(features, 10)].mean(dim=0) - features.mean(dim=0)).norm()
+    chosen = (features[herd(features, 10)].mean(dim=0) - features.mean(dim=0)).norm()
     random = (features[:10].mean(dim=0) - features.mean(dim=0)).norm()
-    assert herd < random / 2
+    assert chosen < random / 2
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
@@ -69,11 +68,11 @@ def test_exemplars_are_herded_per_class_and_those_chosen_first_stay(batch_norm):
     for after, share in ((1, 10), (2, 5), (3, 3)):
         state = states[after - 1]
         for label in range(2 * after):
-            held = state["memory.x"][state["memory.y"] == label]
+            values = state["memory.x"][state["memory.y"] == label]
             when_chosen = states[label // 2]
             chosen = when_chosen["memory.x"][when_chosen["memory.y"] == label]
-            assert len(held) in (share, share + 1)
-            assert torch.equal(held, chosen[: len(held)])
+            assert len(values) in (share, share + 1)
+            assert torch.equal(values, chosen[: len(values)])
 
 
 def test_new_exemplars_are_those_herding_chooses_of_the_normalised_representations():
@@ -82,10 +81,10 @@ def test_new_exemplars_are_those_herding_chooses_of_the_normalised_representatio
     method = blobs.restored(state, num_learned=1)
     examples = blobs.examples(1)
     for label in (0, 1):
-        mine = examples[examples.y == label]
-        hidden = method.network.body(mine.x.flatten(1).float() / 255).relu()
+        own = examples[examples.y == label]
+        hidden = method.network.body(own.x.flatten(1).float() / 255).relu()
         features = hidden / hidden.norm(dim=1, keepdim=True)
-        chosen = mine.x[brute_force(features.detach().double().numpy(), 10)]
+        chosen = own.x[brute_force(features.detach().double().numpy(), 10)]
         assert torch.equal(state["memory.x"][state["memory.y"] == label], chosen)
 
 
@@ -95,12 +94,14 @@ def test_the_score_is_minus_the_squared_distance_to_the_mean_of_exemplars():
     method, state = blobs.restored(second.state, num_learned=2), second.state
     features = representations(method.network, state["memory.x"]).detach()
     x = blobs.examples(1).x
-    asked = representations(method.network, x).detach()
+    features_of_all = representations(method.network, x).detach()
     scores = method.predict(x, None)
     for label in range(4):
         mean = features[state["memory.y"] == label].mean(dim=0)
         mean = mean / mean.norm()
-        assert torch.allclose(scores[:, label], -((asked - mean) ** 2).sum(dim=1), atol=1e-5)
+        assert torch.allclose(
+            scores[:, label], -((features_of_all - mean) ** 2).sum(dim=1), atol=1e-5
+        )
     assert (scores[:, 4:] == -5).all()
     assert (scores[:, :4] >= -4).all()
 
@@ -159,8 +160,8 @@ def test_a_task_is_trained_on_its_examples_and_all_exemplars(passes):
     shown = method.examples(view)
     assert len(shown) == 48 + 20 * passes
     assert torch.equal(shown.x[:48], view.examples.x)
-    held = method.memory.x
-    assert torch.equal(shown.x[48:].flatten(1), held.repeat(passes, 1, 1, 1).flatten(1))
+    values = method.memory.x
+    assert torch.equal(shown.x[48:].flatten(1), values.repeat(passes, 1, 1, 1).flatten(1))
     assert train_task(method, view, Training(batch_size=16, epochs=2), FlopMeter()) == 2 * len(
         shown
     )

@@ -23,9 +23,9 @@ def test_the_penalty_is_half_lam_times_the_squared_distance_of_what_is_held(pena
     with torch.no_grad():
         for p in method.network.parameters():
             p.add_(0.5)
-    held = 16 * 12 + 12 + (12 * 6 + 6 if penalise_head else 0)
+    values = 16 * 12 + 12 + (12 * 6 + 6 if penalise_head else 0)
     added = method.loss(batch) - method.task_loss(batch)
-    assert added.item() == pytest.approx(6.0 / 2 * held * 0.25, rel=1e-4)
+    assert added.item() == pytest.approx(6.0 / 2 * values * 0.25, rel=1e-4)
 
 
 def test_the_anchor_is_where_the_last_task_ended():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from methods.base import Setting
-from methods.parts.layers import head_names, linear_chain, unfit
+from methods.parts.layers import head_names, linear_chain, linear_chain_objection
 from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
@@ -67,7 +67,7 @@ def test_looking_leaves_modes_and_hooks_as_they_were():
 
 @pytest.mark.parametrize(("network", "refused"), [("mlp", 0), ("my:Own", 0), ("cnn", 1)])
 def test_built_in_networks_are_judged_by_name_and_a_users_when_it_is_built(network, refused):
-    story = unfit(Setting("task", 10, (1, 28, 28), network))
+    story = linear_chain_objection(Setting("task", 10, (1, 28, 28), network))
     assert (story is not None) == bool(refused)
     assert story is None or network in story
 

@@ -17,7 +17,7 @@ from methods.freeze import Freeze
 from methods.joint import Joint
 from methods.l2 import L2
 from methods.mas import MAS
-from methods.rwalk import RWalk, scaled_to_unit
+from methods.rwalk import RWalk, scale_to_unit
 from methods.si import SI
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import snapshots
@@ -54,8 +54,7 @@ WEIGHTS = {
     SI: lambda m: m.importance[0],
     MAS: lambda m: m.importance[0],
     RWalk: lambda m: {
-        n: f + scaled_to_unit(m.importance[1])[n]
-        for n, f in scaled_to_unit(m.importance[0]).items()
+        n: f + scale_to_unit(m.importance[1])[n] for n, f in scale_to_unit(m.importance[0]).items()
     },
 }
 RATE, STEPS = 1e-4, 200
@@ -77,19 +76,19 @@ def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
             epochs=STEPS, batch_size=len(blobs.examples(2)), optimizer="sgd", lr=RATE
         )
         train_task(method, blobs.view(2), training, FlopMeter())
-        named = dict(method.network.named_parameters())
+        by_name = dict(method.network.named_parameters())
         moved = [
-            (named[n].detach() - frozen.state[f"network.{n}"]).abs()[w > 0.1 * largest].sum()
+            (by_name[n].detach() - frozen.state[f"network.{n}"]).abs()[w > 0.1 * largest].sum()
             for n, w in weights.items()
         ]
         return torch.stack(moved).sum().item()
 
     # Descent on a spring is stable while rate * 2 * stiffness < 2. At half of that a gradient g
     # moves the stiffest parameter by rate * g, one a tenth as stiff by 10 rate * g, for good.
-    free, held, stiff, rigid = (distance(s / RATE) for s in (0.0, 0.005, 0.05, 0.5))
+    free, values, stiff, rigid = (distance(s / RATE) for s in (0.0, 0.005, 0.05, 0.5))
     assert free > 0
-    assert held < free
-    assert stiff < held / 2
+    assert values < free
+    assert stiff < values / 2
     assert rigid < stiff / 5
     assert rigid < free * 10 / STEPS
 

@@ -25,7 +25,7 @@ def old(*classes, num=6):
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_the_divergence_is_the_sum_over_groups_of_torchs(temperature):
     teacher, student = rand(2, 9, 6)
-    found = divergence(teacher, student, torch.stack((old(0, 1), old(3, 4, 5))), temperature)
+    value = divergence(teacher, student, torch.stack((old(0, 1), old(3, 4, 5))), temperature)
     expected = sum(
         F.kl_div(
             (student[:, part] / temperature).log_softmax(1),
@@ -34,16 +34,16 @@ def test_the_divergence_is_the_sum_over_groups_of_torchs(temperature):
         )
         for part in (slice(0, 2), slice(3, 6))
     )
-    assert torch.allclose(found, expected)
+    assert torch.allclose(value, expected)
     assert divergence(teacher, teacher, old(0, 1).unsqueeze(0), temperature) == 0
 
 
 def test_two_classes_by_hand():
     # At T = 2 the teacher says 3/4 : 1/4, the student 1/2 : 1/2.
     teacher = torch.tensor([[2 * torch.tensor(3.0).log(), 0.0]])
-    found = divergence(teacher, torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), 2.0)
+    value = divergence(teacher, torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), 2.0)
     expected = 0.75 * torch.tensor(1.5).log() + 0.25 * torch.tensor(0.5).log()
-    assert torch.allclose(found, expected)
+    assert torch.allclose(value, expected)
 
 
 def test_new_classes_are_neither_asked_about_nor_changed_by_the_answer():
@@ -73,8 +73,8 @@ def table(scenario, index):
     ids=["a softmax a task", "one of all old classes", "one of all classes", "no table"],
 )
 def test_old_classes_are_grouped_as_they_compete(allowed, seen, expected):
-    found = [group.nonzero().flatten().tolist() for group in groups(seen, allowed)]
-    assert sorted(found) == expected
+    actual = [group.nonzero().flatten().tolist() for group in groups(seen, allowed)]
+    assert sorted(actual) == expected
 
 
 def after_first_task(scenario="class", batch_norm=False, **config):

@@ -81,8 +81,8 @@ def test_a_linear_map_by_hand():
     # d ||Wx||^2 / dW_kj = 2 f_k x_j: f = (1, -2) and (-1, -6).
     one = torch.tensor([[2.0, 2.0], [4.0, 4.0]])
     other = torch.tensor([[2.0, 6.0], [12.0, 36.0]])
-    found = output_sensitivity(net, Examples(x, torch.zeros(2, dtype=torch.int64)))
-    assert torch.equal(found["1.weight"], (one + other) / 2)
+    sensitivity = output_sensitivity(net, Examples(x, torch.zeros(2, dtype=torch.int64)))
+    assert torch.equal(sensitivity["1.weight"], (one + other) / 2)
 
 
 def test_examples_that_pull_in_opposite_directions_do_not_cancel():
@@ -90,9 +90,9 @@ def test_examples_that_pull_in_opposite_directions_do_not_cancel():
     with torch.no_grad():
         net[1].weight.copy_(torch.tensor([[1.0, 0.0]]))
     x = torch.tensor([[1.0, 1.0], [1.0, -1.0]]).reshape(2, 1, 1, 2)
-    found = output_sensitivity(net, Examples(x, torch.zeros(2, dtype=torch.int64)))
+    sensitivity = output_sensitivity(net, Examples(x, torch.zeros(2, dtype=torch.int64)))
     # The mean gradient of the second weight is 0; taking |.| of that would lose it.
-    assert found["1.weight"].tolist() == [[2.0, 2.0]]
+    assert sensitivity["1.weight"].tolist() == [[2.0, 2.0]]
 
 
 def test_labels_do_not_matter_beyond_which_outputs_compete(examples):
@@ -103,9 +103,9 @@ def test_labels_do_not_matter_beyond_which_outputs_compete(examples):
 
 
 def test_outputs_that_may_not_compete_make_nothing_important(examples):
-    found = output_sensitivity(mlp(), examples[examples.y < 2], TWO_GROUPS)
-    assert found["6.weight"][2:].abs().sum() == 0
-    assert (found["6.bias"][:2] > 0).all()
+    sensitivity = output_sensitivity(mlp(), examples[examples.y < 2], TWO_GROUPS)
+    assert sensitivity["6.weight"][2:].abs().sum() == 0
+    assert (sensitivity["6.bias"][:2] > 0).all()
 
 
 def mas(**config):
@@ -114,15 +114,15 @@ def mas(**config):
 
 def consolidated(blobs, tasks):
     """A method that met tasks without training, only moved before each; and each task's Omega."""
-    method, found = blobs.fresh(), []
+    method, actual = blobs.fresh(), []
     for index in range(1, tasks + 1):
         move(method, index)
         view = blobs.view(index)
         method.see(view.allowed)
         method.begin_task(view)
-        found.append(output_sensitivity(method.network, view.examples, view.allowed))
+        actual.append(output_sensitivity(method.network, view.examples, view.allowed))
         method.end_task(view)
-    return method, found
+    return method, actual
 
 
 def move(method, seed):
@@ -134,9 +134,9 @@ def move(method, seed):
 
 @pytest.mark.parametrize(("accumulate", "share"), [("sum", 1), ("mean", 1 / NUM_TASKS)])
 def test_importances_of_tasks_are_added_up_or_averaged(accumulate, share):
-    method, found = consolidated(mas(accumulate=accumulate), NUM_TASKS)
+    method, sensitivities = consolidated(mas(accumulate=accumulate), NUM_TASKS)
     for name, importance in method.importance[0].items():
-        assert torch.allclose(importance, share * sum(f[name] for f in found), rtol=1e-5)
+        assert torch.allclose(importance, share * sum(f[name] for f in sensitivities), rtol=1e-5)
         assert torch.equal(method.anchor[0][name], dict(method.network.named_parameters())[name])
 
 
@@ -145,9 +145,9 @@ def test_the_penalty_is_lam_times_importance_times_distance_squared():
     anchor = method.anchor[0]
     move(method, 9)
     batch = mas().view(1).examples[:8]
-    named = dict(method.network.named_parameters())
+    values = dict(method.network.named_parameters())
     with torch.no_grad():
-        expected = sum((importance[n] * (named[n] - a) ** 2).sum() for n, a in anchor.items())
+        expected = sum((importance[n] * (values[n] - a) ** 2).sum() for n, a in anchor.items())
         added = method.loss(batch) - method.task_loss(batch)
     assert added.item() == pytest.approx(40.0 * expected.item(), rel=1e-4)
 

@@ -13,7 +13,7 @@ from scipy.stats import chisquare
 from methods.base import Examples, Outlook
 from methods.parts.budget import Budget
 from methods.parts.class_balanced import ClassBalancedMemory
-from methods.parts.reservoir import ReservoirMemory, last_of_each
+from methods.parts.reservoir import ReservoirMemory, last_occurrences
 from orchestrator.seeding import stream
 
 IMAGE = (1, 28, 28)
@@ -28,9 +28,9 @@ def test_the_reservoir_holds_every_example_with_the_same_probability():
         learn(memory, numbered(range(70)), index=1, seed=seed)
         learn(memory, numbered(range(70, offered)), index=2, seed=seed)
         counts.update(numbers_in(memory))
-    found = [counts[number] for number in range(offered)]
-    assert sum(found) == repeats * capacity
-    assert chisquare(found).pvalue > 1e-3
+    actual = [counts[number] for number in range(offered)]
+    assert sum(actual) == repeats * capacity
+    assert chisquare(actual).pvalue > 1e-3
 
 
 def test_a_batch_is_offered_as_algorithm_r_offers_one_example_after_the_other():
@@ -48,16 +48,16 @@ def test_a_batch_is_offered_as_algorithm_r_offers_one_example_after_the_other():
 
 
 def test_the_last_occurrence_of_each_value_is_found():
-    assert sorted(last_of_each(torch.tensor([3, 1, 3, 2, 1, 3])).tolist()) == [3, 4, 5]
-    assert last_of_each(torch.tensor([], dtype=torch.int64)).tolist() == []
+    assert sorted(last_occurrences(torch.tensor([3, 1, 3, 2, 1, 3])).tolist()) == [3, 4, 5]
+    assert last_occurrences(torch.tensor([], dtype=torch.int64)).tolist() == []
 
 
 def test_the_reservoir_never_outgrows_its_capacity_nor_holds_an_example_twice():
     memory = ReservoirMemory(Budget(25), Outlook(10, (1, 1, 2)))
     for index in range(1, 5):
         learn(memory, numbered(range(100 * (index - 1), 100 * index)), index)
-        held = numbers_in(memory)
-        assert len(held) == len(set(held)) == 25
+        numbers = numbers_in(memory)
+        assert len(numbers) == len(set(numbers)) == 25
         assert int(memory.offered) == 100 * index
 
 

@@ -164,9 +164,9 @@ def test_without_pruning_the_first_task_is_fine_tuning_and_takes_everything():
 
 def test_biases_and_normalisation_stay_as_the_first_task_left_them():
     first, *_, last = snapshots(packnet(batch_norm=True))
-    held = [n for n in first.state if n.startswith("network.norm") or n == "network.body.bias"]
-    assert len(held) == 6
-    assert all(torch.equal(first.state[name], last.state[name]) for name in held)
+    values = [n for n in first.state if n.startswith("network.norm") or n == "network.body.bias"]
+    assert len(values) == 6
+    assert all(torch.equal(first.state[name], last.state[name]) for name in values)
 
 
 def test_a_task_uses_what_earlier_tasks_own():
@@ -188,8 +188,8 @@ def test_storage_is_a_byte_for_each_weight_below_the_head(network, shape):
     weights = sum(
         p.numel() for n, p in net.named_parameters() if p.dim() > 1 and n != "head.weight"
     )
-    found = storage_bytes(method.state_dict(), PackNet.storage)
-    assert found["importance"] == weights
+    sizes = storage_bytes(method.state_dict(), PackNet.storage)
+    assert sizes["importance"] == weights
     if network is MLP:
         assert weights == 784 * 400 + 400 * 400
 
@@ -229,8 +229,8 @@ def test_hyperparameters_out_of_range_are_refused(config, story):
 def test_the_learner_takes_as_many_steps_as_it_says(budget):
     training = Training(batch_size=20, **budget)
     blobs = packnet()
-    method, taken = blobs.fresh(), []
-    method.after_step = lambda batch: taken.append(len(batch))
+    method, used = blobs.fresh(), []
+    method.after_step = lambda batch: used.append(len(batch))
     view = blobs.view(1)
     train_task(method, view, training, FlopMeter())
-    assert len(taken) == num_steps(len(view.examples), training)
+    assert len(used) == num_steps(len(view.examples), training)

@@ -20,8 +20,8 @@ def test_a_page_names_the_sweep_that_made_its_table(name):
     sweep = yaml.safe_load(text)
     assert before
     assert re.search(rf"`repertoire run (sweeps/)?{sweep['name']}\.yaml`", after)
-    asked = {m if isinstance(m, str) else m["name"] for m in sweep["methods"]}
+    swept = {m if isinstance(m, str) else m["name"] for m in sweep["methods"]}
     rows = ROW.findall(after)
-    assert {method for method, _ in rows} <= asked
+    assert {method for method, _ in rows} <= swept
     assert {int(n) for _, n in rows} <= {len(sweep["seeds"])}
     assert rows or name == "finetune"

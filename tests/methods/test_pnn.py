@@ -61,8 +61,8 @@ def by_equation(method, x, column):
 @pytest.mark.parametrize("projection", [None, 3])
 def test_scores_are_those_of_the_equation(column, projection):
     method = columns(3, projection=projection)
-    found = method.predict(images(), column)
-    assert torch.allclose(found, by_equation(method, images(), column), atol=1e-5)
+    actual = method.predict(images(), column)
+    assert torch.allclose(actual, by_equation(method, images(), column), atol=1e-5)
 
 
 @pytest.mark.parametrize("old", [0, 1])
@@ -155,9 +155,9 @@ def test_storage_grows_as_the_formula_says(projection):
             for below, above in pairwise(WIDTHS[1:]):
                 width = projection or below
                 laterals += older + older * below * width + width * above
-        found = storage_bytes(method.state_dict(), PNN.storage)
-        assert found["model"] == 4 * column
-        assert found.get("columns", 0) == 4 * ((num_columns - 1) * column + laterals)
+        sizes = storage_bytes(method.state_dict(), PNN.storage)
+        assert sizes["model"] == 4 * column
+        assert sizes.get("columns", 0) == 4 * ((num_columns - 1) * column + laterals)
 
 
 def test_flops_are_those_of_all_columns_up_to_the_tasks_own():

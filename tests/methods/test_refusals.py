@@ -43,13 +43,13 @@ SERVED = [(name, s) for name in METHODS for s in ("task", "domain", "class")]
 def test_a_method_is_refused_in_a_scenario_that_it_cannot_serve_and_in_no_other(
     refusal, name, scenario
 ):
-    told = refusal(name, scenario)
+    message = refusal(name, scenario)
     if scenario in METHODS[name].scenarios:
-        assert told == ""
+        assert message == ""
     else:
         serves = ", ".join(sorted(METHODS[name].scenarios))
-        assert f"methods[0]: {name} cannot serve the {scenario} scenario" in told
-        assert f"it serves: {serves}" in told
+        assert f"methods[0]: {name} cannot serve the {scenario} scenario" in message
+        assert f"it serves: {serves}" in message
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_a_method_is_refused_in_a_scenario_that_it_cannot_serve_and_in_no_other(
     ],
 )
 def test_a_memory_smaller_than_what_must_each_have_one_is_refused(refusal, method, told):
-    found = refusal(method)
-    assert told in found
-    assert "methods[0]" in found
+    message = refusal(method)
+    assert told in message
+    assert "methods[0]" in message
 
 
 STRENGTHS = [(name, method.strength) for name, method in METHODS.items() if method.strength]
@@ -77,28 +77,28 @@ OTHERS = [("derpp", "alpha"), ("derpp", "beta"), ("gem", "margin"), ("hat", "spa
 @pytest.mark.parametrize(("name", "strength"), STRENGTHS + OTHERS)
 def test_a_strength_below_zero_is_refused(refusal, name, strength):
     scenario = "class" if "class" in METHODS[name].scenarios else "task"
-    found = refusal(f"{{name: {name}, {strength}: -0.5}}", scenario)
-    assert f"methods[0].{strength}: must be" in found
-    assert "given -0.5" in found
+    message = refusal(f"{{name: {name}, {strength}: -0.5}}", scenario)
+    assert f"methods[0].{strength}: must be" in message
+    assert "given -0.5" in message
 
 
 @pytest.mark.parametrize("name", ["lwf", "generative_replay"])
 def test_a_temperature_of_zero_is_refused(refusal, name):
-    found = refusal(f"{{name: {name}, temperature: 0}}")
-    assert "methods[0].temperature: must be above 0 and finite, given 0" in found
+    message = refusal(f"{{name: {name}, temperature: 0}}")
+    assert "methods[0].temperature: must be above 0 and finite, given 0" in message
 
 
 @pytest.mark.parametrize("name", ["hat", "pnn"])
 def test_a_network_that_cannot_be_taken_apart_is_refused(refusal, name):
-    found = refusal(name, scenario="task", network="cnn")
-    assert "cannot take apart cnn" in found
-    assert "methods[0]" in found
+    message = refusal(name, scenario="task", network="cnn")
+    assert "cannot take apart cnn" in message
+    assert "methods[0]" in message
 
 
 def test_a_hyperparameter_that_is_not_there_is_refused_with_the_nearest_name(refusal):
-    found = refusal("{name: ewc, lambda: 3, lamm: 3}")
-    assert "methods[0].lamm" in found
-    assert "lam" in found
+    message = refusal("{name: ewc, lambda: 3, lamm: 3}")
+    assert "methods[0].lamm" in message
+    assert "lam" in message
 
 
 NETWORKS = """\
@@ -156,9 +156,9 @@ def _networks(tmp_path, monkeypatch):
 def test_a_user_s_network_that_a_method_cannot_take_is_refused_when_the_sweep_is_read(
     refusal, method, scenario, network, told
 ):
-    found = refusal(method, scenario, f"own_networks:{network}")
-    assert re.search(told, found), found
-    assert ("network.name" if network in ("Narrow", "Broken") else "methods[0]") in found
+    message = refusal(method, scenario, f"own_networks:{network}")
+    assert re.search(told, message), message
+    assert ("network.name" if network in ("Narrow", "Broken") else "methods[0]") in message
 
 
 @pytest.mark.usefixtures("_networks")

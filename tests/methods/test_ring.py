@@ -54,8 +54,8 @@ def test_past_tasks_have_their_own_rows_while_a_task_is_learned():
     for start in range(0, 20, 4):
         memory.after_step(task.examples[start : start + 4])
         assert memory.filled <= 9
-        held = numbers_in(memory)
-        assert [held[span] for span in memory.spans] == [[17, 18, 19], [117, 118, 119]]
+        numbers = numbers_in(memory)
+        assert [numbers[span] for span in memory.spans] == [[17, 18, 19], [117, 118, 119]]
     assert memory.past == 6
 
 

@@ -12,7 +12,7 @@ from methods.base import Config, Examples, Outlook, TaskView
 from methods.finetune import Finetune
 from methods.parts.fisher import diagonal_fisher
 from methods.parts.path import PathIntegral
-from methods.rwalk import RWalk, scaled_to_unit, scores
+from methods.rwalk import RWalk, scale_to_unit, scores
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import learn, snapshots
 from orchestrator.seeding import stream
@@ -82,17 +82,17 @@ def test_a_score_is_the_fall_of_the_loss_per_distance_in_answers():
     path.fall["w"] = torch.tensor([1.0, -1.0, 4.0])
     with torch.no_grad():
         path.parameters["w"].copy_(torch.tensor([2.0, 2.0, 0.0]))
-    found = scores(path, {"w": torch.tensor([3.0, 3.0, 3.0])}, epsilon=0.5)
+    values = scores(path, {"w": torch.tensor([3.0, 3.0, 3.0])}, epsilon=0.5)
     # 1 / (1/2 * 3 * 2^2 + 1/2), nothing for a loss that rose, 4 / (1/2).
-    assert found["w"].tolist() == pytest.approx([1 / 6.5, 0.0, 8.0])
+    assert values["w"].tolist() == pytest.approx([1 / 6.5, 0.0, 8.0])
 
 
 def test_scaling_takes_all_tensors_to_the_unit_interval_together():
     values = {"a": torch.tensor([1.0, 3.0]), "b": torch.tensor([[5.0]])}
-    scaled = scaled_to_unit(values)
+    scaled = scale_to_unit(values)
     assert scaled["a"].tolist() == [0.0, 0.5]
     assert scaled["b"].tolist() == [[1.0]]
-    assert scaled_to_unit({"a": torch.full((2,), 7.0)})["a"].tolist() == [0.0, 0.0]
+    assert scale_to_unit({"a": torch.full((2,), 7.0)})["a"].tolist() == [0.0, 0.0]
 
 
 def test_the_fisher_is_measured_once_an_interval_and_the_cost_is_told_apart():
@@ -119,8 +119,8 @@ def test_the_fisher_is_that_of_a_batch_per_example_and_toward_the_true_label():
     method.after_step(batch)
     method.end_task(view)
     expected = diagonal_fisher(method.network, batch, view.allowed, "empirical")
-    for name, found in method.importance[0].items():
-        assert torch.equal(found, expected[name])
+    for name, actual in method.importance[0].items():
+        assert torch.equal(actual, expected[name])
 
 
 def test_the_penalty_is_lam_times_scaled_fisher_and_score():
@@ -136,7 +136,7 @@ def test_the_penalty_is_lam_times_scaled_fisher_and_score():
     loss.backward()
     alone = method.network.body.weight.grad.clone()
     method.after_backward()
-    fisher, score = (scaled_to_unit(method.importance[k])["body.weight"] for k in (0, 1))
+    fisher, score = (scale_to_unit(method.importance[k])["body.weight"] for k in (0, 1))
     pull = 2 * 5.0 * (fisher + score) * 0.1
     assert torch.allclose(method.network.body.weight.grad - alone, pull, atol=1e-5)
 

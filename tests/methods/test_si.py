@@ -78,8 +78,8 @@ class Recorder(Finetune):
     """Adds up -g (theta' - theta) of all parameters by itself, in double precision."""
 
     def begin_task(self, task):
-        named = self.network.named_parameters()
-        self.start = {n: p.detach().double().clone() for n, p in named}
+        by_name = self.network.named_parameters()
+        self.start = {n: p.detach().double().clone() for n, p in by_name}
         self.omega = {n: torch.zeros_like(p) for n, p in self.start.items()}
 
     def after_backward(self):
@@ -111,8 +111,8 @@ def test_importance_is_measured_on_the_steps_the_optimiser_really_takes(training
     for name, p in plain.network.named_parameters():
         moved = p.detach().double() - plain.start[name]
         expected = (plain.omega[name] / (moved**2 + 0.05)).clamp_min(0)
-        found = method.importance[0][name].double()
-        assert torch.allclose(found, expected, rtol=1e-3, atol=1e-6 * expected.max().item()), name
+        actual = method.importance[0][name].double()
+        assert torch.allclose(actual, expected, rtol=1e-3, atol=1e-6 * expected.max().item()), name
 
 
 def test_the_path_integral_of_small_steps_is_the_fall_of_the_loss():

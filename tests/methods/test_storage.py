@@ -16,10 +16,10 @@ ISOLATING = ("hat", "pnn")  # take linear layers apart
 
 def kept(method):
     """Bytes by category of a method, beside those of its network."""
-    found = storage_bytes(method.state_dict(), method.storage)
+    sizes = storage_bytes(method.state_dict(), method.storage)
     count = COUNTS["mlp" if method.outlook.input_shape[0] == 1 else "resnet18"]
-    assert found.pop("model") == count.carried
-    return found
+    assert sizes.pop("model") == count.carried
+    return sizes
 
 
 def test_the_networks_have_the_parameters_of_the_table():
@@ -39,17 +39,17 @@ def test_penalties_keep_as_many_numbers_as_they_hold_parameters(
     network, method, anchors, importances, penalise_head
 ):
     count = COUNTS[network]
-    held = 4 * (count.parameters - (0 if penalise_head else count.head))
-    expected = {"anchor": anchors * held, "importance": importances * held}
-    found = kept(built(method, network, NUM_TASKS, penalise_head=penalise_head))
-    assert found == {category: n for category, n in expected.items() if n}
+    values = 4 * (count.parameters - (0 if penalise_head else count.head))
+    expected = {"anchor": anchors * values, "importance": importances * values}
+    kept_bytes = kept(built(method, network, NUM_TASKS, penalise_head=penalise_head))
+    assert kept_bytes == {category: n for category, n in expected.items() if n}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_ewc_offline_keeps_them_of_every_task(network):
-    found = kept(built("ewc", network, NUM_TASKS, mode="offline", penalise_head=True))
-    held = NUM_TASKS * 4 * COUNTS[network].parameters
-    assert found == {"anchor": held, "importance": held}
+    kept_bytes = kept(built("ewc", network, NUM_TASKS, mode="offline", penalise_head=True))
+    values = NUM_TASKS * 4 * COUNTS[network].parameters
+    assert kept_bytes == {"anchor": values, "importance": values}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -88,15 +88,15 @@ REHEARSAL = {
 @pytest.mark.parametrize(("method", "policy"), REHEARSAL)
 def test_rehearsal_keeps_its_examples_and_what_goes_with_them(network, method, policy):
     config = {} if policy is None else {"policy": policy}
-    found = kept(build_and_learn(method, network, memory_size=ROWS, **config))
-    assert found == {"buffer": REHEARSAL[method, policy](IMAGES[network])}
+    kept_bytes = kept(build_and_learn(method, network, memory_size=ROWS, **config))
+    assert kept_bytes == {"buffer": REHEARSAL[method, policy](IMAGES[network])}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_icarl_keeps_exemplars_and_their_means(network):
-    found = kept(build_and_learn("icarl", network, memory_size=ROWS))
+    kept_bytes = kept(build_and_learn("icarl", network, memory_size=ROWS))
     means = 4 * CLASSES * COUNTS[network].features
-    assert found == {"buffer": ROWS * IMAGES[network] + means}
+    assert kept_bytes == {"buffer": ROWS * IMAGES[network] + means}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -104,8 +104,8 @@ def test_icarl_keeps_exemplars_and_their_means(network):
 def test_generative_replay_keeps_a_generator_and_a_byte_for_each_class(network, told):
     pixels = COUNTS[network].pixels
     widths = [(pixels, 400), (400, 400), (400, 64), (32 + told, 400), (400, 400), (400, pixels)]
-    found = kept(built("generative_replay", network, NUM_TASKS, conditional=bool(told)))
-    assert found == {"generator": 4 * sum(a * b + b for a, b in widths) + CLASSES}
+    kept_bytes = kept(built("generative_replay", network, NUM_TASKS, conditional=bool(told)))
+    assert kept_bytes == {"generator": 4 * sum(a * b + b for a, b in widths) + CLASSES}
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -7,11 +7,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from stub_clock import Clock
 
+from orchestrator.backends import ray_health
 from orchestrator.cli.app import main
 from orchestrator.errors import SweepError
+from orchestrator.graph import brake
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.tracking import run_ids
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Replace the clock of the brake and of the checks of a Ray cluster."""
+    stub = Clock()
+    for module in (brake, ray_health):
+        monkeypatch.setattr(module, "time", stub)
+    return stub
 
 
 @pytest.fixture
@@ -64,7 +76,7 @@ class NoTracker:
     def __init__(self, folder: Path, *_: object, **__: object) -> None:
         self._folder = folder
 
-    def poke(self) -> None: ...
+    def notify(self) -> None: ...
 
     def close(self, timeout_seconds: float = 0.0) -> None: ...
 

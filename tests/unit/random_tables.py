@@ -10,8 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from orchestrator.columns import METRICS, SUMMED
-from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
-from orchestrator.results.tables import Tables, with_config_columns, write
+from orchestrator.results.tables import (
+    ACCURACY,
+    STAGES,
+    TRIALS,
+    Tables,
+    with_config_columns,
+    write_tables,
+)
 
 METHODS = {"finetune": [{}], "ewc": [{"lam": 1.0}, {"lam": 100}], "er": [{"memory_size": 10}]}
 COSTS = [name for name in TRIALS.names if name.endswith("_bytes") or name in SUMMED]
@@ -52,7 +58,7 @@ def random_tables(
 
 def write_random(folder: Path, seed: int = 0, **options: Any) -> Path:
     """Write random tables into a folder, which names the sweep; return it."""
-    write(random_tables(np.random.default_rng(seed), folder.name, **options), folder)
+    write_tables(random_tables(np.random.default_rng(seed), folder.name, **options), folder)
     return folder
 
 
@@ -91,9 +97,9 @@ def _trial(
 
 
 def _cells(rng: np.random.Generator, trial: dict[str, Any]) -> list[dict[str, Any]]:
-    whose = {name: trial[name] for name in ("sweep", "trial_id", "seed")}
+    keys = {name: trial[name] for name in ("sweep", "trial_id", "seed")}
     return [
-        whose | {"split": split, "after": after, "task": task, "accuracy": accuracy, "n": 10}
+        keys | {"split": split, "after": after, "task": task, "accuracy": accuracy, "n": 10}
         for after in range(trial["tasks_done"] + 1)
         for task in range(1, trial["num_tasks"] + 1)
         for split in ("validation", "test")

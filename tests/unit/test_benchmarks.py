@@ -149,17 +149,17 @@ def drawn(stream):
 def test_no_validation_image_of_any_task_is_a_training_image_of_another(
     name, scenario, order, samples
 ):
-    found = drawn(benchmark(name, scenario=scenario, order=order, samples_per_task=samples))
-    trained = set.union(*(split["train"] for split in found))
-    validated = set.union(*(split["validation"] for split in found))
+    actual = drawn(benchmark(name, scenario=scenario, order=order, samples_per_task=samples))
+    trained = set.union(*(split["train"] for split in actual))
+    validated = set.union(*(split["validation"] for split in actual))
     assert len(validated) in range(140, 150)
     assert not trained & validated
 
 
 def test_a_permuted_image_that_validates_is_in_no_task_s_training_data():
-    found = benchmark("permuted_digits", num_tasks=3, validation=0.2).tasks()
-    trained = set.union(*(rows_of(task.train.x.flatten(1).sort().values) for task in found))
-    for task in found:
+    actual = benchmark("permuted_digits", num_tasks=3, validation=0.2).tasks()
+    trained = set.union(*(rows_of(task.train.x.flatten(1).sort().values) for task in actual))
+    for task in actual:
         assert rows_of(task.validation.x.flatten(1).sort().values).isdisjoint(trained)
 
 

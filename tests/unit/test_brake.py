@@ -7,26 +7,13 @@ import signal
 import threading
 
 import pytest
+from stub_clock import Clock
 
 from orchestrator.graph import brake as brakes
 from orchestrator.graph.brake import Brake, interruptible
 from orchestrator.graph.events import ChainAdvanced, RunStage, SlotsChanged
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.options import Budget, Resources
-
-
-class Clock:
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    stub = Clock()
-    monkeypatch.setattr(brakes, "time", stub)
-    return stub
 
 
 def test_without_a_budget_nothing_is_limited(clock: Clock) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from dashboards import charts
 from dashboards.charts import matrix, searching, theme
-from dashboards.charts.quantities import human, interval, number, quantity
+from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
 from orchestrator.results import metrics
 
 NAN = float("nan")
@@ -89,8 +89,8 @@ def test_the_front_is_ringed_and_the_corners_are_named_where_they_stand() -> Non
 
 
 def test_hover_gives_the_configuration_with_values_and_intervals() -> None:
-    (said,) = named(charts.trade_off(comparison()))["er"].hovertext
-    assert said.split("<br>") == [
+    (text,) = named(charts.trade_off(comparison()))["er"].hovertext
+    assert text.split("<br>") == [
         "<b>er memory_size=50</b>",
         "storage carried between tasks: 200 kB",
         "training and consolidation: 6 GFLOP ± 100 MFLOP",
@@ -124,16 +124,16 @@ R = np.array(
 def test_the_cells_that_light_up_make_the_metric(metric: str, seed: int) -> None:
     num_tasks = seed + 2
     r = np.random.default_rng(seed).random((num_tasks + 1, num_tasks))
-    signed = matrix.cells(r, metric)
+    signed = matrix.metric_cells(r, metric)
     total = sum(sign * r[after, task - 1] for (after, task), sign in signed.items())
     added = sum(sign > 0 for sign in signed.values())
-    assert total / added == pytest.approx(metrics.all_after(r, num_tasks, "task")[metric])
+    assert total / added == pytest.approx(metrics.metrics_after(r, num_tasks, "task")[metric])
 
 
 def test_forgetting_lights_up_the_best_accuracy_since_a_task_was_learned() -> None:
     r = R.copy()
     r[2, 0] = 0.95  # task 1 is known better after task 2 than after task 1
-    assert matrix.cells(r, "forgetting") == {(2, 1): 1, (2, 2): 1, (3, 1): -1, (3, 2): -1}
+    assert matrix.metric_cells(r, "forgetting") == {(2, 1): 1, (2, 2): 1, (3, 1): -1, (3, 2): -1}
 
 
 def test_r_is_drawn_with_row_0_on_top_and_marks_on_the_cells_of_the_metric() -> None:
@@ -182,7 +182,7 @@ def test_a_band_is_the_mean_plus_and_minus_the_interval() -> None:
     assert list(band.y) == pytest.approx([*(R[:, 0] + 0.05), *(R[::-1, 0] - 0.05)])
     assert (line.name, other.name) == ("ewc", "er")
     assert line.line.color != other.line.color
-    assert theme.translucent(line.line.color, 0.16) == band.fillcolor
+    assert theme.rgba_text(line.line.color, 0.16) == band.fillcolor
 
 
 def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -> None:
@@ -195,8 +195,8 @@ def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -
         }
     )
     figure = charts.storage(table)
-    drawn = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in figure.data}
-    assert drawn == {"model": {"finetune": 10, "er": 10}, "buffer": {"finetune": 0, "er": 5}}
+    values = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in figure.data}
+    assert values == {"model": {"finetune": 10, "er": 10}, "buffer": {"finetune": 0, "er": 5}}
     assert figure.layout.barmode == "stack"
 
 
@@ -220,8 +220,8 @@ def test_flops_are_stacked_by_phase() -> None:
 def test_stages_are_counted_as_computed_or_shared() -> None:
     cached = [False, True, True, False, None]
     stages = pd.DataFrame({"sweep": ["a"] * 3 + ["b"] * 2, "cached": cached})
-    drawn = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in charts.sharing(stages).data}
-    assert drawn == {
+    values = {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in charts.sharing(stages).data}
+    assert values == {
         "computed": {"a": 1, "b": 1},
         "shared: already in the store": {"a": 2, "b": 0},
         "not known": {"a": 0, "b": 1},
@@ -264,7 +264,7 @@ def candidates(num: int = 20) -> pd.DataFrame:
 def test_parallel_coordinates_take_the_exponent_where_a_space_spans_decades() -> None:
     table = candidates()
     table.loc[3, "objective"] = NAN
-    (lines,) = charts.parallel(table).data
+    (lines,) = charts.parallel_coordinates(table).data
     axes = {axis.label: axis for axis in lines.dimensions}
     assert list(axes) == ["lam", "training.lr", "objective (validation)"]  # what does not vary: not
     assert list(axes["lam"]["values"]) == pytest.approx(np.log10(table["config.method.lam"]))
@@ -276,15 +276,15 @@ def test_parallel_coordinates_take_the_exponent_where_a_space_spans_decades() ->
 
 def test_a_hyperparameter_of_names_has_a_place_for_each_name() -> None:
     axis = searching.dimension("config.method.policy", pd.Series(["ring", None, "reservoir"]))
-    named = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
-    assert [named[code] for code in axis["values"]] == ["ring", "–", "reservoir"]
+    values = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
+    assert [values[code] for code in axis["values"]] == ["ring", "–", "reservoir"]
 
 
 def test_importance_finds_the_hyperparameter_that_the_objective_is_made_of() -> None:
     (bars,) = charts.importance(candidates(40)).data
-    found = dict(zip(bars.y, bars.x, strict=True))
-    assert sum(found.values()) == pytest.approx(1)
-    assert found["lam"] > 0.95
+    values = dict(zip(bars.y, bars.x, strict=True))
+    assert sum(values.values()) == pytest.approx(1)
+    assert values["lam"] > 0.95
 
 
 @pytest.mark.parametrize(
@@ -336,10 +336,10 @@ def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successo
     ]
     table = pd.DataFrame(rows, columns=["trial_id", "after", "key", "parent", "cached"])
     figure = charts.trial_graph(table.assign(seed=7))
-    joints, computed, there = figure.data
+    joints, computed, other = figure.data
     assert (list(joints.x), list(joints.y)) == ([0, 1, None, 0, 1, None], [0, 0, None, 0, 1, None])
     assert list(computed.customdata) == ["root", "a1"]
-    assert (list(there.customdata), list(there.y)) == (["b1"], [1])
+    assert (list(other.customdata), list(other.y)) == (["b1"], [1])
     assert computed.marker.size[0] > computed.marker.size[1]
     assert list(figure.layout.yaxis.ticktext) == ["a · 7", "b · 7"]
 
@@ -354,7 +354,7 @@ def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successo
         charts.computation(comparison()[:0]),
         charts.differences(pd.DataFrame()),
         charts.sharing(pd.DataFrame({"sweep": [], "cached": []})),
-        charts.parallel(candidates()[:0]),
+        charts.parallel_coordinates(candidates()[:0]),
         charts.importance(candidates()[:0]),
         charts.learning_curves(learning("a", 0, 0)),
         charts.trial_graph(pd.DataFrame()),
@@ -380,14 +380,14 @@ def contrast(one: str, other: str) -> float:
 def test_text_is_readable_on_its_paper_and_backgrounds_let_it_through() -> None:
     figure = charts.trade_off(comparison())
     for dark, paper in ((False, "#FFFFFF"), (True, "#111418")):
-        layout = charts.themed(figure, dark).layout.template.layout
+        layout = charts.apply_theme(figure, dark).layout.template.layout
         assert contrast(layout.font.color, paper) > 7
         assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert all(min(contrast(c, "#FFFFFF"), contrast(c, "#111418")) > 1.9 for c in theme.COLOURS)
 
 
 def test_names_have_styles_of_their_own_up_to_28() -> None:
-    styles = theme.lines_of(range(28))
+    styles = theme.assign_lines(range(28))
     assert len({tuple(style.items()) for style in styles.values()}) == 28
 
 
@@ -404,10 +404,14 @@ def test_names_have_styles_of_their_own_up_to_28() -> None:
     ],
 )
 def test_a_cost_is_said_to_three_digits_with_its_prefix(value: float, unit: str, said: str) -> None:
-    assert human(value, unit) == said
+    assert si_text(value, unit) == said
 
 
 def test_metrics_are_said_to_three_decimals_and_undefined_is_a_dash() -> None:
-    assert (number(-0.0001), interval(0.5, NAN), interval(NAN, 0.1)) == ("0.000", "0.500", "–")
-    assert interval(0.9171, 0.0504) == "0.917 ± 0.050"
-    assert quantity("config.method.lam").title == "method.lam"
+    assert (metric_text(-0.0001), interval_text(0.5, NAN), interval_text(NAN, 0.1)) == (
+        "0.000",
+        "0.500",
+        "–",
+    )
+    assert interval_text(0.9171, 0.0504) == "0.917 ± 0.050"
+    assert find_quantity("config.method.lam").title == "method.lam"

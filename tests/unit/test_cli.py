@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.cli.run import report
+from orchestrator.cli.run import print_report
 from orchestrator.tracking import Target
 
 TINY = """\
@@ -254,7 +254,7 @@ def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
         "orchestrator.cli.run.render_first", lambda *_: "ewc note=[a] [/x] [bold]\n"
     )
     console = Console(file=io.StringIO(), width=80)
-    report(console, done / "results" / "tiny", ["Next: [/y]"])
+    print_report(console, done / "results" / "tiny", ["Next: [/y]"])
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "ewc note=[a] [/x] [bold]\n" in printed
     assert "Next: [/y]" in printed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import columns
-from orchestrator.results import schema
+from orchestrator.results import tables
 from orchestrator.results.metrics import FUNCTIONS
 
 # A process in which `columns` has one line more, and `results.metrics` one function.
@@ -25,12 +25,12 @@ exec(compile(source.replace(line, new), columns.__file__, "exec"), columns.__dic
 from orchestrator.results import metrics
 metrics.FUNCTIONS["worst"] = lambda r, scenario: float(r[-1].min())
 
-from dashboards.charts.quantities import quantity, short
+from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import configurations
-from dashboards.data.searching import candidates
+from dashboards.data.searching import read_candidates
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
-from dashboards.pages.leaderboard import readable
+from dashboards.pages.leaderboard import readable_table
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
 from orchestrator.results.results import load
@@ -54,13 +54,14 @@ warehouse = Warehouse.open(folder + "/out")
 configured = configurations(warehouse)
 print(json.dumps({
     "tables": bool(row.worst == expected) and "val_worst" in results.trials,
-    "search": "val_worst" in candidates(warehouse, EVERYTHING)
+    "search": "val_worst" in read_candidates(warehouse, EVERYTHING)
         and Objective.parse("worst", None, "search", []) is not None,
     "compare": "WORST" in render(table) and "worst_p" in table,
     "tracking": "worst" in SELECTABLE,
     "tune": "worst" in REPORTED,
-    "charts": short("worst") == "WORST" and quantity("worst").title.startswith("worst: lowest"),
-    "dashboard": "WORST" in readable(configured),
+    "charts": short_label("worst") == "WORST"
+        and find_quantity("worst").title.startswith("worst: lowest"),
+    "dashboard": "WORST" in readable_table(configured),
 }))
 """
 SWEEP = """
@@ -92,7 +93,7 @@ def test_every_metric_has_a_function_and_every_function_a_column() -> None:
 def test_a_column_has_one_type_and_one_direction(name: str) -> None:
     column = columns.COLUMNS[name]
     assert columns.is_small_better(name) == column.small
-    kind = schema.schema_of([name]).field(name).type
+    kind = tables.create_schema([name]).field(name).type
     assert str(kind) == {float: "double", int: "int64"}[column.kind]
 
 

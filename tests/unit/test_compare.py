@@ -14,8 +14,7 @@ import pytest
 from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import Results
-from orchestrator.results.schema import TRIALS
-from orchestrator.results.tables import with_config_columns
+from orchestrator.results.tables import TRIALS, with_config_columns
 from orchestrator.terminal.rendering import render, render_first
 
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
@@ -27,7 +26,7 @@ def row(method: str = "ewc", seed: int = 0, acc: float = 0.8, **changes: Any) ->
     """Return a row of the trials table; `config` is the method's hyperparameters."""
     hyperparameters = changes.pop("config", {})
     config = {"method": {"name": method, **hyperparameters}, "training": {"lr": 0.1}}
-    made = {
+    result = {
         "sweep": "s",
         "trial_id": f"{method} {hyperparameters}",
         "phase": "evaluation",
@@ -50,7 +49,7 @@ def row(method: str = "ewc", seed: int = 0, acc: float = 0.8, **changes: Any) ->
         "train_seconds": 3.0,
         "consolidate_seconds": 1.0,
     }
-    return made | changes
+    return result | changes
 
 
 def results_of(rows: list[dict[str, Any]]) -> Results:
@@ -316,13 +315,13 @@ def test_what_varies_in_a_table_is_looked_up_once_for_all_of_its_rows(
     from orchestrator.results import naming
 
     calls: list[int] = []
-    varying = naming._varying
+    varying = naming._varying_columns
 
     def counted(rows: pd.DataFrame, columns: list[str]) -> list[str]:
         calls.append(len(rows))
         return varying(rows, columns)
 
-    monkeypatch.setattr(naming, "_varying", counted)
+    monkeypatch.setattr(naming, "_varying_columns", counted)
     rows = pd.DataFrame(
         {"sweep": "s", "method": "ewc", "trial_id": [f"ewc-{i}" for i in range(50)]}
     ).assign(**{"config.method.lam": range(50), "config.network.hidden": [8] * 50})

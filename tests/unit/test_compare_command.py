@@ -14,10 +14,16 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.cli.run import report
+from orchestrator.cli.run import print_report
 from orchestrator.errors import RepertoireError
-from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
-from orchestrator.results.tables import Tables, with_config_columns, write
+from orchestrator.results.tables import (
+    ACCURACY,
+    STAGES,
+    TRIALS,
+    Tables,
+    with_config_columns,
+    write_tables,
+)
 
 # method -> (ACC, bytes, FLOPs): gem is not on the front, nor is er without the FLOPs.
 FIGURES = {
@@ -60,7 +66,7 @@ def sweep(
     for row in rows[:failed]:
         row["status"] = "diverged"
     trials = with_config_columns(pa.Table.from_pylist(rows, schema=TRIALS))
-    write(Tables(trials, ACCURACY.empty_table(), STAGES.empty_table()), folder)
+    write_tables(Tables(trials, ACCURACY.empty_table(), STAGES.empty_table()), folder)
     return folder
 
 
@@ -120,7 +126,7 @@ def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Pat
     assert "si epochs=1" in forced
     apart = compared(tmp_path)
     assert apart.count("split_digits, domain-incremental, 2 tasks (sweep") == 2
-    assert "in tables of their own, not comparable" in apart
+    assert "in separate tables, since not comparable" in apart
 
 
 @pytest.mark.parametrize(
@@ -144,7 +150,7 @@ def test_the_end_of_a_run_names_the_winner_s_hyperparameters(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = sweep(tmp_path / "a", searched=True)
-    report(Console(width=200), folder, [])
+    print_report(Console(width=200), folder, [])
     assert "chosen by the search: ewc: lam=10" in capsys.readouterr().out
 
 

@@ -170,7 +170,7 @@ PACKAGE = {
     "atelier/parts/further.py": "RATE = 1\n",
     "atelier/parts/deep.py": "def late():\n    from atelier import last\n    return last\n",
     "atelier/last.py": "LAST = 1\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("changed", sorted(PACKAGE))

@@ -15,8 +15,7 @@ from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.comparison import comparison, pareto, with_front
 from orchestrator.results.contrasts import with_differences, with_ranks
 from orchestrator.results.results import Results
-from orchestrator.results.schema import TRIALS
-from orchestrator.results.tables import with_config_columns
+from orchestrator.results.tables import TRIALS, with_config_columns
 from orchestrator.terminal.rendering import render
 
 TEXT_FORMATS = ("table", "markdown", "latex")
@@ -36,7 +35,7 @@ def seeds(method: str, acc: Sequence[float], sweep: str = "a", **changes: Any) -
         config[section] |= values
     text = json.dumps(config)
     first = changes.pop("first_seed", 0)
-    made = {
+    result = {
         "sweep": sweep,
         "trial_id": f"{method}-{crc32(text.encode()):x}",
         "phase": "evaluation",
@@ -57,7 +56,7 @@ def seeds(method: str, acc: Sequence[float], sweep: str = "a", **changes: Any) -
         "train_seconds": 1.0,
         "consolidate_seconds": 0.0,
     }
-    return [made | {"seed": seed, "acc": each} | changes for seed, each in enumerate(acc, first)]
+    return [result | {"seed": seed, "acc": each} | changes for seed, each in enumerate(acc, first)]
 
 
 def results_of(*rows: list[Row]) -> Results:
@@ -170,10 +169,10 @@ def test_a_configuration_of_two_sweeps_is_one_row_over_all_its_seeds() -> None:
     assert table.acc_mean[0] == pytest.approx((0.5 + 0.6 + 0.7 + 0.8) / 4)
     assert list(table.sweeps) == ["a, b", "a"]
     assert table.attrs["pooled"] == [
-        "2 rows are of a (trial, seed) held more than once, which counts once: a, b"
+        "2 rows are not counted, since several sweeps have the (trial, seed): a, b"
     ]
     assert "(sweeps a, b)" in render(table, "markdown")
-    assert "which counts once: a, b" in render(table, "markdown")
+    assert "several sweeps have the (trial, seed): a, b" in render(table, "markdown")
 
 
 def test_a_copy_is_no_evidence() -> None:
@@ -213,7 +212,7 @@ def test_sweeps_that_hold_one_configuration_share_its_table_and_what_varies_is_s
     assert list(table.label) == ["ewc epochs=1", "er epochs=1", "ewc epochs=5"]
     (line,) = table.attrs["varied"]
     assert line.endswith("training.epochs 1 (a), 1 or 5 (b)")
-    assert "differs within a table, as a sweep varies it" in render(table, "markdown")
+    assert "varied by a sweep, so different within a table" in render(table, "markdown")
 
 
 # Differences
@@ -260,8 +259,8 @@ def test_p_values_are_corrected_for_the_rows_of_their_own_table() -> None:
     assert sorted(here["acc_p_holm"].dropna()) == pytest.approx(
         [2 * smaller, max(2 * smaller, larger)]
     )
-    there = table[table.scenario == "task"].loc["er"]
-    assert there["acc_p_holm"] == there["acc_p"]
+    other = table[table.scenario == "task"].loc["er"]
+    assert other["acc_p_holm"] == other["acc_p"]
 
 
 def test_a_row_can_be_named_by_its_trial_and_an_unknown_one_is_refused() -> None:
@@ -290,7 +289,9 @@ def test_differences_are_printed_with_interval_and_corrected_p() -> None:
     assert r"method & $\Delta$ACC & 95\% interval & p & p (Holm) & n \\" in latex
     assert "Holm: corrected for the number of rows" in markdown
     best = render(with_differences(results, comparison(results)), "markdown")
-    assert "corrected for all pairs of rows, since the row was chosen as the best of these" in best
+    assert (
+        "corrected for all pairs of rows, since the row was chosen as the best of the same" in best
+    )
 
 
 def test_an_empty_comparison_stays_empty() -> None:

@@ -149,8 +149,11 @@ def test_a_state_is_counted_by_category_at_the_size_it_occupies():
     }
     table = {"memory": "buffer", "teacher": "teacher", "empty": "anchor"}
     assert storage_bytes(state, table) == {
-        "model": 4 * 15, "buffer": 640 + 10 + 8, "teacher": 4, "anchor": 0,
-    }  # fmt: skip
+        "model": 4 * 15,
+        "buffer": 640 + 10 + 8,
+        "teacher": 4,
+        "anchor": 0,
+    }
 
 
 def test_a_part_of_the_state_without_a_category_is_the_method_s_mistake():
@@ -219,8 +222,8 @@ def test_a_phase_that_ends_in_an_error_took_its_time_too(hands):
 def test_peak_memory_sees_what_was_held_for_a_moment_and_forgets_it_at_a_reset():
     costs.reset_peak_memory("cpu")
     before = costs.peak_memory_bytes("cpu")
-    held = torch.ones(50_000_000 // 4)
-    del held
+    values = torch.ones(50_000_000 // 4)
+    del values
     assert costs.peak_memory_bytes("cpu") - before > 40_000_000
     costs.reset_peak_memory("cpu")
     assert costs.peak_memory_bytes("cpu") - before < 40_000_000

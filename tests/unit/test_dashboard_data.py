@@ -15,22 +15,34 @@ import pyarrow.parquet as pq
 import pytest
 from random_tables import random_tables, write_random
 
-from dashboards.data.comparing import comparison_columns, configurations
-from dashboards.data.folders import stamp
-from dashboards.data.live import Progress, num_stages, progress, stage_rows, statuses
-from dashboards.data.matrices import curves, matrices, mean_matrix, mean_metrics, trials
-from dashboards.data.pairing import differences
-from dashboards.data.scope import EVERYTHING, Scope, choices
-from dashboards.data.searching import candidates, learning_curves
-from dashboards.data.spending import sharing, stages
+from dashboards.data.comparing import comparison_columns, configurations, differences
+from dashboards.data.folders import file_states
+from dashboards.data.matrices import (
+    mean_matrix,
+    mean_metrics,
+    read_curves,
+    read_matrices,
+    read_trials,
+)
+from dashboards.data.scope import EVERYTHING, Scope, list_choices
+from dashboards.data.searching import read_candidates, read_learning_curves
+from dashboards.data.stages import (
+    Progress,
+    count_shared,
+    count_stages,
+    count_statuses,
+    read_progress,
+    read_stages,
+    stage_rows,
+)
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
-from orchestrator.results.averages import over_seeds
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
 from orchestrator.results.metrics import forgetting
+from orchestrator.results.pooling import average_over_seeds
 from orchestrator.results.results import Results, load
-from orchestrator.results.tables import Tables, write
+from orchestrator.results.tables import Tables, write_tables
 
 
 @pytest.fixture(params=range(3))
@@ -68,35 +80,35 @@ def test_a_scope_gives_what_comparison_gives_of_those_trials(dir: Path) -> None:
 
 
 def test_costs_that_comparison_leaves_out_are_means_over_the_same_trials(dir: Path) -> None:
-    table, found = configurations(Warehouse.open(dir)), load(dir).trials
-    kept = found[found["status"] == "complete"]
+    table, actual = configurations(Warehouse.open(dir)), load(dir).trials
+    kept = actual[actual["status"] == "complete"]
     for row in table.to_dict("records"):
-        mine = kept[(kept["sweep"] == row["sweep"]) & (kept["trial_id"] == row["trial_id"])]
-        assert row["eval_flops_mean"] == pytest.approx(mine["eval_flops"].mean())
-        assert row["storage_model_bytes_mean"] == pytest.approx(mine["storage_model_bytes"].mean())
+        own = kept[(kept["sweep"] == row["sweep"]) & (kept["trial_id"] == row["trial_id"])]
+        assert row["eval_flops_mean"] == pytest.approx(own["eval_flops"].mean())
+        assert row["storage_model_bytes_mean"] == pytest.approx(own["storage_model_bytes"].mean())
 
 
 def test_r_is_that_of_results_and_its_mean_that_over_the_seeds(dir: Path) -> None:
     warehouse, results = Warehouse.open(dir), load(dir)
-    for row in trials(warehouse, EVERYTHING).to_dict("records"):
+    for row in read_trials(warehouse, EVERYTHING).to_dict("records"):
         for split in ("test", "validation"):
-            found = matrices(warehouse, row["sweep"], row["trial_id"], split)
-            assert list(found) == list(row["seeds"])
-            for seed, r in found.items():
+            matrices = read_matrices(warehouse, row["sweep"], row["trial_id"], split)
+            assert list(matrices) == list(row["seeds"])
+            for seed, r in matrices.items():
                 expected = results.r_matrix(row["trial_id"], seed, split, row["sweep"])
                 np.testing.assert_array_equal(r, expected)
-            mean = sum(found.values()) / len(found)
-            np.testing.assert_allclose(mean_matrix(found), mean)
+            mean = sum(matrices.values()) / len(matrices)
+            np.testing.assert_allclose(mean_matrix(matrices), mean)
 
 
 def test_the_forgetting_of_several_seeds_is_the_mean_of_theirs() -> None:
     # Task 1 was best known after task 1 on one seed and after task 2 on the other.
     early = np.array([[0, 0, 0], [0.9, 0, 0], [0.5, 0.8, 0], [0.4, 0.8, 0.7]])
     late = np.array([[0, 0, 0], [0.5, 0, 0], [0.9, 0.8, 0], [0.4, 0.8, 0.7]])
-    found = mean_metrics({0: early, 1: late}, "task")
-    assert found["forgetting"] == pytest.approx(((0.5 + 0) / 2 + (0.5 + 0) / 2) / 2)
+    actual = mean_metrics({0: early, 1: late}, "task")
+    assert actual["forgetting"] == pytest.approx(((0.5 + 0) / 2 + (0.5 + 0) / 2) / 2)
     assert forgetting(mean_matrix({0: early, 1: late})) == pytest.approx((0.3 + 0) / 2)
-    assert found["acc"] == pytest.approx((0.4 + 0.8 + 0.7) / 3)
+    assert actual["acc"] == pytest.approx((0.4 + 0.8 + 0.7) / 3)
 
 
 def test_curves_are_the_means_over_complete_seeds_of_the_cells_of_r(dir: Path) -> None:
@@ -106,8 +118,8 @@ def test_curves_are_the_means_over_complete_seeds_of_the_cells_of_r(dir: Path) -
     cells = results.accuracy.merge(complete[["sweep", "trial_id", "seed"]])
     cells = cells[(cells["split"] == "test") & (cells["sweep"] == "one")]
     by = ["trial_id", "after", "task"]
-    theirs = over_seeds(cells, by, ["accuracy"]).sort_values(by, ignore_index=True)
-    ours = curves(warehouse, table)
+    theirs = average_over_seeds(cells, by, ["accuracy"]).sort_values(by, ignore_index=True)
+    ours = read_curves(warehouse, table)
     assert set(ours["label"]) == set(table["label"])
     equal(ours.sort_values(by, ignore_index=True)[theirs.columns], theirs)
 
@@ -121,7 +133,7 @@ def test_differences_are_those_of_compare(dir: Path) -> None:
     theirs = theirs[theirs["trial_id"] != rows["trial_id"][reference]]
     ours = differences(warehouse, rows, reference, "acc")
     assert list(ours["label"]) == list(theirs["label"])
-    for mine, other in {
+    for own, other in {
         "difference": "acc_diff",
         "low": "acc_diff_low",
         "high": "acc_diff_high",
@@ -129,18 +141,18 @@ def test_differences_are_those_of_compare(dir: Path) -> None:
         "p_holm": "acc_p_holm",
         "n": "n_common",
     }.items():
-        np.testing.assert_allclose(ours[mine], theirs[other], err_msg=mine)
+        np.testing.assert_allclose(ours[own], theirs[other], err_msg=own)
 
 
 def test_the_stage_graph_spared_what_chains_have_in_common(tmp_path: Path) -> None:
     write_random(tmp_path / "s", complete=1.0, seeds=2, num_tasks=3)
-    (row,) = sharing(Warehouse.open(tmp_path), EVERYTHING).to_dict("records")
+    (row,) = count_shared(Warehouse.open(tmp_path), EVERYTHING).to_dict("records")
     # Four configurations, two seeds, three trained stages each; stage 0 alone is shared.
     assert (row["stages"], row["distinct"], row["shared"]) == (24, 24, 0)
     assert (row["flops"], row["distinct_flops"]) == (24 * 111, 24 * 111)
-    found = stages(Warehouse.open(tmp_path), EVERYTHING)
-    assert (len(found), int(found["cached"].sum())) == (24, 0)
-    assert num_stages(Warehouse.open(tmp_path), "s") == 26
+    stages = read_stages(Warehouse.open(tmp_path), EVERYTHING)
+    assert (len(stages), int(stages["cached"].sum())) == (24, 0)
+    assert count_stages(Warehouse.open(tmp_path), "s") == 26
     assert len(stage_rows(Warehouse.open(tmp_path), "s")) == 32
 
 
@@ -148,13 +160,13 @@ def test_two_folders_of_one_name_are_two_sweeps_and_count_each_seed_once(tmp_pat
     for parent in ("here", "there"):
         write_random(tmp_path / parent / "s", seed=1, complete=1.0)
     warehouse = Warehouse.open(tmp_path / "here", tmp_path / "there")
-    assert choices(warehouse)["sweep"] == ["s (here)", "s (there)"]
-    found = configurations(warehouse)
-    assert set(found["n"]) == {3}
-    assert set(found["sweeps"]) == {"s (here), s (there)"}
-    assert "12 rows are of a (trial, seed) held more than once" in found.attrs["pooled"][0]
-    assert [len(rows) for rows in trials(warehouse, EVERYTHING)["seeds"]] == [3, 3, 3, 3]
-    assert set(curves(warehouse, found)["n"]) == {3}
+    assert list_choices(warehouse)["sweep"] == ["s (here)", "s (there)"]
+    actual = configurations(warehouse)
+    assert set(actual["n"]) == {3}
+    assert set(actual["sweeps"]) == {"s (here), s (there)"}
+    assert "12 rows are not counted, since several sweeps" in actual.attrs["pooled"][0]
+    assert [len(rows) for rows in read_trials(warehouse, EVERYTHING)["seeds"]] == [3, 3, 3, 3]
+    assert set(read_curves(warehouse, actual)["n"]) == {3}
 
 
 def test_two_folders_with_other_values_of_one_trial_are_refused(tmp_path: Path) -> None:
@@ -167,28 +179,28 @@ def test_two_folders_with_other_values_of_one_trial_are_refused(tmp_path: Path) 
 
 def test_the_seeds_of_a_configuration_in_two_sweeps_are_drawn_together(tmp_path: Path) -> None:
     everything = random_tables(np.random.default_rng(3), "s", complete=1.0)
-    write(everything, tmp_path / "whole" / "s")
+    write_tables(everything, tmp_path / "whole" / "s")
     for name, seeds in (("a", [0, 1]), ("b", [1, 2])):
         whole = vars(everything).values()
         part = [table.filter(pc.is_in(table["seed"], pa.array(seeds))) for table in whole]
-        write(Tables(*part), tmp_path / "parts" / name)
+        write_tables(Tables(*part), tmp_path / "parts" / name)
     one, parts = Warehouse.open(tmp_path / "whole"), Warehouse.open(tmp_path / "parts")
     ours, theirs = configurations(parts), configurations(one)
     figures = [name for name in ours if name.endswith(("_mean", "_ci95")) or name in ("label", "n")]
     equal(ours[figures], theirs[figures])
-    of = [name for name in curves(one, theirs) if name not in ("sweep", "sweeps")]
-    equal(curves(parts, ours)[of], curves(one, theirs)[of])
+    of = [name for name in read_curves(one, theirs) if name not in ("sweep", "sweeps")]
+    equal(read_curves(parts, ours)[of], read_curves(one, theirs)[of])
     for sweep in ("a", "b"):
-        found = matrices(parts, sweep, "finetune-")
-        for seed, r in matrices(one, "s", "finetune-").items():
-            np.testing.assert_array_equal(found[seed], r)
+        matrices = read_matrices(parts, sweep, "finetune-")
+        for seed, r in read_matrices(one, "s", "finetune-").items():
+            np.testing.assert_array_equal(matrices[seed], r)
 
 
 def test_a_folder_named_like_a_pattern_or_a_partition_is_a_folder(tmp_path: Path) -> None:
     write_random(tmp_path / "lr=[0.1]*?", complete=1.0)
     write_random(tmp_path / "it's", complete=1.0)
     warehouse = Warehouse.open(tmp_path)
-    assert choices(warehouse)["sweep"] == ["it's", "lr=[0.1]*?"]
+    assert list_choices(warehouse)["sweep"] == ["it's", "lr=[0.1]*?"]
     assert len(configurations(warehouse, Scope(sweep=("lr=[0.1]*?",)))) == 4
 
 
@@ -198,10 +210,10 @@ def test_a_query_reads_no_folder_outside_its_scope(tmp_path: Path) -> None:
     spoil(tmp_path / "broken" / "accuracy.parquet")
     warehouse = Warehouse.open(tmp_path)
     rows = configurations(warehouse, Scope(sweep=("whole",)))
-    assert len(curves(warehouse, rows)) > 0
+    assert len(read_curves(warehouse, rows)) > 0
     spoil(tmp_path / "broken" / "trials.parquet")
     with pytest.raises(RepertoireError, match=r"damaged.*broken/trials\.parquet.*broken/accuracy"):
-        matrices(Warehouse.open(tmp_path), "broken", "finetune-")
+        read_matrices(Warehouse.open(tmp_path), "broken", "finetune-")
 
 
 def test_a_trial_of_release_0_1_and_of_this_one_are_one_row_over_their_seeds(
@@ -213,14 +225,14 @@ def test_a_trial_of_release_0_1_and_of_this_one_are_one_row_over_their_seeds(
         changed = {
             table: _of_one_trial(rows, trial_id, number) for table, rows in vars(tables).items()
         }
-        write(Tables(**changed), tmp_path / name)
+        write_tables(Tables(**changed), tmp_path / name)
     warehouse = Warehouse.open(tmp_path)
-    found = configurations(warehouse)
-    assert list(found["trial_id"]) == [ids["now"]]
-    assert list(found["n"]) == [3]  # seeds 0 and 1, 1 and 2
-    assert list(found["sweeps"]) == ["former, now"]
-    assert sorted(matrices(warehouse, "former", ids["now"])) == [0, 1, 2]
-    assert curves(warehouse, found)["n"].eq(3).any()
+    actual = configurations(warehouse)
+    assert list(actual["trial_id"]) == [ids["now"]]
+    assert list(actual["n"]) == [3]  # seeds 0 and 1, 1 and 2
+    assert list(actual["sweeps"]) == ["former, now"]
+    assert sorted(read_matrices(warehouse, "former", ids["now"])) == [0, 1, 2]
+    assert read_curves(warehouse, actual)["n"].eq(3).any()
 
 
 def _of_one_trial(table: pa.Table, trial_id: str, first_seed: int) -> pa.Table:
@@ -235,7 +247,7 @@ def test_a_file_that_is_no_parquet_is_named_and_left_out(tmp_path: Path) -> None
     write_random(tmp_path / "b", complete=1.0)
     (tmp_path / "b" / "trials.parquet").write_bytes(b"PAR1 no more")
     warehouse = Warehouse.open(tmp_path)
-    assert choices(warehouse)["sweep"] == ["a"]
+    assert list_choices(warehouse)["sweep"] == ["a"]
     assert [note.partition(";")[0] for note in warehouse.notes] == [
         "b: trials.parquet is damaged and left out"
     ]
@@ -245,7 +257,7 @@ def test_folders_without_results_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     warehouse = Warehouse.open(tmp_path / "empty", tmp_path / "none")
     assert configurations(warehouse).empty
-    assert trials(warehouse, EVERYTHING).empty
+    assert read_trials(warehouse, EVERYTHING).empty
     assert [note.partition(".")[0].partition(": ")[2] for note in warehouse.notes] == [
         "no results here yet",
         "there is no such folder",
@@ -260,10 +272,10 @@ def test_what_an_older_version_did_not_write_is_null(tmp_path: Path) -> None:
     warehouse = Warehouse.open(tmp_path)
     assert all(name in warehouse.older[0] for name in gone)
     assert warehouse.notes == ()
-    found = configurations(warehouse)
-    assert len(found) == 4
-    assert found[["fwt_mean", "compute_flops_mean"]].isna().all(axis=None)
-    assert found[["acc_mean", "train_flops_mean"]].notna().all(axis=None)
+    rows = configurations(warehouse)
+    assert len(rows) == 4
+    assert rows[["fwt_mean", "compute_flops_mean"]].isna().all(axis=None)
+    assert rows[["acc_mean", "train_flops_mean"]].notna().all(axis=None)
 
 
 def test_a_column_of_another_type_is_read_as_its_own(tmp_path: Path) -> None:
@@ -280,18 +292,18 @@ def test_nan_and_null_are_both_undefined(tmp_path: Path) -> None:
     at = tables.trials.schema.get_field_index("acc")
     values = [float("nan"), *tables.trials["acc"].to_pylist()[1:]]
     changed = tables.trials.set_column(at, tables.trials.schema.field(at), [values])
-    write(Tables(changed, tables.accuracy, tables.stages), tmp_path / "s")
-    found = configurations(Warehouse.open(tmp_path))
-    assert found["acc_mean"].isna().tolist() == [True, False, False, False]
-    assert found["acc_ci95"].isna().tolist() == [True, False, False, False]
+    write_tables(Tables(changed, tables.accuracy, tables.stages), tmp_path / "s")
+    rows = configurations(Warehouse.open(tmp_path))
+    assert rows["acc_mean"].isna().tolist() == [True, False, False, False]
+    assert rows["acc_ci95"].isna().tolist() == [True, False, False, False]
 
 
 def test_a_table_that_is_written_anew_changes_the_stamp(tmp_path: Path) -> None:
-    before = stamp([tmp_path])
+    before = file_states([tmp_path])
     write_random(tmp_path / "s", seed=1)
-    first = stamp([tmp_path])
+    first = file_states([tmp_path])
     write_random(tmp_path / "s", seed=2)
-    assert len({before, first, stamp([tmp_path])}) == 3
+    assert len({before, first, file_states([tmp_path])}) == 3
 
 
 def searched(folder: Path) -> Path:
@@ -306,14 +318,14 @@ def searched(folder: Path) -> Path:
             if number and row["seed"] == 2:
                 row |= {"status": "stopped", "tasks_done": 1, "story": "asha, after task 1"}
     trials = tables.trials.from_pylist(rows, tables.trials.schema)
-    write(Tables(trials, tables.accuracy, tables.stages), folder)
+    write_tables(Tables(trials, tables.accuracy, tables.stages), folder)
     return folder
 
 
 def test_a_candidate_is_a_row_over_its_seeds_and_ends_as_its_worst(tmp_path: Path) -> None:
     searched(tmp_path / "s")
     warehouse = Warehouse.open(tmp_path)
-    rows = candidates(warehouse, EVERYTHING).set_index("candidate")
+    rows = read_candidates(warehouse, EVERYTHING).set_index("candidate")
     assert len(rows) == 2
     assert rows["n"].to_dict() == {0: 3, 1: 3}
     assert rows["status"].to_dict() == {0: "complete", 1: "stopped"}
@@ -326,24 +338,24 @@ def test_a_candidate_is_a_row_over_its_seeds_and_ends_as_its_worst(tmp_path: Pat
 
 def test_a_candidate_learns_on_validation_data_over_the_tasks_so_far(tmp_path: Path) -> None:
     searched(tmp_path / "s")
-    curve = learning_curves(Warehouse.open(tmp_path), EVERYTHING)
+    curve = read_learning_curves(Warehouse.open(tmp_path), EVERYTHING)
     cells = load(tmp_path).accuracy
     for row in curve.to_dict("records"):
-        mine = cells[
+        own = cells[
             (cells["trial_id"] == row["trial_id"])
             & (cells["split"] == "validation")
             & (cells["after"] == row["after"])
             & (cells["task"] <= row["after"])
         ]
-        assert row["val_acc"] == pytest.approx(mine["accuracy"].mean())
+        assert row["val_acc"] == pytest.approx(own["accuracy"].mean())
     assert curve["after"].min() == 1
 
 
 def test_candidates_are_not_compared(tmp_path: Path) -> None:
     searched(tmp_path / "s")
-    found = configurations(Warehouse.open(tmp_path))
-    assert sorted(found["method"]) == ["er", "finetune"]
-    assert found.attrs["left_out"] == {"search phase": 6}
+    rows = configurations(Warehouse.open(tmp_path))
+    assert sorted(rows["method"]) == ["er", "finetune"]
+    assert rows.attrs["left_out"] == {"search phase": 6}
 
 
 def said(**more: object) -> dict[str, object]:
@@ -369,10 +381,10 @@ def said(**more: object) -> dict[str, object]:
 def test_progress_says_whether_it_runs_and_how_fast(tmp_path: Path) -> None:
     folder = write_random(tmp_path / "s")
     (folder / "progress.json").write_text(json.dumps(said()))
-    found = progress(Warehouse.open(tmp_path).folders[0])
-    assert found is not None
-    assert found.state == "running"
-    assert found.stages_per_minute == pytest.approx(10, rel=1e-3)
+    progress = read_progress(Warehouse.open(tmp_path).folders[0])
+    assert progress is not None
+    assert progress.state == "running"
+    assert progress.stages_per_minute == pytest.approx(10, rel=1e-3)
     assert Progress(said(updated_at=time.time() - 600)).state == "silent"  # noqa: TID251
     assert Progress(said(over=True)).state == "over"
     assert Progress(said(over=True, complete=True)).state == "complete"
@@ -383,7 +395,7 @@ def test_half_a_progress_file_is_none(tmp_path: Path) -> None:
     folder = write_random(tmp_path / "s")
     for content in ('{"trials": 3', "[]", ""):
         (folder / "progress.json").write_text(content)
-        assert progress(Warehouse.open(tmp_path).folders[0]) is None
+        assert read_progress(Warehouse.open(tmp_path).folders[0]) is None
 
 
 def test_a_sweep_that_has_only_just_begun_is_a_sweep(tmp_path: Path) -> None:
@@ -394,4 +406,4 @@ def test_a_sweep_that_has_only_just_begun_is_a_sweep(tmp_path: Path) -> None:
     warehouse = Warehouse.open(tmp_path)
     assert [folder.name for folder in warehouse.folders] == ["s"]
     assert len(warehouse.notes) == 3
-    assert statuses(warehouse, "s").empty
+    assert count_statuses(warehouse, "s").empty

@@ -139,15 +139,15 @@ STATES = (
     with_search,
 )
 SAID = {
-    (empty, "Trade-off"): r"no results here yet\. Make some: `repertoire run",
+    (empty, "Trade-off"): r"no results here yet\. Run a sweep: `repertoire run",
     (empty, "Live"): r"no sweep to follow",
-    (just_begun, "Live"): r"Running, in the evaluation phase; last heard",
+    (just_begun, "Live"): r"Running, in the evaluation phase; last update",
     (just_begun, "Leaderboard"): r"trials\.parquet is not there yet",
-    (running, "Live"): r"Running, in the evaluation phase; last heard",
+    (running, "Live"): r"Running, in the evaluation phase; last update",
     (running, "Leaderboard"): r"Left out, by trial and seed: \d+",
     (all_failed, "Trade-off"): r"No trial of the evaluation phase is complete yet",
     (all_failed, "Forgetting"): r"- \d+ failed",
-    (all_failed, "R matrix"): r"What became of it: \w+ at random",
+    (all_failed, "R matrix"): r"Reason: \w+ at random",
     (no_parquet, "Costs"): r"s: trials\.parquet is damaged and left out; `repertoire run`",
     (spoilt_pages, "Trade-off"): r"s: trials\.parquet is damaged and left out; `repertoire run`",
     (spoilt_cells, "R matrix"): r"damaged, so not shown: .*/s/accuracy\.parquet; `repertoire run`",
@@ -247,18 +247,20 @@ def test_the_metrics_beside_r_are_those_of_the_tables(tmp_path: Path) -> None:
     write_random(tmp_path / "s", complete=1.0, seeds=1)
     cells = pq.read_table(tmp_path / "s" / "accuracy.parquet").to_pandas()
     shown = page("R matrix", tmp_path)
-    mine = cells[(cells["trial_id"] == "finetune-") & (cells["split"] == "test")]
-    last = mine[mine["after"] == 3]["accuracy"]
+    own = cells[(cells["trial_id"] == "finetune-") & (cells["split"] == "test")]
+    last = own[own["after"] == 3]["accuracy"]
     expected = "–" if last.isna().any() else f"{last.mean():.3f}"
     assert next(m.value for m in shown.metric if m.label == "ACC") == expected
 
 
 def test_ten_thousand_trials_open_and_filter_in_time(tmp_path: Path) -> None:
-    from orchestrator.results.tables import write
-    from perf.results import SWEEPS, made_up
+    from orchestrator.results.tables import write_tables
+    from perf.results import SWEEPS, build_tables
 
     for i in range(SWEEPS):
-        write(made_up(f"sweep {i}", 500, np.random.default_rng(i)), tmp_path / f"sweep {i}")
+        write_tables(
+            build_tables(f"sweep {i}", 500, np.random.default_rng(i)), tmp_path / f"sweep {i}"
+        )
     start = time.process_time()
     shown = page("Leaderboard", tmp_path)
     opened = time.process_time() - start

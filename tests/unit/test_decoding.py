@@ -206,11 +206,11 @@ def test_a_grid_that_is_no_list_of_values_is_named_and_the_rest_kept(wrong):
 def test_a_default_written_out_gives_what_leaving_it_out_gives(config):
     given = {"name": "split_digits"} if config is Benchmark else {}
     left_out = decode(config, given, "x", [])
-    written = {f.name: getattr(left_out, f.name) for f in fields(config)}
-    again = decode(config, written, "x", [])
+    files = {f.name: getattr(left_out, f.name) for f in fields(config)}
+    again = decode(config, files, "x", [])
     assert again == left_out
-    assert [type(getattr(again, name)) for name in written] == [
-        type(value) for value in written.values()
+    assert [type(getattr(again, name)) for name in files] == [
+        type(value) for value in files.values()
     ]
 
 

@@ -59,7 +59,7 @@ class ListTracker:
     def __init__(self):
         self.calls = []
 
-    def poke(self):
+    def notify(self):
         self.calls.append("poke")
 
     def close(self, timeout_seconds: float):

@@ -20,9 +20,9 @@ def module(folder: Path, text: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location("mine_of_test", path)
     assert spec is not None
     assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    result = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(result)
+    return result
 
 
 def raised(call: object) -> Exception:
@@ -36,8 +36,8 @@ def raised(call: object) -> Exception:
 
 
 def test_the_last_line_of_the_user_s_is_named_though_a_library_raised(tmp_path: Path) -> None:
-    mine = module(tmp_path, "import json\n\n\ndef loss():\n    return json.loads('{')\n")
-    story = failure_story(raised(mine.loss))
+    own = module(tmp_path, "import json\n\n\ndef loss():\n    return json.loads('{')\n")
+    story = failure_story(raised(own.loss))
     first, empty, trace = story.split("\n", 2)
     assert first.startswith("JSONDecodeError: Expecting property name")
     assert first.endswith(" (mine.py:5, in loss)")

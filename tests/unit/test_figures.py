@@ -18,16 +18,17 @@ from matplotlib.transforms import Bbox
 
 from dashboards import figures
 from dashboards.charts.costs import FLOPS, STORAGE
+from dashboards.data.comparing import compare_configurations
+from dashboards.data.matrices import read_curves
 from dashboards.data.warehouse import Warehouse
 from dashboards.figures import FIGURES, costs, draw, forgetting, r_matrices, trade_off
 from dashboards.figures.__main__ import main
-from dashboards.gathering import accuracies, compared
 from orchestrator.errors import RepertoireError
-from orchestrator.results.averages import over_seeds
-from orchestrator.results.collect import collect
+from orchestrator.results.collect import collect_tables
 from orchestrator.results.comparison import comparison
+from orchestrator.results.pooling import average_over_seeds
 from orchestrator.results.results import Results, load
-from orchestrator.results.tables import write
+from orchestrator.results.tables import write_tables
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
 
@@ -69,7 +70,7 @@ def chain_of(method: str, seed: int, config: Mapping[str, Any], scenario: str = 
 
 def records_of(chain: Chain, kilobytes: float, gflop: float, shift: float) -> dict[str, Record]:
     """Return a chain's records; accuracies are those of R plus `shift`."""
-    found = {}
+    actual = {}
     for after, key in enumerate(chain.keys):
         cells = zip(TASKS, R[after], strict=True)
         evaluation = {
@@ -77,7 +78,7 @@ def records_of(chain: Chain, kilobytes: float, gflop: float, shift: float) -> di
             for task, a in cells
         }
         costs = Costs(storage={"model": round(kilobytes * 1000)}, train_flops=round(gflop * 5e8))
-        found[key] = Record(
+        actual[key] = Record(
             key=key,
             parent=None,
             after=after,
@@ -86,24 +87,24 @@ def records_of(chain: Chain, kilobytes: float, gflop: float, shift: float) -> di
             costs=costs if after else replace(costs, train_flops=0),
             computed_for=("s", "t", 0),
         )
-    return found
+    return actual
 
 
 def results_of(*trials: tuple[Chain, float, float, float]) -> Results:
     store = Records()
     for chain, *spent in trials:
         store |= records_of(chain, *spent)
-    tables = collect([chain for chain, *_ in trials], store)
+    tables = collect_tables([chain for chain, *_ in trials], store)
     return Results(*(getattr(tables, n).to_pandas() for n in ("trials", "accuracy", "stages")))
 
 
 def curves_of(results: Results) -> pd.DataFrame:
     """Return the test cells of R over the seeds, with what `accuracies` adds to them."""
-    whose = ["sweep", "trial_id"]
+    keys = ["sweep", "trial_id"]
     test = results.accuracy[results.accuracy["split"] == "test"]
-    named = comparison(results)[[*whose, "table", "label", "benchmark", "scenario", "num_tasks"]]
-    cells = over_seeds(test, [*whose, "after", "task"], ["accuracy"])
-    return named.merge(cells, on=whose)
+    by_name = comparison(results)[[*keys, "table", "label", "benchmark", "scenario", "num_tasks"]]
+    cells = average_over_seeds(test, [*keys, "after", "task"], ["accuracy"])
+    return by_name.merge(cells, on=keys)
 
 
 @pytest.fixture
@@ -123,16 +124,16 @@ def panels(figure: Any) -> list[Axes]:
 
 
 def labels(axes: Axes) -> list[Annotation]:
-    found = (text for text in axes.texts if isinstance(text, Annotation))
-    return [text for text in found if text.get_text()]
+    actual = (text for text in axes.texts if isinstance(text, Annotation))
+    return [text for text in actual if text.get_text()]
 
 
 def test_each_configuration_stands_at_its_storage_and_computation(results: Results) -> None:
     (axes,) = panels(trade_off(comparison(results)))
     table = comparison(results)
-    drawn = np.array([points.get_offsets()[0] for points in axes.collections])
-    assert drawn[:, 0] == pytest.approx(table["storage_bytes_mean"].to_numpy() / 1000)
-    assert drawn[:, 1] == pytest.approx(table["compute_flops_mean"].to_numpy() / 1e9)
+    values = np.array([points.get_offsets()[0] for points in axes.collections])
+    assert values[:, 0] == pytest.approx(table["storage_bytes_mean"].to_numpy() / 1000)
+    assert values[:, 1] == pytest.approx(table["compute_flops_mean"].to_numpy() / 1e9)
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.get_xlabel() == "storage carried between tasks (kB)"
     assert axes.get_ylabel() == "training and consolidation (GFLOP)"
@@ -196,10 +197,10 @@ def test_each_scenario_has_a_panel_and_a_method_the_same_marker_in_all() -> None
 def test_r_is_drawn_as_the_mean_over_seeds_untrained_network_first(results: Results) -> None:
     first = panels(r_matrices(curves_of(results)))[0]
     assert first.get_title() == "finetune"
-    drawn = np.asarray(first.images[0].get_array())
-    assert drawn.shape == (3, 2)
+    values = np.asarray(first.images[0].get_array())
+    assert values.shape == (3, 2)
     seeds = [results.r_matrix("finetune-domain", seed) for seed in (0, 1)]
-    assert drawn == pytest.approx(np.mean(seeds, axis=0))
+    assert values == pytest.approx(np.mean(seeds, axis=0))
     assert [text.get_text() for text in first.texts][:2] == ["0.15", "0.25"]
     assert [tick.get_text() for tick in first.get_yticklabels()] == ["0", "1", "2"]
 
@@ -211,7 +212,7 @@ def test_a_cell_without_accuracy_is_masked_and_has_no_number() -> None:
     unscored = Score(accuracy=None, loss=None, n=9)
     scores = {**store[key].evaluation, "task b": {"validation": unscored, "test": unscored}}
     store[key] = replace(store[key], evaluation=scores)
-    tables = collect([chain], store)
+    tables = collect_tables([chain], store)
     frames = (getattr(tables, name).to_pandas() for name in ("trials", "accuracy", "stages"))
     (axes,) = panels(r_matrices(curves_of(Results(*frames))))
     assert np.argwhere(np.ma.getmaskarray(axes.images[0].get_array())).tolist() == [[1, 1]]
@@ -225,9 +226,9 @@ def test_each_task_has_a_panel_with_a_line_per_configuration_and_a_band_about_it
     figure = forgetting(curves)
     first, second = figure.axes
     assert (first.get_title(), second.get_title()) == ("task 1", "task 2")
-    drawn = {line.get_label(): line.get_ydata() for line in first.lines}
-    assert drawn["finetune"] == pytest.approx(np.array(R)[:, 0] + 0.05)  # the mean of its seeds
-    assert drawn["ewc lam=30"] == pytest.approx(np.array(R)[:, 0] + 0.1)
+    values = {line.get_label(): line.get_ydata() for line in first.lines}
+    assert values["finetune"] == pytest.approx(np.array(R)[:, 0] + 0.05)  # the mean of its seeds
+    assert values["ewc lam=30"] == pytest.approx(np.array(R)[:, 0] + 0.1)
     band = first.collections[0].get_paths()[0].get_extents()
     half_width = curves.query("label == 'finetune' and task == 1")["accuracy_ci95"].max()
     assert band.y1 == pytest.approx(0.95 + half_width)
@@ -255,7 +256,7 @@ def test_costs_are_stacked_to_their_sum() -> None:
 
 
 def test_nothing_complete_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    write(collect([chain_of("ewc", 0, {})], Records()), tmp_path / "s")
+    write_tables(collect_tables([chain_of("ewc", 0, {})], Records()), tmp_path / "s")
     with pytest.raises(RepertoireError, match="no complete trial to draw: run the sweep"):
         draw(Warehouse.open(tmp_path), "trade_off")
 
@@ -265,10 +266,10 @@ def test_what_is_drawn_of_a_folder_is_what_its_results_say(tmp_path: Path) -> No
     store = Records()
     for chain in chains:
         store |= records_of(chain, 1, 1, 0.1 * chain.seed)
-    write(collect(chains, store), tmp_path / "s")
+    write_tables(collect_tables(chains, store), tmp_path / "s")
     warehouse = Warehouse.open(tmp_path)
     columns = ["after", "task", "accuracy_mean", "accuracy_ci95"]
-    ours = accuracies(warehouse, compared(warehouse))[columns]
+    ours = read_curves(warehouse, compare_configurations(warehouse))[columns]
     theirs = curves_of(load(tmp_path))[columns]
     pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
 
@@ -276,7 +277,9 @@ def test_what_is_drawn_of_a_folder_is_what_its_results_say(tmp_path: Path) -> No
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_command_draws_the_tables_of_a_folder_into_a_file(tmp_path: Path, figure: str) -> None:
     chain = chain_of("ewc", 0, {})
-    write(collect([chain], Records(records_of(chain, 1, 1, 0.0))), tmp_path / "results" / "s")
+    write_tables(
+        collect_tables([chain], Records(records_of(chain, 1, 1, 0.0))), tmp_path / "results" / "s"
+    )
     file = tmp_path / "new folder" / "picture.png"
     main([str(tmp_path / "results"), str(file), "--figure", figure])
     assert file.read_bytes().startswith(b"\x89PNG")

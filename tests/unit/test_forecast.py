@@ -27,7 +27,7 @@ def figures(folder: Path, **parts: str) -> dict[str, str]:
 def test_selection_at_each_task_would_cost_half_of_one_more_than_its_tasks_without_the_graph(
     tmp_path: Path, num_tasks: int, times: str
 ) -> None:
-    found = figures(
+    values = figures(
         tmp_path,
         benchmark=PERMUTED.format(num_tasks),
         search="{algorithm: per_task}",
@@ -39,7 +39,7 @@ def test_selection_at_each_task_would_cost_half_of_one_more_than_its_tasks_witho
     with_graph = 2 * 5 * num_tasks
     without = 2 * 5 * sum(range(1, num_tasks + 1))
     assert float(times) == (num_tasks + 1) / 2
-    assert found == {
+    assert values == {
         "search: groups x seeds": "2",
         "search: candidates a task, at most": "5",
         "search: stages, at most": f"{with_graph}, and stage 0",
@@ -48,16 +48,16 @@ def test_selection_at_each_task_would_cost_half_of_one_more_than_its_tasks_witho
 
 
 def test_a_method_without_a_strength_is_selected_by_its_rates_alone(tmp_path: Path) -> None:
-    found = figures(
+    values = figures(
         tmp_path,
         benchmark=DIGITS.format(5),
         search="{algorithm: per_task}",
         training="{batch_size: 16, lr: {grid: [0.1, 0.01, 0.001]}}",
         methods="[finetune]",
     )
-    assert found["search: candidates a task, at most"] == "3"
-    assert found["search: stages, at most"] == "15, and stage 0"
-    assert found["search: without the graph"] == "45 (3 times)"
+    assert values["search: candidates a task, at most"] == "3"
+    assert values["search: stages, at most"] == "15, and stage 0"
+    assert values["search: without the graph"] == "45 (3 times)"
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_a_search_asks_for_what_was_counted_by_hand(
     distinct: int,
     evaluation: int,
 ) -> None:
-    found = figures(tmp_path, **{"benchmark": DIGITS.format(5), **parts})
-    assert found == {
+    values = figures(tmp_path, **{"benchmark": DIGITS.format(5), **parts})
+    assert values == {
         "search: groups": "2" if "si" in parts.get("methods", "") else "1",
         "search: candidates": str(candidates),
         "search: stages asked for, at most": str(asked),

@@ -41,13 +41,13 @@ def test_what_is_no_longer_asked_for_is_kept_aside_and_a_stranger_refused(tmp_pa
     assert run(tmp_path, seeds=[0, 1]).exit_code == 0
     assert not (folder / "former").exists()
     before = load(folder).trials
-    said = "changed since its tables were written: methods, seeds; 1 of 2 (trial, seed)"
+    text = "changed since its tables were written: methods, seeds; 1 of 2 (trial, seed)"
     planned = command(tmp_path, "plan", seeds=[1], methods="[finetune, l2]")
-    assert said in " ".join(planned.output.split())
+    assert text in " ".join(planned.output.split())
     assert not (folder / "former").exists()
     changed = run(tmp_path, seeds=[1], methods="[finetune, l2]")
     words = " ".join(changed.output.split())
-    assert said in words
+    assert text in words
     assert load(folder / "former" / "1").trials["acc"].tolist() == before["acc"].tolist()
     now = load(folder).trials["trial_id"].tolist()
     # Nothing in common: refused, as the plan says, and the tables are as they were.

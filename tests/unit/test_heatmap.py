@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from orchestrator.tracking.heatmap import heatmap, png
+from orchestrator.tracking.heatmap import draw_heatmap, render_png
 
 NAN = float("nan")
 R = np.array([[0.1, 0.2], [0.9, 0.3], [0.7, NAN]])
@@ -23,7 +23,7 @@ def annotations(figure: Figure) -> dict[tuple[float, float], str]:
 
 
 def test_each_cell_is_annotated_at_its_task_and_row() -> None:
-    assert annotations(heatmap(R)) == {
+    assert annotations(draw_heatmap(R)) == {
         (0, 0): "0.10",
         (1, 0): "0.20",
         (0, 1): "0.90",
@@ -33,7 +33,7 @@ def test_each_cell_is_annotated_at_its_task_and_row() -> None:
 
 
 def test_an_unknown_cell_is_grey_and_hatched_and_no_other_is() -> None:
-    axes = heatmap(R).axes[0]
+    axes = draw_heatmap(R).axes[0]
     hatched = [p.get_xy() for p in axes.patches if isinstance(p, Rectangle) and p.get_hatch()]
     assert hatched == [(0.5, 1.5)]
     shown = axes.images[0]
@@ -43,7 +43,7 @@ def test_an_unknown_cell_is_grey_and_hatched_and_no_other_is() -> None:
 
 
 def test_axes_and_colours_are_named_and_the_scale_is_that_of_an_accuracy() -> None:
-    figure = heatmap(R, "ewc lam=1")
+    figure = draw_heatmap(R, "ewc lam=1")
     axes, colours = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title("left")) == (
         "task",
@@ -57,7 +57,7 @@ def test_axes_and_colours_are_named_and_the_scale_is_that_of_an_accuracy() -> No
 
 
 def test_the_line_runs_between_the_tasks_learned_and_those_to_come() -> None:
-    line = heatmap(R).axes[0].lines[0]
+    line = draw_heatmap(R).axes[0].lines[0]
     assert list(zip(*line.get_data(), strict=True)) == [
         (-0.5, 0.5),
         (0.5, 0.5),
@@ -70,13 +70,13 @@ def test_the_line_runs_between_the_tasks_learned_and_those_to_come() -> None:
     ("num_tasks", "annotated"), [(1, True), (12, True), (13, False), (40, False)]
 )
 def test_numbers_are_written_where_there_is_room(num_tasks: int, annotated: bool) -> None:
-    figure = heatmap(np.full((num_tasks + 1, num_tasks), 0.5))
+    figure = draw_heatmap(np.full((num_tasks + 1, num_tasks), 0.5))
     assert len(annotations(figure)) == (num_tasks * (num_tasks + 1) if annotated else 0)
     assert len(figure.axes[0].get_xticks()) <= 20
 
 
 def test_colours_grow_lighter_with_accuracy_and_numbers_stand_out() -> None:
-    figure = heatmap(np.linspace(0, 1, 132).reshape(12, 11))
+    figure = draw_heatmap(np.linspace(0, 1, 132).reshape(12, 11))
     shown = figure.axes[0].images[0]
     lightness = shown.to_rgba(np.linspace(0, 1, 64))[:, :3] @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(lightness) > 0).all()
@@ -86,19 +86,22 @@ def test_colours_grow_lighter_with_accuracy_and_numbers_stand_out() -> None:
 
 
 def test_the_picture_is_a_png_of_a_figure_without_global_state() -> None:
-    figure = heatmap(R)
+    figure = draw_heatmap(R)
     assert isinstance(figure.canvas, FigureCanvasAgg)
-    assert png(figure).startswith(b"\x89PNG\r\n")
+    assert render_png(figure).startswith(b"\x89PNG\r\n")
     code = (
-        "import sys, numpy as np; from orchestrator.tracking.heatmap import heatmap, png;"
-        "png(heatmap(np.eye(3, 2))); print('matplotlib.pyplot' in sys.modules)"
+        "import sys, numpy as np; from orchestrator.tracking import heatmap;"
+        "heatmap.render_png(heatmap.draw_heatmap(np.eye(3, 2)));"
+        "print('matplotlib.pyplot' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == "False\n"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout == "False\n"
 
 
 def test_a_long_title_stays_inside_the_picture() -> None:
-    figure = heatmap(R, "ewc " + " ".join(f"network.hidden_{i}=400" for i in range(20)))
+    figure = draw_heatmap(R, "ewc " + " ".join(f"network.hidden_{i}=400" for i in range(20)))
     figure.canvas.draw()
     title = next(t for t in figure.findobj(Text) if t.get_text().startswith("ewc"))
     box = title.get_window_extent()

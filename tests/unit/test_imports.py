@@ -52,11 +52,11 @@ assert not loaded, f"importing {sys.argv[1]} loads: {loaded}"
 
 def modules() -> list[str]:
     """Return every module of the packages but those of Ray's processes."""
-    found = ["orchestrator", "methods"]
+    actual = ["orchestrator", "methods"]
     for package in (orchestrator, methods):
         walked = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        found += [module.name for module in walked]
-    return [name for name in found if not name.startswith(ON_RAY)]
+        actual += [module.name for module in walked]
+    return [name for name in actual if not name.startswith(ON_RAY)]
 
 
 def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -69,14 +69,14 @@ def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_importing_every_module_loads_neither_ray_nor_mlflow_prints_nothing_and_changes_nothing():
-    found = modules()
+    names = modules()
     assert {
         "orchestrator.results.folder",
         "orchestrator.backends.ray_backend",
         "orchestrator.tracking.experiment",
         "methods.ewc",
-    } <= set(found)
-    done = run(IMPORT_ALL, *found)
+    } <= set(names)
+    done = run(IMPORT_ALL, *names)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -25,10 +25,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def begun(path: Path, **groups: str) -> Journal:
-    made = Journal(path)
+    journal = Journal(path)
     for group, identity in groups.items():
-        made.entries(group, identity)
-    return made
+        journal.entries(group, identity)
+    return journal
 
 
 def test_another_driver_reads_what_one_wrote_in_order_and_by_group(path: Path) -> None:
@@ -43,8 +43,8 @@ def test_another_driver_reads_what_one_wrote_in_order_and_by_group(path: Path) -
 def test_an_entry_is_a_line_of_json_and_nothing_that_was_written_is_ever_changed(
     path: Path,
 ) -> None:
-    made = begun(path, ewc="1")
-    made.append(POINT)
+    study = begun(path, ewc="1")
+    study.append(POINT)
     before = path.read_bytes()
     again = Journal(path)
     again.entries("ewc", "1")
@@ -76,9 +76,9 @@ def test_another_search_of_the_same_name_begins_anew_and_the_first_can_be_no_mor
 
 
 def test_a_search_that_was_changed_leaves_those_beside_it_alone(path: Path) -> None:
-    made = begun(path, ewc="1", si="2")
-    made.append(POINT)
-    made.append(OTHER)
+    study = begun(path, ewc="1", si="2")
+    study.append(POINT)
+    study.append(OTHER)
     again = begun(path, ewc="changed")
     assert again.entries("si", "2") == [OTHER]
 
@@ -104,9 +104,9 @@ def test_cut_anywhere_it_holds_the_whole_lines_before_and_goes_on_from_there(
     tmp_path_factory: pytest.TempPathFactory, cut: int, data: Any
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "search.jsonl"
-    made = begun(path, ewc="1")
+    study = begun(path, ewc="1")
     for entry in (POINT, STOP):
-        made.append(entry)
+        study.append(entry)
     whole = path.read_bytes()
     path.write_bytes(whole[:cut])
     kept = whole[:cut].count(b"\n")

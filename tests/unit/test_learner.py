@@ -308,12 +308,22 @@ def test_evaluation_builds_no_graph_and_changes_no_parameter():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("epochs", 0), ("iterations", 0), ("batch_size", 0), ("num_threads", 0),
-        ("lr", 0.0), ("lr", -0.1), ("lr", math.nan), ("lr", math.inf),
-        ("momentum", -0.1), ("momentum", 1.0), ("momentum", math.nan),
-        ("weight_decay", -0.1), ("weight_decay", math.nan), ("weight_decay", math.inf),
+        ("epochs", 0),
+        ("iterations", 0),
+        ("batch_size", 0),
+        ("num_threads", 0),
+        ("lr", 0.0),
+        ("lr", -0.1),
+        ("lr", math.nan),
+        ("lr", math.inf),
+        ("momentum", -0.1),
+        ("momentum", 1.0),
+        ("momentum", math.nan),
+        ("weight_decay", -0.1),
+        ("weight_decay", math.nan),
+        ("weight_decay", math.inf),
     ],
-)  # fmt: skip
+)
 def test_a_value_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} must be .*, given {value}$"):
         Training(optimizer="sgd", **{name: value})

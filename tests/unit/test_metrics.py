@@ -66,7 +66,7 @@ def test_forgetting_is_negative_where_the_end_is_best() -> None:
 
 
 def test_with_two_tasks_forgetting_is_minus_backward_transfer() -> None:
-    two = metrics.prefix(R, 2)
+    two = metrics.r_after(R, 2)
     assert metrics.forgetting(two) == pytest.approx(-metrics.bwt(two))
 
 
@@ -78,7 +78,7 @@ def test_with_one_task_transfer_and_forgetting_are_undefined_and_accuracy_is_not
 
 
 def test_after_no_task_every_metric_is_undefined() -> None:
-    assert np.isnan(list(metrics.all_after(R, 0, "domain").values())).all()
+    assert np.isnan(list(metrics.metrics_after(R, 0, "domain").values())).all()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_after_no_task_every_metric_is_undefined() -> None:
 def test_an_unknown_cell_makes_exactly_the_metrics_that_read_it_undefined(
     cell: tuple[int, int], lost: set[str]
 ) -> None:
-    values = metrics.all_after(changed(*cell), 3, "task")
+    values = metrics.metrics_after(changed(*cell), 3, "task")
     assert {name for name, value in values.items() if np.isnan(value)} == lost
 
 
@@ -116,9 +116,9 @@ def test_class_incremental_forward_transfer_is_undefined_though_its_cells_are_kn
 def test_the_reason_forward_transfer_is_undefined_is_said(
     scenario: str, num_tasks: int, scores_unseen: bool, reason: str
 ) -> None:
-    said = metrics.fwt_undefined_because(scenario, num_tasks, scores_unseen)
-    assert said is not None
-    assert reason in said
+    text = metrics.fwt_undefined_because(scenario, num_tasks, scores_unseen)
+    assert text is not None
+    assert reason in text
 
 
 @pytest.mark.parametrize("scenario", ["task", "domain"])
@@ -134,7 +134,7 @@ def test_a_metric_after_some_tasks_ignores_later_rows_and_tasks(
     blind = r.copy()
     blind[after + 1 :, :] = NAN
     blind[:, after:] = NAN
-    seen, unseen = (metrics.all_after(m, after, "domain") for m in (r, blind))
+    seen, unseen = (metrics.metrics_after(m, after, "domain") for m in (r, blind))
     assert list(seen.values()) == pytest.approx(list(unseen.values()), nan_ok=True)
 
 
@@ -147,7 +147,7 @@ def test_forgetting_is_at_least_minus_backward_transfer(r: np.ndarray) -> None:
 def test_adding_a_constant_to_every_cell_moves_accuracy_and_no_transfer(
     r: np.ndarray, shift: float
 ) -> None:
-    before, after = (metrics.all_after(m, m.shape[1], "domain") for m in (r, r + shift))
+    before, after = (metrics.metrics_after(m, m.shape[1], "domain") for m in (r, r + shift))
     moved = {name: after[name] - before[name] for name in before}
     assert moved == pytest.approx(
         {"acc": shift, "bwt": 0, "fwt": 0, "forgetting": 0, "learning_accuracy": shift}, abs=1e-12

@@ -64,18 +64,18 @@ def outputs(notebook: Path) -> list[dict[str, Any]]:
 
 
 def test_the_notebook_runs_on_fresh_results_and_draws_them(executed: Path) -> None:
-    found = outputs(executed / "docs" / NOTEBOOK.name)
-    assert {output["output_type"] for output in found} <= {"execute_result", "display_data"}
-    plane, matrix = (output["data"][CHART] for output in found if CHART in output["data"])
+    scores = outputs(executed / "docs" / NOTEBOOK.name)
+    assert {output["output_type"] for output in scores} <= {"execute_result", "display_data"}
+    plane, matrix = (output["data"][CHART] for output in scores if CHART in output["data"])
     table = comparison(load(executed / "results")).query("scenario == 'class'")
-    drawn = {trace["name"] for trace in plane["data"]}
-    assert set(table["method"]) <= drawn
+    values = {trace["name"] for trace in plane["data"]}
+    assert set(table["method"]) <= values
     assert matrix["layout"]["xaxis"]["title"]["text"].startswith("task<br>BWT")
 
 
 def test_the_tables_in_the_notebook_are_those_of_the_results(executed: Path) -> None:
-    found = outputs(executed / "docs" / NOTEBOOK.name)
-    texts = [output["data"].get("text/plain") for output in found]
+    scores = outputs(executed / "docs" / NOTEBOOK.name)
+    texts = [output["data"].get("text/plain") for output in scores]
     results = load(executed / "results")
     table = with_front(comparison(results))
     shown = ["scenario", "label", "n", "acc_mean", "acc_ci95"]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.pareto import on_front, usual_modes
+from orchestrator.results.pareto import default_modes, front_mask
 
 TABLE = pd.DataFrame(
     {
@@ -19,35 +19,35 @@ TABLE = pd.DataFrame(
 
 
 def test_the_front_is_the_one_seen_by_eye() -> None:
-    assert on_front(TABLE, ["acc", "storage_bytes"]).tolist() == [True, False, True, False, False]
-    assert on_front(TABLE, ["acc"]).tolist() == [True, False, False, False, False]
-    assert list(on_front(TABLE, ["acc"]).index) == [7, 3, 5, 2, 0]
+    assert front_mask(TABLE, ["acc", "storage_bytes"]).tolist() == [True, False, True, False, False]
+    assert front_mask(TABLE, ["acc"]).tolist() == [True, False, False, False, False]
+    assert list(front_mask(TABLE, ["acc"]).index) == [7, 3, 5, 2, 0]
 
 
 def test_each_table_has_a_front_of_its_own() -> None:
-    front = on_front(TABLE, ["acc", "storage_bytes"], within=["scenario"])
+    front = front_mask(TABLE, ["acc", "storage_bytes"], within=["scenario"])
     assert front.tolist() == [True, False, True, True, False]
 
 
 def test_modes_can_be_turned() -> None:
-    assert on_front(TABLE, ["acc"], ["min"]).tolist() == [False, False, False, True, False]
+    assert front_mask(TABLE, ["acc"], ["min"]).tolist() == [False, False, False, True, False]
 
 
 def test_costs_and_forgetting_are_usually_small_and_all_else_large() -> None:
     metrics = ["acc", "bwt", "learning_accuracy", "forgetting", "storage_buffer_bytes"]
     more = ["compute_flops", "train_seconds", "seconds", "samples"]
-    assert usual_modes(metrics + more) == ("max",) * 3 + ("min",) * 6
+    assert default_modes(metrics + more) == ("max",) * 3 + ("min",) * 6
 
 
 def test_an_empty_table_has_an_empty_front() -> None:
-    assert on_front(TABLE[:0], ["acc"], within=["scenario"]).empty
+    assert front_mask(TABLE[:0], ["acc"], within=["scenario"]).empty
 
 
 def test_mistakes_are_refused_with_what_is_valid() -> None:
     with pytest.raises(UnknownName, match="did you mean 'storage_bytes'"):
-        on_front(TABLE, ["acc", "storage_byte"])
+        front_mask(TABLE, ["acc", "storage_byte"])
     with pytest.raises(UnknownName, match="did you mean 'max'"):
-        on_front(TABLE, ["acc"], ["maximum"])  # type: ignore[list-item]
+        front_mask(TABLE, ["acc"], ["maximum"])  # type: ignore[list-item]
     for metrics, modes in (([], None), (["acc", "seconds"], ["max"])):
         with pytest.raises(RepertoireError, match="a mode for each"):
-            on_front(TABLE, metrics, modes)  # type: ignore[arg-type]
+            front_mask(TABLE, metrics, modes)  # type: ignore[arg-type]

@@ -78,9 +78,9 @@ def test_a_store_that_is_away_is_waited_for_and_it_is_said_once(
     interrupt(store, clock, 20, error)
     store.put(STATE, RECORD)
     assert store.record(KEY) == RECORD
-    (said,) = clock.said
-    assert said.startswith(f"store {store.uri} cannot be reached: ")
-    assert said.endswith("waiting for 300 s at most")
+    (text,) = clock.said
+    assert text.startswith(f"store {store.uri} cannot be reached: ")
+    assert text.endswith("waiting for 300 s at most")
     assert 20 <= clock.now < 40
 
 
@@ -92,10 +92,10 @@ def test_a_hiccup_is_not_worth_a_word(store: StageStore, clock: Clock) -> None:
 
 def test_after_the_limit_it_is_one_line_and_exit_code_1(store: StageStore, clock: Clock) -> None:
     interrupt(store, clock, 1000)
-    with pytest.raises(StoreUnreachable, match="could not be reached for 300 s") as told:
+    with pytest.raises(StoreUnreachable, match="could not be reached for 300 s") as error_info:
         store.record(KEY)
-    assert "\n" not in str(told.value)
-    assert told.value.exit_code == 1
+    assert "\n" not in str(error_info.value)
+    assert error_info.value.exit_code == 1
     assert 300 <= clock.now < 301
 
 
@@ -113,9 +113,9 @@ def test_what_waiting_cannot_mend_is_said_at_once(
     store: StageStore, clock: Clock, error: OSError, kind: type[Exception], words: str
 ) -> None:
     interrupt(store, clock, 1000, error)
-    with pytest.raises(kind, match=words) as told:
+    with pytest.raises(kind, match=words) as error_info:
         store.put(STATE, RECORD)
-    assert ("\n" in str(told.value), clock.now, clock.said) == (False, 0.0, [])
+    assert ("\n" in str(error_info.value), clock.now, clock.said) == (False, 0.0, [])
 
 
 def test_a_full_disk_loses_nothing(store: StageStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,9 +171,9 @@ def test_a_record_that_never_comes_is_named_and_only_shared_disks_are_waited_for
 ) -> None:
     shared(monkeypatch, tmp_path, kind)
     store = StageStore(str(tmp_path / "stages"), patience=clock.patience())
-    with pytest.raises(StoreUnreachable, match=f"{KEY}.*cannot be seen") as told:
+    with pytest.raises(StoreUnreachable, match=f"{KEY}.*cannot be seen") as error_info:
         store.await_record(KEY)
-    assert (told.value.exit_code, clock.now) == (1, waited)
+    assert (error_info.value.exit_code, clock.now) == (1, waited)
     assert store.state(KEY, written=True) is None
 
 

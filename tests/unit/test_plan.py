@@ -72,110 +72,114 @@ def put(store: StageStore, made: Plan, key: str, **changes: Any) -> None:
 
 
 def test_all_orders_of_4_tasks_ask_for_96_stages_beyond_stage_0_of_which_64_are_distinct(make):
-    made = make(benchmark=ALL_ORDERS)
-    assert len(made.chains) == 24
-    assert made.asked_for - len(made.chains) == 96
-    assert beyond_stage_0(made) == 64
-    assert len(made.orders) == len(made.to_run) == 65
+    new_plan = make(benchmark=ALL_ORDERS)
+    assert len(new_plan.chains) == 24
+    assert new_plan.asked_for - len(new_plan.chains) == 96
+    assert beyond_stage_0(new_plan) == 64
+    assert len(new_plan.orders) == len(new_plan.to_run) == 65
 
 
 def test_joint_training_in_all_orders_has_a_stage_for_each_set_of_tasks(make):
-    made = make("[joint]", benchmark=ALL_ORDERS)
-    assert (made.asked_for, beyond_stage_0(made)) == (24 * 5, 15)
+    new_plan = make("[joint]", benchmark=ALL_ORDERS)
+    assert (new_plan.asked_for, beyond_stage_0(new_plan)) == (24 * 5, 15)
 
 
 def test_stage_0_is_shared_by_methods_and_not_by_seeds(make):
-    made = make("[finetune, ewc, er, joint]", seeds="[0, 1, 2]")
-    assert [made.links[key] for key in made.orders].count(None) == 3
-    assert made.asked_for == 4 * 3 * 5
-    assert len(made.orders) == 3 * (1 + 4 * 4)
+    new_plan = make("[finetune, ewc, er, joint]", seeds="[0, 1, 2]")
+    assert [new_plan.links[key] for key in new_plan.orders].count(None) == 3
+    assert new_plan.asked_for == 4 * 3 * 5
+    assert len(new_plan.orders) == 3 * (1 + 4 * 4)
 
 
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_values_that_are_inert_on_task_1_share_it(make, count):
     values = list(range(1, count + 1))
-    made = make(f"[{{name: ewc, lam: {{grid: {values}}}}}]")
-    assert beyond_stage_0(made) == 1 + count * 3
+    new_plan = make(f"[{{name: ewc, lam: {{grid: {values}}}}}]")
+    assert beyond_stage_0(new_plan) == 1 + count * 3
 
 
 def test_chains_keep_the_order_of_the_file_and_name_their_trials(make):
-    made = make("[er, finetune]", seeds="[5, 2]")
-    assert [(c.method, c.seed) for c in made.chains] == [
+    new_plan = make("[er, finetune]", seeds="[5, 2]")
+    assert [(c.method, c.seed) for c in new_plan.chains] == [
         ("er", 5),
         ("er", 2),
         ("finetune", 5),
         ("finetune", 2),
     ]
-    assert made.orders[made.chains[0].keys[0]].computed_for == (
+    assert new_plan.orders[new_plan.chains[0].keys[0]].computed_for == (
         "planned",
-        made.chains[0].trial_id,
+        new_plan.chains[0].trial_id,
         5,
     )
 
 
 def test_links_lead_from_every_stage_to_stage_0(make):
-    made = make("[finetune, joint]")
-    for chain in made.chains:
-        (first, parent), *rest = made.steps(chain)
+    new_plan = make("[finetune, joint]")
+    for chain in new_plan.chains:
+        (first, parent), *rest = new_plan.steps(chain)
         assert (first, parent) == (chain.keys[0], None)
         assert [key for key, _ in rest] == list(chain.keys[1:])
         assert all(parent in chain.keys for _, parent in rest)
 
 
 def test_a_stage_shared_by_benchmarks_with_other_tasks_is_one_order_for_both(make):
-    made = make(benchmark="{name: rotated_digits, scenario: domain, num_tasks: {grid: [2, 3]}}")
-    (first,) = (order for key, order in made.orders.items() if made.links[key] is None)
+    new_plan = make(benchmark="{name: rotated_digits, scenario: domain, num_tasks: {grid: [2, 3]}}")
+    (first,) = (order for key, order in new_plan.orders.items() if new_plan.links[key] is None)
     assert [len(stage.task_keys) for stage in first.stages] == [2, 3]
-    assert len(made.orders) == 1 + 2 + 3 - 1  # task 1 is not turned in either
+    assert len(new_plan.orders) == 1 + 2 + 3 - 1  # task 1 is not turned in either
 
 
 # What the store has
 
 
 def test_with_an_empty_store_everything_is_to_be_run_and_no_time_is_known(make, store):
-    made = make()
-    assert made.to_run == list(made.chains[0].keys)
-    assert (made.pending, made.stored, made.estimated_seconds()) == ([*made.chains], {}, None)
+    new_plan = make()
+    assert new_plan.to_run == list(new_plan.chains[0].keys)
+    assert (new_plan.pending, new_plan.stored, new_plan.estimated_seconds()) == (
+        [*new_plan.chains],
+        {},
+        None,
+    )
     assert store.keys() == []
 
 
 def test_what_the_store_has_is_not_run_again_and_says_how_long_the_rest_takes(make, store):
-    made = make(seeds="[0, 1]")
-    keys = made.chains[0].keys
+    new_plan = make(seeds="[0, 1]")
+    keys = new_plan.chains[0].keys
     for key, seconds in zip(keys[:4], (50.0, 1.0, 2.0, 9.0), strict=True):
-        put(store, made, key, costs=Costs(train_seconds=seconds / 2, eval_seconds=seconds / 2))
+        put(store, new_plan, key, costs=Costs(train_seconds=seconds / 2, eval_seconds=seconds / 2))
     again = make(seeds="[0, 1]")
     assert set(again.stored) == set(keys[:4])
     assert all(again.has(key) for key in keys[:4])
-    assert again.to_run == [keys[4], *made.chains[1].keys]
+    assert again.to_run == [keys[4], *new_plan.chains[1].keys]
     # 1 + 4 stages beyond stage 0 are left, at the median of 1, 2 and 9 seconds.
     assert again.estimated_seconds() == 5 * 2.0
 
 
 def test_a_finished_sweep_has_nothing_left(make, store):
-    made = make("[finetune, ewc]")
-    for key in made.orders:
-        put(store, made, key)
+    new_plan = make("[finetune, ewc]")
+    for key in new_plan.orders:
+        put(store, new_plan, key)
     again = make("[finetune, ewc]")
     assert (again.to_run, again.pending, again.estimated_seconds()) == ([], [], 0.0)
     assert again.asked_for == 10
 
 
 def test_a_method_added_to_a_finished_sweep_asks_for_its_own_stages_alone(make, store):
-    made = make()
-    for key in made.orders:
-        put(store, made, key)
+    new_plan = make()
+    for key in new_plan.orders:
+        put(store, new_plan, key)
     again = make("[finetune, er]")
     assert again.to_run == list(again.chains[1].keys[1:])
     assert again.pending == [again.chains[1]]
 
 
 def test_a_chain_that_diverged_is_over_and_its_later_stages_are_not_run(make, store):
-    made = make(seeds="[0, 1]")
-    first, second = made.chains
-    put(store, made, first.keys[0])
-    put(store, made, first.keys[1])
-    put(store, made, first.keys[2], status="diverged", story="nan", evaluation={})
+    new_plan = make(seeds="[0, 1]")
+    first, second = new_plan.chains
+    put(store, new_plan, first.keys[0])
+    put(store, new_plan, first.keys[1])
+    put(store, new_plan, first.keys[2], status="diverged", story="nan", evaluation={})
     again = make(seeds="[0, 1]")
     assert again.pending == [second]
     assert again.to_run == list(second.keys)
@@ -184,30 +188,32 @@ def test_a_chain_that_diverged_is_over_and_its_later_stages_are_not_run(make, st
 
 
 def test_a_chain_that_shares_the_stage_that_diverged_is_over_too(make, store):
-    made = make("[{name: ewc, lam: {grid: [1, 2]}}]")
-    put(store, made, made.chains[0].keys[0])
-    put(store, made, made.chains[0].keys[1], status="diverged", story="nan", evaluation={})
+    new_plan = make("[{name: ewc, lam: {grid: [1, 2]}}]")
+    put(store, new_plan, new_plan.chains[0].keys[0])
+    put(store, new_plan, new_plan.chains[0].keys[1], status="diverged", story="nan", evaluation={})
     again = make("[{name: ewc, lam: {grid: [1, 2]}}]")
     assert (again.pending, again.to_run) == ([], [])
 
 
 def test_a_stage_lost_from_the_middle_is_run_again_alone(make, store):
-    made = make()
-    keys = made.chains[0].keys
+    new_plan = make()
+    keys = new_plan.chains[0].keys
     for key in keys:
-        put(store, made, key)
+        put(store, new_plan, key)
     store.delete(keys[2])
     assert make().to_run == [keys[2]]
 
 
 def test_a_stage_that_lacks_the_scores_of_a_task_is_to_be_run(make, store):
-    made = make()
-    for key in made.orders:
-        put(store, made, key, evaluation=dict.fromkeys(made.chains[0].task_keys[:3], SCORES))
-    assert make().to_run == list(made.chains[0].keys)
-    missing = made.chains[0].task_keys[3]
-    store.put_evaluation(made.chains[0].keys[1], {missing: SCORES})
-    assert make().to_run == [key for i, key in enumerate(made.chains[0].keys) if i != 1]
+    new_plan = make()
+    for key in new_plan.orders:
+        put(
+            store, new_plan, key, evaluation=dict.fromkeys(new_plan.chains[0].task_keys[:3], SCORES)
+        )
+    assert make().to_run == list(new_plan.chains[0].keys)
+    missing = new_plan.chains[0].task_keys[3]
+    store.put_evaluation(new_plan.chains[0].keys[1], {missing: SCORES})
+    assert make().to_run == [key for i, key in enumerate(new_plan.chains[0].keys) if i != 1]
 
 
 def test_planning_writes_nothing(make, store):
@@ -219,12 +225,12 @@ def test_planning_writes_nothing(make, store):
 def test_a_task_added_to_a_finished_sweep_is_scored_anew_on_stages_that_stand(make, store):
     """ADR 9: what a stage is evaluated on is no part of its key."""
     three, four = (f"{{name: permuted_digits, scenario: domain, num_tasks: {n}}}" for n in (3, 4))
-    made = make(benchmark=three)
-    for key in made.orders:
-        put(store, made, key)
+    new_plan = make(benchmark=three)
+    for key in new_plan.orders:
+        put(store, new_plan, key)
     again = make(benchmark=four)
-    assert again.chains[0].keys[:4] == made.chains[0].keys
-    assert again.to_score == list(made.chains[0].keys)
+    assert again.chains[0].keys[:4] == new_plan.chains[0].keys
+    assert again.to_score == list(new_plan.chains[0].keys)
     assert again.to_compute == [again.chains[0].keys[4]]
     assert again.to_run == [*again.to_score, *again.to_compute]
     assert not any(again.has(key) for key in again.to_score)
@@ -238,15 +244,15 @@ def test_a_task_added_to_a_finished_sweep_is_scored_anew_on_stages_that_stand(ma
 
 
 def test_a_plan_holds_few_records_at_a_time(make, store, monkeypatch):
-    made = make(seeds="[0, 1, 2]")
-    for key in made.orders:
-        put(store, made, key)
+    new_plan = make(seeds="[0, 1, 2]")
+    for key in new_plan.orders:
+        put(store, new_plan, key)
     sizes: list[int] = []
 
     def records(wanted):
-        found = StageStore.records(store, wanted)
-        sizes.append(len(found))
-        return found
+        stored = StageStore.records(store, wanted)
+        sizes.append(len(stored))
+        return stored
 
     monkeypatch.setattr(store, "records", records)
     monkeypatch.setattr("orchestrator.graph.plan.RECORDS_AT_A_TIME", 4)

@@ -111,13 +111,13 @@ def test_it_is_written_at_most_once_a_second_and_in_the_end(
 ) -> None:
     now = [50.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    progress, file, written = Progress(to_go=9, started=50.0), ProgressFile(tmp_path), []
+    progress, file, files = Progress(to_go=9, started=50.0), ProgressFile(tmp_path), []
     for step in range(6):
         now[0] = 50 + 0.4 * step
         progress.count(StageDone(str(step)))
         file.show(progress)
-        written.append(read(tmp_path)["executed"])
-    assert written == [1, 1, 1, 4, 4, 4]
+        files.append(read(tmp_path)["executed"])
+    assert files == [1, 1, 1, 4, 4, 4]
     file.close(progress, complete=False)
     assert (read(tmp_path)["executed"], read(tmp_path)["over"]) == (6, True)
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from stub_clock import Clock
 
-from orchestrator.backends import ray_health
 from orchestrator.backends.nodes import Node
 from orchestrator.backends.ray_health import ClusterLost, HeadProbe, StallWatch
 
@@ -18,20 +18,6 @@ ORDERS: Any = [
     SimpleNamespace(computed_for=("sweep", "ewc-1", seed), stages=(SimpleNamespace(after=3),))
     for seed in range(5)
 ]
-
-
-class Clock:
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    stub = Clock()
-    monkeypatch.setattr(ray_health, "time", stub)
-    return stub
 
 
 def test_a_head_that_falls_silent_is_said_then_given_up(clock: Clock) -> None:

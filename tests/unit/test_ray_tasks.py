@@ -17,8 +17,8 @@ from ray.exceptions import (
 )
 
 from orchestrator.backends import ray_backend
-from orchestrator.backends.nodes import Node, largest_node, node_of
-from orchestrator.backends.ray_tasks import Attempt, Death, death_of, failure
+from orchestrator.backends.nodes import Node, largest_node, parse_node
+from orchestrator.backends.ray_tasks import Attempt, Death, build_failure, classify_death
 from orchestrator.errors import RepertoireError
 
 NEEDS = {"num_cpus": 2.0, "num_gpus": 0.0}
@@ -83,12 +83,12 @@ def test_in_the_end_it_fails(deaths: list[Death]) -> None:
 def test_what_a_worker_died_of_is_told_by_what_ray_raises(
     error: RayError, death: Death | None
 ) -> None:
-    assert death_of(error) == death
+    assert classify_death(error) == death
 
 
 def test_a_stage_that_ran_out_of_memory_says_what_it_asked_for_and_had() -> None:
     last = Attempt(ORDER, deaths=("memory",), alone=True)
-    failed = failure(last, OutOfMemoryError("95% used"), NEEDS, BIG)
+    failed = build_failure(last, OutOfMemoryError("95% used"), NEEDS, BIG)
     assert failed.key == ORDER.key
     first, _, rest = failed.story.partition("\n")
     assert first == (
@@ -99,12 +99,12 @@ def test_a_stage_that_ran_out_of_memory_says_what_it_asked_for_and_had() -> None
 
 
 def test_other_deaths_are_not_called_memory() -> None:
-    crashed = failure(Attempt(ORDER, ("process",) * 2), WorkerCrashedError(), NEEDS, None)
+    crashed = build_failure(Attempt(ORDER, ("process",) * 2), WorkerCrashedError(), NEEDS, None)
     assert "its process died 3 times" in crashed.story
-    away = failure(Attempt(ORDER, ("node",) * 9), NodeDiedError("gone"), NEEDS, None)
+    away = build_failure(Attempt(ORDER, ("node",) * 9), NodeDiedError("gone"), NEEDS, None)
     assert "its node died 10 times" in away.story
     raised = RayTaskError("stage", "the trace", ModuleNotFoundError("No module named 'mine'"))
-    assert failure(Attempt(ORDER), raised, NEEDS, None).story.startswith(
+    assert build_failure(Attempt(ORDER), raised, NEEDS, None).story.startswith(
         "ModuleNotFoundError: No module named 'mine'\n"
     )
 
@@ -128,7 +128,7 @@ def test_a_stage_is_alone_on_the_node_with_the_most_memory_that_fits_it() -> Non
     assert largest_node([SMALL, BIG], {"num_cpus": 1, "num_gpus": 1}) is SMALL
     assert largest_node([SMALL, BIG], {"num_cpus": 5, "num_gpus": 0}) is None
     listed = {"Alive": True, "NodeManagerAddress": "10.0.0.3", "Resources": {"CPU": 2.0}}
-    assert node_of(listed) == Node("10.0.0.3", cpus=2.0, gpus=0.0, memory=0.0)
+    assert parse_node(listed) == Node("10.0.0.3", cpus=2.0, gpus=0.0, memory=0.0)
 
 
 def test_a_stage_too_large_is_refused_here_and_waited_for_on_a_cluster() -> None:

@@ -26,24 +26,43 @@ def mistake(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1e-3", 0.001), ("1.0e-3", 0.001), ("1.e+6", 1e6), ("-2E4", -2e4), ("1_0e1", 100.0),
-        ("3", 3), ("3.0", 3.0), ("true", True), ("~", None), ("2020-01-01", "2020-01-01"),
-        ("e3", "e3"), ("1e", "1e"), ("[1, [2]]", [1, [2]]), ("1.5e3", 1500.0), (".5", 0.5),
-        ("-0", 0), ("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("-.inf", float("-inf")),
-        ("010", "010"), ("-017", "-017"), ("1:30", "1:30"), ("1:30.5", "1:30.5"),
+        ("1e-3", 0.001),
+        ("1.0e-3", 0.001),
+        ("1.e+6", 1e6),
+        ("-2E4", -2e4),
+        ("1_0e1", 100.0),
+        ("3", 3),
+        ("3.0", 3.0),
+        ("true", True),
+        ("~", None),
+        ("2020-01-01", "2020-01-01"),
+        ("e3", "e3"),
+        ("1e", "1e"),
+        ("[1, [2]]", [1, [2]]),
+        ("1.5e3", 1500.0),
+        (".5", 0.5),
+        ("-0", 0),
+        ("0x1F", 31),
+        ("0b11", 3),
+        ("1_000", 1000),
+        ("-.inf", float("-inf")),
+        ("010", "010"),
+        ("-017", "-017"),
+        ("1:30", "1:30"),
+        ("1:30.5", "1:30.5"),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_what_it_looks_like(tmp_path, text, value):
-    found = read(tmp_path, f"a: {text}")["a"]
-    assert found == value
-    assert type(found) is type(value)
+    actual = read(tmp_path, f"a: {text}")["a"]
+    assert actual == value
+    assert type(actual) is type(value)
 
 
 def test_a_merged_mapping_may_be_overridden_without_standing_twice(tmp_path):
     text = "a: &a {lr: 1, n: 2}\nb: {c: &c {<<: *a, lr: 3}}\nd: {<<: *c, lr: 4}\n"
-    found = read(tmp_path, text)
-    assert found["b"]["c"] == {"lr": 3, "n": 2}
-    assert found["d"] == {"lr": 4, "n": 2}
+    actual = read(tmp_path, text)
+    assert actual["b"]["c"] == {"lr": 3, "n": 2}
+    assert actual["d"] == {"lr": 4, "n": 2}
 
 
 @pytest.mark.parametrize(
@@ -75,16 +94,23 @@ def test_what_is_no_mapping_in_yaml_is_refused_with_its_place(tmp_path, text, me
 @pytest.mark.parametrize(
     "tag",
     [
-        "!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!!python/name:os.mkdir",
-        "!!python/tuple", "!!python/module:os", "!!set", "!!omap", "!!binary", "!!timestamp",
+        "!!python/object/apply:os.mkdir",
+        "!!python/object/new:os.mkdir",
+        "!!python/name:os.mkdir",
+        "!!python/tuple",
+        "!!python/module:os",
+        "!!set",
+        "!!omap",
+        "!!binary",
+        "!!timestamp",
         "!mine",
     ],
-)  # fmt: skip
+)
 def test_a_tag_that_is_no_plain_data_is_refused_and_not_acted_on(tmp_path, tag):
     target = tmp_path / "made by a sweep"
-    told = mistake(tmp_path, f"a: 1\nb: {tag} ['{target}']")
-    assert told.startswith("not valid YAML: line 2, column 4: the tag")
-    assert "is refused" in told
+    message = mistake(tmp_path, f"a: 1\nb: {tag} ['{target}']")
+    assert message.startswith("not valid YAML: line 2, column 4: the tag")
+    assert "is refused" in message
     assert not target.exists()
 
 

@@ -17,14 +17,14 @@ import pytest
 from random_tables import write_random
 from test_dashboard_data import searched
 from test_dashboard_pages import STATES, empty
-from test_tracking import Chain, write_tables
+from test_tracking import Chain, write_folder
 
+from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES
-from dashboards.gathering import opened
 from dashboards.report import captions, parts
 from dashboards.report.__main__ import main
 from dashboards.report.page import render
-from dashboards.report.protocol import missing, protocol_parts
+from dashboards.report.protocol import missing_notes, protocol_parts
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import load
@@ -35,7 +35,7 @@ SIX_MB = 6_000_000
 
 
 def report(folder: Path, command: str = "repertoire report results") -> str:
-    return render(opened([folder]), command)
+    return render(open_results([folder]), command)
 
 
 def prose(page: str) -> str:
@@ -45,9 +45,9 @@ def prose(page: str) -> str:
 
 
 def embedded(page: str, name: str) -> Any:
-    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page)
-    assert found is not None
-    return json.loads(found[1])
+    match = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page)
+    assert match is not None
+    return json.loads(match[1])
 
 
 def numbers(values: Any) -> list[float]:
@@ -75,10 +75,10 @@ def test_results_in_any_state_give_a_report_that_says_what_is_there_and_what_is_
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     make(tmp_path)
-    said = prose(report(tmp_path))
-    assert re.search(WHAT_EACH_STATE_SAYS[make.__name__], said), said
-    assert "Traceback" not in said
-    assert "nan" not in said.split("Protocol")[0]
+    text = prose(report(tmp_path))
+    assert re.search(WHAT_EACH_STATE_SAYS[make.__name__], text), text
+    assert "Traceback" not in text
+    assert "nan" not in text.split("Protocol")[0]
 
 
 STATES_BY_NAME = {state.__name__: state for state in STATES}
@@ -86,9 +86,9 @@ STATES_BY_NAME = {state.__name__: state for state in STATES}
 
 def test_cells_that_cannot_be_read_leave_the_comparison_standing(tmp_path: Path) -> None:
     STATES_BY_NAME["spoilt_cells"](tmp_path)
-    said = prose(report(tmp_path))
-    assert "reaches the highest ACC" in said
-    assert re.search(r"damaged, so not shown: .*/s/accuracy\.parquet", said)
+    text = prose(report(tmp_path))
+    assert "reaches the highest ACC" in text
+    assert re.search(r"damaged, so not shown: .*/s/accuracy\.parquet", text)
 
 
 def test_a_folder_without_results_is_the_user_s_mistake(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_of_many_configurations_the_best_are_kept_and_the_page_says_so(
     monkeypatch.setattr(parts, "MOST_ROWS", 3)
     monkeypatch.setattr(parts, "MOST_EACH", 2)
     write_random(tmp_path / "s", complete=1.0)
-    (part,) = parts.comparison_parts(opened([tmp_path]))
+    (part,) = parts.comparison_parts(open_results([tmp_path]))
     best = comparison(load(tmp_path)).sort_values("acc_mean", ascending=False)["label"]
     assert {row[0] for row in part.rows[1:]} == set(best[:3])
     assert {chart.heading for chart in part.charts if chart.half} == {f"R of {x}" for x in best[:2]}
@@ -181,7 +181,7 @@ def test_the_protocol_says_seeds_spaces_the_rule_and_the_versions(tmp_path: Path
     }
     (folder / "search.json").write_text(json.dumps(document))
     (folder / "versions.json").write_text(json.dumps({"torch": "2.13.0"}))
-    (part,) = protocol_parts(opened([tmp_path]))
+    (part,) = protocol_parts(open_results([tmp_path]))
     assert list(part.sentences) == [
         "Evaluation: 2 configurations, seeds 0, 1, 2.",
         "Search: 2 configurations, seeds 0, 1, 2.",
@@ -195,9 +195,9 @@ def test_the_protocol_says_seeds_spaces_the_rule_and_the_versions(tmp_path: Path
 def test_trials_that_did_not_complete_are_listed_with_their_story(tmp_path: Path) -> None:
     write_random(tmp_path / "s", complete=0.0)
     trials = load(tmp_path).trials
-    said = list(missing(opened([tmp_path])))
+    lines = list(missing_notes(open_results([tmp_path])))
     for status, n in trials["status"].value_counts().items():
-        assert any(line.startswith(f"s: {n} trial") and f" {status}: " in line for line in said)
+        assert any(line.startswith(f"s: {n} trial") and f" {status}: " in line for line in lines)
 
 
 def rows(**changes: Any) -> pd.DataFrame:
@@ -221,8 +221,8 @@ def rows(**changes: Any) -> pd.DataFrame:
 
 
 def test_the_trade_off_is_said_in_numbers() -> None:
-    said = captions.trade_off(rows(front=[True, True]))
-    assert said == (
+    caption = captions.trade_off(rows(front=[True, True]))
+    assert caption == (
         "joint reaches the highest ACC, 0.972 ± 0.007, with 189 kB carried between tasks and "
         "10.8 GFLOP computed. Next is er: 0.917 ± 0.010, with 117 kB carried between tasks and "
         "7.18 GFLOP computed. Storage is least with er: 117 kB, at ACC 0.917. Computation is least "
@@ -231,8 +231,8 @@ def test_the_trade_off_is_said_in_numbers() -> None:
     )
     tested = rows(acc_p_holm=[float("nan"), 0.2], against_best=True)
     assert (
-        "7.18 GFLOP computed; not told apart on the same seeds (p = 0.200, corrected for choosing "
-        "the best)." in captions.trade_off(tested)
+        "7.18 GFLOP computed; not significantly different on the same seeds (p = 0.200, corrected "
+        "for choosing the best)." in captions.trade_off(tested)
     )
     clear = rows(acc_p_holm=[float("nan"), 1e-5], against_best=True)
     assert "computed; different on the same seeds (p <0.001, corr" in captions.trade_off(clear)
@@ -254,12 +254,12 @@ def test_forgetting_is_said_with_what_became_of_the_first_task() -> None:
     curves = pd.DataFrame(cells, columns=["trial_id", "after", "accuracy_mean"]).assign(task=1)
     assert captions.forgetting(rows(), curves) == (
         "joint forgets least: 0.014 ± 0.001 on average over tasks; er most: 0.083. With er, "
-        "accuracy on task 1 goes from 0.990 when it has been learned to 0.700 after 2 tasks."
+        "accuracy on task 1 goes from 0.990, when it is learned, to 0.700 after 2 tasks."
     )
 
 
 def test_differences_are_said_with_how_many_are_clear() -> None:
-    found = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "label": ["er", "ewc"],
             "against": "finetune",
@@ -270,10 +270,10 @@ def test_differences_are_said_with_how_many_are_clear() -> None:
             "p_holm": [0.06, 0.9],
         }
     )
-    assert captions.differences(found, "acc") == (
-        "On the same seeds er is 0.700 [0.600, 0.800] from finetune in ACC, the highest of 2 "
-        "configurations. The 95% paired t interval of 1 of them leaves out 0, each by itself "
-        "(p < 0.05); corrected for 2 tests (Holm) that is so of 0."
+    assert captions.differences(frame, "acc") == (
+        "On common seeds er has the highest difference from finetune in ACC: 0.700 [0.600, 0.800]. "
+        "The 95% paired t interval excludes 0 for 1 of 2 configurations (p < 0.05, each tested "
+        "alone); after Holm's correction for 2 tests p is below 0.05 for 0."
     )
 
 
@@ -288,7 +288,7 @@ def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
         }
     )
     assert captions.sharing(shares) == (
-        "s: 180 trained stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) spared."
+        "s: 180 trained stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) saved."
     )
 
 
@@ -310,7 +310,7 @@ def test_the_report_goes_to_the_sweep_s_run_in_mlflow(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = write_tables(tmp_path / "s", Chain())
+    folder = write_folder(tmp_path / "s", Chain())
     main([str(tmp_path)])
     assert re.search(r"s: not in MLflow: .*repertoire track", capsys.readouterr().out)
     sync(folder, resolve_target(tmp_path))

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.collect import collect
+from orchestrator.results.collect import collect_tables
 from orchestrator.results.comparison import comparison
-from orchestrator.results.finding import find
+from orchestrator.results.lookup import find_configuration
 from orchestrator.results.results import Results, load
-from orchestrator.results.tables import Tables, write
+from orchestrator.results.tables import Tables, write_tables
 from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.record import Costs, Record, Score
@@ -158,7 +158,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def results_of(chains: list[Chain], store: MemoryStore, folder: Path) -> Results:
-    write(collect(chains, store, {"t1": "run-1"}), folder)
+    write_tables(collect_tables(chains, store, {"t1": "run-1"}), folder)
     return load(folder)
 
 
@@ -168,7 +168,7 @@ def trial(results: Results) -> pd.Series:
 
 
 def test_the_trials_table_has_the_columns_of_the_contract_in_order(store: MemoryStore) -> None:
-    names = collect([chain_of()], store).trials.column_names
+    names = collect_tables([chain_of()], store).trials.column_names
     fixed = [name for name in names if not name.startswith("config.")]
     assert fixed[: len(TRIALS)] == TRIALS
     assert names.index("config.benchmark.name") == names.index("config") + 1
@@ -177,16 +177,16 @@ def test_the_trials_table_has_the_columns_of_the_contract_in_order(store: Memory
 def test_the_accuracy_and_stages_tables_have_the_columns_of_the_contract(
     store: MemoryStore,
 ) -> None:
-    tables = collect([], store)
+    tables = collect_tables([], store)
     assert tables.accuracy.column_names == ACCURACY
     assert tables.stages.column_names[: len(STAGES)] == STAGES
     assert {"train_flops", "eval_seconds", "device", "node"} <= set(tables.stages.column_names)
 
 
 def test_types_do_not_depend_on_what_the_columns_hold(store: MemoryStore) -> None:
-    empty = collect([chain_of()], store)
+    empty = collect_tables([chain_of()], store)
     fill(store, chain_of())
-    full = collect([chain_of()], store)
+    full = collect_tables([chain_of()], store)
     for name in ("trials", "accuracy", "stages"):
         assert getattr(empty, name).schema == getattr(full, name).schema
 
@@ -199,13 +199,13 @@ def test_metrics_of_the_trials_table_follow_from_the_accuracy_table(
         fill(store, chain)
     results = results_of(chains, store, folder)
     for row in results.trials.itertuples():
-        mine = results.accuracy.query("trial_id == @row.trial_id and seed == @row.seed")
-        r = mine[mine.split == "test"].pivot(index="after", columns="task", values="accuracy")
+        own = results.accuracy.query("trial_id == @row.trial_id and seed == @row.seed")
+        r = own[own.split == "test"].pivot(index="after", columns="task", values="accuracy")
         bwt = np.mean([r.loc[3, i] - r.loc[i, i] for i in (1, 2)])
         fwt = np.mean([r.loc[i - 1, i] - r.loc[0, i] for i in (2, 3)])
         forgetting = np.mean([r.loc[i:2, i].max() - r.loc[3, i] for i in (1, 2)])
         learning = np.mean([r.loc[i, i] for i in (1, 2, 3)])
-        validation = mine[(mine.split == "validation") & (mine.after == 3)].accuracy.mean()
+        validation = own[(own.split == "validation") & (own.after == 3)].accuracy.mean()
         expected = [r.loc[3].mean(), bwt, fwt, forgetting, learning, validation]
         given = [row.acc, row.bwt, row.fwt, row.forgetting, row.learning_accuracy, row.val_acc]
         assert given == pytest.approx(expected, abs=1e-12)
@@ -274,7 +274,7 @@ def test_the_same_chains_and_store_give_the_same_bytes(store: MemoryStore, tmp_p
     for chain in chains:
         fill(store, chain, upto=2 + chain.seed % 2)
     for attempt in ("first", "second"):
-        write(collect(chains, store), tmp_path / attempt)
+        write_tables(collect_tables(chains, store), tmp_path / attempt)
     for name in ("trials", "accuracy", "stages"):
         first, second = (
             (tmp_path / a / f"{name}.parquet").read_bytes() for a in ("first", "second")
@@ -286,11 +286,11 @@ def test_tables_that_were_deleted_come_back_with_the_same_bytes(
     store: MemoryStore, folder: Path
 ) -> None:
     fill(store, chain_of())
-    write(collect([chain_of()], store), folder)
+    write_tables(collect_tables([chain_of()], store), folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     for path in folder.iterdir():
         path.unlink()
-    write(collect([chain_of()], store), folder)
+    write_tables(collect_tables([chain_of()], store), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert set(before) == {"trials.parquet", "accuracy.parquet", "stages.parquet"}
 
@@ -299,8 +299,8 @@ def test_tables_written_and_loaded_are_the_tables_collected(
     store: MemoryStore, folder: Path
 ) -> None:
     fill(store, chain_of())
-    tables = collect([chain_of()], store)
-    write(tables, folder)
+    tables = collect_tables([chain_of()], store)
+    write_tables(tables, folder)
     loaded = load(folder)
     for name in ("trials", "accuracy", "stages"):
         frame = getattr(loaded, name).drop(columns="also_in", errors="ignore")
@@ -310,11 +310,11 @@ def test_tables_written_and_loaded_are_the_tables_collected(
 def test_a_write_that_fails_leaves_the_old_table_and_no_litter(
     store: MemoryStore, folder: Path
 ) -> None:
-    tables = collect([chain_of()], store)
-    write(tables, folder)
+    tables = collect_tables([chain_of()], store)
+    write_tables(tables, folder)
     before = (folder / "trials.parquet").read_bytes()
     with pytest.raises((TypeError, AttributeError)):
-        write(replace(tables, trials="not a table"), folder)
+        write_tables(replace(tables, trials="not a table"), folder)
     assert (folder / "trials.parquet").read_bytes() == before
     assert len(list(folder.iterdir())) == 3
 
@@ -415,7 +415,7 @@ def test_a_stage_is_cached_for_all_but_the_one_it_was_computed_for(
 def test_a_shared_record_is_read_once(store: MemoryStore) -> None:
     owner = chain_of()
     fill(store, owner)
-    collect([owner, replace(owner, trial_id="t2"), replace(owner, trial_id="t3")], store)
+    collect_tables([owner, replace(owner, trial_id="t2"), replace(owner, trial_id="t3")], store)
     assert sorted(store.asked) == sorted(owner.keys)
 
 
@@ -423,12 +423,12 @@ def test_a_second_collect_reads_only_what_is_new(store: MemoryStore) -> None:
     chain = chain_of()
     fill(store, chain, upto=1)
     known = KnownRecords(store)
-    collect([chain], known)
+    collect_tables([chain], known)
     fill(store, chain)
     store.asked.clear()
-    again = collect([chain], known)
+    again = collect_tables([chain], known)
     assert store.asked == list(chain.keys[2:])
-    assert again.trials.equals(collect([chain], store).trials)
+    assert again.trials.equals(collect_tables([chain], store).trials)
 
 
 def test_a_record_read_for_no_task_answers_for_the_tasks_that_it_scores(
@@ -439,7 +439,7 @@ def test_a_record_read_for_no_task_answers_for_the_tasks_that_it_scores(
     known = KnownRecords(store)
     known.records((key, frozenset[str]()) for key in chain.keys)
     store.asked.clear()
-    assert collect([chain], known).stages.equals(collect([chain], store).stages)
+    assert collect_tables([chain], known).stages.equals(collect_tables([chain], store).stages)
     assert store.asked == list(chain.keys)  # by the second alone
     store.asked.clear()
     assert known.records([(chain.keys[0], frozenset({"another task"}))]) == {}
@@ -453,7 +453,7 @@ def config_column(
         chain_of(f"t{i}", config={"method": {} if value is ... else {"x": value}})
         for i, value in enumerate(values)
     ]
-    column = collect(chains, store).trials[name]
+    column = collect_tables(chains, store).trials[name]
     return column.type, column.to_pylist()
 
 
@@ -480,9 +480,9 @@ def test_a_config_column_has_one_type(
 def test_folders_are_opened_as_one_and_their_config_columns_agree(
     store: MemoryStore, tmp_path: Path
 ) -> None:
-    write(collect([chain_of(config={"method": {"lam": 1}})], store), tmp_path / "one")
+    write_tables(collect_tables([chain_of(config={"method": {"lam": 1}})], store), tmp_path / "one")
     other = chain_of(sweep="s2", trial_id="t2", config={"method": {"lam": "auto", "gamma": 0.5}})
-    write(collect([other], store), tmp_path / "two")
+    write_tables(collect_tables([other], store), tmp_path / "two")
     together = load(tmp_path)
     assert list(together.trials.sweep) == ["s", "s2"]
     assert list(together.trials["config.method.lam"]) == ["1", "auto"]
@@ -496,12 +496,12 @@ def test_copies_of_a_folder_count_once_and_seeds_of_two_folders_add_up(
     for chain in chains:
         fill(store, chain)
     for name, part in (("c1", chains[:2]), ("c1copy", chains[:2]), ("c2", chains[1:])):
-        write(collect(part, store), tmp_path / name / "s")
+        write_tables(collect_tables(part, store), tmp_path / name / "s")
     copy = load(tmp_path / "c1", tmp_path / "c1copy")
     assert list(copy.trials["seed"]) == [0, 1]
     assert list(copy.trials["also_in"]) == ["s (c1copy)"] * 2
     assert copy.notes == (
-        "2 rows are of a (trial, seed) held more than once, which counts once: s (c1), s (c1copy)",
+        "2 rows are not counted, since several sweeps have the (trial, seed): s (c1), s (c1copy)",
     )
     alone = load(tmp_path / "c1")
     assert (len(copy.accuracy), len(copy.stages)) == (len(alone.accuracy), len(alone.stages))
@@ -525,7 +525,7 @@ def test_a_trial_of_release_0_1_and_of_this_one_are_one_configuration_over_two_f
     for name, part in chains.items():
         for chain in part:
             fill(store, chain)
-        write(collect(part, store), tmp_path / name / "s")
+        write_tables(collect_tables(part, store), tmp_path / name / "s")
     results = load(tmp_path / "now", tmp_path / "former", tmp_path / "collides")
     by_id = results.trials.groupby("trial_id")["seed"].agg(sorted).to_dict()
     assert by_id == {LONG: [0, 1, 2], "ewc-01234567": [0]}
@@ -535,20 +535,20 @@ def test_a_trial_of_release_0_1_and_of_this_one_are_one_configuration_over_two_f
 
 
 def test_the_same_folder_given_twice_is_one(store: MemoryStore, tmp_path: Path) -> None:
-    write(collect([chain_of()], store), tmp_path / "s")
-    found = load(tmp_path, tmp_path / "s")
-    assert (list(found.trials["sweep"]), found.notes) == (["s"], ())
+    write_tables(collect_tables([chain_of()], store), tmp_path / "s")
+    results = load(tmp_path, tmp_path / "s")
+    assert (list(results.trials["sweep"]), results.notes) == (["s"], ())
 
 
 def test_other_values_of_one_trial_and_seed_in_two_folders_are_refused_with_both_paths(
     store: MemoryStore, tmp_path: Path
 ) -> None:
     fill(store, chain_of())
-    tables = collect([chain_of()], store)
+    tables = collect_tables([chain_of()], store)
     at = tables.trials.schema.get_field_index("acc")
     other = tables.trials.set_column(at, tables.trials.schema.field(at), [[0.5]])
-    write(tables, tmp_path / "here" / "s")
-    write(Tables(other, tables.accuracy, tables.stages), tmp_path / "there" / "s")
+    write_tables(tables, tmp_path / "here" / "s")
+    write_tables(Tables(other, tables.accuracy, tables.stages), tmp_path / "there" / "s")
     with pytest.raises(RepertoireError, match=r"t1 seed 0, acc: .* in .*here/s, 0.5 in .*there/s"):
         load(tmp_path / "here", tmp_path / "there")
 
@@ -557,7 +557,7 @@ def test_other_values_of_one_trial_and_seed_in_two_folders_are_refused_with_both
 def test_an_empty_or_damaged_table_is_named_with_the_remedy(
     store: MemoryStore, tmp_path: Path, content: bytes
 ) -> None:
-    write(collect([chain_of()], store), tmp_path / "s")
+    write_tables(collect_tables([chain_of()], store), tmp_path / "s")
     (tmp_path / "s" / "accuracy.parquet").write_bytes(content)
     with pytest.raises(
         RepertoireError, match=r"accuracy\.parquet is empty or damaged; repertoire r"
@@ -566,7 +566,7 @@ def test_an_empty_or_damaged_table_is_named_with_the_remedy(
 
 
 def test_a_folder_named_like_a_partition_adds_no_column(store: MemoryStore, tmp_path: Path) -> None:
-    write(collect([chain_of()], store), tmp_path / "lr=0.1")
+    write_tables(collect_tables([chain_of()], store), tmp_path / "lr=0.1")
     assert "lr" not in load(tmp_path).trials.columns
 
 
@@ -612,7 +612,7 @@ def test_the_summary_is_over_the_complete_seeds_of_a_trial(
 
 def test_undefined_is_null_on_disk(store: MemoryStore, folder: Path) -> None:
     fill(store, chain_of(scenario="class"))
-    write(collect([chain_of(scenario="class")], store), folder)
+    write_tables(collect_tables([chain_of(scenario="class")], store), folder)
     column = pq.read_table(folder / "trials.parquet")["fwt"]
     assert column.null_count == 1
 
@@ -635,6 +635,6 @@ def test_a_trial_is_found_by_its_id_of_release_0_1_and_by_its_present_one(
     fill(store, chain_of(written))
     results = results_of([chain_of(written)], store, folder)
     np.testing.assert_array_equal(results.r_matrix(given, 0), results.r_matrix(written, 0))
-    assert find(results, given)["trial_id"] == written
+    assert find_configuration(results, given)["trial_id"] == written
     with pytest.raises(UnknownName):
         results.r_matrix("ewc-01234568", 0)

@@ -43,17 +43,17 @@ def chain(
 
 def run_all(steps: tuple[Stage, ...]) -> list[tuple[State, object]]:
     """Run stages in order, each from its parent's state."""
-    found: dict[str, tuple[State, object]] = {}
+    outcome: dict[str, tuple[State, object]] = {}
     for step in steps:
-        parent = None if step.parent is None else found[step.parent][0]
-        found[step.key] = run_stage(step, parent, FOR)
-    return [found[step.key] for step in steps]
+        parent = None if step.parent is None else outcome[step.parent][0]
+        outcome[step.key] = run_stage(step, parent, FOR)
+    return [outcome[step.key] for step in steps]
 
 
 def bits(state: State) -> str:
-    named = sorted(state.items())
+    by_name = sorted(state.items())
     return digest(
-        "state", [[k, str(v.dtype), list(v.shape), v.numpy().tobytes().hex()] for k, v in named]
+        "state", [[k, str(v.dtype), list(v.shape), v.numpy().tobytes().hex()] for k, v in by_name]
     )
 
 
@@ -92,13 +92,13 @@ def test_stage_0_is_the_same_for_all_who_share_it(monkeypatch):
         lambda *given: threads.append(torch.get_num_threads()) or scored(*given),
     )
     task = replace(SPLIT, scenario="task")
-    found = [
+    actual = [
         run_stage(chain(name, task, training)[0], None, FOR)
         for name in METHODS
         for training in (TRAINING, Training(num_threads=2, epochs=5))
     ]
-    assert len({bits(state) for state, _ in found}) == 1
-    assert all(record.evaluation == found[0][1].evaluation for _, record in found)
+    assert len({bits(state) for state, _ in actual}) == 1
+    assert all(record.evaluation == actual[0][1].evaluation for _, record in actual)
     assert set(threads) == {1}
 
 
@@ -132,8 +132,8 @@ def test_flops_do_not_depend_on_what_the_process_ran_before(name, monkeypatch):
     benchmark = replace(SPLIT, scenario=scenario, samples_per_task=20)
 
     def flops(seed: int) -> list[tuple[int, int]]:
-        found = [record.costs for _, record in run_all(chain(name, benchmark, seed=seed)[:3])]
-        return [(costs.train_flops, costs.eval_flops) for costs in found]
+        actual = [record.costs for _, record in run_all(chain(name, benchmark, seed=seed)[:3])]
+        return [(costs.train_flops, costs.eval_flops) for costs in actual]
 
     flops(seed=1)
     shared = flops(seed=2)
@@ -193,11 +193,14 @@ def test_a_parent_s_state_is_not_changed_by_its_child():
 
 
 def test_joint_trains_a_fresh_network_on_all_seen_tasks_and_is_charged_for_keeping_them():
-    found = run_all(chain("joint")[:4])
-    assert [record.costs.samples for _, record in found] == [0, 60, 120, 180]
-    assert [record.costs.storage.get("raw_data", 0) for _, record in found] == [
-        0, 60 * 65, 120 * 65, 180 * 65,
-    ]  # fmt: skip
+    records = run_all(chain("joint")[:4])
+    assert [record.costs.samples for _, record in records] == [0, 60, 120, 180]
+    assert [record.costs.storage.get("raw_data", 0) for _, record in records] == [
+        0,
+        60 * 65,
+        120 * 65,
+        180 * 65,
+    ]
 
 
 def test_joint_learns_the_same_bits_in_any_order_of_the_same_tasks():
@@ -287,23 +290,23 @@ def test_unseen_classes_score_nought_under_the_mask_of_seen_ones_and_have_no_los
 
 def test_a_method_without_a_part_for_unseen_tasks_is_scored_on_them_at_stage_0_alone():
     task = replace(SPLIT, scenario="task")
-    found = run_all(chain("independent", task)[:3])
-    unscored = [[value is None for value in accuracies(record, task)] for _, record in found]
+    records = run_all(chain("independent", task)[:3])
+    unscored = [[value is None for value in accuracies(record, task)] for _, record in records]
     assert unscored == [5 * [False], [False] + 4 * [True], 2 * [False] + 3 * [True]]
-    sizes = [record.evaluation[task.task_keys()[4]]["test"].n for _, record in found]
+    sizes = [record.evaluation[task.task_keys()[4]]["test"].n for _, record in records]
     assert sizes == [len(task.tasks()[4].test)] * 3
 
 
 def test_a_method_is_told_the_task_in_the_task_scenario_alone(monkeypatch):
-    told = []
+    messages = []
     predict = Method.predict
     monkeypatch.setattr(
-        Method, "predict", lambda self, x, task: told.append(task) or predict(self, x, task)
+        Method, "predict", lambda self, x, task: messages.append(task) or predict(self, x, task)
     )
     for scenario, expected in (("task", {1, 2, 3, 4, 5}), ("domain", {None}), ("class", {None})):
-        told.clear()
+        messages.clear()
         run_stage(chain("finetune", replace(SPLIT, scenario=scenario))[0], None, FOR)
-        assert set(told) == expected
+        assert set(messages) == expected
 
 
 @pytest.mark.parametrize("name", METHODS)

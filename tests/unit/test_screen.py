@@ -9,7 +9,7 @@ from rich.console import Console
 
 from orchestrator.graph.progress import Progress
 from orchestrator.terminal import screen
-from orchestrator.terminal.screen import Display, duration
+from orchestrator.terminal.screen import Display, duration_text
 
 HALF_WAY = Progress(trials=4, trials_done=1, to_go=6, executed=3, running=2, shared=5, failed=1)
 
@@ -55,4 +55,4 @@ def test_a_file_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -
     [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7500, "2 h 05 min")],
 )
 def test_a_duration_reads_as_a_person_writes_it(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert duration_text(seconds) == text

@@ -15,7 +15,7 @@ from search_lab import journal, points, trials
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
-from orchestrator.results.finding import find
+from orchestrator.results.lookup import find_configuration
 from orchestrator.results.naming import labels
 from orchestrator.results.results import load
 from orchestrator.search.create import search_identity
@@ -93,7 +93,10 @@ def test_what_was_chosen_at_each_task_is_shown_and_the_winner_goes_by_its_label(
     assert table.attrs["chosen"] == {label: expected}
     assert f"chosen by the search: {label}: {expected}" in " ".join(render(table).split())
     # The steps of the search are not meant by the name of what was evaluated.
-    assert [find(results, name)["trial_id"] for name in ("ewc", label)] == [winner, winner]
+    assert [find_configuration(results, name)["trial_id"] for name in ("ewc", label)] == [
+        winner,
+        winner,
+    ]
 
 
 # --- selection at each task ----------------------------------------------------------------------

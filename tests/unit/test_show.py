@@ -17,10 +17,16 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.cells import contrast, ink_on, paper_of
+from orchestrator.results.cells import accuracy_colour, contrast_ratio, text_colour
 from orchestrator.results.results import Results
-from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
-from orchestrator.results.tables import Tables, with_config_columns, write
+from orchestrator.results.tables import (
+    ACCURACY,
+    STAGES,
+    TRIALS,
+    Tables,
+    with_config_columns,
+    write_tables,
+)
 from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.trial_page import trial_page
 
@@ -30,7 +36,7 @@ Row = dict[str, Any]
 
 
 def trial(trial_id: str = "ewc-12ab", seed: int = 0, lam: float = 1.0, **changes: Any) -> Row:
-    made = {
+    result = {
         "sweep": "s",
         "trial_id": trial_id,
         "phase": "evaluation",
@@ -55,14 +61,14 @@ def trial(trial_id: str = "ewc-12ab", seed: int = 0, lam: float = 1.0, **changes
         "consolidate_seconds": 0.0,
         "config": json.dumps({"method": {"name": "ewc", "lam": lam}}),
     }
-    return made | changes
+    return result | changes
 
 
 def cells(row: Row, r: Any = R, splits: tuple[str, ...] = ("test",), shift: float = 0) -> list[Row]:
     """Return the accuracies of a trial, up to where it came."""
-    whose = {name: row[name] for name in ("sweep", "trial_id", "seed")}
+    keys = {name: row[name] for name in ("sweep", "trial_id", "seed")}
     return [
-        whose | {"split": split, "after": after, "task": task, "accuracy": accuracy + shift}
+        keys | {"split": split, "after": after, "task": task, "accuracy": accuracy + shift}
         for split in splits
         for after, accuracies in enumerate(r[: row["tasks_done"] + 1])
         for task, accuracy in enumerate(accuracies, 1)
@@ -70,8 +76,8 @@ def cells(row: Row, r: Any = R, splits: tuple[str, ...] = ("test",), shift: floa
 
 
 def tables_of(trials: list[Row], accuracy: list[Row]) -> Tables:
-    made = with_config_columns(pa.Table.from_pylist(trials, schema=TRIALS))
-    return Tables(made, pa.Table.from_pylist(accuracy, schema=ACCURACY), STAGES.empty_table())
+    table = with_config_columns(pa.Table.from_pylist(trials, schema=TRIALS))
+    return Tables(table, pa.Table.from_pylist(accuracy, schema=ACCURACY), STAGES.empty_table())
 
 
 def results_of(trials: list[Row], accuracy: list[Row]) -> Results:
@@ -312,14 +318,14 @@ def test_colour_goes_where_there_is_a_terminal_and_nowhere_else() -> None:
 
 
 def test_ink_can_be_read_on_every_colour() -> None:
-    papers = [paper_of(x) for x in np.linspace(0, 1, 101)]
-    assert min(contrast(ink_on(paper), paper) for paper in papers) >= 4.5
-    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    papers = [accuracy_colour(x) for x in np.linspace(0, 1, 101)]
+    assert min(contrast_ratio(text_colour(paper), paper) for paper in papers) >= 4.5
+    assert contrast_ratio((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
 
 
 def test_the_command_prints_the_page_and_refuses_what_is_not_there(tmp_path: Path) -> None:
     row = trial()
-    write(tables_of([row], cells(row)), tmp_path / "s")
+    write_tables(tables_of([row], cells(row)), tmp_path / "s")
     result = CliRunner().invoke(app, ["show", str(tmp_path), "ewc-1", "--seed", "0"])
     assert result.exit_code == 0
     assert "ACC 0.700   BWT -0.300   FWT 0.100   forgetting 0.300" in result.output

@@ -19,7 +19,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.graph.trial_graph import StageDone, StageFailed
 from orchestrator.networks.networks import MLP
 from orchestrator.results.folder import Tabulator, open_store, results_folder
-from orchestrator.search.evaluate import evaluate
+from orchestrator.search.search import evaluate
 from orchestrator.stages.capture import capture, skeleton
 from orchestrator.stages.components import Component, component, find, identity
 from orchestrator.stages.source import Module, Source, restore
@@ -98,8 +98,10 @@ def test_code_that_is_edited_while_a_sweep_runs_is_stored_under_no_old_key(tmp_p
     edited = load(tmp_path)
     assert method_of(edited).cls.scale == 0.0
     assert [new == old for new, old in zip(keys(edited), before, strict=True)] == [
-        True, False, False,
-    ]  # fmt: skip
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_component_is_what_it_was_in_a_process_that_finds_another_file(tmp_path: Path) -> None:
@@ -112,11 +114,14 @@ def test_a_component_is_what_it_was_in_a_process_that_finds_another_file(tmp_pat
         "same = identity(part.kind, part.name, part.source) == part.identity;"
         "print(part.cls.scale, part.config.power, part.name, same)"
     )
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
-        input=pickle.dumps(method), capture_output=True, cwd=tmp_path / "here", check=True,
-    )  # fmt: skip
-    assert told.stdout.decode() == "1.0 3 mine:Mine True\n"
+        input=pickle.dumps(method),
+        capture_output=True,
+        cwd=tmp_path / "here",
+        check=True,
+    )
+    assert process.stdout.decode() == "1.0 3 mine:Mine True\n"
 
 
 def test_content_that_does_not_match_its_digest_is_refused(tmp_path: Path) -> None:
@@ -297,9 +302,9 @@ def test_what_cannot_be_part_of_a_key_is_named(
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     write(tmp_path, {**FILES, "mine.py": f"{line}\n{MINE}"})
-    (told,) = load(tmp_path).remarks
-    assert told.startswith("mine.py: ")
-    assert remark in told
+    (messages,) = load(tmp_path).remarks
+    assert messages.startswith("mine.py: ")
+    assert remark in messages
 
 
 def test_the_text_of_a_module_is_that_of_python_3_11_whatever_python_runs() -> None:
@@ -354,9 +359,9 @@ def test_a_method_knows_the_class_of_a_network_of_another_own_module(tmp_path: P
     )
     sweep = load(write(tmp_path, {"mine.py": text, "net.py": net}), network="'net:Net'")
     assert isinstance(sweep.trials[0].network.cls, type(nn.Module))
-    made = plan(sweep, open_store(tmp_path, None))
-    tables = Tabulator(made.chains, open_store(tmp_path, None), results_folder(sweep, tmp_path))
-    assert evaluate(made, tables, Inline()).failed == 0
+    new_plan = plan(sweep, open_store(tmp_path, None))
+    tables = Tabulator(new_plan.chains, open_store(tmp_path, None), results_folder(sweep, tmp_path))
+    assert evaluate(new_plan, tables, Inline()).failed == 0
 
 
 def test_a_traceback_names_the_file_of_the_user_and_the_line(tmp_path: Path) -> None:
@@ -425,5 +430,5 @@ def test_plan_prints_what_is_remarked_on(
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 0
-    told = "mine.py: files that it reads beside itself are in no stage's key\n"
-    assert capsys.readouterr().out.endswith(told)
+    messages = "mine.py: files that it reads beside itself are in no stage's key\n"
+    assert capsys.readouterr().out.endswith(messages)

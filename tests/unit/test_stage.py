@@ -59,15 +59,15 @@ def same(one: list[str], other: list[str]) -> list[bool]:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_chain_has_a_stage_for_each_task_and_one_before_them(name):
     benchmark = replace(SPLIT, scenario="task")
-    found = chain(benchmark, method=method(name))
-    assert [stage.after for stage in found] == [0, 1, 2, 3, 4, 5]
-    assert len({stage.key for stage in found}) == 6
-    assert all(stage.task_keys == benchmark.task_keys() for stage in found)
+    actual = chain(benchmark, method=method(name))
+    assert [stage.after for stage in actual] == [0, 1, 2, 3, 4, 5]
+    assert len({stage.key for stage in actual}) == 6
+    assert all(stage.task_keys == benchmark.task_keys() for stage in actual)
 
 
 def test_each_stage_starts_from_the_one_before_or_from_stage_0_if_it_starts_afresh():
-    found = chain()
-    assert [stage.parent for stage in found] == [None, *(stage.key for stage in found[:-1])]
+    actual = chain()
+    assert [stage.parent for stage in actual] == [None, *(stage.key for stage in actual[:-1])]
     joint = chain(method=method("joint"))
     assert [stage.parent for stage in joint] == [None] + 5 * [joint[0].key]
 
@@ -168,10 +168,18 @@ def test_what_stage_0_depends_on_is_in_every_key_of_the_chain(changed):
 @pytest.mark.parametrize(
     "changed",
     [
-        *({"training": replace(TRAINING, **{name: value})} for name, value in {
-            "epochs": 2, "iterations": 3, "batch_size": 64, "optimizer": "sgd", "lr": 0.2,
-            "weight_decay": 0.1, "num_threads": 2,
-        }.items()),
+        *(
+            {"training": replace(TRAINING, **{name: value})}
+            for name, value in {
+                "epochs": 2,
+                "iterations": 3,
+                "batch_size": 64,
+                "optimizer": "sgd",
+                "lr": 0.2,
+                "weight_decay": 0.1,
+                "num_threads": 2,
+            }.items()
+        ),
         {"method": method("er")},
         {"method": method("joint")},
         {"benchmark": replace(SPLIT, order=(5, 4, 3, 2, 1))},
@@ -180,7 +188,7 @@ def test_what_stage_0_depends_on_is_in_every_key_of_the_chain(changed):
         {"benchmark": replace(SPLIT, samples_per_task=20)},
         {"benchmark": replace(SPLIT, seed=1)},
     ],
-)  # fmt: skip
+)
 def test_what_training_depends_on_is_in_every_key_but_that_of_stage_0(changed):
     assert same(keys(), keys(**changed)) == [True] + 5 * [False]
 

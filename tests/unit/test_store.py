@@ -37,10 +37,16 @@ def record(key: str = KEY, **changes: Any) -> Record:
         storage={"model": 24}, train_flops=2**60, samples=7, train_seconds=1 / 3, device="cpu"
     )
     whole = Record(
-        key=key, parent=OTHER, after=2, status="complete", costs=costs,
-        evaluation={"t1": score(), "t2": score(None)}, computed_for=("sweep", "ewc-1", 3),
-        spec={"lam": 1.0, "deep": {"a": [1, None]}}, environment={"node": "é"},
-    )  # fmt: skip
+        key=key,
+        parent=OTHER,
+        after=2,
+        status="complete",
+        costs=costs,
+        evaluation={"t1": score(), "t2": score(None)},
+        computed_for=("sweep", "ewc-1", 3),
+        spec={"lam": 1.0, "deep": {"a": [1, None]}},
+        environment={"node": "é"},
+    )
     return replace(whole, **changes)
 
 
@@ -77,15 +83,18 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 def test_a_state_of_every_type_used_comes_back_bit_for_bit(store):
     odd = torch.tensor([0.0, -0.0, float("nan"), float("inf"), 1e-45, 1 / 3])
     state = {
-        "network.float32": odd, "network.float64": odd.double(), "network.float16": odd.half(),
+        "network.float32": odd,
+        "network.float64": odd.double(),
+        "network.float16": odd.half(),
         "memory.uint8": torch.arange(256).to(torch.uint8).reshape(4, 1, 8, 8),
         "memory.int16": torch.tensor([-(2**15), 2**15 - 1], dtype=torch.int16),
         "memory.int64": torch.tensor([-(2**63), 2**63 - 1]),
         "mask.bool": torch.tensor([[True, False], [False, True]]),
-        "scalar": torch.tensor(5), "scalar.float": torch.tensor(0.1),
+        "scalar": torch.tensor(5),
+        "scalar.float": torch.tensor(0.1),
         "empty": torch.zeros(0, 1, 8, 8, dtype=torch.uint8),
         "empty.int16": torch.zeros(0, dtype=torch.int16),
-    }  # fmt: skip
+    }
     store.put(state, record())
     assert same(store.state(KEY), state)
 
@@ -238,8 +247,8 @@ def test_verify_names_what_is_wrong_and_sets_it_aside(store, name, change):
     store.put(STATE, record())
     assert store.verify(KEY) is None
     change(file_of(store, name))
-    told = store.verify(KEY)
-    assert told.startswith(f"stage {KEY}: {name} is ")
+    problem = store.verify(KEY)
+    assert problem.startswith(f"stage {KEY}: {name} is ")
     assert (store.verify(KEY), store.record(KEY), len(store.damaged)) == (None, None, 1)
 
 
@@ -299,9 +308,9 @@ def test_scores_on_further_tasks_complete_a_record(store):
     assert store.record(KEY, ["t2", "t1"]) == record()
     assert store.record(KEY, ["t1", "t3"]) is None
     store.put_evaluation(KEY, {"t3": score(0.25)})
-    found = store.record(KEY, ["t1", "t3"])
-    assert found.evaluation == {**record().evaluation, "t3": score(0.25)}
-    assert replace(found, evaluation=record().evaluation) == record()
+    actual = store.record(KEY, ["t1", "t3"])
+    assert actual.evaluation == {**record().evaluation, "t3": score(0.25)}
+    assert replace(actual, evaluation=record().evaluation) == record()
     assert store.record(KEY, ["t1", "t4"]) is None
     assert store.record(KEY) == record()
 
@@ -355,10 +364,13 @@ def test_records_are_json_that_any_reader_can_open(store):
 @pytest.mark.parametrize(
     "spell",
     [
-        lambda folder: str(folder), lambda folder: f"{folder}/", lambda folder: folder.as_uri(),
-        lambda folder: f"{folder.as_uri()}/", lambda folder: os.path.relpath(folder),
+        lambda folder: str(folder),
+        lambda folder: f"{folder}/",
+        lambda folder: folder.as_uri(),
+        lambda folder: f"{folder.as_uri()}/",
+        lambda folder: os.path.relpath(folder),
     ],
-)  # fmt: skip
+)
 def test_a_folder_may_be_spelt_as_a_path_or_a_uri(tmp_path, monkeypatch, spell):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "my stages" / "é"
@@ -414,9 +426,11 @@ def bucket() -> Iterator[Callable[[str], str]]:
         ):
             patch.delenv(name, raising=False)
         for name, value in (
-            ("AWS_ACCESS_KEY_ID", "me"), ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("AWS_DEFAULT_REGION", "us-east-1"), ("AWS_EC2_METADATA_DISABLED", "true"),
-        ):  # fmt: skip
+            ("AWS_ACCESS_KEY_ID", "me"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ):
             patch.setenv(name, value)
         server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
         server.start()

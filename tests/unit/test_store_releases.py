@@ -18,26 +18,48 @@ from orchestrator.stages.store import StageStore
 KEY = "ab" * 20
 STATE = {"network.weight": torch.arange(6.0).reshape(2, 3)}
 RECORD = Record(
-    key=KEY, parent="cd" * 20, after=1, status="complete",
+    key=KEY,
+    parent="cd" * 20,
+    after=1,
+    status="complete",
     costs=Costs(storage={"model": 24}, train_flops=7, device="cpu"),
     evaluation={"t1": {"test": Score(accuracy=0.5, loss=0.25, n=4)}},
-    computed_for=("sweep", "trial", 0), spec={"lam": 1.0}, environment={"node": "here"},
-)  # fmt: skip
+    computed_for=("sweep", "trial", 0),
+    spec={"lam": 1.0},
+    environment={"node": "here"},
+)
 
 # The fields of release 0.1, which builds its records by `Record(**plain)`, `Costs(**...)` and
 # `Score(**...)` and sets a stage aside if that raises.
 FIELDS_0_1 = {
     "record": {
-        "key", "parent", "after", "status", "costs", "evaluation", "computed_for", "story", "spec",
+        "key",
+        "parent",
+        "after",
+        "status",
+        "costs",
+        "evaluation",
+        "computed_for",
+        "story",
+        "spec",
         "environment",
     },
     "costs": {
-        "storage", "train_flops", "consolidate_flops", "eval_flops", "samples", "train_seconds",
-        "consolidate_seconds", "eval_seconds", "cpu_seconds", "gpu_seconds", "peak_memory_bytes",
+        "storage",
+        "train_flops",
+        "consolidate_flops",
+        "eval_flops",
+        "samples",
+        "train_seconds",
+        "consolidate_seconds",
+        "eval_seconds",
+        "cpu_seconds",
+        "gpu_seconds",
+        "peak_memory_bytes",
         "device",
     },
     "score": {"accuracy", "loss", "n"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -173,9 +195,9 @@ def test_a_format_that_is_not_known_is_named_and_not_touched(
     ):
         with pytest.raises(
             OtherRelease, match=rf"{KEY}.*made by release 9\.9.*not touched"
-        ) as told:
+        ) as error_info:
             act()
-        assert told.value.exit_code == 2
+        assert error_info.value.exit_code == 2
     assert (files_of(store), store.damaged) == (before, [])
 
 
@@ -194,10 +216,10 @@ def test_a_record_without_a_field_is_said_to_lack_it(
     store: StageStore, change: Any, lacks: str
 ) -> None:
     rewrite(store, lambda content: (change(content), content.update(release="9.9")))
-    with pytest.raises(OtherRelease) as told:
+    with pytest.raises(OtherRelease) as error_info:
         store.record(KEY)
     made_by = f"made by release 9.9, without {lacks}, which release {release()} cannot read;"
-    assert made_by in str(told.value)
+    assert made_by in str(error_info.value)
 
 
 def test_a_state_in_a_file_of_another_name_is_not_touched_and_no_path_is_followed(

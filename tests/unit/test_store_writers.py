@@ -111,14 +111,14 @@ def orders(folder: Path, exclusive: bool, writers: int = 2) -> Iterator[list[dic
             store_of(folder, files).put(STATES[number], record(number))
 
         threads = Threads([lambda p, n=n: put(n, p) for n in range(writers)])  # type: ignore[misc]
-        taken, seen = list[int](), [dict(content)]
+        used, seen = list[int](), [dict(content)]
         while threads.alive:
             choices = sorted(threads.alive)
-            choice = prefix[len(taken)] if len(taken) < len(prefix) else choices[0]
-            if len(taken) >= len(prefix):
-                pending += [[*taken, other] for other in choices[1:]]
+            choice = prefix[len(used)] if len(used) < len(prefix) else choices[0]
+            if len(used) >= len(prefix):
+                pending += [[*used, other] for other in choices[1:]]
             threads.step(choice)
-            taken.append(choice)
+            used.append(choice)
             seen.append(dict(content))
         yield seen
 
@@ -126,11 +126,11 @@ def orders(folder: Path, exclusive: bool, writers: int = 2) -> Iterator[list[dic
 def stage(folder: Path, content: dict[str, bytes], exclusive: bool) -> int | None:
     """Return whose stage a reader sees, None if no one's; fails if it is not whole."""
     reader = store_of(folder, MemoryFiles(dict(content), exclusive), read_only=True)
-    found, state = reader.record(KEY), reader.state(KEY)
+    actual, state = reader.record(KEY), reader.state(KEY)
     assert reader.damaged == []
-    if found is None:
+    if actual is None:
         return None
-    writer = found.computed_for[2]
+    writer = actual.computed_for[2]
     assert state is not None
     assert save(dict(state)) == save(STATES[writer])
     return writer
@@ -143,16 +143,16 @@ def test_no_interleaving_of_two_writers_leaves_a_damaged_stage(
     winners, checked, count = set(), {}, 0
     for contents in orders(tmp_path, exclusive):
         count += 1
-        whose = []
+        keys = []
         for content in contents:
             name = frozenset(content.items())
             if name not in checked:
                 checked[name] = stage(tmp_path, content, exclusive)
-            whose.append(checked[name])
-        first = next(writer for writer in whose if writer is not None)
-        winners.add(whose[-1])
+            keys.append(checked[name])
+        first = next(writer for writer in keys if writer is not None)
+        winners.add(keys[-1])
         # Once there is a stage there always is one; on a disk it is always the first one's.
-        after = whose[whose.index(first) :]
+        after = keys[keys.index(first) :]
         assert set(after) == {first} if exclusive else None not in after
     assert winners == {0, 1}
     assert count > 100
@@ -198,9 +198,9 @@ def test_a_disk_without_links_is_used_as_an_object_store_is(
     store.put(STATES[0], record(0))
     store.put(STATES[1], record(1))
     again = StageStore(str(tmp_path / "stages"))
-    found = again.record(KEY)
-    assert found is not None
-    assert found.computed_for[2] == 0
+    actual = again.record(KEY)
+    assert actual is not None
+    assert actual.computed_for[2] == 0
     state = again.state(KEY)
     assert state is not None
     assert torch.equal(state["w"], STATES[0]["w"])

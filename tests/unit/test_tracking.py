@@ -20,20 +20,27 @@ import pytest
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
-from orchestrator.results.schema import ACCURACY, STAGES, TRIALS
-from orchestrator.results.tables import Tables, table_of, with_config_columns, write
+from orchestrator.results.tables import (
+    ACCURACY,
+    STAGES,
+    TRIALS,
+    Tables,
+    build_table,
+    with_config_columns,
+    write_tables,
+)
 from orchestrator.tracking import (
     Target,
     Tracker,
     front_page,
+    read_target,
     resolve_target,
     run_ids,
     sync,
-    target_of,
     ui_command,
 )
-from orchestrator.tracking.database import advice, prepare
-from orchestrator.tracking.experiment import Experiment, quiet
+from orchestrator.tracking.database import create_database, database_advice
+from orchestrator.tracking.experiment import Experiment, quiet_mlflow
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import LEDGER, SENT, Sent, sending_lock
 
@@ -68,17 +75,17 @@ class Chain:
         return rng.random((TASKS + 1, TASKS))
 
 
-def write_tables(folder: Path, *chains: Chain, ids: dict[str, str] | None = None) -> Path:
+def write_folder(folder: Path, *chains: Chain, ids: dict[str, str] | None = None) -> Path:
     """Write the tables of hand-made chains and the two documents."""
     trials, accuracy, stages = [], [], []
     for chain in chains:
-        whose = {"sweep": folder.name, "trial_id": chain.trial_id, "seed": chain.seed}
+        keys = {"sweep": folder.name, "trial_id": chain.trial_id, "seed": chain.seed}
         config = {
             "network": {"name": "mlp", "hidden": [8, 8]},
             "method": {"name": chain.method, "lam": chain.lam},
         }
         trials.append(
-            whose
+            keys
             | {
                 "phase": chain.phase,
                 "selected": chain.selected,
@@ -98,17 +105,15 @@ def write_tables(folder: Path, *chains: Chain, ids: dict[str, str] | None = None
                 "eval_seconds": 0.25,
             }
             stages.append(
-                whose
-                | spent
-                | {"after": after, "storage_bytes": 1000 + after, "status": "complete"}
+                keys | spent | {"after": after, "storage_bytes": 1000 + after, "status": "complete"}
             )
             for split in ("validation", "test")[: 1 if chain.phase == "search" else 2]:
                 row = chain.r(split)[after]
                 accuracy += [
-                    whose | {"split": split, "after": after, "task": i + 1, "accuracy": row[i]}
+                    keys | {"split": split, "after": after, "task": i + 1, "accuracy": row[i]}
                     for i in range(TASKS)
                 ]
-    write(
+    write_tables(
         Tables(
             with_config_columns(_table(trials, TRIALS)),
             _table(accuracy, ACCURACY),
@@ -122,7 +127,7 @@ def write_tables(folder: Path, *chains: Chain, ids: dict[str, str] | None = None
 
 
 def _table(rows: list[dict[str, Any]], schema: Any) -> Any:
-    return table_of([tuple(row.get(name) for name in schema.names) for row in rows], schema)
+    return build_table([tuple(row.get(name) for name in schema.names) for row in rows], schema)
 
 
 @pytest.fixture(scope="module")
@@ -197,94 +202,97 @@ def everything(target: Target) -> dict[str, Any]:
 def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1))
+    folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1))
     sync(folder, target)
-    said = history(target, runs(target)["ewc"])
+    values = history(target, runs(target)["ewc"])
     matrices = [load(folder).r_matrix("ewc-1", seed) for seed in (0, 1)]
     for step in (1, 2, 3):
         acc = [r[step, :step].mean() for r in matrices]
-        assert said["acc", step] == [pytest.approx(np.mean(acc))]
-        assert said["acc_std", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
+        assert values["acc", step] == [pytest.approx(np.mean(acc))]
+        assert values["acc_std", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
         learned = [np.mean([r[i + 1, i] for i in range(step)]) for r in matrices]
-        assert said["learning_accuracy", step] == [pytest.approx(np.mean(learned))]
+        assert values["learning_accuracy", step] == [pytest.approx(np.mean(learned))]
     bwt = [np.mean([r[3, 0] - r[1, 0], r[3, 1] - r[2, 1]]) for r in matrices]
     fwt = [np.mean([r[1, 1] - r[0, 1], r[2, 2] - r[0, 2]]) for r in matrices]
     lost = [np.mean([max(r[1, 0], r[2, 0]) - r[3, 0], r[2, 1] - r[3, 1]]) for r in matrices]
-    assert said["bwt", 3] == [pytest.approx(np.mean(bwt))]
-    assert said["fwt", 3] == [pytest.approx(np.mean(fwt))]
-    assert said["forgetting", 3] == [pytest.approx(np.mean(lost))]
+    assert values["bwt", 3] == [pytest.approx(np.mean(bwt))]
+    assert values["fwt", 3] == [pytest.approx(np.mean(fwt))]
+    assert values["forgetting", 3] == [pytest.approx(np.mean(lost))]
     for step, task in np.ndindex(TASKS + 1, TASKS):
         cells = [r[step, task] for r in matrices]
-        assert said[f"acc_by_task/{task + 1}", step] == [pytest.approx(np.mean(cells))]
+        assert values[f"acc_by_task/{task + 1}", step] == [pytest.approx(np.mean(cells))]
 
 
 def test_validation_accuracy_is_told_beside_test_accuracy(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     sync(folder, target)
-    said = history(target, runs(target)["ewc"])
-    assert said["val_acc", 2] == [pytest.approx(Chain().r("validation")[2, :2].mean())]
+    values = history(target, runs(target)["ewc"])
+    assert values["val_acc", 2] == [pytest.approx(Chain().r("validation")[2, :2].mean())]
 
 
 def test_costs_are_summed_up_to_the_step_and_storage_is_not(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1))
+    folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1))
     sync(folder, target)
-    said = history(target, runs(target)["ewc"])
-    assert [said["train_flops", step] for step in range(4)] == [[0], [100], [300], [600]]
-    assert [said["storage_bytes", step] for step in range(4)] == [[1000], [1001], [1002], [1003]]
-    assert said["train_seconds", 3] == [pytest.approx(4 * (0.5 + 1.0) / 2)]
-    assert said["eval_seconds", 1] == [pytest.approx(0.5)]
+    values = history(target, runs(target)["ewc"])
+    assert [values["train_flops", step] for step in range(4)] == [[0], [100], [300], [600]]
+    assert [values["storage_bytes", step] for step in range(4)] == [[1000], [1001], [1002], [1003]]
+    assert values["train_seconds", 3] == [pytest.approx(4 * (0.5 + 1.0) / 2)]
+    assert values["eval_seconds", 1] == [pytest.approx(0.5)]
 
 
 def test_what_is_undefined_is_left_out(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain(scenario="class"))
+    folder = write_folder(directory / "a", Chain(scenario="class"))
     sync(folder, target)
-    said = history(target, runs(target)["ewc"])
-    assert not [key for key in said if key[0] == "fwt" or key[0].endswith("_std")]
-    assert {("acc", 0), ("bwt", 1), ("forgetting", 1)}.isdisjoint(said)
-    assert {("acc", 1), ("bwt", 2), ("forgetting", 2)} <= said.keys()
+    values = history(target, runs(target)["ewc"])
+    assert not [key for key in values if key[0] == "fwt" or key[0].endswith("_std")]
+    assert {("acc", 0), ("bwt", 1), ("forgetting", 1)}.isdisjoint(values)
+    assert {("acc", 1), ("bwt", 2), ("forgetting", 2)} <= values.keys()
 
 
 def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(
     directory: Path, target: Target
 ) -> None:
     chains = [Chain("ewc-1"), Chain("ewc-2", lam=1000.0), Chain("er-1", method="er")]
-    sync(write_tables(directory / "a", *chains), target)
-    found = runs(target)
-    assert set(found) == {"a", "ewc lam=1", "ewc lam=1000", "er"}
-    parent = found.pop("a")
+    sync(write_folder(directory / "a", *chains), target)
+    all_runs = runs(target)
+    assert set(all_runs) == {"a", "ewc lam=1", "ewc lam=1000", "er"}
+    parent = all_runs.pop("a")
     assert "mlflow.parentRunId" not in parent.data.tags
     assert parent.data.tags["methods"] == "ewc, er"
-    for run in found.values():
+    for run in all_runs.values():
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert run.data.tags["repertoire.identity"] == parent.data.tags["repertoire.identity"]
         assert run.info.status == "FINISHED"
-    ewc = found["ewc lam=1000"]
+    ewc = all_runs["ewc lam=1000"]
     assert ewc.data.params == {
-        "network.name": "mlp", "network.hidden": "[8,8]",
-        "method.name": "ewc", "method.lam": "1000.0",
-    }  # fmt: skip
-    told = {
+        "network.name": "mlp",
+        "network.hidden": "[8,8]",
+        "method.name": "ewc",
+        "method.lam": "1000.0",
+    }
+    messages = {
         "benchmark": "split_digits",
         "method": "ewc",
         "phase": "evaluation",
         "selected": "false",
         "status": "complete",
     }
-    assert told.items() <= ewc.data.tags.items()
+    assert messages.items() <= ewc.data.tags.items()
     assert run_ids(directory / "a") == {
-        "ewc-1": found["ewc lam=1"].info.run_id, "ewc-2": ewc.info.run_id,
-        "er-1": found["er"].info.run_id,
-    }  # fmt: skip
+        "ewc-1": all_runs["ewc lam=1"].info.run_id,
+        "ewc-2": ewc.info.run_id,
+        "er-1": all_runs["er"].info.run_id,
+    }
 
 
 def test_a_finished_trial_has_r_as_a_table_and_as_a_picture(
     directory: Path, target: Target
 ) -> None:
-    sync(write_tables(directory / "a", Chain(seed=0), Chain(seed=1)), target)
-    found = runs(target)
-    folder = Path(client(target).download_artifacts(found["ewc"].info.run_id, ""))
+    sync(write_folder(directory / "a", Chain(seed=0), Chain(seed=1)), target)
+    all_runs = runs(target)
+    folder = Path(client(target).download_artifacts(all_runs["ewc"].info.run_id, ""))
     assert folder.is_relative_to(directory / "mlartifacts")
     table = pd.read_csv(folder / "r_matrix.csv", index_col=["seed", "after"])
     np.testing.assert_allclose(table.loc["1"].to_numpy(), Chain(seed=1).r())
@@ -292,7 +300,7 @@ def test_a_finished_trial_has_r_as_a_table_and_as_a_picture(
         table.loc["mean"].to_numpy(), (Chain(seed=0).r() + Chain(seed=1).r()) / 2
     )
     assert (folder / "r_matrix.png").read_bytes().startswith(b"\x89PNG")
-    documents = Path(client(target).download_artifacts(found["a"].info.run_id, ""))
+    documents = Path(client(target).download_artifacts(all_runs["a"].info.run_id, ""))
     assert (documents / "sweep.yaml").read_text() == "name: a\n"
     assert (documents / "versions.json").read_text() == "{}"
 
@@ -301,16 +309,16 @@ def test_an_open_trial_is_told_up_to_the_step_that_all_its_seeds_have(
     directory: Path, target: Target
 ) -> None:
     waiting = Chain("er-1", method="er", stages=0, status="stopped")
-    folder = write_tables(
+    folder = write_folder(
         directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"), waiting
     )
     sync(folder, target, running=True)
-    found = runs(target)
-    assert set(found) == {"a", "ewc"}
-    assert {run.info.status for run in found.values()} == {"RUNNING"}
-    assert {step for _, step in history(target, found["ewc"])} == {0, 1}
+    all_runs = runs(target)
+    assert set(all_runs) == {"a", "ewc"}
+    assert {run.info.status for run in all_runs.values()} == {"RUNNING"}
+    assert {step for _, step in history(target, all_runs["ewc"])} == {0, 1}
 
-    write_tables(
+    write_folder(
         folder, Chain(seed=0), Chain(seed=1), replace(waiting, stages=4, status="complete")
     )
     report = sync(folder, target)
@@ -324,17 +332,17 @@ def test_an_open_trial_is_told_up_to_the_step_that_all_its_seeds_have(
 def test_a_stopped_sweep_that_is_resumed_continues_its_runs(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"))
+    folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="stopped"))
     sync(folder, target)
     before = runs(target)
     assert {name: run.info.status for name, run in before.items()} == {
         "a": "KILLED",
         "ewc": "KILLED",
     }
-    write_tables(folder, Chain(seed=0), Chain(seed=1, stages=3, status="stopped"))
+    write_folder(folder, Chain(seed=0), Chain(seed=1, stages=3, status="stopped"))
     sync(folder, target, running=True)
     assert {run.info.status for run in runs(target).values()} == {"RUNNING"}
-    write_tables(folder, Chain(seed=0), Chain(seed=1))
+    write_folder(folder, Chain(seed=0), Chain(seed=1))
     sync(folder, target)
     after = runs(target)
     assert {name: run.info.run_id for name, run in after.items()} == {
@@ -356,10 +364,10 @@ def test_a_run_ends_as_its_trial_did(
     directory: Path, target: Target, status: str, phase: str, of_trial: str, of_sweep: str
 ) -> None:
     chain = Chain(status=status, stages=2, phase=phase)
-    sync(write_tables(directory / "a", chain, Chain("er-1", method="er")), target)
-    found = runs(target)
-    trial = found["ewc search" if phase == "search" else "ewc"]
-    assert (trial.info.status, found["a"].info.status, found["er"].info.status) == (
+    sync(write_folder(directory / "a", chain, Chain("er-1", method="er")), target)
+    all_runs = runs(target)
+    trial = all_runs["ewc search" if phase == "search" else "ewc"]
+    assert (trial.info.status, all_runs["a"].info.status, all_runs["er"].info.status) == (
         of_trial,
         of_sweep,
         "FINISHED",
@@ -371,13 +379,13 @@ def test_a_seed_that_diverged_leaves_the_mean_to_the_others(
     directory: Path, target: Target
 ) -> None:
     sync(
-        write_tables(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="diverged")),
+        write_folder(directory / "a", Chain(seed=0), Chain(seed=1, stages=2, status="diverged")),
         target,
     )
-    said = history(target, runs(target)["ewc"])
-    assert said["acc", 3] == [pytest.approx(Chain(seed=0).r()[3].mean())]
-    assert ("acc_std", 1) in said
-    assert ("acc_std", 3) not in said
+    values = history(target, runs(target)["ewc"])
+    assert values["acc", 3] == [pytest.approx(Chain(seed=0).r()[3].mean())]
+    assert ("acc_std", 1) in values
+    assert ("acc_std", 3) not in values
 
 
 SEARCHED = Chain(phase="search", seed=100, group="ewc", candidate=3, objective=0.5, selected=True)
@@ -387,22 +395,31 @@ def test_a_candidate_of_a_search_is_told_by_validation_alone(
     directory: Path, target: Target
 ) -> None:
     other = replace(SEARCHED, trial_id="ewc-2", lam=2.0, selected=False, candidate=4)
-    sync(write_tables(directory / "a", SEARCHED, other), target)
+    sync(write_folder(directory / "a", SEARCHED, other), target)
     run = runs(target)["ewc lam=1 search"]
-    said, r = history(target, run), SEARCHED.r("validation")
+    text, r = history(target, run), SEARCHED.r("validation")
     costs = {
-        "storage_bytes", "train_flops", "consolidate_flops", "eval_flops", "train_seconds",
-        "consolidate_seconds", "eval_seconds",
-    }  # fmt: skip
-    assert {name for name, _ in said} == costs | {
-        "val_acc", "val_bwt", "val_forgetting", "val_learning_accuracy", "objective",
-    }  # fmt: skip
-    assert np.isfinite([value for values in said.values() for value in values]).all()
-    assert said["val_acc", 3] == [pytest.approx(r[3].mean())]
-    assert said["val_bwt", 3] == [pytest.approx(((r[3] - np.diag(r[1:]))[:2]).mean())]
-    assert said["objective", 3] == [0.5]
-    told = {"phase": "search", "selected": "true", "group": "ewc", "candidate": "3"}
-    assert told.items() <= run.data.tags.items()
+        "storage_bytes",
+        "train_flops",
+        "consolidate_flops",
+        "eval_flops",
+        "train_seconds",
+        "consolidate_seconds",
+        "eval_seconds",
+    }
+    assert {name for name, _ in text} == costs | {
+        "val_acc",
+        "val_bwt",
+        "val_forgetting",
+        "val_learning_accuracy",
+        "objective",
+    }
+    assert np.isfinite([value for values in text.values() for value in values]).all()
+    assert text["val_acc", 3] == [pytest.approx(r[3].mean())]
+    assert text["val_bwt", 3] == [pytest.approx(((r[3] - np.diag(r[1:]))[:2]).mean())]
+    assert text["objective", 3] == [0.5]
+    messages = {"phase": "search", "selected": "true", "group": "ewc", "candidate": "3"}
+    assert messages.items() <= run.data.tags.items()
     artifacts = Path(client(target).download_artifacts(run.info.run_id, ""))
     table = pd.read_csv(artifacts / "r_matrix.csv", index_col=["seed", "after"])
     np.testing.assert_allclose(table.loc["100"].to_numpy(), r)
@@ -410,25 +427,25 @@ def test_a_candidate_of_a_search_is_told_by_validation_alone(
 
 def test_a_winner_that_is_evaluated_has_a_run_for_each(directory: Path, target: Target) -> None:
     evaluated = replace(SEARCHED, phase="evaluation", seed=0, objective=None)
-    folder = write_tables(directory / "a", SEARCHED, evaluated)
+    folder = write_folder(directory / "a", SEARCHED, evaluated)
     sync(folder, target)
-    found = runs(target)
-    assert set(found) == {"a", "ewc search", "ewc"}
-    said = history(target, found["ewc"])
-    assert said["acc", 3] == [pytest.approx(evaluated.r()[3].mean())]
-    assert said["val_acc", 3] == [pytest.approx(evaluated.r("validation")[3].mean())]
-    assert ("objective", 3) not in said
-    assert run_ids(folder)["ewc-1"] == found["ewc"].info.run_id
+    all_runs = runs(target)
+    assert set(all_runs) == {"a", "ewc search", "ewc"}
+    values = history(target, all_runs["ewc"])
+    assert values["acc", 3] == [pytest.approx(evaluated.r()[3].mean())]
+    assert values["val_acc", 3] == [pytest.approx(evaluated.r("validation")[3].mean())]
+    assert ("objective", 3) not in values
+    assert run_ids(folder)["ewc-1"] == all_runs["ewc"].info.run_id
     (folder / LEDGER).unlink()
     assert sync(folder, target).runs == 0
 
 
 def test_a_rank_that_is_known_late_is_added_to_the_run(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", replace(SEARCHED, objective=None, selected=False))
+    folder = write_folder(directory / "a", replace(SEARCHED, objective=None, selected=False))
     sync(folder, target)
     before = runs(target)["ewc search"]
     assert "objective" not in before.data.metrics
-    report = sync(write_tables(folder, SEARCHED), target)
+    report = sync(write_folder(folder, SEARCHED), target)
     after = runs(target)["ewc search"]
     assert (report.runs, report.steps) == (0, 0)
     assert (before.info.run_id, after.data.metrics["objective"]) == (after.info.run_id, 0.5)
@@ -436,7 +453,7 @@ def test_a_rank_that_is_known_late_is_added_to_the_run(directory: Path, target: 
 
 
 def test_tables_of_before_there_were_searches_are_told_too(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     older = pd.read_parquet(folder / "trials.parquet")
     older.drop(columns=["group", "candidate", "objective"]).to_parquet(folder / "trials.parquet")
     assert sync(folder, target).complete
@@ -444,10 +461,10 @@ def test_tables_of_before_there_were_searches_are_told_too(directory: Path, targ
 
 
 def test_a_second_call_sends_nothing(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0))
+    folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0))
     sync(folder, target)
     before = everything(target)
-    write_tables(folder, Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0), ids=run_ids(folder))
+    write_folder(folder, Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0), ids=run_ids(folder))
     for recheck in (False, True):
         report = sync(folder, target, recheck=recheck)
         assert (report.runs, report.steps, report.artifacts, report.complete) == (0, 0, 0, True)
@@ -457,7 +474,7 @@ def test_a_second_call_sends_nothing(directory: Path, target: Target) -> None:
 def test_what_has_been_sent_is_known_without_importing_mlflow(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     sync(folder, target)
     code = (
         "import sys; from pathlib import Path; from orchestrator.tracking import *;"
@@ -465,18 +482,18 @@ def test_what_has_been_sent_is_known_without_importing_mlflow(
         "heavy = ('mlflow', 'ray', 'torch', 'matplotlib');"
         "print(report.complete, [name for name in heavy if name in sys.modules])"
     )
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
     )
-    assert said.stdout == "True []\n"
-    assert said.stderr == ""
+    assert process.stdout == "True []\n"
+    assert process.stderr == ""
 
 
 @pytest.mark.parametrize("loss", ["deleted", "damaged"])
 def test_a_lost_ledger_costs_a_search_and_no_duplicates(
     directory: Path, target: Target, loss: str
 ) -> None:
-    folder = write_tables(
+    folder = write_folder(
         directory / "a", Chain(seed=0), Chain("ewc-2", lam=2.0, stages=2, status="stopped")
     )
     sync(folder, target)
@@ -502,10 +519,10 @@ class Renamed(Chain):
 def test_a_run_that_release_0_1_sent_is_the_run_of_the_trial_by_its_longer_id(
     directory: Path, target: Target, ledger: str
 ) -> None:
-    folder = write_tables(directory / "a", Renamed("ewc-01234567"))
+    folder = write_folder(directory / "a", Renamed("ewc-01234567"))
     sync(folder, target)
     ids = run_ids(folder)
-    write_tables(folder, Renamed("ewc-0123456789abcdef"))
+    write_folder(folder, Renamed("ewc-0123456789abcdef"))
     if ledger == "deleted":
         (folder / LEDGER).unlink()
     report = sync(folder, target)
@@ -518,7 +535,7 @@ def test_a_step_whose_tag_was_lost_in_a_crash_is_sent_again_as_the_same_points(
 ) -> None:
     from mlflow.entities import RunTag
 
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     sync(folder, target, running=True)
     before = everything(target)
     run = runs(target)["ewc"]
@@ -530,7 +547,7 @@ def test_a_step_whose_tag_was_lost_in_a_crash_is_sent_again_as_the_same_points(
 
 
 def test_a_database_that_was_deleted_is_filled_again(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     sync(folder, target)
     before = history(target, runs(target)["ewc"])
     elsewhere = Target(
@@ -546,7 +563,7 @@ def test_a_database_that_was_deleted_is_filled_again(directory: Path, target: Ta
 def test_a_run_that_someone_deleted_is_sent_again_on_request(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     sync(folder, target)
     client(target).delete_run(run_ids(folder)["ewc-1"])
     assert sync(folder, target, recheck=True).runs == 1
@@ -556,12 +573,12 @@ def test_a_run_that_someone_deleted_is_sent_again_on_request(
 def test_a_seed_added_later_gives_a_run_of_its_own_that_keeps_what_people_noted(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain(seed=0), Chain("er-1", method="er"))
+    folder = write_folder(directory / "a", Chain(seed=0), Chain("er-1", method="er"))
     sync(folder, target)
     old = run_ids(folder)
     client(target).set_tag(old["ewc-1"], "mlflow.note.content", "surprising")
     client(target).set_tag(old["ewc-1"], "figure", "3")
-    write_tables(folder, Chain(seed=0), Chain(seed=1), Chain("er-1", method="er"))
+    write_folder(folder, Chain(seed=0), Chain(seed=1), Chain("er-1", method="er"))
     report = sync(folder, target)
     assert (report.runs, run_ids(folder)["er-1"]) == (1, old["er-1"])
     new = runs(target)["ewc"]
@@ -572,9 +589,9 @@ def test_a_seed_added_later_gives_a_run_of_its_own_that_keeps_what_people_noted(
 
 
 def test_two_sweeps_of_a_folder_have_runs_of_their_own(directory: Path, target: Target) -> None:
-    sync(write_tables(directory / "a", Chain()), target)
+    sync(write_folder(directory / "a", Chain()), target)
     first = everything(target)
-    assert sync(write_tables(directory / "b", Chain()), target).runs == 2
+    assert sync(write_folder(directory / "b", Chain()), target).runs == 2
     assert run_ids(directory / "a") != run_ids(directory / "b")
     assert everything(target)["a"] == first["a"]
 
@@ -587,24 +604,24 @@ def experiment_of(target: Target) -> Any:
 def test_mlflow_lists_views_whose_columns_are_what_is_sent(
     directory: Path, target: Target, page: str
 ) -> None:
-    sync(write_tables(directory / "a", SEARCHED, Chain("er-1", method="er")), target)
+    sync(write_folder(directory / "a", SEARCHED, Chain("er-1", method="er")), target)
     tags = experiment_of(target).tags
     assert tags["mlflow.experimentKind"] == "custom_model_development"
     view = json.loads(tags[f"mlflow.sharedViewState.{page}"])
     assert isinstance(view["createdAt"], int)
     state = json.loads(view["state"])
-    found = client(target).search_runs(
+    matching_runs = client(target).search_runs(
         [experiment_of(target).experiment_id], state["searchFilter"], order_by=[state["orderByKey"]]
     )
     name = {"trials": "er", "candidates": "ewc search"}[page]
-    assert [run.info.run_name for run in found] == [name]
-    there = {f"metrics.`{name}`" for name in found[0].data.metrics}
-    there |= {f"tags.`{name}`" for name in found[0].data.tags}
-    assert {*state["selectedColumns"], state["orderByKey"]} <= there
+    assert [run.info.run_name for run in matching_runs] == [name]
+    other = {f"metrics.`{name}`" for name in matching_runs[0].data.metrics}
+    other |= {f"tags.`{name}`" for name in matching_runs[0].data.tags}
+    assert {*state["selectedColumns"], state["orderByKey"]} <= other
 
 
 def test_what_people_changed_of_an_experiments_pages_stays(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     sync(folder, target)
     mlflow, experiment = client(target), experiment_of(target)
     mlflow.set_experiment_tag(experiment.experiment_id, "mlflow.note.content", "mine")
@@ -619,7 +636,7 @@ def test_the_front_page_is_that_of_the_experiment_if_there_is_one(
     directory: Path, target: Target
 ) -> None:
     assert front_page(directory, 5001) == "http://127.0.0.1:5001/"
-    sync(write_tables(directory / "a", Chain()), target)
+    sync(write_folder(directory / "a", Chain()), target)
     number = experiment_of(target).experiment_id
     assert front_page(directory, 5001) == (
         f"http://127.0.0.1:5001/#/experiments/{number}/runs"
@@ -628,9 +645,9 @@ def test_the_front_page_is_that_of_the_experiment_if_there_is_one(
 
 
 def test_a_results_folder_that_was_moved_says_what_to_do(directory: Path, target: Target) -> None:
-    sync(write_tables(directory / "a", Chain()), target)
+    sync(write_folder(directory / "a", Chain()), target)
     moved = directory.rename(directory.parent / "moved")
-    write_tables(moved / "a", Chain(), Chain("er-1", method="er"))
+    write_folder(moved / "a", Chain(), Chain("er-1", method="er"))
     with pytest.raises(
         RepertoireError, match=r"it was moved\. Delete it and run: repertoire track"
     ):
@@ -638,7 +655,7 @@ def test_a_results_folder_that_was_moved_says_what_to_do(directory: Path, target
 
 
 def test_one_sender_works_for_a_folder_at_a_time(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     with sending_lock(folder), pytest.raises(RepertoireError, match="already being sent"):
         sync(folder, target)
     assert sync(folder, target).runs == 2
@@ -652,7 +669,7 @@ def test_the_environment_and_the_log_are_left_as_they_were(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
     before = dict(os.environ)
-    sync(write_tables(directory / "a", Chain()), target)
+    sync(write_folder(directory / "a", Chain()), target)
     assert dict(os.environ) == before
     assert capfd.readouterr() == ("", "")
 
@@ -672,7 +689,7 @@ def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     uri = request.getfixturevalue(address)
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     with pytest.raises(RepertoireError) as caught:
         sync(folder, Target(uri))
     assert uri in str(caught.value)
@@ -681,14 +698,14 @@ def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
 
 
 def test_a_tracker_says_once_what_went_wrong(directory: Path, dead_server: str) -> None:
-    said: list[str] = []
-    folder = write_tables(directory / "a", Chain())
-    tracker = Tracker(folder, Target(dead_server), said.append, first_seconds=0.0)
-    tracker.poke()
-    wait_for(lambda: tracker.poke() or bool(said))
-    assert dead_server in said[0]
+    text: list[str] = []
+    folder = write_folder(directory / "a", Chain())
+    tracker = Tracker(folder, Target(dead_server), text.append, first_seconds=0.0)
+    tracker.notify()
+    wait_for(lambda: tracker.notify() or bool(text))
+    assert dead_server in text[0]
     tracker.close(timeout_seconds=60)
-    assert len(said) == 1
+    assert len(text) == 1
 
 
 def wait_for(is_done: Callable[[], bool]) -> None:
@@ -701,17 +718,17 @@ def wait_for(is_done: Callable[[], bool]) -> None:
 def test_closing_does_not_wait_and_what_is_left_goes_on_by_itself(
     directory: Path, target: Target
 ) -> None:
-    said: list[str] = []
-    folder = write_tables(directory / "a", Chain())
-    tracker = Tracker(folder, target, said.append)
+    text: list[str] = []
+    folder = write_folder(directory / "a", Chain())
+    tracker = Tracker(folder, target, text.append)
     started = time.monotonic()
-    tracker.poke()  # a sweep that ends soon is told at its end
+    tracker.notify()  # a sweep that ends soon is told at its end
     report = tracker.close(timeout_seconds=0.1)
     assert time.monotonic() - started < 3
     assert not report.complete
-    assert said == [report.problem]
-    assert "in the background" in said[0]
-    assert f"repertoire track {directory}" in said[0]
+    assert text == [report.problem]
+    assert "in the background" in text[0]
+    assert f"repertoire track {directory}" in text[0]
     assert sync(folder, target, wait_seconds=60).complete  # waits for the one in the background
     assert set(runs(target)) == {"a", "ewc"}
     table = pd.read_parquet(folder / "trials.parquet")
@@ -721,7 +738,7 @@ def test_closing_does_not_wait_and_what_is_left_goes_on_by_itself(
 def test_what_has_been_sent_is_closed_without_a_process(
     directory: Path, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     sync(folder, target)
     monkeypatch.setattr(subprocess, "Popen", None)
     assert Tracker(folder, target, pytest.fail).close().complete
@@ -730,21 +747,21 @@ def test_what_has_been_sent_is_closed_without_a_process(
 def test_a_tracker_follows_the_tables_and_finishes_on_close(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain(stages=2, status="stopped"))
-    said: list[str] = []
-    tracker = Tracker(folder, target, said.append, first_seconds=0.0)
-    tracker.poke()
+    folder = write_folder(directory / "a", Chain(stages=2, status="stopped"))
+    text: list[str] = []
+    tracker = Tracker(folder, target, text.append, first_seconds=0.0)
+    tracker.notify()
     wait_for(lambda: bool(tracker.run_ids()))
     assert runs(target)["ewc"].info.status == "RUNNING"
-    write_tables(folder, Chain())
+    write_folder(folder, Chain())
     report = tracker.close(timeout_seconds=60)
-    assert (said, report.complete) == ([], True)
+    assert (text, report.complete) == ([], True)
     assert (report.runs, report.steps, report.artifacts) == (0, 2, 1)
     assert runs(target)["ewc"].info.status == "FINISHED"
 
 
 def test_a_call_asked_to_stop_does_so_between_trials(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain("ewc-1"), Chain("ewc-2", lam=2.0))
+    folder = write_folder(directory / "a", Chain("ewc-1"), Chain("ewc-2", lam=2.0))
     answers = iter([True, False])
     report = sync(folder, target, keep_going=lambda: next(answers))
     assert (report.complete, list(run_ids(folder))) == (False, ["ewc-1"])
@@ -761,9 +778,12 @@ class Limited:
         self.tags: list[str] = []
 
     def log_batch(
-        self, run_id: str, metrics: Sequence[Any] = (), params: Sequence[Any] = (),
+        self,
+        run_id: str,
+        metrics: Sequence[Any] = (),
+        params: Sequence[Any] = (),
         tags: Sequence[Any] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         from mlflow.utils import validation
 
         validation._validate_batch_log_limits(metrics, params, tags)
@@ -808,7 +828,7 @@ def test_a_long_stream_is_sent_and_its_charts_stay_few(
 
 def write_long(folder: Path, num_tasks: int) -> None:
     """Write the tables of one trial on a stream of many tasks."""
-    write_tables(folder, Chain(stages=1))
+    write_folder(folder, Chain(stages=1))
     after, task = np.divmod(np.arange((num_tasks + 1) * num_tasks), num_tasks)
     trials, accuracy, stages = (
         pd.read_parquet(folder / f"{name}.parquet") for name in ("trials", "accuracy", "stages")
@@ -829,7 +849,7 @@ def artifact(target: Target, run: Any, name: str) -> str:
 def test_what_is_longer_than_mlflow_takes_is_cut_and_odd_names_are_spelt_otherwise(
     directory: Path, target: Target
 ) -> None:
-    with quiet():
+    with quiet_mlflow():
         experiment = Experiment(target)
         sent = experiment.create("wide", {"long": "z" * 9000})
         metrics = {f"acc_task_{i}": float(i) for i in range(1100)}
@@ -845,22 +865,24 @@ def test_what_is_longer_than_mlflow_takes_is_cut_and_odd_names_are_spelt_otherwi
 def test_runs_of_trials_that_the_sweep_no_longer_has_are_removed_and_come_back_with_them(
     directory: Path, target: Target
 ) -> None:
-    first = [replace(SEARCHED, trial_id=f"ewc-{i}", candidate=i, lam=float(i), selected=i == 0)
-             for i in range(2)]  # fmt: skip
-    folder = write_tables(directory / "a", *first)
+    first = [
+        replace(SEARCHED, trial_id=f"ewc-{i}", candidate=i, lam=float(i), selected=i == 0)
+        for i in range(2)
+    ]
+    folder = write_folder(directory / "a", *first)
     sync(folder, target)
     before = run_ids(folder)
     client(target).set_tag(before["ewc-0 search"], "figure", "3")
 
     other = replace(SEARCHED, trial_id="ewc-9", lam=9.0, candidate=0)
-    write_tables(folder, other)
+    write_folder(folder, other)
     assert sync(folder, target, running=True).removed == 0  # the tables may not be whole yet
     report = sync(folder, target)
     assert (report.runs, report.removed) == (0, 2)
     assert winners(target) == ["ewc search"]
     assert set(runs(target)) == {"a", "ewc search"}
 
-    write_tables(folder, *first)
+    write_folder(folder, *first)
     assert sync(folder, target).runs == 0
     assert run_ids(folder) == before
     assert winners(target) == ["ewc lam=0 search"]
@@ -872,23 +894,23 @@ def winners(target: Target) -> list[str]:
 
 
 def test_no_run_keeps_the_id_of_a_parent_that_was_deleted(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain(), Chain("er-1", method="er"))
+    folder = write_folder(directory / "a", Chain(), Chain("er-1", method="er"))
     sync(folder, target)
     client(target).delete_run(runs(target)["a"].info.run_id)
     assert sync(folder, target, recheck=True).runs == 1
-    found = runs(target)
-    parent = found.pop("a").info.run_id
-    assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent}
-    assert len(found) == 2
+    all_runs = runs(target)
+    parent = all_runs.pop("a").info.run_id
+    assert {run.data.tags["mlflow.parentRunId"] for run in all_runs.values()} == {parent}
+    assert len(all_runs) == 2
 
 
 def test_a_run_that_someone_deleted_does_not_stop_what_is_new(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain(stages=2, status="stopped"))
+    folder = write_folder(directory / "a", Chain(stages=2, status="stopped"))
     sync(folder, target)
     client(target).delete_run(run_ids(folder)["ewc-1"])
-    report = sync(write_tables(folder, Chain()), target)  # the ledger believed the run was there
+    report = sync(write_folder(folder, Chain()), target)  # the ledger believed the run was there
     assert (report.runs, report.complete) == (1, True)
     assert max(step for _, step in history(target, runs(target)["ewc"])) == TASKS
 
@@ -896,25 +918,25 @@ def test_a_run_that_someone_deleted_does_not_stop_what_is_new(
 def test_run_ids_in_the_table_are_written_as_a_sweep_would_write_them(
     directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain(seed=0), Chain(seed=1))
+    folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1))
     sync(folder, target)
-    written = (folder / "trials.parquet").read_bytes()
-    write_tables(folder, Chain(seed=0), Chain(seed=1), ids=run_ids(folder))
-    assert (folder / "trials.parquet").read_bytes() == written
+    files = (folder / "trials.parquet").read_bytes()
+    write_folder(folder, Chain(seed=0), Chain(seed=1), ids=run_ids(folder))
+    assert (folder / "trials.parquet").read_bytes() == files
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 no more"])
 def test_a_table_that_cannot_be_read_says_how_to_write_it_anew(
     damage: bytes, directory: Path, target: Target
 ) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     (folder / "trials.parquet").write_bytes(damage)
     with pytest.raises(RepertoireError, match=r"trials\.parquet cannot be read .* repertoire run"):
         sync(folder, target)
 
 
 def test_a_database_that_cannot_be_used_says_what_to_do(directory: Path, target: Target) -> None:
-    folder = write_tables(directory / "a", Chain())
+    folder = write_folder(directory / "a", Chain())
     (directory / "mlflow.db").write_bytes(b"no database at all, but longer than a header is" * 9)
     with pytest.raises(RepertoireError, match=r"mv '.*mlflow\.db' '.*mlflow\.db\.broken'"):
         sync(folder, target)
@@ -937,9 +959,9 @@ def test_a_database_that_cannot_be_used_says_what_to_do(directory: Path, target:
 def test_a_database_s_problem_has_the_advice_that_fits(
     said: str, what_to_do: str, target: Target
 ) -> None:
-    assert what_to_do in advice(target, said)
-    assert bool(advice(target, said)) == bool(what_to_do)
-    assert advice(Target("http://x:1"), said) == ""
+    assert what_to_do in database_advice(target, said)
+    assert bool(database_advice(target, said)) == bool(what_to_do)
+    assert database_advice(Target("http://x:1"), said) == ""
 
 
 def test_first_sweeps_at_once_make_one_whole_database(tmp_path: Path) -> None:
@@ -975,7 +997,7 @@ def test_a_database_is_never_seen_half_made(
 
     monkeypatch.setattr(mlflow, "MlflowClient", fail)
     with pytest.raises(OSError, match="No space left"):
-        prepare(resolve_target(tmp_path))
+        create_database(resolve_target(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [".mlflow.db.lock"]
 
 
@@ -989,7 +1011,7 @@ def test_any_name_of_a_results_folder_leads_to_the_database_and_the_artifacts_in
     target = resolve_target(directory)
     assert target.database == directory / "mlflow.db"
     shutil.copy(blank_database, directory / "mlflow.db")
-    assert sync(write_tables(directory / "a", Chain()), target).complete
+    assert sync(write_folder(directory / "a", Chain()), target).complete
     assert len(list(directory.glob("mlartifacts/*/artifacts/r_matrix.csv"))) == 1
     assert Path(artifact(target, runs(target)["ewc"], "r_matrix.csv")).is_file()
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -1001,10 +1023,10 @@ def test_only_the_section_of_mlflow_is_read(tmp_path: Path) -> None:
     (folder / "sweep.yaml").write_text(
         "methods: ['gone:Mine']\nmlflow: {uri: 'http://x:1', experiment: mine}\n"
     )
-    assert target_of(folder) == Target("http://x:1", "mine")
+    assert read_target(folder) == Target("http://x:1", "mine")
     (folder / "sweep.yaml").write_text("mlflow: {url: 'http://x:1'}\n")
     with pytest.raises(RepertoireError, match="url"):
-        target_of(folder)
+        read_target(folder)
 
 
 def test_a_hundred_trials_are_read_in_a_moment(directory: Path) -> None:
@@ -1012,7 +1034,7 @@ def test_a_hundred_trials_are_read_in_a_moment(directory: Path) -> None:
     spent = []
     for number in (100, 400):
         folder = directory / str(number)
-        write_tables(folder, *(Chain(f"ewc-{i}", lam=float(i)) for i in range(number)))
+        write_folder(folder, *(Chain(f"ewc-{i}", lam=float(i)) for i in range(number)))
         best = min(seconds_to_view(folder) for _ in range(3))
         spent.append(best / number)
     assert spent[1] < 1.5 * spent[0]
@@ -1056,8 +1078,8 @@ def test_an_address_that_mlflow_does_not_serve_is_refused(tmp_path: Path, uri: s
 
 def test_a_password_is_neither_shown_nor_kept(directory: Path, dead_server: str) -> None:
     target = Target(dead_server.replace("http://", "http://me:secret@"))
-    assert target.shown == dead_server
-    folder = write_tables(directory / "a", Chain())
+    assert target.safe_uri == dead_server
+    folder = write_folder(directory / "a", Chain())
     with pytest.raises(RepertoireError) as refused:
         sync(folder, target)
     assert "secret" not in str(refused.value)
@@ -1069,9 +1091,9 @@ def test_the_user_interface_is_served_on_the_loopback_address_from_the_right_dat
 ) -> None:
     command = ui_command(directory, port=5123)
     assert command[:4] == [sys.executable, "-m", "mlflow", "ui"]
-    told = dict(zip(command[4::2], command[5::2], strict=True))
-    assert told["--backend-store-uri"] == f"sqlite:///{directory}/mlflow.db"
-    assert (told["--host"], told["--port"]) == ("127.0.0.1", "5123")
+    values = dict(zip(command[4::2], command[5::2], strict=True))
+    assert values["--backend-store-uri"] == f"sqlite:///{directory}/mlflow.db"
+    assert (values["--host"], values["--port"]) == ("127.0.0.1", "5123")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
     with pytest.raises(RepertoireError, match="open its own pages: http://elsewhere:5000"):
         ui_command(directory)

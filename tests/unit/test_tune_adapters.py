@@ -467,8 +467,8 @@ def test_a_search_asks_a_searcher_of_the_user_s_own(
         search="{algorithm: {name: 'own_searcher:Halving', first: 3}, parallel: 1}",
         methods="[{name: ewc, lam: {loguniform: [1, 10000]}}]",
     )
-    drawn = [point["method.lam"] for point in lab.points(tmp_path)]
-    assert drawn == pytest.approx([100, 10, 10**0.5, 10**0.25])  # then it has finished
+    values = [point["method.lam"] for point in lab.points(tmp_path)]
+    assert values == pytest.approx([100, 10, 10**0.5, 10**0.25])  # then it has finished
     assert set(lab.trials(tmp_path)["status"]) == {"complete"}
 
 
@@ -567,8 +567,8 @@ def test_optuna_learns_where_it_is_better(mode: str, sign: float) -> None:
         assert point is not None
         xs.append(point["x"])
         sampler.tell(number, (sign * -abs(point["x"] - 0.8),), failed=False)
-    drawn, learned = np.abs(np.array(xs[:10]) - 0.8), np.abs(np.array(xs[25:]) - 0.8)
-    assert learned.mean() < drawn.mean() / 2
+    values, learned = np.abs(np.array(xs[:10]) - 0.8), np.abs(np.array(xs[25:]) - 0.8)
+    assert learned.mean() < values.mean() / 2
 
 
 class TuneOptuna:

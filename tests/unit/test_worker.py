@@ -95,8 +95,8 @@ def test_an_error_of_the_user_s_code_is_an_event_with_its_story_and_is_tried_aga
         patch.setattr(METHODS["finetune"], "loss", lambda self, batch: batch.nothing)
         event = compute(order(second), store)
     assert isinstance(event, StageFailed)
-    told, _, trace = event.story.partition("\n\n")
-    error, _, place = told.partition(" (")
+    line, _, trace = event.story.partition("\n\n")
+    error, _, place = line.partition(" (")
     assert error == "AttributeError: 'Examples' object has no attribute 'nothing'"
     assert place.startswith("test_worker.py:")
     assert trace.startswith("Traceback")

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results import writer
-from orchestrator.results.writer import LOCK, OWNER, writing
+from orchestrator.results.writer import LOCK, OWNER, writer_lock
 
 
 def leave_owner(folder: Path, host: str, seconds_ago: float) -> Path:
@@ -23,34 +23,34 @@ def leave_owner(folder: Path, host: str, seconds_ago: float) -> Path:
 
 
 def test_a_second_writer_is_told_who_holds_the_folder(tmp_path: Path) -> None:
-    with writing(tmp_path / "s"):
+    with writer_lock(tmp_path / "s"):
         who = rf"process {os.getpid()} on {socket.gethostname()} since \d"
-        with pytest.raises(RepertoireError, match=who), writing(tmp_path / "s"):
+        with pytest.raises(RepertoireError, match=who), writer_lock(tmp_path / "s"):
             pass
-        with writing(tmp_path / "other"):
+        with writer_lock(tmp_path / "other"):
             pass
-    with writing(tmp_path / "s"):
+    with writer_lock(tmp_path / "s"):
         pass
     assert not (tmp_path / "s" / OWNER).exists()
 
 
 def test_an_error_inside_gives_the_folder_back(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="inside"), writing(tmp_path / "s"):
+    with pytest.raises(ValueError, match="inside"), writer_lock(tmp_path / "s"):
         raise ValueError("inside")
-    with writing(tmp_path / "s"):
+    with writer_lock(tmp_path / "s"):
         pass
 
 
 def test_a_process_of_this_host_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     leave_owner(tmp_path / "s", socket.gethostname(), 0)
     (tmp_path / "s" / LOCK).touch()
-    with writing(tmp_path / "s"):
+    with writer_lock(tmp_path / "s"):
         assert json.loads((tmp_path / "s" / OWNER).read_text())["pid"] == os.getpid()
 
 
 def test_an_owner_on_another_host_who_fell_silent_is_gone(tmp_path: Path) -> None:
     leave_owner(tmp_path / "s", "elsewhere", seconds_ago=3600)
-    with writing(tmp_path / "s"):
+    with writer_lock(tmp_path / "s"):
         assert json.loads((tmp_path / "s" / OWNER).read_text())["host"] == socket.gethostname()
 
 
@@ -61,7 +61,7 @@ def test_an_owner_on_another_host_who_is_heard_of_is_named(
     monkeypatch.setattr(writer.time, "sleep", lambda seconds: os.utime(owner))
     with (
         pytest.raises(RepertoireError, match="process 4242 on elsewhere"),
-        writing(tmp_path / "s"),
+        writer_lock(tmp_path / "s"),
     ):
         pass
     assert owner.exists()
@@ -72,5 +72,5 @@ def test_a_requeue_on_another_host_goes_on_once_the_former_owner_is_silent(
 ) -> None:
     monkeypatch.setattr(writer, "STALE_SECONDS", 0.05)
     leave_owner(tmp_path / "s", "elsewhere", seconds_ago=0)
-    with writing(tmp_path / "s"):
+    with writer_lock(tmp_path / "s"):
         assert json.loads((tmp_path / "s" / OWNER).read_text())["pid"] == os.getpid()

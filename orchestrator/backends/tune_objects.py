@@ -1,4 +1,4 @@
-"""Spaces of a sweep as Ray Tune's domains, and Tune's values as points of a space."""
+"""Spaces and schedulers of a sweep as objects of Ray Tune, and Tune's values as points."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from contextlib import suppress
 from typing import Any
 
 from ray import tune
+from ray.tune.schedulers import (
+    AsyncHyperBandScheduler,
+    HyperBandScheduler,
+    MedianStoppingRule,
+    PopulationBasedTraining,
+)
 
+from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
+from orchestrator.stages.components import import_class
+from orchestrator.sweep.search_options import Asha, Foreign, HyperBand, Median, Pbt
 from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
+
+TIME = "training_iteration"
 
 
 def to_tune_domain(domain: Domain) -> Any:
@@ -63,3 +74,45 @@ def clip(domain: Domain, value: Any) -> Any:
         number = min(round((value - low) / step), num_steps(domain.args))
         return value_at_step(domain.args, number)
     return round(value) if domain.kind in ("randint", "lograndint") else value
+
+
+def create_tune_scheduler(options: Any, space: Mapping[str, Domain], goal: int) -> Any:
+    """Return the scheduler of Tune's that options stand for."""
+    if isinstance(options, Asha):
+        return AsyncHyperBandScheduler(
+            time_attr=TIME,
+            max_t=goal,
+            grace_period=min(options.grace_tasks, goal),
+            reduction_factor=options.reduction_factor,
+        )
+    if isinstance(options, HyperBand):
+        return HyperBandScheduler(TIME, max_t=goal, reduction_factor=options.reduction_factor)
+    if isinstance(options, Median):
+        return MedianStoppingRule(
+            TIME, grace_period=options.grace_tasks, min_samples_required=options.min_trials
+        )
+    if isinstance(options, Pbt):
+        mutations = {place: to_mutation(domain) for place, domain in space.items()}
+        return PopulationBasedTraining(
+            TIME,
+            perturbation_interval=options.every_tasks,
+            hyperparam_mutations=mutations,
+            quantile_fraction=options.quantile,
+            resample_probability=options.resample,
+            log_config=False,
+            synch=True,  # the order of arrival must not decide; it suits short sequences as well
+        )
+    return create_foreign(options)
+
+
+def create_foreign(scheduler: Foreign) -> Any:
+    """Return a scheduler by dotted name."""
+    name, options = scheduler.name, scheduler.options
+    cls = import_class(f"scheduler {name!r}", name, source=scheduler.source)
+    try:
+        return cls(**options)
+    except Exception as error:  # a class of anybody's
+        raise RepertoireError(
+            f"search.scheduler: {name} cannot be made with {dict(options)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error

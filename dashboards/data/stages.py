@@ -1,0 +1,109 @@
+"""The progress of a running sweep, and its stages: distinct, shared and computed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from dashboards.data.comparing import add_labels
+from dashboards.data.folders import PROGRESS, SweepFolder
+from dashboards.data.scope import Scope
+from dashboards.data.views import sql_literal
+from dashboards.data.warehouse import Warehouse
+
+SILENT_AFTER_SECONDS = 120
+
+
+WORK = "train_flops + consolidate_flops + eval_flops"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The last content of a sweep's `progress.json`."""
+
+    content: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.content.get(name)
+
+    @property
+    def state(self) -> str:
+        """One of "complete", "over", "running" and "silent" (no update for two minutes)."""
+        if self["complete"]:
+            return "complete"
+        if self["over"]:
+            return "over"
+        return "silent" if self.seconds_ago > SILENT_AFTER_SECONDS else "running"
+
+    @property
+    def seconds_ago(self) -> float:
+        """Seconds since the last update."""
+        return max(0.0, time.time() - (self["updated_at"] or 0))  # noqa: TID251 - display
+
+    @property
+    def stages_per_minute(self) -> float | None:
+        """Stages computed per minute since the start; None before the first."""
+        seconds = (self["updated_at"] or 0) - (self["started_at"] or 0)
+        return 60 * self["executed"] / seconds if seconds > 0 and self["executed"] else None
+
+
+def read_progress(folder: SweepFolder) -> Progress | None:
+    """Return the progress of a sweep; None if the file cannot be read."""
+    content = folder.document(PROGRESS)
+    return None if content is None else Progress(content)
+
+
+def count_statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
+    """Return the number of (trial, seed) of a sweep by status: `phase`, `status`, `n`."""
+    return warehouse.frame(
+        f"SELECT phase, status, count(*) AS n FROM trials WHERE sweep = {sql_literal(sweep)} "
+        "GROUP BY ALL ORDER BY min(place)"
+    )
+
+
+def count_stages(warehouse: Warehouse, sweep: str) -> int:
+    """Return the number of distinct stages that a sweep has so far."""
+    where = f"sweep = {sql_literal(sweep)}"
+    answer = warehouse.frame(f"SELECT count(DISTINCT key) AS n FROM stages WHERE {where}")
+    return int(answer["n"].iloc[0])
+
+
+def stage_rows(warehouse: Warehouse, sweep: str) -> pd.DataFrame:
+    """Return the rows of `stages` of a sweep, with the `label` of their trials."""
+    where = f"sweep = {sql_literal(sweep)}"
+    answer = warehouse.frame(
+        f"SELECT s.*, phase FROM (SELECT * FROM stages WHERE {where}) AS s "
+        f"JOIN (SELECT trial_id, seed, phase, place FROM trials WHERE {where}) "
+        "USING (trial_id, seed) ORDER BY place, after"
+    )
+    return add_labels(warehouse, answer)
+
+
+def count_shared(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return a row per sweep with the numbers of its trained stages, all and distinct.
+
+    Stage 0, which only initialises, is left out. Columns: `sweep`, `stages` (of all chains),
+    `distinct`, `shared` (the difference), and their FLOPs, `flops` and `distinct_flops` (training,
+    consolidation and evaluation).
+    """
+    return warehouse.frame(
+        "SELECT sweep, sum(times)::BIGINT AS stages, count(*) AS distinct, "
+        "sum(times - 1)::BIGINT AS shared, sum(times * flops) AS flops, "
+        "sum(flops) AS distinct_flops FROM ("
+        f"SELECT sweep, key, count(*) AS times, any_value({WORK}) AS flops, min(place) AS place "
+        "FROM (SELECT * FROM stages WHERE after > 0) "
+        "JOIN (SELECT sweep, trial_id, seed, place FROM trials "
+        f"WHERE {scope.where()}) USING (sweep, trial_id, seed) GROUP BY sweep, key"
+        ") GROUP BY sweep ORDER BY min(place)"
+    )
+
+
+def read_stages(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return `sweep` and `cached` of each trained stage in scope."""
+    return warehouse.frame(
+        "SELECT sweep, cached FROM (SELECT * FROM stages WHERE after > 0) "
+        f"SEMI JOIN (SELECT * FROM trials WHERE {scope.where()}) USING (sweep, trial_id, seed)"
+    )
