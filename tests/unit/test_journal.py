@@ -54,6 +54,36 @@ def test_an_entry_is_a_line_of_json_and_nothing_that_was_written_is_ever_changed
     assert lines == [{"group": "ewc", "identity": "1"}, POINT, STOP]
 
 
+def test_the_entries_of_a_block_are_known_at_once_and_written_with_one_call(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = begun(path, ewc="1")
+    calls: list[int] = []
+    monkeypatch.setattr(journals.os, "fsync", calls.append)
+    with made.written_together():
+        made.append(POINT)
+        made.append(STOP)
+        assert made.entries("ewc", "1") == [POINT, STOP]
+        assert len(path.read_text().splitlines()) == 1
+    assert len(calls) == 1
+    assert Journal(path).entries("ewc", "1") == [POINT, STOP]
+    made.append(STOP)
+    assert len(calls) == 2
+
+
+def test_the_entries_of_a_block_that_fails_are_written_all_the_same(path: Path) -> None:
+    made = begun(path, ewc="1")
+
+    def fail() -> None:
+        with made.written_together():
+            made.append(POINT)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert Journal(path).entries("ewc", "1") == [POINT]
+
+
 def test_an_entry_is_on_the_disk_before_it_is_acted_upon(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

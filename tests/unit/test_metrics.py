@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orchestrator.results.matrix import r_of_cells, r_of_rows
 
 from orchestrator.results import metrics
 
@@ -36,6 +37,20 @@ def matrices(low: int, high: int) -> st.SearchStrategy[np.ndarray]:
 
 def test_average_accuracy_is_the_mean_of_the_last_row() -> None:
     assert metrics.acc(R) == pytest.approx((0.60 + 0.70 + 0.85) / 3)
+
+
+@given(r=matrices(1, 40))
+def test_an_average_has_the_bits_of_numpy_s_mean(r: np.ndarray) -> None:
+    assert metrics.acc(r) == float(np.mean(r[-1]))
+    assert metrics.learning_accuracy(r) == float(np.mean(np.diagonal(r, offset=-1)))
+
+
+@given(r=matrices(1, 5), after=st.integers(0, 5))
+def test_rows_and_cells_make_the_same_matrix(r: np.ndarray, after: int) -> None:
+    rows = [[None if cell > 0.9 else cell for cell in row] for row in r[: after + 1].tolist()]
+    cells = [(i, j, x) for i, row in enumerate(rows) for j, x in enumerate(row, 1)]
+    expected = r_of_cells(*zip(*cells, strict=True), r.shape[1])
+    np.testing.assert_array_equal(r_of_rows(rows, r.shape[1]), expected)
 
 
 def test_backward_transfer_compares_the_end_with_when_each_task_was_learned() -> None:

@@ -15,6 +15,7 @@ from orchestrator.graph.plan import plan
 from orchestrator.networks.networks import MLP
 from orchestrator.results.naming import former_id
 from orchestrator.stages import learner
+from orchestrator.stages import stage as stage_module
 from orchestrator.stages.components import component, find
 from orchestrator.stages.learner import Training
 from orchestrator.stages.stage import Stage, inert_hyperparameters, stages
@@ -54,6 +55,14 @@ def same(one: list[str], other: list[str]) -> list[bool]:
 
 
 # The chain
+
+
+def test_what_the_keys_of_a_chain_have_in_common_is_built_once_however_long_it_is(monkeypatch):
+    built = []
+    monkeypatch.setattr(stage_module, "significant", lambda value: built.append(value) or {})
+    for num_tasks in (1, 4):
+        chain(replace(ROTATED, num_tasks=num_tasks))
+    assert built == [TRAINING, TRAINING]
 
 
 @pytest.mark.parametrize("name", METHODS)

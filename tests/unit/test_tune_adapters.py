@@ -64,6 +64,20 @@ def create_scheduler(
     return TuneScheduler.create(search(options, mode=mode), space, goal, seed=3)
 
 
+def test_no_step_of_a_race_goes_through_candidates_that_all_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheduler = create_scheduler(Asha(), goal=5)
+    for number in range(20):
+        scheduler.add(number, {"method.lam": 2.0})
+    assert [scheduler.choose() for _ in range(20)] == list(range(20))
+    looks: list[str] = []
+    for name in ("get_trials", "get_live_trials"):
+        monkeypatch.setattr(scheduler._controller, name, lambda name=name: looks.append(name) or [])
+    assert scheduler.result(3, 1, 0.5) == "continue"
+    assert (scheduler.effects(), scheduler.choose(), looks) == ([], None, [])
+
+
 class Race:
     """Candidates whose value is the same after every task, run by what a scheduler says."""
 
