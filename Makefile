@@ -15,7 +15,7 @@ demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare t
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
 test: $(VENV)/.ready-test  ## Run the test suite, in two processes; all but the storms
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not storm"
+	$(BIN)/python -m pytest -n 2 -m "not storm"
 
 test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real; minutes
 	$(BIN)/python -m pytest -m storm tests/cluster tests/browser

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Two processes with two threads each on two cores wait for each other. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SERVERS = ("cluster", "browser")
+HERE = Path(__file__).parent
+SERVERS = ("cluster", "browser")  # folders whose tests share a server
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a server or a fixture of its file, which is then built once."""
-    for item in items:
-        if group := group_of(item):
-            item.add_marker(pytest.mark.xdist_group(group))
+class SharedFixtures(LoadScopeScheduling):
+    """Keeps together what shares a server or a fixture of its file, which is then built once.
+
+    pytest-xdist 3.8 has marks for groups, but under pytest 9.2 they have no effect.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if (folder := Path(file).parent.name) in SERVERS:
+            return folder
+        return file if has_module_fixtures(HERE.parent / file) else nodeid
 
 
-def group_of(item: pytest.Item) -> str | None:
-    """Return the name of the group of a test, or None if it can run anywhere."""
-    path = item.path.relative_to(Path(__file__).parents[1])
-    if path.parts[1] in SERVERS:
-        return path.parts[1]
-    fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-    shares = any(each[-1].scope == "module" and each[-1].baseid == str(path) for each in fixtures)
-    return str(path) if shares else None
+@cache
+def has_module_fixtures(file: Path) -> bool:
+    """Return whether a file of tests has a fixture that it builds once."""
+    return 'scope="module"' in file.read_text(encoding="utf-8")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFixtures:
+    """Return the scheduler of `pytest -n`; tests start in the order of their files."""
+    config.option.loadscopereorder = False
+    return SharedFixtures(config, log)

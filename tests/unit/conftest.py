@@ -90,3 +90,13 @@ def _no_tracking() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("orchestrator.cli.run.Tracker", NoTracker)
         yield
+
+
+@pytest.fixture(scope="session")
+def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's schema and nothing in it: making one takes seconds."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("blank") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path

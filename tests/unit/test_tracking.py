@@ -130,16 +130,6 @@ def _table(rows: list[dict[str, Any]], schema: Any) -> Any:
     return build_table([tuple(row.get(name) for name in schema.names) for row in rows], schema)
 
 
-@pytest.fixture(scope="module")
-def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's schema and nothing in it: making one takes seconds."""
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("blank") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def directory(tmp_path: Path, blank_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A results folder whose name has a space."""
