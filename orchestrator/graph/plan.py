@@ -9,8 +9,8 @@ from itertools import islice
 from statistics import median
 from typing import Literal, NamedTuple, TypeVar
 
-from orchestrator.collector import collector_paused
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.collector import collector_paused
 from orchestrator.graph.events import ChainId
 from orchestrator.hashing import canonical
 from orchestrator.stages.known_records import Records

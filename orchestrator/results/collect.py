@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.collector import collector_paused
 from orchestrator.columns import CATEGORIES, SELECTABLE, SUMMED
+from orchestrator.graph.collector import collector_paused
 from orchestrator.hashing import canonical, plain
 from orchestrator.results.cells import build_r_from_rows
 from orchestrator.results.metrics import R, metrics_after

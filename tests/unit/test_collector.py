@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.collector import collector_paused
+from orchestrator.graph.collector import collector_paused
 
 
 @pytest.fixture(params=[True, False])
