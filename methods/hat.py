@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
-from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, linear_layers
+from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, select_layers
 from methods.parts.ranges import require_positive, require_strength
 
 LARGEST_EMBEDDING = 6.0
@@ -88,7 +88,7 @@ class HAT(Method):
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self._names = linear_chain(network, outlook.input_shape)
-        self._layers = linear_layers(network, self._names)
+        self._layers = select_layers(network, self._names)
         widths = {n: layer.weight[0] for n, layer in zip(self._names, self._layers, strict=True)}
         del widths[self._names[0]]
         self.attention = ParameterRows(widths, outlook.num_learned)

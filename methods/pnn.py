@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.initialisation import frozen_copy, reinitialise
-from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, linear_layers
+from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, select_layers
 from methods.parts.ranges import require_count, require_positive
 
 Hidden = list[Tensor]  # the inputs of a column's layers from the second on
@@ -119,7 +119,7 @@ class PNN(Method):
             into: number of layers, from the second on, that receive laterals.
         """
         network = [*self.columns, self.network][column - 1]
-        layers = linear_layers(network, self._names)[1:]
+        layers = select_layers(network, self._names)[1:]
         hidden: Hidden = []
 
         def add_lateral(
@@ -141,7 +141,7 @@ class PNN(Method):
 
     def new_laterals(self, num_older: int) -> nn.ModuleList:
         """Return uninitialised laterals into each layer of a column from the second on."""
-        layers = linear_layers(self.network, self._names)
+        layers = select_layers(self.network, self._names)
         with torch.random.fork_rng(devices=[]):
             return nn.ModuleList(
                 Lateral(num_older, layer, self.config.projection, self.config.alpha)

@@ -1,1 +1,1 @@
-"""What is measured, and against what: each prints a ratio against a named rival in the same run."""
+"""Measurements of speed: each module prints a ratio to a rival that runs in the same process."""

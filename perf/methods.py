@@ -1,9 +1,9 @@
-"""Each method's time over finetune's, in the same process, turn by turn.
+"""Each method's time over that of finetune, measured alternately in the same process.
 
 Split Fashion-MNIST, 5 tasks, 1 epoch, batch 128, MLP 784-400-400-10, Adam, one thread, default
 hyperparameters (a memory holds 1,000 examples). Training and consolidation count, not evaluation.
 `consolidate / epoch` is the consolidation of the first and of the last task over the training
-before it: in the class scenario 2 and 10 labels compete there, which an exact Fisher pays for.
+before it; in the class scenario an exact Fisher information has 2 and 10 labels there.
 
     python -m perf.methods [--rounds 3] [METHOD ...]
 """
@@ -29,7 +29,7 @@ MEMORY_SIZE = 1000
 
 
 def build_chain(name: str) -> tuple[Stage, ...]:
-    """Return the stages of a method with its defaults, class-incremental where it can be."""
+    """Return the stages of a method with its defaults, class-incremental if it supports that."""
     cls = METHODS[name]
     scenario = "class" if "class" in cls.scenarios else "task"
     given = (
@@ -47,7 +47,7 @@ def build_chain(name: str) -> tuple[Stage, ...]:
 
 
 def run_chain(chain: tuple[Stage, ...]) -> list[Costs]:
-    """Run a chain; return what each task cost."""
+    """Run a chain; return the costs of each task."""
     states, costs = {}, []
     for stage in chain:
         state, record = run_stage(stage, states.get(stage.parent), ("perf", "perf", 0))

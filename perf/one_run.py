@@ -1,8 +1,8 @@
-"""One stage sequence against a bare PyTorch loop, in the same process, turn by turn.
+"""The time of one stage sequence over that of a bare PyTorch loop, measured alternately.
 
 Split Fashion-MNIST, 5 tasks, task-incremental (every cell of R is computed), 1 epoch, batch 128,
-MLP 784-400-400-10, Adam, one thread, the full R on validation and test data. The rival is what one
-would write by hand for exactly this: tensors normalised once and kept in memory, fused Adam, no
+MLP 784-400-400-10, Adam, one thread, the full R on validation and test data. The rival is a loop
+written by hand for this sequence: tensors normalised once and kept in memory, fused Adam, no
 keys, no costs, no record. Prints the ratio of medians and of each pair; the target is at most 1.15.
 
     python -m perf.one_run [--pairs 7]
@@ -39,7 +39,7 @@ def run_stages(chain: tuple[Stage, ...]) -> list[float]:
 
 
 def run_bare_loop(data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]) -> list[float]:
-    """Train and evaluate the same sequence with nothing around it; return the last row of R."""
+    """Train and evaluate the same sequence in a bare loop; return the last row of R."""
     net = nn.Sequential(
         nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 10)
     )
@@ -62,7 +62,7 @@ def run_bare_loop(data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tens
 def evaluate(
     net: nn.Module, data: list[dict[str, tuple[Tensor, Tensor]]], masks: list[Tensor]
 ) -> list[float]:
-    """Return the accuracy on each task's test data; validation is computed too, as ours does."""
+    """Return the accuracy on each task's test data; also evaluate validation data, as stages do."""
     row = []
     for task, mask in zip(data, masks, strict=True):
         for split in ("validation", "test"):

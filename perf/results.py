@@ -1,9 +1,9 @@
-"""Open and filter 10,000 trials of 20 tasks as the dashboard does, against pandas reading it all.
+"""Open and filter 10,000 trials of 20 tasks with the dashboard's queries and with pandas.
 
-The tables are made up and written by the real schema into a temporary folder: 2,000 configurations
-on 5 seeds in 4 sweeps, R on validation and test data (4.2 million cells each). Both sides answer
-the same questions in the same process; the rival is what one would write first: `orchestrator.load`
-and data frames. Targets: open in under 3 s, filter in under 0.5 s.
+The tables have random values and are written with the real schema into a temporary folder: 2,000
+configurations on 5 seeds in 4 sweeps, R on validation and test data (4.2 million cells each). Both
+sides answer the same questions in the same process; the rival is `orchestrator.load` with data
+frames. Targets: open in under 3 s, filter in under 0.5 s.
 
     python -m perf.results [--configurations 2000]
 """

@@ -1,15 +1,15 @@
-"""What a sweep of N trials costs per trial at several N, and how much memory; phase by phase.
+"""Time per trial and memory of a sweep of N trials, for several N, phase by phase.
 
-N trials of fine-tuning that differ in their learning rate, 5 tasks of digits, 2 examples each, so
-5 N stages and one that all share. Training is replaced by a made-up result unless --train is given:
-what remains is what Repertoire adds to each stage (keys, plan, graph, store, records, tables).
-Each phase runs in a process of its own. Per trial it is processor time that is given, since a busy
-machine changes it least; imports are not counted. Memory is the peak, that of torch included.
+The N trials of fine-tuning differ in their learning rate, on 5 tasks of digits with 2 examples
+each: 5 N stages, and one that all share. Without --train, training is replaced by a constant
+result, so that the time of Repertoire itself remains (keys, plan, graph, store, records, tables).
+Each phase runs in its own process. The time per trial is processor time, which depends least on
+other load, without imports. Memory is the peak, with that of torch.
 
 read     the sweep file becomes a sweep
 plan     the sweep against an empty store
 run      every stage computed in this process, tables written
-warm     `repertoire run` once more: all is stored, no Ray, tables and comparison anew
+warm     `repertoire run` again: all is stored, no Ray, tables and comparison are rebuilt
 compare  `repertoire compare`: all differences and ranks
 random   a search of N candidates drawn at random, its winner evaluated
 asha     the same, candidates stopped early
@@ -72,7 +72,7 @@ SEARCHES = {
 def build_stages(
     stage: Stage, parent: State | None, computed_for: tuple[str, str, int], device: str = "cpu"
 ) -> tuple[State, Record]:
-    """Return a state of four numbers, and accuracies that follow from the stage's key."""
+    """Return a state of four numbers, and accuracies derived from the stage's key."""
     draws = np.random.default_rng(int(stage.key[:12], 16)).random((len(stage.task_keys), 2))
     scores = {
         task: {
@@ -162,7 +162,7 @@ def measure(phase: str, size: int, folder: Path, train: bool) -> dict[str, float
 
 
 def measure_apart(phase: str, size: int, folder: Path, train: bool) -> dict[str, float]:
-    """Run a phase in a process of its own; return what it says."""
+    """Run a phase in its own process; return its measurements."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "perf.scale", "--folder", str(folder), "--one", phase]
     words = [*command, "--sizes", str(size), *(["--train"] if train else [])]
@@ -188,8 +188,8 @@ def main() -> None:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--phases", nargs="+", default=list(PHASES), choices=list(PHASES))
-    parser.add_argument("--train", action="store_true", help="train in earnest")
-    parser.add_argument("--folder", type=Path, help="keep what is made here")
+    parser.add_argument("--train", action="store_true", help="train the networks")
+    parser.add_argument("--folder", type=Path, help="keep the files in this folder")
     parser.add_argument("--one", choices=list(PHASES), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:

@@ -62,7 +62,7 @@ def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
     named = stages.assign(
         cached=stages["cached"].fillna(value=False).astype(bool),
         row=stages.groupby(["seed", "trial_id"], sort=False).ngroup(),
-        who=names.astype(str) + " seed " + stages["seed"].astype(str),
+        trials=names.astype(str) + " seed " + stages["seed"].astype(str),
     )
     return (
         named.groupby("key", sort=False)
@@ -71,8 +71,8 @@ def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
             parent=("parent", "first"),
             row=("row", "min"),
             cached=("cached", "all"),
-            shared_by=("who", "nunique"),
-            who=("who", _list_names),
+            shared_by=("trials", "nunique"),
+            trials=("trials", _list_names),
         )
         .reset_index()
     )
@@ -105,8 +105,8 @@ def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
             "line": {"width": 1.5},
         },
         hovertext=[
-            f"<b>stage {key[:8]}</b>, {after} tasks learned<br>{who}"
-            for key, after, who in zip(rows["key"], rows["after"], rows["who"], strict=True)
+            f"<b>stage {key[:8]}</b>, {after} tasks learned<br>{trials}"
+            for key, after, trials in zip(rows["key"], rows["after"], rows["trials"], strict=True)
         ],
     )
 

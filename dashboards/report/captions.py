@@ -88,8 +88,8 @@ def computation(rows: pd.DataFrame) -> str:
     sentence = _extremes_sentence(most, least, "compute_flops", "FLOP", "computes")
     shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
     if shares.max() > 0:
-        who = rows["label"].to_numpy()[shares.argmax()]
-        sentence += f" Consolidation is {shares.max():.0%} of it for {who}, the largest share."
+        label = rows["label"].to_numpy()[shares.argmax()]
+        sentence += f" Consolidation is {shares.max():.0%} of it for {label}, the largest share."
     return sentence
 
 

@@ -94,14 +94,14 @@ class LabelDirections:
         if self.allowed is not None:
             logits_BC = logits_BC.masked_fill(~self.allowed[y_B], float("-inf"))
         p_BC = logits_BC.softmax(dim=1)
-        for label_B in self.labels_of(p_BC, y_B, rows):
+        for label_B in self.iterate_labels(p_BC, y_B, rows):
             index = label_B.unsqueeze(1)
             weight = p_BC.gather(1, index).squeeze(1)
             if self.labels != "all":
                 weight = torch.ones_like(weight)
             yield weight, (-p_BC).scatter_add(1, index, torch.ones_like(p_BC[:, :1]))
 
-    def labels_of(self, p_BC: Tensor, y_B: Tensor, rows: slice) -> Iterator[Tensor]:
+    def iterate_labels(self, p_BC: Tensor, y_B: Tensor, rows: slice) -> Iterator[Tensor]:
         """Yield labels [B]: one tensor per class for "all", else a single one."""
         if self.labels == "empirical":
             yield y_B

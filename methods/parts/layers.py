@@ -57,8 +57,8 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
     return tuple(names[layer] for layer in called)
 
 
-def linear_layers(network: nn.Module, names: Iterable[str]) -> list[nn.Linear]:
-    """Return the linear layers with given names."""
+def select_layers(network: nn.Module, names: Iterable[str]) -> list[nn.Linear]:
+    """Return the linear layers with given names, in their order."""
     return [layer for n in names if isinstance(layer := network.get_submodule(n), nn.Linear)]
 
 

@@ -94,11 +94,10 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 
 
 def linear_layers(network: nn.Module, probe: Tensor) -> dict[str, nn.Linear] | None:
-    """Return the linear layers, by prefix of their parameters, if the closed form applies.
+    """Return prefix of parameters -> linear layer; None if the closed form does not apply.
 
-    It does not, and the result is None, if another kind of layer has trainable parameters, if
-    parameters are shared or derived from others, or if a layer is not called exactly once with one
-    vector per example.
+    It does not if another kind of layer has trainable parameters, if parameters are shared or
+    derived, or if a layer is not called exactly once with one vector per example.
     """
     layers: dict[str, nn.Linear] = {}
     for name, module in network.named_modules():
@@ -174,7 +173,7 @@ def sum_by_example(
     weights_BK = torch.stack([weight for weight, _ in pairs], dim=1)
     directions_BKC = torch.stack([direction for _, direction in pairs], dim=1)
 
-    def one(x: Tensor, weights_K: Tensor, directions_KC: Tensor) -> dict[str, Tensor]:
+    def example_sizes(x: Tensor, weights_K: Tensor, directions_KC: Tensor) -> dict[str, Tensor]:
         def logits(parameters: dict[str, Tensor]) -> Any:
             by_place = {place: parameters[name] for place, name in places.items()}
             batch = (x.unsqueeze(0),)
@@ -187,14 +186,14 @@ def sum_by_example(
             total = {name: t + weight * size_of(gradient[name]) for name, t in total.items()}
         return total
 
-    return {name: s.sum(dim=0) for name, s in vmap(one)(x, weights_BK, directions_BKC).items()}
+    sizes = vmap(example_sizes)(x, weights_BK, directions_BKC)
+    return {name: size.sum(dim=0) for name, size in sizes.items()}
 
 
 def parameter_places(network: nn.Module) -> Iterator[tuple[str, str]]:
     """Yield (place, name) for every place of every parameter; the name is the first place.
 
-    A parameter shared by several modules has several places. A module with several names is listed
-    once: `functional_call` does not restore parameters that are passed under several of them.
+    A module with several names is listed once, since `functional_call` does not restore others.
     """
     names = {parameter: name for name, parameter in network.named_parameters()}
     for prefix, module in network.named_modules():

@@ -89,7 +89,7 @@ class Blobs:
         """Return the method before its first task."""
         return self._method(stream(0, "initialisation"), num_learned=0).to(self.device)
 
-    def restored(self, state: State, num_learned: int) -> Method:
+    def restore(self, state: State, num_learned: int) -> Method:
         """Return a new method with a saved state loaded."""
         method = self._method(stream(0, "another initialisation"), num_learned)
         method.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)))

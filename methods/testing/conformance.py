@@ -136,7 +136,7 @@ def check_state(blobs: Blobs, state: State) -> None:
 
 def check_predictions(blobs: Blobs, live: Snapshot) -> None:
     """Scores are finite, of shape [B, C], and depend on the state alone."""
-    restored = blobs.restored(live.state, live.after)
+    restored = blobs.restore(live.state, live.after)
     before = copy_state(restored.state_dict())
     for task, scores in predictions(blobs, restored, live.after).items():
         shape = (len(blobs.examples(task)), blobs.num_classes)
@@ -212,7 +212,7 @@ def snapshots(blobs: Blobs, reload: bool = False, known: Flops | None = None) ->
         if after > 1 and blobs.method_class.starts_afresh:
             method = blobs.fresh()
         elif after > 1 and reload:
-            method = blobs.restored(state, num_learned=after - 1)
+            method = blobs.restore(state, num_learned=after - 1)
         learn(method, blobs.view(after), blobs.epochs, known.setdefault(after, {}))
         require_saveable(method.state_dict())
         state = copy_state(method.state_dict())

@@ -111,7 +111,7 @@ def create_foreign(scheduler: Foreign) -> Any:
     cls = import_class(f"scheduler {name!r}", name, source=scheduler.source)
     try:
         return cls(**options)
-    except Exception as error:  # a class of anybody's
+    except Exception as error:  # code of a user or of Tune
         raise RepertoireError(
             f"search.scheduler: {name} cannot be made with {dict(options)}: "
             f"{type(error).__name__}: {error}"

@@ -132,7 +132,7 @@ class TuneScheduler:
                 return method(self._controller, *args)
         except RepertoireError:
             raise
-        except Exception as error:  # a class of anybody's
+        except Exception as error:  # code of a user or of Tune
             raise RepertoireError(
                 f"search.scheduler: {self.name} failed in {method.__name__}(): "
                 f"{type(error).__name__}: {error}; a scheduler sees candidates and their results "

@@ -55,7 +55,7 @@ class TuneSampler:
             accepted = searcher.set_search_properties(metric=metric, mode=mode, config=config)
         except RepertoireError:
             raise
-        except Exception as error:  # a class of anybody's
+        except Exception as error:  # code of a user or of Tune
             raise RepertoireError(
                 f"search.algorithm: {self._name} cannot be made with {dict(options)}: "
                 f"{type(error).__name__}: {error}"
@@ -98,7 +98,7 @@ class TuneSampler:
 
     @contextmanager
     def _translate_errors(self, call: str) -> Iterator[None]:
-        """Raise one message for whatever a searcher of anybody's raises."""
+        """Raise RepertoireError for any exception of a searcher."""
         try:
             yield
         except RepertoireError:

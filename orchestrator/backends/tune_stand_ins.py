@@ -27,7 +27,7 @@ class Runner:
     Args:
         number: of the candidate.
         point: its hyperparameters.
-        controller: is told when its status changes or it adopts a state.
+        controller: notified when its status changes or it adopts a state.
     """
 
     def __init__(self, number: int, point: Point, controller: Controller) -> None:

@@ -96,7 +96,7 @@ class Candidate:
         return [ChainStopped(self.chain_id(seed)) for seed in self.chains if self._num_requested]
 
     @property
-    def reached(self) -> int:
+    def min_depth(self) -> int:
         """The tasks learned on every seed, according to the news so far; -1 before stage 0."""
         return min(self.depth_of_seed.get(seed, -1) for seed in self.chains)
 

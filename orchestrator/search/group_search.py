@@ -63,7 +63,7 @@ class GroupSearch:
         with self.journal.written_together():
             if isinstance(news, ChainAdvanced):
                 candidate.depth_of_seed[seed] = news.after
-                while not candidate.over and candidate.reached > candidate.depth:
+                while not candidate.over and candidate.min_depth > candidate.depth:
                     candidate.depth += 1
                     events += self._advance(candidate)
             elif news.status in ("diverged", "failed"):

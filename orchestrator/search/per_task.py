@@ -124,7 +124,7 @@ class PerTaskStudy:
         }
 
     def describe(self, finished: bool) -> dict[str, Any]:
-        """Return what was searched, how, and what was chosen, in JSON types."""
+        """Return the spaces, the options of the search and the choices, in JSON types."""
         groups: dict[str, Any] = {}
         for selection in self.selections:
             space = selection.group.describe()

@@ -1,4 +1,4 @@
-"""The search of a sweep: its stages are computed, its tables kept current, its outcome written."""
+"""The two phases of a sweep, search and evaluation: compute stages and keep tables current."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SearchClient(Client, Protocol):
         """Return where it stands: trials, trials_done, asked_for, shared, to_go."""
 
     def describe(self, finished: bool) -> dict[str, Any]:
-        """Return what was searched, how, and who won, in JSON types."""
+        """Return the spaces, the options of the search and the winners, in JSON types."""
 
 
 def search(

@@ -183,7 +183,7 @@ class Study:
         }
 
     def describe(self, finished: bool) -> dict[str, Any]:
-        """Return what was searched, how, and who won, in JSON types."""
+        """Return the spaces, the options of the search and the winners, in JSON types."""
         groups = {
             each.group.name: describe_group(each, self._winners(each) if finished else ())
             for each in self.searches

@@ -42,14 +42,14 @@ class TrialSelection:
     matrices: R
 
     @property
-    def finished(self) -> list[bool]:
+    def is_complete(self) -> list[bool]:
         """Whether each seed is complete."""
         return [status == "complete" for status in self.seeds["status"]]
 
     @property
-    def counted(self) -> list[int]:
+    def averaged_seeds(self) -> list[int]:
         """The indices of the seeds to average: the complete ones, or all if none is complete."""
-        return [i for i, ok in enumerate(self.finished) if ok or not any(self.finished)]
+        return [i for i, ok in enumerate(self.is_complete) if ok or not any(self.is_complete)]
 
 
 def trial_page(
@@ -84,7 +84,7 @@ def trial_page(
         return Group(
             *about, Text(""), Text("nothing has been measured"), *_unfinished(shown, traceback)
         )
-    mean = np.ma.masked_invalid(shown.matrices[shown.counted]).mean(axis=0).filled(np.nan)
+    mean = np.ma.masked_invalid(shown.matrices[shown.averaged_seeds]).mean(axis=0).filled(np.nan)
     return Group(*about, Text(""), Grid(mean), *_figures(shown), *_unfinished(shown, traceback))
 
 
@@ -119,7 +119,7 @@ def select_trial(
 
 
 def _caption(shown: TrialSelection) -> str:
-    seeds = [str(shown.seeds["seed"].iloc[i]) for i in shown.counted]
+    seeds = [str(shown.seeds["seed"].iloc[i]) for i in shown.averaged_seeds]
     over = (
         f"seed {seeds[0]}"
         if len(seeds) == 1
@@ -132,8 +132,10 @@ def _caption(shown: TrialSelection) -> str:
 def _figures(shown: TrialSelection) -> list[Text]:
     """Return a line with the metrics, and lines on their intervals and on an undefined FWT."""
     first = shown.seeds.iloc[0]
-    depth = int(shown.seeds["tasks_done"].iloc[shown.counted].min())
-    every = [metrics_after(shown.matrices[i], depth, first["scenario"]) for i in shown.counted]
+    depth = int(shown.seeds["tasks_done"].iloc[shown.averaged_seeds].min())
+    every = [
+        metrics_after(shown.matrices[i], depth, first["scenario"]) for i in shown.averaged_seeds
+    ]
     parts = []
     for name in SHOWN_METRICS:
         mean, _, half_width = mean_std_interval(np.array([each[name] for each in every]))
@@ -160,7 +162,7 @@ def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
 def _unfinished(shown: TrialSelection, traceback: bool) -> list[Text]:
     """Return lines on the incomplete seeds: status, tasks done and reason."""
     rows = shown.seeds.to_dict("records")
-    unfinished = [row for row, ok in zip(rows, shown.finished, strict=True) if not ok]
+    unfinished = [row for row, ok in zip(rows, shown.is_complete, strict=True) if not ok]
     lines = []
     for alike in group_endings(unfinished):
         lines.append(Text(seeds_line(alike), "red"))

@@ -28,7 +28,7 @@ def agem(scenario="class", **config):
 def stepped(blobs):
     """A method within task 3, before its first step, and a batch."""
     *_, last = islice(snapshots(blobs), 2)
-    method, view = blobs.restored(last.state, num_learned=2), blobs.view(3)
+    method, view = blobs.restore(last.state, num_learned=2), blobs.view(3)
     method.train()
     method.see(view.allowed)
     method.begin_task(view)
@@ -145,6 +145,6 @@ def test_storage_is_the_examples(policy, counters):
 def test_flops_are_those_of_two_batches_and_four_products():
     blobs = agem(memory_size=30)
     *_, last = islice(snapshots(blobs), 2)
-    method, meter = blobs.restored(last.state, num_learned=2), FlopMeter()
+    method, meter = blobs.restore(last.state, num_learned=2), FlopMeter()
     train_task(method, blobs.view(3), Training(batch_size=16, lr=0.01), meter)
     assert meter.total == 3 * ((16 + 16) * FLOPS + 2 * 2 * 2 * PARAMETERS)

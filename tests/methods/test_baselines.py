@@ -67,7 +67,7 @@ def test_independent_networks_cost_one_model_per_task():
 
 
 def test_only_the_live_network_learns():
-    method = INDEPENDENT.restored(list(snapshots(INDEPENDENT))[-1].state, NUM_TASKS)
+    method = INDEPENDENT.restore(list(snapshots(INDEPENDENT))[-1].state, NUM_TASKS)
     learning = {name.split(".")[0] for name, p in method.named_parameters() if p.requires_grad}
     assert learning == {"network"}
 

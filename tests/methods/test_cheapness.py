@@ -58,7 +58,7 @@ class Operations(TorchDispatchMode):
 
 def operations(blobs):
     """How many operations the second task takes, from beginning to end, in one step."""
-    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     if blobs.method_class.starts_afresh:
         method = blobs.fresh()
     with Operations() as counted:

@@ -27,7 +27,7 @@ def der(method=DER, scenario="class", **config):
 
 def in_second_task(blobs):
     """A method within task 2, before its first step, and its view."""
-    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.train()
     method.see(view.allowed)
@@ -140,7 +140,7 @@ def test_storage_is_images_labels_and_logits_to_the_byte(method):
 @pytest.mark.parametrize(("method", "draws"), [(DER, 1), (DERPP, 2)])
 def test_flops_are_those_of_the_batch_and_of_each_draw(method, draws):
     blobs = der(method, memory_size=30)
-    restored = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    restored = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     meter = FlopMeter()
     train_task(restored, blobs.view(2), Training(batch_size=16, lr=0.01), meter)
     assert meter.total == 3 * 16 * (1 + draws) * FLOPS

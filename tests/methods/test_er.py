@@ -28,7 +28,7 @@ def er(scenario="class", **config):
 def after_first_task(**config):
     """A method that has met task 1 and begun task 2."""
     blobs = er(**config)
-    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.see(view.allowed)
     method.begin_task(view)

@@ -29,7 +29,7 @@ def begun(blobs, index):
     method = blobs.fresh()
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
-        method = blobs.restored(last.state, num_learned=index - 1)
+        method = blobs.restore(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.see(view.allowed)
     method.begin_task(view)
@@ -64,7 +64,7 @@ def test_by_default_it_trains_on_no_fewer_examples_than_the_task_has(memory_size
 def test_what_was_learned_outside_the_memory_does_not_matter():
     blobs = gdumb(memory_size=20)
     _, second, third = snapshots(blobs)
-    method = blobs.restored(second.state, num_learned=2)
+    method = blobs.restore(second.state, num_learned=2)
     for p in method.network.parameters():
         nn.init.constant_(p, 3.0)
     learn(method, blobs.view(3))
@@ -74,7 +74,7 @@ def test_what_was_learned_outside_the_memory_does_not_matter():
 def test_with_room_for_everything_it_is_a_fresh_network_trained_on_everything():
     blobs = gdumb(memory_size=1000, passes=1)
     *_, last = snapshots(blobs)
-    memory = blobs.restored(last.state, NUM_TASKS).memory
+    memory = blobs.restore(last.state, NUM_TASKS).memory
     method, view = begun(blobs, NUM_TASKS)
     plain = Finetune(method.network, Config(), Outlook(blobs.num_classes, IMAGE))
     everything = memory[: memory.filled]

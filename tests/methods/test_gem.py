@@ -92,7 +92,7 @@ def stepped(blobs, index=3):
     method = blobs.fresh()
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
-        method = blobs.restored(last.state, num_learned=index - 1)
+        method = blobs.restore(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.train()
     method.see(view.allowed)
@@ -202,7 +202,7 @@ def test_storage_is_the_examples_of_each_task_and_their_counts(memory_size, coun
 def test_flops_are_those_of_the_batch_of_every_past_example_and_of_their_products():
     blobs = gem(memory_size=30)
     method, _ = stepped(blobs, index=3)
-    method = blobs.restored(list(islice(snapshots(blobs), 2))[-1].state, num_learned=2)
+    method = blobs.restore(list(islice(snapshots(blobs), 2))[-1].state, num_learned=2)
     meter = FlopMeter()
     train_task(method, blobs.view(3), Training(batch_size=16, lr=0.01), meter)
     products = 2 * 3 * 3 * PARAMETERS

@@ -27,7 +27,7 @@ def begun(index=2, scenario="class", **config):
     """A method that has met the tasks before `index` and begun that one, and its view of it."""
     blobs = replay(scenario, **config)
     earlier = list(snapshots(blobs))
-    method = blobs.restored(earlier[index - 2].state, index - 1)
+    method = blobs.restore(earlier[index - 2].state, index - 1)
     view = blobs.view(index)
     method.train()
     method.see(view.allowed)
@@ -48,7 +48,7 @@ def test_the_loss_weighs_current_and_drawn_images_by_one_in_t(index):
 
 def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
     method, view = begun(3)
-    old = replay().restored(list(snapshots(replay()))[1].state, 2).network.eval()
+    old = replay().restore(list(snapshots(replay()))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     values = method._lesson.replayed
     # Outputs 0..3 are seen; 4 and 5 are the task's own and compete, but label nothing drawn.
@@ -59,7 +59,7 @@ def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
 
 def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
     method, view = begun(3, labels="soft", temperature=2.0)
-    old = replay().restored(list(snapshots(replay(labels="soft")))[1].state, 2).network.eval()
+    old = replay().restore(list(snapshots(replay(labels="soft")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     values = method._lesson.replayed
     target = F.pad((old(values.x)[:, :4] / 2).softmax(dim=1), (0, 2))
@@ -71,7 +71,7 @@ def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
 
 def test_told_the_task_every_earlier_task_is_rehearsed_among_its_own_outputs():
     method, view = begun(3, scenario="task")
-    old = replay("task").restored(list(snapshots(replay("task")))[1].state, 2).network.eval()
+    old = replay("task").restore(list(snapshots(replay("task")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     values = method._lesson.replayed
     now, before = method.network(values.x), old(values.x)
@@ -144,7 +144,7 @@ def test_the_generator_goes_on_learning_in_later_tasks():
     noise = torch.randn((48, 4), generator=stream(0, "noise"))
     task = blobs.examples(2)
     bounds = [
-        float(blobs.restored(s.state, s.after).generator.loss(task.x, task.y, noise))
+        float(blobs.restore(s.state, s.after).generator.loss(task.x, task.y, noise))
         for s in (first, second)
     ]
     # What even perfect pixels cost, since they are grey.

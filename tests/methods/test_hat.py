@@ -28,7 +28,7 @@ def begun(index=2, num_steps=10, **config):
     """A method that has met the tasks before `index` and begun that one."""
     blobs = hat(**config)
     earlier = list(snapshots(blobs))
-    method = blobs.restored(earlier[index - 2].state, index - 1) if index > 1 else blobs.fresh()
+    method = blobs.restore(earlier[index - 2].state, index - 1) if index > 1 else blobs.fresh()
     view = replace(blobs.view(index), num_steps=num_steps)
     method.see(view.allowed)
     method.begin_task(view)
@@ -38,7 +38,7 @@ def begun(index=2, num_steps=10, **config):
 def test_scores_are_those_of_gated_units():
     blobs = hat(s_max=3.0)
     *_, last = snapshots(blobs)
-    method = blobs.restored(last.state, 3).eval()
+    method = blobs.restore(last.state, 3).eval()
     x = blobs.examples(2).x
     for task in (1, 2, 3):
         gate = 1 / (1 + (-3.0 * last.state["attention.head"][task - 1]).exp())

@@ -78,7 +78,7 @@ def test_exemplars_are_herded_per_class_and_those_chosen_first_stay(batch_norm):
 def test_new_exemplars_are_those_herding_chooses_of_the_normalised_representations():
     blobs = icarl(memory_size=20)
     state = next(snapshots(blobs)).state
-    method = blobs.restored(state, num_learned=1)
+    method = blobs.restore(state, num_learned=1)
     examples = blobs.examples(1)
     for label in (0, 1):
         own = examples[examples.y == label]
@@ -91,7 +91,7 @@ def test_new_exemplars_are_those_herding_chooses_of_the_normalised_representatio
 def test_the_score_is_minus_the_squared_distance_to_the_mean_of_exemplars():
     blobs = icarl(memory_size=20)
     *_, second = islice(snapshots(blobs), 2)
-    method, state = blobs.restored(second.state, num_learned=2), second.state
+    method, state = blobs.restore(second.state, num_learned=2), second.state
     features = representations(method.network, state["memory.x"]).detach()
     x = blobs.examples(1).x
     features_of_all = representations(method.network, x).detach()
@@ -110,7 +110,7 @@ def within_task(blobs, index):
     method = blobs.fresh()
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
-        method = blobs.restored(last.state, num_learned=index - 1)
+        method = blobs.restore(last.state, num_learned=index - 1)
     view = blobs.view(index)
     method.train()
     method.see(view.allowed)
@@ -128,7 +128,7 @@ def entropy(wanted, logit):
 def test_new_outputs_learn_labels_and_old_ones_keep_their_answers(scenario):
     blobs = icarl(scenario, memory_size=20)
     method, view = within_task(blobs, 2)
-    old = blobs.restored(next(snapshots(blobs)).state, num_learned=1).network
+    old = blobs.restore(next(snapshots(blobs)).state, num_learned=1).network
     with torch.no_grad():
         for p in method.network.parameters():
             p.add_(0.3 * torch.randn(p.shape, generator=stream(0, "move")))
@@ -219,7 +219,7 @@ def test_under_the_mask_of_the_current_task_new_images_keep_old_answers_unless_t
     """With that mask the table of outputs that compete is the one of told tasks."""
     blobs = icarl(memory_size=20)
     *_, last = islice(snapshots(blobs), 1)
-    method = blobs.restored(last.state, num_learned=1)
+    method = blobs.restore(last.state, num_learned=1)
     own_task = replace(blobs, scenario="task").allowed(2)
     method.see(own_task)
     method.begin_task(replace(blobs.view(2), allowed=own_task, scenario=scenario))

@@ -12,7 +12,7 @@ from methods.testing.conformance import snapshots
 
 def after_first_task(**config):
     blobs = Blobs(L2, L2.Config(**config), "class")
-    return blobs, blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    return blobs, blobs.restore(next(snapshots(blobs)).state, num_learned=1)
 
 
 @pytest.mark.parametrize("penalise_head", [False, True])

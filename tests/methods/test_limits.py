@@ -64,14 +64,14 @@ RATE, STEPS = 1e-4, 200
 def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
     blobs = Blobs(method_class, of_strength(method_class, 1.0), "task")
     first = next(snapshots(blobs)).state
-    weights = WEIGHTS[method_class](blobs.restored(first, num_learned=1))
+    weights = WEIGHTS[method_class](blobs.restore(first, num_learned=1))
     largest = max(w.max().item() for w in weights.values())
     *_, frozen = snapshots(replace(blobs, method_class=Freeze, config=Config()))
 
     def distance(stiffness):
         """How far task 2 takes the parameters that count from where freezing leaves them."""
         config = of_strength(method_class, stiffness / largest)
-        method = replace(blobs, config=config).restored(first, num_learned=1)
+        method = replace(blobs, config=config).restore(first, num_learned=1)
         training = Training(
             epochs=STEPS, batch_size=len(blobs.examples(2)), optimizer="sgd", lr=RATE
         )
@@ -98,7 +98,7 @@ def test_er_with_room_for_everything_minimises_what_joint_training_does(scenario
     config = ER.Config(memory_size=1000, policy="class_balanced", replay_batch_size=1000)
     blobs = Blobs(ER, config, scenario)
     _, second, _ = snapshots(blobs)
-    method, view = blobs.restored(second.state, num_learned=2), blobs.view(3)
+    method, view = blobs.restore(second.state, num_learned=2), blobs.view(3)
     method.see(view.allowed)
     method.begin_task(view)
     everything = replace(blobs, method_class=Joint, config=Config()).view(3).examples

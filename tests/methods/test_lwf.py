@@ -80,7 +80,7 @@ def test_old_classes_are_grouped_as_they_compete(allowed, seen, expected):
 def after_first_task(scenario="class", batch_norm=False, **config):
     """A method that has met task 1 and begun task 2."""
     blobs = Blobs(LwF, LwF.Config(**config), scenario, batch_norm=batch_norm)
-    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.train()
     method.see(view.allowed)

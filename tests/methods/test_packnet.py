@@ -172,7 +172,7 @@ def test_biases_and_normalisation_stay_as_the_first_task_left_them():
 def test_a_task_uses_what_earlier_tasks_own():
     blobs = packnet()
     *_, last = snapshots(blobs)
-    method = blobs.restored(last.state, NUM_TASKS).eval()
+    method = blobs.restore(last.state, NUM_TASKS).eval()
     before = method.predict(blobs.examples(3).x, 3)
     with torch.no_grad():
         method.network.body.weight[owner(last) == 1] = 0

@@ -87,7 +87,7 @@ def test_every_lateral_layer_matters_the_one_into_the_output_too():
 def test_laterals_get_gradients_and_old_columns_none():
     blobs = pnn()
     *_, last = snapshots(blobs)
-    method = blobs.restored(last.state, NUM_TASKS).train()
+    method = blobs.restore(last.state, NUM_TASKS).train()
     view = blobs.view(NUM_TASKS)
     method.see(view.allowed)
     method.laterals[:-1].requires_grad_(False)
@@ -103,7 +103,7 @@ def test_what_learns_is_the_newest_column_and_its_laterals():
     blobs = pnn()
     first, second, _ = snapshots(blobs)
     for index, snapshot in ((2, first), (3, second)):
-        method = blobs.restored(snapshot.state, index - 1)
+        method = blobs.restore(snapshot.state, index - 1)
         method.begin_task(blobs.view(index))
         learning = {n.partition(".")[0] for n, p in method.named_parameters() if p.requires_grad}
         newest = {p for p in method.laterals[-1].parameters()}
@@ -134,7 +134,7 @@ def test_a_column_once_learned_never_changes_nor_do_its_scores():
 def test_laterals_are_trained_during_their_own_task():
     blobs = pnn()
     first, second, _ = snapshots(blobs)
-    method = blobs.restored(first.state, 1)
+    method = blobs.restore(first.state, 1)
     method.begin_task(blobs.view(2))
     fresh = dict(method.laterals.named_parameters())
     assert all(not torch.equal(p, second.state[f"laterals.{n}"]) for n, p in fresh.items())
@@ -176,7 +176,7 @@ def test_flops_are_those_of_all_columns_up_to_the_tasks_own():
 def test_alphas_start_small_and_differ():
     blobs = pnn(alpha=0.01)
     first, second, _ = snapshots(blobs)
-    method = blobs.restored(second.state, 2)
+    method = blobs.restore(second.state, 2)
     method.begin_task(blobs.view(3))
     alpha = method.laterals[1][0].alpha
     assert alpha.shape == (2,)

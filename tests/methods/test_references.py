@@ -36,7 +36,7 @@ def test_cumulative_training_goes_on_with_all_data_seen():
     cumulative, joint = (list(snapshots(Blobs(m, Config(), "class"))) for m in (Cumulative, Joint))
     assert not same(cumulative[1].state, joint[1].state)
     blobs = Blobs(Cumulative, Config(), "class")
-    plain = replace(blobs, method_class=Finetune).restored(cumulative[1].state, num_learned=2)
+    plain = replace(blobs, method_class=Finetune).restore(cumulative[1].state, num_learned=2)
     view = blobs.view(3)
     assert len(view.examples) == NUM_TASKS * len(blobs.examples(1))
     train_task(plain, view, Training(epochs=2, batch_size=20, lr=0.01), FlopMeter())

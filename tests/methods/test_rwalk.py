@@ -125,7 +125,7 @@ def test_the_fisher_is_that_of_a_batch_per_example_and_toward_the_true_label():
 
 def test_the_penalty_is_lam_times_scaled_fisher_and_score():
     blobs = Blobs(RWalk, RWalk.Config(lam=5.0), "class")
-    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.see(view.allowed)
     method.begin_task(view)

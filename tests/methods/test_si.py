@@ -134,7 +134,7 @@ def test_the_path_integral_of_small_steps_is_the_fall_of_the_loss():
 
 def test_the_loss_reported_is_the_tasks_and_the_gradient_has_the_penaltys_too():
     blobs = Blobs(SI, SI.Config(c=50.0), "class")
-    method = blobs.restored(next(snapshots(blobs)).state, num_learned=1)
+    method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
     method.see(view.allowed)
     method.begin_task(view)
