@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from orchestrator.results.matrix import r_of_cells, r_of_rows
 
 from orchestrator.results import metrics
+from orchestrator.results.cells import build_r, build_r_from_rows
 
 # Rows: after 0, 1, 2, 3 tasks. Columns: tasks 1, 2, 3.
 R = np.array(
@@ -49,8 +49,8 @@ def test_an_average_has_the_bits_of_numpy_s_mean(r: np.ndarray) -> None:
 def test_rows_and_cells_make_the_same_matrix(r: np.ndarray, after: int) -> None:
     rows = [[None if cell > 0.9 else cell for cell in row] for row in r[: after + 1].tolist()]
     cells = [(i, j, x) for i, row in enumerate(rows) for j, x in enumerate(row, 1)]
-    expected = r_of_cells(*zip(*cells, strict=True), r.shape[1])
-    np.testing.assert_array_equal(r_of_rows(rows, r.shape[1]), expected)
+    expected = build_r(*zip(*cells, strict=True), r.shape[1])
+    np.testing.assert_array_equal(build_r_from_rows(rows, r.shape[1]), expected)
 
 
 def test_backward_transfer_compares_the_end_with_when_each_task_was_learned() -> None:
