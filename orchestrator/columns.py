@@ -97,7 +97,7 @@ def is_small_better(column: str) -> bool:
     return column.endswith(SMALL_ENDINGS)
 
 
-def fwt_undefined_because(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:
+def explain_undefined_fwt(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:
     """Return why forward transfer is undefined, or None where it is defined.
 
     Args:

@@ -73,12 +73,12 @@ def suggest(given: str, valid: Iterable[str]) -> str:
     Case and the kind of dash do not count, and a name as short as 'lam' is found behind 'lmbda'.
     """
     names = sorted(valid)
-    folded = {_folded(name): name for name in names}
+    folded = {_fold(name): name for name in names}
     cutoff = 0.5 if len(given) > 3 else 0.6
-    near = get_close_matches(_folded(given), folded, n=1, cutoff=cutoff)
+    near = get_close_matches(_fold(given), folded, n=1, cutoff=cutoff)
     hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     return f"{hint}valid: {', '.join(names)}"
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return name.casefold().replace("-", "_")

@@ -12,14 +12,14 @@ import torch
 from orchestrator.hashing import digest
 
 
-def derive(seed: int, *purpose: object) -> int:
+def derive_seed(seed: int, *purpose: object) -> int:
     """Return a 63-bit seed for a purpose, e.g. `derive(seed, task_index, "data order")`."""
     return int(digest("seed", [seed, *purpose])[:16], 16) >> 1
 
 
 def stream(seed: int, *purpose: object) -> torch.Generator:
     """Return a fresh CPU generator for a purpose."""
-    return torch.Generator().manual_seed(derive(seed, *purpose))
+    return torch.Generator().manual_seed(derive_seed(seed, *purpose))
 
 
 def stratified_order(y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -38,7 +38,7 @@ def stratified_order(y: torch.Tensor, generator: torch.Generator) -> torch.Tenso
 
 
 @contextmanager
-def ambient(seed: int) -> Iterator[None]:
+def seed_global_generators(seed: int) -> Iterator[None]:
     """Seed the global generators inside the block and put them back as they were after.
 
     For library code that draws from them (initialisers, dropout). They are those of torch, numpy

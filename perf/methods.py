@@ -19,11 +19,11 @@ import torch
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.stages.components import component
+from orchestrator.stages.components import create_component
 from orchestrator.stages.learner import Training
 from orchestrator.stages.record import Costs
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.stage import Stage, build_stages
 
 MEMORY_SIZE = 1000
 
@@ -37,11 +37,11 @@ def build_chain(name: str) -> tuple[Stage, ...]:
         if "memory_size" in {f.name for f in fields(cls.Config)}
         else {}
     )
-    return stages(
+    return build_stages(
         Benchmark(name="split_fashion_mnist", scenario=scenario, num_tasks=5),
-        component("network", "mlp", NETWORKS["mlp"].Config(hidden=(400, 400))),
+        create_component("network", "mlp", NETWORKS["mlp"].Config(hidden=(400, 400))),
         Training(epochs=1, batch_size=128, optimizer="adam", lr=1e-3),
-        component("method", name, cls.Config(**given)),
+        create_component("method", name, cls.Config(**given)),
         0,
     )
 

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from methods.finetune import Finetune
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.stages.components import component
+from orchestrator.stages.components import create_component
 from orchestrator.stages.learner import Training
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.stage import Stage, build_stages
 
 EPOCH, BATCH, EVALUATION_BATCH = 1, 128, 1024
 
@@ -93,10 +93,10 @@ def main() -> None:
     pairs = parser.parse_args().pairs
     torch.set_num_threads(1)
     benchmark = Benchmark(name="split_fashion_mnist", scenario="task", num_tasks=5)
-    network = component("network", "mlp", NETWORKS["mlp"].Config(hidden=(400, 400)))
+    network = create_component("network", "mlp", NETWORKS["mlp"].Config(hidden=(400, 400)))
     training = Training(epochs=EPOCH, batch_size=BATCH, optimizer="adam", lr=1e-3)
-    chain = stages(
-        benchmark, network, training, component("method", "finetune", Finetune.Config()), 0
+    chain = build_stages(
+        benchmark, network, training, create_component("method", "finetune", Finetune.Config()), 0
     )
     mean, std = benchmark.mean[0], benchmark.std[0]
     data = [

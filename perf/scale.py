@@ -46,9 +46,9 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences, with_ranks
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.results import load
-from orchestrator.stages.environment import environment
+from orchestrator.stages.environment import describe_environment
 from orchestrator.stages.record import Costs, Record, Score
-from orchestrator.stages.run_stage import State, describe
+from orchestrator.stages.run_stage import State, describe_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render
@@ -89,8 +89,8 @@ def build_stages(
         costs=Costs(storage={"model": 16}, train_flops=10**6, train_seconds=1e-3, samples=2),
         evaluation=scores,
         computed_for=computed_for,
-        spec=describe(stage),
-        environment=environment(),
+        spec=describe_stage(stage),
+        environment=describe_environment(),
     )
 
 

@@ -12,7 +12,7 @@ from dashboards import charts
 from dashboards.charts.quantities import find_quantity, metric_text, short_label
 from dashboards.data.matrices import mean_matrix, mean_metrics, read_matrices, read_trials
 from dashboards.view import View
-from orchestrator.columns import METRICS, fwt_undefined_because
+from orchestrator.columns import METRICS, explain_undefined_fwt
 from orchestrator.results.metrics import R
 
 MEAN = "mean"
@@ -81,7 +81,7 @@ def _draw(view: View, row: pd.Series[Any], known: dict[int, R], choices: DeltaGe
             )
     title = f"{row['label']}, {f'seed {seed}' if isinstance(seed, int) else 'mean over seeds'}"
     view.chart(charts.r_matrix(r, None if uses == "none" else uses, title), "R chart")
-    why = fwt_undefined_because(row["scenario"], len(r) - 1)
+    why = explain_undefined_fwt(row["scenario"], len(r) - 1)
     st.caption(
         "Cells above the white step are of tasks not learned yet; row 0 is the untrained network; "
         "grey cells were not measured." + (f" FWT is undefined here: {why}." if why else "")

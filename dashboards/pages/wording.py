@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.charts.quantities import short_label
-from orchestrator.columns import fwt_undefined_because
+from orchestrator.columns import explain_undefined_fwt
 
 STATUS = {
     "stopped": "not finished: still running, interrupted, or stopped by a scheduler",
@@ -47,7 +47,7 @@ def _undefined_reason(metric: str, scenario: str, num_tasks: int) -> str:
     """Return why a metric is undefined."""
     # With one task the reason for FWT is also that for BWT and forgetting.
     reason = (
-        fwt_undefined_because(scenario, num_tasks) if metric == "fwt" or num_tasks < 2 else None
+        explain_undefined_fwt(scenario, num_tasks) if metric == "fwt" or num_tasks < 2 else None
     )
     return reason or "a cell of R that it reads was not measured"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay, Say
 from orchestrator.graph.driver import Backend
-from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf, TrialQueue
+from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut, TrialQueue
 from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
 from orchestrator.search.sampling import GridSampler, RandomSampler
 from orchestrator.sweep.group import Group
@@ -65,11 +65,11 @@ class BackendEntry:
 
     Attributes:
         open: called with the address of a cluster, if any, and a function that shows a line.
-        queue_of: creates the queue of an evaluation's trials.
+        create_queue: creates the queue of an evaluation's trials.
     """
 
     open: Callable[[str | None, Say], AbstractContextManager[Backend]]
-    queue_of: QueueOf
+    create_queue: CreateQueue
 
 
 BACKENDS: dict[str, BackendEntry] = {

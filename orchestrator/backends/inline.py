@@ -11,7 +11,7 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, drive
 from orchestrator.graph.events import Event
 from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order, compute
+from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 NO_GPU = (
@@ -37,7 +37,7 @@ class OneAtATime:
 
     def wait(self) -> list[Event]:
         """Compute the queued stage."""
-        return [compute(self._orders.popleft(), self._store, self._device)]
+        return [compute_order(self._orders.popleft(), self._store, self._device)]
 
 
 class Inline:

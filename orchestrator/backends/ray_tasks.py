@@ -33,9 +33,9 @@ MAX_DEATHS: dict[Death, int] = {"memory": 2, "process": 3, "node": 10}
 def stage_task(order: bytes, store_uri: str, device: str) -> Outcome:
     """Compute a stage on a worker; its state goes to the store, its outcome is returned."""
     from orchestrator.stages.store import StageStore
-    from orchestrator.stages.worker import compute
+    from orchestrator.stages.worker import compute_order
 
-    return compute(pickle.loads(order), StageStore(store_uri), device)
+    return compute_order(pickle.loads(order), StageStore(store_uri), device)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ray.tune.schedulers import (
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import plain
 from orchestrator.stages.components import import_class
-from orchestrator.sweep.search_options import Asha, Foreign, HyperBand, Median, Pbt
+from orchestrator.sweep.search_options import Asha, CustomClass, HyperBand, Median, Pbt
 from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
 
 TIME = "training_iteration"
@@ -105,7 +105,7 @@ def create_tune_scheduler(options: Any, space: Mapping[str, Domain], goal: int) 
     return create_foreign(options)
 
 
-def create_foreign(scheduler: Foreign) -> Any:
+def create_foreign(scheduler: CustomClass) -> Any:
     """Return a scheduler by dotted name."""
     name, options = scheduler.name, scheduler.options
     cls = import_class(f"scheduler {name!r}", name, source=scheduler.source)

@@ -13,7 +13,7 @@ from orchestrator.backends.tune_objects import decode_point, to_tune_domain
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
 from orchestrator.stages.components import import_class
-from orchestrator.sweep.search_options import Foreign, HyperOpt
+from orchestrator.sweep.search_options import CustomClass, HyperOpt
 from orchestrator.sweep.spaces import Domain, Point
 
 METRIC = "objective"  # Tune's name of what candidates are ranked by
@@ -38,7 +38,7 @@ class TuneSampler:
     def __init__(
         self, algorithm: Any, space: Mapping[str, Domain], modes: Sequence[str], seed: int
     ) -> None:
-        self._name = algorithm.name if isinstance(algorithm, Foreign) else "hyperopt"
+        self._name = algorithm.name if isinstance(algorithm, CustomClass) else "hyperopt"
         self._space, self._seed = space, seed
         self._metrics = tuple(f"{METRIC}_{i}" for i in range(len(modes)))
         with seed_generators(seed):
@@ -67,7 +67,7 @@ class TuneSampler:
         return searcher
 
     def _construct(self, algorithm: Any) -> Any:
-        if not isinstance(algorithm, Foreign):
+        if not isinstance(algorithm, CustomClass):
             return create_hyperopt(algorithm, self._seed)
         what = f"algorithm {algorithm.name!r}"
         return import_class(what, algorithm.name, source=algorithm.source)(**algorithm.options)

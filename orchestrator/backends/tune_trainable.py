@@ -20,7 +20,7 @@ from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder import open_store
 from orchestrator.search.score import Scorer
-from orchestrator.stages.obtain import Claimant
+from orchestrator.stages.lease import LeasedStore
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.store import StageStore
@@ -60,9 +60,8 @@ class StageTrainable(tune.Trainable):
         self._own = self.configurations.values(config)
         self._trial = self.configurations.trial(config)
         store = StageStore(self.store_uri)
-        self._claimant = Claimant(
+        self._leased_store = LeasedStore(
             store=store,
-            leases=store.leases,
             owner=f"{platform.node()}/{uuid.uuid4().hex}",
             computed_for=(self.configurations.name, self._trial.trial_id, self._trial.seeds[0]),
             device="cuda" if ray.is_initialized() and ray.get_gpu_ids() else "cpu",
@@ -80,8 +79,8 @@ class StageTrainable(tune.Trainable):
         first = not self._tasks
         self._tasks += 1
         if first:  # stage 0 has the row of the untrained network, the first of R
-            self._claimant.obtain(self._stages[:1])
-        record, computed = self._claimant.obtain(self._stages[: self._tasks + 1])
+            self._leased_store.obtain(self._stages[:1])
+        record, computed = self._leased_store.obtain(self._stages[: self._tasks + 1])
         over = self._tasks == len(self._stages) - 1 or record.status == "diverged"
         return {
             **self._report(record),

@@ -83,7 +83,7 @@ def read_fashion_mnist(folder: Path) -> Arrays:
         if all(files):
             train_x, train_y, test_x, test_y = (read_idx(file) for file in files if file)
             return train_x, train_y, test_x, test_y
-    return read_or_download("FashionMNIST", folder)
+    return read_or_download_dataset("FashionMNIST", folder)
 
 
 def fashion_mnist_places(folder: Path) -> tuple[Path, ...]:
@@ -151,7 +151,7 @@ def _remove_partial_import() -> None:
         del sys.modules[name]
 
 
-def read_or_download(class_name: str, folder: Path) -> Arrays:
+def read_or_download_dataset(class_name: str, folder: Path) -> Arrays:
     """Read a data set in torchvision's layout from `folder`, downloading it if necessary.
 
     Raises:

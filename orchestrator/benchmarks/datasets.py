@@ -24,7 +24,7 @@ from orchestrator.benchmarks.dataset_files import (
     fashion_mnist_places,
     read_digits,
     read_fashion_mnist,
-    read_or_download,
+    read_or_download_dataset,
 )
 from orchestrator.errors import MissingData, UnknownName
 from orchestrator.hashing import digest, digest_bytes
@@ -76,7 +76,7 @@ class DatasetInfo:
     version: int = 1
 
 
-def load(name: str) -> Dataset:
+def load_dataset(name: str) -> Dataset:
     """Return a data set; it is read once per process and folder.
 
     Raises:
@@ -153,7 +153,7 @@ def _cifar(
         input_shape=(3, 32, 32),
         mean=mean,
         std=std,
-        read=partial(read_or_download, f"CIFAR{num_classes}"),
+        read=partial(read_or_download_dataset, f"CIFAR{num_classes}"),
         layout=layout,
     )
 
@@ -177,7 +177,7 @@ DATASETS: dict[str, DatasetInfo] = {
         input_shape=(1, 28, 28),
         mean=(0.1307,),
         std=(0.3081,),
-        read=partial(read_or_download, "MNIST"),
+        read=partial(read_or_download_dataset, "MNIST"),
         layout="MNIST/raw/*-ubyte",
     ),
     "cifar10": _cifar(

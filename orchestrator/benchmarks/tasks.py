@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples
-from orchestrator.benchmarks.datasets import DATASETS, Dataset, load
+from orchestrator.benchmarks.datasets import DATASETS, Dataset, load_dataset
 from orchestrator.benchmarks.recipes import Recipe
 from orchestrator.benchmarks.split_cache import SplitCache
 from orchestrator.errors import RepertoireError
@@ -80,7 +80,7 @@ class Task:
 
 def task_keys(dataset: str, recipes: Iterable[Recipe]) -> tuple[str, ...]:
     """Return the keys of tasks of one data set."""
-    data = load(dataset)
+    data = load_dataset(dataset)
     version = DATASETS[data.name].version
     return tuple(_key(recipe, VERSION, version, data.fingerprint) for recipe in recipes)
 
@@ -94,7 +94,7 @@ def _key(recipe: Recipe, tasks: int, dataset: int, fingerprint: str) -> str:
 
 
 def _require_images(recipe: Recipe) -> None:
-    data = load(recipe.dataset)
+    data = load_dataset(recipe.dataset)
     for part, y in (("training", data.train_y), ("test", data.test_y)):
         if len(_rows(recipe, y)) == 0:
             present = ", ".join(map(str, sorted(set(y.tolist()))))
@@ -107,7 +107,7 @@ def _require_images(recipe: Recipe) -> None:
 
 def _split(recipe: Recipe, split: str) -> Examples:
     """Return one split of a task, from memory if it is cached."""
-    data = load(recipe.dataset)
+    data = load_dataset(recipe.dataset)
     name = (recipe, split, data.fingerprint)
     return SPLITS.get(name, lambda: _build(data, recipe, split))
 
@@ -126,7 +126,7 @@ def _rows(recipe: Recipe, y: Tensor) -> Tensor:
 
 def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
     """Return the rows of the data set's training images that are for training and validation."""
-    y = load(recipe.dataset).train_y
+    y = load_dataset(recipe.dataset).train_y
     rows = _rows(recipe, y)
     if recipe.draw is None:
         return {"train": rows, "validation": rows[:0]}

@@ -9,8 +9,8 @@ from rich.console import Console
 from orchestrator.backends.factory import BACKENDS
 from orchestrator.cli.run_sweep import Outcome, Screen, run_sweep
 from orchestrator.errors import RepertoireError
-from orchestrator.graph.brake import Brake, interruptible
-from orchestrator.graph.plan import Plan, seconds
+from orchestrator.graph.brake import Brake, pull_on_signal
+from orchestrator.graph.plan import Plan, wall_seconds
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.folder import Tabulator, open_store, results_folder
@@ -66,7 +66,7 @@ def run_locked(
     brake = Brake(sweep.budget, sweep.resources, lambda key: stage_seconds(store, key))
     with (
         Display() as display,
-        interruptible(brake, display.say),
+        pull_on_signal(brake, display.say),
         BACKENDS[backend].open(address, display.say) as place,
     ):
         for remark in sweep.remarks:
@@ -74,7 +74,7 @@ def run_locked(
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
-        outcome = run_sweep(sweep, tables, place, brake, screen, BACKENDS[backend].queue_of)
+        outcome = run_sweep(sweep, tables, place, brake, screen, BACKENDS[backend].create_queue)
     console = Console()
     for message in [*messages, *store.damaged]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
@@ -91,7 +91,7 @@ def run_locked(
 def stage_seconds(store: StageStore, key: str) -> float:
     """Return the seconds a finished stage took."""
     record = store.record(key)
-    return 0.0 if record is None else seconds(record)
+    return 0.0 if record is None else wall_seconds(record)
 
 
 def plan_line(plan: Plan) -> str:

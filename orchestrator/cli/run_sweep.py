@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.backends import factory
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend
-from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf
+from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.folder import Show, Tabulator
@@ -20,7 +20,7 @@ from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import chain_of
+from orchestrator.sweep.trial import trial_chain
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def run_sweep(
     backend: Backend,
     brake: Brake,
     screen: Screen = Screen(),
-    queue_of: QueueOf = FirstInFirstOut,
+    create_queue: CreateQueue = FirstInFirstOut,
 ) -> Outcome:
     """Search and evaluate a sweep, as far as the brake lets it.
 
@@ -71,7 +71,7 @@ def run_sweep(
         backend: computes stages.
         brake: once pulled, no new stage starts.
         screen: called with where the sweep stands.
-        queue_of: creates the queue of the trials of the evaluation.
+        create_queue: creates the queue of the trials of the evaluation.
     """
     study = create_study(sweep, tables.store, tables.folder, factory)
     tables.prepare(sweep)
@@ -85,7 +85,7 @@ def run_sweep(
     evaluation_plan = plan(sweep, tables.records, winners)
     screen.show_plan(evaluation_plan)
     tables.chains = (*rows, *evaluation_plan.chains)
-    evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, queue_of)
+    evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, create_queue)
     complete = study is None or study.complete
     if search_progress is not None and not complete:  # the evaluation's end is not the sweep's
         ProgressFile(tables.folder).close(search_progress, complete=False)
@@ -110,6 +110,6 @@ def winner_chains(sweep: Sweep, winners: list[Winner]) -> list[ChainStages]:
         seeds = winner.trial.seeds if winner.trial.adaptive else sweep.seeds
         trial = replace(winner.trial, seeds=seeds)
         chains += [
-            chain_of(sweep.name, trial, seed, selected=True, **winner.columns) for seed in seeds
+            trial_chain(sweep.name, trial, seed, selected=True, **winner.columns) for seed in seeds
         ]
     return chains

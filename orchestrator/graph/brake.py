@@ -31,7 +31,7 @@ class Brake:
     Args:
         budget: limits of the run.
         resources: CPUs and GPUs of a stage.
-        seconds_of: returns the seconds of a finished stage by its key.
+        seconds_by_key: returns the seconds of a finished stage by its key.
 
     Attributes:
         signalled: whether a signal arrived, so that the next one ends the run at once.
@@ -41,10 +41,10 @@ class Brake:
         self,
         budget: Budget | None = None,
         resources: Resources | None = None,
-        seconds_of: Callable[[str], float] = lambda key: 0.0,
+        seconds_by_key: Callable[[str], float] = lambda key: 0.0,
     ) -> None:
         self._budget, self._resources = budget or Budget(), resources or Resources()
-        self._seconds_of = seconds_of
+        self._seconds_by_key = seconds_by_key
         self._started, self._stages, self._seconds = time.monotonic(), 0, 0.0
         self._pulled: str | None = None
         self.signalled = False
@@ -58,7 +58,7 @@ class Brake:
         if isinstance(news, RunStage):
             self._stages += 1
         elif isinstance(news, StageDone) and (self._budget.cpu_hours or self._budget.gpu_hours):
-            self._seconds += self._seconds_of(news.key)
+            self._seconds += self._seconds_by_key(news.key)
 
     @property
     def stages_left(self) -> int | None:
@@ -84,7 +84,7 @@ class Brake:
 
 
 @contextmanager
-def interruptible(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
+def pull_on_signal(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
     """Pull the brake at the first Ctrl-C, SIGTERM or SIGHUP; end the block at the second.
 
     Batch systems send SIGTERM before they kill, a closed terminal sends SIGHUP. An ignored signal,

@@ -105,7 +105,7 @@ class _Loop:
         for outcome in outcomes:
             self.observe(outcome)
             self.brake.count(outcome)
-        slots = allowed_slots(self.workers, self.brake, self.running)
+        slots = count_slots(self.workers, self.brake, self.running)
         if slots != self.slots:  # first, since the outcomes would free slots that no longer exist
             self.slots = slots
             self.events.append(SlotsChanged(slots))
@@ -126,7 +126,7 @@ class _Loop:
                     self.events.extend(self.client.handle(instruction))
 
 
-def allowed_slots(workers: Workers, brake: Brake, running: int) -> int:
+def count_slots(workers: Workers, brake: Brake, running: int) -> int:
     """Return how many stages may run at a time."""
     left = brake.stages_left
     return workers.slots() if left is None else min(workers.slots(), running + left)

@@ -22,7 +22,7 @@ class TrialQueue(Protocol):
         """Record that a trial ended on all its seeds."""
 
 
-QueueOf = Callable[[Sequence[str]], TrialQueue]
+CreateQueue = Callable[[Sequence[str]], TrialQueue]
 
 
 class FirstInFirstOut:
@@ -47,15 +47,15 @@ class Evaluation:
 
     Args:
         plan: the plan of the sweep.
-        queue_of: creates the queue of the unfinished trials from their ids.
+        create_queue: creates the queue of the unfinished trials from their ids.
     """
 
-    def __init__(self, plan: Plan, queue_of: QueueOf = FirstInFirstOut) -> None:
+    def __init__(self, plan: Plan, create_queue: CreateQueue = FirstInFirstOut) -> None:
         self._plan = plan
         self._chains: dict[str, list[Chain]] = {}
         for chain in plan.pending:
             self._chains.setdefault(chain.trial_id, []).append(chain)
-        self._queue = queue_of(list(self._chains))
+        self._queue = create_queue(list(self._chains))
         self._running: dict[str, dict[int, str]] = {}
 
     @property

@@ -113,7 +113,7 @@ def chain_id(chain: Chain) -> ChainId:
     return (chain.trial_id, chain.seed)
 
 
-def seconds(record: Record) -> float:
+def wall_seconds(record: Record) -> float:
     """Return the wall seconds a stage took."""
     costs = record.costs
     return costs.train_seconds + costs.consolidate_seconds + costs.eval_seconds
@@ -139,7 +139,7 @@ def plan(
             result.orders[stage.key] = extend_order(
                 result.orders.get(stage.key), (chain.sweep, chain.trial_id, chain.seed), stage
             )
-    result.stored.update(stored_stages(result.orders, store))
+    result.stored.update(read_stored_stages(result.orders, store))
     return result
 
 
@@ -152,13 +152,13 @@ def require_same_trial(chain: Chain, other: Chain) -> None:
         )
 
 
-def stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str, StoredStage]:
+def read_stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str, StoredStage]:
     """Return what a store has of the stages of orders, read a few records at a time."""
     stored: dict[str, StoredStage] = {}
     uncovered: list[tuple[str, frozenset[str]]] = []
     for batch in batches(orders, RECORDS_AT_A_TIME):
         for (key, _), record in store.records((key, frozenset()) for key in batch).items():
-            stored[key] = StoredStage(record.status, record.after, seconds(record))
+            stored[key] = StoredStage(record.status, record.after, wall_seconds(record))
             if record.status == "complete":
                 wanted = (frozenset(stage.task_keys) for stage in orders[key].stages)
                 uncovered += [(key, tasks) for tasks in wanted if tasks - record.evaluation.keys()]

@@ -12,7 +12,7 @@ from orchestrator.networks.base import Network, NetworkConfig, NetworkShape
 from orchestrator.networks.cnn import CNN
 from orchestrator.networks.mlp import MLP
 from orchestrator.networks.resnet import ResNet18
-from orchestrator.seeding import ambient, derive
+from orchestrator.seeding import derive_seed, seed_global_generators
 
 __all__ = [
     "CNN",
@@ -22,17 +22,17 @@ __all__ = [
     "NetworkConfig",
     "NetworkShape",
     "ResNet18",
-    "build",
+    "build_network",
 ]
 
 NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "cnn": CNN, "resnet18": ResNet18}
 
 
-def build(
+def build_network(
     network_class: type[Network], config: NetworkConfig, shape: NetworkShape, seed: int
 ) -> Network:
     """Return a fresh network: the same seed gives the same weights, whatever was drawn before."""
-    with ambient(derive(seed, 0, "initialisation")):
+    with seed_global_generators(derive_seed(seed, 0, "initialisation")):
         return network_class(config, shape)
 
 

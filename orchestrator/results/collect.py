@@ -27,7 +27,7 @@ from orchestrator.results.tables import (
     with_config_columns,
 )
 from orchestrator.stages.known_records import Records
-from orchestrator.stages.record import Costs, Record, Score, Wanted
+from orchestrator.stages.record import Costs, Record, RecordRequest, Score
 
 if TYPE_CHECKING:
     from orchestrator.stages.stage import Chain
@@ -36,7 +36,7 @@ NO_SCORE = Score(accuracy=None, loss=None, n=0)
 TRIAL_COLUMNS, STAGE_COLUMNS = TRIALS.names, STAGES.names
 STORAGE_COLUMNS = {category: f"storage_{category}_bytes" for category in CATEGORIES}
 Row = tuple[Any, ...]
-RecordsByKey = dict[Wanted, Record]
+RecordsByKey = dict[RecordRequest, Record]
 
 
 @collector_paused()

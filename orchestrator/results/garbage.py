@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 
 from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.stages.files import Entry
-from orchestrator.stages.lease import now
+from orchestrator.stages.lease import Leases, unix_time
 from orchestrator.stages.maintenance import (
     Inventory,
     Reference,
     delete_files,
-    inventory,
+    list_inventory,
     load_references,
 )
 from orchestrator.stages.store import StageStore
@@ -68,9 +68,9 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
     Raises:
         RepertoireError: nothing refers to the store, or a reference cannot be read.
     """
-    result = Garbage(inventory(store))
+    result = Garbage(list_inventory(store))
     wanted, result.gone = wanted_keys(store, rules)
-    fresh, leased = now() - 3600 * rules.older_than, store.leases.keys()
+    fresh, leased = unix_time() - 3600 * rules.older_than, Leases(store.files, store.folder).keys()
     reasons = dict(wanted)
     for key in result.files.stages.keys() - wanted.keys():
         if key in leased:
@@ -125,7 +125,7 @@ def delete_garbage(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
     """Delete stages in batches, with the references read again before each batch."""
     for start in range(0, len(unneeded.unwanted), BATCH):
         wanted, _ = wanted_keys(store, rules)
-        leased = store.leases.keys()
+        leased = Leases(store.files, store.folder).keys()
         for key in unneeded.unwanted[start : start + BATCH]:
             if key not in wanted and key not in leased:
                 store.delete(key)
@@ -152,7 +152,7 @@ def _table_reference(out: Path, table: Path) -> Reference:
 def _table_keys(reference: Reference) -> frozenset[str]:
     """Return the keys in the tables of a reference; none if they are on another host."""
     table = reference.path / "stages.parquet"
-    if not (reference.is_here and table.is_file()):
+    if not (reference.is_local and table.is_file()):
         return frozenset()
     return frozenset(pq.read_table(table, columns=["key"])["key"].to_pylist())
 

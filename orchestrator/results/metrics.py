@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from orchestrator.columns import METRICS, fwt_undefined_because
+from orchestrator.columns import METRICS, explain_undefined_fwt
 
 R = NDArray[np.float64]
 
@@ -39,13 +39,13 @@ def bwt(r: R) -> float:
 def fwt(r: R, scenario: str) -> float:
     """Return forward transfer: `1/(T-1) sum_{i>=2} (R[i-1, i] - R[0, i])`.
 
-    NaN where `fwt_undefined_because` gives a reason.
+    NaN where `explain_undefined_fwt` gives a reason.
 
     Reference: Lopez-Paz and Ranzato, 2017, Gradient Episodic Memory, eq. 4.
     Deviations: the baseline is the very network that training began from, not an average over
     initialisations; NaN in the class-incremental scenario, where the formula ignores the method.
     """
-    if fwt_undefined_because(scenario, _check_shape(r).shape[1]) is not None:
+    if explain_undefined_fwt(scenario, _check_shape(r).shape[1]) is not None:
         return float("nan")
     return _mean(_accuracy_before_learning(r) - r[0, 1:])
 

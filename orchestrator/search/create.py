@@ -16,7 +16,7 @@ from orchestrator.search.sampling import Draws
 from orchestrator.search.score import Records, Scorer, require_validation
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.study import Study
-from orchestrator.seeding import derive
+from orchestrator.seeding import derive_seed
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.sweep import Sweep
@@ -81,10 +81,10 @@ def create_group_search(
         former_identity = search_identity(group, as_begun)
         if journal.identity(group.name) == former_identity:
             search, identity, former = as_begun, former_identity, True
-    seed = derive(0, "search", identity)
+    seed = derive_seed(0, "search", identity)
 
     def create_scheduler(stratum: str, goal: int) -> Scheduler:
-        return factory.create_scheduler(search, group, goal, derive(seed, stratum))
+        return factory.create_scheduler(search, group, goal, derive_seed(seed, stratum))
 
     sampler = factory.create_sampler(search, group, seed)
     draws = Draws(sampler, search.num_trials, search.parallel)

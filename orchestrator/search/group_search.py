@@ -101,7 +101,7 @@ class GroupSearch:
         chains, story = candidate.chains.values(), ""
         values = self.scorer.values(chains, candidate.goal)
         if values is None:
-            story = self.scorer.undefined_because(chains, candidate.goal)
+            story = self.scorer.explain_undefined(chains, candidate.goal)
         return [*self._end(candidate, "complete", values, story), *self._give_up()]
 
     def _decide(self, candidate: Candidate) -> list[Event]:

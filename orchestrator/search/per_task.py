@@ -13,7 +13,7 @@ from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import chain_of
+from orchestrator.sweep.trial import trial_chain
 
 
 @dataclass
@@ -90,7 +90,7 @@ class PerTaskStudy:
     def chains(self, finished: bool) -> list[ChainStages]:
         """Return the rows of all attempts with their stages."""
         return [
-            chain_of(
+            trial_chain(
                 self.sweep.name,
                 attempt.trial,
                 selection.seed,

@@ -70,9 +70,9 @@ class Scorer:
             return None
         return tuple(fmean(column) for column in zip(*defined, strict=True))
 
-    def undefined_because(self, chains: Iterable[Sequence[Stage]], after: int) -> str:
+    def explain_undefined(self, chains: Iterable[Sequence[Stage]], after: int) -> str:
         """Return why `values` returned None."""
-        reasons = (self.objective.undefined_because(self.figures(c, after)) for c in chains)
+        reasons = (self.objective.explain_undefined(self.figures(c, after)) for c in chains)
         return next(filter(None, reasons), "")
 
     def figures(self, chain: Sequence[Stage], after: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend, Client
-from orchestrator.graph.evaluation import Evaluation, FirstInFirstOut, QueueOf
+from orchestrator.graph.evaluation import CreateQueue, Evaluation, FirstInFirstOut
 from orchestrator.graph.events import Event, Instruction
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
@@ -108,7 +108,7 @@ def evaluate(
     backend: Backend,
     show: Show = lambda progress: None,
     brake: Brake | None = None,
-    queue_of: QueueOf = FirstInFirstOut,
+    create_queue: CreateQueue = FirstInFirstOut,
 ) -> Progress:
     """Compute the stages of a plan that the store lacks.
 
@@ -120,7 +120,7 @@ def evaluate(
         backend: computes stages.
         show: called with the progress.
         brake: once pulled, no new stage starts.
-        queue_of: creates the queue of the unfinished trials; not called if there are none.
+        create_queue: creates the queue of the unfinished trials; not called if there are none.
     """
     progress = initial_progress(plan)
     tables.prepare(plan.sweep)
@@ -129,7 +129,7 @@ def evaluate(
             tables.write_versions()
             show(progress)
             backend.compute(
-                Evaluation(plan, queue_of),
+                Evaluation(plan, create_queue),
                 plan.sweep,
                 tables.store,
                 create_observer(progress, tables, show),

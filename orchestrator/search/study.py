@@ -18,7 +18,7 @@ from orchestrator.search.group_search import GroupSearch
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import Trial, chain_of
+from orchestrator.sweep.trial import Trial, trial_chain
 
 ChainStages = tuple[Chain, tuple[Stage, ...]]
 _CachedRow = tuple[tuple[str, int, str, bool], ChainStages]
@@ -158,7 +158,7 @@ class Study:
     def _chain(
         self, group_search: GroupSearch, candidate: Candidate, seed: int, won: bool
     ) -> ChainStages:
-        return chain_of(
+        return trial_chain(
             self.sweep.name,
             candidate.trial,
             seed,

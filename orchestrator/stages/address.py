@@ -10,21 +10,21 @@ from pyarrow import fs
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.files import Entry, Files, LocalFiles
-from orchestrator.stages.patience import FULL, REFUSED, Patience, PatientFiles, is_lasting
+from orchestrator.stages.retry import FULL, REFUSED, RetryingFiles, RetryPolicy, is_lasting
 
 MOUNTS = Path("/proc/self/mountinfo")
 # File systems of one host: what was written there is seen there at once.
-OWN = frozenset(
+LOCAL_FILE_SYSTEMS = frozenset(
     ["ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "vfat", "exfat", "ntfs3"]
 )
 
 
-def open_files(uri: str, create: bool, patience: Patience) -> tuple[PatientFiles, Path | None]:
+def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFiles, Path | None]:
     """Return the files of a store and, on a file system, its folder.
 
     Raises:
         RepertoireError: no file system has this address, or nothing can be made there.
-        StoreUnreachable: it did not answer for as long as `patience` allows.
+        StoreUnreachable: it did not answer within the limit of `retry`.
     """
     try:
         filesystem, root = (
@@ -35,8 +35,8 @@ def open_files(uri: str, create: bool, patience: Patience) -> tuple[PatientFiles
     local = isinstance(filesystem, fs.LocalFileSystem)
     files: Files = LocalFiles(root) if local else ObjectFiles(filesystem, root)
     if create:
-        patience.reach(lambda: make_root(filesystem, root, uri), uri)
-    return PatientFiles(files, patience, uri), Path(root) if local else None
+        retry.call(lambda: make_root(filesystem, root, uri), uri)
+    return RetryingFiles(files, retry, uri), Path(root) if local else None
 
 
 def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:
@@ -64,7 +64,7 @@ def is_shared(folder: Path | None) -> bool:
         if "-" in mount
     }
     mounted = max((m for m in kinds if path.is_relative_to(m)), key=len, default="")
-    return kinds.get(mounted) not in OWN
+    return kinds.get(mounted) not in LOCAL_FILE_SYSTEMS
 
 
 class ObjectFiles:

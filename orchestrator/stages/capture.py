@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orchestrator.stages.own_files import file_in, file_on_path, means_installed, own_file
+from orchestrator.stages.own_files import find_in_folder, find_on_path, find_own_file, is_reserved
 from orchestrator.stages.source import Module, Source
 
 
-def capture(names: Iterable[str], beside: Path | None = None) -> Source:
+def capture_source(names: Iterable[str], beside: Path | None = None) -> Source:
     """Return the own modules behind names, and all own modules that they import.
 
     Args:
@@ -22,29 +22,29 @@ def capture(names: Iterable[str], beside: Path | None = None) -> Source:
     pending = [(name.partition(":")[0], True) for name in names]
     while pending:
         name, is_own = pending.pop()
-        path = None if name in modules else own_file(name, beside, is_own)
+        path = None if name in modules else find_own_file(name, beside, is_own)
         if path is not None:
             module = modules[name] = read_module(path)
-            pending += [(parent, is_own) for parent in parents(name)]
-            for other, relative in imports(module, name):
-                pending += [(each, relative) for each in (*parents(other), other)]
+            pending += [(parent, is_own) for parent in parent_packages(name)]
+            for other, relative in find_imports(module, name):
+                pending += [(each, relative) for each in (*parent_packages(other), other)]
             remarks.update(dict.fromkeys(find_remarks(module, name, beside)))
     return Source(dict(sorted(modules.items())), tuple(remarks))
 
 
-def capture_installed(module: str) -> Source:
+def capture_package(module: str) -> Source:
     """Return the modules of an installed package that one of its modules runs."""
     modules: dict[str, Module] = {}
     pending = [module]
     while pending:
         name = pending.pop()
         same_package = name.partition(".")[0] == module.partition(".")[0]
-        path = file_on_path(name) if same_package and name not in modules else None
+        path = find_on_path(name) if same_package and name not in modules else None
         if path is not None:
             modules[name] = read_module(path)
-            for other, _ in imports(modules[name], name):
-                pending += [*parents(other), other]
-            pending += parents(name)
+            for other, _ in find_imports(modules[name], name):
+                pending += [*parent_packages(other), other]
+            pending += parent_packages(name)
     return Source(dict(sorted(modules.items())))
 
 
@@ -53,19 +53,19 @@ def read_module(path: Path) -> Module:
     return Module(str(path), path.name == "__init__.py", path.read_bytes())
 
 
-def parents(name: str) -> list[str]:
+def parent_packages(name: str) -> list[str]:
     """Return the packages that hold a module; each runs before it does."""
     parts = name.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
-def imports(module: Module, name: str) -> Iterator[tuple[str, bool]]:
+def find_imports(module: Module, name: str) -> Iterator[tuple[str, bool]]:
     """Yield what a module may import, absolute names spelt out, and whether it does so relatively.
 
     Imports in functions count too; a name that is imported from a module may be a module itself.
     """
     package = name if module.is_package else name.rpartition(".")[0]
-    for node in ast.walk(parse(module)):
+    for node in ast.walk(parse_module(module)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, False) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -76,7 +76,7 @@ def imports(module: Module, name: str) -> Iterator[tuple[str, bool]]:
                 yield each, node.level > 0
 
 
-def parse(module: Module) -> ast.Module:
+def parse_module(module: Module) -> ast.Module:
     """Return the syntax tree of a module; an empty one where Python will refuse it."""
     try:
         return ast.parse(module.code)
@@ -87,13 +87,13 @@ def parse(module: Module) -> ast.Module:
 def find_remarks(module: Module, name: str, beside: Path | None) -> Iterator[str]:
     """Yield what a module reaches that cannot be part of it."""
     file = Path(module.path).name
-    for other, relative in dict.fromkeys(imports(module, name)):
-        if beside and not relative and means_installed(other) and file_in(beside, other):
+    for other, relative in dict.fromkeys(find_imports(module, name)):
+        if beside and not relative and is_reserved(other) and find_in_folder(beside, other):
             yield (
                 f"{file}: `import {other}` means the module that is installed, not the file of "
                 "that name beside the sweep; if that is meant, give it another name"
             )
-    tree = list(ast.walk(parse(module)))
+    tree = list(ast.walk(parse_module(module)))
     words = {node.attr for node in tree if isinstance(node, ast.Attribute)}
     words |= {node.id for node in tree if isinstance(node, ast.Name)}
     for node in tree:
@@ -118,20 +118,20 @@ def reachable_code(source: Source, name: str) -> dict[str, str]:
     named, pending = {name}, [(name, True)]
     while pending:
         current, is_own = pending.pop()
-        is_there = current in source.modules and (is_own or not means_installed(current))
-        if is_there and current not in code:
+        is_captured = current in source.modules and (is_own or not is_reserved(current))
+        if is_captured and current not in code:
             module = source.modules[current]
             code[current] = skeleton(module)
-            for other, relative in imports(module, current):
+            for other, relative in find_imports(module, current):
                 named.add(other)
-                pending += [(each, relative) for each in (*parents(other), other)]
-            pending += [(parent, is_own) for parent in parents(current)]
-    return {name: text for name, text in code.items() if name in named or text != EMPTY}
+                pending += [(each, relative) for each in (*parent_packages(other), other)]
+            pending += [(parent, is_own) for parent in parent_packages(current)]
+    return {name: text for name, text in code.items() if name in named or text != EMPTY_SKELETON}
 
 
 def skeleton(module: Module) -> str:
     """Return a module's syntax tree as text, without comments, docstrings and positions."""
-    tree = parse(module)
+    tree = parse_module(module)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -141,27 +141,27 @@ def skeleton(module: Module) -> str:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:]
-    return dump(tree)
+    return dump_tree(tree)
 
 
-def dump(node: object) -> str:
+def dump_tree(node: object) -> str:
     """Return a syntax tree as text, the same whatever Python parsed it.
 
     `ast.dump` writes empty fields or leaves them out, as the version has it; this is how 3.11 does.
     """
     if isinstance(node, list):
-        return f"[{', '.join(map(dump, node))}]"
+        return f"[{', '.join(map(dump_tree, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     values = {name: getattr(node, name, None) for name in node._fields}
     optional = {name for name in node._fields if getattr(type(node), name, ...) is None}
     optional |= {"type_params"}  # of 3.12
     shown = [
-        f"{name}={dump(value)}"
+        f"{name}={dump_tree(value)}"
         for name, value in values.items()
         if name not in optional or value not in (None, [])
     ]
     return f"{type(node).__name__}({', '.join(shown)})"
 
 
-EMPTY = skeleton(Module("", True, b""))
+EMPTY_SKELETON = skeleton(Module("", True, b""))

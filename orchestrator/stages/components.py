@@ -20,8 +20,8 @@ from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.hashing import digest, plain, significant
 from orchestrator.networks.networks import NETWORKS, Network
-from orchestrator.stages.capture import capture, capture_installed, reachable_code
-from orchestrator.stages.own_files import OURS, file_on_path
+from orchestrator.stages.capture import capture_package, capture_source, reachable_code
+from orchestrator.stages.own_files import OURS, find_on_path
 from orchestrator.stages.source import Source, without_package
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
@@ -52,7 +52,7 @@ class Component:
     @property
     def cls(self) -> type[Any]:
         """The class itself."""
-        return find(self.kind, self.name, self.source)
+        return find_class(self.kind, self.name, self.source)
 
     def content(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Return what a key must hold of it, without hyperparameters that are inert or neutral."""
@@ -64,16 +64,20 @@ class Component:
         return {"name": self.name, **plain(self.config)}
 
 
-def component(kind: str, name: str, config: Any, source: Source | None = None) -> Component:
+def create_component(kind: str, name: str, config: Any, source: Source | None = None) -> Component:
     """Return the component for a name and an instance of its class's Config."""
     if source is None and ":" in name:
-        source = capture([name])
+        source = capture_source([name])
     return Component(
-        kind=kind, name=name, source=source, config=config, identity=identity(kind, name, source)
+        kind=kind,
+        name=name,
+        source=source,
+        config=config,
+        identity=code_identity(kind, name, source),
     )
 
 
-def find(kind: str, name: str, source: Source | None = None) -> type[Any]:
+def find_class(kind: str, name: str, source: Source | None = None) -> type[Any]:
     """Return the class a name stands for.
 
     Args:
@@ -108,15 +112,15 @@ def import_class(
         RepertoireError: it cannot be imported or is no such class; begins with `what`.
     """
     module, _, class_name = name.partition(":")
-    source = capture([name]) if source is None else source
+    source = capture_source([name]) if source is None else source
     own = module in source.modules
     try:
-        loaded = source.load(module) if own else importlib.import_module(module)
+        loaded = source.load_module(module) if own else importlib.import_module(module)
         cls = getattr(loaded, class_name, None)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
         why = f"{type(error).__name__}: {without_package(str(error))}"
         raise RepertoireError(
-            f"{what} cannot be imported: {why}. {advice(module, source)}"
+            f"{what} cannot be imported: {why}. {import_advice(module, source)}"
         ) from error
     if cls is None:
         raise RepertoireError(f"{what}: {missing_class(loaded, class_name, base)}")
@@ -141,7 +145,7 @@ def is_abstract(cls: type[Any], attribute: str) -> bool:
     return bool(getattr(getattr(cls, attribute, None), "__isabstractmethod__", False))
 
 
-def advice(module: str, source: Source) -> str:
+def import_advice(module: str, source: Source) -> str:
     """Return what to look at where a module cannot be imported."""
     if module not in source.modules:
         return (
@@ -157,15 +161,15 @@ def advice(module: str, source: Source) -> str:
     return "; ".join(lines)
 
 
-def identity(kind: str, name: str, source: Source | None = None) -> str:
+def code_identity(kind: str, name: str, source: Source | None = None) -> str:
     """Return what identifies a class's code in a key."""
-    source = capture([name]) if source is None and ":" in name else source
-    cls = find(kind, name, source)
+    source = capture_source([name]) if source is None and ":" in name else source
+    cls = find_class(kind, name, source)
     if ":" not in name:
         return f"{name}/{cls.version}"
     module = name.partition(":")[0]
     own = source is not None and module in source.modules
-    code = own_code(module, source) if own else installed_code(module, file_on_path(module))
+    code = own_code(module, source) if own else installed_code(module, find_on_path(module))
     if not code:
         raise RepertoireError(
             f"module {module!r} has no source file, so its code cannot be part of a key"
@@ -183,7 +187,7 @@ def own_code(module: str, source: Source) -> Mapping[str, str]:
 @cache
 def installed_code(module: str, path: Path | None) -> Mapping[str, str]:
     """Return module -> code of an installed module, at `path`, and of those of its package."""
-    return reachable_code(capture_installed(module), module)
+    return reachable_code(capture_package(module), module)
 
 
 def built_in_bases(cls: type[Any]) -> list[str]:

@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def convolution_backward(*shapes: Any, out_shape: Any) -> int:
+def convolution_backward_flops(*shapes: Any, out_shape: Any) -> int:
     """Return the FLOPs of the pass back through a convolution.
 
     As by PyTorch's formula, which for the weights' gradient takes every channel of the input with
@@ -42,7 +42,7 @@ def convolution_backward(*shapes: Any, out_shape: Any) -> int:
     return inputs + weights // int(groups)
 
 
-FORMULAS = {torch.ops.aten.convolution_backward: convolution_backward}
+FORMULAS = {torch.ops.aten.convolution_backward: convolution_backward_flops}
 
 
 class FlopMeter:

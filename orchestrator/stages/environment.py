@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from orchestrator.errors import RepertoireError
-from orchestrator.seeding import ambient, derive
+from orchestrator.seeding import derive_seed, seed_global_generators
 from orchestrator.stages.stage import Stage
 
 
@@ -37,7 +37,7 @@ class Switch:
     default: Any
 
 
-def attribute(owner: Any, name: str, default: Any) -> Switch:
+def attribute_switch(owner: Any, name: str, default: Any) -> Switch:
     """Return the switch that is an attribute of a module of torch."""
     return Switch(partial(getattr, owner, name), partial(setattr, owner, name), default)
 
@@ -56,7 +56,7 @@ SWITCHES = (
     Switch(torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
     Switch(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
     *(
-        attribute(owner, name, default)
+        attribute_switch(owner, name, default)
         for owner, name, default in (
             (torch.backends, "fp32_precision", "none"),
             (torch.backends.cudnn, "enabled", True),
@@ -76,19 +76,19 @@ SWITCHES = (
 
 
 @contextmanager
-def default_switches() -> Iterator[None]:
+def use_default_switches() -> Iterator[None]:
     """Put the switches at their defaults for the block, and back to what they were after it."""
-    before = [value_of(switch) for switch in SWITCHES]
+    before = [read_switch(switch) for switch in SWITCHES]
     for switch in SWITCHES:
-        put(switch, switch.default)
+        write_switch(switch, switch.default)
     try:
         yield
     finally:
         for switch, value in zip(SWITCHES, before, strict=True):
-            put(switch, value)
+            write_switch(switch, value)
 
 
-def value_of(switch: Switch) -> Any:
+def read_switch(switch: Switch) -> Any:
     """Return a switch's value; its default where torch cannot say, as between two of its APIs."""
     try:
         return switch.read()
@@ -96,7 +96,7 @@ def value_of(switch: Switch) -> Any:
         return switch.default
 
 
-def put(switch: Switch, value: Any) -> None:
+def write_switch(switch: Switch, value: Any) -> None:
     """Set a switch, unless it has that value."""
     try:
         if switch.read() == value:
@@ -109,7 +109,7 @@ def put(switch: Switch, value: Any) -> None:
 
 
 @contextmanager
-def arithmetic(stage: Stage) -> Iterator[None]:
+def fix_arithmetic(stage: Stage) -> Iterator[None]:
     """Fix what bits depend on beside the key; put it back after.
 
     That is threads, torch's switches and the global generators.
@@ -118,7 +118,10 @@ def arithmetic(stage: Stage) -> Iterator[None]:
     # Stage 0 is shared by all ways of training.
     torch.set_num_threads(stage.training.num_threads if stage.after else 1)
     try:
-        with default_switches(), ambient(derive(stage.seed, stage.after, "ambient")):
+        with (
+            use_default_switches(),
+            seed_global_generators(derive_seed(stage.seed, stage.after, "ambient")),
+        ):
             yield
     finally:
         torch.set_num_threads(before)
@@ -137,7 +140,7 @@ def require_device(device: str) -> None:
     )
 
 
-def environment() -> dict[str, str]:
+def describe_environment() -> dict[str, str]:
     """Return versions and place, for a reader; nothing of it is part of a key."""
     return {
         "python": platform.python_version(),

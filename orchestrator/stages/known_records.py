@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from orchestrator.stages.record import Record, Wanted
+from orchestrator.stages.record import Record, RecordRequest
 
 NO_TASKS: frozenset[str] = frozenset()
 
@@ -14,7 +14,7 @@ NO_TASKS: frozenset[str] = frozenset()
 class Records(Protocol):
     """What plans and tables ask of a store."""
 
-    def records(self, wanted: Iterable[Wanted]) -> dict[Wanted, Record]:
+    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that are there, of stages (key) scored on tasks (task keys)."""
 
     def failure(self, key: str) -> str | None:
@@ -33,9 +33,9 @@ class KnownRecords:
 
     def __init__(self, store: Records) -> None:
         self._store = store
-        self._known: dict[Wanted, Record] = {}
+        self._known: dict[RecordRequest, Record] = {}
 
-    def records(self, wanted: Iterable[Wanted]) -> dict[Wanted, Record]:
+    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return those of many records that are there."""
         known = {one: self._recall(one) for one in wanted}
         unknown = [one for one, record in known.items() if record is None]
@@ -51,7 +51,7 @@ class KnownRecords:
         """Return the stages of which something was read."""
         return {key for key, _ in self._known}
 
-    def _recall(self, one: Wanted) -> Record | None:
+    def _recall(self, one: RecordRequest) -> Record | None:
         """Return a record as it was read for these tasks, or for any if it scores these."""
         key, task_keys = one
         if (record := self._known.get(one)) is not None:

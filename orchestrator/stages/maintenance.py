@@ -50,7 +50,7 @@ class Inventory:
         return max(entry.modified for entry in self.stages[key])
 
 
-def inventory(store: StageStore) -> Inventory:
+def list_inventory(store: StageStore) -> Inventory:
     """Return all files of a store, from one listing."""
     result = Inventory()
     for entry in store.files.entries():
@@ -91,14 +91,14 @@ class Reference:
     keys: frozenset[str]
 
     @property
-    def is_here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the folder is one of this host."""
         return self.host == platform.node()
 
     @property
     def is_gone(self) -> bool:
         """Whether the sweep's tables were deleted from a folder that can be read."""
-        return self.is_here and Path(self.folder).is_dir() and not self.path.is_dir()
+        return self.is_local and Path(self.folder).is_dir() and not self.path.is_dir()
 
     @property
     def path(self) -> Path:
@@ -107,8 +107,8 @@ class Reference:
 
     def describe(self) -> str:
         """Return the sweep and its folder as text."""
-        place = self.folder if self.is_here else f"{self.folder} on {self.host}"
-        away = self.is_here and not Path(self.folder).is_dir()
+        place = self.folder if self.is_local else f"{self.folder} on {self.host}"
+        away = self.is_local and not Path(self.folder).is_dir()
         return f"{self.sweep} in {place}" + (", which cannot be reached" if away else "")
 
 

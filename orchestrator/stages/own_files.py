@@ -17,17 +17,17 @@ OURS = frozenset({"dashboards", "methods", "orchestrator"})
 RESERVED = OURS | sys.stdlib_module_names | {"numpy", "torch", "torchvision"}
 
 
-def means_installed(name: str) -> bool:
+def is_reserved(name: str) -> bool:
     """Return whether `import name` in a user's module never means a file of the user's.
 
     So it is for the standard library, torch and numpy, and for what the packages of Repertoire
     have: a file called like one of them, beside the sweep, does not take its place.
     """
     top = name.partition(".")[0]
-    return top in RESERVED and (top not in OURS or file_on_path(name) is not None)
+    return top in RESERVED and (top not in OURS or find_on_path(name) is not None)
 
 
-def own_file(name: str, beside: Path | None, is_own: bool = False) -> Path | None:
+def find_own_file(name: str, beside: Path | None, is_own: bool = False) -> Path | None:
     """Return the user's own file of a module; None for an installed one and for none at all.
 
     Args:
@@ -36,12 +36,14 @@ def own_file(name: str, beside: Path | None, is_own: bool = False) -> Path | Non
         is_own: the name stands in a sweep, or a package of the user's own imports it relatively,
             so that a file beside the sweep is meant whatever its name.
     """
-    if not is_own and means_installed(name):
+    if not is_own and is_reserved(name):
         return None
-    path = file_in(beside, name) if beside else None
+    path = find_in_folder(beside, name) if beside else None
     top = name.partition(".")[0]
     if path is None and top not in RESERVED:
-        path = file_on_path(name) or (None if on_path(top) else file_in(Path.cwd(), name))
+        path = find_on_path(name) or (
+            None if is_importable(top) else find_in_folder(Path.cwd(), name)
+        )
     return path if path is not None and not is_installed(path) else None
 
 
@@ -51,14 +53,14 @@ def is_installed(path: Path) -> bool:
     return standard or not INSTALLED.isdisjoint(path.parts)
 
 
-def file_in(folder: Path, name: str) -> Path | None:
+def find_in_folder(folder: Path, name: str) -> Path | None:
     """Return the Python file of a module under a folder."""
     stem = folder.joinpath(*name.split("."))
     files = (stem / "__init__.py", stem.parent / f"{stem.name}.py")
     return next((file.resolve() for file in files if file.is_file()), None)
 
 
-def file_on_path(name: str) -> Path | None:
+def find_on_path(name: str) -> Path | None:
     """Return the Python file of a module as this process would import it."""
     top, _, rest = name.partition(".")
     loaded = sys.modules.get(top)
@@ -72,11 +74,13 @@ def file_on_path(name: str) -> Path | None:
         folders = spec.submodule_search_locations if spec else None
         origin = spec.origin if spec and spec.has_location else None
     if rest:
-        return next(filter(None, (file_in(Path(folder), rest) for folder in folders or ())), None)
+        return next(
+            filter(None, (find_in_folder(Path(folder), rest) for folder in folders or ())), None
+        )
     return Path(origin).resolve() if origin and origin.endswith(".py") else None
 
 
-def on_path(top: str) -> bool:
+def is_importable(top: str) -> bool:
     """Return whether this process can import a package or module of a name."""
     try:
         return find_spec(top) is not None

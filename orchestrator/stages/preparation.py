@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Examples, Method, Outlook, TaskView
-from orchestrator.networks.networks import build
+from orchestrator.networks.networks import build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.learner import num_steps
 from orchestrator.stages.stage import Stage, network_shape
@@ -21,7 +21,7 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
     stage of one that starts afresh, takes only the network from it.
     """
     shape = network_shape(stage.benchmark)
-    network = build(stage.network.cls, stage.network.config, shape, stage.seed)
+    network = build_network(stage.network.cls, stage.network.config, shape, stage.seed)
     cls: type[Method] = stage.method.cls if stage.after else Method
     fresh = learned == 0 or (cls.starts_afresh and learned < stage.after)
     outlook = Outlook(shape.num_classes, shape.input_shape, 0 if fresh else learned)

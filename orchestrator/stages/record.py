@@ -38,7 +38,7 @@ class Costs:
     device: str = "cpu"
 
 
-Wanted = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on
+RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on
 
 # task key -> {"validation": Score, "test": Score}
 Evaluation = Mapping[str, Mapping[str, Score]]
@@ -66,8 +66,8 @@ class Record:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def pack(record: Record) -> dict[str, Any]:
-    """Return a record as JSON types, for `unpack` of this release and of others.
+def pack_record(record: Record) -> dict[str, Any]:
+    """Return a record as JSON types, for `unpack_record` of this release and of others.
 
     Release 0.1 refuses a field that it does not know. So a field that came later, with
     `metadata={"since": ...}`, stands under "more", where that release does not look.
@@ -80,7 +80,7 @@ def pack(record: Record) -> dict[str, Any]:
     return content | ({"more": more} if more else {})
 
 
-def unpack(content: Mapping[str, Any], where: str) -> Record:
+def unpack_record(content: Mapping[str, Any], where: str) -> Record:
     """Rebuild a record; unknown fields are ignored, missing ones have their default.
 
     Raises:

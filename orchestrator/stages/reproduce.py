@@ -51,7 +51,7 @@ def reproduce_chain(
         if stored is None:
             return
         state, anew = recompute(stage, states.get(stage.parent or ""), device)
-        yield compare(stage, stored, anew, store.state(stage.key), state, tolerance)
+        yield compare_stage(stage, stored, anew, store.state(stage.key), state, tolerance)
         if state is None:
             return
         # A method that starts afresh takes each of its stages from the first one.
@@ -68,7 +68,7 @@ def reproduce_stage(
     if stored is None or (stage.parent and parent is None):
         return None
     state, anew = recompute(stage, parent, device)
-    return compare(stage, stored, anew, store.state(stage.key), state, tolerance)
+    return compare_stage(stage, stored, anew, store.state(stage.key), state, tolerance)
 
 
 def recompute(stage: Stage, parent: State | None, device: str) -> tuple[State | None, Record]:
@@ -77,7 +77,7 @@ def recompute(stage: Stage, parent: State | None, device: str) -> tuple[State | 
     return run_stage(stage, parent, ("", "", stage.seed), device)
 
 
-def compare(
+def compare_stage(
     stage: Stage,
     stored: Record,
     anew: Record,
@@ -92,7 +92,7 @@ def compare(
         differences, same = {f"{anew.status}, not {stored.status}": float("inf")}, False
     elif stored_state is not None and state is not None:
         differences |= dict(tensor_differences(stored_state, state))
-        same = same and same_bits(stored_state, state)
+        same = same and have_same_bits(stored_state, state)
     place = max(differences, key=lambda name: differences[name], default="")
     difference = differences.get(place, 0.0)
     verdict: Verdict = "same" if same else "close" if difference <= tolerance else "different"
@@ -101,15 +101,15 @@ def compare(
     return Reproduction(stage, verdict, difference, place, stored, anew, has_state)
 
 
-def same_bits(one: State, other: State) -> bool:
+def have_same_bits(one: State, other: State) -> bool:
     """Return whether two states hold the same names, types, shapes and bits."""
     return one.keys() == other.keys() and all(
-        a.dtype == b.dtype and a.shape == b.shape and torch.equal(bits(a), bits(b))
+        a.dtype == b.dtype and a.shape == b.shape and torch.equal(tensor_bytes(a), tensor_bytes(b))
         for a, b in ((one[name], other[name]) for name in one)
     )
 
 
-def bits(tensor: Tensor) -> Tensor:
+def tensor_bytes(tensor: Tensor) -> Tensor:
     """Return a tensor's bytes."""
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
 

@@ -21,7 +21,12 @@ from orchestrator.stages.costs import (
     reset_peak_memory,
     storage_bytes,
 )
-from orchestrator.stages.environment import arithmetic, device_name, environment, require_device
+from orchestrator.stages.environment import (
+    describe_environment,
+    device_name,
+    fix_arithmetic,
+    require_device,
+)
 from orchestrator.stages.learner import Training, require_finite, train_task
 from orchestrator.stages.preparation import build_method, task_view
 from orchestrator.stages.record import Costs, Evaluation, Record
@@ -57,14 +62,14 @@ def run_stage(
     state: State | None = None
     raw_data = 0
     evaluation: Evaluation = {}
-    with arithmetic(stage):
+    with fix_arithmetic(stage):
         reset_peak_memory(device)
         method = build_method(stage, parent, learned=max(stage.after - 1, 0)).to(device)
         try:
             if stage.after:
                 view = task_view(stage, method, device)
                 raw_data = raw_data_bytes(method, view.examples)
-                samples = learn(method, view, stage.training, clock, meters)
+                samples = train_and_consolidate(method, view, stage.training, clock, meters)
             state = capture_state(method)
         except Diverged as error:
             story = str(error)
@@ -96,8 +101,8 @@ def run_stage(
         evaluation=evaluation,
         computed_for=computed_for,
         story=story,
-        spec=describe(stage),
-        environment=environment(),
+        spec=describe_stage(stage),
+        environment=describe_environment(),
     )
     return state, record
 
@@ -107,7 +112,7 @@ def evaluate_state(
 ) -> Evaluation:
     """Score a stored state on further tasks of its benchmark, without training it again."""
     require_device(device)
-    with arithmetic(stage):
+    with fix_arithmetic(stage):
         method = build_method(stage, state, learned=stage.after).to(device)
         return score_tasks(stage, method, task_keys, device, FlopMeter())
 
@@ -126,7 +131,7 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
     return {"train": FlopMeter(flops), "eval": FlopMeter(flops), "consolidate": FlopMeter()}
 
 
-def learn(
+def train_and_consolidate(
     method: Method,
     view: TaskView,
     training: Training,
@@ -151,7 +156,7 @@ def capture_state(method: Method) -> State:
     }
 
 
-def describe(stage: Stage) -> dict[str, Any]:
+def describe_stage(stage: Stage) -> dict[str, Any]:
     """Return the stage's configuration for a reader of the record."""
     return {
         "benchmark": plain(stage.benchmark),

@@ -30,7 +30,7 @@ def score_tasks(
         splits = {"validation": task.validation, "test": task.test}
         if seen:
             scores[task.key] = {
-                split: evaluate(method, examples.to(device), allowed, task_id, meter)
+                split: score_examples(method, examples.to(device), allowed, task_id, meter)
                 for split, examples in splits.items()
             }
         else:
@@ -42,7 +42,7 @@ def score_tasks(
 
 
 @torch.no_grad()
-def evaluate(
+def score_examples(
     method: Method, examples: Examples, allowed: Tensor | None, task: int | None, meter: FlopMeter
 ) -> Score:
     """Score a method on one split of one task.

@@ -21,7 +21,7 @@ from typing import Any
 
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest, digest_bytes
-from orchestrator.stages.own_files import means_installed
+from orchestrator.stages.own_files import is_reserved
 
 PACKAGE = "repertoire_source_"
 
@@ -73,21 +73,21 @@ class Source:
         return hash(self.digest)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restore, (dict(self.modules), self.digest)
+        return restore_source, (dict(self.modules), self.digest)
 
     @property
     def package(self) -> str:
         """The package under which its modules are imported."""
         return PACKAGE + self.digest
 
-    def load(self, name: str) -> ModuleType:
+    def load_module(self, name: str) -> ModuleType:
         """Return a module, imported from its content."""
-        register(self)
+        register_source(self)
         return importlib.import_module(f"{self.package}.{name}")
 
-    def holds(self, name: str) -> bool:
+    def has_module(self, name: str) -> bool:
         """Return whether `import name` in one of its modules means one of its modules."""
-        return (name in self.modules or self.is_folder(name)) and not means_installed(name)
+        return (name in self.modules or self.is_folder(name)) and not is_reserved(name)
 
     def is_folder(self, name: str) -> bool:
         """Return whether a name is that of a folder of modules without an `__init__.py`."""
@@ -102,7 +102,7 @@ class Source:
         level: int = 0,
     ) -> ModuleType:
         """Do what `__import__` does, for an import statement in one of its modules."""
-        if level or not self.holds(name):
+        if level or not self.has_module(name):
             return builtins.__import__(name, globals, locals, fromlist, level)
         module = importlib.import_module(f"{self.package}.{name}")
         if fromlist:
@@ -115,7 +115,7 @@ def without_package(text: str) -> str:
     return re.sub(rf"{PACKAGE}[0-9a-f]+\.", "", text)
 
 
-def restore(modules: dict[str, Module], expected: str) -> Source:
+def restore_source(modules: dict[str, Module], expected: str) -> Source:
     """Return a source that was pickled, ready to be imported from.
 
     Raises:
@@ -125,10 +125,10 @@ def restore(modules: dict[str, Module], expected: str) -> Source:
     if source.digest != expected:
         names = ", ".join(sorted(modules))
         raise RepertoireError(f"the code of {names} is not what was read with the sweep")
-    return register(source)
+    return register_source(source)
 
 
-def register(source: Source) -> Source:
+def register_source(source: Source) -> Source:
     """Make the modules of a source importable in this process; return its first registration."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.append(_FINDER)

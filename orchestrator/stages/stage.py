@@ -79,11 +79,11 @@ class Chain:
         return len(self.keys) - 1
 
 
-def stages(
+def build_stages(
     benchmark: Benchmark, network: Component, training: Training, method: Component, seed: int
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
-    method = with_defaults(method, benchmark, network)
+    method = fill_defaults(method, benchmark, network)
     return build_chain(benchmark, network, [(training, method)] * benchmark.num_tasks, seed)
 
 
@@ -102,7 +102,7 @@ def build_chain(
         training, method = step
         parent = chain[0 if method.cls.starts_afresh else -1].key if chain else None
         if parent is None:
-            key = first_key(benchmark, network, seed)
+            key = initial_key(benchmark, network, seed)
         else:
             key = stage_key(contents[id(step)], method, task_keys, parent, after)
         chain.append(
@@ -121,7 +121,7 @@ def build_chain(
     return tuple(chain)
 
 
-def first_key(benchmark: Benchmark, network: Component, seed: int) -> str:
+def initial_key(benchmark: Benchmark, network: Component, seed: int) -> str:
     """Return the key of a stage 0, which all methods and ways of training share."""
     content = {
         "network": network.content(),
@@ -129,7 +129,7 @@ def first_key(benchmark: Benchmark, network: Component, seed: int) -> str:
         "num_classes": benchmark.num_classes,
         "mean": benchmark.mean,
         "std": benchmark.std,
-        "masks": masks(benchmark),
+        "masks": mask_content(benchmark),
         "seed": seed,
         "learner": learner.VERSION,
         "benchmarks": benchmark.version,
@@ -160,7 +160,7 @@ def stage_key(
     return digest_json("stage", content)
 
 
-def with_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
+def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
     """Return a method whose hyperparameters have the values that it uses on a benchmark."""
     config = method.cls.with_defaults(method.config, benchmark_setting(benchmark, network))
     return replace(method, config=config)
@@ -177,7 +177,7 @@ def benchmark_setting(benchmark: Benchmark, network: Component) -> Setting:
     )
 
 
-def masks(benchmark: Benchmark) -> dict[str, str]:
+def mask_content(benchmark: Benchmark) -> dict[str, str]:
     """Return the masks as a key holds them: they matter only where classes arrive over time."""
     if benchmark.scenario != "class":
         return {"scenario": benchmark.scenario}

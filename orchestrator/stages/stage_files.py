@@ -69,7 +69,7 @@ def write_state(files: Files, key: str, data: bytes, state_digest: str) -> dict[
     return {"file": name}
 
 
-def set_aside(files: Files, key: str, name: str, damaged: bytes) -> bool:
+def move_damaged(files: Files, key: str, name: str, damaged: bytes) -> bool:
     """Move a damaged file out of the way, unless another process has replaced it meanwhile."""
     target = f"{DAMAGED}/{key}-{uuid.uuid4().hex[:8]}/{name}"
     if not files.move(stage_path(key, name), target):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from safetensors import SafetensorError
@@ -20,25 +19,24 @@ from torch import Tensor
 from orchestrator.errors import StoreCorrupt, StoreUnreachable
 from orchestrator.hashing import digest_bytes
 from orchestrator.stages.address import is_shared, open_files
-from orchestrator.stages.lease import Leases, lease_lock
-from orchestrator.stages.patience import Patience
 from orchestrator.stages.record import (
     Evaluation,
     Record,
-    Wanted,
+    RecordRequest,
     evaluation_to_json,
-    pack,
-    unpack,
+    pack_record,
     unpack_evaluation,
+    unpack_record,
 )
+from orchestrator.stages.retry import RetryPolicy
 from orchestrator.stages.stage_files import (
     FAILURE,
     RECORD,
     STATE,
     evaluation_name,
     is_stage_file,
+    move_damaged,
     seal,
-    set_aside,
     stage_path,
     state_name,
     unseal,
@@ -60,7 +58,6 @@ class StageStore:
     Attributes:
         files: the files below its root.
         folder: its root on a file system; None in an object store.
-        leases: the stages that processes are computing.
         damaged: the damaged files that were read, a line each.
     """
 
@@ -69,13 +66,12 @@ class StageStore:
         uri: str,
         create: bool = True,
         read_only: bool = False,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self.uri, self._read_only = uri, read_only
-        self._patience = patience or Patience()
-        self.files, self.folder = open_files(uri, create and not read_only, self._patience)
+        self._retry = retry or RetryPolicy()
+        self.files, self.folder = open_files(uri, create and not read_only, self._retry)
         self._shared = is_shared(self.folder)
-        self.leases = Leases(self.files, partial(lease_lock, self.folder))
         self.damaged: list[str] = []
 
     def record(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
@@ -87,7 +83,7 @@ class StageStore:
         content = self._read(key, RECORD)
         if content is None:
             return None
-        record = unpack(content, self._where(key))
+        record = unpack_record(content, self._where(key))
         missing = frozenset(task_keys) - record.evaluation.keys()
         if not missing or record.status == "diverged":
             return record
@@ -97,7 +93,7 @@ class StageStore:
         scores = unpack_evaluation(further, self._where(key))
         return replace(record, evaluation={**record.evaluation, **scores})
 
-    def records(self, wanted: Iterable[Wanted]) -> dict[Wanted, Record]:
+    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that exist of many, read in parallel from a shared store."""
         distinct = list(dict.fromkeys(wanted))
         if not self._shared or len(distinct) < 2:
@@ -111,7 +107,7 @@ class StageStore:
         """Return a record that was written, waiting until this host can see it.
 
         Raises:
-            StoreUnreachable: it did not appear within the limit of `patience`.
+            StoreUnreachable: it did not appear within the limit of `retry`.
         """
         record = self._await_visible(key, frozenset(task_keys))
         if record is None:
@@ -136,7 +132,7 @@ class StageStore:
         content = self._unseal(key, RECORD, record)
         if record is None or content is None:
             return None
-        unpack(content, self._where(key))
+        unpack_record(content, self._where(key))
         if content["state"] is None:
             return None
         name = state_name(content, self._where(key))
@@ -154,7 +150,7 @@ class StageStore:
         key = record.key
         if self.record(key) is None:
             data = None if state is None else save_tensors(dict(state))
-            content = pack(record) | {"state": None if data is None else digest_bytes(data)}
+            content = pack_record(record) | {"state": None if data is None else digest_bytes(data)}
             if data is not None:
                 content |= write_state(self.files, key, data, content["state"])
             self.files.create(stage_path(key, RECORD), seal(RECORD, content))
@@ -194,13 +190,13 @@ class StageStore:
 
     @property
     def _visibility_seconds(self) -> float:
-        return self._patience.invisible_seconds if self._shared else 0.0
+        return self._retry.invisible_seconds if self._shared else 0.0
 
     def _unseen(self, key: str) -> str:
         return f"{self._where(key)} was computed and cannot be seen here yet"
 
     def _await_visible(self, key: str, task_keys: frozenset[str]) -> Record | None:
-        return self._patience.until(
+        return self._retry.poll(
             lambda: self._reread(key, task_keys), self._visibility_seconds, self._unseen(key)
         )
 
@@ -229,7 +225,7 @@ class StageStore:
             self._set_aside(key, name, data)
 
     def _set_aside(self, key: str, name: str, damaged: bytes) -> bool:
-        return not self._read_only and set_aside(self.files, key, name, damaged)
+        return not self._read_only and move_damaged(self.files, key, name, damaged)
 
     def _where(self, key: str) -> str:
         return f"stage {key} of store {self.uri}"

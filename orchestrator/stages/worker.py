@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.components import identity
+from orchestrator.stages.components import code_identity
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -50,7 +50,7 @@ def extend_order(order: Order | None, computed_for: tuple[str, str, int], stage:
     return Order((*order.stages, stage), order.computed_for)
 
 
-def compute(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
+def compute_order(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
     """Compute a stage from the store into the store; whatever goes wrong becomes an outcome."""
     try:
         with chdir("."):  # put back, whatever folder a user's code went to
@@ -72,19 +72,19 @@ def find_or_run(
     if store.record(stage.key) is not None:
         record = store.record(stage.key, stage.task_keys)
         if record is not None:
-            return outcome_of(record, "none")
+            return stored_outcome(record, "none")
         if score_missing_tasks(stage, store, device):
             return StageDone(stage.key, "scored")
     # The graph asks for a stage once its parent is stored, perhaps by another host.
-    parent = state_of(stage.parent, store, written=True) if stage.parent else None
+    parent = load_state(stage.parent, store, written=True) if stage.parent else None
     if stage.parent and parent is None:
         return ParentLost(stage.key)
     state, record = run_stage(stage, parent, computed_for, device)
     store.put(state, record)
-    return outcome_of(record, "computed")
+    return stored_outcome(record, "computed")
 
 
-def outcome_of(record: Record, work: Literal["computed", "none"]) -> Outcome:
+def stored_outcome(record: Record, work: Literal["computed", "none"]) -> Outcome:
     """Return the outcome that a stored record stands for."""
     if record.status == "diverged":
         return StageDiverged(record.key, record.story)
@@ -98,7 +98,7 @@ def import_packages() -> None:
 def require_same_code(stage: Stage) -> None:
     """Raise unless this process runs the code that the stage's key was made of."""
     for part in (stage.network, stage.method):
-        known = identity(part.kind, part.name, part.source)
+        known = code_identity(part.kind, part.name, part.source)
         if known != part.identity:
             raise RepertoireError(
                 f"the code of {part.kind} {part.name!r} on {platform.node()} is {known}, and the "
@@ -118,7 +118,7 @@ def require_same_data(stage: Stage) -> None:
 def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:
     """Score a stored state on the tasks its record lacks; False if there is no such state."""
     record = store.record(stage.key)
-    state = None if record is None else state_of(stage.key, store)
+    state = None if record is None else load_state(stage.key, store)
     if record is None or state is None:
         return False
     missing = tuple(key for key in stage.task_keys if key not in record.evaluation)
@@ -126,7 +126,7 @@ def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:
     return True
 
 
-def state_of(key: str, store: StageStore, written: bool = False) -> State | None:
+def load_state(key: str, store: StageStore, written: bool = False) -> State | None:
     """Return a stage's state; if it is gone, set its record aside, so that it is computed anew."""
     state = store.state(key, written)
     if state is None:

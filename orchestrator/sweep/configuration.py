@@ -13,8 +13,8 @@ from typing import Any
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError, SweepError, suggest
 from orchestrator.hashing import plain
-from orchestrator.stages.capture import capture
-from orchestrator.stages.components import find
+from orchestrator.stages.capture import capture_source
+from orchestrator.stages.components import find_class
 from orchestrator.stages.learner import Training
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate
@@ -47,7 +47,7 @@ class Configurations:
         """Return the configurations of a sweep."""
         content = parse_yaml(sweep.text)
         return Configurations(
-            sweep.name, content, capture(find_dotted_names(content), sweep.folder)
+            sweep.name, content, capture_source(find_dotted_names(content), sweep.folder)
         )
 
     def values(self, config: Config) -> dict[str, Any]:
@@ -128,9 +128,9 @@ class Configurations:
         network = _as_entry(self.content.get("network", "mlp"))["name"]
         kinds = {
             "benchmark": Benchmark,
-            "network": find("network", network, self.source).Config,
+            "network": find_class("network", network, self.source).Config,
             "training": Training,
-            "method": find("method", method["name"], self.source).Config,
+            "method": find_class("method", method["name"], self.source).Config,
         }
         paths = {f"{section}.{f.name}" for section, kind in kinds.items() for f in fields(kind)}
         return paths | {"seed", "method.name"}

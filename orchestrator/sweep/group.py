@@ -12,10 +12,10 @@ from methods.base import Outlook
 from methods.parts.sensitivity import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical
-from orchestrator.networks.networks import build
+from orchestrator.networks.networks import build_network
 from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.outcomes import failure_story
-from orchestrator.stages.stage import benchmark_setting, network_shape, with_defaults
+from orchestrator.stages.stage import benchmark_setting, fill_defaults, network_shape
 from orchestrator.sweep.section import InfeasiblePoint, Part, field_name
 from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
@@ -119,7 +119,7 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
     shape, given = network_shape(benchmark), f"network.name: {network.name}"
     outlook = Outlook(shape.num_classes, shape.input_shape)
     try:
-        built = build(network.cls, network.config, shape, 0)
+        built = build_network(network.cls, network.config, shape, 0)
         with evaluation_mode(built), torch.no_grad():
             scores = built(torch.zeros((2, *shape.input_shape), dtype=torch.uint8))
     except Exception as error:  # the user's code may raise anything
@@ -129,7 +129,7 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
         right = f"[2, {shape.num_classes}]"
         return f"{given} returns {list(scores.shape)} for 2 images; it must return scores {right}"
     try:
-        method.cls(built, with_defaults(method, benchmark, network).config, outlook)
+        method.cls(built, fill_defaults(method, benchmark, network).config, outlook)
     except ValueError as error:
         return f"{method.name} cannot take {network.name}: {error}"
     return None

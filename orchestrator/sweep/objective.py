@@ -51,7 +51,7 @@ class Objective:
         modes = _modes(mode, metrics, f"{where}.mode", mistakes)
         if len(mistakes) > before:
             return None
-        never = [text for text in metrics if not Objective((text,), ("max",)).can_be_defined()]
+        never = [text for text in metrics if not Objective((text,), ("max",)).is_definable()]
         mistakes.extend(f"{where}.metric: {text!r} is undefined for all figures" for text in never)
         return None if never else Objective(metrics, modes)
 
@@ -70,7 +70,7 @@ class Objective:
         values = tuple(_value(metric, self._used(figures)) for metric in self.metrics)
         return values if all(isinstance(value, float) for value in values) else None  # type: ignore[return-value]
 
-    def undefined_because(self, figures: Mapping[str, float | None]) -> str:
+    def explain_undefined(self, figures: Mapping[str, float | None]) -> str:
         """Return why the value of these figures is None, empty if it is not."""
         used = self._used(figures)
         for metric in self.metrics:
@@ -81,7 +81,7 @@ class Objective:
                 return f"{metric!r} is undefined ({why}) where {given}"
         return ""
 
-    def can_be_defined(self) -> bool:
+    def is_definable(self) -> bool:
         """Return whether some of many plausible figures have a value."""
         return any(self.value(_plausible_figures(number)) is not None for number in range(TRIALS))
 

@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any
 
 from methods.base import Outlook
-from orchestrator.columns import fwt_undefined_because
-from orchestrator.networks.networks import build
+from orchestrator.columns import explain_undefined_fwt
+from orchestrator.networks.networks import build_network
 from orchestrator.stages.stage import network_shape
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.objective import Objective
@@ -91,7 +91,7 @@ def _check_fwt(parts: list[Part], search: Search) -> Iterator[str]:
         for benchmark in part.examples if shared or method.space else ():
             learned = min(search.on_tasks or benchmark.num_tasks, benchmark.num_tasks)
             component = method.examples[0]
-            why = fwt_undefined_because(benchmark.scenario, learned, component.cls.scores_unseen)
+            why = explain_undefined_fwt(benchmark.scenario, learned, component.cls.scores_unseen)
             if why is not None:
                 yield f"search.metric: fwt is undefined for {component.name}: {why}"
 
@@ -145,7 +145,7 @@ def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of a method's state after its first task."""
     benchmark, network, _, method = (part.build(point) for part in group.parts)
     shape = network_shape(benchmark)
-    built = build(network.cls, network.config, shape, 0)
+    built = build_network(network.cls, network.config, shape, 0)
     learner = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
     return {name: tuple(value.shape) for name, value in learner.state_dict().items()}
 

@@ -21,11 +21,11 @@ class Search:
     """How hyperparameters are searched.
 
     Attributes:
-        algorithm: an instance of one of `ALGORITHMS`, or a `Foreign`.
+        algorithm: an instance of one of `ALGORITHMS`, or a `CustomClass`.
         num_trials: candidates of each group; None is all points of a grid.
         seeds: every candidate runs on each of them.
         objective: ranks candidates, on validation data.
-        scheduler: an instance of one of `SCHEDULERS`, or a `Foreign`.
+        scheduler: an instance of one of `SCHEDULERS`, or a `CustomClass`.
         on_tasks: number of first tasks to select on; None is all.
         parallel: candidate i is drawn once all candidates up to i - parallel have ended, so that a
             learning algorithm draws the same on any cluster.
@@ -185,7 +185,7 @@ class PerTask(Options):
 
 
 @dataclass(frozen=True)
-class Foreign:
+class CustomClass:
     """A class of Tune's or of the user's own by dotted name, with its constructor's arguments.
 
     Attributes:

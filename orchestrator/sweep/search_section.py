@@ -19,7 +19,7 @@ from orchestrator.sweep.search_options import (
     FORMER_GRACE_TASKS,
     SCHEDULERS,
     Asha,
-    Foreign,
+    CustomClass,
     Grid,
     Median,
     PerTask,
@@ -165,7 +165,7 @@ def read_options(
     if objection is not None:
         mistakes.append(f"{where}: {name} {objection}")
         return None
-    return Foreign(name, options, source)
+    return CustomClass(name, options, source)
 
 
 def _class_objection(what: OptionKind, cls: type[Any]) -> str | None:

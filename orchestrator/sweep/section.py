@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import canonical, plain
-from orchestrator.stages.components import Component, component, find
+from orchestrator.stages.components import Component, create_component, find_class
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
 from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain, select_active
@@ -108,13 +108,13 @@ def read_component(
         return []
     fields = {key: value for key, value in mapping.items() if key != "name"}
     try:
-        config = find(kind, name, source).Config
+        config = find_class(kind, name, source).Config
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         unknown = Form(kind, where, object)
         _, space = _split_fields(unknown, fields, mistakes)
         return [Part(unknown, {}, space, fields)]
-    wrap = partial(component, kind, name, source=source)
+    wrap = partial(create_component, kind, name, source=source)
     return read_section(Form(kind, where, config, wrap), fields, mistakes, grids)
 
 

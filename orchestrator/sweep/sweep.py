@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import SweepError
-from orchestrator.stages.capture import capture
+from orchestrator.stages.capture import capture_source
 from orchestrator.stages.source import Source
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.decoding import abbreviate, decode, read_mapping
@@ -18,7 +18,7 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.options import Budget, Mlflow, Options, Resources
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.search_section import read_search
-from orchestrator.sweep.trial import Trial, chain_of
+from orchestrator.sweep.trial import Trial, trial_chain
 from orchestrator.sweep.yaml_file import read_yaml
 
 # Other names in a results folder.
@@ -79,7 +79,7 @@ class Sweep:
         """
         path = Path(path)
         content = read_yaml(path)
-        source = capture(find_dotted_names(content), path.parent.resolve())
+        source = capture_source(find_dotted_names(content), path.parent.resolve())
         mistakes: list[str] = []
         _check_top(content, mistakes)
         search = read_search(content, source, mistakes)
@@ -108,7 +108,7 @@ class Sweep:
         """Yield each (trial, seed) that needs no search and its stages, in the file's order."""
         for trial in self.trials:
             for seed in trial.seeds:
-                yield chain_of(self.name, trial, seed)
+                yield trial_chain(self.name, trial, seed)
 
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:

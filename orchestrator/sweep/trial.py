@@ -12,7 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json, plain, significant
 from orchestrator.stages.components import Component
 from orchestrator.stages.learner import Training
-from orchestrator.stages.stage import Chain, Stage, build_chain, with_defaults
+from orchestrator.stages.stage import Chain, Stage, build_chain, fill_defaults
 
 Values = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ class Trial:
     adaptive: bool = False
 
     def __post_init__(self) -> None:
-        method = with_defaults(self.method, self.benchmark, self.network)
+        method = fill_defaults(self.method, self.benchmark, self.network)
         object.__setattr__(self, "method", method)
 
     @property
@@ -106,7 +106,7 @@ def section_values(section: str, values: Values) -> dict[str, Any]:
     return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
 
 
-def chain_of(
+def trial_chain(
     sweep: str, trial: Trial, seed: int, phase: str = "evaluation", **more: Any
 ) -> tuple[Chain, tuple[Stage, ...]]:
     """Return the row of one (trial, seed) in the results, and its stages.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from orchestrator.columns import COLUMNS, SHOWN_METRICS, fwt_undefined_because
+from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.terminal.units import (
@@ -122,7 +122,7 @@ def _fwt_note(rows: pd.DataFrame) -> list[str]:
         return []
     scenario, num_tasks = undefined.iloc[0][["scenario", "num_tasks"]]
     reasons = (
-        fwt_undefined_because(scenario, num_tasks, scores_unseen) for scores_unseen in (True, False)
+        explain_undefined_fwt(scenario, num_tasks, scores_unseen) for scores_unseen in (True, False)
     )
     return [f"FWT is undefined ({UNDEFINED}): {next(reason for reason in reasons if reason)}"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.stages.record import Record
 from orchestrator.stages.reproduce import Reproduction
-from orchestrator.stages.run_stage import describe
+from orchestrator.stages.run_stage import describe_stage
 from orchestrator.stages.stage import Stage
 
 
@@ -46,7 +46,7 @@ def describe_changes(record: Record | None, stage: Stage) -> list[str]:
     """Return a line for each difference of a stage from the description in its record."""
     if record is None:
         return ["its record is gone"]
-    now = flatten(describe(stage))
+    now = flatten(describe_stage(stage))
     before = {name: value for name, value in flatten(record.spec).items() if name in now}
     lines = [
         f"{name} was {value}, is {now[name]}"

@@ -9,7 +9,7 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.columns import COLUMNS, SHOWN_METRICS, fwt_undefined_because
+from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.lookup import find_configuration
 from orchestrator.results.metrics import R, mean_std_interval, metrics_after
@@ -155,7 +155,7 @@ def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
     if depth < 2 <= num_tasks:
         tasks = "no task is" if depth == 0 else "only one task is"
         return f"{tasks} learned so far, of {num_tasks}"
-    reasons = (fwt_undefined_because(scenario, depth, seen) for seen in (True, False))
+    reasons = (explain_undefined_fwt(scenario, depth, seen) for seen in (True, False))
     return next(reason for reason in reasons if reason)
 
 

@@ -15,7 +15,7 @@ from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.driver import Backend
-from orchestrator.graph.evaluation import FirstInFirstOut, QueueOf
+from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
 from orchestrator.graph.events import Event, Instruction
 from orchestrator.graph.plan import plan
 from orchestrator.graph.progress import Progress
@@ -48,7 +48,7 @@ def compute(
     methods: str,
     backend: Backend,
     cpus: float = 1,
-    queue_of: QueueOf = FirstInFirstOut,
+    create_queue: CreateQueue = FirstInFirstOut,
 ) -> Progress:
     """Run a sweep of these methods in a folder."""
     folder.mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ def compute(
     store = open_store(folder, None)
     sweep_plan = plan(sweep, store)
     tables = Tabulator(sweep_plan.chains, store, results_folder(sweep, folder))
-    return evaluate(sweep_plan, tables, backend, queue_of=queue_of)
+    return evaluate(sweep_plan, tables, backend, create_queue=create_queue)
 
 
 def accuracy(folder: Path) -> bytes:
@@ -142,7 +142,7 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
 def test_trials_of_tune_give_the_results_of_the_inline_backend(
     tmp_path: Path, inline: Path
 ) -> None:
-    compute(tmp_path, THREE, OnRay(), queue_of=BACKENDS["ray"].queue_of)
+    compute(tmp_path, THREE, OnRay(), create_queue=BACKENDS["ray"].create_queue)
     assert accuracy(tmp_path) == accuracy(inline)
 
 

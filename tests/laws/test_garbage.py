@@ -16,6 +16,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results import results
 from orchestrator.results.folder import open_store
 from orchestrator.results.garbage import Garbage, Rules, delete_garbage, find_garbage
+from orchestrator.stages.lease import Leases
 from orchestrator.stages.maintenance import register_reference
 from orchestrator.stages.stage_files import seal, unseal
 from orchestrator.stages.store import StageStore
@@ -188,7 +189,7 @@ def test_a_stage_that_is_leased_is_kept(mine: Lab, theirs: Lab) -> None:
     theirs.run()
     drop_references(mine.store)
     key = _chain(theirs)[-1]
-    assert mine.store.leases.take(key, "a worker", 60)
+    assert Leases(mine.store.files, mine.store.folder).take(key, "a worker", 60)
     garbage = clean(mine)
     assert garbage.kept["being computed now"] == 1
     assert garbage.unwanted == []  # the leased stage was built upon the others

@@ -20,15 +20,15 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event, Instruction, StageDone
 from orchestrator.networks.networks import MLP
-from orchestrator.stages.components import component
+from orchestrator.stages.components import create_component
 from orchestrator.stages.costs import Clock, FlopMeter
-from orchestrator.stages.environment import arithmetic
+from orchestrator.stages.environment import fix_arithmetic
 from orchestrator.stages.learner import Training
 from orchestrator.stages.preparation import build_method, task_view
-from orchestrator.stages.run_stage import capture_state, learn, run_stage
-from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.run_stage import capture_state, run_stage, train_and_consolidate
+from orchestrator.stages.stage import Stage, build_stages
 from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order, compute
+from orchestrator.stages.worker import Order, compute_order
 
 Observer = Callable[[Event | Instruction], None]
 PERMUTED = (
@@ -106,8 +106,10 @@ def check_kept_in_memory(lab: Lab, starts_afresh: bool) -> None:
         if stage.after == 1 or starts_afresh:
             method = build_method(stage, first, learned=0)
         meters = {part: FlopMeter() for part in ("train", "consolidate")}
-        with arithmetic(stage):
-            learn(method, task_view(stage, method, "cpu"), stage.training, Clock("cpu"), meters)
+        with fix_arithmetic(stage):
+            train_and_consolidate(
+                method, task_view(stage, method, "cpu"), stage.training, Clock("cpu"), meters
+            )
         stored = lab.store.state(stage.key)
         for entry, tensor in capture_state(method).items():
             assert torch.equal(tensor, stored[entry]), f"{entry} after task {stage.after}"
@@ -210,7 +212,7 @@ class Scrambled:
 
     def wait(self) -> list[Event]:
         order = self._orders.pop(self._random.integers(len(self._orders)))
-        return [compute(order, self._store)]
+        return [compute_order(order, self._store)]
 
 
 @pytest.mark.parametrize(("slots", "seed"), [(1, 1), (2, 2), (7, 3), (99, 4)])
@@ -301,11 +303,11 @@ def chain_with(name: str, **changes: object) -> tuple[Stage, ...]:
         name="permuted_digits", scenario=sorted(cls.scenarios)[0], num_tasks=2, samples_per_task=32
     )
     config = cls.Config(**changes)
-    return stages(
+    return build_stages(
         benchmark,
-        component("network", "mlp", MLP.Config(hidden=(8,))),
+        create_component("network", "mlp", MLP.Config(hidden=(8,))),
         Training(batch_size=16),
-        component("method", name, config),
+        create_component("method", name, config),
         seed=0,
     )
 

@@ -23,7 +23,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
 from orchestrator.stages import reproduce as module
 from orchestrator.stages.record import Record
-from orchestrator.stages.reproduce import same_bits, tensor_difference
+from orchestrator.stages.reproduce import have_same_bits, tensor_difference
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_files import seal, unseal
@@ -196,8 +196,8 @@ def test_differences_are_relative_to_the_largest_value_and_nan_equals_itself() -
     assert tensor_difference(torch.tensor([nan]), torch.tensor([1.0])) == inf
     assert tensor_difference(torch.tensor([inf]), torch.tensor([1.0])) == inf
     assert tensor_difference(torch.zeros(0), torch.zeros(0)) == 0.0
-    assert not same_bits({"a": torch.tensor([0.0])}, {"a": torch.tensor([-0.0])})
-    assert same_bits({"a": torch.tensor(nan)}, {"a": torch.tensor(nan)})
+    assert not have_same_bits({"a": torch.tensor([0.0])}, {"a": torch.tensor([-0.0])})
+    assert have_same_bits({"a": torch.tensor(nan)}, {"a": torch.tensor(nan)})
 
 
 def test_own_code_is_kept_with_the_tables_and_is_what_is_reproduced(

@@ -25,7 +25,7 @@ from orchestrator.search import journal as journals
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.record import Record
 from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order, compute
+from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.options import Budget
 from orchestrator.sweep.sweep import Sweep
 
@@ -322,7 +322,9 @@ class Scrambled:
         self._orders.append(order)
 
     def wait(self) -> list[Event]:
-        return [compute(self._orders.pop(self._random.integers(len(self._orders))), self._store)]
+        return [
+            compute_order(self._orders.pop(self._random.integers(len(self._orders))), self._store)
+        ]
 
 
 def scrambled(slots: int, seed: int) -> Inline:

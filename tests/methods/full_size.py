@@ -11,7 +11,7 @@ import torch
 
 from methods import METHODS
 from methods.base import Examples, Outlook, TaskView
-from orchestrator.networks.networks import NETWORKS, NetworkShape, build
+from orchestrator.networks.networks import NETWORKS, NetworkShape, build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, num_steps, train_task
@@ -92,7 +92,7 @@ def built(name, network, num_learned=0, **config):
     shape, cls = SHAPES[network], NETWORKS[network]
     outlook = Outlook(shape.num_classes, shape.input_shape, num_learned)
     method = METHODS[name]
-    return method(build(cls, cls.Config(), shape, seed=0), method.Config(**config), outlook)
+    return method(build_network(cls, cls.Config(), shape, seed=0), method.Config(**config), outlook)
 
 
 def view(index, network, per_class=PER_CLASS, told=False):

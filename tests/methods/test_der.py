@@ -14,7 +14,7 @@ from methods.derpp import DERPP
 from methods.finetune import Finetune
 from methods.testing.blobs import Blobs, stream
 from methods.testing.conformance import snapshots
-from orchestrator.networks.networks import MLP, NetworkShape, build
+from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
 
@@ -128,7 +128,7 @@ def test_the_loss_of_the_first_task_rises_less_than_with_fine_tuning(method):
 @pytest.mark.parametrize("method", [DER, DERPP])
 def test_storage_is_images_labels_and_logits_to_the_byte(method):
     shape = NetworkShape((1, 28, 28), 10, (0.5,), (0.5,))
-    network = build(MLP, MLP.Config(), shape, seed=0)
+    network = build_network(MLP, MLP.Config(), shape, seed=0)
     model = method(network, method.Config(memory_size=60), Outlook(10, (1, 28, 28)))
     x = torch.randint(256, (100, 1, 28, 28), generator=stream(0, "x")).to(torch.uint8)
     model.memory.resize(60)

@@ -14,11 +14,11 @@ from methods.finetune import Finetune
 from methods.testing.blobs import Blobs
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import MLP
-from orchestrator.stages.components import component
+from orchestrator.stages.components import create_component
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, train_task
 from orchestrator.stages.preparation import build_method, task_view
-from orchestrator.stages.stage import stages
+from orchestrator.stages.stage import build_stages
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "methods" / "README.md"
@@ -84,8 +84,10 @@ def test_a_method_is_shown_training_images_alone(name):
     cls = METHODS[name]
     scenario = "class" if "class" in cls.scenarios else "task"
     benchmark = Benchmark(name="split_digits", scenario=scenario, num_tasks=5)
-    network = component("network", "mlp", MLP.Config(hidden=(9,)))
-    chain = stages(benchmark, network, Training(), component("method", name, cls.Config()), 0)
+    network = create_component("network", "mlp", MLP.Config(hidden=(9,)))
+    chain = build_stages(
+        benchmark, network, Training(), create_component("method", name, cls.Config()), 0
+    )
     shown = task_view(chain[2], build_method(chain[2], None, learned=0), "cpu").examples.x
     tasks = benchmark.tasks()
     trained_on = tasks[:2] if cls.trains_on == "seen" else tasks[1:2]

@@ -9,7 +9,7 @@ from torch import nn
 from methods.base import Examples
 from methods.parts.fisher import diagonal_fisher
 from methods.parts.sensitivity import linear_layers
-from orchestrator.seeding import ambient, stream
+from orchestrator.seeding import seed_global_generators, stream
 
 NUM_CLASSES = 5
 
@@ -20,7 +20,7 @@ class Scale(nn.Module):
 
 
 def make(*layers):
-    with ambient(3):
+    with seed_global_generators(3):
         return nn.Sequential(Scale(), *(layer() for layer in layers))
 
 
@@ -125,7 +125,7 @@ def test_the_closed_form_is_used_for_linear_layers_only(examples):
 
 
 def test_shared_and_repeated_layers_leave_the_closed_form_and_agree_with_the_loop(examples):
-    with ambient(1):
+    with seed_global_generators(1):
         square = nn.Linear(16, 16)
         twin = nn.Linear(16, 16)
         head = nn.Linear(16, 5)

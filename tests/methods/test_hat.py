@@ -13,7 +13,7 @@ from methods.base import Outlook, Setting
 from methods.hat import HAT, gate
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import assert_conforms, snapshots
-from orchestrator.networks.networks import MLP, NetworkShape, build
+from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, train_task
 
@@ -178,7 +178,7 @@ def test_embeddings_are_kept_when_a_task_ends_and_never_change():
 
 @pytest.mark.parametrize("num_learned", [0, 1, 5])
 def test_storage_is_one_number_for_each_hidden_unit_and_task(num_learned):
-    network = build(MLP, MLP.Config(hidden=(400, 300)), SHAPE, 0)
+    network = build_network(MLP, MLP.Config(hidden=(400, 300)), SHAPE, 0)
     method = HAT(network, HAT.Config(), Outlook(10, SHAPE.input_shape, num_learned))
     sizes = storage_bytes(method.state_dict(), HAT.storage)
     assert sizes["importance"] == 4 * num_learned * (400 + 300)

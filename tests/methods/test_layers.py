@@ -8,7 +8,7 @@ from torch import nn
 
 from methods.base import Setting
 from methods.parts.layers import head_names, linear_chain, linear_chain_objection
-from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build
+from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build_network
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 
@@ -23,7 +23,7 @@ def sequence(*layers):
 
 
 def test_the_layers_of_an_mlp_are_found_in_the_order_of_their_calls():
-    network = build(MLP, MLP.Config(hidden=(20, 30)), GREY, 0)
+    network = build_network(MLP, MLP.Config(hidden=(20, 30)), GREY, 0)
     assert linear_chain(network, GREY.input_shape) == ("body.1", "body.3", "head")
 
 
@@ -43,9 +43,9 @@ def test_layers_are_ordered_by_call_not_by_name():
 @pytest.mark.parametrize(
     "network",
     [
-        build(CNN, CNN.Config(), GREY, 0),
-        build(ResNet18, ResNet18.Config(), GREY, 0),
-        build(MLP, MLP.Config(hidden=()), GREY, 0),
+        build_network(CNN, CNN.Config(), GREY, 0),
+        build_network(ResNet18, ResNet18.Config(), GREY, 0),
+        build_network(MLP, MLP.Config(hidden=()), GREY, 0),
         sequence(nn.Linear(784, 4), nn.BatchNorm1d(4, affine=False), nn.Linear(4, 2)),
         sequence(nn.Linear(784, 4), nn.PReLU(), nn.Linear(4, 2)),
         sequence(nn.Linear(784, 8), nn.GLU(), nn.Linear(4, 2)),
@@ -59,7 +59,7 @@ def test_what_is_no_chain_of_linear_layers_is_refused_by_name(network):
 
 
 def test_looking_leaves_modes_and_hooks_as_they_were():
-    network = build(MLP, MLP.Config(), GREY, 0).train()
+    network = build_network(MLP, MLP.Config(), GREY, 0).train()
     linear_chain(network, GREY.input_shape)
     assert network.training
     assert not any(m._forward_pre_hooks for m in network.modules())
@@ -73,7 +73,7 @@ def test_built_in_networks_are_judged_by_name_and_a_users_when_it_is_built(netwo
 
 
 def test_the_head_is_found_and_missed_by_name():
-    network = build(MLP, MLP.Config(), GREY, 0)
+    network = build_network(MLP, MLP.Config(), GREY, 0)
     assert head_names(network) == {"head.weight", "head.bias"}
     with pytest.raises(ValueError, match="Linear has no linear layer named head"):
         head_names(torch.nn.Linear(2, 2))

@@ -10,7 +10,7 @@ from methods.base import Examples
 from methods.mas import MAS, output_sensitivity
 from methods.parts.sensitivity import linear_layers
 from methods.testing.blobs import NUM_TASKS, Blobs
-from orchestrator.seeding import ambient, stream
+from orchestrator.seeding import seed_global_generators, stream
 from orchestrator.stages.costs import FlopMeter
 
 NUM_CLASSES = 5
@@ -24,13 +24,13 @@ class Scale(nn.Module):
 
 
 def mlp():
-    with ambient(5):
+    with seed_global_generators(5):
         hidden = (nn.Linear(16, 7), nn.ReLU(inplace=True), nn.Linear(7, 6, bias=False), nn.Tanh())
         return nn.Sequential(Scale(), nn.Flatten(), *hidden, nn.Linear(6, NUM_CLASSES))
 
 
 def cnn():
-    with ambient(5):
+    with seed_global_generators(5):
         body = (nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(0.5), nn.Flatten())
         return nn.Sequential(Scale(), *body, nn.Linear(12, NUM_CLASSES))
 

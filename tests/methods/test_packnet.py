@@ -13,7 +13,7 @@ from methods.packnet import PackNet
 from methods.testing.blobs import NUM_TASKS, Blobs
 from methods.testing.conformance import assert_conforms, learn, snapshots
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build
+from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, num_steps, train_task
 
@@ -183,7 +183,7 @@ def test_a_task_uses_what_earlier_tasks_own():
     ("network", "shape"), [(MLP, GREY), (CNN, GREY), (ResNet18, RGB)], ids=["mlp", "cnn", "resnet"]
 )
 def test_storage_is_a_byte_for_each_weight_below_the_head(network, shape):
-    net = build(network, network.Config(), shape, 0)
+    net = build_network(network, network.Config(), shape, 0)
     method = PackNet(net, PackNet.Config(), Outlook(shape.num_classes, shape.input_shape, 3))
     weights = sum(
         p.numel() for n, p in net.named_parameters() if p.dim() > 1 and n != "head.weight"

@@ -13,7 +13,7 @@ from methods.finetune import Finetune
 from methods.pnn import PNN
 from methods.testing.blobs import NUM_TASKS, Blobs
 from methods.testing.conformance import assert_conforms, snapshots
-from orchestrator.networks.networks import CNN, MLP, NetworkShape, build
+from orchestrator.networks.networks import CNN, MLP, NetworkShape, build_network
 from orchestrator.stages.costs import storage_bytes
 
 WIDTHS = (64, 20, 12, 10)
@@ -26,7 +26,7 @@ def pnn(**config):
 
 def columns(num_columns, **config):
     """Progressive networks on an MLP of two hidden layers, as if they had learned some tasks."""
-    network = build(MLP, MLP.Config(hidden=WIDTHS[1:-1]), SHAPE, 0)
+    network = build_network(MLP, MLP.Config(hidden=WIDTHS[1:-1]), SHAPE, 0)
     method = PNN(network, PNN.Config(**config), Outlook(WIDTHS[-1], SHAPE.input_shape, num_columns))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -214,7 +214,7 @@ def test_the_mlp_with_told_tasks_is_taken():
 
 
 def test_a_users_network_it_cannot_take_apart_is_refused_when_built():
-    network = build(CNN, CNN.Config(), SHAPE, 0)
+    network = build_network(CNN, CNN.Config(), SHAPE, 0)
     with pytest.raises(ValueError, match="CNN cannot be taken apart"):
         PNN(network, PNN.Config(), Outlook(10, SHAPE.input_shape))
 

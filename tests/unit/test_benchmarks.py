@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from methods.base import Examples
 from orchestrator.benchmarks import recipes, tasks
 from orchestrator.benchmarks.benchmark import BENCHMARKS, Benchmark
-from orchestrator.benchmarks.datasets import DATASETS, load
+from orchestrator.benchmarks.datasets import DATASETS, load_dataset
 from orchestrator.benchmarks.split_cache import SplitCache
 from orchestrator.benchmarks.tasks import permute_pixels, rotate_images
 from orchestrator.errors import RepertoireError
@@ -71,11 +71,11 @@ def test_whole_data_set_tasks_have_own_outputs_except_in_the_domain_scenario(nam
     for identity, task in enumerate(stream.tasks()):
         first = 0 if scenario == "domain" else 10 * identity
         assert task.classes == tuple(range(first, first + 10))
-        assert torch.equal(task.test.y, load("digits").test_y + first)
+        assert torch.equal(task.test.y, load_dataset("digits").test_y + first)
 
 
 def test_the_test_split_is_the_data_sets_own():
-    digits, task = load("digits"), benchmark().tasks()[4]
+    digits, task = load_dataset("digits"), benchmark().tasks()[4]
     chosen = digits.test_y >= 8
     assert torch.equal(task.test.x, digits.test_x[chosen])
     assert torch.equal(task.test.y, digits.test_y[chosen])
@@ -99,7 +99,7 @@ def test_every_benchmark_describes_its_data_set_without_reading_it():
 
 
 def test_validation_and_training_images_are_disjoint_and_together_all():
-    digits = load("digits")
+    digits = load_dataset("digits")
     for task in benchmark(validation=0.25).tasks():
         of_task = torch.isin(digits.train_y, torch.tensor(task.classes))
         together = torch.cat((task.train.x, task.validation.x)).flatten(1).tolist()
@@ -113,7 +113,7 @@ def test_validation_and_training_images_are_disjoint_and_together_all():
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
 def test_validation_takes_its_share_of_every_class(share):
     task = benchmark("permuted_digits", scenario="domain", validation=share).tasks()[1]
-    total = load("digits").train_y.bincount()
+    total = load_dataset("digits").train_y.bincount()
     held_out = task.validation.y.bincount(minlength=10)
     assert held_out.sum() == round(1438 * share)
     assert ((held_out - total * share).abs() <= 1).all()
@@ -195,7 +195,7 @@ def test_every_channel_is_permuted_alike():
 
 
 def test_permuted_tasks_are_bijections_of_the_pixels_and_the_first_is_untouched():
-    test_x = load("digits").test_x
+    test_x = load_dataset("digits").test_x
     tasks = benchmark("permuted_digits", num_tasks=3).tasks()
     assert torch.equal(tasks[0].test.x, test_x)
     columns = sorted(test_x.flatten(1).t().tolist())
@@ -211,20 +211,20 @@ def test_train_and_test_of_a_task_share_one_permutation():
         for name in ("rotated_digits", "permuted_digits")
     )
     assert len(plain.train) == len(moved.train)
-    digits = load("digits")
+    digits = load_dataset("digits")
     both = torch.cat((digits.train_x, digits.test_x)).flatten(1).t().tolist()
     ours = torch.cat((moved.train.x, moved.test.x)).flatten(1).t().tolist()
     assert sorted(ours) == sorted(both)
 
 
 def test_rotating_by_nothing_is_the_identity():
-    x = load("digits").test_x
+    x = load_dataset("digits").test_x
     assert torch.equal(rotate_images(x, 0.0), x)
 
 
 @pytest.mark.parametrize(("degrees", "quarter_turns"), [(90.0, 1), (180.0, 2), (270.0, 3)])
 def test_rotating_by_right_angles_moves_every_pixel_anticlockwise(degrees, quarter_turns):
-    x = load("digits").test_x
+    x = load_dataset("digits").test_x
     assert torch.equal(rotate_images(x, degrees), torch.rot90(x, quarter_turns, (2, 3)))
     assert torch.equal(rotate_images(x, 180.0), x.flip(2, 3))
 
@@ -240,7 +240,7 @@ def test_no_image_rotates_to_no_image():
 
 
 def test_rotated_tasks_turn_by_equal_steps_below_half_a_turn():
-    test_x = load("digits").test_x
+    test_x = load_dataset("digits").test_x
     tasks = benchmark("rotated_digits", num_tasks=4).tasks()
     for k, task in enumerate(tasks):
         assert torch.equal(task.test.x, rotate_images(test_x, 45.0 * k))
@@ -415,8 +415,8 @@ def test_what_changes_the_tensors_changes_every_key(change):
 
 def test_other_content_of_the_data_set_changes_the_key(monkeypatch):
     before = benchmark().task_keys()
-    altered = replace(load("digits"), fingerprint="another")
-    monkeypatch.setattr("orchestrator.benchmarks.tasks.load", lambda _name: altered)
+    altered = replace(load_dataset("digits"), fingerprint="another")
+    monkeypatch.setattr("orchestrator.benchmarks.tasks.load_dataset", lambda _name: altered)
     assert not set(benchmark().task_keys()) & set(before)
 
 
@@ -509,10 +509,10 @@ def test_masks_of_a_long_sequence_build_its_recipes_once(monkeypatch):
 
 
 def test_a_task_without_test_images_is_refused_when_its_key_is_asked_for(monkeypatch):
-    digits = load("digits")
+    digits = load_dataset("digits")
     kept = digits.test_y < 4
     cut = replace(digits, test_x=digits.test_x[kept], test_y=digits.test_y[kept], fingerprint="cut")
-    monkeypatch.setattr(tasks, "load", lambda name: cut)
+    monkeypatch.setattr(tasks, "load_dataset", lambda name: cut)
     with pytest.raises(RepertoireError, match=r"no test images of a task, that of classes 4, 5; "):
         benchmark().task_keys()
     assert len(benchmark("rotated_digits").task_keys()) == 5

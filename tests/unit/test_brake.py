@@ -10,7 +10,7 @@ import pytest
 from stub_clock import Clock
 
 from orchestrator.graph import brake as brakes
-from orchestrator.graph.brake import Brake, interruptible
+from orchestrator.graph.brake import Brake, pull_on_signal
 from orchestrator.graph.events import ChainAdvanced, RunStage, SlotsChanged
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.options import Budget, Resources
@@ -108,7 +108,7 @@ def interrupt() -> None:
 def test_the_first_interrupt_pulls_the_brake_and_the_second_ends_the_block() -> None:
     brake, messages, went_on = Brake(), list[str](), list[str]()
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), interruptible(brake, messages.append):  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), pull_on_signal(brake, messages.append):  # noqa: PT012
         interrupt()
         went_on.append("after the first")
         assert (brake.reason, brake.stages_left) == ("interrupted", 0)
@@ -127,7 +127,7 @@ def test_a_batch_system_s_signal_drains_and_any_second_signal_ends_the_block(
 ) -> None:
     brake, messages = Brake(), list[str]()
     before = {each: signal.getsignal(each) for each in brakes.REASONS}
-    with pytest.raises(KeyboardInterrupt), interruptible(brake, messages.append):  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), pull_on_signal(brake, messages.append):  # noqa: PT012
         os.kill(os.getpid(), number)
         assert (brake.reason, brake.stages_left) == (reason, 0)
         interrupt()
@@ -139,7 +139,7 @@ def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         brake = Brake()
-        with interruptible(brake, lambda line: None):
+        with pull_on_signal(brake, lambda line: None):
             os.kill(os.getpid(), signal.SIGHUP)
         assert brake.reason is None
     finally:
@@ -150,7 +150,7 @@ def test_after_the_block_an_interrupt_is_what_it_was() -> None:
     # A shell's background processes ignore it from the start.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     brake = Brake()
-    with interruptible(brake, lambda line: None):
+    with pull_on_signal(brake, lambda line: None):
         pass
     with pytest.raises(KeyboardInterrupt):
         interrupt()
@@ -162,7 +162,7 @@ def test_in_another_thread_nothing_is_changed() -> None:
     before, inside = signal.getsignal(signal.SIGINT), list[object]()
 
     def enter() -> None:
-        with interruptible(Brake(), lambda line: None):
+        with pull_on_signal(Brake(), lambda line: None):
             inside.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=enter)

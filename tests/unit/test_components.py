@@ -14,7 +14,7 @@ from methods.finetune import Finetune
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks.networks import MLP, NETWORKS
 from orchestrator.stages import capture
-from orchestrator.stages.components import component, find, identity
+from orchestrator.stages.components import code_identity, create_component, find_class
 
 MINE = '''\
 """A method of the user's own."""
@@ -49,7 +49,7 @@ def identify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Identi
         with monkeypatch.context() as patch:
             patch.setattr(sys, "path", [*sys.path, str(root)])
             forget(tmp_path)
-            return identity("method", name)
+            return code_identity("method", name)
 
     yield identity_of
     forget(tmp_path)
@@ -66,25 +66,25 @@ def forget(folder: Path) -> None:
 
 
 def test_a_built_in_is_its_name_and_version(monkeypatch):
-    assert identity("method", "ewc") == f"ewc/{EWC.version}"
+    assert code_identity("method", "ewc") == f"ewc/{EWC.version}"
     monkeypatch.setattr(MLP, "version", 41)
-    assert identity("network", "mlp") == "mlp/41"
+    assert code_identity("network", "mlp") == "mlp/41"
 
 
 @pytest.mark.parametrize(("kind", "table"), [("method", METHODS), ("network", NETWORKS)])
 def test_every_name_of_a_table_stands_for_its_class(kind, table):
-    assert {name: find(kind, name) for name in table} == dict(table)
+    assert {name: find_class(kind, name) for name in table} == dict(table)
 
 
 def test_a_component_describes_itself_and_leaves_out_what_is_inert():
-    ewc = component("method", "ewc", EWC.Config(lam=3.0))
+    ewc = create_component("method", "ewc", EWC.Config(lam=3.0))
     assert ewc.cls is EWC
     assert ewc.describe()["lam"] == 3.0
     assert ewc.content()["config"]["lam"] == 3.0
     assert ewc.content(frozenset({"lam"}))["config"].keys() == ewc.content()["config"].keys() - {
         "lam"
     }
-    assert ewc.content()["identity"] == identity("method", "ewc")
+    assert ewc.content()["identity"] == code_identity("method", "ewc")
 
 
 # Names that stand for nothing
@@ -95,7 +95,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
     with pytest.raises(
         UnknownName, match=r"unknown method .*; .*valid: .*ewc.*your_module:YourClass"
     ):
-        find("method", name)
+        find_class("method", name)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
 )
 def test_a_dotted_name_that_is_no_method_says_why(name, told):
     with pytest.raises(RepertoireError, match=told):
-        find("method", name)
+        find_class("method", name)
 
 
 # A user's own
@@ -213,4 +213,4 @@ def test_a_class_without_source_cannot_be_part_of_a_key(monkeypatch):
     module.Mine = type("Mine", (Finetune,), {})
     monkeypatch.setitem(sys.modules, "made_by_hand", module)
     with pytest.raises(RepertoireError, match="module 'made_by_hand' has no source file"):
-        identity("method", "made_by_hand:Mine")
+        code_identity("method", "made_by_hand:Mine")

@@ -7,7 +7,7 @@ from torch import nn
 from methods import METHODS
 from methods.base import Examples, Method, Outlook, TaskView
 from orchestrator.errors import RepertoireError
-from orchestrator.networks.networks import MLP, NetworkShape, build
+from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.seeding import stream
 from orchestrator.stages import costs
 from orchestrator.stages.costs import CATEGORIES, Clock, FlopMeter, raw_data_bytes, storage_bytes
@@ -21,7 +21,7 @@ SMALL = NetworkShape(input_shape=(1, 4, 4), num_classes=4, mean=(0.5,), std=(0.5
 
 
 def mnist_mlp() -> nn.Module:
-    return build(MLP, MLP.Config(hidden=(400, 400)), MNIST, seed=0)
+    return build_network(MLP, MLP.Config(hidden=(400, 400)), MNIST, seed=0)
 
 
 def images(count: int, shape: NetworkShape, purpose: str = "images") -> Examples:
@@ -109,7 +109,7 @@ def test_flops_multiplied_by_kind_are_the_flops_counted_at_every_step(name, conf
     totals = []
     for meter in (FlopMeter(), CountingMeter()):
         method = method_on(
-            name, SMALL, build(MLP, MLP.Config(hidden=(5,)), SMALL, seed=1), **config
+            name, SMALL, build_network(MLP, MLP.Config(hidden=(5,)), SMALL, seed=1), **config
         )
         for index in (1, 2):
             task = view(images(9, SMALL, f"task {index}"), index)

@@ -15,7 +15,7 @@ import torch
 
 from orchestrator.benchmarks import dataset_files
 from orchestrator.benchmarks.dataset_files import IDX_FILES, import_torchvision, read_idx
-from orchestrator.benchmarks.datasets import DATASETS, load
+from orchestrator.benchmarks.datasets import DATASETS, load_dataset
 from orchestrator.errors import MissingData, UnknownName
 from orchestrator.hashing import digest_bytes
 from orchestrator.seeding import stratified_order, stream
@@ -76,7 +76,7 @@ def assert_holds(dataset, arrays, shape):
 
 
 def test_digits_are_all_1797_images_with_a_fifth_for_testing():
-    digits = load("digits")
+    digits = load_dataset("digits")
     assert digits.train_x.shape == (1438, 1, 8, 8)
     assert digits.test_x.shape == (359, 1, 8, 8)
     assert digits.train_x.min() == 0
@@ -84,7 +84,7 @@ def test_digits_are_all_1797_images_with_a_fifth_for_testing():
 
 
 def test_digits_hold_every_class_in_the_same_share_in_train_and_test():
-    digits = load("digits")
+    digits = load_dataset("digits")
     train, test = digits.train_y.bincount(), digits.test_y.bincount()
     assert ((test - (train + test) * 359 / 1797).abs() < 1).all()
 
@@ -92,7 +92,7 @@ def test_digits_hold_every_class_in_the_same_share_in_train_and_test():
 def test_digits_are_scikit_learns_pixels_scaled_and_each_used_once():
     from sklearn.datasets import load_digits
 
-    digits = load("digits")
+    digits = load_dataset("digits")
     ours = torch.cat((digits.train_x, digits.test_x)).flatten(1)
     labels = torch.cat((digits.train_y, digits.test_y))
     theirs = load_digits()
@@ -119,7 +119,7 @@ def test_digits_are_the_same_when_scikit_learn_keeps_its_file_elsewhere(monkeypa
 
 @pytest.mark.parametrize("name", ["digits", pytest.param("fashion_mnist", marks=needs_debian)])
 def test_mean_and_std_are_those_of_the_training_pixels(name):
-    counts = np.bincount(load(name).train_x.numpy().ravel(), minlength=256)
+    counts = np.bincount(load_dataset(name).train_x.numpy().ravel(), minlength=256)
     level, share = np.arange(256) / 255, counts / counts.sum()
     mean = (share * level).sum()
     assert DATASETS[name].mean == pytest.approx([mean], abs=1e-4)
@@ -144,12 +144,12 @@ def test_reading_digits_and_debians_fashion_mnist_imports_no_heavy_package(folde
 
 
 def test_a_data_set_is_read_once():
-    assert load("digits") is load("digits")
+    assert load_dataset("digits") is load_dataset("digits")
 
 
 def test_an_unknown_data_set_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'fashion_mnist'"):
-        load("fashon_mnist")
+        load_dataset("fashon_mnist")
 
 
 # Fashion-MNIST
@@ -157,7 +157,7 @@ def test_an_unknown_data_set_is_answered_with_the_nearest():
 
 @needs_debian
 def test_debians_fashion_mnist_is_the_real_one():
-    fashion = load("fashion_mnist")
+    fashion = load_dataset("fashion_mnist")
     assert fashion.train_x.shape == (60_000, 1, 28, 28)
     assert fashion.test_x.shape == (10_000, 1, 28, 28)
     assert fashion.train_y.bincount().tolist() == [6000] * 10
@@ -171,22 +171,22 @@ def test_debians_fashion_mnist_is_the_real_one():
 def test_fashion_mnist_is_found_in_the_folder_before_debians(folder, place, gz):
     arrays = small_arrays()
     write_idx(folder / place, arrays, gz=gz)
-    assert_holds(load("fashion_mnist"), arrays, (1, 28, 28))
+    assert_holds(load_dataset("fashion_mnist"), arrays, (1, 28, 28))
 
 
 def test_the_fingerprint_depends_on_content_alone(folder, monkeypatch, tmp_path_factory):
     arrays = small_arrays()
     write_idx(folder, arrays)
-    first = load("fashion_mnist").fingerprint
+    first = load_dataset("fashion_mnist").fingerprint
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.setenv("REPERTOIRE_DATA", str(elsewhere))
     write_idx(elsewhere / "fashion-mnist", arrays, gz=True)
-    assert load("fashion_mnist").fingerprint == first
+    assert load_dataset("fashion_mnist").fingerprint == first
     other = tmp_path_factory.mktemp("other")
     monkeypatch.setenv("REPERTOIRE_DATA", str(other))
     arrays[2][0, 0, 0] ^= 1
     write_idx(other, arrays)
-    assert load("fashion_mnist").fingerprint != first
+    assert load_dataset("fashion_mnist").fingerprint != first
 
 
 def test_a_missing_fashion_mnist_names_where_it_looked_and_three_ways_to_get_it(
@@ -194,7 +194,7 @@ def test_a_missing_fashion_mnist_names_where_it_looked_and_three_ways_to_get_it(
 ):
     monkeypatch.setattr(dataset_files, "DEBIAN_FASHION_MNIST", folder / "debian")
     with pytest.raises(MissingData) as caught:
-        load("fashion_mnist")
+        load_dataset("fashion_mnist")
     message = str(caught.value)
     assert "'fashion_mnist'" in message
     assert f"{folder / 'FashionMNIST/raw'}, {folder}, {folder / 'fashion-mnist'}, " in message
@@ -247,14 +247,14 @@ def test_a_damaged_idx_file_is_named_with_what_is_wrong(tmp_path, name, data, st
 def test_files_of_another_data_set_are_refused(folder):
     write_idx(folder, small_arrays(num_classes=20))
     with pytest.raises(MissingData, match=r"labels run from 0 to 1\d; .* from 0 to 9"):
-        load("fashion_mnist")
+        load_dataset("fashion_mnist")
 
 
 def test_labels_that_begin_at_one_are_refused_by_their_numbers(folder):
     train_x, train_y, test_x, test_y = small_arrays()
     write_idx(folder, [train_x, train_y + 1, test_x, test_y + 1])
     with pytest.raises(MissingData, match=r"labels run from 1 to 10; they must be .* from 0 to 9"):
-        load("fashion_mnist")
+        load_dataset("fashion_mnist")
 
 
 def test_the_fingerprint_is_taken_without_a_copy():
@@ -275,7 +275,7 @@ def test_a_damaged_mnist_is_told_from_one_that_is_not_there(folder):
     file = folder / "MNIST/raw" / IDX_FILES[2]
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(MissingData) as caught:
-        load("mnist")
+        load_dataset("mnist")
     first, *_ = str(caught.value).splitlines()
     assert first.startswith(f"data set 'mnist' is damaged or incomplete in {folder / 'MNIST'}: ")
     assert "no route to host" not in first
@@ -285,14 +285,14 @@ def test_a_damaged_mnist_is_told_from_one_that_is_not_there(folder):
 def test_mnist_is_read_from_torchvisions_layout(folder):
     arrays = small_arrays()
     write_idx(folder / "MNIST/raw", arrays)
-    assert_holds(load("mnist"), arrays, (1, 28, 28))
+    assert_holds(load_dataset("mnist"), arrays, (1, 28, 28))
 
 
 def test_a_data_set_that_is_not_there_is_downloaded(folder, monkeypatch):
     arrays = small_arrays()
     mnist = import_torchvision().datasets.MNIST
     monkeypatch.setattr(mnist, "download", lambda self: write_idx(Path(self.raw_folder), arrays))
-    assert_holds(load("mnist"), arrays, (1, 28, 28))
+    assert_holds(load_dataset("mnist"), arrays, (1, 28, 28))
     assert (folder / "MNIST/raw").is_dir()
 
 
@@ -333,7 +333,7 @@ def test_cifar_is_read_from_torchvisions_layout_channels_first(
 ):
     cifar = getattr(import_torchvision().datasets, class_name)
     arrays = write_cifar(folder, cifar, label_key, monkeypatch)
-    assert_holds(load(name), arrays, (3, 32, 32))
+    assert_holds(load_dataset(name), arrays, (3, 32, 32))
 
 
 def test_a_cifar_file_with_another_checksum_is_not_opened(folder, monkeypatch):
@@ -342,7 +342,7 @@ def test_a_cifar_file_with_another_checksum_is_not_opened(folder, monkeypatch):
     batch = folder / cifar.base_folder / "data_batch_3"
     batch.write_bytes(batch.read_bytes() + b"\0")
     with pytest.raises(MissingData, match=r"'cifar10' is damaged or incomplete in .*cifar-10"):
-        load("cifar10")
+        load_dataset("cifar10")
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_a_cifar_file_with_another_checksum_is_not_opened(folder, monkeypatch):
 )
 def test_a_missing_data_set_names_its_layout_and_three_ways_to_get_it(folder, name, layout):
     with pytest.raises(MissingData) as caught:
-        load(name)
+        load_dataset(name)
     message = str(caught.value)
     assert repr(name) in message
     assert str(folder) in message

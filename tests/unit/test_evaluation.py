@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.backends.tune_trials import TuneTrials
-from orchestrator.graph.evaluation import Evaluation, FirstInFirstOut, QueueOf, TrialQueue
+from orchestrator.graph.evaluation import CreateQueue, Evaluation, FirstInFirstOut, TrialQueue
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted
 from orchestrator.graph.plan import Plan, chain_id, plan
 from orchestrator.stages.store import StageStore
@@ -29,13 +29,13 @@ def sweep_plan(tmp_path: Path) -> Plan:
     return plan(Sweep.load(tmp_path / "lab.yaml"), StageStore(str(tmp_path / "stages")))
 
 
-@pytest.mark.parametrize("queue_of", [FirstInFirstOut, TuneTrials])
+@pytest.mark.parametrize("create_queue", [FirstInFirstOut, TuneTrials])
 @pytest.mark.parametrize("count", [0, 1, 250])
 def test_trials_start_once_in_the_order_of_the_sweep(
-    queue_of: Callable[[Sequence[str]], TrialQueue], count: int
+    create_queue: Callable[[Sequence[str]], TrialQueue], count: int
 ) -> None:
     trial_ids = [f"ewc-{number:016x}" for number in range(count)]
-    queue, started = queue_of(trial_ids), list[str]()
+    queue, started = create_queue(trial_ids), list[str]()
     while (trial_id := queue.next()) is not None:
         started.append(trial_id)
         queue.end(trial_id, complete=len(started) % 2 == 0)
@@ -43,9 +43,9 @@ def test_trials_start_once_in_the_order_of_the_sweep(
     assert queue.next() is None
 
 
-@pytest.mark.parametrize("queue_of", [FirstInFirstOut, TuneTrials])
-def test_all_chains_are_wanted_at_once(sweep_plan: Plan, queue_of: QueueOf) -> None:
-    wants = Evaluation(sweep_plan, queue_of).begin()
+@pytest.mark.parametrize("create_queue", [FirstInFirstOut, TuneTrials])
+def test_all_chains_are_wanted_at_once(sweep_plan: Plan, create_queue: CreateQueue) -> None:
+    wants = Evaluation(sweep_plan, create_queue).begin()
     assert [want.chain for want in wants if isinstance(want, ChainWanted)] == [
         chain_id(chain) for chain in sweep_plan.chains
     ]
@@ -77,11 +77,11 @@ class OneByOne(FirstInFirstOut):
 def test_a_trial_ends_when_its_last_seed_does_and_then_the_next_starts(sweep_plan: Plan) -> None:
     queue = OneByOne([])
 
-    def queue_of(trial_ids: Sequence[str]) -> TrialQueue:
+    def create_queue(trial_ids: Sequence[str]) -> TrialQueue:
         queue.__init__(trial_ids)  # type: ignore[misc]
         return queue
 
-    evaluation = Evaluation(sweep_plan, queue_of)
+    evaluation = Evaluation(sweep_plan, create_queue)
     first, second, third = dict.fromkeys(chain.trial_id for chain in sweep_plan.chains)
     assert {want.chain[0] for want in evaluation.begin()} == {first}  # type: ignore[union-attr]
     assert evaluation.handle(ChainAdvanced((first, 0), 1)) == []

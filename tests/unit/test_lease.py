@@ -1,12 +1,11 @@
 """Leases: one owner at a time, renewed or ended by time, whichever host asks."""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from orchestrator.stages.lease import Leases, lease_lock
+from orchestrator.stages.lease import Leases
 from orchestrator.stages.store import StageStore
 
 
@@ -32,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def leases(store: StageStore, clock: Clock) -> Leases:
-    return Leases(store.files, partial(lease_lock, store.folder), clock)
+    return Leases(store.files, store.folder, clock)
 
 
 def test_the_first_to_take_a_lease_holds_it_until_it_is_released(leases: Leases) -> None:
@@ -59,14 +58,12 @@ def test_a_lease_ends_by_itself_unless_it_is_renewed(leases: Leases, clock: Cloc
 
 
 def test_of_many_that_take_a_lease_that_has_ended_one_wins(store: StageStore, clock: Clock) -> None:
-    Leases(store.files, partial(lease_lock, store.folder), clock).take("k", "dead", 1)
+    Leases(store.files, store.folder, clock).take("k", "dead", 1)
     clock.now += 2
 
     def take(number: int) -> bool:
         own = StageStore(store.uri)
-        return Leases(own.files, partial(lease_lock, own.folder), clock).take(
-            "k", f"owner {number}", 60
-        )
+        return Leases(own.files, own.folder, clock).take("k", f"owner {number}", 60)
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(take, range(24))) == 1
@@ -82,5 +79,5 @@ def test_what_is_no_lease_holds_nothing(store: StageStore, leases: Leases, data:
 
 
 def test_leases_are_no_stages(store: StageStore) -> None:
-    assert store.leases.take("k" * 40, "first", 60)
+    assert Leases(store.files, store.folder).take("k" * 40, "first", 60)
     assert store.keys() == []

@@ -131,14 +131,14 @@ def test_class_incremental_forward_transfer_is_undefined_though_its_cells_are_kn
 def test_the_reason_forward_transfer_is_undefined_is_said(
     scenario: str, num_tasks: int, scores_unseen: bool, reason: str
 ) -> None:
-    text = metrics.fwt_undefined_because(scenario, num_tasks, scores_unseen)
+    text = metrics.explain_undefined_fwt(scenario, num_tasks, scores_unseen)
     assert text is not None
     assert reason in text
 
 
 @pytest.mark.parametrize("scenario", ["task", "domain"])
 def test_no_reason_is_given_where_forward_transfer_is_defined(scenario: str) -> None:
-    assert metrics.fwt_undefined_because(scenario, 2) is None
+    assert metrics.explain_undefined_fwt(scenario, 2) is None
 
 
 @given(matrices(2, 5), st.data())

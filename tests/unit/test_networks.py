@@ -9,7 +9,7 @@ from torch import nn
 
 from methods.parts.initialisation import reinitialise
 from orchestrator.networks.base import Normalise
-from orchestrator.networks.networks import CNN, MLP, NETWORKS, NetworkShape, ResNet18, build
+from orchestrator.networks.networks import CNN, MLP, NETWORKS, NetworkShape, ResNet18, build_network
 from orchestrator.seeding import stream
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
@@ -25,7 +25,9 @@ def images(shape, count=2):
 @cache
 def every_network(shape):
     configs = [(MLP, {}), (CNN, {}), (ResNet18, {}), (ResNet18, {"variant": "torchvision"})]
-    return [build(network, network.Config(**options), shape, 0) for network, options in configs]
+    return [
+        build_network(network, network.Config(**options), shape, 0) for network, options in configs
+    ]
 
 
 def num_parameters(network):
@@ -36,25 +38,25 @@ def num_parameters(network):
 
 
 def test_the_mlp_has_478410_parameters_on_fashion_mnist():
-    assert num_parameters(build(MLP, MLP.Config(), GREY, 0)) == 478_410
+    assert num_parameters(build_network(MLP, MLP.Config(), GREY, 0)) == 478_410
 
 
 def test_the_slim_resnet_has_the_1109240_parameters_of_the_gem_paper_on_cifar100():
-    assert num_parameters(build(ResNet18, ResNet18.Config(), RGB, 0)) == 1_109_240
+    assert num_parameters(build_network(ResNet18, ResNet18.Config(), RGB, 0)) == 1_109_240
 
 
 def test_torchvisions_resnet_has_its_published_size_on_rgb_images():
-    network = build(ResNet18, ResNet18.Config(variant="torchvision"), RGB, 0)
+    network = build_network(ResNet18, ResNet18.Config(variant="torchvision"), RGB, 0)
     assert num_parameters(network) == 11_689_512 - 900 * 513
 
 
 def test_the_cnn_counts_by_hand():
     by_hand = (9 * 1 + 1) * 32 + (9 * 32 + 1) * 64 + (64 * 7 * 7 + 1) * 128 + 129 * 10
-    assert num_parameters(build(CNN, CNN.Config(), GREY, 0)) == by_hand
+    assert num_parameters(build_network(CNN, CNN.Config(), GREY, 0)) == by_hand
 
 
 def test_an_mlp_without_hidden_layers_is_softmax_regression():
-    assert num_parameters(build(MLP, MLP.Config(hidden=()), SMALL, 0)) == 65 * 10
+    assert num_parameters(build_network(MLP, MLP.Config(hidden=()), SMALL, 0)) == 65 * 10
 
 
 # normalisation
@@ -117,7 +119,7 @@ def test_every_parameter_gets_a_gradient():
 
 
 def test_the_mlp_computes_its_formula():
-    network = build(MLP, MLP.Config(hidden=(5,)), SMALL, 0)
+    network = build_network(MLP, MLP.Config(hidden=(5,)), SMALL, 0)
     x = images(SMALL)
     pixels = ((x / 255 - 0.3) / 0.4).flatten(1)
     weight, bias = network.state_dict()["body.1.weight"], network.state_dict()["body.1.bias"]
@@ -130,7 +132,7 @@ def test_the_mlp_computes_its_formula():
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     for network_class in NETWORKS.values():
         first, again, other = (
-            build(network_class, network_class.Config(), SMALL, seed).state_dict()
+            build_network(network_class, network_class.Config(), SMALL, seed).state_dict()
             for seed in (0, 0, 1)
         )
         assert all(torch.equal(first[name], again[name]) for name in first)
@@ -138,13 +140,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
 
 
 def test_building_neither_reads_nor_moves_the_global_generator():
-    first = build(MLP, MLP.Config(), SMALL, 0).head.weight
+    first = build_network(MLP, MLP.Config(), SMALL, 0).head.weight
     before = torch.random.get_rng_state()
-    build(CNN, CNN.Config(), SMALL, 0)
+    build_network(CNN, CNN.Config(), SMALL, 0)
     assert torch.equal(torch.random.get_rng_state(), before)
     with torch.random.fork_rng(devices=[]):
         torch.rand(7)
-        assert torch.equal(build(MLP, MLP.Config(), SMALL, 0).head.weight, first)
+        assert torch.equal(build_network(MLP, MLP.Config(), SMALL, 0).head.weight, first)
 
 
 # configurations
@@ -166,7 +168,7 @@ def test_a_hyperparameter_out_of_range_is_named(config, options, message):
 
 def test_more_halvings_than_the_image_bears_are_refused():
     with pytest.raises(ValueError, match=r"4 convolutions.*16x16 pixels or more, not 8x8"):
-        build(CNN, CNN.Config(channels=(4, 4, 4, 4)), SMALL, 0)
+        build_network(CNN, CNN.Config(channels=(4, 4, 4, 4)), SMALL, 0)
 
 
 def test_a_configuration_from_a_file_is_typed_and_refuses_unknown_keys():
@@ -187,7 +189,7 @@ def test_a_configuration_from_a_file_is_typed_and_refuses_unknown_keys():
 )
 def test_weights_drawn_anew_are_those_the_constructor_would_have_drawn(network, config):
     shape = NetworkShape((1, 8, 8), 10, (0.5,), (0.25,))
-    built = build(network, config, shape, seed=0)
+    built = build_network(network, config, shape, seed=0)
     built.train()
     built(torch.randint(256, (4, 1, 8, 8), dtype=torch.uint8))
     generator = stream(3, "weights")

@@ -14,29 +14,29 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages import worker
-from orchestrator.stages.components import component
+from orchestrator.stages.components import create_component
 from orchestrator.stages.learner import Training
-from orchestrator.stages.obtain import Claimant
+from orchestrator.stages.lease import LeasedStore, Leases
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import Stage, stages
+from orchestrator.stages.stage import Stage, build_stages
 from orchestrator.stages.store import StageStore
 
 WHOM = ("lab", "finetune-0", 0)
 
 
 def chain(lr: float = 0.1) -> tuple[Stage, ...]:
-    return stages(
+    return build_stages(
         Benchmark(name="split_digits", scenario="task", num_tasks=2, samples_per_task=10),
-        component("network", "mlp", NETWORKS["mlp"].Config(hidden=(4,))),
+        create_component("network", "mlp", NETWORKS["mlp"].Config(hidden=(4,))),
         Training(iterations=2, batch_size=5, optimizer="sgd", lr=lr),
-        component("method", "finetune", METHODS["finetune"].Config()),
+        create_component("method", "finetune", METHODS["finetune"].Config()),
         0,
     )
 
 
-def claimant(folder: Path, owner: str = "this", lease_seconds: float = 30.0) -> Claimant:
+def claimant(folder: Path, owner: str = "this", lease_seconds: float = 30.0) -> LeasedStore:
     store = StageStore(str(folder))
-    return Claimant(store, store.leases, owner, WHOM, lease_seconds=lease_seconds)
+    return LeasedStore(store, owner, WHOM, lease_seconds=lease_seconds)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_processes_that_want_the_same_stages_at_once_compute_each_once(
     assert sorted(computed) == sorted(stage.key for stage in wanted)
     for after in range(3):
         assert sum(each[after] for each in here.values()) == 1
-    assert StageStore(str(tmp_path)).leases.keys() == frozenset()
+    assert Leases(StageStore(str(tmp_path)).files).keys() == frozenset()
 
 
 def test_the_lease_of_a_process_that_died_is_waited_for_and_then_taken(

@@ -13,17 +13,17 @@ from methods.base import Method
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.networks.networks import MLP, build
-from orchestrator.seeding import ambient
+from orchestrator.networks.networks import MLP, build_network
+from orchestrator.seeding import seed_global_generators
 from orchestrator.stages import environment
 from orchestrator.stages import run_stage as module
-from orchestrator.stages.components import component, find
+from orchestrator.stages.components import create_component, find_class
 from orchestrator.stages.learner import Training
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
-from orchestrator.stages.stage import Stage, network_shape, stages
+from orchestrator.stages.stage import Stage, build_stages, network_shape
 
 SPLIT = Benchmark(name="split_digits", samples_per_task=60)
-NETWORK = component("network", "mlp", MLP.Config(hidden=(8,)))
+NETWORK = create_component("network", "mlp", MLP.Config(hidden=(8,)))
 TRAINING = Training(lr=0.01, batch_size=16)
 FOR = ("sweep", "trial", 0)
 STEP = 2 * (64 * 8 + 8 * 10 + 64 * 8 + 2 * 8 * 10)  # FLOPs of one example, forward and backward
@@ -37,8 +37,8 @@ def chain(
     seed: int = 0,
     **config: object,
 ) -> tuple[Stage, ...]:
-    method = component("method", name, find("method", name).Config(**config))
-    return stages(benchmark, NETWORK, training, method, seed)
+    method = create_component("method", name, find_class("method", name).Config(**config))
+    return build_stages(benchmark, NETWORK, training, method, seed)
 
 
 def run_all(steps: tuple[Stage, ...]) -> list[tuple[State, object]]:
@@ -66,7 +66,7 @@ def accuracies(record, benchmark: Benchmark, split: str = "test") -> list[float 
 
 def test_stage_0_is_the_fresh_network_scored_on_every_task():
     state, record = run_stage(chain()[0], None, FOR)
-    fresh = build(MLP, NETWORK.config, network_shape(SPLIT), seed=0).state_dict()
+    fresh = build_network(MLP, NETWORK.config, network_shape(SPLIT), seed=0).state_dict()
     assert bits(state) == bits({f"network.{name}": tensor for name, tensor in fresh.items()})
     assert (record.costs.samples, record.costs.train_flops, record.costs.consolidate_flops) == (
         0,
@@ -255,7 +255,7 @@ def test_an_importance_that_is_not_finite_is_divergence_too(monkeypatch):
 
 def by_hand(state: State, x: torch.Tensor, y: torch.Tensor, allowed: list[int]) -> float:
     """Return the accuracy of an MLP with one hidden layer, among some outputs."""
-    network = build(MLP, NETWORK.config, network_shape(SPLIT), seed=9)
+    network = build_network(MLP, NETWORK.config, network_shape(SPLIT), seed=9)
     network.load_state_dict({name.removeprefix("network."): t for name, t in state.items()})
     logits = network(x)
     mask = F.one_hot(torch.tensor(allowed), logits.shape[1]).sum(0).bool()
@@ -338,7 +338,7 @@ def flip_switches(*_: object) -> None:
 
 @pytest.fixture
 def _switches_put_back():
-    with environment.default_switches(), ambient(0):
+    with environment.use_default_switches(), seed_global_generators(0):
         yield
 
 

@@ -14,8 +14,8 @@ import pytest
 from orchestrator.sweep.options import Budget
 from orchestrator.sweep.search_options import (
     Asha,
+    CustomClass,
     Fifo,
-    Foreign,
     Grid,
     Optuna,
     Pbt,
@@ -90,7 +90,7 @@ def test_a_class_of_tune_is_named_by_module_and_class(load: Load) -> None:
         text_of(search=f"{{algorithm: random, scheduler: {{name: '{name}', max_t: 5}}}}")
     ).search
     assert search is not None
-    assert search.scheduler == Foreign(name, {"max_t": 5})
+    assert search.scheduler == CustomClass(name, {"max_t": 5})
 
 
 def test_a_grid_runs_all_its_points_unless_fewer_are_asked_for(load: Load) -> None:

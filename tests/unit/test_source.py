@@ -20,10 +20,10 @@ from orchestrator.graph.trial_graph import StageDone, StageFailed
 from orchestrator.networks.networks import MLP
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.search.search import evaluate
-from orchestrator.stages.capture import capture, skeleton
-from orchestrator.stages.components import Component, component, find, identity
-from orchestrator.stages.source import Module, Source, restore
-from orchestrator.stages.worker import Order, compute
+from orchestrator.stages.capture import capture_source, skeleton
+from orchestrator.stages.components import Component, code_identity, create_component, find_class
+from orchestrator.stages.source import Module, Source, restore_source
+from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
@@ -78,7 +78,7 @@ def own_identity(text: str, name: str = "mine:Mine", kind: str = "method", **mor
     """Return the identity of a class of own modules, given their text."""
     modules = {"mine": text, **more}
     source = Source({m: Module(f"/{m}.py", False, t.encode()) for m, t in modules.items()})
-    return identity(kind, name, source)
+    return code_identity(kind, name, source)
 
 
 # What is in the key is what runs
@@ -93,7 +93,7 @@ def test_code_that_is_edited_while_a_sweep_runs_is_stored_under_no_old_key(tmp_p
     )
     store = open_store(tmp_path, None)
     orders = pickle.loads(pickled)
-    assert [type(compute(order, store)) for order in orders] == 3 * [StageDone]
+    assert [type(compute_order(order, store)) for order in orders] == 3 * [StageDone]
     assert method_of(sweep).cls.scale == orders[1].stages[0].method.cls.scale == 1.0
     edited = load(tmp_path)
     assert method_of(edited).cls.scale == 0.0
@@ -110,8 +110,8 @@ def test_a_component_is_what_it_was_in_a_process_that_finds_another_file(tmp_pat
     write(tmp_path / "there", {"mine.py": "raise SystemExit('nor the edited one')"})
     code = (
         "import pickle, sys; part = pickle.load(sys.stdin.buffer);"
-        "from orchestrator.stages.components import identity;"
-        "same = identity(part.kind, part.name, part.source) == part.identity;"
+        "from orchestrator.stages.components import code_identity;"
+        "same = code_identity(part.kind, part.name, part.source) == part.identity;"
         "print(part.cls.scale, part.config.power, part.name, same)"
     )
     process = subprocess.run(
@@ -129,7 +129,7 @@ def test_content_that_does_not_match_its_digest_is_refused(tmp_path: Path) -> No
     assert source is not None
     changed = replace(source.modules["settings"], code=b"SCALE = 0.0\n")
     with pytest.raises(RepertoireError, match="mine, settings is not what was read with the sweep"):
-        restore({**source.modules, "settings": changed}, source.digest)
+        restore_source({**source.modules, "settings": changed}, source.digest)
 
 
 def test_a_worker_whose_built_in_is_of_another_version_refuses_the_stage(
@@ -138,7 +138,7 @@ def test_a_worker_whose_built_in_is_of_another_version_refuses_the_stage(
     stage = load(tmp_path, "ewc").trials[0].stages(0)[0]
     store = open_store(tmp_path, None)
     monkeypatch.setattr(EWC, "version", EWC.version + 1)
-    outcome = compute(Order((stage,), ("own", "t", 0)), store)
+    outcome = compute_order(Order((stage,), ("own", "t", 0)), store)
     assert isinstance(outcome, StageFailed)
     assert f"is ewc/{EWC.version}, and the sweep was planned with ewc/" in outcome.story
     assert store.record(stage.key) is None
@@ -369,8 +369,8 @@ def test_a_traceback_names_the_file_of_the_user_and_the_line(tmp_path: Path) -> 
     sweep = load(write(tmp_path, {**FILES, "mine.py": f"{MINE}\n    {bad}"}))
     store = open_store(tmp_path, None)
     first, second, _ = (Order((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0))
-    assert isinstance(compute(first, store), StageDone)
-    failed = compute(second, store)
+    assert isinstance(compute_order(first, store), StageDone)
+    failed = compute_order(second, store)
     assert isinstance(failed, StageFailed)
     assert f'File "{tmp_path / "mine.py"}", line 16, in begin_task' in failed.story
 
@@ -391,8 +391,8 @@ def test_messages_call_own_modules_as_the_user_s_files_do(tmp_path: Path) -> Non
         load(file, "'half:Mine'")
     sweep, store = load(file, "'mine:Raises'"), open_store(tmp_path, None)
     first, second, _ = (Order((stage,), ("own", "t", 0)) for stage in sweep.trials[0].stages(0))
-    compute(first, store)
-    failed = compute(second, store)
+    compute_order(first, store)
+    failed = compute_order(second, store)
     assert isinstance(failed, StageFailed)
     assert failed.story.startswith("Bad: <class 'mine.Bad'> (mine.py:")
     assert failed.story.endswith("\nmine.Bad: <class 'mine.Bad'>\n")
@@ -413,11 +413,11 @@ def test_components_without_a_sweep_find_their_code_on_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(write(tmp_path, FILES))
-    cls = find("method", "mine:Mine")
-    part = component("method", "mine:Mine", cls.Config(power=2))
+    cls = find_class("method", "mine:Mine")
+    part = create_component("method", "mine:Mine", cls.Config(power=2))
     assert pickle.loads(pickle.dumps(part)) == part
     assert part.cls is cls
-    assert capture(["ewc", "torch.nn:Module"]).modules == {}
+    assert capture_source(["ewc", "torch.nn:Module"]).modules == {}
 
 
 def test_plan_prints_what_is_remarked_on(

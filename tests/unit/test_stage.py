@@ -16,21 +16,21 @@ from orchestrator.networks.networks import MLP
 from orchestrator.results.naming import former_id
 from orchestrator.stages import learner
 from orchestrator.stages import stage as stage_module
-from orchestrator.stages.components import component, find
+from orchestrator.stages.components import create_component, find_class
 from orchestrator.stages.learner import Training
-from orchestrator.stages.stage import Stage, inert_hyperparameters, stages
+from orchestrator.stages.stage import Stage, build_stages, inert_hyperparameters
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
 SPLIT = Benchmark(name="split_digits")
 ROTATED = Benchmark(name="rotated_digits", num_tasks=4)
-NETWORK = component("network", "mlp", MLP.Config(hidden=(8,)))
+NETWORK = create_component("network", "mlp", MLP.Config(hidden=(8,)))
 TRAINING = Training(lr=0.1)
 
 
 def method(name: str, **config: object):
-    return component("method", name, find("method", name).Config(**config))
+    return create_component("method", name, find_class("method", name).Config(**config))
 
 
 FINETUNE = method("finetune")
@@ -43,7 +43,7 @@ def chain(
     method=FINETUNE,
     seed: int = 0,
 ) -> tuple[Stage, ...]:
-    return stages(benchmark, network, training, method, seed)
+    return build_stages(benchmark, network, training, method, seed)
 
 
 def keys(*args, **options) -> list[str]:
@@ -161,8 +161,8 @@ def test_masks_are_no_part_of_a_key_where_the_scenario_decides_what_competes(sce
 @pytest.mark.parametrize(
     "changed",
     [
-        {"network": component("network", "mlp", MLP.Config(hidden=(9,)))},
-        {"network": component("network", "cnn", find("network", "cnn").Config())},
+        {"network": create_component("network", "mlp", MLP.Config(hidden=(9,)))},
+        {"network": create_component("network", "cnn", find_class("network", "cnn").Config())},
         {"seed": 1},
         {"benchmark": replace(SPLIT, scenario="task")},
         {"benchmark": replace(SPLIT, scenario="domain")},

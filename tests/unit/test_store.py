@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.maintenance import Inventory, delete_files, inventory
+from orchestrator.stages.maintenance import Inventory, delete_files, list_inventory
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.store import StageStore
 
@@ -134,7 +134,7 @@ def test_keys_are_those_of_stages_that_have_files(store):
 def test_the_size_of_a_stage_is_that_of_its_files(store):
     store.put(STATE, record())
     size = sum(len(data) for data in files_of(Path(store.uri)).values())
-    assert inventory(store).size([KEY]) == size
+    assert list_inventory(store).size([KEY]) == size
 
 
 # Written once, whole
@@ -258,11 +258,11 @@ def test_deleting_what_is_damaged_spares_what_is_whole(store):
     file_of(store, "state.safetensors").write_bytes(b"x")
     store.verify(KEY)
     file_of(store, "state.safetensors.1234.tmp", OTHER).write_bytes(b"half")
-    files = inventory(store)
+    files = list_inventory(store)
     assert (len(files.damaged), len(files.partial)) == (2, 1)
     delete_files(store, [*files.damaged, *files.partial])
     assert (store.keys(), store.verify(OTHER)) == ([OTHER], None)
-    assert inventory(store).damaged == inventory(store).partial == []
+    assert list_inventory(store).damaged == list_inventory(store).partial == []
     assert list((Path(store.uri) / "damaged").iterdir()) == []
 
 
@@ -381,7 +381,7 @@ def test_a_folder_may_be_spelt_as_a_path_or_a_uri(tmp_path, monkeypatch, spell):
     assert store.keys() == [KEY]
     file_of(StageStore(str(folder)), "state.safetensors").write_bytes(b"x")
     assert store.verify(KEY) is not None
-    assert len(inventory(store).damaged) == 2
+    assert len(list_inventory(store).damaged) == 2
 
 
 def test_a_store_that_is_not_there_reads_as_empty_and_is_not_made_by_reading(tmp_path):
@@ -392,7 +392,7 @@ def test_a_store_that_is_not_there_reads_as_empty_and_is_not_made_by_reading(tmp
         None,
         None,
     )
-    assert inventory(store) == Inventory()
+    assert list_inventory(store) == Inventory()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -469,9 +469,11 @@ def test_a_damaged_object_of_a_bucket_is_set_aside_as_well(bucket):
     assert (store.state(KEY), store.record(KEY)) == (None, None)
     name = path.rpartition("/")[2]
     assert store.damaged == [f"stage {KEY}: {name} is not what was written"]
-    assert [entry.path.rpartition("/")[2] for entry in inventory(store).damaged] == ["record.json"]
-    delete_files(store, inventory(store).damaged)
-    assert inventory(store).damaged == []
+    assert [entry.path.rpartition("/")[2] for entry in list_inventory(store).damaged] == [
+        "record.json"
+    ]
+    delete_files(store, list_inventory(store).damaged)
+    assert list_inventory(store).damaged == []
     store.put(STATE, record())
     assert same(store.state(KEY), STATE)
     store.delete(KEY)

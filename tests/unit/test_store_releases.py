@@ -11,7 +11,7 @@ import torch
 from orchestrator.errors import OtherRelease
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.stages import record as record_module
-from orchestrator.stages.record import Costs, Record, Score, pack, unpack
+from orchestrator.stages.record import Costs, Record, Score, pack_record, unpack_record
 from orchestrator.stages.stage_files import FORMAT, release, seal, unseal
 from orchestrator.stages.store import StageStore
 
@@ -253,9 +253,9 @@ def test_scores_of_another_release_are_read_past_or_not_touched(store: StageStor
 
 
 def test_a_record_says_its_format_and_who_wrote_it() -> None:
-    content = pack(RECORD)
+    content = pack_record(RECORD)
     assert (content["format"], content["release"]) == (FORMAT, release())
-    assert unpack(json.loads(json.dumps(content)), "x") == RECORD
+    assert unpack_record(json.loads(json.dumps(content)), "x") == RECORD
 
 
 def test_an_envelope_is_known_in_any_spelling_and_any_flipped_bit_is_found() -> None:

@@ -26,8 +26,8 @@ from orchestrator.search.ports import Adopted, Stopped
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.search_options import (
     Asha,
+    CustomClass,
     Fifo,
-    Foreign,
     HyperBand,
     HyperOpt,
     Median,
@@ -333,7 +333,7 @@ def test_the_same_seed_explores_alike_whoever_comes_first() -> None:
 def test_a_scheduler_of_tune_s_by_dotted_name_decides_as_it_would_there() -> None:
     name = "ray.tune.schedulers:ASHAScheduler"
     by_name = create_scheduler(
-        Foreign(name, {"max_t": 9, "grace_period": 1, "reduction_factor": 3})
+        CustomClass(name, {"max_t": 9, "grace_period": 1, "reduction_factor": 3})
     )
     built_in = create_scheduler(Asha(grace_tasks=1, reduction_factor=3), goal=9)
     assert by_name.name == name
@@ -360,7 +360,7 @@ def test_options_that_a_scheduler_does_not_take_are_told_in_a_line(
     message: str,
 ) -> None:
     with pytest.raises(RepertoireError) as caught:
-        create_scheduler(Foreign(name, options))
+        create_scheduler(CustomClass(name, options))
     assert str(caught.value).startswith(f"search.scheduler: {name} {message}")
     given = {"name": name, **options}
     lab.write(tmp_path, search=f"{{algorithm: random, num_trials: 2, scheduler: {given}}}")
@@ -504,7 +504,7 @@ RANGES = {
     "method.x": Domain("grid", ([4], [5])),
     "training.lr": Domain("uniform", (0.1, 0.2), (("training.optimizer", ("sgd",)),)),
 }
-BY_NAME = Foreign("ray.tune.search.optuna:OptunaSearch", {"seed": 1})
+BY_NAME = CustomClass("ray.tune.search.optuna:OptunaSearch", {"seed": 1})
 ALGORITHMS = [Optuna(startup=3), HyperOpt(startup=3), BY_NAME]
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a store: one that cannot be reached comes back, what was written becomes visible."""
+"""Retries operations on a store that is out of reach or does not show a new file yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
 FULL = {errno.ENOSPC, errno.EDQUOT}
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
-# What a network file system reports while its server is away.
+# Errors of a network file system whose server is away.
 AWAY = {
     errno.ESTALE,
     errno.EIO,
@@ -35,7 +35,7 @@ AWAY = {
     errno.EINTR,
     errno.EPIPE,
 }
-# Object stores give no number; these answers stay what they are however long one waits.
+# Object stores give no errno; these messages denote errors that no retry resolves.
 LASTING = (
     "ACCESS_DENIED",
     "NO_SUCH_BUCKET",
@@ -52,24 +52,24 @@ LASTING = (
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a store is waited for.
+class RetryPolicy:
+    """How long to retry operations on a store.
 
     Attributes:
-        unreachable_seconds: at most, for a store that does not answer.
-        invisible_seconds: at most, for a record that was written and cannot be seen yet.
-        say: told once per wait, after the first pause.
+        unreachable_seconds: limit for a store that does not answer.
+        invisible_seconds: limit for a record that was written and is not visible yet.
+        warn: called once per wait, after the first pause.
         sleep, clock: of the process; a test passes its own.
     """
 
     unreachable_seconds: float = 300.0
     invisible_seconds: float = 90.0
-    say: Callable[[str], None] = logging.getLogger("repertoire").warning
+    warn: Callable[[str], None] = logging.getLogger("repertoire").warning
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    def until(self, attempt: Callable[[], T | None], limit_seconds: float, story: str) -> T | None:
-        """Attempt until something other than None comes back or the limit is over."""
+    def poll(self, attempt: Callable[[], T | None], limit_seconds: float, story: str) -> T | None:
+        """Call `attempt` until it returns something other than None or the limit is over."""
         ends, pause, silent = self.clock() + limit_seconds, FIRST_PAUSE_SECONDS, True
         while True:
             result = attempt()
@@ -77,22 +77,22 @@ class Patience:
             if result is not None or left <= 0:
                 return result
             if silent and pause > FIRST_PAUSE_SECONDS:
-                self.say(f"{story}; waiting for {limit_seconds:.0f} s at most")
+                self.warn(f"{story}; waiting for {limit_seconds:.0f} s at most")
                 silent = False
             self.sleep(min(pause, left))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def reach(self, action: Callable[[], T], where: str) -> T:
-        """Return what an action on files returns, once the store answers.
+    def call(self, action: Callable[[], T], where: str) -> T:
+        """Return the result of an action on files, retrying while the store does not answer.
 
         Raises:
-            StoreUnreachable: it did not within the limit, or refuses for good.
-            StoreUnwritable: the disk is full or may not be written.
+            StoreUnreachable: it did not answer within the limit, or refuses for good.
+            StoreUnwritable: the disk is full or read-only.
         """
         try:
             return action()
         except OSError as error:
-            require_passing(error, where)
+            raise_if_lasting(error, where)
             failure = error
 
         def attempt() -> tuple[T] | None:
@@ -100,13 +100,13 @@ class Patience:
             try:
                 return (action(),)
             except OSError as error:
-                require_passing(error, where)
+                raise_if_lasting(error, where)
                 failure = error
                 return None
 
         try:
             story = f"store {where} cannot be reached: {failure}"
-            result = self.until(attempt, self.unreachable_seconds, story)
+            result = self.poll(attempt, self.unreachable_seconds, story)
         finally:
             failure, last = OSError(), failure  # no cycle through the traceback
         if result is None:
@@ -117,8 +117,8 @@ class Patience:
         return result[0]
 
 
-def require_passing(error: OSError, where: str) -> None:
-    """Raise what an error of a file system means, unless it may pass."""
+def raise_if_lasting(error: OSError, where: str) -> None:
+    """Raise StoreUnwritable or StoreUnreachable for an error that no retry resolves."""
     if error.errno in FULL:
         raise StoreUnwritable(
             f"store {where}: no space is left on its disk. Make room there, with `repertoire store "
@@ -135,54 +135,54 @@ def require_passing(error: OSError, where: str) -> None:
 
 
 def is_lasting(error: OSError) -> bool:
-    """Return whether waiting cannot mend an error."""
+    """Return whether no retry resolves an error."""
     if error.errno is not None:
         return error.errno not in AWAY
     return any(word in str(error) for word in LASTING)
 
 
-class PatientFiles:
-    """Files whose every operation waits for a store that is away."""
+class RetryingFiles:
+    """Files whose operations are retried while the store does not answer."""
 
-    def __init__(self, files: Files, patience: Patience, where: str) -> None:
-        self._files, self._patience, self._where = files, patience, where
+    def __init__(self, files: Files, retry: RetryPolicy, where: str) -> None:
+        self._files, self._retry, self._where = files, retry, where
 
     @property
     def exclusive(self) -> bool:
         """Whether one of several writers wins."""
-        return self._reach(lambda: self._files.exclusive)
+        return self._call(lambda: self._files.exclusive)
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
-        return self._reach(lambda: self._files.read(path))
+        return self._call(lambda: self._files.read(path))
 
     def write(self, path: str, data: bytes) -> None:
         """Write a whole file or none, over the former one."""
-        self._reach(lambda: self._files.write(path, data))
+        self._call(lambda: self._files.write(path, data))
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a whole file unless there is one; return whether it was written."""
-        return self._reach(lambda: self._files.create(path, data))
+        return self._call(lambda: self._files.create(path, data))
 
     def move(self, path: str, target: str) -> bool:
         """Move a file; return False where it is gone."""
-        return self._reach(lambda: self._files.move(path, target))
+        return self._call(lambda: self._files.move(path, target))
 
     def delete(self, path: str) -> None:
         """Delete a file."""
-        self._reach(lambda: self._files.delete(path))
+        self._call(lambda: self._files.delete(path))
 
     def delete_folder(self, path: str) -> None:
         """Delete a folder and all below it."""
-        self._reach(lambda: self._files.delete_folder(path))
+        self._call(lambda: self._files.delete_folder(path))
 
     def entries(self, folder: str = "") -> list[Entry]:
         """Return all files below a folder, at any depth."""
-        return self._reach(lambda: self._files.entries(folder))
+        return self._call(lambda: self._files.entries(folder))
 
     def refresh(self, path: str) -> None:
         """Forget that a path was absent."""
-        self._reach(lambda: self._files.refresh(path))
+        self._call(lambda: self._files.refresh(path))
 
-    def _reach(self, action: Callable[[], T]) -> T:
-        return self._patience.reach(action, self._where)
+    def _call(self, action: Callable[[], T]) -> T:
+        return self._retry.call(action, self._where)

@@ -14,11 +14,11 @@ from orchestrator.errors import StoreUnreachable, StoreUnwritable
 from orchestrator.networks.networks import MLP
 from orchestrator.search.score import Scorer
 from orchestrator.stages import address
-from orchestrator.stages.components import component
+from orchestrator.stages.components import create_component
 from orchestrator.stages.learner import Training
-from orchestrator.stages.patience import Patience
 from orchestrator.stages.record import Record, Score
-from orchestrator.stages.stage import stages
+from orchestrator.stages.retry import RetryPolicy
+from orchestrator.stages.stage import build_stages
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.objective import Objective
 
@@ -38,8 +38,8 @@ class Clock:
         assert seconds > 0
         self.now += seconds
 
-    def patience(self) -> Patience:
-        return Patience(300, 90, self.said.append, self.sleep, lambda: self.now)
+    def policy(self) -> RetryPolicy:
+        return RetryPolicy(300, 90, self.said.append, self.sleep, lambda: self.now)
 
 
 @dataclass
@@ -64,7 +64,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> StageStore:
-    return StageStore(str(tmp_path / "stages"), patience=clock.patience())
+    return StageStore(str(tmp_path / "stages"), retry=clock.policy())
 
 
 def interrupt(store: StageStore, clock: Clock, seconds: float, error: OSError = AWAY) -> None:
@@ -148,7 +148,7 @@ def test_a_record_that_cannot_be_seen_yet_is_waited_for(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared(monkeypatch, tmp_path, "nfs4")
-    store = StageStore(str(tmp_path / "stages"), patience=clock.patience())
+    store = StageStore(str(tmp_path / "stages"), retry=clock.policy())
     writer, sleep = StageStore(store.uri), clock.sleep
 
     def sleep_and_see(seconds: float) -> None:
@@ -156,7 +156,7 @@ def test_a_record_that_cannot_be_seen_yet_is_waited_for(
         if clock.now > 30:
             writer.put(STATE, RECORD)
 
-    store._patience = Patience(300, 90, clock.said.append, sleep_and_see, lambda: clock.now)
+    store._retry = RetryPolicy(300, 90, clock.said.append, sleep_and_see, lambda: clock.now)
     assert store.await_record(KEY, ["t1"]) == RECORD
     assert clock.said == [
         f"stage {KEY} of store {store.uri} was computed and cannot be seen here yet; "
@@ -170,7 +170,7 @@ def test_a_record_that_never_comes_is_named_and_only_shared_disks_are_waited_for
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, kind: str, waited: float
 ) -> None:
     shared(monkeypatch, tmp_path, kind)
-    store = StageStore(str(tmp_path / "stages"), patience=clock.patience())
+    store = StageStore(str(tmp_path / "stages"), retry=clock.policy())
     with pytest.raises(StoreUnreachable, match=f"{KEY}.*cannot be seen") as error_info:
         store.await_record(KEY)
     assert (error_info.value.exit_code, clock.now) == (1, waited)
@@ -209,9 +209,9 @@ def test_a_search_waits_for_a_record_it_cannot_see_yet() -> None:
     objective = Objective.parse("acc", None, "search", mistakes)
     assert objective is not None
     benchmark = Benchmark(name="rotated_digits", scenario="domain", num_tasks=1)
-    network = component("network", "mlp", MLP.Config(hidden=(2,)))
-    method = component("method", "finetune", Finetune.Config())
-    chain = stages(benchmark, network, Training(), method, 0)
+    network = create_component("network", "mlp", MLP.Config(hidden=(2,)))
+    method = create_component("method", "finetune", Finetune.Config())
+    chain = build_stages(benchmark, network, Training(), method, 0)
     score = {split: Score(accuracy=0.5, loss=1.0, n=4) for split in ("validation", "test")}
     awaited: list[str] = []
 
