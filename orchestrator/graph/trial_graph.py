@@ -6,10 +6,8 @@ once however many chains want it, and dropped when none does.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.events import (
@@ -24,6 +22,7 @@ from orchestrator.graph.events import (
     RunStage,
     SlotsChanged,
 )
+from orchestrator.graph.stage_nodes import StageNodes
 from orchestrator.stages.outcomes import (
     Key,
     ParentLost,
@@ -31,19 +30,6 @@ from orchestrator.stages.outcomes import (
     StageDone,
     StageFailed,
 )
-
-
-@dataclass(slots=True)
-class _Node:
-    """State of a stage. `unblocks` counts the unfinished wanted stages below it."""
-
-    parent: Key | None
-    order: int
-    state: Literal["waiting", "ready", "running", "done", "dropped"] = "waiting"
-    chains: dict[ChainId, None] = field(default_factory=dict)
-    children: dict[Key, None] = field(default_factory=dict)
-    unblocks: int = 0
-    story: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -57,20 +43,15 @@ class _Chain:
 class TrialGraph:
     """Decides which stages run next; driven by `handle`.
 
-    Ready stages are ordered by how many unfinished wanted stages each unblocks, then by when they
-    were first wanted: a shared beginning goes first, and the order is the same every time.
-
     Args:
-        slots: how many stages may run at a time.
-        stored: stages known to be in the store already.
+        slots: number of stages that may run at a time.
+        stored: stages that are known to be in the store.
     """
 
     def __init__(self, slots: int, stored: Iterable[Key] = ()) -> None:
         self._free = self._slots = slots
-        self._stored = set(stored)
-        self._nodes: dict[Key, _Node] = {}
+        self._nodes = StageNodes(stored)
         self._chains: dict[ChainId, _Chain] = {}
-        self._ready: list[tuple[int, int, Key]] = []
 
     def handle(self, event: Event) -> list[Instruction]:
         """Update the graph by an event; return the instructions that follow, in order."""
@@ -94,14 +75,11 @@ class TrialGraph:
     @property
     def ready(self) -> bool:
         """Whether a stage may be waiting for a slot alone."""
-        return bool(self._ready)
+        return self._nodes.may_be_ready
 
     def counts(self) -> dict[str, int]:
         """Return how many stages are waiting, ready, running, done, and dropped."""
-        total = dict.fromkeys(("waiting", "ready", "running", "done", "dropped"), 0)
-        for node in self._nodes.values():
-            total[node.state] += 1
-        return total
+        return self._nodes.counts()
 
     def story(self, key: Key) -> list[str]:
         """Return the history of a stage's states."""
@@ -112,107 +90,35 @@ class TrialGraph:
         if chain.ended:
             raise RepertoireError(f"chain {event.chain} has ended and cannot want more")
         chain.last = event.last
-        self._stored |= event.stored
+        self._nodes.stored |= event.stored
         for key, parent in event.stages:
             chain.keys.append(key)
-            self._add(key, parent, event.chain)
+            self._nodes.add(key, parent, event.chain)
         return self._advance(event.chain)
 
-    def _add(self, key: Key, parent: Key | None, chain: ChainId) -> None:
-        above = None if parent is None else self._nodes.get(parent)
-        if parent is not None and (above is None or chain not in above.chains):
-            history = above.story if above else "never wanted"
-            raise RepertoireError(
-                f"chain {chain} wants stage {key} but not its parent {parent}: {history}"
-            )
-        node = self._nodes.get(key)
-        if node is None:
-            node = self._nodes[key] = _Node(parent, len(self._nodes))
-            if parent is not None:
-                self._nodes[parent].children[key] = None
-        fresh = node.state == "dropped" or not node.story
-        node.chains[chain] = None
-        if not fresh:
-            return
-        node.story.append(f"wanted by {chain}")
-        if key in self._stored:
-            node.state = "done"
-            return
-        self._update_unblocks(node, +1)
-        self._set_ready_or_waiting(key)
-
-    def _set_ready_or_waiting(self, key: Key) -> None:
-        """Set a stage that is not done to ready or waiting, by its parent's state."""
-        node = self._nodes[key]
-        parent = self._nodes.get(node.parent) if node.parent else None
-        node.state = "ready" if parent is None or parent.state == "done" else "waiting"
-        node.story.append(node.state)
-        if node.state == "ready":
-            heapq.heappush(self._ready, (-node.unblocks, node.order, key))
-
-    def _update_unblocks(self, node: _Node, change: int) -> None:
-        """Add `change` to the `unblocks` of a stage's ancestors."""
-        while node.parent is not None:
-            key, node = node.parent, self._nodes[node.parent]
-            node.unblocks += change
-            if node.state == "ready":
-                heapq.heappush(self._ready, (-node.unblocks, node.order, key))
-
     def _complete(self, key: Key) -> list[Instruction]:
-        node = self._finish(key, "done")
-        self._update_unblocks(node, -1)
-        for child in node.children:
-            if self._nodes[child].state == "waiting":
-                self._set_ready_or_waiting(child)
+        node = self._nodes.finish(key, "done")
+        self._free += 1
+        self._nodes.release_children(node)
         return [step for chain in list(node.chains) for step in self._advance(chain)]
 
     def _fail(self, key: Key, status: EndStatus, story: str) -> list[Instruction]:
-        node = self._finish(key, "dropped")
-        self._update_unblocks(node, -1)
+        node = self._nodes.finish(key, "dropped")
+        self._free += 1
         return [step for chain in list(node.chains) for step in self._end(chain, status, story)]
 
     def _handle_lost_parent(self, key: Key) -> list[Instruction]:
         """Compute the parent again if it is wanted; chains that are past it do not go back."""
-        node = self._nodes.get(key)
-        if node is not None and node.parent is None:
-            raise RepertoireError(f"stage {key} has no parent to lose: {node.story}")
-        node = self._finish(key, "waiting")
-        parent = str(node.parent)
-        self._stored.discard(parent)
-        if not node.chains:
-            self._drop(node, "no chain wants it any more")
-        above = self._nodes[parent]
-        if above.state == "done":
-            self._mark_undone(parent, above)
-        return []
-
-    def _mark_undone(self, key: Key, node: _Node) -> None:
-        """Mark a stage as not done; ready stages below it wait again."""
-        self._update_unblocks(node, +1)
-        for child in node.children:
-            below = self._nodes[child]
-            if below.state == "ready":
-                below.state = "waiting"
-                below.story.append("waiting")
-        if node.chains:
-            self._set_ready_or_waiting(key)
-        else:
-            self._drop(node, "its state was lost and no chain wants it")
-
-    def _drop(self, node: _Node, why: str) -> None:
-        node.state = "dropped"
-        node.story.append(f"dropped: {why}")
-        self._update_unblocks(node, -1)
-
-    def _finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> _Node:
-        node = self._nodes.get(key)
-        if node is None or node.state != "running":
-            story = node.story if node else "never wanted"
-            raise RepertoireError(f"stage {key} ended though it was not running: {story}")
-        node.state = state
-        node.story.append(state)
+        node = self._nodes.finish(key, "waiting")
         self._free += 1
-        return node
+        if node.parent is None:
+            raise RepertoireError(f"stage {key} has no parent to lose: {node.story}")
+        self._nodes.stored.discard(node.parent)
+        if not node.chains:
+            self._nodes.drop(node, "no chain wants it any more")
+        if self._nodes[node.parent].state == "done":
+            self._nodes.mark_undone(node.parent)
+        return []
 
     def _advance(self, name: ChainId) -> list[Instruction]:
         chain, out = self._chains[name], list[Instruction]()
@@ -241,18 +147,12 @@ class TrialGraph:
             node = self._nodes[key]
             node.chains.pop(name, None)
             if not node.chains and node.state in ("waiting", "ready"):
-                self._drop(node, f"{name} ended and no other chain wants it")
+                self._nodes.drop(node, f"{name} ended and no other chain wants it")
         return [ChainEnded(name, status, story)]
 
     def _dispatch(self) -> list[Instruction]:
         out: list[Instruction] = []
-        while self._free > 0 and self._ready:
-            weight, _, key = heapq.heappop(self._ready)
-            node = self._nodes[key]
-            if node.state != "ready" or weight != -node.unblocks:
-                continue
-            node.state = "running"
-            node.story.append("running")
+        while self._free > 0 and (key := self._nodes.start_next()) is not None:
             self._free -= 1
             out.append(RunStage(key))
         return out

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -69,18 +69,6 @@ def write_state(files: Files, key: str, data: bytes, state_digest: str) -> dict[
     return {"file": name}
 
 
-def move_damaged(files: Files, key: str, name: str, damaged: bytes) -> bool:
-    """Move a damaged file out of the way, unless another process has replaced it meanwhile."""
-    target = f"{DAMAGED}/{key}-{uuid.uuid4().hex[:8]}/{name}"
-    if not files.move(stage_path(key, name), target):
-        return False
-    moved = files.read(target)
-    if moved is not None and moved != damaged:
-        files.create(stage_path(key, name), moved)
-        return False
-    return True
-
-
 @cache
 def release() -> str:
     """Return the version of this release."""
@@ -127,3 +115,70 @@ def other_release(content: Mapping[str, Any], where: str, why: str) -> OtherRele
         f"{where} was made by release {content.get('release', 'unknown')}, {why}, which release "
         f"{release()} cannot read; it was not touched. Use that release, or another store (--store)"
     )
+
+
+class StageFiles:
+    """Reads the files of stages and verifies them; a damaged one is moved to `damaged/`.
+
+    Args:
+        files: of the store.
+        read_only: whether damaged files stay where they are.
+
+    Attributes:
+        damaged: the damaged files that were read, a line each.
+    """
+
+    def __init__(self, files: Files, read_only: bool) -> None:
+        self._files, self._read_only = files, read_only
+        self.damaged: list[str] = []
+
+    def read_json(self, key: str, name: str) -> dict[str, Any] | None:
+        """Return the content of a JSON file; None if it is missing or damaged."""
+        return self._unseal(key, name, self._files.read(stage_path(key, name)))
+
+    def read_state(self, key: str, where: str, check: Callable[..., object]) -> bytes | None:
+        """Return the bytes of a state; None if there is none, or it is missing or damaged.
+
+        The record of a state that is missing or damaged is moved as well.
+
+        Args:
+            key: of the stage.
+            where: the stage, for messages.
+            check: called with the record's content and `where`; raises OtherRelease if this release
+                cannot read the record.
+        """
+        record = self._files.read(stage_path(key, RECORD))
+        content = self._unseal(key, RECORD, record)
+        if record is None or content is None:
+            return None
+        check(content, where)
+        if content["state"] is None:
+            return None
+        name = state_name(content, where)
+        data = self._files.read(stage_path(key, name))
+        if data is not None and digest_bytes(data) == content["state"]:
+            return data
+        reason = "missing" if data is None else "not what was written"
+        self.damaged.append(f"stage {key}: {name} is {reason}")
+        # A name that holds the digest may be written anew at any time, and then is whole.
+        if self._move(key, RECORD, record) and data is not None and name == STATE:
+            self._move(key, name, data)
+        return None
+
+    def _unseal(self, key: str, name: str, data: bytes | None) -> dict[str, Any] | None:
+        content = None if data is None else unseal(name, data)
+        if data is not None and content is None:
+            self.damaged.append(f"stage {key}: {name} is not what was written")
+            self._move(key, name, data)
+        return content
+
+    def _move(self, key: str, name: str, damaged: bytes) -> bool:
+        """Move a damaged file, unless another process has replaced it meanwhile."""
+        target = f"{DAMAGED}/{key}-{uuid.uuid4().hex[:8]}/{name}"
+        if self._read_only or not self._files.move(stage_path(key, name), target):
+            return False
+        moved = self._files.read(target)
+        if moved is not None and moved != damaged:
+            self._files.create(stage_path(key, name), moved)
+            return False
+        return True

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -32,14 +31,11 @@ from orchestrator.stages.retry import RetryPolicy
 from orchestrator.stages.stage_files import (
     FAILURE,
     RECORD,
-    STATE,
+    StageFiles,
     evaluation_name,
     is_stage_file,
-    move_damaged,
     seal,
     stage_path,
-    state_name,
-    unseal,
     write_state,
 )
 
@@ -68,11 +64,12 @@ class StageStore:
         read_only: bool = False,
         retry: RetryPolicy | None = None,
     ) -> None:
-        self.uri, self._read_only = uri, read_only
+        self.uri = uri
         self._retry = retry or RetryPolicy()
         self.files, self.folder = open_files(uri, create and not read_only, self._retry)
         self._shared = is_shared(self.folder)
-        self.damaged: list[str] = []
+        self._stage_files = StageFiles(self.files, read_only)
+        self.damaged = self._stage_files.damaged
 
     def record(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
         """Return a stage's record, its evaluation covering `task_keys`; None if none does.
@@ -80,14 +77,14 @@ class StageStore:
         Raises:
             OtherRelease: another release wrote it in a way that this one cannot read.
         """
-        content = self._read(key, RECORD)
+        content = self._stage_files.read_json(key, RECORD)
         if content is None:
             return None
         record = unpack_record(content, self._where(key))
         missing = frozenset(task_keys) - record.evaluation.keys()
         if not missing or record.status == "diverged":
             return record
-        further = self._read(key, evaluation_name(missing))
+        further = self._stage_files.read_json(key, evaluation_name(missing))
         if further is None:
             return None
         scores = unpack_evaluation(further, self._where(key))
@@ -119,31 +116,23 @@ class StageStore:
         return record
 
     def state(self, key: str, written: bool = False) -> State | None:
-        """Return a stage's state; None if it is missing, or damaged and set aside.
+        """Return a stage's state; None if it is missing or damaged.
 
         Args:
             key: of the stage.
             written: whether its record was written, perhaps by another host; waits until this host
                 can see it.
+
+        Raises:
+            OtherRelease: another release wrote it in a way that this one cannot read.
         """
         if written and self._shared:
             self._await_visible(key, frozenset())
-        record = self.files.read(stage_path(key, RECORD))
-        content = self._unseal(key, RECORD, record)
-        if record is None or content is None:
-            return None
-        unpack_record(content, self._where(key))
-        if content["state"] is None:
-            return None
-        name = state_name(content, self._where(key))
-        data = self.files.read(stage_path(key, name))
-        if data is None or digest_bytes(data) != content["state"]:
-            self._set_state_aside(key, record, name, data)
-            return None
+        data = self._stage_files.read_state(key, self._where(key), unpack_record)
         try:
-            return load_tensors(data)
+            return None if data is None else load_tensors(data)
         except SafetensorError as error:
-            raise StoreCorrupt(f"{self._where(key)}, {name}: {error}") from error
+            raise StoreCorrupt(f"state of {self._where(key)}: {error}") from error
 
     def put(self, state: State | None, record: Record) -> None:
         """Write a stage, the record last, unless it is stored already."""
@@ -162,8 +151,8 @@ class StageStore:
         self.files.write(stage_path(key, name), seal(name, evaluation_to_json(evaluation)))
 
     def failure(self, key: str) -> str | None:
-        """Return the story of the last attempt, if it failed."""
-        content = self._read(key, FAILURE)
+        """Return the story of the last attempt if it failed, else None."""
+        content = self._stage_files.read_json(key, FAILURE)
         return None if content is None else str(content["story"])
 
     def put_failure(self, key: str, story: str) -> None:
@@ -176,7 +165,7 @@ class StageStore:
         return sorted({part[1] for part in parts if is_stage_file(part)})
 
     def verify(self, key: str) -> str | None:
-        """Read all of a stage; if it is damaged, set it aside and return what is wrong."""
+        """Read all of a stage; return what is damaged, or None."""
         before = len(self.damaged)
         if self.record(key) is not None:
             self.state(key)
@@ -204,28 +193,6 @@ class StageStore:
         """Read a record anew, past this host's memory of its absence."""
         self.files.refresh(stage_path(key, RECORD))
         return self.record(key, task_keys)
-
-    def _read(self, key: str, name: str) -> dict[str, Any] | None:
-        """Return the content of a JSON file; one that is damaged is set aside."""
-        return self._unseal(key, name, self.files.read(stage_path(key, name)))
-
-    def _unseal(self, key: str, name: str, data: bytes | None) -> dict[str, Any] | None:
-        content = None if data is None else unseal(name, data)
-        if data is not None and content is None:
-            self.damaged.append(f"stage {key}: {name} is not what was written")
-            self._set_aside(key, name, data)
-        return content
-
-    def _set_state_aside(self, key: str, record: bytes, name: str, data: bytes | None) -> None:
-        """Set a record aside whose state is missing or damaged, and that state."""
-        reason = "missing" if data is None else "not what was written"
-        self.damaged.append(f"stage {key}: {name} is {reason}")
-        # A name that holds the digest may be written anew at any time, and then is whole.
-        if self._set_aside(key, RECORD, record) and data is not None and name == STATE:
-            self._set_aside(key, name, data)
-
-    def _set_aside(self, key: str, name: str, damaged: bytes) -> bool:
-        return not self._read_only and move_damaged(self.files, key, name, damaged)
 
     def _where(self, key: str) -> str:
         return f"stage {key} of store {self.uri}"

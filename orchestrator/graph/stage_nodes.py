@@ -1,0 +1,167 @@
+"""The stages of the trial graph: their states, and the order in which ready ones run."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestrator.errors import RepertoireError
+from orchestrator.graph.events import ChainId
+from orchestrator.stages.outcomes import Key
+
+NodeState = Literal["waiting", "ready", "running", "done", "dropped"]
+
+
+@dataclass(slots=True)
+class Node:
+    """A stage of the graph.
+
+    Attributes:
+        parent: key of the stage above.
+        order: number of stages that were added before.
+        state: "waiting" for the parent, "ready" to run, "running", "done" or "dropped".
+        chains: the chains that want it, in order.
+        children: keys of the stages below, in order.
+        unblocks: number of unfinished wanted stages below it.
+        story: the history of its states.
+    """
+
+    parent: Key | None
+    order: int
+    state: NodeState = "waiting"
+    chains: dict[ChainId, None] = field(default_factory=dict)
+    children: dict[Key, None] = field(default_factory=dict)
+    unblocks: int = 0
+    story: list[str] = field(default_factory=list)
+
+
+class StageNodes:
+    """All stages of the graph by key.
+
+    Ready stages are ordered by how many unfinished wanted stages each unblocks, then by when they
+    were first wanted: a shared beginning goes first, and the order is the same every time.
+
+    Args:
+        stored: stages that are known to be in the store.
+    """
+
+    def __init__(self, stored: Iterable[Key]) -> None:
+        self.stored = set(stored)
+        self._nodes: dict[Key, Node] = {}
+        self._ready: list[tuple[int, int, Key]] = []
+
+    def __getitem__(self, key: Key) -> Node:
+        return self._nodes[key]
+
+    @property
+    def may_be_ready(self) -> bool:
+        """Whether a stage may be ready."""
+        return bool(self._ready)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many stages are waiting, ready, running, done, and dropped."""
+        total = dict.fromkeys(("waiting", "ready", "running", "done", "dropped"), 0)
+        for node in self._nodes.values():
+            total[node.state] += 1
+        return total
+
+    def add(self, key: Key, parent: Key | None, chain: ChainId) -> None:
+        """Add a chain to a stage, which is created or revived if necessary.
+
+        Raises:
+            RepertoireError: the chain does not want the parent.
+        """
+        above = None if parent is None else self._nodes.get(parent)
+        if parent is not None and (above is None or chain not in above.chains):
+            history = above.story if above else "never wanted"
+            raise RepertoireError(
+                f"chain {chain} wants stage {key} but not its parent {parent}: {history}"
+            )
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = Node(parent, len(self._nodes))
+            if parent is not None:
+                self._nodes[parent].children[key] = None
+        fresh = node.state == "dropped" or not node.story
+        node.chains[chain] = None
+        if not fresh:
+            return
+        node.story.append(f"wanted by {chain}")
+        if key in self.stored:
+            node.state = "done"
+            return
+        self._update_unblocks(node, +1)
+        self._set_ready_or_waiting(key)
+
+    def start_next(self) -> Key | None:
+        """Return the ready stage that runs next, now running; None if there is none."""
+        while self._ready:
+            weight, _, key = heapq.heappop(self._ready)
+            node = self._nodes[key]
+            # A stage is pushed anew whenever it unblocks more or fewer; earlier entries are stale.
+            if node.state == "ready" and weight == -node.unblocks:
+                node.state = "running"
+                node.story.append("running")
+                return key
+        return None
+
+    def finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> Node:
+        """Set the state of a stage that was running.
+
+        Raises:
+            RepertoireError: it was not running.
+        """
+        node = self._nodes.get(key)
+        if node is None or node.state != "running":
+            story = node.story if node else "never wanted"
+            raise RepertoireError(f"stage {key} ended though it was not running: {story}")
+        node.state = state
+        node.story.append(state)
+        if state != "waiting":
+            self._update_unblocks(node, -1)
+        return node
+
+    def release_children(self, node: Node) -> None:
+        """Update the stages that waited for a stage."""
+        for child in node.children:
+            if self._nodes[child].state == "waiting":
+                self._set_ready_or_waiting(child)
+
+    def mark_undone(self, key: Key) -> None:
+        """Mark a finished stage as not done; ready stages below it wait again."""
+        node = self._nodes[key]
+        self._update_unblocks(node, +1)
+        for child in node.children:
+            below = self._nodes[child]
+            if below.state == "ready":
+                below.state = "waiting"
+                below.story.append("waiting")
+        if node.chains:
+            self._set_ready_or_waiting(key)
+        else:
+            self.drop(node, "its state was lost and no chain wants it")
+
+    def drop(self, node: Node, why: str) -> None:
+        """Drop an unfinished stage."""
+        node.state = "dropped"
+        node.story.append(f"dropped: {why}")
+        self._update_unblocks(node, -1)
+
+    def _set_ready_or_waiting(self, key: Key) -> None:
+        """Set the state of an unfinished stage by its parent's state."""
+        node = self._nodes[key]
+        parent = self._nodes.get(node.parent) if node.parent else None
+        node.state = "ready" if parent is None or parent.state == "done" else "waiting"
+        node.story.append(node.state)
+        if node.state == "ready":
+            heapq.heappush(self._ready, (-node.unblocks, node.order, key))
+
+    def _update_unblocks(self, node: Node, change: int) -> None:
+        """Add `change` to the `unblocks` of a stage's ancestors."""
+        while node.parent is not None:
+            key, node = node.parent, self._nodes[node.parent]
+            node.unblocks += change
+            if node.state == "ready":
+                heapq.heappush(self._ready, (-node.unblocks, node.order, key))
