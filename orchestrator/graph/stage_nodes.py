@@ -55,6 +55,9 @@ class StageNodes:
     def __getitem__(self, key: Key) -> Node:
         return self._nodes[key]
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._nodes
+
     @property
     def may_be_ready(self) -> bool:
         """Whether a stage may be ready."""

@@ -109,15 +109,16 @@ class TrialGraph:
 
     def _handle_lost_parent(self, key: Key) -> list[Instruction]:
         """Compute the parent again if it is wanted; chains that are past it do not go back."""
+        if key in self._nodes and self._nodes[key].parent is None:
+            raise RepertoireError(f"stage {key} has no parent to lose: {self._nodes[key].story}")
         node = self._nodes.finish(key, "waiting")
         self._free += 1
-        if node.parent is None:
-            raise RepertoireError(f"stage {key} has no parent to lose: {node.story}")
-        self._nodes.stored.discard(node.parent)
+        parent = str(node.parent)
+        self._nodes.stored.discard(parent)
         if not node.chains:
             self._nodes.drop(node, "no chain wants it any more")
-        if self._nodes[node.parent].state == "done":
-            self._nodes.mark_undone(node.parent)
+        if self._nodes[parent].state == "done":
+            self._nodes.mark_undone(parent)
         return []
 
     def _advance(self, name: ChainId) -> list[Instruction]:

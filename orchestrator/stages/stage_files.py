@@ -136,8 +136,10 @@ class StageFiles:
         """Return the content of a JSON file; None if it is missing or damaged."""
         return self._unseal(key, name, self._files.read(stage_path(key, name)))
 
-    def read_state(self, key: str, where: str, check: Callable[..., object]) -> bytes | None:
-        """Return the bytes of a state; None if there is none, or it is missing or damaged.
+    def read_state(
+        self, key: str, where: str, check: Callable[..., object]
+    ) -> tuple[str, bytes] | None:
+        """Return the name and content of a state file; None if it is missing or damaged.
 
         The record of a state that is missing or damaged is moved as well.
 
@@ -157,7 +159,7 @@ class StageFiles:
         name = state_name(content, where)
         data = self._files.read(stage_path(key, name))
         if data is not None and digest_bytes(data) == content["state"]:
-            return data
+            return name, data
         reason = "missing" if data is None else "not what was written"
         self.damaged.append(f"stage {key}: {name} is {reason}")
         # A name that holds the digest may be written anew at any time, and then is whole.

@@ -128,11 +128,14 @@ class StageStore:
         """
         if written and self._shared:
             self._await_visible(key, frozenset())
-        data = self._stage_files.read_state(key, self._where(key), unpack_record)
+        file = self._stage_files.read_state(key, self._where(key), unpack_record)
+        if file is None:
+            return None
+        name, data = file
         try:
-            return None if data is None else load_tensors(data)
+            return load_tensors(data)
         except SafetensorError as error:
-            raise StoreCorrupt(f"state of {self._where(key)}: {error}") from error
+            raise StoreCorrupt(f"{self._where(key)}, {name}: {error}") from error
 
     def put(self, state: State | None, record: Record) -> None:
         """Write a stage, the record last, unless it is stored already."""

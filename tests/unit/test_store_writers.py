@@ -12,6 +12,7 @@ from test_store_releases import KEY, RECORD
 
 from orchestrator.stages.files import Entry
 from orchestrator.stages.record import Record
+from orchestrator.stages.stage_files import StageFiles
 from orchestrator.stages.store import StageStore
 
 STATES = [{"w": torch.zeros(2)}, {"w": torch.ones(2)}, {"w": torch.full((2,), 2.0)}]
@@ -95,6 +96,8 @@ class Threads:
 def store_of(folder: Path, files: MemoryFiles, read_only: bool = False) -> StageStore:
     store = StageStore(str(folder), create=False, read_only=read_only)
     store.files = files  # type: ignore[assignment]
+    store._stage_files = StageFiles(files, read_only)
+    store.damaged = store._stage_files.damaged
     return store
 
 
