@@ -131,9 +131,9 @@ def test_mean_and_std_are_those_of_the_training_pixels(name):
 @pytest.mark.timeout(20)
 def test_reading_digits_and_debians_fashion_mnist_imports_no_heavy_package(folder):
     code = (
-        "import sys, orchestrator.benchmarks.datasets as d; d.load('digits');"
+        "import sys, orchestrator.benchmarks.datasets as d; d.load_dataset('digits');"
         "import orchestrator.benchmarks.dataset_files as files;"
-        "files.DEBIAN_FASHION_MNIST.is_dir() and d.load('fashion_mnist');"
+        "files.DEBIAN_FASHION_MNIST.is_dir() and d.load_dataset('fashion_mnist');"
         "print({'torchvision', 'sklearn', 'ray', 'mlflow'} & set(sys.modules))"
     )
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "REPERTOIRE_DATA": str(folder)}
