@@ -18,10 +18,10 @@ class Column:
     Attributes:
         name: of the column.
         label: short, for the head of a table: "ACC".
-        words: what it is, for an axis.
+        words: description, for an axis.
         unit: "B", "FLOP", "s", or "" for a share or a count.
         kind: float or int, its type in the tables.
-        small: whether less of it is better.
+        small: whether smaller is better.
         shown: whether tables on the terminal and in the report have it.
     """
 

@@ -1,4 +1,4 @@
-"""The errors a user can meet: each says what was given and expected, where, and what to do."""
+"""Errors for users: each states what was given and expected, where, and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class RepertoireError(Exception):
     """Base of all errors raised on purpose; the command line prints them without a traceback.
 
     Attributes:
-        exit_code: of a command that ends with it: 2 for the user's mistake, 1 for what is not.
+        exit_code: of a command that ends with it: 2 for a mistake of the user, else 1.
     """
 
     exit_code: ClassVar[int] = 2
@@ -34,7 +34,7 @@ class UnknownName(RepertoireError):
 
 
 class MissingData(RepertoireError):
-    """A data set is not on this machine; says the ways to get it."""
+    """A data set is not on this machine; states how to get it."""
 
 
 class StoreCorrupt(RepertoireError):
@@ -48,13 +48,13 @@ class StoreUnreachable(RepertoireError):
 
 
 class StoreUnwritable(RepertoireError):
-    """The store's disk is full, or may not be written; what was computed is kept."""
+    """The store's disk is full or read-only; what was computed is kept."""
 
     exit_code = 1
 
 
 class OtherRelease(RepertoireError):
-    """A file of the store was written by a release whose format is not known here; names it."""
+    """A file of the store has a format that this release does not know; names the release."""
 
 
 class Diverged(RepertoireError):
@@ -70,7 +70,7 @@ def require(valid: bool, name: str, given: object, expected: str) -> None:
 def suggest(given: str, valid: Iterable[str]) -> str:
     """Return 'valid: ...' with the nearest name first, for the end of a message.
 
-    Case and the kind of dash do not count, and a name as short as 'lam' is found behind 'lmbda'.
+    Case and the kind of dash do not matter; 'lmbda' suggests even a name as short as 'lam'.
     """
     names = sorted(valid)
     folded = {_fold(name): name for name in names}

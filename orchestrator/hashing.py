@@ -1,4 +1,4 @@
-"""Keys: canonical JSON, tagged with what it describes, hashed. Nothing else here may hash."""
+"""Keys: digests of canonical JSON with a tag. No other module hashes."""
 
 from __future__ import annotations
 

@@ -39,10 +39,10 @@ def stratified_order(y: torch.Tensor, generator: torch.Generator) -> torch.Tenso
 
 @contextmanager
 def seed_global_generators(seed: int) -> Iterator[None]:
-    """Seed the global generators inside the block and put them back as they were after.
+    """Seed the global generators inside the block and restore them after it.
 
-    For library code that draws from them (initialisers, dropout). They are those of torch, numpy
-    and the standard library.
+    For library code that draws from the generators of torch, numpy and the standard library, such
+    as initialisers and dropout.
     """
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     states = random.getstate(), np.random.get_state()

@@ -78,7 +78,7 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
         client: decides which stages are wanted.
         workers: compute them.
         observe: called with every event and instruction.
-        brake: once pulled, no new stage starts; those that run are waited for.
+        brake: once pulled, no new stage starts; `drive` waits for the running ones.
     """
     loop = _Loop(client, workers, observe, brake)
     loop.events.extend(client.begin())

@@ -103,7 +103,7 @@ class StageNodes:
         while self._ready:
             weight, _, key = heapq.heappop(self._ready)
             node = self._nodes[key]
-            # A stage is pushed anew whenever it unblocks more or fewer; earlier entries are stale.
+            # A stage is pushed again when `unblocks` changes, which makes earlier entries stale.
             if node.state == "ready" and weight == -node.unblocks:
                 node.state = "running"
                 node.story.append("running")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What a network must fit: its images, its outputs, and how pixels in [0, 1] are normalised."""
+    """Shape of a network: its images, its outputs, and how pixels in [0, 1] are normalised."""
 
     input_shape: tuple[int, int, int]
     num_classes: int
@@ -45,7 +45,7 @@ class Normalise(nn.Module):
             ("scale", 1 / stds),
             ("byte_scale", 1 / (255 * stds)),
         ):
-            # Known from the benchmark, so no part of the state.
+            # Derived from the benchmark, so not part of the state.
             self.register_buffer(name, values.float(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class Network(nn.Module):
         self.normalise = Normalise(shape.mean, shape.std)
 
     def fresh(self) -> Network:
-        """Return a network of the same shape whose weights are drawn anew, by the constructor."""
+        """Return a network of the same shape with newly drawn weights."""
         return type(self)(self.config, self.shape)
 
     def features(self, x: Tensor) -> Tensor:

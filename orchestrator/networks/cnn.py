@@ -28,7 +28,7 @@ class CNN(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return that the images are too small to be halved so often, if they are."""
+        """Return why the images are too small to be halved for each convolution, or None."""
         _, height, width = shape.input_shape
         shrunk = 2 ** len(config.channels)
         if min(height, width) >= shrunk:
@@ -57,5 +57,5 @@ class CNN(Network):
 
 def _convolutions(channels: tuple[int, ...]) -> Iterator[nn.Module]:
     for before, after in pairwise(channels):
-        # Taking the maximum first gives the same values as ReLU first, on a quarter of the pixels.
+        # Pooling before ReLU gives the same values, and ReLU a quarter of the pixels.
         yield from (nn.Conv2d(before, after, 3, padding=1), nn.MaxPool2d(2), nn.ReLU())

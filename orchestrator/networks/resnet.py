@@ -16,9 +16,9 @@ from orchestrator.networks.base import Network, NetworkConfig, NetworkShape
 class ResNet18(Network):
     """Residual network of 18 layers.
 
-    `slim` is the reduced one of continual learning: 20 channels instead of 64, a 3x3 stem, no
-    max-pool. `torchvision` is the original for photographs, untrained, its stem fitted to the
-    image's channels.
+    `slim` is the reduced form that is usual in continual learning: 20 channels instead of 64, a 3x3
+    stem, no max-pool. `torchvision` is the original, untrained, with a stem for the image's
+    channels.
 
     Reference:
         He et al. (2016), CVPR; slim: Lopez-Paz and Ranzato (2017), NeurIPS, section 5.
@@ -29,7 +29,7 @@ class ResNet18(Network):
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):
-        """Which of the two."""
+        """The variant: "slim" or "torchvision"."""
 
         variant: Literal["slim", "torchvision"] = "slim"
 

@@ -1,4 +1,4 @@
-"""Where a store is: the files behind a path or a URI, and whether other hosts may write there."""
+"""Opens the files of a store from a path or a URI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator.stages.files import Entry, Files, LocalFiles
 from orchestrator.stages.retry import FULL, REFUSED, RetryingFiles, RetryPolicy, is_lasting
 
 MOUNTS = Path("/proc/self/mountinfo")
-# File systems of one host: what was written there is seen there at once.
+# File systems of a single host, on which a written file is visible at once.
 LOCAL_FILE_SYSTEMS = frozenset(
     ["ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "vfat", "exfat", "ntfs3"]
 )
@@ -23,7 +23,7 @@ def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFile
     """Return the files of a store and, on a file system, its folder.
 
     Raises:
-        RepertoireError: no file system has this address, or nothing can be made there.
+        RepertoireError: no file system has this address, or its folder cannot be created.
         StoreUnreachable: it did not answer within the limit of `retry`.
     """
     try:
@@ -40,7 +40,7 @@ def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFile
 
 
 def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:
-    """Make the folder of a store; an object store needs its bucket."""
+    """Create the folder of a store; the bucket of an object store must exist."""
     try:
         filesystem.create_dir(root.rstrip("/") or "/", recursive=True)
     except OSError as error:
@@ -50,7 +50,7 @@ def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:
 
 
 def is_shared(folder: Path | None) -> bool:
-    """Return whether hosts may see a store's files at different times."""
+    """Return whether other hosts may use a store, so that files become visible with a delay."""
     if folder is None:
         return True
     try:
@@ -68,7 +68,7 @@ def is_shared(folder: Path | None) -> bool:
 
 
 class ObjectFiles:
-    """Files in an object store. Two that create one file at once may both believe they did."""
+    """Files in an object store, where two concurrent calls of `create` may both return True."""
 
     exclusive = False
 
@@ -123,7 +123,7 @@ class ObjectFiles:
         ]
 
     def refresh(self, path: str) -> None:
-        """Do nothing: an object store is asked each time."""
+        """Do nothing: an object store has no cache of absent files."""
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")

@@ -1,4 +1,4 @@
-"""Capture of a user's own code: the modules behind a name, and all own modules that they import."""
+"""Captures a user's own code: the modules of the classes in a sweep and all modules they import."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from orchestrator.stages.source import Module, Source
 
 
 def capture_source(names: Iterable[str], beside: Path | None = None) -> Source:
-    """Return the own modules behind names, and all own modules that they import.
+    """Return the user's own modules of some classes, and all own modules that they import.
 
     Args:
-        names: `module:Class`; one whose module is not the user's own adds nothing.
-        beside: the folder of the sweep, where modules are looked for first.
+        names: `module:Class`; a class of an installed module adds nothing.
+        beside: the folder of the sweep, which is searched first.
     """
     modules: dict[str, Module] = {}
     remarks: dict[str, None] = {}
@@ -33,7 +33,7 @@ def capture_source(names: Iterable[str], beside: Path | None = None) -> Source:
 
 
 def capture_package(module: str) -> Source:
-    """Return the modules of an installed package that one of its modules runs."""
+    """Return a module of an installed package, and the package's modules that it imports."""
     modules: dict[str, Module] = {}
     pending = [module]
     while pending:
@@ -54,13 +54,13 @@ def read_module(path: Path) -> Module:
 
 
 def parent_packages(name: str) -> list[str]:
-    """Return the packages that hold a module; each runs before it does."""
+    """Return the packages around a module, outermost first; each is imported before it."""
     parts = name.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def find_imports(module: Module, name: str) -> Iterator[tuple[str, bool]]:
-    """Yield what a module may import, absolute names spelt out, and whether it does so relatively.
+    """Yield (absolute name, whether it is a relative import) of all that a module may import.
 
     Imports in functions count too; a name that is imported from a module may be a module itself.
     """
@@ -77,7 +77,7 @@ def find_imports(module: Module, name: str) -> Iterator[tuple[str, bool]]:
 
 
 def parse_module(module: Module) -> ast.Module:
-    """Return the syntax tree of a module; an empty one where Python will refuse it."""
+    """Return the syntax tree of a module; an empty one if it has a syntax error."""
     try:
         return ast.parse(module.code)
     except (SyntaxError, ValueError):
@@ -85,7 +85,7 @@ def parse_module(module: Module) -> ast.Module:
 
 
 def find_remarks(module: Module, name: str, beside: Path | None) -> Iterator[str]:
-    """Yield what a module reaches that cannot be part of it."""
+    """Yield warnings about dependencies of a module that no key can include."""
     file = Path(module.path).name
     for other, relative in dict.fromkeys(find_imports(module, name)):
         if beside and not relative and is_reserved(other) and find_in_folder(beside, other):
@@ -110,12 +110,12 @@ def find_remarks(module: Module, name: str, beside: Path | None) -> Iterator[str
 
 
 def reachable_code(source: Source, name: str) -> dict[str, str]:
-    """Return module -> skeleton of the modules of a source that one of them runs, itself included.
+    """Return module -> skeleton of a module and of the modules of its source that it imports.
 
     A package that is empty and that nothing imports by name is left out.
     """
     code: dict[str, str] = {}
-    named, pending = {name}, [(name, True)]
+    imported, pending = {name}, [(name, True)]
     while pending:
         current, is_own = pending.pop()
         is_captured = current in source.modules and (is_own or not is_reserved(current))
@@ -123,10 +123,10 @@ def reachable_code(source: Source, name: str) -> dict[str, str]:
             module = source.modules[current]
             code[current] = skeleton(module)
             for other, relative in find_imports(module, current):
-                named.add(other)
+                imported.add(other)
                 pending += [(each, relative) for each in (*parent_packages(other), other)]
             pending += [(parent, is_own) for parent in parent_packages(current)]
-    return {name: text for name, text in code.items() if name in named or text != EMPTY_SKELETON}
+    return {name: text for name, text in code.items() if name in imported or text != EMPTY_SKELETON}
 
 
 def skeleton(module: Module) -> str:
@@ -145,9 +145,9 @@ def skeleton(module: Module) -> str:
 
 
 def dump_tree(node: object) -> str:
-    """Return a syntax tree as text, the same whatever Python parsed it.
+    """Return a syntax tree as text that does not depend on the version of Python.
 
-    `ast.dump` writes empty fields or leaves them out, as the version has it; this is how 3.11 does.
+    Versions of `ast.dump` differ in whether they write empty fields; this text is that of 3.11.
     """
     if isinstance(node, list):
         return f"[{', '.join(map(dump_tree, node))}]"

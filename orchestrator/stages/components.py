@@ -1,8 +1,8 @@
 """Names in a sweep -> classes: the tables of built-ins, or a dotted name in the user's own file.
 
-A built-in is identified by its name and a version raised by hand; a user's class by the source of
-its module and of all own modules that it imports, comments, docstrings and formatting aside, and by
-the versions of the built-ins that it extends.
+A built-in is identified by its name and a version raised by hand. A user's class is identified by
+the code of its module and of all own modules that it imports, without comments, docstrings and
+formatting, and by the versions of the built-ins that it extends.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """A method or network as a sweep names it: which class, with which configuration.
+    """A method or network of a sweep: its class and its configuration.
 
     Attributes:
         kind: "method" or "network".
         name: of its table, or `module:Class`.
-        source: the own code of the sweep, from which the class comes unless it is installed; None
-            for a built-in.
+        source: the user's own code, which defines the class unless it is installed; None for a
+            built-in.
         config: an instance of the class's `Config`.
-        identity: changes whenever the class's numbers may.
+        identity: identifies the code of the class.
     """
 
     kind: str
@@ -55,12 +55,12 @@ class Component:
         return find_class(self.kind, self.name, self.source)
 
     def content(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """Return what a key must hold of it, without hyperparameters that are inert or neutral."""
+        """Return its content for a key, without neutral hyperparameters and those of `without`."""
         config = {k: v for k, v in significant(self.config).items() if k not in without}
         return {"identity": self.identity, "config": config}
 
     def describe(self) -> dict[str, Any]:
-        """Return name and hyperparameters for a reader."""
+        """Return name and hyperparameters, for display."""
         return {"name": self.name, **plain(self.config)}
 
 
@@ -78,12 +78,12 @@ def create_component(kind: str, name: str, config: Any, source: Source | None = 
 
 
 def find_class(kind: str, name: str, source: Source | None = None) -> type[Any]:
-    """Return the class a name stands for.
+    """Return the class of a name.
 
     Args:
         kind: "method" or "network".
         name: of its table, or `module:Class`.
-        source: the own code of the sweep; without it, a dotted name is looked for now.
+        source: the user's own code; if None, it is captured for a dotted name.
 
     Raises:
         UnknownName: not in the table and not a dotted name.
@@ -146,7 +146,7 @@ def is_abstract(cls: type[Any], attribute: str) -> bool:
 
 
 def import_advice(module: str, source: Source) -> str:
-    """Return what to look at where a module cannot be imported."""
+    """Return advice for a module that cannot be imported."""
     if module not in source.modules:
         return (
             "Its file must lie beside the sweep, in the current folder, or in an installed package"
@@ -162,7 +162,7 @@ def import_advice(module: str, source: Source) -> str:
 
 
 def code_identity(kind: str, name: str, source: Source | None = None) -> str:
-    """Return what identifies a class's code in a key."""
+    """Return the text that identifies the code of a class in a key."""
     source = capture_source([name]) if source is None and ":" in name else source
     cls = find_class(kind, name, source)
     if ":" not in name:
@@ -180,18 +180,18 @@ def code_identity(kind: str, name: str, source: Source | None = None) -> str:
 
 @cache
 def own_code(module: str, source: Source) -> Mapping[str, str]:
-    """Return module -> code of all own modules that one of them runs."""
+    """Return module -> code of an own module and of all own modules that it imports."""
     return reachable_code(source, module)
 
 
 @cache
 def installed_code(module: str, path: Path | None) -> Mapping[str, str]:
-    """Return module -> code of an installed module, at `path`, and of those of its package."""
+    """Return module -> code of an installed module and of the modules of its package it imports."""
     return reachable_code(capture_package(module), module)
 
 
 def built_in_bases(cls: type[Any]) -> list[str]:
-    """Return name/version of each built-in that a class extends, but for the bare contract."""
+    """Return name/version of each built-in that a class extends, without the base contracts."""
     names = {built_in: name for table, _ in TABLES.values() for name, built_in in table.items()}
     contracts = [contract for _, contract in TABLES.values()]
     return [

@@ -1,4 +1,4 @@
-"""What a stage costs: bytes kept between tasks by category, FLOPs counted, seconds, peak memory.
+"""Costs of a stage: bytes kept between tasks by category, FLOPs, seconds, peak memory.
 
 FLOPs are those of matrix products and convolutions as PyTorch's own counter sees them, forward and
 backward, each multiply-add as two. Element-wise work (activations, penalties, optimiser) is not
@@ -27,11 +27,11 @@ T = TypeVar("T")
 
 
 def convolution_backward_flops(*shapes: Any, out_shape: Any) -> int:
-    """Return the FLOPs of the pass back through a convolution.
+    """Return the FLOPs of the backward pass of a convolution.
 
-    As by PyTorch's formula, which for the weights' gradient takes every channel of the input with
-    every channel of the output, where each group has its own: of gradients example by example,
-    which are taken as groups, it counts as many times too many as there are examples.
+    PyTorch's formula for the gradient of the weights pairs every input channel with every output
+    channel, also across groups. Gradients per example are computed with examples as groups, so the
+    formula overestimates them by the number of groups; this function divides by it.
     """
     *rest, groups, mask = shapes
     formula = cast(Callable[..., int], conv_backward_flop)
@@ -48,11 +48,11 @@ FORMULAS = {torch.ops.aten.convolution_backward: convolution_backward_flops}
 class FlopMeter:
     """Counts the FLOPs of repeated work: measures one piece of each kind, then multiplies.
 
-    Watching an operation costs more than a small one takes; pieces of one kind (same batch size,
-    same `Method.step_kind`) do the same arithmetic, so one of each is watched.
+    Counting costs more than a small operation itself. Pieces of one kind (same batch size, same
+    `Method.step_kind`) do the same arithmetic, so one of each kind is counted.
 
     Args:
-        known: what pieces of each kind cost, of earlier work that was the same in all but its kind.
+        known: kind -> FLOPs, of earlier work with the same network and method.
     """
 
     def __init__(self, known: dict[Hashable, int] | None = None) -> None:
@@ -60,7 +60,7 @@ class FlopMeter:
         self._known = {} if known is None else known
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Do a piece of work and add its FLOPs to `total`."""
+        """Call `work`, add its FLOPs to `total`, and return its result."""
         if kind not in self._known:
             with FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter:
                 result = work(*args, **named)
@@ -86,7 +86,7 @@ class Clock:
         wall, cpu = time.perf_counter(), time.process_time()
         try:
             yield
-        finally:  # training that diverges took its time too
+        finally:  # also for training that diverges
             if self._cuda:
                 torch.cuda.synchronize()
             elapsed = time.perf_counter() - wall
@@ -120,9 +120,9 @@ def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) ->
 
 
 def raw_data_bytes(method: Method, examples: Examples) -> int:
-    """Return the bytes of training data a method must keep: all it has seen, or none.
+    """Return the bytes of training data that a method must keep: all it has seen, or none.
 
-    Images at the size they have, a label in the smallest integer that holds it, as in a memory.
+    Images count at their size, labels as the smallest integer type that can represent them.
     """
     if method.trains_on == "current":
         return 0
@@ -131,7 +131,7 @@ def raw_data_bytes(method: Method, examples: Examples) -> int:
 
 
 def reset_peak_memory(device: str) -> None:
-    """Start a new peak; where the system does not allow that, the process's own peak stands."""
+    """Start a new peak; where the system does not allow it, the peak is that of the process."""
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     with suppress(OSError):

@@ -1,6 +1,6 @@
-"""What the bits of a stage depend on beside its key: threads, generators, torch's switches.
+"""The process state that the bits of a stage depend on: threads, generators, torch's switches.
 
-Every stage finds them at their defaults, whatever the process or a user's code set before.
+Every stage runs with their defaults, whatever the process or a user's code set before.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Switch:
     """A setting of the whole process that can change the bits of a stage.
 
     Attributes:
-        read: returns its value; may raise RuntimeError where torch has none to give.
+        read: returns its value; may raise RuntimeError between two of torch's APIs.
         write: sets it.
-        default: the value that stages are computed with.
+        default: its value while a stage runs.
     """
 
     read: Callable[[], Any]
@@ -38,7 +38,7 @@ class Switch:
 
 
 def attribute_switch(owner: Any, name: str, default: Any) -> Switch:
-    """Return the switch that is an attribute of a module of torch."""
+    """Return the switch of an attribute of a torch module."""
     return Switch(partial(getattr, owner, name), partial(setattr, owner, name), default)
 
 
@@ -77,7 +77,7 @@ SWITCHES = (
 
 @contextmanager
 def use_default_switches() -> Iterator[None]:
-    """Put the switches at their defaults for the block, and back to what they were after it."""
+    """Set the switches to their defaults in the block, and restore them after it."""
     before = [read_switch(switch) for switch in SWITCHES]
     for switch in SWITCHES:
         write_switch(switch, switch.default)
@@ -89,7 +89,7 @@ def use_default_switches() -> Iterator[None]:
 
 
 def read_switch(switch: Switch) -> Any:
-    """Return a switch's value; its default where torch cannot say, as between two of its APIs."""
+    """Return a switch's value, or its default where reading it raises RuntimeError."""
     try:
         return switch.read()
     except RuntimeError:
@@ -97,7 +97,7 @@ def read_switch(switch: Switch) -> Any:
 
 
 def write_switch(switch: Switch, value: Any) -> None:
-    """Set a switch, unless it has that value."""
+    """Set a switch unless it has the value already."""
     try:
         if switch.read() == value:
             return
@@ -110,12 +110,9 @@ def write_switch(switch: Switch, value: Any) -> None:
 
 @contextmanager
 def fix_arithmetic(stage: Stage) -> Iterator[None]:
-    """Fix what bits depend on beside the key; put it back after.
-
-    That is threads, torch's switches and the global generators.
-    """
+    """Fix threads, torch's switches and the global generators in the block; then restore them."""
     before = torch.get_num_threads()
-    # Stage 0 is shared by all ways of training.
+    # Stage 0 is shared by all trainings.
     torch.set_num_threads(stage.training.num_threads if stage.after else 1)
     try:
         with (
@@ -141,7 +138,7 @@ def require_device(device: str) -> None:
 
 
 def describe_environment() -> dict[str, str]:
-    """Return versions and place, for a reader; nothing of it is part of a key."""
+    """Return versions and host of this process, for a record; never part of a key."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -1,7 +1,7 @@
-"""Files that are whole or absent.
+"""Files that are either complete or absent.
 
-`write_atomically` is the one way in which this project replaces a file. The stage store is made of
-`Files`, whose paths are relative to a root: `LocalFiles` here, `ObjectFiles` in `address.py`.
+`write_atomically` is the only function of this project that replaces a file. A stage store consists
+of `Files`, whose paths are relative to a root: `LocalFiles` here, `ObjectFiles` in `address.py`.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ class Entry:
 
 
 class Files(Protocol):
-    """A tree of files. A path that is not there reads as None and may be deleted."""
+    """A tree of files. An absent path reads as None and may be deleted."""
 
     @property
     def exclusive(self) -> bool:
-        """Whether `create` lets one of several writers win, whatever their timing."""
+        """Whether exactly one of several concurrent calls of `create` succeeds."""
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a whole file or none, over the former one."""
+        """Write a complete file, replacing a former one, or nothing."""
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a whole file unless there is one; return whether it was written."""
+        """Write a complete file unless one exists; return whether it was written."""
 
     def move(self, path: str, target: str) -> bool:
-        """Move a file; return False where it is gone."""
+        """Move a file; return False if it does not exist."""
 
     def delete(self, path: str) -> None:
         """Delete a file."""
@@ -57,11 +57,11 @@ class Files(Protocol):
         """Return all files below a folder, at any depth."""
 
     def refresh(self, path: str) -> None:
-        """Forget that a path was absent: another host may have written it."""
+        """Clear any cache that says that a path is absent: another host may have written it."""
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write a file so that readers see the former content or the new one; makes the folder."""
+    """Replace a file atomically; creates its folder."""
     with _partial(path, data.encode() if isinstance(data, str) else data) as partial:
         os.replace(partial, path)
 
@@ -74,7 +74,7 @@ class LocalFiles:
 
     @cached_property
     def exclusive(self) -> bool:
-        """Whether the file system has links, by which `create` lets one writer win."""
+        """Whether the file system has links, which make `create` exclusive."""
         with _partial(self._root / "link", b"") as partial:
             linked = partial.with_suffix(f".link{PARTIAL}")
             try:
@@ -93,11 +93,11 @@ class LocalFiles:
             return None
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a whole file or none, over the former one."""
+        """Write a complete file, replacing a former one, or nothing."""
         write_atomically(self._root / path, data)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write a whole file unless there is one; return whether it was written."""
+        """Write a complete file unless one exists; return whether it was written."""
         target = self._root / path
         if target.exists():
             return False
@@ -105,7 +105,7 @@ class LocalFiles:
             try:
                 os.link(partial, target)
             except FileExistsError:
-                # Over NFS a link may be made and the answer lost, so that its repetition fails.
+                # Over NFS a link may be created and the reply lost, so that its repetition fails.
                 return os.stat(partial).st_nlink > 1
             except OSError:
                 if self.exclusive:
@@ -114,7 +114,7 @@ class LocalFiles:
             return True
 
     def move(self, path: str, target: str) -> bool:
-        """Move a file; return False where it is gone."""
+        """Move a file; return False if it does not exist."""
         (self._root / target).parent.mkdir(parents=True, exist_ok=True)
         try:
             os.rename(self._root / path, self._root / target)
@@ -137,7 +137,7 @@ class LocalFiles:
         return list(self._walk(str(self._root / folder)))
 
     def refresh(self, path: str) -> None:
-        """Forget that a path was absent: NFS asks its server anew when a folder is opened."""
+        """Clear any cache that says that a path is absent: NFS revalidates a folder on opening."""
         for folder in reversed((self._root / path).parents):
             if folder.is_relative_to(self._root):
                 with suppress(OSError):
@@ -145,10 +145,10 @@ class LocalFiles:
 
     def _walk(self, folder: str) -> Iterator[Entry]:
         try:
-            inside = list(os.scandir(folder))
+            items = list(os.scandir(folder))
         except (FileNotFoundError, NotADirectoryError):
             return
-        for item in inside:
+        for item in items:
             if item.is_dir(follow_symlinks=False):
                 yield from self._walk(item.path)
                 continue
@@ -160,7 +160,7 @@ class LocalFiles:
 
 @contextmanager
 def _partial(path: Path, data: bytes) -> Iterator[Path]:
-    """Write data beside its final path, and delete what is left of it at the end."""
+    """Write data beside its final path; delete the file at the end if it was not moved."""
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
         try:

@@ -1,4 +1,4 @@
-"""Records of a store kept at hand, so that each is read once: for a plan, then for the tables."""
+"""A cache of a store's records, so that each is read once for the plan and the tables."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ NO_TASKS: frozenset[str] = frozenset()
 
 
 class Records(Protocol):
-    """What plans and tables ask of a store."""
+    """The part of a store that plans and tables use."""
 
     def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
-        """Return the records that are there, of stages (key) scored on tasks (task keys)."""
+        """Return the records that exist of stages (key) scored on tasks (task keys)."""
 
     def failure(self, key: str) -> str | None:
-        """Return why a stage failed the last time it was tried, if it did."""
+        """Return the story of the last attempt if it failed, else None."""
 
 
 class KnownRecords:
-    """A store's records, kept once they are read; one that is not there is looked for again.
+    """A cache of a store's records; an absent record is looked up again each time.
 
-    A record is written once and stays what it is. What describes its stage to a reader (`spec`) is
-    left out: a large sweep holds all its records at a time.
+    A record never changes. Its `spec` is left out, since all records of a large sweep are in memory
+    at once.
 
     Args:
-        store: where they are.
+        store: the store.
     """
 
     def __init__(self, store: Records) -> None:
@@ -36,7 +36,7 @@ class KnownRecords:
         self._known: dict[RecordRequest, Record] = {}
 
     def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
-        """Return those of many records that are there."""
+        """Return the records that exist of many."""
         known = {one: self._recall(one) for one in wanted}
         unknown = [one for one, record in known.items() if record is None]
         for one, record in self._store.records(unknown).items():
@@ -44,15 +44,15 @@ class KnownRecords:
         return {one: record for one, record in known.items() if record is not None}
 
     def failure(self, key: str) -> str | None:
-        """Return why a stage failed the last time it was tried, if it did."""
+        """Return the story of the last attempt if it failed, else None."""
         return self._store.failure(key)
 
     def keys(self) -> set[str]:
-        """Return the stages of which something was read."""
+        """Return the keys of the stages in the cache."""
         return {key for key, _ in self._known}
 
     def _recall(self, one: RecordRequest) -> Record | None:
-        """Return a record as it was read for these tasks, or for any if it scores these."""
+        """Return a cached record that is scored on the requested tasks, or None."""
         key, task_keys = one
         if (record := self._known.get(one)) is not None:
             return record

@@ -26,7 +26,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How each task is trained. All of it is part of a stage's key.
+    """How each task is trained; all fields are part of a stage's key.
 
     Attributes:
         epochs: passes over the task's examples.
@@ -53,7 +53,7 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "num_threads"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        # OpenMP ends the process where it cannot start as many threads as it is told to.
+        # OpenMP aborts the process if it cannot start the requested threads.
         require(
             self.num_threads <= MAX_THREADS,
             "num_threads",
@@ -92,7 +92,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
     """Train a method on one task, up to but not including `end_task`.
 
     Args:
-        method: in the state its parent stage left it in; changed in place.
+        method: with the state of the parent stage; changed in place.
         view: the task, its examples on the device of the method.
         training: epochs or iterations, batches, optimiser.
         meter: receives the FLOPs.
@@ -141,7 +141,7 @@ def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
 
 
 def num_steps(num_examples: int, training: Training) -> int:
-    """Return how many steps a task of so many examples is trained for."""
+    """Return the number of training steps on a task of `num_examples` examples."""
     return training.iterations or training.epochs * steps_per_epoch(num_examples, training)
 
 

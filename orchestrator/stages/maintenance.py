@@ -1,7 +1,7 @@
 """Maintenance of a store: its files, and the results folders that refer to its stages.
 
-Each sweep leaves a file under `folders/` that names its results folder and the keys it refers to,
-so that the references of folders on other hosts are known here too.
+Each sweep writes a file under `folders/` with its results folder and the keys it refers to, so that
+the references of folders on other hosts are known.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Inventory:
     Attributes:
         stages: key -> files.
         damaged: files that were set aside.
-        partial: files that were being written, or were left half-written by a crash.
+        partial: files that are being written, or were left incomplete by a crash.
     """
 
     stages: dict[str, list[Entry]] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Reference:
 
     Attributes:
         file: the store's file that holds it; None if it was read from the tables of a folder.
-        host, folder, sweep: where its tables are.
+        host, folder, sweep: place of its tables.
         keys: of the stages, computed or not.
     """
 
@@ -157,7 +157,7 @@ def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
 
 
 def _is_copied(host: str, place: str, store: StageStore) -> bool:
-    """Return whether a reference was copied along with the store that it was written to."""
+    """Return whether a reference was copied together with its store."""
     if host != platform.node() or store.folder is None or "://" in place:
         return False
     original = Path(place)

@@ -1,6 +1,6 @@
-"""How a stage ended: plain values that a worker returns and the trial graph handles.
+"""Outcomes of stages: values that a worker returns and the trial graph handles.
 
-The story of a stage that raised is a line that says what and where, then the whole traceback.
+The story of a stage that raised is one line with the error and its place, then the traceback.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class StageDone:
     """A stage's state and record are in the store.
 
     Attributes:
-        work: what it took: "scored" if only scores on further tasks were missing, "none" if
+        work: the work done: "scored" if only scores on further tasks were missing, "none" if
             another driver had stored the stage meanwhile.
     """
 
@@ -44,7 +44,7 @@ class StageDiverged:
 
 @dataclass(frozen=True)
 class StageFailed:
-    """A stage raised, or its process died once too often."""
+    """A stage raised, or its process died too often."""
 
     key: Key
     story: str

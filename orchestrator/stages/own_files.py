@@ -1,7 +1,7 @@
-"""Where a user's own modules lie, and which names mean an installed module instead.
+"""Finds the files of a user's own modules.
 
-Everything from outside the standard library and the installed packages is a user's own: beside the
-sweep, on PYTHONPATH, in an editable installation, in the current folder. Nothing is imported here.
+A module is a user's own unless it is part of the standard library or an installed package: beside
+the sweep, on PYTHONPATH, in an editable installation, in the current folder. Nothing is imported.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ RESERVED = OURS | sys.stdlib_module_names | {"numpy", "torch", "torchvision"}
 
 
 def is_reserved(name: str) -> bool:
-    """Return whether `import name` in a user's module never means a file of the user's.
+    """Return whether `import name` in a user's module never refers to a file of the user.
 
-    So it is for the standard library, torch and numpy, and for what the packages of Repertoire
-    have: a file called like one of them, beside the sweep, does not take its place.
+    This holds for the standard library, torch, numpy and the modules of Repertoire: a file of the
+    same name beside the sweep does not replace them.
     """
     top = name.partition(".")[0]
     return top in RESERVED and (top not in OURS or find_on_path(name) is not None)
 
 
 def find_own_file(name: str, beside: Path | None, is_own: bool = False) -> Path | None:
-    """Return the user's own file of a module; None for an installed one and for none at all.
+    """Return the user's own file of a module; None if it is installed or not found.
 
     Args:
         name: of the module.
-        beside: the folder of the sweep; what lies there goes before the path.
-        is_own: the name stands in a sweep, or a package of the user's own imports it relatively,
-            so that a file beside the sweep is meant whatever its name.
+        beside: the folder of the sweep, which is searched before the path.
+        is_own: whether a sweep or a relative import of an own package contains the name, so that
+            even a reserved name refers to a file beside the sweep.
     """
     if not is_own and is_reserved(name):
         return None
@@ -61,7 +61,7 @@ def find_in_folder(folder: Path, name: str) -> Path | None:
 
 
 def find_on_path(name: str) -> Path | None:
-    """Return the Python file of a module as this process would import it."""
+    """Return the Python file that this process would import for a module."""
     top, _, rest = name.partition(".")
     loaded = sys.modules.get(top)
     folders = getattr(loaded, "__path__", None)

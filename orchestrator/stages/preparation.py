@@ -1,4 +1,4 @@
-"""What a stage starts from: its method around its network, and its view of the task."""
+"""Prepares a stage: its method around its network, and its view of the task."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from orchestrator.stages.stage import Stage, network_shape
 
 
 def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int) -> Method:
-    """Return the stage's method around its network, holding `state` of `learned` tasks.
+    """Return the stage's method around its network, with the `state` after `learned` tasks.
 
     Stage 0 has no method, so that all methods share it. The first stage of a method, and every
-    stage of one that starts afresh, takes only the network from it.
+    stage of a method that starts afresh, takes only the network from the state.
     """
     shape = network_shape(stage.benchmark)
     network = build_network(stage.network.cls, stage.network.config, shape, stage.seed)
@@ -33,7 +33,7 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
 
 
 def task_view(stage: Stage, method: Method, device: str) -> TaskView:
-    """Return the view of the current task, or of all seen tasks, sorted to be a set."""
+    """Return the view of the current task, or of all seen tasks in an order that is no history."""
     tasks = stage.benchmark.tasks()[: stage.after]
     if method.trains_on == "current":
         tasks = tasks[-1:]

@@ -1,4 +1,4 @@
-"""What is kept of a stage for ever, beside its state: the row of R, the costs, the origin."""
+"""The record of a stage: its row of R, its costs and its origin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Status = Literal["complete", "diverged"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """How a state does on one split of one task; accuracy is None where `predict` means nothing."""
+    """Score of a state on one split of one task; accuracy is None where `predict` is undefined."""
 
     accuracy: float | None
     loss: float | None
@@ -22,7 +22,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What a stage cost: bytes, FLOPs, seconds. `storage` is bytes by category after the stage."""
+    """Costs of a stage: bytes, FLOPs, seconds. `storage` is bytes by category after the stage."""
 
     storage: Mapping[str, int] = field(default_factory=dict)
     train_flops: int = 0
@@ -69,8 +69,8 @@ class Record:
 def pack_record(record: Record) -> dict[str, Any]:
     """Return a record as JSON types, for `unpack_record` of this release and of others.
 
-    Release 0.1 refuses a field that it does not know. So a field that came later, with
-    `metadata={"since": ...}`, stands under "more", where that release does not look.
+    Release 0.1 refuses unknown fields. So a later field, with `metadata={"since": ...}`, is written
+    under "more", which that release ignores.
     """
     known, more = _split_fields(record)
     known["costs"], more_costs = _split_fields(record.costs)
@@ -134,7 +134,7 @@ def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
 
 
 def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the fields that release 0.1 knows, and those that came later and say something."""
+    """Return the fields that release 0.1 knows, and later ones that are not at their default."""
     values = {field: getattr(instance, field.name) for field in fields(instance)}
     known = {field.name: value for field, value in values.items() if "since" not in field.metadata}
     later = {

@@ -1,4 +1,4 @@
-"""Stages computed anew, beside the stored ones: the same bits, close, or different."""
+"""Recomputes stages and compares them with the stored ones: same bits, close or different."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A stage computed anew, against the stored one.
+    """Comparison of a recomputed stage with the stored one.
 
     Attributes:
-        stage: which.
+        stage: the stage.
         verdict: "same" bits, "close" within the tolerance, or "different".
         difference: the largest, relative to the largest value of its tensor where that exceeds 1.
         place: the tensor or score that differs most; empty if none does.
         stored, anew: the two records.
-        has_state: whether the stored state could be compared, or scores alone.
+        has_state: whether the states were compared, or the scores alone.
     """
 
     stage: Stage
@@ -44,7 +44,7 @@ class Reproduction:
 def reproduce_chain(
     stages: Sequence[Stage], store: StageStore, tolerance: float, device: str = "cpu"
 ) -> Iterator[Reproduction]:
-    """Yield each stage of a chain computed anew from the first on, as far as it is stored."""
+    """Recompute the stored stages of a chain from the first on; yield each comparison."""
     states: dict[str, State] = {}
     for stage in stages:
         stored = store.record(stage.key, stage.task_keys)
@@ -62,7 +62,7 @@ def reproduce_chain(
 def reproduce_stage(
     stage: Stage, store: StageStore, tolerance: float, device: str = "cpu"
 ) -> Reproduction | None:
-    """Return a stage computed anew from its stored parent; None if one of both is not stored."""
+    """Recompute a stage from its stored parent; None if either is not stored."""
     stored = store.record(stage.key, stage.task_keys)
     parent = store.state(stage.parent) if stage.parent else None
     if stored is None or (stage.parent and parent is None):
@@ -72,7 +72,7 @@ def reproduce_stage(
 
 
 def recompute(stage: Stage, parent: State | None, device: str) -> tuple[State | None, Record]:
-    """Run a stage and store nothing."""
+    """Run a stage without storing it."""
     require_same_data(stage)
     return run_stage(stage, parent, ("", "", stage.seed), device)
 
@@ -85,7 +85,7 @@ def compare_stage(
     state: State | None,
     tolerance: float,
 ) -> Reproduction:
-    """Compare a stage's record and state with those computed anew."""
+    """Compare a stage's record and state with the recomputed ones."""
     differences = dict(score_differences(stored.evaluation, anew.evaluation, stage.task_keys))
     same = not any(differences.values())
     if stored.status != anew.status:

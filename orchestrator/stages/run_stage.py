@@ -1,4 +1,4 @@
-"""Run a stage: from the parent's state to the next state and a row of R, costs counted.
+"""Runs a stage: from the parent's state to the next state, a row of R and the costs.
 
 `run_stage` is a function of its arguments: it uses neither Ray, MLflow, the store nor other stages.
 """
@@ -118,7 +118,7 @@ def evaluate_state(
 
 
 def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
-    """Return a meter per phase. Stages that differ in data and seed share what a step costs."""
+    """Return a meter per phase; stages that differ in data and seed share the FLOPs of a step."""
     content = {
         "network": stage.network.content(),
         "input_shape": stage.benchmark.input_shape,
@@ -127,7 +127,7 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
         "after": stage.after,
     }
     flops = _FLOPS.setdefault(digest("arithmetic", content), {})
-    # Consolidation is one piece of work whose size is the task's, so it is watched every time.
+    # The work of consolidation depends on the size of the task, so it is counted every time.
     return {"train": FlopMeter(flops), "eval": FlopMeter(flops), "consolidate": FlopMeter()}
 
 
@@ -157,7 +157,7 @@ def capture_state(method: Method) -> State:
 
 
 def describe_stage(stage: Stage) -> dict[str, Any]:
-    """Return the stage's configuration for a reader of the record."""
+    """Return the stage's configuration, for display."""
     return {
         "benchmark": plain(stage.benchmark),
         "network": stage.network.describe(),

@@ -1,7 +1,7 @@
-"""A user's own code as bytes, and its import from them wherever a stage runs.
+"""A user's own code as bytes, and its import from these bytes in any process.
 
-The modules of a `Source` are imported under a package named after their digest. Neither a file of
-the same name elsewhere, nor one beside another sweep, nor a later edit takes their place.
+The modules of a `Source` are imported under a package named after their digest. No file of the same
+name elsewhere, file beside another sweep, or later edit can replace them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Module:
     """One Python file of a user's own.
 
     Attributes:
-        path: where it was read; what `__file__` says and what a traceback names.
+        path: the file that was read, for `__file__` and tracebacks.
         is_package: whether it is the `__init__.py` of a folder.
         code: its content.
     """
@@ -43,13 +43,13 @@ class Module:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """The own modules that the methods and networks of a sweep are made of.
+    """The user's own modules that define the methods and networks of a sweep.
 
-    Pickled with a stage it brings its content along; what does not match its digest is refused.
+    It is pickled with its content; unpickling refuses content that does not match the digest.
 
     Attributes:
         modules: module name -> file; packages that hold one of them included.
-        remarks: what the code reaches that is not part of it, a line each.
+        remarks: warnings about dependencies that are not part of it, a line each.
     """
 
     modules: Mapping[str, Module] = field(repr=False)
@@ -86,11 +86,11 @@ class Source:
         return importlib.import_module(f"{self.package}.{name}")
 
     def has_module(self, name: str) -> bool:
-        """Return whether `import name` in one of its modules means one of its modules."""
+        """Return whether `import name` in one of its modules refers to one of its modules."""
         return (name in self.modules or self.is_folder(name)) and not is_reserved(name)
 
     def is_folder(self, name: str) -> bool:
-        """Return whether a name is that of a folder of modules without an `__init__.py`."""
+        """Return whether a name is a folder of modules without an `__init__.py`."""
         return name not in self.modules and any(m.startswith(f"{name}.") for m in self.modules)
 
     def import_(
@@ -101,7 +101,7 @@ class Source:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """Do what `__import__` does, for an import statement in one of its modules."""
+        """Implement `__import__` for the import statements of its modules."""
         if level or not self.has_module(name):
             return builtins.__import__(name, globals, locals, fromlist, level)
         module = importlib.import_module(f"{self.package}.{name}")
@@ -174,7 +174,7 @@ class _Loader(InspectLoader):
         return compile(self._module.code, self._module.path, "exec", dont_inherit=True)
 
     def exec_module(self, module: ModuleType) -> None:
-        # An import statement asks the `__import__` among the builtins of the module it stands in.
+        # An import statement calls `__import__` of the builtins of its module.
         own = {**vars(builtins), "__import__": self._source.import_}
         module.__dict__["__builtins__"] = own
         exec(self.get_code(module.__name__), module.__dict__)

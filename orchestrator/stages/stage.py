@@ -1,4 +1,4 @@
-"""The stage: one task learned by one method, and its key, made of all that could change it."""
+"""A stage: one task learned by one method; its key covers all that could change its result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """One (trial, seed) of a sweep: what its rows in the tables are made of.
+    """One (trial, seed) of a sweep, with the contents of its rows in the tables.
 
     Attributes:
         config: nested {"benchmark", "network", "training", "method"}, JSON types.
@@ -50,7 +50,7 @@ class Chain:
         group: which search it is a candidate of, and its number there; None if of none.
         objective: what the search ranked it by, if it was ranked by one figure.
         decision: why it was stopped before its end, if it was.
-        hyperparameters: of each of `keys`, those that change from task to task.
+        hyperparameters: for each of `keys`, the hyperparameters that change from task to task.
     """
 
     sweep: str

@@ -47,9 +47,9 @@ READERS = 32
 class StageStore:
     """Stages by key on any file system Arrow knows: a local folder, NFS, `s3://`, `gs://`.
 
-    Of several writers of one key the first whole stage is kept and those of the others are dropped;
-    readers see whole files only. A missing stage reads as None. A damaged one is moved to
-    `damaged/` and then is missing; a `read_only` store reports it and leaves it where it is.
+    If several processes write one key, the first complete stage is kept. Readers see complete files
+    only. A missing stage reads as None. A damaged stage is moved to `damaged/` and is then missing;
+    a `read_only` store reports it and does not move it.
 
     Attributes:
         files: the files below its root.
@@ -193,7 +193,7 @@ class StageStore:
         )
 
     def _reread(self, key: str, task_keys: frozenset[str]) -> Record | None:
-        """Read a record anew, past this host's memory of its absence."""
+        """Read a record past this host's cache of absent files."""
         self.files.refresh(stage_path(key, RECORD))
         return self.record(key, task_keys)
 

@@ -1,4 +1,4 @@
-"""One stage against the store: what a worker does, wherever it runs, and what comes of it."""
+"""Runs one stage against the store, in any process, and returns its outcome."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orchestrator.stages.store import StageStore
 
 @dataclass(frozen=True)
 class Order:
-    """A stage to be run, and for whom it is noted.
+    """A stage to run, and the trial that its record names.
 
     Attributes:
         stages: the stage; more than once if benchmarks with other tasks share it (same key).
@@ -53,7 +53,7 @@ def extend_order(order: Order | None, computed_for: tuple[str, str, int], stage:
 def compute_order(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
     """Compute a stage from the store into the store; whatever goes wrong becomes an outcome."""
     try:
-        with chdir("."):  # put back, whatever folder a user's code went to
+        with chdir("."):  # a user's code may change the folder
             outcomes = [
                 find_or_run(stage, order.computed_for, store, device) for stage in order.stages
             ]
@@ -85,7 +85,7 @@ def find_or_run(
 
 
 def stored_outcome(record: Record, work: Literal["computed", "none"]) -> Outcome:
-    """Return the outcome that a stored record stands for."""
+    """Return the outcome of a stored record."""
     if record.status == "diverged":
         return StageDiverged(record.key, record.story)
     return StageDone(record.key, work)
@@ -127,7 +127,7 @@ def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:
 
 
 def load_state(key: str, store: StageStore, written: bool = False) -> State | None:
-    """Return a stage's state; if it is gone, set its record aside, so that it is computed anew."""
+    """Return a stage's state; if it is missing, discard its record so that it is recomputed."""
     state = store.state(key, written)
     if state is None:
         store.verify(key)

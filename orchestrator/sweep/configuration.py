@@ -35,7 +35,7 @@ class Configurations:
     Attributes:
         name: of the sweep.
         content: the data of the sweep file.
-        source: the own code that the file names.
+        source: the user's own code that the file names.
     """
 
     name: str

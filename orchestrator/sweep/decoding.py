@@ -43,15 +43,15 @@ def decode(
 ) -> Any | None:
     """Return `given` as an instance of a dataclass, or None after noting the mistakes.
 
-    A dataclass checks its ranges only once all types are right, and stops at the first that is
-    wrong. So wrong fields are removed and the rest is checked again, until no more are found.
+    A dataclass checks its ranges only if all types are right, and stops at the first wrong range.
+    So wrong fields are removed and the rest is checked again, until there are no more mistakes.
 
     Args:
         kind: the dataclass.
         given: field -> value, JSON types.
         where: place in the file, for messages.
         mistakes: receives the mistakes, each in a line.
-        left_out: fields that were removed already, since they are wrong.
+        left_out: fields that were removed as mistakes before.
         salvage: return an instance without the wrong fields, if there is one, instead of None.
     """
     check = _validator(kind)  # type: ignore[arg-type]

@@ -23,14 +23,13 @@ class Search:
     Attributes:
         algorithm: an instance of one of `ALGORITHMS`, or a `CustomClass`.
         num_trials: candidates of each group; None is all points of a grid.
-        seeds: every candidate runs on each of them.
+        seeds: of every candidate.
         objective: ranks candidates, on validation data.
         scheduler: an instance of one of `SCHEDULERS`, or a `CustomClass`.
         on_tasks: number of first tasks to select on; None is all.
         parallel: candidate i is drawn once all candidates up to i - parallel have ended, so that a
             learning algorithm draws the same on any cluster.
-        former_scheduler: the scheduler that release 0.1 read from the section, with which a search
-            that it began continues; None if it is the same.
+        former_scheduler: what release 0.1 read as `scheduler`, to continue its searches, or None.
     """
 
     algorithm: Any
@@ -69,7 +68,7 @@ class Asha(Options):
     Attributes:
         grace_tasks: tasks before the first rung; each next rung is `reduction_factor` times as
             deep. After one task nothing can have been forgotten.
-        reduction_factor: one of so many candidates at a rung goes on.
+        reduction_factor: one in `reduction_factor` candidates at a rung continues.
     """
 
     grace_tasks: int = GRACE_TASKS
@@ -82,7 +81,7 @@ class Asha(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class HyperBand(Options):
-    """HyperBand (Li et al., 2018): brackets of successive halving, each waiting for all of it."""
+    """HyperBand (Li et al., 2018): brackets of successive halving, synchronised at each rung."""
 
     reduction_factor: float = 3.0
 
@@ -114,7 +113,7 @@ class Pbt(Options):
     Attributes:
         every_tasks: tasks between two exchanges; all candidates wait for each other there.
         quantile: share of the candidates that adopts, and that is adopted.
-        resample: probability of drawing a hyperparameter anew, rather than changing it by a fifth.
+        resample: probability of redrawing a hyperparameter instead of changing it by a fifth.
     """
 
     every_tasks: int = 1
@@ -172,7 +171,7 @@ class HyperOpt(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class PerTask(Options):
-    """The continual hyperparameter framework (De Lange et al., 2021): chosen anew at each task.
+    """The continual hyperparameter framework (De Lange et al., 2021): one choice per task.
 
     Attributes:
         margin: share of the most plastic candidate's accuracy that stability may cost.
@@ -186,10 +185,10 @@ class PerTask(Options):
 
 @dataclass(frozen=True)
 class CustomClass:
-    """A class of Tune's or of the user's own by dotted name, with its constructor's arguments.
+    """A class of Tune or of the user by dotted name, with the arguments of its constructor.
 
     Attributes:
-        source: the own code that the class comes from, unless it is installed.
+        source: the user's own code that defines the class, unless it is installed.
     """
 
     name: str

@@ -139,7 +139,7 @@ def read_options(
     Args:
         what: "algorithm" or "scheduler".
         given: a name, or `{name: ..., option: ...}`.
-        source: the own code of the sweep.
+        source: the user's own code.
         mistakes: receives the mistakes, each in a line.
     """
     where, table = f"search.{what}", TABLES[what]

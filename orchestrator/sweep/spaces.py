@@ -60,7 +60,7 @@ class Domain:
 
 
 def is_domain(value: object) -> bool:
-    """Return whether a value of a sweep is a domain, even if its kind is misspelt."""
+    """Return whether a value of a sweep is a domain, perhaps of a misspelt kind."""
     return isinstance(value, dict) and any(
         get_close_matches(name, KINDS, n=1, cutoff=0.75) for name in map(str, value)
     )

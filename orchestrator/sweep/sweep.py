@@ -67,7 +67,7 @@ class Sweep:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a user should know of the own code that the sweep names, a line each."""
+        """Warnings about the user's own code, a line each."""
         return self.source.remarks
 
     @staticmethod

@@ -30,7 +30,7 @@ class Trial:
         schedule: for each task 1..T, the hyperparameters that change from task to task, by place
             ("training.lr", "method.lam"); empty if none does.
         selection: how the trial was chosen, if that is part of its configuration; "per_task" has
-            by place the values that are chosen from, anew on each seed.
+            by place the values to choose from, separately on each seed.
         adaptive: the schedule follows from `selection`, and is not part of the configuration.
     """
 
