@@ -6,15 +6,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from typer.testing import CliRunner
-from visitor import Visitor
+from visitor import Visitor, wait_for
 
 from orchestrator.cli.app import app
 
@@ -61,18 +59,6 @@ def address(results: Path, spare: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(f"the dashboard did not answer at {url}")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import wait_for
 from playwright.sync_api import Browser, Page
+from visitor import wait_for
 
 from orchestrator.results.results import load
 from orchestrator.tracking import attach_file, resolve_target, ui_command

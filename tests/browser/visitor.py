@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
+import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import BrowserContext, Page
 
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -125,3 +129,16 @@ class Visitor:
 def slug(title: str) -> str:
     """Return a page's place in the address."""
     return title.lower().replace(" ", "-")
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Wait until a server answers; fail if it ends or does not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"no answer at {url}")
