@@ -1,4 +1,4 @@
-"""A stage: one task learned by one method; its key covers all that could change its result."""
+"""A stage: one task learned by one method; its key is made in `keys.py`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from methods.base import Method, Setting
+from methods.base import Setting
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import digest_json, significant
+from orchestrator.hashing import significant
 from orchestrator.networks.networks import NetworkShape
-from orchestrator.stages import learner
 from orchestrator.stages.components import Component
+from orchestrator.stages.keys import initial_key, stage_key
 from orchestrator.stages.learner import Training
 
 
@@ -92,7 +92,7 @@ def build_chain(
 ) -> tuple[Stage, ...]:
     """Return a chain of stages of which each task 1..T has its own training and method."""
     task_keys = benchmark.task_keys()
-    # Most trials repeat one step for every task: what keys hold of it is built once.
+    # Most trials repeat one step for every task, so its content for keys is built once.
     contents = {
         number: {"seed": seed, "training": significant(training), "method": method.content()}
         for number, (training, method) in {id(step): step for step in steps}.items()
@@ -121,45 +121,6 @@ def build_chain(
     return tuple(chain)
 
 
-def initial_key(benchmark: Benchmark, network: Component, seed: int) -> str:
-    """Return the key of a stage 0, which all methods and ways of training share."""
-    content = {
-        "network": network.content(),
-        "input_shape": benchmark.input_shape,
-        "num_classes": benchmark.num_classes,
-        "mean": benchmark.mean,
-        "std": benchmark.std,
-        "masks": mask_content(benchmark),
-        "seed": seed,
-        "learner": learner.VERSION,
-        "benchmarks": benchmark.version,
-    }
-    return digest_json("stage 0", content)
-
-
-def stage_key(
-    common: Mapping[str, Any],
-    method: Component,
-    task_keys: tuple[str, ...],
-    parent: str,
-    after: int,
-) -> str:
-    """Return the key of a stage that learns a task.
-
-    Args:
-        common: content that does not depend on the task: seed, training and method.
-        method: the method.
-        task_keys: tasks 1..T.
-        parent: key of the stage it starts from.
-        after: tasks learned at its end, 1..T.
-    """
-    tasks = relevant_tasks(method, task_keys, after)
-    content = {**common, "parent": parent, "after": after, "tasks": tasks}
-    if inert := inert_hyperparameters(method, after):
-        content["method"] = method.content(inert)
-    return digest_json("stage", content)
-
-
 def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
     """Return a method whose hyperparameters have the values that it uses on a benchmark."""
     config = method.cls.with_defaults(method.config, benchmark_setting(benchmark, network))
@@ -175,32 +136,6 @@ def benchmark_setting(benchmark: Benchmark, network: Component) -> Setting:
         network=network.name,
         num_tasks=benchmark.num_tasks,
     )
-
-
-def mask_content(benchmark: Benchmark) -> dict[str, str]:
-    """Return the masks as a key holds them: they matter only where classes arrive over time."""
-    if benchmark.scenario != "class":
-        return {"scenario": benchmark.scenario}
-    return {"scenario": "class", "train": benchmark.train_mask, "eval": benchmark.eval_mask}
-
-
-def relevant_tasks(
-    method: Component, task_keys: tuple[str, ...], after: int
-) -> dict[str, list[str]]:
-    """Return the keys of the tasks that a stage depends on, beside its parent.
-
-    The seen tasks are a set, so they are sorted. A stage that starts afresh has no parents whose
-    keys hold the earlier tasks, yet its masks depend on them: its key lists them.
-    """
-    seen, current = sorted(task_keys[:after]), [task_keys[after - 1]]
-    tasks = {"trained": current if method.cls.trains_on == "current" else seen}
-    return {**tasks, "seen": seen} if method.cls.starts_afresh else tasks
-
-
-def inert_hyperparameters(method: Component, after: int) -> frozenset[str]:
-    """Return the hyperparameters that cannot change a stage."""
-    cls: type[Method] = method.cls
-    return cls.inert_on_first_task if after == 1 else frozenset()
 
 
 def network_shape(benchmark: Benchmark) -> NetworkShape:

@@ -17,8 +17,9 @@ from orchestrator.results.naming import former_id
 from orchestrator.stages import learner
 from orchestrator.stages import stage as stage_module
 from orchestrator.stages.components import create_component, find_class
+from orchestrator.stages.keys import inert_hyperparameters
 from orchestrator.stages.learner import Training
-from orchestrator.stages.stage import Stage, build_stages, inert_hyperparameters
+from orchestrator.stages.stage import Stage, build_stages
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial

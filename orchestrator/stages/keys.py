@@ -1,0 +1,81 @@
+"""Keys of stages: digests of all that could change the result of a stage, and of nothing else.
+
+A key contains the key of the parent, so a stage depends on the whole chain before it. Equal keys
+are one stage, which is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from methods.base import Method
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.hashing import digest_json
+from orchestrator.stages import learner
+from orchestrator.stages.components import Component
+
+
+def initial_key(benchmark: Benchmark, network: Component, seed: int) -> str:
+    """Return the key of a stage 0, which all methods and trainings share."""
+    content = {
+        "network": network.content(),
+        "input_shape": benchmark.input_shape,
+        "num_classes": benchmark.num_classes,
+        "mean": benchmark.mean,
+        "std": benchmark.std,
+        "masks": mask_content(benchmark),
+        "seed": seed,
+        "learner": learner.VERSION,
+        "benchmarks": benchmark.version,
+    }
+    return digest_json("stage 0", content)
+
+
+def stage_key(
+    common: Mapping[str, Any],
+    method: Component,
+    task_keys: tuple[str, ...],
+    parent: str,
+    after: int,
+) -> str:
+    """Return the key of a stage that learns a task.
+
+    Args:
+        common: content that does not depend on the task: seed, training and method.
+        method: the method.
+        task_keys: tasks 1..T.
+        parent: key of the stage it starts from.
+        after: tasks learned at its end, 1..T.
+    """
+    tasks = relevant_tasks(method, task_keys, after)
+    content = {**common, "parent": parent, "after": after, "tasks": tasks}
+    if inert := inert_hyperparameters(method, after):
+        content["method"] = method.content(inert)
+    return digest_json("stage", content)
+
+
+def mask_content(benchmark: Benchmark) -> dict[str, str]:
+    """Return the masks for a key; they matter only in the class scenario."""
+    if benchmark.scenario != "class":
+        return {"scenario": benchmark.scenario}
+    return {"scenario": "class", "train": benchmark.train_mask, "eval": benchmark.eval_mask}
+
+
+def relevant_tasks(
+    method: Component, task_keys: tuple[str, ...], after: int
+) -> dict[str, list[str]]:
+    """Return the keys of the tasks that a stage depends on, beside its parent.
+
+    The seen tasks are a set, so they are sorted. A stage that starts afresh has no parents whose
+    keys contain the earlier tasks, yet its masks depend on them, so its key lists them.
+    """
+    seen, current = sorted(task_keys[:after]), [task_keys[after - 1]]
+    tasks = {"trained": current if method.cls.trains_on == "current" else seen}
+    return {**tasks, "seen": seen} if method.cls.starts_afresh else tasks
+
+
+def inert_hyperparameters(method: Component, after: int) -> frozenset[str]:
+    """Return the hyperparameters that cannot change a stage."""
+    cls: type[Method] = method.cls
+    return cls.inert_on_first_task if after == 1 else frozenset()
