@@ -19,6 +19,8 @@ from orchestrator.cli.app import app
 from orchestrator.cli.run import print_report
 from orchestrator.tracking import Target
 
+pytestmark = pytest.mark.slow
+
 TINY = """\
 name: tiny
 benchmark: {name: split_digits, scenario: class, num_tasks: 2}

@@ -10,6 +10,8 @@ from orchestrator import columns
 from orchestrator.results import tables
 from orchestrator.results.metrics import FUNCTIONS
 
+pytestmark = pytest.mark.slow
+
 # A process in which `columns` has one line more, and `results.metrics` one function.
 MADE_UP = """
 import json, sys

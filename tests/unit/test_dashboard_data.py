@@ -44,6 +44,8 @@ from orchestrator.results.pooling import average_over_seeds
 from orchestrator.results.results import Results, load
 from orchestrator.results.tables import Tables, write_tables
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=range(3))
 def dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:

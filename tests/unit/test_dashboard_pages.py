@@ -25,6 +25,8 @@ from dashboards.serve import APP
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import load
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:

@@ -19,6 +19,8 @@ from orchestrator.cli import environment
 from orchestrator.cli.app import app
 from orchestrator.cli.environment import KEPT, describe_os_error, parse_folder, parse_store
 
+pytestmark = pytest.mark.slow
+
 SWEEP = """\
 name: ok
 benchmark: {name: split_digits, scenario: class, num_tasks: 2}

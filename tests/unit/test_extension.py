@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import orchestrator
 from methods import METHODS
@@ -24,6 +25,8 @@ from orchestrator.networks.mlp import MLP
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.sweep.sweep import Sweep
+
+pytestmark = pytest.mark.slow
 
 SWEEP = """
 name: extended

@@ -32,6 +32,8 @@ from orchestrator.results.tables import write_tables
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
 
+pytestmark = pytest.mark.slow
+
 TASKS = ("task a", "task b")
 # Accuracy on each task after 0, 1 and 2 tasks.
 R = ((0.1, 0.2), (0.9, 0.3), (0.6, 0.8))

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
+
+pytestmark = pytest.mark.slow
 
 SWEEP = """name: cl
 benchmark: {benchmark}

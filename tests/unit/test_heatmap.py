@@ -14,6 +14,8 @@ from matplotlib.text import Text
 
 from orchestrator.tracking.heatmap import draw_heatmap, render_png
 
+pytestmark = pytest.mark.slow
+
 NAN = float("nan")
 R = np.array([[0.1, 0.2], [0.9, 0.3], [0.7, NAN]])
 

@@ -4,8 +4,12 @@ import pkgutil
 import subprocess
 import sys
 
+import pytest
+
 import methods
 import orchestrator
+
+pytestmark = pytest.mark.slow
 
 # Modules that need Ray are imported when a stage is to be computed there.
 ON_RAY = (

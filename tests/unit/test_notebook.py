@@ -19,6 +19,8 @@ from orchestrator.cli.app import app
 from orchestrator.results.comparison import comparison, with_front
 from orchestrator.results.results import load
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "example.ipynb"
 CHART = "application/vnd.plotly.v1+json"
 # The quickstart in small: the same names and columns, seconds instead of a minute.

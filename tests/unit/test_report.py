@@ -31,6 +31,8 @@ from orchestrator.results.results import load
 from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import resolve_target
 
+pytestmark = pytest.mark.slow
+
 SIX_MB = 6_000_000
 
 

@@ -126,6 +126,7 @@ def test_training_is_counted_in_examples_flops_bytes_and_seconds():
     assert (costs.gpu_seconds, costs.device) == (0.0, "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_flops_do_not_depend_on_what_the_process_ran_before(name, monkeypatch):
     scenario = min(METHODS[name].scenarios, key=["task", "class", "domain"].index)

@@ -22,6 +22,8 @@ from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render
 
+pytestmark = pytest.mark.slow
+
 THREE_TASKS = "{name: split_digits, num_tasks: 5, samples_per_task: 16, scenario: task}"
 ASHA = "{algorithm: random, num_trials: 4, scheduler: asha}"
 PER_TASK = {

@@ -30,6 +30,8 @@ from orchestrator.results.tables import (
 from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.trial_page import trial_page
 
+pytestmark = pytest.mark.slow
+
 # Accuracy on each of two tasks after 0, 1 and 2 tasks: ACC 0.7, BWT -0.3, FWT 0.1, forgetting 0.3.
 R = ((0.1, 0.2), (0.9, 0.3), (0.6, 0.8))
 Row = dict[str, Any]

@@ -45,6 +45,7 @@ from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import LEDGER, SENT, Sent, sending_lock
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(120),
     # MLflow's database models use a loader that SQLAlchemy deprecates.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),

@@ -38,6 +38,8 @@ from orchestrator.sweep.search_options import (
 )
 from orchestrator.sweep.spaces import Domain
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"method.lam": Domain("loguniform", (1.0, 1e6))}
 TIME = "training_iteration"
 
