@@ -93,8 +93,8 @@ def _show_differences(view: View, rows: pd.DataFrame) -> None:
     st.caption(
         "The mean over common seeds of the difference on each seed, with its 95 % paired t "
         "interval (with two or more seeds). Hollow: the interval includes 0 (p is at least 0.05), "
-        "or there is none. p: paired t-test of each row; Holm: corrected for the number of rows, "
-        f"{len(rows):,}, but not for a reference chosen by its result."
+        "or there is none. p: paired t-test of each row; Holm: corrected for "
+        f"{len(rows) - 1:,} tests, but not for a reference chosen by its result."
         + (
             f" The {MAX_ROWS} highest of {len(rows):,} configurations."
             if len(rows) > MAX_ROWS
