@@ -134,8 +134,10 @@ class StageTrainable(tune.Trainable):
         self._steps = [*steps, *[rest] * (num_tasks - len(steps))]
 
     def _defaults(self, places: set[str]) -> dict[str, Any]:
-        """Return this trial's own values of some fields of its method and its training."""
-        configs = {"method": self._trial.method.config, "training": self._trial.training}
+        """Return the sweep file's values of some fields of the method and the training."""
+        changed = self._task_values()
+        trial = self.configurations.trial({k: v for k, v in self._own.items() if k not in changed})
+        configs = {"method": trial.method.config, "training": trial.training}
         return {
             place: getattr(configs[place.partition(".")[0]], place.partition(".")[2])
             for place in places

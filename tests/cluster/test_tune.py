@@ -223,6 +223,24 @@ def test_a_checkpoint_is_a_key_that_another_trial_can_go_on_from_where_that_has_
         stranger.restore(str(saved))
 
 
+def test_a_value_that_another_trial_left_out_is_the_file_s_and_a_memory_may_only_grow(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "by_hand.yaml"
+    file.write_text(SWEEP.replace("[ewc]", "[{name: er, memory_size: 20}]"))
+    learner = orchestrator.tune.trainable(file, store=tmp_path / "stages")
+    source, saved = learner(config={}), tmp_path / "saved"
+    source.train()
+    source.save(str(saved))
+    larger = learner(config={"method.memory_size": 40, "training.lr": 0.01})
+    larger.restore(str(saved))
+    assert larger.train()["tasks"] == 2
+    smaller = learner(config={"method.memory_size": 10})
+    smaller.restore(str(saved))
+    with pytest.raises(RepertoireError, match="a memory of 10 examples cannot hold 20"):
+        smaller.train()
+
+
 def test_a_path_that_the_sweep_does_not_have_is_refused(learner: Any) -> None:
     with pytest.raises(RepertoireError, match=r"unknown path 'method.lamb'; did you mean"):
         learner(config={"method.lamb": 1.0})
