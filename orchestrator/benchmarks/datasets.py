@@ -100,7 +100,7 @@ def _load(name: str, folder: str) -> Dataset:
     except FAILURES as error:
         if not DATASETS[name].layout:  # part of a package, so it cannot be obtained otherwise
             raise
-        raise MissingData(_how_to_get(name, Path(folder), error)) from error
+        raise MissingData(_missing_message(name, Path(folder), error)) from error
     parts = (*_tensors(name, train_x, train_y), *_tensors(name, test_x, test_y))
     content = [[list(part.shape), digest_bytes(part.numpy().data)] for part in parts]
     return Dataset(name, *parts, fingerprint=digest("data set", content))
@@ -122,7 +122,7 @@ def _tensors(name: str, x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tenso
     return images, torch.from_numpy(y.astype(np.int64))
 
 
-def _how_to_get(name: str, folder: Path, reason: Exception) -> str:
+def _missing_message(name: str, folder: Path, reason: Exception) -> str:
     info = DATASETS[name]
     own = folder / Path(info.layout).parts[0]
     damaged = own.is_dir() and any(path.is_file() for path in own.rglob("*"))

@@ -61,7 +61,7 @@ def make_recipes(
     else:
         recipes = [
             _shared_recipe(
-                k, scenario, seed, base, **_transformation(transformation, k, num_tasks, seed)
+                k, scenario, seed, base, **_describe_change(transformation, k, num_tasks, seed)
             )
             for k in range(num_tasks)
         ]
@@ -83,10 +83,10 @@ def _split_recipe(
     size = len(classes) // num_tasks
     chosen = tuple(sorted(classes[k * size : (k + 1) * size]))
     labels = tuple(range(size)) if scenario == "domain" else chosen
-    return _with_draw(replace(base, classes=chosen, labels=labels), chosen, seed)
+    return _add_draw(replace(base, classes=chosen, labels=labels), chosen, seed)
 
 
-def _transformation(name: str, k: int, num_tasks: int, seed: int) -> dict[str, Any]:
+def _describe_change(name: str, k: int, num_tasks: int, seed: int) -> dict[str, Any]:
     """Return the fields of a recipe that describe how task k + 1 changes the images."""
     if name == "rotated":
         return {"degrees": 180 * k / num_tasks}
@@ -110,10 +110,10 @@ def _shared_recipe(k: int, scenario: str, seed: int, base: Recipe, **content: An
         sample=(seed, *content.values(), "sample") if sampled else None,
         **content,
     )
-    return _with_draw(recipe, "all tasks", seed)
+    return _add_draw(recipe, "all tasks", seed)
 
 
-def _with_draw(recipe: Recipe, identity: object, seed: int) -> Recipe:
+def _add_draw(recipe: Recipe, identity: object, seed: int) -> Recipe:
     """Return a recipe with its draw; `identity` tells it from other draws of the sequence."""
     if recipe.validation == 0 and recipe.samples_per_task is None:
         return recipe

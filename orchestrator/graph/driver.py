@@ -85,7 +85,7 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
     loop.handle_events()
     # Slots open after all first events, so that the first stages are those that unblock the most.
     while loop.running or loop.graph.ready:
-        if not loop.turn():
+        if not loop.step():
             return
 
 
@@ -98,7 +98,7 @@ class _Loop:
         self.graph, self.slots, self.running = TrialGraph(slots=0), 0, 0
         self.events: deque[Event] = deque()
 
-    def turn(self) -> bool:
+    def step(self) -> bool:
         """Wait for an outcome and handle it; False when nothing runs and nothing may start."""
         outcomes = self.workers.wait() if self.running else []
         self.running -= len(outcomes)

@@ -83,9 +83,9 @@ class Plan:
     @cached_property
     def pending(self) -> list[Chain]:
         """Chains with stages left to run; a chain that diverged is finished."""
-        return [chain for chain in self.chains if self._unfinished(chain)]
+        return [chain for chain in self.chains if self._has_work(chain)]
 
-    def _unfinished(self, chain: Chain) -> bool:
+    def _has_work(self, chain: Chain) -> bool:
         for key in chain.keys:
             if not self._is_finished(key):
                 return True

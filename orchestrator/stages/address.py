@@ -78,19 +78,19 @@ class ObjectFiles:
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
         try:
-            with self._fs.open_input_stream(self._at(path)) as file:
+            with self._fs.open_input_stream(self._full_path(path)) as file:
                 return bytes(file.read())
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write(self, path: str, data: bytes) -> None:
         """Write a whole file or none: an object is there once its upload is complete."""
-        with self._fs.open_output_stream(self._at(path)) as file:
+        with self._fs.open_output_stream(self._full_path(path)) as file:
             file.write(data)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a whole file unless there is one; return whether it was written."""
-        if self._fs.get_file_info(self._at(path)).type != fs.FileType.NotFound:
+        if self._fs.get_file_info(self._full_path(path)).type != fs.FileType.NotFound:
             return False
         self.write(path, data)
         return True
@@ -98,7 +98,7 @@ class ObjectFiles:
     def move(self, path: str, target: str) -> bool:
         """Move a file; return False where it is gone."""
         try:
-            self._fs.move(self._at(path), self._at(target))
+            self._fs.move(self._full_path(path), self._full_path(target))
         except FileNotFoundError:
             return False
         return True
@@ -106,16 +106,16 @@ class ObjectFiles:
     def delete(self, path: str) -> None:
         """Delete a file."""
         with suppress(FileNotFoundError):
-            self._fs.delete_file(self._at(path))
+            self._fs.delete_file(self._full_path(path))
 
     def delete_folder(self, path: str) -> None:
         """Delete a folder and all below it."""
         with suppress(FileNotFoundError):
-            self._fs.delete_dir(self._at(path))
+            self._fs.delete_dir(self._full_path(path))
 
     def entries(self, folder: str = "") -> list[Entry]:
         """Return all files below a folder, at any depth."""
-        below = fs.FileSelector(self._at(folder), recursive=True, allow_not_found=True)
+        below = fs.FileSelector(self._full_path(folder), recursive=True, allow_not_found=True)
         return [
             Entry(info.path.removeprefix(self._root).strip("/"), info.size, info.mtime_ns / 1e9)
             for info in self._fs.get_file_info(below)
@@ -125,5 +125,5 @@ class ObjectFiles:
     def refresh(self, path: str) -> None:
         """Do nothing: an object store has no cache of absent files."""
 
-    def _at(self, path: str) -> str:
+    def _full_path(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")

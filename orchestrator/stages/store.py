@@ -80,14 +80,14 @@ class StageStore:
         content = self._stage_files.read_json(key, RECORD)
         if content is None:
             return None
-        record = unpack_record(content, self._where(key))
+        record = unpack_record(content, self._place(key))
         missing = frozenset(task_keys) - record.evaluation.keys()
         if not missing or record.status == "diverged":
             return record
         further = self._stage_files.read_json(key, evaluation_name(missing))
         if further is None:
             return None
-        scores = unpack_evaluation(further, self._where(key))
+        scores = unpack_evaluation(further, self._place(key))
         return replace(record, evaluation={**record.evaluation, **scores})
 
     def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
@@ -109,7 +109,7 @@ class StageStore:
         record = self._await_visible(key, frozenset(task_keys))
         if record is None:
             raise StoreUnreachable(
-                f"{self._unseen(key)}, after {self._visibility_seconds:.0f} s: it was deleted, or "
+                f"{self._message(key)}, after {self._visibility_seconds:.0f} s: it was deleted, or "
                 "the hosts do not share this store. What was computed is kept; the same command "
                 "continues"
             )
@@ -128,14 +128,14 @@ class StageStore:
         """
         if written and self._shared:
             self._await_visible(key, frozenset())
-        file = self._stage_files.read_state(key, self._where(key), unpack_record)
+        file = self._stage_files.read_state(key, self._place(key), unpack_record)
         if file is None:
             return None
         name, data = file
         try:
             return load_tensors(data)
         except SafetensorError as error:
-            raise StoreCorrupt(f"{self._where(key)}, {name}: {error}") from error
+            raise StoreCorrupt(f"{self._place(key)}, {name}: {error}") from error
 
     def put(self, state: State | None, record: Record) -> None:
         """Write a stage, the record last, unless it is stored already."""
@@ -184,12 +184,12 @@ class StageStore:
     def _visibility_seconds(self) -> float:
         return self._retry.invisible_seconds if self._shared else 0.0
 
-    def _unseen(self, key: str) -> str:
-        return f"{self._where(key)} was computed and cannot be seen here yet"
+    def _message(self, key: str) -> str:
+        return f"{self._place(key)} was computed and cannot be seen here yet"
 
     def _await_visible(self, key: str, task_keys: frozenset[str]) -> Record | None:
         return self._retry.poll(
-            lambda: self._reread(key, task_keys), self._visibility_seconds, self._unseen(key)
+            lambda: self._reread(key, task_keys), self._visibility_seconds, self._message(key)
         )
 
     def _reread(self, key: str, task_keys: frozenset[str]) -> Record | None:
@@ -197,5 +197,5 @@ class StageStore:
         self.files.refresh(stage_path(key, RECORD))
         return self.record(key, task_keys)
 
-    def _where(self, key: str) -> str:
+    def _place(self, key: str) -> str:
         return f"stage {key} of store {self.uri}"

@@ -59,7 +59,7 @@ class Configurations:
         Raises:
             RepertoireError: a path is not one of the sweep's.
         """
-        given = _by_path(config)
+        given = _flatten(config)
         known = {path for each in self._methods() for path in self._paths(each)}
         for path in given:
             if path not in known:
@@ -78,7 +78,7 @@ class Configurations:
         seed = values.pop("seed", self.content["seeds"][0])
         sections: dict[str, Any] = {
             "benchmark": dict(self.content["benchmark"]),
-            "network": _as_entry(self.content.get("network", "mlp")),
+            "network": _to_entry(self.content.get("network", "mlp")),
             "training": dict(self.content.get("training", {})),
             "method": dict(self._method(values.pop("method.name", None))),
         }
@@ -103,7 +103,7 @@ class Configurations:
         return trials[0]
 
     def _methods(self) -> list[dict[str, Any]]:
-        return [_as_entry(method) for method in self.content["methods"]]
+        return [_to_entry(method) for method in self.content["methods"]]
 
     def _method(self, name: str | None) -> dict[str, Any]:
         """Return the entry of a method, the only one if no name is given."""
@@ -125,7 +125,7 @@ class Configurations:
 
     def _paths(self, method: Mapping[str, Any]) -> set[str]:
         """Return the paths that a configuration of a method may have."""
-        network = _as_entry(self.content.get("network", "mlp"))["name"]
+        network = _to_entry(self.content.get("network", "mlp"))["name"]
         kinds = {
             "benchmark": Benchmark,
             "network": find_class("network", network, self.source).Config,
@@ -140,19 +140,20 @@ def _open_places(groups: Iterable[Group]) -> Iterator[str]:
     return (place for group in groups for place in group.space)
 
 
-def _as_entry(entry: Any) -> dict[str, Any]:
+def _to_entry(entry: Any) -> dict[str, Any]:
     return {"name": entry} if isinstance(entry, str) else dict(entry)
 
 
-def _by_path(config: Config) -> dict[str, Any]:
+def _flatten(config: Config) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in config.items():
         nested = value if isinstance(value, Mapping) and "." not in name else None
-        inside = {f"{name}.{field}": v for field, v in nested.items()} if nested else {name: value}
-        flat |= {path: _as_json(v) for path, v in inside.items()}
+        by_path = {f"{name}.{field}": v for field, v in (nested or {}).items()}
+        entries = by_path or {name: value}
+        flat |= {path: _to_json(v) for path, v in entries.items()}
     return flat
 
 
-def _as_json(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """Return a value in JSON types; NumPy's scalars have `item`."""
     return plain(value.item() if hasattr(value, "item") else value)

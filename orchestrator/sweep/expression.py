@@ -77,11 +77,11 @@ def parse_expression(text: str) -> Expression:
     """Parse an expression; its mistakes are noted in it rather than raised."""
     if len(text) > LONGEST:
         given = f"an expression has at most {LONGEST} characters, given {len(text)}"
-        return Expression(_undefined, (), (given,))
+        return Expression(_not_a_number, (), (given,))
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Expression(_undefined, (), (f"{text!r} cannot be read; {GRAMMAR}",))
+        return Expression(_not_a_number, (), (f"{text!r} cannot be read; {GRAMMAR}",))
     mistakes: list[str] = []
     term = _build_term(tree.body, mistakes)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -107,7 +107,7 @@ def _build_term(node: ast.expr, mistakes: list[str]) -> Term:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             return _apply(_function(name, len(args), mistakes), args, mistakes)
     mistakes.append(f"{ast.unparse(node)!r} is not arithmetic; {GRAMMAR}")
-    return _undefined
+    return _not_a_number
 
 
 def _constant(number: int | float, mistakes: list[str]) -> Term:
@@ -132,7 +132,7 @@ def _function(name: str, num_args: int, mistakes: list[str]) -> Callable[..., fl
         mistakes.append(f"{name} takes 1 argument, given {num_args}")
     elif name in VARIADIC_FUNCTIONS and num_args < 2:
         mistakes.append(f"{name} takes at least 2 arguments, given {num_args}")
-    return UNARY_FUNCTIONS.get(name) or VARIADIC_FUNCTIONS.get(name, _undefined)
+    return UNARY_FUNCTIONS.get(name) or VARIADIC_FUNCTIONS.get(name, _not_a_number)
 
 
 def _unknown_name(name: str) -> str:
@@ -142,5 +142,5 @@ def _unknown_name(name: str) -> str:
     return f"{line} (seconds differ from run to run, so what they decide could not be repeated)"
 
 
-def _undefined(*_: object) -> float:
+def _not_a_number(*_: object) -> float:
     return math.nan

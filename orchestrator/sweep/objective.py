@@ -47,8 +47,8 @@ class Objective:
             mistakes: receives the mistakes, each in a line.
         """
         before = len(mistakes)
-        metrics = _metrics(metric, f"{where}.metric", mistakes)
-        modes = _modes(mode, metrics, f"{where}.mode", mistakes)
+        metrics = _parse_metrics(metric, f"{where}.metric", mistakes)
+        modes = _parse_modes(mode, metrics, f"{where}.mode", mistakes)
         if len(mistakes) > before:
             return None
         never = [text for text in metrics if not Objective((text,), ("max",)).is_definable()]
@@ -67,12 +67,12 @@ class Objective:
         Args:
             figures: name -> value; what is absent, None or NaN is undefined.
         """
-        values = tuple(_value(metric, self._used(figures)) for metric in self.metrics)
+        values = tuple(_value(metric, self._select_figures(figures)) for metric in self.metrics)
         return values if all(isinstance(value, float) for value in values) else None  # type: ignore[return-value]
 
     def explain_undefined(self, figures: Mapping[str, float | None]) -> str:
         """Return why the value of these figures is None, empty if it is not."""
-        used = self._used(figures)
+        used = self._select_figures(figures)
         for metric in self.metrics:
             why = _value(metric, used)
             if isinstance(why, str):
@@ -85,7 +85,7 @@ class Objective:
         """Return whether some of many plausible figures have a value."""
         return any(self.value(_plausible_figures(number)) is not None for number in range(TRIALS))
 
-    def _used(self, figures: Mapping[str, float | None]) -> dict[str, float]:
+    def _select_figures(self, figures: Mapping[str, float | None]) -> dict[str, float]:
         return {name: as_number(figures.get(name)) for name in self.names}
 
     def key(self, values: Values) -> Values:
@@ -151,7 +151,7 @@ def _dominates(a: Values, b: Values) -> bool:
     return a != b and all(x >= y for x, y in zip(a, b, strict=True))
 
 
-def _metrics(metric: str | list[str], where: str, mistakes: list[str]) -> tuple[str, ...]:
+def _parse_metrics(metric: str | list[str], where: str, mistakes: list[str]) -> tuple[str, ...]:
     one = isinstance(metric, str)
     # A long expression may be folded over lines of the file.
     metrics = [" ".join(text.split()) for text in ([metric] if isinstance(metric, str) else metric)]
@@ -165,7 +165,7 @@ def _metrics(metric: str | list[str], where: str, mistakes: list[str]) -> tuple[
     return tuple(metrics)
 
 
-def _modes(
+def _parse_modes(
     mode: str | list[str] | None, metrics: tuple[str, ...], where: str, mistakes: list[str]
 ) -> tuple[Mode, ...]:
     if mode is None:
