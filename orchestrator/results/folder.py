@@ -108,9 +108,10 @@ class Tabulator:
         """Return whether enough time has passed since the tables were written."""
         return time.monotonic() >= self._next
 
-    def refresh(self) -> None:
-        """Write the tables."""
+    def refresh(self, before: Callable[[], None] = lambda: None) -> None:
+        """Write the tables, after calling what brings `chains` up to date."""
         started = time.monotonic()
+        before()
         self.register()
         ids = self._tracker.run_ids() if self._tracker else {}
         write_tables(collect_tables(self.chains, self.records, ids), self.folder)
@@ -162,8 +163,7 @@ def create_observer(
             tables.store.put_failure(news.key, news.story)
         progress.count(news)
         if isinstance(news, ChainAdvanced | ChainEnded) and tables.is_due():
-            before()
-            tables.refresh()
+            tables.refresh(before)
         file.show(progress)
         show(progress)
 

@@ -81,9 +81,10 @@ def search(
 
     def observe(news: Event | Instruction) -> None:
         nonlocal due
-        if time.monotonic() >= due:
-            update_progress()
-            due = time.monotonic() + UPDATE_SECONDS
+        if (started := time.monotonic()) >= due:
+            update_progress()  # goes through all candidates
+            finished = time.monotonic()
+            due = finished + max(UPDATE_SECONDS, 20 * (finished - started))
         count(news)
 
     try:
