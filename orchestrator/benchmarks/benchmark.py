@@ -23,8 +23,7 @@ Scenario = Literal["task", "domain", "class"]
 TrainMask = Literal["seen", "all", "current"]
 EvalMask = Literal["seen", "all"]
 
-# name -> (transformation, data set)
-BENCHMARKS: dict[str, tuple[str, str]] = {
+BENCHMARKS: dict[str, tuple[str, str]] = {  # name -> (transformation, data set)
     f"{transformation}_{dataset}": (transformation, dataset)
     for transformation, datasets in (
         ("split", ("digits", "fashion_mnist", "mnist", "cifar10", "cifar100")),
@@ -194,8 +193,8 @@ class Benchmark:
 
     def _recipes(self) -> tuple[Recipe, ...]:
         transformation, dataset = BENCHMARKS[self.name]
-        samples = self.samples_per_task
-        base = Recipe(dataset=dataset, validation=float(self.validation), samples_per_task=samples)
+        share, samples = float(self.validation), self.samples_per_task
+        base = Recipe(dataset=dataset, validation=share, samples_per_task=samples)
         return make_recipes(
             transformation, self.scenario, self.num_tasks, self.order, self.seed, base
         )

@@ -40,7 +40,6 @@ from orchestrator.stages.stage_files import (
 )
 
 State = Mapping[str, Tensor]
-
 READERS = 32
 
 

@@ -1,8 +1,8 @@
 """Spaces of hyperparameters, such as `{loguniform: [1, 1.0e+6]}` in a sweep.
 
 A space is a mapping from the place of a hyperparameter ("method.lam", "training.lr") to a domain.
-`when: {other: value}` beside a domain restricts it to points at which another hyperparameter of the
-same section has that value (or one of a list); elsewhere its default holds.
+`when: {other: value}` restricts a domain to points at which another hyperparameter of its section
+has that value (or one of a list).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from orchestrator.errors import suggest
 from orchestrator.hashing import canonical
 
-Point = dict[str, Any]
+Point = dict[str, Any]  # place -> value
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,8 @@ class Domain:
 
 def is_domain(value: object) -> bool:
     """Return whether a value of a sweep is a domain, perhaps of a misspelt kind."""
-    return isinstance(value, dict) and any(
-        get_close_matches(name, KINDS, n=1, cutoff=0.75) for name in map(str, value)
-    )
+    names = map(str, value) if isinstance(value, dict) else ()
+    return any(get_close_matches(name, KINDS, n=1, cutoff=0.75) for name in names)
 
 
 def read_domain(value: dict[str, Any], where: str, mistakes: list[str]) -> Domain | None:
@@ -105,7 +104,7 @@ def grid_points(space: Mapping[str, Domain]) -> Iterator[Point]:
 
 
 def select_active(space: Mapping[str, Domain], values: Mapping[str, Any]) -> Point:
-    """Return the values of the domains that are active."""
+    """Return the values of the active domains."""
     point: Point = {}
     for place, domain in space.items():
         if domain.is_active(point):
