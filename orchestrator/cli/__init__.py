@@ -4,4 +4,33 @@ May import every other package of the orchestrator. Begin with `app.py`, a funct
 `run.py` is `repertoire run` from the sweep file to the last line on the screen.
 """
 
-from orchestrator.cli.app import main as main
+import atexit
+import os
+import sys
+from contextlib import suppress
+
+from orchestrator.cli import app
+
+
+def main() -> None:
+    """Run the command line as a process of its own, and end it without tearing it down.
+
+    Arrow's threads, which read Parquet, now and then abort a process that is torn down
+    (apache/arrow#34314), when all is done and printed. The handler that is registered first is
+    called last, so those of the libraries have run by then.
+    """
+    exit_code = 1
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # closed, or a pipe that nobody reads
+                stream.flush()
+        os._exit(exit_code)
+
+    atexit.register(leave)
+    try:
+        app.main()
+        exit_code = 0
+    except SystemExit as end:
+        exit_code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise

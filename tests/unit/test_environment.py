@@ -187,3 +187,25 @@ def test_a_server_s_own_exit_code_is_passed_on_and_handlers_are_put_back() -> No
     before = [signal.getsignal(number) for number in environment.END_SIGNALS]
     assert environment.run_server([sys.executable, "-c", "raise SystemExit(3)"]) == 3
     assert [signal.getsignal(number) for number in environment.END_SIGNALS] == before
+
+
+def test_a_process_that_would_abort_while_it_is_torn_down_keeps_its_exit_code() -> None:
+    code = """
+import atexit, os, sys
+from orchestrator import cli
+
+class Aborts:
+    def __del__(self):
+        os.abort()
+
+def end_with_3():
+    sys.kept = Aborts()
+    atexit.register(print, "libraries have ended")
+    print("said", end="")
+    raise SystemExit(3)
+
+cli.app.main = end_with_3
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "saidlibraries have ended\n", "")
