@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test test-storm test-fast check perf clean
+.PHONY: help setup demo test test-browser test-storm test-fast check perf clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,11 +14,14 @@ setup: $(VENV)/.ready  ## Make the environment (.venv)
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the test suite, in two processes; all but the storms
-	$(BIN)/python -m pytest -n 2 -m "not storm"
+test: $(VENV)/.ready-test  ## Run the test suite, in a few minutes
+	$(BIN)/python -m pytest -n 3 -m "not storm and not variant" --ignore tests/browser
 
-test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real; minutes
-	$(BIN)/python -m pytest -m storm tests/cluster tests/browser
+test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Chromium
+	$(BIN)/python -m pytest -m "not storm" tests/browser
+
+test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real, try every variant; long
+	$(BIN)/python -m pytest -m "storm or variant"
 
 test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick, in a minute
 	$(BIN)/python -m pytest -n 2 -m "not slow and not ray" tests/unit tests/laws/test_graph.py

@@ -141,6 +141,7 @@ def run_of(address: str, run_id: str) -> dict[str, Any]:
     return run
 
 
+@pytest.mark.storm
 def test_a_server_is_told_a_sweep_as_it_runs_and_once(tmp_path: Path, server: str) -> None:
     folder = write_tables(tmp_path / "served", stages=2)
     messages: list[str] = []

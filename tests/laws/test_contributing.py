@@ -17,6 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SEEDS, SHARES, TASKS = 2, 3, 5
 STAGES_OF_THE_METHOD = SEEDS * (1 + SHARES * (TASKS - 1))  # the first is shared by all shares
+COMMAND = """
+from orchestrator.cli import app, run
+run.Tracker = lambda *_, **__: None
+app.main()
+"""
 
 
 @pytest.fixture
@@ -31,9 +36,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def repertoire(folder: Path, *words: str) -> str:
-    """Return what a command prints, run in a folder by an interpreter of its own."""
-    call = [sys.executable, "-c", "from orchestrator.cli.app import main; main()", *words]
-    return python(folder, call)
+    """Return what a command prints in a folder, in a process of its own and without MLflow."""
+    return python(folder, [sys.executable, "-c", COMMAND, *words])
 
 
 def python(folder: Path, call: list[str]) -> str:

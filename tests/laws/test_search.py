@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from _pytest.mark.structures import ParameterSet
 from lab import Lab
 
 from orchestrator.backends.inline import Inline
@@ -34,6 +35,11 @@ TRAINING = "{batch_size: 8, lr: {loguniform: [1.0e-3, 1.0e-1]}}"
 EWC = "[{name: ewc, lam: {loguniform: [0.1, 1000]}}]"
 NOT_FIGURES = ("seconds", "peak_memory", "mlflow_run_id")
 SCHEDULERS = ("asha", "hyperband", "median", "pbt")
+
+
+def variants(*searches: str) -> list[ParameterSet]:
+    """Return searches that `make test-storm` goes through as well."""
+    return [pytest.param(search, marks=pytest.mark.variant) for search in searches]
 
 
 def ask(lab: Lab, search: str, **parts: str) -> Lab:
@@ -228,10 +234,12 @@ def dying(after: int) -> Inline:
     [
         "{algorithm: random, num_trials: 4}",
         "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 2}",
-        "{algorithm: {name: optuna, startup: 2}, metric: [acc, bwt], num_trials: 5, parallel: 2}",
-        "{algorithm: {name: hyperopt, startup: 2}, num_trials: 6, parallel: 2}",
-        "{algorithm: random, num_trials: 6, scheduler: hyperband}",
         "{algorithm: random, num_trials: 6, scheduler: pbt}",
+        *variants(
+            "{algorithm: {name: optuna, startup: 2}, metric: [acc, bwt], num_trials: 5}",
+            "{algorithm: {name: hyperopt, startup: 2}, num_trials: 6, parallel: 2}",
+            "{algorithm: random, num_trials: 6, scheduler: hyperband}",
+        ),
     ],
 )
 def test_a_search_killed_again_and_again_ends_as_if_it_had_not_been(
@@ -339,8 +347,10 @@ def scrambled(slots: int, seed: int) -> Inline:
     "search",
     [
         "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 3}",
-        "{algorithm: random, num_trials: 6, scheduler: hyperband}",
-        "{algorithm: random, num_trials: 6, scheduler: {name: pbt, quantile: 0.5}}",
+        *variants(
+            "{algorithm: random, num_trials: 6, scheduler: hyperband}",
+            "{algorithm: random, num_trials: 6, scheduler: {name: pbt, quantile: 0.5}}",
+        ),
     ],
 )
 def test_the_outcome_does_not_depend_on_who_ends_first(

@@ -62,6 +62,7 @@ def test_every_method_keeps_the_contract_in_every_scenario_it_serves(name, scena
     assert_conforms(METHODS[name], SMALL.get(name), scenario)
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize("number", range(len(VARIANTS)))
 def test_variants_of_the_methods_keep_it_too(number):
     method, config = VARIANTS[number]

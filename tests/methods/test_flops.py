@@ -14,7 +14,7 @@ from methods import METHODS
 from orchestrator.stages.costs import FlopMeter
 
 NEW, HELD = 16, 8  # examples of each task; of the first, those in the memory
-NETWORKS = sorted(COUNTS)
+NETWORKS = ["mlp", pytest.param("resnet18", marks=pytest.mark.variant)]
 MEMORY = {"memory_size": HELD, "replay_batch_size": HELD}
 GENERATOR = ((784, 400), (400, 400), (400, 64)), ((32, 400), (400, 400), (400, 784))
 
@@ -91,7 +91,10 @@ def test_the_fisher_of_an_mlp_costs_a_pass_forward_one_back_per_label_and_a_prod
     assert consolidate == pytest.approx(expected, rel=0.01)
 
 
-@pytest.mark.parametrize("labels", ["all", "sampled", "empirical"])
+@pytest.mark.parametrize(
+    "labels",
+    ["sampled", *(pytest.param(each, marks=pytest.mark.variant) for each in ("all", "empirical"))],
+)
 def test_the_fisher_of_a_resnet_costs_two_passes_forward_and_one_back_per_label(labels):
     count = COUNTS["resnet18"]
     passes = 4 if labels == "all" else 1

@@ -184,12 +184,13 @@ def accuracy(blobs):
     return float(torch.stack(right).mean())
 
 
-@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("conditional", [False, pytest.param(True, marks=pytest.mark.variant)])
 def test_it_remembers_what_fine_tuning_forgets(conditional):
     forgetful = accuracy(Blobs(Finetune, Config(), "class"))
     assert accuracy(replay(conditional=conditional, generator_lr=0.01)) > forgetful + 0.25
 
 
+@pytest.mark.variant
 @pytest.mark.parametrize(
     ("conditional", "scenario"), [(False, "domain"), (True, "task"), (True, "class")]
 )

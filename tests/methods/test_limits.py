@@ -36,11 +36,10 @@ def test_methods_with_one_strength_declare_it():
     assert expected == HAVE_STRENGTH
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
 @pytest.mark.parametrize("name", sorted(HAVE_STRENGTH))
-def test_without_strength_it_is_fine_tuning_bit_for_bit(name, scenario, batch_norm):
-    plain = Blobs(Finetune, Config(), scenario, batch_norm)
+def test_without_strength_it_is_fine_tuning_bit_for_bit_with_batch_normalisation_too(name):
+    """Without batch normalisation the contract suite demands it, in every scenario."""
+    plain = Blobs(Finetune, Config(), "domain", batch_norm=True)
     weak = replace(plain, method_class=METHODS[name], config=of_strength(METHODS[name], 0.0))
     for one, other in zip(snapshots(plain), snapshots(weak), strict=True):
         for name, tensor in one.state.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 from stub_clock import Clock
@@ -101,6 +102,17 @@ def test_the_first_reason_is_told() -> None:
 # --- Ctrl-C --------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def _signals_are_heard() -> Iterator[None]:
+    """A shell's background processes ignore some signals from the start."""
+    heard = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    heard[signal.SIGHUP] = signal.SIG_DFL
+    before = {number: signal.signal(number, handler) for number, handler in heard.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -147,14 +159,11 @@ def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
 
 
 def test_after_the_block_an_interrupt_is_what_it_was() -> None:
-    # A shell's background processes ignore it from the start.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     brake = Brake()
     with pull_on_signal(brake, lambda line: None):
         pass
     with pytest.raises(KeyboardInterrupt):
         interrupt()
-    signal.signal(signal.SIGINT, before)
     assert brake.reason is None
 
 

@@ -255,6 +255,7 @@ def test_the_metrics_beside_r_are_those_of_the_tables(tmp_path: Path) -> None:
     assert next(m.value for m in shown.metric if m.label == "ACC") == expected
 
 
+@pytest.mark.variant
 def test_ten_thousand_trials_open_and_filter_in_time(tmp_path: Path) -> None:
     from orchestrator.results.tables import write_tables
     from perf.results import SWEEPS, build_tables

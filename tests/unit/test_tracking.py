@@ -967,8 +967,8 @@ def make(path):
     time.sleep(0.2)
     path.write_bytes(b"whole")
     with log.open("a") as file: file.write("end ")
-database._make = make
-database.prepare(resolve_target(Path(sys.argv[1])))
+database._create_whole = make
+database.create_database(resolve_target(Path(sys.argv[1])))
 assert Path(sys.argv[1], "mlflow.db").read_bytes() == b"whole"
 """
     command = [sys.executable, "-c", program, str(tmp_path)]
