@@ -13,7 +13,7 @@ import torch
 from orchestrator.cli.replay import replay_chains, sweep_folders
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.results.kept_files import load_kept_code
+from orchestrator.results.kept_code import load_kept_code
 from orchestrator.results.lookup import find_configuration
 from orchestrator.results.results import Results, load
 from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage

@@ -17,8 +17,9 @@ from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruct
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.collect import collect_tables
-from orchestrator.results.kept_files import keep_code
-from orchestrator.results.tables import write_tables
+from orchestrator.results.kept_code import keep_code
+from orchestrator.results.kept_files import FORMER
+from orchestrator.results.tables import stage_keys, write_tables
 from orchestrator.stages.files import write_atomically
 from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.maintenance import register_reference
@@ -94,7 +95,8 @@ class Tabulator:
     def register(self) -> None:
         """Register the stages of the sweep in the store, so that `store gc` keeps them."""
         if self.chains is not self._registered:
-            keys = (key for chain in self.chains for key in chain.keys)
+            keys = {key for chain in self.chains for key in chain.keys}
+            keys |= stage_keys(self.folder / FORMER)
             register_reference(self.store, self.folder.parent, self.folder.name, keys)
             self._registered = self.chains
 

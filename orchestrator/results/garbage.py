@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from orchestrator.errors import OtherRelease, RepertoireError
+from orchestrator.results.tables import stage_keys
 from orchestrator.stages.files import Entry
 from orchestrator.stages.lease import Leases, unix_time
 from orchestrator.stages.maintenance import (
@@ -151,10 +150,7 @@ def _table_reference(out: Path, table: Path) -> Reference:
 
 def _table_keys(reference: Reference) -> frozenset[str]:
     """Return the keys in the tables of a reference; none if they are on another host."""
-    table = reference.path / "stages.parquet"
-    if not (reference.is_local and table.is_file()):
-        return frozenset()
-    return frozenset(pq.read_table(table, columns=["key"])["key"].to_pylist())
+    return stage_keys(reference.path) if reference.is_local else frozenset()
 
 
 def _ancestors(store: StageStore, kept: Iterable[str], unclaimed: Set[str]) -> set[str]:

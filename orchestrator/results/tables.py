@@ -88,8 +88,13 @@ def read_tables(folder: str | Path) -> Tables:
     return Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
 
 
-def read_table(folder: Path, name: str) -> pa.Table:
+def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.Table:
     """Return one table in the folder of a sweep; columns that an older release lacks are null.
+
+    Args:
+        folder: of the sweep.
+        name: of the table.
+        columns: those to read; None for all.
 
     Raises:
         RepertoireError: the table is missing, empty or damaged.
@@ -98,11 +103,24 @@ def read_table(folder: Path, name: str) -> pa.Table:
     try:
         # Without partitioning=None a folder named lr=0.1 would add a column; a relative path may be
         # taken for a URI (run10:30).
-        return pq.read_table(path.absolute(), schema=SCHEMAS[name], partitioning=None)
+        return pq.read_table(
+            path.absolute(), columns=columns, schema=SCHEMAS[name], partitioning=None
+        )
     except (pa.ArrowException, OSError) as error:
         what = "is not there" if not path.exists() else "is empty or damaged"
         again = "repertoire run with the same sweep writes it anew from the store"
         raise RepertoireError(f"{path} {what}; {again}") from error
+
+
+def stage_keys(folder: Path) -> frozenset[str]:
+    """Return the keys of all stages in the tables of a folder and of the folders below it.
+
+    Raises:
+        RepertoireError: a table is empty or damaged.
+    """
+    paths = sorted(folder.rglob("stages.parquet"))
+    columns = (read_table(path.parent, "stages", ["key"])["key"] for path in paths)
+    return frozenset(key for column in columns for key in column.to_pylist())
 
 
 def build_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

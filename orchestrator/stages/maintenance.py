@@ -97,8 +97,11 @@ class Reference:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the sweep's tables were deleted from a folder that can be read."""
-        return self.is_local and Path(self.folder).is_dir() and not self.path.is_dir()
+        """Whether the sweep's tables were deleted from a folder that can be read.
+
+        An empty folder may be the place of a disk that is not mounted.
+        """
+        return self.is_local and not self._is_away and not self.path.is_dir()
 
     @property
     def path(self) -> Path:
@@ -108,8 +111,13 @@ class Reference:
     def describe(self) -> str:
         """Return the sweep and its folder as text."""
         place = self.folder if self.is_local else f"{self.folder} on {self.host}"
-        away = self.is_local and not Path(self.folder).is_dir()
-        return f"{self.sweep} in {place}" + (", which cannot be reached" if away else "")
+        away = ", which cannot be reached" if self.is_local and self._is_away else ""
+        return f"{self.sweep} in {place}{away}"
+
+    @property
+    def _is_away(self) -> bool:
+        folder = Path(self.folder)
+        return not folder.is_dir() or not any(folder.iterdir())
 
 
 def register_reference(store: StageStore, folder: Path, sweep: str, keys: Iterable[str]) -> None:

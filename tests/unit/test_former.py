@@ -18,6 +18,8 @@ training: {{epochs: 1, batch_size: 256, lr: {lr}}}
 methods: {methods}
 seeds: {seeds}
 """
+SEARCH = "search: {{algorithm: random, num_trials: {}}}"
+INLINE = {"run": ["--backend", "inline"], "plan": []}
 DEFAULTS: dict[str, object] = {
     "benchmark": "{name: split_digits, scenario: class, num_tasks: 2}",
     "lr": 0.1,
@@ -27,7 +29,7 @@ DEFAULTS: dict[str, object] = {
 
 
 def run(tmp_path: Path, *words: str, **content: object) -> Result:
-    return command(tmp_path, "run", "--backend", "inline", *words, **content)
+    return command(tmp_path, "run", *INLINE["run"], *words, **content)
 
 
 def command(tmp_path: Path, name: str, *words: str, **content: object) -> Result:
@@ -77,3 +79,30 @@ def test_a_task_more_goes_on_from_the_stages_there_and_is_not_refused(tmp_path: 
     assert longer.exit_code == 0
     assert "1 stages computed, 3 scored on further tasks" in longer.output
     assert (tmp_path / "o" / "cl" / "former" / "1").is_dir()
+
+
+def test_tables_of_a_search_are_replaced_only_by_a_search_that_continues(tmp_path: Path) -> None:
+    folder = tmp_path / "o" / "cl"
+
+    def search(name: str, space: str, num_trials: int = 2, **content: object) -> Result:
+        methods = f"[{{name: l2, lam: {space}}}]\n{SEARCH.format(num_trials)}"
+        return command(tmp_path, name, *INLINE[name], methods=methods, **content)
+
+    assert search("run", "{choice: [1, 2, 3, 4]}").exit_code == 0
+    candidates, total = load(folder).trials.query("phase == 'search'"), len(load(folder).trials)
+    # A longer search, or one of which only the writing changed, continues.
+    for planned in (
+        search("plan", "{choice: [1, 2, 3, 4]}", 3),
+        search("plan", "{choice: [1, 2, 3, 4]}", lr="1.0e-1"),
+    ):
+        assert planned.exit_code == 0
+        assert "former" not in planned.output
+    text = f"changed since its tables were written: methods; {total} of {total} (trial, seed)"
+    assert text in " ".join(search("plan", "{choice: [5, 6, 7]}").output.split())
+    assert text in " ".join(search("run", "{choice: [5, 6, 7]}").output.split())
+    kept = load(folder / "former" / "1").trials
+    assert set(candidates["trial_id"]) <= set(kept["trial_id"])
+    longer = "{name: split_digits, scenario: class, num_tasks: 5}"
+    refused = search("run", "{choice: [5, 6, 7]}", benchmark=longer)
+    assert isinstance(refused.exception, RepertoireError)
+    assert "changed: benchmark" in str(refused.exception)

@@ -1,0 +1,141 @@
+"""The change of a sweep since the tables in its folder were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results.kept_code import load_kept_code
+from orchestrator.results.naming import former_id
+from orchestrator.results.tables import read_table
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.yaml_file import parse_yaml
+
+GroupContent = Mapping[str, Any]
+TASKS = ("benchmark", "network")
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of a sweep since its tables were written.
+
+    Attributes:
+        sections: the sections of the sweep file that changed, as text.
+        lost: number of (trial, seed) in the tables that the sweep no longer requests.
+        total: number of (trial, seed) in the tables.
+        shares: whether the sweep requests a row of the tables, or a trained stage of them, or
+            searches one of their groups on the same tasks.
+    """
+
+    sections: str
+    lost: int
+    total: int
+    shares: bool
+
+
+def find_change(folder: Path, sweep: Sweep) -> Change | None:
+    """Return the change of a sweep since its tables; None if it requests all their rows."""
+    if not (folder / "trials.parquet").exists() or not (folder / "sweep.yaml").exists():
+        return None
+    if (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text:
+        return None
+    rows, groups = read_table(folder, "trials").to_pandas(), _former_groups(folder)
+    continued = {
+        name
+        for name, content in _group_contents(sweep).items()
+        if name in groups and groups[name] == content
+    }
+    lost = int((~_requested_rows(rows, sweep, continued)).sum())
+    sections = ", ".join(_changed_sections(folder, sweep)) or "its file"
+    shares = lost < len(rows) or _shares_stages(folder, sweep) or _shares_groups(groups, sweep)
+    return Change(sections, lost, len(rows), shares) if lost else None
+
+
+def _former_groups(folder: Path) -> dict[str, GroupContent]:
+    """Return the groups that were searched for the tables; none if their sweep cannot be read."""
+    with suppress(RepertoireError, OSError):
+        return _group_contents(load_kept_code(folder))
+    return {}
+
+
+def _group_contents(sweep: Sweep) -> dict[str, GroupContent]:
+    """Return for each group that is searched all that its candidates follow from.
+
+    The number of candidates is left out, since a search may be made longer.
+    """
+    search = sweep.search and replace(sweep.search, num_trials=None)
+    return {
+        group.name: {"search": search, "space": group.describe(), **_constants(group)}
+        for group in (sweep.groups if search else ())
+    }
+
+
+def _constants(group: Group) -> dict[str, Any]:
+    """Return the configuration that all candidates of a group have in common, by section."""
+    config = group.first_trial((0,)).config
+    return {
+        section: {k: v for k, v in values.items() if f"{section}.{k}" not in group.space}
+        for section, values in config.items()
+    }
+
+
+def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd.Series[bool]:
+    """Return which rows a sweep requests.
+
+    Args:
+        rows: rows of the trials table.
+        sweep: the sweep.
+        continued: the groups whose search continues: their candidates stay.
+    """
+    wanted = {(trial.trial_id, seed) for trial in sweep.trials for seed in trial.seeds}
+    wanted |= {(former_id(trial_id), seed) for trial_id, seed in wanted}
+    pairs = zip(rows["trial_id"], rows["seed"], strict=True)
+    listed = pd.Series([pair in wanted for pair in pairs], rows.index)
+    of_group = rows["group"].map(lambda name: isinstance(name, str) and _is_of(name, continued))
+    # The seeds of a search are part of it, those of its winners and of `per_task` are the sweep's.
+    own_seeds = (rows["phase"] == "search") & ~(sweep.search is not None and sweep.search.per_task)
+    return listed | of_group.astype(bool) & (own_seeds | rows["seed"].isin(sweep.seeds))
+
+
+def _is_of(name: str, groups: set[str]) -> bool:
+    """Return whether the group of a row is one of some; the benchmark may follow its name."""
+    return name in groups or any(name.startswith(f"{group} ") for group in groups)
+
+
+def _shares_stages(folder: Path, sweep: Sweep) -> bool:
+    """Return whether a sweep requests a stage of the tables, other than stage 0.
+
+    A sweep with more tasks, or with other values at later tasks, has other trials that continue
+    from stages of the former ones.
+    """
+    stages = read_table(folder, "stages").to_pandas()
+    keys = set(stages.loc[stages["after"] > 0, "key"])
+    return any(
+        stage.key in keys
+        for trial in sweep.trials
+        for seed in trial.seeds
+        for stage in trial.stages(seed)
+    )
+
+
+def _shares_groups(groups: Mapping[str, GroupContent], sweep: Sweep) -> bool:
+    """Return whether a sweep searches one of some groups on the same tasks and network."""
+    return any(
+        name in groups and all(groups[name][part] == content[part] for part in TASKS)
+        for name, content in _group_contents(sweep).items()
+    )
+
+
+def _changed_sections(folder: Path, sweep: Sweep) -> Iterator[str]:
+    """Yield the sections of the sweep file that differ from those kept in the folder."""
+    before, now = {}, parse_yaml(sweep.text)
+    with suppress(RepertoireError, OSError):
+        before = parse_yaml((folder / "sweep.yaml").read_text(encoding="utf-8"))
+    yield from (key for key in {**before, **now} if before.get(key) != now.get(key))

@@ -1,0 +1,34 @@
+"""The user's own code of a sweep's last run, kept in the folder of its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.stages.files import write_atomically
+from orchestrator.sweep.sweep import Sweep
+
+CODE, SWEEP = "code", "sweep.yaml"
+
+
+def keep_code(sweep: Sweep, folder: Path) -> None:
+    """Copy the user's code of a sweep, and the sweep file, into the folder of its tables."""
+    kept = folder / CODE
+    files = {kept / SWEEP: sweep.text.encode()} if sweep.source.modules else {}
+    for name, module in sweep.source.modules.items():
+        stem = kept.joinpath(*name.split("."))
+        file = stem / "__init__.py" if module.is_package else stem.with_name(f"{stem.name}.py")
+        files[file] = module.code
+    for path in kept.rglob("*.py"):
+        if path not in files:
+            path.unlink()
+    for path, data in files.items():
+        if not (path.is_file() and path.read_bytes() == data):
+            write_atomically(path, data)
+    if not files:
+        (kept / SWEEP).unlink(missing_ok=True)
+
+
+def load_kept_code(folder: Path) -> Sweep:
+    """Return the sweep of a folder, with the user's code of its last run."""
+    kept = folder / CODE / SWEEP
+    return Sweep.load(kept if kept.is_file() else folder / SWEEP)
