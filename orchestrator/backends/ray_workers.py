@@ -79,16 +79,17 @@ class RayWorkers:
         outcomes = [self._outcome(ref, self._running.pop(ref)) for ref in done]
         if done:
             self._stall.reset()
-        else:
-            self._refresh_nodes()
+        elif self._refresh_nodes():  # a call to a head that has died would end this process
             self._stall.check([a.order for a in self._running.values()], self._nodes, self._needs)
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _refresh_nodes(self) -> None:
-        """List the nodes of the cluster again, every few seconds."""
-        if time.monotonic() >= self._next_look and self._head.check():
-            self._nodes = living_nodes()
-            self._next_look = time.monotonic() + NODES_EVERY_SECONDS
+    def _refresh_nodes(self) -> bool:
+        """List the nodes of the cluster again, every few seconds; return whether it was done."""
+        if time.monotonic() < self._next_look or not self._head.check():
+            return False
+        self._nodes = living_nodes()
+        self._next_look = time.monotonic() + NODES_EVERY_SECONDS
+        return True
 
     def _submit(self, attempt: Attempt) -> None:
         node = largest_node(self._nodes, self._needs) if attempt.alone else None

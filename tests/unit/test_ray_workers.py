@@ -112,3 +112,22 @@ def test_a_process_that_crashes_has_three_attempts(monkeypatch: pytest.MonkeyPat
     assert lines == [
         "ewc-1 seed 0 task 2 lost its process twice; it is tried once more, alone on a node"
     ]
+
+
+def test_a_head_that_does_not_answer_is_asked_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, calls = Cluster({}), list[str]()
+    workers, _ = workers_of(monkeypatch, cluster)
+    workers.submit(order("a"))
+    monkeypatch.setattr(cluster, "wait", lambda refs, num_returns, timeout: ([], refs))
+    monkeypatch.setattr(ray_workers, "living_nodes", lambda: calls.append("nodes") or NODES)
+    answers = True
+    workers._head = SimpleNamespace(check=lambda: answers)
+    workers._stall = SimpleNamespace(check=lambda *args: calls.append("stall"))
+    monkeypatch.setattr(ray_workers, "NODES_EVERY_SECONDS", 0.0)
+    assert workers.wait() == []
+    assert calls == ["nodes", "stall"]
+    answers = False
+    assert workers.wait() == []
+    assert calls == ["nodes", "stall"]
