@@ -124,9 +124,9 @@ class StageTrainable(tune.Trainable):
     def _continue_from(self, steps: list[dict[str, Any]]) -> None:
         """Set a schedule: the hyperparameters of `steps`, then this trial's for later tasks."""
         rest = self._task_values()
-        # A value that is missing on one side is the sweep file's.
         places = {place for step in [*steps, rest] for place in step}
-        defaults = self._defaults(places)
+        # A value that is missing on one side is the sweep file's.
+        defaults = self._defaults({p for p in places if any(p not in s for s in [*steps, rest])})
         whole = [{**defaults, **step} for step in steps]
         num_tasks = self._trial.benchmark.num_tasks
         schedule = (*whole, *[{**defaults, **rest}] * (num_tasks - len(steps)))
@@ -135,8 +135,9 @@ class StageTrainable(tune.Trainable):
 
     def _defaults(self, places: set[str]) -> dict[str, Any]:
         """Return the sweep file's values of some fields of the method and the training."""
-        changed = self._task_values()
-        trial = self.configurations.trial({k: v for k, v in self._own.items() if k not in changed})
+        if not places:  # the file may have a space for each value that is given
+            return {}
+        trial = self.configurations.trial({k: v for k, v in self._own.items() if k not in places})
         configs = {"method": trial.method.config, "training": trial.training}
         return {
             place: getattr(configs[place.partition(".")[0]], place.partition(".")[2])

@@ -241,6 +241,21 @@ def test_a_value_that_another_trial_left_out_is_the_file_s_and_a_memory_may_only
         smaller.train()
 
 
+def test_a_stage_can_be_adopted_where_the_file_has_spaces_and_grids(tmp_path: Path) -> None:
+    file = tmp_path / "by_hand.yaml"
+    spaces = SWEEP.replace("[ewc]", "[{name: ewc, lam: {loguniform: [1, 100]}}]")
+    spaces = spaces.replace("lr: 0.1", "lr: {grid: [0.1, 0.01]}")
+    file.write_text(spaces + "search: {algorithm: random}\n")
+    learner = orchestrator.tune.trainable(file, store=tmp_path / "stages")
+    source, saved = learner(config={"method.lam": 1.0, "training.lr": 0.1}), tmp_path / "saved"
+    source.train()
+    source.save(str(saved))
+    other = learner(config={"method.lam": 50.0, "training.lr": 0.05})
+    other.restore(str(saved))
+    record = StageStore(str(tmp_path / "stages")).record(other.train()["key"])
+    assert (record.spec["method"]["lam"], record.spec["training"]["lr"]) == (50.0, 0.05)
+
+
 def test_a_path_that_the_sweep_does_not_have_is_refused(learner: Any) -> None:
     with pytest.raises(RepertoireError, match=r"unknown path 'method.lamb'; did you mean"):
         learner(config={"method.lamb": 1.0})
