@@ -77,7 +77,7 @@ class View:
             return tables[title]
         chosen = st.selectbox("Table", list(tables), key=key)
         st.caption("Tables are shown one at a time, since rows of two tables are not comparable.")
-        show_apart(rows)
+        show_separation(rows)
         return tables[chosen]
 
 
@@ -87,7 +87,7 @@ def split_tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {table_title(part): part for part in tables}
 
 
-def show_apart(rows: pd.DataFrame) -> None:
+def show_separation(rows: pd.DataFrame) -> None:
     """Show why configurations of one setting are in several tables, if they are."""
     if rows.attrs.get("apart"):
         lines = "\n".join(f"- {line}" for line in rows.attrs["apart"])

@@ -116,7 +116,7 @@ class HAT(Method):
         gates = [gate(self.slope() * e) for e in self.learning]
         logits = self.masked(self.forward_gated(batch.x, gates), batch.y)
         loss = F.cross_entropy(logits, batch.y)
-        return loss + self.config.sparsity * self.newly_used(gates)
+        return loss + self.config.sparsity * self.new_use(gates)
 
     @torch.no_grad()
     def after_backward(self) -> None:
@@ -147,7 +147,7 @@ class HAT(Method):
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return scores [B, C] with the task's gates."""
         if task is None:
-            raise ValueError("hard attention needs to be told the task: use the task scenario")
+            raise ValueError("hard attention needs the task: use the task scenario")
         embeddings = self.attention[task - 1]
         gates = [gate(self.config.s_max * embeddings[name]) for name in self._names[1:]]
         return self.forward_gated(x, gates)
@@ -171,7 +171,7 @@ class HAT(Method):
         ):
             return cast(Tensor, self.network(x))
 
-    def newly_used(self, gates: Sequence[Tensor]) -> Tensor:
+    def new_use(self, gates: Sequence[Tensor]) -> Tensor:
         """Return R, the share of the unused capacity that the gates use."""
         free = 1 - torch.cat(self._used)
         return torch.dot(torch.cat(list(gates)), free) / free.sum().clamp_min(1e-8)

@@ -44,6 +44,6 @@ class Independent(Method):
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return the scores [B, C] of the task's own network."""
         if task is None:
-            raise ValueError("independent networks need to be told the task: use the task scenario")
+            raise ValueError("independent networks need the task: use the task scenario")
         column = self.columns[task - 1] if task <= len(self.columns) else self.network
         return cast(Tensor, column(x))

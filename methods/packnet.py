@@ -120,14 +120,14 @@ class PackNet(Method):
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return the scores [B, C] with the weights of tasks up to this one."""
         if task is None:
-            raise ValueError("packnet needs to be told the task: use the task scenario")
+            raise ValueError("packnet needs the task: use the task scenario")
         weights = {
             name: torch.where((owner > 0) & (owner <= task), p, 0)
-            for name, p, owner in self.prunable()
+            for name, p, owner in self.prunable_weights()
         }
         return cast(Tensor, functional_call(self.network, weights, (x,)))
 
-    def prunable(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+    def prunable_weights(self) -> Iterator[tuple[str, Tensor, Tensor]]:
         """Yield (name, weight, owner of each element) for the weights of hidden layers."""
         owners = dict(self.owner.named_buffers())
         for name, p in self.network.named_parameters():
@@ -136,7 +136,7 @@ class PackNet(Method):
 
     def fixed_masks(self, task: TaskView) -> Iterator[tuple[str, Tensor, Tensor]]:
         """Yield (name, parameter, mask of the elements that must not change during a task)."""
-        owners = {name: owner for name, _, owner in self.prunable()}
+        owners = {name: owner for name, _, owner in self.prunable_weights()}
         for name, p in self.network.named_parameters():
             mask = torch.full_like(p, task.index > 1, dtype=torch.bool)
             if name in owners:
@@ -153,7 +153,7 @@ class PackNet(Method):
     @torch.no_grad()
     def prune(self) -> None:
         """Set the smallest free weights of each layer to zero and assign the others to the task."""
-        for name, p, owner in self.prunable():
+        for name, p, owner in self.prunable_weights():
             free = owner == 0
             smallest_first = p.abs().masked_fill(~free, torch.inf).flatten().argsort(stable=True)
             left = smallest_first[: round(self.config.prune * int(free.sum()))]

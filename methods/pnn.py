@@ -96,7 +96,7 @@ class PNN(Method):
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return the scores [B, C] of the task's column."""
         if task is None:
-            raise ValueError("progressive networks need to be told the task: use the task scenario")
+            raise ValueError("progressive networks need the task: use the task scenario")
         return self.scores(x, task)
 
     def scores(self, x: Tensor, column: int) -> Tensor:

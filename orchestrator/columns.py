@@ -7,6 +7,7 @@ line of `METRIC_COLUMNS` and a function in `results/metrics.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 UNDEFINED = "–"  # a value that has no meaning, or was not measured
 
@@ -69,7 +70,8 @@ PHASE_SECONDS = tuple(f"{phase}_seconds" for phase in PHASES)
 SECONDS = (*PHASE_SECONDS, "cpu_seconds", "gpu_seconds")
 SUMMED = (*FLOPS, *SECONDS, "samples")
 # Costs that a rerun repeats exactly, so that a search may rank by them.
-REPEATABLE = (*STORAGE, *FLOPS, "samples")
+WORK = (*FLOPS, "samples")
+REPEATABLE = (*STORAGE, *WORK)
 
 TRAINING = "training and consolidation"
 COST_COLUMNS = (
@@ -90,6 +92,15 @@ COST_COLUMNS = (
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}
 SMALL_METRICS = tuple(column.name for column in METRIC_COLUMNS if column.small)
 SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "samples", *SMALL_METRICS)
+
+
+def compute_flops(figures: Any) -> Any:
+    """Return the FLOPs that methods are compared by, those of training and consolidation.
+
+    Args:
+        figures: column -> FLOPs, a mapping or a data frame.
+    """
+    return figures["train_flops"] + figures["consolidate_flops"]
 
 
 def is_small_better(column: str) -> bool:

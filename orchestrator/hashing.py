@@ -18,18 +18,18 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fal
 def digest(kind: str, content: object) -> str:
     """Return the key of `content` as hexadecimal; the same content under another `kind` differs.
 
-    A field of a dataclass that is at its neutral value is left out, see `significant`.
+    A field of a dataclass that is at its neutral value is left out, see `to_keyed_json`.
 
     Raises:
         TypeError: a value is not None, bool, int of 64 bits, finite float, str, nor a sequence,
             mapping (from str) or dataclass of such.
     """
-    return digest_json(kind, significant(content))
+    return digest_json(kind, to_keyed_json(content))
 
 
 def digest_json(kind: str, content: object) -> str:
     """Return the key that `digest` returns, of content that consists of JSON types alone."""
-    return digest_bytes(canonical([kind, content]).encode())
+    return digest_bytes(canonical_json([kind, content]).encode())
 
 
 def digest_bytes(data: bytes | memoryview) -> str:
@@ -37,17 +37,17 @@ def digest_bytes(data: bytes | memoryview) -> str:
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
 
 
-def canonical(content: object) -> str:
+def canonical_json(content: object) -> str:
     """Return the one JSON text of plain content: sorted keys, no spaces, no NaN."""
     return _ENCODER.encode(content)
 
 
-def plain(value: object, where: str = "value") -> Any:
+def to_json(value: object, where: str = "value") -> Any:
     """Return `value` as JSON types, refusing what has no one spelling."""
     return _as_json(value, where, _all_fields)
 
 
-def significant(value: object) -> Any:
+def to_keyed_json(value: object) -> Any:
     """Return `value` as JSON types, without the fields of dataclasses at their neutral value.
 
     A field declares its neutral value in its metadata (`methods.base.neutral`). At that value it
@@ -67,9 +67,9 @@ def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
     if kind in (str, bool, NoneType):  # most values by far
         return value
     if kind in (int, float):
-        return scalar(value, place)
-    if (known := fields_of(kind)) is not None:
-        given = ((name, neutral, getattr(value, name)) for name, neutral in known)
+        return check_scalar(value, place)
+    if (kind_fields := fields_of(kind)) is not None:
+        given = ((name, neutral, getattr(value, name)) for name, neutral in kind_fields)
         return {
             name: _as_json(v, (place, name), fields_of)
             for name, neutral, v in given
@@ -81,7 +81,7 @@ def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
         return {key: _as_json(v, (place, key), fields_of) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [_as_json(v, (place, i), fields_of) for i, v in enumerate(value)]
-    return scalar(value, place)
+    return check_scalar(value, place)
 
 
 @cache
@@ -105,7 +105,7 @@ def _path(place: str | Place) -> str:
     return f"{_path(above)}[{name}]" if isinstance(name, int) else f"{_path(above)}.{name}"
 
 
-def scalar(value: object, place: str | Place) -> object:
+def check_scalar(value: object, place: str | Place) -> object:
     """Return a value that JSON has a type for, unless readers of JSON may take it for another."""
     if isinstance(value, float) and not isfinite(value):
         raise TypeError(f"{_path(place)}: must be finite, given {value}")

@@ -56,8 +56,8 @@ def sharing(stages: pd.DataFrame) -> go.Figure:
     by = "label" if "label" in stages else "sweep"
     if stages.empty:
         return empty_figure("No stage has been computed.")
-    known = stages["cached"].map(SHARED).fillna("not known")
-    counts = pd.crosstab(stages[by], known).reindex(stages[by].unique())
+    origins = stages["cached"].map(SHARED).fillna("not known")
+    counts = pd.crosstab(stages[by], origins).reindex(stages[by].unique())
     table = counts.assign(label=counts.index.astype(str))
     parts = {name: name for name in (*SHARED.values(), "not known")}
     return _stacked_bars(table, parts, "trained stages asked for (count)", "")

@@ -63,9 +63,10 @@ def _line(label: Hashable, rows: pd.DataFrame, style: dict[str, str]) -> Iterato
     after, mean, spread = (
         rows[name].to_numpy(float) for name in ("after", "accuracy_mean", "accuracy_ci95")
     )
-    known = np.isfinite(mean + spread)
-    if known.any():
-        measured, upper, lower = after[known], (mean + spread)[known], (mean - spread)[known]
+    has_interval = np.isfinite(mean + spread)
+    if has_interval.any():
+        measured = after[has_interval]
+        upper, lower = (mean + spread)[has_interval], (mean - spread)[has_interval]
         yield go.Scatter(
             name=str(label),
             showlegend=False,
@@ -77,7 +78,7 @@ def _line(label: Hashable, rows: pd.DataFrame, style: dict[str, str]) -> Iterato
             line={"width": 0},
             fillcolor=rgba_text(style["color"], 0.16),
         )
-    interval = " ± %{customdata:.3f}" if known.any() else ""
+    interval = " ± %{customdata:.3f}" if has_interval.any() else ""
     yield go.Scatter(
         name=str(label),
         mode="lines+markers",

@@ -71,8 +71,8 @@ def metric_cells(r: R, metric: str) -> dict[Cell, int]:
 
 def _best_cell(r: R, task: int) -> Cell:
     """Return the cell of the best accuracy on a task, before the last task was learned."""
-    known = r[task:-1, task - 1]
-    return (task + (int(np.nanargmax(known)) if np.isfinite(known).any() else 0), task)
+    accuracies = r[task:-1, task - 1]
+    return (task + (int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else 0), task)
 
 
 def _texts(r: R, uses: str | None) -> list[list[str]]:
@@ -80,7 +80,7 @@ def _texts(r: R, uses: str | None) -> list[list[str]]:
     texts = [[""] * r.shape[1] for _ in r]
     for cell in list_cells(r):
         sign = signs.get((cell.after, cell.task))
-        number = cell.text if cell.known else ""
+        number = cell.text if cell.is_measured else ""
         texts[cell.after][cell.task - 1] = f"{SIGNS[sign] if sign else ''}{number}"
     return texts
 

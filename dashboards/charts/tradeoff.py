@@ -105,15 +105,15 @@ def _hover_texts(rows: pd.DataFrame, shown: tuple[str, str, str]) -> list[str]:
 
 
 def _hover_line(row: dict[Any, Any], name: str) -> str:
-    known, mean, spread = (
+    quantity, mean, spread = (
         find_quantity(name),
         row[f"{name}_mean"],
         row.get(f"{name}_ci95", float("nan")),
     )
-    if not known.cost:
+    if not quantity.cost:
         return f"{short_label(name)}: {interval_text(mean, spread)}"
-    either_side = f" ± {known.value_text(spread)}" if isfinite(spread) and spread else ""
-    return f"{known.words}: {known.value_text(mean)}{either_side}"
+    either_side = f" ± {quantity.value_text(spread)}" if isfinite(spread) and spread else ""
+    return f"{quantity.words}: {quantity.value_text(mean)}{either_side}"
 
 
 def _sizes(spread: pd.Series[float]) -> pd.Series[float]:
@@ -192,10 +192,10 @@ def _axis_value(value: float, name: str) -> float:
 
 def _coloraxis(values: pd.Series[float], colour: str) -> dict[str, Any]:
     """Return the colour axis; that of a metric ends at tenths around the values."""
-    known = values.dropna()
+    numbers = values.dropna()
     bounds = {}
-    if len(known) and not find_quantity(colour).cost:
-        low, high = floor(known.min() * 10), ceil(known.max() * 10)
+    if len(numbers) and not find_quantity(colour).cost:
+        low, high = floor(numbers.min() * 10), ceil(numbers.max() * 10)
         bounds = {"cmin": low / 10, "cmax": max(high, low + 1) / 10}
     title = {"text": find_quantity(colour).title, "side": "right"}
     return {"colorscale": SCALE, "colorbar": {"title": title}, **bounds}

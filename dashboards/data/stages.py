@@ -13,11 +13,12 @@ from dashboards.data.folders import PROGRESS, SweepFolder
 from dashboards.data.scope import Scope
 from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
+from orchestrator.columns import FLOPS
 
 SILENT_AFTER_SECONDS = 120
 
 
-WORK = "train_flops + consolidate_flops + eval_flops"
+WORK = " + ".join(FLOPS)
 
 
 @dataclass(frozen=True)

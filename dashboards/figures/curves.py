@@ -36,8 +36,8 @@ def forgetting(curves: pd.DataFrame) -> Figure:
     for part, (title, rows), num_rows in zip(places, parts, down, strict=True):
         part.suptitle(title, fontsize=10)
         _panels(part, rows, (num_rows, across), styles)
-    known = {line.get_label(): line for axes in figure.axes for line in axes.lines}
-    lines = {label: line for label, line in known.items() if label in styles}
+    lines_by_label = {line.get_label(): line for axes in figure.axes for line in axes.lines}
+    lines = {label: line for label, line in lines_by_label.items() if label in styles}
     figure.legend(
         list(lines.values()),
         list(map(str, lines)),

@@ -30,10 +30,10 @@ def show(view: View) -> None:
     splits = ["validation"] if row["phase"] == "search" else ["test", "validation"]
     split = choices.radio("Accuracy on", splits, horizontal=True, key="split", width="content")
     by_seed = read_matrices(view.warehouse, row["sweep"], row["trial_id"], split)
-    known = {seed: r for seed, r in by_seed.items() if (r == r).any()}
-    _show_missing(row, by_seed, known)
-    if known:
-        _draw(view, row, known, choices)
+    measured = {seed: r for seed, r in by_seed.items() if (r == r).any()}
+    _show_missing(row, by_seed, measured)
+    if measured:
+        _draw(view, row, measured, choices)
 
 
 def _pick_trial(table: pd.DataFrame) -> pd.Series[Any]:
@@ -50,16 +50,16 @@ def _pick_trial(table: pd.DataFrame) -> pd.Series[Any]:
     return table.iloc[chosen]
 
 
-def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], known: dict[int, R]) -> None:
-    missing = [str(seed) for seed in all_seeds if seed not in known]
+def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], measured: dict[int, R]) -> None:
+    missing = [str(seed) for seed in all_seeds if seed not in measured]
     if missing:
         st.info(f"Nothing has been measured on seed {', '.join(missing)}: {row['status']}.")
     if row["story"]:
         st.info(f"Reason: {str(row['story']).partition(chr(10))[0]}")
 
 
-def _draw(view: View, row: pd.Series[Any], known: dict[int, R], choices: DeltaGenerator) -> None:
-    seeds: list[int | str] = [MEAN, *known] if len(known) > 1 else list(known)
+def _draw(view: View, row: pd.Series[Any], measured: dict[int, R], choices: DeltaGenerator) -> None:
+    seeds: list[int | str] = [MEAN, *measured] if len(measured) > 1 else list(measured)
     seed = choices.radio("Seed", seeds, horizontal=True, key="seed", width="content")
     uses = st.radio(
         "Highlight the cells of",
@@ -69,7 +69,7 @@ def _draw(view: View, row: pd.Series[Any], known: dict[int, R], choices: DeltaGe
         format_func=short_label,
         index=1,
     )
-    shown = {seed: known[seed]} if isinstance(seed, int) else known
+    shown = {seed: measured[seed]} if isinstance(seed, int) else measured
     r, figures = mean_matrix(shown), mean_metrics(shown, row["scenario"])
     with st.container(horizontal=True):
         for metric in METRICS:

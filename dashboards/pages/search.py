@@ -9,16 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.data.searching import read_candidates, read_learning_curves, read_searches
+from dashboards.data.candidates import read_candidates, read_learning_curves, read_searches
 from dashboards.view import View
+from orchestrator.columns import COLUMNS as TABLE_COLUMNS
+from orchestrator.columns import SELECTABLE
 
+LABELS = {f"val_{name}": TABLE_COLUMNS[name].label for name in SELECTABLE}
 COLUMNS = {
     "label": "candidate",
     "objective": "objective",
-    "val_acc": "ACC",
-    "val_bwt": "BWT",
-    "val_forgetting": "forgetting",
-    "val_learning_accuracy": "LA",
+    **LABELS,
     "tasks_done": "tasks learned",
     "status": "status",
     "story": "why",
@@ -108,7 +108,7 @@ def _show_ended_early(rows: pd.DataFrame) -> None:
 
 
 def _show_table(rows: pd.DataFrame, columns: Sequence[str], key: str) -> None:
-    reals = ("objective", "ACC", "BWT", "forgetting", "LA")
+    reals = ("objective", *LABELS.values())
     number = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(
         rows[list(columns)].rename(columns=COLUMNS),

@@ -13,7 +13,7 @@ from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import COSTS, configurations
 from dashboards.data.views import sql_literal
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
-from dashboards.view import View, show_apart, split_tables
+from dashboards.view import View, show_separation, split_tables
 from orchestrator.columns import METRICS
 from orchestrator.results.pareto import front_mask
 from orchestrator.results.pooling import SETTING
@@ -43,7 +43,7 @@ def show(view: View) -> None:
         f"front, no other point beats it in both costs and {short_label(colour)} by intervals that "
         "do not overlap. Click a point for its configuration."
     )
-    show_apart(configured)
+    show_separation(configured)
     show_left_out(configured)
 
 

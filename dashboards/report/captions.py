@@ -109,10 +109,10 @@ def differences(table: pd.DataFrame, metric: str, tests: int | None = None) -> s
     """
     clear = int(((table["low"] > 0) | (table["high"] < 0)).sum())
     corrected = int((table["p_holm"] < 0.05).sum())
-    against, known = table["against"].iloc[0], table[table["difference"].notna()]
-    if known.empty:
+    against, rows = table["against"].iloc[0], table[table["difference"].notna()]
+    if rows.empty:
         return f"No seed is common to {against} and another configuration."
-    top = known.sort_values("difference").iloc[-1]
+    top = rows.sort_values("difference").iloc[-1]
     reach = (
         f" [{metric_text(top['low'])}, {metric_text(top['high'])}]" if isfinite(top["low"]) else ""
     )

@@ -15,16 +15,16 @@ from plotly.offline import get_plotlyjs
 
 from dashboards.charts.theme import template
 from dashboards.data.warehouse import Warehouse
-from dashboards.report.parts import (
-    Part,
-    comparison_parts,
-    search_parts,
-    sharing_part,
+from dashboards.report.chapters import (
+    Chapter,
+    comparison_chapters,
+    search_chapters,
+    sharing_chapter,
     take_readable,
 )
-from dashboards.report.protocol import METRICS, missing_notes, protocol_parts, read_sweep_file
+from dashboards.report.protocol import METRICS, missing_notes, protocol_chapters, read_sweep_file
 
-NOTHING = Part("Results", ["Nothing can be shown; see above."])
+NOTHING = Chapter("Results", ["Nothing can be shown; see above."])
 
 
 def render(warehouse: Warehouse, command: str) -> str:
@@ -36,15 +36,15 @@ def render(warehouse: Warehouse, command: str) -> str:
     """
     lacking: list[str] = []
     lacking += take_readable(missing_notes(warehouse), lacking)
-    sections = (comparison_parts, search_parts, sharing_part, protocol_parts)
-    *parts, protocol = (take_readable(section(warehouse), lacking) for section in sections)
-    shown = [part for section in parts for part in section] or [NOTHING]
+    sections = (comparison_chapters, search_chapters, sharing_chapter, protocol_chapters)
+    *chapters, protocol = (take_readable(section(warehouse), lacking) for section in sections)
+    shown = [chapter for section in chapters for chapter in section] or [NOTHING]
     return (
         _environment()
         .get_template("page.html")
         .render(
             title=", ".join(folder.name for folder in warehouse.folders),
-            parts=shown,
+            chapters=shown,
             missing=lacking,
             protocol=protocol,
             figures=_figures_json(shown),
@@ -77,12 +77,12 @@ def _small_interval(cell: str) -> Markup:
     return Markup("{} <small>± {}</small>").format(mean, half_width) if sign else escape(mean)
 
 
-def _figures_json(parts: Sequence[Part]) -> str:
+def _figures_json(chapters: Sequence[Chapter]) -> str:
     """Return all charts as a JSON list, without their template; the page has the two templates."""
     bare = [
         _figure_json(go.Figure(chart.figure).update_layout(template="none"))
-        for part in parts
-        for chart in part.charts
+        for chapter in chapters
+        for chart in chapter.charts
     ]
     return f"[{','.join(bare)}]"
 

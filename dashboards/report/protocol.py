@@ -12,7 +12,7 @@ from dashboards.data.scope import IS_COMPARED
 from dashboards.data.stages import read_progress
 from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
-from dashboards.report.parts import Part
+from dashboards.report.chapters import Chapter
 
 METRICS = (
     "ACC is the mean accuracy over all tasks after the last one; BWT and FWT are backward and "
@@ -52,15 +52,15 @@ def _incomplete_notes(warehouse: Warehouse) -> Iterator[str]:
         yield f"{row['sweep']}: {n} trial{'s' if n > 1 else ''} {row['status']}{story}"
 
 
-def protocol_parts(warehouse: Warehouse) -> Iterator[Part]:
-    """Yield a part for each sweep: seeds, selection of the search, versions."""
+def protocol_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
+    """Yield a chapter for each sweep: seeds, selection of the search, versions."""
     for folder in warehouse.folders:
         sentences = [
             *_describe_seeds(warehouse, folder),
             *_describe_selection(folder),
             *_describe_versions(folder),
         ]
-        yield Part(f"Sweep {folder.name}", sentences)
+        yield Chapter(f"Sweep {folder.name}", sentences)
 
 
 def read_sweep_file(folder: SweepFolder) -> str:

@@ -25,7 +25,7 @@ def linear_chain_objection(setting: Setting) -> str | None:
     """Return why a built-in network is no chain of linear layers; others are checked when built."""
     if setting.network == "mlp" or ":" in setting.network:
         return None
-    return f"takes networks of linear layers apart (mlp) and cannot take apart {setting.network}"
+    return f"needs a chain of linear layers (mlp), given {setting.network}"
 
 
 def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple[str, ...]:
@@ -51,8 +51,8 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
     once = len(called) == len(names) == len(set(called)) >= 2
     if not (fits and once and linear_state == network.state_dict().keys()):
         raise ValueError(
-            f"{type(network).__name__} cannot be taken apart: it must be linear layers alone, one "
-            "after the other, with at least one hidden layer"
+            f"{type(network).__name__} is no chain of linear layers: it must be "
+            "linear layers alone, one after the other, with at least one hidden layer"
         )
     return tuple(names[layer] for layer in called)
 
@@ -82,6 +82,6 @@ def head_names(network: nn.Module) -> frozenset[str]:
     if not isinstance(getattr(network, "head", None), nn.Linear):
         raise ValueError(
             f"{type(network).__name__} has no linear layer named head, so the outputs of one task "
-            "cannot be told from those of another: name the output layer head"
+            "cannot be distinguished from those of another: name the output layer head"
         )
     return frozenset(name for name, _ in network.named_parameters() if name.startswith("head."))

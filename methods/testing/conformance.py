@@ -34,12 +34,6 @@ from methods.testing.watch import (
     watch_hooks,
 )
 
-CATEGORIES = (
-    *("model", "anchor", "importance", "teacher", "buffer"),
-    *("generator", "columns", "optimizer", "raw_data"),
-)
-
-
 Flops = dict[int, dict[Hashable, int]]
 
 
@@ -79,14 +73,14 @@ def takes_batch_norm(blobs: Blobs) -> bool:
 
 
 def check_learning(blobs: Blobs) -> None:
-    """Two runs agree; saving and loading after every task changes nothing; states are valid.
+    """Check that runs agree, that saving and loading changes nothing, and that states are valid.
 
     If reloading after every task gives the same states as not reloading, so does reloading after
     any one task.
     """
-    known: Flops = {}
-    straight = [*snapshots(blobs, known=known)]
-    resumed = snapshots(blobs, reload=True, known=known)
+    flops: Flops = {}
+    straight = [*snapshots(blobs, flops=flops)]
+    resumed = snapshots(blobs, reload=True, flops=flops)
     for first, reloaded in zip(straight, resumed, strict=True):
         if differing(first.state, reloaded.state):
             check_repeats(blobs, straight)
@@ -97,13 +91,13 @@ def check_learning(blobs: Blobs) -> None:
 
 
 def check_repeats(blobs: Blobs, straight: list[Snapshot]) -> None:
-    """A second run gives the states of the first."""
+    """Check that a second run gives the states of the first."""
     for first, again in zip(straight, snapshots(blobs), strict=True):
         require_same(first.state, again.state, f"two runs differ after task {first.after}")
 
 
 def check_config(method_class: type[Method], config: Config) -> None:
-    """A Config is keyword-only, equals one built from its own dict, and rejects unknown names."""
+    """Check that a Config is keyword-only, survives `asdict`, and rejects unknown names."""
     cls, name = type(config), f"{method_class.__name__}.Config"
     require(isinstance(config, method_class.Config), f"{config!r} is not a {name}")
     require(cls(**asdict(config)) == config, f"{name} is not rebuilt from its asdict()")
@@ -117,12 +111,14 @@ def check_config(method_class: type[Method], config: Config) -> None:
 
 
 def check_state(blobs: Blobs, state: State) -> None:
-    """Every part of the state has a storage category, and a memory is within its budget."""
+    """Check that all of the state has storage categories and that memories keep their budget."""
+    from orchestrator.columns import CATEGORIES
+
     categories = {"network": "model", **blobs.method_class.storage}
     for first in sorted({name.split(".")[0] for name in state}):
         require(first in categories, f"no storage category for {first}: add it to `storage`")
-        known = categories[first] in CATEGORIES
-        require(known, f"{categories[first]!r} is no storage category; valid: {CATEGORIES}")
+        is_category = categories[first] in CATEGORIES
+        require(is_category, f"{categories[first]!r} is no storage category; valid: {CATEGORIES}")
     size = getattr(blobs.config, "memory_size", None)
     for name, tensor in state.items():
         if size is not None and name.endswith("memory.x"):
@@ -135,7 +131,7 @@ def check_state(blobs: Blobs, state: State) -> None:
 
 
 def check_predictions(blobs: Blobs, live: Snapshot) -> None:
-    """Scores are finite, of shape [B, C], and depend on the state alone."""
+    """Check that scores are finite, of shape [B, C], and depend on the state alone."""
     restored = blobs.restore(live.state, live.after)
     before = copy_state(restored.state_dict())
     for task, scores in predictions(blobs, restored, live.after).items():
@@ -148,7 +144,7 @@ def check_predictions(blobs: Blobs, live: Snapshot) -> None:
 
 
 def check_inertness(blobs: Blobs) -> None:
-    """A hyperparameter declared inert on the first task does not change its result."""
+    """Check that hyperparameters declared inert on the first task do not change its result."""
     for name in sorted(blobs.method_class.inert_on_first_task):
         other = replace(blobs, config=change_hyperparameter(blobs.config, name))
         story = f"{name} is declared inert on the first task, but changes it"
@@ -156,7 +152,7 @@ def check_inertness(blobs: Blobs) -> None:
 
 
 def check_strength(blobs: Blobs) -> None:
-    """With a strength of 0 the network is that of fine-tuning, bit for bit."""
+    """Check that a strength of 0 gives the network of fine-tuning, bit for bit."""
     name, cls = blobs.method_class.strength, blobs.method_class
     if name is None:
         return
@@ -198,29 +194,29 @@ class Snapshot:
     scores: Mapping[int, Tensor]
 
 
-def snapshots(blobs: Blobs, reload: bool = False, known: Flops | None = None) -> Iterator[Snapshot]:
+def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) -> Iterator[Snapshot]:
     """Yield a snapshot after each task.
 
     Args:
         blobs: the method and the tasks.
         reload: whether each task starts from a new method with the saved state.
-        known: FLOPs of steps by task and kind, shared between runs that must agree.
+        flops: FLOPs of steps by task and kind, shared between runs that must agree.
     """
     method, state = blobs.fresh(), State()
-    known = {} if known is None else known
+    flops = {} if flops is None else flops
     for after in range(1, NUM_TASKS + 1):
         if after > 1 and blobs.method_class.starts_afresh:
             method = blobs.fresh()
         elif after > 1 and reload:
             method = blobs.restore(state, num_learned=after - 1)
-        learn(method, blobs.view(after), blobs.epochs, known.setdefault(after, {}))
+        learn(method, blobs.view(after), blobs.epochs, flops.setdefault(after, {}))
         require_saveable(method.state_dict())
         state = copy_state(method.state_dict())
         yield Snapshot(after, state, predictions(blobs, method, after))
 
 
 def learn(
-    method: Method, view: TaskView, epochs: int = 2, known: dict[Hashable, int] | None = None
+    method: Method, view: TaskView, epochs: int = 2, flops: dict[Hashable, int] | None = None
 ) -> None:
     """Learn one task with the learner's loop and check hooks and FLOPs."""
     from orchestrator.stages.learner import Training, num_steps, train_task
@@ -228,7 +224,7 @@ def learn(
     training = Training(epochs=epochs, batch_size=20, lr=0.01)
     view = replace(view, num_steps=num_steps(len(view.examples), training))
     with watch_hooks(method):
-        train_task(method, view, training, cast(Any, ExactMeter({} if known is None else known)))
+        train_task(method, view, training, cast(Any, ExactMeter({} if flops is None else flops)))
         method.end_task(view)
 
 

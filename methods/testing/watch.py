@@ -70,17 +70,17 @@ def copy_state(state: Mapping[str, Tensor]) -> State:
 class ExactMeter:
     """Count the FLOPs of every step; raise AssertionError if two steps of one kind differ."""
 
-    def __init__(self, known: dict[Hashable, int]) -> None:
-        self.known = known
+    def __init__(self, flops_by_kind: dict[Hashable, int]) -> None:
+        self.flops_by_kind = flops_by_kind
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a step and compare its FLOPs with those of its kind."""
         with FlopCounterMode(display=False) as counter:
             result = work(*args, **named)
         flops = counter.get_total_flops()
-        known = self.known.setdefault(kind, flops)
+        earlier = self.flops_by_kind.setdefault(kind, flops)
         story = "step_kind must tell them apart"
-        require(known == flops, f"steps of kind {kind} took {known} and {flops} FLOPs: {story}")
+        require(earlier == flops, f"steps of kind {kind} took {earlier} and {flops} FLOPs: {story}")
         return result
 
 

@@ -61,7 +61,7 @@ def create_tune_trials(trial_ids: Sequence[str]) -> TrialQueue:
 
 @dataclass(frozen=True)
 class BackendEntry:
-    """How a backend is opened.
+    """A backend of the table.
 
     Attributes:
         open: called with the address of a cluster, if any, and a function that shows a line.

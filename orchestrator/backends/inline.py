@@ -20,7 +20,7 @@ NO_GPU = (
 )
 
 
-class OneAtATime:
+class InlineWorkers:
     """Computes each stage when its outcome is requested."""
 
     def __init__(self, store: StageStore, device: str) -> None:
@@ -54,7 +54,7 @@ class Inline:
         self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
     ) -> None:
         """Drive a client in this process."""
-        drive(client, OneAtATime(store, self._device(sweep)), observe, brake)
+        drive(client, InlineWorkers(store, self._device(sweep)), observe, brake)
 
     def _device(self, sweep: Sweep) -> str:
         if not sweep.resources.gpus:

@@ -117,4 +117,4 @@ def require_capacity(
     if address is None:
         remedy = "lower `resources` in the sweep, or name a cluster (--address)"
         raise RepertoireError(f"{line}; {remedy}")
-    say(f"{line}; waiting for one that has")
+    say(f"{line}; waiting for such a node")

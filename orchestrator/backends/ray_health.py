@@ -139,7 +139,9 @@ class StallWatch:
         if not any(node.capacity(needs) for node in nodes):
             return f"no node has room for a stage that asks for {describe_needs(needs)}"
         return (
-            "all nodes are idle, so Ray does not start what it was given" if self._idle() else None
+            "all nodes are idle, but Ray does not start the submitted stages"
+            if self._idle()
+            else None
         )
 
 

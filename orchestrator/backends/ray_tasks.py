@@ -111,8 +111,8 @@ def build_failure(
         return StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
     if death is None:
         return StageFailed(key, f"{type(error).__name__}: {error}")
-    asked = f"it asked for {needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
-    had = f" and had {node} to itself in the end" if attempt.alone and node else ""
+    resources = f"it asked for {needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
+    had = f" and had {node} to itself at the last attempt" if attempt.alone and node else ""
     deaths = (*attempt.deaths, death)
     if death == "memory" or "memory" in deaths:
         what = f"out of memory: killed {len(deaths)} times"
@@ -121,7 +121,7 @@ def build_failure(
         what += "out of memory, or crashed)"
     else:
         what = f"the worker of this stage was lost: its node died {len(deaths)} times"
-    return StageFailed(key, f"{what}; {asked}{had}\n\n{error}")
+    return StageFailed(key, f"{what}; {resources}{had}\n\n{error}")
 
 
 def is_cluster_idle() -> bool:

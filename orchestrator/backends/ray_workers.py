@@ -118,4 +118,4 @@ def describe_retry(attempt: Attempt, memory: bool) -> str:
     _, trial_id, seed = attempt.order.computed_for
     cause = "ran out of memory" if memory else "lost its process twice"
     after = attempt.order.stages[0].after
-    return f"{trial_id} seed {seed} task {after} {cause}; it is tried once more, alone on a node"
+    return f"{trial_id} seed {seed} task {after} {cause}; it is retried once, alone on a node"

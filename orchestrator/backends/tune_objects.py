@@ -15,7 +15,7 @@ from ray.tune.schedulers import (
 )
 
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import plain
+from orchestrator.hashing import to_json
 from orchestrator.stages.components import import_class
 from orchestrator.sweep.search_options import Asha, CustomClass, HyperBand, Median, Pbt
 from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
@@ -53,12 +53,12 @@ def decode_point(suggested: Mapping[str, Any], space: Mapping[str, Domain]) -> P
         elif domain.kind in ("randint", "lograndint"):
             value = int(value)
         if domain.is_active(point):
-            point[place] = plain(value)
+            point[place] = to_json(value)
     return point
 
 
 def to_mutation(domain: Domain) -> Any:
-    """Return what a population resamples a hyperparameter from; the draw is clipped after."""
+    """Return the values that PBT resamples a hyperparameter from; the draw is clipped later."""
     if domain.finite:
         return list(domain.args)
     return tune.uniform(*domain.args[:2]) if domain.kind == "quniform" else to_tune_domain(domain)
@@ -77,7 +77,7 @@ def clip(domain: Domain, value: Any) -> Any:
 
 
 def create_tune_scheduler(options: Any, space: Mapping[str, Domain], goal: int) -> Any:
-    """Return the scheduler of Tune's that options stand for."""
+    """Return Tune's scheduler with the options of a sweep."""
     if isinstance(options, Asha):
         return AsyncHyperBandScheduler(
             time_attr=TIME,

@@ -17,7 +17,7 @@ from orchestrator.backends.tune_objects import TIME, clip, create_tune_scheduler
 from orchestrator.backends.tune_searchers import METRIC, seed_generators
 from orchestrator.backends.tune_stand_ins import Controller, Runner
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import plain
+from orchestrator.hashing import to_json
 from orchestrator.search.ports import Adopted, Decision, Stopped
 from orchestrator.sweep.search_options import SCHEDULERS, Search
 from orchestrator.sweep.spaces import Domain, Point
@@ -95,7 +95,7 @@ class TuneScheduler:
         runner.status = Trial.TERMINATED
 
     def effects(self) -> list[Stopped | Adopted]:
-        """Return what the calls since the last time did to other candidates."""
+        """Return the effects on other candidates of the calls since the last time."""
         stopped = [Stopped(number) for number in self._controller.stopped]
         self._controller.stopped.clear()
         adopted = [
@@ -145,7 +145,7 @@ class TuneScheduler:
         runner.config |= {
             place: clip(domain, runner.config[place]) for place, domain in self._space.items()
         }
-        return {place: plain(runner.config[place]) for place in self._space}
+        return {place: to_json(runner.config[place]) for place in self._space}
 
 
 def tune_result(after: int, value: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Ray Tune's schedulers take for Tune's trials, checkpoints and controller."""
+"""Stand-ins for Tune's trials, checkpoints and controller, for Ray Tune's schedulers."""
 
 from __future__ import annotations
 

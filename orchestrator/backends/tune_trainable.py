@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import ray
 from ray import tune
 
-from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS
+from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, compute_flops
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder import open_store
 from orchestrator.search.score import Scorer
@@ -110,14 +110,14 @@ class StageTrainable(tune.Trainable):
         steps = [dict(values) for values in content["steps"]]
         if content["method"] != self._trial.method.name:
             raise RepertoireError(
-                f"a trial of {self._trial.method.name} cannot go on from a stage of "
+                f"a trial of {self._trial.method.name} cannot continue from a stage of "
                 f"{content['method']}: method.name cannot change from task to task"
             )
         self._continue_from(steps)
         if self._stages[len(steps)].key != content["key"]:
             raise RepertoireError(
                 f"stage {content['key'][:8]} is of another benchmark, network, seed or version, so "
-                "this trial cannot go on from it; only method.* and training.* can change from "
+                "this trial cannot continue from it; only method.* and training.* can change from "
                 "task to task"
             )
 
@@ -165,7 +165,7 @@ class StageTrainable(tune.Trainable):
         figures = self._scorer.figures(self._stages, self._tasks)
         row = [record.evaluation[key]["validation"].accuracy for key in self._stages[0].task_keys]
         return {name: figures[name] for name in (*METRICS, *COSTS)} | {
-            "compute_flops": figures["train_flops"] + figures["consolidate_flops"],
+            "compute_flops": compute_flops(figures),
             "seconds": self._seconds(),
             "row": row,
         }

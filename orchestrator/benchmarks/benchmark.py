@@ -74,8 +74,8 @@ class Benchmark:
             object.__setattr__(self, "order", tuple(self.order))
 
     def _find_mistakes(self) -> Iterator[str]:
-        known = self.name in BENCHMARKS
-        if not known:
+        is_known = self.name in BENCHMARKS
+        if not is_known:
             yield f"unknown benchmark {self.name!r}; {suggest(self.name, BENCHMARKS)}"
         choices = {"scenario": Scenario, "train_mask": TrainMask, "eval_mask": EvalMask}
         for field, type_ in choices.items():
@@ -83,7 +83,7 @@ class Benchmark:
                 yield f"{field}: {getattr(self, field)!r}; valid: {', '.join(get_args(type_))}"
         if self.num_tasks < 1:
             yield f"num_tasks: {self.num_tasks}; must be at least 1"
-        elif known:
+        elif is_known:
             yield from self._find_mistakes_in_tasks()
         if not 0 <= self.validation <= 0.5:
             valid = "must be a share of the training images in [0, 0.5]"

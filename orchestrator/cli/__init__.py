@@ -21,13 +21,13 @@ def main() -> None:
     """
     exit_code = 1
 
-    def leave() -> None:
+    def end_process() -> None:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # closed, or a pipe that nobody reads
                 stream.flush()
         os._exit(exit_code)
 
-    atexit.register(leave)
+    atexit.register(end_process)
     try:
         app.main()
         exit_code = 0

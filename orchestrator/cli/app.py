@@ -42,8 +42,8 @@ class BackendName(StrEnum):
     ray = "ray"
 
 
-class Listed(StrEnum):
-    """What can be listed."""
+class ListKind(StrEnum):
+    """The lists of names that sweeps can use."""
 
     methods = "methods"
     benchmarks = "benchmarks"
@@ -52,7 +52,7 @@ class Listed(StrEnum):
 
 @app.command("plan")
 def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri = None) -> None:
-    """Show what a sweep asks for, what the store has, and what is left. Writes nothing."""
+    """Show the stages of a sweep, those in the store and those left to run. Writes nothing."""
     from orchestrator.cli.run_sweep import plan_sweep
     from orchestrator.results.folder import open_store, results_folder
     from orchestrator.results.kept_files import describe_former_tables
@@ -80,12 +80,10 @@ def run_command(
     ] = BackendName.ray,
     replace: Annotated[
         bool,
-        typer.Option(
-            "--replace", help="Put tables of another sweep of the same name aside and go on."
-        ),
+        typer.Option("--replace", help="Set tables of another sweep of the same name aside."),
     ] = False,
 ) -> None:
-    """Run a sweep: compute what the store lacks, write the tables, log to MLflow, compare."""
+    """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
     from orchestrator.cli.run import run
 
     try:
@@ -103,7 +101,7 @@ app.command("reproduce")(reproduce_command)
 
 
 @app.command("list")
-def list_command(what: Listed) -> None:
+def list_command(what: ListKind) -> None:
     """List the methods, benchmarks or networks a sweep can name."""
     from orchestrator.terminal.describe import TABLES
 
@@ -117,7 +115,7 @@ app.command("report")(report_command)
 
 @app.command("track")
 def track_command(dir: Dir = Path("results")) -> None:
-    """Send to MLflow what a results folder holds and MLflow lacks."""
+    """Send the parts of a results folder that MLflow lacks."""
     from orchestrator.cli.run import track
 
     raise typer.Exit(track(dir))

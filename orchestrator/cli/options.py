@@ -33,7 +33,7 @@ Dirs = Annotated[
 ]
 Tolerance = Annotated[
     float,
-    typer.Option("--tolerance", min=0, help="Up to which relative difference stages are equal."),
+    typer.Option("--tolerance", min=0, help="Largest relative difference that counts as equal."),
 ]
 
 

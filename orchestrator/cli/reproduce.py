@@ -86,10 +86,10 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
         for _, steps in load_chains(folder, check)
         for stage in steps
     }
-    known = check.store.records((key, frozenset()) for key in stages)
-    chosen = sample([key for key, _ in known], share, seed)
+    records = check.store.records((key, frozenset()) for key in stages)
+    keys = sample([key for key, _ in records], share, seed)
     counts = Counter[str]()
-    for key in chosen:
+    for key in keys:
         result = reproduce_stage(stages[key], check.store, check.tolerance)
         counts[result.verdict if result else "lost"] += 1
         if result is None:
@@ -99,7 +99,7 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
             check.say(f"stage {key}, {_describe(result.stage)}: {verdict}")
             check.say(f"  {describe_environments(result)}")
     check.say(
-        f"{len(chosen)} of {len(known)} stages computed anew: {counts['same']} the same bits, "
+        f"{len(keys)} of {len(records)} stages computed anew: {counts['same']} the same bits, "
         f"{counts['close']} equal within {check.tolerance:g}, {counts['different']} different"
         + (f", {counts['lost']} without a parent" if counts["lost"] else "")
     )

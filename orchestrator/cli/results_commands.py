@@ -49,7 +49,7 @@ def compare_command(
     by: Annotated[
         str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
     ] = "method",
-    format: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.table,
+    format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
     against: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +65,7 @@ def compare_command(
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Side by side even if not comparable, and marked.")
+        bool, typer.Option("--force", help="One table, with a warning if not comparable.")
     ] = False,
 ) -> None:
     """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""
@@ -88,7 +88,7 @@ def show_command(
         typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder, or a sweep's."),
     ],
     trial: Annotated[
-        str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
+        str, typer.Argument(metavar="TRIAL", help="Its id, the beginning of its id, or its label.")
     ],
     seed: Annotated[
         int | None, typer.Option("--seed", help="One seed; default: the mean of all.")
@@ -97,7 +97,7 @@ def show_command(
         str | None, typer.Option("--split", help="test or validation; default: test.")
     ] = None,
     traceback: Annotated[
-        bool, typer.Option("--traceback", help="The traceback of what failed.")
+        bool, typer.Option("--traceback", help="Show the traceback of failed seeds.")
     ] = False,
 ) -> None:
     """Show a trial: R as a coloured grid, with ACC, BWT, FWT and forgetting."""
@@ -110,7 +110,7 @@ def show_command(
 def reproduce_command(
     dir: Annotated[Path, typer.Argument(metavar="DIR", help="A results folder, or a sweep's.")],
     trial: Annotated[
-        str, typer.Argument(metavar="TRIAL", help="Its id, how that begins, or its label.")
+        str, typer.Argument(metavar="TRIAL", help="Its id, the beginning of its id, or its label.")
     ],
     seed: Annotated[int | None, typer.Option("--seed", help="One seed; default: all.")] = None,
     store: StoreUri = None,

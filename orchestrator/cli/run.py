@@ -111,14 +111,14 @@ def counts_line(outcome: Outcome) -> str:
     """Return a line with the numbers of stages that were requested, computed, and failed."""
     search, evaluation = outcome.search, outcome.evaluation
     further = f", {evaluation.scored} scored on further tasks" if evaluation.scored else ""
-    line = f"{evaluation.computed} stages computed{further}{failures(evaluation)}."
+    line = f"{evaluation.computed} stages computed{further}{failures_text(evaluation)}."
     if search is None:
         return line
     asked_for = f"Search: {search.asked_for} stages asked for"
-    return f"{asked_for}, {search.computed} computed{failures(search)}. {line}"
+    return f"{asked_for}, {search.computed} computed{failures_text(search)}. {line}"
 
 
-def failures(progress: Progress) -> str:
+def failures_text(progress: Progress) -> str:
     """Return the number of stages that raised, to be added to a list; empty if none did."""
     return f", {progress.raised} failed" if progress.raised else ""
 

@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Screen:
-    """What is called while a sweep runs.
+    """Callbacks for output while a sweep runs.
 
     Attributes:
         show: called with where the sweep stands.

@@ -1,13 +1,16 @@
-"""Commands on the stage store of a results folder: verify, audit, gc."""
+"""`repertoire store`: commands on the stage store of a results folder: verify, audit, gc."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import Dir, StoreUri, Tolerance
+from orchestrator.cli.options import Dir, StoreUri, Tolerance, show
+
+if TYPE_CHECKING:
+    from orchestrator.results.garbage import Garbage, Rules
 
 store_app = typer.Typer(
     help="Look after the stage store of a results folder.", no_args_is_help=True
@@ -17,8 +20,6 @@ store_app = typer.Typer(
 @store_app.command("verify")
 def verify_command(dir: Dir = Path("results"), store: StoreUri = None) -> None:
     """Read every stage; name and set aside what is damaged."""
-    from orchestrator.cli.store import verify
-
     raise typer.Exit(verify(dir, store))
 
 
@@ -28,7 +29,7 @@ def audit_command(
     share: Annotated[
         str, typer.Option("--share", metavar="SHARE", help="Of the stages, such as 5% or 0.05.")
     ] = "5%",
-    seed: Annotated[int, typer.Option("--seed", help="Another seed takes another sample.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
     store: StoreUri = None,
     tolerance: Tolerance = 1e-5,
 ) -> None:
@@ -45,10 +46,10 @@ def audit_command(
 def gc_command(
     dir: Dir = Path("results"),
     store: StoreUri = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing, only list.")] = False,
     older_than: Annotated[
         float,
-        typer.Option("--older-than", metavar="HOURS", min=0, help="Keep what is younger."),
+        typer.Option("--older-than", metavar="HOURS", min=0, help="Keep younger stages."),
     ] = 24.0,
     forget: Annotated[
         list[str],
@@ -58,7 +59,64 @@ def gc_command(
     ] = [],  # noqa: B006
 ) -> None:
     """Delete old stages that no results folder refers to, and what was set aside as damaged."""
-    from orchestrator.cli.store import collect_garbage
     from orchestrator.results.garbage import Rules
 
     raise typer.Exit(collect_garbage(dir, store, Rules(dir, older_than, forget), dry_run))
+
+
+def verify(out: Path, uri: str | None) -> int:
+    """Read every stage of a store; return 1 if some were damaged and set aside."""
+    from orchestrator.errors import OtherRelease, RepertoireError
+    from orchestrator.results.folder import open_store
+
+    store = open_store(out, uri, create=False)
+    if uri is None and not (out / "stages").is_dir():
+        raise RepertoireError(f"{out} has no stage store; give a results folder, or --store URI")
+    keys, wrong, foreign = store.keys(), list[str](), list[str]()
+    for key in keys:
+        try:
+            wrong += filter(None, [store.verify(key)])
+        except OtherRelease as error:
+            foreign.append(str(error))
+    for story in [*wrong, *foreign]:
+        show(story)
+    if foreign:
+        show(f"{len(foreign)} of {len(keys)} stages are of another release; not touched")
+    if wrong:
+        show(
+            f"{len(wrong)} of {len(keys)} stages were damaged and set aside; "
+            "the next run computes them again"
+        )
+    else:
+        whole = len(keys) - len(foreign)
+        show(f"all {whole} stages{' of this one' * bool(foreign)} are as they were written")
+    return int(bool(wrong))
+
+
+def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> int:
+    """Delete stages that nothing refers to and say why others are kept; return 0."""
+    from orchestrator.results.folder import open_store
+    from orchestrator.results.garbage import delete_garbage, find_garbage
+    from orchestrator.terminal.units import bytes_text
+
+    store = open_store(out, uri, create=False, read_only=dry_run)
+    result = find_garbage(store, rules)
+    for reason, count in sorted(result.kept.items()):
+        show(f"kept: {count} stages, {reason}")
+    for line in describe_other_files(result, rules):
+        show(line)
+    size, verb = result.files.size(result.unwanted), "would delete" if dry_run else "deleted"
+    if not dry_run:
+        delete_garbage(store, rules, result)
+    show(f"{verb} {len(result.unwanted)} stages, {bytes_text(size)}")
+    return 0
+
+
+def describe_other_files(result: Garbage, rules: Rules) -> list[str]:
+    """Return a line for each kind of file that is not a stage."""
+    lines = [f"no longer counted: {one.describe()}" for one in result.gone]
+    kept = len(result.files.damaged) + len(result.files.partial) - len(result.leftovers)
+    if kept:
+        young = f"younger than {rules.older_than:g} h"
+        lines.append(f"kept: {kept} files set aside as damaged or half-written, {young}")
+    return lines

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
+def pause_collector() -> Iterator[None]:
     """Pause the collector for a block, or a function that this decorates.
 
     For code that creates very many values that are all kept and have no reference cycles, such as

@@ -10,11 +10,11 @@ from statistics import median
 from typing import Literal, NamedTuple, TypeVar
 
 from orchestrator.errors import RepertoireError
-from orchestrator.graph.collector import collector_paused
+from orchestrator.graph.collector import pause_collector
 from orchestrator.graph.events import ChainId
-from orchestrator.hashing import canonical
-from orchestrator.stages.known_records import Records
+from orchestrator.hashing import canonical_json
 from orchestrator.stages.record import Record
+from orchestrator.stages.record_cache import Records
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
@@ -102,10 +102,10 @@ class Plan:
 
     def estimated_seconds(self) -> float | None:
         """Return the estimated processor seconds left, from the median of the stored stages."""
-        known = [stage.seconds for stage in self.stored.values() if stage.after]
-        if not known:
+        seconds = [stage.seconds for stage in self.stored.values() if stage.after]
+        if not seconds:
             return None
-        return median(known) * sum(self.links[key] is not None for key in self.to_compute)
+        return median(seconds) * sum(self.links[key] is not None for key in self.to_compute)
 
 
 def chain_id(chain: Chain) -> ChainId:
@@ -119,7 +119,7 @@ def wall_seconds(record: Record) -> float:
     return costs.train_seconds + costs.consolidate_seconds + costs.eval_seconds
 
 
-@collector_paused()
+@pause_collector()
 def plan(
     sweep: Sweep,
     store: Records,
@@ -129,8 +129,8 @@ def plan(
     laid_out: dict[ChainId, tuple[Chain, tuple[Stage, ...]]] = {}
     for chain, stages in [*sweep.chains(), *more]:
         # A listed trial that also won is one trial: its seeds count once.
-        known, _ = laid_out.get(chain_id(chain), (chain, stages))
-        require_same_trial(known, chain)
+        earlier, _ = laid_out.get(chain_id(chain), (chain, stages))
+        require_same_trial(earlier, chain)
         laid_out[chain_id(chain)] = (chain, stages)
     result = Plan(sweep=sweep, chains=tuple(chain for chain, _ in laid_out.values()))
     for chain, stages in laid_out.values():
@@ -147,13 +147,13 @@ def require_same_trial(chain: Chain, other: Chain) -> None:
     """Raise RepertoireError if two chains of one id are of different configurations."""
     if chain.config != other.config:
         raise RepertoireError(
-            f"two trials share the id {chain.trial_id}: {canonical(chain.config)} and "
-            f"{canonical(other.config)}; put them into two sweeps"
+            f"two trials share the id {chain.trial_id}: {canonical_json(chain.config)} and "
+            f"{canonical_json(other.config)}; put them into two sweeps"
         )
 
 
 def read_stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str, StoredStage]:
-    """Return what a store has of the stages of orders, read a few records at a time."""
+    """Return the stored stages of orders; reads a few records at a time."""
     stored: dict[str, StoredStage] = {}
     uncovered: list[tuple[str, frozenset[str]]] = []
     for batch in batches(orders, RECORDS_AT_A_TIME):

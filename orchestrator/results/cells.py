@@ -8,7 +8,6 @@ from math import isnan
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.columns import UNDEFINED
 from orchestrator.results.metrics import R
@@ -34,7 +33,7 @@ class Cell:
     accuracy: float
 
     @property
-    def known(self) -> bool:
+    def is_measured(self) -> bool:
         """Whether the accuracy was measured."""
         return not isnan(self.accuracy)
 
@@ -46,7 +45,7 @@ class Cell:
     @property
     def text(self) -> str:
         """The accuracy to two decimals; a dash if it was not measured."""
-        return f"{self.accuracy:.2f}" if self.known else UNDEFINED
+        return f"{self.accuracy:.2f}" if self.is_measured else UNDEFINED
 
     @property
     def background(self) -> Rgb:
@@ -88,10 +87,10 @@ def accuracy_colour(accuracy: float) -> Rgb:
     return red, green, blue
 
 
-def text_colour(paper: Rgb) -> Rgb:
+def text_colour(background: Rgb) -> Rgb:
     """Return black or white, whichever has more contrast with a background."""
     black, white = (0, 0, 0), (255, 255, 255)
-    return max((black, white), key=lambda ink: contrast_ratio(ink, paper))
+    return max((black, white), key=lambda ink: contrast_ratio(ink, background))
 
 
 def contrast_ratio(one: Rgb, other: Rgb) -> float:
@@ -116,14 +115,12 @@ def _luminance(colour: Rgb) -> float:
 
 def build_r_from_rows(rows: Sequence[Sequence[float | None]], num_tasks: int) -> R:
     """Return R [T+1, T] from its first rows; NaN below them and where a row has None."""
-    r = np.full((num_tasks + 1, num_tasks), np.nan)
-    r[: len(rows)] = np.asarray(rows, dtype=np.float64)
-    return r
+    accuracy = np.asarray(rows, dtype=np.float64).reshape(len(rows), num_tasks)
+    after, task = np.indices(accuracy.shape)
+    return build_r(after, task + 1, accuracy, num_tasks)
 
 
-def build_r(
-    after: Sequence[int] | Any, task: Sequence[int] | Any, accuracy: Any, num_tasks: int
-) -> R:
+def build_r(after: Any, task: Any, accuracy: Any, num_tasks: int) -> R:
     """Return R [T+1, T] from its cells; NaN where a cell is missing.
 
     Args:
@@ -132,25 +129,7 @@ def build_r(
         accuracy: 0 to 1, of each cell; None or NaN if it was not measured.
         num_tasks: T.
     """
-    seed = np.zeros(len(after), dtype=np.int64)
-    r: R = build_r_by_seed(seed, after, task, accuracy, 1, num_tasks)[0]
-    return r
-
-
-def build_r_by_seed(
-    seed: Any, after: Any, task: Any, accuracy: Any, num_seeds: int, num_tasks: int
-) -> NDArray[np.float64]:
-    """Return R of each seed, shape [S, T+1, T], from the cells of all seeds.
-
-    Args:
-        seed: index 0..S-1 of the seed of each cell.
-        after: number of tasks learned, 0..T, of each cell.
-        task: 1..T, of each cell.
-        accuracy: 0 to 1, of each cell; None or NaN if it was not measured.
-        num_seeds: S.
-        num_tasks: T.
-    """
-    r = np.full((num_seeds, int(num_tasks) + 1, int(num_tasks)), np.nan)
-    places = [np.asarray(column, dtype=np.int64) for column in (seed, after, task)]
-    r[places[0], places[1], places[2] - 1] = np.asarray(accuracy, dtype=np.float64)
+    r = np.full((int(num_tasks) + 1, int(num_tasks)), np.nan)
+    row, column = np.asarray(after, dtype=np.int64), np.asarray(task, dtype=np.int64) - 1
+    r[row, column] = np.asarray(accuracy, dtype=np.float64)
     return r

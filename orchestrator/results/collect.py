@@ -11,8 +11,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.columns import CATEGORIES, SELECTABLE, SUMMED
-from orchestrator.graph.collector import collector_paused
-from orchestrator.hashing import canonical, plain
+from orchestrator.graph.collector import pause_collector
+from orchestrator.hashing import canonical_json, to_json
 from orchestrator.results.cells import build_r_from_rows
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.naming import former_id
@@ -26,8 +26,8 @@ from orchestrator.results.tables import (
     build_table,
     with_config_columns,
 )
-from orchestrator.stages.known_records import Records
 from orchestrator.stages.record import Costs, Record, RecordRequest, Score
+from orchestrator.stages.record_cache import Records
 
 if TYPE_CHECKING:
     from orchestrator.stages.stage import Chain
@@ -39,7 +39,7 @@ Row = tuple[Any, ...]
 RecordsByKey = dict[RecordRequest, Record]
 
 
-@collector_paused()
+@pause_collector()
 def collect_tables(
     chains: Sequence[Chain],
     store: Records,
@@ -52,12 +52,12 @@ def collect_tables(
         store: the store of the records.
         run_ids: `run_name` of a chain -> id of its MLflow run.
     """
-    known = _read_records(chains, store)
+    records_by_key = _read_records(chains, store)
     trials: list[Row] = []
     accuracy: list[Row] = []
     stages: list[Row] = []
     for chain in chains:
-        records = _chain_records(chain, known)
+        records = _chain_records(chain, records_by_key)
         trials.append(_trial_row(chain, records, store, (run_ids or {}).get(run_name(chain))))
         accuracy.extend(_accuracy_rows(chain, records))
         stages.extend(_stage_row(chain, record) for record in records)
@@ -76,30 +76,30 @@ def run_name(chain: Chain) -> str:
 def _read_records(chains: Sequence[Chain], store: Records) -> RecordsByKey:
     """Read the records of chains, one depth at a time, up to the first missing or diverged one."""
     reached = [(chain.keys, frozenset(chain.task_keys)) for chain in chains]
-    known: RecordsByKey = {}
+    records_by_key: RecordsByKey = {}
     depth = 0
     while reached:
         wanted = {(keys[depth], tasks): None for keys, tasks in reached if depth < len(keys)}
-        known |= store.records(one for one in wanted if one not in known)
+        records_by_key |= store.records(one for one in wanted if one not in records_by_key)
         reached = [
             (keys, tasks)
             for keys, tasks in reached
-            if depth < len(keys) and _is_complete(known.get((keys[depth], tasks)))
+            if depth < len(keys) and _is_complete(records_by_key.get((keys[depth], tasks)))
         ]
         depth += 1
-    return known
+    return records_by_key
 
 
 def _is_complete(record: Record | None) -> bool:
     return record is not None and record.status == "complete"
 
 
-def _chain_records(chain: Chain, known: RecordsByKey) -> list[Record]:
+def _chain_records(chain: Chain, records_by_key: RecordsByKey) -> list[Record]:
     """Return a chain's records before the first missing one, or up to the first diverged one."""
     task_keys = frozenset(chain.task_keys)
     records: list[Record] = []
     for key in chain.keys:
-        record = known.get((key, task_keys))
+        record = records_by_key.get((key, task_keys))
         if record is None:
             break
         records.append(record)
@@ -113,7 +113,7 @@ def _trial_row(chain: Chain, records: list[Record], store: Records, run_id: str 
     learned = [record for record in records if record.status == "complete"]
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
-    row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical(chain.config)}
+    row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical_json(chain.config)}
     row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective")}
     if status == "complete":
         row |= _metrics(chain, records)
@@ -191,5 +191,5 @@ def _stage_row(chain: Chain, record: Record) -> Row:
     row["cached"] = not own
     row["node"] = record.environment.get("node")
     if chain.hyperparameters:
-        row["hyperparameters"] = canonical(plain(chain.hyperparameters[record.after]))
+        row["hyperparameters"] = canonical_json(to_json(chain.hyperparameters[record.after]))
     return tuple(map(row.get, STAGE_COLUMNS))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from orchestrator.columns import METRICS
+from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import UnknownName
 from orchestrator.results.naming import labels, names_across_tables, short_names
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
@@ -109,7 +109,7 @@ def complete_evaluations(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the complete rows of the evaluation phase, with `compute_flops` and `seconds`."""
     kept = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
     return kept.assign(
-        compute_flops=kept["train_flops"] + kept["consolidate_flops"],
+        compute_flops=compute_flops(kept),
         seconds=kept["train_seconds"] + kept["consolidate_seconds"],
     )
 
@@ -153,12 +153,12 @@ def pareto(
 
 def _resolve_column(by: str, config: Sequence[str]) -> str:
     """Return the column for a name given in full or in short."""
-    known = {"method": "method", "trial_id": "trial_id"}
-    known |= {column: column for column in config}
-    known |= {short: column for column, short in short_names(config).items() if short not in known}
-    if by not in known:
+    names = {"method": "method", "trial_id": "trial_id"}
+    names |= {column: column for column in config}
+    names |= {short: column for column, short in short_names(config).items() if short not in names}
+    if by not in names:
         raise UnknownName("column to compare by", by, ("method", "trial_id", *config))
-    return known[by]
+    return names[by]
 
 
 def count_left_out(trials: pd.DataFrame) -> dict[str, int]:

@@ -21,9 +21,9 @@ from orchestrator.results.kept_code import keep_code
 from orchestrator.results.kept_files import FORMER
 from orchestrator.results.tables import stage_keys, write_tables
 from orchestrator.stages.files import write_atomically
-from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.maintenance import register_reference
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
+from orchestrator.stages.record_cache import RecordCache
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.sweep import Sweep
@@ -80,7 +80,7 @@ class Tabulator:
     ) -> None:
         self.chains = tuple(chains)
         self.store, self.folder, self._tracker = store, folder, tracker
-        self.records = KnownRecords(store)
+        self.records = RecordCache(store)
         self.written: set[str] = set()
         self._registered: tuple[Chain, ...] = ()
         self._next = 0.0

@@ -29,9 +29,9 @@ def common_trial_ids(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
         trials: rows of the trials table, with `sweep`, `trial_id` and `config`.
     """
     first = trials[["sweep", "trial_id", "config"]].drop_duplicates()
-    known = first.drop_duplicates(["trial_id", "config"])
-    stems = known["trial_id"].map(_stem)
-    several = known[stems.duplicated(keep=False)]
+    distinct = first.drop_duplicates(["trial_id", "config"])
+    stems = distinct["trial_id"].map(_stem)
+    several = distinct[stems.duplicated(keep=False)]
     names: dict[tuple[str, str], str] = {}
     for _, rows in several.groupby(stems[several.index], sort=False):
         names |= _common_ids(list(zip(rows["trial_id"], rows["config"], strict=True)))

@@ -58,15 +58,15 @@ def find_configuration(results: Results, name: str) -> pd.Series[Any]:
         UnknownName: no configuration matches.
         RepertoireError: several configurations match; lists them.
     """
-    known = configurations(results)
-    matching = match_name(known, name)
-    if (matching & known["evaluated"]).sum() == 1:
-        matching &= known["evaluated"]
+    rows = configurations(results)
+    matching = match_name(rows, name)
+    if (matching & rows["evaluated"]).sum() == 1:
+        matching &= rows["evaluated"]
     if matching.sum() == 1:
-        return known[matching].iloc[0]
+        return rows[matching].iloc[0]
     if matching.any():
-        raise ambiguous_name_error(known[matching], name)
-    raise _unknown_name_error(name, [*dict.fromkeys(known["label"]), *known["trial_id"]])
+        raise ambiguous_name_error(rows[matching], name)
+    raise _unknown_name_error(name, [*dict.fromkeys(rows["label"]), *rows["trial_id"]])
 
 
 def find_table_rows(results: Results, table: pd.DataFrame, name: str) -> pd.Series[bool]:
@@ -83,41 +83,41 @@ def find_table_rows(results: Results, table: pd.DataFrame, name: str) -> pd.Seri
     """
     first = pool_trials(results.trials).trials.drop_duplicates(CONFIGURATION)
     sweeps = pd.Series([str(text).split(", ") for text in table["sweeps"]], table.index, object)
-    known = table[[*CONFIGURATION, "label", "table"]].assign(sweeps=sweeps)
-    known = known.merge(first.drop(columns="sweep"), on=CONFIGURATION, how="left")
-    matching = known["label"] == name
-    matching = matching if matching.any() else match_name(known, name)
+    rows = table[[*CONFIGURATION, "label", "table"]].assign(sweeps=sweeps)
+    rows = rows.merge(first.drop(columns="sweep"), on=CONFIGURATION, how="left")
+    matching = rows["label"] == name
+    matching = matching if matching.any() else match_name(rows, name)
     if not matching.any():
         raise UnknownName("row to compare against", name, table["label"].unique())
-    several = known[matching][known[matching]["table"].duplicated(keep=False)]
+    several = rows[matching][rows[matching]["table"].duplicated(keep=False)]
     if len(several):
         raise ambiguous_name_error(several, name)
     return pd.Series(matching.to_numpy(), index=table.index)
 
 
-def match_name(known: pd.DataFrame, name: str) -> pd.Series[bool]:
+def match_name(rows: pd.DataFrame, name: str) -> pd.Series[bool]:
     """Return which configurations match a name: by id, else by label, beginning of id or words."""
-    ids = known["trial_id"]
+    ids = rows["trial_id"]
     if (ids == name).any():
         return ids == name
     beginning = ids.str.startswith(name) | match_id(ids, name)
     words = name.split()
-    described = [
-        bool(words) and set(words) <= description for description in _description_words(known)
+    by_description = [
+        bool(words) and set(words) <= description for description in _description_words(rows)
     ]
-    return (known["label"] == name) | beginning | pd.Series(described, index=known.index)
+    return (rows["label"] == name) | beginning | pd.Series(by_description, index=rows.index)
 
 
-def _description_words(known: pd.DataFrame) -> list[set[str]]:
+def _description_words(rows: pd.DataFrame) -> list[set[str]]:
     """Return the words that describe each configuration."""
-    config = [column for column in map(str, known) if column.startswith("config.")]
+    config = [column for column in map(str, rows) if column.startswith("config.")]
     names = short_names(config)
     descriptions = [
         {str(row["method"]), str(row["benchmark"]), str(row["scenario"]), *row["sweeps"]}
-        for row in known.to_dict("records")
+        for row in rows.to_dict("records")
     ]
     for column in config:
-        for words, value in zip(descriptions, known[column], strict=True):
+        for words, value in zip(descriptions, rows[column], strict=True):
             if not pd.isna(value):
                 words.add(f"{names[column]}={value_text(value)}")
     return descriptions

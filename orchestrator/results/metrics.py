@@ -1,4 +1,4 @@
-"""What a matrix R says: accuracy, transfer and forgetting, each a pure function of R.
+"""Metrics of a matrix R: accuracy, transfer and forgetting, each a pure function of R.
 
 `r` has shape [T+1, T]: `r[after, task - 1]` is the accuracy on task 1..T after `after` tasks 0..T.
 Row 0 is the untrained network. NaN marks a cell that was not measured or cannot be; a metric that
@@ -64,7 +64,7 @@ def forgetting(r: R) -> float:
 
 
 def learning_accuracy(r: R) -> float:
-    """Return how well each task is known when just learned: `mean_i R[i, i]`.
+    """Return the mean accuracy on each task when just learned: `mean_i R[i, i]`.
 
     Reference: Riemer et al., 2019, Learning to Learn without Forgetting by Maximizing Transfer
     and Minimizing Interference, its measure LA.

@@ -28,7 +28,7 @@ def match_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
     """Return which of `ids` equal `given`, in the present form or in that of release 0.1."""
     if (ids == given).any():
         return ids == given
-    return ids.map(lambda known: known == former_id(given) or given == former_id(known))
+    return ids.map(lambda trial_id: trial_id == former_id(given) or given == former_id(trial_id))
 
 
 def short_names(columns: Iterable[str]) -> dict[str, str]:

@@ -47,8 +47,8 @@ def front_mask(
         UnknownName: the table has no such metric, or there is no such mode.
         RepertoireError: there is no metric, or not one mode for each.
     """
-    known = [str(name).removesuffix("_mean") for name in table if str(name).endswith("_mean")]
-    objective = _check_objective(metrics, modes, known)
+    available = [str(name).removesuffix("_mean") for name in table if str(name).endswith("_mean")]
+    objective = _check_objective(metrics, modes, available)
     front = pd.Series(False, index=table.index)
     parts = [rows for _, rows in table.groupby(list(within), sort=False)] if within else [table]
     for rows in parts:
@@ -76,12 +76,12 @@ def _table_front_mask(rows: pd.DataFrame, objective: Objective) -> NDArray[np.bo
 
 
 def _check_objective(
-    metrics: Sequence[str], modes: Sequence[Mode] | None, known: Sequence[str]
+    metrics: Sequence[str], modes: Sequence[Mode] | None, available: Sequence[str]
 ) -> Objective:
     modes = default_modes(metrics) if modes is None else tuple(modes)
     for metric in metrics:
-        if metric not in known:
-            raise UnknownName("metric of the front", metric, known)
+        if metric not in available:
+            raise UnknownName("metric of the front", metric, available)
     for mode in modes:
         if mode not in ("max", "min"):
             raise UnknownName("mode", mode, ("max", "min"))

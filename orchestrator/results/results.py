@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from orchestrator.columns import METRICS
+from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.cells import build_r
 from orchestrator.results.identity import common_trial_ids
@@ -102,7 +102,7 @@ class Results:
         """
         trials = self.trials
         done = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
-        done = done.assign(compute_flops=done["train_flops"] + done["consolidate_flops"])
+        done = done.assign(compute_flops=compute_flops(done))
         table = average_configurations(done, metrics)
         return table[front_mask(table, metrics, modes, SETTING[1:])].reset_index(drop=True)
 

@@ -7,7 +7,6 @@ The types of columns do not depend on the values, except those of `config.*`, wh
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ import pyarrow.parquet as pq
 
 from orchestrator.columns import COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
 from orchestrator.errors import RepertoireError
-from orchestrator.hashing import canonical
+from orchestrator.hashing import canonical_json
+from orchestrator.stages.files import write_atomically
 
 SPLITS = ("validation", "test")
 TRIAL = ("sweep", "trial_id", "seed")
@@ -71,12 +71,9 @@ def write_tables(tables: Tables, folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in vars(tables).items():
-        partial = folder / f".{name}.{os.getpid()}.partial"
-        try:
-            pq.write_table(table, partial.absolute(), compression="zstd")
-            os.replace(partial, folder / f"{name}.parquet")
-        finally:
-            partial.unlink(missing_ok=True)
+        content = pa.BufferOutputStream()
+        pq.write_table(table, content, compression="zstd")
+        write_atomically(folder / f"{name}.parquet", content.getvalue())
 
 
 def read_tables(folder: str | Path) -> Tables:
@@ -135,10 +132,10 @@ def build_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
 def with_config_columns(trials: pa.Table) -> pa.Table:
     """Add a column for every leaf of `config`, after `config`, sorted by name."""
     configs = trials["config"].to_pylist()
-    known = {text: dict(_leaves(json.loads(text), "config")) for text in set(configs)}
-    leaves = [known[text] for text in configs]
+    leaves_by_config = {text: dict(_leaves(json.loads(text), "config")) for text in set(configs)}
+    leaves = [leaves_by_config[text] for text in configs]
     at = trials.schema.get_field_index("config") + 1
-    for i, name in enumerate(sorted({name for row in known.values() for name in row})):
+    for i, name in enumerate(sorted({name for row in leaves_by_config.values() for name in row})):
         trials = trials.add_column(at + i, name, [_typed_array([row.get(name) for row in leaves])])
     return trials
 
@@ -162,7 +159,7 @@ def _typed_array(values: list[Any]) -> pa.Array:
     ):
         if kinds <= types:
             return pa.array(values, arrow)
-    texts = [v if v is None or isinstance(v, str) else canonical(v) for v in values]
+    texts = [v if v is None or isinstance(v, str) else canonical_json(v) for v in values]
     return pa.array(texts, pa.string())
 
 

@@ -70,8 +70,8 @@ def _wait_for_other_host(folder: Path, owner: Path) -> None:
     Raises:
         RepertoireError: the owner's file is being touched.
     """
-    known = _read_owner(owner)
-    if known.get("host") in (None, socket.gethostname()):
+    content = _read_owner(owner)
+    if content.get("host") in (None, socket.gethostname()):
         return  # the lock was free, so the process has ended
     touched, waited_since = _modified_time(owner), time.monotonic()
     while time.monotonic() - waited_since < STALE_SECONDS - _age(folder, owner, touched):

@@ -60,7 +60,7 @@ class Candidate:
         self._build_chains()
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether it ended."""
         return self.status in OVER
 
@@ -72,7 +72,7 @@ class Candidate:
     @property
     def stages_left(self) -> int:
         """An upper bound of the stages it has to go."""
-        return 0 if self.over else len(self.chains) * (self.goal - self.depth)
+        return 0 if self.is_over else len(self.chains) * (self.goal - self.depth)
 
     def chain_id(self, seed: int) -> ChainId:
         """Return the name of its chain on a seed in the trial graph."""

@@ -73,7 +73,7 @@ def create_group_search(
 ) -> GroupSearch:
     """Return the search of a group; its seed is derived from its identity.
 
-    A search that was begun with the default of an earlier release goes on with that default.
+    A search that was started with the default of an earlier release keeps that default.
     """
     identity, former = search_identity(group, search), False
     if search.former_scheduler is not None:

@@ -70,13 +70,13 @@ def count_statuses(statuses: Iterable[str]) -> str:
 
 
 def scheduler_notes(group_search: GroupSearch) -> Iterator[str]:
-    """Yield what a reader should know of the scheduler of a group."""
+    """Yield notes for the user on the scheduler of a group."""
     scheduler = group_search.state.search.scheduler
     grace, name = getattr(scheduler, "grace_tasks", None), type(scheduler).__name__.lower()
     if group_search.former:
         yield (
-            f"search.scheduler: this search was begun with grace_tasks: {grace}, the default of "
-            f"release 0.1, and goes on with it; write {{name: {name}, grace_tasks: "
+            f"search.scheduler: this search was started with grace_tasks: {grace}, the default of "
+            f"release 0.1, and continues with it; write {{name: {name}, grace_tasks: "
             f"{GRACE_TASKS}}} to begin it anew with the present default, or {{name: {name}, "
             f"grace_tasks: {grace}}} to keep it"
         )

@@ -1,4 +1,4 @@
-"""The number of stages that a search will ask for, as far as it is known before the search runs."""
+"""Forecast of the number of stages that a search requests, before it runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _forecast_study(study: Study) -> Iterator[Row]:
 
 def _num_candidates(group_search: GroupSearch) -> int:
     draws = group_search.state.draws
-    return len(draws.candidates) if draws.over else draws.limit or 0
+    return len(draws.candidates) if draws.is_over else draws.limit or 0
 
 
 def _num_undrawn_stages(group_search: GroupSearch) -> int:

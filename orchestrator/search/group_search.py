@@ -28,7 +28,7 @@ class GroupSearch:
         identity: a digest of all that the results of candidates depend on.
         scorer: computes the values of candidates.
         journal: of all groups of the sweep.
-        former: the search goes on with a default of an earlier release.
+        former: the search continues with a default of an earlier release.
     """
 
     state: GroupState
@@ -49,7 +49,7 @@ class GroupSearch:
 
     def begin(self) -> list[Event]:
         """Take the steps of the journal again, and return the first requests for stages."""
-        with self.journal.written_together():
+        with self.journal.batch_writes():
             self._replay()
             running = [c for c in self.candidates if c.status == "running"]
             events = [event for candidate in running for event in self._request(candidate)]
@@ -58,12 +58,12 @@ class GroupSearch:
     def handle(self, candidate: Candidate, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the events that follow from news of a candidate's chain."""
         seed, events = news.chain[1], list[Event]()
-        if candidate.over or candidate.chain_id(seed) != news.chain:
+        if candidate.is_over or candidate.chain_id(seed) != news.chain:
             return events
-        with self.journal.written_together():
+        with self.journal.batch_writes():
             if isinstance(news, ChainAdvanced):
                 candidate.depth_of_seed[seed] = news.after
-                while not candidate.over and candidate.min_depth > candidate.depth:
+                while not candidate.is_over and candidate.min_depth > candidate.depth:
                     candidate.depth += 1
                     events += self._advance(candidate)
             elif news.status in ("diverged", "failed"):
@@ -130,10 +130,10 @@ class GroupSearch:
 
     def _give_up(self) -> list[Event]:
         """Stop all other candidates if the first ones learned every task and have no value."""
-        if not self.state.hopeless:
+        if not self.state.is_hopeless:
             return []
         self.state.draws.close()
-        others = [c for c in self.candidates if not c.over]
+        others = [c for c in self.candidates if not c.is_over]
         return [event for c in others for event in self._apply(Stopped(c.number))]
 
     def _end(

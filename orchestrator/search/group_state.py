@@ -50,7 +50,7 @@ class GroupState:
     def max_stages_left(self) -> int:
         """An upper bound of the stages to compute, with those of candidates not drawn yet."""
         drawn = self.candidates
-        undrawn = 0 if self.draws.over or not drawn else (self.draws.limit or 0) - len(drawn)
+        undrawn = 0 if self.draws.is_over or not drawn else (self.draws.limit or 0) - len(drawn)
         each = len(self.search.seeds) * (drawn[0].goal + 1) if drawn else 0
         return sum(candidate.stages_left for candidate in drawn) + max(undrawn, 0) * each
 
@@ -118,7 +118,7 @@ class GroupState:
         candidate = self.candidates[effect.number]
         if isinstance(effect, Adopted):
             return candidate.adopt(self.candidates[effect.source], effect.point)
-        return [] if candidate.over else self._stop(candidate)
+        return [] if candidate.is_over else self._stop(candidate)
 
     def end(
         self, candidate: Candidate, status: Status, values: Values | None, story: str
@@ -134,7 +134,7 @@ class GroupState:
         return candidate.stop()
 
     def _stop_reason(self, candidate: Candidate) -> str:
-        if self.hopeless:
+        if self.is_hopeless:
             why = next(c.story for c in self.candidates if c.status == "complete")
             return f"stopped, since for the first {PATIENCE} candidates {why}"
         tasks = f"{candidate.depth} task" + "s" * (candidate.depth != 1)
@@ -144,7 +144,7 @@ class GroupState:
         return f"{reason} with {self.search.objective.metrics[0]} {candidate.latest_values[0]:.4f}"
 
     @property
-    def hopeless(self) -> bool:
+    def is_hopeless(self) -> bool:
         """Whether the first few candidates all learned every task and have no value."""
         trained = (c for c in self.candidates if c.status not in ("twin", "infeasible"))
         first = list(islice(trained, PATIENCE))

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator.hashing import canonical
+from orchestrator.hashing import canonical_json
 from orchestrator.stages.files import write_atomically
 
 FILE = "search.jsonl"
@@ -52,7 +52,7 @@ class Journal:
         return list(self._entries[group])
 
     def identity(self, group: str) -> str | None:
-        """Return the identity of the search that a group's entries; None if it has none."""
+        """Return the identity of the search of a group's entries; None if it has no entries."""
         return self._identity.get(group)
 
     def append(self, entry: Entry) -> None:
@@ -64,8 +64,8 @@ class Journal:
             self._held_back.append(entry)
 
     @contextmanager
-    def written_together(self) -> Iterator[None]:
-        """Write the entries of a block at its end: a disk takes as long for one as for many."""
+    def batch_writes(self) -> Iterator[None]:
+        """Write all entries of a block at its end: one write takes as long as many entries."""
         self._held_back = []
         try:
             yield
@@ -77,7 +77,7 @@ class Journal:
         if self._read_only or not entries:
             return
         with self._path.open("a", encoding="utf-8") as file:
-            file.write("".join(canonical(entry) + "\n" for entry in entries))
+            file.write("".join(canonical_json(entry) + "\n" for entry in entries))
             file.flush()
             os.fsync(file.fileno())
 
@@ -90,7 +90,7 @@ class Journal:
         if not self._read_only:
             shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.overlapped"))
             lines = [
-                canonical(entry) + "\n"
+                canonical_json(entry) + "\n"
                 for group, part in single.items()
                 for entry in ({"group": group, "identity": self._identity.get(group)}, *part)
             ]
@@ -165,17 +165,19 @@ def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:
     past: set[Hashable] = set()
     for entry in entries:
         if "point" in entry:
-            point = canonical(entry["point"])
+            point = canonical_json(entry["point"])
             if point in points[entry["number"] : entry["number"] + 1]:
                 continue
             if entry["number"] != len(points):
                 break
             points.append(point)
-        elif past & {canonical(entry), _step(entry), entry["number"]}:
+        elif past & {canonical_json(entry), _step(entry), entry["number"]}:
             continue
         if "adopted" in entry:  # it goes on from another's depth, and may reach its own again
             past -= {step for step in past if step == (entry["number"], *_step_suffix(step))}
-        past |= {canonical(entry), _step(entry)} | ({entry["number"]} if _is_end(entry) else set())
+        past |= {canonical_json(entry), _step(entry)}
+        if _is_end(entry):
+            past.add(entry["number"])
         kept.append(entry)
     return kept
 
@@ -191,5 +193,5 @@ def _step_suffix(step: Hashable) -> tuple[Any, ...]:
 def _step(entry: Entry) -> Hashable:
     """Return the part of an entry that is unique: a candidate's decision at a depth."""
     if "after" not in entry:
-        return canonical(entry)
+        return canonical_json(entry)
     return entry["number"], entry["after"], "ended" in entry

@@ -62,13 +62,13 @@ class PerTaskStudy:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know of how the groups are searched: nothing."""
+        """Notes on the schedulers of the groups: none, since there are no schedulers."""
         return []
 
     @property
     def complete(self) -> bool:
         """Whether every selection is over."""
-        return all(selection.over for selection in self.selections)
+        return all(selection.is_over for selection in self.selections)
 
     def winners(self) -> list[Winner]:
         """Return the chosen trials, one for each group and seed."""
@@ -107,7 +107,7 @@ class PerTaskStudy:
         ]
 
     def tally(self) -> Mapping[str, int]:
-        """Return where it stands; `to_go` is an upper bound."""
+        """Return the counts of trials and stages; `to_go` is an upper bound."""
         attempts = [attempt for selection in self.selections for attempt in selection.attempts]
         asked_for = sum(attempt.task + 1 for attempt in attempts)
         to_go = sum(
@@ -117,7 +117,7 @@ class PerTaskStudy:
         )
         return {
             "trials": len(self.selections),
-            "trials_done": sum(selection.over for selection in self.selections),
+            "trials_done": sum(selection.is_over for selection in self.selections),
             "asked_for": asked_for,
             "shared": max(0, asked_for - len(self.fresh)),
             "to_go": to_go,

@@ -59,7 +59,7 @@ class Scheduler(Protocol):
         """Report that a candidate is over; without a value it failed."""
 
     def effects(self) -> list[Stopped | Adopted]:
-        """Return what the calls since the last time did to other candidates."""
+        """Return the effects on other candidates of the calls since the last time."""
 
     def choose(self) -> int | None:
         """Return a candidate to start or to resume; None if none is due."""

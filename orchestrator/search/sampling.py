@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from orchestrator.hashing import canonical
+from orchestrator.hashing import canonical_json
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.ports import Sampler, Values
 from orchestrator.sweep.spaces import Domain, Point, draw_point, grid_points
@@ -49,7 +49,7 @@ class Draws:
         return point
 
     def repeat(self) -> None:
-        """Have the sampler draw the next point again, so that its state is as it was."""
+        """Let the sampler draw the next point again, to restore its state."""
         self._report_up_to(len(self.candidates) - self.parallel)
         self.sampler.ask(len(self.candidates))
 
@@ -58,7 +58,7 @@ class Draws:
         self._exhausted = True
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether no more candidates will be drawn."""
         return self._exhausted or len(self.candidates) == self.limit
 
@@ -70,7 +70,7 @@ class Draws:
         """Report candidates up to `last`, in order; return False if one is not over yet."""
         while self._num_reported <= last:
             candidate = self.original(self.candidates[self._num_reported])
-            if not candidate.over:
+            if not candidate.is_over:
                 return False
             self.sampler.tell(self._num_reported, candidate.values, candidate.status in FAILED)
             self._num_reported += 1
@@ -119,5 +119,5 @@ class RandomSampler:
         return draw_point(self._space, self._random)
 
     def _is_new(self, point: Point) -> bool:
-        name = canonical(point)
+        name = canonical_json(point)
         return not (name in self._seen or self._seen.add(name))  # type: ignore[func-returns-value]

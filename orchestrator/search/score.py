@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Protocol
 
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.columns import CATEGORIES
+from orchestrator.columns import CATEGORIES, WORK
 from orchestrator.errors import RepertoireError
 from orchestrator.results.cells import build_r_from_rows
 from orchestrator.results.metrics import R, metrics_after
@@ -19,7 +19,6 @@ from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.sweep import Sweep
 
 RECORDS_KEPT = 20_000  # of some kilobytes each
-SUMMED = ("train_flops", "consolidate_flops", "eval_flops", "samples")
 
 
 class Records(Protocol):
@@ -81,7 +80,7 @@ class Scorer:
         storage = records[-1].costs.storage
         costs = {f"storage_{name}_bytes": float(storage.get(name, 0)) for name in CATEGORIES}
         costs["storage_bytes"] = float(sum(storage.values()))
-        costs |= {name: float(sum(getattr(r.costs, name) for r in records)) for name in SUMMED}
+        costs |= {name: float(sum(getattr(r.costs, name) for r in records)) for name in WORK}
         r = validation_matrix(records, chain[0].task_keys)
         return costs | metrics_after(r, after, chain[0].benchmark.scenario)
 

@@ -39,7 +39,7 @@ class SearchClient(Client, Protocol):
         """Return the rows of candidates with their stages."""
 
     def tally(self) -> Mapping[str, int]:
-        """Return where it stands: trials, trials_done, asked_for, shared, to_go."""
+        """Return the counts trials, trials_done, asked_for, shared, to_go."""
 
     def describe(self, finished: bool) -> dict[str, Any]:
         """Return the spaces, the options of the search and the winners, in JSON types."""

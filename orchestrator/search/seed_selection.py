@@ -52,7 +52,7 @@ class Attempt:
     chosen: bool = False
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether it ended."""
         return self.status != "running"
 
@@ -91,7 +91,7 @@ class SeedSelection:
         self._strength = f"method.{name}" if f"method.{name}" in self.group.space else None
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether every task has its choice, or one cannot have any."""
         return self.failed or len(self.choices) == self.num_tasks
 
@@ -117,7 +117,7 @@ class SeedSelection:
     def handle(self, number: int, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the requests that follow from news of an attempt."""
         attempt = self.attempts[number]
-        if isinstance(news, ChainEnded) and not attempt.over:
+        if isinstance(news, ChainEnded) and not attempt.is_over:
             attempt.status, attempt.story = news.status, news.story
             if news.status == "complete":
                 attempt.accuracy = self.scorer.accuracy(attempt.stages, attempt.task)
@@ -127,7 +127,7 @@ class SeedSelection:
     def _next(self) -> list[Event]:
         """Request more of the present task, or choose, once all its attempts so far are over."""
         attempts = [a for a in self.attempts if a.task == len(self.choices) + 1]
-        if not all(attempt.over for attempt in attempts):
+        if not all(attempt.is_over for attempt in attempts):
             return []
         plastic = [a for a in attempts if a.step == "plasticity" and a.accuracy is not None]
         if not plastic:
@@ -149,7 +149,7 @@ class SeedSelection:
     def _choose(self, attempt: Attempt) -> list[Event]:
         attempt.chosen = True
         self.choices.append(attempt.point)
-        return [] if self.over else self.begin()
+        return [] if self.is_over else self.begin()
 
     def _try(self, step: str, point: Point) -> list[Event]:
         task, number = len(self.choices) + 1, len(self.attempts)

@@ -85,7 +85,7 @@ class Study:
     def complete(self) -> bool:
         """Whether every candidate of every group is over."""
         return all(
-            group_search.state.draws.over and all(c.over for c in group_search.candidates)
+            group_search.state.draws.is_over and all(c.is_over for c in group_search.candidates)
             for group_search in self.searches
         )
 
@@ -114,7 +114,7 @@ class Study:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader should know of how the groups are searched, a line each."""
+        """Notes on the schedulers of the groups, a line each."""
         notes = (note for group_search in self.searches for note in scheduler_notes(group_search))
         return list(dict.fromkeys(notes))
 
@@ -171,12 +171,12 @@ class Study:
         )
 
     def tally(self) -> dict[str, int]:
-        """Return where the searches stand; `to_go` is an upper bound."""
+        """Return the counts of trials and stages; `to_go` is an upper bound."""
         drawn = [candidate for each in self.searches for candidate in each.candidates]
         asked_for = sum(candidate.stages_requested for candidate in drawn)
         return {
             "trials": len(drawn),
-            "trials_done": sum(c.over for c in drawn),
+            "trials_done": sum(c.is_over for c in drawn),
             "asked_for": asked_for,
             "shared": max(0, asked_for - len(self.fresh)),
             "to_go": sum(group_search.state.max_stages_left for group_search in self.searches),

@@ -99,9 +99,9 @@ def find_remarks(module: Module, name: str, beside: Path | None) -> Iterator[str
     for node in tree:
         words |= {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
     if words & {"import_module", "__import__"}:
-        yield f"{file}: what it imports by a name made at run time is in no stage's key"
+        yield f"{file}: modules that it imports by a computed name are in no stage's key"
     if "__file__" in words:
-        yield f"{file}: files that it reads beside itself are in no stage's key"
+        yield f"{file}: other files that it reads are in no stage's key"
     if any(isinstance(n, ast.Attribute) and ast.unparse(n) == "sys.path" for n in tree):
         yield (
             f"{file}: what it imports from folders that it adds to sys.path is in no stage's key; "

@@ -18,11 +18,11 @@ from typing import Any
 from methods import METHODS
 from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName, suggest
-from orchestrator.hashing import digest, plain, significant
+from orchestrator.hashing import digest, to_json, to_keyed_json
 from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.stages.capture import capture_package, capture_source, reachable_code
 from orchestrator.stages.own_files import OURS, find_on_path
-from orchestrator.stages.source import Source, without_package
+from orchestrator.stages.source import Source, strip_package
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
     "method": (METHODS, Method),
@@ -56,12 +56,12 @@ class Component:
 
     def content(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Return its content for a key, without neutral hyperparameters and those of `without`."""
-        config = {k: v for k, v in significant(self.config).items() if k not in without}
+        config = {k: v for k, v in to_keyed_json(self.config).items() if k not in without}
         return {"identity": self.identity, "config": config}
 
     def describe(self) -> dict[str, Any]:
         """Return name and hyperparameters, for display."""
-        return {"name": self.name, **plain(self.config)}
+        return {"name": self.name, **to_json(self.config)}
 
 
 def create_component(kind: str, name: str, config: Any, source: Source | None = None) -> Component:
@@ -118,7 +118,7 @@ def import_class(
         loaded = source.load_module(module) if own else importlib.import_module(module)
         cls = getattr(loaded, class_name, None)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
-        why = f"{type(error).__name__}: {without_package(str(error))}"
+        why = f"{type(error).__name__}: {strip_package(str(error))}"
         raise RepertoireError(
             f"{what} cannot be imported: {why}. {import_advice(module, source)}"
         ) from error
@@ -133,7 +133,7 @@ def import_class(
 
 
 def missing_class(module: ModuleType, name: str, base: type[Any]) -> str:
-    """Return that a module has no such class, and which subclasses of `base` it defines."""
+    """Return the message for a missing class; it lists the subclasses of `base` in the module."""
     classes = [cls for cls in vars(module).values() if isinstance(cls, type)]
     own = [c.__name__ for c in classes if c.__module__ == module.__name__ and issubclass(c, base)]
     where = getattr(module, "__file__", module.__name__)

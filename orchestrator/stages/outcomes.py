@@ -5,20 +5,17 @@ The story of a stage that raised is one line with the error and its place, then 
 
 from __future__ import annotations
 
-import sysconfig
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.stages.source import without_package
+from orchestrator.stages.own_files import OURS, is_installed
+from orchestrator.stages.source import strip_package
 
 Key = str
 
-OWN = Path(__file__).resolve().parents[1].parent
-PACKAGES = ("orchestrator", "methods", "dashboards")
-PATHS = sysconfig.get_paths()
-INSTALLED = tuple(Path(PATHS[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+ROOT = Path(__file__).resolve().parents[2]  # the folder of Repertoire's packages
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,10 @@ Outcome = StageDone | StageDiverged | StageFailed | ParentLost
 
 def failure_story(error: BaseException) -> str:
     """Return an error in a line, with the file and line of the user's code, and its traceback."""
-    message = " ".join(without_package(str(error)).split()) or "no message"
+    message = " ".join(strip_package(str(error)).split()) or "no message"
     where = failure_place(error)
     first = f"{type(error).__name__}: {message}" + (f" ({where})" if where else "")
-    return f"{first}\n\n" + without_package("".join(traceback.format_exception(error)))
+    return f"{first}\n\n" + strip_package("".join(traceback.format_exception(error)))
 
 
 def failure_place(error: BaseException) -> str:
@@ -74,25 +71,23 @@ def failure_place(error: BaseException) -> str:
     Of an error that passed through none, the last frame of this package or of a built-in method.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    users = [frame for frame in frames if not is_installed(frame.filename)]
-    own = [frame for frame in frames if is_own(frame.filename)]
-    if not (users or own):
+    users = [frame for frame in frames if not is_library(frame.filename)]
+    ours = [frame for frame in frames if is_repertoire(frame.filename)]
+    if not (users or ours):
         return ""
-    frame = (users or own)[-1]
+    frame = (users or ours)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}, in {frame.name}"
 
 
-def is_own(filename: str) -> bool:
-    """Return whether a file is one of Repertoire's packages."""
-    return any(Path(filename).is_relative_to(OWN / package) for package in PACKAGES)
-
-
-def is_installed(filename: str) -> bool:
+def is_library(filename: str) -> bool:
     """Return whether a file is Repertoire's, the standard library's or an installed package's."""
-    path = Path(filename)
     return (
-        is_own(filename)
+        is_repertoire(filename)
         or filename.startswith("<frozen")
-        or any(path.is_relative_to(folder) for folder in INSTALLED)
-        or not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
+        or is_installed(Path(filename).resolve())
     )
+
+
+def is_repertoire(filename: str) -> bool:
+    """Return whether a file is one of Repertoire's packages."""
+    return any(Path(filename).is_relative_to(ROOT / package) for package in OURS)

@@ -72,11 +72,11 @@ def pack_record(record: Record) -> dict[str, Any]:
     Release 0.1 refuses unknown fields. So a later field, with `metadata={"since": ...}`, is written
     under "more", which that release ignores.
     """
-    known, more = _split_fields(record)
-    known["costs"], more_costs = _split_fields(record.costs)
-    known["evaluation"] = evaluation_to_json(record.evaluation)
+    base, more = _split_fields(record)
+    base["costs"], more_costs = _split_fields(record.costs)
+    base["evaluation"] = evaluation_to_json(record.evaluation)
     more |= {"costs": more_costs} if more_costs else {}
-    content = {"format": FORMAT, "release": release(), "record": known}
+    content = {"format": FORMAT, "release": release(), "record": base}
     return content | ({"more": more} if more else {})
 
 
@@ -136,20 +136,20 @@ def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
 def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the fields that release 0.1 knows, and later ones that are not at their default."""
     values = {field: getattr(instance, field.name) for field in fields(instance)}
-    known = {field.name: value for field, value in values.items() if "since" not in field.metadata}
+    base = {field.name: value for field, value in values.items() if "since" not in field.metadata}
     later = {
         field.name: value
         for field, value in values.items()
-        if field.name not in known and value != field.default
+        if field.name not in base and value != field.default
     }
-    return known, later
+    return base, later
 
 
 def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
     """Return an instance of a dataclass; raise KeyError with the fields that it lacks."""
-    known = cls.__dataclass_fields__
-    if not data.keys() <= known.keys():
-        data = {name: data[name] for name in known if name in data}
+    known_fields = cls.__dataclass_fields__
+    if not data.keys() <= known_fields.keys():
+        data = {name: data[name] for name in known_fields if name in data}
     try:
         return cls(**data)
     except TypeError as error:
@@ -159,7 +159,7 @@ def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
 
 
 def _difference(error: Exception) -> str:
-    """Return in what a file differs from those of this release."""
+    """Return the difference of a file from those of this release."""
     if isinstance(error, KeyError):
         return f"without {', '.join(map(repr, error.args))}"
     return f"otherwise than here ({error!r})"

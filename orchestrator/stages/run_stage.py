@@ -12,7 +12,7 @@ from torch import Tensor
 
 from methods.base import Method, TaskView
 from orchestrator.errors import Diverged
-from orchestrator.hashing import digest, plain
+from orchestrator.hashing import digest, to_json
 from orchestrator.stages.costs import (
     Clock,
     FlopMeter,
@@ -28,10 +28,9 @@ from orchestrator.stages.environment import (
     require_device,
 )
 from orchestrator.stages.learner import Training, require_finite, train_task
-from orchestrator.stages.preparation import build_method, task_view
 from orchestrator.stages.record import Costs, Evaluation, Record
-from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.stage_method import build_method, score_tasks, task_view
 
 State = Mapping[str, Tensor]
 
@@ -159,9 +158,9 @@ def capture_state(method: Method) -> State:
 def describe_stage(stage: Stage) -> dict[str, Any]:
     """Return the stage's configuration, for display."""
     return {
-        "benchmark": plain(stage.benchmark),
+        "benchmark": to_json(stage.benchmark),
         "network": stage.network.describe(),
-        "training": plain(stage.training),
+        "training": to_json(stage.training),
         "method": stage.method.describe(),
         "seed": stage.seed,
         "code": {"method": stage.method.identity, "network": stage.network.identity},

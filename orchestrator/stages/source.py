@@ -110,7 +110,7 @@ class Source:
         return sys.modules[f"{self.package}.{name.partition('.')[0]}"]
 
 
-def without_package(text: str) -> str:
+def strip_package(text: str) -> str:
     """Return a message or a traceback with own modules called as in the user's files."""
     return re.sub(rf"{PACKAGE}[0-9a-f]+\.", "", text)
 

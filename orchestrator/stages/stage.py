@@ -8,7 +8,7 @@ from typing import Any
 
 from methods.base import Setting
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import significant
+from orchestrator.hashing import to_keyed_json
 from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.components import Component
 from orchestrator.stages.keys import initial_key, stage_key
@@ -94,7 +94,7 @@ def build_chain(
     task_keys = benchmark.task_keys()
     # Most trials repeat one step for every task, so its content for keys is built once.
     contents = {
-        number: {"seed": seed, "training": significant(training), "method": method.content()}
+        number: {"seed": seed, "training": to_keyed_json(training), "method": method.content()}
         for number, (training, method) in {id(step): step for step in steps}.items()
     }
     chain: list[Stage] = []

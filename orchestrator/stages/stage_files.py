@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 from orchestrator.errors import OtherRelease
-from orchestrator.hashing import canonical, digest, digest_bytes
+from orchestrator.hashing import canonical_json, digest, digest_bytes
 from orchestrator.stages.files import Files
 
 RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
@@ -80,7 +80,7 @@ def release() -> str:
 
 def seal(name: str, content: Mapping[str, Any]) -> bytes:
     """Return the bytes of a JSON file of a name, given content that consists of JSON types."""
-    encoded = canonical(content).encode()
+    encoded = canonical_json(content).encode()
     return b"".join((_HEAD, encoded, _TAIL, _digest(name, encoded), _CLOSE))
 
 
@@ -99,14 +99,14 @@ def unseal(name: str, data: bytes) -> dict[str, Any] | None:
 
 def _digest(name: str, encoded: bytes) -> bytes:
     """Return what `digest` returns of content, given its bytes in a file."""
-    return digest_bytes(b"[%b,%b]" % (canonical(name).encode(), encoded)).encode()
+    return digest_bytes(b"[%b,%b]" % (canonical_json(name).encode(), encoded)).encode()
 
 
 def require_known_format(content: Mapping[str, Any], where: str) -> None:
     """Raise OtherRelease if a file's content is in a format that this release does not know."""
-    known = content.get("format", FORMAT)
-    if not (isinstance(known, int) and known <= FORMAT):
-        raise other_release(content, where, f"in format {known}")
+    file_format = content.get("format", FORMAT)
+    if not (isinstance(file_format, int) and file_format <= FORMAT):
+        raise other_release(content, where, f"in format {file_format}")
 
 
 def other_release(content: Mapping[str, Any], where: str, why: str) -> OtherRelease:

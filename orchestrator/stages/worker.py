@@ -51,7 +51,7 @@ def extend_order(order: Order | None, computed_for: tuple[str, str, int], stage:
 
 
 def compute_order(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
-    """Compute a stage from the store into the store; whatever goes wrong becomes an outcome."""
+    """Compute a stage from the store into the store; any error becomes an outcome."""
     try:
         with chdir("."):  # a user's code may change the folder
             outcomes = [
@@ -98,10 +98,10 @@ def import_packages() -> None:
 def require_same_code(stage: Stage) -> None:
     """Raise unless this process runs the code that the stage's key was made of."""
     for part in (stage.network, stage.method):
-        known = code_identity(part.kind, part.name, part.source)
-        if known != part.identity:
+        code = code_identity(part.kind, part.name, part.source)
+        if code != part.identity:
             raise RepertoireError(
-                f"the code of {part.kind} {part.name!r} on {platform.node()} is {known}, and the "
+                f"the code of {part.kind} {part.name!r} on {platform.node()} is {code}, and the "
                 f"sweep was planned with {part.identity}; give every node the same installation"
             )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError, SweepError, suggest
-from orchestrator.hashing import plain
+from orchestrator.hashing import to_json
 from orchestrator.stages.capture import capture_source
 from orchestrator.stages.components import find_class
 from orchestrator.stages.learner import Training
@@ -30,7 +30,7 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Configurations:
-    """The trials that configurations of a sweep file name.
+    """The trials of a sweep file, looked up by configuration.
 
     Attributes:
         name: of the sweep.
@@ -60,10 +60,10 @@ class Configurations:
             RepertoireError: a path is not one of the sweep's.
         """
         given = _flatten(config)
-        known = {path for each in self._methods() for path in self._paths(each)}
+        paths = {path for each in self._methods() for path in self._paths(each)}
         for path in given:
-            if path not in known:
-                raise RepertoireError(f"{self.name}: unknown path {path!r}; {suggest(path, known)}")
+            if path not in paths:
+                raise RepertoireError(f"{self.name}: unknown path {path!r}; {suggest(path, paths)}")
         method = self._method(given.get("method.name"))
         return {path: value for path, value in given.items() if path in self._paths(method)}
 
@@ -156,4 +156,4 @@ def _flatten(config: Config) -> dict[str, Any]:
 
 def _to_json(value: Any) -> Any:
     """Return a value in JSON types; NumPy's scalars have `item`."""
-    return plain(value.item() if hasattr(value, "item") else value)
+    return to_json(value.item() if hasattr(value, "item") else value)

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.errors import suggest
-from orchestrator.hashing import plain
+from orchestrator.hashing import to_json
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 MISSING = ("missing", "missing_argument")
@@ -60,7 +60,7 @@ def decode(
     while True:
         try:
             instance = check(json.dumps(rest), strict=True)
-            plain(instance, where)
+            to_json(instance, where)
             return None if left_out and not salvage else instance
         except ValidationError as error:
             errors = list(describe_errors(error, kind, where))

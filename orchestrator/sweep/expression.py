@@ -139,7 +139,7 @@ def _unknown_name(name: str) -> str:
     line = f"unknown name {name!r}; {suggest(SYNONYMS.get(name, name), FIGURES)}"
     if not name.endswith("seconds"):
         return line
-    return f"{line} (seconds differ from run to run, so what they decide could not be repeated)"
+    return f"{line} (seconds differ from run to run, so that decisions by them cannot be repeated)"
 
 
 def _not_a_number(*_: object) -> float:

@@ -11,7 +11,7 @@ import torch
 from methods.base import Outlook
 from methods.parts.sensitivity import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import canonical
+from orchestrator.hashing import canonical_json
 from orchestrator.networks.networks import build_network
 from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.outcomes import failure_story
@@ -88,7 +88,7 @@ def format_value(value: Any) -> str:
     """Return a value as text for a name."""
     if isinstance(value, float):
         return f"{value:g}"
-    text = value if isinstance(value, str) else canonical(value)
+    text = value if isinstance(value, str) else canonical_json(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
@@ -157,7 +157,7 @@ def distinctions(group: Group, mates: list[Group]) -> list[tuple[str, Any]]:
     return [
         (place, value)
         for place, value in constants(group).items()
-        if any(canonical(other.get(place)) != canonical(value) for other in others)
+        if any(canonical_json(other.get(place)) != canonical_json(value) for other in others)
     ]
 
 

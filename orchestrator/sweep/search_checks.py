@@ -26,7 +26,7 @@ from orchestrator.sweep.spaces import KINDS, Point, is_domain, select_active
 
 
 def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
-    """Yield why the sections of a file cannot be searched as its search section says.
+    """Yield the reasons why the search section does not fit the other sections of a file.
 
     Args:
         parts: of all sections, those with mistakes included.
@@ -102,7 +102,7 @@ def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
         for place, domain in part.space.items():
             where = f"{part.form.where}.{field_name(place)}"
             if part.form.section in ("benchmark", "network"):
-                yield f"{where}: cannot change from task to task, as this search would have it"
+                yield f"{where}: this search changes values from task to task, but it is fixed"
             elif domain.when:
                 yield f"{where}: a condition cannot hold from task to task; leave out when"
 
@@ -110,7 +110,7 @@ def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
 def _check_sizes(group: Group) -> Iterator[str]:
     """Yield the hyperparameters of a group that decide the size of the method's state."""
     if not any(domain.when for domain in group.space.values()):
-        for place in resizing_places(group):
+        for place in find_resizing_places(group):
             where = f"{group.parts[3].form.where}.{field_name(place)}"
             yield f"{where}: decides the size of what is carried, so it cannot change between tasks"
 
@@ -126,7 +126,7 @@ def _space_kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]
                 yield f"{part.form.where}.{name}", kind
 
 
-def resizing_places(group: Group) -> Iterator[str]:
+def find_resizing_places(group: Group) -> Iterator[str]:
     """Yield the places of a method's space that decide the shapes of its state.
 
     Such a hyperparameter cannot change from one task to the next.
@@ -157,7 +157,7 @@ def find_conflicts(
     early = scheduler is not None and not isinstance(scheduler, Fifo)
     several = objective is not None and len(objective.metrics) > 1
     if early and several:
-        yield "search.scheduler: with several metrics there is no one order; leave it out"
+        yield "search.scheduler: several metrics give no single order; leave it out"
     if isinstance(algorithm, HyperOpt) and several:
         yield "search.algorithm: hyperopt knows one metric; use optuna, random or grid"
     if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random | None):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError, suggest
-from orchestrator.hashing import canonical, plain
+from orchestrator.hashing import canonical_json, to_json
 from orchestrator.stages.components import Component, create_component, find_class
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
@@ -73,8 +73,8 @@ class Part:
         """Return the same text for the same part; it must have examples."""
         space = {place: domain.describe() for place, domain in self.space.items()}
         example = self.examples[0]
-        fixed = example.describe() if isinstance(example, Component) else plain(example)
-        return canonical([fixed, plain(space)])
+        fixed = example.describe() if isinstance(example, Component) else to_json(example)
+        return canonical_json([fixed, to_json(space)])
 
 
 def field_name(place: str) -> str:
@@ -189,7 +189,7 @@ def _check_condition(domain: Domain, earlier: Mapping[str, Domain]) -> Iterator[
             valid = suggest(name, earlier) if earlier else "there is none"
             yield f"{name!r} is no space of this section above it; {valid}"
             continue
-        known = earlier[name].args
-        if earlier[name].finite and not any(value in known for value in values):
+        possible = earlier[name].args
+        if earlier[name].finite and not any(value in possible for value in values):
             given = " or ".join(map(abbreviate, values))
-            yield f"{name!r} is never {given}; valid: {abbreviate(known)}"
+            yield f"{name!r} is never {given}; valid: {abbreviate(possible)}"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.errors import suggest
-from orchestrator.hashing import canonical
+from orchestrator.hashing import canonical_json
 
 Point = dict[str, Any]  # place -> value
 
@@ -98,7 +98,7 @@ def grid_points(space: Mapping[str, Domain]) -> Iterator[Point]:
     seen: set[str] = set()
     for values in product(*(domain.args for domain in space.values())):
         point = select_active(space, dict(zip(space, values, strict=True)))
-        if (name := canonical(point)) not in seen:
+        if (name := canonical_json(point)) not in seen:
             seen.add(name)
             yield point
 

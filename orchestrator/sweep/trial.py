@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import digest_json, plain, significant
+from orchestrator.hashing import digest_json, to_json, to_keyed_json
 from orchestrator.stages.components import Component
 from orchestrator.stages.learner import Training
 from orchestrator.stages.stage import Chain, Stage, build_chain, fill_defaults
@@ -51,7 +51,7 @@ class Trial:
     @property
     def config(self) -> dict[str, Any]:
         """The configuration as JSON types, without seeds."""
-        return self._to_json(plain)
+        return self._to_json(to_json)
 
     @cached_property
     def identity(self) -> str:
@@ -59,7 +59,7 @@ class Trial:
 
         Fields at their neutral value are left out, so that a new option renames no trial.
         """
-        return digest_json("trial", self._to_json(significant))
+        return digest_json("trial", self._to_json(to_keyed_json))
 
     @property
     def trial_id(self) -> str:

@@ -50,6 +50,6 @@ class Grid:
 def cell_style(cell: Cell) -> Style:
     """Return the style of a cell: its colours, and bold for the task learned last."""
     bold = Style(bold=cell.just_learned)
-    if not cell.known:
+    if not cell.is_measured:
         return Style(dim=True) + bold
     return Style.parse(f"{hex_text(cell.text_colour)} on {hex_text(cell.background)}") + bold

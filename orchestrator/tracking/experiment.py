@@ -17,7 +17,7 @@ from orchestrator.tracking.database import database_lock
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
 from orchestrator.tracking.pages import KIND, NOTE, PAGES, VERSION, page_tags
 from orchestrator.tracking.target import Target, TrackingError
-from orchestrator.tracking.view import Point
+from orchestrator.tracking.trial_run import Point
 
 # MLflow's limits: entities in a call (all kinds, parameters), length of values and names, page.
 MAX_TOGETHER, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.naming import labels
 from orchestrator.stages.files import write_atomically
-from orchestrator.tracking.rows import CHAIN, Rows, SeedRows, build_view
+from orchestrator.tracking.rows import CHAIN, Rows, SeedRows, build_trial_run
 from orchestrator.tracking.target import Target, TrackingError
-from orchestrator.tracking.view import COSTS, TrialView
+from orchestrator.tracking.trial_run import COSTS, TrialRun
 
 TRIALS, ACCURACY, STAGES = "trials.parquet", "accuracy.parquet", "stages.parquet"
 RUN_ID = "mlflow_run_id"
@@ -70,7 +70,7 @@ class SweepFiles:
         alone = target.database is not None and target.database.parent in folder.parents
         return digest("tracked sweep", [self.sweep] if alone else [self.sweep, node(), str(folder)])
 
-    def views(self, running: bool = False) -> Iterator[TrialView]:
+    def trial_runs(self, running: bool = False) -> Iterator[TrialRun]:
         """Yield the trials in the order of the table; `running`: whether the sweep is running."""
         trials = self._trials
         chains = pd.MultiIndex.from_frame(trials[CHAIN])
@@ -90,7 +90,7 @@ class SweepFiles:
                 SeedRows(records[row], accuracy.rows_of_chain(row), spent.rows_of_chain(row))
                 for row in rows
             ]
-            yield build_view(names[key], seeds, running)
+            yield build_trial_run(names[key], seeds, running)
 
     def write_run_ids(self, ids: Mapping[str, str]) -> None:
         """Write MLflow's run ids into the trials table, unless it was rewritten meanwhile."""

@@ -66,7 +66,7 @@ def draw_matrix(axes: Axes, r: NDArray[np.float64], size: float = 8) -> AxesImag
     image = axes.imshow(np.ma.masked_invalid(r), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
     for cell in list_cells(r):
         place = (cell.task - 1, cell.after)
-        if not cell.known:
+        if not cell.is_measured:
             _hatch(axes, place)
         elif r.shape[1] <= ANNOTATED_TASKS:
             ink = hex_text(cell.text_colour)

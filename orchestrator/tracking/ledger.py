@@ -1,4 +1,4 @@
-"""The ledger: a file beside the tables with what has been sent, so that MLflow need not be asked.
+"""The ledger: a file beside the tables that lists what was sent, to save queries to MLflow.
 
 Each run has the same data in a tag. If the ledger is lost or damaged, it is rebuilt from the runs.
 """

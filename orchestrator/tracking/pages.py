@@ -26,7 +26,7 @@ DESCRIPTION = (
 
 
 @dataclass(frozen=True)
-class View:
+class RunView:
     """A list of runs.
 
     Attributes:
@@ -56,15 +56,15 @@ class View:
         )
 
 
-VIEWS: Mapping[str, View] = {
-    "trials": View(
+VIEWS: Mapping[str, RunView] = {
+    "trials": RunView(
         "Trials by accuracy",
         "tags.phase = 'evaluation'",
         "acc",
         ("acc", "bwt", "forgetting", "storage_bytes", "train_flops"),
         ("scenario", "benchmark", "method"),
     ),
-    "candidates": View(
+    "candidates": RunView(
         "Candidates of a search",
         "tags.phase = 'search'",
         "val_acc",

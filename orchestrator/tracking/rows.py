@@ -1,4 +1,4 @@
-"""Rows of the tables by trial and seed, and the view of a trial that is built from them."""
+"""Rows of the tables by trial and seed, and the run of a trial that is built from them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.hashing import canonical
+from orchestrator.hashing import canonical_json
 from orchestrator.results.cells import build_r
-from orchestrator.tracking.view import COSTS, Floats, TrialView, worst_status
+from orchestrator.tracking.trial_run import COSTS, Floats, TrialRun, worst_status
 
 CHAIN = ["trial_id", "seed"]
 TAGS = (
@@ -61,8 +61,8 @@ class SeedRows:
     stages: Columns
 
 
-def build_view(name: str, seeds: Sequence[SeedRows], running: bool) -> TrialView:
-    """Return the view of one trial.
+def build_trial_run(name: str, seeds: Sequence[SeedRows], running: bool) -> TrialRun:
+    """Return the MLflow run of one trial.
 
     Args:
         name: name of the trial.
@@ -75,7 +75,7 @@ def build_view(name: str, seeds: Sequence[SeedRows], running: bool) -> TrialView
     settled = set(statuses) <= FINAL
     status = "running" if running and not settled else worst_status(statuses)
     test = "" if first["phase"] == "search" else "test"  # no cells have the split ""
-    return TrialView(
+    return TrialRun(
         trial_id=str(first["trial_id"]),
         name=name,
         status=status,
@@ -96,8 +96,8 @@ def build_view(name: str, seeds: Sequence[SeedRows], running: bool) -> TrialView
 
 def _objective(seeds: Sequence[SeedRows]) -> float:
     values = [seed.trial.get("objective") for seed in seeds]
-    known = [float(value) for value in values if value is not None and not np.isnan(value)]
-    return sum(known) / len(known) if known else float("nan")
+    objectives = [float(value) for value in values if value is not None and not np.isnan(value)]
+    return sum(objectives) / len(objectives) if objectives else float("nan")
 
 
 def _tags(first: Mapping[Any, Any]) -> dict[str, str]:
@@ -124,7 +124,7 @@ def config_texts(config: Mapping[str, Any], where: str = "") -> dict[str, str]:
 def _value_text(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
-    return value if isinstance(value, str) else canonical(value)
+    return value if isinstance(value, str) else canonical_json(value)
 
 
 def _build_r(rows: Columns, split: str, shape: tuple[int, int]) -> Floats:

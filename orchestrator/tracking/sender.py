@@ -1,4 +1,4 @@
-"""Sends to MLflow what it lacks of a sweep.
+"""Sends the parts of a sweep that MLflow lacks.
 
 An experiment has a run per sweep and, nested in it, a run per trial: means over the seeds, with a
 step per task learned.
@@ -13,7 +13,7 @@ from orchestrator.tracking.experiment import Experiment
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import IDENTITY, RUNNING, Ledger, Sent, SyncReport, load_ledger
 from orchestrator.tracking.target import Target
-from orchestrator.tracking.view import Point, TrialView, sweep_status
+from orchestrator.tracking.trial_run import Point, TrialRun, sweep_status
 
 STATUS = {
     "running": RUNNING,
@@ -37,10 +37,10 @@ class Sender:
         known: the ledger; None: it is rebuilt from the runs at MLflow.
     """
 
-    def __init__(self, target: Target, files: SweepFiles, known: Ledger | None) -> None:
+    def __init__(self, target: Target, files: SweepFiles, ledger: Ledger | None) -> None:
         self._files = files
-        self._experiment = Experiment(target, known.experiment_id if known else "")
-        self._ledger = known or _rebuild_ledger(self._experiment, target, files)
+        self._experiment = Experiment(target, ledger.experiment_id if ledger else "")
+        self._ledger = ledger or _rebuild_ledger(self._experiment, target, files)
         self._report = SyncReport(uri=target.safe_uri, ledger=self._ledger)
         self._pictures = False
         self._created = ""  # the run that was created last, with its tags
@@ -53,14 +53,14 @@ class Sender:
         self._ledger.sending, self._ledger.tables = True, ""
         self._ledger.save(self._files.folder)
         try:
-            self._send_all(list(self._files.views(running)), running, keep_going)
+            self._send_all(list(self._files.trial_runs(running)), running, keep_going)
             self._ledger.sending = False
         finally:
             self._ledger.save(self._files.folder)
         return self._report
 
     def _send_all(
-        self, trials: Sequence[TrialView], running: bool, keep_going: Callable[[], bool]
+        self, trials: Sequence[TrialRun], running: bool, keep_going: Callable[[], bool]
     ) -> None:
         for trial in trials:
             self._ledger.rename(trial.former_key, trial.key)
@@ -77,7 +77,7 @@ class Sender:
         self._set_status(parent, RUNNING if running else STATUS[sweep_status(trials)], 0.0)
         self._ledger.tables = "" if running else self._files.digest
 
-    def _send_parent(self, trials: Sequence[TrialView]) -> Sent:
+    def _send_parent(self, trials: Sequence[TrialRun]) -> Sent:
         methods = ", ".join(dict.fromkeys(trial.tags["method"] for trial in trials))
         tags = {"methods": methods, "trials": str(len(trials))}
         sent = self._ledger.parent = self._ledger.parent or self._create(self._files.sweep, tags)
@@ -89,8 +89,8 @@ class Sender:
         self._log(sent, tags, {}, [], uploaded)
         return sent
 
-    def _send_trial(self, trial: TrialView, parent: Sent) -> None:
-        """Send what a run lacks: artifacts, then metrics and tags in one call, then its status."""
+    def _send_trial(self, trial: TrialRun, parent: Sent) -> None:
+        """Send the missing parts of a run: artifacts, metrics and tags in one call, its status."""
         sent = self._ledger.trials.get(trial.key) or self._restore_run(trial)
         if sent is None and trial.status == "running" and trial.last_step < 0:
             return
@@ -106,7 +106,7 @@ class Sender:
         self._log(sent, tags, trial.config, objective, uploaded, points)
         self._set_status(sent, STATUS[trial.status], trial.seconds(trial.last_step))
 
-    def _restore_run(self, trial: TrialView) -> Sent | None:
+    def _restore_run(self, trial: TrialRun) -> Sent | None:
         """Restore the run of a trial that the sweep had dropped and has again."""
         sent = self._ledger.removed.pop(trial.key, None)
         if sent is not None:
@@ -114,7 +114,7 @@ class Sender:
             self._ledger.trials[trial.key] = sent
         return sent
 
-    def _start(self, trial: TrialView, tags: Mapping[str, str], old: Sent | None) -> Sent:
+    def _start(self, trial: TrialRun, tags: Mapping[str, str], old: Sent | None) -> Sent:
         """Create the run of a trial; it replaces a run whose values are no longer in the tables."""
         kept = self._experiment.delete(old.run_id) | {REPLACES: old.run_id} if old else {}
         return self._create(trial.name, {**kept, **tags, TRIAL: trial.key})
@@ -126,7 +126,7 @@ class Sender:
         self._created = sent.run_id
         return sent
 
-    def _new_points(self, sent: Sent, trial: TrialView) -> list[Point]:
+    def _new_points(self, sent: Sent, trial: TrialRun) -> list[Point]:
         """Return the points of the steps that were not sent, and count these steps as sent."""
         points = trial.points(sent.start_ms, sent.step + 1)
         self._report.steps += max(trial.last_step - sent.step, 0)
@@ -172,7 +172,7 @@ class Sender:
             self._experiment.delete(sent.run_id)
             self._report.removed += 1
 
-    def _artifacts(self, trial: TrialView) -> dict[str, bytes]:
+    def _artifacts(self, trial: TrialRun) -> dict[str, bytes]:
         """Return R on the split of the trial: mean and seeds as CSV, the mean as a picture."""
         last = trial.matrices[trial.reached > trial.last_step]
         mean = last.mean(axis=0)

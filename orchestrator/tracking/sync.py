@@ -1,4 +1,4 @@
-"""Synchronises MLflow with the tables of a sweep by sending what is missing.
+"""Synchronises MLflow with the tables of a sweep: sends the missing parts.
 
 The tables are the record; a lost MLflow database can be filled again from them.
 """
@@ -28,7 +28,7 @@ def sync(
     wait_seconds: float = 0.0,
     keep_going: Callable[[], bool] = lambda: True,
 ) -> SyncReport:
-    """Send to a target what it lacks of the tables in a folder.
+    """Send the tables of a folder to a target, as far as it lacks them.
 
     If the ledger has the digest of the tables, mlflow is not imported. Otherwise each run receives
     the steps that it lacks according to the ledger, or to its tag if the ledger is marked. A run

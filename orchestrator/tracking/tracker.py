@@ -68,7 +68,7 @@ class Tracker:
         return run_ids(self._folder)
 
     def close(self, timeout_seconds: float = 1.0) -> SyncReport:
-        """Send what is missing; return the report.
+        """Send the missing parts; return the report.
 
         After `timeout_seconds` the process continues in the background, independent of the
         terminal, and the report is incomplete.
@@ -88,7 +88,7 @@ class Tracker:
         except subprocess.TimeoutExpired:
             self._detach(process)
             return self._failure(
-                f"MLflow: still being sent to, in the background (process {process.pid}); "
+                f"MLflow: sending continues in the background (process {process.pid}); "
                 f"wait for it, or send the rest: repertoire track {self._folder.parent}"
             )
         return self._end(process)

@@ -24,9 +24,9 @@ from orchestrator.stages.components import create_component
 from orchestrator.stages.costs import Clock, FlopMeter
 from orchestrator.stages.environment import fix_arithmetic
 from orchestrator.stages.learner import Training
-from orchestrator.stages.preparation import build_method, task_view
 from orchestrator.stages.run_stage import capture_state, run_stage, train_and_consolidate
 from orchestrator.stages.stage import Stage, build_stages
+from orchestrator.stages.stage_method import build_method, task_view
 from orchestrator.stages.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 

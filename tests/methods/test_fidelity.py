@@ -17,8 +17,8 @@ from orchestrator.networks.networks import MLP
 from orchestrator.stages.components import create_component
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, train_task
-from orchestrator.stages.preparation import build_method, task_view
 from orchestrator.stages.stage import build_stages
+from orchestrator.stages.stage_method import build_method, task_view
 
 TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs" / "methods" / "README.md"

@@ -54,7 +54,7 @@ def test_layers_are_ordered_by_call_not_by_name():
     ids=["cnn", "resnet", "no hidden layer", "statistics", "prelu", "glu", "called twice"],
 )
 def test_what_is_no_chain_of_linear_layers_is_refused_by_name(network):
-    with pytest.raises(ValueError, match=f"{type(network).__name__} cannot be taken apart"):
+    with pytest.raises(ValueError, match=f"{type(network).__name__} is no chain of linear layers"):
         linear_chain(network, GREY.input_shape)
 
 

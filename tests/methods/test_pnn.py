@@ -199,8 +199,8 @@ def test_it_must_be_told_the_task():
     [
         ("class", "mlp", "cannot serve the class scenario"),
         ("domain", "mlp", "cannot serve the domain scenario"),
-        ("task", "cnn", "takes networks of linear layers apart .mlp. and cannot take apart cnn"),
-        ("task", "resnet18", "cannot take apart resnet18"),
+        ("task", "cnn", "needs a chain of linear layers .mlp., given cnn"),
+        ("task", "resnet18", "given resnet18"),
     ],
 )
 def test_what_it_cannot_do_is_refused_when_the_sweep_is_read(scenario, network, story):
@@ -215,7 +215,7 @@ def test_the_mlp_with_told_tasks_is_taken():
 
 def test_a_users_network_it_cannot_take_apart_is_refused_when_built():
     network = build_network(CNN, CNN.Config(), SHAPE, 0)
-    with pytest.raises(ValueError, match="CNN cannot be taken apart"):
+    with pytest.raises(ValueError, match="CNN is no chain of linear layers"):
         PNN(network, PNN.Config(), Outlook(10, SHAPE.input_shape))
 
 

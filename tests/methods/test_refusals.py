@@ -91,7 +91,7 @@ def test_a_temperature_of_zero_is_refused(refusal, name):
 @pytest.mark.parametrize("name", ["hat", "pnn"])
 def test_a_network_that_cannot_be_taken_apart_is_refused(refusal, name):
     message = refusal(name, scenario="task", network="cnn")
-    assert "cannot take apart cnn" in message
+    assert "needs a chain of linear layers (mlp), given cnn" in message
     assert "methods[0]" in message
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards import charts
-from dashboards.charts import matrix, searching, theme
+from dashboards.charts import hyperparameters, matrix, theme
 from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
 from orchestrator.results import metrics
 
@@ -275,7 +275,7 @@ def test_parallel_coordinates_take_the_exponent_where_a_space_spans_decades() ->
 
 
 def test_a_hyperparameter_of_names_has_a_place_for_each_name() -> None:
-    axis = searching.dimension("config.method.policy", pd.Series(["ring", None, "reservoir"]))
+    axis = hyperparameters.dimension("config.method.policy", pd.Series(["ring", None, "reservoir"]))
     values = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
     assert [values[code] for code in axis["values"]] == ["ring", "–", "reservoir"]
 

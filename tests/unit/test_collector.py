@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator.graph.collector import collector_paused
+from orchestrator.graph.collector import pause_collector
 
 
 @pytest.fixture(params=[True, False])
@@ -15,9 +15,9 @@ def enabled(request: pytest.FixtureRequest) -> Iterator[bool]:
     gc.enable()
 
 
-@collector_paused()
+@pause_collector()
 def fail() -> None:
-    with collector_paused():
+    with pause_collector():
         pass
     assert not gc.isenabled()
     raise ZeroDivisionError

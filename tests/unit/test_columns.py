@@ -29,7 +29,7 @@ metrics.FUNCTIONS["worst"] = lambda r, scenario: float(r[-1].min())
 
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import configurations
-from dashboards.data.searching import read_candidates
+from dashboards.data.candidates import read_candidates
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.pages.leaderboard import readable_table
@@ -39,7 +39,7 @@ from orchestrator.results.results import load
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render
-from orchestrator.tracking.view import SELECTABLE
+from orchestrator.tracking.trial_run import SELECTABLE
 from orchestrator.backends.tune_trainable import METRICS as REPORTED
 from orchestrator.cli.app import app
 from typer.testing import CliRunner

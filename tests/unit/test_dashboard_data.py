@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from random_tables import random_tables, write_random
 
+from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import comparison_columns, configurations, differences
 from dashboards.data.folders import file_states
 from dashboards.data.matrices import (
@@ -25,7 +26,6 @@ from dashboards.data.matrices import (
     read_trials,
 )
 from dashboards.data.scope import EVERYTHING, Scope, list_choices
-from dashboards.data.searching import read_candidates, read_learning_curves
 from dashboards.data.stages import (
     Progress,
     count_shared,

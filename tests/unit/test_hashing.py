@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from methods.base import neutral
-from orchestrator.hashing import canonical, digest, digest_bytes, plain, significant
+from orchestrator.hashing import canonical_json, digest, digest_bytes, to_json, to_keyed_json
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def test_the_order_of_keys_does_not_matter_and_that_of_items_does():
 
 
 def test_a_dataclass_is_keyed_as_the_mapping_of_its_fields_and_a_tuple_as_a_list():
-    assert plain(Point(1.0, ("a", "b"))) == {"x": 1.0, "tags": ["a", "b"]}
+    assert to_json(Point(1.0, ("a", "b"))) == {"x": 1.0, "tags": ["a", "b"]}
     assert digest("k", Point(1.0, ("a",))) == digest("k", {"tags": ["a"], "x": 1.0})
 
 
@@ -64,7 +64,7 @@ def test_values_that_python_or_a_reader_may_confuse_have_different_digests(one, 
 
 
 def test_the_canonical_text_has_no_spaces_and_sorted_keys():
-    assert canonical({"b": [1, None], "a": "é"}) == '{"a":"\\u00e9","b":[1,null]}'
+    assert canonical_json({"b": [1, None], "a": "é"}) == '{"a":"\\u00e9","b":[1,null]}'
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -119,5 +119,5 @@ def test_a_field_at_another_value_than_its_neutral_one_is_in_the_digest():
 
 
 def test_a_reader_is_shown_fields_at_their_neutral_value_too():
-    assert plain(After()) == {"lr": 0.1, "schedule": "constant"}
-    assert significant(After()) == {"lr": 0.1}
+    assert to_json(After()) == {"lr": 0.1, "schedule": "constant"}
+    assert to_keyed_json(After()) == {"lr": 0.1}

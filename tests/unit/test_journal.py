@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.hashing import canonical
+from orchestrator.hashing import canonical_json
 from orchestrator.search import journal as journals
 from orchestrator.search.journal import Journal
 
@@ -60,7 +60,7 @@ def test_the_entries_of_a_block_are_known_at_once_and_written_with_one_call(
     made = begun(path, ewc="1")
     calls: list[int] = []
     monkeypatch.setattr(journals.os, "fsync", calls.append)
-    with made.written_together():
+    with made.batch_writes():
         made.append(POINT)
         made.append(STOP)
         assert made.entries("ewc", "1") == [POINT, STOP]
@@ -75,7 +75,7 @@ def test_the_entries_of_a_block_that_fails_are_written_all_the_same(path: Path) 
     made = begun(path, ewc="1")
 
     def fail() -> None:
-        with made.written_together():
+        with made.batch_writes():
             made.append(POINT)
             raise ZeroDivisionError
 
@@ -161,7 +161,7 @@ def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_j
 ) -> None:
     begun(path, ewc="1").append(POINT)
     good = path.read_bytes()
-    rest = damage + b"\n" + canonical(STOP).encode() + b"\n"
+    rest = damage + b"\n" + canonical_json(STOP).encode() + b"\n"
     path.write_bytes(good + rest)
     resumed = Journal(path)
     assert resumed.entries("ewc", "1") == [POINT]
@@ -171,7 +171,7 @@ def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_j
     assert Journal(path).entries("ewc", "1") == [POINT, STOP]
 
 
-@pytest.mark.parametrize("next_line", [b"", canonical(STOP).encode() + b"\n"])
+@pytest.mark.parametrize("next_line", [b"", canonical_json(STOP).encode() + b"\n"])
 def test_nuls_where_writes_were_lost_cost_nothing_that_was_written(
     next_line: bytes, path: Path
 ) -> None:

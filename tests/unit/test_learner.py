@@ -19,7 +19,7 @@ from orchestrator.networks.networks import allow_single_values
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import Training, make_optimizer, train_task
-from orchestrator.stages.scoring import score_examples
+from orchestrator.stages.stage_method import score_examples
 
 OUTLOOK = Outlook(3, (1, 1, 4))
 

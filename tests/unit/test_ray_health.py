@@ -95,7 +95,7 @@ def test_a_stage_that_ends_starts_the_count_anew(clock: Clock) -> None:
     ("nodes", "idle", "reason"),
     [
         ([], False, "no node has room for a stage that asks for 1 CPUs and 0 GPUs; no node is"),
-        ([NODE], True, "all nodes are idle, so Ray does not start what it was given"),
+        ([NODE], True, "all nodes are idle, but Ray does not start the submitted stages"),
     ],
 )
 def test_where_nothing_can_run_the_sweep_ends_after_the_limit(

@@ -78,9 +78,7 @@ def test_a_stage_that_eats_all_memory_is_tried_alone_then_fails_and_the_others_g
     workers.submit(order("modest"))
     assert workers.wait() == [StageDone("modest")]
     assert cluster.submitted[-1] == ("greedy", NODES[1]), "the one with the most memory"
-    assert lines == [
-        "ewc-1 seed 0 task 2 ran out of memory; it is tried once more, alone on a node"
-    ]
+    assert lines == ["ewc-1 seed 0 task 2 ran out of memory; it is retried once, alone on a node"]
     assert workers.slots() == 6 - 2, "room is left for it"
     (failed,) = workers.wait()
     assert isinstance(failed, StageFailed)
@@ -110,7 +108,7 @@ def test_a_process_that_crashes_has_three_attempts(monkeypatch: pytest.MonkeyPat
     assert failed.story.startswith("the worker of this stage was lost: its process died 3 times")
     assert [node for _, node in cluster.submitted] == [None, None, NODES[1]]
     assert lines == [
-        "ewc-1 seed 0 task 2 lost its process twice; it is tried once more, alone on a node"
+        "ewc-1 seed 0 task 2 lost its process twice; it is retried once, alone on a node"
     ]
 
 

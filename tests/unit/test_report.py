@@ -21,10 +21,10 @@ from test_tracking import Chain, write_folder
 
 from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES, save_all
-from dashboards.report import captions, parts
+from dashboards.report import captions, chapters
 from dashboards.report.__main__ import main
 from dashboards.report.page import render
-from dashboards.report.protocol import missing_notes, protocol_parts
+from dashboards.report.protocol import missing_notes, protocol_chapters
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import load
@@ -148,14 +148,16 @@ def test_the_table_on_the_page_has_a_row_for_each_configuration(tmp_path: Path) 
 def test_of_many_configurations_the_best_are_kept_and_the_page_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "MOST_ROWS", 3)
-    monkeypatch.setattr(parts, "MOST_EACH", 2)
+    monkeypatch.setattr(chapters, "MOST_ROWS", 3)
+    monkeypatch.setattr(chapters, "MOST_EACH", 2)
     write_random(tmp_path / "s", complete=1.0)
-    (part,) = parts.comparison_parts(open_results([tmp_path]))
+    (chapter,) = chapters.comparison_chapters(open_results([tmp_path]))
     best = comparison(load(tmp_path)).sort_values("acc_mean", ascending=False)["label"]
-    assert {row[0] for row in part.rows[1:]} == set(best[:3])
-    assert {chart.heading for chart in part.charts if chart.half} == {f"R of {x}" for x in best[:2]}
-    assert list(part.sentences) == [
+    assert {row[0] for row in chapter.rows[1:]} == set(best[:3])
+    assert {chart.heading for chart in chapter.charts if chart.half} == {
+        f"R of {x}" for x in best[:2]
+    }
+    assert list(chapter.sentences) == [
         "These are the 3 of highest ACC; repertoire compare has 4.",
         "Charts of single configurations show the 2 of highest ACC.",
     ]
@@ -183,8 +185,8 @@ def test_the_protocol_says_seeds_spaces_the_rule_and_the_versions(tmp_path: Path
     }
     (folder / "search.json").write_text(json.dumps(document))
     (folder / "versions.json").write_text(json.dumps({"torch": "2.13.0"}))
-    (part,) = protocol_parts(open_results([tmp_path]))
-    assert list(part.sentences) == [
+    (chapter,) = protocol_chapters(open_results([tmp_path]))
+    assert list(chapter.sentences) == [
         "Evaluation: 2 configurations, seeds 0, 1, 2.",
         "Search: 2 configurations, seeds 0, 1, 2.",
         "Selection: max acc on validation data at full depth, mean over seeds 100; 2 candidates "

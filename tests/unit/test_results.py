@@ -18,8 +18,8 @@ from orchestrator.results.lookup import find_configuration
 from orchestrator.results.results import Results, load
 from orchestrator.results.tables import Tables, write_tables
 from orchestrator.stages.costs import CATEGORIES
-from orchestrator.stages.known_records import KnownRecords
 from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.record_cache import RecordCache
 from orchestrator.stages.stage import Chain
 
 TASKS = ("task a", "task b", "task c")
@@ -422,7 +422,7 @@ def test_a_shared_record_is_read_once(store: MemoryStore) -> None:
 def test_a_second_collect_reads_only_what_is_new(store: MemoryStore) -> None:
     chain = chain_of()
     fill(store, chain, upto=1)
-    known = KnownRecords(store)
+    known = RecordCache(store)
     collect_tables([chain], known)
     fill(store, chain)
     store.asked.clear()
@@ -436,7 +436,7 @@ def test_a_record_read_for_no_task_answers_for_the_tasks_that_it_scores(
 ) -> None:
     chain = chain_of()
     fill(store, chain)
-    known = KnownRecords(store)
+    known = RecordCache(store)
     known.records((key, frozenset[str]()) for key in chain.keys)
     store.asked.clear()
     assert collect_tables([chain], known).stages.equals(collect_tables([chain], store).stages)

@@ -231,7 +231,7 @@ def test_a_search_begun_with_the_former_default_goes_on_and_says_so(tmp_path: Pa
     sweep = Sweep.load(tmp_path / "lab.yaml")
     note = notes(sweep, tmp_path)
     assert outcome(tmp_path)["notes"] == [note]
-    assert "was begun with grace_tasks: 1" in note
+    assert "was started with grace_tasks: 1" in note
     assert "write {name: asha, grace_tasks: 2} to begin it anew" in note
 
 

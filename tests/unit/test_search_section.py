@@ -439,7 +439,7 @@ WRONG = {
             methods=GRIDS,
             benchmark="{name: split_digits, scenario: task, num_tasks: {grid: [2, 5]}}",
         ),
-        "benchmark.num_tasks: cannot change from task to task, as this search would have it",
+        "benchmark.num_tasks: this search changes values from task to task, but it is fixed",
     ),
     "a margin of everything": (
         text_of(search="{algorithm: {name: per_task, margin: 1}}", methods=GRIDS),
@@ -454,14 +454,14 @@ WRONG = {
             search="{algorithm: random, scheduler: pbt}",
             benchmark="{name: split_digits, scenario: task, num_tasks: {choice: [2, 5]}}",
         ),
-        "benchmark.num_tasks: cannot change from task to task, as this search would have it",
+        "benchmark.num_tasks: this search changes values from task to task, but it is fixed",
     ),
     "a population of different networks": (
         text_of(
             search="{algorithm: random, scheduler: pbt}",
             network="{name: mlp, hidden: {choice: [[4], [8]]}}",
         ),
-        "network.hidden: cannot change from task to task, as this search would have it",
+        "network.hidden: this search changes values from task to task, but it is fixed",
     ),
     "a population with conditions": (
         text_of(
@@ -476,7 +476,7 @@ WRONG = {
     ),
     "early stopping without one order": (
         text_of(search="{algorithm: random, metric: [acc, bwt], scheduler: asha}"),
-        "search.scheduler: with several metrics there is no one order; leave it out",
+        "search.scheduler: several metrics give no single order; leave it out",
     ),
     "a range that begins too low": (
         text_of(methods=ewc("{uniform: [-1, 1]}")),

@@ -292,8 +292,11 @@ def test_the_code_that_a_package_runs_when_it_is_imported_counts(tmp_path: Path)
 @pytest.mark.parametrize(
     ("line", "remark"),
     [
-        ("import importlib\nimportlib.import_module('x' * 0 or 'json')", "made at run time"),
-        ("PLACE = __file__", "files that it reads beside itself"),
+        (
+            "import importlib\nimportlib.import_module('x' * 0 or 'json')",
+            "by a computed name",
+        ),
+        ("PLACE = __file__", "other files that it reads"),
         ("import sys\nsys.path.append('elsewhere')", "that it adds to sys.path"),
     ],
 )
@@ -430,5 +433,5 @@ def test_plan_prints_what_is_remarked_on(
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 0
-    messages = "mine.py: files that it reads beside itself are in no stage's key\n"
+    messages = "mine.py: other files that it reads are in no stage's key\n"
     assert capsys.readouterr().out.endswith(messages)

@@ -60,7 +60,7 @@ def same(one: list[str], other: list[str]) -> list[bool]:
 
 def test_what_the_keys_of_a_chain_have_in_common_is_built_once_however_long_it_is(monkeypatch):
     built = []
-    monkeypatch.setattr(stage_module, "significant", lambda value: built.append(value) or {})
+    monkeypatch.setattr(stage_module, "to_keyed_json", lambda value: built.append(value) or {})
     for num_tasks in (1, 4):
         chain(replace(ROTATED, num_tasks=num_tasks))
     assert built == [TRAINING, TRAINING]

@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from methods import METHODS
-from orchestrator.hashing import plain
+from orchestrator.hashing import to_json
 from orchestrator.sweep.sweep import Sweep
 
 Load = Callable[[str], Sweep]
@@ -72,7 +72,7 @@ def test_a_file_is_read_whole(load):
             "weight_decay": 0.0,
             "num_threads": 1,
         },
-        "method": {"name": "ewc", **plain(METHODS["ewc"].Config(lam=7.0, penalise_head=False))},
+        "method": {"name": "ewc", **to_json(METHODS["ewc"].Config(lam=7.0, penalise_head=False))},
     }
     assert sweep.text == text_of(methods="[finetune, {name: ewc, lam: 7}]")
 

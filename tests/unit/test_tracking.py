@@ -1034,7 +1034,7 @@ def test_a_hundred_trials_are_read_in_a_moment(directory: Path) -> None:
 
 def seconds_to_view(folder: Path) -> float:
     started = time.process_time()
-    assert all(trial.last_step == TASKS for trial in SweepFiles.read(folder).views())
+    assert all(trial.last_step == TASKS for trial in SweepFiles.read(folder).trial_runs())
     return time.process_time() - started
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, SELECTABLE
-from orchestrator.hashing import canonical, digest_bytes
+from orchestrator.hashing import canonical_json, digest_bytes
 from orchestrator.results.metrics import mean_std_interval, metrics_after
 from orchestrator.results.naming import former_id
 
@@ -24,7 +24,7 @@ Point = tuple[str, float, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialView:
+class TrialRun:
     """One trial over all its seeds. S seeds, T tasks.
 
     Attributes:
@@ -105,7 +105,7 @@ class TrialView:
         head = [*trial, sorted(self.costs), reached]
         arrays = [self.test[:, sent], self.validation[:, sent], *columns]
         return digest_bytes(
-            canonical(head).encode() + b"".join(array.tobytes() for array in arrays)
+            canonical_json(head).encode() + b"".join(array.tobytes() for array in arrays)
         )
 
     def seconds(self, step: int) -> float:
@@ -155,7 +155,7 @@ class TrialView:
         return metrics_after(r, step, self.tags["scenario"]) | of_validation | by_task | costs
 
 
-def sweep_status(trials: Iterable[TrialView]) -> str:
+def sweep_status(trials: Iterable[TrialRun]) -> str:
     """Return the status of a sweep; a candidate that a scheduler stopped is no failure."""
     counted = (t.status for t in trials if (t.tags["phase"], t.status) != ("search", "stopped"))
     return worst_status(["complete", *counted])

@@ -21,7 +21,7 @@ class Records(Protocol):
         """Return the story of the last attempt if it failed, else None."""
 
 
-class KnownRecords:
+class RecordCache:
     """A cache of a store's records; an absent record is looked up again each time.
 
     A record never changes. Its `spec` is left out, since all records of a large sweep are in memory
@@ -37,11 +37,11 @@ class KnownRecords:
 
     def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that exist of many."""
-        known = {one: self._recall(one) for one in wanted}
-        unknown = [one for one, record in known.items() if record is None]
+        cached = {one: self._recall(one) for one in wanted}
+        unknown = [one for one, record in cached.items() if record is None]
         for one, record in self._store.records(unknown).items():
-            known[one] = self._known[one] = replace(record, spec={})
-        return {one: record for one, record in known.items() if record is not None}
+            cached[one] = self._known[one] = replace(record, spec={})
+        return {one: record for one, record in cached.items() if record is not None}
 
     def failure(self, key: str) -> str | None:
         """Return the story of the last attempt if it failed, else None."""

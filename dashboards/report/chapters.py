@@ -1,4 +1,4 @@
-"""The parts of the report: charts and captions of each table, of searches and of shared stages."""
+"""Chapters of the report: charts and captions of each table, of searches and of sharing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards import charts
+from dashboards.charts.hyperparameters import MIN_CANDIDATES, importances, varying_hyperparameters
 from dashboards.charts.quantities import interval_text, si_text
-from dashboards.charts.searching import MIN_CANDIDATES, importances, varying_hyperparameters
+from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import compare_configurations, differences
 from dashboards.data.matrices import mean_r, read_curves
 from dashboards.data.scope import EVERYTHING
-from dashboards.data.searching import read_candidates, read_learning_curves
 from dashboards.data.stages import count_shared, read_stages
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import captions
@@ -41,8 +41,8 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the page: a heading, sentences, a table as rows of cells, charts."""
+class Chapter:
+    """A chapter of the page: a heading, sentences, a table as rows of cells, charts."""
 
     heading: str
     sentences: Sequence[str] = ()
@@ -50,11 +50,11 @@ class Part:
     charts: Sequence[Chart] = field(default_factory=list)
 
 
-def comparison_parts(warehouse: Warehouse) -> Iterator[Part]:
-    """Yield a part for each table of comparable configurations."""
+def comparison_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
+    """Yield a chapter for each table of comparable configurations."""
     table = compare_configurations(warehouse)
     if table.empty:
-        yield Part("Results", ["No trial has completed, so there is nothing to compare yet."])
+        yield Chapter("Results", ["No trial has completed, so there is nothing to compare yet."])
     num = max(1, table["table"].nunique())
     room, most = MOST_ROWS // num, max(1, min(MOST_EACH, MOST_DRAWN // num))
     for _, all_rows in table.groupby("table", sort=False):
@@ -70,7 +70,7 @@ def comparison_parts(warehouse: Warehouse) -> Iterator[Part]:
             *_overview_charts(rows, shown),
             *take_readable(_detail_charts(warehouse, all_rows, shown), notes),
         ]
-        yield Part(
+        yield Chapter(
             table_title(rows), notes, [HEADERS, *map(_cells, rows.to_dict("records"))], drawn
         )
 
@@ -150,8 +150,8 @@ def _float(value: object) -> float:
     return float("nan") if value is None else float(str(value))
 
 
-def search_parts(warehouse: Warehouse) -> Iterator[Part]:
-    """Yield a part for each search: learning curves and importances of hyperparameters."""
+def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
+    """Yield a chapter for each search: learning curves and importances of hyperparameters."""
     table, curves = (
         read(warehouse, EVERYTHING) for read in (read_candidates, read_learning_curves)
     )
@@ -160,18 +160,18 @@ def search_parts(warehouse: Warehouse) -> Iterator[Part]:
         drawn = [
             Chart("Candidates as they learn", captions.search(rows), charts.learning_curves(own))
         ]
-        known = rows[rows["objective"].notna()]
-        names = varying_hyperparameters(known)
-        if len(known) >= MIN_CANDIDATES and len(names) > 1:
-            notes = captions.importance(importances(known, names))
+        ranked = rows[rows["objective"].notna()]
+        names = varying_hyperparameters(ranked)
+        if len(ranked) >= MIN_CANDIDATES and len(names) > 1:
+            notes = captions.importance(importances(ranked, names))
             drawn.append(Chart("Which hyperparameters mattered", notes, charts.importance(rows)))
-        yield Part(f"Search: {group} (sweep {sweep})", charts=drawn)
+        yield Chapter(f"Search: {group} (sweep {sweep})", charts=drawn)
 
 
-def sharing_part(warehouse: Warehouse) -> Iterator[Part]:
-    """Yield the part on shared stages, if any stage has been computed."""
+def sharing_chapter(warehouse: Warehouse) -> Iterator[Chapter]:
+    """Yield the chapter on shared stages, if any stage has been computed."""
     rows = count_shared(warehouse, EVERYTHING)
     if len(rows):
         drawn = charts.sharing(read_stages(warehouse, EVERYTHING))
         chart = Chart("Stages computed and shared", captions.sharing(rows), drawn)
-        yield Part("Computation saved by sharing stages", charts=[chart])
+        yield Chapter("Computation saved by sharing stages", charts=[chart])

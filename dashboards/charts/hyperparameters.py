@@ -83,15 +83,17 @@ def dimension(name: str, values: pd.Series[Any]) -> dict[str, Any]:
 
 def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Figure:
     """Draw the importance of each hyperparameter; see `importances`."""
-    known = candidates[candidates[objective].notna()] if objective in candidates else candidates[:0]
-    names = varying_hyperparameters(known)
-    if len(known) < MIN_CANDIDATES:
+    ranked = (
+        candidates[candidates[objective].notna()] if objective in candidates else candidates[:0]
+    )
+    names = varying_hyperparameters(ranked)
+    if len(ranked) < MIN_CANDIDATES:
         return empty_figure(
-            f"Importance takes {MIN_CANDIDATES} candidates at full depth; there are {len(known)}."
+            f"Importance takes {MIN_CANDIDATES} candidates at full depth; there are {len(ranked)}."
         )
     if len(names) < 2:
         return empty_figure("Importance compares hyperparameters, of which fewer than two vary.")
-    importance_of = importances(known, names, objective)
+    importance_of = importances(ranked, names, objective)
     figure = go.Figure(layout={"template": template(), "height": BAR * len(importance_of) + EDGES})
     figure.add_trace(
         go.Bar(
@@ -151,5 +153,5 @@ def _exponent_ticks(values: pd.Series[Any]) -> dict[str, Any]:
 def _scale_with_grey() -> list[tuple[float, str]]:
     """Return the colour scale with grey below the lowest known value."""
     start = 0.05
-    known = [(start + (1 - start) * at, colour) for at, colour in get_colorscale(SCALE)]
-    return [(0.0, GREY), (start, GREY), *known]
+    colours = [(start + (1 - start) * at, colour) for at, colour in get_colorscale(SCALE)]
+    return [(0.0, GREY), (start, GREY), *colours]
