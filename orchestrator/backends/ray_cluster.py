@@ -28,14 +28,14 @@ def cluster(address: str | None) -> Iterator[None]:
     """Connect to Ray or start it, and shut it down; an initialised Ray is used and kept."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address is not None and has_token():  # Ray would use it for the address "auto" alone
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
     from ray.exceptions import RayError
 
     if ray.is_initialized():
         yield
         return
+    if address is not None and has_token():  # Ray would use it for the address "auto" alone
+        use_token()
     local: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
         require_listener(address or "")
@@ -90,6 +90,18 @@ def has_token() -> bool:
         return True
     path = os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token"
     return Path(path).is_file()
+
+
+def use_token() -> None:
+    """Have Ray use its token, unless the user set a mode.
+
+    Ray reads the mode when it is imported, as a search does before it connects. Therefore it is
+    read again, in the way in which Ray does so for the address "auto".
+    """
+    from ray._raylet import Config  # type: ignore[attr-defined]
+
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    Config.initialize("")
 
 
 def runtime_env() -> dict[str, Any]:

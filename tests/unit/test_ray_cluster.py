@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from orchestrator.backends.ray_cluster import has_token, preserve_signal_handlers
+from orchestrator.backends.ray_cluster import has_token, preserve_signal_handlers, use_token
 
 
 def test_handlers_of_signals_are_put_back_after_ray_replaced_them() -> None:
@@ -46,3 +47,22 @@ def test_a_token_is_seen_wherever_ray_keeps_it(
     elif where == "value":
         monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
     assert has_token() is (where != "nowhere")
+
+
+def test_the_token_is_used_although_ray_was_imported_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ray._raylet import AuthenticationMode, Config, get_authentication_mode
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    Config.initialize("")
+    try:
+        use_token()
+        assert get_authentication_mode() == AuthenticationMode.DISABLED, "as the user set it"
+        monkeypatch.delenv("RAY_AUTH_MODE")
+        use_token()
+        assert get_authentication_mode() == AuthenticationMode.TOKEN
+    finally:
+        monkeypatch.undo()
+        os.environ.pop("RAY_AUTH_MODE", None)
+        Config.initialize("")
