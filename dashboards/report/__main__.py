@@ -51,14 +51,6 @@ def print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-if __name__ == "__main__":
-    try:
-        main()
-    except RepertoireError as error:
-        sys.stderr.write(f"repertoire: {error}\n")
-        sys.exit(2)
-
-
 def attach_report(folders: Sequence[SweepFolder], report: Path) -> Iterator[str]:
     """Store the report with the MLflow run of each sweep; yield a line on success or failure."""
     for folder in folders:
@@ -76,3 +68,11 @@ def _target(folder: Path) -> Target:
     section = read_yaml(folder / "sweep.yaml").get("mlflow") or {}
     uri, experiment = section.get("uri"), section.get("experiment", EXPERIMENT)
     return resolve_target(folder.resolve().parent, uri, experiment)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RepertoireError as error:
+        sys.stderr.write(f"repertoire: {error}\n")
+        sys.exit(2)

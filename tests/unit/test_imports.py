@@ -1,8 +1,10 @@
 """Law 6: importing a package loads neither Ray nor MLflow, prints nothing and changes nothing."""
 
+import ast
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +101,13 @@ def test_the_command_line_is_imported_without_torch_pandas_and_pyarrow():
     for name in ("orchestrator.cli.app", "orchestrator", "orchestrator.graph.trial_graph"):
         done = run(IMPORT_ONE, name, *heavy)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_module_that_is_run_has_defined_all_it_calls() -> None:
+    """What follows `if __name__ == "__main__"` is not there yet when the module is run."""
+    root = Path(__file__).parents[2]
+    for package in ("orchestrator", "methods", "dashboards", "perf"):
+        for path in (root / package).rglob("*.py"):
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            runs = [n for n in body if isinstance(n, ast.If) and "__main__" in ast.unparse(n.test)]
+            assert runs in ([], body[-1:]), path
