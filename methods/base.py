@@ -173,6 +173,7 @@ class Method(nn.Module):
         self.config = config
         self.outlook = outlook
         self._forbidden: Tensor | None = None
+        self._label_smoothing = 0.0
 
     def begin_task(self, task: TaskView) -> None:
         """Prepare for a task; called once before its first batch."""
@@ -203,9 +204,13 @@ class Method(nn.Module):
         return None
 
     @final
-    def see(self, allowed: Tensor | None) -> None:
-        """Set the table of competing outputs; the learner calls it before `begin_task`."""
+    def see(self, allowed: Tensor | None, label_smoothing: float = 0.0) -> None:
+        """Set the table of competing outputs and the smoothing of labels in [0, 1).
+
+        The learner calls it before `begin_task`.
+        """
         self._forbidden = None if allowed is None else ~allowed
+        self._label_smoothing = label_smoothing
 
     @final
     def masked(self, logits: Tensor, y: Tensor) -> Tensor:
@@ -215,6 +220,24 @@ class Method(nn.Module):
         return logits.masked_fill(self._forbidden[y], float("-inf"))
 
     @final
-    def task_loss(self, batch: Examples) -> Tensor:
-        """Return the mean cross-entropy over each example's allowed outputs."""
-        return F.cross_entropy(self.masked(self.network(batch.x), batch.y), batch.y)
+    def task_loss(self, batch: Examples, logits: Tensor | None = None) -> Tensor:
+        """Return the mean cross-entropy [] over each example's allowed outputs.
+
+        With label smoothing e the target of an example is 1 - e at its label, plus e / K at each of
+        the K outputs that compete with it.
+
+        Args:
+            batch: the examples.
+            logits: their scores [B, C]; None computes them.
+
+        Reference: Szegedy et al. 2016, Rethinking the inception architecture for computer vision,
+            section 7; there all outputs compete.
+        """
+        logits = self.masked(self.network(batch.x) if logits is None else logits, batch.y)
+        loss = F.cross_entropy(logits, batch.y)
+        if self._label_smoothing == 0:
+            return loss
+        out = logits == float("-inf")
+        log_p = logits.log_softmax(dim=1).masked_fill(out, 0)
+        even = -(log_p.sum(dim=1) / (~out).sum(dim=1)).mean()
+        return (1 - self._label_smoothing) * loss + self._label_smoothing * even

@@ -67,7 +67,7 @@ class DER(Rehearsal):
         """Return the cross-entropy of the batch plus alpha times the logit distance."""
         logits = self.network(batch.x)
         self._logits = logits.detach()
-        loss = F.cross_entropy(self.masked(logits, batch.y), batch.y)
+        loss = self.task_loss(batch, logits)
         if self.config.alpha and self.memory.filled:
             loss = loss + self.config.alpha * self.distance(self.draw(batch))
         return loss

@@ -34,7 +34,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
@@ -114,8 +113,7 @@ class HAT(Method):
     def loss(self, batch: Examples) -> Tensor:
         """Return the mean cross-entropy with gates, plus sparsity * R."""
         gates = [gate(self.slope() * e) for e in self.learning]
-        logits = self.masked(self.forward_gated(batch.x, gates), batch.y)
-        loss = F.cross_entropy(logits, batch.y)
+        loss = self.task_loss(batch, self.forward_gated(batch.x, gates))
         return loss + self.config.sparsity * self.new_use(gates)
 
     @torch.no_grad()

@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
@@ -90,7 +89,7 @@ class LwF(Method):
         if self.config.scale_by_temperature:
             scale *= self.config.temperature**2
         change = divergence(teacher_BC, logits_BC, self._groups_GC, self.config.temperature)
-        return F.cross_entropy(self.masked(logits_BC, batch.y), batch.y) + scale * change
+        return self.task_loss(batch, logits_BC) + scale * change
 
     def end_task(self, task: TaskView) -> None:
         """Copy the network as the next teacher and mark the task's classes as old."""

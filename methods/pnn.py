@@ -29,7 +29,6 @@ from itertools import pairwise
 from typing import Any, ClassVar, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
@@ -90,8 +89,7 @@ class PNN(Method):
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the mean cross-entropy of the newest column."""
-        scores = self.scores(batch.x, len(self.columns) + 1)
-        return F.cross_entropy(self.masked(scores, batch.y), batch.y)
+        return self.task_loss(batch, self.scores(batch.x, len(self.columns) + 1))
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return the scores [B, C] of the task's column."""

@@ -25,6 +25,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.store import StageStore
 from orchestrator.sweep.configuration import Configurations
+from orchestrator.sweep.nesting import value_at
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -140,7 +141,7 @@ class StageTrainable(tune.Trainable):
         trial = self.configurations.trial({k: v for k, v in self._own.items() if k not in places})
         configs = {"method": trial.method.config, "training": trial.training}
         return {
-            place: getattr(configs[place.partition(".")[0]], place.partition(".")[2])
+            place: value_at(configs[place.partition(".")[0]], place.partition(".")[2])
             for place in places
         }
 

@@ -23,7 +23,10 @@ from orchestrator.results.pooling import TABLE
 
 METHOD_CHOICES = frozenset(
     f"config.training.{name}"
-    for name in ("optimizer", "lr", "momentum", "weight_decay", "num_threads")
+    for name in (
+        *("optimizer", "lr", "momentum", "weight_decay", "num_threads"),
+        *("schedule", "clip", "label_smoothing"),
+    )
 )
 # The title of a table has these; all other columns of config.benchmark are compared.
 TITLE_COLUMNS = frozenset(f"config.benchmark.{name}" for name in ("name", "scenario", "num_tasks"))
@@ -114,8 +117,17 @@ def _describe_variation(
 
 def protocol_columns(rows: pd.DataFrame) -> list[str]:
     """Return the `config.*` columns that must agree between sweeps."""
-    left_out = METHOD_CHOICES | TITLE_COLUMNS
-    return [name for name in map(str, rows) if name.startswith(SECTIONS) and name not in left_out]
+    compared = [name for name in map(str, rows) if name.startswith(SECTIONS)]
+    return [
+        name
+        for name in compared
+        if name not in TITLE_COLUMNS and field_column(name) not in METHOD_CHOICES
+    ]
+
+
+def field_column(column: str) -> str:
+    """Return the column of the field of which a column is an option: schedule of schedule.gamma."""
+    return ".".join(column.split(".")[:3])
 
 
 def setting_title(benchmark: str, scenario: str, num_tasks: int) -> str:

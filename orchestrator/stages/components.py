@@ -15,18 +15,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from torch.optim import Optimizer
+
 from methods import METHODS
 from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.hashing import digest, to_json, to_keyed_json
 from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.stages.capture import capture_package, capture_source, reachable_code
+from orchestrator.stages.optimizers import OPTIMIZERS
 from orchestrator.stages.own_files import OURS, find_on_path
 from orchestrator.stages.source import Source, strip_package
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
     "method": (METHODS, Method),
     "network": (NETWORKS, Network),
+    "optimizer": (OPTIMIZERS, Optimizer),
 }
 
 
@@ -81,7 +85,7 @@ def find_class(kind: str, name: str, source: Source | None = None) -> type[Any]:
     """Return the class of a name.
 
     Args:
-        kind: "method" or "network".
+        kind: "method", "network" or "optimizer".
         name: of its table, or `module:Class`.
         source: the user's own code; if None, it is captured for a dotted name.
 

@@ -2,90 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from methods.base import Examples, Method, TaskView
-from orchestrator.errors import Diverged, require
+from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
 from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.optimizers import clip_gradients
+from orchestrator.stages.schedules import Span, create_scheduler
+from orchestrator.stages.training import Training as Training
 
 VERSION = 1
-MAX_THREADS = 1024
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """How each task is trained; all fields are part of a stage's key.
-
-    Attributes:
-        epochs: passes over the task's examples.
-        iterations: steps per task, instead of epochs.
-        batch_size: examples a step.
-        optimizer: sgd, adam or adamw; a fresh one for each task.
-        lr: learning rate.
-        momentum: of sgd.
-        weight_decay: L2 for sgd and adam, decoupled for adamw.
-        num_threads: processor threads of a stage; in the key since it can change the last bits.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    epochs: int = 1
-    iterations: int | None = None
-    batch_size: int = 128
-    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    num_threads: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "num_threads"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        # OpenMP aborts the process if it cannot start the requested threads.
-        require(
-            self.num_threads <= MAX_THREADS,
-            "num_threads",
-            self.num_threads,
-            f"at most {MAX_THREADS}",
-        )
-        require(
-            self.iterations is None or self.iterations >= 1,
-            "iterations",
-            self.iterations,
-            "at least 1",
-        )
-        require(0 < self.lr < float("inf"), "lr", self.lr, "above 0 and finite")
-        require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
-        require(
-            self.momentum == 0 or self.optimizer == "sgd",
-            "momentum",
-            self.momentum,
-            "0 unless optimizer is sgd",
-        )
-        require(
-            0 <= self.weight_decay < float("inf"),
-            "weight_decay",
-            self.weight_decay,
-            "at least 0 and finite",
-        )
-        require(
-            self.iterations is None or self.epochs == 1,
-            "epochs",
-            self.epochs,
-            "left out when iterations is given",
-        )
 
 
 def train_task(method: Method, view: TaskView, training: Training, meter: FlopMeter) -> int:
@@ -94,7 +25,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
     Args:
         method: with the state of the parent stage; changed in place.
         view: the task, its examples on the device of the method.
-        training: epochs or iterations, batches, optimiser.
+        training: epochs or iterations, batches, optimiser, schedule.
         meter: receives the FLOPs.
 
     Returns:
@@ -104,10 +35,12 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         Diverged: the loss, summed over an epoch, is not finite.
     """
     method.train()
-    method.see(view.allowed)
+    method.see(view.allowed, training.label_smoothing)
     method.begin_task(view)
     shown = replace(view, examples=method.examples(view))
     optimizer = make_optimizer(method, training)
+    span = task_span(len(shown.examples), training)
+    scheduler = create_scheduler(training.read_schedule(), optimizer, span)
     total = torch.zeros((), device=view.examples.y.device)
 
     def step(batch: Examples) -> Tensor:
@@ -115,6 +48,8 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         method.after_backward()
+        if training.clip is not None:
+            clip_gradients(method.parameters(), training.clip)
         optimizer.step()
         method.after_step(batch)
         return loss.detach()
@@ -126,6 +61,8 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
                 kind = (len(batch), method.step_kind())
                 total += meter.measure(kind, step, batch)
                 samples += len(batch)
+                if scheduler is not None:
+                    scheduler.step()
             require_finite(
                 total, f"the loss of task {view.index} is not finite after {samples} examples"
             )
@@ -135,9 +72,13 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
 def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
     """Return a fresh optimiser over the parameters that learn."""
     learning = [p for p in method.parameters() if p.requires_grad]
-    extra = {"momentum": training.momentum} if training.optimizer == "sgd" else {}
-    make = OPTIMIZERS[training.optimizer]
-    return make(learning, lr=training.lr, weight_decay=training.weight_decay, fused=True, **extra)
+    return training.optimizer_class()(learning, **training.optimizer_settings())
+
+
+def task_span(num_examples: int, training: Training) -> Span:
+    """Return a task of `num_examples` examples as the schedule sees it."""
+    unit = steps_per_epoch(num_examples, training) if training.iterations is None else 1
+    return Span(training.lr, num_steps(num_examples, training) if num_examples else 0, unit)
 
 
 def num_steps(num_examples: int, training: Training) -> int:
@@ -146,7 +87,9 @@ def num_steps(num_examples: int, training: Training) -> int:
 
 
 def steps_per_epoch(num_examples: int, training: Training) -> int:
-    """Return the number of batches in a pass; the last may be short."""
+    """Return the number of batches in a pass; the last may be short, unless it is dropped."""
+    if training.drop_last and num_examples >= training.batch_size:
+        return num_examples // training.batch_size
     return -(-num_examples // training.batch_size)
 
 

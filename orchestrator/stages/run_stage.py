@@ -27,10 +27,11 @@ from orchestrator.stages.environment import (
     fix_arithmetic,
     require_device,
 )
-from orchestrator.stages.learner import Training, require_finite, train_task
+from orchestrator.stages.learner import require_finite, train_task
 from orchestrator.stages.record import Costs, Evaluation, Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_tasks, task_view
+from orchestrator.stages.training import Training
 
 State = Mapping[str, Tensor]
 
@@ -124,6 +125,8 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
         "num_classes": stage.benchmark.num_classes,
         "method": stage.method.content(),
         "after": stage.after,
+        # An optimiser may multiply matrices.
+        "optimizer": [stage.training.optimizer, stage.training.optimizer_code],
     }
     flops = _FLOPS.setdefault(digest("arithmetic", content), {})
     # The work of consolidation depends on the size of the task, so it is counted every time.
@@ -160,8 +163,12 @@ def describe_stage(stage: Stage) -> dict[str, Any]:
     return {
         "benchmark": to_json(stage.benchmark),
         "network": stage.network.describe(),
-        "training": to_json(stage.training),
+        "training": stage.training.describe(),
         "method": stage.method.describe(),
         "seed": stage.seed,
-        "code": {"method": stage.method.identity, "network": stage.network.identity},
+        "code": {
+            "method": stage.method.identity,
+            "network": stage.network.identity,
+            **stage.training.optimizer_code,
+        },
     }

@@ -8,11 +8,10 @@ from typing import Any
 
 from methods.base import Setting
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.hashing import to_keyed_json
 from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.components import Component
 from orchestrator.stages.keys import initial_key, stage_key
-from orchestrator.stages.learner import Training
+from orchestrator.stages.training import Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +93,7 @@ def build_chain(
     task_keys = benchmark.task_keys()
     # Most trials repeat one step for every task, so its content for keys is built once.
     contents = {
-        number: {"seed": seed, "training": to_keyed_json(training), "method": method.content()}
+        number: {"seed": seed, "training": training.content(), "method": method.content()}
         for number, (training, method) in {id(step): step for step in steps}.items()
     }
     chain: list[Stage] = []

@@ -15,11 +15,12 @@ from orchestrator.errors import RepertoireError, SweepError, suggest
 from orchestrator.hashing import to_json
 from orchestrator.stages.capture import capture_source
 from orchestrator.stages.components import find_class
-from orchestrator.stages.learner import Training
 from orchestrator.stages.source import Source
+from orchestrator.stages.training_options import TrainingOptions
 from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.entries import find_dotted_names, read_entries
 from orchestrator.sweep.group import Group
+from orchestrator.sweep.nesting import canonical_place, is_known, with_values
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 from orchestrator.sweep.yaml_file import parse_yaml
@@ -59,13 +60,14 @@ class Configurations:
         Raises:
             RepertoireError: a path is not one of the sweep's.
         """
-        given = _flatten(config)
-        paths = {path for each in self._methods() for path in self._paths(each)}
+        given = {canonical_place(path): value for path, value in _flatten(config).items()}
+        known = {path for each in self._methods() for path in self._paths(each)}
         for path in given:
-            if path not in paths:
-                raise RepertoireError(f"{self.name}: unknown path {path!r}; {suggest(path, paths)}")
+            if not is_known(path, known):
+                raise RepertoireError(f"{self.name}: unknown path {path!r}; {suggest(path, known)}")
         method = self._method(given.get("method.name"))
-        return {path: value for path, value in given.items() if path in self._paths(method)}
+        paths = self._paths(method)
+        return {path: value for path, value in given.items() if is_known(path, paths)}
 
     def trial(self, config: Config) -> Trial:
         """Return the trial of a configuration, on one seed.
@@ -84,7 +86,7 @@ class Configurations:
         }
         for path, value in values.items():
             section, _, field = path.partition(".")
-            sections[section][field] = value
+            sections[section] = with_values(sections[section], {field: value})
         methods = [sections.pop("method")]
         mistakes: list[str] = []
         if type(seed) is not int or not 0 <= seed < 2**63:
@@ -129,7 +131,7 @@ class Configurations:
         kinds = {
             "benchmark": Benchmark,
             "network": find_class("network", network, self.source).Config,
-            "training": Training,
+            "training": TrainingOptions,
             "method": find_class("method", method["name"], self.source).Config,
         }
         paths = {f"{section}.{f.name}" for section, kind in kinds.items() for f in fields(kind)}

@@ -120,9 +120,9 @@ def describe_errors(
 def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterator[tuple[str, str]]:
     """Yield the mistakes of a range check, one a line, with the field that a line begins with."""
     for line in text.splitlines():
-        match = re.match(r"(\w+):? ", line)
-        if not first and match and match[1] in names:
-            yield match[1], f"{where}.{match[1]}: {line[match.end() :]}"
+        match = re.match(r"((\w+)[\w.]*):? ", line)
+        if not first and match and match[2] in names:
+            yield match[2], f"{where}.{match[1]}: {line[match.end() :]}"
         else:
             yield first, f"{where}.{first}: {line}" if first else f"{where}: {line}"
 
@@ -192,7 +192,8 @@ def expand_grids(given: Mapping[str, Any], where: str, mistakes: list[str]) -> l
     axes: dict[str, list[Any]] = {}
     for key, value in given.items():
         if not (isinstance(value, dict) and "grid" in value):
-            axes[key] = [value]
+            nested = isinstance(value, dict)
+            axes[key] = expand_grids(value, f"{where}.{key}", mistakes) if nested else [value]
             continue
         values = value["grid"]
         if set(value) != {"grid"} or not isinstance(values, list) or not values:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations, product
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.stages.components import is_dotted
-from orchestrator.stages.learner import Training
 from orchestrator.stages.source import Source
+from orchestrator.stages.training import create_training
+from orchestrator.stages.training_options import TrainingOptions
 from orchestrator.sweep.decoding import abbreviate, read_mapping
 from orchestrator.sweep.group import Group, misfit, name_groups
 from orchestrator.sweep.search_checks import check_search
@@ -43,11 +45,22 @@ class Sections:
 def find_dotted_names(content: dict[str, Any]) -> list[str]:
     """Return the names of the form `module:Class` in a file."""
     methods, search = content.get("methods"), content.get("search")
+    training = content.get("training")
     places = [content.get("network"), *(methods if isinstance(methods, list) else ())]
     if isinstance(search, dict):
         places += [search.get("algorithm"), search.get("scheduler")]
-    names = (place.get("name") if isinstance(place, dict) else place for place in places)
+    names = [place.get("name") if isinstance(place, dict) else place for place in places]
+    names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)
     return [name for name in names if isinstance(name, str) and is_dotted(name)]
+
+
+def find_texts(value: Any) -> Iterator[str]:
+    """Yield all text in a value, that of the lists of its grids and spaces included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from find_texts(each)
 
 
 def read_entries(
@@ -91,13 +104,22 @@ def read_sections(
     return Sections(
         benchmarks=read_benchmarks(content, grids, mistakes),
         networks=read_component("network", "network", network, source, mistakes, grids),
-        trainings=read_section(Form("training", "training", Training), training, mistakes, grids),
+        trainings=read_training(training, source, mistakes, grids),
         methods=[
             part
             for i, entry in enumerate(methods)
             for part in read_component("method", f"methods[{i}]", entry, source, mistakes, grids)
         ],
     )
+
+
+def read_training(
+    given: dict[str, Any], source: Source, mistakes: list[str], grids: bool
+) -> list[Part]:
+    """Return the trainings of a file, with the user's own code: one for each point of its grids."""
+    wrap = partial(create_training, source=source)
+    form = Form("training", "training", TrainingOptions, wrap)
+    return read_section(form, given, mistakes, grids)
 
 
 def read_benchmarks(content: dict[str, Any], grids: bool, mistakes: list[str]) -> list[Part]:

@@ -16,7 +16,8 @@ from orchestrator.networks.networks import build_network
 from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.outcomes import failure_story
 from orchestrator.stages.stage import benchmark_setting, fill_defaults, network_shape
-from orchestrator.sweep.section import InfeasiblePoint, Part, field_name
+from orchestrator.sweep.nesting import field_name
+from orchestrator.sweep.section import InfeasiblePoint, Part
 from orchestrator.sweep.spaces import Domain, Point
 from orchestrator.sweep.trial import Trial
 

@@ -11,6 +11,7 @@ from orchestrator.columns import explain_undefined_fwt
 from orchestrator.networks.networks import build_network
 from orchestrator.stages.stage import network_shape
 from orchestrator.sweep.group import Group
+from orchestrator.sweep.nesting import field_name, find_spaces
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.search_options import (
     Fifo,
@@ -21,8 +22,8 @@ from orchestrator.sweep.search_options import (
     Random,
     Search,
 )
-from orchestrator.sweep.section import Part, field_name
-from orchestrator.sweep.spaces import KINDS, Point, is_domain, select_active
+from orchestrator.sweep.section import Part
+from orchestrator.sweep.spaces import KINDS, Point, select_active
 
 
 def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
@@ -51,7 +52,7 @@ def check_search(parts: list[Part], groups: list[Group], search: Search | None) 
 
 def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
     """Yield why the algorithm cannot search the spaces."""
-    given = [value for part in parts for value in part.given.values() if is_domain(value)]
+    given = [value for part in parts for _, value in find_spaces(part.given, "")]
     if parts and not any(search.uses_grids or "grid" not in value for value in given):
         more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
         yield f"search: there is nothing to search, no hyperparameter has a space{more}"
@@ -118,12 +119,10 @@ def _check_sizes(group: Group) -> Iterator[str]:
 def _space_kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]]:
     """Yield the place in the file and the kind of each space, those with mistakes included."""
     for part in parts:
-        for name, value in part.given.items():
-            kind = (
-                next((kind for kind in value if kind in KINDS), None) if is_domain(value) else None
-            )
+        for where, value in find_spaces(part.given, part.form.where):
+            kind = next((kind for kind in value if kind in KINDS), None)
             if kind is not None and (grids or kind != "grid"):
-                yield f"{part.form.where}.{name}", kind
+                yield where, kind
 
 
 def find_resizing_places(group: Group) -> Iterator[str]:

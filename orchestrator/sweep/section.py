@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Literal
 
-from orchestrator.errors import RepertoireError, suggest
+from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical_json, to_json
 from orchestrator.stages.components import Component, create_component, find_class
 from orchestrator.stages.source import Source
-from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
-from orchestrator.sweep.spaces import Domain, Point, is_domain, read_domain, select_active
+from orchestrator.stages.training import Training
+from orchestrator.sweep.decoding import abbreviate, decode, expand_grids, locate_errors
+from orchestrator.sweep.nesting import field_name, split_fields, with_values
+from orchestrator.sweep.spaces import Domain, Point, select_active
 
 Section = Literal["benchmark", "network", "training", "method"]
 
@@ -29,7 +31,7 @@ class Form:
         section: the part of a trial.
         where: its place in the file.
         kind: the dataclass of its fields.
-        wrap: turns an instance of `kind` into the part of a trial.
+        wrap: turns an instance of `kind` into the part of a trial; raises ValueError if it cannot.
     """
 
     section: Section
@@ -64,22 +66,36 @@ class Part:
         """
         values = {field_name(place): point[place] for place in self.space if place in point}
         mistakes: list[str] = []
-        instance = decode(self.form.kind, {**self.constants, **values}, self.form.where, mistakes)
-        if instance is None:
+        part = create_part(self.form, with_values(self.constants, values), mistakes)
+        if part is None:
             raise InfeasiblePoint("; ".join(mistakes))
-        return self.form.wrap(instance)
+        return part
 
     def describe(self) -> str:
         """Return the same text for the same part; it must have examples."""
         space = {place: domain.describe() for place, domain in self.space.items()}
         example = self.examples[0]
-        fixed = example.describe() if isinstance(example, Component) else to_json(example)
+        own = isinstance(example, Component | Training)
+        fixed = example.describe() if own else to_json(example)
         return canonical_json([fixed, to_json(space)])
 
 
-def field_name(place: str) -> str:
-    """Return the field of a place: "lam" of "method.lam"."""
-    return place.partition(".")[2]
+def create_part(
+    form: Form,
+    given: Mapping[str, Any],
+    mistakes: list[str],
+    absent: frozenset[str] = frozenset(),
+) -> Any | None:
+    """Return the part of a trial with the given fields, or None after noting the mistakes."""
+    instance = decode(form.kind, given, form.where, mistakes, absent)
+    if instance is None:
+        return None
+    try:
+        return form.wrap(instance)
+    except ValueError as error:
+        names = [field.name for field in fields(form.kind)]
+        mistakes.extend(line for _, line in locate_errors(str(error), "", names, form.where))
+        return None
 
 
 def read_component(
@@ -106,16 +122,16 @@ def read_component(
         valid = "a name, or keys and values with a name"
         mistakes.append(f"{where}: must be {valid}, given {abbreviate(given)}")
         return []
-    fields = {key: value for key, value in mapping.items() if key != "name"}
+    options = {key: value for key, value in mapping.items() if key != "name"}
     try:
         config = find_class(kind, name, source).Config
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         unknown = Form(kind, where, object)
-        _, space = _split_fields(unknown, fields, mistakes)
-        return [Part(unknown, {}, space, fields)]
+        _, space = split_fields(kind, where, options, mistakes)
+        return [Part(unknown, {}, space, options)]
     wrap = partial(create_component, kind, name, source=source)
-    return read_section(Form(kind, where, config, wrap), fields, mistakes, grids)
+    return read_section(Form(kind, where, config, wrap), options, mistakes, grids)
 
 
 def read_section(
@@ -142,15 +158,15 @@ def _read_part(
     form: Form, point: Mapping[str, Any], given: Mapping[str, Any], mistakes: list[str]
 ) -> Part:
     """Return the part at one point of the grids, without examples after noting mistakes."""
-    constants, space = _split_fields(form, point, mistakes)
+    constants, space = split_fields(form.section, form.where, point, mistakes)
     # Fields whose grid or domain is wrong; a mistake that follows from their absence is none.
     absent = frozenset(given.keys() - constants.keys() - set(map(field_name, space)))
     examples = []
     for values in example_points(space):
-        fields = {**constants, **{field_name(place): v for place, v in values.items()}}
-        instance = decode(form.kind, fields, form.where, mistakes, absent)
-        if instance is not None:
-            examples.append(form.wrap(instance))
+        given_values = {field_name(place): v for place, v in values.items()}
+        example = create_part(form, with_values(constants, given_values), mistakes, absent)
+        if example is not None:
+            examples.append(example)
     return Part(form, constants, space, given, tuple(examples))
 
 
@@ -161,35 +177,3 @@ def example_points(space: Mapping[str, Domain]) -> Iterator[Point]:
     for place, domain in space.items():
         for value in domain.representatives()[1:]:
             yield select_active(space, {**first, place: value})
-
-
-def _split_fields(
-    form: Form, point: Mapping[str, Any], mistakes: list[str]
-) -> tuple[dict[str, Any], dict[str, Domain]]:
-    """Return the constants of a section by field, and its domains by place."""
-    constants: dict[str, Any] = {}
-    space: dict[str, Domain] = {}
-    for name, value in point.items():
-        where = f"{form.where}.{name}"
-        if not is_domain(value):
-            constants[name] = value
-        elif (domain := read_domain(value, where, mistakes)) is not None:
-            earlier = {field_name(place): other for place, other in space.items()}
-            objections = _check_condition(domain, earlier)
-            mistakes.extend(f"{where}.when: {line}" for line in objections)
-            when = tuple((f"{form.section}.{other}", values) for other, values in domain.when)
-            space[f"{form.section}.{name}"] = replace(domain, when=when)
-    return constants, space
-
-
-def _check_condition(domain: Domain, earlier: Mapping[str, Domain]) -> Iterator[str]:
-    """Yield why the condition of a domain never holds, given the earlier domains by field."""
-    for name, values in domain.when:
-        if name not in earlier:
-            valid = suggest(name, earlier) if earlier else "there is none"
-            yield f"{name!r} is no space of this section above it; {valid}"
-            continue
-        possible = earlier[name].args
-        if earlier[name].finite and not any(value in possible for value in values):
-            given = " or ".join(map(abbreviate, values))
-            yield f"{name!r} is never {given}; valid: {abbreviate(possible)}"

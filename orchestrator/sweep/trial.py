@@ -11,8 +11,9 @@ from typing import Any
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json, to_json, to_keyed_json
 from orchestrator.stages.components import Component
-from orchestrator.stages.learner import Training
 from orchestrator.stages.stage import Chain, Stage, build_chain, fill_defaults
+from orchestrator.stages.training import Training
+from orchestrator.sweep.nesting import replace_values
 
 Values = Mapping[str, Any]
 
@@ -74,13 +75,13 @@ class Trial:
         config: dict[str, Any] = {
             "benchmark": benchmark,
             "network": {"name": self.network.name, **as_json(self.network.config)},
-            "training": as_json(self.training),
+            "training": self.training.describe(),
             "method": {"name": self.method.name, **as_json(self.method.config)},
         }
         changing = () if self.adaptive or not self.schedule else tuple(self.schedule[0])
         for place in (*changing, *self.selection.get("per_task", ())):
             section, _, name = place.partition(".")
-            config[section].pop(name, None)
+            config[section].pop(name.removesuffix(".name"), None)
         if changing:
             config["schedule"] = [dict(values) for values in self.schedule]
         if self.selection:
@@ -95,8 +96,8 @@ class Trial:
         return build_chain(benchmark, self.network, steps, seed)
 
     def _components_at(self, values: Values) -> tuple[Training, Component]:
-        training = replace(self.training, **section_values("training", values))
-        config = replace(self.method.config, **section_values("method", values))
+        training = replace_values(self.training, section_values("training", values))
+        config = replace_values(self.method.config, section_values("method", values))
         return training, replace(self.method, config=config)
 
 

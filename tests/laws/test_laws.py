@@ -97,6 +97,29 @@ def test_stopping_at_every_task_boundary_changes_nothing(
     check_kept_in_memory(straight, METHODS[name].starts_afresh)
 
 
+TRAININGS = {
+    "schedule": "{batch_size: 16, epochs: 2, schedule: {name: cosine, warmup: 0.5}}",
+    "all": (
+        "{batch_size: 16, epochs: 2, schedule: onecycle, clip: 0.5, label_smoothing: 0.1, "
+        "drop_last: true, optimizer: {name: sgd, momentum: 0.9, nesterov: true}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_nor_does_it_under_a_schedule(name: str, make_lab) -> None:
+    straight, resumed = (
+        make_lab().ask("[si]", benchmark=permuted(), training=TRAININGS[name]) for _ in range(2)
+    )
+    straight.run()
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            resumed.run(OneStageAtATime())
+    assert resumed.files("state.safetensors") == straight.files("state.safetensors")
+    assert resumed.tables["accuracy"] == straight.tables["accuracy"]
+    check_kept_in_memory(straight, starts_afresh=False)
+
+
 def check_kept_in_memory(lab: Lab, starts_afresh: bool) -> None:
     """A method never saved between its tasks passes through the very states that were stored."""
     sweep_plan = lab.plan()

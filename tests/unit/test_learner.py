@@ -332,7 +332,7 @@ def test_a_value_out_of_range_is_refused_by_name(name, value):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"momentum": 0.9}, "momentum must be 0 unless optimizer is sgd, given 0.9"),
+        ({"momentum": 0.9}, "momentum must be 0, since adam has no momentum, given 0.9"),
         (
             {"epochs": 2, "iterations": 5},
             "epochs must be left out when iterations is given, given 2",

@@ -15,7 +15,6 @@ from orchestrator.graph.plan import plan
 from orchestrator.networks.networks import MLP
 from orchestrator.results.naming import former_id
 from orchestrator.stages import learner
-from orchestrator.stages import stage as stage_module
 from orchestrator.stages.components import create_component, find_class
 from orchestrator.stages.keys import inert_hyperparameters
 from orchestrator.stages.learner import Training
@@ -60,7 +59,7 @@ def same(one: list[str], other: list[str]) -> list[bool]:
 
 def test_what_the_keys_of_a_chain_have_in_common_is_built_once_however_long_it_is(monkeypatch):
     built = []
-    monkeypatch.setattr(stage_module, "to_keyed_json", lambda value: built.append(value) or {})
+    monkeypatch.setattr(Training, "content", lambda training: built.append(training) or {})
     for num_tasks in (1, 4):
         chain(replace(ROTATED, num_tasks=num_tasks))
     assert built == [TRAINING, TRAINING]
@@ -240,7 +239,7 @@ def test_a_version_raised_by_hand_changes_every_key_it_should(monkeypatch):
 
 @dataclass(frozen=True, kw_only=True)
 class LongerTraining(Training):
-    schedule: str = neutral("constant")
+    blur: str = neutral("none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +250,7 @@ class LongerEWC(EWC.Config):
 def test_an_option_added_to_training_moves_no_key_at_its_neutral_value():
     longer = LongerTraining(lr=TRAINING.lr)
     assert keys(training=longer) == keys()
-    assert same(keys(training=replace(longer, schedule="cosine")), keys()) == [True] + 5 * [False]
+    assert same(keys(training=replace(longer, blur="strong")), keys()) == [True] + 5 * [False]
 
 
 def test_an_option_added_to_a_method_moves_no_key_at_its_neutral_value():
@@ -277,12 +276,19 @@ def test_an_option_added_to_a_benchmark_renames_no_trial_at_its_neutral_value():
     assert trial(benchmark=replace(longer, blur=0.5)).trial_id != trial().trial_id
 
 
-def test_an_option_at_its_neutral_value_renames_no_trial_and_is_shown():
+def test_an_option_of_a_method_at_its_neutral_value_renames_no_trial_and_is_shown():
+    ewc = method("ewc", lam=3.0)
+    longer = trial(replace(ewc, config=LongerEWC(lam=3.0)))
+    assert longer.trial_id == trial(ewc).trial_id
+    assert longer.config["method"]["warm"] == 0
+
+
+def test_an_option_of_training_at_its_neutral_value_renames_no_trial_and_adds_no_column():
     longer = trial(training=LongerTraining(lr=TRAINING.lr))
-    assert longer.trial_id == trial().trial_id
-    assert longer.config["training"]["schedule"] == "constant"
-    cosine = trial(training=LongerTraining(lr=TRAINING.lr, schedule="cosine"))
-    assert cosine.trial_id != longer.trial_id
+    assert (longer.trial_id, longer.config) == (trial().trial_id, trial().config)
+    strong = trial(training=LongerTraining(lr=TRAINING.lr, blur="strong"))
+    assert strong.trial_id != longer.trial_id
+    assert strong.config["training"]["blur"] == "strong"
 
 
 def test_ids_that_collided_when_they_had_32_bits_differ():

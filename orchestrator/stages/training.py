@@ -1,0 +1,69 @@
+"""How each task is trained: the options of a sweep file, with the user's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.hashing import to_keyed_json
+from orchestrator.stages.components import code_identity, is_dotted
+from orchestrator.stages.source import Source
+from orchestrator.stages.training_options import TrainingOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(TrainingOptions):
+    """How each task is trained, with the user's own code.
+
+    Attributes:
+        source: the user's own code, which defines the optimiser unless it is installed; of a
+            dotted name without it, the code is captured.
+    """
+
+    source: Source | None = field(default=None, repr=False, metadata={"unkeyed": True})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if is_dotted(self.optimizer_name):
+            self.check_optimizer()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the options in JSON types, without neutral ones.
+
+        An option of the optimiser or the schedule has its path as its name: `schedule.gamma`.
+        """
+        return flatten_options(to_keyed_json(self))
+
+    @property
+    def optimizer_code(self) -> dict[str, str]:
+        """The code of an optimiser of the user's own, for a key; empty for one of torch."""
+        name = self.optimizer_name
+        if not is_dotted(name):
+            return {}
+        return {"optimizer": code_identity("optimizer", name, self.source)}
+
+    def content(self) -> dict[str, Any]:
+        """Return its content for a key."""
+        code = self.optimizer_code
+        return {**self.describe(), "code": code} if code else self.describe()
+
+
+def create_training(options: TrainingOptions, source: Source) -> Training:
+    """Return a training of a sweep file, with the user's own code that the file names.
+
+    Raises:
+        ValueError: the optimiser is not of that code, or does not take its options.
+    """
+    own = source if is_dotted(options.optimizer_name) else None
+    return Training(**vars(options), source=own)
+
+
+def flatten_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of which those with a name and options of their own have paths as names."""
+    flat: dict[str, Any] = {}
+    for name, value in options.items():
+        nested = value if isinstance(value, dict) else {"name": value}
+        flat[name] = nested["name"]
+        flat |= {f"{name}.{option}": v for option, v in nested.items() if option != "name"}
+    return flat
