@@ -11,6 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Two processes with two threads each on two cores wait for each other. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Ray's workers give way to every other process, so that beside busy tests they hardly run.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 HERE = Path(__file__).parent
 SERVERS = ("cluster", "browser")  # folders whose tests share a server
