@@ -7,7 +7,8 @@ that takes them; the others are given with the name.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
@@ -57,9 +58,14 @@ def join_options(name: str, options: Mapping[str, Any]) -> str | dict[str, Any]:
     return {"name": name, **options} if options else name
 
 
-def parameters_of(cls: type[Optimizer]) -> dict[str, inspect.Parameter]:
+def parameters_of(cls: type[Optimizer]) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of an optimiser's constructor."""
-    return dict(inspect.signature(cls).parameters)
+    return _inspect(cast(Hashable, cls))
+
+
+@lru_cache(maxsize=64)  # a sweep has thousands of trainings, and few optimisers
+def _inspect(cls: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(cls).parameters
 
 
 def takes(cls: type[Optimizer], option: str) -> bool:
