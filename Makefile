@@ -14,7 +14,7 @@ setup: $(VENV)/.ready  ## Make the environment (.venv)
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the test suite, in a few minutes
+test: $(VENV)/.ready-test  ## Run the test suite, in three processes; some ten minutes on two cores
 	$(BIN)/python -m pytest -n 3 -m "not storm and not variant" --ignore tests/browser
 
 test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Chromium
@@ -23,7 +23,7 @@ test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Ch
 test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real, try every variant; long
 	$(BIN)/python -m pytest -m "storm or variant"
 
-test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick, in a minute
+test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick
 	$(BIN)/python -m pytest -n 2 -m "not slow and not ray" tests/unit tests/laws/test_graph.py
 
 check: $(VENV)/.ready-test  ## Lint, types, import contracts

@@ -30,8 +30,8 @@ STALE_SECONDS = 30.0
 def writer_lock(folder: Path) -> Iterator[None]:
     """Lock a sweep's folder for writing, and create it if it does not exist. Readers need no lock.
 
-    If the owner is a process on another host, wait until its file has not been touched for
-    30 seconds.
+    If the owner is a process on another host, or the file system has no locks, wait until the
+    owner's file has not been touched for 30 seconds.
 
     Raises:
         RepertoireError: another process writes into the folder; names it.
@@ -39,12 +39,15 @@ def writer_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock, owner = FileLock(folder / LOCK), folder / OWNER
     try:
-        with contextlib.suppress(NotImplementedError):  # a file system without locks
-            lock.acquire(timeout=0)
+        lock.acquire(timeout=0)
+    except NotImplementedError:
+        shown_by_lock = False  # the file system has no locks
     except Timeout:
         raise _in_use_error(folder, _read_owner(owner)) from None
+    else:
+        shown_by_lock = True
     try:
-        _wait_for_other_host(folder, owner)
+        _wait_for_owner(folder, owner, shown_by_lock)
         own = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -64,15 +67,20 @@ def writer_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _wait_for_other_host(folder: Path, owner: Path) -> None:
-    """Wait until the owner's file, if it is of another host, is stale.
+def _wait_for_owner(folder: Path, owner: Path, shown_by_lock: bool) -> None:
+    """Wait until the owner's file is stale, unless the lock shows that the owner has ended.
+
+    Args:
+        folder: the sweep's.
+        owner: the owner's file.
+        shown_by_lock: whether the lock tells of processes on this host.
 
     Raises:
         RepertoireError: the owner's file is being touched.
     """
     content = _read_owner(owner)
-    if content.get("host") in (None, socket.gethostname()):
-        return  # the lock was free, so the process has ended
+    if "host" not in content or (shown_by_lock and content["host"] == socket.gethostname()):
+        return
     touched, waited_since = _modified_time(owner), time.monotonic()
     while time.monotonic() - waited_since < STALE_SECONDS - _age(folder, owner, touched):
         if _modified_time(owner) != touched:

@@ -67,6 +67,22 @@ def test_an_owner_on_another_host_who_is_heard_of_is_named(
     assert owner.exists()
 
 
+def test_without_locks_an_owner_on_this_host_who_is_heard_of_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(writer.FileLock, "acquire", refuse)
+    owner = leave_owner(tmp_path / "s", socket.gethostname(), seconds_ago=1)
+    monkeypatch.setattr(writer.time, "sleep", lambda seconds: os.utime(owner))
+    with pytest.raises(RepertoireError, match="process 4242 on"), writer_lock(tmp_path / "s"):
+        pass
+    owner.unlink()
+    with writer_lock(tmp_path / "s"):
+        assert owner.exists()
+
+
 def test_a_requeue_on_another_host_goes_on_once_the_former_owner_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
