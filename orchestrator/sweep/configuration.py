@@ -20,6 +20,7 @@ from orchestrator.stages.training_options import TrainingOptions
 from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.entries import find_dotted_names, read_entries
 from orchestrator.sweep.group import Group
+from orchestrator.sweep.method_entries import merge_training, without_training
 from orchestrator.sweep.nesting import canonical_place, is_known, with_values
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
@@ -78,11 +79,13 @@ class Configurations:
         """
         values = self.values(config)
         seed = values.pop("seed", self.content["seeds"][0])
+        method = self._method(values.pop("method.name", None))
+        own_training = method.get("training") or {}
         sections: dict[str, Any] = {
             "benchmark": dict(self.content["benchmark"]),
             "network": _to_entry(self.content.get("network", "mlp")),
-            "training": dict(self.content.get("training", {})),
-            "method": dict(self._method(values.pop("method.name", None))),
+            "training": merge_training(self.content.get("training", {}), own_training),
+            "method": dict(without_training(method)),
         }
         for path, value in values.items():
             section, _, field = path.partition(".")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import permutations, product
+from itertools import chain, permutations, product
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
@@ -18,6 +18,12 @@ from orchestrator.stages.training import create_training
 from orchestrator.stages.training_options import TrainingOptions
 from orchestrator.sweep.decoding import abbreviate, read_mapping
 from orchestrator.sweep.group import Group, misfit, name_groups
+from orchestrator.sweep.method_entries import (
+    CommonTraining,
+    MethodEntry,
+    find_repetitions,
+    read_method_entries,
+)
 from orchestrator.sweep.search_checks import check_search
 from orchestrator.sweep.search_options import Search
 from orchestrator.sweep.section import Form, Part, read_component, read_section
@@ -34,23 +40,29 @@ class Sections:
     benchmarks: list[Part]
     networks: list[Part]
     trainings: list[Part]
-    methods: list[Part]
+    entries: list[MethodEntry]
 
     @property
     def all(self) -> list[Part]:
         """Every part."""
-        return [*self.benchmarks, *self.networks, *self.trainings, *self.methods]
+        own = [entry.trainings for entry in self.entries if entry.own]
+        # The methods of a grid share their own trainings.
+        trainings = {id(part): part for part in chain(self.trainings, *own)}.values()
+        methods = [entry.method for entry in self.entries]
+        return [*self.benchmarks, *self.networks, *trainings, *methods]
 
 
 def find_dotted_names(content: dict[str, Any]) -> list[str]:
     """Return the names of the form `module:Class` in a file."""
     methods, search = content.get("methods"), content.get("search")
-    training = content.get("training")
-    places = [content.get("network"), *(methods if isinstance(methods, list) else ())]
+    entries = methods if isinstance(methods, list) else []
+    places = [content.get("network"), *entries]
     if isinstance(search, dict):
         places += [search.get("algorithm"), search.get("scheduler")]
     names = [place.get("name") if isinstance(place, dict) else place for place in places]
-    names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)
+    for section in (content, *entries):
+        training = section.get("training") if isinstance(section, dict) else None
+        names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)
     return [name for name in names if isinstance(name, str) and is_dotted(name)]
 
 
@@ -75,7 +87,7 @@ def read_entries(
         mistakes: receives the mistakes, each in a line.
     """
     sections = read_sections(content, search is not None and search.uses_grids, source, mistakes)
-    mistakes.extend(_find_repetitions(sections.methods))
+    mistakes.extend(find_repetitions(sections.entries))
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
     entries = [
         Group(parts[3].examples[0].name, parts, fixed)
@@ -95,31 +107,34 @@ def read_sections(
 ) -> Sections:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""
     network = content.get("network", "mlp")
-    training = read_mapping(content, "training", mistakes)
     methods = content.get("methods", [])
     if not isinstance(methods, list) or (not methods and "methods" in content):
         valid = "a list of at least one method"
         mistakes.append(f"methods: must be {valid}, given {abbreviate(methods)}")
         methods = []
+    benchmarks = read_benchmarks(content, grids, mistakes)
+    networks = read_component("network", "network", network, source, mistakes, grids)
+    common = read_common_training(content, source, grids)
+    mistakes.extend(common.mistakes)
     return Sections(
-        benchmarks=read_benchmarks(content, grids, mistakes),
-        networks=read_component("network", "network", network, source, mistakes, grids),
-        trainings=read_training(training, source, mistakes, grids),
-        methods=[
-            part
-            for i, entry in enumerate(methods)
-            for part in read_component("method", f"methods[{i}]", entry, source, mistakes, grids)
-        ],
+        benchmarks=benchmarks,
+        networks=networks,
+        trainings=common.parts,
+        entries=read_method_entries(methods, common, source, mistakes, grids),
     )
 
 
-def read_training(
-    given: dict[str, Any], source: Source, mistakes: list[str], grids: bool
-) -> list[Part]:
+def read_common_training(content: dict[str, Any], source: Source, grids: bool) -> CommonTraining:
     """Return the trainings of a file, with the user's own code: one for each point of its grids."""
     wrap = partial(create_training, source=source)
-    form = Form("training", "training", TrainingOptions, wrap)
-    return read_section(form, given, mistakes, grids)
+
+    def read(given: dict[str, Any], where: str, mistakes: list[str]) -> list[Part]:
+        form = Form("training", where, TrainingOptions, wrap)
+        return read_section(form, given, mistakes, grids)
+
+    mistakes: list[str] = []
+    given = read_mapping(content, "training", mistakes)
+    return CommonTraining(given, read(given, "training", mistakes), mistakes, read)
 
 
 def read_benchmarks(content: dict[str, Any], grids: bool, mistakes: list[str]) -> list[Part]:
@@ -140,26 +155,18 @@ def read_benchmarks(content: dict[str, Any], grids: bool, mistakes: list[str]) -
     return read_section(form, {**given, "order": order}, mistakes, grids)
 
 
-def _find_repetitions(methods: list[Part]) -> Iterator[str]:
-    """Yield the entries of `methods` that repeat an earlier one."""
-    first: dict[str, str] = {}
-    for part in methods:
-        where = part.form.where
-        if part.examples and (same := first.setdefault(part.describe(), where)) != where:
-            yield f"{where}: the same {'search' if part.space else 'trial'} as {same}"
-
-
 def _combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
     """Return the combinations of parts that are valid; note those that do not go together."""
     valid: list[TrialParts] = []
     for benchmark, network in product(sections.benchmarks, sections.networks):
         objections = list(_find_misfits((benchmark, network)))
         mistakes.extend(objections)
-        for method in sections.methods if not objections else ():
+        for entry in sections.entries if not objections else ():
+            method = entry.method
             wrong = list(_find_misfits((benchmark, network, method)))
             mistakes.extend(wrong)
             if not wrong:
-                valid += [(benchmark, network, each, method) for each in sections.trainings]
+                valid += [(benchmark, network, each, method) for each in entry.trainings]
     # In the order of the file: methods first, then benchmarks, networks and trainings.
     places = {id(part): place for place, part in enumerate(sections.all)}
     complete = [parts for parts in valid if all(part.examples for part in parts)]
