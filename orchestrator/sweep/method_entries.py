@@ -126,10 +126,10 @@ def find_repetitions(entries: list[MethodEntry]) -> Iterator[str]:
     first: dict[str, str] = {}
     for entry in entries:
         method, where = entry.method, entry.method.form.where
-        texts = [f"{method.describe()} {describe(each)}" for each in entry.trainings]
-        same = {first.setdefault(text, where) for text in texts if method.examples} - {where}
-        if same:
-            kind = "search" if any(p.space for p in (method, *entry.trainings)) else "trial"
+        trainings = entry.trainings if method.examples else []
+        texts = [f"{method.describe()} {describe(each)}" for each in trainings]
+        if same := {first.setdefault(text, where) for text in texts} - {where}:
+            kind = "search" if any(p.space for p in (method, *trainings)) else "trial"
             yield f"{where}: the same {kind} as {min(same)}"
 
 
