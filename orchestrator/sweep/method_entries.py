@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.hashing import canonical_json
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.nesting import LIFTED, NESTED, as_mapping, field_name
@@ -135,4 +134,4 @@ def find_repetitions(entries: list[MethodEntry]) -> Iterator[str]:
 
 def describe(training: Part) -> str:
     """Return the same text for the same training, also with mistakes."""
-    return training.describe() if training.examples else canonical_json(training.given)
+    return training.describe() if training.examples else repr(training.given)
