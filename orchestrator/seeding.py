@@ -37,6 +37,15 @@ def stratified_order(y: torch.Tensor, generator: torch.Generator) -> torch.Tenso
     return shuffled[torch.argsort(quantile[shuffled], stable=True)]
 
 
+def numpy_permutation(seed: int, count: int) -> list[int]:
+    """Return what `np.random.seed(seed); np.random.permutation(count)` draws, for orders of others.
+
+    NumPy never changes the numbers of this generator.
+    """
+    drawn: list[int] = np.random.RandomState(seed).permutation(count).tolist()
+    return drawn
+
+
 @contextmanager
 def seed_global_generators(seed: int) -> Iterator[None]:
     """Seed the global generators inside the block and restore them after it.

@@ -5,15 +5,18 @@ Shape legend: N examples, C outputs of the head.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
-import torch
 from torch import Tensor
 
+from methods.base import neutral
+from orchestrator.benchmarks import masks
+from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit, order_text
 from orchestrator.benchmarks.datasets import DATASETS, DatasetInfo
-from orchestrator.benchmarks.recipes import Order, Recipe, make_recipes
+from orchestrator.benchmarks.orders import ClassName, Order, is_task_order, read_published_order
+from orchestrator.benchmarks.recipes import Recipe, shared_recipes, split_recipes
 from orchestrator.benchmarks.tasks import VERSION, Task, task_keys
 from orchestrator.errors import suggest
 
@@ -42,9 +45,15 @@ class Benchmark:
         name: a name of `BENCHMARKS`.
         scenario: what is predicted (van de Ven et al., 2022): "task": the class within a known
             task; "domain": the same, the task being unknown; "class": both task and class.
-        num_tasks: T; for split benchmarks a divisor of the number of classes.
-        order: "natural"; "seeded", which shuffles classes over tasks (split) or tasks (others) by
-            `seed`; or a permutation of 1..T, the numbers of the natural tasks.
+        num_tasks: T; for split benchmarks a divisor of the number of classes. 5 if left out, or
+            what the next four fields make.
+        first, step: classes of the first task and of each further one of a split benchmark; the
+            last has what is left. Without `first` it is `step`.
+        classes_per_task: classes of each task of a split benchmark.
+        classes: the classes of each task of a split benchmark, by number or name.
+        order: "natural"; "seeded", which shuffles classes over tasks (split) or tasks (others, and
+            where `classes` is given) by `seed`; a permutation of 1..T, the numbers of the natural
+            tasks; a list of all classes; or an order that other code draws.
         validation: share of the training images held out, [0, 0.5].
         samples_per_task: maximum number of training examples of a task; None keeps all.
         train_mask: outputs that compete in training, class scenario: those of "seen" tasks (the
@@ -58,20 +67,35 @@ class Benchmark:
 
     name: str
     scenario: Scenario = "class"
-    num_tasks: int = 5
-    order: Order = "natural"
+    num_tasks: int = None  # type: ignore[assignment]  # a number once it is built
+    order: Order | dict[str, Any] = "natural"
     validation: float = 0.1
     samples_per_task: int | None = None
     train_mask: TrainMask = "seen"
     eval_mask: EvalMask = "seen"
     seed: int = 0
+    first: int | None = neutral(None)
+    step: int | None = neutral(None)
+    classes_per_task: tuple[int, ...] | None = neutral(None)
+    classes: tuple[tuple[ClassName, ...], ...] | None = neutral(None)
 
     def __post_init__(self) -> None:
+        for name in ("order", "classes_per_task"):
+            if isinstance(getattr(self, name), list):
+                self._set(name, tuple(getattr(self, name)))
+        if isinstance(self.order, dict):
+            self._set("order", read_published_order(self.order))
+        if self.classes is not None:
+            self._set("classes", tuple(map(tuple, self.classes)))
         mistakes = [*self._find_mistakes()]
         if mistakes:
             raise ValueError("\n".join(mistakes))
-        if not isinstance(self.order, str):
-            object.__setattr__(self, "order", tuple(self.order))
+        if not self.num_tasks:
+            split = self._transformation == "split"
+            self._set("num_tasks", len(self._class_split.sizes) if split else 5)
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     def _find_mistakes(self) -> Iterator[str]:
         is_known = self.name in BENCHMARKS
@@ -81,9 +105,9 @@ class Benchmark:
         for field, type_ in choices.items():
             if getattr(self, field) not in get_args(type_):
                 yield f"{field}: {getattr(self, field)!r}; valid: {', '.join(get_args(type_))}"
-        if self.num_tasks < 1:
-            yield f"num_tasks: {self.num_tasks}; must be at least 1"
-        elif is_known:
+        small = [name for name in ("num_tasks", "first", "step") if self._is_below_one(name)]
+        yield from (f"{name}: {getattr(self, name)}; must be at least 1" for name in small)
+        if is_known and not small:
             yield from self._find_mistakes_in_tasks()
         if not 0 <= self.validation <= 0.5:
             valid = "must be a share of the training images in [0, 0.5]"
@@ -92,23 +116,35 @@ class Benchmark:
             valid = "must be at least 1, or left out to use all"
             yield f"samples_per_task: {self.samples_per_task}; {valid}"
 
-    def _find_mistakes_in_tasks(self) -> Iterator[str]:
-        classes, tasks = self._info.num_classes, self.num_tasks
-        if self._transformation == "split" and classes % tasks:
-            divisors = [str(n) for n in range(1, classes + 1) if classes % n == 0]
-            yield (
-                f"num_tasks: {tasks} does not divide the {classes} classes of {self._dataset}; "
-                f"valid: {', '.join(divisors)}"
-            )
-        elif isinstance(self.order, str):
-            if self.order not in ("natural", "seeded"):
-                yield self._order_mistake(self.order)
-        elif sorted(self.order) != list(range(1, tasks + 1)):
-            yield self._order_mistake(list(self.order))
+    def _is_below_one(self, name: str) -> bool:
+        return getattr(self, name) is not None and getattr(self, name) < 1
 
-    def _order_mistake(self, given: str | list[int]) -> str:
-        valid = f"natural, seeded, or a list of the tasks 1..{self.num_tasks}, each once"
-        return f"order: {given!r}; valid: {valid}"
+    def _find_mistakes_in_tasks(self) -> Iterator[str]:
+        if self._transformation == "split":
+            yield from self._class_split.find_mistakes()
+            return
+        for name in SIZE_FIELDS:
+            if getattr(self, name) is not None:
+                yield f"{name}: each task of {self.name} has all classes; leave it out"
+        tasks = self.num_tasks or 5
+        if self._order not in ("natural", "seeded") and not is_task_order(self._order, tasks):
+            valid = f"natural, seeded, or a list of the tasks 1..{tasks}, each once"
+            yield f"order: {order_text(self._order)}; valid: {valid}"
+
+    @property
+    def _order(self) -> Order:
+        return cast(Order, self.order)
+
+    @property
+    def _class_split(self) -> ClassSplit:
+        sizes: dict[str, Any] = {name: getattr(self, name) for name in ("num_tasks", *SIZE_FIELDS)}
+        return ClassSplit(
+            dataset=self._dataset,
+            num_classes=self._info.num_classes,
+            class_names=self._info.class_names,
+            order=self._order,
+            **sizes,
+        )
 
     @property
     def _transformation(self) -> str:
@@ -162,7 +198,7 @@ class Benchmark:
         if self.scenario == "domain":
             return None
         if self.scenario == "task" or self.train_mask == "current":
-            return self._own_task_mask()
+            return masks.own_task_mask(self._recipes(), self.num_classes)
         seen = self._seen_mask(after) if self.train_mask == "seen" else None
         return None if seen is None else seen.repeat(self.num_classes, 1)
 
@@ -172,29 +208,19 @@ class Benchmark:
         None: all compete.
         """
         if self.scenario == "task":
-            return self._mask(self._recipes()[index - 1].labels)
+            return masks.label_mask(self._recipes()[index - 1].labels, self.num_classes)
         only_seen = self.scenario == "class" and self.eval_mask == "seen"
         return self._seen_mask(after) if only_seen else None
 
-    def _own_task_mask(self) -> Tensor:
-        allowed = torch.zeros(self.num_classes, self.num_classes, dtype=torch.bool)
-        for recipe in self._recipes():
-            allowed[list(recipe.labels)] = self._mask(recipe.labels)
-        return allowed
-
     def _seen_mask(self, after: int) -> Tensor | None:
         labels = [label for recipe in self._recipes()[:after] for label in recipe.labels]
-        return self._mask(labels) if labels else None
-
-    def _mask(self, labels: Iterable[int]) -> Tensor:
-        allowed = torch.zeros(self.num_classes, dtype=torch.bool)
-        allowed[list(labels)] = True
-        return allowed
+        return masks.label_mask(labels, self.num_classes) if labels else None
 
     def _recipes(self) -> tuple[Recipe, ...]:
-        transformation, dataset = BENCHMARKS[self.name]
         share, samples = float(self.validation), self.samples_per_task
-        base = Recipe(dataset=dataset, validation=share, samples_per_task=samples)
-        return make_recipes(
-            transformation, self.scenario, self.num_tasks, self.order, self.seed, base
+        base = Recipe(dataset=self._dataset, validation=share, samples_per_task=samples)
+        if self._transformation == "split":
+            return split_recipes(self._class_split, self.scenario, self.seed, base)
+        return shared_recipes(
+            self._transformation, self.scenario, self.num_tasks, self._order, self.seed, base
         )

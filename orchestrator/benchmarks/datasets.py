@@ -63,6 +63,7 @@ class DatasetInfo:
         layout: the files of the data set, for messages.
         package: the Debian package of the data set.
         version: raised by hand when the same files give other tensors.
+        class_names: in the order of the labels; empty where classes have numbers alone.
     """
 
     num_classes: int
@@ -74,6 +75,7 @@ class DatasetInfo:
     layout: str = ""
     package: str = ""
     version: int = 1
+    class_names: tuple[str, ...] = ()
 
 
 def load_dataset(name: str) -> Dataset:
@@ -144,6 +146,16 @@ def _missing_message(name: str, folder: Path, reason: Exception) -> str:
     )
 
 
+FASHION_CLASSES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+CIFAR10_CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+
+
 def _cifar(
     num_classes: int, mean: tuple[float, ...], std: tuple[float, ...], layout: str
 ) -> DatasetInfo:
@@ -155,6 +167,7 @@ def _cifar(
         std=std,
         read=partial(read_or_download_dataset, f"CIFAR{num_classes}"),
         layout=layout,
+        class_names=CIFAR10_CLASSES if num_classes == len(CIFAR10_CLASSES) else (),
     )
 
 
@@ -171,6 +184,7 @@ DATASETS: dict[str, DatasetInfo] = {
         places=fashion_mnist_places,
         layout="FashionMNIST/raw/*-ubyte or fashion-mnist/*-ubyte.gz",
         package="dataset-fashion-mnist",
+        class_names=FASHION_CLASSES,
     ),
     "mnist": DatasetInfo(
         num_classes=10,

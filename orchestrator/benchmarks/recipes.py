@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
-
-import torch
+from typing import Any
 
 from methods.base import neutral
+from orchestrator.benchmarks.class_split import ClassSplit
 from orchestrator.benchmarks.datasets import DATASETS
-from orchestrator.seeding import stream
-
-Order = Literal["natural", "seeded"] | tuple[int, ...]
+from orchestrator.benchmarks.orders import Order, order_tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,49 +38,44 @@ class Recipe:
 
 
 @lru_cache(maxsize=256)
-def make_recipes(
-    transformation: str, scenario: str, num_tasks: int, order: Order, seed: int, base: Recipe
-) -> tuple[Recipe, ...]:
-    """Return the recipes of a sequence of tasks, in its order.
+def split_recipes(split: ClassSplit, scenario: str, seed: int, base: Recipe) -> tuple[Recipe, ...]:
+    """Return the recipes of a sequence whose tasks have classes of their own, in its order.
 
     Args:
-        transformation: "split", "permuted" or "rotated".
+        split: of the classes.
+        scenario: "task", "domain" or "class"; in the domain scenario a task of k classes has the
+            first k outputs, in the others each class has its own.
+        seed: of orders and draws.
+        base: has the data set, the validation share and the number of samples of each task.
+    """
+    recipes = []
+    for classes in split.groups(seed):
+        labels = tuple(range(len(classes))) if scenario == "domain" else classes
+        recipes.append(_add_draw(replace(base, classes=classes, labels=labels), classes, seed))
+    return tuple(recipes)
+
+
+@lru_cache(maxsize=256)
+def shared_recipes(
+    transformation: str, scenario: str, num_tasks: int, order: Order, seed: int, base: Recipe
+) -> tuple[Recipe, ...]:
+    """Return the recipes of a sequence whose tasks transform the same images, in its order.
+
+    Args:
+        transformation: "permuted" or "rotated".
         scenario: "task", "domain" or "class"; decides which outputs stand for the classes.
         num_tasks: T.
         order: "natural", "seeded", or the natural tasks' numbers in the order wanted.
         seed: of permutations, orders and draws.
         base: has the data set, the validation share and the number of samples of each task.
     """
-    if transformation == "split":
-        recipes = [
-            _split_recipe(k, scenario, num_tasks, order, seed, base) for k in range(num_tasks)
-        ]
-    else:
-        recipes = [
-            _shared_recipe(
-                k, scenario, seed, base, **_describe_change(transformation, k, num_tasks, seed)
-            )
-            for k in range(num_tasks)
-        ]
-    if not isinstance(order, str):
-        return tuple(recipes[number - 1] for number in order)
-    if order == "seeded" and transformation != "split":
-        places = torch.randperm(num_tasks, generator=stream(seed, "task order")).tolist()
-        return tuple(recipes[k] for k in places)
-    return tuple(recipes)
-
-
-def _split_recipe(
-    k: int, scenario: str, num_tasks: int, order: Order, seed: int, base: Recipe
-) -> Recipe:
-    classes = list(range(DATASETS[base.dataset].num_classes))
-    if order == "seeded":
-        generator = stream(seed, "class order")
-        classes = torch.randperm(len(classes), generator=generator).tolist()
-    size = len(classes) // num_tasks
-    chosen = tuple(sorted(classes[k * size : (k + 1) * size]))
-    labels = tuple(range(size)) if scenario == "domain" else chosen
-    return _add_draw(replace(base, classes=chosen, labels=labels), chosen, seed)
+    recipes = [
+        _shared_recipe(
+            k, scenario, seed, base, **_describe_change(transformation, k, num_tasks, seed)
+        )
+        for k in range(num_tasks)
+    ]
+    return tuple(recipes[number - 1] for number in order_tasks(order, num_tasks, seed))
 
 
 def _describe_change(name: str, k: int, num_tasks: int, seed: int) -> dict[str, Any]:

@@ -145,14 +145,17 @@ def read_benchmarks(content: dict[str, Any], grids: bool, mistakes: list[str]) -
     form = Form("benchmark", "benchmark", Benchmark)
     if given.get("order") != "all":
         return read_section(form, given, mistakes, grids)
-    order: Any = "natural"  # where all orders are too many, so that other fields are still checked
-    num_tasks = given.get("num_tasks", 5)
-    if isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS:
-        order = {"grid": [list(order) for order in permutations(range(1, num_tasks + 1))]}
-    else:
-        valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
-        mistakes.append(f"benchmark.order: all orders need {valid}, given {abbreviate(num_tasks)}")
-    return read_section(form, {**given, "order": order}, mistakes, grids)
+    natural = {**given, "order": "natural"}
+    built = {
+        each.num_tasks for part in read_section(form, natural, [], grids) for each in part.examples
+    }
+    num_tasks = built.pop() if len(built) == 1 else given.get("num_tasks", 5)
+    if not built and isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS:
+        orders = {"grid": [list(order) for order in permutations(range(1, num_tasks + 1))]}
+        return read_section(form, {**given, "order": orders}, mistakes, grids)
+    valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
+    mistakes.append(f"benchmark.order: all orders need {valid}, given {abbreviate(num_tasks)}")
+    return read_section(form, natural, mistakes, grids)
 
 
 def _combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:

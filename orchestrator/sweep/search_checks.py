@@ -65,7 +65,8 @@ def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
     """Yield why candidates on a benchmark would have no value."""
     if 0 in _numbers(benchmark, "validation", 0.1):
         yield "search: needs validation data to select on; give benchmark.validation a share"
-    for num_tasks in _numbers(benchmark, "num_tasks", 5):
+    built = dict.fromkeys(example.num_tasks for example in benchmark.examples)
+    for num_tasks in built or _numbers(benchmark, "num_tasks", 5):
         learned = min(search.on_tasks or num_tasks, num_tasks)
         if search.on_tasks and search.on_tasks > num_tasks >= 1:
             yield f"search.on_tasks: {search.on_tasks} is more than the {num_tasks} tasks"

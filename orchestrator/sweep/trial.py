@@ -69,7 +69,7 @@ class Trial:
         return f"{name}-{self.identity[:ID_DIGITS]}"
 
     def _to_json(self, as_json: Callable[[object], Any]) -> dict[str, Any]:
-        benchmark = as_json(self.benchmark)
+        benchmark = to_keyed_json(self.benchmark)  # with the options that the sweep uses alone
         if not self.fixed_stream:
             benchmark.pop("seed")
         config: dict[str, Any] = {

@@ -261,7 +261,7 @@ WRONG = {
     ),
     "an unknown order": (
         text_of(benchmark="{name: split_digits, order: seded}"),
-        "benchmark.order: must be 'natural' or 'seeded', or a list, given",
+        "benchmark.order: must be 'natural' or 'seeded', or keys and values, or a list, given",
     ),
     "all orders of too many tasks": (
         text_of(benchmark="{name: rotated_digits, num_tasks: 9, order: all}"),
