@@ -65,6 +65,8 @@ class Setting:
         input_shape: (channels, height, width) of an image.
         network: the name of the network.
         num_tasks: tasks of the sequence, T.
+        network_config: hyperparameters of the network; None if unknown.
+        train_mask: "seen", "current" or "all"; matters only in the class scenario.
     """
 
     scenario: str
@@ -72,6 +74,8 @@ class Setting:
     input_shape: tuple[int, int, int]
     network: str
     num_tasks: int = 1
+    network_config: Any = None
+    train_mask: str = "seen"
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +170,15 @@ class Method(nn.Module):
         Called when a trial is built, so that keys and results contain the values used.
         """
         return config
+
+    @classmethod
+    def version_in(cls, setting: Setting) -> int:
+        """Return the version in a setting, which is part of a built-in's keys there.
+
+        An override returns an earlier version where the numbers are still those of that version, so
+        that its stages are reused.
+        """
+        return cls.version
 
     def __init__(self, network: nn.Module, config: AnyConfig, outlook: Outlook) -> None:
         super().__init__()

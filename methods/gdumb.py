@@ -29,7 +29,7 @@ from torch import nn
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
-from methods.parts.initialisation import reinitialise
+from methods.parts.initialisation import draws_by_layer, reinitialise
 from methods.parts.memory import repeat
 from methods.parts.ranges import require_count
 
@@ -62,6 +62,11 @@ class GDumb(Method):
         return super().objection(config, setting) or ClassBalancedMemory.objection(
             config.budget, setting
         )
+
+    @classmethod
+    def version_in(cls, setting: Setting) -> int:
+        """Return 1 where the network's constructor draws what version 1 drew."""
+        return 1 if draws_by_layer(setting) else cls.version
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

@@ -19,8 +19,8 @@ from typing import ClassVar, cast
 
 from torch import Tensor, nn
 
-from methods.base import Config, Method, Outlook, TaskView
-from methods.parts.initialisation import frozen_copy, reinitialise
+from methods.base import Config, Method, Outlook, Setting, TaskView
+from methods.parts.initialisation import draws_by_layer, frozen_copy, reinitialise
 
 
 class Independent(Method):
@@ -30,6 +30,11 @@ class Independent(Method):
     scenarios: ClassVar[frozenset[str]] = frozenset({"task"})
     scores_unseen: ClassVar[bool] = False
     storage: ClassVar[dict[str, str]] = {"columns": "columns"}
+
+    @classmethod
+    def version_in(cls, setting: Setting) -> int:
+        """Return 1 where the network's constructor draws what version 1 drew."""
+        return 1 if draws_by_layer(setting) else cls.version
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

@@ -16,6 +16,8 @@ from typing import cast
 import torch
 from torch import nn
 
+from methods.base import Setting
+
 
 def frozen_copy(network: nn.Module) -> nn.Module:
     """Return a copy whose parameters are not trained."""
@@ -35,6 +37,15 @@ def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(generator.get_state())
         network.load_state_dict(draw_network(network).state_dict())
+
+
+def draws_by_layer(setting: Setting) -> bool:
+    """Return whether a built-in network's layers, reset one by one, draw what its constructor does.
+
+    Release 0.1 reset the layers of every network; for these networks its numbers are the same.
+    """
+    variant = getattr(setting.network_config, "variant", None)
+    return (setting.network, variant) in {("mlp", None), ("cnn", None), ("resnet18", "slim")}
 
 
 def draw_network(network: nn.Module) -> nn.Module:

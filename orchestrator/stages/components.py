@@ -18,7 +18,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from methods import METHODS
-from methods.base import Method
+from methods.base import Method, Setting
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.hashing import digest, to_json, to_keyed_json
 from orchestrator.networks.networks import NETWORKS, Network
@@ -165,12 +165,21 @@ def import_advice(module: str, source: Source) -> str:
     return "; ".join(lines)
 
 
-def code_identity(kind: str, name: str, source: Source | None = None) -> str:
-    """Return the text that identifies the code of a class in a key."""
+def code_identity(
+    kind: str, name: str, source: Source | None = None, setting: Setting | None = None
+) -> str:
+    """Return the text that identifies the code of a class in a key.
+
+    Args:
+        kind: "method", "network" or "optimizer".
+        name: of its table, or `module:Class`.
+        source: the user's own code; if None, it is captured for a dotted name.
+        setting: of a method's trial, since a built-in may have an earlier version there.
+    """
     source = capture_source([name]) if source is None and ":" in name else source
     cls = find_class(kind, name, source)
     if ":" not in name:
-        return f"{name}/{cls.version}"
+        return f"{name}/{cls.version_in(setting) if setting else cls.version}"
     module = name.partition(":")[0]
     own = source is not None and module in source.modules
     code = own_code(module, source) if own else installed_code(module, find_on_path(module))

@@ -9,7 +9,7 @@ from typing import Any
 from methods.base import Setting
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NetworkShape
-from orchestrator.stages.components import Component
+from orchestrator.stages.components import Component, code_identity
 from orchestrator.stages.keys import initial_key, stage_key
 from orchestrator.stages.training import Training
 
@@ -121,9 +121,13 @@ def build_chain(
 
 
 def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:
-    """Return a method whose hyperparameters have the values that it uses on a benchmark."""
-    config = method.cls.with_defaults(method.config, benchmark_setting(benchmark, network))
-    return replace(method, config=config)
+    """Return a method with the hyperparameters and the version that it uses on a benchmark."""
+    setting, identity = benchmark_setting(benchmark, network), method.identity
+    if ":" not in method.name:
+        identity = code_identity(method.kind, method.name, setting=setting)
+    return replace(
+        method, config=method.cls.with_defaults(method.config, setting), identity=identity
+    )
 
 
 def benchmark_setting(benchmark: Benchmark, network: Component) -> Setting:
@@ -134,6 +138,8 @@ def benchmark_setting(benchmark: Benchmark, network: Component) -> Setting:
         input_shape=benchmark.input_shape,
         network=network.name,
         num_tasks=benchmark.num_tasks,
+        network_config=network.config,
+        train_mask=benchmark.train_mask,
     )
 
 

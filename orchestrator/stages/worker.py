@@ -19,7 +19,7 @@ from orchestrator.stages.outcomes import (
 )
 from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
-from orchestrator.stages.stage import Stage
+from orchestrator.stages.stage import Stage, benchmark_setting
 from orchestrator.stages.store import StageStore
 
 
@@ -97,8 +97,9 @@ def import_packages() -> None:
 
 def require_same_code(stage: Stage) -> None:
     """Raise unless this process runs the code that the stage's key was made of."""
-    for part in (stage.network, stage.method):
-        code = code_identity(part.kind, part.name, part.source)
+    setting = benchmark_setting(stage.benchmark, stage.network)
+    for part, place in ((stage.network, None), (stage.method, setting)):
+        code = code_identity(part.kind, part.name, part.source, place)
         if code != part.identity:
             raise RepertoireError(
                 f"the code of {part.kind} {part.name!r} on {platform.node()} is {code}, and the "

@@ -7,7 +7,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from methods.parts.initialisation import reinitialise
+from methods.base import Setting
+from methods.parts.initialisation import draws_by_layer, reinitialise, reset
 from orchestrator.networks.base import Normalise
 from orchestrator.networks.networks import CNN, MLP, NETWORKS, NetworkShape, ResNet18, build_network
 from orchestrator.seeding import stream
@@ -178,15 +179,15 @@ def test_a_configuration_from_a_file_is_typed_and_refuses_unknown_keys():
             TypeAdapter(network_class.Config).validate_python({"width": 3})
 
 
-@pytest.mark.parametrize(
-    ("network", "config"),
-    [
-        (MLP, MLP.Config(hidden=(8,))),
-        (CNN, CNN.Config(channels=(4,), hidden=8)),
-        (ResNet18, ResNet18.Config()),
-        (ResNet18, ResNet18.Config(variant="torchvision")),
-    ],
-)
+CONFIGURED = [
+    (MLP, MLP.Config(hidden=(8,))),
+    (CNN, CNN.Config(channels=(4,), hidden=8)),
+    (ResNet18, ResNet18.Config()),
+    (ResNet18, ResNet18.Config(variant="torchvision")),
+]
+
+
+@pytest.mark.parametrize(("network", "config"), CONFIGURED)
 def test_weights_drawn_anew_are_those_the_constructor_would_have_drawn(network, config):
     shape = NetworkShape((1, 8, 8), 10, (0.5,), (0.25,))
     built = build_network(network, config, shape, seed=0)
@@ -199,3 +200,19 @@ def test_weights_drawn_anew_are_those_the_constructor_would_have_drawn(network, 
         expected = network(config, shape).state_dict()
     for name, value in built.state_dict().items():
         assert torch.equal(value, expected[name]), name
+
+
+@pytest.mark.parametrize(("network", "config"), CONFIGURED)
+def test_networks_whose_layers_draw_what_their_constructor_draws_are_known(network, config):
+    """Methods that start a network again keep their stages of release 0.1 for these networks."""
+    shape = NetworkShape((1, 8, 8), 10, (0.5,), (0.25,))
+    drawn, by_layer = (build_network(network, config, shape, seed) for seed in (0, 1))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.set_state(stream(3, "weights").get_state())
+        drawn.load_state_dict(network(config, shape).state_dict())
+        torch.default_generator.set_state(stream(3, "weights").get_state())
+        reset(by_layer)
+    pairs = zip(drawn.parameters(), by_layer.parameters(), strict=True)
+    (name,) = (name for name, cls in NETWORKS.items() if cls is network)
+    setting = Setting("task", 10, shape.input_shape, name, network_config=config)
+    assert all(torch.equal(*pair) for pair in pairs) == draws_by_layer(setting)

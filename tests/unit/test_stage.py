@@ -12,7 +12,7 @@ from orchestrator.benchmarks import tasks
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.plan import plan
-from orchestrator.networks.networks import MLP
+from orchestrator.networks.networks import MLP, ResNet18
 from orchestrator.results.naming import former_id
 from orchestrator.stages import learner
 from orchestrator.stages.components import create_component, find_class
@@ -20,12 +20,14 @@ from orchestrator.stages.keys import inert_hyperparameters
 from orchestrator.stages.learner import Training
 from orchestrator.stages.stage import Stage, build_stages
 from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import require_same_code
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
 SPLIT = Benchmark(name="split_digits")
 ROTATED = Benchmark(name="rotated_digits", num_tasks=4)
 NETWORK = create_component("network", "mlp", MLP.Config(hidden=(8,)))
+RESNET = create_component("network", "resnet18", ResNet18.Config(variant="torchvision"))
 TRAINING = Training(lr=0.1)
 
 
@@ -325,3 +327,33 @@ def test_a_default_that_depends_on_the_scenario_has_the_keys_of_its_value(name, 
     )
     assert trial.config["method"]["penalise_head"] is held
     assert [stage.key for stage in trial.stages(0)] == default
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "version"),
+    [
+        ("independent", {}, 1),
+        ("independent", {"network": RESNET}, 2),
+        ("gdumb", {}, 1),
+        ("gdumb", {"network": RESNET}, 2),
+        ("icarl", {"scenario": "task"}, 1),
+        ("icarl", {"scenario": "class", "train_mask": "seen"}, 1),
+        ("icarl", {"scenario": "class", "train_mask": "all"}, 1),
+        ("icarl", {"scenario": "class", "train_mask": "current"}, 2),
+    ],
+)
+def test_keys_hold_the_version_whose_numbers_a_method_gives_there(name, place, version):
+    """Their second versions give the numbers of the first but in these settings."""
+    options = {"scenario": "task", **place}
+    network = options.pop("network", NETWORK)
+    stages = chain(replace(SPLIT, **options), network=network, method=method(name))
+    assert {stage.method.identity for stage in stages} == {f"{name}/{version}"}
+    require_same_code(stages[1])
+    trial = Trial(
+        benchmark=stages[0].benchmark,
+        network=network,
+        training=TRAINING,
+        method=method(name),
+        seeds=(0,),
+    )
+    assert [s.key for s in trial.stages(0)] == [s.key for s in stages]
