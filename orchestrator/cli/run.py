@@ -50,9 +50,13 @@ def run(
     sweep = Sweep.load(path)
     require_validation(sweep)  # before the results folder exists
     folder = results_folder(sweep, out)
-    with writer_lock(folder):
+
+    def say(line: str) -> None:
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+    with writer_lock(folder, say):
         for line in keep_former_tables(folder, sweep, replace):
-            Console().print(line, markup=False, highlight=False, soft_wrap=True)
+            say(line)
         return run_locked(sweep, path, out, store_uri, backend, address)
 
 

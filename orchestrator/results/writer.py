@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,15 @@ STALE_SECONDS = 30.0
 
 
 @contextlib.contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
+def writer_lock(folder: Path, say: Callable[[str], object] = lambda line: None) -> Iterator[None]:
     """Lock a sweep's folder for writing, and create it if it does not exist. Readers need no lock.
 
     If the owner is a process on another host, or the file system has no locks, wait until the
     owner's file has not been touched for 30 seconds.
+
+    Args:
+        folder: the sweep's.
+        say: called with a line on an owner that is waited for, and on one that is gone.
 
     Raises:
         RepertoireError: another process writes into the folder; names it.
@@ -47,7 +51,7 @@ def writer_lock(folder: Path) -> Iterator[None]:
     else:
         shown_by_lock = True
     try:
-        _wait_for_owner(folder, owner, shown_by_lock)
+        _wait_for_owner(folder, owner, shown_by_lock, say)
         own = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -67,13 +71,16 @@ def writer_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _wait_for_owner(folder: Path, owner: Path, shown_by_lock: bool) -> None:
+def _wait_for_owner(
+    folder: Path, owner: Path, shown_by_lock: bool, say: Callable[[str], object]
+) -> None:
     """Wait until the owner's file is stale, unless the lock shows that the owner has ended.
 
     Args:
         folder: the sweep's.
         owner: the owner's file.
         shown_by_lock: whether the lock tells of processes on this host.
+        say: called with a line on the owner.
 
     Raises:
         RepertoireError: the owner's file is being touched.
@@ -81,11 +88,17 @@ def _wait_for_owner(folder: Path, owner: Path, shown_by_lock: bool) -> None:
     content = _read_owner(owner)
     if "host" not in content or (shown_by_lock and content["host"] == socket.gethostname()):
         return
-    touched, waited_since = _modified_time(owner), time.monotonic()
-    while time.monotonic() - waited_since < STALE_SECONDS - _age(folder, owner, touched):
-        if _modified_time(owner) != touched:
-            raise _in_use_error(folder, _read_owner(owner))
+    who, touched = _describe_owner(content), _modified_time(owner)
+    left = STALE_SECONDS - _age(folder, owner, touched)
+    if left > 0:
+        say(f"{folder} was being written by {who}; waiting {left:.0f} s for a sign of life")
+    until = time.monotonic() + left
+    while (modified := _modified_time(owner)) == touched and time.monotonic() < until:
         time.sleep(min(1.0, BEAT_SECONDS))
+    if modified not in (0.0, touched):
+        raise _in_use_error(folder, _read_owner(owner))
+    if modified:
+        say(f"{who} gives no sign of life any more; this run takes over {folder}")
 
 
 def _age(folder: Path, owner: Path, touched: float) -> float:
@@ -117,11 +130,14 @@ def _read_owner(owner: Path) -> dict[str, Any]:
     return {}
 
 
+def _describe_owner(owner: dict[str, Any]) -> str:
+    if not owner:
+        return "another process"
+    return f"process {owner.get('pid')} on {owner.get('host')} since {owner.get('since')}"
+
+
 def _in_use_error(folder: Path, owner: dict[str, Any]) -> RepertoireError:
-    who = "another process"
-    if owner:
-        who = f"process {owner.get('pid')} on {owner.get('host')} since {owner.get('since')}"
     return RepertoireError(
-        f"{folder} is being written by {who}; a results folder has one writer: wait for it, stop "
-        "it, or give another folder with --out"
+        f"{folder} is being written by {_describe_owner(owner)}; a results folder has one "
+        "writer: wait for it, stop it, or give another folder with --out"
     )

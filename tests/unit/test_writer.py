@@ -50,8 +50,11 @@ def test_a_process_of_this_host_that_was_killed_holds_nothing(tmp_path: Path) ->
 
 def test_an_owner_on_another_host_who_fell_silent_is_gone(tmp_path: Path) -> None:
     leave_owner(tmp_path / "s", "elsewhere", seconds_ago=3600)
-    with writer_lock(tmp_path / "s"):
+    lines: list[str] = []
+    with writer_lock(tmp_path / "s", lines.append):
         assert json.loads((tmp_path / "s" / OWNER).read_text())["host"] == socket.gethostname()
+    (line,) = lines
+    assert line.startswith("process 4242 on elsewhere since 2026-01-01 00:00:00 gives no sign")
 
 
 def test_an_owner_on_another_host_who_is_heard_of_is_named(
@@ -86,7 +89,22 @@ def test_without_locks_an_owner_on_this_host_who_is_heard_of_is_named(
 def test_a_requeue_on_another_host_goes_on_once_the_former_owner_is_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "STALE_SECONDS", 0.05)
+    clock = [0.0]
+    monkeypatch.setattr(writer.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(writer.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds))
     leave_owner(tmp_path / "s", "elsewhere", seconds_ago=0)
-    with writer_lock(tmp_path / "s"):
+    lines: list[str] = []
+    with writer_lock(tmp_path / "s", lines.append):
         assert json.loads((tmp_path / "s" / OWNER).read_text())["pid"] == os.getpid()
+    assert 29 <= clock[0] <= 31, "silent for 30 seconds, not less"
+    assert "waiting 30 s for a sign of life" in lines[0]
+    assert lines[1].endswith(f"this run takes over {tmp_path / 's'}")
+
+
+def test_an_owner_on_another_host_that_ends_while_it_is_waited_for_frees_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = leave_owner(tmp_path / "s", "elsewhere", seconds_ago=1)
+    monkeypatch.setattr(writer.time, "sleep", lambda seconds: owner.unlink())
+    with writer_lock(tmp_path / "s"):
+        assert json.loads(owner.read_text())["pid"] == os.getpid()
