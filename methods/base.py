@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Examples:
-    """Images and labels, aligned by row.
+    """Inputs and labels, aligned by row.
 
     Shapes:
-        x: uint8 pixels [B, channels, height, width], or float pixels in [0, 1] when generated.
+        x: uint8 pixels [B, channels, height, width], or float pixels in [0, 1] when generated; or
+            float32 features [B, d].
         y: int64 [B], the index of the correct output of the head.
     """
 
@@ -40,18 +41,23 @@ class Examples:
         return Examples(self.x.to(device), self.y.to(device))
 
 
+def input_dtype(input_shape: tuple[int, ...]) -> torch.dtype:
+    """Return the type of examples of a shape: uint8 images (c, h, w), or float32 features (d,)."""
+    return torch.float32 if len(input_shape) == 1 else torch.uint8
+
+
 @dataclass(frozen=True)
 class Outlook:
     """Sizes that a method receives when it is built, before any data.
 
     Attributes:
         num_classes: outputs of the head, C.
-        input_shape: (channels, height, width) of an image.
+        input_shape: (channels, height, width) of an image, or (d,) of features.
         num_learned: number of tasks already learned by the state that will be loaded.
     """
 
     num_classes: int
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     num_learned: int = 0
 
 
@@ -62,7 +68,7 @@ class Setting:
     Attributes:
         scenario: "task", "domain" or "class".
         num_classes: outputs of the head, C.
-        input_shape: (channels, height, width) of an image.
+        input_shape: (channels, height, width) of an image, or (d,) of features.
         network: the name of the network.
         num_tasks: tasks of the sequence, T.
         network_config: hyperparameters of the network; None if unknown.
@@ -71,7 +77,7 @@ class Setting:
 
     scenario: str
     num_classes: int
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     network: str
     num_tasks: int = 1
     network_config: Any = None

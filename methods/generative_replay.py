@@ -32,14 +32,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
+from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.generator import Generator
 from methods.parts.initialisation import frozen_copy, reinitialise
 from methods.parts.ranges import require_positive
@@ -81,6 +81,13 @@ class GenerativeReplay(Method):
     storage: ClassVar[dict[str, str]] = {"generator": "generator", "seen": "generator"}
     config: Config
     seen: Tensor
+
+    @classmethod
+    def objection(cls, config: Any, setting: Setting) -> str | None:
+        """Return the scenario's objection, or that the examples are no images."""
+        images = len(setting.input_shape) == 3
+        features = "needs images, since its generator is a model of pixels; the data has features"
+        return super().objection(config, setting) or (None if images else features)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

@@ -37,6 +37,10 @@ class MissingData(RepertoireError):
     """A data set is not on this machine; states how to get it."""
 
 
+class WrongData(RepertoireError):
+    """The files of a data set were read and cannot be used; states where and why."""
+
+
 class StoreCorrupt(RepertoireError):
     """A file of the store is not what was written; names it."""
 

@@ -52,7 +52,7 @@ def to_keyed_json(value: object) -> Any:
 
     A field declares its neutral value in its metadata (`methods.base.neutral`). At that value it
     changes nothing, so what is keyed without it keeps the key from before the field existed. A
-    field marked "unkeyed" is left out at every value.
+    field marked "unkeyed" is left out at every value, one marked "internal" by `to_json` too.
     """
     return _as_json(value, "value", _keyed_fields)
 
@@ -86,14 +86,16 @@ def _as_json(value: Any, place: Any, fields_of: Callable[[Any], Fields]) -> Any:
 
 @cache
 def _all_fields(kind: Any) -> Fields:
-    return tuple((f.name, MISSING) for f in fields(kind)) if is_dataclass(kind) else None
+    if not is_dataclass(kind):
+        return None
+    return tuple((f.name, MISSING) for f in fields(kind) if not f.metadata.get("internal"))
 
 
 @cache
 def _keyed_fields(kind: Any) -> Fields:
     if not is_dataclass(kind):
         return None
-    keyed = (f for f in fields(kind) if not f.metadata.get("unkeyed"))
+    keyed = (f for f in fields(kind) if not f.metadata.keys() & {"unkeyed", "internal"})
     return tuple((f.name, f.metadata.get("neutral", MISSING)) for f in keyed)
 
 

@@ -30,7 +30,7 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        input_shape: tuple[int, int, int],
+        input_shape: tuple[int, ...],
         hidden: tuple[int, ...],
         latent_size: int,
         num_labels: int = 0,

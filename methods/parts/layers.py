@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from methods.base import Setting
+from methods.base import Setting, input_dtype
 from methods.parts.sensitivity import evaluation_mode
 
 
@@ -28,7 +28,7 @@ def linear_chain_objection(setting: Setting) -> str | None:
     return f"needs a chain of linear layers (mlp), given {setting.network}"
 
 
-def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple[str, ...]:
+def linear_chain(network: nn.Module, input_shape: tuple[int, ...]) -> tuple[str, ...]:
     """Return the names of a network's linear layers in the order of the forward pass.
 
     Raises:
@@ -46,7 +46,7 @@ def linear_chain(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple
             layer.register_forward_pre_hook(lambda m, _: called.append(m)) for layer in names
         ),
     ):
-        network(torch.zeros((1, *input_shape), dtype=torch.uint8, device=device))
+        network(torch.zeros((1, *input_shape), dtype=input_dtype(input_shape), device=device))
     fits = all(one.out_features == other.in_features for one, other in pairwise(called))
     once = len(called) == len(names) == len(set(called)) >= 2
     if not (fits and once and linear_state == network.state_dict().keys()):

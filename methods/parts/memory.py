@@ -1,13 +1,13 @@
-"""Memories of examples: images as bytes, labels in one or two bytes, within a budget.
+"""Memories of examples: images as bytes, features as floats, labels in one or two bytes.
 
 The policy of a memory decides which examples it stores: `reservoir`, `ring`, `class_balanced`.
 
 Shape legend: M rows filled, B examples of a batch, C outputs of the head.
 
 State, below a memory's name in its method:
-    x: uint8 [M, channels, height, width]. y: uint8 [M], or int16 with more than 256 classes.
-    logits: float32 [M, C], if the method stores them. A policy may add counters. Between tasks all
-    rows are filled, so the bytes of the tensors are the bytes used.
+    x: uint8 [M, channels, height, width], or float32 [M, d]. y: uint8 [M], or int16 with more than
+    256 classes. logits: float32 [M, C], if the method stores them. A policy may add counters.
+    Between tasks all rows are filled, so the bytes of the tensors are the bytes used.
 
 Reference:
     See the policies.
@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook, Setting, TaskView
+from methods.base import Examples, Outlook, Setting, TaskView, input_dtype
 from methods.parts.budget import Budget
 
 
@@ -47,7 +47,8 @@ class Memory(nn.Module, ABC):
         self.num_classes = outlook.num_classes
         self.filled = self.past = 0
         label = torch.uint8 if outlook.num_classes <= 256 else torch.int16
-        self.register_buffer("x", torch.zeros((0, *outlook.input_shape), dtype=torch.uint8))
+        shape = outlook.input_shape
+        self.register_buffer("x", torch.zeros((0, *shape), dtype=input_dtype(shape)))
         self.register_buffer("y", torch.zeros(0, dtype=label))
         self.columns: tuple[str, ...] = ("x", "y")
         if logits:
@@ -117,8 +118,9 @@ class Memory(nn.Module, ABC):
 
     def write(self, rows: Tensor, examples: Examples, logits: Tensor | None = None) -> None:
         """Write examples to distinct rows."""
-        if examples.x.dtype != torch.uint8:
-            raise TypeError(f"a memory keeps uint8 images, given {examples.x.dtype}")
+        if examples.x.dtype != self.x.dtype:
+            kept = "uint8 images" if self.x.dtype == torch.uint8 else "float32 features"
+            raise TypeError(f"this memory keeps {kept}, given {examples.x.dtype}")
         self.x[rows] = examples.x
         self.y[rows] = examples.y.to(self.y.dtype)
         if logits is not None:
@@ -154,4 +156,5 @@ class Memory(nn.Module, ABC):
 
 def repeat(examples: Examples, times: int) -> Examples:
     """Return examples repeated `times` times, as whole passes."""
-    return Examples(examples.x.repeat(times, 1, 1, 1), examples.y.repeat(times))
+    shape = examples.x.shape[1:]
+    return Examples(examples.x.repeat(times, *[1] * len(shape)), examples.y.repeat(times))

@@ -14,9 +14,10 @@ from torch import Tensor
 from methods.base import neutral
 from orchestrator.benchmarks import masks
 from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit, order_text
-from orchestrator.benchmarks.datasets import DATASETS, DatasetInfo
+from orchestrator.benchmarks.datasets import DATASETS, DatasetFacts, dataset_facts
 from orchestrator.benchmarks.orders import ClassName, Order, is_task_order, read_published_order
 from orchestrator.benchmarks.recipes import Recipe, shared_recipes, split_recipes
+from orchestrator.benchmarks.sources.own_data import OWN_DATA, OwnData, register
 from orchestrator.benchmarks.tasks import VERSION, Task, task_keys
 from orchestrator.errors import suggest
 
@@ -26,6 +27,7 @@ Scenario = Literal["task", "domain", "class"]
 TrainMask = Literal["seen", "all", "current"]
 EvalMask = Literal["seen", "all"]
 
+TRANSFORMATIONS = ("split", "permuted", "rotated")
 BENCHMARKS: dict[str, tuple[str, str]] = {  # name -> (transformation, data set)
     f"{transformation}_{dataset}": (transformation, dataset)
     for transformation, datasets in (
@@ -42,7 +44,9 @@ class Benchmark:
     """A stream of tasks.
 
     Args:
-        name: a name of `BENCHMARKS`.
+        name: a name of `BENCHMARKS`, or a transformation of `data`: "split", "permuted", "rotated".
+        data: a name of `DATASETS`, or data of the user's own; None if the name includes it. A name
+            and data that `BENCHMARKS` has as one name are replaced by that.
         scenario: what is predicted (van de Ven et al., 2022): "task": the class within a known
             task; "domain": the same, the task being unknown; "class": both task and class.
         num_tasks: T; for split benchmarks a divisor of the number of classes. 5 if left out, or
@@ -78,8 +82,10 @@ class Benchmark:
     step: int | None = neutral(None)
     classes_per_task: tuple[int, ...] | None = neutral(None)
     classes: tuple[tuple[ClassName, ...], ...] | None = neutral(None)
+    data: Any = neutral(None)  # noqa: RUF009 - a field
 
     def __post_init__(self) -> None:
+        self._resolve_data()
         for name in ("order", "classes_per_task"):
             if isinstance(getattr(self, name), list):
                 self._set(name, tuple(getattr(self, name)))
@@ -94,20 +100,28 @@ class Benchmark:
             split = self._transformation == "split"
             self._set("num_tasks", len(self._class_split.sizes) if split else 5)
 
+    def _resolve_data(self) -> None:
+        """Replace the name of the user's own data by the data, and a long form by the short one."""
+        if isinstance(self.data, str) and self.data in OWN_DATA:
+            self._set("data", OWN_DATA[self.data])
+        if isinstance(self.data, str) and f"{self.name}_{self.data}" in BENCHMARKS:
+            self._set("name", f"{self.name}_{self.data}")
+            self._set("data", None)
+
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
     def _find_mistakes(self) -> Iterator[str]:
-        is_known = self.name in BENCHMARKS
-        if not is_known:
-            yield f"unknown benchmark {self.name!r}; {suggest(self.name, BENCHMARKS)}"
+        unknown = self._name_mistake()
+        if unknown:
+            yield unknown
         choices = {"scenario": Scenario, "train_mask": TrainMask, "eval_mask": EvalMask}
         for field, type_ in choices.items():
             if getattr(self, field) not in get_args(type_):
                 yield f"{field}: {getattr(self, field)!r}; valid: {', '.join(get_args(type_))}"
         small = [name for name in ("num_tasks", "first", "step") if self._is_below_one(name)]
         yield from (f"{name}: {getattr(self, name)}; must be at least 1" for name in small)
-        if is_known and not small:
+        if not unknown and not small:
             yield from self._find_mistakes_in_tasks()
         if not 0 <= self.validation <= 0.5:
             valid = "must be a share of the training images in [0, 0.5]"
@@ -118,6 +132,23 @@ class Benchmark:
 
     def _is_below_one(self, name: str) -> bool:
         return getattr(self, name) is not None and getattr(self, name) < 1
+
+    def _name_mistake(self) -> str | None:
+        """Return why the name and the data give no data set and transformation, or None."""
+        if self.data is None and self.name in TRANSFORMATIONS:
+            return f"data: is missing; {self.name} needs a data set, or use its name: {self.name}_…"
+        if self.data is None:
+            if self.name in BENCHMARKS:
+                return None
+            names = [*BENCHMARKS, *TRANSFORMATIONS]
+            return f"unknown benchmark {self.name!r}; {suggest(self.name, names)}"
+        if self.name not in TRANSFORMATIONS:
+            return f"name: {self.name!r} with data; {suggest(self.name, TRANSFORMATIONS)}"
+        if not isinstance(self.data, OwnData) and self.data not in DATASETS:
+            return f"data: unknown data set {self.data!r}; {suggest(str(self.data), DATASETS)}"
+        if self.name == "rotated" and len(self.input_shape) != 3:
+            return "name: 'rotated' needs images, and the data has features; valid: split, permuted"
+        return None
 
     def _find_mistakes_in_tasks(self) -> Iterator[str]:
         if self._transformation == "split":
@@ -139,7 +170,7 @@ class Benchmark:
     def _class_split(self) -> ClassSplit:
         sizes: dict[str, Any] = {name: getattr(self, name) for name in ("num_tasks", *SIZE_FIELDS)}
         return ClassSplit(
-            dataset=self._dataset,
+            dataset=self.data_title,
             num_classes=self._info.num_classes,
             class_names=self._info.class_names,
             order=self._order,
@@ -147,16 +178,31 @@ class Benchmark:
         )
 
     @property
+    def title(self) -> str:
+        """The name, of the transformation and of the data set, for tables."""
+        return self.name if self.data is None else f"{self.name}_{self.data_title}"
+
+    @property
+    def data_title(self) -> str:
+        """A short name of the data set."""
+        if not isinstance(self.data, OwnData):
+            return self._dataset
+        return f"own_{self.data.title}" if self.data.title in DATASETS else self.data.title
+
+    @property
     def _transformation(self) -> str:
-        return BENCHMARKS[self.name][0]
+        return self.name if self.data is not None else BENCHMARKS[self.name][0]
 
     @property
     def _dataset(self) -> str:
-        return BENCHMARKS[self.name][1]
+        """The name by which the data set is loaded; the digest of the user's own."""
+        if isinstance(self.data, OwnData):
+            return register(self.data).digest  # in this process, which may be a worker's
+        return BENCHMARKS[self.name][1] if self.data is None else str(self.data)
 
     @property
-    def _info(self) -> DatasetInfo:
-        return DATASETS[self._dataset]
+    def _info(self) -> DatasetFacts:
+        return dataset_facts(self._dataset)
 
     @property
     def num_classes(self) -> int:
@@ -164,8 +210,8 @@ class Benchmark:
         return 1 + max(label for recipe in self._recipes() for label in recipe.labels)
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(channels, rows, columns) of an image."""
+    def input_shape(self) -> tuple[int, ...]:
+        """(channels, rows, columns) of an image, or (features,)."""
         return self._info.input_shape
 
     @property
@@ -177,6 +223,16 @@ class Benchmark:
     def std(self) -> tuple[float, ...]:
         """Standard deviation per channel of the data set's training pixels in [0, 1]."""
         return self._info.std
+
+    def require_same_data(self) -> None:
+        """Raise unless the user's own files are what the benchmark was made of.
+
+        Raises:
+            WrongData: a file changed since.
+            MissingData: a file is not there any more.
+        """
+        if isinstance(self.data, OwnData):
+            self.data.load()
 
     def task_keys(self) -> tuple[str, ...]:
         """Return the tasks' keys in the order of the sequence; reads the data set.

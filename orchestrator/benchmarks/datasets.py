@@ -5,7 +5,6 @@ Shape legend: N images, c channels, h rows, w columns.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from orchestrator.benchmarks.data_folder import DATA_VARIABLE, data_folder
 from orchestrator.benchmarks.dataset_files import (
     FAILURES,
     Arrays,
@@ -26,19 +26,19 @@ from orchestrator.benchmarks.dataset_files import (
     read_fashion_mnist,
     read_or_download_dataset,
 )
+from orchestrator.benchmarks.sources.cache import Stored, as_tensor
+from orchestrator.benchmarks.sources.own_data import OWN_DATA
 from orchestrator.errors import MissingData, UnknownName
 from orchestrator.hashing import digest, digest_bytes
-
-DATA_VARIABLE = "REPERTOIRE_DATA"
-CACHE = "~/.cache/repertoire"
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The images and labels of a data set. All users share its tensors: do not modify them.
+    """The examples and labels of a data set. All users share its tensors: do not modify them.
 
     Shapes:
-        train_x, test_x: uint8 [N, c, h, w]; train_y, test_y: int64 [N].
+        train_x, test_x: uint8 images [N, c, h, w], or float32 features [N, d]; train_y, test_y:
+        int64 [N].
 
     Attributes:
         fingerprint: digest of the four tensors, so that other content has other keys.
@@ -53,46 +53,89 @@ class Dataset:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetInfo:
-    """What is known of a data set before it is read.
+class DatasetFacts:
+    """What a benchmark needs to know of a data set besides its tensors.
 
     Attributes:
-        mean, std: per channel, of the training pixels scaled to [0, 1].
-        read: reads the arrays, given the folder of data sets.
-        places: returns the folders that `read` searches, given the folder of data sets.
-        layout: the files of the data set, for messages.
-        package: the Debian package of the data set.
+        input_shape: (c, h, w) of images, or (d,) of features.
+        mean, std: per channel, of the training pixels scaled to [0, 1]; 0 and 1 for features.
         version: raised by hand when the same files give other tensors.
         class_names: in the order of the labels; empty where classes have numbers alone.
     """
 
     num_classes: int
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    version: int = 1
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo(DatasetFacts):
+    """What is known of a data set of the table before it is read.
+
+    Attributes:
+        read: reads the arrays, given the folder of data sets.
+        places: returns the folders that `read` searches, given the folder of data sets.
+        layout: the files of the data set, for messages.
+        package: the Debian package of the data set.
+    """
+
     read: Callable[[Path], Arrays]
     places: Callable[[Path], tuple[Path, ...]] = lambda folder: (folder,)
     layout: str = ""
     package: str = ""
-    version: int = 1
-    class_names: tuple[str, ...] = ()
 
 
 def load_dataset(name: str) -> Dataset:
     """Return a data set; it is read once per process and folder.
 
+    Args:
+        name: of `DATASETS`, or the name or digest of the user's own data.
+
     Raises:
-        UnknownName: the data set is not in `DATASETS`.
+        UnknownName: the data set is neither.
         MissingData: it is not on this machine, or its files are damaged.
+        WrongData: the user's own files are not those that the sweep was planned with.
     """
+    if name in OWN_DATA:
+        return _load_own(OWN_DATA[name].digest, data_folder())
     if name not in DATASETS:
         raise UnknownName("data set", name, DATASETS)
     return _load(name, data_folder())
 
 
-def data_folder() -> str:
-    """Return the folder of data sets: REPERTOIRE_DATA, or a cache in the home folder."""
-    return os.path.expanduser(os.environ.get(DATA_VARIABLE) or CACHE)
+def dataset_facts(name: str) -> DatasetFacts:
+    """Return what is known of a data set, of the table or of the user's own."""
+    if name not in OWN_DATA:
+        return DATASETS[name]
+    facts = OWN_DATA[name].facts
+    return DatasetFacts(
+        num_classes=len(facts.classes),
+        input_shape=facts.input_shape,
+        mean=facts.mean,
+        std=facts.std,
+        class_names=tuple(map(str, facts.classes)),
+    )
+
+
+@cache
+def _load_own(name: str, folder: str) -> Dataset:
+    return as_dataset(name, OWN_DATA[name].load())
+
+
+def as_dataset(name: str, stored: Stored) -> Dataset:
+    """Return the arrays of the cache as a data set; its tensors share their memory."""
+    arrays = stored.arrays
+    return Dataset(
+        name,
+        as_tensor(arrays.train_x),
+        as_tensor(arrays.train_y),
+        as_tensor(arrays.test_x),
+        as_tensor(arrays.test_y),
+        fingerprint=name,
+    )
 
 
 @cache

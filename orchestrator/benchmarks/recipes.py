@@ -8,7 +8,7 @@ from typing import Any
 
 from methods.base import neutral
 from orchestrator.benchmarks.class_split import ClassSplit
-from orchestrator.benchmarks.datasets import DATASETS
+from orchestrator.benchmarks.datasets import dataset_facts
 from orchestrator.benchmarks.orders import Order, order_tasks
 
 
@@ -92,7 +92,7 @@ def _shared_recipe(k: int, scenario: str, seed: int, base: Recipe, **content: An
     One draw holds the validation images of all tasks, so that none is a training image of another
     task. Samples are drawn anew for each task.
     """
-    count = DATASETS[base.dataset].num_classes
+    count = dataset_facts(base.dataset).num_classes
     first = 0 if scenario == "domain" else k * count
     sampled = base.samples_per_task is not None
     recipe = replace(

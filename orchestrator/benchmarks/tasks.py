@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples
-from orchestrator.benchmarks.datasets import DATASETS, Dataset, load_dataset
+from orchestrator.benchmarks.datasets import Dataset, dataset_facts, load_dataset
 from orchestrator.benchmarks.recipes import Recipe
 from orchestrator.benchmarks.split_cache import SplitCache
 from orchestrator.errors import RepertoireError
@@ -54,7 +54,7 @@ class Task:
 
     @property
     def train(self) -> Examples:
-        """The training examples: uint8 images [N, c, h, w], labels int64 [N]."""
+        """The training examples: uint8 [N, c, h, w] or float32 [N, d], labels int64 [N]."""
         return _split(self._recipe, "train")
 
     @property
@@ -81,7 +81,7 @@ class Task:
 def task_keys(dataset: str, recipes: Iterable[Recipe]) -> tuple[str, ...]:
     """Return the keys of tasks of one data set."""
     data = load_dataset(dataset)
-    version = DATASETS[data.name].version
+    version = dataset_facts(dataset).version
     return tuple(_key(recipe, VERSION, version, data.fingerprint) for recipe in recipes)
 
 
@@ -115,7 +115,7 @@ def _split(recipe: Recipe, split: str) -> Examples:
 def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
     x, y = (data.test_x, data.test_y) if split == "test" else (data.train_x, data.train_y)
     rows = _rows(recipe, y) if split == "test" else _draw_rows(recipe)[split]
-    output = torch.full((DATASETS[recipe.dataset].num_classes,), -1)
+    output = torch.full((dataset_facts(recipe.dataset).num_classes,), -1)
     output[list(recipe.classes)] = torch.tensor(recipe.labels)
     return Examples(_transform(recipe, x[rows]), output[y[rows]])
 
@@ -141,13 +141,18 @@ def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
 
 def _transform(recipe: Recipe, x: Tensor) -> Tensor:
     if recipe.permutation is not None:
-        order = torch.randperm(prod(x.shape[2:]), generator=stream(*recipe.permutation))
+        # The pixels of each channel, or the features.
+        places = prod(x.shape[2:]) if x.ndim == 4 else x.shape[1]
+        order = torch.randperm(places, generator=stream(*recipe.permutation))
         x = permute_pixels(x, order)
     return rotate_images(x, recipe.degrees)
 
 
 def permute_pixels(x: Tensor, permutation: Tensor) -> Tensor:
-    """Return images [N, c, h, w] of which pixel i, row by row, is pixel `permutation[i]` of `x`."""
+    """Return images [N, c, h, w] of which pixel i, row by row, is pixel `permutation[i]` of `x`.
+
+    The same of features [N, d].
+    """
     return x.reshape(-1, len(permutation)).index_select(1, permutation).view_as(x)
 
 

@@ -1,6 +1,9 @@
-"""The base class of networks: uint8 images in, one score per output of the head out.
+"""The base class of networks: examples in, one score per output of the head out.
 
-Shape legend: B images, c channels, h rows, w columns, F features, C outputs of the head.
+Examples are uint8 images [B, c, h, w], or float32 features [B, d] where the input shape is (d,).
+
+Shape legend: B examples, c channels, h rows, w columns, d features of the data, F features of the
+network, C outputs of the head.
 """
 
 from __future__ import annotations
@@ -14,9 +17,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """Shape of a network: its images, its outputs, and how pixels in [0, 1] are normalised."""
+    """Shape of a network: its input, its outputs, and how the input is normalised.
 
-    input_shape: tuple[int, int, int]
+    Attributes:
+        input_shape: (channels, rows, columns) of images, or (d,) of features.
+        mean, std: of pixels in [0, 1], per channel; (0,) and (1,) for features, which come
+            standardised.
+    """
+
+    input_shape: tuple[int, ...]
     num_classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -27,18 +36,23 @@ class Normalise(nn.Module):
 
     Measured on one thread, that is twice as fast as `torch.addcmul`, which broadcasts slowly.
 
+    Args:
+        mean, std: per channel.
+        trailing: dimensions after that of the channels: 2 of images, 0 of features.
+
     Shapes:
-        x: uint8 [B, c, h, w], or float in [0, 1]; returns float [B, c, h, w].
+        x: uint8 [B, c, h, w], or float in [0, 1]; returns float [B, c, h, w]. Features [B, d].
     """
 
     shift: Tensor
     scale: Tensor
     byte_scale: Tensor
 
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], trailing: int = 2) -> None:
         super().__init__()
         means, stds = (
-            torch.tensor(values, dtype=torch.float64).view(-1, 1, 1) for values in (mean, std)
+            torch.tensor(values, dtype=torch.float64).view(-1, *[1] * trailing)
+            for values in (mean, std)
         )
         for name, values in (
             ("shift", -means / stds),
@@ -61,7 +75,7 @@ class NetworkConfig:
 
 
 class Network(nn.Module):
-    """A body that turns images into features, and a linear head that scores the classes.
+    """A body that turns examples into features, and a linear head that scores the classes.
 
     A subclass sets `body` and `head` in its constructor.
 
@@ -76,25 +90,25 @@ class Network(nn.Module):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return why this configuration cannot take such images, if it cannot: "field: reason"."""
+        """Return why this configuration cannot take such input, if it cannot: "field: reason"."""
         return None
 
     def __init__(self, config: NetworkConfig, shape: NetworkShape) -> None:
         super().__init__()
         self.config = config
         self.shape = shape
-        self.normalise = Normalise(shape.mean, shape.std)
+        self.normalise = Normalise(shape.mean, shape.std, len(shape.input_shape) - 1)
 
     def fresh(self) -> Network:
         """Return a network of the same shape with newly drawn weights."""
         return type(self)(self.config, self.shape)
 
     def features(self, x: Tensor) -> Tensor:
-        """Return the features [B, F] of images [B, c, h, w]."""
+        """Return the features [B, F] of examples."""
         return self.body(self.normalise(x)).flatten(1)  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return scores [B, C] of images [B, c, h, w]."""
+        """Return scores [B, C] of examples."""
         return self.head(self.features(x))  # type: ignore[no-any-return]
 
 
@@ -102,3 +116,10 @@ def require_positive(name: str, *values: int) -> None:
     """Raise ValueError unless all values of a field are at least 1."""
     if any(value < 1 for value in values):
         raise ValueError(f"{name}: {list(values)} must be whole numbers of at least 1")
+
+
+def image_objection(shape: NetworkShape) -> str | None:
+    """Return why a network of images cannot take an input, or None if it is images."""
+    if len(shape.input_shape) == 3:
+        return None
+    return f"name: needs images, and the data has {shape.input_shape[0]} features; use mlp"

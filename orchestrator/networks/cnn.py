@@ -9,7 +9,13 @@ from typing import Any
 
 from torch import nn
 
-from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, require_positive
+from orchestrator.networks.base import (
+    Network,
+    NetworkConfig,
+    NetworkShape,
+    image_objection,
+    require_positive,
+)
 
 
 class CNN(Network):
@@ -28,7 +34,9 @@ class CNN(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return why the images are too small to be halved for each convolution, or None."""
+        """Return that the input is no image, or too small to be halved for each convolution."""
+        if objection := image_objection(shape):
+            return objection
         _, height, width = shape.input_shape
         shrunk = 2 ** len(config.channels)
         if min(height, width) >= shrunk:

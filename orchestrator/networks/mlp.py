@@ -12,7 +12,7 @@ from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, req
 
 
 class MLP(Network):
-    """Fully connected layers with ReLU."""
+    """Fully connected layers with ReLU, on the pixels of images or on features."""
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):

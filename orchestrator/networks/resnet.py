@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from orchestrator.benchmarks.dataset_files import import_torchvision
-from orchestrator.networks.base import Network, NetworkConfig, NetworkShape
+from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
 
 
 class ResNet18(Network):
@@ -36,6 +36,11 @@ class ResNet18(Network):
         def __post_init__(self) -> None:
             if self.variant not in ("slim", "torchvision"):
                 raise ValueError(f"variant: {self.variant!r}; valid: slim, torchvision")
+
+    @classmethod
+    def objection(cls, config: Any, shape: NetworkShape) -> str | None:
+        """Return that the input is no image, or None."""
+        return image_objection(shape)
 
     def __init__(self, config: Config, shape: NetworkShape) -> None:
         super().__init__(config, shape)

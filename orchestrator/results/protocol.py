@@ -28,8 +28,11 @@ METHOD_CHOICES = frozenset(
         *("schedule", "clip", "label_smoothing"),
     )
 )
-# The title of a table has these; all other columns of config.benchmark are compared.
-TITLE_COLUMNS = frozenset(f"config.benchmark.{name}" for name in ("name", "scenario", "num_tasks"))
+# The title of a table has these, and data is compared by its digest wherever it was read from; all
+# other columns of config.benchmark are compared.
+TITLE_COLUMNS = frozenset(
+    f"config.benchmark.{name}" for name in ("name", "scenario", "num_tasks", "data.source")
+)
 SECTIONS = ("config.benchmark.", "config.network.", "config.training.")
 
 

@@ -109,9 +109,10 @@ def require_same_code(stage: Stage) -> None:
 
 def require_same_data(stage: Stage) -> None:
     """Raise unless this machine's data is what the stage's key was made of, wherever that was."""
+    stage.benchmark.require_same_data()
     if stage.benchmark.task_keys() != stage.task_keys:
         raise RepertoireError(
-            f"the data of {stage.benchmark.name} on {platform.node()} is not the data this sweep "
+            f"the data of {stage.benchmark.title} on {platform.node()} is not the data this sweep "
             "was planned with; give every node the same files (REPERTOIRE_DATA)"
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
@@ -38,19 +39,20 @@ class Configurations:
         name: of the sweep.
         content: the data of the sweep file.
         source: the user's own code that the file names.
+        folder: of the file.
     """
 
     name: str
     content: Content
     source: Source
+    folder: Path = Path()
 
     @staticmethod
     def from_sweep(sweep: Sweep) -> Configurations:
         """Return the configurations of a sweep."""
         content = parse_yaml(sweep.text)
-        return Configurations(
-            sweep.name, content, capture_source(find_dotted_names(content), sweep.folder)
-        )
+        source = capture_source(find_dotted_names(content), sweep.folder)
+        return Configurations(sweep.name, content, source, sweep.folder)
 
     def values(self, config: Config) -> dict[str, Any]:
         """Return a configuration by paths, in JSON types: {"method": {"lam": 1}} is "method.lam".
@@ -97,7 +99,7 @@ class Configurations:
             seed = 0
         # With a search, a space that is left open is a group, not a mistake of the file.
         content = {**self.content, **sections, "methods": methods, "seeds": [seed], "search": None}
-        trials, groups = read_entries(content, None, self.source, mistakes)
+        trials, groups = read_entries(content, None, self.source, mistakes, self.folder)
         mistakes += [
             f"{place}: is a space in the file; give a value" for place in _open_places(groups)
         ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, permutations, product
+from pathlib import Path
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
@@ -16,6 +17,7 @@ from orchestrator.stages.components import is_dotted
 from orchestrator.stages.source import Source
 from orchestrator.stages.training import create_training
 from orchestrator.stages.training_options import TrainingOptions
+from orchestrator.sweep.data_section import OwnCode, with_data
 from orchestrator.sweep.decoding import abbreviate, read_mapping
 from orchestrator.sweep.group import Group, misfit, name_groups
 from orchestrator.sweep.method_entries import (
@@ -60,6 +62,8 @@ def find_dotted_names(content: dict[str, Any]) -> list[str]:
     if isinstance(search, dict):
         places += [search.get("algorithm"), search.get("scheduler")]
     names = [place.get("name") if isinstance(place, dict) else place for place in places]
+    benchmark = content.get("benchmark")
+    names += find_texts(benchmark.get("data") if isinstance(benchmark, dict) else None)
     for section in (content, *entries):
         training = section.get("training") if isinstance(section, dict) else None
         names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)
@@ -76,7 +80,11 @@ def find_texts(value: Any) -> Iterator[str]:
 
 
 def read_entries(
-    content: dict[str, Any], search: Search | None, source: Source, mistakes: list[str]
+    content: dict[str, Any],
+    search: Search | None,
+    source: Source,
+    mistakes: list[str],
+    folder: Path = Path(),
 ) -> tuple[list[Trial], list[Group]]:
     """Return the trials to evaluate and the groups to search; both are empty after mistakes.
 
@@ -85,8 +93,10 @@ def read_entries(
         search: its search section, as far as it could be read; None if there is none.
         source: the user's own code that the file names.
         mistakes: receives the mistakes, each in a line.
+        folder: of the file; paths in it are relative to this folder.
     """
-    sections = read_sections(content, search is not None and search.uses_grids, source, mistakes)
+    own = OwnCode(source, folder)
+    sections = read_sections(content, search is not None and search.uses_grids, own, mistakes)
     mistakes.extend(find_repetitions(sections.entries))
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
     entries = [
@@ -103,16 +113,17 @@ def read_entries(
 
 
 def read_sections(
-    content: dict[str, Any], grids: bool, source: Source, mistakes: list[str]
+    content: dict[str, Any], grids: bool, own: OwnCode, mistakes: list[str]
 ) -> Sections:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""
+    source = own.source
     network = content.get("network", "mlp")
     methods = content.get("methods", [])
     if not isinstance(methods, list) or (not methods and "methods" in content):
         valid = "a list of at least one method"
         mistakes.append(f"methods: must be {valid}, given {abbreviate(methods)}")
         methods = []
-    benchmarks = read_benchmarks(content, grids, mistakes)
+    benchmarks = read_benchmarks(content, grids, own, mistakes)
     networks = read_component("network", "network", network, source, mistakes, grids)
     common = read_common_training(content, source, grids)
     mistakes.extend(common.mistakes)
@@ -137,25 +148,30 @@ def read_common_training(content: dict[str, Any], source: Source, grids: bool) -
     return CommonTraining(given, read(given, "training", mistakes), mistakes, read)
 
 
-def read_benchmarks(content: dict[str, Any], grids: bool, mistakes: list[str]) -> list[Part]:
+def read_benchmarks(
+    content: dict[str, Any], grids: bool, own: OwnCode, mistakes: list[str]
+) -> list[Part]:
     """Return the benchmarks of a file: one for each point of its grids; `order: all` is a grid."""
     given = read_mapping(content, "benchmark", mistakes)
     if given is not content.get("benchmark"):
         return []
     form = Form("benchmark", "benchmark", Benchmark)
+    given, absent = with_data(given, "benchmark", own, mistakes)
     if given.get("order") != "all":
-        return read_section(form, given, mistakes, grids)
+        return read_section(form, given, mistakes, grids, absent)
     natural = {**given, "order": "natural"}
     built = {
-        each.num_tasks for part in read_section(form, natural, [], grids) for each in part.examples
+        each.num_tasks
+        for part in read_section(form, natural, [], grids, absent)
+        for each in part.examples
     }
     num_tasks = built.pop() if len(built) == 1 else given.get("num_tasks", 5)
     if not built and isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS:
         orders = {"grid": [list(order) for order in permutations(range(1, num_tasks + 1))]}
-        return read_section(form, {**given, "order": orders}, mistakes, grids)
+        return read_section(form, {**given, "order": orders}, mistakes, grids, absent)
     valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
     mistakes.append(f"benchmark.order: all orders need {valid}, given {abbreviate(num_tasks)}")
-    return read_section(form, natural, mistakes, grids)
+    return read_section(form, natural, mistakes, grids, absent)
 
 
 def _combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from methods.base import Outlook
+from methods.base import Outlook, input_dtype
 from methods.parts.sensitivity import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical_json
@@ -118,17 +118,20 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
     A built-in network fits by its objection alone; a user's network must be built to know.
     """
     shape, given = network_shape(benchmark), f"network.name: {network.name}"
+    kind = "images" if len(shape.input_shape) == 3 else "features"
     outlook = Outlook(shape.num_classes, shape.input_shape)
     try:
         built = build_network(network.cls, network.config, shape, 0)
         with evaluation_mode(built), torch.no_grad():
-            scores = built(torch.zeros((2, *shape.input_shape), dtype=torch.uint8))
+            scores = built(
+                torch.zeros((2, *shape.input_shape), dtype=input_dtype(shape.input_shape))
+            )
     except Exception as error:  # the user's code may raise anything
-        fit = f"images {shape.input_shape} and {shape.num_classes} outputs"
+        fit = f"{kind} {shape.input_shape} and {shape.num_classes} outputs"
         return f"{given} cannot be built for {fit}: {type(error).__name__}: {error}"
     if tuple(scores.shape) != (2, shape.num_classes):
         right = f"[2, {shape.num_classes}]"
-        return f"{given} returns {list(scores.shape)} for 2 images; it must return scores {right}"
+        return f"{given} returns {list(scores.shape)} for 2 {kind}; it must return scores {right}"
     try:
         method.cls(built, fill_defaults(method, benchmark, network).config, outlook)
     except ValueError as error:

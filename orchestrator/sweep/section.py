@@ -135,7 +135,11 @@ def read_component(
 
 
 def read_section(
-    form: Form, given: Mapping[str, Any], mistakes: list[str], grids: bool = False
+    form: Form,
+    given: Mapping[str, Any],
+    mistakes: list[str],
+    grids: bool = False,
+    absent: frozenset[str] = frozenset(),
 ) -> list[Part]:
     """Return the parts of a section, one for each point of its grids.
 
@@ -144,10 +148,11 @@ def read_section(
         given: field -> value, or grid, or domain.
         mistakes: receives the mistakes, each in a line.
         grids: whether grids are domains, to be searched rather than compared.
+        absent: fields that were removed as mistakes before.
     """
     parts: dict[str, Part] = {}
     for point in [dict(given)] if grids else expand_grids(given, form.where, mistakes):
-        part = _read_part(form, point, given, mistakes)
+        part = _read_part(form, point, given, mistakes, absent)
         name = part.describe() if part.examples else repr(point)
         if parts.setdefault(name, part) is not part:
             mistakes.append(f"{form.where}: its grids give {abbreviate(point)} twice")
@@ -155,12 +160,16 @@ def read_section(
 
 
 def _read_part(
-    form: Form, point: Mapping[str, Any], given: Mapping[str, Any], mistakes: list[str]
+    form: Form,
+    point: Mapping[str, Any],
+    given: Mapping[str, Any],
+    mistakes: list[str],
+    absent: frozenset[str],
 ) -> Part:
     """Return the part at one point of the grids, without examples after noting mistakes."""
     constants, space = split_fields(form.section, form.where, point, mistakes)
     # Fields whose grid or domain is wrong; a mistake that follows from their absence is none.
-    absent = frozenset(given.keys() - constants.keys() - set(map(field_name, space)))
+    absent |= given.keys() - constants.keys() - set(map(field_name, space))
     examples = []
     for values in example_points(space):
         given_values = {field_name(place): v for place, v in values.items()}

@@ -83,7 +83,7 @@ class Sweep:
         mistakes: list[str] = []
         _check_top(content, mistakes)
         search = read_search(content, source, mistakes)
-        trials, groups = read_entries(content, search, source, mistakes)
+        trials, groups = read_entries(content, search, source, mistakes, path.parent.resolve())
         resources, budget, mlflow = (
             decode(kind, read_mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))

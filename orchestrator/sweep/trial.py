@@ -70,6 +70,8 @@ class Trial:
 
     def _to_json(self, as_json: Callable[[object], Any]) -> dict[str, Any]:
         benchmark = to_keyed_json(self.benchmark)  # with the options that the sweep uses alone
+        if self.benchmark.data is not None:
+            benchmark["data"] = as_json(self.benchmark.data)
         if not self.fixed_stream:
             benchmark.pop("seed")
         config: dict[str, Any] = {
@@ -128,7 +130,7 @@ def trial_chain(
         phase=phase,
         seed=seed,
         method=trial.method.name,
-        benchmark=trial.benchmark.name,
+        benchmark=trial.benchmark.title,
         scenario=trial.benchmark.scenario,
         network=trial.network.name,
         num_tasks=trial.benchmark.num_tasks,

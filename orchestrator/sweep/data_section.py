@@ -1,0 +1,86 @@
+"""The data of a benchmark in a sweep file: a name of the table, or data of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.benchmarks.datasets import DATASETS
+from orchestrator.benchmarks.sources.forms import Form
+from orchestrator.benchmarks.sources.npz import Npz
+from orchestrator.benchmarks.sources.own_data import OwnData, read_own_data
+from orchestrator.errors import RepertoireError, suggest
+from orchestrator.stages.components import is_dotted
+from orchestrator.stages.source import Source
+from orchestrator.sweep.decoding import abbreviate, decode
+
+FORMS: dict[str, type[Form]] = {"npz": Npz}
+
+
+@dataclass(frozen=True)
+class OwnCode:
+    """The user's own code that a file names, and the folder of the file."""
+
+    source: Source
+    folder: Path
+
+
+def with_data(
+    given: Mapping[str, Any], where: str, own: OwnCode, mistakes: list[str]
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return a section whose `data` is known by a name, and the fields that are mistakes.
+
+    Args:
+        given: the section; `data` may be a grid or a choice of several.
+        where: its place in the file.
+        own: the user's own code, and the folder that paths are relative to.
+        mistakes: receives the mistakes, each in a line.
+    """
+    if given.get("data") is None:
+        return dict(given), frozenset()
+    data, place = given["data"], f"{where}.data"
+    before = len(mistakes)
+    kind = next(iter(data), "") if isinstance(data, dict) and len(data) == 1 else ""
+    if kind in ("grid", "choice") and isinstance(data[kind], list):
+        names: Any = {kind: [read_data(each, place, own, mistakes) for each in data[kind]]}
+    else:
+        names = read_data(data, place, own, mistakes)
+    if len(mistakes) > before:
+        rest = {name: value for name, value in given.items() if name != "data"}
+        return rest, frozenset({"data"})
+    return {**given, "data": names}, frozenset()
+
+
+def read_data(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> str | None:
+    """Return the name of a data set, read if it is the user's own; None after a mistake."""
+    if isinstance(given, str) and not is_dotted(given):
+        if given in DATASETS:
+            return given
+        names = [*DATASETS, "your_module:your_function"]
+        mistakes.append(f"{where}: unknown data set {given!r}; {suggest(given, names)}")
+        return None
+    form = read_form(given, where, own, mistakes)
+    if form is None:
+        return None
+    try:
+        data: OwnData = read_own_data(form, given)
+    except RepertoireError as error:
+        mistakes.append(f"{where}: {error}")
+        return None
+    return data.name
+
+
+def read_form(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> Form | None:
+    """Return the form in which data is given, with absolute paths; None after a mistake."""
+    kinds = [kind for kind in FORMS if isinstance(given, dict) and kind in given]
+    if len(kinds) != 1:
+        valid = ", ".join(f"{{{kind}: ...}}" for kind in FORMS)
+        mistakes.append(
+            f"{where}: must be a name of a data set, module:function, or one of {valid}, "
+            f"given {abbreviate(given)}"
+        )
+        return None
+    form: Form | None = decode(FORMS[kinds[0]], given, where, mistakes)
+    return form and form.located(own.folder)

@@ -1,0 +1,398 @@
+"""Data of the user's own: read, checked, cached, and learned as the named sets are."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import orchestrator
+from methods import METHODS
+from orchestrator.backends.inline import InlineWorkers
+from orchestrator.benchmarks import datasets
+from orchestrator.benchmarks.datasets import load_dataset
+from orchestrator.benchmarks.sources import own_data
+from orchestrator.benchmarks.sources.npz import Npz
+from orchestrator.cli.run import run
+from orchestrator.errors import SweepError
+from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.stages.store import StageStore
+from orchestrator.stages.worker import Order
+from orchestrator.sweep.sweep import Sweep
+
+SWEEP = """\
+name: own
+benchmark: {{name: {name}, data: {data}, num_tasks: {num_tasks}, scenario: {scenario}}}
+network: {network}
+training: {{batch_size: 64}}
+methods: [{methods}]
+seeds: [0]
+"""
+MLP = "{name: mlp, hidden: [16]}"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty folder of data sets; this process remembers none."""
+    monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path / "data"))
+    forget()
+    yield tmp_path
+    forget()
+
+
+def forget():
+    """Leave this process as a new one is: it has read no data."""
+    for memory in (own_data.OWN_DATA, own_data.LOADED, own_data.OPENED):
+        memory.clear()
+    datasets._load_own.cache_clear()
+
+
+def write_sweep(folder: Path, data, file="sweep.yaml", **more) -> Path:
+    values = {"name": "split", "num_tasks": 5, "scenario": "class", "network": MLP}
+    values |= {"methods": "finetune", **more}
+    path = folder / file
+    path.write_text(SWEEP.format(data=json.dumps(data), **values))
+    return path
+
+
+def load(folder: Path, data, **more) -> Sweep:
+    return Sweep.load(write_sweep(folder, data, **more))
+
+
+def learn(folder: Path, data, **more):
+    """Run a sweep; return its rows of R."""
+    path = write_sweep(folder, data, **more)
+    out = folder / f"out {abs(hash(path.read_text()))}"
+    assert run(path, out, None, "inline", None) == 0
+    results = orchestrator.load(out)
+    assert list(results.trials.status.unique()) == ["complete"]
+    return results.accuracy[["split", "after", "task", "accuracy", "loss", "n"]]
+
+
+def mistakes(folder: Path, data, **more) -> str:
+    with pytest.raises(SweepError) as error:
+        load(folder, data, **more)
+    return str(error.value)
+
+
+def data_of(sweep: Sweep):
+    return sweep.trials[0].benchmark.data
+
+
+def digits_arrays():
+    digits = load_dataset("digits")
+    names = ("train_x", "train_y", "test_x", "test_y")
+    return {name: getattr(digits, name).numpy() for name in names}
+
+
+def features(num_classes=3, each=10, d=4):
+    """Features with their class as their first value."""
+    y = np.arange(num_classes * each) % num_classes
+    x = np.random.default_rng(0).normal(size=(len(y), d))
+    x[:, 0] = y
+    return x, y
+
+
+# the same as a named set
+
+
+def test_a_named_set_given_as_data_is_the_trial_and_the_stages_of_the_short_form(folder):
+    long = load(folder, "digits").trials[0]
+    short = load(folder, None, name="split_digits").trials[0]
+    assert long.trial_id == short.trial_id
+    assert long.config == short.config
+    assert [s.key for s in long.stages(0)] == [s.key for s in short.stages(0)]
+
+
+def test_digits_in_an_npz_file_give_the_r_of_the_named_set_cell_for_cell(folder):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    named = learn(folder, "digits", methods="finetune, {name: er, memory_size: 20}")
+    own = learn(folder, {"npz": "mine.npz"}, methods="finetune, {name: er, memory_size: 20}")
+    assert len(named) == len(own) == 2 * 2 * 6 * 5
+    assert named.equals(own)
+
+
+def test_keys_and_trials_depend_on_content_and_not_on_the_path(folder):
+    arrays = digits_arrays()
+    for name in ("one", "two"):
+        np.savez(folder / f"{name}.npz", **arrays)
+    arrays["train_x"] = arrays["train_x"].copy()
+    arrays["train_x"][0, 0, 0, 0] ^= 1
+    np.savez(folder / "changed.npz", **arrays)
+    one, two, changed = (
+        load(folder, {"npz": f"{name}.npz"}).trials[0] for name in ("one", "two", "changed")
+    )
+    assert one.trial_id == two.trial_id != changed.trial_id
+    assert one.stages(0)[1].key == two.stages(0)[1].key != changed.stages(0)[1].key
+    assert str(folder) not in json.dumps(one.config)
+
+
+@pytest.mark.parametrize("shape", [(-1, 8, 8), (-1, 8, 8, 1), (-1, 1, 8, 8), (-1, 64)])
+def test_images_of_any_usual_layout_are_the_same_data(folder, shape):
+    arrays = digits_arrays()
+    np.savez(folder / "usual.npz", **arrays)
+    reshaped = {k: v.reshape(shape) if k.endswith("x") else v for k, v in arrays.items()}
+    np.savez(folder / "other.npz", **reshaped)
+    more = {"shape": [1, 8, 8]} if len(shape) == 2 else {}
+    usual = data_of(load(folder, {"npz": "usual.npz"}))
+    assert data_of(load(folder, {"npz": "other.npz", **more})).digest == usual.digest
+
+
+# labels
+
+
+@pytest.mark.parametrize(
+    ("given", "classes"),
+    [
+        ([30, -2, 7], (-2, 7, 30)),
+        (["cat", "ant", "bee"], ("ant", "bee", "cat")),
+        ([b"cat", b"ant", b"bee"], ("ant", "bee", "cat")),
+        ([2.0, 1.0, 10.0], (1, 2, 10)),
+    ],
+)
+def test_labels_of_any_integers_or_text_become_sorted_classes(folder, given, classes):
+    x, y = features()
+    y = np.array(given)[y]
+    np.savez(folder / "f.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    benchmark = load(folder, {"npz": "f.npz"}, num_tasks=3).trials[0].benchmark
+    assert benchmark.data.facts.classes == classes
+    data = load_dataset(benchmark._dataset)
+    assert [classes[i] for i in data.train_y.tolist()] == [
+        v.decode() if isinstance(v, bytes) else v for v in y.tolist()
+    ]
+
+
+def test_without_test_arrays_a_stratified_fifth_is_held_out_the_same_each_time(folder):
+    x, y = features(each=15)
+    np.savez(folder / "f.npz", train_x=x, train_y=y)
+    first = load_dataset(data_of(load(folder, {"npz": "f.npz"}, num_tasks=3)).digest)
+    assert first.test_y.bincount().tolist() == [3, 3, 3]
+    assert first.train_y.bincount().tolist() == [12, 12, 12]
+    np.savez(folder / "g.npz", train_x=x, train_y=y)
+    forget()
+    again = load_dataset(data_of(load(folder, {"npz": "g.npz"}, num_tasks=3)).digest)
+    assert torch.equal(first.test_x, again.test_x)
+
+
+# features
+
+
+def test_features_are_standardised_on_training_rows_alone(folder):
+    x, y = features()
+    test = x + 100
+    np.savez(folder / "f.npz", train_x=x, train_y=y, test_x=test, test_y=y)
+    data = load_dataset(data_of(load(folder, {"npz": "f.npz"}, num_tasks=3)).digest)
+    assert data.train_x.dtype == torch.float32
+    assert data.train_x.mean(0).abs().max() < 1e-6
+    expected = (test - x.mean(0)) / x.std(0)
+    assert np.allclose(data.test_x, expected, rtol=1e-5)
+
+
+def test_features_are_learned_by_every_method_that_serves_them(folder):
+    x, y = features(each=20)
+    np.savez(folder / "f.npz", train_x=x, train_y=y)
+    serving = (name for name, cls in METHODS.items() if "class" in cls.scenarios)
+    names = [name for name in serving if name != "generative_replay"]
+    r = learn(folder, {"npz": "f.npz"}, num_tasks=3, methods=", ".join(names))
+    assert len(r) == len(names) * 2 * 4 * 3
+
+
+def test_a_memory_of_features_keeps_floats_and_counts_their_bytes(folder):
+    x, y = features(each=20, d=7)
+    np.savez(folder / "f.npz", train_x=x, train_y=y)
+    path = write_sweep(folder, {"npz": "f.npz"}, num_tasks=3, methods="{name: er, memory_size: 5}")
+    assert run(path, folder / "out", None, "inline", None) == 0
+    trials = orchestrator.load(folder / "out").trials
+    # 7 floats and a label of one byte, and the reservoir's counter of 8 bytes.
+    assert trials["storage_buffer_bytes"].iloc[0] == 5 * (7 * 4 + 1) + 8
+
+
+def test_what_needs_images_says_so_when_the_sweep_is_read(folder):
+    x, y = features()
+    np.savez(folder / "f.npz", train_x=x, train_y=y)
+    data = {"npz": "f.npz"}
+    assert "network.name: needs images, and the data has 4 features" in mistakes(
+        folder, data, num_tasks=3, network="cnn"
+    )
+    assert "'rotated' needs images" in mistakes(folder, data, name="rotated")
+    assert "generative_replay needs images" in mistakes(
+        folder, data, num_tasks=3, methods="generative_replay"
+    )
+
+
+# the cache
+
+
+def test_an_unchanged_file_is_neither_read_nor_hashed_again(folder, monkeypatch):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    first = data_of(load(folder, {"npz": "mine.npz"}))
+    forget()
+
+    def refuse(*_args):
+        raise AssertionError("read or hashed again")
+
+    monkeypatch.setattr(Npz, "read", refuse)
+    monkeypatch.setattr("orchestrator.benchmarks.sources.cache.digest_bytes", refuse)
+    again = data_of(load(folder, {"npz": "mine.npz"}))
+    assert again.digest == first.digest
+    assert torch.equal(load_dataset(again.digest).train_x, load_dataset("digits").train_x)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete", "manifest", "half"])
+def test_a_damaged_cache_is_noticed_and_made_anew(folder, damage):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    first = data_of(load(folder, {"npz": "mine.npz"}))
+    forget()
+    arrays = folder / "data" / "arrays" / first.content
+    file = arrays / "train_x.npy"
+    content = file.read_bytes()
+    if damage == "flip":
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif damage == "cut":
+        file.write_bytes(content[:-100])
+    elif damage == "delete":
+        file.unlink()
+    elif damage == "manifest":
+        (arrays / "arrays.json").write_text('{"format": 1')
+    else:
+        next((folder / "data/arrays/sources").glob("*.json")).write_text("")
+    again = data_of(load(folder, {"npz": "mine.npz"}))
+    assert again.digest == first.digest
+    assert torch.equal(load_dataset(again.digest).train_x, load_dataset("digits").train_x)
+    assert file.read_bytes() == content
+
+
+def test_data_is_used_without_a_cache_that_can_be_written(folder, monkeypatch):
+    (folder / "data").write_text("a file, where a folder should be")
+    np.savez(folder / "mine.npz", **digits_arrays())
+    own = data_of(load(folder, {"npz": "mine.npz"}))
+    assert torch.equal(load_dataset(own.digest).train_x, load_dataset("digits").train_x)
+
+
+def compute_last(folder, sweep):
+    """Compute the stages of a sweep one by one; return the last outcome."""
+    workers = InlineWorkers(StageStore(str(folder / "stages")), "cpu")
+    for stage in sweep.trials[0].stages(0)[:2]:
+        workers.submit(Order((stage,), ("own", "x", 0)))
+        (outcome,) = workers.wait()
+    return outcome
+
+
+@pytest.mark.parametrize("is_new_process", [True, False])
+def test_a_file_that_changes_between_plan_and_stage_is_noticed_by_the_stage(folder, is_new_process):
+    arrays = digits_arrays()
+    np.savez(folder / "mine.npz", **arrays)
+    sweep = load(folder, {"npz": "mine.npz"})
+    stages = sweep.trials[0].stages(0)
+    np.savez(folder / "mine.npz", **{**arrays, "train_y": (arrays["train_y"] + 1) % 10})
+    if is_new_process:
+        forget()
+    workers = InlineWorkers(StageStore(str(folder / "stages")), "cpu")
+    workers.submit(Order((stages[0],), ("own", "x", 0)))
+    (outcome,) = workers.wait()
+    assert isinstance(outcome, StageFailed)
+    assert "not the data this sweep was planned with" in outcome.story
+
+
+def test_a_file_that_is_touched_is_the_same_data(folder):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    sweep = load(folder, {"npz": "mine.npz"})
+    (folder / "mine.npz").touch()
+    assert isinstance(compute_last(folder, sweep), StageDone)
+
+
+def test_a_machine_without_the_file_uses_the_arrays_of_the_cache(folder):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    sweep = load(folder, {"npz": "mine.npz"})
+    (folder / "mine.npz").unlink()
+    forget()
+    assert isinstance(compute_last(folder, sweep), StageDone)
+
+
+# mistakes
+
+
+CASES = (
+    *("unequal", "nan", "missing", "half", "one class", "no test", "no training", "few"),
+    *("objects", "floats", "pixels", "empty"),
+)
+
+
+def wrong_npz(case):
+    x, y = features()
+    nan = x.copy()
+    nan[3, 2] = np.nan
+    cases = {
+        "unequal": ({"train_x": x, "train_y": y[:-1]}, r"train_x has the shape \[30, 4\]"),
+        "nan": (
+            {"train_x": nan, "train_y": y},
+            "not finite, the first in row 3, feature 2",
+        ),
+        "missing": ({"train_x": x}, "has no array train_y; it holds train_x"),
+        "half": ({"train_x": x, "train_y": y, "test_x": x}, "one of test_x and test_y"),
+        "one class": ({"train_x": x, "train_y": y * 0}, "all examples are of one class, 0"),
+        "no test": (
+            {"train_x": x, "train_y": y, "test_x": x[y > 0], "test_y": y[y > 0]},
+            "no test examples of 0; give each class in both parts",
+        ),
+        "no training": (
+            {"train_x": x[y > 0], "train_y": y[y > 0], "test_x": x, "test_y": y},
+            "no training examples of 0",
+        ),
+        "few": ({"train_x": x[:7], "train_y": [0, 0, 0, 0, 0, 0, 1]}, "no test examples of 1"),
+        "objects": (
+            {"train_x": x, "train_y": np.array(["a", 1] * 15, dtype=object)},
+            "holds Python objects, which are never unpickled",
+        ),
+        "floats": ({"train_x": x, "train_y": y + 0.5}, "a label is 0.5; labels must be"),
+        "pixels": ({"train_x": np.full((30, 8, 8), 300), "train_y": y}, "numbers from 0 to 255"),
+        "empty": ({"train_x": x[:0], "train_y": y[:0]}, "has no train examples"),
+    }
+    return cases[case]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_arrays_that_cannot_be_used_are_one_mistake_of_the_sweep(folder, case):
+    arrays, message = wrong_npz(case)
+    np.savez(folder / "wrong.npz", **arrays)
+    text = mistakes(folder, {"npz": "wrong.npz"}, num_tasks=3)
+    assert ": 1 mistake\n" in text
+    assert "benchmark.data: " in text
+    assert str(folder / "wrong.npz") in text
+    assert re.search(message, text)
+    assert not list((folder / "data").rglob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"npz": "mien.npz"}, r"mien.npz: no such file; did you mean 'mine.npz'\?"),
+        ({"npz": "."}, "is a folder, not a file"),
+        ({"npz": "text.npz"}, "is no npz file, or damaged"),
+        ({"npz": "mine.npz", "shpe": [1, 8, 8]}, r"did you mean 'shape'\?"),
+        ({"npz": "mine.npz", "shape": [1, 8, 9]}, "has 64 pixels, and shape .* needs 72"),
+        ({"npz": 3}, "benchmark.data.npz: must be text, given 3"),
+        ({"nzp": "mine.npz"}, r"must be a name of a data set.* given {\"nzp\""),
+        ("digts", "unknown data set 'digts'; did you mean 'digits'"),
+        (7, "must be a name of a data set"),
+    ],
+)
+def test_data_that_a_sweep_gives_wrongly_is_one_mistake(folder, data, message):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    (folder / "text.npz").write_text("no zip file")
+    text = mistakes(folder, data)
+    assert ": 1 mistake\n" in text
+    assert re.search(message, text), text
+
+
+def test_mistakes_in_data_and_beside_it_are_one_message(folder):
+    text = mistakes(folder, {"npz": "none.npz"}, num_tasks=0, scenario="clas")
+    assert "3 mistakes" in text
+    assert "benchmark.num_tasks: 0" in text
+
+
+def test_a_transformation_needs_data_and_a_short_form_has_it(folder):
+    assert "benchmark.data: is missing" in mistakes(folder, None)
+    assert "name: 'split_digits' with data" in mistakes(folder, "digits", name="split_digits")
