@@ -37,7 +37,7 @@ BOOLEANS = frozenset({"selected", "cached"})
 REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is float})
 REALS |= {*VALIDATED, "objective", "accuracy", "loss"}
 INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
-INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n"}
+INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n", "epochs"}
 
 
 def create_schema(columns: Iterable[str]) -> pa.Schema:
@@ -53,7 +53,9 @@ TRIALS = create_schema(
     [*IDENTITY, *DEPTH, *METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id", *ADDED_LATER, *SEARCH]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
-STAGES = create_schema([*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER, "hyperparameters"])
+STAGES = create_schema(
+    [*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER, "hyperparameters", "epochs"]
+)
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
 
 

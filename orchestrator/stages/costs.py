@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode, conv_backward_flop
 from methods.base import Examples, Method
 from orchestrator.columns import CATEGORIES as CATEGORIES
 from orchestrator.errors import RepertoireError
+from orchestrator.stages import optimizer_state
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -105,7 +106,7 @@ def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) ->
     Raises:
         RepertoireError: a part of the state has no category.
     """
-    table = {"network": "model", **categories}
+    table = {"network": "model", optimizer_state.STATE: "optimizer", **categories}
     total: dict[str, int] = {}
     for name, tensor in state.items():
         first = name.split(".")[0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -12,14 +12,37 @@ from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
 from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.optimizer_state import capture_optimizer, restore_optimizer
 from orchestrator.stages.optimizers import clip_gradients
+from orchestrator.stages.parameter_groups import group_parameters, lowest_rate
 from orchestrator.stages.schedules import Span, create_scheduler
 from orchestrator.stages.training import Training as Training
 
 VERSION = 1
 
 
-def train_task(method: Method, view: TaskView, training: Training, meter: FlopMeter) -> int:
+@dataclass(frozen=True)
+class Trained:
+    """The extent of a training, and what it leaves to the next.
+
+    Attributes:
+        samples: examples that were trained on, repeats counted.
+        epochs: epochs that were begun.
+        optimizer: the state of the optimiser, if the training keeps it.
+    """
+
+    samples: int = 0
+    epochs: int = 0
+    optimizer: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def train_task(
+    method: Method,
+    view: TaskView,
+    training: Training,
+    meter: FlopMeter,
+    parent: Mapping[str, Tensor] | None = None,
+) -> Trained:
     """Train a method on one task, up to but not including `end_task`.
 
     Args:
@@ -27,9 +50,7 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         view: the task, its examples on the device of the method.
         training: epochs or iterations, batches, optimiser, schedule.
         meter: receives the FLOPs.
-
-    Returns:
-        The number of examples that were trained on, repeats counted.
+        parent: the state of the parent stage, from which a kept optimiser goes on.
 
     Raises:
         Diverged: the loss, summed over an epoch, is not finite.
@@ -39,6 +60,8 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
     method.begin_task(view)
     shown = replace(view, examples=method.examples(view))
     optimizer = make_optimizer(method, training)
+    if training.keep_optimizer:
+        restore_optimizer(method, optimizer, training.optimizer_kind, parent or {})
     span = task_span(len(shown.examples), training)
     scheduler = create_scheduler(training.read_schedule(), optimizer, span)
     total = torch.zeros((), device=view.examples.y.device)
@@ -54,9 +77,10 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
         method.after_step(batch)
         return loss.detach()
 
-    samples = 0
+    samples = begun = 0
     with allow_single_values(method):
         for epoch in epochs(shown, training):
+            begun += 1
             for batch in epoch:
                 kind = (len(batch), method.step_kind())
                 total += meter.measure(kind, step, batch)
@@ -66,19 +90,23 @@ def train_task(method: Method, view: TaskView, training: Training, meter: FlopMe
             require_finite(
                 total, f"the loss of task {view.index} is not finite after {samples} examples"
             )
-    return samples
+    kept = training.keep_optimizer
+    state = capture_optimizer(method, optimizer, training.optimizer_kind) if kept else {}
+    return Trained(samples, begun, state)
 
 
 def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
     """Return a fresh optimiser over the parameters that learn."""
-    learning = [p for p in method.parameters() if p.requires_grad]
-    return training.optimizer_class()(learning, **training.optimizer_settings())
+    groups = group_parameters(method, training.lr)
+    return training.optimizer_class()(groups, **training.optimizer_settings())
 
 
 def task_span(num_examples: int, training: Training) -> Span:
     """Return a task of `num_examples` examples as the schedule sees it."""
     unit = steps_per_epoch(num_examples, training) if training.iterations is None else 1
-    return Span(training.lr, num_steps(num_examples, training) if num_examples else 0, unit)
+    return Span(
+        lowest_rate(training.lr), num_steps(num_examples, training) if num_examples else 0, unit
+    )
 
 
 def num_steps(num_examples: int, training: Training) -> int:

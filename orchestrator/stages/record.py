@@ -22,7 +22,10 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Costs of a stage: bytes, FLOPs, seconds. `storage` is bytes by category after the stage."""
+    """Costs of a stage: bytes, FLOPs, seconds. `storage` is bytes by category after the stage.
+
+    `epochs` are those trained; None where earlier releases did not count them, and at stage 0.
+    """
 
     storage: Mapping[str, int] = field(default_factory=dict)
     train_flops: int = 0
@@ -36,6 +39,7 @@ class Costs:
     gpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     device: str = "cpu"
+    epochs: int | None = field(default=None, metadata={"since": "0.2"})
 
 
 RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on

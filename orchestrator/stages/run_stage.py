@@ -27,7 +27,7 @@ from orchestrator.stages.environment import (
     fix_arithmetic,
     require_device,
 )
-from orchestrator.stages.learner import require_finite, train_task
+from orchestrator.stages.learner import Trained, require_finite, train_task
 from orchestrator.stages.record import Costs, Evaluation, Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_tasks, task_view
@@ -58,7 +58,7 @@ def run_stage(
     """
     require_device(device)
     clock, meters = Clock(device), flop_meters(stage)
-    story, samples = "", 0
+    story, trained = "", Trained()
     state: State | None = None
     raw_data = 0
     evaluation: Evaluation = {}
@@ -69,8 +69,8 @@ def run_stage(
             if stage.after:
                 view = task_view(stage, method, device)
                 raw_data = raw_data_bytes(method, view.examples)
-                samples = train_and_consolidate(method, view, stage.training, clock, meters)
-            state = capture_state(method)
+                trained = train_and_consolidate(method, view, stage.training, clock, meters, parent)
+            state = capture_state(method, trained.optimizer)
         except Diverged as error:
             story = str(error)
         with clock.phase("eval"):
@@ -86,7 +86,8 @@ def run_stage(
         status="complete" if state is not None else "diverged",
         costs=Costs(
             storage=storage,
-            samples=samples,
+            samples=trained.samples,
+            epochs=trained.epochs if stage.after else None,
             train_flops=meters["train"].total,
             consolidate_flops=meters["consolidate"].total,
             eval_flops=meters["eval"].total,
@@ -139,23 +140,23 @@ def train_and_consolidate(
     training: Training,
     clock: Clock,
     meters: Mapping[str, FlopMeter],
-) -> int:
-    """Train, then consolidate; return the examples trained on."""
+    parent: State | None,
+) -> Trained:
+    """Train, then consolidate; return the extent of the training."""
     with clock.phase("train"):
-        samples = train_task(method, view, training, meters["train"])
+        trained = train_task(method, view, training, meters["train"], parent)
     with clock.phase("consolidate"):
         meters["consolidate"].measure("once", method.end_task, view)
-    for name, tensor in method.state_dict().items():
+    for name, tensor in {**method.state_dict(), **trained.optimizer}.items():
         if tensor.is_floating_point():
             require_finite(tensor, f"{name} is not finite after task {view.index}")
-    return samples
+    return trained
 
 
-def capture_state(method: Method) -> State:
-    """Return a method's state for the next stage, as contiguous tensors on the CPU."""
-    return {
-        name: tensor.detach().cpu().contiguous() for name, tensor in method.state_dict().items()
-    }
+def capture_state(method: Method, optimizer: State) -> State:
+    """Return the state for the next stage, as contiguous tensors on the CPU."""
+    state = {**method.state_dict(), **optimizer}
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
 def describe_stage(stage: Stage) -> dict[str, Any]:

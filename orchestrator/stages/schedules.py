@@ -9,6 +9,7 @@ is read by `schedule_options.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import cos, pi
 from typing import ClassVar, NamedTuple
@@ -164,8 +165,14 @@ SCHEDULES: dict[str, type[Schedule]] = {
 def create_scheduler(schedule: Schedule, optimizer: Optimizer, span: Span) -> LambdaLR | None:
     """Return the scheduler that follows a schedule; None if the rate is constant.
 
-    Its `step` is called after each step of the optimiser.
+    Each group of parameters follows it from its own rate. Its `step` is called after each step of
+    the optimiser.
     """
     if schedule == Schedule() or not span.steps:
         return None
-    return LambdaLR(optimizer, lambda step: schedule.factor(step, span))
+    spans = [span._replace(lr=group["lr"]) for group in optimizer.param_groups]
+    return LambdaLR(optimizer, [partial(_factor, schedule, each) for each in spans])
+
+
+def _factor(schedule: Schedule, span: Span, step: int) -> float:
+    return schedule.factor(step, span)

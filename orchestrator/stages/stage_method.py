@@ -13,6 +13,7 @@ from orchestrator.networks.networks import build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learner import num_steps
+from orchestrator.stages.optimizer_state import is_of_optimizer
 from orchestrator.stages.record import Score
 from orchestrator.stages.stage import Stage, network_shape
 
@@ -32,7 +33,8 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
     outlook = Outlook(shape.num_classes, shape.input_shape, 0 if fresh else learned)
     method = cls(network, stage.method.config, outlook)
     if state is not None:
-        names = {f"network.{name}" for name in network.state_dict()} if fresh else state.keys()
+        names = {f"network.{name}" for name in network.state_dict()} if fresh else set(state)
+        names = {name for name in names if not is_of_optimizer(name)}
         method.load_state_dict({name: state[name] for name in names}, strict=not fresh)
     return method
 

@@ -64,6 +64,6 @@ def flatten_options(options: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in options.items():
         nested = value if isinstance(value, dict) else {"name": value}
-        flat[name] = nested["name"]
-        flat |= {f"{name}.{option}": v for option, v in nested.items() if option != "name"}
+        places = {option: f"{name}.{option}" for option in nested} | {"name": name}
+        flat |= {places[option]: v for option, v in nested.items()}
     return flat

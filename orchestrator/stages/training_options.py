@@ -19,6 +19,7 @@ from orchestrator.stages.optimizers import (
     settings_of,
     split_options,
 )
+from orchestrator.stages.parameter_groups import lowest_rate, read_rates
 from orchestrator.stages.schedule_options import describe_schedule, read_schedule
 from orchestrator.stages.schedules import Schedule
 
@@ -35,7 +36,8 @@ class TrainingOptions:
         batch_size: examples a step.
         optimizer: a name of torch.optim, or `module:Class`, or a mapping with a name and options; a
             fresh one for each task.
-        lr: learning rate.
+        lr: learning rate; or one each of `head`, the parameters of network.head, and `body`, all
+            others.
         momentum: of an optimiser that has it.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
         num_threads: processor threads of a stage; in the key since it can change the last bits.
@@ -43,6 +45,7 @@ class TrainingOptions:
         clip: greatest norm of the gradient of a step, all parameters together; None is no limit.
         label_smoothing: share of a label spread evenly over the outputs that compete.
         drop_last: leave out the short batch at the end of an epoch, unless it is the only one.
+        keep_optimizer: carry the optimiser's state from task to task.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -51,7 +54,7 @@ class TrainingOptions:
     iterations: int | None = None
     batch_size: int = 128
     optimizer: str | dict[str, Any] = "adam"
-    lr: float = 1e-3
+    lr: float | dict[str, float] = 1e-3
     momentum: float = 0.0
     weight_decay: float = 0.0
     num_threads: int = 1
@@ -59,6 +62,7 @@ class TrainingOptions:
     clip: float | None = neutral(None)
     label_smoothing: float = neutral(0.0)
     drop_last: bool = neutral(False)
+    keep_optimizer: bool = neutral(False)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "num_threads"):
@@ -68,7 +72,7 @@ class TrainingOptions:
         require(self.num_threads <= MAX_THREADS, "num_threads", self.num_threads, valid)
         whole = self.iterations is None or self.iterations >= 1
         require(whole, "iterations", self.iterations, "at least 1")
-        require(0 < self.lr < inf, "lr", self.lr, "above 0 and finite")
+        self._set("lr", read_rates(self.lr))
         self._lift_options()
         require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
         valid = "at least 0 and finite"
@@ -109,7 +113,8 @@ class TrainingOptions:
 
     def read_schedule(self) -> Schedule:
         """Return the schedule of the learning rate."""
-        return read_schedule(self.schedule, self.lr, self.iterations or self.epochs, self.unit)
+        length = self.iterations or self.epochs
+        return read_schedule(self.schedule, lowest_rate(self.lr), length, self.unit)
 
     def optimizer_class(self) -> type[Optimizer]:
         """Return the class of the optimiser.
@@ -131,9 +136,16 @@ class TrainingOptions:
         return split_options(self.optimizer)[0]
 
     def optimizer_settings(self) -> dict[str, Any]:
-        """Return the arguments of the optimiser."""
+        """Return the arguments of the optimiser; the rates are those of its parameters' groups."""
         name, options = split_options(self.optimizer)
         return settings_of(self.optimizer_class(), name, options, self._shared_options())
+
+    @property
+    def optimizer_kind(self) -> str:
+        """The optimiser and the options that are on: those of one kind keep the same state."""
+        name, options = split_options(self.optimizer)
+        given = {**options, "momentum": self.momentum}
+        return " ".join([name, *sorted(option for option, value in given.items() if value)])
 
     def check_optimizer(self) -> None:
         """Raise ValueError unless the optimiser takes its options; set them to their types."""
@@ -143,4 +155,8 @@ class TrainingOptions:
         self._set("optimizer", join_options(name, options))
 
     def _shared_options(self) -> dict[str, float]:
-        return {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
+        return {
+            "lr": lowest_rate(self.lr),
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay,
+        }

@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator.errors import suggest
+from orchestrator.stages.parameter_groups import GROUPS
 from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.spaces import Domain, is_domain, read_domain
 
 Instance = TypeVar("Instance")
 
 # Fields of `training` that have options of their own.
-NESTED = frozenset({"training.optimizer", "training.schedule"})
+NESTED = frozenset(f"training.{name}" for name in ("optimizer", "schedule", "lr"))
 # Options of an optimiser that are fields of the training.
 LIFTED = {f"training.optimizer.{name}": f"training.{name}" for name in ("momentum", "weight_decay")}
 
@@ -42,8 +43,10 @@ def with_values(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """Return an option as a mapping; a name alone is one with that name."""
-    return {"name": value} if isinstance(value, str) else dict(value)
+    """Return an option as a mapping; a name alone is one with that name, a rate that of both."""
+    if isinstance(value, str):
+        return {"name": value}
+    return dict.fromkeys(GROUPS, value) if isinstance(value, int | float) else dict(value or {})
 
 
 def replace_values(instance: Instance, values: Mapping[str, Any]) -> Instance:

@@ -65,7 +65,7 @@ def test_its_training_step_costs_2_34_forward_passes_not_3():
     assert BACKWARD == 641_600
     batch = images(128, MNIST)
     method, meter = method_on("finetune", MNIST, mnist_mlp()), FlopMeter()
-    assert train_task(method, view(batch), Training(batch_size=128), meter) == 128
+    assert train_task(method, view(batch), Training(batch_size=128), meter).samples == 128
     assert meter.total == 2 * 128 * (477_600 + 641_600)
     assert round(meter.total / (2 * 128 * 477_600), 2) == 2.34
 

@@ -77,7 +77,8 @@ def view(count: int, allowed: Tensor | None = None, seed: int = 0) -> TaskView:
 
 def trained(count: int, seed: int = 0, **training: object) -> tuple[Diary, int]:
     diary = Diary()
-    return diary, train_task(diary, view(count, seed=seed), Training(**training), FlopMeter())
+    trained = train_task(diary, view(count, seed=seed), Training(**training), FlopMeter())
+    return diary, trained.samples
 
 
 # Which batches
@@ -353,10 +354,10 @@ def test_the_ends_of_the_ranges_are_allowed():
 @pytest.mark.parametrize("training", [Training(epochs=2), Training(iterations=5)])
 def test_a_task_without_examples_is_over_at_once(training: Training) -> None:
     blobs = Blobs(Freeze, Freeze.Config(), "class")
-    assert train_task(blobs.fresh(), blobs.view(1), training, FlopMeter()) > 0
+    assert train_task(blobs.fresh(), blobs.view(1), training, FlopMeter()).samples > 0
     later = blobs.fresh()
     before = {name: tensor.clone() for name, tensor in later.state_dict().items()}
-    assert train_task(later, blobs.view(2), training, FlopMeter()) == 0
+    assert train_task(later, blobs.view(2), training, FlopMeter()).samples == 0
     assert all(torch.equal(tensor, before[name]) for name, tensor in later.state_dict().items())
 
 

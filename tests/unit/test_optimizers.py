@@ -413,7 +413,7 @@ def test_a_short_last_batch_is_left_out_unless_it_is_the_only_one(examples, kept
         (Training(batch_size=4), kept),
         (Training(batch_size=4, drop_last=True), dropped),
     ):
-        samples = train_task(BLOBS.fresh(), view, replace(training, epochs=3), FlopMeter())
+        samples = train_task(BLOBS.fresh(), view, replace(training, epochs=3), FlopMeter()).samples
         taken = min(4 * steps, examples)
         assert samples == 3 * taken
 

@@ -109,7 +109,9 @@ class LaterCosts(Costs):
 def test_release_0_1_reads_what_is_written_now(store: StageStore) -> None:
     store.put(STATE, RECORD)
     record, _ = read_as_0_1(file_of(store).parent)
-    assert record == json.loads(json.dumps(asdict(RECORD)))
+    expected = json.loads(json.dumps(asdict(RECORD)))
+    del expected["costs"]["epochs"]  # a later field, which that release does not look for
+    assert record == expected
 
 
 def test_a_field_that_came_later_stands_where_release_0_1_does_not_look(
