@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from methods.base import Examples
+from methods.parts import sensitivity
 from methods.parts.fisher import diagonal_fisher
-from methods.parts.sensitivity import linear_layers
+from methods.parts.sensitivity import linear_layers, mean_over_examples
 from orchestrator.seeding import seed_global_generators, stream
 
 NUM_CLASSES = 5
@@ -162,6 +163,26 @@ def test_sampled_labels_have_the_exact_fisher_as_their_mean(network, examples):
     assert sum(float(f.sum()) for f in sampled.values()) == pytest.approx(total, rel=0.03)
     for name, f in exact.items():
         assert (sampled[name] - f).abs().max() < 0.1 * f.abs().max(), name
+
+
+@pytest.mark.parametrize(
+    ("room", "batches"), [(8.5, [8, 8, 7]), (1, [1] * 23), (0.5, [1] * 23), (1000, [23])]
+)
+def test_the_gradients_of_all_examples_are_never_in_memory_at_once(
+    room, batches, examples, monkeypatch
+):
+    """There is room for the gradients of 128 MiB, and for one example's gradient in any case."""
+    assert 4 * sensitivity.GRADIENT_ELEMENTS == 128 * 2**20
+    network, sizes = cnn(), []
+    num_parameters = sum(parameter.numel() for parameter in network.parameters())
+    monkeypatch.setattr(sensitivity, "GRADIENT_ELEMENTS", int(room * num_parameters))
+
+    def first_output(logits, rows):
+        sizes.append(len(logits))
+        yield torch.ones(len(logits)), torch.eye(NUM_CLASSES)[:1].expand(len(logits), -1)
+
+    mean_over_examples(network, examples.x, first_output, torch.square)
+    assert sizes == batches
 
 
 def test_outputs_that_may_not_compete_get_no_importance(examples):
