@@ -58,15 +58,14 @@ class OnRay:
     def _workers(self, sweep: Sweep, store: StageStore) -> Workers:
         import ray
 
-        from orchestrator.backends.ray_tasks import is_cluster_idle, living_nodes
+        from orchestrator.backends.ray_tasks import ask_workers, is_cluster_idle, living_nodes
         from orchestrator.backends.ray_workers import RayWorkers
 
         wanted = stage_resources(sweep)
         require_capacity(living_nodes(), wanted, self._address, self._say)
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
-        return RayWorkers(
-            store.uri, wanted, head, StallWatch(self._say, is_cluster_idle), self._say
-        )
+        stall = StallWatch(self._say, is_cluster_idle, ask_workers)
+        return RayWorkers(store.uri, wanted, head, stall, self._say)
 
 
 class LazyWorkers:

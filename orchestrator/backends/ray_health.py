@@ -12,6 +12,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.stages.worker import Order
 
 Say = Callable[[str], object]
+Ask = Callable[[], Callable[[], bool]]
 KEPT = "what was computed is kept, and the same command continues"
 PROBE_EVERY_SECONDS = 5.0
 FIRST_NOTICE_SECONDS = 60.0
@@ -85,22 +86,39 @@ def reconnect_seconds() -> float:
     return float(os.environ.get(RECONNECT, "60"))
 
 
+def stall_seconds() -> float:
+    """Return how long nothing may run before a sweep is given up.
+
+    Raises:
+        RepertoireError: the environment variable is not a number above 0.
+    """
+    text = os.environ.get(STALL_LIMIT, "")
+    try:
+        seconds = float(text or STALL_SECONDS)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise RepertoireError(f"{STALL_LIMIT}={text}: must be a number of seconds above 0")
+    return seconds
+
+
 class StallWatch:
     """Reports that no stage has ended for a while; raises when none can run.
 
     Args:
         say: called with a line that the user should read.
         idle: returns whether no CPU and no GPU of the cluster is in use.
-        limit_seconds: how long stages may wait while no node has room for one, or while all
-            nodes are idle.
+        ask: asks nodes for a worker process; returns a function that says whether any answered.
+        limit_seconds: how long stages may wait while no node has room for one, while all nodes are
+            idle, or while no worker process starts. Ray counts the CPUs of a process that is still
+            to start as in use.
     """
 
     def __init__(
-        self, say: Say, idle: Callable[[], bool], limit_seconds: float | None = None
+        self, say: Say, idle: Callable[[], bool], ask: Ask, limit_seconds: float | None = None
     ) -> None:
-        limit = float(os.environ.get(STALL_LIMIT, STALL_SECONDS))
-        self._say, self._idle = say, idle
-        self._limit = limit if limit_seconds is None else limit_seconds
+        self._say, self._idle, self._ask = say, idle, ask
+        self._limit = stall_seconds() if limit_seconds is None else limit_seconds
         self.reset()
 
     def reset(self) -> None:
@@ -108,6 +126,7 @@ class StallWatch:
         self._since = time.monotonic()
         self._next_look = self._next_notice = min(FIRST_NOTICE_SECONDS, self._limit)
         self._stuck_since: float | None = None
+        self._answered: Callable[[], bool] | None = None
 
     def check(
         self, orders: Sequence[Order], nodes: Sequence[Node], needs: Mapping[str, float]
@@ -122,7 +141,7 @@ class StallWatch:
         if waited < self._next_look:
             return
         self._next_look = waited + PROBE_EVERY_SECONDS
-        reason = self._reason(nodes, needs)
+        reason = self._reason(nodes, needs, waited)
         self._stuck_since = None if reason is None else self._stuck_since or now
         line = (
             f"no stage has ended for {waited / 60:.2g} min; waiting for {describe_orders(orders)}; "
@@ -134,15 +153,23 @@ class StallWatch:
             self._next_notice *= 2
             self._say(line)
 
-    def _reason(self, nodes: Sequence[Node], needs: Mapping[str, float]) -> str | None:
+    def _reason(
+        self, nodes: Sequence[Node], needs: Mapping[str, float], waited: float
+    ) -> str | None:
         """Return why no stage can run; None if one may be running."""
         if not any(node.capacity(needs) for node in nodes):
             return f"no node has room for a stage that asks for {describe_needs(needs)}"
-        return (
-            "all nodes are idle, but Ray does not start the submitted stages"
-            if self._idle()
-            else None
-        )
+        if self._idle():
+            return "all nodes are idle, but Ray does not start the submitted stages"
+        return None if self._workers_start(waited) else "no worker process starts on the nodes"
+
+    def _workers_start(self, waited: float) -> bool:
+        """Return whether a worker process answered; ask for one after half of the limit."""
+        if self._answered is not None:
+            return self._answered()
+        if waited >= self._limit / 2:
+            self._answered = self._ask()
+        return True
 
 
 def describe_needs(needs: Mapping[str, float]) -> str:

@@ -6,7 +6,7 @@ Ray's own retries are off: they neither count stages that run out of memory nor 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from ray.exceptions import (
     RayTaskError,
     WorkerCrashedError,
 )
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.backends.nodes import Node, parse_node
 from orchestrator.stages.outcomes import Outcome, StageFailed
@@ -129,3 +130,20 @@ def is_cluster_idle() -> bool:
     total = ray.cluster_resources()  # type: ignore[no-untyped-call]
     free = ray.available_resources()  # type: ignore[no-untyped-call]
     return all(free.get(name, 0.0) >= total.get(name, 0.0) for name in ("CPU", "GPU"))
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def ping() -> None:
+    """Show that a worker process has started."""
+
+
+def ask_workers(num_nodes: int = 4) -> Callable[[], bool]:
+    """Ask some nodes for a worker process; return a function that says whether any answered.
+
+    This takes no CPU, so that it does not wait for stages that run.
+    """
+    listed: Iterable[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    ids = [each["NodeID"] for each in listed if each["Alive"] and each["Resources"].get("CPU")]
+    places = [NodeAffinitySchedulingStrategy(name, soft=False) for name in ids[:num_nodes]]
+    answers = [ping.options(scheduling_strategy=place).remote() for place in places]
+    return lambda: not answers or bool(ray.wait(answers, timeout=0)[0])

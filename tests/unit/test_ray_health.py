@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from stub_clock import Clock
 
 from orchestrator.backends.nodes import Node
-from orchestrator.backends.ray_health import ClusterLost, HeadProbe, StallWatch
+from orchestrator.backends.ray_health import ClusterLost, HeadProbe, StallWatch, stall_seconds
+from orchestrator.errors import RepertoireError
 
 NEEDS = {"num_cpus": 1.0, "num_gpus": 0.0}
 NODE = Node("10.0.0.1", cpus=2, gpus=0, memory=2**30)
@@ -61,6 +63,11 @@ def test_ray_is_given_up_before_it_ends_the_process(monkeypatch: pytest.MonkeyPa
     assert HeadProbe("x:1", print)._limit == 5
 
 
+def answer() -> Callable[[], bool]:
+    """Ask for a worker process that starts at once."""
+    return lambda: True
+
+
 def watched(clock: Clock, watch: StallWatch, nodes: list[Node], seconds: int) -> None:
     for _ in range(seconds):
         clock.now += 1
@@ -69,7 +76,7 @@ def watched(clock: Clock, watch: StallWatch, nodes: list[Node], seconds: int) ->
 
 def test_a_long_stage_is_told_of_at_growing_intervals_and_never_given_up(clock: Clock) -> None:
     lines: list[str] = []
-    watch = StallWatch(lines.append, idle=lambda: False, limit_seconds=100)
+    watch = StallWatch(lines.append, idle=lambda: False, ask=answer, limit_seconds=100)
     watched(clock, watch, [NODE], 59)
     assert lines == []
     watched(clock, watch, [NODE], 6)
@@ -84,7 +91,7 @@ def test_a_long_stage_is_told_of_at_growing_intervals_and_never_given_up(clock: 
 
 def test_a_stage_that_ends_starts_the_count_anew(clock: Clock) -> None:
     lines: list[str] = []
-    watch = StallWatch(lines.append, idle=lambda: True, limit_seconds=100)
+    watch = StallWatch(lines.append, idle=lambda: True, ask=answer, limit_seconds=100)
     for _ in range(20):
         watched(clock, watch, [NODE], 50)
         watch.reset()
@@ -101,7 +108,7 @@ def test_a_stage_that_ends_starts_the_count_anew(clock: Clock) -> None:
 def test_where_nothing_can_run_the_sweep_ends_after_the_limit(
     clock: Clock, nodes: list[Node], idle: bool, reason: str
 ) -> None:
-    watch = StallWatch(lambda line: None, lambda: idle, limit_seconds=100)
+    watch = StallWatch(lambda line: None, lambda: idle, answer, limit_seconds=100)
     watched(clock, watch, nodes, 159)
     with pytest.raises(ClusterLost, match=r"given up .REPERTOIRE_STALL_SECONDS=100") as raised:
         watched(clock, watch, nodes, 10)
@@ -112,6 +119,45 @@ def test_the_limit_is_read_from_the_environment(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REPERTOIRE_STALL_SECONDS", "10")
-    watch = StallWatch(lambda line: None, lambda: True)
+    watch = StallWatch(lambda line: None, lambda: True, answer)
     with pytest.raises(ClusterLost):
         watched(clock, watch, [NODE], 30)
+
+
+def test_a_cluster_whose_worker_processes_do_not_start_is_given_up(clock: Clock) -> None:
+    """Ray counts the CPUs of such a process as in use, so that the nodes are not idle."""
+    lines: list[str] = []
+    asked: list[float] = []
+
+    def ask() -> Callable[[], bool]:
+        asked.append(clock.now)
+        return lambda: False
+
+    watch, start = StallWatch(lines.append, lambda: False, ask, limit_seconds=100), clock.now
+    with pytest.raises(ClusterLost, match="no worker process starts on the nodes"):
+        watched(clock, watch, [NODE], 300)
+    (at,) = asked
+    assert 50 <= at - start <= 65, "asked once, after half of the limit"
+    assert 150 <= clock.now - start <= 175, "given up after the limit"
+    assert "no worker process starts" in lines[-1]
+
+
+def test_each_silence_asks_anew_for_a_worker_process(clock: Clock) -> None:
+    answers = [False, True]
+
+    def ask() -> Callable[[], bool]:
+        starts = answers.pop()
+        return lambda: starts
+
+    watch = StallWatch(lambda line: None, lambda: False, ask, limit_seconds=100)
+    watched(clock, watch, [NODE], 1000)
+    watch.reset()
+    with pytest.raises(ClusterLost):
+        watched(clock, watch, [NODE], 300)
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan"])
+def test_a_limit_that_is_no_time_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPERTOIRE_STALL_SECONDS", text)
+    with pytest.raises(RepertoireError, match=f"REPERTOIRE_STALL_SECONDS={text}: must be a number"):
+        stall_seconds()
