@@ -37,6 +37,11 @@ class Column:
 
 METRIC_COLUMNS = (
     Column("acc", "ACC", "ACC: accuracy over all tasks after the last (test)"),
+    Column(
+        "average_incremental_accuracy",
+        "AIA",
+        "AIA: average incremental accuracy, ACC after each task, averaged (test)",
+    ),
     Column("bwt", "BWT", "BWT: backward transfer (test)"),
     Column("fwt", "FWT", "FWT: forward transfer (test)"),
     Column("forgetting", "forgetting", "forgetting: best accuracy lost since (test)", small=True),

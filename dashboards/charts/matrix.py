@@ -16,6 +16,7 @@ from orchestrator.results.metrics import R
 
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
 Cell = tuple[int, int]
+AIA = "average_incremental_accuracy"
 SIGNS = {1: "+", -1: "−"}
 
 
@@ -24,8 +25,8 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
 
     Args:
         r: shape [T+1, T], accuracy 0 to 1; row `after` 0..T, column `task - 1`.
-        uses: a metric ("acc", "bwt", "fwt", "forgetting", "learning_accuracy") whose cells are
-            highlighted, with + if it adds and − if it subtracts them; None: no highlights.
+        uses: a metric ("acc", "bwt", ...) whose cells are highlighted, with + if it adds and − if
+            it subtracts them; None: no highlights.
         title: printed above the chart.
     """
     if not r.size:
@@ -52,7 +53,8 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
 def metric_cells(r: R, metric: str) -> dict[Cell, int]:
     """Return the cells (after, task) that a metric adds (1) and subtracts (-1).
 
-    The metric is the sum of the signed cells divided by the number of added cells.
+    The metric is the sum of the signed cells divided by the number of added cells; average
+    incremental accuracy is the mean over rows of the mean of a row's cells.
     """
     num_tasks = r.shape[1]
     earlier, tasks = range(1, num_tasks), range(1, num_tasks + 1)
@@ -60,6 +62,7 @@ def metric_cells(r: R, metric: str) -> dict[Cell, int]:
     learned = {(task, task) for task in earlier}
     signed: dict[str, tuple[set[Cell], set[Cell]]] = {
         "acc": ({(num_tasks, task) for task in tasks}, set()),
+        AIA: ({(after, task) for after in tasks for task in tasks[:after]}, set()),
         "learning_accuracy": ({(task, task) for task in tasks}, set()),
         "bwt": (last, learned),
         "fwt": ({(task - 1, task) for task in tasks[1:]}, {(0, task) for task in tasks[1:]}),
@@ -86,11 +89,12 @@ def _texts(r: R, uses: str | None) -> list[list[str]]:
 
 
 def _axis_title(uses: str | None) -> str:
-    return (
-        f"task<br>{short_label(uses)}: mean of the + cells, less that of the − cells"
-        if uses
-        else "task"
-    )
+    if uses is None:
+        return "task"
+    cells = "mean of the + cells, less that of the − cells"
+    if uses == AIA:
+        cells = "mean over rows of the mean of a row's + cells"
+    return f"task<br>{short_label(uses)}: {cells}"
 
 
 def _box(cell: Cell) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.results.late_metrics import LATE_METRICS
 from orchestrator.results.tables import ACCURACY, STAGES, TRIALS
 
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
@@ -143,10 +144,11 @@ def _schema(file: Path) -> pa.Schema | None:
 
 
 def _missing_columns_note(name: str, tables: Mapping[str, pa.Schema]) -> str:
+    computed = LATE_METRICS if "accuracy" in tables else ()
     missing = [
         column
         for table, present in tables.items()
-        for column in sorted(set(SCHEMAS[table].names) - set(present.names))
+        for column in sorted({*SCHEMAS[table].names} - {*present.names, *computed})
     ]
     if not missing:
         return ""

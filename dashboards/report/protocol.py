@@ -15,7 +15,8 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.report.chapters import Chapter
 
 METRICS = (
-    "ACC is the mean accuracy over all tasks after the last one; BWT and FWT are backward and "
+    "ACC is the mean accuracy over all tasks after the last one; average incremental accuracy, "
+    "AIA, is the mean over stages of the accuracy on the tasks seen; BWT and FWT are backward and "
     "forward transfer (Lopez-Paz and Ranzato 2017); forgetting is that of Chaudhry et al. 2018. "
     "All on test data. ± is half the 95% Student-t interval of the mean over seeds; one seed has "
     "none. Undefined values are a dash, never 0. Storage is what must live from one task to the "

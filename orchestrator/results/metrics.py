@@ -27,6 +27,33 @@ def acc(r: R) -> float:
     return _mean(_check_shape(r)[-1])
 
 
+def average_incremental_accuracy(r: R) -> float:
+    """Return the mean over stages of the accuracy on the tasks seen: `mean_k mean_{i<=k} R[k, i]`.
+
+    Reference: Rebuffi et al., 2017, iCaRL, section 4.1, average incremental accuracy.
+    Deviations: each task counts alike, as in `acc`; the paper counts each test example alike, which
+    is the same where tasks have equally many. `accuracy_seen` has both.
+    """
+    return _mean(accuracy_seen(r))
+
+
+def accuracy_seen(r: R, num_examples: R | None = None) -> R:
+    """Return the accuracy on the tasks seen after 1..T tasks: shape [T].
+
+    Args:
+        r: R.
+        num_examples: of each task [T]; a task then counts by its number. None: all alike.
+
+    Reference: Rebuffi et al., 2017, iCaRL, section 4.1.
+    Deviations: none, with `num_examples`.
+    """
+    num_tasks = _check_shape(r).shape[1]
+    weights = np.ones(num_tasks) if num_examples is None else num_examples
+    seen = np.tril(np.ones((num_tasks, num_tasks))) * weights
+    learned = np.where(seen > 0, r[1:], 0.0)  # NaN above the diagonal is of no task seen
+    return np.asarray((learned * seen).sum(axis=1) / seen.sum(axis=1))
+
+
 def bwt(r: R) -> float:
     """Return backward transfer: `1/(T-1) sum_{i<T} (R[T, i] - R[i, i])`; NaN at T = 1.
 
@@ -94,6 +121,15 @@ def acc_after(r: R, after: int) -> float:
     return acc(r_after(r, after))
 
 
+def average_incremental_accuracy_after(r: R, after: int) -> float:
+    """Return `average_incremental_accuracy` after `after` tasks; NaN at 0.
+
+    Reference: see `average_incremental_accuracy`.
+    Deviations: see `average_incremental_accuracy`.
+    """
+    return average_incremental_accuracy(r_after(r, after))
+
+
 def bwt_after(r: R, after: int) -> float:
     """Return `bwt` after `after` tasks over the first `after` tasks; NaN below 2.
 
@@ -134,6 +170,7 @@ def learning_accuracy_after(r: R, after: int) -> float:
 # labels.
 FUNCTIONS: dict[str, Callable[[R, str], float]] = {
     "acc": lambda r, scenario: acc(r),
+    "average_incremental_accuracy": lambda r, scenario: average_incremental_accuracy(r),
     "bwt": lambda r, scenario: bwt(r),
     "fwt": fwt,
     "forgetting": lambda r, scenario: forgetting(r),

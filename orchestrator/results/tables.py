@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from orchestrator.columns import COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical_json
+from orchestrator.results.late_metrics import LATE_METRICS, add_late_metrics
 from orchestrator.stages.files import write_atomically
 
 SPLITS = ("validation", "test")
@@ -30,7 +31,9 @@ STAGE = (*TRIAL, "after", "key", "parent", "cached")
 COST_COLUMNS = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
 # Columns of later releases are last, so that the columns of the first keep their places.
 ADDED_LATER = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
-SEARCH = ("group", "candidate", "objective", *(name for name in VALIDATED if name != "val_acc"))
+EARLY = {"val_acc", *LATE_METRICS}
+SEARCH = ("group", "candidate", "objective", *(name for name in VALIDATED if name not in EARLY))
+FIRST_METRICS = tuple(name for name in METRICS if name not in LATE_METRICS)
 
 BOOLEANS = frozenset({"selected", "cached"})
 # FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
@@ -50,7 +53,10 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 
 
 TRIALS = create_schema(
-    [*IDENTITY, *DEPTH, *METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id", *ADDED_LATER, *SEARCH]
+    [
+        *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
+        *(*ADDED_LATER, *SEARCH, *LATE_METRICS),
+    ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
 STAGES = create_schema(
@@ -84,7 +90,11 @@ def read_tables(folder: str | Path) -> Tables:
     Raises:
         RepertoireError: a table is missing or damaged.
     """
-    return Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
+    tables = Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
+    names = pq.read_schema((Path(folder) / "trials.parquet").absolute()).names
+    if {*LATE_METRICS} <= {*names}:
+        return tables
+    return replace(tables, trials=add_late_metrics(tables.trials, tables.accuracy))
 
 
 def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.Table:

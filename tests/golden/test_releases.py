@@ -8,13 +8,17 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from dashboards.data.warehouse import Warehouse
 from orchestrator.backends.inline import Inline
 from orchestrator.cli.run_sweep import Outcome, run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.late_metrics import LATE_METRICS
+from orchestrator.results.metrics import average_incremental_accuracy
 from orchestrator.results.results import load
 from orchestrator.stages.stage import Chain
 from orchestrator.sweep.sweep import Sweep
@@ -72,6 +76,21 @@ def test_its_tables_open_together():
     assert set(results.trials["status"]) == {"complete", "stopped", "diverged", "failed"}
     r = results.r_matrix(*one_row(results.trials, "si", seed=1))
     assert r.shape == (3, 2)
+
+
+def test_average_incremental_accuracy_which_it_did_not_know_is_computed_from_its_r():
+    results, warehouse = load(RELEASE / "folder"), Warehouse.open(RELEASE / "folder")
+    assert not warehouse.older
+    shown = warehouse.results.trials[[*LATE_METRICS]]
+    pd.testing.assert_frame_equal(shown, results.trials[[*LATE_METRICS]])
+    complete = results.trials[results.trials["status"] == "complete"]
+    for row in complete.itertuples():
+        for name, split in zip(LATE_METRICS, ("test", "validation"), strict=True):
+            r = results.r_matrix(row.trial_id, row.seed, split, row.sweep)
+            if (split, row.phase) == ("test", "search"):
+                assert np.isnan(row.average_incremental_accuracy)
+            else:
+                assert getattr(row, name) == pytest.approx(average_incremental_accuracy(r))
 
 
 def one_row(trials: pd.DataFrame, method: str, seed: int) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from lab import Lab
 from orchestrator.backends.inline import Inline
 from orchestrator.cli import run_sweep as execution
 from orchestrator.cli.run_sweep import Outcome, run_sweep
+from orchestrator.columns import METRICS
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
@@ -110,7 +111,7 @@ def test_the_winner_is_the_best_on_validation_data_and_is_evaluated_on_the_seeds
 def test_no_test_figure_of_a_candidate_is_tabulated(lab: Lab) -> None:
     go(ask(lab, "{algorithm: random, num_trials: 3}"))
     candidates, accuracy = trials(lab), load(lab.out / "lab").accuracy
-    tested = ["acc", "bwt", "fwt", "forgetting", "learning_accuracy"]
+    tested = [*METRICS]
     assert candidates[tested].isna().all(axis=None)
     assert candidates["val_acc"].notna().all()
     cells = accuracy[accuracy["seed"].isin(candidates["seed"])]

@@ -130,6 +130,15 @@ def test_the_cells_that_light_up_make_the_metric(metric: str, seed: int) -> None
     assert total / added == pytest.approx(metrics.metrics_after(r, num_tasks, "task")[metric])
 
 
+def test_average_incremental_accuracy_lights_up_the_cells_of_the_tasks_seen() -> None:
+    signed = matrix.metric_cells(R, "average_incremental_accuracy")
+    assert signed == dict.fromkeys([(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)], 1)
+    rows = [[R[k, i - 1] for after, i in signed if after == k] for k in (1, 2, 3)]
+    expected = metrics.average_incremental_accuracy(R)
+    assert np.mean([np.mean(row) for row in rows]) == pytest.approx(expected)
+    assert matrix._axis_title("average_incremental_accuracy").startswith("task<br>AIA: mean over")
+
+
 def test_forgetting_lights_up_the_best_accuracy_since_a_task_was_learned() -> None:
     r = R.copy()
     r[2, 0] = 0.95  # task 1 is known better after task 2 than after task 1

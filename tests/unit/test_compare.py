@@ -42,6 +42,7 @@ def row(method: str = "ewc", seed: int = 0, acc: float = 0.8, **changes: Any) ->
         "bwt": -0.25,
         "fwt": 0.1,
         "forgetting": 0.25,
+        "average_incremental_accuracy": 0.85,
         "learning_accuracy": 0.9,
         "storage_bytes": 1_500_000,
         "train_flops": 2e9,
@@ -215,6 +216,7 @@ def test_markdown_shows_interval_units_and_count() -> None:
     cells = [
         "ewc",
         interval,
+        f"0.850 {zero}",
         f"-0.250 {zero}",
         f"0.100 {zero}",
         f"0.250 {zero}",
@@ -278,9 +280,12 @@ def test_csv_and_json_hold_the_raw_numbers() -> None:
 def test_latex_uses_booktabs_and_escapes_names() -> None:
     rows = [row(config={"memory_size": m}, seed=s) for m in (100, 500) for s in (0, 1)]
     printed = render(compared(*rows), "latex")
-    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{lrrrrrrr}"):
+    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{lrrrrrrrr}"):
         assert command in printed
-    assert r"ewc memory\_size=100 & $0.800 \pm 0.000$ & $-0.250 \pm 0.000$" in printed
+    assert (
+        r"ewc memory\_size=100 & $0.800 \pm 0.000$ & $0.850 \pm 0.000$ & $-0.250 \pm 0.000$"
+        in printed
+    )
     assert all(line.startswith("%") or "±" not in line for line in printed.splitlines())
 
 

@@ -49,6 +49,7 @@ def seeds(method: str, acc: Sequence[float], sweep: str = "a", **changes: Any) -
         "bwt": -0.2,
         "fwt": 0.1,
         "forgetting": 0.2,
+        "average_incremental_accuracy": 0.85,
         "learning_accuracy": 0.9,
         "storage_bytes": 1000,
         "train_flops": 1e9,
@@ -121,7 +122,7 @@ def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:
     for format in TEXT_FORMATS:
         assert "NOT COMPARABLE: training.epochs 1 (a), 5 (b)" in render(table, format)
     (line,) = [line for line in render(table, "latex").splitlines() if "NOT COMPARABLE" in line]
-    assert line.startswith(r"\multicolumn{8}{l}{")
+    assert line.startswith(r"\multicolumn{9}{l}{")
     rows = json.loads(render(table, "json"))["rows"]
     assert {row["not_comparable"] for row in rows} == {"training.epochs 1 (a), 5 (b)"}
 

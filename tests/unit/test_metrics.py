@@ -72,6 +72,24 @@ def test_learning_accuracy_is_the_mean_just_after_learning() -> None:
     assert metrics.learning_accuracy(R) == pytest.approx((0.90 + 0.80 + 0.85) / 3)
 
 
+def test_average_incremental_accuracy_is_the_mean_over_stages_of_the_mean_over_tasks_seen() -> None:
+    stages = [0.90, (0.95 + 0.80) / 2, (0.60 + 0.70 + 0.85) / 3]
+    assert metrics.accuracy_seen(R) == pytest.approx(stages)
+    assert metrics.average_incremental_accuracy(R) == pytest.approx(np.mean(stages))
+    assert metrics.average_incremental_accuracy_after(R, 2) == pytest.approx(np.mean(stages[:2]))
+
+
+def test_the_accuracy_on_the_tasks_seen_can_count_every_example_alike() -> None:
+    stages = [0.90, (5 * 0.95 + 0.80) / 6, (5 * 0.60 + 0.70 + 2 * 0.85) / 8]
+    assert metrics.accuracy_seen(R, np.array([50.0, 10.0, 20.0])) == pytest.approx(stages)
+
+
+@given(matrices(1, 5))
+def test_average_incremental_accuracy_is_the_mean_of_acc_after_each_task(r: np.ndarray) -> None:
+    after = [metrics.acc_after(r, k) for k in range(1, r.shape[1] + 1)]
+    assert metrics.average_incremental_accuracy(r) == pytest.approx(np.mean(after))
+
+
 def test_forgetting_ignores_what_was_known_before_the_task_was_learned() -> None:
     assert metrics.forgetting(changed(1, 2, 1.0)) == metrics.forgetting(R)
 
@@ -99,9 +117,9 @@ def test_after_no_task_every_metric_is_undefined() -> None:
 @pytest.mark.parametrize(
     ("cell", "lost"),
     [
-        ((3, 1), {"acc", "bwt", "forgetting"}),
-        ((2, 1), {"forgetting"}),
-        ((1, 1), {"bwt", "forgetting", "learning_accuracy"}),
+        ((3, 1), {"acc", "average_incremental_accuracy", "bwt", "forgetting"}),
+        ((2, 1), {"average_incremental_accuracy", "forgetting"}),
+        ((1, 1), {"average_incremental_accuracy", "bwt", "forgetting", "learning_accuracy"}),
         ((1, 2), {"fwt"}),
         ((0, 3), {"fwt"}),
         ((0, 1), set()),
@@ -164,9 +182,9 @@ def test_adding_a_constant_to_every_cell_moves_accuracy_and_no_transfer(
 ) -> None:
     before, after = (metrics.metrics_after(m, m.shape[1], "domain") for m in (r, r + shift))
     moved = {name: after[name] - before[name] for name in before}
-    assert moved == pytest.approx(
-        {"acc": shift, "bwt": 0, "fwt": 0, "forgetting": 0, "learning_accuracy": shift}, abs=1e-12
-    )
+    constant = dict.fromkeys(("bwt", "fwt", "forgetting"), 0.0)
+    shifted = dict.fromkeys(("acc", "average_incremental_accuracy", "learning_accuracy"), shift)
+    assert moved == pytest.approx(constant | shifted, abs=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (4, 2), (3,)])

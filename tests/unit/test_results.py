@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.columns import METRICS
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.collect import collect_tables
 from orchestrator.results.comparison import comparison
@@ -209,6 +210,8 @@ def test_metrics_of_the_trials_table_follow_from_the_accuracy_table(
         expected = [r.loc[3].mean(), bwt, fwt, forgetting, learning, validation]
         given = [row.acc, row.bwt, row.fwt, row.forgetting, row.learning_accuracy, row.val_acc]
         assert given == pytest.approx(expected, abs=1e-12)
+        seen = np.mean([r.loc[k, 1:k].mean() for k in (1, 2, 3)])
+        assert row.average_incremental_accuracy == pytest.approx(seen, abs=1e-12)
 
 
 def test_r_matrix_puts_each_score_at_its_after_and_task(store: MemoryStore, folder: Path) -> None:
@@ -337,7 +340,7 @@ def test_a_trial_that_lacks_a_stage_is_stopped_and_its_metrics_are_undefined(
     results = results_of([chain_of()], store, folder)
     row = trial(results)
     assert (row.status, row.tasks_done) == ("stopped", 2)
-    assert row[["acc", "bwt", "fwt", "forgetting", "learning_accuracy", "val_acc"]].isna().all()
+    assert row[[*METRICS, "val_acc"]].isna().all()
     assert np.isnan(results.r_matrix("t1", 0)[3]).all()
     assert not np.isnan(results.r_matrix("t1", 0)[:3]).any()
 

@@ -113,7 +113,7 @@ def test_the_grid_has_every_cell_and_the_figures_are_those_worked_by_hand() -> N
     assert "ewc ewc-12ab (sweep s) split_digits, domain-incremental, 2 tasks" in page
     assert "accuracy on test data: seed 0" in page
     assert "task learned 1 2 0 0.10 0.20 1 0.90 0.30 2 0.60 0.80" in page
-    assert "ACC 0.700 BWT -0.300 FWT 0.100 forgetting 0.300" in page
+    assert "ACC 0.700 AIA 0.800 BWT -0.300 FWT 0.100 forgetting 0.300" in page
 
 
 def test_several_seeds_are_averaged_and_one_can_be_chosen() -> None:
@@ -198,7 +198,7 @@ def test_an_unfinished_trial_shows_what_is_there_and_says_what_is_missing() -> N
     row = trial(status="diverged", tasks_done=1, story="loss is NaN\nin step 3")
     page = words(of(row), "ewc")
     assert "1 0.90 0.30 2 – –" in page
-    assert "after 1 of 2 tasks: ACC 0.900 BWT – FWT – forgetting –" in page
+    assert "after 1 of 2 tasks: ACC 0.900 AIA 0.900 BWT – FWT – forgetting –" in page
     assert "seed 0 diverged after 1 of 2 tasks: loss is NaN" in page
     assert "step 3" not in page
 
@@ -240,7 +240,7 @@ def test_a_single_task_has_an_accuracy_and_no_transfer() -> None:
     row = trial(num_tasks=1, tasks_done=1)
     page = words(results_of([row], cells(row, ((0.1,), (0.9,)))), "ewc")
     assert "1 task " in page
-    assert "ACC 0.900 BWT – FWT – forgetting –" in page
+    assert "ACC 0.900 AIA 0.900 BWT – FWT – forgetting –" in page
     assert "there is no transfer between tasks when there is only one" in page
 
 
@@ -330,6 +330,6 @@ def test_the_command_prints_the_page_and_refuses_what_is_not_there(tmp_path: Pat
     write_tables(tables_of([row], cells(row)), tmp_path / "s")
     result = CliRunner().invoke(app, ["show", str(tmp_path), "ewc-1", "--seed", "0"])
     assert result.exit_code == 0
-    assert "ACC 0.700   BWT -0.300   FWT 0.100   forgetting 0.300" in result.output
+    assert "ACC 0.700   AIA 0.800   BWT -0.300   FWT 0.100   forgetting 0.300" in result.output
     refused = CliRunner().invoke(app, ["show", str(tmp_path), "er"])
     assert isinstance(refused.exception, UnknownName)

@@ -203,6 +203,8 @@ def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
         assert values["acc_std", step] == [pytest.approx(abs(acc[0] - acc[1]) / np.sqrt(2))]
         learned = [np.mean([r[i + 1, i] for i in range(step)]) for r in matrices]
         assert values["learning_accuracy", step] == [pytest.approx(np.mean(learned))]
+        seen = [np.mean([r[k, :k].mean() for k in range(1, step + 1)]) for r in matrices]
+        assert values["average_incremental_accuracy", step] == [pytest.approx(np.mean(seen))]
     bwt = [np.mean([r[3, 0] - r[1, 0], r[3, 1] - r[2, 1]]) for r in matrices]
     fwt = [np.mean([r[1, 1] - r[0, 1], r[2, 2] - r[0, 2]]) for r in matrices]
     lost = [np.mean([max(r[1, 0], r[2, 0]) - r[3, 0], r[2, 1] - r[3, 1]]) for r in matrices]
@@ -400,6 +402,7 @@ def test_a_candidate_of_a_search_is_told_by_validation_alone(
     }
     assert {name for name, _ in text} == costs | {
         "val_acc",
+        "val_average_incremental_accuracy",
         "val_bwt",
         "val_forgetting",
         "val_learning_accuracy",
