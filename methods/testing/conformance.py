@@ -78,7 +78,8 @@ def check_learning(blobs: Blobs) -> None:
     If reloading after every task gives the same states as not reloading, so does reloading after
     any one task.
     """
-    flops: Flops = {}
+    # What a step costs does not depend on batch normalisation.
+    flops: Flops | None = None if blobs.batch_norm else {}
     straight = [*snapshots(blobs, flops=flops)]
     resumed = snapshots(blobs, reload=True, flops=flops)
     for first, reloaded in zip(straight, resumed, strict=True):
@@ -200,23 +201,24 @@ def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) ->
     Args:
         blobs: the method and the tasks.
         reload: whether each task starts from a new method with the saved state.
-        flops: FLOPs of steps by task and kind, shared between runs that must agree.
+        flops: FLOPs of steps by task and kind, shared between runs that must agree; None counts
+            none. A run that reloads counts the first step of each kind.
     """
     method, state = blobs.fresh(), State()
-    flops = {} if flops is None else flops
     for after in range(1, NUM_TASKS + 1):
         if after > 1 and blobs.method_class.starts_afresh:
             method = blobs.fresh()
         elif after > 1 and reload:
             method = blobs.restore(state, num_learned=after - 1)
-        learn(method, blobs.view(after), blobs.epochs, flops.setdefault(after, {}))
+        meter = ExactMeter(None if flops is None else flops.setdefault(after, {}), not reload)
+        learn(method, blobs.view(after), blobs.epochs, meter)
         require_saveable(method.state_dict())
         state = copy_state(method.state_dict())
         yield Snapshot(after, state, predictions(blobs, method, after))
 
 
 def learn(
-    method: Method, view: TaskView, epochs: int = 2, flops: dict[Hashable, int] | None = None
+    method: Method, view: TaskView, epochs: int = 2, meter: ExactMeter | None = None
 ) -> None:
     """Learn one task with the learner's loop and check hooks and FLOPs."""
     from orchestrator.stages.learner import Training, num_steps, train_task
@@ -224,7 +226,7 @@ def learn(
     training = Training(epochs=epochs, batch_size=20, lr=0.01)
     view = replace(view, num_steps=num_steps(len(view.examples), training))
     with watch_hooks(method):
-        train_task(method, view, training, cast(Any, ExactMeter({} if flops is None else flops)))
+        train_task(method, view, training, cast(Any, meter or ExactMeter({})))
         method.end_task(view)
 
 

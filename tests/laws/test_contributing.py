@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from forked import Outcome, run_forked
 
-pytestmark = pytest.mark.timeout(300)  # five processes, each of which imports torch
+from orchestrator.cli import app
+from orchestrator.cli import run as run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SEEDS, SHARES, TASKS = 2, 3, 5
 STAGES_OF_THE_METHOD = SEEDS * (1 + SHARES * (TASKS - 1))  # the first is shared by all shares
-COMMAND = """
-from orchestrator.cli import app, run
-run.Tracker = lambda *_, **__: None
-app.main()
-"""
 
 
 @pytest.fixture
@@ -37,18 +33,21 @@ def folder(tmp_path: Path) -> Path:
 
 def repertoire(folder: Path, *words: str) -> str:
     """Return what a command prints in a folder, in a process of its own and without MLflow."""
-    return python(folder, [sys.executable, "-c", COMMAND, *words])
 
+    def command() -> None:
+        run_command.Tracker = lambda *_, **__: None  # type: ignore[assignment, misc]
+        sys.argv = ["repertoire", *words]
+        app.main()
 
-def python(folder: Path, call: list[str]) -> str:
-    # One thread: these nets are small, and threads that wait for each other can take minutes.
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    done = subprocess.run(
-        call, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_forked(command, folder, {"MLFLOW_TRACKING_URI": None})
+    assert done.code == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def check(folder: Path) -> Outcome:
+    """Run the check of the method."""
+    name = "test_mean_imm_keeps_the_contract"
+    return run_forked(lambda: runpy.run_path("test_mymethods.py")[name](), folder)
 
 
 def run(folder: Path) -> tuple[int, pd.DataFrame]:
@@ -99,9 +98,10 @@ def has_share(trials: pd.DataFrame, share: float) -> pd.Series:
 
 
 def test_the_check_passes_for_the_method_and_fails_when_its_claim_is_false(folder: Path) -> None:
-    check = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mymethods.py"]
-    assert "1 passed" in python(folder, check)
+    passed = check(folder)
+    assert passed.code == 0, passed.stderr
     shrunk = "replace({name: self.config.share * p for name, p in now.items()})"
     edit(folder / "mymethods.py", "replace(now)", shrunk)
-    with pytest.raises(AssertionError, match="share is declared inert on the first task, but"):
-        python(folder, check)
+    failed = check(folder)
+    assert failed.code == 1
+    assert "share is declared inert on the first task, but" in failed.stderr

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from forked import run_forked
 from typer.testing import CliRunner
 
-from orchestrator.cli.app import app
+from orchestrator.cli.app import app, main
 from orchestrator.cli.run import print_report
 from orchestrator.tracking import Target
 
@@ -202,13 +203,12 @@ def test_help_loads_nothing_heavy() -> None:
 def test_a_folder_without_results_is_one_message_and_exit_code_2(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli", *command],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert ran.returncode == 2
+    def typed() -> None:
+        sys.argv = ["repertoire", *command]
+        main()
+
+    ran = run_forked(typed, tmp_path)
+    assert ran.code == 2
     assert "nowhere" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from forked import run_forked
 from random_tables import write_random
 from test_dashboard_data import searched
 from test_dashboard_pages import STATES, empty
@@ -25,6 +25,7 @@ from dashboards.report import captions, chapters
 from dashboards.report.__main__ import main
 from dashboards.report.page import render
 from dashboards.report.protocol import missing_notes, protocol_chapters
+from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import load
@@ -101,9 +102,12 @@ def test_a_folder_without_results_is_the_user_s_mistake(tmp_path: Path) -> None:
 
 
 def test_the_command_says_so_on_a_line_and_exits_with_2(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "orchestrator.cli", "report", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
+    def command() -> None:
+        sys.argv = ["repertoire", "report", str(tmp_path)]
+        app.main()
+
+    done = run_forked(command, tmp_path)
+    assert done.code == 2
     assert done.stderr.startswith(f"repertoire: {tmp_path}: no results here yet")
     assert "Traceback" not in done.stderr
 
