@@ -217,9 +217,7 @@ def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) ->
         yield Snapshot(after, state, predictions(blobs, method, after))
 
 
-def learn(
-    method: Method, view: TaskView, epochs: int = 2, meter: ExactMeter | None = None
-) -> None:
+def learn(method: Method, view: TaskView, epochs: int = 2, meter: ExactMeter | None = None) -> None:
     """Learn one task with the learner's loop and check hooks and FLOPs."""
     from orchestrator.stages.learner import Training, num_steps, train_task
 

@@ -17,7 +17,6 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from methods.base import Method, TaskView
 from methods.testing.blobs import State
@@ -86,10 +85,12 @@ class ExactMeter:
         known = kind in self._counted and not self._every
         if self.flops_by_kind is None or known:
             return work(*args, **named)
-        with FlopCounterMode(display=False) as counter:
+        from orchestrator.stages.flops import FlopCounter
+
+        with FlopCounter() as counter:
             result = work(*args, **named)
         self._counted.add(kind)
-        flops = counter.get_total_flops()
+        flops = counter.total
         earlier = self.flops_by_kind.setdefault(kind, flops)
         story = "step_kind must tell them apart"
         require(earlier == flops, f"steps of kind {kind} took {earlier} and {flops} FLOPs: {story}")

@@ -1,8 +1,6 @@
 """Costs of a stage: bytes kept between tasks by category, FLOPs, seconds, peak memory.
 
-FLOPs are those of matrix products and convolutions as PyTorch's own counter sees them, forward and
-backward, each multiply-add as two. Element-wise work (activations, penalties, optimiser) is not
-counted.
+What counts as a FLOP: `flops.py`.
 """
 
 from __future__ import annotations
@@ -12,38 +10,19 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode, conv_backward_flop
 
 from methods.base import Examples, Method
 from orchestrator.columns import CATEGORIES as CATEGORIES
 from orchestrator.errors import RepertoireError
 from orchestrator.stages import optimizer_state
+from orchestrator.stages.flops import FlopCounter
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def convolution_backward_flops(*shapes: Any, out_shape: Any) -> int:
-    """Return the FLOPs of the backward pass of a convolution.
-
-    PyTorch's formula for the gradient of the weights pairs every input channel with every output
-    channel, also across groups. Gradients per example are computed with examples as groups, so the
-    formula overestimates them by the number of groups; this function divides by it.
-    """
-    *rest, groups, mask = shapes
-    formula = cast(Callable[..., int], conv_backward_flop)
-    inputs, weights = (
-        formula(*rest, groups, wanted, out_val=out_shape)
-        for wanted in ((mask[0], False), (False, mask[1]))
-    )
-    return inputs + weights // int(groups)
-
-
-FORMULAS = {torch.ops.aten.convolution_backward: convolution_backward_flops}
 
 
 class FlopMeter:
@@ -63,9 +42,9 @@ class FlopMeter:
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Call `work`, add its FLOPs to `total`, and return its result."""
         if kind not in self._known:
-            with FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter:
+            with FlopCounter() as counter:
                 result = work(*args, **named)
-            self._known[kind] = counter.get_total_flops()
+            self._known[kind] = counter.total
         else:
             result = work(*args, **named)
         self.total += self._known[kind]

@@ -5,6 +5,7 @@ import mmap
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from methods import METHODS
 from methods.base import Examples, Method, Outlook, TaskView
@@ -13,6 +14,7 @@ from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.seeding import stream
 from orchestrator.stages import costs
 from orchestrator.stages.costs import CATEGORIES, Clock, FlopMeter, raw_data_bytes, storage_bytes
+from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.learner import Training, train_task
 
 FORWARD = 784 * 400 + 400 * 400 + 400 * 10  # multiply-adds of one image
@@ -77,6 +79,23 @@ def test_three_epochs_with_a_short_last_batch_cost_what_their_examples_cost():
 
 
 # Multiplying by kind is counting
+
+
+def test_the_counter_gives_the_totals_of_pytorch_s() -> None:
+    first = (nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(2), nn.Conv1d(4, 6, 3))
+    network = nn.Sequential(*first, nn.Flatten(), nn.LazyLinear(5))
+    x = torch.rand(7, 2, 6, 6)
+    network(x)
+
+    def work() -> None:
+        scores = network(x)
+        torch.einsum("bi,bj->ij", scores, scores).trace().add(scores.logsumexp(1).sum()).backward()
+
+    with FlopCounterMode(display=False) as theirs:
+        work()
+    with FlopCounter() as ours:
+        work()
+    assert ours.total == theirs.get_total_flops() > 0
 
 
 class CountingMeter(FlopMeter):
