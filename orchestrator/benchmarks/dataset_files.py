@@ -164,7 +164,7 @@ def read_or_download_dataset(class_name: str, folder: Path) -> Arrays:
     except FAILURES as error:
         first_error = error
     try:
-        with _download_lock(folder):
+        with download_lock(folder):
             for train in (True, False):
                 from_torchvision(folder, train=train, download=True)
             return _read_arrays(from_torchvision, folder)
@@ -184,7 +184,7 @@ def _channels_first(x: Any) -> NDArray[Any]:
 
 
 @contextmanager
-def _download_lock(folder: Path) -> Iterator[None]:
+def download_lock(folder: Path) -> Iterator[None]:
     """Exclude other processes from the files, and end a download whose server is silent."""
     folder.mkdir(parents=True, exist_ok=True)
     before = socket.getdefaulttimeout()

@@ -115,17 +115,9 @@ def import_class(
     Raises:
         RepertoireError: it cannot be imported or is no such class; begins with `what`.
     """
-    module, _, class_name = name.partition(":")
-    source = capture_source([name]) if source is None else source
-    own = module in source.modules
-    try:
-        loaded = source.load_module(module) if own else importlib.import_module(module)
-        cls = getattr(loaded, class_name, None)
-    except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
-        why = f"{type(error).__name__}: {strip_package(str(error))}"
-        raise RepertoireError(
-            f"{what} cannot be imported: {why}. {import_advice(module, source)}"
-        ) from error
+    loaded = import_own_module(what, name, source)
+    class_name = name.partition(":")[2]
+    cls = getattr(loaded, class_name, None)
     if cls is None:
         raise RepertoireError(f"{what}: {missing_class(loaded, class_name, base)}")
     if not (isinstance(cls, type) and issubclass(cls, base)):
@@ -134,6 +126,24 @@ def import_class(
     if abstract:
         raise RepertoireError(f"{what} must define {', '.join(abstract)}, as its base does not")
     return cls
+
+
+def import_own_module(what: str, name: str, source: Source | None = None) -> ModuleType:
+    """Return the module of a dotted name.
+
+    Raises:
+        RepertoireError: it cannot be imported; begins with `what`.
+    """
+    module = name.partition(":")[0]
+    source = capture_source([name]) if source is None else source
+    try:
+        own = module in source.modules
+        return source.load_module(module) if own else importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
+        why = f"{type(error).__name__}: {strip_package(str(error))}"
+        raise RepertoireError(
+            f"{what} cannot be imported: {why}. {import_advice(module, source)}"
+        ) from error
 
 
 def missing_class(module: ModuleType, name: str, base: type[Any]) -> str:
@@ -180,15 +190,24 @@ def code_identity(
     cls = find_class(kind, name, source)
     if ":" not in name:
         return f"{name}/{cls.version_in(setting) if setting else cls.version}"
-    module = name.partition(":")[0]
+    code = module_code(name.partition(":")[0], source)
+    bases = built_in_bases(cls)
+    return f"{name}/{digest('source', {'code': code, 'bases': bases} if bases else code)}"
+
+
+def module_code(module: str, source: Source | None) -> Mapping[str, str]:
+    """Return module -> code of a module and of the modules of its own that it imports.
+
+    Raises:
+        RepertoireError: it has no source file.
+    """
     own = source is not None and module in source.modules
     code = own_code(module, source) if own else installed_code(module, find_on_path(module))
     if not code:
         raise RepertoireError(
             f"module {module!r} has no source file, so its code cannot be part of a key"
         )
-    bases = built_in_bases(cls)
-    return f"{name}/{digest('source', {'code': code, 'bases': bases} if bases else code)}"
+    return code
 
 
 @cache

@@ -7,8 +7,10 @@ from contextlib import chdir
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.components import code_identity
+from orchestrator.stages.data_function import function_identity
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -68,6 +70,7 @@ def find_or_run(
 ) -> Outcome:
     """Find a stage in the store, complete its scores, or run it."""
     require_same_code(stage)
+    require_same_function(stage)
     require_same_data(stage)
     if store.record(stage.key) is not None:
         record = store.record(stage.key, stage.task_keys)
@@ -105,6 +108,19 @@ def require_same_code(stage: Stage) -> None:
                 f"the code of {part.kind} {part.name!r} on {platform.node()} is {code}, and the "
                 f"sweep was planned with {part.identity}; give every node the same installation"
             )
+
+
+def require_same_function(stage: Stage) -> None:
+    """Raise unless this process makes the user's data by the code that the sweep was read with."""
+    form = getattr(stage.benchmark.data, "form", None)
+    if not isinstance(form, Function):
+        return
+    code = function_identity(form.function, form.source)
+    if code != form.identity_of_code:
+        raise RepertoireError(
+            f"the code of {form.function} on {platform.node()} is {code}, and the sweep was "
+            f"planned with {form.identity_of_code}; give every node the same installation"
+        )
 
 
 def require_same_data(stage: Stage) -> None:

@@ -9,14 +9,25 @@ from typing import Any
 
 from orchestrator.benchmarks.datasets import DATASETS
 from orchestrator.benchmarks.sources.forms import Form
+from orchestrator.benchmarks.sources.huggingface import HuggingFace
+from orchestrator.benchmarks.sources.images import Images
 from orchestrator.benchmarks.sources.npz import Npz
-from orchestrator.benchmarks.sources.own_data import OwnData, read_own_data
-from orchestrator.errors import RepertoireError, suggest
+from orchestrator.benchmarks.sources.own_data import read_own_data
+from orchestrator.benchmarks.sources.table import Table
+from orchestrator.benchmarks.sources.torchvision_set import Torchvision
+from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.stages.components import is_dotted
+from orchestrator.stages.data_function import create_function
 from orchestrator.stages.source import Source
 from orchestrator.sweep.decoding import abbreviate, decode
 
-FORMS: dict[str, type[Form]] = {"npz": Npz}
+FORMS: dict[str, type[Form]] = {
+    "npz": Npz,
+    "images": Images,
+    "table": Table,
+    "huggingface": HuggingFace,
+    "torchvision": Torchvision,
+}
 
 
 @dataclass(frozen=True)
@@ -55,25 +66,26 @@ def with_data(
 
 def read_data(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> str | None:
     """Return the name of a data set, read if it is the user's own; None after a mistake."""
-    if isinstance(given, str) and not is_dotted(given):
-        if given in DATASETS:
-            return given
-        names = [*DATASETS, "your_module:your_function"]
-        mistakes.append(f"{where}: unknown data set {given!r}; {suggest(given, names)}")
-        return None
-    form = read_form(given, where, own, mistakes)
-    if form is None:
-        return None
+    if isinstance(given, str) and given in DATASETS:
+        return given
     try:
-        data: OwnData = read_own_data(form, given)
+        form = read_form(given, where, own, mistakes)
+        return None if form is None else read_own_data(form, given).name
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         return None
-    return data.name
 
 
 def read_form(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> Form | None:
-    """Return the form in which data is given, with absolute paths; None after a mistake."""
+    """Return the form in which data is given, with absolute paths; None after a mistake.
+
+    Raises:
+        RepertoireError: there is no such data set or function.
+    """
+    if isinstance(given, str):
+        if is_dotted(given):
+            return create_function(given, own.source)
+        raise UnknownName("data set", given, [*DATASETS, "your_module:your_function"])
     kinds = [kind for kind in FORMS if isinstance(given, dict) and kind in given]
     if len(kinds) != 1:
         valid = ", ".join(f"{{{kind}: ...}}" for kind in FORMS)

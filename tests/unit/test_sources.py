@@ -10,7 +10,6 @@ import torch
 
 import orchestrator
 from methods import METHODS
-from orchestrator.backends.inline import InlineWorkers
 from orchestrator.benchmarks import datasets
 from orchestrator.benchmarks.datasets import load_dataset
 from orchestrator.benchmarks.sources import own_data
@@ -19,14 +18,14 @@ from orchestrator.cli.run import run
 from orchestrator.errors import SweepError
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order
+from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\
 name: own
 benchmark: {{name: {name}, data: {data}, num_tasks: {num_tasks}, scenario: {scenario}}}
 network: {network}
-training: {{batch_size: 64}}
+training: {training}
 methods: [{methods}]
 seeds: [0]
 """
@@ -51,6 +50,7 @@ def forget():
 
 def write_sweep(folder: Path, data, file="sweep.yaml", **more) -> Path:
     values = {"name": "split", "num_tasks": 5, "scenario": "class", "network": MLP}
+    values["training"] = "{batch_size: 64}"
     values |= {"methods": "finetune", **more}
     path = folder / file
     path.write_text(SWEEP.format(data=json.dumps(data), **values))
@@ -271,13 +271,14 @@ def test_data_is_used_without_a_cache_that_can_be_written(folder, monkeypatch):
     assert torch.equal(load_dataset(own.digest).train_x, load_dataset("digits").train_x)
 
 
+def compute(folder, stage):
+    """Compute a stage, as a worker does; return its outcome."""
+    return compute_order(Order((stage,), ("own", "x", 0)), StageStore(str(folder / "stages")))
+
+
 def compute_last(folder, sweep):
-    """Compute the stages of a sweep one by one; return the last outcome."""
-    workers = InlineWorkers(StageStore(str(folder / "stages")), "cpu")
-    for stage in sweep.trials[0].stages(0)[:2]:
-        workers.submit(Order((stage,), ("own", "x", 0)))
-        (outcome,) = workers.wait()
-    return outcome
+    """Compute the first two stages of a sweep; return the last outcome."""
+    return [compute(folder, stage) for stage in sweep.trials[0].stages(0)[:2]][-1]
 
 
 @pytest.mark.parametrize("is_new_process", [True, False])
@@ -289,9 +290,7 @@ def test_a_file_that_changes_between_plan_and_stage_is_noticed_by_the_stage(fold
     np.savez(folder / "mine.npz", **{**arrays, "train_y": (arrays["train_y"] + 1) % 10})
     if is_new_process:
         forget()
-    workers = InlineWorkers(StageStore(str(folder / "stages")), "cpu")
-    workers.submit(Order((stages[0],), ("own", "x", 0)))
-    (outcome,) = workers.wait()
+    outcome = compute(folder, stages[0])
     assert isinstance(outcome, StageFailed)
     assert "not the data this sweep was planned with" in outcome.story
 

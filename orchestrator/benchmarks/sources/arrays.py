@@ -37,6 +37,7 @@ class RawData:
         train_y, test_y: labels [N], integers or text; None with test_x.
         names: names of the classes whose numbers are the labels; empty if labels are names.
         standardise: whether features are standardised, on training rows.
+        held_out: whether the test examples were held out of one set of examples.
     """
 
     train_x: Array
@@ -45,6 +46,7 @@ class RawData:
     test_y: Array | None = None
     names: Sequence[str] = ()
     standardise: bool = False
+    held_out: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ def prepare_arrays(raw: RawData, where: str) -> Arrays:
         train, test = hold_out(train_y)
         train_x, test_x = train_x[train], train_x[test]
         train_y, test_y = train_y[train], train_y[test]
-    check_classes(train_y, test_y, classes, held_out=raw.test_y is None, where=where)
+    check_classes(train_y, test_y, classes, raw.held_out or raw.test_y is None, where)
     if train_x.ndim == 2:
         train_x, test_x = _prepare_features(train_x, test_x, raw.standardise, where)
         statistics = STANDARD

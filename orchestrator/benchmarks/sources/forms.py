@@ -6,11 +6,10 @@ Shape legend: N examples, c channels, h rows, w columns.
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -21,8 +20,15 @@ from orchestrator.hashing import to_json
 CHANNELS = (1, 3, 4)
 
 
+class Opened(NamedTuple):
+    """What changes with the content of data, and what reads it."""
+
+    stamps: list[Any] | None
+    read: Callable[[Allocate], RawData]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Form(ABC):
+class Form:
     """A form in which a sweep gives data; its first field has the name of the form.
 
     Class attributes:
@@ -67,15 +73,18 @@ class Form(ABC):
         absolute = {k: str(folder / Path(v).expanduser()) for k, v in given.items() if v}
         return replace(self, **absolute)
 
-    @abstractmethod
-    def stamps(self) -> list[Any] | None:
-        """Return what changes with the content; None if nothing on this machine tells.
+    def open(self) -> Opened:
+        """Return what tells whether the content changed, and what reads it.
 
         Raises:
             MissingData: a file is not there.
         """
+        return Opened(self.stamps(), self.read)
 
-    @abstractmethod
+    def stamps(self) -> list[Any] | None:
+        """Return what changes with the content; None if nothing on this machine tells."""
+        raise NotImplementedError
+
     def read(self, allocate: Allocate) -> RawData:
         """Read the data; large arrays may be allocated by `allocate` (name, shape, type).
 
@@ -83,6 +92,7 @@ class Form(ABC):
             MissingData: a file is not there, or not of its format.
             WrongData: its content cannot be used.
         """
+        raise NotImplementedError
 
 
 def stamp_files(paths: Iterable[Path]) -> list[Any]:

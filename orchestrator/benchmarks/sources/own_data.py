@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.benchmarks.data_folder import data_folder
-from orchestrator.benchmarks.sources.arrays import Arrays, Facts, prepare_arrays
+from orchestrator.benchmarks.sources.arrays import Allocate, Arrays, Facts, prepare_arrays
 from orchestrator.benchmarks.sources.cache import Stored, load_arrays, open_arrays
 from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.errors import MissingData, WrongData
@@ -103,16 +103,16 @@ def register(own: OwnData) -> OwnData:
 
 def load_form(form: Form) -> Stored:
     """Return the arrays of a form: of this process, of the cache, or read."""
-    stamps, name = form.stamps(), canonical_json([form.identity, data_folder()])
-    if name in LOADED and LOADED[name][0] == stamps:
+    opened, name = form.open(), canonical_json([form.identity, data_folder()])
+    if name in LOADED and LOADED[name][0] == opened.stamps:
         return LOADED[name][1]
-    stored = load_arrays(form.identity, stamps, lambda allocate: _prepare(form, allocate))
-    LOADED[name] = (stamps, stored)
+
+    def read(allocate: Allocate) -> Arrays:
+        return prepare_arrays(opened.read(allocate), form.where)
+
+    stored = load_arrays(form.identity, opened.stamps, read)
+    LOADED[name] = (opened.stamps, stored)
     return stored
-
-
-def _prepare(form: Form, allocate: Any) -> Arrays:
-    return prepare_arrays(form.read(allocate), form.where)
 
 
 def open_content(content: str, facts: Facts) -> Stored | None:

@@ -1,0 +1,146 @@
+"""A data set of Hugging Face's `datasets`, from the hub or a folder; the only importer of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from orchestrator.benchmarks.sources.arrays import Allocate, Array, RawData, hold_out
+from orchestrator.benchmarks.sources.forms import Form, require_folder
+from orchestrator.benchmarks.sources.images import stamp_folder
+from orchestrator.benchmarks.sources.labels import map_labels
+from orchestrator.benchmarks.sources.pictures import Size, read_pictures
+from orchestrator.benchmarks.sources.table import encode_columns
+from orchestrator.errors import MissingData, WrongData, suggest
+
+SAVED = ("dataset_dict.json", "state.json")  # files of a folder that `save_to_disk` wrote
+TESTS = ("test", "validation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuggingFace(Form):
+    """A data set with a column of labels, and one of pictures or several of features.
+
+    One of the hub is taken as it was read first; give a revision to have another.
+
+    Attributes:
+        huggingface: a name on the hub, or a folder.
+        label: the column of the labels.
+        image: the column of the pictures.
+        features: the columns of numbers and categories, or one of vectors.
+        subset, revision: of a data set on the hub.
+        train, test: the parts to use; test is "test" or "validation" if it is left out, or a
+            stratified fifth where there is neither.
+        size, channels: of pictures, as of a folder of them.
+    """
+
+    huggingface: str
+    label: str
+    image: str | None = None
+    features: tuple[str, ...] | None = None
+    subset: str | None = None
+    revision: str | None = None
+    train: str = "train"
+    test: str | None = None
+    size: Size = None
+    channels: Literal[1, 3] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.image is None) == (self.features is None):
+            raise ValueError("image: give either image or features, the columns to learn from")
+
+    def located(self, folder: Path) -> Self:
+        """Return the form with an absolute path, if there is such a folder."""
+        local = folder / Path(self.huggingface).expanduser()
+        is_path = local.is_dir() or self.huggingface[:1] in ("/", ".", "~")
+        return replace(self, huggingface=str(local)) if is_path else self
+
+    def stamps(self) -> list[Any] | None:
+        """Return a digest of the files of a folder; None for the hub."""
+        path = Path(self.huggingface)
+        return [stamp_folder(require_folder(path))] if path.is_absolute() else None
+
+    def read(self, allocate: Allocate) -> RawData:
+        """Read the columns."""
+        train, test = self._parts()
+        names = getattr(train.features[self.label], "names", ())
+        labels = [np.asarray(column(part, self.label)) for part in (train, test) if part]
+        held_out = test is None
+        if held_out:
+            numbers, _, _ = map_labels(labels[0], None, (), self.where)
+            rows = hold_out(numbers)
+            train, test = (train.select(chosen) for chosen in rows)
+            labels = [labels[0][chosen] for chosen in rows]
+        train_x, test_x = self._inputs(train, test, allocate)
+        return RawData(train_x, labels[0], test_x, labels[1], names=names, held_out=held_out)
+
+    def _inputs(self, train: Any, test: Any, allocate: Allocate) -> Sequence[Array]:
+        if self.image is not None:
+            parts = [part.select_columns([self.image]) for part in (train, test)]
+            pictures = (
+                [partial(cell, part, row, self.image) for row in range(len(part))] for part in parts
+            )
+            both = (next(pictures), next(pictures))
+            return read_pictures(both, self.size, self.channels, allocate)
+        names = list(self.features or ())
+        frames = [part.select_columns(names).to_pandas() for part in (train, test)]
+        if len(names) == 1 and np.ndim(frames[0][names[0]].iloc[0]) == 1:
+            return [np.stack(list(frame[names[0]])) for frame in frames]
+        return encode_columns(frames[0], frames[1], names, standardise=True)
+
+    def _parts(self) -> tuple[Any, Any | None]:
+        """Return the training part, and the test part if there is one."""
+        whole = load(self)
+        parts = dict(whole) if isinstance(whole, dict) else {self.train: whole}
+        tests = (self.test,) if self.test else TESTS
+        test = next((name for name in tests if name in parts), None)
+        for field, name in (("train", self.train), ("test", test or self.test)):
+            if name is not None and name not in parts:
+                raise WrongData(f"{self.where}: {field}: no part {name!r}; {suggest(name, parts)}")
+        chosen = parts[self.train], parts[test] if test else None
+        for part in filter(None, chosen):
+            for name in (self.label, *filter(None, (self.image,)), *(self.features or ())):
+                if name not in part.column_names:
+                    raise WrongData(
+                        f"{self.where}: no column {name!r}; {suggest(name, part.column_names)}"
+                    )
+        return chosen
+
+
+def load(form: HuggingFace) -> Any:
+    """Return the data set, by the library.
+
+    Raises:
+        MissingData: the library is not installed, or does not find the data set.
+    """
+    try:
+        datasets = import_module("datasets")
+    except ImportError as error:
+        raise MissingData(
+            "huggingface needs the library `datasets`: pip install 'repertoire-cl[huggingface]'"
+        ) from error
+    path = Path(form.huggingface)
+    try:
+        if any((path / name).is_file() for name in SAVED):
+            return datasets.load_from_disk(form.huggingface)
+        return datasets.load_dataset(form.huggingface, form.subset, revision=form.revision)
+    except Exception as error:  # the library raises errors of many packages
+        reason = " ".join(str(error).split())
+        raise MissingData(f"{form.where} cannot be read by `datasets`: {reason}") from error
+
+
+def column(part: Any, name: str) -> list[Any]:
+    """Return the values of a column."""
+    values: list[Any] = part.select_columns([name])[:][name]
+    return values
+
+
+def cell(part: Any, row: int, name: str) -> Any:
+    """Return the value of a row in a column."""
+    return part[row][name]

@@ -1,0 +1,106 @@
+"""Picture files as arrays of bytes; the only importer of Pillow.
+
+Shape legend: N pictures, c channels, h rows, w columns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from orchestrator.benchmarks.sources.arrays import Allocate, Array
+from orchestrator.errors import WrongData
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+GREY = ("1", "L", "LA")
+THREADS = 4
+FAILURES = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
+
+Size: TypeAlias = int | tuple[int, int] | None
+Picture: TypeAlias = Path | Callable[[], Any]  # a file, or what returns an opened picture
+
+Result = TypeVar("Result")
+
+
+def read_pictures(
+    parts: tuple[Sequence[Picture], Sequence[Picture]],
+    size: Size,
+    channels: int | None,
+    allocate: Allocate,
+) -> tuple[Array, Array]:
+    """Return the training and the test pictures as uint8 [N, c, h, w].
+
+    Args:
+        parts: the training and the test pictures.
+        size: (h, w), or both; pictures of another size are resized. None if all have one size.
+        channels: 1 or 3; None: 1 if all pictures are grey.
+        allocate: allocates the arrays.
+
+    Raises:
+        WrongData: a file is no picture, or sizes differ.
+    """
+    if size is None or channels is None:
+        kinds = Counter(kind for part in parts for kind in _map(_describe, part))
+        channels = channels or (1 if all(mode in GREY for _, mode in kinds) else 3)
+        size = size or _common_size(Counter(size for size, _ in kinds.elements()))
+    shape = (size, size) if isinstance(size, int) else size
+    arrays = []
+    for name, part in zip(("train_x", "test_x"), parts, strict=True):
+        array = allocate(name, (len(part), channels, *shape), np.uint8)
+        for row, pixels in enumerate(_map(partial(_decode, shape=shape, channels=channels), part)):
+            array[row] = pixels
+        arrays.append(array)
+    return arrays[0], arrays[1]
+
+
+def _map(function: Callable[[Picture], Result], pictures: Sequence[Picture]) -> Iterator[Result]:
+    """Yield a function of each picture, computed in threads, in their order."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        yield from pool.map(function, pictures, chunksize=64)
+
+
+def _common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    if len(sizes) > 1:
+        shown = ", ".join(f"{w}x{h} ({n})" for (h, w), n in sizes.most_common(3))
+        raise WrongData(
+            f"pictures have {len(sizes)} sizes, such as {shown}; give size: 64, or "
+            "size: [rows, columns], to which they are resized"
+        )
+    return next(iter(sizes))
+
+
+def _open(picture: Picture) -> Image.Image:
+    try:
+        opened = Image.open(picture) if isinstance(picture, Path) else picture()
+    except FAILURES as error:
+        raise WrongData(f"{picture}: is not a picture, or damaged: {error}") from error
+    if not isinstance(opened, Image.Image):
+        raise WrongData(f"{picture}: is {type(opened).__name__}, not a picture")
+    return opened
+
+
+def _describe(picture: Picture) -> tuple[tuple[int, int], str]:
+    """Return (rows, columns) and the mode of a picture; reads its header alone."""
+    with _open(picture) as opened:
+        return (opened.height, opened.width), opened.mode
+
+
+def _decode(picture: Picture, shape: tuple[int, int], channels: int) -> Array:
+    """Return the pixels uint8 [c, h, w] of a picture."""
+    rows, columns = shape
+    with _open(picture) as opened:
+        try:
+            pixels = opened.convert("L" if channels == 1 else "RGB")
+        except FAILURES as error:
+            raise WrongData(f"{picture}: is not a picture, or damaged: {error}") from error
+    if (pixels.height, pixels.width) != shape:
+        pixels = pixels.resize((columns, rows), Image.Resampling.BILINEAR)
+    array = np.asarray(pixels)
+    return array[None] if channels == 1 else array.transpose(2, 0, 1)

@@ -1,0 +1,55 @@
+"""A function of the user's own that returns data: imported, and identified by its code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from orchestrator.benchmarks.sources.function import Function
+from orchestrator.errors import RepertoireError, suggest
+from orchestrator.hashing import digest
+from orchestrator.stages.components import import_own_module, module_code
+from orchestrator.stages.source import Source
+
+
+def create_function(name: str, source: Source) -> Function:
+    """Return the form of data that a function returns.
+
+    Args:
+        name: `module:function`.
+        source: the user's own code, which defines the function unless it is installed.
+
+    Raises:
+        RepertoireError: it cannot be imported, or is no function.
+    """
+    load_function(name, source)
+    return Function(
+        function=name,
+        identity_of_code=function_identity(name, source),
+        source=source,
+        load=partial(load_function, name, source),
+    )
+
+
+def load_function(name: str, source: Source) -> Callable[[], Any]:
+    """Return a function by its dotted name.
+
+    Raises:
+        RepertoireError: it cannot be imported, or is no function.
+    """
+    loaded = import_own_module(name, name, source)
+    function_name = name.partition(":")[2]
+    function = getattr(loaded, function_name, None)
+    if not callable(function):
+        functions = [key for key, value in vars(loaded).items() if callable(value)]
+        where = getattr(loaded, "__file__", loaded.__name__)
+        hint = suggest(function_name, functions)
+        raise RepertoireError(f"no function {function_name!r} in {where}; {hint}")
+    return cast(Callable[[], Any], function)
+
+
+def function_identity(name: str, source: Source) -> str:
+    """Return the text that identifies the code of a function in a key."""
+    code = module_code(name.partition(":")[0], source)
+    return f"{name}/{digest('source', dict(code))}"

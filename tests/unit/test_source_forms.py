@@ -1,0 +1,375 @@
+"""Each form of data: folders of pictures, tables, functions, torchvision and Hugging Face."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from test_sources import (
+    compute,
+    compute_last,
+    data_of,
+    digits_arrays,
+    features,
+    folder,  # noqa: F401 - a fixture
+    forget,
+    learn,
+    load,
+    mistakes,
+)
+
+from methods import METHODS
+from orchestrator.benchmarks.dataset_files import DEBIAN_FASHION_MNIST
+from orchestrator.benchmarks.datasets import DATASETS, load_dataset
+from orchestrator.benchmarks.sources.arrays import hold_out
+from orchestrator.stages.outcomes import StageDone, StageFailed
+
+TINY = "{name: mlp, hidden: [8]}"
+FEW = {"training": "{iterations: 3}", "num_tasks": 2, "network": TINY}
+
+
+# pictures
+
+
+def write_pictures(root, x, y, suffix="png"):
+    """Write uint8 [N, c, h, w] as pictures, in folders of their classes, in the order of rows."""
+    for row, (image, label) in enumerate(zip(x, y, strict=True)):
+        path = root / str(label) / f"{row:05d}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+        Image.fromarray(pixels).save(path)
+
+
+def write_all_forms(root, arrays):
+    """Write a data set as npz, as a folder of PNGs and as Parquet; return their forms."""
+    np.savez(root / "pixels.npz", **arrays)
+    for part in ("train", "test"):
+        x, y = arrays[f"{part}_x"], arrays[f"{part}_y"]
+        write_pictures(root / "pictures" / part, x, y)
+        pixels = pd.DataFrame(x.reshape(len(x), -1)).rename(columns="pixel{}".format)
+        pixels.assign(digit=y).to_parquet(root / f"{part}.parquet")
+    shape = list(arrays["train_x"].shape[1:])
+    return [
+        {"npz": "pixels.npz"},
+        {"images": "pictures"},
+        {"table": "train.parquet", "test": "test.parquet", "label": "digit", "shape": shape},
+    ]
+
+
+def test_images_in_every_form_are_one_trial_with_one_mapping(folder):  # noqa: F811
+    """So their R is that of an npz file, which is that of the named set: see test_sources.py."""
+    few = {name: array[: 200 if "train" in name else 60] for name, array in digits_arrays().items()}
+    trials = [load(folder, form).trials[0] for form in write_all_forms(folder, few)]
+    assert len({trial.trial_id for trial in trials}) == 1
+    assert len({trial.stages(0)[-1].key for trial in trials}) == 1
+    names = {tuple(map(str, trial.benchmark.data.facts.classes)) for trial in trials}
+    assert names == {tuple("0123456789")}
+
+
+@pytest.mark.skipif(not DEBIAN_FASHION_MNIST.is_dir(), reason="needs dataset-fashion-mnist")
+def test_fashion_mnist_in_an_npz_file_gives_the_r_of_the_named_set(folder):  # noqa: F811
+    fashion = load_dataset("fashion_mnist")
+    names = ("train_x", "train_y", "test_x", "test_y")
+    np.savez(folder / "fashion.npz", **{name: getattr(fashion, name).numpy() for name in names})
+    own = load(folder, {"npz": "fashion.npz"}).trials[0].benchmark
+    assert own.data.content == fashion.fingerprint
+    assert (own.mean, own.std) == (DATASETS["fashion_mnist"].mean, DATASETS["fashion_mnist"].std)
+    named = learn(folder, "fashion_mnist", **FEW)
+    assert learn(folder, {"npz": "fashion.npz"}, **FEW).equals(named)
+
+
+def colours(num=12, sides=(6, 5)):
+    """Colour pictures whose class is told by their red channel."""
+    y = np.arange(num) % 3
+    x = np.random.default_rng(1).integers(0, 256, (num, 3, *sides), dtype=np.uint8)
+    x[:, 0] = y[:, None, None] * 100
+    return x, y
+
+
+def test_a_folder_of_classes_is_read_and_a_fifth_held_out(folder):  # noqa: F811
+    x, y = colours(30)
+    write_pictures(folder / "birds", x, np.array(["owl", "auk", "emu"])[y])
+    own = data_of(load(folder, {"images": "birds"}, num_tasks=3))
+    data = load_dataset(own.digest)
+    assert own.facts.classes == ("auk", "emu", "owl")
+    numbers = np.array([2, 0, 1])[y]
+    train, test = hold_out(numbers)
+    assert torch.equal(data.train_x, torch.from_numpy(x[train]))
+    assert torch.equal(data.test_y, torch.from_numpy(numbers[test]))
+
+
+def test_val_is_the_test_part_where_there_is_no_test(folder):  # noqa: F811
+    x, y = colours()
+    write_pictures(folder / "birds" / "train", x, y)
+    write_pictures(folder / "birds" / "val", x[::-1], y[::-1])
+    data = load_dataset(data_of(load(folder, {"images": "birds"}, num_tasks=3)).digest)
+    assert torch.equal(data.test_x, torch.from_numpy(x[::-1].copy()))
+
+
+@pytest.mark.parametrize(("size", "shape"), [(4, (3, 4, 4)), ([3, 7], (3, 3, 7))])
+def test_pictures_of_several_sizes_are_resized_once(folder, size, shape):  # noqa: F811
+    x, y = colours()
+    write_pictures(folder / "birds" / "train", x, y, "jpg")
+    write_pictures(folder / "birds" / "test", x[:, :, :4], y)
+    text = mistakes(folder, {"images": "birds"}, num_tasks=3)
+    assert "pictures have 2 sizes, such as 5x6 (12), 5x4 (12); give size: 64" in text
+    own = data_of(load(folder, {"images": "birds", "size": size}, num_tasks=3))
+    assert own.facts.input_shape == shape
+
+
+def test_grey_pictures_have_one_channel_unless_colour_is_asked_for(folder):  # noqa: F811
+    x, y = colours(30)
+    write_pictures(folder / "birds", x[:, :1], y)
+    for channels, expected in ((None, 1), (3, 3)):
+        form = {"images": "birds"} | ({"channels": channels} if channels else {})
+        assert data_of(load(folder, form, num_tasks=3)).facts.input_shape == (expected, 6, 5)
+
+
+def test_a_picture_that_changes_between_plan_and_stage_is_noticed(folder):  # noqa: F811
+    x, y = colours(30)
+    write_pictures(folder / "birds", x, y)
+    sweep = load(folder, {"images": "birds"}, num_tasks=3)
+    stages = sweep.trials[0].stages(0)
+    write_pictures(folder / "birds", 255 - x[:1], y[:1])
+    outcome = compute(folder, stages[0])
+    assert isinstance(outcome, StageFailed)
+    assert "not the data this sweep was planned with" in outcome.story
+
+
+def spoil_pictures(root, case):
+    x, y = colours(30)
+    write_pictures(root / "birds" / "train", x, y)
+    write_pictures(root / "birds" / "test", x, y)
+    if case == "no classes":
+        for path in (root / "birds" / "test").rglob("*.png"):
+            path.unlink()
+        for path in (root / "birds" / "test").iterdir():
+            path.rmdir()
+    elif case == "empty class":
+        (root / "birds" / "train" / "3").mkdir()
+    elif case == "no picture":
+        (root / "birds" / "train" / "0" / "x.png").write_text("no picture")
+    elif case == "cut":
+        path = root / "birds" / "train" / "0" / "00000.png"
+        path.write_bytes(path.read_bytes()[:-60])
+    elif case == "missing class":
+        write_pictures(root / "birds" / "train", x[:3], np.array([7, 7, 7]))
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("no classes", "birds/test: has no class folders"),
+        ("empty class", r"birds/train/3: a class folder without pictures \(.png, .jpg"),
+        ("no picture", "birds/train/0/x.png: is not a picture, or damaged"),
+        ("cut", "birds/train/0/00000.png: is not a picture, or damaged"),
+        ("missing class", "no test examples of '7'; give each class in both parts"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_one_mistake(folder, case, message):  # noqa: F811
+    spoil_pictures(folder, case)
+    text = mistakes(folder, {"images": "birds"}, num_tasks=3)
+    assert ": 1 mistake\n" in text
+    assert re.search(message, text), text
+    assert not list((folder / "data").rglob("*.npy"))
+
+
+def test_a_folder_that_is_not_there_is_answered_with_the_nearest(folder):  # noqa: F811
+    (folder / "birds").mkdir()
+    assert "no such folder; did you mean 'birds'" in mistakes(folder, {"images": "brids"})
+
+
+# tables
+
+
+def write_wine(root):
+    """Write scikit-learn's wine with a column of text; return its frame."""
+    from sklearn.datasets import load_wine
+
+    wine = load_wine(as_frame=True)
+    frame = wine.data.assign(region=np.array(["north", "south"])[np.arange(178) % 2])
+    frame = frame.assign(cultivar=np.array(["Barolo", "Grignolino", "Barbera"])[wine.target])
+    frame.to_csv(root / "wine.csv", index=False)
+    return frame
+
+
+def test_a_table_is_learned_by_every_method_that_serves_it(folder):  # noqa: F811
+    write_wine(folder)
+    serving = (name for name, cls in METHODS.items() if "class" in cls.scenarios)
+    names = [name for name in serving if name != "generative_replay"]
+    data = {"table": "wine.csv", "label": "cultivar"}
+    r = learn(folder, data, num_tasks=3, methods=", ".join(names), network=TINY)
+    assert len(r) == len(names) * 2 * 4 * 3
+
+
+def test_a_task_incremental_table_is_learned_by_the_methods_of_that_scenario(folder):  # noqa: F811
+    write_wine(folder)
+    data = {"table": "wine.csv", "label": "cultivar"}
+    names = [name for name, cls in METHODS.items() if "class" not in cls.scenarios]
+    assert names
+    r = learn(folder, data, num_tasks=3, scenario="task", methods=", ".join(names))
+    assert len(r) == len(names) * 2 * 4 * 3
+
+
+def test_numbers_are_standardised_and_categories_one_hot_by_training_rows(folder):  # noqa: F811
+    frame = write_wine(folder)
+    form = {"table": "wine.csv", "label": "cultivar", "features": ["alcohol", "region"]}
+    own = data_of(load(folder, form, num_tasks=3))
+    data = load_dataset(own.digest)
+    labels = sorted(set(frame.cultivar))
+    train, test = hold_out(np.array([labels.index(label) for label in frame.cultivar]))
+    alcohol = frame.alcohol.to_numpy()
+    expected = (alcohol[test] - alcohol[train].mean()) / alcohol[train].std()
+    assert own.facts.input_shape == (3,)
+    assert np.allclose(data.test_x[:, 0], expected, atol=1e-6)
+    assert data.test_x[:, 1].tolist() == [float(v == "north") for v in frame.region.iloc[test]]
+    assert (data.train_x[:, 1] + data.train_x[:, 2] == 1).all()
+
+
+def test_a_category_of_test_rows_alone_is_none_of_the_training_ones(folder):  # noqa: F811
+    frame = pd.DataFrame({"y": [0, 1] * 5, "c": ["a", "b"] * 5})
+    frame.to_csv(folder / "train.csv", index=False)
+    frame.assign(c="z").to_csv(folder / "test.csv", index=False)
+    form = {"table": "train.csv", "test": "test.csv", "label": "y"}
+    data = load_dataset(data_of(load(folder, form, num_tasks=2)).digest)
+    assert data.test_x.tolist() == [[0.0, 0.0]] * 10
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"label": "cultivr"}, "label: no column 'cultivr'; did you mean 'cultivar'"),
+        ({"label": "cultivar", "features": ["alchol"]}, "did you mean 'alcohol'"),
+        ({"label": "cultivar", "features": []}, "at least one column besides the label"),
+        ({"label": "cultivar", "features": ["cultivar"]}, "besides the label 'cultivar'"),
+        ({"label": "cultivar", "test": "gone.csv"}, "gone.csv: no such file"),
+        ({"label": "alcohol"}, "a label is 14.23; labels must be all integers or all text"),
+        ({}, "benchmark.data.label: is missing"),
+        ({"label": "cultivar", "shape": [1, 2, 7]}, "pixels are"),
+    ],
+)
+def test_a_table_that_a_sweep_gives_wrongly_is_one_mistake(folder, form, message):  # noqa: F811
+    write_wine(folder)
+    text = mistakes(folder, {"table": "wine.csv", **form}, num_tasks=3)
+    assert ": 1 mistake\n" in text
+    assert message in text
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("alcohol", np.nan, "'alcohol' has a cell that is empty or not finite, the first in row 8"),
+        ("alcohol", np.inf, "column 'alcohol' has a cell that is empty"),
+        ("region", None, "column 'region' has a cell that is empty"),
+        ("cultivar", None, "column 'cultivar' has a cell that is empty"),
+    ],
+)
+def test_a_table_with_gaps_is_one_mistake(folder, column, value, message):  # noqa: F811
+    frame = write_wine(folder)
+    frame.loc[7, column] = value
+    frame.to_csv(folder / "wine.csv", index=False)
+    text = mistakes(folder, {"table": "wine.csv", "label": "cultivar"}, num_tasks=3)
+    assert ": 1 mistake\n" in text
+    assert message in text
+
+
+# functions
+
+FLOWERS = """\
+import numpy as np
+from petals import scale
+
+def flowers():
+    y = np.arange(30) % 3
+    x = np.zeros((30, 4), np.float32)
+    x[:, 0] = scale * y  # a comment
+    return x, y
+
+def maps():
+    return tuple(np.load(f"{name}.npy", mmap_mode="r") for name in ("x", "y"))
+
+def nothing():
+    return None
+
+def fails():
+    raise ValueError("no flowers today")
+"""
+
+
+def write_flowers(root, scale=1):
+    (root / "petals.py").write_text(f"scale = {scale}\n")
+    (root / "mydata.py").write_text(FLOWERS)
+
+
+def test_a_function_beside_the_sweep_returns_the_data(folder):  # noqa: F811
+    write_flowers(folder)
+    sweep = load(folder, "mydata:flowers", num_tasks=3)
+    assert sweep.trials[0].benchmark.title == "split_flowers"
+    assert sorted(sweep.source.modules) == ["mydata", "petals"]
+    assert isinstance(compute_last(folder, sweep), StageDone)
+
+
+def test_the_key_of_a_function_changes_with_its_code_and_not_with_comments(folder):  # noqa: F811
+    write_flowers(folder)
+    key = load(folder, "mydata:flowers", num_tasks=3).trials[0].stages(0)[1].key
+    (folder / "mydata.py").write_text(FLOWERS.replace("  # a comment", "  # another"))
+    assert load(folder, "mydata:flowers", num_tasks=3).trials[0].stages(0)[1].key == key
+    (folder / "mydata.py").write_text(FLOWERS.replace("scale * y", "scale * y * 1"))
+    changed = load(folder, "mydata:flowers", num_tasks=3).trials[0]
+    assert changed.stages(0)[1].key != key  # the same arrays, made by other code
+
+
+def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory):  # noqa: F811
+    write_flowers(folder)
+    sweep = load(folder, "mydata:flowers", num_tasks=3)
+    stage = pickle.dumps(sweep.trials[0].stages(0)[0])
+    for name in ("mydata.py", "petals.py"):
+        (folder / name).unlink()
+    elsewhere = tmp_path_factory.mktemp("node")
+    code = (
+        "import sys, pickle; from orchestrator.stages.worker import Order, compute_order;"
+        "from orchestrator.stages.store import StageStore;"
+        "stage = pickle.loads(sys.stdin.buffer.read());"
+        f"print(compute_order(Order((stage,), ('own', 'x', 0)), StageStore({str(elsewhere)!r})))"
+    )
+    environment = {**os.environ, "REPERTOIRE_DATA": str(elsewhere / "data")}
+    run = subprocess.run(
+        [sys.executable, "-c", code], input=stage, env=environment, capture_output=True, check=True
+    )
+    assert b"StageDone" in run.stdout
+
+
+def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monkeypatch):  # noqa: F811
+    write_flowers(folder)
+    x, y = features()
+    np.save(folder / "x.npy", x)
+    np.save(folder / "y.npy", y)
+    monkeypatch.chdir(folder)
+    own = data_of(load(folder, "mydata:maps", num_tasks=3))
+    forget()
+    for module in ("cache", "function"):
+        monkeypatch.setattr(f"orchestrator.benchmarks.sources.{module}.digest_bytes", None)
+    assert data_of(load(folder, "mydata:maps", num_tasks=3)).digest == own.digest
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mydata:flwers", "no function 'flwers' in .*mydata.py; did you mean 'flowers'"),
+        ("mydta:flowers", "mydta:flowers cannot be imported: ModuleNotFoundError"),
+        ("mydata:nothing", "mydata:nothing returns NoneType; it must return train_x, train_y"),
+        ("mydata:fails", "mydata:fails raised ValueError: no flowers today"),
+    ],
+)
+def test_a_function_that_cannot_be_used_is_one_mistake(folder, name, message):  # noqa: F811
+    write_flowers(folder)
+    text = mistakes(folder, name, num_tasks=3)
+    assert ": 1 mistake\n" in text
+    assert re.search(message, text), text
