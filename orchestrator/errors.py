@@ -57,6 +57,10 @@ class StoreUnwritable(RepertoireError):
     exit_code = 1
 
 
+class StoreFull(StoreUnwritable):
+    """No space is left on the store's disk, so that no stage can be stored on any node."""
+
+
 class OtherRelease(RepertoireError):
     """A file of the store has a format that this release does not know; names the release."""
 

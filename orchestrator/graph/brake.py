@@ -1,4 +1,4 @@
-"""Ends a run early, because a budget is spent or a signal arrived.
+"""Ends a run early, because a budget is spent, a signal arrived, or the store's disk is full.
 
 No new stage starts; running ones finish and are stored. The same command continues the run.
 """
@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from orchestrator.errors import StoreFull
 from orchestrator.graph.events import Event, Instruction, RunStage
-from orchestrator.stages.outcomes import StageDone
+from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.options import Budget, Resources
 
 HOUR = 3600.0
@@ -59,6 +60,8 @@ class Brake:
             self._stages += 1
         elif isinstance(news, StageDone) and (self._budget.cpu_hours or self._budget.gpu_hours):
             self._seconds += self._seconds_by_key(news.key)
+        elif isinstance(news, StageFailed) and news.story.startswith(StoreFull.__name__):
+            self.pull("no space is left on the store's disk")  # every other stage would be lost
 
     @property
     def stages_left(self) -> int | None:

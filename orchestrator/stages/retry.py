@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from orchestrator.errors import StoreUnreachable, StoreUnwritable
+from orchestrator.errors import StoreFull, StoreUnreachable, StoreUnwritable
 from orchestrator.stages.files import Entry, Files
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class RetryPolicy:
 
         Raises:
             StoreUnreachable: it did not answer within the limit, or refuses for good.
-            StoreUnwritable: the disk is full or read-only.
+            StoreUnwritable: the disk is full (StoreFull) or read-only.
         """
         try:
             return action()
@@ -120,7 +120,7 @@ class RetryPolicy:
 def raise_if_lasting(error: OSError, where: str) -> None:
     """Raise StoreUnwritable or StoreUnreachable for an error that no retry resolves."""
     if error.errno in FULL:
-        raise StoreUnwritable(
+        raise StoreFull(
             f"store {where}: no space is left on its disk. Make room there, with `repertoire store "
             "gc` for example, or name another store with --store. What was computed is kept; the "
             "same command continues"

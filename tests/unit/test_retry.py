@@ -10,7 +10,7 @@ from test_store_releases import KEY, RECORD, STATE
 
 from methods.finetune import Finetune
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.errors import StoreUnreachable, StoreUnwritable
+from orchestrator.errors import StoreFull, StoreUnreachable, StoreUnwritable
 from orchestrator.networks.networks import MLP
 from orchestrator.search.score import Scorer
 from orchestrator.stages import address
@@ -102,7 +102,7 @@ def test_after_the_limit_it_is_one_line_and_exit_code_1(store: StageStore, clock
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), StoreUnwritable, "no space is left"),
+        (OSError(errno.ENOSPC, "No space left on device"), StoreFull, "no space is left"),
         (OSError(errno.EROFS, "Read-only file system", "/x"), StoreUnwritable, "not be written"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), StoreUnwritable, "permissions"),
         (OSError(errno.ENAMETOOLONG, "File name too long"), StoreUnreachable, "cannot be used"),

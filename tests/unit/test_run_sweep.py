@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import search_lab as lab
 
+from orchestrator.errors import StoreFull
 from orchestrator.results.results import load
+from orchestrator.stages.record import Record
+from orchestrator.stages.store import StageStore
 
 
 def test_what_is_listed_and_wins_as_well_is_evaluated_and_counted_once(tmp_path: Path) -> None:
@@ -42,3 +47,27 @@ def test_a_search_that_goes_on_is_told_as_one_and_ends_complete(tmp_path: Path) 
     assert cut.search.executed + whole.search.executed == 2 + 3  # stage 0, task 1, three of task 2
     assert not whole.missing_winners
     assert lab.trials(tmp_path, "evaluation")["acc"].notna().all()
+
+
+def test_a_full_disk_ends_the_run_before_further_stages_are_computed_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = StageStore.put
+    attempts: list[int] = []
+
+    def put(store: StageStore, state: Any, record: Record) -> None:
+        attempts.append(record.after)
+        if len(attempts) > 2:
+            raise StoreFull("store: no space is left on its disk")
+        stored(store, state, record)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StageStore, "put", put)
+        cut = lab.run(tmp_path)
+    assert cut.search is not None
+    assert len(attempts) == 3
+    assert (cut.complete, cut.search.computed, cut.search.raised) == (False, 2, 1)
+    assert cut.evaluation.executed == 0
+    whole = lab.run(tmp_path)
+    assert whole.complete
+    assert set(lab.trials(tmp_path)["status"]) == {"complete"}
