@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.errors import RepertoireError
 from orchestrator.stages.own_files import OURS, is_installed
 from orchestrator.stages.source import strip_package
 
@@ -68,12 +69,13 @@ def failure_story(error: BaseException) -> str:
 def failure_place(error: BaseException) -> str:
     """Return the file, line and function of the last frame that is the user's own code.
 
-    Of an error that passed through none, the last frame of this package or of a built-in method.
+    Of an error that passed through none, the last frame of this package or of a built-in method; ""
+    if it is an error of this package, whose message says what to do.
     """
     frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if not is_library(frame.filename)]
     ours = [frame for frame in frames if is_repertoire(frame.filename)]
-    if not (users or ours):
+    if not (users or ours) or (not users and isinstance(error, RepertoireError)):
         return ""
     frame = (users or ours)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}, in {frame.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from orchestrator.stages.outcomes import failure_place, failure_story
+from orchestrator.stages.retry import raise_if_lasting
 from orchestrator.sweep.decoding import decode
 
 
@@ -60,3 +62,17 @@ def test_without_code_of_the_user_s_the_last_line_of_ours_is_named() -> None:
 def test_an_error_that_passed_no_code_has_no_place() -> None:
     assert failure_story(ValueError("x")).startswith("ValueError: x\n\n")
     assert failure_place(json.JSONDecodeError("bad", "", 0)) == ""
+
+
+def test_an_error_whose_message_says_what_to_do_has_a_place_in_the_user_s_code_only(
+    tmp_path: Path,
+) -> None:
+    full = raised(lambda: raise_if_lasting(OSError(errno.ENOSPC, "No space left"), "s"))
+    full.__traceback__ = full.__traceback__ and full.__traceback__.tb_next
+    first, _, trace = failure_story(full).partition("\n\n")
+    assert first.startswith("StoreFull: store s: no space is left on its disk.")
+    assert first.endswith("the same command continues")
+    assert "retry.py" in trace
+    text = "from orchestrator.errors import RepertoireError\n\n\ndef a():\n"
+    own = module(tmp_path, f"{text}    raise RepertoireError('no')\n")
+    assert failure_place(raised(own.a)) == "mine.py:5, in a"
