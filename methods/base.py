@@ -5,106 +5,19 @@ Shape legend: B examples, C classes of the head, N stored examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias, cast, final
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Examples:
-    """Inputs and labels, aligned by row.
-
-    Shapes:
-        x: uint8 pixels [B, channels, height, width], or float pixels in [0, 1] when generated; or
-            float32 features [B, d].
-        y: int64 [B], the index of the correct output of the head.
-    """
-
-    x: Tensor
-    y: Tensor
-
-    def __len__(self) -> int:
-        return self.y.shape[0]
-
-    def __getitem__(self, index: Tensor | slice) -> Examples:
-        return Examples(self.x[index], self.y[index])
-
-    def __add__(self, other: Examples) -> Examples:
-        return Examples(torch.cat((self.x, other.x)), torch.cat((self.y, other.y)))
-
-    def to(self, device: torch.device | str) -> Examples:
-        """Return the same examples on another device."""
-        return Examples(self.x.to(device), self.y.to(device))
-
-
-def input_dtype(input_shape: tuple[int, ...]) -> torch.dtype:
-    """Return the type of examples of a shape: uint8 images (c, h, w), or float32 features (d,)."""
-    return torch.float32 if len(input_shape) == 1 else torch.uint8
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """Sizes that a method receives when it is built, before any data.
-
-    Attributes:
-        num_classes: outputs of the head, C.
-        input_shape: (channels, height, width) of an image, or (d,) of features.
-        num_learned: number of tasks already learned by the state that will be loaded.
-    """
-
-    num_classes: int
-    input_shape: tuple[int, ...]
-    num_learned: int = 0
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The circumstances of a trial that are known from the sweep file alone.
-
-    Attributes:
-        scenario: "task", "domain" or "class".
-        num_classes: outputs of the head, C.
-        input_shape: (channels, height, width) of an image, or (d,) of features.
-        network: the name of the network.
-        num_tasks: tasks of the sequence, T.
-        network_config: hyperparameters of the network; None if unknown.
-        train_mask: "seen", "current" or "all"; matters only in the class scenario.
-    """
-
-    scenario: str
-    num_classes: int
-    input_shape: tuple[int, ...]
-    network: str
-    num_tasks: int = 1
-    network_config: Any = None
-    train_mask: str = "seen"
-
-
-@dataclass(frozen=True, eq=False)
-class TaskView:
-    """The task to learn, without test data and without later tasks.
-
-    Attributes:
-        index: position of the task in the sequence, 1..T.
-        classes: outputs of the head that this task's labels use.
-        examples: the training examples (of all seen tasks, if the method trains on them).
-        allowed: bool [C, C]; row y marks the outputs that compete with label y. None: all do.
-        stream: returns a fresh random generator for a purpose; a function of (seed, task, purpose).
-        num_steps: number of steps the learner takes over `examples`; 0 if unknown.
-        scenario: "task", "domain" or "class"; "" if unknown.
-    """
-
-    index: int
-    classes: tuple[int, ...]
-    examples: Examples
-    allowed: Tensor | None
-    stream: Callable[[str], torch.Generator]
-    num_steps: int = 0
-    scenario: str = ""
+from methods.hooks import TrainingHooks
+from methods.views import Examples as Examples
+from methods.views import Outlook as Outlook
+from methods.views import Phase as Phase
+from methods.views import Setting as Setting
+from methods.views import TaskView as TaskView
+from methods.views import input_dtype as input_dtype
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +40,15 @@ def neutral(value: Any) -> Any:
 AnyConfig: TypeAlias = Config  # inside Method the bare name is the class attribute
 
 
-class Method(nn.Module):
+class Method(TrainingHooks):
     """A continual-learning method. Its `state_dict()` is all that passes from task to task.
 
     A subclass overrides hooks only, allocates every buffer in `__init__` for `outlook.num_learned`
-    tasks, and calls `super()` only there and in `objection`. Hooks run in the order
-    `begin_task, examples, (loss, after_backward, after_step) per batch, end_task`.
+    tasks, and calls `super()` only there and in `objection`. Hooks run in the order `begin_task`,
+    then for each of `phases`: `begin_phase, examples`, then for each epoch: `begin_epoch`,
+    (`loss, after_backward, after_step`) for each of the `num_updates` of each batch, `after_epoch`;
+    last `end_task`. Those that few methods need are in `methods.hooks`, what no method overrides in
+    `methods.losses`.
 
     Class attributes:
         version: raised by hand when the method's numbers change; part of every key.
@@ -141,6 +57,8 @@ class Method(nn.Module):
         starts_afresh: whether each stage starts from the fresh network of stage 0.
         scores_unseen: whether `predict` is meaningful for a task not yet learned.
         inert_on_first_task: hyperparameters that cannot change the first task's stage (tested).
+        divides_task: whether the method divides the steps of a task into parts of a length given
+            beforehand, so that its training cannot stop early.
         strength: the hyperparameter that reduces forgetting as it grows and equals `finetune`, bit
             for bit, at 0 (tested); None if there is no single one. A search may lower it until a
             new task is learned well enough.
@@ -154,6 +72,7 @@ class Method(nn.Module):
     starts_afresh: ClassVar[bool] = False
     scores_unseen: ClassVar[bool] = True
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset()
+    divides_task: ClassVar[bool] = False
     strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}
 
@@ -191,14 +110,12 @@ class Method(nn.Module):
         self.network = network
         self.config = config
         self.outlook = outlook
-        self._forbidden: Tensor | None = None
-        self._label_smoothing = 0.0
 
     def begin_task(self, task: TaskView) -> None:
         """Prepare for a task; called once before its first batch."""
 
     def examples(self, task: TaskView) -> Examples:
-        """Return the training examples; called once, after `begin_task`."""
+        """Return the training examples; called once for each phase, after `begin_phase`."""
         return task.examples
 
     def loss(self, batch: Examples) -> Tensor:
@@ -217,46 +134,3 @@ class Method(nn.Module):
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return scores [B, C]; `task` is 1..T in the task scenario, else None."""
         return cast(Tensor, self.network(x))
-
-    def step_kind(self) -> object:
-        """Return a hashable label of the next step; steps with equal labels have equal FLOPs."""
-        return None
-
-    @final
-    def see(self, allowed: Tensor | None, label_smoothing: float = 0.0) -> None:
-        """Set the table of competing outputs and the smoothing of labels in [0, 1).
-
-        The learner calls it before `begin_task`.
-        """
-        self._forbidden = None if allowed is None else ~allowed
-        self._label_smoothing = label_smoothing
-
-    @final
-    def masked(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Return logits [B, C], -inf at outputs that do not compete with each label in y [B]."""
-        if self._forbidden is None:
-            return logits
-        return logits.masked_fill(self._forbidden[y], float("-inf"))
-
-    @final
-    def task_loss(self, batch: Examples, logits: Tensor | None = None) -> Tensor:
-        """Return the mean cross-entropy [] over each example's allowed outputs.
-
-        With label smoothing e the target of an example is 1 - e at its label, plus e / K at each of
-        the K outputs that compete with it.
-
-        Args:
-            batch: the examples.
-            logits: their scores [B, C]; None computes them.
-
-        Reference: Szegedy et al. 2016, Rethinking the inception architecture for computer vision,
-            section 7; there all outputs compete.
-        """
-        logits = self.masked(self.network(batch.x) if logits is None else logits, batch.y)
-        loss = F.cross_entropy(logits, batch.y)
-        if self._label_smoothing == 0:
-            return loss
-        out = logits == float("-inf")
-        log_p = logits.log_softmax(dim=1).masked_fill(out, 0)
-        even = -(log_p.sum(dim=1) / (~out).sum(dim=1)).mean()
-        return (1 - self._label_smoothing) * loss + self._label_smoothing * even

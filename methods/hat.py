@@ -29,7 +29,7 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -143,12 +143,13 @@ class HAT(Method):
         self._used, self._shares, self._before = [], {}, {}
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
-        """Return scores [B, C] with the task's gates."""
+        """Return scores [B, C] with the task's gates, or those that it is learning."""
         if task is None:
             raise ValueError("hard attention needs the task: use the task scenario")
-        embeddings = self.attention[task - 1]
-        gates = [gate(self.config.s_max * embeddings[name]) for name in self._names[1:]]
-        return self.forward_gated(x, gates)
+        embeddings: Iterable[Tensor] = self.learning
+        if task <= self.attention.rows:
+            embeddings = map(self.attention[task - 1].__getitem__, self._names[1:])
+        return self.forward_gated(x, [gate(self.config.s_max * e) for e in embeddings])
 
     def slope(self) -> float:
         """Return s: from 1/s_max at the first step of a cycle to s_max at its last."""

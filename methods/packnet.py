@@ -63,6 +63,7 @@ class PackNet(Method):
                 raise ValueError(f"prune_at must be in (0, 1], given {self.prune_at}")
 
     scenarios: ClassVar[frozenset[str]] = frozenset({"task"})
+    divides_task: ClassVar[bool] = True
     scores_unseen: ClassVar[bool] = False
     storage: ClassVar[dict[str, str]] = {"owner": "importance"}
     config: Config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -11,12 +11,17 @@ from torch import Tensor
 from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
+from orchestrator.stages.batches import epochs, task_span
+from orchestrator.stages.batches import num_steps as num_steps
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.optimizer_state import capture_optimizer, restore_optimizer
+from orchestrator.stages.early_stopping import EarlyStopping, create_stopping
+from orchestrator.stages.optimizer_state import KeptOptimizer
 from orchestrator.stages.optimizers import clip_gradients
-from orchestrator.stages.parameter_groups import group_parameters, lowest_rate
-from orchestrator.stages.schedules import Span, create_scheduler
+from orchestrator.stages.parameter_groups import group_parameters
+from orchestrator.stages.record import Score
+from orchestrator.stages.schedules import create_scheduler
 from orchestrator.stages.training import Training as Training
+from orchestrator.stages.training import phase_training
 
 VERSION = 1
 
@@ -35,6 +40,13 @@ class Trained:
     epochs: int = 0
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def __add__(self, other: Trained) -> Trained:
+        return Trained(
+            self.samples + other.samples,
+            self.epochs + other.epochs,
+            {**self.optimizer, **other.optimizer},
+        )
+
 
 def train_task(
     method: Method,
@@ -42,6 +54,7 @@ def train_task(
     training: Training,
     meter: FlopMeter,
     parent: Mapping[str, Tensor] | None = None,
+    validate: Callable[[], Score] | None = None,
 ) -> Trained:
     """Train a method on one task, up to but not including `end_task`.
 
@@ -51,6 +64,7 @@ def train_task(
         training: epochs or iterations, batches, optimiser, schedule.
         meter: receives the FLOPs.
         parent: the state of the parent stage, from which a kept optimiser goes on.
+        validate: scores the method on validation data, for early stopping.
 
     Raises:
         Diverged: the loss, summed over an epoch, is not finite.
@@ -58,86 +72,99 @@ def train_task(
     method.train()
     method.see(view.allowed, training.label_smoothing)
     method.begin_task(view)
-    shown = replace(view, examples=method.examples(view))
-    optimizer = make_optimizer(method, training)
-    if training.keep_optimizer:
-        restore_optimizer(method, optimizer, training.optimizer_kind, parent or {})
-    span = task_span(len(shown.examples), training)
-    scheduler = create_scheduler(training.read_schedule(), optimizer, span)
-    total = torch.zeros((), device=view.examples.y.device)
+    trained = Trained()
+    for phase in method.phases(view):
+        own = phase_training(training, phase)
+        method.begin_phase(phase, view)
+        shown = replace(view, examples=method.examples(view))
+        updates = Updates(method, own, len(shown.examples), meter, phase.name)
+        updates.kept.restore(parent or {})
+        data, state = (view.examples, shown.examples), updates.kept.capture
+        stopping = create_stopping(own.early_stopping, method, validate, data, state)
+        trained += train_epochs(view.index, epochs(shown, own, phase.name), updates, stopping)
+    return trained
 
-    def step(batch: Examples) -> Tensor:
-        loss = method.loss(batch)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        method.after_backward()
-        if training.clip is not None:
-            clip_gradients(method.parameters(), training.clip)
-        optimizer.step()
-        method.after_step(batch)
-        return loss.detach()
 
-    samples = begun = 0
+def train_epochs(
+    task: int,
+    batches_of_epochs: Iterator[Iterator[Examples]],
+    updates: Updates,
+    stopping: EarlyStopping | None,
+) -> Trained:
+    """Train a method for the epochs of one phase of a task, 1..T."""
+    samples, epoch, method = 0, 0, updates.method
+    total = torch.zeros(())
     with allow_single_values(method):
-        for epoch in epochs(shown, training):
-            begun += 1
-            for batch in epoch:
-                kind = (len(batch), method.step_kind())
-                total += meter.measure(kind, step, batch)
-                samples += len(batch)
-                if scheduler is not None:
-                    scheduler.step()
-            require_finite(
-                total, f"the loss of task {view.index} is not finite after {samples} examples"
-            )
-    kept = training.keep_optimizer
-    state = capture_optimizer(method, optimizer, training.optimizer_kind) if kept else {}
-    return Trained(samples, begun, state)
+        for epoch, batches in enumerate(batches_of_epochs, 1):
+            method.begin_epoch(epoch)
+            for batch in batches:
+                loss, shown = updates.take(batch)
+                total = total + loss
+                samples += shown
+            story = f"the loss of task {task} is not finite after {samples} examples"
+            require_finite(total, story)
+            method.after_epoch(epoch)
+            if stopping is not None and stopping.is_over(epoch):
+                break
+    state = updates.kept.capture() if stopping is None else stopping.restore()
+    return Trained(samples, epoch, state)
+
+
+class Updates:
+    """The steps of a phase's optimiser, and of its schedule.
+
+    Args:
+        method: the method that they change.
+        training: of the phase.
+        num_examples: that an epoch goes through.
+        meter: receives the FLOPs.
+        phase: its name; steps of different phases may have different FLOPs.
+
+    Attributes:
+        method: as given.
+        kept: the state of the optimiser that is carried from task to task, if any.
+    """
+
+    def __init__(
+        self, method: Method, training: Training, num_examples: int, meter: FlopMeter, phase: str
+    ) -> None:
+        self.method, self._clip = method, training.clip
+        self._meter, self._kind = meter, (phase,) if phase else ()
+        self._optimizer = make_optimizer(method, training)
+        kind = training.optimizer_kind if training.keep_optimizer and not phase else None
+        self.kept = KeptOptimizer(method, self._optimizer, kind)
+        span = task_span(num_examples, training)
+        self._scheduler = create_scheduler(training.read_schedule(), self._optimizer, span)
+
+    def take(self, batch: Examples) -> tuple[Tensor, int]:
+        """Take the steps on a batch; return the sum of their losses [], and of their examples."""
+        method, count = self.method, self.method.num_updates(batch)
+        total = torch.zeros((), device=batch.y.device)
+        method.learning_rate = self._optimizer.param_groups[0]["lr"]
+        for update in range(count):
+            method.update = update
+            kind = (*self._kind, len(batch), method.step_kind())
+            total += self._meter.measure(kind, self._step, batch)
+        if self._scheduler is not None:
+            self._scheduler.step()
+        return total, count * len(batch)
+
+    def _step(self, batch: Examples) -> Tensor:
+        loss = self.method.loss(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.method.after_backward()
+        if self._clip is not None:
+            clip_gradients(self.method.parameters(), self._clip)
+        self._optimizer.step()
+        self.method.after_step(batch)
+        return loss.detach()
 
 
 def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
     """Return a fresh optimiser over the parameters that learn."""
     groups = group_parameters(method, training.lr)
     return training.optimizer_class()(groups, **training.optimizer_settings())
-
-
-def task_span(num_examples: int, training: Training) -> Span:
-    """Return a task of `num_examples` examples as the schedule sees it."""
-    unit = steps_per_epoch(num_examples, training) if training.iterations is None else 1
-    return Span(
-        lowest_rate(training.lr), num_steps(num_examples, training) if num_examples else 0, unit
-    )
-
-
-def num_steps(num_examples: int, training: Training) -> int:
-    """Return the number of training steps on a task of `num_examples` examples."""
-    return training.iterations or training.epochs * steps_per_epoch(num_examples, training)
-
-
-def steps_per_epoch(num_examples: int, training: Training) -> int:
-    """Return the number of batches in a pass; the last may be short, unless it is dropped."""
-    if training.drop_last and num_examples >= training.batch_size:
-        return num_examples // training.batch_size
-    return -(-num_examples // training.batch_size)
-
-
-def epochs(view: TaskView, training: Training) -> Iterator[Iterator[Examples]]:
-    """Yield each epoch as an iterator of batches, in an order drawn from the task's own stream."""
-    generator = view.stream("data order")
-    per_epoch = steps_per_epoch(len(view.examples), training)
-    left = num_steps(len(view.examples), training)
-    while left > 0 and per_epoch > 0:
-        yield batches(view.examples, training.batch_size, generator, min(left, per_epoch))
-        left -= per_epoch
-
-
-def batches(
-    examples: Examples, size: int, generator: torch.Generator, count: int
-) -> Iterator[Examples]:
-    """Yield the first `count` batches of a random order; the last of an epoch may be short."""
-    order = torch.randperm(len(examples), generator=generator).to(examples.y.device)
-    for start in range(0, count * size, size):
-        yield examples[order[start : start + size]]
 
 
 def require_finite(value: Tensor, story: str) -> None:

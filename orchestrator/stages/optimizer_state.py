@@ -21,6 +21,8 @@ from orchestrator.errors import RepertoireError
 STATE = "kept_optimizer"
 KIND = f"{STATE}.kind"
 
+NUMBERS = {bool: torch.bool, int: torch.int64, float: torch.float64}
+
 State = Mapping[str, Tensor]
 
 
@@ -29,45 +31,58 @@ def is_of_optimizer(name: str) -> bool:
     return name.startswith(f"{STATE}.")
 
 
-def capture_optimizer(method: Method, optimizer: Optimizer, kind: str) -> dict[str, Tensor]:
-    """Return the state that an optimiser of some kind keeps of each parameter of a method.
+class KeptOptimizer:
+    """The state that an optimiser has of each parameter of a method.
 
-    Raises:
-        RepertoireError: the optimiser keeps something that is neither a tensor nor a number.
+    Args:
+        method: has the names of the parameters.
+        optimizer: of its parameters.
+        kind: of the optimiser, see `TrainingOptions.optimizer_kind`; None if its state is not kept.
     """
-    state = {KIND: torch.frombuffer(bytearray(kind.encode()), dtype=torch.uint8)}
-    for name, p in method.named_parameters():
-        for entry, value in optimizer.state.get(p, {}).items():
-            place = f"{STATE}.{name}/{entry}"
-            if isinstance(value, Tensor):
-                state[place] = value
-            elif isinstance(value, bool | int | float):
-                state[f"{place}#"] = torch.tensor(value, dtype=_dtype(value))
-            elif value is not None:
-                raise RepertoireError(
-                    f"keep_optimizer: {type(optimizer).__name__} keeps {entry!r}, "
-                    f"{type(value).__name__}, of a parameter; only tensors and numbers are carried"
-                )
-    return state
 
+    def __init__(self, method: Method, optimizer: Optimizer, kind: str | None) -> None:
+        self._method, self._optimizer, self._kind = method, optimizer, kind
 
-def restore_optimizer(method: Method, optimizer: Optimizer, kind: str, parent: State) -> None:
-    """Set an optimiser to the state in the parent of a stage, if that is of the same kind.
+    def capture(self) -> dict[str, Tensor]:
+        """Return the state; empty if it is not kept.
 
-    A parameter that the parent lacks, or has in another shape, starts without a state.
-    """
-    if KIND not in parent or bytes(parent[KIND].tolist()).decode() != kind:
-        return
-    content = optimizer.state_dict()
-    names = {p: name for name, p in method.named_parameters()}
-    params = [p for group in optimizer.param_groups for p in group["params"]]
-    numbers = [number for group in content["param_groups"] for number in group["params"]]
-    for number, p in zip(numbers, params, strict=True):
-        name = names[p]
-        if name in parent and parent[name].shape == p.shape:
-            content["state"][number] = _entries(parent, f"{STATE}.{name}/")
-    content["state"] = {number: entries for number, entries in content["state"].items() if entries}
-    optimizer.load_state_dict(content)
+        Raises:
+            RepertoireError: the optimiser keeps something that is neither a tensor nor a number.
+        """
+        if self._kind is None:
+            return {}
+        state = {KIND: torch.frombuffer(bytearray(self._kind.encode()), dtype=torch.uint8)}
+        for name, p in self._method.named_parameters():
+            for entry, value in self._optimizer.state.get(p, {}).items():
+                state |= self._to_tensor(f"{STATE}.{name}/{entry}", value)
+        return state
+
+    def _to_tensor(self, place: str, value: Any) -> dict[str, Tensor]:
+        if isinstance(value, bool | int | float):
+            return {f"{place}#": torch.tensor(value, dtype=NUMBERS[type(value)])}
+        if value is None or isinstance(value, Tensor):
+            return {} if value is None else {place: value}
+        raise RepertoireError(
+            f"keep_optimizer: {type(self._optimizer).__name__} keeps {place.partition('/')[2]!r}, "
+            f"{type(value).__name__}, of a parameter; only tensors and numbers are carried"
+        )
+
+    def restore(self, parent: State) -> None:
+        """Set the optimiser to the state in the parent of a stage, if that is of the same kind.
+
+        A parameter that the parent lacks, or has in another shape, starts without a state.
+        """
+        if KIND not in parent or bytes(parent[KIND].tolist()).decode() != self._kind:
+            return
+        content = self._optimizer.state_dict()
+        names = {p: name for name, p in self._method.named_parameters()}
+        params = [p for group in self._optimizer.param_groups for p in group["params"]]
+        numbers = [number for group in content["param_groups"] for number in group["params"]]
+        for number, p in zip(numbers, params, strict=True):
+            entries = _entries(parent, f"{STATE}.{names[p]}/")
+            if entries and parent[names[p]].shape == p.shape:
+                content["state"][number] = entries
+        self._optimizer.load_state_dict(content)
 
 
 def _entries(state: State, prefix: str) -> dict[str, Any]:
@@ -79,8 +94,3 @@ def _entries(state: State, prefix: str) -> dict[str, Any]:
             number = entry.endswith("#")
             entries[entry.removesuffix("#")] = value.item() if number else value.clone()
     return entries
-
-
-def _dtype(value: float) -> torch.dtype:
-    kinds = {bool: torch.bool, int: torch.int64, float: torch.float64}
-    return kinds[type(value)]

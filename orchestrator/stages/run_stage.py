@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -30,8 +31,12 @@ from orchestrator.stages.environment import (
 from orchestrator.stages.learner import Trained, require_finite, train_task
 from orchestrator.stages.record import Costs, Evaluation, Record
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.stage_method import build_method, score_tasks, task_view
-from orchestrator.stages.training import Training
+from orchestrator.stages.stage_method import (
+    build_method,
+    score_tasks,
+    score_trained_tasks,
+    task_view,
+)
 
 State = Mapping[str, Tensor]
 
@@ -69,7 +74,11 @@ def run_stage(
             if stage.after:
                 view = task_view(stage, method, device)
                 raw_data = raw_data_bytes(method, view.examples)
-                trained = train_and_consolidate(method, view, stage.training, clock, meters, parent)
+                validate = partial(score_trained_tasks, stage, method, device, meters["train"])
+                train = partial(train_task, method, view, stage.training, meters["train"])
+                trained = train_and_consolidate(
+                    partial(train, parent, validate), method, view, clock, meters["consolidate"]
+                )
             state = capture_state(method, trained.optimizer)
         except Diverged as error:
             story = str(error)
@@ -135,27 +144,22 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
 
 
 def train_and_consolidate(
-    method: Method,
-    view: TaskView,
-    training: Training,
-    clock: Clock,
-    meters: Mapping[str, FlopMeter],
-    parent: State | None,
+    train: Callable[[], Trained], method: Method, view: TaskView, clock: Clock, meter: FlopMeter
 ) -> Trained:
-    """Train, then consolidate; return the extent of the training."""
+    """Train a method, then consolidate, with the FLOPs to a meter."""
     with clock.phase("train"):
-        trained = train_task(method, view, training, meters["train"], parent)
+        trained = train()
     with clock.phase("consolidate"):
-        meters["consolidate"].measure("once", method.end_task, view)
+        meter.measure("once", method.end_task, view)
     for name, tensor in {**method.state_dict(), **trained.optimizer}.items():
         if tensor.is_floating_point():
             require_finite(tensor, f"{name} is not finite after task {view.index}")
     return trained
 
 
-def capture_state(method: Method, optimizer: State) -> State:
+def capture_state(method: Method, optimizer: State | None = None) -> State:
     """Return the state for the next stage, as contiguous tensors on the CPU."""
-    state = {**method.state_dict(), **optimizer}
+    state = {**method.state_dict(), **(optimizer or {})}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 

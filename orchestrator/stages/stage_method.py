@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples, Method, Outlook, TaskView
+from methods.parts.sensitivity import evaluation_mode
+from orchestrator.benchmarks.tasks import Task
 from orchestrator.networks.networks import build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
@@ -41,11 +43,7 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
 
 def task_view(stage: Stage, method: Method, device: str) -> TaskView:
     """Return the view of the current task, or of all seen tasks in an order that is no history."""
-    tasks = stage.benchmark.tasks()[: stage.after]
-    if method.trains_on == "current":
-        tasks = tasks[-1:]
-    else:
-        tasks = tuple(sorted(tasks, key=lambda task: task.key))
+    tasks = trained_tasks(stage, method)
     examples = tasks[0].train
     if len(tasks) > 1:
         examples = Examples(
@@ -61,6 +59,39 @@ def task_view(stage: Stage, method: Method, device: str) -> TaskView:
         num_steps=num_steps(len(examples), stage.training),
         scenario=stage.benchmark.scenario,
     )
+
+
+def trained_tasks(stage: Stage, method: Method) -> tuple[Task, ...]:
+    """Return the task of a stage, or all seen tasks in an order that is no history."""
+    tasks = stage.benchmark.tasks()[: stage.after]
+    if method.trains_on == "current":
+        return tasks[-1:]
+    return tuple(sorted(tasks, key=lambda task: task.key))
+
+
+def score_trained_tasks(stage: Stage, method: Method, device: str, meter: FlopMeter) -> Score:
+    """Return the score on the validation data of the tasks that a method is being trained on."""
+    scores = []
+    with evaluation_mode(method):
+        for task in trained_tasks(stage, method):
+            allowed = stage.benchmark.eval_allowed(stage.after, task.index)
+            allowed = None if allowed is None else allowed.to(device)
+            task_id = task.index if stage.benchmark.scenario == "task" else None
+            examples, predict = task.validation.to(device), method.predict_current
+            scores.append(score_examples(predict, examples, allowed, task_id, meter, "validate"))
+    return pool_scores(scores)
+
+
+def pool_scores(scores: Sequence[Score]) -> Score:
+    """Return the score on the examples of several scores together."""
+    scores = [score for score in scores if score.n]
+    n = sum(score.n for score in scores)
+    if not n:
+        return Score(accuracy=None, loss=None, n=0)
+    accuracy = sum((score.accuracy or 0) * score.n for score in scores) / n
+    losses = [score.loss * score.n for score in scores if score.loss is not None]
+    loss = sum(losses) / n if len(losses) == len(scores) else None
+    return Score(accuracy=accuracy, loss=loss, n=n)
 
 
 def score_tasks(
@@ -79,7 +110,7 @@ def score_tasks(
         splits = {"validation": task.validation, "test": task.test}
         if seen:
             scores[task.key] = {
-                split: score_examples(method, examples.to(device), allowed, task_id, meter)
+                split: score_examples(method.predict, examples.to(device), allowed, task_id, meter)
                 for split, examples in splits.items()
             }
         else:
@@ -92,16 +123,22 @@ def score_tasks(
 
 @torch.no_grad()
 def score_examples(
-    method: Method, examples: Examples, allowed: Tensor | None, task: int | None, meter: FlopMeter
+    predict: Callable[[Tensor, int | None], Tensor],
+    examples: Examples,
+    allowed: Tensor | None,
+    task: int | None,
+    meter: FlopMeter,
+    kind: str = "predict",
 ) -> Score:
     """Score a method on one split of one task.
 
     Args:
-        method: in evaluation mode.
+        predict: returns scores [B, C]; of a method in evaluation mode.
         examples: on the device of the method.
         allowed: bool [C], outputs that may be predicted; None: all.
         task: the task's index where the scenario reveals it, else None.
         meter: receives the FLOPs.
+        kind: label of the work for the meter.
 
     Returns:
         Accuracy over the allowed outputs and mean cross-entropy; the loss is None where no label is
@@ -115,7 +152,7 @@ def score_examples(
     correct, loss = torch.zeros((), dtype=torch.int64), torch.zeros((), dtype=torch.float64)
     for start in range(0, n, EVALUATION_BATCH):
         part = examples[start : start + EVALUATION_BATCH]
-        scores = meter.measure(("predict", len(part), task), method.predict, part.x, task)
+        scores = meter.measure((kind, len(part), task), predict, part.x, task)
         scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
         correct += (scores.argmax(dim=1) == part.y).sum().cpu()
         loss += F.cross_entropy(scores, part.y, reduction="sum").double().cpu()

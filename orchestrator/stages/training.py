@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from methods.base import Phase
+from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_keyed_json
 from orchestrator.stages.components import code_identity, is_dotted
 from orchestrator.stages.source import Source
@@ -57,6 +59,23 @@ def create_training(options: TrainingOptions, source: Source) -> Training:
     """
     own = source if is_dotted(options.optimizer_name) else None
     return Training(**vars(options), source=own)
+
+
+def phase_training(training: Training, phase: Phase) -> Training:
+    """Return the training of a phase: its own values in place of those of the task's training.
+
+    Raises:
+        RepertoireError: the values make no training.
+    """
+    values = dict(phase.training)
+    if not values:
+        return training
+    if "iterations" in values or "epochs" in values:
+        values = {"iterations": None, "epochs": 1, **values}
+    try:
+        return replace(training, **values)
+    except (TypeError, ValueError) as error:
+        raise RepertoireError(f"the training of phase {phase.name!r}: {error}") from error
 
 
 def flatten_options(options: Mapping[str, Any]) -> dict[str, Any]:

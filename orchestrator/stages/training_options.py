@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from methods.base import neutral
 from orchestrator.errors import RepertoireError, require
 from orchestrator.stages.components import find_class, is_dotted
+from orchestrator.stages.early_stopping import read_stopping
 from orchestrator.stages.optimizers import (
     OF_TRAINING,
     check_optimizer,
@@ -46,6 +47,7 @@ class TrainingOptions:
         label_smoothing: share of a label spread evenly over the outputs that compete.
         drop_last: leave out the short batch at the end of an epoch, unless it is the only one.
         keep_optimizer: carry the optimiser's state from task to task.
+        early_stopping: `patience`, `metric` and `min_epochs`; None trains all epochs.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -63,6 +65,7 @@ class TrainingOptions:
     label_smoothing: float = neutral(0.0)
     drop_last: bool = neutral(False)
     keep_optimizer: bool = neutral(False)
+    early_stopping: dict[str, Any] | None = neutral(None)  # noqa: RUF009 - a field
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "num_threads"):
@@ -84,6 +87,9 @@ class TrainingOptions:
         valid = "in [0, 1)"
         require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, valid)
         self._set("schedule", describe_schedule(self.read_schedule()))
+        if self.early_stopping is not None:
+            given, length = self.early_stopping, self.iterations or self.epochs
+            self._set("early_stopping", read_stopping(given, length, self.unit))
         if not is_dotted(split_options(self.optimizer)[0]):
             self.check_optimizer()
 

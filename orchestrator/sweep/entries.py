@@ -6,9 +6,8 @@ Every check depends only on the sections that it names, so that one reading repo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
-from itertools import chain, permutations, product
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from orchestrator.stages.components import is_dotted
 from orchestrator.stages.source import Source
 from orchestrator.stages.training import create_training
 from orchestrator.stages.training_options import TrainingOptions
+from orchestrator.sweep.combinations import Sections, combine_parts
 from orchestrator.sweep.data_section import OwnCode, with_data
 from orchestrator.sweep.decoding import abbreviate, read_mapping
-from orchestrator.sweep.group import Group, misfit, name_groups
+from orchestrator.sweep.group import Group, name_groups
 from orchestrator.sweep.method_entries import (
     CommonTraining,
-    MethodEntry,
     find_repetitions,
     read_method_entries,
 )
@@ -32,26 +31,6 @@ from orchestrator.sweep.section import Form, Part, read_component, read_section
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
-TrialParts = tuple[Part, Part, Part, Part]
-
-
-@dataclass(frozen=True)
-class Sections:
-    """The parts of each section of a file, those with mistakes included."""
-
-    benchmarks: list[Part]
-    networks: list[Part]
-    trainings: list[Part]
-    entries: list[MethodEntry]
-
-    @property
-    def all(self) -> list[Part]:
-        """Every part."""
-        own = [entry.trainings for entry in self.entries if entry.own]
-        # The methods of a grid share their own trainings.
-        trainings = {id(part): part for part in chain(self.trainings, *own)}.values()
-        methods = [entry.method for entry in self.entries]
-        return [*self.benchmarks, *self.networks, *trainings, *methods]
 
 
 def find_dotted_names(content: dict[str, Any]) -> list[str]:
@@ -101,7 +80,7 @@ def read_entries(
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
     entries = [
         Group(parts[3].examples[0].name, parts, fixed)
-        for parts in _combine_parts(sections, mistakes)
+        for parts in combine_parts(sections, mistakes)
     ]
     groups = name_groups([entry for entry in entries if entry.space])
     if isinstance(content.get("search", {}), dict):
@@ -172,41 +151,3 @@ def read_benchmarks(
     valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
     mistakes.append(f"benchmark.order: all orders need {valid}, given {abbreviate(num_tasks)}")
     return read_section(form, natural, mistakes, grids, absent)
-
-
-def _combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
-    """Return the combinations of parts that are valid; note those that do not go together."""
-    valid: list[TrialParts] = []
-    for benchmark, network in product(sections.benchmarks, sections.networks):
-        objections = list(_find_misfits((benchmark, network)))
-        mistakes.extend(objections)
-        for entry in sections.entries if not objections else ():
-            method = entry.method
-            wrong = list(_find_misfits((benchmark, network, method)))
-            mistakes.extend(wrong)
-            if not wrong:
-                valid += [(benchmark, network, each, method) for each in entry.trainings]
-    # In the order of the file: methods first, then benchmarks, networks and trainings.
-    places = {id(part): place for place, part in enumerate(sections.all)}
-    complete = [parts for parts in valid if all(part.examples for part in parts)]
-    return sorted(complete, key=lambda p: [places[id(p[i])] for i in (3, 0, 1, 2)])
-
-
-def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
-    """Yield why examples of a benchmark, a network and perhaps a method do not go together."""
-    if not all(part.examples for part in parts):
-        return
-    for components in example_combinations(parts):
-        objection = misfit(*components)
-        if objection is not None:
-            of_network = objection.startswith("network.")
-            yield objection if of_network else f"{parts[-1].form.where}: {objection}"
-
-
-def example_combinations(parts: tuple[Part, ...]) -> Iterator[tuple[Any, ...]]:
-    """Yield combinations of the parts' examples, varying one part at a time."""
-    first = tuple(part.examples[0] for part in parts)
-    yield first
-    for i, part in enumerate(parts):
-        for example in part.examples[1:]:
-            yield (*first[:i], example, *first[i + 1 :])

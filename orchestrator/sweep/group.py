@@ -19,6 +19,7 @@ from orchestrator.stages.stage import benchmark_setting, fill_defaults, network_
 from orchestrator.sweep.nesting import field_name
 from orchestrator.sweep.section import InfeasiblePoint, Part
 from orchestrator.sweep.spaces import Domain, Point
+from orchestrator.sweep.training_checks import first_objection
 from orchestrator.sweep.trial import Trial
 
 LONGEST_VALUE = 60  # characters of a value in a name; groups named alike are numbered
@@ -51,7 +52,7 @@ class Group:
         """
         components = [part.build(point) for part in self.parts]
         benchmark, network, _, method = components
-        objection = misfit(benchmark, network, method)
+        objection = misfit(benchmark, network, method) or first_objection(tuple(components))
         if objection is not None:
             raise InfeasiblePoint(objection)
         return self._create_trial(components, seeds)

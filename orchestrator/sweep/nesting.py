@@ -17,8 +17,9 @@ from orchestrator.sweep.spaces import Domain, is_domain, read_domain
 
 Instance = TypeVar("Instance")
 
+OPTIONS = ("optimizer", "schedule", "lr", "early_stopping")
 # Fields of `training` that have options of their own.
-NESTED = frozenset(f"training.{name}" for name in ("optimizer", "schedule", "lr"))
+NESTED = frozenset(f"training.{name}" for name in OPTIONS)
 # Options of an optimiser that are fields of the training.
 LIFTED = {f"training.optimizer.{name}": f"training.{name}" for name in ("momentum", "weight_decay")}
 

@@ -37,7 +37,6 @@ MAX_CLASS_LINES, MAX_PUBLIC_METHODS = 250, 12
 # What has outgrown its budget, and how far it may. Aim to shorten this list; adding to it takes an
 # ADR.
 ALLOWED = {
-    "Method": 13,  # public methods: eight hooks, and what no method may override
     "Memory": 13,  # public methods
 }
 
@@ -194,7 +193,7 @@ def test_no_file_function_or_class_outgrows_its_budget() -> None:
 
 def test_no_method_is_more_than_three_steps_below_the_contract() -> None:
     for name, cls in methods.METHODS.items():
-        bases = [base for base in cls.__mro__ if base.__module__.startswith("methods")]
+        bases = [base for base in cls.__mro__ if issubclass(base, methods.base.Method)]
         assert len(bases) <= 4, name
 
 

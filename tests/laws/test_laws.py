@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,10 @@ from orchestrator.networks.networks import MLP
 from orchestrator.stages.components import create_component
 from orchestrator.stages.costs import Clock, FlopMeter
 from orchestrator.stages.environment import fix_arithmetic
-from orchestrator.stages.learner import Training
+from orchestrator.stages.learner import Training, train_task
 from orchestrator.stages.run_stage import capture_state, run_stage, train_and_consolidate
 from orchestrator.stages.stage import Stage, build_stages
-from orchestrator.stages.stage_method import build_method, task_view
+from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
 from orchestrator.stages.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
@@ -103,6 +104,10 @@ TRAININGS = {
         "{batch_size: 16, epochs: 2, schedule: onecycle, clip: 0.5, label_smoothing: 0.1, "
         "drop_last: true, optimizer: {name: sgd, momentum: 0.9, nesterov: true}}"
     ),
+    "kept": (
+        "{batch_size: 16, epochs: 4, keep_optimizer: true, lr: {head: 0.2, body: 0.1}, "
+        "early_stopping: {patience: 1, metric: accuracy}}"
+    ),
 }
 
 
@@ -124,17 +129,20 @@ def check_kept_in_memory(lab: Lab, starts_afresh: bool) -> None:
     """A method never saved between its tasks passes through the very states that were stored."""
     sweep_plan = lab.plan()
     chain = [sweep_plan.orders[key].stages[0] for key in sweep_plan.chains[0].keys]
-    first = lab.store.state(chain[0].key)
+    state = first = lab.store.state(chain[0].key)
     for stage in chain[1:]:
         if stage.after == 1 or starts_afresh:
             method = build_method(stage, first, learned=0)
-        meters = {part: FlopMeter() for part in ("train", "consolidate")}
+        view = task_view(stage, method, "cpu")
+        train = partial(train_task, method, view, stage.training, FlopMeter(), state)
+        validate = partial(score_trained_tasks, stage, method, "cpu", FlopMeter())
         with fix_arithmetic(stage):
-            train_and_consolidate(
-                method, task_view(stage, method, "cpu"), stage.training, Clock("cpu"), meters
+            trained = train_and_consolidate(
+                partial(train, validate), method, view, Clock("cpu"), FlopMeter()
             )
+        state = capture_state(method, trained.optimizer)
         stored = lab.store.state(stage.key)
-        for entry, tensor in capture_state(method).items():
+        for entry, tensor in state.items():
             assert torch.equal(tensor, stored[entry]), f"{entry} after task {stage.after}"
 
 

@@ -103,7 +103,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
     [
         ("no_such_module:Mine", "cannot be imported: ModuleNotFoundError"),
         ("methods.er:Nobody", r"no class 'Nobody' in .*methods/er\.py; valid: ER$"),
-        ("methods.base:torch", "is not a subclass of methods.base.Method"),
+        ("methods.base:nn", "is not a subclass of methods.base.Method"),
         ("orchestrator.networks.networks:MLP", "is not a subclass of methods.base.Method"),
         ("methods.parts.rehearsal:Rehearsal", "must define policy, as its base does not"),
     ],

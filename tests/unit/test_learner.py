@@ -239,7 +239,7 @@ TRUTH = torch.tensor([0, 1, 2, 0])  # right, right, wrong, wrong
 def scored(y: Tensor = TRUTH, allowed: list[bool] | None = None, task: int | None = None):
     x = F.pad(SCORES, (0, 1)).view(-1, 1, 1, 4)
     mask = None if allowed is None else torch.tensor(allowed)
-    return score_examples(Fixed(), Examples(x, y), mask, task, FlopMeter())
+    return score_examples(Fixed().predict, Examples(x, y), mask, task, FlopMeter())
 
 
 def cross_entropy(row: list[float], label: int) -> float:
@@ -273,7 +273,7 @@ def test_where_some_classes_were_seen_accuracy_counts_and_the_loss_is_none():
 
 def test_an_empty_split_has_no_accuracy():
     empty = Examples(torch.zeros(0, 1, 1, 4, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
-    score = score_examples(Fixed(), empty, None, None, FlopMeter())
+    score = score_examples(Fixed().predict, empty, None, None, FlopMeter())
     assert (score.accuracy, score.loss, score.n) == (None, None, 0)
 
 
@@ -281,7 +281,7 @@ def test_an_empty_split_has_no_accuracy():
 def test_the_size_of_a_batch_of_evaluation_does_not_show(count):
     rows = torch.arange(count) % 4
     x = F.pad(SCORES, (0, 1)).view(-1, 1, 1, 4)[rows]
-    score = score_examples(Fixed(), Examples(x, TRUTH[rows]), None, None, FlopMeter())
+    score = score_examples(Fixed().predict, Examples(x, TRUTH[rows]), None, None, FlopMeter())
     right = sum(1 for row in rows.tolist() if row in (0, 1))
     assert (score.accuracy, score.n) == (right / count, count)
     losses = [cross_entropy(SCORES[i].tolist(), int(TRUTH[i])) for i in range(4)]
@@ -291,14 +291,14 @@ def test_the_size_of_a_batch_of_evaluation_does_not_show(count):
 @pytest.mark.parametrize("task", [None, 3])
 def test_the_task_is_told_where_the_scenario_reveals_it_alone(task):
     method = Fixed()
-    score_examples(method, numbered(3), None, task, FlopMeter())
+    score_examples(method.predict, numbered(3), None, task, FlopMeter())
     assert method.told == [task]
 
 
 def test_evaluation_builds_no_graph_and_changes_no_parameter():
     diary = Diary()
     before = {name: tensor.clone() for name, tensor in diary.state_dict().items()}
-    score_examples(diary, numbered(9), None, None, FlopMeter())
+    score_examples(diary.predict, numbered(9), None, None, FlopMeter())
     assert all(torch.equal(diary.state_dict()[name], tensor) for name, tensor in before.items())
     assert all(parameter.grad is None for parameter in diary.parameters())
 

@@ -12,7 +12,7 @@ from methods.testing.watch import differing
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learner import Training, make_optimizer, train_task
-from orchestrator.stages.optimizer_state import KIND, STATE, capture_optimizer
+from orchestrator.stages.optimizer_state import KIND, STATE, KeptOptimizer
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.schedules import Span, create_scheduler
 from orchestrator.sweep.configuration import Configurations
@@ -153,7 +153,7 @@ def test_a_kept_optimizer_is_one_that_was_never_stopped(optimizer):
             straight.loss(view.examples[rows]).backward()
             optimizer_.step()
     assert not differing(method.state_dict(), straight.state_dict())
-    kept = capture_optimizer(straight, optimizer_, training.optimizer_kind)
+    kept = KeptOptimizer(straight, optimizer_, training.optimizer_kind).capture()
     assert not differing(trained.optimizer, kept)
 
 
@@ -214,9 +214,9 @@ def test_numbers_are_carried_as_they_are_and_other_things_are_refused():
     optimizer = Counting(method.parameters(), lr=0.1)
     method.loss(BLOBS.view(1).examples).backward()
     optimizer.step()
-    state = capture_optimizer(method, optimizer, "counting")
+    state = KeptOptimizer(method, optimizer, "counting").capture()
     assert {int(t) for n, t in state.items() if n.endswith("/count#")} == {2}
     for entries in optimizer.state.values():
         entries["count"] = "two"
     with pytest.raises(RepertoireError, match="keeps 'count', str"):
-        capture_optimizer(method, optimizer, "counting")
+        KeptOptimizer(method, optimizer, "counting").capture()

@@ -1,0 +1,128 @@
+"""Early stopping: a task is trained until its validation data no longer improve, and the best kept.
+
+The method is then as it was after its best epoch, with all of its state, as if training had ended
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from math import inf
+from typing import Any
+
+from torch import Tensor
+
+from methods.base import Examples, Method
+from orchestrator.errors import require, suggest
+from orchestrator.stages.record import Score
+from orchestrator.stages.snapshot import Snapshot
+
+METRICS = ("loss", "accuracy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppingOptions:
+    """When the training of a task stops.
+
+    Attributes:
+        patience: epochs without improvement after which it stops.
+        metric: of the validation data: "loss" or "accuracy".
+        min_epochs: the first epoch that may be kept.
+    """
+
+    patience: int = 5
+    metric: str = "loss"
+    min_epochs: int = 1
+
+
+def read_stopping(given: Mapping[str, Any], length: int, unit: str) -> dict[str, Any]:
+    """Return the options of early stopping, as in a sweep file, with all of them.
+
+    Raises:
+        ValueError: an unknown option, or a value that does not fit a training of some length.
+    """
+    names = [field.name for field in fields(StoppingOptions)]
+    for option in given:
+        if option not in names:
+            valid = suggest(option, names)
+            raise ValueError(f"early_stopping.{option}: unknown option; {valid}")
+    options = StoppingOptions(**given)
+    valid = "left out where the training is given in iterations, since it compares epochs"
+    require(unit == "epochs", "early_stopping", dict(given), valid)
+    known = options.metric in METRICS
+    require(known, "early_stopping.metric", options.metric, " or ".join(METRICS))
+    whole = type(options.patience) is int and options.patience >= 1
+    require(whole, "early_stopping.patience", options.patience, "a whole number of at least 1")
+    within = type(options.min_epochs) is int and 1 <= options.min_epochs <= length
+    valid = f"from 1 to {length}, the epochs of training"
+    require(within, "early_stopping.min_epochs", options.min_epochs, valid)
+    return asdict(options)
+
+
+def create_stopping(
+    options: Mapping[str, Any] | None,
+    method: Method,
+    validate: Callable[[], Score] | None,
+    data: Iterable[Examples],
+    optimizer_state: Callable[[], dict[str, Tensor]],
+) -> EarlyStopping | None:
+    """Return the early stopping of a training; None if it trains all epochs."""
+    if options is None or validate is None:
+        return None
+    shared = [tensor for examples in data for tensor in (examples.x, examples.y)]
+    return EarlyStopping(options, method, validate, shared, optimizer_state)
+
+
+class EarlyStopping:
+    """The best epoch so far of a training.
+
+    Args:
+        options: as in a sweep file.
+        method: whose state is kept and restored.
+        validate: returns the method's score on validation data.
+        shared: tensors that no step changes, such as the task's examples; they are not copied.
+        optimizer_state: returns the state of the optimiser that is to be kept.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        method: Method,
+        validate: Callable[[], Score],
+        shared: Iterable[Tensor],
+        optimizer_state: Callable[[], dict[str, Tensor]],
+    ) -> None:
+        self._options = StoppingOptions(**options)
+        self._method = method
+        self._validate = validate
+        self._shared = tuple(shared)
+        self._optimizer_state = optimizer_state
+        self._best, self._epoch = -inf, 0
+        self._snapshot: Snapshot | None = None
+        self._state: dict[str, Tensor] = {}
+
+    def is_over(self, epoch: int) -> bool:
+        """Note the score after an epoch, from 1; return whether the training stops."""
+        value = self._value(self._validate())
+        if epoch >= self._options.min_epochs and value > self._best:
+            self._best, self._epoch = value, epoch
+            self._snapshot = Snapshot.take(self._method, self._shared)
+            self._state = {n: t.detach().clone() for n, t in self._optimizer_state().items()}
+        return self._epoch > 0 and epoch - self._epoch >= self._options.patience
+
+    def _value(self, score: Score) -> float:
+        """Return a figure of which more is better; -inf if there is none."""
+        if self._options.metric == "accuracy":
+            return -inf if score.accuracy is None else score.accuracy
+        return -inf if score.loss is None else -score.loss
+
+    def restore(self) -> dict[str, Tensor]:
+        """Set the method to its best epoch; return the optimiser's state of that epoch.
+
+        Without a score that is finite, the method stays as it is.
+        """
+        if self._snapshot is None:
+            return self._optimizer_state()
+        self._snapshot.restore()
+        return self._state

@@ -1,0 +1,83 @@
+"""The combinations of the sections of a sweep file that make trials, and why others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, product
+from typing import Any
+
+from orchestrator.sweep.group import misfit
+from orchestrator.sweep.method_entries import MethodEntry
+from orchestrator.sweep.section import Part
+from orchestrator.sweep.training_checks import training_objections
+
+TrialParts = tuple[Part, Part, Part, Part]
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The parts of each section of a file, those with mistakes included."""
+
+    benchmarks: list[Part]
+    networks: list[Part]
+    trainings: list[Part]
+    entries: list[MethodEntry]
+
+    @property
+    def all(self) -> list[Part]:
+        """Every part."""
+        own = [entry.trainings for entry in self.entries if entry.own]
+        # The methods of a grid share their own trainings.
+        trainings = {id(part): part for part in chain(self.trainings, *own)}.values()
+        methods = [entry.method for entry in self.entries]
+        return [*self.benchmarks, *self.networks, *trainings, *methods]
+
+
+def combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
+    """Return the combinations of parts that are valid; note those that do not go together."""
+    valid: list[TrialParts] = []
+    for benchmark, network in product(sections.benchmarks, sections.networks):
+        objections = list(_find_misfits((benchmark, network)))
+        mistakes.extend(objections)
+        for entry in sections.entries if not objections else ():
+            wrong = list(_find_misfits((benchmark, network, entry.method)))
+            mistakes.extend(wrong)
+            for training in entry.trainings if not wrong else ():
+                parts = (benchmark, network, training, entry.method)
+                unfit = list(_find_unfit_trainings(parts))
+                mistakes.extend(unfit)
+                valid += [] if unfit else [parts]
+    # In the order of the file: methods first, then benchmarks, networks and trainings.
+    places = {id(part): place for place, part in enumerate(sections.all)}
+    complete = [parts for parts in valid if all(part.examples for part in parts)]
+    return sorted(complete, key=lambda p: [places[id(p[i])] for i in (3, 0, 1, 2)])
+
+
+def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
+    """Yield why examples of a benchmark, a network and perhaps a method do not go together."""
+    if not all(part.examples for part in parts):
+        return
+    for components in example_combinations(parts):
+        objection = misfit(*components)
+        if objection is not None:
+            of_network = objection.startswith("network.")
+            yield objection if of_network else f"{parts[-1].form.where}: {objection}"
+
+
+def _find_unfit_trainings(parts: TrialParts) -> Iterator[str]:
+    """Yield why examples of a training do not go with those of the other parts."""
+    where = parts[2].form.where
+    if all(part.examples for part in parts):
+        for benchmark, _, training, method in example_combinations(parts):
+            for line in training_objections(training, benchmark, method):
+                yield f"{where}.{line}"
+
+
+def example_combinations(parts: tuple[Part, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield combinations of the parts' examples, varying one part at a time."""
+    first = tuple(part.examples[0] for part in parts)
+    yield first
+    for i, part in enumerate(parts):
+        for example in part.examples[1:]:
+            yield (*first[:i], example, *first[i + 1 :])

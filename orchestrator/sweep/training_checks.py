@@ -1,0 +1,34 @@
+"""Why a training does not go with a benchmark, a network and a method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from methods.base import Method
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.stages.components import Component
+from orchestrator.stages.training import Training
+
+
+def training_objections(
+    training: Training, benchmark: Benchmark, method: Component
+) -> Iterator[str]:
+    """Yield why a training does not go with a benchmark and a method, with the option's place."""
+    cls: type[Method] = method.cls
+    if training.early_stopping is not None:
+        if benchmark.validation == 0:
+            yield "early_stopping: needs validation data; give benchmark.validation a share"
+        if cls.divides_task:
+            yield f"early_stopping: {method.name} divides each task into parts of fixed lengths"
+
+
+def first_objection(components: tuple[Any, ...]) -> str | None:
+    """Return why a training does not go with the rest of a trial, or None.
+
+    Args:
+        components: benchmark, network, training and method.
+    """
+    benchmark, _, training, method = components
+    line = next(training_objections(training, benchmark, method), None)
+    return None if line is None else f"training.{line}"
