@@ -25,6 +25,7 @@ MARKER_FILES = (
     PROGRESS,
 )  # one of these makes a sweep folder
 REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
+NOT_SHOWN = ("epochs",)  # columns of later releases that no page needs
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _missing_columns_note(name: str, tables: Mapping[str, pa.Schema]) -> str:
     missing = [
         column
         for table, present in tables.items()
-        for column in sorted({*SCHEMAS[table].names} - {*present.names, *computed})
+        for column in sorted({*SCHEMAS[table].names} - {*present.names, *computed, *NOT_SHOWN})
     ]
     if not missing:
         return ""
