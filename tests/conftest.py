@@ -19,7 +19,7 @@ SERVERS = ("cluster", "browser")  # folders whose tests share a server
 
 
 class SharedFixtures(LoadScopeScheduling):
-    """Keeps together what shares a server or a fixture of its file, which is then built once.
+    """Keeps together what shares a server, MLflow, or a fixture of its file, built once.
 
     pytest-xdist 3.8 has marks for groups, but under pytest 9.2 they have no effect.
     """
@@ -28,13 +28,16 @@ class SharedFixtures(LoadScopeScheduling):
         file = nodeid.partition("::")[0]
         if (folder := Path(file).parent.name) in SERVERS:
             return folder
-        return file if has_module_fixtures(HERE.parent / file) else nodeid
+        text = read(HERE.parent / file)
+        if "blank_database" in text:
+            return "mlflow"
+        return file if 'scope="module"' in text else nodeid
 
 
 @cache
-def has_module_fixtures(file: Path) -> bool:
-    """Return whether a file of tests has a fixture that it builds once."""
-    return 'scope="module"' in file.read_text(encoding="utf-8")
+def read(file: Path) -> str:
+    """Return the text of a file of tests."""
+    return file.read_text(encoding="utf-8")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFixtures:

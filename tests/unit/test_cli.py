@@ -37,9 +37,11 @@ def invoke(*words: str) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(tmp_path_factory: pytest.TempPathFactory, blank_database: Path) -> Path:
     """A folder with tiny.yaml and its results."""
     folder = tmp_path_factory.mktemp("cli")
+    (folder / "results").mkdir()
+    shutil.copy(blank_database, folder / "results" / "mlflow.db")
     (folder / "tiny.yaml").write_text(TINY)
     code, output = invoke(
         "run", str(folder / "tiny.yaml"), "--out", str(folder / "results"), "--backend", "inline"

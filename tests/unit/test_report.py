@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from base64 import b64decode
 from collections.abc import Callable
@@ -314,9 +315,13 @@ def test_the_figures_are_written_as_svg_and_pdf_the_same_bytes_each_time(
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 def test_the_report_goes_to_the_sweep_s_run_in_mlflow(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    blank_database: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(blank_database, tmp_path / "mlflow.db")
     folder = write_folder(tmp_path / "s", Chain())
     main([str(tmp_path)])
     assert re.search(r"s: not in MLflow: .*repertoire track", capsys.readouterr().out)
