@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.errors import RepertoireError
+from orchestrator.results.data_file import has_same_data
 from orchestrator.results.kept_code import load_kept_code
 from orchestrator.results.naming import former_id
 from orchestrator.results.tables import read_table
@@ -44,7 +45,8 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
     """Return the change of a sweep since its tables; None if it requests all their rows."""
     if not (folder / "trials.parquet").exists() or not (folder / "sweep.yaml").exists():
         return None
-    if (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text:
+    same = (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text
+    if same and has_same_data(sweep, folder):
         return None
     rows, groups = read_table(folder, "trials").to_pandas(), _former_groups(folder)
     continued = {
@@ -53,7 +55,7 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
         if name in groups and groups[name] == content
     }
     lost = int((~_requested_rows(rows, sweep, continued)).sum())
-    sections = ", ".join(_changed_sections(folder, sweep)) or "its file"
+    sections = ", ".join(_changed_sections(folder, sweep)) or ("its data" if same else "its file")
     shares = lost < len(rows) or _shares_stages(folder, sweep) or _shares_groups(groups, sweep)
     return Change(sections, lost, len(rows), shares) if lost else None
 

@@ -17,6 +17,7 @@ from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruct
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.collect import collect_tables
+from orchestrator.results.data_file import write_data
 from orchestrator.results.kept_code import keep_code
 from orchestrator.results.kept_files import FORMER
 from orchestrator.results.tables import stage_keys, write_tables
@@ -90,6 +91,7 @@ class Tabulator:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_if_changed(self.folder / "sweep.yaml", sweep.text)
         keep_code(sweep, self.folder)
+        write_data(sweep, self.folder)
         self.register()
 
     def register(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.results.data_file import folder_of_sweep
 from orchestrator.stages.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 
@@ -31,4 +32,4 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
 def load_kept_code(folder: Path) -> Sweep:
     """Return the sweep of a folder, with the user's code of its last run."""
     kept = folder / CODE / SWEEP
-    return Sweep.load(kept if kept.is_file() else folder / SWEEP)
+    return Sweep.load(kept if kept.is_file() else folder / SWEEP, folder_of_sweep(folder))

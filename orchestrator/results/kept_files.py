@@ -16,6 +16,7 @@ FILES = (
     "stages.parquet",
     "sweep.yaml",
     "versions.json",
+    "data.json",
     "search.json",
     "search.jsonl",
 )

@@ -71,19 +71,24 @@ class Sweep:
         return self.source.remarks
 
     @staticmethod
-    def load(path: str | Path) -> Sweep:
+    def load(path: str | Path, data_folder: Path | None = None) -> Sweep:
         """Read a sweep file.
+
+        Args:
+            path: the file.
+            data_folder: what paths of data are relative to; None: the folder of the file.
 
         Raises:
             SweepError: with all mistakes of the file, each with its place and what is valid.
         """
         path = Path(path)
         content = read_yaml(path)
-        source = capture_source(find_dotted_names(content), path.parent.resolve())
+        folder = path.parent.resolve()
+        source = capture_source(find_dotted_names(content), folder)
         mistakes: list[str] = []
         _check_top(content, mistakes)
         search = read_search(content, source, mistakes)
-        trials, groups = read_entries(content, search, source, mistakes, path.parent.resolve())
+        trials, groups = read_entries(content, search, source, mistakes, data_folder or folder)
         resources, budget, mlflow = (
             decode(kind, read_mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
@@ -100,7 +105,7 @@ class Sweep:
             resources=resources,
             mlflow=mlflow,
             text=path.read_text(encoding="utf-8"),
-            folder=path.parent.resolve(),
+            folder=folder,
             source=source,
         )
 

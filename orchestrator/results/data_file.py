@@ -1,0 +1,75 @@
+"""The file of a results folder that describes the user's own data: its source and its classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from orchestrator.benchmarks.sources.own_data import OwnData
+from orchestrator.stages.files import write_atomically
+from orchestrator.sweep.sweep import Sweep
+
+DATA = "data.json"
+
+
+def write_data(sweep: Sweep, folder: Path) -> None:
+    """Write what data a sweep is about, and the class of each label; nothing of named data sets.
+
+    The folder of the sweep is noted too, since paths in the sweep are relative to it.
+    """
+    described = [describe_data(own) for own in find_own_data(sweep).values()]
+    path = folder / DATA
+    if not described:
+        path.unlink(missing_ok=True)
+        return
+    content = {"folder": str(sweep.folder), "data": described}
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    if not (path.is_file() and path.read_text(encoding="utf-8") == text):
+        write_atomically(path, text)
+
+
+def find_own_data(sweep: Sweep) -> dict[str, OwnData]:
+    """Return the user's own data in the trials and groups of a sweep, by digest."""
+    return {own.digest: own for own in _list_own_data(sweep)}
+
+
+def _list_own_data(sweep: Sweep) -> Iterator[OwnData]:
+    examples = (each for group in sweep.groups for each in group.parts[0].examples)
+    for benchmark in (*(trial.benchmark for trial in sweep.trials), *examples):
+        if isinstance(benchmark.data, OwnData):
+            yield benchmark.data
+
+
+def describe_data(own: OwnData) -> dict[str, Any]:
+    """Return the description of data in JSON types."""
+    facts = own.facts
+    return {
+        "name": own.title,
+        "source": own.source,
+        "digest": own.digest,
+        "input_shape": list(facts.input_shape),
+        "classes": {str(number): label for number, label in enumerate(facts.classes)},
+    }
+
+
+def read_data(folder: Path) -> dict[str, Any]:
+    """Return the content of the file; {} if there is none."""
+    with suppress(OSError, ValueError):
+        content = json.loads((folder / DATA).read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
+    return {}
+
+
+def has_same_data(sweep: Sweep, folder: Path) -> bool:
+    """Return whether a folder describes the data of a sweep."""
+    described = {each.get("digest") for each in read_data(folder).get("data", ())}
+    return described == set(find_own_data(sweep))
+
+
+def folder_of_sweep(folder: Path) -> Path | None:
+    """Return the folder that paths in a results folder's sweep are relative to, if it is noted."""
+    noted = read_data(folder).get("folder")
+    return Path(noted) if isinstance(noted, str) else None
