@@ -31,7 +31,7 @@ TRANSFORMATIONS = ("split", "permuted", "rotated")
 BENCHMARKS: dict[str, tuple[str, str]] = {  # name -> (transformation, data set)
     f"{transformation}_{dataset}": (transformation, dataset)
     for transformation, datasets in (
-        ("split", ("digits", "fashion_mnist", "mnist", "cifar10", "cifar100")),
+        ("split", tuple(DATASETS)),
         ("permuted", ("digits", "fashion_mnist", "mnist")),
         ("rotated", ("digits", "fashion_mnist", "mnist")),
     )

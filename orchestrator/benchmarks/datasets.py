@@ -1,35 +1,42 @@
-"""Data sets: their table, and their images and labels as tensors.
+"""Data sets of the table and of the user's own, as tensors.
 
 Shape legend: N images, c channels, h rows, w columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from orchestrator.benchmarks.data_folder import DATA_VARIABLE, data_folder
-from orchestrator.benchmarks.dataset_files import (
-    FAILURES,
-    Arrays,
-    fashion_mnist_places,
-    read_digits,
-    read_fashion_mnist,
-    read_or_download_dataset,
-)
-from orchestrator.benchmarks.sources.cache import Stored, as_tensor
+from orchestrator.benchmarks.dataset_files import FAILURES
+from orchestrator.benchmarks.dataset_info import DatasetFacts, DatasetInfo
+from orchestrator.benchmarks.dataset_table import DATASETS
+from orchestrator.benchmarks.sources.arrays import Allocate, Array, Arrays, Facts
+from orchestrator.benchmarks.sources.cache import Stored, as_tensor, in_memory, load_arrays
+from orchestrator.benchmarks.sources.forms import stamp_files
+from orchestrator.benchmarks.sources.images import stamp_folder
+from orchestrator.benchmarks.sources.labels import Label
 from orchestrator.benchmarks.sources.own_data import OWN_DATA
+from orchestrator.benchmarks.sources.pictures import read_pictures
 from orchestrator.errors import MissingData, UnknownName
-from orchestrator.hashing import digest, digest_bytes
+
+__all__ = [
+    "DATASETS",
+    "DATA_VARIABLE",
+    "Dataset",
+    "DatasetFacts",
+    "DatasetInfo",
+    "data_folder",
+    "dataset_facts",
+    "load_dataset",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,42 +57,6 @@ class Dataset:
     test_x: Tensor
     test_y: Tensor
     fingerprint: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetFacts:
-    """What a benchmark needs to know of a data set besides its tensors.
-
-    Attributes:
-        input_shape: (c, h, w) of images, or (d,) of features.
-        mean, std: per channel, of the training pixels scaled to [0, 1]; 0 and 1 for features.
-        version: raised by hand when the same files give other tensors.
-        class_names: in the order of the labels; empty where classes have numbers alone.
-    """
-
-    num_classes: int
-    input_shape: tuple[int, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    version: int = 1
-    class_names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetInfo(DatasetFacts):
-    """What is known of a data set of the table before it is read.
-
-    Attributes:
-        read: reads the arrays, given the folder of data sets.
-        places: returns the folders that `read` searches, given the folder of data sets.
-        layout: the files of the data set, for messages.
-        package: the Debian package of the data set.
-    """
-
-    read: Callable[[Path], Arrays]
-    places: Callable[[Path], tuple[Path, ...]] = lambda folder: (folder,)
-    layout: str = ""
-    package: str = ""
 
 
 def load_dataset(name: str) -> Dataset:
@@ -122,36 +93,73 @@ def dataset_facts(name: str) -> DatasetFacts:
 
 @cache
 def _load_own(name: str, folder: str) -> Dataset:
-    return as_dataset(name, OWN_DATA[name].load())
+    return as_dataset(name, OWN_DATA[name].load(), fingerprint=name)
 
 
-def as_dataset(name: str, stored: Stored) -> Dataset:
+def as_dataset(name: str, stored: Stored, fingerprint: str) -> Dataset:
     """Return the arrays of the cache as a data set; its tensors share their memory."""
-    arrays = stored.arrays
-    return Dataset(
-        name,
-        as_tensor(arrays.train_x),
-        as_tensor(arrays.train_y),
-        as_tensor(arrays.test_x),
-        as_tensor(arrays.test_y),
-        fingerprint=name,
-    )
+    arrays = (getattr(stored.arrays, part) for part in ("train_x", "train_y", "test_x", "test_y"))
+    return Dataset(name, *map(as_tensor, arrays), fingerprint=fingerprint)  # type: ignore[misc,arg-type]
 
 
 @cache
 def _load(name: str, folder: str) -> Dataset:
-    try:
-        train_x, train_y, test_x, test_y = DATASETS[name].read(Path(folder))
-    except FAILURES as error:
-        if not DATASETS[name].layout:  # part of a package, so it cannot be obtained otherwise
-            raise
-        raise MissingData(_missing_message(name, Path(folder), error)) from error
-    parts = (*_tensors(name, train_x, train_y), *_tensors(name, test_x, test_y))
-    content = [[list(part.shape), digest_bytes(part.numpy().data)] for part in parts]
-    return Dataset(name, *parts, fingerprint=digest("data set", content))
+    info, place = DATASETS[name], Path(folder)
+
+    def read(allocate: Allocate) -> Arrays:
+        try:
+            return (
+                read_pictures_of(info, place, allocate)
+                if info.pictures
+                else read_named(name, place)
+            )
+        except FAILURES as error:
+            if not info.layout:  # part of a package, so it cannot be obtained otherwise
+                raise
+            raise MissingData(_missing_message(name, place, error)) from error
+
+    stamps = stamp_named(info, place)
+    if stamps:
+        stored = load_arrays(["data set", name, info.version], stamps, read)
+    else:  # part of a package, or about to be downloaded
+        stored = in_memory(read)
+    return as_dataset(name, stored, stored.digest)
 
 
-def _tensors(name: str, x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tensor]:
+def stamp_named(info: DatasetInfo, folder: Path) -> list[Any]:
+    """Return what changes with the files of a data set; empty if there are none."""
+    if info.pictures is not None:
+        root = folder / Path(info.layout).parts[0]
+        return [stamp_folder(root)] if root.is_dir() else []
+    found = (place.glob(pattern) for place in info.places(folder) for pattern in info.files)
+    return stamp_files(sorted({path for paths in found for path in paths if path.is_file()}))
+
+
+def read_pictures_of(info: DatasetInfo, folder: Path, allocate: Allocate) -> Arrays:
+    """Return the arrays of a data set that is laid out in folders."""
+    assert info.pictures is not None
+    (train, train_y), (test, test_y) = info.pictures(folder)
+    channels, rows, columns = info.input_shape
+    train_x, test_x = read_pictures((train, test), (rows, columns), channels, allocate)
+    return Arrays(train_x, np.array(train_y), test_x, np.array(test_y), facts_of(info))
+
+
+def read_named(name: str, folder: Path) -> Arrays:
+    """Return the checked arrays of a data set of the table."""
+    info = DATASETS[name]
+    assert info.read is not None
+    train_x, train_y, test_x, test_y = info.read(folder)
+    parts = (*_check(name, train_x, train_y), *_check(name, test_x, test_y))
+    return Arrays(*parts, facts=facts_of(info))
+
+
+def facts_of(info: DatasetInfo) -> Facts:
+    """Return the facts of a data set of the table, as the cache has them."""
+    classes: tuple[Label, ...] = info.class_names or tuple(range(info.num_classes))
+    return Facts(classes=classes, input_shape=info.input_shape, mean=info.mean, std=info.std)
+
+
+def _check(name: str, x: Array, y: Array) -> tuple[Array, Array]:
     info = DATASETS[name]
     if y.ndim != 1 or x.size != len(y) * prod(info.input_shape):
         raise MissingData(
@@ -163,8 +171,7 @@ def _tensors(name: str, x: NDArray[Any], y: NDArray[Any]) -> tuple[Tensor, Tenso
             f"data set {name!r}: its labels run from {y.min()} to {y.max()}; they must be the "
             f"numbers from 0 to {info.num_classes - 1}. Number them so, or get its files again"
         )
-    images = torch.from_numpy(np.ascontiguousarray(x)).view(-1, *info.input_shape)
-    return images, torch.from_numpy(y.astype(np.int64))
+    return np.ascontiguousarray(x).reshape(-1, *info.input_shape), y.astype(np.int64)
 
 
 def _missing_message(name: str, folder: Path, reason: Exception) -> str:
@@ -176,6 +183,12 @@ def _missing_message(name: str, folder: Path, reason: Exception) -> str:
         state = f"is damaged or incomplete in {own}: {reason.__cause__ or reason}"
     copy = "copy the files from a machine that has them, such as one that downloaded them"
     package = f"install Debian's package: apt install {info.package}"
+    if info.pictures is not None:
+        return (
+            f"data set {name!r} {state}\nLooked in: {own}: {reason}\n"
+            "To get it, unpack the archive of its authors, and set "
+            f"{DATA_VARIABLE} to the folder that holds {info.layout}"
+        )
     return "\n".join(
         [
             f"data set {name!r} {state}",
@@ -187,60 +200,3 @@ def _missing_message(name: str, folder: Path, reason: Exception) -> str:
             "  - connect this machine to the internet and try again: it is then downloaded",
         ]
     )
-
-
-FASHION_CLASSES = (
-    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-)
-CIFAR10_CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
-
-
-def _cifar(
-    num_classes: int, mean: tuple[float, ...], std: tuple[float, ...], layout: str
-) -> DatasetInfo:
-    """Return a data set of 32x32 colour images."""
-    return DatasetInfo(
-        num_classes=num_classes,
-        input_shape=(3, 32, 32),
-        mean=mean,
-        std=std,
-        read=partial(read_or_download_dataset, f"CIFAR{num_classes}"),
-        layout=layout,
-        class_names=CIFAR10_CLASSES if num_classes == len(CIFAR10_CLASSES) else (),
-    )
-
-
-DATASETS: dict[str, DatasetInfo] = {
-    "digits": DatasetInfo(
-        num_classes=10, input_shape=(1, 8, 8), mean=(0.3058,), std=(0.3764,), read=read_digits
-    ),
-    "fashion_mnist": DatasetInfo(
-        num_classes=10,
-        input_shape=(1, 28, 28),
-        mean=(0.2860,),
-        std=(0.3530,),
-        read=read_fashion_mnist,
-        places=fashion_mnist_places,
-        layout="FashionMNIST/raw/*-ubyte or fashion-mnist/*-ubyte.gz",
-        package="dataset-fashion-mnist",
-        class_names=FASHION_CLASSES,
-    ),
-    "mnist": DatasetInfo(
-        num_classes=10,
-        input_shape=(1, 28, 28),
-        mean=(0.1307,),
-        std=(0.3081,),
-        read=partial(read_or_download_dataset, "MNIST"),
-        layout="MNIST/raw/*-ubyte",
-    ),
-    "cifar10": _cifar(
-        10, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), "cifar-10-batches-py/"
-    ),
-    "cifar100": _cifar(
-        100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), "cifar-100-python/"
-    ),
-}

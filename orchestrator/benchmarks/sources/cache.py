@@ -61,8 +61,13 @@ def load_arrays(
             stored = find_stored(name, stamps)
             return stored if stored is not None else _read_into_cache(name, stamps, read)
     except _CacheUnwritable:
-        arrays = read(lambda _name, shape, dtype: np.empty(shape, dtype))
-        return Stored(arrays, arrays_digest(array_digests(arrays)))
+        return in_memory(read)
+
+
+def in_memory(read: Callable[[Allocate], Arrays]) -> Stored:
+    """Read arrays into the memory of this process."""
+    arrays = read(lambda _name, shape, dtype: np.empty(shape, dtype))
+    return Stored(arrays, arrays_digest(array_digests(arrays)))
 
 
 def find_stored(name: str, stamps: Sequence[Any] | None) -> Stored | None:

@@ -1,0 +1,51 @@
+"""What is known of a data set apart from its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.benchmarks.dataset_files import Arrays
+from orchestrator.benchmarks.sources.layouts import Part
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetFacts:
+    """What a benchmark needs to know of a data set besides its tensors.
+
+    Attributes:
+        input_shape: (c, h, w) of images, or (d,) of features.
+        mean, std: per channel, of the training pixels scaled to [0, 1]; 0 and 1 for features.
+        version: raised by hand when the same files give other tensors.
+        class_names: in the order of the labels; empty where classes have numbers alone.
+    """
+
+    num_classes: int
+    input_shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    version: int = 1
+    class_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo(DatasetFacts):
+    """What is known of a data set of the table before it is read.
+
+    Attributes:
+        read: reads the arrays, given the folder of data sets.
+        pictures: lists picture files, given the folder of data sets, of a data set that is laid out
+            in folders; in place of `read`. They are resized to `input_shape`.
+        places: returns the folders that `read` searches, given the folder of data sets.
+        layout: the files of the data set, for messages.
+        files: patterns of all files that it is read from, in each of the places.
+        package: the Debian package of the data set.
+    """
+
+    read: Callable[[Path], Arrays] | None = None
+    pictures: Callable[[Path], tuple[Part, Part]] | None = None
+    places: Callable[[Path], tuple[Path, ...]] = lambda folder: (folder,)
+    layout: str = ""
+    files: tuple[str, ...] = ()
+    package: str = ""
