@@ -8,8 +8,11 @@ from typing import Any
 
 from methods.base import neutral
 from orchestrator.benchmarks.class_split import ClassSplit
+from orchestrator.benchmarks.corruptions import Corruption
 from orchestrator.benchmarks.datasets import dataset_facts
 from orchestrator.benchmarks.orders import Order, order_tasks
+
+Change = tuple[tuple[str, Any], ...]  # fields of a recipe and their values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,10 @@ class Recipe:
         draw: the stream that chooses validation and training examples; None keeps all.
         sample: the stream that chooses `samples_per_task` of the training examples; None where the
             draw chooses them, since no image is in two tasks.
+        imbalance: size of the last class relative to the first; None keeps all.
+        noise: the share of wrong training labels, and the stream that chooses them.
+        corruption: of its images, and the stream of the noise.
+        shape: that its images are brought to; None is their own.
     """
 
     dataset: str
@@ -35,6 +42,10 @@ class Recipe:
     samples_per_task: int | None = None
     draw: tuple[Any, ...] | None = None
     sample: tuple[Any, ...] | None = neutral(None)
+    imbalance: float | None = neutral(None)
+    noise: tuple[Any, ...] | None = neutral(None)
+    corruption: tuple[Any, ...] | None = neutral(None)
+    shape: tuple[int, ...] | None = neutral(None)
 
 
 @lru_cache(maxsize=256)
@@ -57,43 +68,89 @@ def split_recipes(split: ClassSplit, scenario: str, seed: int, base: Recipe) -> 
 
 @lru_cache(maxsize=256)
 def shared_recipes(
-    transformation: str, scenario: str, num_tasks: int, order: Order, seed: int, base: Recipe
+    changes: tuple[Change, ...], scenario: str, order: Order, seed: int, base: Recipe
 ) -> tuple[Recipe, ...]:
-    """Return the recipes of a sequence whose tasks transform the same images, in its order.
+    """Return the recipes of a sequence whose tasks have all classes of a data set, in its order.
 
     Args:
-        transformation: "permuted" or "rotated".
+        changes: of each natural task, what tells its images from those of other tasks.
         scenario: "task", "domain" or "class"; decides which outputs stand for the classes.
-        num_tasks: T.
         order: "natural", "seeded", or the natural tasks' numbers in the order wanted.
-        seed: of permutations, orders and draws.
+        seed: of orders and draws.
         base: has the data set, the validation share and the number of samples of each task.
     """
-    recipes = [
-        _shared_recipe(
-            k, scenario, seed, base, **_describe_change(transformation, k, num_tasks, seed)
-        )
-        for k in range(num_tasks)
-    ]
-    return tuple(recipes[number - 1] for number in order_tasks(order, num_tasks, seed))
+    recipes = [_shared_recipe(k, scenario, seed, base, **dict(c)) for k, c in enumerate(changes)]
+    return tuple(recipes[number - 1] for number in order_tasks(order, len(changes), seed))
 
 
-def _describe_change(name: str, k: int, num_tasks: int, seed: int) -> dict[str, Any]:
-    """Return the fields of a recipe that describe how task k + 1 changes the images."""
-    if name == "rotated":
-        return {"degrees": 180 * k / num_tasks}
+def describe_changes(
+    transformation: str, num_tasks: int, seed: int, corruptions: tuple[Corruption, ...]
+) -> tuple[Change, ...]:
+    """Return the fields of recipes that describe how each task changes the images.
+
+    Args:
+        transformation: "permuted", "rotated" or "corrupted".
+        num_tasks: T.
+        seed: of permutations and noise.
+        corruptions: of each task, if they are corrupted.
+    """
+    if transformation == "rotated":
+        return tuple((("degrees", 180 * k / num_tasks),) for k in range(num_tasks))
+    if transformation == "corrupted":
+        chosen = corruptions[:num_tasks]
+        return tuple((("corruption", _describe_corruption(each, seed)),) for each in chosen)
     # The first task keeps its pixels in place, as is usual.
-    return {"permutation": (seed, k, "permutation") if k else None}
+    streams = [None, *((seed, k, "permutation") for k in range(1, num_tasks))]
+    return tuple((("permutation", each),) for each in streams)
 
 
-def _shared_recipe(k: int, scenario: str, seed: int, base: Recipe, **content: Any) -> Recipe:
-    """Return a recipe of a sequence whose tasks transform the same images.
+def _describe_corruption(corruption: Corruption, seed: int) -> tuple[Any, ...] | None:
+    if corruption.name == "clean":
+        return None
+    purpose = (seed, "corruption") if corruption.name == "noise" else (0,)
+    return (corruption.name, corruption.severity, *purpose)
+
+
+def place_datasets(
+    datasets: tuple[str, ...], scenario: str, shape: tuple[int, ...]
+) -> tuple[Change, ...]:
+    """Return the fields of recipes of tasks that have a data set each.
+
+    Args:
+        datasets: of each task.
+        scenario: "domain": each data set has the first outputs; else outputs of its own.
+        shape: of all examples.
+    """
+    changes, first = [], 0
+    for name in datasets:
+        facts = dataset_facts(name)
+        change: Change = (("dataset", name), ("first", first))
+        if facts.input_shape != shape:
+            change += (("shape", shape),)
+        changes.append(change)
+        first += 0 if scenario == "domain" else facts.num_classes
+    return tuple(changes)
+
+
+def _shared_recipe(
+    k: int, scenario: str, seed: int, base: Recipe, first: int | None = None, **content: Any
+) -> Recipe:
+    """Return a recipe of a sequence whose tasks have all classes of a data set.
 
     One draw holds the validation images of all tasks, so that none is a training image of another
     task. Samples are drawn anew for each task.
+
+    Args:
+        k: number of the natural task, from 0.
+        scenario: decides which outputs stand for the classes.
+        seed: of the draws.
+        base: the common fields.
+        first: output of the first class; None if each task has the same classes.
+        content: the fields in which tasks differ.
     """
-    count = dataset_facts(base.dataset).num_classes
-    first = 0 if scenario == "domain" else k * count
+    count = dataset_facts(content.get("dataset", base.dataset)).num_classes
+    if first is None:
+        first = 0 if scenario == "domain" else k * count
     sampled = base.samples_per_task is not None
     recipe = replace(
         base,
@@ -106,7 +163,9 @@ def _shared_recipe(k: int, scenario: str, seed: int, base: Recipe, **content: An
 
 
 def _add_draw(recipe: Recipe, identity: object, seed: int) -> Recipe:
-    """Return a recipe with its draw; `identity` tells it from other draws of the sequence."""
-    if recipe.validation == 0 and recipe.samples_per_task is None:
+    """Return a recipe with its draws; `identity` tells them from others of the sequence."""
+    if recipe.noise is not None:
+        recipe = replace(recipe, noise=(*recipe.noise, seed, identity, "label noise"))
+    if recipe.validation == 0 and recipe.samples_per_task is None and recipe.imbalance is None:
         return recipe
     return replace(recipe, draw=(seed, identity, "validation"))

@@ -5,7 +5,7 @@ Shape legend: N examples, c channels, h rows, w columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from math import cos, prod, radians, sin
 
@@ -14,12 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples
+from orchestrator.benchmarks.corruptions import Corruption, corrupt_images
 from orchestrator.benchmarks.datasets import Dataset, dataset_facts, load_dataset
+from orchestrator.benchmarks.draws import class_rows, draw_rows, noisy_labels
 from orchestrator.benchmarks.recipes import Recipe
+from orchestrator.benchmarks.sequences import bring_to_shape
 from orchestrator.benchmarks.split_cache import SplitCache
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.seeding import stratified_order, stream
+from orchestrator.seeding import stream
 
 VERSION = 1  # raised by hand when a recipe gives other tensors
 
@@ -50,7 +53,7 @@ class Task:
         Raises:
             RepertoireError: the data set has no image to train on, or none to test.
         """
-        return task_keys(self._recipe.dataset, [self._recipe])[0]
+        return task_keys([self._recipe])[0]
 
     @property
     def train(self) -> Examples:
@@ -78,11 +81,15 @@ class Task:
         return _split(self._recipe, "test")
 
 
-def task_keys(dataset: str, recipes: Iterable[Recipe]) -> tuple[str, ...]:
-    """Return the keys of tasks of one data set."""
-    data = load_dataset(dataset)
-    version = dataset_facts(dataset).version
-    return tuple(_key(recipe, VERSION, version, data.fingerprint) for recipe in recipes)
+def task_keys(recipes: Sequence[Recipe]) -> tuple[str, ...]:
+    """Return the keys of tasks."""
+    names = dict.fromkeys(recipe.dataset for recipe in recipes)
+    identities = {name: (dataset_facts(name).version, load_dataset(name)) for name in names}
+    versions = [identities[recipe.dataset] for recipe in recipes]
+    return tuple(
+        _key(recipe, VERSION, version, data.fingerprint)
+        for recipe, (version, data) in zip(recipes, versions, strict=True)
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +103,7 @@ def _key(recipe: Recipe, tasks: int, dataset: int, fingerprint: str) -> str:
 def _require_images(recipe: Recipe) -> None:
     data = load_dataset(recipe.dataset)
     for part, y in (("training", data.train_y), ("test", data.test_y)):
-        if len(_rows(recipe, y)) == 0:
+        if len(class_rows(recipe, y)) == 0:
             present = ", ".join(map(str, sorted(set(y.tolist()))))
             raise RepertoireError(
                 f"data set {data.name!r} has no {part} images of a task, that of classes "
@@ -114,37 +121,33 @@ def _split(recipe: Recipe, split: str) -> Examples:
 
 def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
     x, y = (data.test_x, data.test_y) if split == "test" else (data.train_x, data.train_y)
-    rows = _rows(recipe, y) if split == "test" else _draw_rows(recipe)[split]
-    output = torch.full((dataset_facts(recipe.dataset).num_classes,), -1)
+    rows = class_rows(recipe, y) if split == "test" else _draw_rows(recipe)[split]
+    num_classes = dataset_facts(recipe.dataset).num_classes
+    if split == "train":
+        y = noisy_labels(recipe, y, num_classes)
+    output = torch.full((num_classes,), -1)
     output[list(recipe.classes)] = torch.tensor(recipe.labels)
-    return Examples(_transform(recipe, x[rows]), output[y[rows]])
-
-
-def _rows(recipe: Recipe, y: Tensor) -> Tensor:
-    return torch.isin(y, torch.tensor(recipe.classes)).nonzero().squeeze(1)
+    return Examples(_transform(recipe, x[rows], split), output[y[rows]])
 
 
 def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
     """Return the rows of the data set's training images that are for training and validation."""
     y = load_dataset(recipe.dataset).train_y
-    rows = _rows(recipe, y)
-    if recipe.draw is None:
-        return {"train": rows, "validation": rows[:0]}
-    rows = rows[stratified_order(y[rows], stream(*recipe.draw))]
-    num_validation = round(recipe.validation * len(rows))
-    validation, train = rows[:num_validation], rows[num_validation:]
-    if recipe.sample is not None:
-        train = train[stratified_order(y[train], stream(*recipe.sample))]
-    train = train[: recipe.samples_per_task]
-    return {"train": train.sort().values, "validation": validation.sort().values}
+    return draw_rows(recipe, y, dataset_facts(recipe.dataset).num_classes)
 
 
-def _transform(recipe: Recipe, x: Tensor) -> Tensor:
+def _transform(recipe: Recipe, x: Tensor, split: str) -> Tensor:
+    if recipe.shape is not None:
+        x = bring_to_shape(x, recipe.shape)
     if recipe.permutation is not None:
         # The pixels of each channel, or the features.
         places = prod(x.shape[2:]) if x.ndim == 4 else x.shape[1]
         order = torch.randperm(places, generator=stream(*recipe.permutation))
         x = permute_pixels(x, order)
+    if recipe.corruption is not None:
+        name, severity, *purpose = recipe.corruption
+        noise = stream(*purpose, split)
+        x = corrupt_images(x, Corruption(name=name, severity=severity), noise)
     return rotate_images(x, recipe.degrees)
 
 

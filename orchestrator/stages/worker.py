@@ -112,15 +112,16 @@ def require_same_code(stage: Stage) -> None:
 
 def require_same_function(stage: Stage) -> None:
     """Raise unless this process makes the user's data by the code that the sweep was read with."""
-    form = getattr(stage.benchmark.data, "form", None)
-    if not isinstance(form, Function):
-        return
-    code = function_identity(form.function, form.source)
-    if code != form.identity_of_code:
-        raise RepertoireError(
-            f"the code of {form.function} on {platform.node()} is {code}, and the sweep was "
-            f"planned with {form.identity_of_code}; give every node the same installation"
-        )
+    for data in stage.benchmark.data_sets:
+        form = getattr(data, "form", None)
+        if not isinstance(form, Function):
+            continue
+        code = function_identity(form.function, form.source)
+        if code != form.identity_of_code:
+            raise RepertoireError(
+                f"the code of {form.function} on {platform.node()} is {code}, and the sweep was "
+                f"planned with {form.identity_of_code}; give every node the same installation"
+            )
 
 
 def require_same_data(stage: Stage) -> None:

@@ -41,27 +41,47 @@ class OwnCode:
 def with_data(
     given: Mapping[str, Any], where: str, own: OwnCode, mistakes: list[str]
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return a section whose `data` is known by a name, and the fields that are mistakes.
+    """Return a section whose data sets are known by names, and the fields that are mistakes.
 
     Args:
-        given: the section; `data` may be a grid or a choice of several.
+        given: the section; `data` may be a grid or a choice of several, `sequence` is a list.
         where: its place in the file.
         own: the user's own code, and the folder that paths are relative to.
         mistakes: receives the mistakes, each in a line.
     """
+    if isinstance(given.get("sequence"), list):
+        before = len(mistakes)
+        names = read_sequence(given["sequence"], f"{where}.sequence", own, mistakes)
+        if len(mistakes) > before:
+            rest = {name: value for name, value in given.items() if name != "sequence"}
+            return rest, frozenset({"sequence"})
+        given = {**given, "sequence": names}
     if given.get("data") is None:
         return dict(given), frozenset()
     data, place = given["data"], f"{where}.data"
     before = len(mistakes)
     kind = next(iter(data), "") if isinstance(data, dict) and len(data) == 1 else ""
     if kind in ("grid", "choice") and isinstance(data[kind], list):
-        names: Any = {kind: [read_data(each, place, own, mistakes) for each in data[kind]]}
+        named: Any = {kind: [read_data(each, place, own, mistakes) for each in data[kind]]}
     else:
-        names = read_data(data, place, own, mistakes)
+        named = read_data(data, place, own, mistakes)
     if len(mistakes) > before:
         rest = {name: value for name, value in given.items() if name != "data"}
         return rest, frozenset({"data"})
-    return {**given, "data": names}, frozenset()
+    return {**given, "data": named}, frozenset()
+
+
+def read_sequence(
+    given: list[Any], where: str, own: OwnCode, mistakes: list[str]
+) -> list[str | None]:
+    """Return the names of the data sets of a sequence, one a task."""
+    names = []
+    for i, each in enumerate(given):
+        if isinstance(each, dict) and {*each} == {"data"}:
+            names.append(read_data(each["data"], f"{where}[{i}].data", own, mistakes))
+        else:
+            mistakes.append(f"{where}[{i}]: must be {{data: ...}}, given {abbreviate(each)}")
+    return names
 
 
 def read_data(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> str | None:

@@ -42,7 +42,8 @@ def find_dotted_names(content: dict[str, Any]) -> list[str]:
         places += [search.get("algorithm"), search.get("scheduler")]
     names = [place.get("name") if isinstance(place, dict) else place for place in places]
     benchmark = content.get("benchmark")
-    names += find_texts(benchmark.get("data") if isinstance(benchmark, dict) else None)
+    given = benchmark if isinstance(benchmark, dict) else {}
+    names += find_texts([given.get("data"), given.get("sequence")])
     for section in (content, *entries):
         training = section.get("training") if isinstance(section, dict) else None
         names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)

@@ -72,6 +72,8 @@ class Trial:
         benchmark = to_keyed_json(self.benchmark)  # with the options that the sweep uses alone
         if self.benchmark.data is not None:
             benchmark["data"] = as_json(self.benchmark.data)
+        if self.benchmark.sequence is not None:
+            benchmark["sequence"] = as_json(self.benchmark.sequence)
         if not self.fixed_stream:
             benchmark.pop("seed")
         config: dict[str, Any] = {

@@ -92,7 +92,7 @@ def test_every_benchmark_describes_its_data_set_without_reading_it():
         stream = benchmark(name, num_tasks=2)
         assert len(stream.mean) == len(stream.std) == stream.input_shape[0]
         assert len(stream.tasks()) == 2, dataset
-    assert len(BENCHMARKS) == 18
+    assert len(BENCHMARKS) == 23
 
 
 # validation and samples

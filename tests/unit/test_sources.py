@@ -159,7 +159,7 @@ def test_labels_of_any_integers_or_text_become_sorted_classes(folder, given, cla
     np.savez(folder / "f.npz", train_x=x, train_y=y, test_x=x, test_y=y)
     benchmark = load(folder, {"npz": "f.npz"}, num_tasks=3).trials[0].benchmark
     assert benchmark.data.facts.classes == classes
-    data = load_dataset(benchmark._dataset)
+    data = load_dataset(benchmark._datasets[0])
     assert [classes[i] for i in data.train_y.tolist()] == [
         v.decode() if isinstance(v, bytes) else v for v in y.tolist()
     ]

@@ -1,0 +1,271 @@
+"""The `benchmark` section of a sweep: its options, their ranges and what goes together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast, get_args
+
+from methods.base import neutral
+from orchestrator.benchmarks import stream_checks as checks
+from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit, order_text
+from orchestrator.benchmarks.corruptions import read_corruption
+from orchestrator.benchmarks.datasets import DATASETS, DatasetFacts, dataset_facts
+from orchestrator.benchmarks.orders import ClassName, Order, read_published_order
+from orchestrator.benchmarks.sequences import find_mistakes_in_shapes, join_facts
+from orchestrator.benchmarks.sources.own_data import OWN_DATA, OwnData, register
+from orchestrator.errors import suggest
+
+Scenario = Literal["task", "domain", "class"]
+TrainMask = Literal["seen", "all", "current"]
+EvalMask = Literal["seen", "all"]
+
+SEQUENCE = "sequence"  # the name of benchmarks of which each task has a data set of its own
+TRANSFORMATIONS = ("split", "permuted", "rotated", "corrupted")
+BENCHMARKS: dict[str, tuple[str, str]] = {  # name -> (transformation, data set)
+    f"{transformation}_{dataset}": (transformation, dataset)
+    for transformation, datasets in (
+        ("split", tuple(DATASETS)),
+        ("permuted", ("digits", "fashion_mnist", "mnist")),
+        ("rotated", ("digits", "fashion_mnist", "mnist")),
+        ("corrupted", ("digits", "fashion_mnist", "mnist", "cifar10", "cifar100")),
+    )
+    for dataset in datasets
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions:
+    """A stream of tasks, as a sweep file describes it.
+
+    Args:
+        name: a name of `BENCHMARKS`, or a transformation of `data`: "split", "permuted",
+            "rotated" or "corrupted"; or "sequence".
+        data: a name of `DATASETS`, or data of the user's own; None if the name includes it. A name
+            and data that `BENCHMARKS` has as one name are replaced by that.
+        scenario: what is predicted (van de Ven et al., 2022): "task": the class within a known
+            task; "domain": the same, the task being unknown; "class": both task and class.
+        num_tasks: T; for split benchmarks a divisor of the number of classes. 5 if left out, or
+            what the next four fields make.
+        first, step: classes of the first task and of each further one of a split benchmark; the
+            last has what is left. Without `first` it is `step`.
+        classes_per_task: classes of each task of a split benchmark.
+        classes: the classes of each task of a split benchmark, by number or name.
+        order: "natural"; "seeded", which shuffles classes over tasks (split) or tasks (others, and
+            where `classes` is given) by `seed`; a permutation of 1..T, the numbers of the natural
+            tasks; a list of all classes; or an order that other code draws.
+        validation: share of the training images held out, [0, 0.5].
+        samples_per_task: maximum number of training examples of a task; None keeps all.
+        imbalance: training examples of the last class relative to the first, in (0, 1]; from
+            class to class they fall exponentially (Cui et al. 2019).
+        label_noise: share of training labels that are another class of the task, [0, 1).
+        corruptions: of each task of a corrupted benchmark; a name, or a name and a severity.
+        sequence: the data set of each task of a benchmark named "sequence".
+        train_mask: outputs that compete in training, class scenario: those of "seen" tasks (the
+            current included), of the "current" task, or "all".
+        eval_mask: outputs that compete in evaluation, class scenario.
+        seed: of the stream: permutations, order of classes, validation and samples drawn.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    name: str
+    scenario: Scenario = "class"
+    num_tasks: int = None  # type: ignore[assignment]  # a number once it is built
+    order: Order | dict[str, Any] = "natural"
+    validation: float = 0.1
+    samples_per_task: int | None = None
+    train_mask: TrainMask = "seen"
+    eval_mask: EvalMask = "seen"
+    seed: int = 0
+    first: int | None = neutral(None)
+    step: int | None = neutral(None)
+    classes_per_task: tuple[int, ...] | None = neutral(None)
+    classes: tuple[tuple[ClassName, ...], ...] | None = neutral(None)
+    data: Any = neutral(None)  # noqa: RUF009 - a field
+    imbalance: float | None = neutral(None)
+    label_noise: float = neutral(0.0)
+    corruptions: tuple[Any, ...] | None = neutral(None)
+    sequence: tuple[Any, ...] | None = neutral(None)
+
+    def __post_init__(self) -> None:
+        self._resolve_data()
+        for name in ("order", "classes_per_task"):
+            if isinstance(getattr(self, name), list):
+                self._set(name, tuple(getattr(self, name)))
+        if isinstance(self.order, dict):
+            self._set("order", read_published_order(self.order))
+        if self.classes is not None:
+            self._set("classes", tuple(map(tuple, self.classes)))
+        if self.corruptions is not None:
+            self._set("corruptions", tuple(map(read_corruption, self.corruptions)))
+        if self.imbalance == 1:
+            self._set("imbalance", None)
+        mistakes = [*self._find_mistakes()]
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        self._set("num_tasks", self._count_tasks())
+
+    def _count_tasks(self) -> int:
+        if self._transformation == "split":
+            return len(self._class_split.sizes)
+        if self.sequence is not None:
+            return len(self.sequence)
+        return len(self.corruptions) if self.corruptions else self.num_tasks or 5
+
+    def _resolve_data(self) -> None:
+        """Replace the name of the user's own data by the data, and a long form by the short one."""
+        if isinstance(self.data, str) and self.data in OWN_DATA:
+            self._set("data", OWN_DATA[self.data])
+        if self.sequence is not None:
+            data = (each["data"] if isinstance(each, dict) else each for each in self.sequence)
+            self._set("sequence", tuple(OWN_DATA.get(str(each), each) for each in data))
+        if isinstance(self.data, str) and f"{self.name}_{self.data}" in BENCHMARKS:
+            self._set("name", f"{self.name}_{self.data}")
+            self._set("data", None)
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _find_mistakes(self) -> Iterator[str]:
+        unknown = self._name_mistake()
+        if unknown:
+            yield unknown
+        choices = {"scenario": Scenario, "train_mask": TrainMask, "eval_mask": EvalMask}
+        for field, type_ in choices.items():
+            if getattr(self, field) not in get_args(type_):
+                yield f"{field}: {getattr(self, field)!r}; valid: {', '.join(get_args(type_))}"
+        small = [name for name in ("num_tasks", "first", "step") if self._is_below_one(name)]
+        yield from (f"{name}: {getattr(self, name)}; must be at least 1" for name in small)
+        if not unknown and not small:
+            yield from self._find_mistakes_in_tasks()
+        yield from self._find_wrong_shares()
+
+    def _find_wrong_shares(self) -> Iterator[str]:
+        if not 0 <= self.validation <= 0.5:
+            valid = "must be a share of the training images in [0, 0.5]"
+            yield f"validation: {self.validation}; {valid}"
+        elif self.samples_per_task is not None and self.samples_per_task < 1:
+            valid = "must be at least 1, or left out to use all"
+            yield f"samples_per_task: {self.samples_per_task}; {valid}"
+        if self.imbalance is not None and not 0 < self.imbalance <= 1:
+            yield f"imbalance: {self.imbalance}; must be above 0 and at most 1"
+        if not 0 <= self.label_noise < 1:
+            yield f"label_noise: {self.label_noise}; must be a share of the labels in [0, 1)"
+
+    def _is_below_one(self, name: str) -> bool:
+        return getattr(self, name) is not None and getattr(self, name) < 1
+
+    def _name_mistake(self) -> str | None:
+        """Return why the name and the data give no data set and transformation, or None."""
+        if self.name == SEQUENCE or self.sequence is not None:
+            return next(checks.find_mistakes_in_sequence(self.name, self.data, self.sequence), None)
+        if self.data is None and self.name in TRANSFORMATIONS:
+            return f"data: is missing; {self.name} needs a data set, or use its name: {self.name}_…"
+        if self.data is None:
+            if self.name in BENCHMARKS:
+                return None
+            names = [*BENCHMARKS, *TRANSFORMATIONS, SEQUENCE]
+            return f"unknown benchmark {self.name!r}; {suggest(self.name, names)}"
+        if self.name not in TRANSFORMATIONS:
+            return f"name: {self.name!r} with data; {suggest(self.name, TRANSFORMATIONS)}"
+        if not isinstance(self.data, OwnData) and self.data not in DATASETS:
+            return f"data: unknown data set {self.data!r}; {suggest(str(self.data), DATASETS)}"
+        if self.name in ("rotated", "corrupted") and len(self.input_shape) != 3:
+            needs = "needs images, and the data has features; valid: split, permuted"
+            return f"name: {self.name!r} {needs}"
+        return None
+
+    def _find_mistakes_in_tasks(self) -> Iterator[str]:
+        kind, num_tasks = self._transformation, self._count_tasks()
+        if kind == "split":
+            wrong = [*self._class_split.find_mistakes()]
+            sizes = () if wrong else self._class_split.sizes
+            yield from (*wrong, *checks.find_mistakes_in_labels(self.label_noise, sizes))
+        else:
+            yield from self._find_wrong_sizes()
+        if kind == "corrupted":
+            yield from checks.find_mistakes_in_corruptions(self.corruptions, self.num_tasks)
+        elif self.corruptions is not None:
+            yield f"corruptions: {self.name} has none; valid: with a corrupted benchmark"
+        if kind == SEQUENCE:
+            facts = {t: dataset_facts(d) for t, d in zip(self._titles, self._datasets, strict=True)}
+            yield from find_mistakes_in_shapes(facts)
+            if self.num_tasks not in (None, num_tasks):
+                yield f"num_tasks: {self.num_tasks}; {num_tasks} by sequence, so leave it out"
+        if kind != "split" and not checks.is_order(self._order, num_tasks):
+            valid = f"natural, seeded, or a list of the tasks 1..{num_tasks}, each once"
+            yield f"order: {order_text(self._order)}; valid: {valid}"
+
+    def _find_wrong_sizes(self) -> Iterator[str]:
+        for name in SIZE_FIELDS:
+            if getattr(self, name) is not None:
+                yield f"{name}: each task of {self.name} has all classes; leave it out"
+
+    @property
+    def _order(self) -> Order:
+        return cast(Order, self.order)
+
+    @property
+    def _class_split(self) -> ClassSplit:
+        sizes: dict[str, Any] = {name: getattr(self, name) for name in ("num_tasks", *SIZE_FIELDS)}
+        return ClassSplit(
+            dataset=self.data_title,
+            num_classes=self._info.num_classes,
+            class_names=self._info.class_names,
+            order=self._order,
+            **sizes,
+        )
+
+    @property
+    def title(self) -> str:
+        """The name, of the transformation and of the data set, for tables."""
+        if self.sequence is not None:
+            return "_".join([SEQUENCE, *self._titles])
+        return self.name if self.data is None else f"{self.name}_{self.data_title}"
+
+    @property
+    def data_title(self) -> str:
+        """A short name of the data set."""
+        return self._titles[0]
+
+    @property
+    def _titles(self) -> tuple[str, ...]:
+        return tuple(map(data_title, self.data_sets))
+
+    @property
+    def _transformation(self) -> str:
+        named = self.data is not None or self.sequence is not None
+        return self.name if named else BENCHMARKS[self.name][0]
+
+    @property
+    def data_sets(self) -> tuple[Any, ...]:
+        """The data sets: names, or the user's own."""
+        if self.sequence is not None:
+            return self.sequence
+        return (BENCHMARKS[self.name][1] if self.data is None else self.data,)
+
+    @property
+    def _datasets(self) -> tuple[str, ...]:
+        """The names by which the data sets are loaded; the digests of the user's own."""
+        # Registered in this process, which may be a worker's.
+        return tuple(
+            register(d).digest if isinstance(d, OwnData) else str(d) for d in self.data_sets
+        )
+
+    @property
+    def _info(self) -> DatasetFacts:
+        facts = [dataset_facts(name) for name in self._datasets]
+        return facts[0] if self.sequence is None else join_facts(facts)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(channels, rows, columns) of an image, or (features,)."""
+        return self._info.input_shape
+
+
+def data_title(data: Any) -> str:
+    """Return a short name of a data set."""
+    if not isinstance(data, OwnData):
+        return str(data)
+    return f"own_{data.title}" if data.title in DATASETS else data.title

@@ -1,0 +1,69 @@
+"""Checks of the fields of a benchmark that go together; each mistake begins with its field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchestrator.benchmarks.corruptions import DEFAULT_CORRUPTIONS, Corruption
+from orchestrator.benchmarks.datasets import DATASETS
+from orchestrator.benchmarks.orders import Order, is_task_order
+from orchestrator.benchmarks.sources.own_data import OwnData
+from orchestrator.errors import suggest
+
+
+def is_order(order: Order, num_tasks: int) -> bool:
+    """Return whether an order is one of tasks that share their classes."""
+    return order in ("natural", "seeded") or is_task_order(order, num_tasks)
+
+
+def find_mistakes_in_labels(label_noise: float, sizes: Sequence[int]) -> Iterator[str]:
+    """Yield why labels cannot be another class of their task.
+
+    Args:
+        label_noise: share of wrong labels.
+        sizes: classes of each task.
+    """
+    if label_noise and 1 in sizes:
+        lone = sizes.index(1) + 1
+        yield f"label_noise: task {lone} has one class, and so no other label; leave it out"
+
+
+def find_mistakes_in_corruptions(
+    corruptions: tuple[Corruption, ...] | None, num_tasks: int | None
+) -> Iterator[str]:
+    """Yield what is wrong with the corruptions of each task, or with their number."""
+    if corruptions is None:
+        if (num_tasks or 1) > len(DEFAULT_CORRUPTIONS):
+            names = ", ".join(each.name for each in DEFAULT_CORRUPTIONS)
+            more = f"there are {len(DEFAULT_CORRUPTIONS)} by default ({names}); give corruptions"
+            yield f"num_tasks: {num_tasks}; {more}"
+        return
+    if not corruptions:
+        yield "corruptions: []; must name the corruption of at least one task"
+    elif num_tasks not in (None, len(corruptions)):
+        yield f"num_tasks: {num_tasks}; {len(corruptions)} by corruptions, so leave it out"
+    twice = [each for i, each in enumerate(corruptions) if each in corruptions[:i]]
+    if twice:
+        yield f"corruptions: {twice[0].name} of severity {twice[0].severity} is named twice"
+
+
+def find_mistakes_in_sequence(
+    name: str, data: Any, sequence: tuple[Any, ...] | None
+) -> Iterator[str]:
+    """Yield what is wrong with the data sets of a sequence, or with having one."""
+    if sequence is None:
+        yield "sequence: is missing; valid: [{data: mnist}, {data: fashion_mnist}]"
+    elif name != "sequence":
+        yield f"sequence: {name!r} has one data set; valid: with name: sequence"
+    elif data is not None:
+        yield "data: each task of a sequence has its own; leave it out"
+    elif not sequence:
+        yield "sequence: []; must name the data set of at least one task"
+    else:
+        for place, each in enumerate(sequence):
+            if not isinstance(each, OwnData) and each not in DATASETS:
+                yield f"sequence: unknown data set {each!r}; {suggest(str(each), DATASETS)}"
+            elif each in sequence[:place]:
+                title = each.title if isinstance(each, OwnData) else each
+                yield f"sequence: {title} is named twice; each data set may be in one task"
