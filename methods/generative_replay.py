@@ -135,7 +135,7 @@ class GenerativeReplay(Method):
         row = torch.randint(len(lesson.labels), (count,), generator=lesson.draws)
         noise = self.noise(count, lesson.draws)
         y = lesson.labels[row.to(noise.device)]
-        return Examples(self.generator.draw(y, noise), y)
+        return Examples(self.generator.draw(y, noise).float(), y)
 
     def replay_loss(self, replayed: Examples) -> Tensor:
         """Return the solver's mean loss on replayed images, over the competing outputs."""

@@ -53,7 +53,8 @@ class TaskLoss(nn.Module):
         Reference: Szegedy et al. 2016, Rethinking the inception architecture for computer vision,
             section 7; there all outputs compete.
         """
-        logits = self.masked(self.network(batch.x) if logits is None else logits, batch.y)
+        logits = self.network(batch.x) if logits is None else logits
+        logits = self.masked(logits.float(), batch.y)
         loss = F.cross_entropy(logits, batch.y)
         if self._label_smoothing == 0:
             return loss

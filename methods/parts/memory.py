@@ -124,7 +124,7 @@ class Memory(nn.Module, ABC):
         self.x[rows] = examples.x
         self.y[rows] = examples.y.to(self.y.dtype)
         if logits is not None:
-            self.logits[rows] = logits
+            self.logits[rows] = logits.to(self.logits.dtype)
 
     def resize(self, rows: int) -> None:
         """Grow or shrink to a number of rows; new rows are not filled."""

@@ -25,7 +25,7 @@ METHOD_CHOICES = frozenset(
     f"config.training.{name}"
     for name in (
         *("optimizer", "lr", "momentum", "weight_decay", "num_threads"),
-        *("schedule", "clip", "label_smoothing", "keep_optimizer"),
+        *("schedule", "clip", "label_smoothing", "keep_optimizer", "compile"),
     )
 )
 # The title of a table has these, and data is compared by its digest wherever it was read from; all

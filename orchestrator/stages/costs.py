@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -33,16 +33,20 @@ class FlopMeter:
 
     Args:
         known: kind -> FLOPs, of earlier work with the same network and method.
+
+    Attributes:
+        counting: returns a context for the work that is counted.
     """
 
     def __init__(self, known: dict[Hashable, int] | None = None) -> None:
         self.total = 0
         self._known = {} if known is None else known
+        self.counting: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Call `work`, add its FLOPs to `total`, and return its result."""
         if kind not in self._known:
-            with FlopCounter() as counter:
+            with self.counting(), FlopCounter() as counter:
                 result = work(*args, **named)
             self._known[kind] = counter.total
         else:

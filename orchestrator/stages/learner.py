@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -15,6 +16,7 @@ from orchestrator.stages.batches import epochs, task_span
 from orchestrator.stages.batches import num_steps as num_steps
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.early_stopping import EarlyStopping, create_stopping
+from orchestrator.stages.forward_pass import autocast, training_mode, uncompiled
 from orchestrator.stages.optimizer_state import KeptOptimizer
 from orchestrator.stages.optimizers import clip_gradients
 from orchestrator.stages.parameter_groups import group_parameters
@@ -77,7 +79,7 @@ def train_task(
         own = phase_training(training, phase)
         method.begin_phase(phase, view)
         shown = replace(view, examples=method.examples(view))
-        updates = Updates(method, own, len(shown.examples), meter, phase.name)
+        updates = Updates(method, own, shown, meter, phase.name)
         updates.kept.restore(parent or {})
         data, state = (view.examples, shown.examples), updates.kept.capture
         stopping = create_stopping(own.early_stopping, method, validate, data, state)
@@ -94,7 +96,7 @@ def train_epochs(
     """Train a method for the epochs of one phase of a task, 1..T."""
     samples, epoch, method = 0, 0, updates.method
     total = torch.zeros(())
-    with allow_single_values(method):
+    with allow_single_values(method), updates.training_mode():
         for epoch, batches in enumerate(batches_of_epochs, 1):
             method.begin_epoch(epoch)
             for batch in batches:
@@ -116,7 +118,7 @@ class Updates:
     Args:
         method: the method that they change.
         training: of the phase.
-        num_examples: that an epoch goes through.
+        view: the task, with the examples that an epoch goes through.
         meter: receives the FLOPs.
         phase: its name; steps of different phases may have different FLOPs.
 
@@ -126,15 +128,22 @@ class Updates:
     """
 
     def __init__(
-        self, method: Method, training: Training, num_examples: int, meter: FlopMeter, phase: str
+        self, method: Method, training: Training, view: TaskView, meter: FlopMeter, phase: str
     ) -> None:
-        self.method, self._clip = method, training.clip
+        self.method, self._training, self._device = method, training, view.examples.y.device
         self._meter, self._kind = meter, (phase,) if phase else ()
         self._optimizer = make_optimizer(method, training)
         kind = training.optimizer_kind if training.keep_optimizer and not phase else None
         self.kept = KeptOptimizer(method, self._optimizer, kind)
-        span = task_span(num_examples, training)
+        span = task_span(len(view.examples), training)
         self._scheduler = create_scheduler(training.read_schedule(), self._optimizer, span)
+
+    def training_mode(self) -> AbstractContextManager[None]:
+        """Return the context of all steps: how the network computes them."""
+        precision, compiled = self._training.precision, self._training.compile
+        if compiled:
+            self._meter.counting = uncompiled
+        return training_mode(self.method.network, precision, compiled, self._device)
 
     def take(self, batch: Examples) -> tuple[Tensor, int]:
         """Take the steps on a batch; return the sum of their losses [], and of their examples."""
@@ -150,12 +159,13 @@ class Updates:
         return total, count * len(batch)
 
     def _step(self, batch: Examples) -> Tensor:
-        loss = self.method.loss(batch)
+        with autocast(self._training.precision, self._device):
+            loss = self.method.loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.method.after_backward()
-        if self._clip is not None:
-            clip_gradients(self.method.parameters(), self._clip)
+        if self._training.clip is not None:
+            clip_gradients(self.method.parameters(), self._training.clip)
         self._optimizer.step()
         self.method.after_step(batch)
         return loss.detach()

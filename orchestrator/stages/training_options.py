@@ -12,6 +12,7 @@ from methods.base import neutral
 from orchestrator.errors import RepertoireError, require
 from orchestrator.stages.components import find_class, is_dotted
 from orchestrator.stages.early_stopping import read_stopping
+from orchestrator.stages.forward_pass import PRECISIONS
 from orchestrator.stages.optimizers import (
     OF_TRAINING,
     check_optimizer,
@@ -48,6 +49,8 @@ class TrainingOptions:
         drop_last: leave out the short batch at the end of an epoch, unless it is the only one.
         keep_optimizer: carry the optimiser's state from task to task.
         early_stopping: `patience`, `metric` and `min_epochs`; None trains all epochs.
+        precision: of matrix products and convolutions in training: "float32" or "bf16".
+        compile: whether the network is compiled for training.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -66,6 +69,8 @@ class TrainingOptions:
     drop_last: bool = neutral(False)
     keep_optimizer: bool = neutral(False)
     early_stopping: dict[str, Any] | None = neutral(None)  # noqa: RUF009 - a field
+    precision: str = neutral("float32")
+    compile: bool = neutral(False)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "num_threads"):
@@ -86,6 +91,8 @@ class TrainingOptions:
         self._set("clip", None if self.clip in (None, inf) else self.clip)
         valid = "in [0, 1)"
         require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, valid)
+        known = self.precision in PRECISIONS
+        require(known, "precision", self.precision, " or ".join(PRECISIONS))
         self._set("schedule", describe_schedule(self.read_schedule()))
         if self.early_stopping is not None:
             given, length = self.early_stopping, self.iterations or self.epochs
