@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -18,7 +19,7 @@ from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.cells import build_r
 from orchestrator.results.identity import common_trial_ids
-from orchestrator.results.metrics import R
+from orchestrator.results.metrics import R, accuracy_seen
 from orchestrator.results.naming import match_id
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
 from orchestrator.results.pooling import ALSO_IN, SETTING, average_configurations, pool_trials
@@ -65,6 +66,34 @@ class Results:
         of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
         cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]
         return build_r(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
+
+    def incremental_accuracy(
+        self, trial_id: str, seed: int, split: str = "test", sweep: str | None = None
+    ) -> pd.DataFrame:
+        """Return the accuracy on the tasks seen, after each task.
+
+        Columns: `after` 1..T; `by_task`, each task counting alike, of which
+        `average_incremental_accuracy` is the mean; `by_example`, each example counting alike, as
+        papers on class-incremental learning have it.
+
+        Args:
+            trial_id: id of the trial.
+            seed: one of its seeds.
+            split: "test" or "validation".
+            sweep: name of the sweep, if several have the trial.
+
+        Raises:
+            UnknownName: there is no such trial or seed.
+            RepertoireError: several sweeps have the trial, and `sweep` is None.
+        """
+        trial = self._select_trial(trial_id, seed, sweep)
+        of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
+        cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]
+        sizes = cells.groupby("task")["n"].max().to_numpy(dtype=np.float64)
+        r = build_r(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
+        by_task, by_example = accuracy_seen(r), accuracy_seen(r, sizes)
+        after = range(1, len(by_task) + 1)
+        return pd.DataFrame({"after": after, "by_task": by_task, "by_example": by_example})
 
     def _select_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
         trial = self.trials[match_id(self.trials["trial_id"], trial_id)]

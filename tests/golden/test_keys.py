@@ -62,6 +62,8 @@ def test_the_keys_of_a_sweep_are_those_of_every_earlier_version(name):
     text = (SWEEPS / name).read_text(encoding="utf-8")
     if "fashion_mnist" in text and not DEBIAN_FASHION_MNIST.is_dir():
         pytest.skip("needs Fashion-MNIST, whose content is part of a key")
+    if "cifar" in text:
+        pytest.skip("needs CIFAR, whose content is part of a key and comes by download alone")
     golden = json.loads(KEYS.read_text(encoding="utf-8"))
     assert keys_of(Sweep.load(SWEEPS / name)) == golden["sweeps"][name]
 
@@ -89,7 +91,9 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         content = {
             "sweeps": {
-                path.name: keys_of(Sweep.load(path)) for path in sorted(SWEEPS.glob("*.yaml"))
+                path.name: keys_of(Sweep.load(path))
+                for path in sorted(SWEEPS.glob("*.yaml"))
+                if "cifar" not in path.name
             },
             "defaults": {
                 " ".join(case): keys_of(load_defaults(Path(name), *case)) for case in CASES

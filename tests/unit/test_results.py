@@ -214,6 +214,20 @@ def test_metrics_of_the_trials_table_follow_from_the_accuracy_table(
         assert row.average_incremental_accuracy == pytest.approx(seen, abs=1e-12)
 
 
+def test_accuracy_on_the_tasks_seen_counts_tasks_or_examples_alike(
+    store: MemoryStore, folder: Path
+) -> None:
+    fill(store, chain_of(), upto=3)
+    results = results_of([chain_of()], store, folder)
+    stages, r = results.incremental_accuracy("t1", 0), results.r_matrix("t1", 0)
+    sizes = results.accuracy.query("split == 'test' and after == 3")["n"].to_numpy()
+    assert stages["after"].tolist() == [1, 2, 3]
+    for k in (1, 2, 3):
+        assert stages["by_task"][k - 1] == pytest.approx(r[k, :k].mean())
+        assert stages["by_example"][k - 1] == pytest.approx(np.average(r[k, :k], weights=sizes[:k]))
+    assert stages["by_task"].mean() == pytest.approx(trial(results).average_incremental_accuracy)
+
+
 def test_r_matrix_puts_each_score_at_its_after_and_task(store: MemoryStore, folder: Path) -> None:
     chain = chain_of()
     fill(store, chain)

@@ -1,5 +1,7 @@
 """Streams as papers make them: unequal tasks, class orders; that every method learns them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,11 @@ from orchestrator.stages.components import create_component, find_class
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import build_stages, network_shape
 from orchestrator.stages.training import Training
+from orchestrator.sweep.sweep import Sweep
 
 # By np.random.seed(1993); np.random.permutation(100), as PyCIL's logs print it.
 PYCIL_CIFAR100 = [68, 56, 78, 8, 23, 84, 90, 65, 74, 76]
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 T, F = True, False
 
 
@@ -28,6 +32,16 @@ def sizes(stream):
 
 def classes(stream):
     return [task.classes for task in stream.tasks()]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("cifar100_base0_inc10", [10] * 10), ("cifar100_base50_inc10", [50] + [10] * 5)],
+)
+def test_the_sweeps_of_cifar_100_have_the_tasks_of_the_papers(name, expected):
+    for trial in Sweep.load(SWEEPS / f"{name}.yaml").trials:
+        assert sizes(trial.benchmark) == expected
+        assert set(classes(trial.benchmark)[0]) >= set(PYCIL_CIFAR100)
 
 
 # sizes of tasks
