@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from orchestrator.benchmarks.dataset_files import DEBIAN_FASHION_MNIST
 from orchestrator.benchmarks.datasets import DATASETS, load_dataset
 from orchestrator.benchmarks.sources.arrays import hold_out
 from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.sweep.sweep import Sweep
 
 TINY = "{name: mlp, hidden: [8]}"
 FEW = {"training": "{iterations: 3}", "num_tasks": 2, "network": TINY}
@@ -373,3 +375,105 @@ def test_a_function_that_cannot_be_used_is_one_mistake(folder, name, message):  
     text = mistakes(folder, name, num_tasks=3)
     assert ": 1 mistake\n" in text
     assert re.search(message, text), text
+
+
+# torchvision
+
+
+def test_a_data_set_of_torchvision_is_read_by_the_name_of_its_class(folder):  # noqa: F811
+    digits = digits_arrays()
+    for part, prefix in (("train", "train"), ("test", "t10k")):
+        x = np.zeros((50, 28, 28), np.uint8)
+        x[:, :8, :8] = digits[f"{part}_x"][:50, 0]
+        for kind, array in (("images-idx3", x), ("labels-idx1", digits[f"{part}_y"][:50])):
+            path = folder / f"data/KMNIST/raw/{prefix}-{kind}-ubyte"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            header = bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">i4").tobytes()
+            path.write_bytes(header + array.astype(np.uint8).tobytes())
+    own = data_of(load(folder, {"torchvision": "KMNIST"}))
+    assert own.facts.input_shape == (1, 28, 28)
+    assert own.content == load_dataset("kmnist").fingerprint
+    assert load(folder, {"torchvision": "KMNIST"}).trials[0].benchmark.title == "split_own_kmnist"
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "test"),
+    [("Country211", "country211/train", "country211/test"), ("EuroSAT", "eurosat/2750", None)],
+)
+def test_torchvisions_pictures_are_decoded_and_split_if_it_does_not(folder, name, train, test):  # noqa: F811
+    x, y = colours(30)
+    labels = np.array(["owl", "auk", "emu"])[y]
+    for part in filter(None, (train, test)):
+        write_pictures(folder / "data" / part, x, labels)
+    own = data_of(load(folder, {"torchvision": name, "size": 4}, num_tasks=3))
+    assert own.facts.input_shape == (3, 4, 4)
+    assert own.facts.classes == ("auk", "emu", "owl")
+    data = load_dataset(own.digest)
+    assert (len(data.train_x), len(data.test_x)) == ((30, 30) if test else (24, 6))
+
+
+def test_an_unknown_class_of_torchvision_is_answered_with_the_nearest(folder):  # noqa: F811
+    assert "did you mean 'SVHN'" in mistakes(folder, {"torchvision": "SVNH"})
+
+
+# Hugging Face
+
+
+@pytest.mark.parametrize("has_test", [True, False])
+def test_a_folder_of_hugging_face_is_read(folder, has_test):  # noqa: F811
+    datasets = pytest.importorskip("datasets")
+    x, y = colours(30)
+    kinds = {"img": datasets.Image(), "kind": datasets.ClassLabel(names=["emu", "auk", "owl"])}
+    rows = {"img": [Image.fromarray(each.transpose(1, 2, 0)) for each in x], "kind": y.tolist()}
+    part = datasets.Dataset.from_dict(rows, features=datasets.Features(kinds))
+    whole = datasets.DatasetDict({"train": part, "test": part}) if has_test else part
+    whole.save_to_disk(folder / "birds")
+    form = {"huggingface": "birds", "image": "img", "label": "kind"}
+    own = data_of(load(folder, form, num_tasks=3))
+    assert own.facts.classes == ("emu", "auk", "owl")
+    data = load_dataset(own.digest)
+    assert (len(data.train_x), len(data.test_x)) == ((30, 30) if has_test else (24, 6))
+    train = np.arange(30) if has_test else hold_out(y)[0]
+    assert torch.equal(data.train_x, torch.from_numpy(x[train]))
+    assert "no column 'pic'; valid" in mistakes(folder, {**form, "image": "pic"}, num_tasks=3)
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_features_of_hugging_face_are_columns_or_vectors(folder, vectors):  # noqa: F811
+    datasets = pytest.importorskip("datasets")
+    x, y = features(each=10, d=2)
+    rows = {"v": x.tolist()} if vectors else {"a": x[:, 0].tolist(), "b": x[:, 1].tolist()}
+    datasets.Dataset.from_dict({**rows, "y": y.tolist()}).save_to_disk(folder / "rows")
+    form = {"huggingface": "rows", "features": list(rows), "label": "y"}
+    own = data_of(load(folder, form, num_tasks=3))
+    assert own.facts.input_shape == (2,)
+
+
+def test_hugging_face_without_its_library_says_what_to_install(folder, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    form = {"huggingface": "someone/birds", "image": "img", "label": "kind"}
+    assert "pip install 'repertoire-cl[huggingface]'" in mistakes(folder, form)
+    both = {"huggingface": "someone/birds", "label": "kind"}
+    assert "benchmark.data.image: give either image or features" in mistakes(folder, both)
+
+
+# the page
+
+
+def test_every_example_of_the_page_is_read(folder):  # noqa: F811
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    x, y = colours(50)
+    y = np.arange(50) % 5
+    np.savez(folder / "flowers.npz", train_x=x, train_y=y)
+    write_pictures(folder / "birds", x, y)
+    write_wine(folder)
+    function = page.partition("    def flowers():")[2].partition("\n\nIt is called")[0]
+    (folder / "mydata.py").write_text(f"import numpy as np\n\ndef flowers():{function}\n")
+    read = 0
+    for line in re.findall(r"^    benchmark: (.*)$", page, re.MULTILINE):
+        if not re.search("torchvision|huggingface", line):
+            text = f"name: x\nbenchmark: {line}\nmethods: [finetune]\nseeds: [0]\n"
+            (folder / "page.yaml").write_text(text)
+            assert len(Sweep.load(folder / "page.yaml").trials) == 1
+            read += 1
+    assert read == 4
