@@ -142,7 +142,7 @@ class PackNet(Method):
             mask = torch.full_like(p, task.index > 1, dtype=torch.bool)
             if name in owners:
                 mask = owners[name] > 0
-            elif name in self._head:
+            elif name in self._head and p.dim() > 0:  # all tasks share the scale of a cosine head
                 mask = torch.ones_like(mask)
                 mask[list(task.classes)] = False
             yield name, p, mask

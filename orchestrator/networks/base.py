@@ -8,11 +8,13 @@ network, C outputs of the head.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from orchestrator.networks.heads import HeadKind, create_head
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,20 @@ class Normalise(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """A network's hyperparameters: frozen, keyword-only, ranges checked in `__post_init__`."""
+    """A network's hyperparameters: frozen, keyword-only, ranges checked in `__post_init__`.
+
+    Attributes:
+        head: the kind of the head, which `Network.create_head` returns: "linear" or "cosine".
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    head: HeadKind = field(default="linear", metadata={"neutral": "linear"})
 
 
 class Network(nn.Module):
-    """A body that turns examples into features, and a linear head that scores the classes.
+    """A body that turns examples into features, and a head that scores the classes.
 
-    A subclass sets `body` and `head` in its constructor.
+    A subclass sets `body` and `head` in its constructor, the latter to `create_head(...)`.
 
     Class attributes:
         version: raised by hand when the same seed gives other weights or other outputs.
@@ -98,6 +105,11 @@ class Network(nn.Module):
         self.config = config
         self.shape = shape
         self.normalise = Normalise(shape.mean, shape.std, len(shape.input_shape) - 1)
+
+    def create_head(self, num_features: int) -> nn.Linear:
+        """Return a new head of the configuration's kind for features [B, F]."""
+        kind: HeadKind = getattr(self.config, "head", "linear")
+        return create_head(kind, num_features, self.shape.num_classes)
 
     def fresh(self) -> Network:
         """Return a network of the same shape with newly drawn weights."""

@@ -60,7 +60,7 @@ class CNN(Network):
             nn.Linear(flat, config.hidden),
             nn.ReLU(),
         )
-        self.head = nn.Linear(config.hidden, shape.num_classes)
+        self.head = self.create_head(config.hidden)
 
 
 def _convolutions(channels: tuple[int, ...]) -> Iterator[nn.Module]:

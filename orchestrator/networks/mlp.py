@@ -28,4 +28,4 @@ class MLP(Network):
         widths = (prod(shape.input_shape), *config.hidden)
         layers = (layer for wide in pairwise(widths) for layer in (nn.Linear(*wide), nn.ReLU()))
         self.body = nn.Sequential(nn.Flatten(), *layers)
-        self.head = nn.Linear(widths[-1], shape.num_classes)
+        self.head = self.create_head(widths[-1])

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from orchestrator.networks.base import Network, NetworkConfig, NetworkShape
+from orchestrator.networks.cifar_resnet import ResNet32
 from orchestrator.networks.cnn import CNN
 from orchestrator.networks.mlp import MLP
 from orchestrator.networks.resnet import ResNet18
+from orchestrator.networks.vit import ViTTiny
 from orchestrator.seeding import derive_seed, seed_global_generators
 
 __all__ = [
@@ -22,10 +24,18 @@ __all__ = [
     "NetworkConfig",
     "NetworkShape",
     "ResNet18",
+    "ResNet32",
+    "ViTTiny",
     "build_network",
 ]
 
-NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "cnn": CNN, "resnet18": ResNet18}
+NETWORKS: dict[str, type[Network]] = {
+    "mlp": MLP,
+    "cnn": CNN,
+    "resnet18": ResNet18,
+    "resnet32": ResNet32,
+    "vit_tiny": ViTTiny,
+}
 
 
 def build_network(

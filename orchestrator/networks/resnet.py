@@ -16,26 +16,27 @@ from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, ima
 class ResNet18(Network):
     """Residual network of 18 layers.
 
-    `slim` is the reduced form that is usual in continual learning: 20 channels instead of 64, a 3x3
-    stem, no max-pool. `torchvision` is the original, untrained, with a stem for the image's
-    channels.
+    `full` is the form for small images: 64 channels, a 3x3 stem, no max-pool. `slim` is the same
+    with 20 channels, the reduced form that is usual in continual learning. `torchvision` is the
+    original for large images, untrained, with a stem for the image's channels.
 
     Reference:
         He et al. (2016), CVPR; slim: Lopez-Paz and Ranzato (2017), NeurIPS, section 5.
     Deviations:
-        slim pools each channel to one value whatever the image's size; for the paper's 32x32 that
-        is the same.
+        slim and full pool each channel to one value whatever the image's size; for the paper's
+        32x32 that is the same.
     """
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):
-        """The variant: "slim" or "torchvision"."""
+        """The variant: "slim", "full" or "torchvision"."""
 
-        variant: Literal["slim", "torchvision"] = "slim"
+        variant: Literal["slim", "full", "torchvision"] = "slim"
 
         def __post_init__(self) -> None:
-            if self.variant not in ("slim", "torchvision"):
-                raise ValueError(f"variant: {self.variant!r}; valid: slim, torchvision")
+            if self.variant not in (*WIDTHS, "torchvision"):
+                valid = ", ".join((*WIDTHS, "torchvision"))
+                raise ValueError(f"variant: {self.variant!r}; valid: {valid}")
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
@@ -45,9 +46,10 @@ class ResNet18(Network):
     def __init__(self, config: Config, shape: NetworkShape) -> None:
         super().__init__(config, shape)
         channels = shape.input_shape[0]
-        if config.variant == "slim":
-            self.body = _slim_resnet18(channels)
-            self.head = nn.Linear(8 * SLIM_WIDTH, shape.num_classes)
+        if config.variant in WIDTHS:
+            width = WIDTHS[config.variant]
+            self.body = _small_image_resnet18(channels, width)
+            self.head = self.create_head(8 * width)
         else:
             resnet = import_torchvision().models.resnet18(
                 weights=None, num_classes=shape.num_classes
@@ -55,20 +57,21 @@ class ResNet18(Network):
             if channels != 3:
                 resnet.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
                 nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
-            self.head, resnet.fc = resnet.fc, nn.Identity()
+            linear, resnet.fc = resnet.fc, nn.Identity()
             self.body = resnet
+            self.head = linear if config.head == "linear" else self.create_head(512)
 
 
-SLIM_WIDTH = 20
+WIDTHS = {"slim": 20, "full": 64}
 
 
-def _slim_resnet18(channels: int) -> nn.Sequential:
+def _small_image_resnet18(channels: int, width: int) -> nn.Sequential:
     stem = (
-        nn.Conv2d(channels, SLIM_WIDTH, 3, padding=1, bias=False),
-        nn.BatchNorm2d(SLIM_WIDTH),
+        nn.Conv2d(channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
         nn.ReLU(),
     )
-    widths = [SLIM_WIDTH * factor for factor in (1, 1, 2, 4, 8)]
+    widths = [width * factor for factor in (1, 1, 2, 4, 8)]
     blocks: list[nn.Module] = []
     for before, after in pairwise(widths):
         blocks += [_Residual(before, after), _Residual(after, after)]
