@@ -64,8 +64,9 @@ class Component:
         return {"identity": self.identity, "config": config}
 
     def describe(self) -> dict[str, Any]:
-        """Return name and hyperparameters, for display."""
-        return {"name": self.name, **to_json(self.config)}
+        """Return name and hyperparameters, for display; of a network those that are not neutral."""
+        plain = to_keyed_json if self.kind == "network" else to_json
+        return {"name": self.name, **plain(self.config)}
 
 
 def create_component(kind: str, name: str, config: Any, source: Source | None = None) -> Component:

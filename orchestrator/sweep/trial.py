@@ -78,7 +78,7 @@ class Trial:
             benchmark.pop("seed")
         config: dict[str, Any] = {
             "benchmark": benchmark,
-            "network": {"name": self.network.name, **as_json(self.network.config)},
+            "network": self.network.describe(),
             "training": self.training.describe(),
             "method": {"name": self.method.name, **as_json(self.method.config)},
         }
