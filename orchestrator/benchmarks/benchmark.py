@@ -6,6 +6,7 @@ Shape legend: N examples, C outputs of the head.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from torch import Tensor
@@ -96,7 +97,8 @@ class Benchmark(BenchmarkOptions):
         labels = [label for recipe in self._recipes()[:after] for label in recipe.labels]
         return masks.label_mask(labels, self.num_classes) if labels else None
 
-    def _recipes(self) -> tuple[Recipe, ...]:
+    def build_recipes(self) -> tuple[Recipe, ...]:
+        """Return the recipes of the tasks, in the order of the sequence; see `recipes_of`."""
         base = Recipe(
             dataset=self._datasets[0],
             validation=float(self.validation),
@@ -113,3 +115,12 @@ class Benchmark(BenchmarkOptions):
             corruptions = self.corruptions or DEFAULT_CORRUPTIONS
             changes = describe_changes(kind, self.num_tasks, self.seed, corruptions)
         return shared_recipes(changes, self.scenario, self._order, self.seed, base)
+
+    def _recipes(self) -> tuple[Recipe, ...]:
+        return recipes_of(self)
+
+
+@lru_cache(maxsize=256)
+def recipes_of(benchmark: Benchmark) -> tuple[Recipe, ...]:
+    """Return the recipes of the tasks of a benchmark, in the order of the sequence."""
+    return benchmark.build_recipes()

@@ -90,6 +90,15 @@ class BenchmarkOptions:
 
     def __post_init__(self) -> None:
         self._resolve_data()
+        self._normalise_values()
+        mistakes = [*self._find_mistakes()]
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        if not self.num_tasks:
+            self._set("num_tasks", self._count_tasks())
+
+    def _normalise_values(self) -> None:
+        """Give each value its one form: lists are tuples, a neutral value is the default."""
         for name in ("order", "classes_per_task"):
             if isinstance(getattr(self, name), list):
                 self._set(name, tuple(getattr(self, name)))
@@ -101,10 +110,6 @@ class BenchmarkOptions:
             self._set("corruptions", tuple(map(read_corruption, self.corruptions)))
         if self.imbalance == 1:
             self._set("imbalance", None)
-        mistakes = [*self._find_mistakes()]
-        if mistakes:
-            raise ValueError("\n".join(mistakes))
-        self._set("num_tasks", self._count_tasks())
 
     def _count_tasks(self) -> int:
         if self._transformation == "split":
@@ -118,7 +123,7 @@ class BenchmarkOptions:
         if isinstance(self.data, str) and self.data in OWN_DATA:
             self._set("data", OWN_DATA[self.data])
         if self.sequence is not None:
-            data = (each["data"] if isinstance(each, dict) else each for each in self.sequence)
+            data = (e.get("data") if isinstance(e, dict) else e for e in self.sequence)
             self._set("sequence", tuple(OWN_DATA.get(str(each), each) for each in data))
         if isinstance(self.data, str) and f"{self.name}_{self.data}" in BENCHMARKS:
             self._set("name", f"{self.name}_{self.data}")
@@ -177,30 +182,32 @@ class BenchmarkOptions:
         return None
 
     def _find_mistakes_in_tasks(self) -> Iterator[str]:
-        kind, num_tasks = self._transformation, self._count_tasks()
+        kind = self._transformation
         if kind == "split":
-            wrong = [*self._class_split.find_mistakes()]
-            sizes = () if wrong else self._class_split.sizes
+            split = self._class_split
+            wrong = [*split.find_mistakes()]
+            sizes = () if wrong else split.sizes
             yield from (*wrong, *checks.find_mistakes_in_labels(self.label_noise, sizes))
         else:
-            yield from self._find_wrong_sizes()
-        if kind == "corrupted":
-            yield from checks.find_mistakes_in_corruptions(self.corruptions, self.num_tasks)
-        elif self.corruptions is not None:
+            yield from self._find_mistakes_in_shared_tasks(kind)
+        if kind != "corrupted" and self.corruptions is not None:
             yield f"corruptions: {self.name} has none; valid: with a corrupted benchmark"
-        if kind == SEQUENCE:
-            facts = {t: dataset_facts(d) for t, d in zip(self._titles, self._datasets, strict=True)}
-            yield from find_mistakes_in_shapes(facts)
-            if self.num_tasks not in (None, num_tasks):
-                yield f"num_tasks: {self.num_tasks}; {num_tasks} by sequence, so leave it out"
-        if kind != "split" and not checks.is_order(self._order, num_tasks):
-            valid = f"natural, seeded, or a list of the tasks 1..{num_tasks}, each once"
-            yield f"order: {order_text(self._order)}; valid: {valid}"
 
-    def _find_wrong_sizes(self) -> Iterator[str]:
+    def _find_mistakes_in_shared_tasks(self, kind: str) -> Iterator[str]:
+        """Yield what is wrong with tasks that have all classes of a data set."""
         for name in SIZE_FIELDS:
             if getattr(self, name) is not None:
                 yield f"{name}: each task of {self.name} has all classes; leave it out"
+        num_tasks = self._count_tasks()
+        if kind == "corrupted":
+            yield from checks.find_mistakes_in_corruptions(self.corruptions, self.num_tasks)
+        if kind == SEQUENCE:
+            yield from find_mistakes_in_shapes(self._titles, [*map(dataset_facts, self._datasets)])
+            if self.num_tasks not in (None, num_tasks):
+                yield f"num_tasks: {self.num_tasks}; {num_tasks} by sequence, so leave it out"
+        if not checks.is_order(self._order, num_tasks):
+            valid = f"natural, seeded, or a list of the tasks 1..{num_tasks}, each once"
+            yield f"order: {order_text(self._order)}; valid: {valid}"
 
     @property
     def _order(self) -> Order:
@@ -209,10 +216,11 @@ class BenchmarkOptions:
     @property
     def _class_split(self) -> ClassSplit:
         sizes: dict[str, Any] = {name: getattr(self, name) for name in ("num_tasks", *SIZE_FIELDS)}
+        info = self._info
         return ClassSplit(
             dataset=self.data_title,
-            num_classes=self._info.num_classes,
-            class_names=self._info.class_names,
+            num_classes=info.num_classes,
+            class_names=info.class_names,
             order=self._order,
             **sizes,
         )

@@ -41,20 +41,22 @@ def _spread(values: tuple[float, ...], channels: int) -> list[float]:
     return [*values] * channels if len(values) == 1 else [*values]
 
 
-def find_mistakes_in_shapes(facts: dict[str, DatasetFacts]) -> Iterator[str]:
+def find_mistakes_in_shapes(titles: Sequence[str], facts: Sequence[DatasetFacts]) -> Iterator[str]:
     """Yield why data sets cannot be brought to one shape.
 
     Args:
-        facts: title of a data set -> what is known of it.
+        titles: of the data sets.
+        facts: what is known of each.
     """
-    shapes = {title: each.input_shape for title, each in facts.items()}
-    listed = ", ".join(f"{title} {list(shape)}" for title, shape in shapes.items())
-    kinds = {len(shape) for shape in shapes.values()}
+    shapes = [each.input_shape for each in facts]
+    pairs = zip(titles, shapes, strict=True)
+    listed = ", ".join(f"{title} {list(shape)}" for title, shape in pairs)
+    kinds = {len(shape) for shape in shapes}
     if len(kinds) > 1:
         yield f"sequence: images and features do not go together: {listed}"
-    elif kinds == {1} and len({*shapes.values()}) > 1:
+    elif kinds == {1} and len({*shapes}) > 1:
         yield f"sequence: the data sets have different numbers of features: {listed}"
-    elif kinds == {3} and len({shape[0] for shape in shapes.values()} - {1}) > 1:
+    elif kinds == {3} and len({shape[0] for shape in shapes} - {1}) > 1:
         yield f"sequence: only one channel can become several: {listed}"
 
 

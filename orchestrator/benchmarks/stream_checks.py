@@ -62,7 +62,8 @@ def find_mistakes_in_sequence(
         yield "sequence: []; must name the data set of at least one task"
     else:
         for place, each in enumerate(sequence):
-            if not isinstance(each, OwnData) and each not in DATASETS:
+            known = isinstance(each, str) and each in DATASETS
+            if not (known or isinstance(each, OwnData)):
                 yield f"sequence: unknown data set {each!r}; {suggest(str(each), DATASETS)}"
             elif each in sequence[:place]:
                 title = each.title if isinstance(each, OwnData) else each

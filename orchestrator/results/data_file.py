@@ -39,8 +39,7 @@ def find_own_data(sweep: Sweep) -> dict[str, OwnData]:
 def _list_own_data(sweep: Sweep) -> Iterator[OwnData]:
     examples = (each for group in sweep.groups for each in group.parts[0].examples)
     for benchmark in (*(trial.benchmark for trial in sweep.trials), *examples):
-        if isinstance(benchmark.data, OwnData):
-            yield benchmark.data
+        yield from (data for data in benchmark.data_sets if isinstance(data, OwnData))
 
 
 def describe_data(own: OwnData) -> dict[str, Any]:

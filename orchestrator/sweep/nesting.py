@@ -19,7 +19,7 @@ Instance = TypeVar("Instance")
 
 OPTIONS = ("optimizer", "schedule", "lr", "early_stopping")
 # Fields of `training` that have options of their own.
-NESTED = frozenset(f"training.{name}" for name in OPTIONS)
+NESTED = frozenset({*(f"training.{name}" for name in OPTIONS), "benchmark.order"})
 # Options of an optimiser that are fields of the training.
 LIFTED = {f"training.optimizer.{name}": f"training.{name}" for name in ("momentum", "weight_decay")}
 

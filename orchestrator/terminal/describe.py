@@ -11,6 +11,7 @@ from rich.table import Column, Table
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
+from orchestrator.benchmarks.benchmark_options import SEQUENCE
 from orchestrator.graph.plan import Plan
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.terminal.screen import duration_text
@@ -67,6 +68,7 @@ def benchmarks_table() -> Table:
     table = Table("benchmark", "transformation", "data set")
     for name, (transformation, dataset) in sorted(BENCHMARKS.items()):
         table.add_row(name, transformation, dataset)
+    table.add_row(SEQUENCE, "none", "one a task, by sequence: [{data: ...}, ...]")
     return table
 
 

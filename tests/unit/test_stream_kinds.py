@@ -211,9 +211,14 @@ def test_the_pixels_of_a_sequence_are_normalised_as_those_of_equal_shares() -> N
     assert facts.std == pytest.approx((pixels.std(), 0.1, np.sqrt(0.01 + 0.04)), abs=1e-6)
     rgba = DatasetFacts(num_classes=2, input_shape=(4, 8, 8), mean=(0.0,) * 4, std=(1.0,) * 4)
     row = DatasetFacts(num_classes=2, input_shape=(5,), mean=(0.0,), std=(1.0,))
-    assert next(find_mistakes_in_shapes({"a": colour, "b": rgba})).startswith("sequence: only one")
-    assert next(find_mistakes_in_shapes({"a": colour, "b": row})).startswith("sequence: images and")
-    assert not [*find_mistakes_in_shapes({"a": grey, "b": colour, "c": rgba})][1:]
+    long = DatasetFacts(num_classes=2, input_shape=(6,), mean=(0.0,), std=(1.0,))
+    for pair, message in (
+        ([colour, rgba], "only one channel can become several: a [3, 9, 8], b [4, 8, 8]"),
+        ([colour, row], "images and features do not go together: a [3, 9, 8], b [5]"),
+        ([row, long], "the data sets have different numbers of features: a [5], b [6]"),
+    ):
+        assert [*find_mistakes_in_shapes("ab", pair)] == [f"sequence: {message}"]
+    assert not [*find_mistakes_in_shapes("ab", [grey, rgba])]
 
 
 WRITTEN = """

@@ -263,6 +263,18 @@ WRONG = {
         text_of(benchmark="{name: split_digits, order: seded}"),
         "benchmark.order: must be 'natural' or 'seeded', or keys and values, or a list, given",
     ),
+    "a class in two tasks": (
+        text_of(benchmark="{name: split_digits, classes: [[0, 1], [1, 2, 3, 4, 5, 6, 7, 8, 9]]}"),
+        "benchmark.classes: [1] named twice; each class must be in one task",
+    ),
+    "a data set of a sequence that is not known": (
+        text_of(benchmark="{name: sequence, sequence: [{data: digits}, {data: svnh}]}"),
+        "benchmark.sequence[1].data: unknown data set 'svnh'; did you mean 'svhn'?",
+    ),
+    "a corruption that is not known": (
+        text_of(benchmark="{name: corrupted_digits, corruptions: [clean, blurr]}"),
+        "benchmark.corruptions: unknown corruption 'blurr'; did you mean 'blur'?",
+    ),
     "all orders of too many tasks": (
         text_of(benchmark="{name: rotated_digits, num_tasks: 9, order: all}"),
         "benchmark.order: all orders need num_tasks from 1 to 6, given 9",
