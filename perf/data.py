@@ -40,7 +40,7 @@ def memory() -> dict[str, float]:
 def load(source: str, loader: str):
     """Return the training images of a source: "fashion_mnist", or an npz file."""
     from orchestrator.benchmarks import datasets
-    from orchestrator.benchmarks.sources import cache
+    from orchestrator.benchmarks.sources import array_files, cache
     from orchestrator.benchmarks.sources.arrays import prepare_arrays
     from orchestrator.benchmarks.sources.npz import Npz
     from orchestrator.benchmarks.sources.own_data import read_own_data
@@ -50,12 +50,12 @@ def load(source: str, loader: str):
             return datasets.load_dataset(source).train_x
         folder = Path(datasets.data_folder())
         read = lambda _allocate: datasets.read_named(source, folder)  # noqa: E731
-        return cache.as_tensor(cache.in_memory(read).arrays.train_x)
+        return array_files.as_tensor(cache.in_memory(read).arrays.train_x)
     form = Npz(npz=source)
     if loader == "cache":
         return datasets.load_dataset(read_own_data(form, source).digest).train_x
     read = lambda allocate: prepare_arrays(form.read(allocate), source)  # noqa: E731
-    return cache.as_tensor(cache.in_memory(read).arrays.train_x)
+    return array_files.as_tensor(cache.in_memory(read).arrays.train_x)
 
 
 def work(source: str, loader: str) -> None:

@@ -18,8 +18,9 @@ from orchestrator.benchmarks.data_folder import DATA_VARIABLE, data_folder
 from orchestrator.benchmarks.dataset_files import FAILURES
 from orchestrator.benchmarks.dataset_info import DatasetFacts, DatasetInfo
 from orchestrator.benchmarks.dataset_table import DATASETS
+from orchestrator.benchmarks.sources.array_files import Stored, as_tensor
 from orchestrator.benchmarks.sources.arrays import Allocate, Array, Arrays, Facts
-from orchestrator.benchmarks.sources.cache import Stored, as_tensor, in_memory, load_arrays
+from orchestrator.benchmarks.sources.cache import in_memory, load_arrays
 from orchestrator.benchmarks.sources.forms import stamp_files
 from orchestrator.benchmarks.sources.images import stamp_folder
 from orchestrator.benchmarks.sources.labels import Label

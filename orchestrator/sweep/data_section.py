@@ -93,7 +93,9 @@ def read_data(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> str 
         return None if form is None else read_own_data(form, given).name
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
-        return None
+    except OSError as error:  # a file that may not be read, a folder that changes meanwhile
+        mistakes.append(f"{where}: cannot be read: {error}")
+    return None
 
 
 def read_form(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> Form | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from source_lab import forget
 from stub_clock import Clock
 
 from orchestrator.backends import ray_health
@@ -100,3 +101,12 @@ def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("blank") / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
     return path
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for data of the user's own, which this process has not read."""
+    monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path / "data"))
+    forget()
+    yield tmp_path
+    forget()

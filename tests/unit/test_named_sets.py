@@ -7,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 from scipy.io import savemat
-from test_sources import folder, forget  # noqa: F401 - a fixture
 
 from orchestrator.benchmarks import datasets
 from orchestrator.benchmarks.benchmark import BENCHMARKS
@@ -17,11 +16,11 @@ from orchestrator.errors import MissingData
 
 
 @pytest.fixture(autouse=True)
-def data(folder):  # noqa: F811
+def data(own_folder):
     """The folder of data sets, empty; this process remembers none."""
     datasets._load.cache_clear()
-    (folder / "data").mkdir()
-    yield folder / "data"
+    (own_folder / "data").mkdir()
+    yield own_folder / "data"
     datasets._load.cache_clear()
 
 

@@ -12,13 +12,12 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from test_sources import (
+from source_lab import (
     compute,
     compute_last,
     data_of,
     digits_arrays,
     features,
-    folder,  # noqa: F401 - a fixture
     forget,
     learn,
     load,
@@ -34,6 +33,12 @@ from orchestrator.sweep.sweep import Sweep
 
 TINY = "{name: mlp, hidden: [8]}"
 FEW = {"training": "{iterations: 3}", "num_tasks": 2, "network": TINY}
+
+
+@pytest.fixture(autouse=True)
+def folder(own_folder):
+    """A folder for a sweep and its data."""
+    return own_folder
 
 
 # pictures
@@ -64,7 +69,7 @@ def write_all_forms(root, arrays):
     ]
 
 
-def test_images_in_every_form_are_one_trial_with_one_mapping(folder):  # noqa: F811
+def test_images_in_every_form_are_one_trial_with_one_mapping(folder):
     """So their R is that of an npz file, which is that of the named set: see test_sources.py."""
     few = {name: array[: 200 if "train" in name else 60] for name, array in digits_arrays().items()}
     trials = [load(folder, form).trials[0] for form in write_all_forms(folder, few)]
@@ -75,7 +80,7 @@ def test_images_in_every_form_are_one_trial_with_one_mapping(folder):  # noqa: F
 
 
 @pytest.mark.skipif(not DEBIAN_FASHION_MNIST.is_dir(), reason="needs dataset-fashion-mnist")
-def test_fashion_mnist_in_an_npz_file_gives_the_r_of_the_named_set(folder):  # noqa: F811
+def test_fashion_mnist_in_an_npz_file_gives_the_r_of_the_named_set(folder):
     fashion = load_dataset("fashion_mnist")
     names = ("train_x", "train_y", "test_x", "test_y")
     np.savez(folder / "fashion.npz", **{name: getattr(fashion, name).numpy() for name in names})
@@ -94,7 +99,7 @@ def colours(num=12, sides=(6, 5)):
     return x, y
 
 
-def test_a_folder_of_classes_is_read_and_a_fifth_held_out(folder):  # noqa: F811
+def test_a_folder_of_classes_is_read_and_a_fifth_held_out(folder):
     x, y = colours(30)
     write_pictures(folder / "birds", x, np.array(["owl", "auk", "emu"])[y])
     own = data_of(load(folder, {"images": "birds"}, num_tasks=3))
@@ -106,7 +111,7 @@ def test_a_folder_of_classes_is_read_and_a_fifth_held_out(folder):  # noqa: F811
     assert torch.equal(data.test_y, torch.from_numpy(numbers[test]))
 
 
-def test_val_is_the_test_part_where_there_is_no_test(folder):  # noqa: F811
+def test_val_is_the_test_part_where_there_is_no_test(folder):
     x, y = colours()
     write_pictures(folder / "birds" / "train", x, y)
     write_pictures(folder / "birds" / "val", x[::-1], y[::-1])
@@ -115,7 +120,7 @@ def test_val_is_the_test_part_where_there_is_no_test(folder):  # noqa: F811
 
 
 @pytest.mark.parametrize(("size", "shape"), [(4, (3, 4, 4)), ([3, 7], (3, 3, 7))])
-def test_pictures_of_several_sizes_are_resized_once(folder, size, shape):  # noqa: F811
+def test_pictures_of_several_sizes_are_resized_once(folder, size, shape):
     x, y = colours()
     write_pictures(folder / "birds" / "train", x, y, "jpg")
     write_pictures(folder / "birds" / "test", x[:, :, :4], y)
@@ -125,7 +130,7 @@ def test_pictures_of_several_sizes_are_resized_once(folder, size, shape):  # noq
     assert own.facts.input_shape == shape
 
 
-def test_grey_pictures_have_one_channel_unless_colour_is_asked_for(folder):  # noqa: F811
+def test_grey_pictures_have_one_channel_unless_colour_is_asked_for(folder):
     x, y = colours(30)
     write_pictures(folder / "birds", x[:, :1], y)
     for channels, expected in ((None, 1), (3, 3)):
@@ -133,7 +138,7 @@ def test_grey_pictures_have_one_channel_unless_colour_is_asked_for(folder):  # n
         assert data_of(load(folder, form, num_tasks=3)).facts.input_shape == (expected, 6, 5)
 
 
-def test_a_picture_that_changes_between_plan_and_stage_is_noticed(folder):  # noqa: F811
+def test_a_picture_that_changes_between_plan_and_stage_is_noticed(folder):
     x, y = colours(30)
     write_pictures(folder / "birds", x, y)
     sweep = load(folder, {"images": "birds"}, num_tasks=3)
@@ -174,7 +179,7 @@ def spoil_pictures(root, case):
         ("missing class", "no test examples of '7'; give each class in both parts"),
     ],
 )
-def test_a_folder_that_cannot_be_used_is_one_mistake(folder, case, message):  # noqa: F811
+def test_a_folder_that_cannot_be_used_is_one_mistake(folder, case, message):
     spoil_pictures(folder, case)
     text = mistakes(folder, {"images": "birds"}, num_tasks=3)
     assert ": 1 mistake\n" in text
@@ -182,9 +187,15 @@ def test_a_folder_that_cannot_be_used_is_one_mistake(folder, case, message):  # 
     assert not list((folder / "data").rglob("*.npy"))
 
 
-def test_a_folder_that_is_not_there_is_answered_with_the_nearest(folder):  # noqa: F811
+def test_a_folder_that_is_not_there_is_answered_with_the_nearest(folder):
     (folder / "birds").mkdir()
     assert "no such folder; did you mean 'birds'" in mistakes(folder, {"images": "brids"})
+
+
+def test_a_size_is_at_least_one_pixel(folder):
+    assert "benchmark.data.size: 0; must be at least 1 pixel" in mistakes(
+        folder, {"images": "birds", "size": 0}
+    )
 
 
 # tables
@@ -201,16 +212,29 @@ def write_wine(root):
     return frame
 
 
-def test_a_table_is_learned_by_every_method_that_serves_it(folder):  # noqa: F811
+def test_a_table_is_learned_by_every_method_that_serves_it(folder):
     write_wine(folder)
     serving = (name for name, cls in METHODS.items() if "class" in cls.scenarios)
     names = [name for name in serving if name != "generative_replay"]
     data = {"table": "wine.csv", "label": "cultivar"}
-    r = learn(folder, data, num_tasks=3, methods=", ".join(names), network=TINY)
+    few = {**FEW, "num_tasks": 3}
+    r = learn(folder, data, methods=", ".join(names), **few)
     assert len(r) == len(names) * 2 * 4 * 3
 
 
-def test_a_task_incremental_table_is_learned_by_the_methods_of_that_scenario(folder):  # noqa: F811
+@pytest.mark.parametrize(("name", "num_features"), [("breast_cancer", 30), ("digits", 64)])
+def test_other_tables_of_scikit_learn_are_learned(folder, name, num_features):
+    from sklearn import datasets as sklearn_datasets
+
+    content = getattr(sklearn_datasets, f"load_{name}")(as_frame=True)
+    content.frame.iloc[:300].to_parquet(folder / "table.parquet")
+    data = {"table": "table.parquet", "label": "target"}
+    assert data_of(load(folder, data, **FEW)).facts.input_shape == (num_features,)
+    r = learn(folder, data, methods="finetune, {name: er, memory_size: 20}", **FEW)
+    assert len(r) == 2 * 2 * 3 * 2
+
+
+def test_a_task_incremental_table_is_learned_by_the_methods_of_that_scenario(folder):
     write_wine(folder)
     data = {"table": "wine.csv", "label": "cultivar"}
     names = [name for name, cls in METHODS.items() if "class" not in cls.scenarios]
@@ -219,7 +243,7 @@ def test_a_task_incremental_table_is_learned_by_the_methods_of_that_scenario(fol
     assert len(r) == len(names) * 2 * 4 * 3
 
 
-def test_numbers_are_standardised_and_categories_one_hot_by_training_rows(folder):  # noqa: F811
+def test_numbers_are_standardised_and_categories_one_hot_by_training_rows(folder):
     frame = write_wine(folder)
     form = {"table": "wine.csv", "label": "cultivar", "features": ["alcohol", "region"]}
     own = data_of(load(folder, form, num_tasks=3))
@@ -234,7 +258,7 @@ def test_numbers_are_standardised_and_categories_one_hot_by_training_rows(folder
     assert (data.train_x[:, 1] + data.train_x[:, 2] == 1).all()
 
 
-def test_a_category_of_test_rows_alone_is_none_of_the_training_ones(folder):  # noqa: F811
+def test_a_category_of_test_rows_alone_is_none_of_the_training_ones(folder):
     frame = pd.DataFrame({"y": [0, 1] * 5, "c": ["a", "b"] * 5})
     frame.to_csv(folder / "train.csv", index=False)
     frame.assign(c="z").to_csv(folder / "test.csv", index=False)
@@ -256,7 +280,7 @@ def test_a_category_of_test_rows_alone_is_none_of_the_training_ones(folder):  # 
         ({"label": "cultivar", "shape": [1, 2, 7]}, "pixels are"),
     ],
 )
-def test_a_table_that_a_sweep_gives_wrongly_is_one_mistake(folder, form, message):  # noqa: F811
+def test_a_table_that_a_sweep_gives_wrongly_is_one_mistake(folder, form, message):
     write_wine(folder)
     text = mistakes(folder, {"table": "wine.csv", **form}, num_tasks=3)
     assert ": 1 mistake\n" in text
@@ -272,7 +296,7 @@ def test_a_table_that_a_sweep_gives_wrongly_is_one_mistake(folder, form, message
         ("cultivar", None, "column 'cultivar' has a cell that is empty"),
     ],
 )
-def test_a_table_with_gaps_is_one_mistake(folder, column, value, message):  # noqa: F811
+def test_a_table_with_gaps_is_one_mistake(folder, column, value, message):
     frame = write_wine(folder)
     frame.loc[7, column] = value
     frame.to_csv(folder / "wine.csv", index=False)
@@ -309,7 +333,7 @@ def write_flowers(root, scale=1):
     (root / "mydata.py").write_text(FLOWERS)
 
 
-def test_a_function_beside_the_sweep_returns_the_data(folder):  # noqa: F811
+def test_a_function_beside_the_sweep_returns_the_data(folder):
     write_flowers(folder)
     sweep = load(folder, "mydata:flowers", num_tasks=3)
     assert sweep.trials[0].benchmark.title == "split_flowers"
@@ -317,7 +341,7 @@ def test_a_function_beside_the_sweep_returns_the_data(folder):  # noqa: F811
     assert isinstance(compute_last(folder, sweep), StageDone)
 
 
-def test_the_key_of_a_function_changes_with_its_code_and_not_with_comments(folder):  # noqa: F811
+def test_the_key_of_a_function_changes_with_its_code_and_not_with_comments(folder):
     write_flowers(folder)
     key = load(folder, "mydata:flowers", num_tasks=3).trials[0].stages(0)[1].key
     (folder / "mydata.py").write_text(FLOWERS.replace("  # a comment", "  # another"))
@@ -327,7 +351,8 @@ def test_the_key_of_a_function_changes_with_its_code_and_not_with_comments(folde
     assert changed.stages(0)[1].key != key  # the same arrays, made by other code
 
 
-def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory):  # noqa: F811
+@pytest.mark.slow
+def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory):
     write_flowers(folder)
     sweep = load(folder, "mydata:flowers", num_tasks=3)
     stage = pickle.dumps(sweep.trials[0].stages(0)[0])
@@ -347,7 +372,7 @@ def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory)
     assert b"StageDone" in run.stdout
 
 
-def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monkeypatch):  # noqa: F811
+def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monkeypatch):
     write_flowers(folder)
     x, y = features()
     np.save(folder / "x.npy", x)
@@ -355,7 +380,7 @@ def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monk
     monkeypatch.chdir(folder)
     own = data_of(load(folder, "mydata:maps", num_tasks=3))
     forget()
-    for module in ("cache", "function"):
+    for module in ("array_files", "function"):
         monkeypatch.setattr(f"orchestrator.benchmarks.sources.{module}.digest_bytes", None)
     assert data_of(load(folder, "mydata:maps", num_tasks=3)).digest == own.digest
     monkeypatch.undo()
@@ -370,7 +395,7 @@ def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monk
         ("mydata:fails", "mydata:fails raised ValueError: no flowers today"),
     ],
 )
-def test_a_function_that_cannot_be_used_is_one_mistake(folder, name, message):  # noqa: F811
+def test_a_function_that_cannot_be_used_is_one_mistake(folder, name, message):
     write_flowers(folder)
     text = mistakes(folder, name, num_tasks=3)
     assert ": 1 mistake\n" in text
@@ -380,7 +405,7 @@ def test_a_function_that_cannot_be_used_is_one_mistake(folder, name, message):  
 # torchvision
 
 
-def test_a_data_set_of_torchvision_is_read_by_the_name_of_its_class(folder):  # noqa: F811
+def test_a_data_set_of_torchvision_is_read_by_the_name_of_its_class(folder):
     digits = digits_arrays()
     for part, prefix in (("train", "train"), ("test", "t10k")):
         x = np.zeros((50, 28, 28), np.uint8)
@@ -400,7 +425,7 @@ def test_a_data_set_of_torchvision_is_read_by_the_name_of_its_class(folder):  # 
     ("name", "train", "test"),
     [("Country211", "country211/train", "country211/test"), ("EuroSAT", "eurosat/2750", None)],
 )
-def test_torchvisions_pictures_are_decoded_and_split_if_it_does_not(folder, name, train, test):  # noqa: F811
+def test_torchvisions_pictures_are_decoded_and_split_if_it_does_not(folder, name, train, test):
     x, y = colours(30)
     labels = np.array(["owl", "auk", "emu"])[y]
     for part in filter(None, (train, test)):
@@ -412,7 +437,7 @@ def test_torchvisions_pictures_are_decoded_and_split_if_it_does_not(folder, name
     assert (len(data.train_x), len(data.test_x)) == ((30, 30) if test else (24, 6))
 
 
-def test_an_unknown_class_of_torchvision_is_answered_with_the_nearest(folder):  # noqa: F811
+def test_an_unknown_class_of_torchvision_is_answered_with_the_nearest(folder):
     assert "did you mean 'SVHN'" in mistakes(folder, {"torchvision": "SVNH"})
 
 
@@ -420,7 +445,7 @@ def test_an_unknown_class_of_torchvision_is_answered_with_the_nearest(folder):  
 
 
 @pytest.mark.parametrize("has_test", [True, False])
-def test_a_folder_of_hugging_face_is_read(folder, has_test):  # noqa: F811
+def test_a_folder_of_hugging_face_is_read(folder, has_test):
     datasets = pytest.importorskip("datasets")
     x, y = colours(30)
     kinds = {"img": datasets.Image(), "kind": datasets.ClassLabel(names=["emu", "auk", "owl"])}
@@ -439,7 +464,7 @@ def test_a_folder_of_hugging_face_is_read(folder, has_test):  # noqa: F811
 
 
 @pytest.mark.parametrize("vectors", [True, False])
-def test_features_of_hugging_face_are_columns_or_vectors(folder, vectors):  # noqa: F811
+def test_features_of_hugging_face_are_columns_or_vectors(folder, vectors):
     datasets = pytest.importorskip("datasets")
     x, y = features(each=10, d=2)
     rows = {"v": x.tolist()} if vectors else {"a": x[:, 0].tolist(), "b": x[:, 1].tolist()}
@@ -449,7 +474,7 @@ def test_features_of_hugging_face_are_columns_or_vectors(folder, vectors):  # no
     assert own.facts.input_shape == (2,)
 
 
-def test_hugging_face_without_its_library_says_what_to_install(folder, monkeypatch):  # noqa: F811
+def test_hugging_face_without_its_library_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     form = {"huggingface": "someone/birds", "image": "img", "label": "kind"}
     assert "pip install 'repertoire-cl[huggingface]'" in mistakes(folder, form)
@@ -460,7 +485,7 @@ def test_hugging_face_without_its_library_says_what_to_install(folder, monkeypat
 # the page
 
 
-def test_every_example_of_the_page_is_read(folder):  # noqa: F811
+def test_every_example_of_the_page_is_read(folder):
     page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
     x, y = colours(50)
     y = np.arange(50) % 5

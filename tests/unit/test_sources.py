@@ -2,98 +2,37 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from source_lab import (
+    compute,
+    compute_last,
+    data_of,
+    digits_arrays,
+    features,
+    forget,
+    learn,
+    load,
+    mistakes,
+    write_sweep,
+)
 
 import orchestrator
-from methods import METHODS
-from orchestrator.benchmarks import datasets
 from orchestrator.benchmarks.datasets import load_dataset
-from orchestrator.benchmarks.sources import own_data
 from orchestrator.benchmarks.sources.npz import Npz
 from orchestrator.cli.run import run
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.results.kept_code import load_kept_code
 from orchestrator.stages.outcomes import StageDone, StageFailed
-from orchestrator.stages.store import StageStore
-from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
-
-SWEEP = """\
-name: own
-benchmark: {{name: {name}, data: {data}, num_tasks: {num_tasks}, scenario: {scenario}}}
-network: {network}
-training: {training}
-methods: [{methods}]
-seeds: [0]
-"""
-MLP = "{name: mlp, hidden: [16]}"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """An empty folder of data sets; this process remembers none."""
-    monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path / "data"))
-    forget()
-    yield tmp_path
-    forget()
-
-
-def forget():
-    """Leave this process as a new one is: it has read no data."""
-    for memory in (own_data.OWN_DATA, own_data.LOADED, own_data.OPENED):
-        memory.clear()
-    datasets._load_own.cache_clear()
-
-
-def write_sweep(folder: Path, data, file="sweep.yaml", **more) -> Path:
-    values = {"name": "split", "num_tasks": 5, "scenario": "class", "network": MLP}
-    values["training"] = "{batch_size: 64}"
-    values |= {"methods": "finetune", **more}
-    path = folder / file
-    path.write_text(SWEEP.format(data=json.dumps(data), **values))
-    return path
-
-
-def load(folder: Path, data, **more) -> Sweep:
-    return Sweep.load(write_sweep(folder, data, **more))
-
-
-def learn(folder: Path, data, **more):
-    """Run a sweep; return its rows of R."""
-    path = write_sweep(folder, data, **more)
-    out = folder / f"out {abs(hash(path.read_text()))}"
-    assert run(path, out, None, "inline", None) == 0
-    results = orchestrator.load(out)
-    assert list(results.trials.status.unique()) == ["complete"]
-    return results.accuracy[["split", "after", "task", "accuracy", "loss", "n"]]
-
-
-def mistakes(folder: Path, data, **more) -> str:
-    with pytest.raises(SweepError) as error:
-        load(folder, data, **more)
-    return str(error.value)
-
-
-def data_of(sweep: Sweep):
-    return sweep.trials[0].benchmark.data
-
-
-def digits_arrays():
-    digits = load_dataset("digits")
-    names = ("train_x", "train_y", "test_x", "test_y")
-    return {name: getattr(digits, name).numpy() for name in names}
-
-
-def features(num_classes=3, each=10, d=4):
-    """Features with their class as their first value."""
-    y = np.arange(num_classes * each) % num_classes
-    x = np.random.default_rng(0).normal(size=(len(y), d))
-    x[:, 0] = y
-    return x, y
+def folder(own_folder):
+    """A folder for a sweep and its data."""
+    return own_folder
 
 
 # the same as a named set
@@ -109,8 +48,8 @@ def test_a_named_set_given_as_data_is_the_trial_and_the_stages_of_the_short_form
 
 def test_digits_in_an_npz_file_give_the_r_of_the_named_set_cell_for_cell(folder):
     np.savez(folder / "mine.npz", **digits_arrays())
-    named = learn(folder, "digits", methods="finetune, {name: er, memory_size: 20}")
-    own = learn(folder, {"npz": "mine.npz"}, methods="finetune, {name: er, memory_size: 20}")
+    few = {"methods": "finetune, {name: er, memory_size: 20}", "training": "{iterations: 5}"}
+    named, own = (learn(folder, data, **few) for data in ("digits", {"npz": "mine.npz"}))
     assert len(named) == len(own) == 2 * 2 * 6 * 5
     assert named.equals(own)
 
@@ -191,15 +130,6 @@ def test_features_are_standardised_on_training_rows_alone(folder):
     assert np.allclose(data.test_x, expected, rtol=1e-4)
 
 
-def test_features_are_learned_by_every_method_that_serves_them(folder):
-    x, y = features(each=20)
-    np.savez(folder / "f.npz", train_x=x, train_y=y)
-    serving = (name for name, cls in METHODS.items() if "class" in cls.scenarios)
-    names = [name for name in serving if name != "generative_replay"]
-    r = learn(folder, {"npz": "f.npz"}, num_tasks=3, methods=", ".join(names))
-    assert len(r) == len(names) * 2 * 4 * 3
-
-
 def test_a_memory_of_features_keeps_floats_and_counts_their_bytes(folder):
     x, y = features(each=20, d=7)
     np.savez(folder / "f.npz", train_x=x, train_y=y)
@@ -235,7 +165,7 @@ def test_an_unchanged_file_is_neither_read_nor_hashed_again(folder, monkeypatch)
         raise AssertionError("read or hashed again")
 
     monkeypatch.setattr(Npz, "read", refuse)
-    monkeypatch.setattr("orchestrator.benchmarks.sources.cache.digest_bytes", refuse)
+    monkeypatch.setattr("orchestrator.benchmarks.sources.array_files.digest_bytes", refuse)
     again = data_of(load(folder, {"npz": "mine.npz"}))
     assert again.digest == first.digest
     assert torch.equal(load_dataset(again.digest).train_x, load_dataset("digits").train_x)
@@ -270,16 +200,6 @@ def test_data_is_used_without_a_cache_that_can_be_written(folder, monkeypatch):
     np.savez(folder / "mine.npz", **digits_arrays())
     own = data_of(load(folder, {"npz": "mine.npz"}))
     assert torch.equal(load_dataset(own.digest).train_x, load_dataset("digits").train_x)
-
-
-def compute(folder, stage):
-    """Compute a stage, as a worker does; return its outcome."""
-    return compute_order(Order((stage,), ("own", "x", 0)), StageStore(str(folder / "stages")))
-
-
-def compute_last(folder, sweep):
-    """Compute the first two stages of a sweep; return the last outcome."""
-    return [compute(folder, stage) for stage in sweep.trials[0].stages(0)[:2]][-1]
 
 
 @pytest.mark.parametrize("is_new_process", [True, False])
@@ -436,3 +356,49 @@ def test_a_finished_sweep_is_run_again_from_the_store_and_other_data_is_another_
     np.savez(folder / "f.npz", train_x=x + y[:, None], train_y=y)
     with pytest.raises(RepertoireError, match=r"tables of another sweep .* its data"):
         run(path, folder / "out", None, "inline", None)
+
+
+def test_a_grid_of_data_is_a_benchmark_each_in_tables_of_their_own(folder):
+    for name, shift in (("one", 0), ("two", 1)):
+        x, y = features(each=20)
+        np.savez(folder / f"{name}.npz", train_x=x + shift * y[:, None], train_y=y)
+    data = {"grid": [{"npz": "one.npz"}, {"npz": "two.npz"}]}
+    path = write_sweep(folder, data, num_tasks=3)
+    assert run(path, folder / "out", None, "inline", None) == 0
+    assert sorted(orchestrator.load(folder / "out").trials.benchmark) == ["split_one", "split_two"]
+    described = json.loads((folder / "out/own/data.json").read_text())["data"]
+    assert [each["name"] for each in described] == ["one", "two"]
+
+
+def test_a_search_on_own_data_reads_it_once_and_ends(folder):
+    x, y = features(each=20)
+    np.savez(folder / "f.npz", train_x=x, train_y=y)
+    methods = "{name: er, memory_size: {choice: [3, 6]}}"
+    path = write_sweep(folder, {"npz": "f.npz"}, num_tasks=3, methods=methods)
+    path.write_text(path.read_text() + "search: {algorithm: random, num_trials: 2, seeds: [7]}\n")
+    assert run(path, folder / "out", None, "inline", None) == 0
+    trials = orchestrator.load(folder / "out").trials
+    assert set(trials.phase) == {"search", "evaluation"}
+    assert set(trials.benchmark) == {"split_f"}
+
+
+def test_a_sequence_may_have_own_data(folder):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    text = "{sequence: [{data: digits}, {data: {npz: mine.npz}}], name: sequence, scenario: domain}"
+    path = folder / "sweep.yaml"
+    path.write_text(f"name: s\nbenchmark: {text}\nmethods: [finetune]\nseeds: [0]\n")
+    try:
+        sweep = Sweep.load(path)
+    except SweepError as error:
+        raise AssertionError(str(error)) from error
+    assert len(sweep.trials[0].stages(0)) == 3
+
+
+def test_data_that_may_not_be_read_is_one_mistake(folder, monkeypatch):
+    np.savez(folder / "f.npz", train_x=[[1.0]], train_y=[0])
+
+    def refuse(*_args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Npz, "read", refuse)
+    assert "benchmark.data: cannot be read: [Errno 13]" in mistakes(folder, {"npz": "f.npz"})

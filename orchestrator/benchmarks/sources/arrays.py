@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from orchestrator.benchmarks.sources.features import prepare_features, require_finite
 from orchestrator.benchmarks.sources.labels import Label, check_classes, map_labels
 from orchestrator.errors import WrongData
 from orchestrator.seeding import stratified_order, stream
@@ -26,7 +27,6 @@ Statistics: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 TEST_SHARE = 0.2
 STANDARD: Statistics = ((0.0,), (1.0,))
 CHUNK_BYTES = 2**24
-DIGITS = 6  # of the std of a feature, after the first
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def prepare_arrays(raw: RawData, where: str) -> Arrays:
         train_y, test_y = train_y[train], train_y[test]
     check_classes(train_y, test_y, classes, raw.held_out or raw.test_y is None, where)
     if train_x.ndim == 2:
-        train_x, test_x = _prepare_features(train_x, test_x, raw.standardise, where)
+        train_x, test_x = prepare_features(train_x, test_x, raw.standardise, where)
         statistics = STANDARD
     else:
         _check_images(train_x, test_x, where)
@@ -143,20 +143,9 @@ def _check_lengths(raw: RawData, where: str) -> None:
                 "give one label for each example"
             )
         if x.ndim == 2 and x.dtype.kind == "f":
-            _check_finite(x, f"{where}: {part}_x")
+            require_finite(x, f"{where}: {part}_x")
         if len(y) == 0:
             raise WrongData(f"{where}: has no {part} examples; give at least one of each class")
-
-
-def _check_finite(x: Array, where: str) -> None:
-    bad = np.argwhere(~np.isfinite(x))
-    if len(bad):
-        row, column = bad[0]
-        count = f"{len(bad)} values that are" if len(bad) > 1 else "a value that is"
-        raise WrongData(
-            f"{where} has {count} not finite, the first in row {row}, feature {column} (from 0); "
-            "fill or remove them"
-        )
 
 
 def _check_images(train_x: Array, test_x: Array, where: str) -> None:
@@ -171,39 +160,3 @@ def _check_images(train_x: Array, test_x: Array, where: str) -> None:
             f"{where}: training images are {list(train_x.shape[1:])} and test images "
             f"{list(test_x.shape[1:])}; bring them to one shape"
         )
-
-
-def _prepare_features(
-    train_x: Array, test_x: Array, standardise: bool, where: str
-) -> tuple[Array, Array]:
-    if test_x.ndim != 2 or train_x.shape[1] != test_x.shape[1] or train_x.shape[1] == 0:
-        raise WrongData(
-            f"{where}: training features are {list(train_x.shape)} and test features "
-            f"{list(test_x.shape)}; valid: [N, d], with the same d"
-        )
-    for part, x in (("train_x", train_x), ("test_x", test_x)):
-        if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or np.iscomplexobj(x):
-            raise WrongData(f"{where}: features {part} are {x.dtype}; they must be numbers")
-    if standardise:
-        train_x, test_x = standardise_features(train_x, test_x)
-    return (
-        np.ascontiguousarray(train_x, dtype=np.float32),
-        np.ascontiguousarray(test_x, dtype=np.float32),
-    )
-
-
-def standardise_features(train_x: Array, test_x: Array) -> tuple[Array, Array]:
-    """Return features with mean 0 and std 1 on the training rows; a constant becomes 0.
-
-    Mean and std are rounded to a millionth of the std, so that another order of summation, as
-    other processors have, gives the same features.
-    """
-    train, test = train_x.astype(np.float64), test_x.astype(np.float64)
-    means, stds = train.mean(axis=0), train.std(axis=0)
-    stds = np.where(stds > 1e-12 * np.maximum(1.0, np.abs(means)), stds, 1.0)
-    digits = (DIGITS - np.floor(np.log10(stds))).astype(int).tolist()
-    mean, std = (
-        np.array([round(value, places) for value, places in zip(values, digits, strict=True)])
-        for values in (means.tolist(), stds.tolist())
-    )
-    return (train - mean) / std, (test - mean) / std

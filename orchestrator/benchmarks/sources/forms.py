@@ -144,6 +144,8 @@ def as_images(x: Array, shape: tuple[int, int, int] | None, where: str) -> Array
     Raises:
         WrongData: the pixels are not whole numbers in 0..255, or do not have the shape.
     """
+    if shape is not None and min(shape) < 1:
+        raise WrongData(f"{where}: shape {list(shape)}; its numbers must be at least 1")
     if x.ndim == 2 and shape is None:
         return x
     x = as_bytes(x, where)

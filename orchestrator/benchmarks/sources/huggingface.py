@@ -15,7 +15,7 @@ from orchestrator.benchmarks.sources.arrays import Allocate, Array, RawData, hol
 from orchestrator.benchmarks.sources.forms import Form, require_folder
 from orchestrator.benchmarks.sources.images import stamp_folder
 from orchestrator.benchmarks.sources.labels import map_labels
-from orchestrator.benchmarks.sources.pictures import Size, read_pictures
+from orchestrator.benchmarks.sources.pictures import Size, read_pictures, require_size
 from orchestrator.benchmarks.sources.table import encode_columns
 from orchestrator.errors import MissingData, WrongData, suggest
 
@@ -52,6 +52,7 @@ class HuggingFace(Form):
     channels: Literal[1, 3] | None = None
 
     def __post_init__(self) -> None:
+        require_size(self.size)
         if (self.image is None) == (self.features is None):
             raise ValueError("image: give either image or features, the columns to learn from")
 

@@ -14,7 +14,7 @@ import numpy as np
 from orchestrator.benchmarks.sources.arrays import Allocate, RawData, hold_out
 from orchestrator.benchmarks.sources.forms import Form, require_folder
 from orchestrator.benchmarks.sources.labels import map_labels
-from orchestrator.benchmarks.sources.pictures import SUFFIXES, Size, read_pictures
+from orchestrator.benchmarks.sources.pictures import SUFFIXES, Size, read_pictures, require_size
 from orchestrator.errors import WrongData
 from orchestrator.hashing import digest_bytes
 
@@ -36,6 +36,9 @@ class Images(Form):
     size: Size = None
     channels: Literal[1, 3] | None = None
     paths: ClassVar[tuple[str, ...]] = ("images",)
+
+    def __post_init__(self) -> None:
+        require_size(self.size)
 
     def stamps(self) -> list[Any]:
         """Return a digest of the names, sizes and times of all files."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.benchmarks.data_folder import data_folder
+from orchestrator.benchmarks.sources.array_files import Stored, open_arrays
 from orchestrator.benchmarks.sources.arrays import Allocate, Arrays, Facts, prepare_arrays
-from orchestrator.benchmarks.sources.cache import Stored, load_arrays, open_arrays
+from orchestrator.benchmarks.sources.cache import load_arrays
 from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.errors import MissingData, WrongData
 from orchestrator.hashing import canonical_json, digest

@@ -29,6 +29,13 @@ Picture: TypeAlias = Path | Callable[[], Any]  # a file, or what returns an open
 Result = TypeVar("Result")
 
 
+def require_size(size: Size) -> None:
+    """Raise ValueError unless the sides of pictures are at least 1."""
+    sides = (size,) if isinstance(size, int) else size or ()
+    if any(side < 1 for side in sides):
+        raise ValueError(f"size: {size}; must be at least 1 pixel")
+
+
 def read_pictures(
     parts: tuple[Sequence[Picture], Sequence[Picture]],
     size: Size,

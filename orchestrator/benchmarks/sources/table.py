@@ -14,8 +14,8 @@ from orchestrator.benchmarks.sources.arrays import (
     Array,
     RawData,
     hold_out,
-    standardise_features,
 )
+from orchestrator.benchmarks.sources.features import standardise_features
 from orchestrator.benchmarks.sources.forms import Form, as_images, stamp_files
 from orchestrator.benchmarks.sources.labels import map_labels
 from orchestrator.errors import MissingData, WrongData, suggest

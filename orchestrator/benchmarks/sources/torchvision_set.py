@@ -19,7 +19,7 @@ from orchestrator.benchmarks.sources.arrays import Allocate, Array, RawData, hol
 from orchestrator.benchmarks.sources.forms import Form, Opened, as_images, stamp_files
 from orchestrator.benchmarks.sources.images import stamp_folder
 from orchestrator.benchmarks.sources.labels import map_labels
-from orchestrator.benchmarks.sources.pictures import Size, read_pictures
+from orchestrator.benchmarks.sources.pictures import Size, read_pictures, require_size
 from orchestrator.errors import MissingData, WrongData, suggest
 
 # Arguments by which classes choose training and test data, in the order of preference.
@@ -44,6 +44,9 @@ class Torchvision(Form):
     torchvision: str
     size: Size = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_size(self.size)
 
     @property
     def identity(self) -> Any:
@@ -74,7 +77,10 @@ class Torchvision(Form):
     def read(self, allocate: Allocate) -> RawData:
         """Read the arrays, or decode the pictures."""
         parts = self._parts(find_class(self.torchvision))
-        labels = [read_labels(part) for part in parts]
+        try:
+            labels = [read_labels(part) for part in parts]
+        except (TypeError, ValueError, IndexError, KeyError) as error:
+            raise WrongData(f"{self.where}: is not a data set of classes: {error}") from error
         rows = [np.arange(len(part)) for part in labels]
         held_out = len(parts) == 1
         if held_out:

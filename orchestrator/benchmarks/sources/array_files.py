@@ -1,0 +1,139 @@
+"""The files of a data set in the cache: a folder of arrays that is named by their digest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from orchestrator.benchmarks.data_folder import data_folder
+from orchestrator.benchmarks.sources.arrays import Allocate, Array, Arrays, Facts
+from orchestrator.hashing import digest, digest_bytes
+
+FORMAT = 1
+NAMES = ("train_x", "train_y", "test_x", "test_y")
+READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A data set with the digest of its arrays."""
+
+    arrays: Arrays
+    digest: str
+
+
+def cache_folder() -> Path:
+    """Return the folder of all arrays."""
+    return Path(data_folder()) / "arrays"
+
+
+def open_arrays(name: str, facts: Facts) -> Stored | None:
+    """Return the arrays of a digest, mapped into memory; None if missing or damaged.
+
+    Where the time or size of a file is not that of its writing, its content is hashed.
+    """
+    folder = cache_folder() / name
+    try:
+        described = json.loads((folder / "arrays.json").read_text("utf-8"))
+        stamps = {each: file_stamp(folder / f"{each}.npy") for each in NAMES}
+        mapped = {each: np.load(folder / f"{each}.npy", "r", allow_pickle=False) for each in NAMES}
+        touched = [each for each in NAMES if described[each]["stamp"] != stamps[each]]
+        if described["format"] != FORMAT or any(
+            digest_bytes(mapped[each].data) != described[each]["digest"] for each in touched
+        ):
+            return None
+    except READ_ERRORS:
+        return None
+    if touched:  # a copy of the folder, say
+        described |= {each: {**described[each], "stamp": stamps[each]} for each in touched}
+        with suppress(OSError):
+            write_text(folder / "arrays.json", json.dumps(described))
+    return Stored(Arrays(**mapped, facts=facts), name)
+
+
+def file_stamp(path: Path) -> list[int]:
+    """Return the size of a file and the time it was modified."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def array_digests(arrays: Arrays) -> dict[str, list[Any]]:
+    """Return the shape and the digest of each array."""
+    parts = {name: np.ascontiguousarray(getattr(arrays, name)) for name in NAMES}
+    return {name: [list(part.shape), digest_bytes(part.data)] for name, part in parts.items()}
+
+
+def arrays_digest(digests: Mapping[str, list[Any]]) -> str:
+    """Return the digest of a data set from those of its arrays."""
+    return digest("data set", [digests[name] for name in NAMES])
+
+
+def as_tensor(array: Array) -> Tensor:
+    """Return an array as a tensor that shares its memory; a mapped one must not be written to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def allocator(scratch: Path) -> Allocate:
+    """Return what allocates large arrays as files, in which they are filled and then kept."""
+
+    def allocate(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        try:
+            return np.lib.format.open_memmap(
+                scratch / f"{name}.npy", mode="w+", dtype=dtype, shape=shape
+            )
+        except OSError:
+            return np.empty(shape, dtype)
+
+    return allocate
+
+
+def write_arrays(scratch: Path, arrays: Arrays, digests: Mapping[str, list[Any]]) -> None:
+    """Write arrays and their digests into a folder."""
+    described: dict[str, Any] = {"format": FORMAT}
+    for each in NAMES:
+        path, array = scratch / f"{each}.npy", getattr(arrays, each)
+        if _is_file_of(array, path):
+            array.flush()
+        else:
+            path.unlink(missing_ok=True)
+            np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+        described[each] = {"stamp": file_stamp(path), "digest": digests[each][1]}
+    write_text(scratch / "arrays.json", json.dumps(described))
+
+
+def _is_file_of(array: Array, path: Path) -> bool:
+    """Return whether an array is the whole of a file that `allocator` made."""
+    if not isinstance(array, np.memmap) or Path(str(array.filename)).resolve() != path.resolve():
+        return False
+    whole = np.load(path, "r", allow_pickle=False)
+    return (whole.shape, whole.dtype) == (array.shape, array.dtype)
+
+
+def publish(scratch: Path, stored: Stored) -> Stored | None:
+    """Move written arrays to their place, and return them mapped."""
+    place = cache_folder() / stored.digest
+    if place.exists():  # damaged
+        shutil.rmtree(place, ignore_errors=True)
+    with suppress(OSError):  # another process was faster
+        scratch.rename(place)
+    return open_arrays(stored.digest, stored.arrays.facts)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that readers see all of it or nothing."""
+    scratch = path.with_name(f"{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)

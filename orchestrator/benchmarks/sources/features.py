@@ -1,0 +1,74 @@
+"""Features: numbers in rows, checked and standardised.
+
+Shape legend: N examples, d features.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.errors import WrongData
+
+Array: TypeAlias = NDArray[Any]
+
+DIGITS = 6  # of the std of a feature, after the first
+
+
+def require_finite(x: Array, where: str) -> None:
+    """Raise unless all features are finite.
+
+    Raises:
+        WrongData: names the first that is not.
+    """
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        row, column = bad[0]
+        count = f"{len(bad)} values that are" if len(bad) > 1 else "a value that is"
+        raise WrongData(
+            f"{where} has {count} not finite, the first in row {row}, feature {column} (from 0); "
+            "fill or remove them"
+        )
+
+
+def prepare_features(
+    train_x: Array, test_x: Array, standardise: bool, where: str
+) -> tuple[Array, Array]:
+    """Return the features of training and test rows as float32 [N, d].
+
+    Raises:
+        WrongData: they are no numbers, or training and test rows differ in d.
+    """
+    if test_x.ndim != 2 or train_x.shape[1] != test_x.shape[1] or train_x.shape[1] == 0:
+        raise WrongData(
+            f"{where}: training features are {list(train_x.shape)} and test features "
+            f"{list(test_x.shape)}; valid: [N, d], with the same d"
+        )
+    for part, x in (("train_x", train_x), ("test_x", test_x)):
+        if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or np.iscomplexobj(x):
+            raise WrongData(f"{where}: features {part} are {x.dtype}; they must be numbers")
+    if standardise:
+        train_x, test_x = standardise_features(train_x, test_x)
+    return (
+        np.ascontiguousarray(train_x, dtype=np.float32),
+        np.ascontiguousarray(test_x, dtype=np.float32),
+    )
+
+
+def standardise_features(train_x: Array, test_x: Array) -> tuple[Array, Array]:
+    """Return features with mean 0 and std 1 on the training rows; a constant becomes 0.
+
+    Mean and std are rounded to a millionth of the std, so that another order of summation, as
+    other processors have, gives the same features.
+    """
+    train, test = train_x.astype(np.float64), test_x.astype(np.float64)
+    means, stds = train.mean(axis=0), train.std(axis=0)
+    stds = np.where(stds > 1e-12 * np.maximum(1.0, np.abs(means)), stds, 1.0)
+    digits = (DIGITS - np.floor(np.log10(stds))).astype(int).tolist()
+    mean, std = (
+        np.array([round(value, places) for value, places in zip(values, digits, strict=True)])
+        for values in (means.tolist(), stds.tolist())
+    )
+    return (train - mean) / std, (test - mean) / std
