@@ -82,7 +82,8 @@ class AGEM(Rehearsal):
     def after_backward(self) -> None:
         """Remove the component of the gradient that raises the loss on past examples."""
         if len(self._rows):
-            self._gradients.take([partial(self.task_loss, self.memory[self._rows])])
+            reference = self.augment(self.memory[self._rows])
+            self._gradients.take([partial(self.task_loss, reference)])
             inner, square = self._gradients.products()[1]
             # No branch, which would wait for a GPU: without a violation the weight is 0.
             weight = -inner.clamp_max(0) / square.clamp_min(TINY)

@@ -59,6 +59,8 @@ class Method(TrainingHooks):
         inert_on_first_task: hyperparameters that cannot change the first task's stage (tested).
         divides_task: whether the method divides the steps of a task into parts of a length given
             beforehand, so that its training cannot stop early.
+        takes_mixtures: whether `loss` can take examples that are mixed with others, whose labels
+            are shared (mixup, cutmix); `task_loss` can.
         strength: the hyperparameter that reduces forgetting as it grows and equals `finetune`, bit
             for bit, at 0 (tested); None if there is no single one. A search may lower it until a
             new task is learned well enough.
@@ -73,6 +75,7 @@ class Method(TrainingHooks):
     scores_unseen: ClassVar[bool] = True
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset()
     divides_task: ClassVar[bool] = False
+    takes_mixtures: ClassVar[bool] = True
     strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}
 

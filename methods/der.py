@@ -50,6 +50,7 @@ class DER(Rehearsal):
             super().__post_init__()
             require_strength("alpha", self.alpha)
 
+    takes_mixtures: ClassVar[bool] = False
     strength: ClassVar[str | None] = "alpha"
     keeps_logits: ClassVar[bool] = True
     config: Config
@@ -74,7 +75,8 @@ class DER(Rehearsal):
 
     def distance(self, rows: Tensor) -> Tensor:
         """Return the mean squared distance to the logits stored in some rows."""
-        return F.mse_loss(self.network(self.memory.x[rows]), self.memory.logits[rows])
+        replayed = self.augment(self.memory[rows])
+        return F.mse_loss(self.network(replayed.x), self.memory.logits[rows])
 
     def after_step(self, batch: Examples) -> None:
         """Pass the batch, and its logits from before the step, to the memory."""

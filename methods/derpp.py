@@ -51,5 +51,6 @@ class DERPP(DER):
         """Return DER's loss plus beta times the cross-entropy of another draw."""
         loss = super().loss(batch)
         if self.config.beta and self.memory.filled:
-            loss = loss + self.config.beta * self.task_loss(self.memory[self.draw(batch)])
+            replayed = self.augment(self.memory[self.draw(batch)])
+            loss = loss + self.config.beta * self.task_loss(replayed)
         return loss

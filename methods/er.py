@@ -52,4 +52,4 @@ class ER(Rehearsal):
     def loss(self, batch: Examples) -> Tensor:
         """Return the mean cross-entropy of the batch and a batch from the memory."""
         rows = self.draw(batch)
-        return self.task_loss(batch + self.memory[rows] if len(rows) else batch)
+        return self.task_loss(batch + self.augment(self.memory[rows]) if len(rows) else batch)

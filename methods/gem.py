@@ -89,7 +89,7 @@ class GEM(Method):
         """Project the gradient if its angle with that of a past task is above 90 degrees."""
         if self.config.strength == 0 or not self.memory.spans:
             return
-        past = [self.memory[span] for span in self.memory.spans]
+        past = [self.augment(self.memory[span]) for span in self.memory.spans]
         self._gradients.take([partial(self.task_loss, examples) for examples in past])
         products = self._gradients.products().double().cpu().numpy()
         inner_K, gram_KK = products[0, 1:], products[1:, 1:]

@@ -110,7 +110,7 @@ class GenerativeReplay(Method):
         if lesson.share == 1:
             return self.task_loss(batch)
         lesson.replayed = self.draw(len(batch))
-        replay = self.replay_loss(lesson.replayed)
+        replay = self.replay_loss(self.augment(lesson.replayed))
         return lesson.share * self.task_loss(batch) + (1 - lesson.share) * replay
 
     def after_step(self, batch: Examples) -> None:

@@ -66,6 +66,7 @@ class ICaRL(Method):
     version: ClassVar[int] = 2
     scenarios: ClassVar[frozenset[str]] = frozenset({"task", "class"})
     scores_unseen: ClassVar[bool] = False
+    takes_mixtures: ClassVar[bool] = False
     storage: ClassVar[dict[str, str]] = {"memory": "buffer", "means": "buffer"}
     means: Tensor
     config: Config

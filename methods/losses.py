@@ -5,8 +5,10 @@ Shape legend: B examples, C classes of the head.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,15 +24,31 @@ class TaskLoss(nn.Module):
         super().__init__()
         self._forbidden: Tensor | None = None
         self._label_smoothing = 0.0
+        self._augmentation: Callable[[Examples], Examples] | None = None
 
     @final
-    def see(self, allowed: Tensor | None, label_smoothing: float = 0.0) -> None:
-        """Set the table of competing outputs and the smoothing of labels in [0, 1).
+    def see(
+        self,
+        allowed: Tensor | None,
+        label_smoothing: float = 0.0,
+        augment: Callable[[Examples], Examples] | None = None,
+    ) -> None:
+        """Set the table of competing outputs, the smoothing of labels in [0, 1) and `augment`.
 
         The learner calls it before `begin_task`.
         """
         self._forbidden = None if allowed is None else ~allowed
         self._label_smoothing = label_smoothing
+        self._augmentation = augment
+
+    @final
+    def augment(self, examples: Examples) -> Examples:
+        """Return the augmented view of plain examples, such as those of a memory.
+
+        `loss` receives such a view of the batch, and `after_step` the plain batch. Labels and the
+        order of the rows stay; without augmentation the examples themselves are returned.
+        """
+        return examples if self._augmentation is None else self._augmentation(examples)
 
     @final
     def masked(self, logits: Tensor, y: Tensor) -> Tensor:
@@ -43,8 +61,9 @@ class TaskLoss(nn.Module):
     def task_loss(self, batch: Examples, logits: Tensor | None = None) -> Tensor:
         """Return the mean cross-entropy [] over each example's allowed outputs.
 
-        With label smoothing e the target of an example is 1 - e at its label, plus e / K at each of
-        the K outputs that compete with it.
+        The loss of a mixed example is that of both its labels, weighted by their shares, each over
+        the outputs that compete with it. With label smoothing e the target of an example is 1 - e
+        at its label, plus e / K at each of the K outputs that compete with it.
 
         Args:
             batch: the examples.
@@ -53,12 +72,31 @@ class TaskLoss(nn.Module):
         Reference: Szegedy et al. 2016, Rethinking the inception architecture for computer vision,
             section 7; there all outputs compete.
         """
-        logits = self.network(batch.x) if logits is None else logits
-        logits = self.masked(logits.float(), batch.y)
+        logits = (self.network(batch.x) if logits is None else logits).float()
+        if batch.share is not None:
+            return self._mixed_loss(batch, logits)
+        logits = self.masked(logits, batch.y)
         loss = F.cross_entropy(logits, batch.y)
         if self._label_smoothing == 0:
             return loss
-        out = logits == float("-inf")
-        log_p = logits.log_softmax(dim=1).masked_fill(out, 0)
-        even = -(log_p.sum(dim=1) / (~out).sum(dim=1)).mean()
+        even = _even_losses(logits).mean()
         return (1 - self._label_smoothing) * loss + self._label_smoothing * even
+
+    def _mixed_loss(self, batch: Examples, logits: Tensor) -> Tensor:
+        other, share = batch.mixture()
+        total = torch.zeros((), device=logits.device)
+        for y, weight in ((batch.y, share), (other, 1 - share)):
+            competing = self.masked(logits, y)
+            losses = F.cross_entropy(competing, y, reduction="none")
+            if self._label_smoothing:
+                smooth = self._label_smoothing
+                losses = (1 - smooth) * losses + smooth * _even_losses(competing)
+            total = total + (weight * losses).mean()
+        return total
+
+
+def _even_losses(logits: Tensor) -> Tensor:
+    """Return for each example the mean over its competing outputs of -log p, [B]."""
+    out = logits == float("-inf")
+    log_p = logits.log_softmax(dim=1).masked_fill(out, 0)
+    return -(log_p.sum(dim=1) / (~out).sum(dim=1))

@@ -61,6 +61,7 @@ def assert_conforms(
             check_learning(blobs)
             if takes_batch_norm(blobs):
                 check_learning(replace(blobs, batch_norm=True))
+            check_views(blobs)
             check_inertness(blobs)
             check_strength(blobs)
             if torch.cuda.is_available():
@@ -89,6 +90,17 @@ def check_learning(blobs: Blobs) -> None:
         require_same(first.state, reloaded.state, where)
         check_state(blobs, first.state)
         check_predictions(blobs, first)
+
+
+def check_views(blobs: Blobs) -> None:
+    """Check that a memory keeps plain examples although the training augments them."""
+    method, view = blobs.fresh(), blobs.view(1)
+    learn(method, view, epochs=1, augment=({"name": "flip", "p": 1.0},))
+    plain = {row.cpu().numpy().tobytes() for row in view.examples.x}
+    for name, tensor in method.state_dict().items():
+        if name.endswith("memory.x"):
+            rows = {row.cpu().numpy().tobytes() for row in tensor}
+            require(rows <= plain, f"{name} holds augmented examples: store those of after_step")
 
 
 def check_repeats(blobs: Blobs, straight: list[Snapshot]) -> None:
@@ -217,15 +229,30 @@ def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) ->
         yield Snapshot(after, state, predictions(blobs, method, after))
 
 
-def learn(method: Method, view: TaskView, epochs: int = 2, meter: ExactMeter | None = None) -> None:
-    """Learn one task with the learner's loop and check hooks and FLOPs."""
+def learn(
+    method: Method,
+    view: TaskView,
+    epochs: int = 2,
+    meter: ExactMeter | None = None,
+    **options: Any,
+) -> None:
+    """Learn one task with the learner's loop and check hooks, phases and FLOPs."""
     from orchestrator.stages.learner import Training, num_steps, train_task
 
-    training = Training(epochs=epochs, batch_size=20, lr=0.01)
+    training = Training(epochs=epochs, batch_size=20, lr=0.01, **options)
     view = replace(view, num_steps=num_steps(len(view.examples), training))
+    check_phases(method, view)
     with watch_hooks(method):
         train_task(method, view, training, cast(Any, meter or ExactMeter({})))
         method.end_task(view)
+
+
+def check_phases(method: Method, view: TaskView) -> None:
+    """Check that the phases of a method have names of their own."""
+    if type(method).phases is Method.phases:
+        return
+    names = [phase.name for phase in method.phases(view)]
+    require(len(set(names)) == len(names), f"the phases of a task need different names: {names}")
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torch import Tensor
 from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
+from orchestrator.stages.augmentation import Augmentation, create_augmentation
 from orchestrator.stages.batches import epochs, task_span
 from orchestrator.stages.batches import num_steps as num_steps
 from orchestrator.stages.costs import FlopMeter
@@ -77,13 +78,19 @@ def train_task(
     trained = Trained()
     for phase in method.phases(view):
         own = phase_training(training, phase)
+        generator = view.stream(" ".join(["augmentation", phase.name]).strip())
+        augmentation = create_augmentation(own.read_changes(), generator)
+        change = None if augmentation is None else augmentation.change
+        method.see(view.allowed, own.label_smoothing, change)
         method.begin_phase(phase, view)
         shown = replace(view, examples=method.examples(view))
         updates = Updates(method, own, shown, meter, phase.name)
+        updates.augmentation = augmentation
         updates.kept.restore(parent or {})
         data, state = (view.examples, shown.examples), updates.kept.capture
         stopping = create_stopping(own.early_stopping, method, validate, data, state)
         trained += train_epochs(view.index, epochs(shown, own, phase.name), updates, stopping)
+    method.see(view.allowed, training.label_smoothing)  # consolidation is not augmented
     return trained
 
 
@@ -125,7 +132,10 @@ class Updates:
     Attributes:
         method: as given.
         kept: the state of the optimiser that is carried from task to task, if any.
+        augmentation: of the batches, if any.
     """
+
+    augmentation: Augmentation | None = None
 
     def __init__(
         self, method: Method, training: Training, view: TaskView, meter: FlopMeter, phase: str
@@ -159,8 +169,11 @@ class Updates:
         return total, count * len(batch)
 
     def _step(self, batch: Examples) -> Tensor:
+        shown = self.method.augment(batch)
+        if self.augmentation is not None:
+            shown = self.augmentation.mix(shown)
         with autocast(self._training.precision, self._device):
-            loss = self.method.loss(batch)
+            loss = self.method.loss(shown)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.method.after_backward()

@@ -35,8 +35,12 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
     outlook = Outlook(shape.num_classes, shape.input_shape, 0 if fresh else learned)
     method = cls(network, stage.method.config, outlook)
     if state is not None:
-        names = {f"network.{name}" for name in network.state_dict()} if fresh else set(state)
-        names = {name for name in names if not is_of_optimizer(name)}
+        names = {name for name in state if not is_of_optimizer(name)}
+        if fresh:  # a method may have replaced the head, which then starts as it made it
+            own = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+            names &= {
+                n for n, tensor in own.items() if n in state and state[n].shape == tensor.shape
+            }
         method.load_state_dict({name: state[name] for name in names}, strict=not fresh)
     return method
 

@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 
 from methods.base import neutral
 from orchestrator.errors import RepertoireError, require
+from orchestrator.stages.augmentation import describe_changes, read_changes
+from orchestrator.stages.changes import Change
 from orchestrator.stages.components import find_class, is_dotted
 from orchestrator.stages.early_stopping import read_stopping
 from orchestrator.stages.forward_pass import PRECISIONS
@@ -51,6 +53,7 @@ class TrainingOptions:
         early_stopping: `patience`, `metric` and `min_epochs`; None trains all epochs.
         precision: of matrix products and convolutions in training: "float32" or "bf16".
         compile: whether the network is compiled for training.
+        augment: names of changes of the images of a batch, or mappings with a name and options.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -71,6 +74,7 @@ class TrainingOptions:
     early_stopping: dict[str, Any] | None = neutral(None)  # noqa: RUF009 - a field
     precision: str = neutral("float32")
     compile: bool = neutral(False)
+    augment: tuple[str | dict[str, Any], ...] = neutral(())
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "num_threads"):
@@ -91,6 +95,7 @@ class TrainingOptions:
         self._set("clip", None if self.clip in (None, inf) else self.clip)
         valid = "in [0, 1)"
         require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, valid)
+        self._set("augment", describe_changes(self.read_changes()))
         known = self.precision in PRECISIONS
         require(known, "precision", self.precision, " or ".join(PRECISIONS))
         self._set("schedule", describe_schedule(self.read_schedule()))
@@ -128,6 +133,10 @@ class TrainingOptions:
         """Return the schedule of the learning rate."""
         length = self.iterations or self.epochs
         return read_schedule(self.schedule, lowest_rate(self.lr), length, self.unit)
+
+    def read_changes(self) -> tuple[Change, ...]:
+        """Return the changes of the images of a batch, in their order."""
+        return read_changes(self.augment)
 
     def optimizer_class(self) -> type[Optimizer]:
         """Return the class of the optimiser.

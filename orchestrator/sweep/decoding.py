@@ -120,7 +120,7 @@ def describe_errors(
 def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterator[tuple[str, str]]:
     """Yield the mistakes of a range check, one a line, with the field that a line begins with."""
     for line in text.splitlines():
-        match = re.match(r"((\w+)[\w.]*):? ", line)
+        match = re.match(r"((\w+)[\w.\[\]]*):? ", line)
         if not first and match and match[2] in names:
             yield match[2], f"{where}.{match[1]}: {line[match.end() :]}"
         else:

@@ -16,6 +16,18 @@ def training_objections(
 ) -> Iterator[str]:
     """Yield why a training does not go with a benchmark and a method, with the option's place."""
     cls: type[Method] = method.cls
+    changes = training.read_changes()
+    if changes and len(benchmark.input_shape) == 1:
+        given = ", ".join(change.name for change in changes)
+        yield (
+            f"augment: changes images, given {given}, and those of {benchmark.name} are rows "
+            "of a table; leave it out"
+        )
+    if any(change.mixes for change in changes) and not cls.takes_mixtures:
+        yield (
+            f"augment: {method.name} cannot learn from examples that are mixed, given "
+            f"{changes[-1].name}; leave it out for {method.name}"
+        )
     if training.early_stopping is not None:
         if benchmark.validation == 0:
             yield "early_stopping: needs validation data; give benchmark.validation a share"

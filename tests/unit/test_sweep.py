@@ -154,7 +154,7 @@ WRONG = {
     ),
     "a misspelt key of a section": (
         text_of(training="{learning_rate: 1}"),
-        "training.learning_rate: unknown key 'learning_rate'; valid: batch_size",
+        "training.learning_rate: unknown key 'learning_rate'; valid: augment, batch_size",
     ),
     "an unknown method": (
         text_of(methods="[finetun]"),

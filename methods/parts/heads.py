@@ -1,0 +1,81 @@
+"""Heads that a method may put in the place of its network's: cosine scores, and outputs that grow.
+
+    self.network.head = GrowingHead(network.head)
+
+Shape legend: B examples, F features, C outputs, R rows of a growing head.
+
+Reference:
+    Cosine head: Gidaris & Komodakis 2018, Dynamic few-shot visual learning without forgetting,
+    CVPR; Hou et al. 2019, Learning a unified classifier incrementally via rebalancing, CVPR,
+    section 3.2.
+
+Deviations:
+    The scale of the cosine begins at 10, as in Gidaris & Komodakis; Hou et al. begin at 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class CosineHead(nn.Module):
+    """Scores s cos(w_c, x), with a scale s that is learned.
+
+    Args:
+        head: of which the weights are taken; its bias has no counterpart.
+        scale: s at the start.
+    """
+
+    def __init__(self, head: nn.Linear, scale: float = 10.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(head.weight.detach().clone())
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores [B, C] of features [B, F]."""
+        cosine = F.linear(F.normalize(x, dim=1), F.normalize(self.weight, dim=1))
+        return self.scale * cosine
+
+
+class GrowingHead(nn.Module):
+    """A linear head that has the first R of its C outputs; the others score 0.
+
+    It has as many rows as a state that is loaded.
+
+    Args:
+        head: whose sizes it has when all outputs are there.
+    """
+
+    def __init__(self, head: nn.Linear) -> None:
+        super().__init__()
+        self.num_outputs = head.out_features
+        self.weight = nn.Parameter(head.weight.detach().new_zeros((0, head.in_features)))
+        self.bias = nn.Parameter(head.weight.detach().new_zeros(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores [B, C] of features [B, F]."""
+        scores = F.linear(x, self.weight, self.bias)
+        return F.pad(scores, (0, self.num_outputs - len(self.bias)))
+
+    def grow(self, rows: int, generator: torch.Generator) -> None:
+        """Add outputs until there are `rows`, drawn by the law of `nn.Linear`."""
+        more, features = rows - len(self.bias), self.weight.shape[1]
+        if more <= 0:
+            return
+        bound = features**-0.5
+        drawn = (torch.rand(more, features + 1, generator=generator) * 2 - 1) * bound
+        drawn = drawn.to(self.weight.device)
+        self.weight = nn.Parameter(torch.cat((self.weight.detach(), drawn[:, 1:])))
+        self.bias = nn.Parameter(torch.cat((self.bias.detach(), drawn[:, 0])))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name in ("weight", "bias"):
+            stored = state_dict.get(f"{prefix}{name}")
+            if stored is not None:
+                empty = getattr(self, name).detach().new_zeros(stored.shape)
+                setattr(self, name, nn.Parameter(empty))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
