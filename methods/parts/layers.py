@@ -20,10 +20,13 @@ from torch.utils.hooks import RemovableHandle
 from methods.base import Setting, input_dtype
 from methods.parts.sensitivity import evaluation_mode
 
+LIBRARIES = ("torchvision:", "timm:")
+
 
 def linear_chain_objection(setting: Setting) -> str | None:
     """Return why a built-in network is no chain of linear layers; others are checked when built."""
-    if setting.network == "mlp" or ":" in setting.network:
+    library = setting.network.startswith(LIBRARIES)
+    if setting.network == "mlp" or (":" in setting.network and not library):
         return None
     return f"needs a chain of linear layers (mlp), given {setting.network}"
 

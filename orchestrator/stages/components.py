@@ -22,6 +22,7 @@ from methods.base import Method, Setting
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.hashing import digest, to_json, to_keyed_json
 from orchestrator.networks.networks import NETWORKS, Network
+from orchestrator.networks.zoo import find_zoo_class, is_zoo_name
 from orchestrator.stages.capture import capture_package, capture_source, reachable_code
 from orchestrator.stages.optimizers import OPTIMIZERS
 from orchestrator.stages.own_files import OURS, find_on_path
@@ -71,7 +72,7 @@ class Component:
 
 def create_component(kind: str, name: str, config: Any, source: Source | None = None) -> Component:
     """Return the component for a name and an instance of its class's Config."""
-    if source is None and ":" in name:
+    if source is None and is_dotted(name):
         source = capture_source([name])
     return Component(
         kind=kind,
@@ -87,7 +88,7 @@ def find_class(kind: str, name: str, source: Source | None = None) -> type[Any]:
 
     Args:
         kind: "method", "network" or "optimizer".
-        name: of its table, or `module:Class`.
+        name: of its table, `module:Class`, or of a network `torchvision:NAME` or `timm:NAME`.
         source: the user's own code; if None, it is captured for a dotted name.
 
     Raises:
@@ -97,13 +98,17 @@ def find_class(kind: str, name: str, source: Source | None = None) -> type[Any]:
     table, base = TABLES[kind]
     if name in table:
         return table[name]
+    if kind == "network" and is_zoo_name(name):
+        return find_zoo_class(name)
     if not is_dotted(name):
         raise UnknownName(kind, name, [*table, "your_module:YourClass"])
     return import_class(f"{kind} {name!r}", name, base, source)
 
 
 def is_dotted(name: str) -> bool:
-    """Return whether a name has the form `package.module:Class`."""
+    """Return whether a name has the form `package.module:Class` and is not of a zoo's network."""
+    if is_zoo_name(name):
+        return False
     module, colon, cls = name.partition(":")
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), cls])
 
@@ -187,9 +192,9 @@ def code_identity(
         source: the user's own code; if None, it is captured for a dotted name.
         setting: of a method's trial, since a built-in may have an earlier version there.
     """
-    source = capture_source([name]) if source is None and ":" in name else source
+    source = capture_source([name]) if source is None and is_dotted(name) else source
     cls = find_class(kind, name, source)
-    if ":" not in name:
+    if not is_dotted(name):
         return f"{name}/{cls.version_in(setting) if setting else cls.version}"
     code = module_code(name.partition(":")[0], source)
     bases = built_in_bases(cls)

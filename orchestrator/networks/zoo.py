@@ -1,0 +1,174 @@
+"""Untrained networks of torchvision and timm by name: `torchvision:resnet50`, `timm:mixnet_s`.
+
+Their definitions belong to the installed version of the library, which is not part of a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from orchestrator.benchmarks.dataset_files import import_torchvision
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
+from orchestrator.seeding import seed_global_generators
+
+# Exceptions of constructors and forward passes that get an image of a size they cannot take.
+FAILURES = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ZeroDivisionError)
+
+
+class ZooNetwork(Network):
+    """An architecture of a library, untrained, with a head for the classes of the benchmark.
+
+    Class attributes:
+        architecture: its name in the library.
+    """
+
+    architecture: ClassVar[str] = ""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(NetworkConfig):
+        """The kind of the head."""
+
+    @classmethod
+    def architectures(cls) -> list[str]:
+        """Return the names that the library knows."""
+        raise NotImplementedError
+
+    @classmethod
+    def objection(cls, config: Any, shape: NetworkShape) -> str | None:
+        """Return that the input is no image, or what the network raises for images of this size."""
+        if objection := image_objection(shape):
+            return objection
+        network_class: Any = cls  # a class, which the type checker does not take for hashable
+        reason = _failure(network_class, config, shape)
+        size = "x".join(map(str, shape.input_shape[1:]))
+        what = f"images of {size} pixels and {shape.input_shape[0]} channels"
+        return reason and f"name: {cls.architecture} cannot take {what}: {reason}"
+
+
+class TorchvisionNetwork(ZooNetwork):
+    """An architecture of torchvision, untrained.
+
+    Grey images are repeated to the three channels that these networks take.
+    """
+
+    @classmethod
+    def architectures(cls) -> list[str]:
+        """Return the names of torchvision's classifiers."""
+        models = import_torchvision().models
+        return list(models.list_models(module=models))
+
+    def __init__(self, config: ZooNetwork.Config, shape: NetworkShape) -> None:
+        super().__init__(config, shape)
+        if shape.input_shape[0] not in (1, 3):
+            raise ValueError("its images have 1 or 3 channels")
+        options: dict[str, Any] = {"num_classes": shape.num_classes}
+        if self.architecture.startswith("vit_"):
+            options["image_size"] = shape.input_shape[1]
+        if self.architecture.startswith("maxvit"):
+            options["input_size"] = shape.input_shape[1:]
+        self.body = import_torchvision().models.get_model(
+            self.architecture, weights=None, **options
+        )
+        linear = _detach_output_layer(self.body)
+        keeps = config.head == "linear"
+        self.head = linear if keeps else self.create_head(linear.in_features)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the features [B, F] of images."""
+        pixels = self.normalise(x)
+        if pixels.shape[1] == 1:
+            pixels = pixels.expand(-1, 3, -1, -1)
+        return self.body(pixels).flatten(1)  # type: ignore[no-any-return]
+
+
+class TimmNetwork(ZooNetwork):
+    """An architecture of timm, untrained; needs the package timm."""
+
+    @classmethod
+    def architectures(cls) -> list[str]:
+        """Return the names of timm's classifiers."""
+        return list(_import_timm().list_models())
+
+    def __init__(self, config: ZooNetwork.Config, shape: NetworkShape) -> None:
+        super().__init__(config, shape)
+        create = _import_timm().create_model
+        channels, *size = shape.input_shape
+        options = {"pretrained": False, "num_classes": 0, "in_chans": channels}
+        try:
+            self.body = create(self.architecture, img_size=tuple(size), **options)
+        except TypeError:  # convolutional networks take images of any size
+            self.body = create(self.architecture, **options)
+        body: Any = self.body
+        self.head = self.create_head(getattr(body, "head_hidden_size", body.num_features))
+
+
+ZOOS: dict[str, type[ZooNetwork]] = {"torchvision": TorchvisionNetwork, "timm": TimmNetwork}
+
+
+def is_zoo_name(name: str) -> bool:
+    """Return whether a name has the form `torchvision:NAME` or `timm:NAME`."""
+    return name.partition(":")[0] in ZOOS and ":" in name
+
+
+@cache
+def find_zoo_class(name: str) -> type[Network]:
+    """Return the class of a network of a library.
+
+    Raises:
+        UnknownName: the library has no such architecture.
+        RepertoireError: the library is not installed.
+    """
+    library, _, architecture = name.partition(":")
+    base = ZOOS[library]
+    known = base.architectures()
+    if architecture not in known:
+        raise UnknownName("network", name, [f"{library}:{each}" for each in known])
+    members = {"architecture": architecture, "__doc__": base.__doc__, "__module__": __name__}
+    return type(base.__name__, (base,), members)
+
+
+def _import_timm() -> Any:
+    try:
+        import_torchvision()  # which timm imports
+        return import_module("timm")
+    except ImportError as error:
+        raise RepertoireError(
+            "networks of timm need the package timm, which is not installed: "
+            "pip install 'repertoire-cl[timm]'"
+        ) from error
+
+
+def _detach_output_layer(network: nn.Module) -> nn.Linear:
+    """Return the last linear layer of a network, and put the identity in its place.
+
+    Raises:
+        ValueError: the network has no linear layer.
+    """
+    linear = [name for name, m in network.named_modules() if type(m) is nn.Linear]
+    if not linear:
+        raise ValueError("its output layer is not linear")
+    parent, _, name = linear[-1].rpartition(".")
+    layer: nn.Linear = network.get_submodule(linear[-1])  # type: ignore[assignment]
+    setattr(network.get_submodule(parent), name, nn.Identity())
+    return layer
+
+
+@cache
+def _failure(cls: Any, config: Any, shape: NetworkShape) -> str | None:
+    """Return why a network cannot be built, or cannot take two images of a shape in training."""
+    try:
+        with seed_global_generators(0), torch.no_grad():
+            scores = cls(config, shape)(torch.zeros((2, *shape.input_shape), dtype=torch.uint8))
+    except FAILURES as error:
+        return str(error).partition("\n")[0]
+    except AttributeError:  # the output of auxiliary heads is no tensor
+        return "it returns more than features while it is trained"
+    expected = (2, shape.num_classes)
+    return None if scores.shape == expected else f"it returns scores {tuple(scores.shape)}"
