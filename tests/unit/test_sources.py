@@ -236,7 +236,7 @@ def test_a_machine_without_the_file_uses_the_arrays_of_the_cache(folder):
 
 CASES = (
     *("unequal", "nan", "missing", "half", "one class", "no test", "no training", "few"),
-    *("objects", "floats", "pixels", "empty"),
+    *("objects", "floats", "pixels", "huge", "empty"),
 )
 
 
@@ -268,6 +268,7 @@ def wrong_npz(case):
         ),
         "floats": ({"train_x": x, "train_y": y + 0.5}, "a label is 0.5; labels must be"),
         "pixels": ({"train_x": np.full((30, 8, 8), 300), "train_y": y}, "numbers from 0 to 255"),
+        "huge": ({"train_x": x * 1e300, "train_y": y}, "features are too large for 32 bits"),
         "empty": ({"train_x": x[:0], "train_y": y[:0]}, "has no train examples"),
     }
     return cases[case]

@@ -49,12 +49,13 @@ def prepare_features(
     for part, x in (("train_x", train_x), ("test_x", test_x)):
         if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or np.iscomplexobj(x):
             raise WrongData(f"{where}: features {part} are {x.dtype}; they must be numbers")
-    if standardise:
-        train_x, test_x = standardise_features(train_x, test_x)
-    return (
-        np.ascontiguousarray(train_x, dtype=np.float32),
-        np.ascontiguousarray(test_x, dtype=np.float32),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        if standardise:
+            train_x, test_x = standardise_features(train_x, test_x)
+        pair = [np.ascontiguousarray(each, dtype=np.float32) for each in (train_x, test_x)]
+    if not all(np.isfinite(each).all() for each in pair):
+        raise WrongData(f"{where}: features are too large for 32 bits; scale them")
+    return pair[0], pair[1]
 
 
 def standardise_features(train_x: Array, test_x: Array) -> tuple[Array, Array]:
@@ -65,6 +66,8 @@ def standardise_features(train_x: Array, test_x: Array) -> tuple[Array, Array]:
     """
     train, test = train_x.astype(np.float64), test_x.astype(np.float64)
     means, stds = train.mean(axis=0), train.std(axis=0)
+    if not np.isfinite(stds).all():
+        return train, test  # too large, which the caller reports
     stds = np.where(stds > 1e-12 * np.maximum(1.0, np.abs(means)), stds, 1.0)
     digits = (DIGITS - np.floor(np.log10(stds))).astype(int).tolist()
     mean, std = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -110,8 +111,13 @@ def require_file(path: Path) -> Path:
     if path.is_file():
         return path
     what = "is a folder, not a file" if path.is_dir() else "no such file"
-    beside = [each.name for each in path.parent.glob("*") if each.suffix == path.suffix]
-    hint = suggest(path.name, beside[:20]) if beside else f"{path.parent} has no {path.suffix} file"
+    files = (each for each in path.parent.glob("*") if each.is_file())
+    beside = [each.name for each in files if each.suffix == path.suffix]
+    hint = (
+        suggest(path.name, beside[:20])
+        if beside
+        else f"{path.parent} has no {path.suffix or 'such'} file"
+    )
     raise MissingData(f"{path}: {what}; {hint}")
 
 
@@ -150,10 +156,10 @@ def as_images(x: Array, shape: tuple[int, int, int] | None, where: str) -> Array
         return x
     x = as_bytes(x, where)
     if shape is not None:
-        if x[0].size != np.prod(shape):
+        given, needed = prod(x.shape[1:]), prod(shape)
+        if given != needed:
             raise WrongData(
-                f"{where}: an example has {x[0].size} pixels, and shape {list(shape)} needs "
-                f"{np.prod(shape)}"
+                f"{where}: an example has {given} pixels, and shape {list(shape)} needs {needed}"
             )
         return np.ascontiguousarray(x).reshape(-1, *shape)
     if x.ndim == 3:

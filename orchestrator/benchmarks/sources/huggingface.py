@@ -93,7 +93,7 @@ class HuggingFace(Form):
         frames = [part.select_columns(names).to_pandas() for part in (train, test)]
         if len(names) == 1 and np.ndim(frames[0][names[0]].iloc[0]) == 1:
             return [np.stack(list(frame[names[0]])) for frame in frames]
-        return encode_columns(frames[0], frames[1], names, standardise=True)
+        return encode_columns(frames[0], frames[1], names, True, self.where)
 
     def _parts(self) -> tuple[Any, Any | None]:
         """Return the training part, and the test part if there is one."""

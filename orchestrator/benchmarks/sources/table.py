@@ -72,7 +72,8 @@ class Table(Form):
         self, train: pd.DataFrame, test: pd.DataFrame, columns: list[str], held_out: bool
     ) -> RawData:
         """Return the arrays of training and test rows."""
-        x = encode_columns(train, test, columns, self.standardise and self.shape is None)
+        standardise = self.standardise and self.shape is None
+        x = encode_columns(train, test, columns, standardise, self.where)
         if self.shape is not None:
             x = tuple(as_images(each, self.shape, self.where) for each in x)
         y = (_labels(train, self.label), _labels(test, self.label))
@@ -141,11 +142,14 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def encode_columns(
-    train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[str], standardise: bool
+    train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[str], standardise: bool, where: str
 ) -> tuple[Array, ...]:
     """Return the features [N, d] of training and test rows.
 
     A category that no training row has is 0 in all features of its column.
+
+    Raises:
+        WrongData: a column is neither numbers nor text.
     """
     parts: list[tuple[Array, Array]] = []
     for name in columns:
@@ -154,8 +158,8 @@ def encode_columns(
             parts.append(_numbers(one, other, standardise))
         elif _is_number(one) or not _is_text(one):
             raise WrongData(
-                f"column {name!r} is {one.dtype} in training rows and {other.dtype} in test rows; "
-                "columns must be numbers, or text"
+                f"{where}: column {name!r} is {one.dtype} in training rows and {other.dtype} in "
+                "test rows; columns must be numbers, or text"
             )
         else:
             values = sorted(set(map(str, one)))
