@@ -52,6 +52,15 @@ def test_sections_may_be_nested_and_the_seed_is_the_sweeps_first_unless_given(
     assert nested.seeds == (3,)
 
 
+def test_the_stream_has_paths_as_well(tmp_path: Path) -> None:
+    text = SWEEP.replace("num_tasks: 5,", "step: 4, order: {seed: 1993, generator: numpy},")
+    both = configurations(tmp_path, text)
+    values = {"method.name": "er", "benchmark.order.seed": 5, "benchmark.imbalance": 0.5}
+    benchmark = both.trial(values).benchmark
+    assert (str(benchmark.order), benchmark.imbalance) == ("{seed: 5, generator: numpy}", 0.5)
+    assert [len(task.classes) for task in benchmark.tasks()] == [4, 4, 2]
+
+
 def test_a_path_that_only_another_method_has_changes_nothing(tmp_path: Path) -> None:
     both = configurations(tmp_path)
     with_lam = both.trial({"method.name": "er", "method.lam": 5.0})
