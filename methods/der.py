@@ -80,4 +80,5 @@ class DER(Rehearsal):
 
     def after_step(self, batch: Examples) -> None:
         """Pass the batch, and its logits from before the step, to the memory."""
-        self.memory.after_step(batch, self._logits)
+        if self.update == 0:
+            self.memory.after_step(batch, self._logits)

@@ -100,8 +100,9 @@ class GEM(Method):
             self._gradients.move((self.config.strength * weights_K).tolist())
 
     def after_step(self, batch: Examples) -> None:
-        """Pass the batch to the memory."""
-        self.memory.after_step(batch)
+        """Pass the batch to the memory, once."""
+        if self.update == 0:
+            self.memory.after_step(batch)
 
     def end_task(self, task: TaskView) -> None:
         """Finish the memory's task."""

@@ -39,7 +39,10 @@ class TrainingHooks(TaskLoss):
         """Process the end of an epoch, before early stopping looks at it."""
 
     def num_updates(self, batch: Examples) -> int:
-        """Return the number of steps on a batch, at least 1."""
+        """Return the number of steps on a batch, at least 1.
+
+        `after_step` follows each of them; a memory stores the batch where `update` is 0.
+        """
         return 1
 
     def step_kind(self) -> object:

@@ -82,8 +82,9 @@ class Rehearsal(Method):
         self.memory.begin_task(task)
 
     def after_step(self, batch: Examples) -> None:
-        """Pass the batch to the memory."""
-        self.memory.after_step(batch)
+        """Pass the batch to the memory, once."""
+        if self.update == 0:
+            self.memory.after_step(batch)
 
     def end_task(self, task: TaskView) -> None:
         """Finish the memory's task."""

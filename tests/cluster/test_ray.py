@@ -40,7 +40,10 @@ methods: {methods}
 seeds: [0, 1]
 resources: {{cpus: {cpus}}}
 """
-THREE = "[finetune, joint, {name: ewc, lam: {grid: [1, 100]}}]"
+THREE = (
+    "[finetune, joint, {name: ewc, lam: {grid: [1, 100]}, training: {keep_optimizer: true, "
+    "augment: [{name: pad_crop, padding: 1}, mixup]}}]"
+)
 
 
 def compute(

@@ -106,7 +106,8 @@ TRAININGS = {
     ),
     "kept": (
         "{batch_size: 16, epochs: 4, keep_optimizer: true, lr: {head: 0.2, body: 0.1}, "
-        "early_stopping: {patience: 1, metric: accuracy}}"
+        "early_stopping: {patience: 1, metric: accuracy}, "
+        "augment: [{name: pad_crop, padding: 1}, cutmix]}"
     ),
 }
 

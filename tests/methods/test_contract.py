@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from methods.base import Method, Phase
+from methods.er import ER
 from methods.finetune import Finetune
 from methods.parts.heads import CosineHead, GrowingHead
 from methods.testing.blobs import Blobs
@@ -121,6 +122,22 @@ def test_several_steps_on_a_batch_are_those_steps_one_after_another():
         assert torch.allclose(tensor, method.state_dict()[name], atol=1e-6)
 
 
+def test_a_memory_stores_a_batch_once_however_many_steps_it_takes():
+    def memory(updates):
+        class Repeated(ER):
+            def num_updates(self, batch):
+                return updates
+
+        cls = Repeated
+        blobs = Blobs(cls, cls.Config(memory_size=12), "class")
+        method = blobs.fresh()
+        train_task(method, blobs.view(1), Training(batch_size=16), FlopMeter())
+        method.end_task(blobs.view(1))
+        return {n: t for n, t in copy_state(method.state_dict()).items() if "memory" in n}
+
+    assert not differing(memory(1), memory(3))
+
+
 class Noting(Finetune):
     """Notes the rate of each step."""
 
@@ -216,8 +233,6 @@ def test_stages_carry_a_replaced_head_and_start_it_as_the_method_made_it(cls):
 
 
 def test_a_memory_with_augmented_examples_breaks_the_contract():
-    from methods.er import ER
-
     class Wrong(ER):
         """Stores the view that the network saw."""
 
