@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from methods.base import Examples, Method, Outlook, TaskView
 from methods.parts.sensitivity import evaluation_mode
@@ -36,13 +36,23 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
     method = cls(network, stage.method.config, outlook)
     if state is not None:
         names = {name for name in state if not is_of_optimizer(name)}
-        if fresh:  # a method may have replaced the head, which then starts as it made it
-            own = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-            names &= {
-                n for n, tensor in own.items() if n in state and state[n].shape == tensor.shape
+        if fresh:
+            names = {
+                n for n, tensor in initial_tensors(network) if not is_replaced(n, tensor, state)
             }
         method.load_state_dict({name: state[name] for name in names}, strict=not fresh)
     return method
+
+
+def initial_tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of a network by their names in a state."""
+    return ((f"network.{name}", tensor) for name, tensor in network.state_dict().items())
+
+
+def is_replaced(name: str, tensor: Tensor, state: Mapping[str, Tensor]) -> bool:
+    """Return whether a method replaced the head, which then starts as the method made it."""
+    stored = state.get(name)
+    return name.startswith("network.head.") and (stored is None or stored.shape != tensor.shape)
 
 
 def task_view(stage: Stage, method: Method, device: str) -> TaskView:
