@@ -195,6 +195,20 @@ def test_a_damaged_cache_is_noticed_and_made_anew(folder, damage):
     assert file.read_bytes() == content
 
 
+def test_what_a_killed_process_left_in_the_cache_is_removed(folder):
+    np.savez(folder / "mine.npz", **digits_arrays())
+    load(folder, {"npz": "mine.npz"})
+    (manifest,) = (folder / "data/arrays/sources").glob("*.json")
+    left = folder / "data" / "arrays" / f"{manifest.stem}.1"
+    left.mkdir()
+    (left / "train_x.npy").write_bytes(b"half of an array")
+    manifest.unlink()
+    forget()
+    load(folder, {"npz": "mine.npz"})
+    assert not left.exists()
+    assert manifest.exists()
+
+
 def test_data_is_used_without_a_cache_that_can_be_written(folder, monkeypatch):
     (folder / "data").write_text("a file, where a folder should be")
     np.savez(folder / "mine.npz", **digits_arrays())
