@@ -24,13 +24,17 @@ Deviations:
     Embeddings are drawn from N(0, spread^2). The paper's spread is 1; Adam moves them by its rate a
     step, so that in few steps only those near 0 change sign: with less spread more gates learn.
     A gate below 1.2e-7 is set to 0, its gradient kept. Near 1 it rounds to 1 anyway.
+    A convolution has a gate per channel, as in their code. Batch normalisation, which they do not
+    use, counts as part of the layer before it; its statistics are those of the first task.
     Outputs of other tasks are not updated. No clipping of the gradient's norm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, cast
 
 import torch
@@ -39,8 +43,10 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
-from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, select_layers
+from methods.parts.chain import chain_objection, find_chain, values_per_unit
+from methods.parts.layers import attach_hooks, select_layers
 from methods.parts.ranges import require_positive, require_strength
+from methods.parts.sensitivity import evaluation_mode
 
 LARGEST_EMBEDDING = 6.0
 LARGEST_EXPONENT = 50.0
@@ -81,15 +87,19 @@ class HAT(Method):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return the scenario's objection, or that the network is no chain of linear layers."""
-        return super().objection(config, setting) or linear_chain_objection(setting)
+        """Return the scenario's objection, or that the network is no chain of layers."""
+        return super().objection(config, setting) or chain_objection(setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self._names = linear_chain(network, outlook.input_shape)
+        chain = find_chain(network, outlook.input_shape)
+        self._names, self._norms = chain.names, chain.norms
         self._layers = select_layers(network, self._names)
-        widths = {n: layer.weight[0] for n, layer in zip(self._names, self._layers, strict=True)}
-        del widths[self._names[0]]
+        self._repeats = [values_per_unit(*pair[::-1]) for pair in pairwise(self._layers)]
+        widths = {
+            name: before.weight.flatten(1)[:, 0]
+            for name, before in zip(self._names[1:], self._layers, strict=False)
+        }
         self.attention = ParameterRows(widths, outlook.num_learned)
         self.learning = nn.ParameterList()
         self._used: list[Tensor] = []
@@ -113,7 +123,10 @@ class HAT(Method):
     def loss(self, batch: Examples) -> Tensor:
         """Return the mean cross-entropy with gates, plus sparsity * R."""
         gates = [gate(self.slope() * e) for e in self.learning]
-        loss = self.task_loss(batch, self.forward_gated(batch.x, gates))
+        with ExitStack() as modes:
+            for norm in self._norms if self.attention.rows > 0 else ():
+                modes.enter_context(evaluation_mode(self.network.get_submodule(norm)))
+            loss = self.task_loss(batch, self.forward_gated(batch.x, gates))
         return loss + self.config.sparsity * self.new_use(gates)
 
     @torch.no_grad()
@@ -164,9 +177,13 @@ class HAT(Method):
         def multiply_by(gate: Tensor) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
             return lambda _layer, inputs: inputs[0] * gate
 
+        shaped = (
+            expand(gate, repeats).view(-1, *[1] * (layer.weight.dim() - 2))
+            for gate, repeats, layer in zip(gates, self._repeats, self._layers[1:], strict=True)
+        )
         with attach_hooks(
             layer.register_forward_pre_hook(multiply_by(gate))
-            for layer, gate in zip(self._layers[1:], gates, strict=True)
+            for layer, gate in zip(self._layers[1:], shaped, strict=True)
         ):
             return cast(Tensor, self.network(x))
 
@@ -185,15 +202,24 @@ class HAT(Method):
     def shares(self, task: TaskView) -> dict[str, Tensor]:
         """Return the share of a step that each parameter receives, 1 - min(a_i, a_j)."""
         head = self._layers[-1]
-        others = torch.ones(head.out_features, device=head.weight.device)
+        others = torch.ones(len(head.weight), device=head.weight.device)
         others[list(task.classes)] = 0
         above = [*self._used, others]
-        below = [torch.ones_like(self._layers[0].weight[0]), *self._used]
+        first = torch.ones(self._layers[0].weight.shape[1], device=head.weight.device)
+        below = [first, *map(expand, self._used, self._repeats)]
         shares: dict[str, Tensor] = {}
-        for name, a_i, a_j in zip(self._names, above, below, strict=True):
-            shares[f"{name}.weight"] = 1 - torch.minimum(a_i.unsqueeze(1), a_j)
+        for name, layer, a_i, a_j in zip(self._names, self._layers, above, below, strict=True):
+            share = 1 - torch.minimum(a_i.unsqueeze(1), a_j)
+            shares[f"{name}.weight"] = share.view(*share.shape, *[1] * (layer.weight.dim() - 2))
             shares[f"{name}.bias"] = 1 - a_i
+        for norm, name in self._norms.items():
+            shares[f"{norm}.weight"] = shares[f"{norm}.bias"] = shares[f"{name}.bias"]
         return {name: shares[name] for name, _ in self.network.named_parameters()}
+
+
+def expand(units: Tensor, repeats: int) -> Tensor:
+    """Return a value per unit as one per input of the next layer, which has several of a unit."""
+    return units if repeats == 1 else units.repeat_interleave(repeats)
 
 
 def gate(z: Tensor) -> Tensor:

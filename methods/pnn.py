@@ -23,6 +23,7 @@ Deviations:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,8 +34,9 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.parts.chain import chain_objection, find_chain
 from methods.parts.initialisation import frozen_copy, reinitialise
-from methods.parts.layers import attach_hooks, linear_chain, linear_chain_objection, select_layers
+from methods.parts.layers import Layer, attach_hooks, select_layers
 from methods.parts.ranges import require_count, require_positive
 
 Hidden = list[Tensor]  # the inputs of a column's layers from the second on
@@ -67,12 +69,12 @@ class PNN(Method):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return the scenario's objection, or that the network is no chain of linear layers."""
-        return super().objection(config, setting) or linear_chain_objection(setting)
+        """Return the scenario's objection, or that the network is no chain of layers."""
+        return super().objection(config, setting) or chain_objection(setting)
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self._names = linear_chain(network, outlook.input_shape)
+        self._names = find_chain(network, outlook.input_shape).names
         older = range(1, outlook.num_learned)
         self.columns = nn.ModuleList(frozen_copy(network) for _ in older)
         self.laterals = nn.ModuleList(self.new_laterals(num_older) for num_older in older)
@@ -150,13 +152,21 @@ class PNN(Method):
 class Lateral(nn.Module):
     """U relu(V [alpha_1 h_1, ..., alpha_K h_K]): the input of one layer from K older columns."""
 
-    def __init__(self, num_older: int, into: nn.Linear, width: int | None, alpha: float) -> None:
+    def __init__(self, num_older: int, into: Layer, width: int | None, alpha: float) -> None:
         super().__init__()
-        below = into.in_features
+        above, below = into.weight.shape[:2]
         self._largest = alpha
         self.alpha = nn.Parameter(torch.empty(num_older))
-        self.project = nn.Linear(num_older * below, width or below, bias=False)
-        self.expand = nn.Linear(width or below, into.out_features, bias=False)
+        self.project: Layer
+        self.expand: Layer
+        if isinstance(into, nn.Linear):
+            self.project = nn.Linear(num_older * below, width or below, bias=False)
+            self.expand = nn.Linear(width or below, above, bias=False)
+        else:
+            self.project = nn.Conv2d(num_older * below, width or below, 1, bias=False)
+            self.expand = copy.deepcopy(into)
+            self.expand.weight = nn.Parameter(torch.empty(above, width or below, *into.kernel_size))
+            self.expand.in_channels, self.expand.bias = width or below, None
 
     def reset_parameters(self) -> None:
         """Initialise all weights."""
@@ -165,6 +175,7 @@ class Lateral(nn.Module):
         self.expand.reset_parameters()
 
     def forward(self, older: list[Tensor]) -> Tensor:
-        """Return the term [B, out] to add to the layer, from each older column's [B, in]."""
-        scaled = (torch.stack(older, dim=1) * self.alpha.unsqueeze(1)).flatten(1)
+        """Return the term [B, out, ...] to add to the layer, from older columns' [B, in, ...]."""
+        alpha = self.alpha.view(-1, *[1] * (older[0].dim() - 1))
+        scaled = (torch.stack(older, dim=1) * alpha).flatten(1, 2)
         return self.expand(self.project(scaled).relu())  # type: ignore[no-any-return]

@@ -90,8 +90,8 @@ def test_a_temperature_of_zero_is_refused(refusal, name):
 
 @pytest.mark.parametrize("name", ["hat", "pnn"])
 def test_a_network_that_cannot_be_taken_apart_is_refused(refusal, name):
-    message = refusal(name, scenario="task", network="cnn")
-    assert "needs a chain of linear layers (mlp), given cnn" in message
+    message = refusal(name, scenario="task", network="resnet32")
+    assert "needs a chain of layers (mlp, cnn, or your own), given resnet32" in message
     assert "methods[0]" in message
 
 
@@ -113,6 +113,20 @@ class Convolutions(Network):
             nn.Conv2d(shape.input_shape[0], 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()
         )
         self.head = nn.Linear(144, shape.num_classes)
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 64)
+
+    def forward(self, x):
+        return x + self.layer(x)
+
+class Residual(Network):
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
+        self.body = nn.Sequential(nn.Flatten(), Block())
+        self.head = nn.Linear(64, shape.num_classes)
 
 class Headless(Network):
     def __init__(self, config, shape):
@@ -144,8 +158,8 @@ def _networks(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("method", "scenario", "network", "told"),
     [
-        ("hat", "task", "Convolutions", "hat cannot take own_networks:Convolutions: Conv"),
-        ("pnn", "task", "Convolutions", "it must be linear layers alone"),
+        ("hat", "task", "Residual", "hat cannot take own_networks:Residual: .* body.1 .* joins"),
+        ("pnn", "task", "Residual", "it must be linear layers, convolutions and batch norm"),
         ("packnet", "task", "Headless", "packnet cannot take .* no linear layer named head"),
         ("icarl", "class", "Headless", "icarl cannot take .* no linear layer named head"),
         ("ewc", "class", "Headless", r"no layer named head.*or set penalise_head: true"),
@@ -162,7 +176,7 @@ def test_a_user_s_network_that_a_method_cannot_take_is_refused_when_the_sweep_is
 
 
 @pytest.mark.usefixtures("_networks")
-@pytest.mark.parametrize("method", ["packnet", "ewc", "gem", "lwf"])
+@pytest.mark.parametrize("method", ["packnet", "ewc", "gem", "lwf", "hat", "pnn"])
 def test_a_user_s_network_that_a_method_can_take_is_taken(refusal, method):
     assert refusal(method, "task", "own_networks:Convolutions") == ""
 

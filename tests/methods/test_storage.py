@@ -134,8 +134,8 @@ def test_progressive_networks_keep_all_columns_and_their_laterals():
 
 
 @pytest.mark.parametrize("method", ISOLATING)
-def test_what_takes_linear_layers_apart_says_so_of_a_resnet(method):
-    with pytest.raises(ValueError, match="ResNet18 is no chain of linear layers"):
+def test_what_takes_layers_apart_says_so_of_a_resnet(method):
+    with pytest.raises(ValueError, match="ResNet18 is no chain of layers"):
         built(method, "resnet18")
 
 
