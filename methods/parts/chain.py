@@ -57,6 +57,8 @@ def chain_objection(setting: Setting) -> str | None:
         return f"needs a chain of layers (mlp, cnn, or your own), given {setting.network}, {reason}"
     if getattr(setting.network_config, "head", "linear") == "cosine":
         return "needs a linear head, given head: cosine"
+    if getattr(setting.network_config, "hidden", None) == ():
+        return "needs at least one hidden layer, given hidden: []"
     return None
 
 

@@ -12,6 +12,7 @@ from methods.base import Outlook, input_dtype
 from methods.parts.sensitivity import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical_json
+from orchestrator.networks.heads import CosineLinear
 from orchestrator.networks.networks import build_network
 from orchestrator.stages.components import Component, is_dotted
 from orchestrator.stages.outcomes import failure_story
@@ -130,6 +131,10 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
     except Exception as error:  # the user's code may raise anything
         fit = f"{kind} {shape.input_shape} and {shape.num_classes} outputs"
         return f"{given} cannot be built for {fit}: {type(error).__name__}: {error}"
+    if getattr(network.config, "head", None) == "cosine" and not isinstance(
+        getattr(built, "head", None), CosineLinear
+    ):
+        return f"network.head: {network.name} makes its own head; use self.create_head(...) in it"
     if tuple(scores.shape) != (2, shape.num_classes):
         right = f"[2, {shape.num_classes}]"
         return f"{given} returns {list(scores.shape)} for 2 {kind}; it must return scores {right}"

@@ -182,6 +182,18 @@ def test_a_user_s_network_that_a_method_can_take_is_taken(refusal, method):
 
 
 @pytest.mark.usefixtures("_networks")
+def test_a_cosine_head_that_a_user_s_network_does_not_make_is_refused(refusal):
+    message = refusal("finetune", "class", "own_networks:Convolutions, head: cosine")
+    assert "network.head: own_networks:Convolutions makes its own head" in message
+    assert refusal("finetune", "class", "mlp, head: cosine") == ""
+
+
+@pytest.mark.parametrize("method", ["hat", "pnn"])
+def test_isolation_without_a_hidden_layer_is_refused(refusal, method):
+    assert "at least one hidden layer" in refusal(method, "task", "mlp, hidden: []")
+
+
+@pytest.mark.usefixtures("_networks")
 @pytest.mark.parametrize("method", ["ewc", "si", "mas", "rwalk", "l2"])
 def test_a_network_without_a_head_is_taken_where_the_head_is_held(refusal, method):
     assert refusal(method, "domain", "own_networks:Headless") == ""
