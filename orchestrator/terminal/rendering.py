@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.columns import COLUMNS
 from orchestrator.errors import UnknownName
 from orchestrator.terminal.blocks import Block, build_blocks, closing_notes
 from orchestrator.terminal.units import UNDEFINED
@@ -30,6 +31,8 @@ LATEX_SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 FIRST_ROWS = 40
+# What a narrow terminal does without; ACC and forgetting say most of it.
+LEFT_OUT = (COLUMNS["average_incremental_accuracy"].label,)
 # Cells in mathematical mode: negative numbers and intervals.
 MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
 
@@ -66,11 +69,31 @@ def render_first(table: pd.DataFrame, more: str, limit: int = FIRST_ROWS) -> str
 
 
 def rich_table(table: pd.DataFrame, width: int = 80) -> Group:
-    """Return a comparison for a Rich console, with intervals below means if it is too wide."""
-    wide, parts = Console(width=10_000), list(build_blocks(table))
-    fits = all(wide.measure(_grid(widest_row(block), " ")).maximum <= width for block in parts)
-    drawn = [piece for block in parts for piece in _draw(block, " " if fits else "\n")]
-    return Group(*drawn, *(Text(note, style="dim") for note in closing_notes(table)))
+    """Return a comparison for a Rich console.
+
+    If it is too wide, intervals are below means; if it still is, columns of `LEFT_OUT` are missing.
+    """
+    blocks, notes = list(build_blocks(table)), closing_notes(table)
+    separator = " " if fits(blocks, " ", width) else "\n"
+    if not fits(blocks, separator, width):
+        blocks = [leave_out(block, LEFT_OUT) for block in blocks]
+        notes.append(f"{', '.join(LEFT_OUT)}: in a wider terminal, and in the other formats")
+    drawn = [piece for block in blocks for piece in _draw(block, separator)]
+    return Group(*drawn, *(Text(note, style="dim") for note in notes))
+
+
+def fits(blocks: Sequence[Block], separator: str, width: int) -> bool:
+    """Return whether no cell of any block has to be broken."""
+    wide = Console(width=10_000)
+    widths = (wide.measure(_grid(widest_row(block), separator)).maximum for block in blocks)
+    return all(needed <= width for needed in widths)
+
+
+def leave_out(block: Block, headers: Sequence[str]) -> Block:
+    """Return a block without some columns."""
+    kept = [i for i, header in enumerate(block.headers) if header not in headers]
+    rows = [[row[i] for i in kept] for row in block.rows]
+    return replace(block, headers=[block.headers[i] for i in kept], rows=rows)
 
 
 def widest_row(block: Block) -> Block:

@@ -334,3 +334,14 @@ def test_what_varies_in_a_table_is_looked_up_once_for_all_of_its_rows(
     names = naming.labels(rows, "method", config, ["sweep"], config)
     assert names == [f"ewc lam={i}" for i in range(50)]
     assert calls == [50, 50]  # the table, and its only method
+
+
+def test_a_narrow_terminal_leaves_a_column_out_before_it_breaks_a_label() -> None:
+    rows = [row("er", seed, config={"memory_size": size}) for seed in (1, 2) for size in (50, 200)]
+    wide, narrow = (render(compared(*rows), width=width) for width in (110, 80))
+    for text in (wide, narrow):
+        assert "er memory_size=200 " in text
+    assert max(map(len, narrow.splitlines())) <= 80
+    headers = [next(line for line in text.splitlines() if "ACC" in line) for text in (wide, narrow)]
+    assert ["AIA" in header for header in headers] == [True, False]
+    assert ["AIA: in a wider terminal" in text for text in (wide, narrow)] == [False, True]

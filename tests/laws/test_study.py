@@ -1,0 +1,114 @@
+"""A study as papers make it: every method on split CIFAR-100, cut short and gone on with.
+
+The files are CIFAR's in format and small in content: eight images of a class to learn from and
+two to test on, each a colour of its class under noise.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from hashlib import md5
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lab import Lab
+from test_search import Died, dying, same
+
+from methods import METHODS
+from orchestrator.benchmarks.dataset_files import import_torchvision
+from orchestrator.results.results import load
+
+pytestmark = [pytest.mark.storm, pytest.mark.timeout(1800)]
+
+CLASSES, TRAIN, TEST = 100, 8, 2
+STREAMS = {"base 0": "num_tasks: 10", "base 50": "first: 50, step: 10"}
+TRAINING = """{epochs: 3, batch_size: 32, lr: 0.05,
+  optimizer: {name: sgd, nesterov: true, momentum: 0.9},
+  schedule: {name: cosine, warmup: 1}, augment: [pad_crop, flip],
+  early_stopping: {patience: 1, metric: accuracy, min_epochs: 2}}"""
+ORDERS = "{grid: [{seed: 1993, generator: numpy}, natural, seeded]}"
+# Where the default is sized for a paper's machine.
+SMALL = {
+    "generative_replay": "{name: generative_replay, hidden: [16], latent_size: 4}",
+    "gem": "{name: gem, memory_size: 100}",
+    "icarl": "{name: icarl, memory_size: 200, exemplar_passes: 1}",
+    # Its parts of a task have lengths fixed before.
+    "packnet": "{name: packnet, training: {early_stopping: null}}",
+}
+
+
+@pytest.fixture
+def cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files of CIFAR-100 in the folder of data sets; torchvision takes them for the real."""
+    cifar = import_torchvision().datasets.CIFAR100
+    folder = tmp_path / "data" / cifar.base_folder
+    folder.mkdir(parents=True)
+    colours = np.random.default_rng(0).integers(40, 216, (CLASSES, 3, 1, 1))
+
+    def write(name: str, content: object) -> str:
+        (folder / name).write_bytes(pickle.dumps(content))
+        return md5((folder / name).read_bytes()).hexdigest()
+
+    def images(name: str, count: int, seed: int) -> list[list[str]]:
+        y = np.repeat(np.arange(CLASSES), count)
+        noise = np.random.default_rng(seed).integers(-30, 30, (len(y), 3, 32, 32))
+        pixels = (colours[y] + noise).astype(np.uint8).reshape(len(y), -1)
+        return [[name, write(name, {"data": pixels, "fine_labels": y.tolist()})]]
+
+    names = {"fine_label_names": [f"class {i}" for i in range(CLASSES)]}
+    monkeypatch.setattr(cifar, "train_list", images("train", TRAIN, 1))
+    monkeypatch.setattr(cifar, "test_list", images("test", TEST, 2))
+    monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": write("meta", names)})
+    monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path / "data"))
+
+
+def methods_of(scenario: str) -> str:
+    """Return every method of the table that serves a scenario, as in a sweep file."""
+    names = [name for name, method in METHODS.items() if scenario in method.scenarios]
+    return f"[{', '.join(SMALL.get(name, name) for name in names)}]"
+
+
+def study(lab: Lab, methods: str, stream: str, scenario: str, network: str) -> Lab:
+    benchmark = f"{{name: split_cifar100, scenario: {scenario}, validation: 0.25, {stream}}}"
+    return lab.ask(methods, benchmark=benchmark, network=network, training=TRAINING)
+
+
+@pytest.mark.parametrize("scenario", ["class", "task"])
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_every_method_learns_a_papers_stream_and_goes_on_where_it_was_cut_short(
+    cifar100: None, make_lab: Callable[[], Lab], computed: list[str], stream: str, scenario: str
+) -> None:
+    words = (methods_of(scenario), stream, scenario, "{name: cnn, channels: [4, 8], hidden: 16}")
+    straight, killed = study(make_lab(), *words), study(make_lab(), *words)
+    straight.run()
+    once = len(computed)
+    computed.clear()
+    for after in (1, once // 3):
+        with pytest.raises(Died):
+            killed.run(dying(after))
+    killed.run()
+    assert same(straight, killed)
+    assert len(computed) == len(set(computed)) == once
+    trials = load(straight.out / "lab").trials
+    assert set(trials["status"]) == {"complete"}
+    assert len(trials) == sum(scenario in method.scenarios for method in METHODS.values())
+    assert trials[["acc", "average_incremental_accuracy"]].notna().all(axis=None)
+
+
+def test_it_runs_on_the_network_of_the_papers_in_three_orders_of_the_classes(
+    cifar100: None, make_lab: Callable[[], Lab]
+) -> None:
+    lab = study(
+        make_lab(),
+        "[finetune, {name: er, memory_size: 200}]",
+        f"num_tasks: 10, order: {ORDERS}",
+        "class",
+        "resnet32",
+    )
+    lab.run()
+    trials = load(lab.out / "lab").trials
+    assert (len(trials), set(trials["status"])) == (6, {"complete"})
+    er, finetune = (trials[trials["method"] == name]["acc"].mean() for name in ("er", "finetune"))
+    assert er > finetune
