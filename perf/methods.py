@@ -19,8 +19,8 @@ import torch
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.stages.components import create_component
-from orchestrator.stages.learner import Training
+from orchestrator.stages.code.components import create_component
+from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.record import Costs
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage, build_stages

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from methods.finetune import Finetune
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.stages.components import create_component
-from orchestrator.stages.learner import Training
+from orchestrator.stages.code.components import create_component
+from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage, build_stages
 

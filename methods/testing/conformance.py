@@ -237,7 +237,7 @@ def learn(
     **options: Any,
 ) -> None:
     """Learn one task with the learner's loop and check hooks, phases and FLOPs."""
-    from orchestrator.stages.learner import Training, num_steps, train_task
+    from orchestrator.stages.learning.learner import Training, num_steps, train_task
 
     training = Training(epochs=epochs, batch_size=20, lr=0.01, **options)
     view = replace(view, num_steps=num_steps(len(view.examples), training))

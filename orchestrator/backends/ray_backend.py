@@ -13,7 +13,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, Workers, drive
 from orchestrator.graph.events import Event
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 

@@ -16,7 +16,7 @@ from ray.tune.schedulers import (
 
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_json
-from orchestrator.stages.components import import_class
+from orchestrator.stages.code.components import import_class
 from orchestrator.sweep.search_options import Asha, CustomClass, HyperBand, Median, Pbt
 from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
 

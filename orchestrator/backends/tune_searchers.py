@@ -12,7 +12,7 @@ import numpy as np
 from orchestrator.backends.tune_objects import decode_point, to_tune_domain
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
-from orchestrator.stages.components import import_class
+from orchestrator.stages.code.components import import_class
 from orchestrator.sweep.search_options import CustomClass, HyperOpt
 from orchestrator.sweep.spaces import Domain, Point
 

@@ -20,10 +20,10 @@ from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, compute_flops
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder import open_store
 from orchestrator.search.score import Scorer
-from orchestrator.stages.lease import LeasedStore
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.lease import LeasedStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.nesting import value_at
 from orchestrator.sweep.objective import Objective

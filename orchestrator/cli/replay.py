@@ -13,7 +13,7 @@ from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
 from orchestrator.search.create import create_study
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 

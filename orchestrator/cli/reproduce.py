@@ -18,7 +18,7 @@ from orchestrator.results.lookup import find_configuration
 from orchestrator.results.results import Results, load
 from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.reproduction import (
     describe_changes,

@@ -18,7 +18,7 @@ from orchestrator.results.kept_files import keep_former_tables
 from orchestrator.results.results import load
 from orchestrator.results.writer import writer_lock
 from orchestrator.search.score import require_validation
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.failures import group_endings, trial_line
 from orchestrator.terminal.rendering import render_first

@@ -18,7 +18,7 @@ from orchestrator.search.forecast import Row, forecast
 from orchestrator.search.search import evaluate, search
 from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.stage import Chain
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import trial_chain
 

@@ -17,7 +17,7 @@ from orchestrator.graph.events import (
 )
 from orchestrator.graph.trial_graph import TrialGraph
 from orchestrator.stages.outcomes import Key
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 

@@ -14,8 +14,8 @@ from orchestrator.graph.collector import pause_collector
 from orchestrator.graph.events import ChainId
 from orchestrator.hashing import canonical_json
 from orchestrator.stages.record import Record
-from orchestrator.stages.record_cache import Records
 from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.storage.record_cache import Records
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.graph.events import ChainEnded, Event, Instruction, RunStage
-from orchestrator.stages.files import write_atomically
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
+from orchestrator.stages.storage.files import write_atomically
 
 FILE = "progress.json"
 EVERY_SECONDS = 1.0

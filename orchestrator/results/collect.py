@@ -27,7 +27,7 @@ from orchestrator.results.tables import (
     with_config_columns,
 )
 from orchestrator.stages.record import Costs, Record, RecordRequest, Score
-from orchestrator.stages.record_cache import Records
+from orchestrator.stages.storage.record_cache import Records
 
 if TYPE_CHECKING:
     from orchestrator.stages.stage import Chain

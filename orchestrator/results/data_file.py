@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.benchmarks.sources.own_data import OwnData
-from orchestrator.stages.files import write_atomically
+from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 
 DATA = "data.json"

@@ -21,12 +21,12 @@ from orchestrator.results.data_file import write_data
 from orchestrator.results.kept_code import keep_code
 from orchestrator.results.kept_files import FORMER
 from orchestrator.results.tables import stage_keys, write_tables
-from orchestrator.stages.files import write_atomically
-from orchestrator.stages.maintenance import register_reference
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
-from orchestrator.stages.record_cache import RecordCache
 from orchestrator.stages.stage import Chain
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.files import write_atomically
+from orchestrator.stages.storage.maintenance import register_reference
+from orchestrator.stages.storage.record_cache import RecordCache
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 Show = Callable[[Progress], None]

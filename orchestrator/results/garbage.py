@@ -10,16 +10,16 @@ from pathlib import Path
 
 from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.results.tables import stage_keys
-from orchestrator.stages.files import Entry
-from orchestrator.stages.lease import Leases, unix_time
-from orchestrator.stages.maintenance import (
+from orchestrator.stages.storage.files import Entry
+from orchestrator.stages.storage.lease import Leases, unix_time
+from orchestrator.stages.storage.maintenance import (
     Inventory,
     Reference,
     delete_files,
     list_inventory,
     load_references,
 )
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 
 BATCH = 200
 LEASED = "being computed now"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.results.data_file import folder_of_sweep
-from orchestrator.stages.files import write_atomically
+from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 
 CODE, SWEEP = "code", "sweep.yaml"

@@ -20,7 +20,7 @@ from orchestrator.columns import COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical_json
 from orchestrator.results.late_metrics import LATE_METRICS, add_late_metrics
-from orchestrator.stages.files import write_atomically
+from orchestrator.stages.storage.files import write_atomically
 
 SPLITS = ("validation", "test")
 TRIAL = ("sweep", "trial_id", "seed")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.hashing import canonical_json
-from orchestrator.stages.files import write_atomically
+from orchestrator.stages.storage.files import write_atomically
 
 FILE = "search.jsonl"
 Entry = Mapping[str, Any]

@@ -15,7 +15,7 @@ from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.folder import Show, Tabulator, create_observer, initial_progress
 from orchestrator.search.study import ChainStages, Winner
-from orchestrator.stages.files import write_atomically
+from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 
 FILE = "search.json"

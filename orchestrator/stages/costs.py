@@ -18,8 +18,8 @@ from torch import Tensor
 from methods.base import Examples, Method
 from orchestrator.columns import CATEGORIES as CATEGORIES
 from orchestrator.errors import RepertoireError
-from orchestrator.stages import optimizer_state
 from orchestrator.stages.flops import FlopCounter
+from orchestrator.stages.learning import optimizer_state
 
 P = ParamSpec("P")
 T = TypeVar("T")

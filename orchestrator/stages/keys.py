@@ -12,8 +12,8 @@ from typing import Any
 from methods.base import Method
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json
-from orchestrator.stages import learner
-from orchestrator.stages.components import Component
+from orchestrator.stages.code.components import Component
+from orchestrator.stages.learning import learner
 
 
 def initial_key(benchmark: Benchmark, network: Component, seed: int) -> str:

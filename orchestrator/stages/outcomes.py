@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.own_files import OURS, is_installed
-from orchestrator.stages.source import strip_package
+from orchestrator.stages.code.own_files import OURS, is_installed
+from orchestrator.stages.code.source import strip_package
 
 Key = str
 

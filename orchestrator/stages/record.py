@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from orchestrator.stages.stage_files import FORMAT, other_release, release, require_known_format
+from orchestrator.stages.storage.stage_files import (
+    FORMAT,
+    other_release,
+    release,
+    require_known_format,
+)
 
 Status = Literal["complete", "diverged"]
 

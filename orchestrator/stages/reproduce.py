@@ -12,7 +12,7 @@ from torch import Tensor
 from orchestrator.stages.record import Evaluation, Record, Score
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import require_same_data
 
 Verdict = Literal["same", "close", "different"]

@@ -28,7 +28,7 @@ from orchestrator.stages.environment import (
     fix_arithmetic,
     require_device,
 )
-from orchestrator.stages.learner import Trained, require_finite, train_task
+from orchestrator.stages.learning.learner import Trained, require_finite, train_task
 from orchestrator.stages.record import Costs, Evaluation, Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import (

@@ -9,9 +9,9 @@ from typing import Any
 from methods.base import Setting
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NetworkShape
-from orchestrator.stages.components import Component, code_identity
+from orchestrator.stages.code.components import Component, code_identity
 from orchestrator.stages.keys import initial_key, stage_key
-from orchestrator.stages.training import Training
+from orchestrator.stages.learning.training import Training
 
 
 @dataclass(frozen=True, kw_only=True)

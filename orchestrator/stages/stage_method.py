@@ -14,8 +14,8 @@ from orchestrator.benchmarks.tasks import Task
 from orchestrator.networks.networks import build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import num_steps
-from orchestrator.stages.optimizer_state import is_of_optimizer
+from orchestrator.stages.learning.learner import num_steps
+from orchestrator.stages.learning.optimizer_state import is_of_optimizer
 from orchestrator.stages.record import Score
 from orchestrator.stages.stage import Stage, network_shape
 

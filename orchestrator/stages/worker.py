@@ -9,8 +9,8 @@ from typing import Literal
 
 from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.components import code_identity
-from orchestrator.stages.data_function import function_identity
+from orchestrator.stages.code.components import code_identity
+from orchestrator.stages.code.data_function import function_identity
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -22,7 +22,7 @@ from orchestrator.stages.outcomes import (
 from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
 from orchestrator.stages.stage import Stage, benchmark_setting
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 
 
 @dataclass(frozen=True)

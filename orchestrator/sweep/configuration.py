@@ -14,10 +14,10 @@ from typing import Any
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError, SweepError, suggest
 from orchestrator.hashing import to_json
-from orchestrator.stages.capture import capture_source
-from orchestrator.stages.components import find_class
-from orchestrator.stages.source import Source
-from orchestrator.stages.training_options import TrainingOptions
+from orchestrator.stages.code.capture import capture_source
+from orchestrator.stages.code.components import find_class
+from orchestrator.stages.code.source import Source
+from orchestrator.stages.learning.training_options import TrainingOptions
 from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.entries import find_dotted_names, read_entries
 from orchestrator.sweep.group import Group

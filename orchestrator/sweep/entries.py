@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.stages.components import is_dotted
-from orchestrator.stages.source import Source
-from orchestrator.stages.training import create_training
-from orchestrator.stages.training_options import TrainingOptions
+from orchestrator.stages.code.components import is_dotted
+from orchestrator.stages.code.source import Source
+from orchestrator.stages.learning.training import create_training
+from orchestrator.stages.learning.training_options import TrainingOptions
 from orchestrator.sweep.combinations import Sections, combine_parts
 from orchestrator.sweep.data_section import OwnCode, with_data
 from orchestrator.sweep.decoding import abbreviate, read_mapping

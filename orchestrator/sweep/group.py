@@ -14,7 +14,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import canonical_json
 from orchestrator.networks.heads import CosineLinear
 from orchestrator.networks.networks import build_network
-from orchestrator.stages.components import Component, is_dotted
+from orchestrator.stages.code.components import Component, is_dotted
 from orchestrator.stages.outcomes import failure_story
 from orchestrator.stages.stage import benchmark_setting, fill_defaults, network_shape
 from orchestrator.sweep.nesting import field_name

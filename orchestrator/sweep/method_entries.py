@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.stages.source import Source
+from orchestrator.stages.code.source import Source
 from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.nesting import LIFTED, NESTED, as_mapping, field_name
 from orchestrator.sweep.section import Part, read_component

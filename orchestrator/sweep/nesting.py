@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator.errors import suggest
-from orchestrator.stages.parameter_groups import GROUPS
+from orchestrator.stages.learning.parameter_groups import GROUPS
 from orchestrator.sweep.decoding import abbreviate
 from orchestrator.sweep.spaces import Domain, is_domain, read_domain
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import require
-from orchestrator.stages.source import Source
+from orchestrator.stages.code.source import Source
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.options import Options
 

@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError, require, suggest
-from orchestrator.stages.components import import_class, is_dotted
-from orchestrator.stages.source import Source
+from orchestrator.stages.code.components import import_class, is_dotted
+from orchestrator.stages.code.source import Source
 from orchestrator.sweep.decoding import abbreviate, decode, read_mapping
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.options import Options

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import canonical_json, to_json
-from orchestrator.stages.components import Component, create_component, find_class
-from orchestrator.stages.source import Source
-from orchestrator.stages.training import Training
+from orchestrator.stages.code.components import Component, create_component, find_class
+from orchestrator.stages.code.source import Source
+from orchestrator.stages.learning.training import Training
 from orchestrator.sweep.decoding import abbreviate, decode, expand_grids, locate_errors
 from orchestrator.sweep.nesting import field_name, split_fields, with_values
 from orchestrator.sweep.spaces import Domain, Point, select_active

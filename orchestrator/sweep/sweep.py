@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import SweepError
-from orchestrator.stages.capture import capture_source
-from orchestrator.stages.source import Source
+from orchestrator.stages.code.capture import capture_source
+from orchestrator.stages.code.source import Source
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.decoding import abbreviate, decode, read_mapping
 from orchestrator.sweep.entries import find_dotted_names, read_entries

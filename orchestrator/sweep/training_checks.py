@@ -7,8 +7,8 @@ from typing import Any
 
 from methods.base import Method
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.stages.components import Component
-from orchestrator.stages.training import Training
+from orchestrator.stages.code.components import Component
+from orchestrator.stages.learning.training import Training
 
 
 def training_objections(

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.naming import labels
-from orchestrator.stages.files import write_atomically
+from orchestrator.stages.storage.files import write_atomically
 from orchestrator.tracking.rows import CHAIN, Rows, SeedRows, build_trial_run
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import COSTS, TrialRun

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from orchestrator.stages.files import write_atomically
+from orchestrator.stages.storage.files import write_atomically
 from orchestrator.tracking.target import Target, TrackingError
 
 LEDGER = "tracking.json"

@@ -14,7 +14,7 @@ from ray import tune
 import orchestrator.tune
 from orchestrator.backends.inline import Inline
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]

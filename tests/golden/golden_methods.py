@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import MLP, Network, NetworkConfig, NetworkShape
-from orchestrator.stages.learner import Training
+from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import run_stage
 
 FIGURES = Path(__file__).with_name("methods.json")

@@ -15,7 +15,7 @@ from orchestrator.backends.inline import Inline
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.evaluation import Evaluation
 from orchestrator.graph.plan import Plan, plan
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 RAISE = "moved: raise the version of what changed, and write the new figures into {} ({})"

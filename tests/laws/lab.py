@@ -13,7 +13,7 @@ from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.search.search import evaluate
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 NUMBERS = itertools.count()

@@ -9,7 +9,7 @@ from lab import Lab
 
 from orchestrator.results.results import load
 from orchestrator.stages.record import Record
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 
 
 def test_tables_wait_for_records_that_this_host_cannot_see_yet(

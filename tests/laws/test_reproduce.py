@@ -26,7 +26,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.reproduce import have_same_bits, tensor_difference
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.stage_files import seal, unseal
+from orchestrator.stages.storage.stage_files import seal, unseal
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from orchestrator.results.results import load
 from orchestrator.search import journal as journals
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.record import Record
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.options import Budget
 from orchestrator.sweep.sweep import Sweep

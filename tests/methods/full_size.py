@@ -14,7 +14,7 @@ from methods.base import Examples, Outlook, TaskView
 from orchestrator.networks.networks import NETWORKS, NetworkShape, build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, num_steps, train_task
+from orchestrator.stages.learning.learner import Training, num_steps, train_task
 
 NUM_TASKS, PER_CLASS = 5, 6
 CLASSES = 2 * NUM_TASKS

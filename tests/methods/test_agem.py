@@ -15,7 +15,7 @@ from methods.parts.episodic import Gradients
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 PARAMETERS = 16 * 12 + 12 + 12 * 6 + 6
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)

@@ -13,7 +13,7 @@ from methods.parts.layers import select_layers
 from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, num_steps, train_task
+from orchestrator.stages.learning.learner import Training, num_steps, train_task
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 IMAGE = (1, 8, 8)

@@ -16,9 +16,9 @@ from methods.testing.watch import copy_state, differing
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import MLP
-from orchestrator.stages.components import Component, create_component
+from orchestrator.stages.code.components import Component, create_component
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import build_stages
 

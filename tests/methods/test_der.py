@@ -16,7 +16,7 @@ from methods.testing.blobs import Blobs, stream
 from methods.testing.conformance import snapshots
 from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
 

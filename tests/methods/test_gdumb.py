@@ -15,7 +15,7 @@ from methods.gdumb import GDumb
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
 from methods.testing.conformance import learn, snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
 

@@ -17,7 +17,7 @@ from methods.parts.episodic import multipliers
 from methods.testing.blobs import IMAGE, Blobs
 from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 # SmallNetwork in the class scenario, 16-12-6: parameters, and FLOPs of a forward and backward pass
 # of an example: no gradient is taken of the image.

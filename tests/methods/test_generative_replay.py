@@ -14,7 +14,7 @@ from methods.generative_replay import GenerativeReplay
 from methods.testing.blobs import NUM_TASKS, Blobs
 from methods.testing.conformance import assert_conforms, snapshots
 from orchestrator.seeding import stream
-from orchestrator.stages.learner import Training, make_optimizer
+from orchestrator.stages.learning.learner import Training, make_optimizer
 
 SMALL = {"hidden": (24,), "latent_size": 4}
 

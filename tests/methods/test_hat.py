@@ -15,7 +15,7 @@ from methods.testing.blobs import Blobs
 from methods.testing.conformance import assert_conforms, snapshots
 from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 SHAPE = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 

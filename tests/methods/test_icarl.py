@@ -17,7 +17,7 @@ from methods.parts.exemplars import herd, representations
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, stream
 from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 FLOPS = 2 * (2 * 16 * 12 + 3 * 12 * 6)
 FORWARD = 2 * (16 * 12 + 12 * 6)

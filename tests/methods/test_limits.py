@@ -22,7 +22,7 @@ from methods.si import SI
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 HAVE_STRENGTH = {name for name, method in METHODS.items() if method.strength}
 

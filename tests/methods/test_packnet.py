@@ -15,7 +15,7 @@ from methods.testing.conformance import assert_conforms, learn, snapshots
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learner import Training, num_steps, train_task
+from orchestrator.stages.learning.learner import Training, num_steps, train_task
 
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 RGB = NetworkShape((3, 32, 32), 100, (0.5,) * 3, (0.25,) * 3)

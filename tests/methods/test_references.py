@@ -15,7 +15,7 @@ from methods.joint import Joint
 from methods.testing.blobs import NUM_TASKS, Blobs
 from methods.testing.conformance import snapshots
 from orchestrator.stages.costs import FlopMeter, raw_data_bytes
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 SCENARIOS = ["task", "domain", "class"]
 

@@ -14,7 +14,7 @@ from methods.testing.blobs import Blobs
 from methods.testing.conformance import snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 
 class OneWeight(nn.Module):

@@ -12,7 +12,7 @@ from orchestrator.benchmarks.datasets import load_dataset
 from orchestrator.benchmarks.sources import own_data
 from orchestrator.cli.run import run
 from orchestrator.errors import SweepError
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 

@@ -12,10 +12,10 @@ from methods.base import Examples
 from methods.testing.blobs import Blobs
 from methods.testing.watch import copy_state, differing
 from orchestrator.benchmarks.dataset_files import import_torchvision
-from orchestrator.stages import image_operations as images
-from orchestrator.stages.augmentation import Augmentation, read_changes
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning import image_operations as images
+from orchestrator.stages.learning.augmentation import Augmentation, read_changes
+from orchestrator.stages.learning.learner import Training, train_task
 
 ALL = ["pad_crop", "flip", "color_jitter", "rand_augment", "cutout", "mixup", "cutmix"]
 

@@ -13,8 +13,8 @@ from methods.ewc import EWC
 from methods.finetune import Finetune
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks.networks import MLP, NETWORKS
-from orchestrator.stages import capture
-from orchestrator.stages.components import code_identity, create_component, find_class
+from orchestrator.stages.code import capture
+from orchestrator.stages.code.components import code_identity, create_component, find_class
 
 MINE = '''\
 """A method of the user's own."""

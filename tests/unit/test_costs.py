@@ -15,7 +15,7 @@ from orchestrator.seeding import stream
 from orchestrator.stages import costs
 from orchestrator.stages.costs import CATEGORIES, Clock, FlopMeter, raw_data_bytes, storage_bytes
 from orchestrator.stages.flops import FlopCounter
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 
 FORWARD = 784 * 400 + 400 * 400 + 400 * 10  # multiply-adds of one image
 # Backward: the gradient of every weight, and of every layer's input but the first's.

@@ -8,7 +8,7 @@ import pytest
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.stages.learner import Training
+from orchestrator.stages.learning.learner import Training
 from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
 from orchestrator.sweep.sweep import Mlflow, Resources
 

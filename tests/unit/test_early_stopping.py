@@ -11,12 +11,12 @@ from methods.base import Examples
 from methods.testing.blobs import Blobs
 from methods.testing.watch import copy_state, differing
 from orchestrator.errors import Diverged
-from orchestrator.stages.batches import num_steps
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.batches import num_steps
+from orchestrator.stages.learning.learner import Training, train_task
+from orchestrator.stages.learning.snapshot import Snapshot
 from orchestrator.stages.record import Score
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.snapshot import Snapshot
 from orchestrator.stages.stage_method import pool_scores
 from orchestrator.sweep.sweep import Sweep
 

@@ -11,7 +11,7 @@ from orchestrator.backends.tune_trials import TuneTrials
 from orchestrator.graph.evaluation import CreateQueue, Evaluation, FirstInFirstOut, TrialQueue
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted
 from orchestrator.graph.plan import Plan, chain_id, plan
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """

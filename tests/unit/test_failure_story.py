@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from orchestrator.stages.outcomes import failure_place, failure_story
-from orchestrator.stages.retry import raise_if_lasting
+from orchestrator.stages.storage.retry import raise_if_lasting
 from orchestrator.sweep.decoding import decode
 
 

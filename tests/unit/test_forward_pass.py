@@ -13,8 +13,8 @@ from methods.testing.blobs import Blobs
 from methods.testing.watch import copy_state, differing
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.forward_pass import require_compiler
-from orchestrator.stages.learner import Training, train_task
+from orchestrator.stages.learning.forward_pass import require_compiler
+from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.run_stage import flop_meters
 
 CPU = torch.device("cpu")

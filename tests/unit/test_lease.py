@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.stages.lease import Leases
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.lease import Leases
+from orchestrator.stages.storage.store import StageStore
 
 
 class Clock:

@@ -14,12 +14,12 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages import worker
-from orchestrator.stages.components import create_component
-from orchestrator.stages.learner import Training
-from orchestrator.stages.lease import LeasedStore, Leases
+from orchestrator.stages.code.components import create_component
+from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage, build_stages
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.lease import LeasedStore, Leases
+from orchestrator.stages.storage.store import StageStore
 
 WHOM = ("lab", "finetune-0", 0)
 

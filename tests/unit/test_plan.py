@@ -11,7 +11,7 @@ import torch
 
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.stages.record import Costs, Record, Score
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = """\

@@ -20,8 +20,8 @@ from orchestrator.results.results import Results, load
 from orchestrator.results.tables import Tables, write_tables
 from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.record import Costs, Record, Score
-from orchestrator.stages.record_cache import RecordCache
 from orchestrator.stages.stage import Chain
+from orchestrator.stages.storage.record_cache import RecordCache
 
 TASKS = ("task a", "task b", "task c")
 CONFIG: dict[str, Any] = {

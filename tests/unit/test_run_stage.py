@@ -17,8 +17,8 @@ from orchestrator.networks.networks import MLP, build_network
 from orchestrator.seeding import seed_global_generators
 from orchestrator.stages import environment
 from orchestrator.stages import run_stage as module
-from orchestrator.stages.components import create_component, find_class
-from orchestrator.stages.learner import Training
+from orchestrator.stages.code.components import create_component, find_class
+from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
 from orchestrator.stages.stage import Stage, build_stages, network_shape
 

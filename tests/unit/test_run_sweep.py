@@ -11,7 +11,7 @@ import search_lab as lab
 from orchestrator.errors import StoreFull
 from orchestrator.results.results import load
 from orchestrator.stages.record import Record
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 
 
 def test_what_is_listed_and_wins_as_well_is_evaluated_and_counted_once(tmp_path: Path) -> None:

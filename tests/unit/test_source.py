@@ -20,9 +20,14 @@ from orchestrator.graph.trial_graph import StageDone, StageFailed
 from orchestrator.networks.networks import MLP
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.search.search import evaluate
-from orchestrator.stages.capture import capture_source, skeleton
-from orchestrator.stages.components import Component, code_identity, create_component, find_class
-from orchestrator.stages.source import Module, Source, restore_source
+from orchestrator.stages.code.capture import capture_source, skeleton
+from orchestrator.stages.code.components import (
+    Component,
+    code_identity,
+    create_component,
+    find_class,
+)
+from orchestrator.stages.code.source import Module, Source, restore_source
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
@@ -110,7 +115,7 @@ def test_a_component_is_what_it_was_in_a_process_that_finds_another_file(tmp_pat
     write(tmp_path / "there", {"mine.py": "raise SystemExit('nor the edited one')"})
     code = (
         "import pickle, sys; part = pickle.load(sys.stdin.buffer);"
-        "from orchestrator.stages.components import code_identity;"
+        "from orchestrator.stages.code.components import code_identity;"
         "same = code_identity(part.kind, part.name, part.source) == part.identity;"
         "print(part.cls.scale, part.config.power, part.name, same)"
     )

@@ -361,7 +361,7 @@ def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory)
     elsewhere = tmp_path_factory.mktemp("node")
     code = (
         "import sys, pickle; from orchestrator.stages.worker import Order, compute_order;"
-        "from orchestrator.stages.store import StageStore;"
+        "from orchestrator.stages.storage.store import StageStore;"
         "stage = pickle.loads(sys.stdin.buffer.read());"
         f"print(compute_order(Order((stage,), ('own', 'x', 0)), StageStore({str(elsewhere)!r})))"
     )

@@ -14,12 +14,12 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.plan import plan
 from orchestrator.networks.networks import MLP, ResNet18
 from orchestrator.results.naming import former_id
-from orchestrator.stages import learner
-from orchestrator.stages.components import create_component, find_class
+from orchestrator.stages.code.components import create_component, find_class
 from orchestrator.stages.keys import inert_hyperparameters
-from orchestrator.stages.learner import Training
+from orchestrator.stages.learning import learner
+from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.stage import Stage, build_stages
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import require_same_code
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial

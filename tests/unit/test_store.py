@@ -15,9 +15,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.maintenance import Inventory, delete_files, list_inventory
 from orchestrator.stages.record import Costs, Record, Score
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
+from orchestrator.stages.storage.store import StageStore
 
 KEY, OTHER = "ab" * 20, "cd" * 20
 STATE = {
@@ -292,7 +292,7 @@ def test_a_pickle_in_the_place_of_a_file_is_never_opened(store, tmp_path, monkey
 def test_a_pickle_with_a_matching_digest_is_no_state_either(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "orchestrator.stages.store.save_tensors", lambda state: pickle.dumps(Trap())
+        "orchestrator.stages.storage.store.save_tensors", lambda state: pickle.dumps(Trap())
     )
     store.put(STATE, record())
     with pytest.raises(RepertoireError, match=r"state\.safetensors"):

@@ -12,8 +12,8 @@ from orchestrator.errors import OtherRelease
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.stages import record as record_module
 from orchestrator.stages.record import Costs, Record, Score, pack_record, unpack_record
-from orchestrator.stages.stage_files import FORMAT, release, seal, unseal
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.stage_files import FORMAT, release, seal, unseal
+from orchestrator.stages.storage.store import StageStore
 
 KEY = "ab" * 20
 STATE = {"network.weight": torch.arange(6.0).reshape(2, 3)}

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save
 from test_store_releases import KEY, RECORD
 
-from orchestrator.stages.files import Entry
 from orchestrator.stages.record import Record
-from orchestrator.stages.stage_files import StageFiles
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.files import Entry
+from orchestrator.stages.storage.stage_files import StageFiles
+from orchestrator.stages.storage.store import StageStore
 
 STATES = [{"w": torch.zeros(2)}, {"w": torch.ones(2)}, {"w": torch.full((2,), 2.0)}]
 

@@ -13,10 +13,10 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.graph.trial_graph import ParentLost, StageDiverged, StageDone, StageFailed
 from orchestrator.networks.networks import MLP
 from orchestrator.stages import worker as module
-from orchestrator.stages.components import create_component
-from orchestrator.stages.learner import Training
+from orchestrator.stages.code.components import create_component
+from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.stage import Stage, build_stages
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
 ROTATED = Benchmark(name="rotated_digits", scenario="domain", num_tasks=2, samples_per_task=30)

@@ -21,11 +21,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.files import Files
 from orchestrator.stages.outcomes import ParentLost, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.files import Files
+from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
 FOLDER = "leases"

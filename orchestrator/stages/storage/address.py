@@ -9,8 +9,8 @@ from typing import Any
 from pyarrow import fs
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.files import Entry, Files, LocalFiles
-from orchestrator.stages.retry import FULL, REFUSED, RetryingFiles, RetryPolicy, is_lasting
+from orchestrator.stages.storage.files import Entry, Files, LocalFiles
+from orchestrator.stages.storage.retry import FULL, REFUSED, RetryingFiles, RetryPolicy, is_lasting
 
 MOUNTS = Path("/proc/self/mountinfo")
 # File systems of a single host, on which a written file is visible at once.

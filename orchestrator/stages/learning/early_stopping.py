@@ -15,8 +15,8 @@ from torch import Tensor
 
 from methods.base import Examples, Method
 from orchestrator.errors import require, suggest
+from orchestrator.stages.learning.snapshot import Snapshot
 from orchestrator.stages.record import Score
-from orchestrator.stages.snapshot import Snapshot
 
 METRICS = ("loss", "accuracy")
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import digest
-from orchestrator.stages.components import import_own_module, module_code
-from orchestrator.stages.source import Source
+from orchestrator.stages.code.components import import_own_module, module_code
+from orchestrator.stages.code.source import Source
 
 
 def create_function(name: str, source: Source) -> Function:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from orchestrator.errors import StoreFull, StoreUnreachable, StoreUnwritable
-from orchestrator.stages.files import Entry, Files
+from orchestrator.stages.storage.files import Entry, Files
 
 T = TypeVar("T")
 

@@ -10,12 +10,12 @@ from torch.optim import Optimizer
 
 from methods.base import neutral
 from orchestrator.errors import RepertoireError, require
-from orchestrator.stages.augmentation import describe_changes, read_changes
-from orchestrator.stages.changes import Change
-from orchestrator.stages.components import find_class, is_dotted
-from orchestrator.stages.early_stopping import read_stopping
-from orchestrator.stages.forward_pass import PRECISIONS
-from orchestrator.stages.optimizers import (
+from orchestrator.stages.code.components import find_class, is_dotted
+from orchestrator.stages.learning.augmentation import describe_changes, read_changes
+from orchestrator.stages.learning.changes import Change
+from orchestrator.stages.learning.early_stopping import read_stopping
+from orchestrator.stages.learning.forward_pass import PRECISIONS
+from orchestrator.stages.learning.optimizers import (
     OF_TRAINING,
     check_optimizer,
     convert_options,
@@ -23,9 +23,9 @@ from orchestrator.stages.optimizers import (
     settings_of,
     split_options,
 )
-from orchestrator.stages.parameter_groups import lowest_rate, read_rates
-from orchestrator.stages.schedule_options import describe_schedule, read_schedule
-from orchestrator.stages.schedules import Schedule
+from orchestrator.stages.learning.parameter_groups import lowest_rate, read_rates
+from orchestrator.stages.learning.schedule_options import describe_schedule, read_schedule
+from orchestrator.stages.learning.schedules import Schedule
 
 MAX_THREADS = 1024
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.hashing import digest
-from orchestrator.stages.files import PARTIAL, Entry
-from orchestrator.stages.stage_files import (
+from orchestrator.stages.storage.files import PARTIAL, Entry
+from orchestrator.stages.storage.stage_files import (
     DAMAGED,
     FORMAT,
     is_stage_file,
@@ -22,7 +22,7 @@ from orchestrator.stages.stage_files import (
     seal,
     unseal,
 )
-from orchestrator.stages.store import StageStore
+from orchestrator.stages.storage.store import StageStore
 
 FOLDER = "folders"
 

@@ -6,8 +6,13 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orchestrator.stages.own_files import find_in_folder, find_on_path, find_own_file, is_reserved
-from orchestrator.stages.source import Module, Source
+from orchestrator.stages.code.own_files import (
+    find_in_folder,
+    find_on_path,
+    find_own_file,
+    is_reserved,
+)
+from orchestrator.stages.code.source import Module, Source
 
 
 def capture_source(names: Iterable[str], beside: Path | None = None) -> Source:

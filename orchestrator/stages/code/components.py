@@ -23,10 +23,10 @@ from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.hashing import digest, to_json, to_keyed_json
 from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.networks.zoo import find_zoo_class, is_zoo_name
-from orchestrator.stages.capture import capture_package, capture_source, reachable_code
-from orchestrator.stages.optimizers import OPTIMIZERS
-from orchestrator.stages.own_files import OURS, find_on_path
-from orchestrator.stages.source import Source, strip_package
+from orchestrator.stages.code.capture import capture_package, capture_source, reachable_code
+from orchestrator.stages.code.own_files import OURS, find_on_path
+from orchestrator.stages.code.source import Source, strip_package
+from orchestrator.stages.learning.optimizers import OPTIMIZERS
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
     "method": (METHODS, Method),

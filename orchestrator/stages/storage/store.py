@@ -17,7 +17,6 @@ from torch import Tensor
 
 from orchestrator.errors import StoreCorrupt, StoreUnreachable
 from orchestrator.hashing import digest_bytes
-from orchestrator.stages.address import is_shared, open_files
 from orchestrator.stages.record import (
     Evaluation,
     Record,
@@ -27,8 +26,9 @@ from orchestrator.stages.record import (
     unpack_evaluation,
     unpack_record,
 )
-from orchestrator.stages.retry import RetryPolicy
-from orchestrator.stages.stage_files import (
+from orchestrator.stages.storage.address import is_shared, open_files
+from orchestrator.stages.storage.retry import RetryPolicy
+from orchestrator.stages.storage.stage_files import (
     FAILURE,
     RECORD,
     StageFiles,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from methods.base import Examples, TaskView
-from orchestrator.stages.parameter_groups import lowest_rate
-from orchestrator.stages.schedules import Span
-from orchestrator.stages.training import Training
+from orchestrator.stages.learning.parameter_groups import lowest_rate
+from orchestrator.stages.learning.schedules import Span
+from orchestrator.stages.learning.training import Training
 
 
 def task_span(num_examples: int, training: Training) -> Span:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from methods.views import Examples
 from orchestrator.errors import require
-from orchestrator.stages import image_operations as images
+from orchestrator.stages.learning import image_operations as images
 
 
 @dataclass(frozen=True, kw_only=True)

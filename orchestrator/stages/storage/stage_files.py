@@ -20,7 +20,7 @@ from typing import Any
 
 from orchestrator.errors import OtherRelease
 from orchestrator.hashing import canonical_json, digest, digest_bytes
-from orchestrator.stages.files import Files
+from orchestrator.stages.storage.files import Files
 
 RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
 DAMAGED = "damaged"

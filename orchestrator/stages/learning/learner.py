@@ -12,19 +12,19 @@ from torch import Tensor
 from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
-from orchestrator.stages.augmentation import Augmentation, create_augmentation
-from orchestrator.stages.batches import epochs, task_span
-from orchestrator.stages.batches import num_steps as num_steps
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.early_stopping import EarlyStopping, create_stopping
-from orchestrator.stages.forward_pass import autocast, training_mode, uncompiled
-from orchestrator.stages.optimizer_state import KeptOptimizer
-from orchestrator.stages.optimizers import clip_gradients
-from orchestrator.stages.parameter_groups import group_parameters
+from orchestrator.stages.learning.augmentation import Augmentation, create_augmentation
+from orchestrator.stages.learning.batches import epochs, task_span
+from orchestrator.stages.learning.batches import num_steps as num_steps
+from orchestrator.stages.learning.early_stopping import EarlyStopping, create_stopping
+from orchestrator.stages.learning.forward_pass import autocast, training_mode, uncompiled
+from orchestrator.stages.learning.optimizer_state import KeptOptimizer
+from orchestrator.stages.learning.optimizers import clip_gradients
+from orchestrator.stages.learning.parameter_groups import group_parameters
+from orchestrator.stages.learning.schedules import create_scheduler
+from orchestrator.stages.learning.training import Training as Training
+from orchestrator.stages.learning.training import phase_training
 from orchestrator.stages.record import Score
-from orchestrator.stages.schedules import create_scheduler
-from orchestrator.stages.training import Training as Training
-from orchestrator.stages.training import phase_training
 
 VERSION = 1
 

@@ -9,9 +9,9 @@ from typing import Any
 from methods.base import Phase
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_keyed_json
-from orchestrator.stages.components import code_identity, is_dotted
-from orchestrator.stages.source import Source
-from orchestrator.stages.training_options import TrainingOptions
+from orchestrator.stages.code.components import code_identity, is_dotted
+from orchestrator.stages.code.source import Source
+from orchestrator.stages.learning.training_options import TrainingOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest, digest_bytes
-from orchestrator.stages.own_files import is_reserved
+from orchestrator.stages.code.own_files import is_reserved
 
 PACKAGE = "repertoire_source_"
 

@@ -13,8 +13,8 @@ import torch
 
 from methods.views import Examples
 from orchestrator.errors import require, suggest
-from orchestrator.stages.changes import CHANGES, Change
-from orchestrator.stages.schedule_options import convert
+from orchestrator.stages.learning.changes import CHANGES, Change
+from orchestrator.stages.learning.schedule_options import convert
 
 Given = Sequence[str | Mapping[str, Any]]
 
