@@ -135,6 +135,8 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
         "num_classes": stage.benchmark.num_classes,
         "method": stage.method.content(),
         "after": stage.after,
+        # A head may grow by the classes of each task.
+        "sizes": [len(task.classes) for task in stage.benchmark.tasks()[: stage.after]],
         # An optimiser may multiply matrices.
         "optimizer": [stage.training.optimizer, stage.training.optimizer_code],
     }

@@ -118,6 +118,7 @@ def test_a_compiled_network_learns_the_same_and_is_as_before_afterwards(compiled
 
 
 @pytest.mark.variant
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 def test_the_code_of_the_compiler_learns_the_same_twice():
     first, again = (learned(compile=True) for _ in range(2))
     assert not differing(first, again)
