@@ -98,6 +98,7 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
     assert "0 stages computed" in out
 
 
+@pytest.mark.variant
 def test_an_address_where_no_ray_is_is_told_at_once(folder: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound, but nothing listens

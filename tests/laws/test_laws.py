@@ -40,6 +40,8 @@ SERVED = [
     (name, sorted(cls.scenarios)[number % len(cls.scenarios)])
     for number, (name, cls) in enumerate(METHODS.items())
 ]
+# A method for each kind of state.
+STORED_APART = {"ewc", "si", "er", "gem", "icarl", "generative_replay", "hat", "pnn"}
 FOUR = "[finetune, joint, {name: ewc, lam: {grid: [1, 100]}}, {name: er, memory_size: 20}]"
 
 
@@ -81,7 +83,14 @@ class OneStageAtATime(Inline):
         super().compute(client, sweep, store, watch, brake)
 
 
-@pytest.mark.parametrize(("name", "scenario"), SERVED)
+@pytest.mark.parametrize(
+    ("name", "scenario"),
+    # The contract suite holds every method to this law; here it is held with a store between.
+    [
+        pytest.param(*served, marks=[] if served[0] in STORED_APART else [pytest.mark.variant])
+        for served in SERVED
+    ],
+)
 def test_stopping_at_every_task_boundary_changes_nothing(
     name: str, scenario: str, make_lab
 ) -> None:
@@ -247,7 +256,7 @@ class Scrambled:
         return [compute_order(order, self._store)]
 
 
-@pytest.mark.parametrize(("slots", "seed"), [(1, 1), (2, 2), (7, 3), (99, 4)])
+@pytest.mark.parametrize(("slots", "seed"), [(2, 2), (99, 4)])
 def test_results_do_not_depend_on_slots_or_order(make_lab, slots: int, seed: int) -> None:
     one, other = (
         make_lab().ask(FOUR, benchmark=permuted("task", 2), seeds="[0, 1]") for _ in range(2)

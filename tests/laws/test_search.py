@@ -35,7 +35,6 @@ BENCHMARK = "{name: split_digits, num_tasks: 5, samples_per_task: 40, scenario: 
 TRAINING = "{batch_size: 8, lr: {loguniform: [1.0e-3, 1.0e-1]}}"
 EWC = "[{name: ewc, lam: {loguniform: [0.1, 1000]}}]"
 NOT_FIGURES = ("seconds", "peak_memory", "mlflow_run_id")
-SCHEDULERS = ("asha", "hyperband", "median", "pbt")
 
 
 def variants(*searches: str) -> list[ParameterSet]:
@@ -233,10 +232,10 @@ def dying(after: int) -> Inline:
 @pytest.mark.parametrize(
     "search",
     [
-        "{algorithm: random, num_trials: 4}",
         "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 2}",
-        "{algorithm: random, num_trials: 6, scheduler: pbt}",
         *variants(
+            "{algorithm: random, num_trials: 4}",
+            "{algorithm: random, num_trials: 6, scheduler: pbt}",
             "{algorithm: {name: optuna, startup: 2}, metric: [acc, bwt], num_trials: 5}",
             "{algorithm: {name: hyperopt, startup: 2}, num_trials: 6, parallel: 2}",
             "{algorithm: random, num_trials: 6, scheduler: hyperband}",
@@ -258,7 +257,7 @@ def test_a_search_killed_again_and_again_ends_as_if_it_had_not_been(
     assert len(computed) == len(set(computed)) == once
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", ["asha", "pbt", *variants("hyperband", "median")])
 def test_every_decision_taken_before_a_kill_stands(
     lab: Lab, scheduler: str, computed: list[str]
 ) -> None:

@@ -140,6 +140,12 @@ STATES = (
     one_seed,
     with_search,
 )
+# `make test-storm` goes through the others as well.
+RARE = (just_begun, no_parquet, spoilt_pages, older, one_task, one_seed)
+CASES = [
+    pytest.param(state, id=state.__name__, marks=[pytest.mark.variant] if state in RARE else [])
+    for state in STATES
+]
 SAID = {
     (empty, "Trade-off"): r"no results here yet\. Run a sweep: `repertoire run",
     (empty, "Live"): r"no sweep to follow",
@@ -168,7 +174,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("title", PAGES)
-@pytest.mark.parametrize("make", STATES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", CASES)
 def test_a_page_says_what_is_there_and_never_shows_a_traceback(
     tmp_path: Path, make: Callable[[Path], None], title: str
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 from forked import run_forked
 from random_tables import write_random
 from test_dashboard_data import searched
-from test_dashboard_pages import STATES, empty
+from test_dashboard_pages import CASES, STATES
 from test_tracking import Chain, write_folder
 
 from dashboards.data.warehouse import open_results
@@ -74,7 +74,7 @@ WHAT_EACH_STATE_SAYS = {
 }
 
 
-@pytest.mark.parametrize("make", [s for s in STATES if s is not empty], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("make", [case for case in CASES if case.id != "empty"])
 def test_results_in_any_state_give_a_report_that_says_what_is_there_and_what_is_missing(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:

@@ -334,7 +334,8 @@ WRONG = {
     ),
     "an unknown metric": (
         text_of(search="{algorithm: random, metric: accuracy}"),
-        "search.metric: unknown name 'accuracy'; did you mean 'acc'? valid: acc, average_incremental_accuracy, bwt,",
+        "search.metric: unknown name 'accuracy'; did you mean 'acc'? "
+        "valid: acc, average_incremental_accuracy, bwt,",
     ),
     "an unknown mode": (
         text_of(search="{algorithm: random, mode: maximum}"),
