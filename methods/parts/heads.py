@@ -37,8 +37,12 @@ class CosineHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores [B, C] of features [B, F]."""
-        cosine = F.linear(F.normalize(x, dim=1), F.normalize(self.weight, dim=1))
-        return self.scale * cosine
+        return cosine_scores(x, self.weight, self.scale)
+
+
+def cosine_scores(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """Return scale times the cosines [B, C] of features [B, F] and weights [C, F]."""
+    return scale * F.linear(F.normalize(x), F.normalize(weight))
 
 
 class GrowingHead(nn.Module):

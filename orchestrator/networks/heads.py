@@ -6,7 +6,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from methods.parts.heads import cosine_scores
 
 HeadKind = Literal["linear", "cosine"]
 
@@ -40,8 +41,7 @@ class CosineLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores of features."""
-        cosines = F.linear(F.normalize(x), F.normalize(self.weight))
-        return self.scale * cosines
+        return cosine_scores(x, self.weight, self.scale)
 
 
 def create_head(kind: HeadKind, num_features: int, num_classes: int) -> nn.Linear:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import RepertoireError, UnknownName
@@ -62,10 +63,7 @@ class Results:
             UnknownName: there is no such trial or seed.
             RepertoireError: several sweeps have the trial, and `sweep` is None.
         """
-        trial = self._select_trial(trial_id, seed, sweep)
-        of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
-        cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]
-        return build_r(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
+        return self._read_r(trial_id, seed, split, sweep)[0]
 
     def incremental_accuracy(
         self, trial_id: str, seed: int, split: str = "test", sweep: str | None = None
@@ -86,14 +84,20 @@ class Results:
             UnknownName: there is no such trial or seed.
             RepertoireError: several sweeps have the trial, and `sweep` is None.
         """
+        r, sizes = self._read_r(trial_id, seed, split, sweep)
+        by_task, by_example = accuracy_seen(r), accuracy_seen(r, sizes)
+        after = range(1, len(by_task) + 1)
+        return pd.DataFrame({"after": after, "by_task": by_task, "by_example": by_example})
+
+    def _read_r(
+        self, trial_id: str, seed: int, split: str, sweep: str | None
+    ) -> tuple[R, NDArray[np.float64]]:
+        """Return R [T+1, T], and the number of examples of each task [T]."""
         trial = self._select_trial(trial_id, seed, sweep)
         of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
         cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]
         sizes = cells.groupby("task")["n"].max().to_numpy(dtype=np.float64)
-        r = build_r(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"])
-        by_task, by_example = accuracy_seen(r), accuracy_seen(r, sizes)
-        after = range(1, len(by_task) + 1)
-        return pd.DataFrame({"after": after, "by_task": by_task, "by_example": by_example})
+        return build_r(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"]), sizes
 
     def _select_trial(self, trial_id: str, seed: int, sweep: str | None) -> pd.Series[Any]:
         trial = self.trials[match_id(self.trials["trial_id"], trial_id)]
