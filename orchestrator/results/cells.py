@@ -115,9 +115,10 @@ def _luminance(colour: Rgb) -> float:
 
 def build_r_from_rows(rows: Sequence[Sequence[float | None]], num_tasks: int) -> R:
     """Return R [T+1, T] from its first rows; NaN below them and where a row has None."""
-    accuracy = np.asarray(rows, dtype=np.float64).reshape(len(rows), num_tasks)
-    after, task = np.indices(accuracy.shape)
-    return build_r(after, task + 1, accuracy, num_tasks)
+    r = np.full((num_tasks + 1, num_tasks), np.nan)
+    if rows:
+        r[: len(rows)] = np.asarray(rows, dtype=np.float64)
+    return r
 
 
 def build_r(after: Any, task: Any, accuracy: Any, num_tasks: int) -> R:

@@ -8,6 +8,7 @@ reads such a cell is NaN, and a metric that has no meaning is NaN, never 0.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,9 @@ def accuracy_seen(r: R, num_examples: R | None = None) -> R:
     Reference: Rebuffi et al., 2017, iCaRL, section 4.1.
     Deviations: none, with `num_examples`.
     """
-    num_tasks = _check_shape(r).shape[1]
-    weights = np.ones(num_tasks) if num_examples is None else num_examples
-    seen = np.tril(np.ones((num_tasks, num_tasks))) * weights
+    seen = _tasks_seen(_check_shape(r).shape[1])
+    if num_examples is not None:
+        seen = seen * num_examples
     learned = np.where(seen > 0, r[1:], 0.0)  # NaN above the diagonal is of no task seen
     return np.asarray((learned * seen).sum(axis=1) / seen.sum(axis=1))
 
@@ -210,6 +211,12 @@ def _check_shape(r: R) -> R:
             f"R has shape {r.shape}; expected [T+1, T] with the untrained network first"
         )
     return r
+
+
+@cache
+def _tasks_seen(num_tasks: int) -> R:
+    """Return 1 where a row, after 1..T tasks, has seen a column's task, else 0: shape [T, T]."""
+    return np.tril(np.ones((num_tasks, num_tasks)))
 
 
 def _accuracy_when_learned(r: R) -> R:

@@ -156,11 +156,13 @@ def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
     """Return an instance of a dataclass; raise KeyError with the fields that it lacks."""
-    known_fields = cls.__dataclass_fields__
-    if not data.keys() <= known_fields.keys():
-        data = {name: data[name] for name in known_fields if name in data}
     try:
         return cls(**data)
+    except TypeError:
+        pass  # an unknown field, of a later release, or one is missing
+    known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+    try:
+        return cls(**known)
     except TypeError as error:
         required = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING]
         missing = [name for name in required if name not in data]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from methods.base import Phase
@@ -35,6 +36,10 @@ class Training(TrainingOptions):
 
         An option of the optimiser or the schedule has its path as its name: `schedule.gamma`.
         """
+        return dict(self._description)
+
+    @cached_property
+    def _description(self) -> dict[str, Any]:
         return flatten_options(to_keyed_json(self))
 
     @property
@@ -82,7 +87,9 @@ def flatten_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options of which those with a name and options of their own have paths as names."""
     flat: dict[str, Any] = {}
     for name, value in options.items():
-        nested = value if isinstance(value, dict) else {"name": value}
-        places = {option: f"{name}.{option}" for option in nested} | {"name": name}
-        flat |= {places[option]: v for option, v in nested.items()}
+        if not isinstance(value, dict):
+            flat[name] = value
+            continue
+        for option, v in value.items():
+            flat[name if option == "name" else f"{name}.{option}"] = v
     return flat
