@@ -18,7 +18,7 @@ from methods import METHODS
 from methods.base import Examples, Outlook
 from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.networks.resnet import ResNet18
-from orchestrator.stages.learning.augmentation import Augmentation, Given, read_changes
+from orchestrator.stages.learning.augmentation.augmentation import Augmentation, Given, read_changes
 
 BATCH, SHAPE, CLASSES, REPEATS = 32, (3, 32, 32), 100, 9
 USUAL: Given = ["pad_crop", "flip"]

@@ -24,8 +24,8 @@ from orchestrator.results.tables import stage_keys, write_tables
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.files import write_atomically
-from orchestrator.stages.storage.maintenance import register_reference
 from orchestrator.stages.storage.record_cache import RecordCache
+from orchestrator.stages.storage.references import register_reference
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 

@@ -12,13 +12,8 @@ from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.results.tables import stage_keys
 from orchestrator.stages.storage.files import Entry
 from orchestrator.stages.storage.lease import Leases, unix_time
-from orchestrator.stages.storage.maintenance import (
-    Inventory,
-    Reference,
-    delete_files,
-    list_inventory,
-    load_references,
-)
+from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
+from orchestrator.stages.storage.references import Reference, load_references
 from orchestrator.stages.storage.store import StageStore
 
 BATCH = 200

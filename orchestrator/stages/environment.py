@@ -7,105 +7,15 @@ from __future__ import annotations
 
 import os
 import platform
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-import numpy as np
 import torch
 
 from orchestrator.errors import RepertoireError
 from orchestrator.seeding import derive_seed, seed_global_generators
 from orchestrator.stages.stage import Stage
-
-
-@dataclass(frozen=True)
-class Switch:
-    """A setting of the whole process that can change the bits of a stage.
-
-    Attributes:
-        read: returns its value; may raise RuntimeError between two of torch's APIs.
-        write: sets it.
-        default: its value while a stage runs.
-    """
-
-    read: Callable[[], Any]
-    write: Callable[[Any], object]
-    default: Any
-
-
-def attribute_switch(owner: Any, name: str, default: Any) -> Switch:
-    """Return the switch of an attribute of a torch module."""
-    return Switch(partial(getattr, owner, name), partial(setattr, owner, name), default)
-
-
-def default_device() -> torch.device | None:
-    """Return the device new tensors are made on, None for torch's own choice."""
-    device = torch.get_default_device()
-    return None if device == torch.device("cpu") else device
-
-
-SWITCHES = (
-    Switch(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
-    Switch(default_device, torch.set_default_device, None),
-    Switch(torch.is_grad_enabled, torch.set_grad_enabled, True),
-    Switch(torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, False),
-    Switch(torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
-    Switch(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
-    *(
-        attribute_switch(owner, name, default)
-        for owner, name, default in (
-            (torch.backends, "fp32_precision", "none"),
-            (torch.backends.cudnn, "enabled", True),
-            (torch.backends.cudnn, "benchmark", False),
-            (torch.backends.cudnn, "deterministic", False),
-            (torch.backends.cudnn, "allow_tf32", True),
-            (torch.backends.mkldnn, "enabled", True),
-        )
-        if hasattr(owner, name)
-    ),
-    *(
-        Switch(partial(torch.is_autocast_enabled, k), partial(torch.set_autocast_enabled, k), False)
-        for k in ("cpu", "cuda")
-    ),
-    Switch(np.geterr, lambda how: np.seterr(**how), np.geterr()),
-)
-
-
-@contextmanager
-def use_default_switches() -> Iterator[None]:
-    """Set the switches to their defaults in the block, and restore them after it."""
-    before = [read_switch(switch) for switch in SWITCHES]
-    for switch in SWITCHES:
-        write_switch(switch, switch.default)
-    try:
-        yield
-    finally:
-        for switch, value in zip(SWITCHES, before, strict=True):
-            write_switch(switch, value)
-
-
-def read_switch(switch: Switch) -> Any:
-    """Return a switch's value, or its default where reading it raises RuntimeError."""
-    try:
-        return switch.read()
-    except RuntimeError:
-        return switch.default
-
-
-def write_switch(switch: Switch, value: Any) -> None:
-    """Set a switch unless it has the value already."""
-    try:
-        if switch.read() == value:
-            return
-    except RuntimeError:
-        pass
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of one of its two APIs for precision
-        switch.write(value)
+from orchestrator.stages.switches import use_default_switches
 
 
 @contextmanager

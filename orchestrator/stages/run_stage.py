@@ -14,14 +14,7 @@ from torch import Tensor
 from methods.base import Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.hashing import digest, to_json
-from orchestrator.stages.costs import (
-    Clock,
-    FlopMeter,
-    peak_memory_bytes,
-    raw_data_bytes,
-    reset_peak_memory,
-    storage_bytes,
-)
+from orchestrator.stages.costs import FlopMeter, raw_data_bytes, storage_bytes
 from orchestrator.stages.environment import (
     describe_environment,
     device_name,
@@ -30,13 +23,10 @@ from orchestrator.stages.environment import (
 )
 from orchestrator.stages.learning.learner import Trained, require_finite, train_task
 from orchestrator.stages.record import Costs, Evaluation, Record
+from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.stage_method import (
-    build_method,
-    score_tasks,
-    score_trained_tasks,
-    task_view,
-)
+from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
+from orchestrator.stages.usage import Clock, peak_memory_bytes, reset_peak_memory
 
 State = Mapping[str, Tensor]
 

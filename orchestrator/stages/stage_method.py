@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Method, Outlook, TaskView
@@ -17,9 +16,8 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import num_steps
 from orchestrator.stages.learning.optimizer_state import is_of_optimizer
 from orchestrator.stages.record import Score
+from orchestrator.stages.scoring import pool_scores, score_examples
 from orchestrator.stages.stage import Stage, network_shape
-
-EVALUATION_BATCH = 1024
 
 
 def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int) -> Method:
@@ -94,81 +92,3 @@ def score_trained_tasks(stage: Stage, method: Method, device: str, meter: FlopMe
             examples, predict = task.validation.to(device), method.predict_current
             scores.append(score_examples(predict, examples, allowed, task_id, meter, "validate"))
     return pool_scores(scores)
-
-
-def pool_scores(scores: Sequence[Score]) -> Score:
-    """Return the score on the examples of several scores together."""
-    scores = [score for score in scores if score.n]
-    n = sum(score.n for score in scores)
-    if not n:
-        return Score(accuracy=None, loss=None, n=0)
-    accuracy = sum((score.accuracy or 0) * score.n for score in scores) / n
-    losses = [score.loss * score.n for score in scores if score.loss is not None]
-    loss = sum(losses) / n if len(losses) == len(scores) else None
-    return Score(accuracy=accuracy, loss=loss, n=n)
-
-
-def score_tasks(
-    stage: Stage, method: Method, task_keys: tuple[str, ...], device: str, meter: FlopMeter
-) -> dict[str, dict[str, Score]]:
-    """Return the stage's scores on validation and test data of some tasks, by task key."""
-    method.eval()
-    scores: dict[str, dict[str, Score]] = {}
-    for task in stage.benchmark.tasks():
-        if task.key not in task_keys:
-            continue
-        seen = stage.after == 0 or task.index <= stage.after or method.scores_unseen
-        allowed = stage.benchmark.eval_allowed(stage.after, task.index)
-        allowed = None if allowed is None else allowed.to(device)
-        task_id = task.index if stage.benchmark.scenario == "task" else None
-        splits = {"validation": task.validation, "test": task.test}
-        if seen:
-            scores[task.key] = {
-                split: score_examples(method.predict, examples.to(device), allowed, task_id, meter)
-                for split, examples in splits.items()
-            }
-        else:
-            scores[task.key] = {
-                split: Score(accuracy=None, loss=None, n=len(examples))
-                for split, examples in splits.items()
-            }
-    return scores
-
-
-@torch.no_grad()
-def score_examples(
-    predict: Callable[[Tensor, int | None], Tensor],
-    examples: Examples,
-    allowed: Tensor | None,
-    task: int | None,
-    meter: FlopMeter,
-    kind: str = "predict",
-) -> Score:
-    """Score a method on one split of one task.
-
-    Args:
-        predict: returns scores [B, C]; of a method in evaluation mode.
-        examples: on the device of the method.
-        allowed: bool [C], outputs that may be predicted; None: all.
-        task: the task's index where the scenario reveals it, else None.
-        meter: receives the FLOPs.
-        kind: label of the work for the meter.
-
-    Returns:
-        Accuracy over the allowed outputs and mean cross-entropy; the loss is None where no label is
-        allowed (an unseen class under the mask of seen classes: accuracy is 0 by definition).
-    """
-    n = len(examples)
-    if n == 0:
-        return Score(accuracy=None, loss=None, n=0)
-    if allowed is not None and not bool(allowed[examples.y].any()):
-        return Score(accuracy=0.0, loss=None, n=n)
-    correct, loss = torch.zeros((), dtype=torch.int64), torch.zeros((), dtype=torch.float64)
-    for start in range(0, n, EVALUATION_BATCH):
-        part = examples[start : start + EVALUATION_BATCH]
-        scores = meter.measure((kind, len(part), task), predict, part.x, task)
-        scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
-        correct += (scores.argmax(dim=1) == part.y).sum().cpu()
-        loss += F.cross_entropy(scores, part.y, reduction="sum").double().cpu()
-    mean = float(loss) / n
-    return Score(accuracy=int(correct) / n, loss=mean if mean < float("inf") else None, n=n)

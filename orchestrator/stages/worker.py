@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from contextlib import chdir
 from dataclasses import dataclass
 from typing import Literal
 
-from orchestrator.benchmarks.sources.function import Function
-from orchestrator.errors import RepertoireError
-from orchestrator.stages.code.components import code_identity
-from orchestrator.stages.code.data_function import function_identity
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -21,7 +16,12 @@ from orchestrator.stages.outcomes import (
 )
 from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
-from orchestrator.stages.stage import Stage, benchmark_setting
+from orchestrator.stages.same_input import (
+    require_same_code,
+    require_same_data,
+    require_same_function,
+)
+from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 
 
@@ -96,42 +96,6 @@ def stored_outcome(record: Record, work: Literal["computed", "none"]) -> Outcome
 
 def import_packages() -> None:
     """Import the packages that a stage runs, by having imported this module."""
-
-
-def require_same_code(stage: Stage) -> None:
-    """Raise unless this process runs the code that the stage's key was made of."""
-    setting = benchmark_setting(stage.benchmark, stage.network)
-    for part, place in ((stage.network, None), (stage.method, setting)):
-        code = code_identity(part.kind, part.name, part.source, place)
-        if code != part.identity:
-            raise RepertoireError(
-                f"the code of {part.kind} {part.name!r} on {platform.node()} is {code}, and the "
-                f"sweep was planned with {part.identity}; give every node the same installation"
-            )
-
-
-def require_same_function(stage: Stage) -> None:
-    """Raise unless this process makes the user's data by the code that the sweep was read with."""
-    for data in stage.benchmark.data_sets:
-        form = getattr(data, "form", None)
-        if not isinstance(form, Function):
-            continue
-        code = function_identity(form.function, form.source)
-        if code != form.identity_of_code:
-            raise RepertoireError(
-                f"the code of {form.function} on {platform.node()} is {code}, and the sweep was "
-                f"planned with {form.identity_of_code}; give every node the same installation"
-            )
-
-
-def require_same_data(stage: Stage) -> None:
-    """Raise unless this machine's data is what the stage's key was made of, wherever that was."""
-    stage.benchmark.require_same_data()
-    if stage.benchmark.task_keys() != stage.task_keys:
-        raise RepertoireError(
-            f"the data of {stage.benchmark.title} on {platform.node()} is not the data this sweep "
-            "was planned with; give every node the same files (REPERTOIRE_DATA)"
-        )
 
 
 def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:

@@ -17,7 +17,7 @@ from orchestrator.results import results
 from orchestrator.results.folder import open_store
 from orchestrator.results.garbage import Garbage, Rules, delete_garbage, find_garbage
 from orchestrator.stages.storage.lease import Leases
-from orchestrator.stages.storage.maintenance import register_reference
+from orchestrator.stages.storage.references import register_reference
 from orchestrator.stages.storage.stage_files import seal, unseal
 from orchestrator.stages.storage.store import StageStore
 

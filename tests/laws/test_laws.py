@@ -22,13 +22,14 @@ from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event, Instruction, StageDone
 from orchestrator.networks.networks import MLP
 from orchestrator.stages.code.components import create_component
-from orchestrator.stages.costs import Clock, FlopMeter
+from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.environment import fix_arithmetic
 from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.run_stage import capture_state, run_stage, train_and_consolidate
 from orchestrator.stages.stage import Stage, build_stages
 from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.usage import Clock
 from orchestrator.stages.worker import Order, compute_order
 
 Observer = Callable[[Event | Instruction], None]

@@ -22,8 +22,8 @@ from orchestrator.cli.reproduce import (
 from orchestrator.errors import RepertoireError
 from orchestrator.results.results import load
 from orchestrator.stages import reproduce as module
+from orchestrator.stages.differences import have_same_bits, tensor_difference
 from orchestrator.stages.record import Record
-from orchestrator.stages.reproduce import have_same_bits, tensor_difference
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.stage_files import seal, unseal

@@ -14,7 +14,8 @@ from methods.generative_replay import GenerativeReplay
 from methods.testing.blobs import NUM_TASKS, Blobs
 from methods.testing.conformance import assert_conforms, snapshots
 from orchestrator.seeding import stream
-from orchestrator.stages.learning.learner import Training, make_optimizer
+from orchestrator.stages.learning.learner import Training
+from orchestrator.stages.learning.updates import make_optimizer
 
 SMALL = {"hidden": (24,), "latent_size": 4}
 

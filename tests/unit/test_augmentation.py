@@ -13,8 +13,10 @@ from methods.testing.blobs import Blobs
 from methods.testing.watch import copy_state, differing
 from orchestrator.benchmarks.dataset_files import import_torchvision
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learning import image_operations as images
-from orchestrator.stages.learning.augmentation import Augmentation, read_changes
+from orchestrator.stages.learning.augmentation import image_operations as images
+from orchestrator.stages.learning.augmentation.augmentation import Augmentation, read_changes
+from orchestrator.stages.learning.augmentation.colours import color_jitter, turn_hue
+from orchestrator.stages.learning.augmentation.rand_augment import operations
 from orchestrator.stages.learning.learner import Training, train_task
 
 ALL = ["pad_crop", "flip", "color_jitter", "rand_augment", "cutout", "mixup", "cutmix"]
@@ -98,7 +100,7 @@ def test_each_factor_of_the_jitter_is_torchvision_s(name):
     from torchvision.transforms.v2 import functional
 
     x = pictures(6).float() / 255
-    got = images.color_jitter(x, stream(), FACTORS[name], 0)
+    got = color_jitter(x, stream(), FACTORS[name], 0)
     factors = images.uniform(stream(), 0.6, 1.4, x).flatten().tolist()
     adjust = getattr(functional, f"adjust_{name}")
     expected = [adjust(image, factor) for image, factor in zip(x, factors, strict=True)]
@@ -115,20 +117,20 @@ def test_the_turn_of_the_hue_is_torchvision_s():
     expected = [
         functional.adjust_hue(i, t) for i, t in zip(x, turns.flatten().tolist(), strict=True)
     ]
-    assert torch.allclose(images.turn_hue(x, turns), torch.stack(expected), atol=1e-5)
+    assert torch.allclose(turn_hue(x, turns), torch.stack(expected), atol=1e-5)
 
 
 def test_grey_pictures_are_jittered_without_colours():
     x = pictures(8, channels=1)
-    assert torch.equal(images.color_jitter(x, stream(), (0, 0, 0.9), 0.5), x)
-    assert not torch.equal(images.color_jitter(x, stream(), (0.4, 0, 0), 0), x)
+    assert torch.equal(color_jitter(x, stream(), (0, 0, 0.9), 0.5), x)
+    assert not torch.equal(color_jitter(x, stream(), (0.4, 0, 0), 0), x)
 
 
 def test_operations_of_magnitude_0_that_have_one_change_nothing():
     x = pictures(8)
-    kept = [torch.equal(op(x, 1), x) for op in images.operations(8, 8, 0)]
+    kept = [torch.equal(op(x, 1), x) for op in operations(8, 8, 0)]
     assert kept[:11] == [True] * 11  # posterize keeps 8 bits; the rest do not depend on it
-    moved = [torch.equal(op(x, 1), op(x, -1)) for op in images.operations(8, 8, 30)]
+    moved = [torch.equal(op(x, 1), op(x, -1)) for op in operations(8, 8, 30)]
     assert moved == [True, *[False] * 9, *[True] * 4]  # those with a sign
 
 

@@ -12,10 +12,11 @@ from methods.base import Examples, Method, Outlook, TaskView
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.seeding import stream
-from orchestrator.stages import costs
-from orchestrator.stages.costs import CATEGORIES, Clock, FlopMeter, raw_data_bytes, storage_bytes
+from orchestrator.stages import usage
+from orchestrator.stages.costs import CATEGORIES, FlopMeter, raw_data_bytes, storage_bytes
 from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.learning.learner import Training, train_task
+from orchestrator.stages.usage import Clock
 
 FORWARD = 784 * 400 + 400 * 400 + 400 * 10  # multiply-adds of one image
 # Backward: the gradient of every weight, and of every layer's input but the first's.
@@ -217,7 +218,7 @@ class Hands:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     hands = Hands()
-    monkeypatch.setattr(costs, "time", hands)
+    monkeypatch.setattr(usage, "time", hands)
     return hands
 
 
@@ -241,10 +242,10 @@ def test_a_phase_that_ends_in_an_error_took_its_time_too(hands):
 
 
 def test_peak_memory_sees_what_was_held_for_a_moment_and_forgets_it_at_a_reset():
-    costs.reset_peak_memory("cpu")
-    before = costs.peak_memory_bytes("cpu")
+    usage.reset_peak_memory("cpu")
+    before = usage.peak_memory_bytes("cpu")
     with mmap.mmap(-1, 50_000_000) as pages:  # memory that the process has not had before
         pages.write(bytes(len(pages)))
-    assert costs.peak_memory_bytes("cpu") - before > 40_000_000
-    costs.reset_peak_memory("cpu")
-    assert costs.peak_memory_bytes("cpu") - before < 40_000_000
+    assert usage.peak_memory_bytes("cpu") - before > 40_000_000
+    usage.reset_peak_memory("cpu")
+    assert usage.peak_memory_bytes("cpu") - before < 40_000_000

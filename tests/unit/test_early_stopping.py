@@ -17,7 +17,7 @@ from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.learning.snapshot import Snapshot
 from orchestrator.stages.record import Score
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage_method import pool_scores
+from orchestrator.stages.scoring import pool_scores
 from orchestrator.sweep.sweep import Sweep
 
 SERVING = {

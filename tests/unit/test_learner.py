@@ -18,8 +18,9 @@ from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learning.learner import Training, make_optimizer, train_task
-from orchestrator.stages.stage_method import score_examples
+from orchestrator.stages.learning.learner import Training, train_task
+from orchestrator.stages.learning.updates import make_optimizer
+from orchestrator.stages.scoring import score_examples
 
 OUTLOOK = Outlook(3, (1, 1, 4))
 

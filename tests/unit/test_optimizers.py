@@ -17,8 +17,9 @@ from methods.testing.blobs import Blobs
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learning.learner import Training, make_optimizer, num_steps, train_task
+from orchestrator.stages.learning.learner import Training, num_steps, train_task
 from orchestrator.stages.learning.optimizers import OPTIMIZERS, UNFIT, clip_gradients
+from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.sweep import Sweep
 

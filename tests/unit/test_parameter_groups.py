@@ -11,9 +11,10 @@ from methods.testing.blobs import Blobs
 from methods.testing.watch import differing
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter, storage_bytes
-from orchestrator.stages.learning.learner import Training, make_optimizer, train_task
+from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.learning.optimizer_state import KIND, STATE, KeptOptimizer
 from orchestrator.stages.learning.schedules import Span, create_scheduler
+from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.sweep.configuration import Configurations
 

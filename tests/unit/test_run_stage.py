@@ -15,8 +15,8 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.networks.networks import MLP, build_network
 from orchestrator.seeding import seed_global_generators
-from orchestrator.stages import environment
 from orchestrator.stages import run_stage as module
+from orchestrator.stages import switches
 from orchestrator.stages.code.components import create_component, find_class
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
@@ -339,12 +339,12 @@ def flip_switches(*_: object) -> None:
 
 @pytest.fixture
 def _switches_put_back():
-    with environment.use_default_switches(), seed_global_generators(0):
+    with switches.use_default_switches(), seed_global_generators(0):
         yield
 
 
 def switch_values() -> list[object]:
-    values = [switch.read() for switch in environment.SWITCHES]
+    values = [switch.read() for switch in switches.SWITCHES]
     return [*values, torch.get_num_threads(), random.getstate(), list(np.random.get_state()[1])]
 
 

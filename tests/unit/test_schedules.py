@@ -11,7 +11,8 @@ from methods.base import Config, Examples, Method, Outlook, TaskView
 from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learning.learner import Training, task_span, train_task
+from orchestrator.stages.learning.batches import task_span
+from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.learning.schedules import create_scheduler
 
 SHAPE = NetworkShape(input_shape=(1, 2, 2), num_classes=2, mean=(0.5,), std=(0.5,))

@@ -18,9 +18,9 @@ from orchestrator.stages.code.components import create_component, find_class
 from orchestrator.stages.keys import inert_hyperparameters
 from orchestrator.stages.learning import learner
 from orchestrator.stages.learning.learner import Training
+from orchestrator.stages.same_input import require_same_code
 from orchestrator.stages.stage import Stage, build_stages
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import require_same_code
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -13,17 +12,13 @@ from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
 from orchestrator.stages.costs import FlopMeter
-from orchestrator.stages.learning.augmentation import Augmentation, create_augmentation
-from orchestrator.stages.learning.batches import epochs, task_span
+from orchestrator.stages.learning.augmentation.augmentation import create_augmentation
+from orchestrator.stages.learning.batches import epochs
 from orchestrator.stages.learning.batches import num_steps as num_steps
 from orchestrator.stages.learning.early_stopping import EarlyStopping, create_stopping
-from orchestrator.stages.learning.forward_pass import autocast, training_mode, uncompiled
-from orchestrator.stages.learning.optimizer_state import KeptOptimizer
-from orchestrator.stages.learning.optimizers import clip_gradients
-from orchestrator.stages.learning.parameter_groups import group_parameters
-from orchestrator.stages.learning.schedules import create_scheduler
 from orchestrator.stages.learning.training import Training as Training
 from orchestrator.stages.learning.training import phase_training
+from orchestrator.stages.learning.updates import Updates
 from orchestrator.stages.record import Score
 
 VERSION = 1
@@ -117,77 +112,6 @@ def train_epochs(
                 break
     state = updates.kept.capture() if stopping is None else stopping.restore()
     return Trained(samples, epoch, state)
-
-
-class Updates:
-    """The steps of a phase's optimiser, and of its schedule.
-
-    Args:
-        method: the method that they change.
-        training: of the phase.
-        view: the task, with the examples that an epoch goes through.
-        meter: receives the FLOPs.
-        phase: its name; steps of different phases may have different FLOPs.
-
-    Attributes:
-        method: as given.
-        kept: the state of the optimiser that is carried from task to task, if any.
-        augmentation: of the batches, if any.
-    """
-
-    augmentation: Augmentation | None = None
-
-    def __init__(
-        self, method: Method, training: Training, view: TaskView, meter: FlopMeter, phase: str
-    ) -> None:
-        self.method, self._training, self._device = method, training, view.examples.y.device
-        self._meter, self._kind = meter, (phase,) if phase else ()
-        self._optimizer = make_optimizer(method, training)
-        kind = training.optimizer_kind if training.keep_optimizer and not phase else None
-        self.kept = KeptOptimizer(method, self._optimizer, kind)
-        span = task_span(len(view.examples), training)
-        self._scheduler = create_scheduler(training.read_schedule(), self._optimizer, span)
-
-    def training_mode(self) -> AbstractContextManager[None]:
-        """Return the context of all steps: how the network computes them."""
-        precision, compiled = self._training.precision, self._training.compile
-        if compiled:
-            self._meter.counting = uncompiled
-        return training_mode(self.method.network, precision, compiled, self._device)
-
-    def take(self, batch: Examples) -> tuple[Tensor, int]:
-        """Take the steps on a batch; return the sum of their losses [], and of their examples."""
-        method, count = self.method, self.method.num_updates(batch)
-        total = torch.zeros((), device=batch.y.device)
-        method.learning_rate = self._optimizer.param_groups[0]["lr"]
-        for update in range(count):
-            method.update = update
-            kind = (*self._kind, len(batch), method.step_kind())
-            total += self._meter.measure(kind, self._step, batch)
-        if self._scheduler is not None:
-            self._scheduler.step()
-        return total, count * len(batch)
-
-    def _step(self, batch: Examples) -> Tensor:
-        shown = self.method.augment(batch)
-        if self.augmentation is not None:
-            shown = self.augmentation.mix(shown)
-        with autocast(self._training.precision, self._device):
-            loss = self.method.loss(shown)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.method.after_backward()
-        if self._training.clip is not None:
-            clip_gradients(self.method.parameters(), self._training.clip)
-        self._optimizer.step()
-        self.method.after_step(batch)
-        return loss.detach()
-
-
-def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
-    """Return a fresh optimiser over the parameters that learn."""
-    groups = group_parameters(method, training.lr)
-    return training.optimizer_class()(groups, **training.optimizer_settings())
 
 
 def require_finite(value: Tensor, story: str) -> None:

@@ -8,7 +8,8 @@ from math import isfinite
 from typing import Any
 
 from orchestrator.errors import require, suggest
-from orchestrator.stages.learning.schedules import SCHEDULES, Schedule
+from orchestrator.stages.learning.decays import SCHEDULES
+from orchestrator.stages.learning.schedules import Schedule
 
 # Names of a schedule's length, which is always that of the training.
 LENGTHS = frozenset({"epochs", "iterations", "T_max", "total_steps"})

@@ -11,21 +11,21 @@ from torch.optim import Optimizer
 from methods.base import neutral
 from orchestrator.errors import RepertoireError, require
 from orchestrator.stages.code.components import find_class, is_dotted
-from orchestrator.stages.learning.augmentation import describe_changes, read_changes
-from orchestrator.stages.learning.changes import Change
-from orchestrator.stages.learning.early_stopping import read_stopping
+from orchestrator.stages.learning.augmentation.augmentation import describe_changes, read_changes
+from orchestrator.stages.learning.augmentation.changes import Change
 from orchestrator.stages.learning.forward_pass import PRECISIONS
-from orchestrator.stages.learning.optimizers import (
-    OF_TRAINING,
+from orchestrator.stages.learning.optimizer_options import (
     check_optimizer,
     convert_options,
     join_options,
     settings_of,
     split_options,
 )
+from orchestrator.stages.learning.optimizers import OF_TRAINING
 from orchestrator.stages.learning.parameter_groups import lowest_rate, read_rates
 from orchestrator.stages.learning.schedule_options import describe_schedule, read_schedule
 from orchestrator.stages.learning.schedules import Schedule
+from orchestrator.stages.learning.stopping_options import read_stopping
 
 MAX_THREADS = 1024
 

@@ -6,25 +6,15 @@ the references of folders on other hosts are known.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from orchestrator.hashing import digest
 from orchestrator.stages.storage.files import PARTIAL, Entry
 from orchestrator.stages.storage.stage_files import (
     DAMAGED,
-    FORMAT,
     is_stage_file,
-    release,
-    require_known_format,
-    seal,
-    unseal,
 )
 from orchestrator.stages.storage.store import StageStore
-
-FOLDER = "folders"
 
 
 @dataclass
@@ -72,101 +62,3 @@ def delete_files(store: StageStore, entries: Iterable[Entry]) -> None:
             folder = (store.folder / entry.path).parent
             if folder.parent == store.folder / DAMAGED and not any(folder.iterdir()):
                 folder.rmdir()
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A sweep whose tables refer to stages of a store.
-
-    Attributes:
-        file: the store's file that holds it; None if it was read from the tables of a folder.
-        host, folder, sweep: place of its tables.
-        keys: of the stages, computed or not.
-    """
-
-    file: str | None
-    host: str
-    folder: str
-    sweep: str
-    keys: frozenset[str]
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the folder is one of this host."""
-        return self.host == platform.node()
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the sweep's tables were deleted from a folder that can be read.
-
-        An empty folder may be the place of a disk that is not mounted.
-        """
-        return self.is_local and not self._is_away and not self.path.is_dir()
-
-    @property
-    def path(self) -> Path:
-        """The folder of the sweep's tables."""
-        return Path(self.folder) / self.sweep
-
-    def describe(self) -> str:
-        """Return the sweep and its folder as text."""
-        place = self.folder if self.is_local else f"{self.folder} on {self.host}"
-        away = ", which cannot be reached" if self.is_local and self._is_away else ""
-        return f"{self.sweep} in {place}{away}"
-
-    @property
-    def _is_away(self) -> bool:
-        folder = Path(self.folder)
-        return not folder.is_dir() or not any(folder.iterdir())
-
-
-def register_reference(store: StageStore, folder: Path, sweep: str, keys: Iterable[str]) -> None:
-    """Write to a store that a sweep of a results folder refers to these stages."""
-    host, place = platform.node(), str(folder.resolve())
-    name = f"{digest('reference', [host, place, sweep])}.json"
-    content = {
-        "format": FORMAT,
-        "release": release(),
-        "host": host,
-        "folder": place,
-        "sweep": sweep,
-        "store": str(store.folder.resolve()) if store.folder else store.uri,
-        "keys": sorted(set(keys)),
-    }
-    store.files.write(f"{FOLDER}/{name}", seal(name, content))
-
-
-def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
-    """Return the references to a store, and the paths of damaged reference files.
-
-    Raises:
-        OtherRelease: a file is in a format that this release does not know.
-    """
-    result, damaged = [], []
-    for entry in store.files.entries(FOLDER):
-        name = entry.path.rpartition("/")[2]
-        data = store.files.read(entry.path)
-        content = unseal(name, data) if data is not None and name.endswith(".json") else None
-        if content is None:
-            damaged += [entry.path] if data is not None and name.endswith(".json") else []
-            continue
-        require_known_format(content, f"{entry.path} of store {store.uri}")
-        if not _is_copied(content["host"], content["store"], store):
-            result.append(
-                Reference(
-                    entry.path,
-                    content["host"],
-                    content["folder"],
-                    content["sweep"],
-                    frozenset(content["keys"]),
-                )
-            )
-    return sorted(result, key=lambda ref: (ref.host, ref.folder, ref.sweep)), damaged
-
-
-def _is_copied(host: str, place: str, store: StageStore) -> bool:
-    """Return whether a reference was copied together with its store."""
-    if host != platform.node() or store.folder is None or "://" in place:
-        return False
-    original = Path(place)
-    return original.is_dir() and not original.samefile(store.folder)

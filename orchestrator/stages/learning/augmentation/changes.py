@@ -1,17 +1,18 @@
-"""Changes of the images of a batch, by their names in a sweep file, with their options."""
+"""Changes of the images of a batch, with their options; those that mix images: `mixtures.py`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from methods.views import Examples
 from orchestrator.errors import require
-from orchestrator.stages.learning import image_operations as images
+from orchestrator.stages.learning.augmentation.colours import color_jitter
+from orchestrator.stages.learning.augmentation.image_operations import cutout, flip, pad_crop
+from orchestrator.stages.learning.augmentation.rand_augment import BINS, rand_augment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class PadCrop(Change):
         require(self.padding >= 1, "padding", self.padding, "at least 1")
 
     def _change(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return images.pad_crop(x, generator, self.padding)
+        return pad_crop(x, generator, self.padding)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class Flip(Change):
         require(0 <= self.p <= 1, "p", self.p, "in [0, 1]")
 
     def _change(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return images.flip(x, generator, self.p)
+        return flip(x, generator, self.p)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ class ColorJitter(Change):
 
     def _change(self, x: Tensor, generator: torch.Generator) -> Tensor:
         strengths = (self.brightness, self.contrast, self.saturation)
-        return images.color_jitter(x, generator, strengths, self.hue)
+        return color_jitter(x, generator, strengths, self.hue)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +99,10 @@ class RandAugment(Change):
 
     def _check(self) -> None:
         require(self.num_ops >= 1, "num_ops", self.num_ops, "at least 1")
-        require(0 <= self.magnitude < images.BINS, "magnitude", self.magnitude, "from 0 to 30")
+        require(0 <= self.magnitude < BINS, "magnitude", self.magnitude, "from 0 to 30")
 
     def _change(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return images.rand_augment(x, generator, self.num_ops, self.magnitude)
+        return rand_augment(x, generator, self.num_ops, self.magnitude)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,60 +116,4 @@ class Cutout(Change):
         require(self.size >= 1, "size", self.size, "at least 1")
 
     def _change(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return images.cutout(x, generator, self.size)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mixup(Change):
-    """Mix each image with another of the batch, in shares of a Beta(alpha, alpha) law.
-
-    Reference: Zhang et al. 2018, mixup: Beyond empirical risk minimization, ICLR.
-    """
-
-    name: ClassVar[str] = "mixup"
-    mixes: ClassVar[bool] = True
-    alpha: float = 1.0
-
-    def _check(self) -> None:
-        require(self.alpha > 0, "alpha", self.alpha, "above 0")
-
-    def on(self, examples: Examples, generator: torch.Generator) -> Examples:
-        """Return each example mixed with another, with the labels of both."""
-        partner = torch.randperm(len(examples), generator=generator).to(examples.y.device)
-        seed = int(torch.randint(2**62, (), generator=generator))
-        drawn = np.random.default_rng(seed).beta(self.alpha, self.alpha, len(examples))
-        # The larger share is the example's own, so that its label is the one of most of it.
-        share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float().to(examples.y.device)
-        x, share = self._mix(examples.x, examples.x[partner], share, generator)
-        return Examples(x, examples.y, examples.y[partner], share)
-
-    def _mix(
-        self, x: Tensor, other: Tensor, share: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Return the mixed images, and the shares [B] of the first in them."""
-        weight = share.view(-1, 1, 1, 1)
-        return weight * images.to_float(x) + (1 - weight) * images.to_float(other), share
-
-
-@dataclass(frozen=True, kw_only=True)
-class CutMix(Mixup):
-    """Replace a rectangle of each image by that of another of the batch.
-
-    Reference: Yun et al. 2019, CutMix: Regularization strategy to train strong classifiers with
-        localizable features, ICCV; a share of an image is that of its pixels.
-    """
-
-    name: ClassVar[str] = "cutmix"
-
-    def _mix(
-        self, x: Tensor, other: Tensor, share: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        side = (1 - share).sqrt()
-        height, width = ((side * x.shape[axis]).round().long() for axis in (2, 3))
-        inside = images.square(x, generator, height, width)
-        return torch.where(inside, other, x), 1 - inside.float().mean(dim=(1, 2, 3))
-
-
-CHANGES: dict[str, type[Change]] = {
-    cls.name: cls for cls in (PadCrop, Flip, ColorJitter, RandAugment, Cutout, Mixup, CutMix)
-}
+        return cutout(x, generator, self.size)

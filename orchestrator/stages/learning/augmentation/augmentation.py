@@ -13,8 +13,20 @@ import torch
 
 from methods.views import Examples
 from orchestrator.errors import require, suggest
-from orchestrator.stages.learning.changes import CHANGES, Change
+from orchestrator.stages.learning.augmentation.changes import (
+    Change,
+    ColorJitter,
+    Cutout,
+    Flip,
+    PadCrop,
+    RandAugment,
+)
+from orchestrator.stages.learning.augmentation.mixtures import CutMix, Mixup
 from orchestrator.stages.learning.schedule_options import convert
+
+CHANGES: dict[str, type[Change]] = {
+    cls.name: cls for cls in (PadCrop, Flip, ColorJitter, RandAugment, Cutout, Mixup, CutMix)
+}
 
 Given = Sequence[str | Mapping[str, Any]]
 

@@ -1,0 +1,56 @@
+"""Time and memory that a stage uses: seconds of its phases, and the peak of memory."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+
+from orchestrator.columns import CATEGORIES as CATEGORIES
+
+
+class Clock:
+    """Wall, processor and accelerator seconds of named phases."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.seconds: dict[str, float] = {}
+        self.cpu_seconds = 0.0
+        self.gpu_seconds = 0.0
+        self._cuda = device.startswith("cuda")
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the block's seconds to phase `name`."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:  # also for training that diverges
+            if self._cuda:
+                torch.cuda.synchronize()
+            elapsed = time.perf_counter() - wall
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
+            self.cpu_seconds += time.process_time() - cpu
+            self.gpu_seconds += elapsed if self._cuda else 0.0
+
+
+def reset_peak_memory(device: str) -> None:
+    """Start a new peak; where the system does not allow it, the peak is that of the process."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Return the peak since the last reset: of the accelerator's memory, else of this process."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated()
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
