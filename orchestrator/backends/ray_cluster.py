@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def cluster(address: str | None) -> Iterator[None]:
     local: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
         require_listener(address or "")
-        with preserve_signal_handlers():
+        with preserve_signal_handlers(), own_process_groups():
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
@@ -82,6 +83,27 @@ def preserve_signal_handlers() -> Iterator[None]:
         for number, handler in before.items():
             if callable(handler):
                 signal.signal(number, handler)
+
+
+@contextmanager
+def own_process_groups() -> Iterator[None]:
+    """Have Ray start its processes outside this command's process group.
+
+    A terminal that closes and `timeout` send their signal to the whole group: a raylet that got it
+    would end the stages that this command lets finish. Ray itself blocks SIGINT alone. Its
+    processes still end with this one.
+    """
+    from ray._private import services
+
+    popen = getattr(services, "ConsolePopen", None)
+    if popen is None:  # another release of Ray
+        yield
+        return
+    setattr(services, "ConsolePopen", partial(popen, process_group=0))  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(services, "ConsolePopen", popen)  # noqa: B010
 
 
 def has_token() -> bool:

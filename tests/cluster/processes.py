@@ -14,6 +14,7 @@ import signal, sys
 from orchestrator.cli.app import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.argv[0] = "repertoire"
 main()
 """

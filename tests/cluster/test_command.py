@@ -152,25 +152,32 @@ def alive_after(started: dict[int, str], seconds: float = 30.0) -> dict[int, str
 
 
 @pytest.mark.storm
-def test_a_terminated_run_finishes_what_runs_and_says_what_is_left(folder: Path) -> None:
+@pytest.mark.parametrize("backend", ["ray", "inline"])
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGTERM, "terminated"), (signal.SIGHUP, "hung up")]
+)
+def test_a_signal_to_the_whole_group_lets_what_runs_finish_and_says_what_is_left(
+    folder: Path, number: signal.Signals, reason: str, backend: str
+) -> None:
     (folder / "marks").mkdir()
     slow = f"Path({str(folder)!r}, 'marks', str(task.index)).touch(); import time; time.sleep(5)"
     (folder / "alone.py").write_text(MINE.replace("SECOND", slow))
-    command = start(folder)
+    command = start(folder, "--backend", backend, group=True)
     try:
         while not any((folder / "marks").iterdir()):
             assert command.poll() is None, command.communicate()
             time.sleep(0.1)
         started = descendants(command.pid)
-        command.send_signal(signal.SIGTERM)
+        os.killpg(command.pid, number)  # as `timeout` and a closed terminal do
         code, out, err = finish(command)
     finally:
         command.kill()
         command.communicate()
     assert (code, err) == (1, ""), out + err
     assert "finishing the stages that run; a second signal stops at once" in out
-    (left,) = [line for line in out.splitlines() if line.startswith("terminated; ")]
-    assert left.endswith(" stages are to go, and the same command continues")
+    assert "retried" not in out
+    (left,) = [line for line in out.splitlines() if line.startswith(f"{reason}; ")]
+    assert left.endswith(" are to go, and the same command continues")
     assert "failed" not in statuses(folder)
     assert not alive_after(started)
 
