@@ -38,7 +38,7 @@ import torch
 from rich.console import Console
 
 from orchestrator.backends.inline import Inline
-from orchestrator.cli.run import print_report
+from orchestrator.cli.run_report import print_report
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import plan

@@ -51,11 +51,11 @@ class OnRay:
 
             def start() -> Workers:
                 (self._kept or stack).enter_context(cluster(self._address))
-                return self._workers(sweep, store)
+                return self._workers(sweep, store, brake)
 
             drive(client, LazyWorkers(start), observe, brake)
 
-    def _workers(self, sweep: Sweep, store: StageStore) -> Workers:
+    def _workers(self, sweep: Sweep, store: StageStore, brake: Brake) -> Workers:
         import ray
 
         from orchestrator.backends.ray_tasks import ask_workers, is_cluster_idle, living_nodes
@@ -65,7 +65,9 @@ class OnRay:
         require_capacity(living_nodes(), wanted, self._address, self._say)
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
         stall = StallWatch(self._say, is_cluster_idle, ask_workers)
-        return RayWorkers(store.uri, wanted, head, stall, self._say)
+        # A stage that waits for another to end would end later than the deadline allows for.
+        look_ahead = brake.deadline is None
+        return RayWorkers(store.uri, wanted, head, stall, self._say, look_ahead)
 
 
 class LazyWorkers:

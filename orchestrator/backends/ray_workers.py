@@ -36,6 +36,7 @@ class RayWorkers:
         head: checked before any other call to the cluster.
         stall: notified of what runs and what ends.
         say: called with a line that the user should read.
+        look_ahead: whether a few more stages are submitted than there is room for.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class RayWorkers:
         head: HeadProbe,
         stall: StallWatch,
         say: Say,
+        look_ahead: bool = True,
     ) -> None:
         self._store_uri, self._needs = store_uri, needs
         self._head, self._stall, self._say = head, stall, say
+        self._look_ahead = look_ahead
         self._running: dict[Any, Attempt] = {}
         self._nodes: list[Node] = []
         self._next_look = 0.0
@@ -63,7 +66,7 @@ class RayWorkers:
         if any(attempt.alone for attempt in self._running.values()):
             node = largest_node(self._nodes, self._needs)
             return max(room - (node.capacity(self._needs) if node else 0), 0)
-        return int(room * LOOK_AHEAD) + 1 if room else 1
+        return int(room * LOOK_AHEAD) + 1 if self._look_ahead else max(room, 1)
 
     def submit(self, order: Order) -> None:
         """Start computing a stage."""

@@ -14,7 +14,7 @@ from orchestrator.cli.environment import (
     replace_unprintable,
     shorten_ray_folder,
 )
-from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, show
+from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, Until, show
 from orchestrator.cli.results_commands import (
     CompareCommand,
     compare_command,
@@ -67,7 +67,7 @@ def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri =
 
 
 @app.command("run")
-def run_command(
+def run_command(  # noqa: PLR0913 - the options of a command
     sweep: SweepFile,
     out: Out = Path("results"),
     store: StoreUri = None,
@@ -82,12 +82,13 @@ def run_command(
         bool,
         typer.Option("--replace", help="Set tables of another sweep of the same name aside."),
     ] = False,
+    until: Until = None,
 ) -> None:
     """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
-    from orchestrator.cli.run import run
+    from orchestrator.cli.run import RunOptions, run
 
     try:
-        code = run(sweep, out, store, backend.value, address, replace)
+        code = run(sweep, out, store, RunOptions(backend.value, address, replace, until))
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"
         typer.echo(f"repertoire: interrupted; {kept}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.environment import parse_folder, parse_store
+from orchestrator.cli.until import EndTime, parse_until
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
 Out = Annotated[
@@ -29,6 +30,15 @@ Dirs = Annotated[
         metavar="DIR...",
         parser=parse_folder,
         help="Results folders, or folders of single sweeps.",
+    ),
+]
+Until = Annotated[
+    EndTime | None,
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        parser=parse_until,
+        help="Start no stage that would not end by then: 18:30, a date and time, or 2h30m.",
     ),
 ]
 Tolerance = Annotated[

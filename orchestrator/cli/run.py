@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from orchestrator.backends.factory import BACKENDS
-from orchestrator.cli.run_sweep import Outcome, Screen, run_sweep
+from orchestrator.cli.run_report import counts_line, describe_missing, plan_line, print_report
+from orchestrator.cli.run_sweep import Screen, run_sweep
+from orchestrator.cli.until import EndTime, first_end_time
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, pull_on_signal
-from orchestrator.graph.plan import Plan, wall_seconds
-from orchestrator.graph.progress import Progress
-from orchestrator.results.comparison import comparison
+from orchestrator.graph.deadline import Deadline
+from orchestrator.graph.plan import wall_seconds
 from orchestrator.results.folder import Tabulator, open_store, results_folder
 from orchestrator.results.kept_files import keep_former_tables
-from orchestrator.results.results import load
 from orchestrator.results.writer import writer_lock
 from orchestrator.search.score import require_validation
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.failures import group_endings, trial_line
-from orchestrator.terminal.rendering import render_first
-from orchestrator.terminal.screen import Display, duration_text
+from orchestrator.terminal.screen import Display
 from orchestrator.tracking import Tracker, read_target, resolve_target, sync
 
 WAIT_SECONDS = 600.0  # for another process that sends the sweep
-CONTINUES = "and the same command continues"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of `repertoire run`.
+
+    Attributes:
+        backend: a name of `BACKENDS`.
+        address: of a running Ray cluster.
+        replace: put tables of another sweep of the same name aside.
+        until: a time that no stage must outlast; the end of a Slurm job counts without it.
+    """
+
+    backend: str = "ray"
+    address: str | None = None
+    replace: bool = False
+    until: EndTime | None = None
 
 
 def run(
-    path: Path,
-    out: Path,
-    store_uri: str | None,
-    backend: str,
-    address: str | None,
-    replace: bool = False,
+    path: Path, out: Path, store_uri: str | None = None, options: RunOptions = RunOptions()
 ) -> int:
     """Run a sweep and report; return the exit code.
 
@@ -43,9 +56,7 @@ def run(
         path: of the sweep file.
         out: the results folder.
         store_uri: of the stage store; None for the one in `out`.
-        backend: a name of `BACKENDS`.
-        address: of a running Ray cluster.
-        replace: put tables of another sweep of the same name aside.
+        options: where it runs, how it ends and what it may replace.
     """
     sweep = Sweep.load(path)
     require_validation(sweep)  # before the results folder exists
@@ -55,112 +66,64 @@ def run(
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
     with writer_lock(folder, say):
-        for line in keep_former_tables(folder, sweep, replace):
+        for line in keep_former_tables(folder, sweep, options.replace):
             say(line)
-        return run_locked(sweep, path, out, store_uri, backend, address)
+        return run_locked(sweep, path, out, store_uri, options)
 
 
 def run_locked(
-    sweep: Sweep, path: Path, out: Path, store_uri: str | None, backend: str, address: str | None
+    sweep: Sweep, path: Path, out: Path, store_uri: str | None, options: RunOptions
 ) -> int:
     """Run a sweep whose folder is locked for writing; see `run`."""
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
     target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
     tables = Tabulator((), store, folder, Tracker(folder, target, say=messages.append))
-    brake = Brake(sweep.budget, sweep.resources, lambda key: stage_seconds(store, key))
+    brake, entry = create_brake(sweep, store, options.until), BACKENDS[options.backend]
     with (
         Display() as display,
         pull_on_signal(brake, display.say),
-        BACKENDS[backend].open(address, display.say) as place,
+        entry.open(options.address, display.say) as place,
     ):
-        for remark in sweep.remarks:
+        for remark in [*sweep.remarks, *describe_deadline(brake.deadline)]:
             display.say(remark)
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
-        outcome = run_sweep(sweep, tables, place, brake, screen, BACKENDS[backend].create_queue)
+        outcome = run_sweep(sweep, tables, place, brake, screen, entry.create_queue)
     console = Console()
     for message in [*messages, *store.damaged]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
+    missing = describe_missing(outcome, brake)
     closing = [
         *outcome.notes,
-        *describe_missing(outcome, brake),
+        *missing,
         f"{counts_line(outcome)} Tables: {folder}/*.parquet",
         f"MLflow: {target.safe_uri}    Stages: {store.uri}",
         f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
     ]
-    return print_report(console, folder, closing) or int(bool(describe_missing(outcome, brake)))
+    return print_report(console, folder, closing) or int(bool(missing))
+
+
+def create_brake(sweep: Sweep, store: StageStore, until: EndTime | None) -> Brake:
+    """Return the brake of a run: its budget, and the time that it must not outlast."""
+    now = datetime.now().astimezone()
+    seconds_by_key = partial(stage_seconds, store)
+    end, deadline = first_end_time(until, os.environ, now), None
+    if end is not None:
+        seconds = (end.moment - now).total_seconds()
+        deadline = Deadline(seconds, end.describe(now), seconds_by_key)
+    return Brake(sweep.budget, sweep.resources, seconds_by_key, deadline)
+
+
+def describe_deadline(deadline: Deadline | None) -> list[str]:
+    """Return a line on the time that no stage must outlast, if there is one."""
+    return [] if deadline is None else [f"no stage starts that would not end by {deadline.label}"]
 
 
 def stage_seconds(store: StageStore, key: str) -> float:
     """Return the seconds a finished stage took."""
     record = store.record(key)
     return 0.0 if record is None else wall_seconds(record)
-
-
-def plan_line(plan: Plan) -> str:
-    """Return a line on what a plan will compute."""
-    left = plan.estimated_seconds()
-    if not plan.to_run:
-        return f"all {plan.asked_for} stages are in the store; nothing to compute"
-    guess = f", about {duration_text(left)} of processor time" if left else ""
-    trials = len({chain.trial_id for chain in plan.chains})
-    to_do = f"{len(plan.to_compute)} to compute{guess}"
-    if plan.to_score:
-        to_do += f", {len(plan.to_score)} to score on further tasks"
-    return f"{trials} trials, {plan.asked_for} stages asked for, {to_do}"
-
-
-def counts_line(outcome: Outcome) -> str:
-    """Return a line with the numbers of stages that were requested, computed, and failed."""
-    search, evaluation = outcome.search, outcome.evaluation
-    further = f", {evaluation.scored} scored on further tasks" if evaluation.scored else ""
-    line = f"{evaluation.computed} stages computed{further}{failures_text(evaluation)}."
-    if search is None:
-        return line
-    asked_for = f"Search: {search.asked_for} stages asked for"
-    return f"{asked_for}, {search.computed} computed{failures_text(search)}. {line}"
-
-
-def failures_text(progress: Progress) -> str:
-    """Return the number of stages that raised, to be added to a list; empty if none did."""
-    return f", {progress.raised} failed" if progress.raised else ""
-
-
-def describe_missing(outcome: Outcome, brake: Brake) -> list[str]:
-    """Return a line for each result that is missing, with the reason."""
-    lines = list(outcome.missing_winners)
-    to_go = outcome.evaluation.to_go
-    if brake.reason and not outcome.complete:
-        left = outcome.search.to_go if outcome.search else 0
-        lines.append(f"{brake.reason}; the search has {left} stages to go at most, {CONTINUES}")
-    elif brake.reason and to_go:
-        lines.append(f"{brake.reason}; {to_go} stages are to go, {CONTINUES}")
-    return lines
-
-
-def print_report(console: Console, folder: Path, closing: list[str]) -> int:
-    """Print the comparison, the incomplete trials and the closing lines; return the exit code.
-
-    Candidates of a search that were stopped early or diverged are no failures.
-    """
-    results = load(folder)
-    table = render_first(comparison(results), f"repertoire compare {folder}")
-    console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
-    trials, searched = results.trials, results.trials["phase"] == "search"
-    bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
-    unfinished = [trial_line(alike) for alike in group_endings(bad.to_dict("records"))]
-    hint = "its traceback: repertoire show {} {} --traceback"
-    failed = bad.loc[bad["status"] == "failed", "trial_id"]
-    hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []
-    lines = [*unfinished, *hints, *closing]
-    if searched.any():
-        counts = trials[searched].drop_duplicates("trial_id")["status"].value_counts()
-        by_status = ", ".join(f"{n} {status}" for status, n in counts.items())
-        lines.insert(len(unfinished), f"candidates: {by_status}")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return int(len(bad) > 0)
 
 
 def track(out: Path) -> int:

@@ -1,4 +1,4 @@
-"""Ends a run early, because a budget is spent, a signal arrived, or the store's disk is full.
+"""Ends a run early: a budget is spent, a signal arrived, the time is up, or the disk is full.
 
 No new stage starts; running ones finish and are stored. The same command continues the run.
 """
@@ -9,13 +9,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
 from orchestrator.errors import StoreFull
+from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.events import Event, Instruction, RunStage
-from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.stages.outcomes import Key, StageDone, StageFailed
+from orchestrator.stages.worker import Order
 from orchestrator.sweep.options import Budget, Resources
 
 HOUR = 3600.0
@@ -33,8 +35,10 @@ class Brake:
         budget: limits of the run.
         resources: CPUs and GPUs of a stage.
         seconds_by_key: returns the seconds of a finished stage by its key.
+        deadline: that stages must not outlast, if any.
 
     Attributes:
+        deadline: as given.
         signalled: whether a signal arrived, so that the next one ends the run at once.
     """
 
@@ -43,11 +47,13 @@ class Brake:
         budget: Budget | None = None,
         resources: Resources | None = None,
         seconds_by_key: Callable[[str], float] = lambda key: 0.0,
+        deadline: Deadline | None = None,
     ) -> None:
         self._budget, self._resources = budget or Budget(), resources or Resources()
         self._seconds_by_key = seconds_by_key
         self._started, self._stages, self._seconds = time.monotonic(), 0, 0.0
         self._pulled: str | None = None
+        self.deadline = deadline
         self.signalled = False
 
     def pull(self, reason: str) -> None:
@@ -56,12 +62,23 @@ class Brake:
 
     def count(self, news: Event | Instruction) -> None:
         """Add an event to the amounts spent."""
+        if self.deadline is not None:
+            self.deadline.count(news)
         if isinstance(news, RunStage):
             self._stages += 1
         elif isinstance(news, StageDone) and (self._budget.cpu_hours or self._budget.gpu_hours):
             self._seconds += self._seconds_by_key(news.key)
         elif isinstance(news, StageFailed) and news.story.startswith(StoreFull.__name__):
             self.pull("no space is left on the store's disk")  # every other stage would be lost
+
+    def allows(self, order: Order, orders: Mapping[Key, Order]) -> bool:
+        """Return whether a stage would end before the deadline, if there is one."""
+        return self.deadline is None or self.deadline.fits(order, orders)
+
+    def pull_if_held(self) -> None:
+        """Pull the brake if stages were held back; called when nothing else runs or may start."""
+        if self.deadline is not None and self.deadline.reason is not None:
+            self.pull(self.deadline.reason)
 
     @property
     def stages_left(self) -> int | None:

@@ -10,10 +10,12 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.events import (
     ChainAdvanced,
     ChainEnded,
+    ChainWanted,
     Event,
     Instruction,
     RunStage,
     SlotsChanged,
+    StageHeld,
 )
 from orchestrator.graph.trial_graph import TrialGraph
 from orchestrator.stages.outcomes import Key
@@ -84,9 +86,9 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
     loop.events.extend(client.begin())
     loop.handle_events()
     # Slots open after all first events, so that the first stages are those that unblock the most.
-    while loop.running or loop.graph.ready:
-        if not loop.step():
-            return
+    while (loop.running or loop.graph.ready) and loop.step():
+        pass
+    brake.pull_if_held()
 
 
 class _Loop:
@@ -116,7 +118,12 @@ class _Loop:
     def handle_events(self) -> None:
         """Pass all events to the graph, and carry out its instructions."""
         while self.events:
-            for instruction in self.graph.handle(self.events.popleft()):
+            event = self.events.popleft()
+            if isinstance(event, ChainWanted):
+                self.brake.count(event)
+            for instruction in self.graph.handle(event):
+                if self._is_held(instruction):
+                    continue
                 self.observe(instruction)
                 self.brake.count(instruction)
                 if isinstance(instruction, RunStage):
@@ -124,6 +131,16 @@ class _Loop:
                     self.workers.submit(self.client.orders[instruction.key])
                 elif isinstance(instruction, ChainAdvanced | ChainEnded):
                     self.events.extend(self.client.handle(instruction))
+
+    def _is_held(self, instruction: Instruction) -> bool:
+        """Return whether a stage would outlast the deadline, so that it is held back."""
+        if not isinstance(instruction, RunStage):
+            return False
+        orders = self.client.orders
+        if self.brake.allows(orders[instruction.key], orders):
+            return False
+        self.events.append(StageHeld(instruction.key))
+        return True
 
 
 def count_slots(workers: Workers, brake: Brake, running: int) -> int:

@@ -40,6 +40,13 @@ class SlotsChanged:
 
 
 @dataclass(frozen=True)
+class StageHeld:
+    """A stage that was to run does not start in this run."""
+
+    key: Key
+
+
+@dataclass(frozen=True)
 class RunStage:
     """Run this stage now; its parent is in the store."""
 
@@ -64,6 +71,13 @@ class ChainEnded:
 
 
 Event = (
-    ChainWanted | ChainStopped | StageDone | StageDiverged | StageFailed | ParentLost | SlotsChanged
+    ChainWanted
+    | ChainStopped
+    | StageDone
+    | StageDiverged
+    | StageFailed
+    | StageHeld
+    | ParentLost
+    | SlotsChanged
 )
 Instruction = RunStage | ChainAdvanced | ChainEnded

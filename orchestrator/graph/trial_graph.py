@@ -21,6 +21,7 @@ from orchestrator.graph.events import (
     Instruction,
     RunStage,
     SlotsChanged,
+    StageHeld,
 )
 from orchestrator.graph.stage_nodes import StageNodes
 from orchestrator.stages.outcomes import (
@@ -62,12 +63,13 @@ class TrialGraph:
                 out = self._stop(chain)
             case StageDone(key):
                 out = self._complete(key)
-            case StageDiverged(key, story):
-                out = self._fail(key, "diverged", story)
-            case StageFailed(key, story):
-                out = self._fail(key, "failed", story)
+            case StageDiverged(key, story) | StageFailed(key, story):
+                status: EndStatus = "failed" if isinstance(event, StageFailed) else "diverged"
+                out = self._fail(key, status, story)
             case ParentLost(key):
                 out = self._handle_lost_parent(key)
+            case StageHeld(key):
+                out = self._hold(key)
             case SlotsChanged(slots):
                 self._free, self._slots, out = self._free + slots - self._slots, slots, []
         return out + self._dispatch()
@@ -119,6 +121,14 @@ class TrialGraph:
             self._nodes.drop(node, "no chain wants it any more")
         if self._nodes[parent].state == "done":
             self._nodes.mark_undone(parent)
+        return []
+
+    def _hold(self, key: Key) -> list[Instruction]:
+        """Free the slot of a stage; it is ready again if its parent is computed again."""
+        node = self._nodes.finish(key, "waiting")
+        self._free += 1
+        if not node.chains:
+            self._nodes.drop(node, "no chain wants it any more")
         return []
 
     def _advance(self, name: ChainId) -> list[Instruction]:

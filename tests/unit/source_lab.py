@@ -10,7 +10,7 @@ import orchestrator
 from orchestrator.benchmarks import datasets
 from orchestrator.benchmarks.datasets import load_dataset
 from orchestrator.benchmarks.sources import own_data
-from orchestrator.cli.run import run
+from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import SweepError
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
@@ -51,7 +51,7 @@ def learn(folder: Path, data, **more):
     """Run a sweep; return its rows of R."""
     path = write_sweep(folder, data, **more)
     out = folder / f"out {abs(hash(path.read_text()))}"
-    assert run(path, out, None, "inline", None) == 0
+    assert run(path, out, None, RunOptions("inline")) == 0
     results = orchestrator.load(out)
     assert list(results.trials.status.unique()) == ["complete"]
     return results.accuracy[["split", "after", "task", "accuracy", "loss", "n"]]

@@ -16,7 +16,7 @@ from forked import run_forked
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app, main
-from orchestrator.cli.run import print_report
+from orchestrator.cli.run_report import print_report
 from orchestrator.tracking import Target
 
 pytestmark = pytest.mark.slow
@@ -249,7 +249,7 @@ def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
     from rich.console import Console
 
     monkeypatch.setattr(
-        "orchestrator.cli.run.render_first", lambda *_: "ewc note=[a] [/x] [bold]\n"
+        "orchestrator.cli.run_report.render_first", lambda *_: "ewc note=[a] [/x] [bold]\n"
     )
     console = Console(file=io.StringIO(), width=80)
     print_report(console, done / "results" / "tiny", ["Next: [/y]"])

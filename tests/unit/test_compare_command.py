@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.cli.run import print_report
+from orchestrator.cli.run_report import print_report
 from orchestrator.errors import RepertoireError
 from orchestrator.results.tables import (
     ACCURACY,

@@ -17,7 +17,7 @@ from orchestrator.backends.inline import Inline
 from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.benchmarks.datasets import DATASETS, DatasetInfo
 from orchestrator.cli.app import BackendName
-from orchestrator.cli.run import run
+from orchestrator.cli.run import RunOptions, run
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.evaluation import FirstInFirstOut
@@ -97,7 +97,7 @@ def test_data_set_network_method_and_backend_are_entries_of_their_tables(tmp_pat
     monkeypatch.setitem(BACKENDS, "counting", entry)
 
     path = write(tmp_path, "split_stripes", "wide", "plain")
-    assert run(path, tmp_path / "out", None, "counting", None) == 0
+    assert run(path, tmp_path / "out", None, RunOptions("counting")) == 0
     trials = orchestrator.load(tmp_path / "out").trials
     assert list(trials.method) == ["plain"]
     assert list(trials["config.network.name"]) == ["wide"]

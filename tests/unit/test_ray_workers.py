@@ -64,6 +64,9 @@ def test_as_many_stages_as_there_is_room_for_and_one_where_there_is_none(
 ) -> None:
     cluster = Cluster({})
     assert workers_of(monkeypatch, cluster)[0].slots() == int(6 * 1.25) + 1
+    workers, _ = workers_of(monkeypatch, cluster)
+    workers._look_ahead = False
+    assert workers.slots() == 6, "before a deadline no stage waits for another"
     cluster.nodes = []
     assert workers_of(monkeypatch, cluster)[0].slots() == 1
 

@@ -22,7 +22,7 @@ from source_lab import (
 import orchestrator
 from orchestrator.benchmarks.datasets import load_dataset
 from orchestrator.benchmarks.sources.npz import Npz
-from orchestrator.cli.run import run
+from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.results.kept_code import load_kept_code
 from orchestrator.stages.outcomes import StageDone, StageFailed
@@ -134,7 +134,7 @@ def test_a_memory_of_features_keeps_floats_and_counts_their_bytes(folder):
     x, y = features(each=20, d=7)
     np.savez(folder / "f.npz", train_x=x, train_y=y)
     path = write_sweep(folder, {"npz": "f.npz"}, num_tasks=3, methods="{name: er, memory_size: 5}")
-    assert run(path, folder / "out", None, "inline", None) == 0
+    assert run(path, folder / "out", None, RunOptions("inline")) == 0
     trials = orchestrator.load(folder / "out").trials
     # 7 floats and a label of one byte, and the reservoir's counter of 8 bytes.
     assert trials["storage_buffer_bytes"].iloc[0] == 5 * (7 * 4 + 1) + 8
@@ -340,7 +340,7 @@ def test_the_mapping_of_labels_is_in_the_results_folder(folder):
     x, y = features(each=20)
     np.savez(folder / "f.npz", train_x=x, train_y=np.array(["cat", "ant", "bee"])[y])
     path = write_sweep(folder, {"npz": "f.npz"}, num_tasks=3)
-    assert run(path, folder / "out", None, "inline", None) == 0
+    assert run(path, folder / "out", None, RunOptions("inline")) == 0
     (described,) = json.loads((folder / "out/own/data.json").read_text())["data"]
     assert described["classes"] == {"0": "ant", "1": "bee", "2": "cat"}
     assert described["source"] == '{"npz":"f.npz"}'
@@ -354,7 +354,7 @@ def test_a_results_folder_opens_its_sweep_where_the_data_is(folder):
     x, y = features(each=20)
     np.savez(folder / "f.npz", train_x=x, train_y=y)
     path = write_sweep(folder, {"npz": "f.npz"}, num_tasks=3)
-    assert run(path, folder / "out", None, "inline", None) == 0
+    assert run(path, folder / "out", None, RunOptions("inline")) == 0
     kept = load_kept_code(folder / "out" / "own")
     assert [t.trial_id for t in kept.trials] == [t.trial_id for t in Sweep.load(path).trials]
 
@@ -363,14 +363,14 @@ def test_a_finished_sweep_is_run_again_from_the_store_and_other_data_is_another_
     x, y = features(each=20)
     np.savez(folder / "f.npz", train_x=x, train_y=y)
     path = write_sweep(folder, {"npz": "f.npz"}, num_tasks=3)
-    assert run(path, folder / "out", None, "inline", None) == 0
+    assert run(path, folder / "out", None, RunOptions("inline")) == 0
     stages = sorted(p.name for p in (folder / "out/stages").rglob("*") if p.is_file())
     forget()
-    assert run(path, folder / "out", None, "inline", None) == 0
+    assert run(path, folder / "out", None, RunOptions("inline")) == 0
     assert sorted(p.name for p in (folder / "out/stages").rglob("*") if p.is_file()) == stages
     np.savez(folder / "f.npz", train_x=x + y[:, None], train_y=y)
     with pytest.raises(RepertoireError, match=r"tables of another sweep .* its data"):
-        run(path, folder / "out", None, "inline", None)
+        run(path, folder / "out", None, RunOptions("inline"))
 
 
 def test_a_grid_of_data_is_a_benchmark_each_in_tables_of_their_own(folder):
@@ -379,7 +379,7 @@ def test_a_grid_of_data_is_a_benchmark_each_in_tables_of_their_own(folder):
         np.savez(folder / f"{name}.npz", train_x=x + shift * y[:, None], train_y=y)
     data = {"grid": [{"npz": "one.npz"}, {"npz": "two.npz"}]}
     path = write_sweep(folder, data, num_tasks=3)
-    assert run(path, folder / "out", None, "inline", None) == 0
+    assert run(path, folder / "out", None, RunOptions("inline")) == 0
     assert sorted(orchestrator.load(folder / "out").trials.benchmark) == ["split_one", "split_two"]
     described = json.loads((folder / "out/own/data.json").read_text())["data"]
     assert [each["name"] for each in described] == ["one", "two"]
@@ -391,7 +391,7 @@ def test_a_search_on_own_data_reads_it_once_and_ends(folder):
     methods = "{name: er, memory_size: {choice: [3, 6]}}"
     path = write_sweep(folder, {"npz": "f.npz"}, num_tasks=3, methods=methods)
     path.write_text(path.read_text() + "search: {algorithm: random, num_trials: 2, seeds: [7]}\n")
-    assert run(path, folder / "out", None, "inline", None) == 0
+    assert run(path, folder / "out", None, RunOptions("inline")) == 0
     trials = orchestrator.load(folder / "out").trials
     assert set(trials.phase) == {"search", "evaluation"}
     assert set(trials.benchmark) == {"split_f"}

@@ -1,0 +1,85 @@
+"""The lines that `repertoire run` prints: the plan, what is missing, and the report at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator.cli.run_sweep import Outcome
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.plan import Plan
+from orchestrator.graph.progress import Progress
+from orchestrator.results.comparison import comparison
+from orchestrator.results.results import load
+from orchestrator.terminal.failures import group_endings, trial_line
+from orchestrator.terminal.rendering import render_first
+from orchestrator.terminal.screen import duration_text
+
+CONTINUES = "and the same command continues"
+
+
+def plan_line(plan: Plan) -> str:
+    """Return a line on what a plan will compute."""
+    left = plan.estimated_seconds()
+    if not plan.to_run:
+        return f"all {plan.asked_for} stages are in the store; nothing to compute"
+    guess = f", about {duration_text(left)} of processor time" if left else ""
+    trials = len({chain.trial_id for chain in plan.chains})
+    to_do = f"{len(plan.to_compute)} to compute{guess}"
+    if plan.to_score:
+        to_do += f", {len(plan.to_score)} to score on further tasks"
+    return f"{trials} trials, {plan.asked_for} stages asked for, {to_do}"
+
+
+def counts_line(outcome: Outcome) -> str:
+    """Return a line with the numbers of stages that were requested, computed, and failed."""
+    search, evaluation = outcome.search, outcome.evaluation
+    further = f", {evaluation.scored} scored on further tasks" if evaluation.scored else ""
+    line = f"{evaluation.computed} stages computed{further}{failures_text(evaluation)}."
+    if search is None:
+        return line
+    asked_for = f"Search: {search.asked_for} stages asked for"
+    return f"{asked_for}, {search.computed} computed{failures_text(search)}. {line}"
+
+
+def failures_text(progress: Progress) -> str:
+    """Return the number of stages that raised, to be added to a list; empty if none did."""
+    return f", {progress.raised} failed" if progress.raised else ""
+
+
+def describe_missing(outcome: Outcome, brake: Brake) -> list[str]:
+    """Return a line for each result that is missing, with the reason."""
+    lines = list(outcome.missing_winners)
+    to_go = outcome.evaluation.to_go
+    if brake.reason and not outcome.complete:
+        left = outcome.search.to_go if outcome.search else 0
+        lines.append(f"{brake.reason}; the search has {left} stages to go at most, {CONTINUES}")
+    elif brake.reason and to_go:
+        trials = outcome.evaluation.trials - outcome.evaluation.trials_done
+        lines.append(f"{brake.reason}; {to_go} stages of {trials} trials are to go, {CONTINUES}")
+    return lines
+
+
+def print_report(console: Console, folder: Path, closing: list[str]) -> int:
+    """Print the comparison, the incomplete trials and the closing lines; return the exit code.
+
+    Candidates of a search that were stopped early or diverged are no failures.
+    """
+    results = load(folder)
+    table = render_first(comparison(results), f"repertoire compare {folder}")
+    console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
+    trials, searched = results.trials, results.trials["phase"] == "search"
+    bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
+    unfinished = [trial_line(alike) for alike in group_endings(bad.to_dict("records"))]
+    hint = "its traceback: repertoire show {} {} --traceback"
+    failed = bad.loc[bad["status"] == "failed", "trial_id"]
+    hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []
+    lines = [*unfinished, *hints, *closing]
+    if searched.any():
+        counts = trials[searched].drop_duplicates("trial_id")["status"].value_counts()
+        by_status = ", ".join(f"{n} {status}" for status, n in counts.items())
+        lines.insert(len(unfinished), f"candidates: {by_status}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return int(len(bad) > 0)
