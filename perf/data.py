@@ -39,21 +39,23 @@ def memory() -> dict[str, float]:
 
 def load(source: str, loader: str):
     """Return the training images of a source: "fashion_mnist", or an npz file."""
-    from orchestrator.benchmarks import datasets
-    from orchestrator.benchmarks.sources import array_files, cache
-    from orchestrator.benchmarks.sources.arrays import prepare_arrays
+    from orchestrator.benchmarks.data_folder import data_folder
+    from orchestrator.benchmarks.datasets.dataset import load_dataset
+    from orchestrator.benchmarks.datasets.dataset_reading import read_named
+    from orchestrator.benchmarks.sources.arrays.preparation import prepare_arrays
+    from orchestrator.benchmarks.sources.cache import array_files, cache
     from orchestrator.benchmarks.sources.npz import Npz
     from orchestrator.benchmarks.sources.own_data import read_own_data
 
     if source == "fashion_mnist":
         if loader == "cache":
-            return datasets.load_dataset(source).train_x
-        folder = Path(datasets.data_folder())
-        read = lambda _allocate: datasets.read_named(source, folder)  # noqa: E731
+            return load_dataset(source).train_x
+        folder = Path(data_folder())
+        read = lambda _allocate: read_named(source, folder)  # noqa: E731
         return array_files.as_tensor(cache.in_memory(read).arrays.train_x)
     form = Npz(npz=source)
     if loader == "cache":
-        return datasets.load_dataset(read_own_data(form, source).digest).train_x
+        return load_dataset(read_own_data(form, source).digest).train_x
     read = lambda allocate: prepare_arrays(form.read(allocate), source)  # noqa: E731
     return array_files.as_tensor(cache.in_memory(read).arrays.train_x)
 
@@ -62,7 +64,7 @@ def work(source: str, loader: str) -> None:
     """Load data in this process when told to, and print what it cost."""
     import torch
 
-    from orchestrator.benchmarks import datasets  # noqa: F401 - imported before the clock starts
+    from orchestrator.benchmarks.datasets import dataset  # noqa: F401 - imported before the clock starts
 
     torch.set_num_threads(1)
     print("ready", flush=True)

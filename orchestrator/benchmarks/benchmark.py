@@ -12,16 +12,12 @@ from typing import ClassVar
 from torch import Tensor
 
 from orchestrator.benchmarks import masks
-from orchestrator.benchmarks.benchmark_options import BENCHMARKS, BenchmarkOptions
+from orchestrator.benchmarks.benchmark_options import BenchmarkOptions
 from orchestrator.benchmarks.corruptions import DEFAULT_CORRUPTIONS
-from orchestrator.benchmarks.recipes import (
-    Recipe,
-    describe_changes,
-    place_datasets,
-    shared_recipes,
-    split_recipes,
-)
+from orchestrator.benchmarks.recipes import Recipe, shared_recipes, split_recipes
 from orchestrator.benchmarks.sources.own_data import OwnData
+from orchestrator.benchmarks.stream_data import BENCHMARKS
+from orchestrator.benchmarks.task_changes import describe_changes, place_datasets
 from orchestrator.benchmarks.tasks import VERSION, Task, task_keys
 
 __all__ = ["BENCHMARKS", "Benchmark", "Task"]
@@ -41,12 +37,12 @@ class Benchmark(BenchmarkOptions):
     @property
     def mean(self) -> tuple[float, ...]:
         """Mean per channel of the data set's training pixels in [0, 1]."""
-        return self._info.mean
+        return self.stream_data.facts.mean
 
     @property
     def std(self) -> tuple[float, ...]:
         """Standard deviation per channel of the data set's training pixels in [0, 1]."""
-        return self._info.std
+        return self.stream_data.facts.std
 
     def require_same_data(self) -> None:
         """Raise unless the user's own files are what the benchmark was made of.
@@ -100,17 +96,17 @@ class Benchmark(BenchmarkOptions):
     def build_recipes(self) -> tuple[Recipe, ...]:
         """Return the recipes of the tasks, in the order of the sequence; see `recipes_of`."""
         base = Recipe(
-            dataset=self._datasets[0],
+            dataset=self.stream_data.names[0],
             validation=float(self.validation),
             samples_per_task=self.samples_per_task,
             imbalance=self.imbalance,
             noise=(float(self.label_noise),) if self.label_noise else None,
         )
-        kind = self._transformation
+        kind = self.stream_data.transformation
         if kind == "split":
             return split_recipes(self._class_split, self.scenario, self.seed, base)
         if self.sequence is not None:
-            changes = place_datasets(self._datasets, self.scenario, self.input_shape)
+            changes = place_datasets(self.stream_data.names, self.scenario, self.input_shape)
         else:
             corruptions = self.corruptions or DEFAULT_CORRUPTIONS
             changes = describe_changes(kind, self.num_tasks, self.seed, corruptions)

@@ -8,30 +8,17 @@ from typing import Any, ClassVar, Literal, cast, get_args
 
 from methods.base import neutral
 from orchestrator.benchmarks import stream_checks as checks
-from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit, order_text
+from orchestrator.benchmarks.class_split import SIZE_FIELDS, ClassSplit
+from orchestrator.benchmarks.class_split_checks import find_mistakes_in_split, order_text
 from orchestrator.benchmarks.corruptions import read_corruption
-from orchestrator.benchmarks.datasets import DATASETS, DatasetFacts, dataset_facts
+from orchestrator.benchmarks.datasets.dataset import dataset_facts
 from orchestrator.benchmarks.orders import ClassName, Order, read_published_order
-from orchestrator.benchmarks.sequences import find_mistakes_in_shapes, join_facts
-from orchestrator.benchmarks.sources.own_data import OWN_DATA, OwnData, register
-from orchestrator.errors import suggest
+from orchestrator.benchmarks.sequences import find_mistakes_in_shapes
+from orchestrator.benchmarks.stream_data import SEQUENCE, StreamData
 
 Scenario = Literal["task", "domain", "class"]
 TrainMask = Literal["seen", "all", "current"]
 EvalMask = Literal["seen", "all"]
-
-SEQUENCE = "sequence"  # the name of benchmarks of which each task has a data set of its own
-TRANSFORMATIONS = ("split", "permuted", "rotated", "corrupted")
-BENCHMARKS: dict[str, tuple[str, str]] = {  # name -> (transformation, data set)
-    f"{transformation}_{dataset}": (transformation, dataset)
-    for transformation, datasets in (
-        ("split", tuple(DATASETS)),
-        ("permuted", ("digits", "fashion_mnist", "mnist")),
-        ("rotated", ("digits", "fashion_mnist", "mnist")),
-        ("corrupted", ("digits", "fashion_mnist", "mnist", "cifar10", "cifar100")),
-    )
-    for dataset in datasets
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +76,8 @@ class BenchmarkOptions:
     sequence: tuple[Any, ...] | None = neutral(None)
 
     def __post_init__(self) -> None:
-        self._resolve_data()
+        for name, value in vars(self.stream_data.resolve()).items():
+            self._set(name, value)
         self._normalise_values()
         mistakes = [*self._find_mistakes()]
         if mistakes:
@@ -112,30 +100,18 @@ class BenchmarkOptions:
             self._set("imbalance", None)
 
     def _count_tasks(self) -> int:
-        if self._transformation == "split":
+        if self.stream_data.transformation == "split":
             return len(self._class_split.sizes)
         if self.sequence is not None:
             return len(self.sequence)
         return len(self.corruptions) if self.corruptions else self.num_tasks or 5
 
-    def _resolve_data(self) -> None:
-        """Replace the name of the user's own data by the data, and a long form by the short one."""
-        if isinstance(self.data, str) and self.data in OWN_DATA:
-            self._set("data", OWN_DATA[self.data])
-        if self.sequence is not None:
-            data = (e.get("data") if isinstance(e, dict) else e for e in self.sequence)
-            self._set("sequence", tuple(OWN_DATA.get(str(each), each) for each in data))
-        if isinstance(self.data, str) and f"{self.name}_{self.data}" in BENCHMARKS:
-            self._set("name", f"{self.name}_{self.data}")
-            self._set("data", None)
-
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
     def _find_mistakes(self) -> Iterator[str]:
-        unknown = self._name_mistake()
-        if unknown:
-            yield unknown
+        unknown = [*self.stream_data.find_mistakes()]
+        yield from unknown
         choices = {"scenario": Scenario, "train_mask": TrainMask, "eval_mask": EvalMask}
         for field, type_ in choices.items():
             if getattr(self, field) not in get_args(type_):
@@ -144,48 +120,18 @@ class BenchmarkOptions:
         yield from (f"{name}: {getattr(self, name)}; must be at least 1" for name in small)
         if not unknown and not small:
             yield from self._find_mistakes_in_tasks()
-        yield from self._find_wrong_shares()
-
-    def _find_wrong_shares(self) -> Iterator[str]:
-        if not 0 <= self.validation <= 0.5:
-            valid = "must be a share of the training images in [0, 0.5]"
-            yield f"validation: {self.validation}; {valid}"
-        elif self.samples_per_task is not None and self.samples_per_task < 1:
-            valid = "must be at least 1, or left out to use all"
-            yield f"samples_per_task: {self.samples_per_task}; {valid}"
-        if self.imbalance is not None and not 0 < self.imbalance <= 1:
-            yield f"imbalance: {self.imbalance}; must be above 0 and at most 1"
-        if not 0 <= self.label_noise < 1:
-            yield f"label_noise: {self.label_noise}; must be a share of the labels in [0, 1)"
+        yield from checks.find_wrong_shares(
+            self.validation, self.samples_per_task, self.imbalance, self.label_noise
+        )
 
     def _is_below_one(self, name: str) -> bool:
         return getattr(self, name) is not None and getattr(self, name) < 1
 
-    def _name_mistake(self) -> str | None:
-        """Return why the name and the data give no data set and transformation, or None."""
-        if self.name == SEQUENCE or self.sequence is not None:
-            return next(checks.find_mistakes_in_sequence(self.name, self.data, self.sequence), None)
-        if self.data is None and self.name in TRANSFORMATIONS:
-            return f"data: is missing; {self.name} needs a data set, or use its name: {self.name}_…"
-        if self.data is None:
-            if self.name in BENCHMARKS:
-                return None
-            names = [*BENCHMARKS, *TRANSFORMATIONS, SEQUENCE]
-            return f"unknown benchmark {self.name!r}; {suggest(self.name, names)}"
-        if self.name not in TRANSFORMATIONS:
-            return f"name: {self.name!r} with data; {suggest(self.name, TRANSFORMATIONS)}"
-        if not isinstance(self.data, OwnData) and self.data not in DATASETS:
-            return f"data: unknown data set {self.data!r}; {suggest(str(self.data), DATASETS)}"
-        if self.name in ("rotated", "corrupted") and len(self.input_shape) != 3:
-            needs = "needs images, and the data has features; valid: split, permuted"
-            return f"name: {self.name!r} {needs}"
-        return None
-
     def _find_mistakes_in_tasks(self) -> Iterator[str]:
-        kind = self._transformation
+        kind = self.stream_data.transformation
         if kind == "split":
             split = self._class_split
-            wrong = [*split.find_mistakes()]
+            wrong = [*find_mistakes_in_split(split)]
             sizes = () if wrong else split.sizes
             yield from (*wrong, *checks.find_mistakes_in_labels(self.label_noise, sizes))
         else:
@@ -202,7 +148,8 @@ class BenchmarkOptions:
         if kind == "corrupted":
             yield from checks.find_mistakes_in_corruptions(self.corruptions, self.num_tasks)
         if kind == SEQUENCE:
-            yield from find_mistakes_in_shapes(self._titles, [*map(dataset_facts, self._datasets)])
+            data = self.stream_data
+            yield from find_mistakes_in_shapes(data.titles, [*map(dataset_facts, data.names)])
             if self.num_tasks not in (None, num_tasks):
                 yield f"num_tasks: {self.num_tasks}; {num_tasks} by sequence, so leave it out"
         if not checks.is_order(self._order, num_tasks):
@@ -216,7 +163,7 @@ class BenchmarkOptions:
     @property
     def _class_split(self) -> ClassSplit:
         sizes: dict[str, Any] = {name: getattr(self, name) for name in ("num_tasks", *SIZE_FIELDS)}
-        info = self._info
+        info = self.stream_data.facts
         return ClassSplit(
             dataset=self.data_title,
             num_classes=info.num_classes,
@@ -226,54 +173,26 @@ class BenchmarkOptions:
         )
 
     @property
+    def stream_data(self) -> StreamData:
+        """The data sets of the stream, and its transformation."""
+        return StreamData(self.name, self.data, self.sequence)
+
+    @property
     def title(self) -> str:
         """The name, of the transformation and of the data set, for tables."""
-        if self.sequence is not None:
-            return "_".join([SEQUENCE, *self._titles])
-        return self.name if self.data is None else f"{self.name}_{self.data_title}"
+        return self.stream_data.title
 
     @property
     def data_title(self) -> str:
         """A short name of the data set."""
-        return self._titles[0]
-
-    @property
-    def _titles(self) -> tuple[str, ...]:
-        return tuple(map(data_title, self.data_sets))
-
-    @property
-    def _transformation(self) -> str:
-        named = self.data is not None or self.sequence is not None
-        return self.name if named else BENCHMARKS[self.name][0]
+        return self.stream_data.titles[0]
 
     @property
     def data_sets(self) -> tuple[Any, ...]:
         """The data sets: names, or the user's own."""
-        if self.sequence is not None:
-            return self.sequence
-        return (BENCHMARKS[self.name][1] if self.data is None else self.data,)
-
-    @property
-    def _datasets(self) -> tuple[str, ...]:
-        """The names by which the data sets are loaded; the digests of the user's own."""
-        # Registered in this process, which may be a worker's.
-        return tuple(
-            register(d).digest if isinstance(d, OwnData) else str(d) for d in self.data_sets
-        )
-
-    @property
-    def _info(self) -> DatasetFacts:
-        facts = [dataset_facts(name) for name in self._datasets]
-        return facts[0] if self.sequence is None else join_facts(facts)
+        return self.stream_data.sets
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """(channels, rows, columns) of an image, or (features,)."""
-        return self._info.input_shape
-
-
-def data_title(data: Any) -> str:
-    """Return a short name of a data set."""
-    if not isinstance(data, OwnData):
-        return str(data)
-    return f"own_{data.title}" if data.title in DATASETS else data.title
+        return self.stream_data.facts.input_shape

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from orchestrator.benchmarks.datasets import DatasetFacts
+from orchestrator.benchmarks.datasets.dataset import DatasetFacts
 
 CHUNK = 1024  # images resized at once
 

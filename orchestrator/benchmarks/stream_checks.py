@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator.benchmarks.corruptions import DEFAULT_CORRUPTIONS, Corruption
-from orchestrator.benchmarks.datasets import DATASETS
+from orchestrator.benchmarks.datasets.dataset import DATASETS
 from orchestrator.benchmarks.orders import Order, is_task_order
 from orchestrator.benchmarks.sources.own_data import OwnData
 from orchestrator.errors import suggest
@@ -68,3 +68,19 @@ def find_mistakes_in_sequence(
             elif each in sequence[:place]:
                 title = each.title if isinstance(each, OwnData) else each
                 yield f"sequence: {title} is named twice; each data set may be in one task"
+
+
+def find_wrong_shares(
+    validation: float, samples_per_task: int | None, imbalance: float | None, label_noise: float
+) -> Iterator[str]:
+    """Yield which shares and numbers of training examples are out of their range."""
+    if not 0 <= validation <= 0.5:
+        valid = "must be a share of the training images in [0, 0.5]"
+        yield f"validation: {validation}; {valid}"
+    elif samples_per_task is not None and samples_per_task < 1:
+        valid = "must be at least 1, or left out to use all"
+        yield f"samples_per_task: {samples_per_task}; {valid}"
+    if imbalance is not None and not 0 < imbalance <= 1:
+        yield f"imbalance: {imbalance}; must be above 0 and at most 1"
+    if not 0 <= label_noise < 1:
+        yield f"label_noise: {label_noise}; must be a share of the labels in [0, 1)"

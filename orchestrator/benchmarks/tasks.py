@@ -7,30 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import cos, prod, radians, sin
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from methods.base import Examples
-from orchestrator.benchmarks.corruptions import Corruption, corrupt_images
-from orchestrator.benchmarks.datasets import Dataset, dataset_facts, load_dataset
+from orchestrator.benchmarks.datasets.dataset import Dataset, dataset_facts, load_dataset
 from orchestrator.benchmarks.draws import class_rows, draw_rows, noisy_labels
 from orchestrator.benchmarks.recipes import Recipe
-from orchestrator.benchmarks.sequences import bring_to_shape
 from orchestrator.benchmarks.split_cache import SplitCache
+from orchestrator.benchmarks.transformations import transform
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.seeding import stream
 
 VERSION = 1  # raised by hand when a recipe gives other tensors
 
 # Cached splits of a process: 32 of permuted MNIST, or all of 100 tasks of CIFAR-100.
 SPLITS = SplitCache(512 * 2**20)
-
-# Images rotated at once: few enough to fit the processor's cache.
-CHUNK = 256
 
 
 class Task:
@@ -127,55 +120,10 @@ def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
         y = noisy_labels(recipe, y, num_classes)
     output = torch.full((num_classes,), -1)
     output[list(recipe.classes)] = torch.tensor(recipe.labels)
-    return Examples(_transform(recipe, x[rows], split), output[y[rows]])
+    return Examples(transform(recipe, x[rows], split), output[y[rows]])
 
 
 def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
     """Return the rows of the data set's training images that are for training and validation."""
     y = load_dataset(recipe.dataset).train_y
     return draw_rows(recipe, y, dataset_facts(recipe.dataset).num_classes)
-
-
-def _transform(recipe: Recipe, x: Tensor, split: str) -> Tensor:
-    if recipe.shape is not None:
-        x = bring_to_shape(x, recipe.shape)
-    if recipe.permutation is not None:
-        # The pixels of each channel, or the features.
-        places = prod(x.shape[2:]) if x.ndim == 4 else x.shape[1]
-        order = torch.randperm(places, generator=stream(*recipe.permutation))
-        x = permute_pixels(x, order)
-    if recipe.corruption is not None:
-        name, severity, *purpose = recipe.corruption
-        noise = stream(*purpose, split)
-        x = corrupt_images(x, Corruption(name=name, severity=severity), noise)
-    return rotate_images(x, recipe.degrees)
-
-
-def permute_pixels(x: Tensor, permutation: Tensor) -> Tensor:
-    """Return images [N, c, h, w] of which pixel i, row by row, is pixel `permutation[i]` of `x`.
-
-    The same of features [N, d].
-    """
-    return x.reshape(-1, len(permutation)).index_select(1, permutation).view_as(x)
-
-
-def rotate_images(x: Tensor, degrees: float) -> Tensor:
-    """Return uint8 images [N, c, h, w] rotated anticlockwise; pixels from outside are black."""
-    if degrees == 0:
-        return x
-    count, channels, height, width = x.shape
-    along, across = cos(radians(degrees)), sin(radians(degrees))
-    # The source of each pixel, in coordinates of [-1, 1] along both sides.
-    theta = torch.tensor(
-        [[[along, -across * height / width, 0], [across * width / height, along, 0]]]
-    )
-    grid = F.affine_grid(theta, [1, 1, height, width], align_corners=False)
-    # One grid serves all images when they are taken as channels of one image.
-    chunks = [
-        F.grid_sample(chunk.float().unsqueeze(0), grid, align_corners=False)
-        .squeeze(0)
-        .round_()
-        .to(torch.uint8)
-        for chunk in torch.split(x.flatten(0, 1), CHUNK)
-    ]
-    return torch.cat(chunks).view(count, channels, height, width) if chunks else x

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from orchestrator.benchmarks.dataset_files import import_torchvision
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from orchestrator.benchmarks.dataset_files import import_torchvision
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
 from orchestrator.seeding import seed_global_generators

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.benchmarks.datasets import DATASETS
+from orchestrator.benchmarks.datasets.dataset import DATASETS
 from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.benchmarks.sources.huggingface import HuggingFace
 from orchestrator.benchmarks.sources.images import Images

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
-from orchestrator.benchmarks.benchmark_options import SEQUENCE
+from orchestrator.benchmarks.stream_data import SEQUENCE
 from orchestrator.graph.plan import Plan
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.terminal.screen import duration_text

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from methods import METHODS
-from orchestrator.benchmarks.dataset_files import DEBIAN_FASHION_MNIST
+from orchestrator.benchmarks.datasets.dataset_files import DEBIAN_FASHION_MNIST
 from orchestrator.sweep.sweep import Sweep
 
 KEYS = Path(__file__).with_name("keys.json")

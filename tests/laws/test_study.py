@@ -17,7 +17,7 @@ from lab import Lab
 from test_search import Died, dying, same
 
 from methods import METHODS
-from orchestrator.benchmarks.dataset_files import import_torchvision
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.results.results import load
 
 pytestmark = [pytest.mark.storm, pytest.mark.timeout(1800)]

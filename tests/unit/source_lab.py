@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import orchestrator
-from orchestrator.benchmarks import datasets
-from orchestrator.benchmarks.datasets import load_dataset
-from orchestrator.benchmarks.sources import own_data
+from orchestrator.benchmarks.datasets import dataset
+from orchestrator.benchmarks.datasets.dataset import load_dataset
+from orchestrator.benchmarks.sources import loading, own_data
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import SweepError
 from orchestrator.stages.storage.store import StageStore
@@ -29,9 +29,9 @@ MLP = "{name: mlp, hidden: [16]}"
 
 def forget():
     """Leave this process as a new one is: it has read no data."""
-    for memory in (own_data.OWN_DATA, own_data.LOADED, own_data.OPENED):
+    for memory in (own_data.OWN_DATA, loading.LOADED, loading.OPENED):
         memory.clear()
-    datasets._load_own.cache_clear()
+    dataset._load_own.cache_clear()
 
 
 def write_sweep(folder: Path, data, file="sweep.yaml", **more) -> Path:

@@ -11,7 +11,7 @@ from methods import METHODS
 from methods.base import Examples
 from methods.testing.blobs import Blobs
 from methods.testing.watch import copy_state, differing
-from orchestrator.benchmarks.dataset_files import import_torchvision
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.augmentation import image_operations as images
 from orchestrator.stages.learning.augmentation.augmentation import Augmentation, read_changes

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from methods.base import Examples
 from orchestrator.benchmarks import recipes, tasks
 from orchestrator.benchmarks.benchmark import BENCHMARKS, Benchmark
-from orchestrator.benchmarks.datasets import DATASETS, load_dataset
+from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
 from orchestrator.benchmarks.split_cache import SplitCache
-from orchestrator.benchmarks.tasks import permute_pixels, rotate_images
+from orchestrator.benchmarks.transformations import permute_pixels, rotate_images
 from orchestrator.errors import RepertoireError
 
 T, F = True, False

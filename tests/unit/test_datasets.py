@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.benchmarks import dataset_files
-from orchestrator.benchmarks.dataset_files import IDX_FILES, import_torchvision, read_idx
-from orchestrator.benchmarks.datasets import DATASETS, load_dataset
+from orchestrator.benchmarks.datasets import dataset_files
+from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
+from orchestrator.benchmarks.datasets.dataset_files import IDX_FILES, read_idx
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import MissingData, UnknownName
 from orchestrator.hashing import digest_bytes
 from orchestrator.seeding import stratified_order, stream
@@ -131,8 +132,8 @@ def test_mean_and_std_are_those_of_the_training_pixels(name):
 @pytest.mark.timeout(20)
 def test_reading_digits_and_debians_fashion_mnist_imports_no_heavy_package(folder):
     code = (
-        "import sys, orchestrator.benchmarks.datasets as d; d.load_dataset('digits');"
-        "import orchestrator.benchmarks.dataset_files as files;"
+        "import sys, orchestrator.benchmarks.datasets.dataset as d; d.load_dataset('digits');"
+        "import orchestrator.benchmarks.datasets.dataset_files as files;"
         "files.DEBIAN_FASHION_MNIST.is_dir() and d.load_dataset('fashion_mnist');"
         "print({'torchvision', 'sklearn', 'ray', 'mlflow'} & set(sys.modules))"
     )

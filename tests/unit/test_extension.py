@@ -15,7 +15,7 @@ from methods.finetune import Finetune
 from orchestrator.backends.factory import BACKENDS, BackendEntry
 from orchestrator.backends.inline import Inline
 from orchestrator.benchmarks.benchmark import BENCHMARKS
-from orchestrator.benchmarks.datasets import DATASETS, DatasetInfo
+from orchestrator.benchmarks.datasets.dataset import DATASETS, DatasetInfo
 from orchestrator.cli.app import BackendName
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.cli.run_sweep import run_sweep

@@ -8,20 +8,20 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from orchestrator.benchmarks import datasets
 from orchestrator.benchmarks.benchmark import BENCHMARKS
-from orchestrator.benchmarks.datasets import DATASETS, load_dataset
-from orchestrator.benchmarks.sources.arrays import hold_out
+from orchestrator.benchmarks.datasets import dataset
+from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out
 from orchestrator.errors import MissingData
 
 
 @pytest.fixture(autouse=True)
 def data(own_folder):
     """The folder of data sets, empty; this process remembers none."""
-    datasets._load.cache_clear()
+    dataset._load.cache_clear()
     (own_folder / "data").mkdir()
     yield own_folder / "data"
-    datasets._load.cache_clear()
+    dataset._load.cache_clear()
 
 
 def images(count, *shape, seed=0):
@@ -157,12 +157,12 @@ def test_a_named_set_is_mapped_from_the_cache_until_its_files_change(data, monke
 
     write(0)
     first = load_dataset("fashion_mnist")
-    datasets._load.cache_clear()
+    dataset._load.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(datasets, "read_named", None)
+        patch.setattr(dataset, "read_named", None)
         again = load_dataset("fashion_mnist")
     assert again.fingerprint == first.fingerprint
     assert torch.equal(again.train_x, first.train_x)
     write(1)
-    datasets._load.cache_clear()
+    dataset._load.cache_clear()
     assert load_dataset("fashion_mnist").fingerprint != first.fingerprint

@@ -25,9 +25,9 @@ from source_lab import (
 )
 
 from methods import METHODS
-from orchestrator.benchmarks.dataset_files import DEBIAN_FASHION_MNIST
-from orchestrator.benchmarks.datasets import DATASETS, load_dataset
-from orchestrator.benchmarks.sources.arrays import hold_out
+from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
+from orchestrator.benchmarks.datasets.dataset_files import DEBIAN_FASHION_MNIST
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.sweep import Sweep
 
@@ -380,7 +380,7 @@ def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monk
     monkeypatch.chdir(folder)
     own = data_of(load(folder, "mydata:maps", num_tasks=3))
     forget()
-    for module in ("array_files", "function"):
+    for module in ("cache.array_files", "function"):
         monkeypatch.setattr(f"orchestrator.benchmarks.sources.{module}.digest_bytes", None)
     assert data_of(load(folder, "mydata:maps", num_tasks=3)).digest == own.digest
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from source_lab import (
 )
 
 import orchestrator
-from orchestrator.benchmarks.datasets import load_dataset
+from orchestrator.benchmarks.datasets.dataset import load_dataset
 from orchestrator.benchmarks.sources.npz import Npz
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import RepertoireError, SweepError
@@ -98,7 +98,7 @@ def test_labels_of_any_integers_or_text_become_sorted_classes(folder, given, cla
     np.savez(folder / "f.npz", train_x=x, train_y=y, test_x=x, test_y=y)
     benchmark = load(folder, {"npz": "f.npz"}, num_tasks=3).trials[0].benchmark
     assert benchmark.data.facts.classes == classes
-    data = load_dataset(benchmark._datasets[0])
+    data = load_dataset(benchmark.stream_data.names[0])
     assert [classes[i] for i in data.train_y.tolist()] == [
         v.decode() if isinstance(v, bytes) else v for v in y.tolist()
     ]
@@ -165,7 +165,7 @@ def test_an_unchanged_file_is_neither_read_nor_hashed_again(folder, monkeypatch)
         raise AssertionError("read or hashed again")
 
     monkeypatch.setattr(Npz, "read", refuse)
-    monkeypatch.setattr("orchestrator.benchmarks.sources.array_files.digest_bytes", refuse)
+    monkeypatch.setattr("orchestrator.benchmarks.sources.cache.array_files.digest_bytes", refuse)
     again = data_of(load(folder, {"npz": "mine.npz"}))
     assert again.digest == first.digest
     assert torch.equal(load_dataset(again.digest).train_x, load_dataset("digits").train_x)

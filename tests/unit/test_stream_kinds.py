@@ -12,8 +12,8 @@ from torch import Tensor
 from orchestrator.benchmarks import tasks
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.benchmarks.corruptions import CORRUPTIONS, Corruption, corrupt_images
-from orchestrator.benchmarks.dataset_files import DEBIAN_FASHION_MNIST
-from orchestrator.benchmarks.datasets import DatasetFacts, load_dataset
+from orchestrator.benchmarks.datasets.dataset import DatasetFacts, load_dataset
+from orchestrator.benchmarks.datasets.dataset_files import DEBIAN_FASHION_MNIST
 from orchestrator.benchmarks.draws import long_tail
 from orchestrator.benchmarks.sequences import bring_to_shape, find_mistakes_in_shapes, join_facts
 from orchestrator.seeding import stream

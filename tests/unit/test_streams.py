@@ -7,7 +7,7 @@ import pytest
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.benchmarks.dataset_table import CIFAR10_CLASSES
+from orchestrator.benchmarks.datasets.dataset_table import CIFAR10_CLASSES
 from orchestrator.benchmarks.orders import class_numbers
 from orchestrator.networks.networks import MLP
 from orchestrator.stages.code.components import create_component, find_class

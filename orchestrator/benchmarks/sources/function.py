@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from orchestrator.benchmarks.sources.arrays import Array, RawData
-from orchestrator.benchmarks.sources.forms import Form, Opened, as_images, stamp_files
+from orchestrator.benchmarks.sources.arrays.arrays import Array, RawData
+from orchestrator.benchmarks.sources.arrays.image_arrays import as_images
+from orchestrator.benchmarks.sources.files import stamp_files
+from orchestrator.benchmarks.sources.forms import Form, Opened
 from orchestrator.errors import WrongData
 from orchestrator.hashing import digest_bytes
 

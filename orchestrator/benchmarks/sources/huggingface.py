@@ -11,12 +11,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from orchestrator.benchmarks.sources.arrays import Allocate, Array, RawData, hold_out
-from orchestrator.benchmarks.sources.forms import Form, require_folder
-from orchestrator.benchmarks.sources.images import stamp_folder
-from orchestrator.benchmarks.sources.labels import map_labels
+from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawData
+from orchestrator.benchmarks.sources.arrays.labels import map_labels
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.column_encoding import encode_columns
+from orchestrator.benchmarks.sources.files import require_folder, stamp_folder
+from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.benchmarks.sources.pictures import Size, read_pictures, require_size
-from orchestrator.benchmarks.sources.table import encode_columns
 from orchestrator.errors import MissingData, WrongData, suggest
 
 SAVED = ("dataset_dict.json", "state.json")  # files of a folder that `save_to_disk` wrote

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.benchmarks.sources.arrays import hold_out
-from orchestrator.benchmarks.sources.images import Pictures, list_pictures
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.picture_folders import Pictures, list_pictures
 
 Part = tuple[list[Path], list[int]]
 CORE50_TEST_SESSIONS = ("s3", "s7", "s10")

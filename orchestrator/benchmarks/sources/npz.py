@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from orchestrator.benchmarks.sources.arrays import Allocate, Array, RawData
-from orchestrator.benchmarks.sources.forms import Form, as_images, stamp_files
+from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawData
+from orchestrator.benchmarks.sources.arrays.image_arrays import as_images
+from orchestrator.benchmarks.sources.files import stamp_files
+from orchestrator.benchmarks.sources.forms import Form
 from orchestrator.errors import MissingData, WrongData
 
 NAMES = ("train_x", "train_y", "test_x", "test_y")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.benchmarks.data_folder import data_folder
-from orchestrator.benchmarks.sources.array_files import Stored, open_arrays
-from orchestrator.benchmarks.sources.arrays import Allocate, Arrays, Facts, prepare_arrays
-from orchestrator.benchmarks.sources.cache import load_arrays
+from orchestrator.benchmarks.sources.arrays.arrays import Facts
+from orchestrator.benchmarks.sources.cache.array_files import Stored
 from orchestrator.benchmarks.sources.forms import Form
+from orchestrator.benchmarks.sources.loading import load_form, open_content
 from orchestrator.errors import MissingData, WrongData
 from orchestrator.hashing import canonical_json, digest
 
@@ -68,9 +67,6 @@ class OwnData:
 
 # Data sets of this process, by name and by digest.
 OWN_DATA: dict[str, OwnData] = {}
-# What was loaded last: identity -> (stamps, folder, arrays). content -> arrays.
-LOADED: dict[str, tuple[Any, Stored]] = {}
-OPENED: dict[tuple[str, str], Stored] = {}
 
 
 def read_own_data(form: Form, given: Any) -> OwnData:
@@ -100,28 +96,3 @@ def register(own: OwnData) -> OwnData:
     """Make data known in this process by its name and its digest."""
     OWN_DATA[own.name] = OWN_DATA[own.digest] = own
     return own
-
-
-def load_form(form: Form) -> Stored:
-    """Return the arrays of a form: of this process, of the cache, or read."""
-    opened, name = form.open(), canonical_json([form.identity, data_folder()])
-    if name in LOADED and LOADED[name][0] == opened.stamps:
-        return LOADED[name][1]
-
-    def read(allocate: Allocate) -> Arrays:
-        return prepare_arrays(opened.read(allocate), form.where)
-
-    stored = load_arrays(form.identity, opened.stamps, read)
-    LOADED[name] = (opened.stamps, stored)
-    return stored
-
-
-def open_content(content: str, facts: Facts) -> Stored | None:
-    """Return the arrays of a digest, of this process or of the cache."""
-    name = (content, data_folder())
-    if name not in OPENED:
-        stored = open_arrays(content, facts)
-        if stored is None:
-            return None
-        OPENED[name] = stored
-    return OPENED[name]

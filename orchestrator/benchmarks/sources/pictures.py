@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from orchestrator.benchmarks.sources.arrays import Allocate, Array
+from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array
 from orchestrator.errors import WrongData
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from orchestrator.benchmarks.data_folder import data_folder
-from orchestrator.benchmarks.dataset_files import FAILURES, download_lock, import_torchvision
-from orchestrator.benchmarks.sources.arrays import Allocate, Array, RawData, hold_out
-from orchestrator.benchmarks.sources.forms import Form, Opened, as_images, stamp_files
-from orchestrator.benchmarks.sources.images import stamp_folder
-from orchestrator.benchmarks.sources.labels import map_labels
+from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, RawData
+from orchestrator.benchmarks.sources.arrays.image_arrays import as_images
+from orchestrator.benchmarks.sources.arrays.labels import map_labels
+from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.files import stamp_files, stamp_folder
+from orchestrator.benchmarks.sources.forms import Form, Opened
 from orchestrator.benchmarks.sources.pictures import Size, read_pictures, require_size
-from orchestrator.errors import MissingData, WrongData, suggest
+from orchestrator.benchmarks.sources.torchvision_classes import (
+    construct_part,
+    find_class,
+    find_places,
+    part_choices,
+    read_labels,
+)
+from orchestrator.benchmarks.sources.torchvision_files import FAILURES
+from orchestrator.errors import MissingData, WrongData
 
-# Arguments by which classes choose training and test data, in the order of preference.
-PARTS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
-    "train": ((True,), (False,)),
-    "split": (("train", "trainval", "train-standard"), ("test", "val")),
-}
 DEFAULTS = {"EMNIST": {"split": "balanced"}}
-LABELS = ("targets", "labels", "_labels", "y")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,78 +112,11 @@ class Torchvision(Form):
         """
         given = {**DEFAULTS.get(self.torchvision, {}), **self.options}
         try:
-            return [_construct(cls, choices, given) for choices in part_choices(cls, given)]
+            return [construct_part(cls, choices, given) for choices in part_choices(cls, given)]
         except FAILURES as error:
             raise MissingData(f"{self.where} cannot be read: {error}") from error
         except TypeError as error:
             raise WrongData(f"{self.where}: options: {error}") from error
-
-
-def find_class(name: str) -> Any:
-    """Return a class of torchvision.datasets.
-
-    Raises:
-        WrongData: there is none of the name.
-    """
-    datasets = import_torchvision().datasets
-    names = [each for each in datasets.__all__ if inspect.isclass(getattr(datasets, each))]
-    if name not in names:
-        raise WrongData(f"torchvision: unknown class {name!r}; {suggest(name, names)}")
-    return getattr(datasets, name)
-
-
-def find_places(cls: Any) -> list[Path]:
-    """Return the files and folders of a data set in the folder of data sets."""
-    root = Path(data_folder())
-    files = [entry[1] for entry in getattr(cls, "split_list", {}).values() if len(entry) > 1]
-    names = [getattr(cls, "base_folder", None), *files]
-    places = {root / name for name in names if isinstance(name, str) and name}
-    title = _letters(cls.__name__)
-    if root.is_dir():
-        places |= {each for each in root.iterdir() if _letters(each.name).startswith(title)}
-    return sorted(place for place in places if place.exists())
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def part_choices(cls: Any, given: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    """Return, of training and of test data, the arguments to try in turn."""
-    names = {name for each in cls.__mro__ if each is not object for name in _arguments(each)}
-    name = next((name for name in PARTS if name in names and name not in given), None)
-    if name is None:
-        return [[{}]]
-    return [[{name: value} for value in values] for values in PARTS[name]]
-
-
-def _arguments(cls: Any) -> list[str]:
-    return [*inspect.signature(cls.__init__).parameters]
-
-
-def _construct(cls: Any, choices: list[dict[str, Any]], given: Mapping[str, Any]) -> Any:
-    """Return torchvision's object for the first arguments it takes, downloading if necessary."""
-    for choice in choices[:-1]:
-        with suppress(ValueError):  # it has no part of that name
-            return _construct(cls, [choice], given)
-    arguments = {**given, **choices[-1]}
-    folder = Path(data_folder())
-    try:
-        return cls(folder, **arguments)
-    except FAILURES as error:
-        if isinstance(error, ValueError) or "download" not in _arguments(cls):
-            raise
-    with download_lock(folder):
-        return cls(folder, download=True, **arguments)
-
-
-def read_labels(part: Any) -> Array:
-    """Return the labels of one of torchvision's objects; decodes its pictures only if it must."""
-    for name in LABELS:
-        labels = getattr(part, name, None)
-        if labels is not None and len(labels) == len(part):
-            return np.asarray(labels)
-    return np.asarray([part[row][1] for row in range(len(part))])
 
 
 def _picture(part: Any, row: int) -> Any:

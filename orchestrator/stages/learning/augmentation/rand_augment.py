@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from orchestrator.benchmarks.dataset_files import import_torchvision
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.stages.learning.augmentation.image_operations import like_before, to_float
 
 BINS = 31  # magnitudes of RandAugment, from nothing to the most

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from orchestrator.benchmarks.dataset_files import (
+from orchestrator.benchmarks.datasets.dataset_files import (
     fashion_mnist_places,
     read_digits,
-    read_emnist_letters,
     read_fashion_mnist,
+)
+from orchestrator.benchmarks.datasets.dataset_info import DatasetInfo
+from orchestrator.benchmarks.sources import layouts
+from orchestrator.benchmarks.sources.layouts import Part
+from orchestrator.benchmarks.sources.torchvision_files import (
+    read_emnist_letters,
     read_or_download_dataset,
     read_svhn,
 )
-from orchestrator.benchmarks.dataset_info import DatasetInfo
-from orchestrator.benchmarks.sources import layouts
-from orchestrator.benchmarks.sources.layouts import Part
 
 FASHION_CLASSES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.benchmarks.dataset_files import Arrays
 from orchestrator.benchmarks.sources.layouts import Part
+from orchestrator.benchmarks.sources.torchvision_files import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)

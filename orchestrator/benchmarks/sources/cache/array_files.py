@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from orchestrator.benchmarks.data_folder import data_folder
-from orchestrator.benchmarks.sources.arrays import Allocate, Array, Arrays, Facts
+from orchestrator.benchmarks.sources.arrays.arrays import Array, Arrays, Facts
 from orchestrator.hashing import digest, digest_bytes
 
 FORMAT = 1
@@ -84,52 +83,6 @@ def as_tensor(array: Array) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
-
-
-def allocator(scratch: Path) -> Allocate:
-    """Return what allocates large arrays as files, in which they are filled and then kept."""
-
-    def allocate(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        try:
-            return np.lib.format.open_memmap(
-                scratch / f"{name}.npy", mode="w+", dtype=dtype, shape=shape
-            )
-        except OSError:
-            return np.empty(shape, dtype)
-
-    return allocate
-
-
-def write_arrays(scratch: Path, arrays: Arrays, digests: Mapping[str, list[Any]]) -> None:
-    """Write arrays and their digests into a folder."""
-    described: dict[str, Any] = {"format": FORMAT}
-    for each in NAMES:
-        path, array = scratch / f"{each}.npy", getattr(arrays, each)
-        if _is_file_of(array, path):
-            array.flush()
-        else:
-            path.unlink(missing_ok=True)
-            np.save(path, np.ascontiguousarray(array), allow_pickle=False)
-        described[each] = {"stamp": file_stamp(path), "digest": digests[each][1]}
-    write_text(scratch / "arrays.json", json.dumps(described))
-
-
-def _is_file_of(array: Array, path: Path) -> bool:
-    """Return whether an array is the whole of a file that `allocator` made."""
-    if not isinstance(array, np.memmap) or Path(str(array.filename)).resolve() != path.resolve():
-        return False
-    whole = np.load(path, "r", allow_pickle=False)
-    return (whole.shape, whole.dtype) == (array.shape, array.dtype)
-
-
-def publish(scratch: Path, stored: Stored) -> Stored | None:
-    """Move written arrays to their place, and return them mapped."""
-    place = cache_folder() / stored.digest
-    if place.exists():  # damaged
-        shutil.rmtree(place, ignore_errors=True)
-    with suppress(OSError):  # another process was faster
-        scratch.rename(place)
-    return open_arrays(stored.digest, stored.arrays.facts)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -19,20 +19,18 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from orchestrator.benchmarks.sources.array_files import (
+from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Arrays, Facts
+from orchestrator.benchmarks.sources.cache.array_files import (
     FORMAT,
     READ_ERRORS,
     Stored,
-    allocator,
     array_digests,
     arrays_digest,
     cache_folder,
     open_arrays,
-    publish,
-    write_arrays,
     write_text,
 )
-from orchestrator.benchmarks.sources.arrays import Allocate, Arrays, Facts
+from orchestrator.benchmarks.sources.cache.array_writing import allocator, publish, write_arrays
 from orchestrator.hashing import digest, to_json
 
 

@@ -1,0 +1,68 @@
+"""Files and folders of data: looked for, and stamped with size and time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import MissingData, suggest
+from orchestrator.hashing import digest_bytes
+
+
+def stamp_files(paths: Iterable[Path]) -> list[Any]:
+    """Return path, size and time of files."""
+    found = ((path, require_file(path).stat()) for path in paths)
+    return [[str(path), status.st_size, status.st_mtime_ns] for path, status in found]
+
+
+def require_file(path: Path) -> Path:
+    """Return the path of a file.
+
+    Raises:
+        MissingData: it is not there.
+    """
+    if path.is_file():
+        return path
+    what = "is a folder, not a file" if path.is_dir() else "no such file"
+    files = (each for each in path.parent.glob("*") if each.is_file())
+    beside = [each.name for each in files if each.suffix == path.suffix]
+    hint = (
+        suggest(path.name, beside[:20])
+        if beside
+        else f"{path.parent} has no {path.suffix or 'such'} file"
+    )
+    raise MissingData(f"{path}: {what}; {hint}")
+
+
+def require_folder(path: Path) -> Path:
+    """Return the path of a folder.
+
+    Raises:
+        MissingData: it is not there.
+    """
+    if path.is_dir():
+        return path
+    what = "is a file, not a folder" if path.exists() else "no such folder"
+    parent = path.parent
+    beside = [each.name for each in parent.iterdir() if each.is_dir()] if parent.is_dir() else []
+    hint = suggest(path.name, beside[:20]) if beside else f"{parent} has no folders"
+    raise MissingData(f"{path}: {what}; {hint}")
+
+
+def stamp_folder(folder: Path) -> list[Any]:
+    """Return the path of a folder, and the number and a digest of all files below it."""
+    lines = sorted(_list_files(str(folder)))
+    return [str(folder), len(lines), digest_bytes("\n".join(lines).encode())]
+
+
+def _list_files(folder: str) -> Iterator[str]:
+    """Yield path, size and time of each file below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _list_files(entry.path)
+            else:
+                status = entry.stat()
+                yield f"{entry.path}\0{status.st_size}\0{status.st_mtime_ns}"

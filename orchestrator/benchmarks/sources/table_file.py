@@ -1,0 +1,78 @@
+"""The rows of a CSV or Parquet file, and its columns, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from orchestrator.benchmarks.sources.column_encoding import is_number
+from orchestrator.errors import MissingData, WrongData, suggest
+
+if TYPE_CHECKING:  # pandas is slow to import, and few workers need it
+    import pandas as pd
+
+READERS = (".csv", ".tsv", ".parquet")
+
+
+def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.DataFrame:
+    """Return the columns of a table: the label and the features, or all.
+
+    Raises:
+        MissingData: the file cannot be read.
+        WrongData: a column is not there, named twice, or has empty cells.
+    """
+    rows = read_table(path)
+    names = [str(name) for name in rows.columns]
+    rows = rows.set_axis(names, axis="columns")
+    wanted = [name for name in names if name != label] if features is None else list(features)
+    for field, name in (("label", label), *(("features", name) for name in wanted)):
+        if names.count(name) != 1:
+            what = "no column" if name not in names else "several columns"
+            raise WrongData(f"{path}: {field}: {what} {name!r}; {suggest(name, names)}")
+    if not wanted or label in wanted or len(set(wanted)) < len(wanted):
+        raise WrongData(
+            f"{path}: features: {', '.join(wanted) or 'none'}; valid: at least one column besides "
+            f"the label {label!r}, each once"
+        )
+    chosen = rows[[label, *wanted]]
+    for name in (label, *wanted):
+        _require_no_gaps(chosen[name], path)
+    return chosen
+
+
+def _require_no_gaps(column: pd.Series[Any], path: Path) -> None:
+    empty = column.isna().to_numpy()
+    if is_number(column) and not empty.any():
+        empty = ~np.isfinite(column.to_numpy(np.float64))
+    if empty.any():
+        count = f"{empty.sum()} cells that are" if empty.sum() > 1 else "a cell that is"
+        raise WrongData(
+            f"{path}: column {column.name!r} has {count} empty or not finite, the first in row "
+            f"{empty.argmax() + 1}; fill it, or leave the column out of features"
+        )
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return the rows of a CSV or Parquet file.
+
+    Raises:
+        MissingData: it is of another format, or damaged.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise MissingData(f"{path}: is no table; valid: a file that ends in {', '.join(READERS)}")
+    try:
+        if suffix == ".parquet":
+            rows = pq.read_table(path.absolute(), partitioning=None).to_pandas()
+            return cast("pd.DataFrame", rows)
+        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise MissingData(f"{path}: cannot be read as a table: {reason}") from error
