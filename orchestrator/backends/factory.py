@@ -5,18 +5,20 @@ Ray Tune and Optuna are imported only where a sweep asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from orchestrator.backends.inline import Inline
-from orchestrator.backends.ray_backend import OnRay, Say
+from orchestrator.backends.ray_backend import OnRay, Say, stage_resources
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut, TrialQueue
 from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
 from orchestrator.search.sampling import GridSampler, RandomSampler
+from orchestrator.stages.worker import Order
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_options import Fifo, Grid, Optuna, Random, Search
+from orchestrator.sweep.sweep import Sweep
 
 
 def create_sampler(search: Search, group: Group, seed: int) -> Sampler:
@@ -59,6 +61,15 @@ def create_tune_trials(trial_ids: Sequence[str]) -> TrialQueue:
     return TuneTrials(trial_ids)
 
 
+def check_nodes(
+    address: str, sweep: Sweep, store_uri: str, orders: Iterable[Order], say: Say
+) -> None:
+    """Check every node of a Ray cluster; see `preflight.check_cluster`."""
+    from orchestrator.backends.preflight import check_cluster
+
+    check_cluster(address, store_uri, orders, stage_resources(sweep), say)
+
+
 @dataclass(frozen=True)
 class BackendEntry:
     """A backend of the table.
@@ -66,13 +77,16 @@ class BackendEntry:
     Attributes:
         open: called with the address of a cluster, if any, and a function that shows a line.
         create_queue: creates the queue of an evaluation's trials.
+        check: called before a sweep with the address of a cluster, the sweep, its store, the
+            stages to run, and a function that shows a line; raises if a node cannot run them.
     """
 
     open: Callable[[str | None, Say], AbstractContextManager[Backend]]
     create_queue: CreateQueue
+    check: Callable[[str, Sweep, str, Iterable[Order], Say], None] = lambda *_: None
 
 
 BACKENDS: dict[str, BackendEntry] = {
     "inline": BackendEntry(lambda address, say: nullcontext(Inline(say)), FirstInFirstOut),
-    "ray": BackendEntry(OnRay, create_tune_trials),
+    "ray": BackendEntry(OnRay, create_tune_trials, check_nodes),
 }

@@ -25,8 +25,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[None]:
-    """Connect to Ray or start it, and shut it down; an initialised Ray is used and kept."""
+def cluster(address: str | None, hook: bool = True) -> Iterator[None]:
+    """Connect to Ray or start it, and shut it down; an initialised Ray is used and kept.
+
+    Args:
+        address: of a cluster; None starts one on this machine.
+        hook: whether workers import Repertoire before anything else.
+    """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
@@ -45,7 +50,7 @@ def cluster(address: str | None) -> Iterator[None]:
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env=runtime_env(),
+                runtime_env=runtime_env() if hook else {},
                 **local,
             )
     except (OSError, ValueError, RuntimeError, RayError) as error:

@@ -11,8 +11,9 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.backends.factory import BACKENDS
+from orchestrator.backends.ray_backend import Say
 from orchestrator.cli.run_report import counts_line, describe_missing, plan_line, print_report
-from orchestrator.cli.run_sweep import Screen, run_sweep
+from orchestrator.cli.run_sweep import Screen, pending_orders, run_sweep
 from orchestrator.cli.until import EndTime, first_end_time
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, pull_on_signal
@@ -65,6 +66,8 @@ def run(
     def say(line: str) -> None:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
+    if options.address is not None:
+        check_cluster(sweep, folder, open_store(out, store_uri, read_only=True), options, say)
     with writer_lock(folder, say):
         for line in keep_former_tables(folder, sweep, options.replace):
             say(line)
@@ -102,6 +105,18 @@ def run_locked(
         f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
     ]
     return print_report(console, folder, closing) or int(bool(missing))
+
+
+def check_cluster(
+    sweep: Sweep, folder: Path, store: StageStore, options: RunOptions, say: Say
+) -> None:
+    """Check the nodes of a cluster if there is something to compute; nothing is written.
+
+    Raises:
+        RepertoireError: a node cannot run the sweep.
+    """
+    if options.address is not None and (orders := pending_orders(sweep, store, folder)):
+        BACKENDS[options.backend].check(options.address, sweep, store.uri, orders, say)
 
 
 def create_brake(sweep: Sweep, store: StageStore, until: EndTime | None) -> Brake:

@@ -19,6 +19,7 @@ from orchestrator.search.search import evaluate, search
 from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import trial_chain
 
@@ -101,6 +102,19 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
         return plan(sweep, store), []
     study.begin()
     return plan(sweep, store), forecast(study)
+
+
+def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[Order]:
+    """Return stages that a sweep would compute first; [] if all is done. Nothing is written."""
+    study = create_study(sweep, store, folder, factory, read_only=True)
+    winners: list[ChainStages] = []
+    if study is not None:
+        study.begin()
+        if not study.complete:
+            return [*study.orders.values()]
+        winners = winner_chains(sweep, study.winners())
+    evaluation_plan = plan(sweep, store, winners)
+    return [evaluation_plan.orders[key] for key in evaluation_plan.to_run]
 
 
 def winner_chains(sweep: Sweep, winners: list[Winner]) -> list[ChainStages]:
