@@ -71,22 +71,39 @@ def check_nodes(
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where stages are computed.
+
+    Attributes:
+        address: of a running cluster, if any.
+        wait_seconds: how long to wait for a node with room, if the cluster adds nodes on demand.
+    """
+
+    address: str | None = None
+    wait_seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class BackendEntry:
     """A backend of the table.
 
     Attributes:
-        open: called with the address of a cluster, if any, and a function that shows a line.
+        open: called with the place and a function that shows a line.
         create_queue: creates the queue of an evaluation's trials.
         check: called before a sweep with the address of a cluster, the sweep, its store, the
             stages to run, and a function that shows a line; raises if a node cannot run them.
     """
 
-    open: Callable[[str | None, Say], AbstractContextManager[Backend]]
+    open: Callable[[Place, Say], AbstractContextManager[Backend]]
     create_queue: CreateQueue
     check: Callable[[str, Sweep, str, Iterable[Order], Say], None] = lambda *_: None
 
 
 BACKENDS: dict[str, BackendEntry] = {
-    "inline": BackendEntry(lambda address, say: nullcontext(Inline(say)), FirstInFirstOut),
-    "ray": BackendEntry(OnRay, create_tune_trials, check_nodes),
+    "inline": BackendEntry(lambda place, say: nullcontext(Inline(say)), FirstInFirstOut),
+    "ray": BackendEntry(
+        lambda place, say: OnRay(place.address, say, place.wait_seconds),
+        create_tune_trials,
+        check_nodes,
+    ),
 }

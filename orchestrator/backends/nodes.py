@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+LOOK_AHEAD = 1.25  # a few stages wait at the nodes, which hides the latency of the driver
+MAX_DEMAND = 1000  # stages that wait for new nodes
+
 
 @dataclass(frozen=True)
 class Node:
@@ -23,6 +26,30 @@ class Node:
 
     def __str__(self) -> str:
         return f"{self.address} ({self.cpus:g} CPUs, {self.gpus:g} GPUs, {format_gib(self.memory)})"
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How many stages are submitted at a time.
+
+    Attributes:
+        growing: whether the cluster adds nodes on demand: stages that are ready are the demand.
+        timed: whether the run must not outlast a time, so that no stage may wait for another.
+    """
+
+    growing: bool = False
+    timed: bool = False
+
+    def stages(self, room: int) -> int:
+        """Return how many stages to submit at most to nodes that have room for some.
+
+        At least one: a cluster that grows must see the demand.
+        """
+        if self.timed:
+            return max(room, 1)
+        if self.growing:
+            return room + MAX_DEMAND
+        return int(room * LOOK_AHEAD) + 1
 
 
 def parse_node(listed: Mapping[str, Any]) -> Node:

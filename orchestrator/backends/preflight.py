@@ -98,9 +98,11 @@ def ask_nodes(
         ).remote(node_id, package_versions(), PACKAGES): (node_id, label)
         for node_id, label in labels.items()
     }
+    if not answers:  # a cluster may add nodes on demand
+        return {}
     say(f"checking {len(answers)} nodes of the cluster")
     refs = list(answers)
-    _, late = ray.wait(refs, num_returns=len(refs), timeout=NOTICE_SECONDS) if refs else ([], [])
+    _, late = ray.wait(refs, num_returns=len(refs), timeout=NOTICE_SECONDS)
     if late:
         say(f"waiting for the checks of {', '.join(answers[ref][1] for ref in late)}")
         left = ANSWER_SECONDS - NOTICE_SECONDS

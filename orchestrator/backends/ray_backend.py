@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from orchestrator.backends.nodes import Node
+from orchestrator.backends.nodes import Demand, Node
 from orchestrator.backends.ray_cluster import cluster
-from orchestrator.backends.ray_health import HeadProbe, StallWatch, describe_needs, describe_nodes
+from orchestrator.backends.ray_health import (
+    HeadProbe,
+    StallWatch,
+    describe_needs,
+    describe_nodes,
+    stall_seconds,
+)
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, Workers, drive
@@ -28,10 +34,17 @@ class OnRay:
     Args:
         address: of a cluster; None starts one on this machine.
         say: called with a line that the user should read.
+        wait_seconds: how long to wait for a node with room for a stage, on a cluster that adds
+            nodes on demand; None: it adds none.
     """
 
-    def __init__(self, address: str | None = None, say: Say = lambda line: None) -> None:
-        self._address, self._say = address, say
+    def __init__(
+        self,
+        address: str | None = None,
+        say: Say = lambda line: None,
+        wait_seconds: float | None = None,
+    ) -> None:
+        self._address, self._say, self._wait_seconds = address, say, wait_seconds
         self._kept: ExitStack | None = None
 
     def __enter__(self) -> OnRay:
@@ -62,12 +75,11 @@ class OnRay:
         from orchestrator.backends.ray_workers import RayWorkers
 
         wanted = stage_resources(sweep)
-        require_capacity(living_nodes(), wanted, self._address, self._say)
+        require_capacity(living_nodes(), wanted, self._address, self._say, self._wait_seconds)
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
-        stall = StallWatch(self._say, is_cluster_idle, ask_workers)
-        # A stage that waits for another to end would end later than the deadline allows for.
-        look_ahead = brake.deadline is None
-        return RayWorkers(store.uri, wanted, head, stall, self._say, look_ahead)
+        stall = StallWatch(self._say, is_cluster_idle, ask_workers, wait_seconds=self._wait_seconds)
+        demand = Demand(growing=self._wait_seconds is not None, timed=brake.deadline is not None)
+        return RayWorkers(store.uri, wanted, head, stall, self._say, demand)
 
 
 class LazyWorkers:
@@ -104,7 +116,11 @@ def stage_resources(sweep: Sweep) -> dict[str, float]:
 
 
 def require_capacity(
-    nodes: list[Node], needs: Mapping[str, float], address: str | None, say: Say
+    nodes: list[Node],
+    needs: Mapping[str, float],
+    address: str | None,
+    say: Say,
+    wait_seconds: float | None = None,
 ) -> None:
     """Report that no node has room for a stage; only a cluster that is joined can still grow.
 
@@ -118,4 +134,5 @@ def require_capacity(
     if address is None:
         remedy = "lower `resources` in the sweep, or name a cluster (--address)"
         raise RepertoireError(f"{line}; {remedy}")
-    say(f"{line}; waiting for such a node")
+    limit = stall_seconds() if wait_seconds is None else wait_seconds
+    say(f"{line}; waiting for such a node, {limit / 60:.2g} min at most (--wait-for-nodes)")

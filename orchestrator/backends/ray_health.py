@@ -115,10 +115,16 @@ class StallWatch:
     """
 
     def __init__(
-        self, say: Say, idle: Callable[[], bool], ask: Ask, limit_seconds: float | None = None
+        self,
+        say: Say,
+        idle: Callable[[], bool],
+        ask: Ask,
+        limit_seconds: float | None = None,
+        wait_seconds: float | None = None,
     ) -> None:
         self._say, self._idle, self._ask = say, idle, ask
         self._limit = stall_seconds() if limit_seconds is None else limit_seconds
+        self._wait_seconds = wait_seconds
         self.reset()
 
     def reset(self) -> None:
@@ -147,8 +153,11 @@ class StallWatch:
             f"no stage has ended for {waited / 60:.2g} min; waiting for {describe_orders(orders)}; "
             f"{reason or 'the cluster is at work'}; {describe_nodes(nodes)}"
         )
-        if self._stuck_since is not None and now - self._stuck_since >= self._limit:
-            raise ClusterLost(f"{line}\ngiven up ({STALL_LIMIT}={self._limit:g}); {KEPT}")
+        name, limit = STALL_LIMIT, self._limit
+        if self._wait_seconds is not None and not any(node.capacity(needs) for node in nodes):
+            name, limit = "--wait-for-nodes", self._wait_seconds
+        if self._stuck_since is not None and now - self._stuck_since >= limit:
+            raise ClusterLost(f"{line}\ngiven up ({name}={limit:g} s); {KEPT}")
         if waited >= self._next_notice:
             self._next_notice *= 2
             self._say(line)

@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from orchestrator.backends.nodes import Node, largest_node
+from orchestrator.backends.nodes import Demand, Node, largest_node
 from orchestrator.backends.ray_health import HeadProbe, StallWatch
 from orchestrator.backends.ray_tasks import (
     Attempt,
@@ -23,7 +23,6 @@ from orchestrator.stages.worker import Order
 
 PATIENCE_SECONDS = 1.0
 NODES_EVERY_SECONDS = 5.0
-LOOK_AHEAD = 1.25
 Say = Callable[[str], object]
 
 
@@ -36,7 +35,7 @@ class RayWorkers:
         head: checked before any other call to the cluster.
         stall: notified of what runs and what ends.
         say: called with a line that the user should read.
-        look_ahead: whether a few more stages are submitted than there is room for.
+        demand: how many stages are submitted at a time.
     """
 
     def __init__(
@@ -46,27 +45,27 @@ class RayWorkers:
         head: HeadProbe,
         stall: StallWatch,
         say: Say,
-        look_ahead: bool = True,
+        demand: Demand | None = None,
     ) -> None:
         self._store_uri, self._needs = store_uri, needs
         self._head, self._stall, self._say = head, stall, say
-        self._look_ahead = look_ahead
+        self._demand = demand or Demand()
         self._running: dict[Any, Attempt] = {}
         self._nodes: list[Node] = []
         self._next_look = 0.0
 
     def slots(self) -> int:
-        """Return how many stages the cluster has room for, and a few more to hide latency.
+        """Return how many stages may be submitted.
 
-        At least one: a cluster that grows on demand must see the demand. While a stage waits for a
-        node to itself, that node's share is left out, so that it can become free.
+        While a stage waits for a node to itself, that node's share is left out, so that it can
+        become free.
         """
         self._refresh_nodes()
         room = sum(node.capacity(self._needs) for node in self._nodes)
         if any(attempt.alone for attempt in self._running.values()):
             node = largest_node(self._nodes, self._needs)
             return max(room - (node.capacity(self._needs) if node else 0), 0)
-        return int(room * LOOK_AHEAD) + 1 if self._look_ahead else max(room, 1)
+        return self._demand.stages(room)
 
     def submit(self, order: Order) -> None:
         """Start computing a stage."""

@@ -14,7 +14,7 @@ from orchestrator.cli.environment import (
     replace_unprintable,
     shorten_ray_folder,
 )
-from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, Until, show
+from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, Until, WaitForNodes, show
 from orchestrator.cli.results_commands import (
     CompareCommand,
     compare_command,
@@ -83,12 +83,15 @@ def run_command(  # noqa: PLR0913 - the options of a command
         typer.Option("--replace", help="Set tables of another sweep of the same name aside."),
     ] = False,
     until: Until = None,
+    wait_for_nodes: WaitForNodes = None,
 ) -> None:
     """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
+    from orchestrator.backends.factory import Place
     from orchestrator.cli.run import RunOptions, run
 
+    place = Place(address, wait_for_nodes)
     try:
-        code = run(sweep, out, store, RunOptions(backend.value, address, replace, until))
+        code = run(sweep, out, store, RunOptions(backend.value, place, replace, until))
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"
         typer.echo(f"repertoire: interrupted; {kept}", err=True)

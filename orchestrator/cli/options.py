@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.environment import parse_folder, parse_store
-from orchestrator.cli.until import EndTime, parse_until
+from orchestrator.cli.until import EndTime, parse_until, parse_wait
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
 Out = Annotated[
@@ -39,6 +39,15 @@ Until = Annotated[
         metavar="TIME",
         parser=parse_until,
         help="Start no stage that would not end by then: 18:30, a date and time, or 2h30m.",
+    ),
+]
+WaitForNodes = Annotated[
+    float | None,
+    typer.Option(
+        "--wait-for-nodes",
+        metavar="SPAN",
+        parser=parse_wait,
+        help="The cluster adds nodes on demand: submit all that is ready, wait up to SPAN (15m).",
     ),
 ]
 Tolerance = Annotated[

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.backends.factory import BACKENDS
+from orchestrator.backends.factory import BACKENDS, Place
 from orchestrator.backends.ray_backend import Say
 from orchestrator.cli.run_report import counts_line, describe_missing, plan_line, print_report
 from orchestrator.cli.run_sweep import Screen, pending_orders, run_sweep
@@ -37,13 +37,13 @@ class RunOptions:
 
     Attributes:
         backend: a name of `BACKENDS`.
-        address: of a running Ray cluster.
+        place: a running Ray cluster.
         replace: put tables of another sweep of the same name aside.
         until: a time that no stage must outlast; the end of a Slurm job counts without it.
     """
 
     backend: str = "ray"
-    address: str | None = None
+    place: Place = field(default_factory=Place)
     replace: bool = False
     until: EndTime | None = None
 
@@ -66,7 +66,7 @@ def run(
     def say(line: str) -> None:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
-    if options.address is not None:
+    if options.place.address is not None:
         check_cluster(sweep, folder, open_store(out, store_uri, read_only=True), options, say)
     with writer_lock(folder, say):
         for line in keep_former_tables(folder, sweep, options.replace):
@@ -85,7 +85,7 @@ def run_locked(
     with (
         Display() as display,
         pull_on_signal(brake, display.say),
-        entry.open(options.address, display.say) as place,
+        entry.open(options.place, display.say) as place,
     ):
         for remark in [*sweep.remarks, *describe_deadline(brake.deadline)]:
             display.say(remark)
@@ -115,8 +115,9 @@ def check_cluster(
     Raises:
         RepertoireError: a node cannot run the sweep.
     """
-    if options.address is not None and (orders := pending_orders(sweep, store, folder)):
-        BACKENDS[options.backend].check(options.address, sweep, store.uri, orders, say)
+    address = options.place.address
+    if address is not None and (orders := pending_orders(sweep, store, folder)):
+        BACKENDS[options.backend].check(address, sweep, store.uri, orders, say)
 
 
 def create_brake(sweep: Sweep, store: StageStore, until: EndTime | None) -> Brake:

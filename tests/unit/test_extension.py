@@ -93,7 +93,7 @@ def test_data_set_network_method_and_backend_are_entries_of_their_tables(tmp_pat
     monkeypatch.setitem(NETWORKS, "wide", Wide)
     monkeypatch.setitem(METHODS, "plain", Plain)
     backend = CountingBackend()
-    entry = BackendEntry(lambda address, say: nullcontext(backend), FirstInFirstOut)
+    entry = BackendEntry(lambda place, say: nullcontext(backend), FirstInFirstOut)
     monkeypatch.setitem(BACKENDS, "counting", entry)
 
     path = write(tmp_path, "split_stripes", "wide", "plain")

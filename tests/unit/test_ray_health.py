@@ -115,6 +115,17 @@ def test_where_nothing_can_run_the_sweep_ends_after_the_limit(
     assert reason in str(raised.value)
 
 
+@pytest.mark.parametrize(("wait", "at_least"), [(20, 20), (500, 500)])
+def test_a_node_with_room_is_waited_for_as_long_as_asked(
+    clock: Clock, wait: int, at_least: int
+) -> None:
+    watch = StallWatch(lambda line: None, lambda: False, answer, 100, wait_seconds=wait)
+    start = clock.now
+    with pytest.raises(ClusterLost, match=f"given up .--wait-for-nodes={wait} s"):
+        watched(clock, watch, [], 1000)
+    assert at_least <= clock.now - start <= at_least + 70
+
+
 def test_the_limit_is_read_from_the_environment(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,7 +140,8 @@ def test_a_stage_too_large_is_refused_here_and_waited_for_on_a_cluster() -> None
     ray_backend.require_capacity([BIG], needs, "10.0.0.1:6379", lines.append)
     assert lines == [
         "a stage asks for 1 CPUs and 1 GPUs, which no node of this Ray has; nodes: "
-        "10.0.0.1 (4 CPUs, 0 GPUs, 8.0 GiB); waiting for such a node"
+        "10.0.0.1 (4 CPUs, 0 GPUs, 8.0 GiB); waiting for such a node, "
+        "30 min at most (--wait-for-nodes)"
     ]
     ray_backend.require_capacity([BIG, SMALL], needs, None, lines.append)
     assert len(lines) == 1

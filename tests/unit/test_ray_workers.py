@@ -10,7 +10,7 @@ import pytest
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, WorkerCrashedError
 
 from orchestrator.backends import ray_workers
-from orchestrator.backends.nodes import Node
+from orchestrator.backends.nodes import MAX_DEMAND, Demand, Node
 from orchestrator.backends.ray_tasks import Attempt
 from orchestrator.backends.ray_workers import RayWorkers
 from orchestrator.graph.events import Event
@@ -65,8 +65,10 @@ def test_as_many_stages_as_there_is_room_for_and_one_where_there_is_none(
     cluster = Cluster({})
     assert workers_of(monkeypatch, cluster)[0].slots() == int(6 * 1.25) + 1
     workers, _ = workers_of(monkeypatch, cluster)
-    workers._look_ahead = False
+    workers._demand = Demand(timed=True)
     assert workers.slots() == 6, "before a deadline no stage waits for another"
+    workers._demand = Demand(growing=True)
+    assert workers.slots() == 6 + MAX_DEMAND, "all that is ready is demand for new nodes"
     cluster.nodes = []
     assert workers_of(monkeypatch, cluster)[0].slots() == 1
 
