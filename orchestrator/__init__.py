@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def load(*folders: str | Path) -> Results:
     """Open sweep folders, or folders that hold sweep folders, as one."""
-    from orchestrator.results import results  # heavy, so not before it is asked for
+    from orchestrator.results.load import (
+        load as load_results,
+    )  # heavy, so not before it is asked for
 
-    return results.load(*folders)
+    return load_results(*folders)

@@ -25,17 +25,13 @@ from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_curves, read_matrices
 from dashboards.data.scope import Scope, list_choices
 from dashboards.data.warehouse import Warehouse
+from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
-from orchestrator.results.pooling import average_over_seeds
-from orchestrator.results.results import Results, load
-from orchestrator.results.tables import (
-    ACCURACY,
-    STAGES,
-    TRIALS,
-    Tables,
-    with_config_columns,
-    write_tables,
-)
+from orchestrator.results.load import load
+from orchestrator.results.results import Results
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.tables import Tables, write_tables
 
 METHODS = ("ewc", "er", "si", "mas", "lwf")
 SWEEPS, SEEDS, TASKS = 4, 5, 20

@@ -43,9 +43,11 @@ from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import plan
 from orchestrator.results.comparison import comparison
-from orchestrator.results.contrasts import with_differences, with_ranks
-from orchestrator.results.folder import Tabulator, open_store, results_folder
-from orchestrator.results.results import load
+from orchestrator.results.contrasts import with_differences
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.load import load
+from orchestrator.results.ranking import with_ranks
 from orchestrator.stages.environment import describe_environment
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.run_stage import State, describe_stage

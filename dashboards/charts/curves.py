@@ -23,7 +23,7 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
 
     Args:
         curves: `label`, `after`, `task`, `accuracy_mean`, `accuracy_ci95`, of one setting, as from
-            `orchestrator.results.pooling.average_over_seeds`.
+            `orchestrator.results.averages.average_over_seeds`.
     """
     if curves.empty:
         return empty_figure("No accuracy was measured.")

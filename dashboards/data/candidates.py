@@ -11,7 +11,7 @@ from dashboards.data.folders import SEARCH
 from dashboards.data.scope import Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import VALIDATED
-from orchestrator.results.tables import with_config_columns
+from orchestrator.results.tables.config_columns import with_config_columns
 
 IS_SEARCH = "phase = 'search'"
 CANDIDATE = 'sweep, "group", candidate, trial_id'

@@ -10,7 +10,8 @@ from dashboards.data.scope import EVERYTHING, Scope
 from dashboards.data.warehouse import COSTS as COSTS
 from dashboards.data.warehouse import KEY, Warehouse
 from orchestrator.results import contrasts
-from orchestrator.results.comparison import ROW, VALUES, count_left_out, with_front
+from orchestrator.results.comparison import ROW, VALUES, count_left_out
+from orchestrator.results.front import with_front
 
 PARTS = ("mean", "std", "ci95")
 

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.results.late_metrics import LATE_METRICS
-from orchestrator.results.tables import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.late_metrics import LATE_METRICS
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
 PROGRESS, SEARCH = "progress.json", "search.json"

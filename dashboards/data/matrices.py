@@ -11,10 +11,11 @@ from dashboards.data.comparing import add_labels
 from dashboards.data.scope import Scope, sql_literals
 from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
-from orchestrator.results.cells import build_r
+from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import complete_evaluations
 from orchestrator.results.metrics import R, metrics_after
-from orchestrator.results.pooling import CONFIGURATION, SETTING, average_over_seeds
+from orchestrator.results.pooling import CONFIGURATION, SETTING
+from orchestrator.results.r_matrix import build_r
 
 TRIAL = ["sweep", "trial_id", "seed"]
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 import pyarrow as pa
 
 from dashboards.data.folders import SCHEMAS, SweepFolder
-from orchestrator.results.late_metrics import LATE_METRICS, late_metrics_query
+from orchestrator.results.tables.late_metrics import LATE_METRICS, late_metrics_query
 
 TYPES = {
     pa.string(): "VARCHAR",

@@ -1,6 +1,6 @@
 """The tables of several sweep folders as DuckDB views, which read Parquet files for each query.
 
-The views `trials`, `accuracy` and `stages` have the columns of `results.tables`. Columns that files
+The views `trials`, `accuracy` and `stages` have the columns of `schemas.SCHEMAS`. Columns that files
 of an older release lack are null, or have the values of `views.DEFAULTS`; NaN is null. `sweep` is
 the name of the folder. `trials` also has `place`, the position of the row.
 """
@@ -22,11 +22,11 @@ from dashboards.data.views import view_query
 from orchestrator.columns import FLOPS, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
-from orchestrator.results.identity import common_trial_ids
-from orchestrator.results.naming import labels
+from orchestrator.results.names.identity import common_trial_ids
+from orchestrator.results.names.naming import labels
 from orchestrator.results.pooling import CONFIGURATION, SETTING, pool_trials
 from orchestrator.results.results import Results
-from orchestrator.results.tables import with_config_columns
+from orchestrator.results.tables.config_columns import with_config_columns
 
 # DuckDB must not download extensions; a missing one is an error.
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {

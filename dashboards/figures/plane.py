@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from dashboards.figures.canvas import DPI, create_axes, set_log_ticks, split_tables
-from orchestrator.results.cells import COLOURS
+from orchestrator.results.colours import COLOURS
 
 COLUMNS = 2
 MARKERS = "osD^vP*Xhp"

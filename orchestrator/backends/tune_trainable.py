@@ -18,7 +18,7 @@ from ray import tune
 
 from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, compute_flops
 from orchestrator.errors import RepertoireError
-from orchestrator.results.folder import open_store
+from orchestrator.results.folder.places import open_store
 from orchestrator.search.score import Scorer
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage

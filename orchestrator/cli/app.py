@@ -54,8 +54,8 @@ class ListKind(StrEnum):
 def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri = None) -> None:
     """Show the stages of a sweep, those in the store and those left to run. Writes nothing."""
     from orchestrator.cli.run_sweep import plan_sweep
-    from orchestrator.results.folder import open_store, results_folder
-    from orchestrator.results.kept_files import describe_former_tables
+    from orchestrator.results.folder.kept_files import describe_former_tables
+    from orchestrator.results.folder.places import open_store, results_folder
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
 

@@ -13,9 +13,10 @@ import torch
 from orchestrator.cli.replay import replay_chains, sweep_folders
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
-from orchestrator.results.kept_code import load_kept_code
+from orchestrator.results.folder.kept_code import load_kept_code
+from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
-from orchestrator.results.results import Results, load
+from orchestrator.results.results import Results
 from orchestrator.stages.reproduce import reproduce_chain, reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.store import StageStore

@@ -69,9 +69,11 @@ def compare_command(
     ] = False,
 ) -> None:
     """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""
-    from orchestrator.results.comparison import comparison, with_front
-    from orchestrator.results.contrasts import with_differences, with_ranks
-    from orchestrator.results.results import load
+    from orchestrator.results.comparison import comparison
+    from orchestrator.results.contrasts import with_differences
+    from orchestrator.results.front import with_front
+    from orchestrator.results.load import load
+    from orchestrator.results.ranking import with_ranks
     from orchestrator.terminal.rendering import render
 
     results = load(*dirs)
@@ -101,7 +103,7 @@ def show_command(
     ] = False,
 ) -> None:
     """Show a trial: R as a coloured grid, with ACC, BWT, FWT and forgetting."""
-    from orchestrator.results.results import load
+    from orchestrator.results.load import load
     from orchestrator.terminal.trial_page import trial_page
 
     show(trial_page(load(dir), trial, seed, split, traceback))
@@ -118,7 +120,7 @@ def reproduce_command(
 ) -> None:
     """Compute a trial again and compare it with the stored one, stage by stage."""
     from orchestrator.cli.reproduce import Check, reproduce
-    from orchestrator.results.folder import open_store
+    from orchestrator.results.folder.places import open_store
 
     out = dir.parent if (dir / "sweep.yaml").is_file() else dir
     check = Check(open_store(out, store, read_only=True), tolerance, typer.echo)

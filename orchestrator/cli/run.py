@@ -19,9 +19,10 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, pull_on_signal
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.plan import wall_seconds
-from orchestrator.results.folder import Tabulator, open_store, results_folder
-from orchestrator.results.kept_files import keep_former_tables
-from orchestrator.results.writer import writer_lock
+from orchestrator.results.folder.kept_files import keep_former_tables
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.folder.writer import writer_lock
 from orchestrator.search.score import require_validation
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep

@@ -11,7 +11,7 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.terminal.failures import group_endings, trial_line
 from orchestrator.terminal.rendering import render_first
 from orchestrator.terminal.screen import duration_text

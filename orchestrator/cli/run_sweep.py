@@ -12,7 +12,8 @@ from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.results.folder import Show, Tabulator
+from orchestrator.results.folder.observer import Show
+from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.create import create_study
 from orchestrator.search.forecast import Row, forecast
 from orchestrator.search.search import evaluate, search

@@ -10,7 +10,8 @@ import typer
 from orchestrator.cli.options import Dir, StoreUri, Tolerance, show
 
 if TYPE_CHECKING:
-    from orchestrator.results.garbage import Garbage, Rules
+    from orchestrator.results.folder.garbage import Garbage
+    from orchestrator.results.folder.references import Rules
 
 store_app = typer.Typer(
     help="Look after the stage store of a results folder.", no_args_is_help=True
@@ -35,7 +36,7 @@ def audit_command(
 ) -> None:
     """Compute a sample of stages anew, each from its stored parent, and compare."""
     from orchestrator.cli.reproduce import Check, audit, read_share
-    from orchestrator.results.folder import open_store
+    from orchestrator.results.folder.places import open_store
 
     out = dir.parent if (dir / "sweep.yaml").is_file() else dir
     check = Check(open_store(out, store, read_only=True), tolerance, typer.echo)
@@ -59,7 +60,7 @@ def gc_command(
     ] = [],  # noqa: B006
 ) -> None:
     """Delete old stages that no results folder refers to, and what was set aside as damaged."""
-    from orchestrator.results.garbage import Rules
+    from orchestrator.results.folder.references import Rules
 
     raise typer.Exit(collect_garbage(dir, store, Rules(dir, older_than, forget), dry_run))
 
@@ -67,7 +68,7 @@ def gc_command(
 def verify(out: Path, uri: str | None) -> int:
     """Read every stage of a store; return 1 if some were damaged and set aside."""
     from orchestrator.errors import OtherRelease, RepertoireError
-    from orchestrator.results.folder import open_store
+    from orchestrator.results.folder.places import open_store
 
     store = open_store(out, uri, create=False)
     if uri is None and not (out / "stages").is_dir():
@@ -95,8 +96,8 @@ def verify(out: Path, uri: str | None) -> int:
 
 def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> int:
     """Delete stages that nothing refers to and say why others are kept; return 0."""
-    from orchestrator.results.folder import open_store
-    from orchestrator.results.garbage import delete_garbage, find_garbage
+    from orchestrator.results.folder.garbage import delete_garbage, find_garbage
+    from orchestrator.results.folder.places import open_store
     from orchestrator.terminal.units import bytes_text
 
     store = open_store(out, uri, create=False, read_only=dry_run)

@@ -13,19 +13,19 @@ import pandas as pd
 
 from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import UnknownName
-from orchestrator.results.naming import labels, names_across_tables, short_names
-from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
+from orchestrator.results.averages import average_configurations
+from orchestrator.results.grouping import group_into_tables
+from orchestrator.results.names.naming import labels, names_across_tables
+from orchestrator.results.names.settings_text import short_names
 from orchestrator.results.pooling import (
     CONFIGURATION,
     SETTING,
-    average_configurations,
     pool_trials,
     sweeps_by_configuration,
 )
-from orchestrator.results.protocol import group_into_tables, protocol_columns
+from orchestrator.results.protocol import protocol_columns
 from orchestrator.results.results import Results
 from orchestrator.results.winners import configuration_keys, winner_settings
-from orchestrator.sweep.objective import Mode
 
 ROW = [*SETTING, "method", "trial_id"]
 VALUES = (*METRICS, "storage_bytes", "compute_flops", "seconds")
@@ -121,34 +121,6 @@ def _winner_labels(
     texts = winner_settings(trials, stages)
     labels = dict(zip(configuration_keys(table), table["label"], strict=True))
     return {str(labels[key]): text for key, text in texts.items() if key in labels}
-
-
-def with_front(table: pd.DataFrame, metrics: Sequence[str] = DEFAULT_METRICS) -> pd.DataFrame:
-    """Add `front`: whether a row is on the Pareto front of its table.
-
-    Raises:
-        UnknownName: there is no such metric.
-    """
-    marked = table.assign(front=front_mask(table, metrics, within=["table"]))
-    marked.attrs = {**table.attrs, "front": tuple(metrics)}
-    return marked
-
-
-def pareto(
-    results: Results, metrics: Sequence[str] = DEFAULT_METRICS, modes: Sequence[Mode] | None = None
-) -> pd.DataFrame:
-    """Return the rows of the comparison that are on the Pareto front of their table.
-
-    Args:
-        results: of one sweep or several.
-        metrics: names of VALUES.
-        modes: "max" or "min" for each; None: "min" for costs and forgetting, "max" for the others.
-
-    Raises:
-        UnknownName: there is no such metric or mode.
-    """
-    table = comparison(results)
-    return table[front_mask(table, metrics, modes, ["table"])].reset_index(drop=True)
 
 
 def _resolve_column(by: str, config: Sequence[str]) -> str:

@@ -10,15 +10,10 @@ import pandas as pd
 from orchestrator.columns import METRICS
 from orchestrator.results.comparison import complete_evaluations
 from orchestrator.results.lookup import find_table_rows
+from orchestrator.results.multiple_tests import holm, holm_against_best
 from orchestrator.results.pooling import CONFIGURATION, pool_trials
 from orchestrator.results.results import Results
-from orchestrator.results.statistics import (
-    Floats,
-    holm,
-    holm_against_best,
-    paired_differences,
-    ranks,
-)
+from orchestrator.results.statistics import Floats, paired_differences
 
 
 def with_differences(
@@ -138,26 +133,3 @@ def _count_common_seeds(seeds: Floats, reference: int) -> list[int]:
     """Return for each row the number of seeds that it shares with the reference."""
     complete = np.isfinite(seeds)
     return [int(n) for n in (complete & complete[reference]).sum(axis=1)]
-
-
-def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
-    """Add `rank` by mean ACC among the configurations in every table, and `mean_rank`.
-
-    Both are NaN if there is one table only, or if the configuration is not in all tables, or if a
-    table has two rows of its name.
-
-    Reference: Demšar, 2006, Statistical Comparisons of Classifiers over Multiple Data Sets.
-    """
-    rows = table.assign(name=table["trial_id"].map(table.attrs["over_tables"]))
-    rows = rows[~rows["name"].isin(rows["name"][rows.duplicated(["table", "name"])])]
-    means = rows.pivot_table(index="table", columns="name", values="acc_mean", sort=False)
-    means = means.dropna(axis="columns")
-    if len(means) < table["table"].nunique() or len(means) < 2 or means.shape[1] < 2:
-        return table.assign(rank=np.nan, mean_rank=np.nan)
-    ranking = pd.DataFrame(ranks(means.to_numpy()), means.index, means.columns)
-    long = ranking.melt(value_name="rank", ignore_index=False).reset_index()
-    long["mean_rank"] = long["name"].map(ranking.mean())
-    long = rows[["table", "name", "trial_id"]].merge(long, on=["table", "name"])
-    ranked = table.merge(long.drop(columns="name"), on=["table", "trial_id"], how="left")
-    ranked.attrs = dict(table.attrs)
-    return ranked

@@ -14,7 +14,9 @@ import pandas as pd
 
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.results.comparison import comparison
-from orchestrator.results.naming import labels, match_id, short_names, value_text
+from orchestrator.results.names.naming import labels
+from orchestrator.results.names.settings_text import short_names, value_text
+from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pooling import CONFIGURATION, TABLE, pool_trials, sweeps_by_configuration
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results

@@ -112,61 +112,6 @@ def r_after(r: R, after: int) -> R:
     return r[: after + 1, :after]
 
 
-def acc_after(r: R, after: int) -> float:
-    """Return `acc` after `after` tasks over the first `after` tasks; NaN at 0.
-
-    Reference: Chaudhry et al., 2018, Riemannian Walk for Incremental Learning,
-    section 3, average accuracy.
-    Deviations: none.
-    """
-    return acc(r_after(r, after))
-
-
-def average_incremental_accuracy_after(r: R, after: int) -> float:
-    """Return `average_incremental_accuracy` after `after` tasks; NaN at 0.
-
-    Reference: see `average_incremental_accuracy`.
-    Deviations: see `average_incremental_accuracy`.
-    """
-    return average_incremental_accuracy(r_after(r, after))
-
-
-def bwt_after(r: R, after: int) -> float:
-    """Return `bwt` after `after` tasks over the first `after` tasks; NaN below 2.
-
-    Reference: see `bwt`.
-    Deviations: none.
-    """
-    return bwt(r_after(r, after))
-
-
-def fwt_after(r: R, after: int, scenario: str) -> float:
-    """Return `fwt` after `after` tasks over the first `after` tasks; NaN below 2.
-
-    Reference: see `fwt`.
-    Deviations: see `fwt`.
-    """
-    return fwt(r_after(r, after), scenario)
-
-
-def forgetting_after(r: R, after: int) -> float:
-    """Return `forgetting` after `after` tasks over the first `after` tasks; NaN below 2.
-
-    Reference: see `forgetting`.
-    Deviations: see `forgetting`.
-    """
-    return forgetting(r_after(r, after))
-
-
-def learning_accuracy_after(r: R, after: int) -> float:
-    """Return `learning_accuracy` after `after` tasks over the first `after` tasks; NaN at 0.
-
-    Reference: see `learning_accuracy`.
-    Deviations: none.
-    """
-    return learning_accuracy(r_after(r, after))
-
-
 # Every metric by its column, as a function of R and the scenario; `columns.METRIC_COLUMNS` has the
 # labels.
 FUNCTIONS: dict[str, Callable[[R, str], float]] = {

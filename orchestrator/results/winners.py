@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from orchestrator.results.naming import SCHEDULE, settings_text, value_text
+from orchestrator.results.names.settings_text import SCHEDULE, settings_text, value_text
 from orchestrator.results.pooling import CONFIGURATION
 
 SEARCHED_SECTIONS = ("config.benchmark.", "config.network.", "config.training.", "config.method.")

@@ -10,8 +10,8 @@ from typing import Protocol
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.columns import CATEGORIES, WORK
 from orchestrator.errors import RepertoireError
-from orchestrator.results.cells import build_r_from_rows
 from orchestrator.results.metrics import R, metrics_after
+from orchestrator.results.r_matrix import build_r_from_rows
 from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage

@@ -13,7 +13,8 @@ from orchestrator.graph.evaluation import CreateQueue, Evaluation, FirstInFirstO
 from orchestrator.graph.events import Event, Instruction
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.results.folder import Show, Tabulator, create_observer, initial_progress
+from orchestrator.results.folder.observer import Show, create_observer, initial_progress
+from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep

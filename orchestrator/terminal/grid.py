@@ -10,7 +10,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from orchestrator.results.cells import Cell, hex_text
+from orchestrator.results.cells import Cell
+from orchestrator.results.colours import hex_text
 from orchestrator.results.metrics import R
 
 HEAD, CELL = 9, 6  # characters

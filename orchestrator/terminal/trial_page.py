@@ -16,7 +16,7 @@ from orchestrator.results.metrics import R, mean_std_interval, metrics_after
 from orchestrator.results.pooling import CONFIGURATION, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.tables import SPLITS
+from orchestrator.results.tables.schemas import SPLITS
 from orchestrator.results.winners import winner_settings
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
 from orchestrator.terminal.grid import Grid

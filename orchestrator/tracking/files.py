@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestrator.hashing import digest, digest_bytes
-from orchestrator.results.naming import labels
+from orchestrator.results.names.naming import labels
 from orchestrator.stages.storage.files import write_atomically
 from orchestrator.tracking.rows import CHAIN, Rows, SeedRows, build_trial_run
 from orchestrator.tracking.target import Target, TrackingError

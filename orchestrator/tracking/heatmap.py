@@ -14,13 +14,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from orchestrator.results.cells import (
-    ANNOTATED_TASKS,
-    COLOURS,
-    hex_text,
-    list_cells,
-    step_corners,
-)
+from orchestrator.results.cells import ANNOTATED_TASKS, list_cells, step_corners
+from orchestrator.results.colours import COLOURS, hex_text
 
 UNKNOWN = "0.8"  # grey
 DPI = 120

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orchestrator.hashing import canonical_json
-from orchestrator.results.cells import build_r
+from orchestrator.results.r_matrix import build_r
 from orchestrator.tracking.trial_run import COSTS, Floats, TrialRun, worst_status
 
 CHAIN = ["trial_id", "seed"]

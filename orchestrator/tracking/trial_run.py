@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, SELECTABLE
 from orchestrator.hashing import canonical_json, digest_bytes
 from orchestrator.results.metrics import mean_std_interval, metrics_after
-from orchestrator.results.naming import former_id
+from orchestrator.results.names.trial_ids import former_id
 
 COSTS = ("storage_bytes", *FLOPS, *PHASE_SECONDS)
 # MLflow's pages are slow with more than about 50 metrics a run; the artifact R has all tasks.

@@ -14,7 +14,8 @@ from visitor import Visitor
 
 from dashboards.pages.app import PAGES
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import Results, load
+from orchestrator.results.load import load
+from orchestrator.results.results import Results
 from orchestrator.terminal.rendering import render
 
 COSTS = re.compile(r"\((B|FLOP|s|kB)\b|count|share")

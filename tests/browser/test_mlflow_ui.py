@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from visitor import wait_for
 
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.tracking import attach_file, resolve_target, ui_command
 from orchestrator.tracking.files import name_trials
 from orchestrator.tracking.ledger import load_ledger

@@ -14,9 +14,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dashboards.report.__main__ import main
+from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
-from orchestrator.results.pooling import average_over_seeds
-from orchestrator.results.results import Results, load
+from orchestrator.results.load import load
+from orchestrator.results.results import Results
 
 Scheme = Literal["light", "dark"]
 OPENED = "document.body.dataset.drawn"

@@ -14,7 +14,7 @@ from subprocess import Popen
 import pytest
 from processes import ROOT, descendants, finish, start
 
-from orchestrator.results import results
+from orchestrator.results.load import load
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 SWEEP = """
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def statuses(folder: Path) -> list[str]:
-    return list(results.load(folder / "results" / "lab").trials["status"])
+    return list(load(folder / "results" / "lab").trials["status"])
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def interrupt_and_check(command: Popen[str], folder: Path) -> None:
     code, out, err = finish(command)
     assert code == 1, out + err
     assert err == "repertoire: interrupted; what was computed is kept, the same command continues\n"
-    trials = results.load(folder / "results" / "lab").trials
+    trials = load(folder / "results" / "lab").trials
     own_trials = trials[trials["method"] == "alone:Mine"]
     assert set(own_trials["status"]) == {"stopped"}
     assert own_trials["tasks_done"].max() == 1

@@ -19,8 +19,9 @@ from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
 from orchestrator.graph.events import Event, Instruction
 from orchestrator.graph.plan import plan
 from orchestrator.graph.progress import Progress
-from orchestrator.results import results
-from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.load import load
 from orchestrator.search.search import evaluate
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.sweep.sweep import Sweep
@@ -68,7 +69,7 @@ def accuracy(folder: Path) -> bytes:
 
 
 def trials(folder: Path) -> pd.DataFrame:
-    return results.load(folder / "lab").trials.set_index(["method", "seed"])
+    return load(folder / "lab").trials.set_index(["method", "seed"])
 
 
 class AfterFirstStage(OnRay):

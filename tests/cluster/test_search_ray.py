@@ -22,8 +22,9 @@ from processes import descendants, finish, start
 from orchestrator.backends.inline import Inline
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
-from orchestrator.results import results
-from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.load import load
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
@@ -74,12 +75,12 @@ def stages(folder: Path) -> Stages:
 
 
 def trials(folder: Path, phase: str = "search") -> pd.DataFrame:
-    table = results.load(folder / "results" / "lab").trials
+    table = load(folder / "results" / "lab").trials
     return table[table["phase"] == phase]
 
 
 def figures(folder: Path) -> dict[str, pd.DataFrame]:
-    tables = vars(results.load(folder / "results" / "lab"))
+    tables = vars(load(folder / "results" / "lab"))
     return {
         name: table.drop(columns=[c for c in table if any(part in c for part in NOT_FIGURES)])
         for name, table in tables.items()

@@ -94,8 +94,9 @@ def evaluate(path: Path, out: Path) -> pd.DataFrame:
     """Run a sweep as `repertoire run` does, in this process; return its trials."""
     from orchestrator.cli.run_sweep import run_sweep
     from orchestrator.graph.brake import Brake
-    from orchestrator.results.folder import Tabulator, open_store, results_folder
-    from orchestrator.results.results import load
+    from orchestrator.results.folder.places import open_store, results_folder
+    from orchestrator.results.folder.tabulator import Tabulator
+    from orchestrator.results.load import load
 
     sweep = Sweep.load(path)
     run_sweep(

@@ -16,10 +16,11 @@ from dashboards.data.warehouse import Warehouse
 from orchestrator.backends.inline import Inline
 from orchestrator.cli.run_sweep import Outcome, run_sweep
 from orchestrator.graph.brake import Brake
-from orchestrator.results.folder import Tabulator, open_store, results_folder
-from orchestrator.results.late_metrics import LATE_METRICS
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.load import load
 from orchestrator.results.metrics import average_incremental_accuracy
-from orchestrator.results.results import load
+from orchestrator.results.tables.late_metrics import LATE_METRICS
 from orchestrator.stages.stage import Chain
 from orchestrator.sweep.sweep import Sweep
 

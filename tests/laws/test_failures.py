@@ -11,12 +11,12 @@ from lab import Lab
 
 from orchestrator.backends.inline import Inline
 from orchestrator.graph.trial_graph import ChainEnded, Event, Instruction
-from orchestrator.results import results
+from orchestrator.results.load import load
 from orchestrator.search.search import evaluate
 
 
 def trials(lab: Lab) -> pd.DataFrame:
-    return results.load(lab.out / "lab").trials.set_index(["method", "seed"])
+    return load(lab.out / "lab").trials.set_index(["method", "seed"])
 
 
 def on_second_task(lab: Lab, body: str) -> str:
@@ -49,7 +49,7 @@ def test_a_diverging_trial_is_recorded_with_its_rows_so_far_and_is_not_trained_a
     assert row["story"] == "the loss of task 2 is not finite after 32 examples"
     assert pd.isna(row["acc"])
     assert table.loc[("finetune", 0), "status"] == "complete"
-    r = results.load(lab.out / "lab").r_matrix(row["trial_id"], 0)
+    r = load(lab.out / "lab").r_matrix(row["trial_id"], 0)
     assert not pd.isna(r[:2]).any()
     assert pd.isna(r[2:]).all()
     tables, before = lab.tables, list(computed)

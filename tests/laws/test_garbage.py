@@ -13,9 +13,10 @@ import pytest
 from lab import Lab
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results import results
-from orchestrator.results.folder import open_store
-from orchestrator.results.garbage import Garbage, Rules, delete_garbage, find_garbage
+from orchestrator.results.folder.garbage import Garbage, delete_garbage, find_garbage
+from orchestrator.results.folder.places import open_store
+from orchestrator.results.folder.references import Rules
+from orchestrator.results.load import load
 from orchestrator.stages.storage.lease import Leases
 from orchestrator.stages.storage.references import register_reference
 from orchestrator.stages.storage.stage_files import seal, unseal
@@ -62,7 +63,7 @@ def drop_references(store: StageStore) -> None:
 
 
 def all_complete(lab: Lab) -> bool:
-    opened = results.load(lab.out / "lab")
+    opened = load(lab.out / "lab")
     return bool((opened.trials["status"] == "complete").all()) and len(opened.stages) == 3
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from lab import Lab
 
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.stages.record import Record
 from orchestrator.stages.storage.store import StageStore
 

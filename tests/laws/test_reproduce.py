@@ -20,7 +20,7 @@ from orchestrator.cli.reproduce import (
     sample,
 )
 from orchestrator.errors import RepertoireError
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.stages import reproduce as module
 from orchestrator.stages.differences import have_same_bits, tensor_difference
 from orchestrator.stages.record import Record

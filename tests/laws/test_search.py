@@ -21,8 +21,9 @@ from orchestrator.columns import METRICS
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
-from orchestrator.results.folder import Tabulator, results_folder
-from orchestrator.results.results import load
+from orchestrator.results.folder.places import results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.load import load
 from orchestrator.search import journal as journals
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.record import Record

@@ -18,7 +18,7 @@ from test_search import Died, dying, same
 
 from methods import METHODS
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 
 pytestmark = [pytest.mark.storm, pytest.mark.timeout(1800)]
 

@@ -10,14 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from orchestrator.columns import METRICS, SUMMED
-from orchestrator.results.tables import (
-    ACCURACY,
-    STAGES,
-    TRIALS,
-    Tables,
-    with_config_columns,
-    write_tables,
-)
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.tables import Tables, write_tables
 
 METHODS = {"finetune": [{}], "ewc": [{"lam": 1.0}, {"lam": 100}], "er": [{"memory_size": 10}]}
 COSTS = [name for name in TRIALS.names if name.endswith("_bytes") or name in SUMMED]

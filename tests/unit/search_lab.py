@@ -12,8 +12,9 @@ from orchestrator.backends import factory
 from orchestrator.backends.inline import Inline
 from orchestrator.cli.run_sweep import Outcome, plan_sweep, run_sweep
 from orchestrator.graph.brake import Brake
-from orchestrator.results.folder import Tabulator, open_store, results_folder
-from orchestrator.results.results import load
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.load import load
 from orchestrator.search.create import create_study
 from orchestrator.search.study import Study
 from orchestrator.sweep.sweep import Sweep

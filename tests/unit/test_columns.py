@@ -8,8 +8,8 @@ import pytest
 from forked import run_forked
 
 from orchestrator import columns
-from orchestrator.results import tables
 from orchestrator.results.metrics import FUNCTIONS
+from orchestrator.results.tables.schemas import create_schema
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.pages.leaderboard import readable_table
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.sweep.objective import Objective
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render
@@ -102,7 +102,7 @@ def test_every_metric_has_a_function_and_every_function_a_column() -> None:
 def test_a_column_has_one_type_and_one_direction(name: str) -> None:
     column = columns.COLUMNS[name]
     assert columns.is_small_better(name) == column.small
-    kind = tables.create_schema([name]).field(name).type
+    kind = create_schema([name]).field(name).type
     assert str(kind) == {float: "double", int: "int64"}[column.kind]
 
 

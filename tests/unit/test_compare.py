@@ -14,7 +14,8 @@ import pytest
 from orchestrator.errors import UnknownName
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import Results
-from orchestrator.results.tables import TRIALS, with_config_columns
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import TRIALS
 from orchestrator.terminal.rendering import render, render_first
 
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
@@ -317,7 +318,7 @@ def test_the_first_rows_are_those_of_the_whole_table_and_the_others_are_counted(
 def test_what_varies_in_a_table_is_looked_up_once_for_all_of_its_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from orchestrator.results import naming
+    from orchestrator.results.names import naming
 
     calls: list[int] = []
     varying = naming._varying_columns

@@ -16,14 +16,9 @@ from typer.testing import CliRunner
 from orchestrator.cli.app import app
 from orchestrator.cli.run_report import print_report
 from orchestrator.errors import RepertoireError
-from orchestrator.results.tables import (
-    ACCURACY,
-    STAGES,
-    TRIALS,
-    Tables,
-    with_config_columns,
-    write_tables,
-)
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.tables import Tables, write_tables
 
 # method -> (ACC, bytes, FLOPs): gem is not on the front, nor is er without the FLOPs.
 FIGURES = {

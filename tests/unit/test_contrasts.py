@@ -12,10 +12,13 @@ import pyarrow as pa
 import pytest
 
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.comparison import comparison, pareto, with_front
-from orchestrator.results.contrasts import with_differences, with_ranks
+from orchestrator.results.comparison import comparison
+from orchestrator.results.contrasts import with_differences
+from orchestrator.results.front import pareto, with_front
+from orchestrator.results.ranking import with_ranks
 from orchestrator.results.results import Results
-from orchestrator.results.tables import TRIALS, with_config_columns
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import TRIALS
 from orchestrator.terminal.rendering import render
 
 TEXT_FORMATS = ("table", "markdown", "latex")

@@ -37,12 +37,13 @@ from dashboards.data.stages import (
 )
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
+from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
+from orchestrator.results.load import load
 from orchestrator.results.metrics import forgetting
-from orchestrator.results.pooling import average_over_seeds
-from orchestrator.results.results import Results, load
-from orchestrator.results.tables import Tables, write_tables
+from orchestrator.results.results import Results
+from orchestrator.results.tables.tables import Tables, write_tables
 
 pytestmark = pytest.mark.slow
 

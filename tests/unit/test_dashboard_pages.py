@@ -23,7 +23,7 @@ from test_dashboard_data import said, searched, spoil
 from dashboards.pages.app import PAGES
 from dashboards.serve import APP
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 
 pytestmark = pytest.mark.slow
 
@@ -263,7 +263,7 @@ def test_the_metrics_beside_r_are_those_of_the_tables(tmp_path: Path) -> None:
 
 @pytest.mark.variant
 def test_ten_thousand_trials_open_and_filter_in_time(tmp_path: Path) -> None:
-    from orchestrator.results.tables import write_tables
+    from orchestrator.results.tables.tables import write_tables
     from perf.results import SWEEPS, build_tables
 
     for i in range(SWEEPS):

@@ -16,7 +16,7 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import MARGIN, Deadline
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import ChainWanted, Event, RunStage
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.stages.outcomes import StageDone
 
 NOON = datetime.fromisoformat("2026-11-26T12:00:00+00:00")

@@ -23,7 +23,8 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.evaluation import FirstInFirstOut
 from orchestrator.networks.mlp import MLP
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.slow

@@ -24,11 +24,12 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.figures import FIGURES, costs, draw, forgetting, r_matrices, trade_off
 from dashboards.figures.__main__ import main
 from orchestrator.errors import RepertoireError
-from orchestrator.results.collect import collect_tables
+from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
-from orchestrator.results.pooling import average_over_seeds
-from orchestrator.results.results import Results, load
-from orchestrator.results.tables import write_tables
+from orchestrator.results.load import load
+from orchestrator.results.results import Results
+from orchestrator.results.tables.collect import collect_tables
+from orchestrator.results.tables.tables import write_tables
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
 

@@ -8,7 +8,7 @@ import pytest
 import search_lab as lab
 
 from orchestrator.cli.run_sweep import plan_sweep
-from orchestrator.results.folder import open_store, results_folder
+from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.sweep.sweep import Sweep
 
 DIGITS = "{{name: split_digits, num_tasks: {}, samples_per_task: 32, scenario: task}}"

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 
 pytestmark = pytest.mark.slow
 

@@ -77,7 +77,7 @@ def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
 def test_importing_every_module_loads_neither_ray_nor_mlflow_prints_nothing_and_changes_nothing():
     names = modules()
     assert {
-        "orchestrator.results.folder",
+        "orchestrator.results.folder.tabulator",
         "orchestrator.backends.ray_backend",
         "orchestrator.tracking.experiment",
         "methods.ewc",

@@ -5,7 +5,7 @@ import json
 import pytest
 from search_lab import SWEEP, journal, run, trials
 
-from orchestrator.results import results
+import orchestrator
 from orchestrator.results.comparison import comparison
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.method_entries import merge_training
@@ -181,7 +181,7 @@ def test_labels_and_tables_have_what_varies(tmp_path, monkeypatch):
     monkeypatch.delitem(SWEEP, "search")
     methods = "[finetune, {name: l2, lam: 1}, {name: l2, lam: 1, training: {lr: 0.01, epochs: 2}}]"
     run(tmp_path, training="{batch_size: 16, lr: 0.1}", methods=methods)
-    tables = results.load(tmp_path / "results" / "lab")
+    tables = orchestrator.load(tmp_path / "results" / "lab")
     assert tables.trials["config.training.lr"].tolist() == [0.1, 0.1, 0.01]
     assert tables.trials["config.training.epochs"].tolist() == [1, 1, 2]
     labels = comparison(tables)["label"].tolist()
@@ -204,6 +204,6 @@ def test_a_population_adopts_an_option_within_a_schedule(tmp_path):
     assert gammas
     assert all(0.5 <= gamma <= 1 for steps in gammas for gamma in steps)
     assert any(first != last for first, last in gammas)
-    steps = results.load(tmp_path / "results" / "lab").stages["hyperparameters"].dropna()
+    steps = orchestrator.load(tmp_path / "results" / "lab").stages["hyperparameters"].dropna()
     shown = {json.loads(step).get("training.schedule.gamma") for step in steps}
     assert shown >= {gamma for values in gammas for gamma in values}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.results import metrics
-from orchestrator.results.cells import build_r, build_r_from_rows
+from orchestrator.results.r_matrix import build_r, build_r_from_rows
 
 # Rows: after 0, 1, 2, 3 tasks. Columns: tasks 1, 2, 3.
 R = np.array(
@@ -76,7 +76,9 @@ def test_average_incremental_accuracy_is_the_mean_over_stages_of_the_mean_over_t
     stages = [0.90, (0.95 + 0.80) / 2, (0.60 + 0.70 + 0.85) / 3]
     assert metrics.accuracy_seen(R) == pytest.approx(stages)
     assert metrics.average_incremental_accuracy(R) == pytest.approx(np.mean(stages))
-    assert metrics.average_incremental_accuracy_after(R, 2) == pytest.approx(np.mean(stages[:2]))
+    assert metrics.average_incremental_accuracy(metrics.r_after(R, 2)) == pytest.approx(
+        np.mean(stages[:2])
+    )
 
 
 def test_the_accuracy_on_the_tasks_seen_can_count_every_example_alike() -> None:
@@ -86,7 +88,7 @@ def test_the_accuracy_on_the_tasks_seen_can_count_every_example_alike() -> None:
 
 @given(matrices(1, 5))
 def test_average_incremental_accuracy_is_the_mean_of_acc_after_each_task(r: np.ndarray) -> None:
-    after = [metrics.acc_after(r, k) for k in range(1, r.shape[1] + 1)]
+    after = [metrics.acc(metrics.r_after(r, k)) for k in range(1, r.shape[1] + 1)]
     assert metrics.average_incremental_accuracy(r) == pytest.approx(np.mean(after))
 
 
@@ -195,7 +197,7 @@ def test_a_matrix_without_the_untrained_row_is_refused(shape: tuple[int, ...]) -
 
 def test_a_prefix_longer_than_the_matrix_is_refused() -> None:
     with pytest.raises(ValueError, match=r"outside 0\.\.3"):
-        metrics.acc_after(R, 4)
+        metrics.r_after(R, 4)
 
 
 def test_the_interval_of_one_two_three_is_the_table_value_over_root_three() -> None:

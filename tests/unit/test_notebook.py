@@ -16,8 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.results.comparison import comparison, with_front
-from orchestrator.results.results import load
+from orchestrator.results.comparison import comparison
+from orchestrator.results.front import with_front
+from orchestrator.results.load import load
 
 pytestmark = pytest.mark.slow
 

@@ -8,13 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
-from orchestrator.results.statistics import (
-    Differences,
-    holm,
-    holm_against_best,
-    paired_differences,
-    ranks,
-)
+from orchestrator.results.multiple_tests import holm, holm_against_best
+from orchestrator.results.statistics import Differences, paired_differences, ranks
 
 NAN = float("nan")
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
@@ -118,7 +113,7 @@ def test_of_very_many_rows_the_correction_is_never_smaller_than_holm_s(
 ) -> None:
     values = np.random.default_rng(9).normal(size=(6, 5)) + np.arange(6)[:, None]
     exact = holm_against_best(values, 5)
-    monkeypatch.setattr("orchestrator.results.statistics.MAX_ROWS", 5)
+    monkeypatch.setattr("orchestrator.results.multiple_tests.MAX_ROWS", 5)
     bound = holm_against_best(values, 5)
     assert (bound[:5] >= exact[:5]).all()
     assert bound[:5] == pytest.approx(

@@ -29,7 +29,7 @@ from dashboards.report.protocol import missing_notes, protocol_chapters
 from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import resolve_target
 

@@ -13,11 +13,12 @@ import pytest
 
 from orchestrator.columns import METRICS
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.collect import collect_tables
 from orchestrator.results.comparison import comparison
+from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
-from orchestrator.results.results import Results, load
-from orchestrator.results.tables import Tables, write_tables
+from orchestrator.results.results import Results
+from orchestrator.results.tables.collect import collect_tables
+from orchestrator.results.tables.tables import Tables, write_tables
 from orchestrator.stages.costs import CATEGORIES
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain

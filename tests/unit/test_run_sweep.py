@@ -9,7 +9,7 @@ import pytest
 import search_lab as lab
 
 from orchestrator.errors import StoreFull
-from orchestrator.results.results import load
+from orchestrator.results.load import load
 from orchestrator.stages.record import Record
 from orchestrator.stages.storage.store import StageStore
 

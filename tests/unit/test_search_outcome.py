@@ -15,9 +15,9 @@ from search_lab import journal, points, trials
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
+from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
-from orchestrator.results.naming import labels
-from orchestrator.results.results import load
+from orchestrator.results.names.naming import labels
 from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render

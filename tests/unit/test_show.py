@@ -17,16 +17,11 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.results.cells import accuracy_colour, contrast_ratio, text_colour
+from orchestrator.results.colours import accuracy_colour, contrast_ratio, text_colour
 from orchestrator.results.results import Results
-from orchestrator.results.tables import (
-    ACCURACY,
-    STAGES,
-    TRIALS,
-    Tables,
-    with_config_columns,
-    write_tables,
-)
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.tables import Tables, write_tables
 from orchestrator.terminal.grid import Grid
 from orchestrator.terminal.trial_page import trial_page
 

@@ -24,7 +24,7 @@ from orchestrator.benchmarks.datasets.dataset import load_dataset
 from orchestrator.benchmarks.sources.npz import Npz
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import RepertoireError, SweepError
-from orchestrator.results.kept_code import load_kept_code
+from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.sweep import Sweep
 

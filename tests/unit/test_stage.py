@@ -13,7 +13,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.plan import plan
 from orchestrator.networks.networks import MLP, ResNet18
-from orchestrator.results.naming import former_id
+from orchestrator.results.names.trial_ids import former_id
 from orchestrator.stages.code.components import create_component, find_class
 from orchestrator.stages.keys import inert_hyperparameters
 from orchestrator.stages.learning import learner

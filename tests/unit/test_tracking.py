@@ -19,16 +19,10 @@ import pandas as pd
 import pytest
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.results import load
-from orchestrator.results.tables import (
-    ACCURACY,
-    STAGES,
-    TRIALS,
-    Tables,
-    build_table,
-    with_config_columns,
-    write_tables,
-)
+from orchestrator.results.load import load
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.tables import Tables, build_table, write_tables
 from orchestrator.tracking import (
     Target,
     Tracker,

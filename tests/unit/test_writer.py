@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results import writer
-from orchestrator.results.writer import LOCK, OWNER, writer_lock
+from orchestrator.results.folder import writer
+from orchestrator.results.folder.owner import OWNER
+from orchestrator.results.folder.writer import LOCK, writer_lock
 
 
 def leave_owner(folder: Path, host: str, seconds_ago: float) -> Path:

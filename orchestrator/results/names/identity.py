@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.results.naming import former_id
+from orchestrator.results.names.trial_ids import former_id
 
 HEXADECIMAL = re.compile(r".*-[0-9a-f]{8,}")
 

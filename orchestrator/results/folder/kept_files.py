@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.changes import Change, find_change
+from orchestrator.results.folder.changes import Change, find_change
 from orchestrator.sweep.sweep import Sweep
 
 FORMER = "former"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -12,26 +10,19 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.errors import StoreUnreachable
-from orchestrator.graph.driver import Observer
-from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
-from orchestrator.graph.plan import Plan
-from orchestrator.graph.progress import Progress, ProgressFile
-from orchestrator.results.collect import collect_tables
-from orchestrator.results.data_file import write_data
-from orchestrator.results.kept_code import keep_code
-from orchestrator.results.kept_files import FORMER
-from orchestrator.results.tables import stage_keys, write_tables
-from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
+from orchestrator.results.folder.data_file import write_data
+from orchestrator.results.folder.kept_code import keep_code
+from orchestrator.results.folder.kept_files import FORMER
+from orchestrator.results.folder.versions import package_versions, write_if_changed
+from orchestrator.results.tables.collect import collect_tables
+from orchestrator.results.tables.tables import stage_keys, write_tables
 from orchestrator.stages.stage import Chain
-from orchestrator.stages.storage.files import write_atomically
 from orchestrator.stages.storage.record_cache import RecordCache
 from orchestrator.stages.storage.references import register_reference
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
-Show = Callable[[Progress], None]
 CLOSING_SECONDS = 1.0  # for a tracker to finish; after that it continues in the background
-PACKAGES = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
 
 
 class Tracker(Protocol):
@@ -45,20 +36,6 @@ class Tracker(Protocol):
 
     def run_ids(self) -> Mapping[str, str]:
         """Return `run_name` of a chain -> id of its run."""
-
-
-def results_folder(sweep: Sweep, out: Path) -> Path:
-    """Return the folder of a sweep's tables."""
-    return out / sweep.name
-
-
-def open_store(
-    out: Path, uri: str | None, create: bool = True, read_only: bool = False
-) -> StageStore:
-    """Return the stage store at a URI; None: the one in the results folder."""
-    if not (uri and "://" in uri):
-        uri = str(Path(uri or out / "stages").resolve())  # workers may run in another folder
-    return StageStore(uri, create, read_only)
 
 
 class Tabulator:
@@ -142,63 +119,3 @@ class Tabulator:
             self._tracker.close(timeout_seconds=CLOSING_SECONDS)
             if self._tracker.run_ids() != before:
                 self.refresh()
-
-
-def create_observer(
-    progress: Progress,
-    tables: Tabulator,
-    show: Show,
-    before: Callable[[], None] = lambda: None,
-) -> Observer:
-    """Return a function that counts each event in the progress, and writes tables and progress.
-
-    Args:
-        progress: the progress.
-        tables: the tables.
-        show: called with the progress.
-        before: updates the progress and the chains of the tables before they are written.
-    """
-    file = ProgressFile(tables.folder)
-
-    def observe(news: Event | Instruction) -> None:
-        if isinstance(news, StageDone | StageDiverged):
-            tables.written.add(news.key)
-        if isinstance(news, StageFailed):
-            tables.store.put_failure(news.key, news.story)
-        progress.count(news)
-        if isinstance(news, ChainAdvanced | ChainEnded) and tables.is_due():
-            tables.refresh(before)
-        file.show(progress)
-        show(progress)
-
-    return observe
-
-
-def initial_progress(plan: Plan) -> Progress:
-    """Return the progress of a sweep before it runs."""
-    waiting: dict[str, set[int]] = {}
-    for chain in plan.pending:
-        waiting.setdefault(chain.trial_id, set()).add(chain.seed)
-    trials = {chain.trial_id for chain in plan.chains}
-    return Progress(
-        trials=len(trials),
-        asked_for=plan.asked_for,
-        to_go=len(plan.to_run),
-        shared=plan.asked_for - len(plan.to_run),
-        trials_done=len(trials - waiting.keys()),
-        _waiting=waiting,
-    )
-
-
-def write_if_changed(path: Path, text: str) -> None:
-    """Write a text file unless it has this text already."""
-    if not (path.exists() and path.read_text(encoding="utf-8") == text):
-        write_atomically(path, text)
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of Python and of PACKAGES by name."""
-    numbers = {"python": platform.python_version()}
-    for name in PACKAGES:
-        numbers[name] = importlib.metadata.version(name)
-    return numbers

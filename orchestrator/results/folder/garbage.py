@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from orchestrator.errors import OtherRelease, RepertoireError
-from orchestrator.results.tables import stage_keys
+from orchestrator.errors import OtherRelease
+from orchestrator.results.folder.references import Rules, wanted_keys
 from orchestrator.stages.storage.files import Entry
 from orchestrator.stages.storage.lease import Leases, unix_time
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
-from orchestrator.stages.storage.references import Reference, load_references
+from orchestrator.stages.storage.references import Reference
 from orchestrator.stages.storage.store import StageStore
 
 BATCH = 200
@@ -39,21 +37,6 @@ class Garbage:
     leftovers: list[Entry] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     gone: list[Reference] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The rules of garbage collection.
-
-    Attributes:
-        out: the results folder whose tables are kept.
-        older_than: hours; younger stages are kept, since a running sweep may need them.
-        forget: folders whose references do not count, as `describe` spells them.
-    """
-
-    out: Path
-    older_than: float = 24.0
-    forget: Collection[str] = ()
 
 
 def find_garbage(store: StageStore, rules: Rules) -> Garbage:
@@ -86,35 +69,6 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
     return result
 
 
-def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[Reference]]:
-    """Return key -> description of its reference, and the references of deleted sweeps."""
-    registered, damaged = load_references(store)
-    if damaged:
-        raise RepertoireError(
-            f"store {store.uri}: {', '.join(damaged)} is damaged, so the stages that it refers to "
-            "are unknown; nothing was deleted. Run that sweep again, or delete the file"
-        )
-    tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
-    gone = [ref for ref in registered if ref.is_gone or ref.folder in rules.forget]
-    counted = [*tables, *(ref for ref in registered if ref not in gone)]
-    if not counted:
-        raise RepertoireError(
-            f"{rules.out} holds no results, so every stage would be deleted; name the folder whose "
-            "sweeps to keep"
-        )
-    wanted: dict[str, str] = {}
-    for reference in counted:
-        for key in reference.keys | _table_keys(reference):
-            wanted.setdefault(key, reference.describe())
-    return wanted, gone
-
-
-def stage_tables(out: Path) -> Iterator[Path]:
-    """Yield the paths of the stages tables of a results folder, also those of former sweeps."""
-    for folder in sorted(path for path in out.glob("*/") if path.name != "stages"):
-        yield from sorted(folder.rglob("stages.parquet"))
-
-
 def delete_garbage(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
     """Delete stages in batches, with the references read again before each batch."""
     for start in range(0, len(unneeded.unwanted), BATCH):
@@ -136,16 +90,6 @@ def is_of_other_release(store: StageStore, key: str) -> bool:
     except OtherRelease:
         return True
     return False
-
-
-def _table_reference(out: Path, table: Path) -> Reference:
-    sweep = str(table.parent.relative_to(out))
-    return Reference(None, platform.node(), str(out.resolve()), sweep, frozenset())
-
-
-def _table_keys(reference: Reference) -> frozenset[str]:
-    """Return the keys in the tables of a reference; none if they are on another host."""
-    return stage_keys(reference.path) if reference.is_local else frozenset()
 
 
 def _ancestors(store: StageStore, kept: Iterable[str], unclaimed: Set[str]) -> set[str]:

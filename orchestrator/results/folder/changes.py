@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.data_file import has_same_data
-from orchestrator.results.kept_code import load_kept_code
-from orchestrator.results.naming import former_id
-from orchestrator.results.tables import read_table
+from orchestrator.results.folder.data_file import has_same_data
+from orchestrator.results.folder.kept_code import load_kept_code
+from orchestrator.results.names.trial_ids import former_id
+from orchestrator.results.tables.tables import read_table
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.yaml_file import parse_yaml

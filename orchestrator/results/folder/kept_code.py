@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.results.data_file import folder_of_sweep
+from orchestrator.results.folder.data_file import folder_of_sweep
 from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 

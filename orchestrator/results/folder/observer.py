@@ -1,0 +1,60 @@
+"""Progress and tables of a running sweep, brought up to date by its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.graph.driver import Observer
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
+from orchestrator.graph.plan import Plan
+from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
+
+Show = Callable[[Progress], None]
+
+
+def create_observer(
+    progress: Progress,
+    tables: Tabulator,
+    show: Show,
+    before: Callable[[], None] = lambda: None,
+) -> Observer:
+    """Return a function that counts each event in the progress, and writes tables and progress.
+
+    Args:
+        progress: the progress.
+        tables: the tables.
+        show: called with the progress.
+        before: updates the progress and the chains of the tables before they are written.
+    """
+    file = ProgressFile(tables.folder)
+
+    def observe(news: Event | Instruction) -> None:
+        if isinstance(news, StageDone | StageDiverged):
+            tables.written.add(news.key)
+        if isinstance(news, StageFailed):
+            tables.store.put_failure(news.key, news.story)
+        progress.count(news)
+        if isinstance(news, ChainAdvanced | ChainEnded) and tables.is_due():
+            tables.refresh(before)
+        file.show(progress)
+        show(progress)
+
+    return observe
+
+
+def initial_progress(plan: Plan) -> Progress:
+    """Return the progress of a sweep before it runs."""
+    waiting: dict[str, set[int]] = {}
+    for chain in plan.pending:
+        waiting.setdefault(chain.trial_id, set()).add(chain.seed)
+    trials = {chain.trial_id for chain in plan.chains}
+    return Progress(
+        trials=len(trials),
+        asked_for=plan.asked_for,
+        to_go=len(plan.to_run),
+        shared=plan.asked_for - len(plan.to_run),
+        trials_done=len(trials - waiting.keys()),
+        _waiting=waiting,
+    )

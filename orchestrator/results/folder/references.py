@@ -1,0 +1,67 @@
+"""The stages that tables and registered sweeps refer to."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results.tables.tables import stage_keys
+from orchestrator.stages.storage.references import Reference, load_references
+from orchestrator.stages.storage.store import StageStore
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of garbage collection.
+
+    Attributes:
+        out: the results folder whose tables are kept.
+        older_than: hours; younger stages are kept, since a running sweep may need them.
+        forget: folders whose references do not count, as `describe` spells them.
+    """
+
+    out: Path
+    older_than: float = 24.0
+    forget: Collection[str] = ()
+
+
+def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[Reference]]:
+    """Return key -> description of its reference, and the references of deleted sweeps."""
+    registered, damaged = load_references(store)
+    if damaged:
+        raise RepertoireError(
+            f"store {store.uri}: {', '.join(damaged)} is damaged, so the stages that it refers to "
+            "are unknown; nothing was deleted. Run that sweep again, or delete the file"
+        )
+    tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
+    gone = [ref for ref in registered if ref.is_gone or ref.folder in rules.forget]
+    counted = [*tables, *(ref for ref in registered if ref not in gone)]
+    if not counted:
+        raise RepertoireError(
+            f"{rules.out} holds no results, so every stage would be deleted; name the folder whose "
+            "sweeps to keep"
+        )
+    wanted: dict[str, str] = {}
+    for reference in counted:
+        for key in reference.keys | _table_keys(reference):
+            wanted.setdefault(key, reference.describe())
+    return wanted, gone
+
+
+def stage_tables(out: Path) -> Iterator[Path]:
+    """Yield the paths of the stages tables of a results folder, also those of former sweeps."""
+    for folder in sorted(path for path in out.glob("*/") if path.name != "stages"):
+        yield from sorted(folder.rglob("stages.parquet"))
+
+
+def _table_reference(out: Path, table: Path) -> Reference:
+    sweep = str(table.parent.relative_to(out))
+    return Reference(None, platform.node(), str(out.resolve()), sweep, frozenset())
+
+
+def _table_keys(reference: Reference) -> frozenset[str]:
+    """Return the keys in the tables of a reference; none if they are on another host."""
+    return stage_keys(reference.path) if reference.is_local else frozenset()

@@ -1,0 +1,25 @@
+"""The versions of the packages that compute a sweep."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from pathlib import Path
+
+from orchestrator.stages.storage.files import write_atomically
+
+PACKAGES = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a text file unless it has this text already."""
+    if not (path.exists() and path.read_text(encoding="utf-8") == text):
+        write_atomically(path, text)
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of PACKAGES by name."""
+    numbers = {"python": platform.python_version()}
+    for name in PACKAGES:
+        numbers[name] = importlib.metadata.version(name)
+    return numbers

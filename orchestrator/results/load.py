@@ -1,0 +1,86 @@
+"""Reads the tables of several sweeps as one, with equal ids for equal configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from orchestrator.results.names.identity import common_trial_ids
+from orchestrator.results.pooling import ALSO_IN, pool_trials
+from orchestrator.results.results import Results
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.sweep_folders import distinct_names, sweep_folders
+from orchestrator.results.tables.tables import Tables, read_tables
+
+
+def load(*folders: str | Path) -> Results:
+    """Return the results of sweep folders, or of folders of sweep folders, as one.
+
+    Each (trial, seed) has one row; the column `also_in` names the other sweeps that have it. Sweeps
+    of one name in several folders get different names.
+
+    Raises:
+        RepertoireError: a folder has no tables, a table is damaged, or two folders have different
+            values of one (trial, seed).
+    """
+    paths = [path for folder in folders for path in sweep_folders(Path(folder))]
+    paths = list({path.resolve(): path for path in paths}.values())
+    parts = [read_tables(path) for path in paths]
+    names = distinct_names(list(map(_sweep_name, parts, paths)), paths)
+    parts = [_rename_sweep(part, name) for part, name in zip(parts, names, strict=True)]
+    parts = _rename_trials(parts)
+    trials = pa.concat_tables([part.trials for part in parts])
+    pool = pool_trials(trials.to_pandas(), dict(zip(names, paths, strict=True)))
+    # The types of config.* depend on all values, so they are chosen for the rows that are kept.
+    kept = with_config_columns(trials.filter(pa.array(pool.counts))).to_pandas()
+    accuracy = pa.concat_tables([part.accuracy for part in parts]).to_pandas()
+    stages = pa.concat_tables([part.stages for part in parts]).to_pandas()
+    if not pool.counts.all():
+        out = trials.filter(pa.array(~pool.counts)).to_pandas()
+        accuracy, stages = _drop_trials(accuracy, out), _drop_trials(stages, out)
+    also_in = pool.trials[ALSO_IN].to_numpy()
+    return Results(kept.assign(**{ALSO_IN: also_in}), accuracy, stages, pool.notes)
+
+
+def _sweep_name(tables: Tables, folder: Path) -> str:
+    return str(tables.trials["sweep"][0]) if len(tables.trials) else folder.name
+
+
+def _rename_sweep(tables: Tables, sweep: str) -> Tables:
+    """Return the tables under another name of the sweep."""
+    if not len(tables.trials) or str(tables.trials["sweep"][0]) == sweep:
+        return tables
+    return Tables(*(_replace_sweep(table, sweep) for table in vars(tables).values()))
+
+
+def _replace_sweep(table: pa.Table, sweep: str) -> pa.Table:
+    at = table.schema.get_field_index("sweep")
+    return table.set_column(at, "sweep", pa.array([sweep] * len(table), pa.string()))
+
+
+def _rename_trials(parts: list[Tables]) -> list[Tables]:
+    """Return the tables of several sweeps with equal ids for equal configurations."""
+    columns = [part.trials.select(["sweep", "trial_id", "config"]) for part in parts]
+    names = common_trial_ids(pa.concat_tables(columns).to_pandas()) if len(parts) > 1 else {}
+    if not names:
+        return parts
+    return [
+        Tables(*(_replace_ids(table, names) for table in vars(part).values())) for part in parts
+    ]
+
+
+def _replace_ids(table: pa.Table, names: Mapping[tuple[str, str], str]) -> pa.Table:
+    pairs = zip(table["sweep"].to_pylist(), table["trial_id"].to_pylist(), strict=True)
+    ids = [names.get(pair, pair[1]) for pair in pairs]
+    at = table.schema.get_field_index("trial_id")
+    return table.set_column(at, "trial_id", pa.array(ids, pa.string()))
+
+
+def _drop_trials(table: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table without those of the (sweep, trial, seed) in `out`."""
+    key = ["sweep", "trial_id", "seed"]
+    dropped = pd.MultiIndex.from_frame(table[key]).isin(pd.MultiIndex.from_frame(out[key]))
+    return table[~dropped].reset_index(drop=True)

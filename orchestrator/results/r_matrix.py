@@ -1,0 +1,33 @@
+"""R as an array, built from its cells or its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from orchestrator.results.metrics import R
+
+
+def build_r_from_rows(rows: Sequence[Sequence[float | None]], num_tasks: int) -> R:
+    """Return R [T+1, T] from its first rows; NaN below them and where a row has None."""
+    r = np.full((num_tasks + 1, num_tasks), np.nan)
+    if rows:
+        r[: len(rows)] = np.asarray(rows, dtype=np.float64)
+    return r
+
+
+def build_r(after: Any, task: Any, accuracy: Any, num_tasks: int) -> R:
+    """Return R [T+1, T] from its cells; NaN where a cell is missing.
+
+    Args:
+        after: number of tasks learned, 0..T, of each cell.
+        task: 1..T, of each cell.
+        accuracy: 0 to 1, of each cell; None or NaN if it was not measured.
+        num_tasks: T.
+    """
+    r = np.full((int(num_tasks) + 1, int(num_tasks)), np.nan)
+    row, column = np.asarray(after, dtype=np.int64), np.asarray(task, dtype=np.int64) - 1
+    r[row, column] = np.asarray(accuracy, dtype=np.float64)
+    return r

@@ -1,0 +1,56 @@
+"""The columns of the three tables of a sweep, and their types.
+
+The types do not depend on the values, except those of `config.*`, which are derived from `config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from orchestrator.columns import COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
+from orchestrator.results.tables.late_metrics import LATE_METRICS
+
+SPLITS = ("validation", "test")
+TRIAL = ("sweep", "trial_id", "seed")
+KIND = ("method", "benchmark", "scenario", "network")
+IDENTITY = ("sweep", "trial_id", "phase", "selected", "status", *KIND, "seed")
+DEPTH = ("tasks_done", "num_tasks", "config")
+STAGE = (*TRIAL, "after", "key", "parent", "cached")
+COST_COLUMNS = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
+# Columns of later releases are last, so that the columns of the first keep their places.
+ADDED_LATER = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
+EARLY = {"val_acc", *LATE_METRICS}
+SEARCH = ("group", "candidate", "objective", *(name for name in VALIDATED if name not in EARLY))
+FIRST_METRICS = tuple(name for name in METRICS if name not in LATE_METRICS)
+
+BOOLEANS = frozenset({"selected", "cached"})
+# FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
+REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is float})
+REALS |= {*VALIDATED, "objective", "accuracy", "loss"}
+
+INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
+INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n", "epochs"}
+
+
+def create_schema(columns: Iterable[str]) -> pa.Schema:
+    """Return the schema of columns; a column that is in none of the sets above is text."""
+    kinds = ((BOOLEANS, pa.bool_()), (REALS, pa.float64()), (INTEGERS, pa.int64()))
+    return pa.schema(
+        (column, next((kind for names, kind in kinds if column in names), pa.string()))
+        for column in columns
+    )
+
+
+TRIALS = create_schema(
+    [
+        *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
+        *(*ADDED_LATER, *SEARCH, *LATE_METRICS),
+    ]
+)
+ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
+STAGES = create_schema(
+    [*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER, "hyperparameters", "epochs"]
+)
+SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}

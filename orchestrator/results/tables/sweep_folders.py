@@ -1,0 +1,42 @@
+"""The folders of sweeps in a results folder, and a name for each sweep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.errors import RepertoireError
+
+
+def sweep_folders(folder: Path) -> list[Path]:
+    """Return the folder if it is that of a sweep, else the sweep folders in it, sorted by name.
+
+    Raises:
+        RepertoireError: there are no results.
+    """
+    if (folder / "trials.parquet").exists():
+        return [folder]
+    if folders := sorted(path.parent for path in folder.glob("*/trials.parquet")):
+        return folders
+    raise RepertoireError(
+        f"{folder}: no results here (no trials.parquet in it or one level below); give the folder "
+        f"of a sweep or one that holds some, or make it: repertoire run SWEEP --out {folder}"
+    )
+
+
+def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Return a name for each sweep; equal names get their folder added: `s (run1)`."""
+    paths = [folder.resolve() for folder in folders]
+    distinct = list(names)
+    for more in (lambda path, name: (path.parent if path.name == name else path).name, _full_path):
+        times = Counter(distinct)
+        pairs = zip(distinct, names, paths, strict=True)
+        distinct = [
+            f"{name} ({more(path, name)})" if times[n] > 1 else n for n, name, path in pairs
+        ]
+    return distinct
+
+
+def _full_path(path: Path, name: str) -> str:
+    return str(path)

@@ -1,0 +1,92 @@
+"""The three Parquet tables of a sweep: building, writing and reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results.tables.late_metrics import LATE_METRICS, add_late_metrics
+from orchestrator.results.tables.schemas import SCHEMAS
+from orchestrator.stages.storage.files import write_atomically
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """The tables of one sweep; rows in the order of its chains, then `after`, then the task."""
+
+    trials: pa.Table
+    accuracy: pa.Table
+    stages: pa.Table
+
+
+def write_tables(tables: Tables, folder: str | Path) -> None:
+    """Write the tables into a folder, each atomically; equal tables give equal bytes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in vars(tables).items():
+        content = pa.BufferOutputStream()
+        pq.write_table(table, content, compression="zstd")
+        write_atomically(folder / f"{name}.parquet", content.getvalue())
+
+
+def read_tables(folder: str | Path) -> Tables:
+    """Return the tables in the folder of one sweep.
+
+    Raises:
+        RepertoireError: a table is missing or damaged.
+    """
+    tables = Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
+    names = pq.read_schema((Path(folder) / "trials.parquet").absolute()).names
+    if {*LATE_METRICS} <= {*names}:
+        return tables
+    return replace(tables, trials=add_late_metrics(tables.trials, tables.accuracy))
+
+
+def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.Table:
+    """Return one table in the folder of a sweep; columns that an older release lacks are null.
+
+    Args:
+        folder: of the sweep.
+        name: of the table.
+        columns: those to read; None for all.
+
+    Raises:
+        RepertoireError: the table is missing, empty or damaged.
+    """
+    path = folder / f"{name}.parquet"
+    try:
+        # Without partitioning=None a folder named lr=0.1 would add a column; a relative path may be
+        # taken for a URI (run10:30).
+        return pq.read_table(
+            path.absolute(), columns=columns, schema=SCHEMAS[name], partitioning=None
+        )
+    except (pa.ArrowException, OSError) as error:
+        what = "is not there" if not path.exists() else "is empty or damaged"
+        again = "repertoire run with the same sweep writes it anew from the store"
+        raise RepertoireError(f"{path} {what}; {again}") from error
+
+
+def stage_keys(folder: Path) -> frozenset[str]:
+    """Return the keys of all stages in the tables of a folder and of the folders below it.
+
+    Raises:
+        RepertoireError: a table is empty or damaged.
+    """
+    paths = sorted(folder.rglob("stages.parquet"))
+    columns = (read_table(path.parent, "stages", ["key"])["key"] for path in paths)
+    return frozenset(key for column in columns for key in column.to_pylist())
+
+
+def build_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Return a table of rows; the cells of a row are in the order of the schema."""
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    # from_pandas: NaN becomes null, so that undefined values are null everywhere.
+    typed = zip(columns, schema.types, strict=True)
+    arrays = [pa.array(column, kind, from_pandas=True) for column, kind in typed]
+    return pa.Table.from_arrays(arrays, schema=schema)
