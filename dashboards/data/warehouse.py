@@ -1,7 +1,7 @@
 """The tables of several sweep folders as DuckDB views, which read Parquet files for each query.
 
-The views `trials`, `accuracy` and `stages` have the columns of `schemas.SCHEMAS`. Columns that files
-of an older release lack are null, or have the values of `views.DEFAULTS`; NaN is null. `sweep` is
+The views `trials`, `accuracy` and `stages` have the columns of `SCHEMAS`. Columns that files of an
+older release lack are null, or have the values of `views.DEFAULTS`; NaN is null. `sweep` is
 the name of the folder. `trials` also has `place`, the position of the row.
 """
 

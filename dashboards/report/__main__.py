@@ -13,7 +13,7 @@ from dashboards.data.warehouse import open_results
 from dashboards.figures import save_all
 from dashboards.report.page import render
 from orchestrator.errors import RepertoireError
-from orchestrator.sweep.yaml_file import read_yaml
+from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.tracking.sync import attach_file
 from orchestrator.tracking.target import EXPERIMENT, Target, resolve_target
 

@@ -17,7 +17,9 @@ from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
 from orchestrator.search.sampling import GridSampler, RandomSampler
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.search_options import Fifo, Grid, Optuna, Random, Search
+from orchestrator.sweep.search_section.algorithms import Grid, Optuna, Random
+from orchestrator.sweep.search_section.schedulers import Fifo
+from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.sweep import Sweep
 
 

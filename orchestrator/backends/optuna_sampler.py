@@ -7,8 +7,9 @@ from typing import Any
 
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
-from orchestrator.sweep.search_options import Optuna
-from orchestrator.sweep.spaces import Domain, Point, num_steps, value_at_step
+from orchestrator.sweep.search_section.algorithms import Optuna
+from orchestrator.sweep.spaces.domain_kinds import num_steps, value_at_step
+from orchestrator.sweep.spaces.domains import Domain, Point
 
 
 class OptunaSampler:

@@ -19,8 +19,9 @@ from orchestrator.backends.tune_stand_ins import Controller, Runner
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_json
 from orchestrator.search.ports import Adopted, Decision, Stopped
-from orchestrator.sweep.search_options import SCHEDULERS, Search
-from orchestrator.sweep.spaces import Domain, Point
+from orchestrator.sweep.search_section.schedulers import SCHEDULERS
+from orchestrator.sweep.search_section.search import Search
+from orchestrator.sweep.spaces.domains import Domain, Point
 
 DECISIONS: dict[str, Decision] = {
     TrialScheduler.CONTINUE: "continue",

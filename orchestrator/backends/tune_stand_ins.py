@@ -9,7 +9,7 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 
-from orchestrator.sweep.spaces import Point
+from orchestrator.sweep.spaces.domains import Point
 
 WAITING = (Trial.PENDING, Trial.PAUSED)
 

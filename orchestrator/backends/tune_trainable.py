@@ -25,8 +25,8 @@ from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease import LeasedStore
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.configuration import Configurations
-from orchestrator.sweep.nesting import value_at
-from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.objective.objective import Objective
+from orchestrator.sweep.spaces.nesting import value_at
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from orchestrator.cli.environment import parse_folder, run_server
 from orchestrator.cli.options import Dir, Dirs, StoreUri, Tolerance, show
-from orchestrator.sweep.expression import FIGURES
+from orchestrator.sweep.objective.expression import FIGURES
 
 
 class Format(StrEnum):

@@ -22,7 +22,7 @@ from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import trial_chain
+from orchestrator.sweep.trial_chain import trial_chain
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from orchestrator.results.comparison import comparison
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
 from orchestrator.results.results import Results
-from orchestrator.sweep.objective import Mode
+from orchestrator.sweep.objective.objective_text import Mode
 
 
 def with_front(table: pd.DataFrame, metrics: Sequence[str] = DEFAULT_METRICS) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from orchestrator.columns import is_small_better
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.sweep.objective import Mode, Objective
+from orchestrator.sweep.objective.objective import Objective
+from orchestrator.sweep.objective.objective_text import Mode
 
 DEFAULT_METRICS = ("acc", "storage_bytes", "compute_flops")
 

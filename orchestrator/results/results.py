@@ -22,7 +22,7 @@ from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
 from orchestrator.results.pooling import SETTING
 from orchestrator.results.r_matrix import build_r
-from orchestrator.sweep.objective import Mode
+from orchestrator.sweep.objective.objective_text import Mode
 
 
 @dataclass(frozen=True, eq=False)

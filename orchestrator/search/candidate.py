@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 from orchestrator.graph.events import ChainId, ChainStopped, ChainWanted, Event
 from orchestrator.search.ports import Values
 from orchestrator.stages.stage import Stage
-from orchestrator.sweep.objective import Objective
-from orchestrator.sweep.spaces import Point
+from orchestrator.sweep.objective.objective import Objective
+from orchestrator.sweep.spaces.domains import Point
 from orchestrator.sweep.trial import Trial
 
 Final = Literal["complete", "stopped", "diverged", "failed", "infeasible", "twin"]

@@ -18,7 +18,7 @@ from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.study import Study
 from orchestrator.seeding import derive_seed
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.sweep import Sweep
 
 

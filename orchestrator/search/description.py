@@ -8,7 +8,8 @@ from typing import Any
 
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.group_search import GroupSearch
-from orchestrator.sweep.search_options import GRACE_TASKS, Search
+from orchestrator.sweep.search_section.schedulers import GRACE_TASKS
+from orchestrator.sweep.search_section.search import Search
 
 
 def describe_search(search: Search) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from orchestrator.search.candidate import Candidate, Status
 from orchestrator.search.ports import Adopted, Decision, Scheduler, Stopped, Values
 from orchestrator.search.sampling import Draws
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.section import InfeasiblePoint
-from orchestrator.sweep.spaces import Point
+from orchestrator.sweep.spaces.domains import Point
 
 PATIENCE = 3  # candidates that may end without a value before a search is given up
 

@@ -11,9 +11,9 @@ from orchestrator.search.description import count_statuses, describe_search
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.study import ChainStages, Winner
 from orchestrator.stages.worker import Order, extend_order
-from orchestrator.sweep.search_options import Search
+from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import trial_chain
+from orchestrator.sweep.trial_chain import trial_chain
 
 
 @dataclass

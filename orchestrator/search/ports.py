@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from orchestrator.sweep.spaces import Point
+from orchestrator.sweep.spaces.domains import Point
 
 Values = tuple[float, ...]
 Decision = Literal["continue", "pause", "stop"]

@@ -10,7 +10,7 @@ import numpy as np
 from orchestrator.hashing import canonical_json
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.ports import Sampler, Values
-from orchestrator.sweep.spaces import Domain, Point, draw_point, grid_points
+from orchestrator.sweep.spaces.domains import Domain, Point, draw_point, grid_points
 
 TRIES = 200
 FAILED = ("diverged", "failed", "infeasible")

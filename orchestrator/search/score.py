@@ -15,7 +15,7 @@ from orchestrator.results.r_matrix import build_r_from_rows
 from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
-from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.sweep import Sweep
 
 RECORDS_KEPT = 20_000  # of some kilobytes each

@@ -21,7 +21,7 @@ from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainW
 from orchestrator.search.score import Scorer
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.spaces import Point, grid_points
+from orchestrator.sweep.spaces.domains import Point, grid_points
 from orchestrator.sweep.trial import Trial
 
 

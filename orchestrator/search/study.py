@@ -18,7 +18,8 @@ from orchestrator.search.group_search import GroupSearch
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import Trial, trial_chain
+from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial_chain import trial_chain
 
 ChainStages = tuple[Chain, tuple[Stage, ...]]
 _CachedRow = tuple[tuple[str, int, str, bool], ChainStages]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any
 
-from orchestrator.sweep.group import misfit
 from orchestrator.sweep.method_entries import MethodEntry
+from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.section import Part
 from orchestrator.sweep.training_checks import training_objections
 

@@ -18,14 +18,16 @@ from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.components import find_class
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning.training_options import TrainingOptions
-from orchestrator.sweep.decoding import abbreviate
-from orchestrator.sweep.entries import find_dotted_names, read_entries
+from orchestrator.sweep.common_training import merge_training
+from orchestrator.sweep.dotted_names import find_dotted_names
+from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.method_entries import merge_training, without_training
-from orchestrator.sweep.nesting import canonical_place, is_known, with_values
+from orchestrator.sweep.method_entries import without_training
+from orchestrator.sweep.reading.mistakes import abbreviate
+from orchestrator.sweep.reading.yaml_file import parse_yaml
+from orchestrator.sweep.spaces.nesting import canonical_place, is_known, with_values
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
-from orchestrator.sweep.yaml_file import parse_yaml
 
 Content = Mapping[str, Any]
 Config = Mapping[str, Any]

@@ -19,7 +19,8 @@ from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.stages.code.components import is_dotted
 from orchestrator.stages.code.data_function import create_function
 from orchestrator.stages.code.source import Source
-from orchestrator.sweep.decoding import abbreviate, decode
+from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.mistakes import abbreviate
 
 FORMS: dict[str, type[Form]] = {
     "npz": Npz,

@@ -5,58 +5,30 @@ Every check depends only on the sections that it names, so that one reading repo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.stages.code.components import is_dotted
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning.training import create_training
 from orchestrator.stages.learning.training_options import TrainingOptions
 from orchestrator.sweep.combinations import Sections, combine_parts
+from orchestrator.sweep.common_training import CommonTraining
 from orchestrator.sweep.data_section import OwnCode, with_data
-from orchestrator.sweep.decoding import abbreviate, read_mapping
-from orchestrator.sweep.group import Group, name_groups
-from orchestrator.sweep.method_entries import (
-    CommonTraining,
-    find_repetitions,
-    read_method_entries,
-)
-from orchestrator.sweep.search_checks import check_search
-from orchestrator.sweep.search_options import Search
-from orchestrator.sweep.section import Form, Part, read_component, read_section
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.group_names import name_groups
+from orchestrator.sweep.method_entries import find_repetitions, read_method_entries
+from orchestrator.sweep.read_section import read_component, read_section
+from orchestrator.sweep.reading.decoding import read_mapping
+from orchestrator.sweep.reading.mistakes import abbreviate
+from orchestrator.sweep.search_section.checks import check_search
+from orchestrator.sweep.search_section.search import Search
+from orchestrator.sweep.section import Form, Part
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
-
-
-def find_dotted_names(content: dict[str, Any]) -> list[str]:
-    """Return the names of the form `module:Class` in a file."""
-    methods, search = content.get("methods"), content.get("search")
-    entries = methods if isinstance(methods, list) else []
-    places = [content.get("network"), *entries]
-    if isinstance(search, dict):
-        places += [search.get("algorithm"), search.get("scheduler")]
-    names = [place.get("name") if isinstance(place, dict) else place for place in places]
-    benchmark = content.get("benchmark")
-    given = benchmark if isinstance(benchmark, dict) else {}
-    names += find_texts([given.get("data"), given.get("sequence")])
-    for section in (content, *entries):
-        training = section.get("training") if isinstance(section, dict) else None
-        names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)
-    return [name for name in names if isinstance(name, str) and is_dotted(name)]
-
-
-def find_texts(value: Any) -> Iterator[str]:
-    """Yield all text in a value, that of the lists of its grids and spaces included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from find_texts(each)
 
 
 def read_entries(

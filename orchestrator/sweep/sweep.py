@@ -12,14 +12,17 @@ from orchestrator.errors import SweepError
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.stage import Chain, Stage
-from orchestrator.sweep.decoding import abbreviate, decode, read_mapping
-from orchestrator.sweep.entries import find_dotted_names, read_entries
+from orchestrator.sweep.dotted_names import find_dotted_names
+from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.options import Budget, Mlflow, Options, Resources
-from orchestrator.sweep.search_options import Search
-from orchestrator.sweep.search_section import read_search
-from orchestrator.sweep.trial import Trial, trial_chain
-from orchestrator.sweep.yaml_file import read_yaml
+from orchestrator.sweep.reading.decoding import decode, read_mapping
+from orchestrator.sweep.reading.mistakes import abbreviate
+from orchestrator.sweep.reading.yaml_file import read_yaml
+from orchestrator.sweep.search_section.read_search import read_search
+from orchestrator.sweep.search_section.search import Search
+from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial_chain import trial_chain
 
 # Other names in a results folder.
 RESERVED_NAMES = frozenset({"stages", "mlflow.db", "mlartifacts"})

@@ -12,8 +12,8 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json, to_json, to_keyed_json
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.learning.training import Training
-from orchestrator.stages.stage import Chain, Stage, build_chain, fill_defaults
-from orchestrator.sweep.nesting import replace_values
+from orchestrator.stages.stage import Stage, build_chain, fill_defaults
+from orchestrator.sweep.spaces.nesting import replace_values
 
 Values = Mapping[str, Any]
 
@@ -109,38 +109,3 @@ def section_values(section: str, values: Values) -> dict[str, Any]:
     """Return the values of a section, by field."""
     prefix = f"{section}."
     return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
-
-
-def trial_chain(
-    sweep: str, trial: Trial, seed: int, phase: str = "evaluation", **more: Any
-) -> tuple[Chain, tuple[Stage, ...]]:
-    """Return the row of one (trial, seed) in the results, and its stages.
-
-    Args:
-        sweep: name of the sweep.
-        trial: the trial.
-        seed: one of its seeds.
-        phase: "search" or "evaluation".
-        more: further fields of `Chain`; `up_to`, the tasks after which the chain ends; `steps`, the
-            stages of the trial on the seed if they are known, since their keys take time.
-    """
-    steps = more.pop("steps", None) or trial.stages(seed)
-    steps = steps[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
-    chain = Chain(
-        sweep=sweep,
-        trial_id=trial.trial_id,
-        phase=phase,
-        seed=seed,
-        method=trial.method.name,
-        benchmark=trial.benchmark.title,
-        scenario=trial.benchmark.scenario,
-        network=trial.network.name,
-        num_tasks=trial.benchmark.num_tasks,
-        config=trial.config,
-        keys=tuple(step.key for step in steps),
-        task_keys=steps[0].task_keys,
-        scores_unseen=trial.method.cls.scores_unseen,
-        hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
-        **{"selected": False, **more},
-    )
-    return chain, steps

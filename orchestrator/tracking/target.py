@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.sweep.options import Mlflow
-from orchestrator.sweep.yaml_file import read_yaml
+from orchestrator.sweep.reading.yaml_file import read_yaml
 
 EXPERIMENT = "repertoire"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

@@ -37,7 +37,7 @@ from dashboards.pages.leaderboard import readable_table
 from orchestrator.results.comparison import comparison
 from orchestrator.results.contrasts import with_differences
 from orchestrator.results.load import load
-from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.rendering import render
 from orchestrator.tracking.trial_run import SELECTABLE

@@ -9,7 +9,9 @@ from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages.learning.learner import Training
-from orchestrator.sweep.decoding import abbreviate, decode, expand_grids
+from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.grids import expand_grids
+from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.sweep import Mlflow, Resources
 
 

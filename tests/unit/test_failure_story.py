@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.stages.outcomes import failure_place, failure_story
 from orchestrator.stages.storage.retry import raise_if_lasting
-from orchestrator.sweep.decoding import decode
+from orchestrator.sweep.reading.decoding import decode
 
 
 def module(folder: Path, text: str) -> ModuleType:

@@ -7,8 +7,8 @@ from search_lab import SWEEP, journal, run, trials
 
 import orchestrator
 from orchestrator.results.comparison import comparison
+from orchestrator.sweep.common_training import merge_training
 from orchestrator.sweep.configuration import Configurations
-from orchestrator.sweep.method_entries import merge_training
 
 HEAD = """\
 name: own

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.stages.costs import CATEGORIES
-from orchestrator.sweep.expression import FIGURES
-from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.objective.expression import FIGURES
+from orchestrator.sweep.objective.objective import Objective
 
 FIGURES_OF_A_TRIAL = {
     "acc": 0.75,
@@ -275,7 +275,7 @@ def test_an_objective_travels_between_processes_and_equals_itself() -> None:
 
 def test_neither_torch_nor_ray_nor_pandas_is_needed() -> None:
     code = (
-        "import sys, orchestrator.sweep.objective; "
+        "import sys, orchestrator.sweep.objective.objective; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'ray', 'pandas', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

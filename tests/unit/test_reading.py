@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import SweepError
-from orchestrator.sweep.yaml_file import read_yaml
+from orchestrator.sweep.reading.yaml_file import read_yaml
 
 
 def read(folder: Path, text: str):

@@ -20,7 +20,7 @@ from orchestrator.stages.stage import build_stages
 from orchestrator.stages.storage import address
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.sweep.objective import Objective
+from orchestrator.sweep.objective.objective import Objective
 
 AWAY = OSError(
     "When reading information for key 'k': AWS Error NETWORK_CONNECTION during HeadObject"

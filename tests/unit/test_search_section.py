@@ -12,16 +12,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.sweep.options import Budget
-from orchestrator.sweep.search_options import (
-    Asha,
-    CustomClass,
-    Fifo,
-    Grid,
-    Optuna,
-    Pbt,
-    PerTask,
-    Random,
-)
+from orchestrator.sweep.search_section.algorithms import Grid, Optuna, PerTask, Random
+from orchestrator.sweep.search_section.schedulers import Asha, Fifo, Pbt
+from orchestrator.sweep.search_section.search import CustomClass
 from orchestrator.sweep.sweep import Sweep
 
 Load = Callable[[str], Sweep]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest
 
-from orchestrator.sweep.spaces import (
-    KINDS,
+from orchestrator.sweep.spaces.domain_kinds import KINDS
+from orchestrator.sweep.spaces.domains import (
     Domain,
     Point,
     draw_point,

@@ -23,20 +23,11 @@ from orchestrator.backends.optuna_sampler import suggest
 from orchestrator.backends.tune_schedulers import TuneScheduler
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Adopted, Stopped
-from orchestrator.sweep.objective import Objective
-from orchestrator.sweep.search_options import (
-    Asha,
-    CustomClass,
-    Fifo,
-    HyperBand,
-    HyperOpt,
-    Median,
-    Optuna,
-    Pbt,
-    Random,
-    Search,
-)
-from orchestrator.sweep.spaces import Domain
+from orchestrator.sweep.objective.objective import Objective
+from orchestrator.sweep.search_section.algorithms import HyperOpt, Optuna, Random
+from orchestrator.sweep.search_section.schedulers import Asha, Fifo, HyperBand, Median, Pbt
+from orchestrator.sweep.search_section.search import CustomClass, Search
+from orchestrator.sweep.spaces.domains import Domain
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.results.names.trial_ids import former_id
 from orchestrator.results.tables.tables import read_table
 from orchestrator.sweep.group import Group
+from orchestrator.sweep.reading.yaml_file import parse_yaml
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.yaml_file import parse_yaml
 
 GroupContent = Mapping[str, Any]
 TASKS = ("benchmark", "network")

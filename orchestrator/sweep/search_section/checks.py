@@ -6,24 +6,14 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from methods.base import Outlook
 from orchestrator.columns import explain_undefined_fwt
-from orchestrator.networks.networks import build_network
-from orchestrator.stages.stage import network_shape
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.nesting import field_name, find_spaces
-from orchestrator.sweep.objective import Objective
-from orchestrator.sweep.search_options import (
-    Fifo,
-    Grid,
-    HyperOpt,
-    Pbt,
-    PerTask,
-    Random,
-    Search,
-)
+from orchestrator.sweep.search_section.schedulers import Pbt
+from orchestrator.sweep.search_section.search import Search
+from orchestrator.sweep.search_section.state_shapes import find_resizing_places
 from orchestrator.sweep.section import Part
-from orchestrator.sweep.spaces import KINDS, Point, select_active
+from orchestrator.sweep.spaces.domain_kinds import KINDS
+from orchestrator.sweep.spaces.nesting import field_name, find_spaces
 
 
 def check_search(parts: list[Part], groups: list[Group], search: Search | None) -> Iterator[str]:
@@ -124,54 +114,3 @@ def _space_kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]
             kind = next((kind for kind in value if kind in KINDS), None)
             if kind is not None and (grids or kind != "grid"):
                 yield where, kind
-
-
-def find_resizing_places(group: Group) -> Iterator[str]:
-    """Yield the places of a method's space that decide the shapes of its state.
-
-    Such a hyperparameter cannot change from one task to the next.
-    """
-    method = group.parts[3]
-    whole = {place: domain.representatives()[0] for place, domain in group.space.items()}
-    for place, domain in method.space.items():
-        values = domain.representatives()
-        points = [select_active(group.space, {**whole, place: value}) for value in values]
-        first, *others = (state_shapes(group, point) for point in points)
-        if any(other != first for other in others):
-            yield place
-
-
-def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
-    """Return name -> shape of a method's state after its first task."""
-    benchmark, network, _, method = (part.build(point) for part in group.parts)
-    shape = network_shape(benchmark)
-    built = build_network(network.cls, network.config, shape, 0)
-    learner = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
-    return {name: tuple(value.shape) for name, value in learner.state_dict().items()}
-
-
-def find_conflicts(
-    section: Any, algorithm: Any, scheduler: Any, objective: Objective | None
-) -> Iterator[str]:
-    """Yield the options of a search section that exclude each other; None is an unreadable one."""
-    early = scheduler is not None and not isinstance(scheduler, Fifo)
-    several = objective is not None and len(objective.metrics) > 1
-    if early and several:
-        yield "search.scheduler: several metrics give no single order; leave it out"
-    if isinstance(algorithm, HyperOpt) and several:
-        yield "search.algorithm: hyperopt knows one metric; use optuna, random or grid"
-    if isinstance(scheduler, Pbt) and not isinstance(algorithm, Grid | Random | None):
-        yield "search.scheduler: pbt draws its candidates itself; use algorithm: random"
-    if isinstance(algorithm, PerTask):
-        given = {
-            "scheduler": early,
-            "on_tasks": section.on_tasks is not None,
-            "num_trials": section.num_trials is not None,
-            "seeds": section.seeds is not None,
-            "metric": section.metric != "acc",
-            "mode": section.mode is not None,
-        }
-        why = "has no meaning for per_task, which selects at each task within each seed"
-        yield from (f"search.{name}: {why}; leave it out" for name in given if given[name])
-    if section.on_tasks is not None and isinstance(scheduler, Pbt):
-        yield "search.on_tasks: pbt changes hyperparameters over all tasks; leave it out"

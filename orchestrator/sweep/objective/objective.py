@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from orchestrator.columns import is_small_better
-from orchestrator.errors import suggest
-from orchestrator.sweep.expression import COSTS, FIGURES, QUALITIES, parse_expression
+from orchestrator.sweep.objective.expression import parse_expression
+from orchestrator.sweep.objective.objective_text import Mode, parse_metrics, parse_modes
+from orchestrator.sweep.objective.plausible_figures import plausible_figures
 
-Mode = Literal["max", "min"]
 Values = tuple[float, ...]
 
 TRIALS = 200  # sets of figures that an objective is tried on
-MODES: dict[str, Mode] = {"max": "max", "min": "min"}
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,8 @@ class Objective:
             mistakes: receives the mistakes, each in a line.
         """
         before = len(mistakes)
-        metrics = _parse_metrics(metric, f"{where}.metric", mistakes)
-        modes = _parse_modes(mode, metrics, f"{where}.mode", mistakes)
+        metrics = parse_metrics(metric, f"{where}.metric", mistakes)
+        modes = parse_modes(mode, metrics, f"{where}.mode", mistakes)
         if len(mistakes) > before:
             return None
         never = [text for text in metrics if not Objective((text,), ("max",)).is_definable()]
@@ -83,7 +80,7 @@ class Objective:
 
     def is_definable(self) -> bool:
         """Return whether some of many plausible figures have a value."""
-        return any(self.value(_plausible_figures(number)) is not None for number in range(TRIALS))
+        return any(self.value(plausible_figures(number)) is not None for number in range(TRIALS))
 
     def _select_figures(self, figures: Mapping[str, float | None]) -> dict[str, float]:
         return {name: as_number(figures.get(name)) for name in self.names}
@@ -127,21 +124,6 @@ def _value(metric: str, figures: Mapping[str, float]) -> float | str:
     return value if math.isfinite(value) else "it is not finite"
 
 
-def _plausible_figures(number: int) -> dict[str, float]:
-    """Return figures as trials have them: shares, differences of shares, bytes and FLOPs.
-
-    Each runs evenly through its range as `number` grows, all independently (Weyl's sequence); every
-    other set of figures has costs of zero among it.
-    """
-    names = (*QUALITIES, *COSTS)
-    place = {name: math.sqrt(2 + i) * math.e * (1 + number) % 1 for i, name in enumerate(names)}
-    figures = {name: place[name] for name in QUALITIES}
-    figures |= {name: 2 * place[name] - 1 for name in ("bwt", "fwt", "forgetting")}
-    zero = 0.5 * (number % 2)
-    costs = {name: 10 ** (14 * place[name]) if place[name] >= zero else 0.0 for name in COSTS}
-    return figures | costs
-
-
 def as_number(figure: float | None) -> float:
     """Return a figure as a float, NaN where there is none."""
     return math.nan if figure is None else float(figure)
@@ -149,36 +131,3 @@ def as_number(figure: float | None) -> float:
 
 def _dominates(a: Values, b: Values) -> bool:
     return a != b and all(x >= y for x, y in zip(a, b, strict=True))
-
-
-def _parse_metrics(metric: str | list[str], where: str, mistakes: list[str]) -> tuple[str, ...]:
-    one = isinstance(metric, str)
-    # A long expression may be folded over lines of the file.
-    metrics = [" ".join(text.split()) for text in ([metric] if isinstance(metric, str) else metric)]
-    for i, text in enumerate(metrics):
-        place = where if one else f"{where}[{i}]"
-        mistakes.extend(f"{place}: {line}" for line in parse_expression(text).mistakes)
-        if text in metrics[:i]:
-            mistakes.append(f"{place}: {text!r} is named twice")
-    if not metrics:
-        mistakes.append(f"{where}: a list of at least one metric is needed, given []")
-    return tuple(metrics)
-
-
-def _parse_modes(
-    mode: str | list[str] | None, metrics: tuple[str, ...], where: str, mistakes: list[str]
-) -> tuple[Mode, ...]:
-    if mode is None:
-        names = [text.strip("() ") for text in metrics]
-        small = [name in FIGURES and is_small_better(name) for name in names]
-        return tuple("min" if less else "max" for less in small)
-    given = [mode] if isinstance(mode, str) else mode
-    mistakes.extend(
-        f"{where}: must be max or min, given {each!r}; {suggest(each, MODES)}"
-        for each in given
-        if each not in MODES
-    )
-    if len(given) != len(metrics):
-        count = "the metric" if len(metrics) == 1 else f"each of {len(metrics)} metrics"
-        mistakes.append(f"{where}: give a mode for {count}, as a list, given {given}")
-    return tuple(MODES[each] for each in given if each in MODES)

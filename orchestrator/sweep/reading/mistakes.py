@@ -1,23 +1,18 @@
-"""Plain data from a YAML file as typed dataclasses; the only importer of pydantic.
-
-Mistakes are collected rather than raised one by one; each has its place and what is valid.
-"""
+"""Mistakes that pydantic finds, in the terms of a sweep file: the place, and what is valid."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from functools import cache
-from itertools import product
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import suggest
-from orchestrator.hashing import to_json
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 MISSING = ("missing", "missing_argument")
@@ -33,67 +28,10 @@ EXPECTED = {
 }
 
 
-def decode(
-    kind: type[Any],
-    given: Mapping[str, Any],
-    where: str,
-    mistakes: list[str],
-    left_out: frozenset[str] = frozenset(),
-    salvage: bool = False,
-) -> Any | None:
-    """Return `given` as an instance of a dataclass, or None after noting the mistakes.
-
-    A dataclass checks its ranges only if all types are right, and stops at the first wrong range.
-    So wrong fields are removed and the rest is checked again, until there are no more mistakes.
-
-    Args:
-        kind: the dataclass.
-        given: field -> value, JSON types.
-        where: place in the file, for messages.
-        mistakes: receives the mistakes, each in a line.
-        left_out: fields that were removed as mistakes before.
-        salvage: return an instance without the wrong fields, if there is one, instead of None.
-    """
-    check = _validator(kind)  # type: ignore[arg-type]
-    names = {field.name for field in fields(kind)}
-    rest = dict(given)
-    while True:
-        try:
-            instance = check(json.dumps(rest), strict=True)
-            to_json(instance, where)
-            return None if left_out and not salvage else instance
-        except ValidationError as error:
-            errors = list(describe_errors(error, kind, where))
-        except TypeError as error:
-            errors = [("", str(error).removeprefix("."))]
-        # A mistake that names a removed field may be caused by its removal.
-        unsure = left_out & names
-        mistakes.extend(line for _, line in errors if not mentions(unsure, line))
-        wrong = {name for name, _ in errors} & rest.keys()
-        if not wrong:
-            return None
-        left_out |= wrong
-        rest = {name: value for name, value in rest.items() if name not in wrong}
-
-
-def read_mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:
-    """Return a section of keys and values; {} if it is left out, or after noting a mistake."""
-    given = content.get(name, {})
-    if isinstance(given, dict):
-        return given
-    mistakes.append(f"{name}: must be keys and values, given {abbreviate(given)}")
-    return {}
-
-
 def mentions(names: Iterable[str], line: str) -> bool:
     """Return whether a mistake names one of these fields, other than among the valid ones."""
     text = line.partition("; did you mean")[0].partition("; valid:")[0]
     return any(re.search(rf"\b{name}\b", text) for name in names)
-
-
-@cache
-def _validator(kind: Any) -> Callable[..., Any]:
-    return TypeAdapter(kind).validate_json
 
 
 def describe_errors(
@@ -182,24 +120,3 @@ def abbreviate(value: Any) -> str:
     """Return a value as text of at most 60 characters."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def expand_grids(given: Mapping[str, Any], where: str, mistakes: list[str]) -> list[dict[str, Any]]:
-    """Return every combination of the values under `{grid: [...]}`; one point if there is no grid.
-
-    A key whose grid is wrong is left out.
-    """
-    axes: dict[str, list[Any]] = {}
-    for key, value in given.items():
-        if not (isinstance(value, dict) and "grid" in value):
-            nested = isinstance(value, dict)
-            axes[key] = expand_grids(value, f"{where}.{key}", mistakes) if nested else [value]
-            continue
-        values = value["grid"]
-        if set(value) != {"grid"} or not isinstance(values, list) or not values:
-            mistakes.append(
-                f"{where}.{key}: a grid is a list of at least one value, given {abbreviate(value)}"
-            )
-        else:
-            axes[key] = values
-    return [dict(zip(axes, point, strict=True)) for point in product(*axes.values())]

@@ -1,0 +1,34 @@
+"""The names of the user's own code in a sweep file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from orchestrator.stages.code.components import is_dotted
+
+
+def find_dotted_names(content: dict[str, Any]) -> list[str]:
+    """Return the names of the form `module:Class` in a file."""
+    methods, search = content.get("methods"), content.get("search")
+    entries = methods if isinstance(methods, list) else []
+    places = [content.get("network"), *entries]
+    if isinstance(search, dict):
+        places += [search.get("algorithm"), search.get("scheduler")]
+    names = [place.get("name") if isinstance(place, dict) else place for place in places]
+    benchmark = content.get("benchmark")
+    given = benchmark if isinstance(benchmark, dict) else {}
+    names += find_texts([given.get("data"), given.get("sequence")])
+    for section in (content, *entries):
+        training = section.get("training") if isinstance(section, dict) else None
+        names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)
+    return [name for name in names if isinstance(name, str) and is_dotted(name)]
+
+
+def find_texts(value: Any) -> Iterator[str]:
+    """Yield all text in a value, that of the lists of its grids and spaces included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from find_texts(each)

@@ -1,0 +1,64 @@
+"""Why a benchmark, a network and a method do not go together."""
+
+from __future__ import annotations
+
+import torch
+
+from methods.base import Outlook, input_dtype
+from methods.parts.sensitivity import evaluation_mode
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.heads import CosineLinear
+from orchestrator.networks.networks import build_network
+from orchestrator.stages.code.components import Component, is_dotted
+from orchestrator.stages.outcomes import failure_story
+from orchestrator.stages.stage import benchmark_setting, fill_defaults, network_shape
+
+
+def misfit(benchmark: Benchmark, network: Component, method: Component | None = None) -> str | None:
+    """Return why a benchmark, a network and a method do not go together, or None."""
+    wrong = network.cls.objection(network.config, network_shape(benchmark))
+    if wrong is not None:
+        return f"network.{wrong}"
+    if method is None:
+        return None
+    try:
+        objection = method.cls.objection(method.config, benchmark_setting(benchmark, network))
+    except Exception as error:  # a user's class may raise anything
+        if not is_dotted(method.name):
+            raise
+        reason = failure_story(error).splitlines()[0]
+        return f"{method.name} cannot say whether it fits, since its objection() raised {reason}"
+    if objection is not None:
+        return f"{method.name} {objection}"
+    return build_objection(benchmark, network, method) if is_dotted(network.name) else None
+
+
+def build_objection(benchmark: Benchmark, network: Component, method: Component) -> str | None:
+    """Return why a method cannot be built around a user's network, or None.
+
+    A built-in network fits by its objection alone; a user's network must be built to know.
+    """
+    shape, given = network_shape(benchmark), f"network.name: {network.name}"
+    kind = "images" if len(shape.input_shape) == 3 else "features"
+    outlook = Outlook(shape.num_classes, shape.input_shape)
+    try:
+        built = build_network(network.cls, network.config, shape, 0)
+        with evaluation_mode(built), torch.no_grad():
+            scores = built(
+                torch.zeros((2, *shape.input_shape), dtype=input_dtype(shape.input_shape))
+            )
+    except Exception as error:  # the user's code may raise anything
+        fit = f"{kind} {shape.input_shape} and {shape.num_classes} outputs"
+        return f"{given} cannot be built for {fit}: {type(error).__name__}: {error}"
+    if getattr(network.config, "head", None) == "cosine" and not isinstance(
+        getattr(built, "head", None), CosineLinear
+    ):
+        return f"network.head: {network.name} makes its own head; use self.create_head(...) in it"
+    if tuple(scores.shape) != (2, shape.num_classes):
+        right = f"[2, {shape.num_classes}]"
+        return f"{given} returns {list(scores.shape)} for 2 {kind}; it must return scores {right}"
+    try:
+        method.cls(built, fill_defaults(method, benchmark, network).config, outlook)
+    except ValueError as error:
+        return f"{method.name} cannot take {network.name}: {error}"
+    return None

@@ -1,0 +1,43 @@
+"""The chain of one (trial, seed): its row in the results, and its stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.sweep.trial import Trial
+
+
+def trial_chain(
+    sweep: str, trial: Trial, seed: int, phase: str = "evaluation", **more: Any
+) -> tuple[Chain, tuple[Stage, ...]]:
+    """Return the row of one (trial, seed) in the results, and its stages.
+
+    Args:
+        sweep: name of the sweep.
+        trial: the trial.
+        seed: one of its seeds.
+        phase: "search" or "evaluation".
+        more: further fields of `Chain`; `up_to`, the tasks after which the chain ends; `steps`, the
+            stages of the trial on the seed if they are known, since their keys take time.
+    """
+    steps = more.pop("steps", None) or trial.stages(seed)
+    steps = steps[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
+    chain = Chain(
+        sweep=sweep,
+        trial_id=trial.trial_id,
+        phase=phase,
+        seed=seed,
+        method=trial.method.name,
+        benchmark=trial.benchmark.title,
+        scenario=trial.benchmark.scenario,
+        network=trial.network.name,
+        num_tasks=trial.benchmark.num_tasks,
+        config=trial.config,
+        keys=tuple(step.key for step in steps),
+        task_keys=steps[0].task_keys,
+        scores_unseen=trial.method.cls.scores_unseen,
+        hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
+        **{"selected": False, **more},
+    )
+    return chain, steps
