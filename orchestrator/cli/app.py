@@ -9,21 +9,12 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.environment import (
-    describe_os_error,
-    replace_unprintable,
-    shorten_ray_folder,
-)
+from orchestrator.cli.compare_command import CompareCommand, compare_command
+from orchestrator.cli.environment import replace_unprintable, shorten_ray_folder
 from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, Until, WaitForNodes, show
-from orchestrator.cli.results_commands import (
-    CompareCommand,
-    compare_command,
-    dashboard_command,
-    report_command,
-    reproduce_command,
-    show_command,
-    ui_command,
-)
+from orchestrator.cli.os_errors import describe_os_error
+from orchestrator.cli.page_commands import dashboard_command, report_command, ui_command
+from orchestrator.cli.results_commands import reproduce_command, show_command
 from orchestrator.cli.store_commands import store_app
 from orchestrator.errors import RepertoireError
 

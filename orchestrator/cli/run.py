@@ -23,7 +23,7 @@ from orchestrator.results.folder.kept_files import keep_former_tables
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.writer import writer_lock
-from orchestrator.search.score import require_validation
+from orchestrator.search.validation import require_validation
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.screen import Display

@@ -13,8 +13,8 @@ from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.terminal.failures import group_endings, trial_line
+from orchestrator.terminal.progress_text import duration_text
 from orchestrator.terminal.rendering import render_first
-from orchestrator.terminal.screen import duration_text
 
 CONTINUES = "and the same command continues"
 

@@ -15,9 +15,10 @@ from orchestrator.graph.progress import Progress, ProgressFile
 from orchestrator.results.folder.observer import Show
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.create import create_study
+from orchestrator.search.evaluate import evaluate
 from orchestrator.search.forecast import Row, forecast
-from orchestrator.search.search import evaluate, search
-from orchestrator.search.study import ChainStages, Winner
+from orchestrator.search.search import search
+from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order

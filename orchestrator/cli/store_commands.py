@@ -35,7 +35,8 @@ def audit_command(
     tolerance: Tolerance = 1e-5,
 ) -> None:
     """Compute a sample of stages anew, each from its stored parent, and compare."""
-    from orchestrator.cli.reproduce import Check, audit, read_share
+    from orchestrator.cli.audit import audit, read_share
+    from orchestrator.cli.reproduce import Check
     from orchestrator.results.folder.places import open_store
 
     out = dir.parent if (dir / "sweep.yaml").is_file() else dir

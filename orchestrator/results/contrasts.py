@@ -1,17 +1,16 @@
-"""Differences of the rows of a comparison on common seeds, and their ranks over tables."""
+"""Differences of the rows of a comparison on common seeds."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from orchestrator.columns import METRICS
+from orchestrator.results.by_seed import arrange_by_seed, count_common_seeds
 from orchestrator.results.comparison import complete_evaluations
 from orchestrator.results.lookup import find_table_rows
 from orchestrator.results.multiple_tests import holm, holm_against_best
-from orchestrator.results.pooling import CONFIGURATION, pool_trials
+from orchestrator.results.pooling import pool_trials
 from orchestrator.results.results import Results
 from orchestrator.results.statistics import Floats, paired_differences
 
@@ -53,7 +52,7 @@ def _compare_all_metrics(
     trials: pd.DataFrame, rows: pd.DataFrame, reference: int, best: bool
 ) -> pd.DataFrame:
     seed, *metrics = arrange_by_seed(trials, rows, ["seed", *METRICS])
-    common = _count_common_seeds(seed, list(rows.index).index(reference))
+    common = count_common_seeds(seed, list(rows.index).index(reference))
     columns = {"against": rows.at[reference, "label"], "n_common": common}
     parts = [pd.DataFrame(columns, index=rows.index)]
     for metric, values in zip(METRICS, metrics, strict=True):
@@ -104,32 +103,3 @@ def _differences_from(
     table = pd.DataFrame(columns, index=index)
     table.loc[reference, ["diff", "diff_low", "diff_high"]] = np.nan
     return table
-
-
-def arrange_by_seed(
-    trials: pd.DataFrame, rows: pd.DataFrame, columns: Sequence[str]
-) -> list[Floats]:
-    """Return columns of trials by configuration and seed, each of shape [K, S].
-
-    Args:
-        trials: complete trials, each (trial, seed) once.
-        rows: K rows of a comparison.
-        columns: the columns. S is the number of seeds of all rows; NaN if a row lacks a seed.
-    """
-    place = pd.MultiIndex.from_frame(rows[CONFIGURATION]).get_indexer(
-        pd.MultiIndex.from_frame(trials[CONFIGURATION])
-    )
-    trials, place = trials[place >= 0], place[place >= 0]
-    seeds, numbers = np.unique(trials["seed"], return_inverse=True)
-    arrays = []
-    for column in columns:
-        values = np.full((len(rows), len(seeds)), np.nan)
-        values[place, numbers] = trials[column].to_numpy(float)
-        arrays.append(values)
-    return arrays
-
-
-def _count_common_seeds(seeds: Floats, reference: int) -> list[int]:
-    """Return for each row the number of seeds that it shares with the reference."""
-    complete = np.isfinite(seeds)
-    return [int(n) for n in (complete & complete[reference]).sum(axis=1)]

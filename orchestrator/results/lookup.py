@@ -1,28 +1,22 @@
 """Lookup of a configuration by an id, a label or a description.
 
-A description is a list of words: the method, settings as `name=value`, scenario, benchmark, sweep.
-All words must match, so the result does not depend on the labels, which depend on the other rows.
 If several configurations match, they are listed and none is chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.results.comparison import comparison
+from orchestrator.results.match_name import MAX_LISTED, ambiguous_name_error, match_name
 from orchestrator.results.names.naming import labels
-from orchestrator.results.names.settings_text import short_names, value_text
-from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.pooling import CONFIGURATION, TABLE, pool_trials, sweeps_by_configuration
-from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.winners import configuration_keys
-
-MAX_LISTED = 40  # names in a message
 
 
 def configurations(results: Results) -> pd.DataFrame:
@@ -97,47 +91,6 @@ def find_table_rows(results: Results, table: pd.DataFrame, name: str) -> pd.Seri
     return pd.Series(matching.to_numpy(), index=table.index)
 
 
-def match_name(rows: pd.DataFrame, name: str) -> pd.Series[bool]:
-    """Return which configurations match a name: by id, else by label, beginning of id or words."""
-    ids = rows["trial_id"]
-    if (ids == name).any():
-        return ids == name
-    beginning = ids.str.startswith(name) | match_id(ids, name)
-    words = name.split()
-    by_description = [
-        bool(words) and set(words) <= description for description in _description_words(rows)
-    ]
-    return (rows["label"] == name) | beginning | pd.Series(by_description, index=rows.index)
-
-
-def _description_words(rows: pd.DataFrame) -> list[set[str]]:
-    """Return the words that describe each configuration."""
-    config = [column for column in map(str, rows) if column.startswith("config.")]
-    names = short_names(config)
-    descriptions = [
-        {str(row["method"]), str(row["benchmark"]), str(row["scenario"]), *row["sweeps"]}
-        for row in rows.to_dict("records")
-    ]
-    for column in config:
-        for words, value in zip(descriptions, rows[column], strict=True):
-            if not pd.isna(value):
-                words.add(f"{names[column]}={value_text(value)}")
-    return descriptions
-
-
-def ambiguous_name_error(rows: pd.DataFrame, name: str) -> RepertoireError:
-    """Return the error for a name that several configurations match."""
-    lines = [
-        f"  - {_describe_configuration(row)}" for row in rows.head(MAX_LISTED).to_dict("records")
-    ]
-    lines += [f"  - and {len(rows) - MAX_LISTED} more"] if len(rows) > MAX_LISTED else []
-    return RepertoireError(
-        f"{name!r} fits {len(rows)} trials:\n"
-        + "\n".join(lines)
-        + "\ngive the id of one, or more words: settings, scenario, sweep"
-    )
-
-
 def _unknown_name_error(name: str, valid: Sequence[str]) -> RepertoireError:
     if len(valid) <= MAX_LISTED:
         return UnknownName("trial", name, valid)
@@ -145,8 +98,3 @@ def _unknown_name_error(name: str, valid: Sequence[str]) -> RepertoireError:
     return RepertoireError(
         f"unknown trial {name!r}; {near}repertoire compare DIR --by trial_id names all"
     )
-
-
-def _describe_configuration(row: dict[Hashable, Any]) -> str:
-    title = setting_title(row["benchmark"], row["scenario"], int(row["num_tasks"]))
-    return f"{row['trial_id']}: {row['label']}, {title} (sweep {', '.join(row['sweeps'])})"

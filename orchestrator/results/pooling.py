@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.columns import METRICS, VALIDATED
-from orchestrator.errors import RepertoireError
+from orchestrator.results.equal_values import require_equal_values
 
 TABLE = ["benchmark", "scenario", "num_tasks"]  # equal in all rows of a table of a comparison
 SETTING = ["sweep", *TABLE]
 CONFIGURATION = [*TABLE, "method", "trial_id"]
 ALSO_IN = "also_in"
-ROUNDING = 1e-9  # releases may sum the same accuracies in different orders
-MAX_LISTED = 5  # rows, in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +57,7 @@ def pool_trials(trials: pd.DataFrame, folders: Mapping[str, Path] | None = None)
         return Pool(trials.assign(**{ALSO_IN: ""}), np.ones(len(rows), dtype=bool))
     number = rows.groupby(key, sort=False, dropna=False).ngroup()
     several = rows[number.duplicated(keep=False)].assign(number=number)
-    _require_equal_values(several, folders or {})
+    require_equal_values(several, folders or {})
     ranked = several.assign(complete=several["status"] == "complete")
     ranked = ranked.sort_values(
         ["complete", "tasks_done"], ascending=False, kind="stable", na_position="last"
@@ -86,40 +82,6 @@ def sweeps_by_configuration(rows: pd.DataFrame) -> list[list[str]]:
         list(dict.fromkeys(sweep for text in texts for sweep in text.split(", ")))
         for _, texts in groups
     ]
-
-
-def _require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> None:
-    """Raise RepertoireError if complete rows of one (trial, seed) differ in a metric."""
-    complete = several[several["status"] == "complete"]
-    names = [name for name in (*METRICS, *VALIDATED) if name in complete]
-    values = complete[names].astype(float)
-    first = values.groupby(complete["number"]).transform("first")
-    differs = (values - first).abs() > ROUNDING
-    differs |= values.isna() & first.notna()
-    if not differs.to_numpy().any():
-        return
-    lines = []
-    numbers, places = complete["number"].to_numpy(), np.flatnonzero(differs.any(axis=1))
-    for place in places:
-        metric = differs.columns[differs.iloc[place]][0]
-        expected = first[metric].iloc[place]
-        same = values[metric].eq(expected) | (values[metric].isna() & pd.isna(expected))
-        other = np.flatnonzero((numbers == numbers[place]) & same.to_numpy())[0]
-        row = complete.iloc[place]
-        values_text = ", ".join(
-            _describe_value(each, metric, folders) for each in (complete.iloc[other], row)
-        )
-        lines.append(f"  - {row['trial_id']} seed {row['seed']}, {metric}: {values_text}")
-    more = [f"  - and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
-    raise RepertoireError(
-        "the same trial and seed has different values in two folders:\n"
-        + "\n".join([*lines[:MAX_LISTED], *more])
-        + "\nthey cannot both count; give only one of the folders, or run one of the sweeps again"
-    )
-
-
-def _describe_value(row: pd.Series[Any], metric: str, folders: Mapping[str, Path]) -> str:
-    return f"{row[metric]:.6g} in {folders.get(row['sweep'], row['sweep'])}"
 
 
 def _duplicates_note(several: pd.DataFrame, dropped: int) -> str:

@@ -1,15 +1,14 @@
-"""A candidate of a search: a point of a space, its progress, and the choice of winners."""
+"""A candidate of a search: a point of a space, and its progress."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from orchestrator.graph.events import ChainId, ChainStopped, ChainWanted, Event
 from orchestrator.search.ports import Values
 from orchestrator.stages.stage import Stage
-from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.spaces.domains import Point
 from orchestrator.sweep.trial import Trial
 
@@ -117,28 +116,3 @@ class Candidate:
 
     def _build_chains(self) -> None:
         self.chains = {seed: self.trial.stages(seed) for seed in self.trial.seeds}
-
-
-def select_winners(candidates: Iterable[Candidate], objective: Objective) -> list[Candidate]:
-    """Return the winners of each stratum, by number.
-
-    Only candidates that learned all tasks on all seeds and have a value are ranked: accuracy falls
-    as tasks are learned, so a candidate that was stopped early would look better than it is. With
-    several metrics the Pareto front wins; with one metric the first of equals.
-    """
-    ranked = [c for c in candidates if c.status == "complete" and c.values is not None]
-    strata = dict.fromkeys(c.stratum for c in ranked)
-    winners = [
-        winner
-        for stratum in strata
-        for winner in select_best([c for c in ranked if c.stratum == stratum], objective)
-    ]
-    return sorted(winners, key=lambda c: c.number)
-
-
-def select_best(ranked: list[Candidate], objective: Objective) -> list[Candidate]:
-    """Return the best of candidates that may be compared."""
-    values = [c.values for c in ranked]
-    if len(objective.metrics) > 1:
-        return [ranked[i] for i in objective.front(values)]
-    return [max(ranked, key=lambda c: (objective.key(c.values or ()), -c.number))]

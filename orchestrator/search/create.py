@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.hashing import digest
+from orchestrator.search.draws import Draws
 from orchestrator.search.group_search import GroupSearch
 from orchestrator.search.group_state import GroupState
 from orchestrator.search.journal import FILE, Journal
 from orchestrator.search.per_task import PerTaskStudy
 from orchestrator.search.ports import Sampler, Scheduler
-from orchestrator.search.sampling import Draws
-from orchestrator.search.score import Records, Scorer, require_validation
+from orchestrator.search.score import Records, Scorer
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.study import Study
+from orchestrator.search.validation import require_validation
 from orchestrator.seeding import derive_seed
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_section.search import Search

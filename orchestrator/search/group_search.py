@@ -13,7 +13,8 @@ from typing import Any
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event
 from orchestrator.search.candidate import Candidate, Status
 from orchestrator.search.group_state import GroupState
-from orchestrator.search.journal import Entry, Journal
+from orchestrator.search.journal import Journal
+from orchestrator.search.journal_entries import Entry
 from orchestrator.search.ports import Adopted, FifoScheduler, Stopped, Values
 from orchestrator.search.score import Scorer
 from orchestrator.sweep.group import Group

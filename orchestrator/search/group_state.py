@@ -13,8 +13,8 @@ from itertools import islice
 
 from orchestrator.graph.events import Event
 from orchestrator.search.candidate import Candidate, Status
+from orchestrator.search.draws import Draws
 from orchestrator.search.ports import Adopted, Decision, Scheduler, Stopped, Values
-from orchestrator.search.sampling import Draws
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.section import InfeasiblePoint

@@ -6,20 +6,18 @@ journal: points are not drawn again, and a stopped candidate stays stopped.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from orchestrator.hashing import canonical_json
+from orchestrator.search.journal_entries import Entry, read_entry, remove_repeats
 from orchestrator.stages.storage.files import write_atomically
 
 FILE = "search.jsonl"
-Entry = Mapping[str, Any]
 
 
 class Journal:
@@ -115,7 +113,7 @@ class Journal:
         entries: list[Entry] = []
         whole = 0
         for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
-            entry = _entry(line)
+            entry = read_entry(line)
             if entry is None:
                 self._set_aside(data[whole:], len(entries) + 1)
                 break
@@ -139,59 +137,3 @@ class Journal:
         if not self._read_only:
             with beside.open("ab") as file:
                 file.write(damaged)
-
-
-def _entry(line: bytes) -> Entry | None:
-    """Return the entry of a line; None if it is damaged.
-
-    A file system that lost its last writes may leave NULs in their place, before what came next.
-    """
-    try:
-        entry = json.loads(line.strip(b"\0\n"))
-    except ValueError:
-        return None
-    return entry if isinstance(entry, dict) and isinstance(entry.get("group"), str) else None
-
-
-def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries of one group as one driver would have written them.
-
-    An entry that is written twice counts once, and the first decision about a candidate at a depth
-    stands. Entries end before a draw that contradicts an earlier one: a search can go on from any
-    prefix of its journal, and the stages are in the store.
-    """
-    kept: list[Entry] = []
-    points: list[str] = []
-    past: set[Hashable] = set()
-    for entry in entries:
-        if "point" in entry:
-            point = canonical_json(entry["point"])
-            if point in points[entry["number"] : entry["number"] + 1]:
-                continue
-            if entry["number"] != len(points):
-                break
-            points.append(point)
-        elif past & {canonical_json(entry), _step(entry), entry["number"]}:
-            continue
-        if "adopted" in entry:  # it goes on from another's depth, and may reach its own again
-            past -= {step for step in past if step == (entry["number"], *_step_suffix(step))}
-        past |= {canonical_json(entry), _step(entry)}
-        if _is_end(entry):
-            past.add(entry["number"])
-        kept.append(entry)
-    return kept
-
-
-def _is_end(entry: Entry) -> bool:
-    return "ended" in entry or "stopped" in entry or entry.get("decision") == "stop"
-
-
-def _step_suffix(step: Hashable) -> tuple[Any, ...]:
-    return step[1:] if isinstance(step, tuple) else ()
-
-
-def _step(entry: Entry) -> Hashable:
-    """Return the part of an entry that is unique: a candidate's decision at a depth."""
-    if "after" not in entry:
-        return canonical_json(entry)
-    return entry["number"], entry["after"], "ended" in entry

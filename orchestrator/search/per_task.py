@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
 from orchestrator.search.description import count_statuses, describe_search
 from orchestrator.search.seed_selection import SeedSelection
-from orchestrator.search.study import ChainStages, Winner
+from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.search_section.search import Search
 from orchestrator.sweep.sweep import Sweep

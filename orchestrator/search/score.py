@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Protocol
 
-from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.columns import CATEGORIES, WORK
-from orchestrator.errors import RepertoireError
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.r_matrix import build_r_from_rows
 from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.objective.objective import Objective
-from orchestrator.sweep.sweep import Sweep
 
 RECORDS_KEPT = 20_000  # of some kilobytes each
 
@@ -101,29 +98,6 @@ class Scorer:
         if len(self._known) >= RECORDS_KEPT:
             del self._known[next(iter(self._known))]
         self._known[name] = record
-
-
-def require_validation(sweep: Sweep) -> None:
-    """Check that every task that the search of a sweep ranks by has validation examples.
-
-    Raises:
-        RepertoireError: a task has none; the message gives the numbers and a sufficient share.
-    """
-    on_tasks = sweep.search.on_tasks if sweep.search else None
-    benchmarks = {b: None for group in sweep.groups for b in group.parts[0].examples}
-    for benchmark in benchmarks:
-        _require_validation(benchmark, on_tasks or benchmark.num_tasks)
-
-
-def _require_validation(benchmark: Benchmark, num_tasks: int) -> None:
-    for task in benchmark.tasks()[:num_tasks]:
-        if task.num_validation == 0:
-            available = task.num_train
-            raise RepertoireError(
-                f"benchmark.validation: {benchmark.validation:g} holds out none of the {available} "
-                f"training images of task {task.index}, and a search ranks by them; give at least "
-                f"{1 / available:.2g}"
-            )
 
 
 def validation_matrix(records: Sequence[Record], task_keys: Sequence[str]) -> R:

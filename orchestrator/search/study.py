@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
-from orchestrator.search.candidate import Candidate, select_winners
+from orchestrator.search.candidate import Candidate
 from orchestrator.search.description import (
     describe_group,
     describe_missing_winner,
@@ -15,22 +15,12 @@ from orchestrator.search.description import (
     scheduler_notes,
 )
 from orchestrator.search.group_search import GroupSearch
-from orchestrator.stages.stage import Chain, Stage
+from orchestrator.search.winners import ChainStages, Winner, select_winners
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.sweep.trial import Trial
 from orchestrator.sweep.trial_chain import trial_chain
 
-ChainStages = tuple[Chain, tuple[Stage, ...]]
 _CachedRow = tuple[tuple[str, int, str, bool], ChainStages]
-
-
-@dataclass(frozen=True)
-class Winner:
-    """A trial that won, and further columns of its rows in the tables."""
-
-    trial: Trial
-    columns: Mapping[str, Any]
 
 
 @dataclass

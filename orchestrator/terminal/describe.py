@@ -14,7 +14,7 @@ from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.benchmarks.stream_data import SEQUENCE
 from orchestrator.graph.plan import Plan
 from orchestrator.networks.networks import NETWORKS
-from orchestrator.terminal.screen import duration_text
+from orchestrator.terminal.progress_text import duration_text
 
 
 def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:

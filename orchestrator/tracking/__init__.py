@@ -5,17 +5,12 @@ something to send. Begin with `tracker.py`, which starts processes beside a swee
 which these processes call.
 """
 
-from orchestrator.tracking.ledger import SyncReport, run_ids
-from orchestrator.tracking.pages import front_page
+from orchestrator.tracking.ledger import run_ids
 from orchestrator.tracking.sync import attach_file, prepare_database, sync
-from orchestrator.tracking.target import (
-    Target,
-    TrackingError,
-    read_target,
-    resolve_target,
-    ui_command,
-)
+from orchestrator.tracking.sync_report import SyncReport
+from orchestrator.tracking.target import Target, TrackingError, read_target, resolve_target
 from orchestrator.tracking.tracker import Tracker
+from orchestrator.tracking.ui import front_page, ui_command
 
 __all__ = [
     "SyncReport",

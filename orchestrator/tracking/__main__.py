@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Event
 
 from orchestrator.errors import RepertoireError
-from orchestrator.tracking.ledger import SyncReport
 from orchestrator.tracking.sync import sync
+from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target
 
 NICENESS = 15

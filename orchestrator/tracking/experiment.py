@@ -1,12 +1,9 @@
-"""All calls of MLflow's client; mlflow is imported when there is something to send."""
+"""One experiment at MLflow: its runs; mlflow is imported when there is something to send."""
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,22 +11,13 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from orchestrator.tracking.database import database_lock
-from orchestrator.tracking.ledger import IDENTITY, RUNNING, SENT, Sent
 from orchestrator.tracking.pages import KIND, NOTE, PAGES, VERSION, page_tags
+from orchestrator.tracking.sent import IDENTITY, RUNNING, SENT, Sent
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import Point
 
 # MLflow's limits: entities in a call (all kinds, parameters), length of values and names, page.
 MAX_TOGETHER, MAX_PARAMS, MAX_VALUE, MAX_KEY, PAGE = 1000, 100, 6000, 250, 1000
-# A dead server is noticed in seconds, and nothing is printed among the lines of the sweep.
-SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
 
 
 class Experiment:
@@ -159,28 +147,6 @@ def upload_file(target: Target, run_id: str, path: Path) -> None:
     from mlflow import MlflowClient
 
     MlflowClient(tracking_uri=target.uri).log_artifact(run_id, str(path))
-
-
-@contextmanager
-def quiet_mlflow() -> Iterator[None]:
-    """Import and call mlflow silently, with SETTINGS that the user's environment does not set."""
-    unset = [name for name in SETTINGS if name not in os.environ]
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    os.environ.update({name: SETTINGS[name] for name in unset})
-    try:
-        import mlflow  # noqa: F401  # the first import sets up its logger
-
-        levels = [logger.level for logger in loggers]
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-    finally:
-        for name in unset:
-            os.environ.pop(name, None)
 
 
 def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:

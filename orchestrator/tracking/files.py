@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.names.naming import labels
 from orchestrator.stages.storage.files import write_atomically
-from orchestrator.tracking.rows import CHAIN, Rows, SeedRows, build_trial_run
+from orchestrator.tracking.rows import CHAIN, Rows, SeedRows
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import COSTS, TrialRun
+from orchestrator.tracking.trial_runs import build_trial_run
 
 TRIALS, ACCURACY, STAGES = "trials.parquet", "accuracy.parquet", "stages.parquet"
 RUN_ID = "mlflow_run_id"

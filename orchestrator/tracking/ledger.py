@@ -15,49 +15,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from orchestrator.stages.storage.files import write_atomically
+from orchestrator.tracking.sent import Sent
 from orchestrator.tracking.target import Target, TrackingError
 
 LEDGER = "tracking.json"
 LOCK = ".tracking.lock"
-RUNNING = "RUNNING"
-# Tags of a run: the identity of its sweep's folder, and what has been sent.
-IDENTITY, SENT = "repertoire.identity", "repertoire.sent"
-
-
-@dataclass(kw_only=True)
-class Sent:
-    """The parts of one run that were sent.
-
-    Attributes:
-        run_id: MLflow's id.
-        start_ms: time of its creation, milliseconds since the epoch.
-        step: last step sent; -1 before the first.
-        content: digest of the values of the steps sent.
-        labels: digest of the name, parameters and tags sent.
-        artifacts: digest of the data of the artifacts sent.
-        status: MLflow's status.
-        files: MLflow's URI of its artifacts.
-    """
-
-    run_id: str
-    start_ms: int
-    step: int = -1
-    content: str = ""
-    labels: str = ""
-    artifacts: str = ""
-    status: str = RUNNING
-    files: str = ""
-
-    def tag(self) -> str:
-        """Return the value of the run's tag, as JSON."""
-        names = ("step", "content", "labels", "artifacts")
-        return json.dumps({name: getattr(self, name) for name in names})
-
-    @staticmethod
-    def from_tag(run_id: str, start_ms: int, status: str, files: str, tag: str) -> Sent:
-        """Return what was sent of a run, given its tag."""
-        values = json.loads(tag)
-        return Sent(run_id=run_id, start_ms=start_ms, status=status, files=files, **values)
 
 
 @dataclass(kw_only=True)
@@ -137,40 +99,3 @@ def sending_lock(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         raise TrackingError(
             f"{folder} is already being sent to MLflow; nothing to do here"
         ) from None
-
-
-@dataclass(kw_only=True)
-class SyncReport:
-    """What one call of `sync` sent.
-
-    Attributes:
-        uri: address without credentials.
-        runs: number of runs created.
-        steps: number of steps sent, over all runs.
-        artifacts: number of runs whose artifacts were sent.
-        removed: number of runs deleted, since the sweep no longer has their trials.
-        complete: whether MLflow has all that the tables have.
-        problem: why it is not complete, and what to do; empty if complete.
-        ledger: the runs at MLflow.
-    """
-
-    uri: str
-    runs: int = 0
-    steps: int = 0
-    artifacts: int = 0
-    removed: int = 0
-    complete: bool = True
-    problem: str = ""
-    ledger: Ledger | None = field(default=None, repr=False, compare=False)
-
-    def __str__(self) -> str:
-        """Return the report as a line."""
-        parts = []
-        if self.runs or self.steps or self.artifacts:
-            parts.append(
-                f"{self.runs} runs started, {self.steps} steps and "
-                f"{self.artifacts} sets of files sent"
-            )
-        if self.removed:
-            parts.append(f"{self.removed} runs removed that the sweep no longer has")
-        return f"{self.uri}: {'; '.join(parts) or 'up to date'}"

@@ -8,9 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from orchestrator.tracking.ledger import load_ledger
 
 # To be raised when the tags change; a view that a user deleted is not written again.
 VERSION = "1"
@@ -88,14 +85,3 @@ def page_tags(now_ms: int) -> dict[str, str]:
         for key, view in VIEWS.items()
     }
     return {PAGES: VERSION, KIND: "custom_model_development", NOTE: DESCRIPTION, **views}
-
-
-def front_page(directory: Path, port: int) -> str:
-    """Return the local address of the page with a results folder's trials, sorted by accuracy."""
-    home = f"http://127.0.0.1:{port}/"
-    ledgers = filter(None, map(load_ledger, sorted(directory.glob("*"))))
-    ids = [ledger.experiment_id for ledger in ledgers if ledger.experiment_id]
-    if not ids:
-        return home
-    view = "workflowType=machine_learning&viewStateShareKey=trials"
-    return f"{home}#/experiments/{ids[0]}/runs?{view}"

@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.tracking.experiment import Experiment
 from orchestrator.tracking.files import SweepFiles
-from orchestrator.tracking.ledger import IDENTITY, RUNNING, Ledger, Sent, SyncReport, load_ledger
+from orchestrator.tracking.ledger import Ledger, load_ledger
+from orchestrator.tracking.sent import IDENTITY, RUNNING, Sent
+from orchestrator.tracking.statuses import STATUS, sweep_status
+from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target
-from orchestrator.tracking.trial_run import Point, TrialRun, sweep_status
+from orchestrator.tracking.trial_run import Point, TrialRun
 
-STATUS = {
-    "running": RUNNING,
-    "failed": "FAILED",
-    "diverged": "FAILED",
-    "stopped": "KILLED",
-    "complete": "FINISHED",
-}
 SWEEP, TRIAL, REPLACES = "repertoire.sweep", "repertoire.trial", "repertoire.replaces"
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 # The picture of R takes most of the time of a run; a sweep with more trials sends none.

@@ -5,15 +5,17 @@ The tables are the record; a lost MLflow database can be filled again from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from orchestrator.tracking.database import create_database, database_advice, remove_stray_folder
-from orchestrator.tracking.experiment import quiet_mlflow, upload_file
+from orchestrator.tracking.database import create_database, remove_stray_folder
+from orchestrator.tracking.experiment import upload_file
 from orchestrator.tracking.files import SweepFiles
-from orchestrator.tracking.ledger import SyncReport, load_ledger, run_ids, sending_lock
+from orchestrator.tracking.ledger import load_ledger, run_ids, sending_lock
+from orchestrator.tracking.mlflow_calls import translate_errors
 from orchestrator.tracking.sender import Sender
+from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target, TrackingError, resolve_target
 
 WAIT_SECONDS = 60.0
@@ -48,7 +50,7 @@ def sync(
     """
     if report := report_if_sent(folder, target, recheck):
         return report
-    with _translate_errors(folder, target), sending_lock(folder, wait_seconds):
+    with translate_errors(folder, target), sending_lock(folder, wait_seconds):
         if report := report_if_sent(folder, target, recheck):  # another process has sent it
             return report
         create_database(target)
@@ -91,7 +93,7 @@ def prepare_database(directory: Path) -> None:
     if not directory.is_dir():
         raise TrackingError(f"{directory} is no folder; run a sweep with --out {directory} first")
     if target.database and not target.database.exists():
-        with _translate_errors(directory, target):
+        with translate_errors(directory, target):
             create_database(target)
 
 
@@ -101,7 +103,7 @@ def attach_file(folder: Path, target: Target, path: Path) -> None:
     Raises:
         TrackingError: the sweep has no run at the target, or MLflow cannot be reached.
     """
-    with _translate_errors(folder, target), sending_lock(folder, WAIT_SECONDS):
+    with translate_errors(folder, target), sending_lock(folder, WAIT_SECONDS):
         ledger = load_ledger(folder)
         if ledger is None or ledger.parent is None or not ledger.is_current_for(target):
             raise TrackingError(
@@ -109,29 +111,3 @@ def attach_file(folder: Path, target: Target, path: Path) -> None:
                 f"send it: repertoire track {folder.parent}"
             )
         upload_file(target, ledger.parent.run_id, path)
-
-
-@contextmanager
-def _translate_errors(folder: Path, target: Target) -> Iterator[None]:
-    """Raise TrackingError for any error of MLflow, its database or the network."""
-    try:
-        with quiet_mlflow():
-            yield
-    except TrackingError:
-        raise
-    except Exception as error:  # the tracker's edge
-        reason = _error_line(error, target)
-        raise TrackingError(
-            f"MLflow at {target.safe_uri} does not have everything: {reason}. The tables in "
-            f"{folder} are complete; send the rest later: repertoire track {folder.parent}"
-        ) from error
-
-
-def _error_line(error: BaseException, target: Target) -> str:
-    """Return a line: the message of the network or the disk, if they failed, else MLflow's."""
-    root = error
-    while cause := root.__cause__ or root.__context__:
-        root = cause
-    text = str(root if isinstance(root, OSError) else error).strip() or type(error).__name__
-    line = target.hide(text.splitlines()[0])[:300].rstrip(".")
-    return line + database_advice(target, line)

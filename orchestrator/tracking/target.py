@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,7 +14,6 @@ from orchestrator.sweep.reading.yaml_file import read_yaml
 EXPERIMENT = "repertoire"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https", "databricks", "databricks-uc")
-UI_PORT = 5000
 
 
 class TrackingError(RepertoireError):
@@ -98,27 +96,6 @@ def read_target(folder: Path) -> Target:
 def sqlite_uri(path: Path) -> str:
     """Return the address of a database file; special characters of its path are quoted."""
     return f"sqlite:///{path}".replace("%", "%25").replace("?", "%3F")
-
-
-def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
-    """Return the command that serves MLflow's UI for a results folder on the loopback address.
-
-    Raises:
-        TrackingError: the runs are on a server, which has its own UI.
-    """
-    target = resolve_target(directory)
-    if target.artifact_location is None:
-        raise TrackingError(
-            f"the runs are on a tracking server; open its own pages: {target.safe_uri}"
-        )
-    database = [
-        "--backend-store-uri",
-        target.uri,
-        "--default-artifact-root",
-        target.artifact_location,
-    ]
-    served = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "ui", *database, *served]
 
 
 def _absolute_uri(uri: str) -> str:

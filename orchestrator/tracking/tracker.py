@@ -18,8 +18,9 @@ from math import inf
 from pathlib import Path
 from threading import Thread
 
-from orchestrator.tracking.ledger import SyncReport, load_ledger, run_ids
+from orchestrator.tracking.ledger import load_ledger, run_ids
 from orchestrator.tracking.sync import report_if_sent
+from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target, TrackingError
 
 # A sweep that ends before FIRST_SECONDS is sent once, at its end.

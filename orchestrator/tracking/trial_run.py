@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from orchestrator.results.names.trial_ids import former_id
 COSTS = ("storage_bytes", *FLOPS, *PHASE_SECONDS)
 # MLflow's pages are slow with more than about 50 metrics a run; the artifact R has all tasks.
 MAX_CHARTED_TASKS = 20
-WORST_FIRST = ("running", "failed", "diverged", "stopped", "complete")
 
 Floats = NDArray[np.float64]
 # A metric's name and value, milliseconds since the epoch, step.
@@ -153,14 +152,3 @@ class TrialRun:
         validated = metrics_after(self.validation[seed], step, self.tags["scenario"])
         of_validation = {f"val_{name}": validated[name] for name in SELECTABLE}
         return metrics_after(r, step, self.tags["scenario"]) | of_validation | by_task | costs
-
-
-def sweep_status(trials: Iterable[TrialRun]) -> str:
-    """Return the status of a sweep; a candidate that a scheduler stopped is no failure."""
-    counted = (t.status for t in trials if (t.tags["phase"], t.status) != ("search", "stopped"))
-    return worst_status(["complete", *counted])
-
-
-def worst_status(statuses: Iterable[str]) -> str:
-    """Return the worst of the statuses of seeds or of trials."""
-    return min(statuses, key=WORST_FIRST.index)

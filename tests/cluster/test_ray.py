@@ -22,7 +22,7 @@ from orchestrator.graph.progress import Progress
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
-from orchestrator.search.search import evaluate
+from orchestrator.search.evaluate import evaluate
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.sweep.sweep import Sweep
 

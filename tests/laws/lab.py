@@ -13,7 +13,7 @@ from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
-from orchestrator.search.search import evaluate
+from orchestrator.search.evaluate import evaluate
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 

@@ -12,7 +12,7 @@ from lab import Lab
 from orchestrator.backends.inline import Inline
 from orchestrator.graph.trial_graph import ChainEnded, Event, Instruction
 from orchestrator.results.load import load
-from orchestrator.search.search import evaluate
+from orchestrator.search.evaluate import evaluate
 
 
 def trials(lab: Lab) -> pd.DataFrame:

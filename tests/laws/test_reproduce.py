@@ -11,14 +11,8 @@ import torch
 from lab import Lab
 
 from orchestrator.cli.app import main
-from orchestrator.cli.reproduce import (
-    Check,
-    audit,
-    read_share,
-    reproduce,
-    require_same_code,
-    sample,
-)
+from orchestrator.cli.audit import audit, read_share, sample
+from orchestrator.cli.reproduce import Check, reproduce, require_same_code
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
 from orchestrator.stages import reproduce as module

@@ -15,9 +15,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from orchestrator.cli import environment
+from orchestrator.cli import server
 from orchestrator.cli.app import app
-from orchestrator.cli.environment import KEPT, describe_os_error, parse_folder, parse_store
+from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
+from orchestrator.cli.os_errors import KEPT, describe_os_error
 
 pytestmark = pytest.mark.slow
 
@@ -133,7 +134,7 @@ def test_sockets_of_ray_fit_wherever_temporary_files_are(
     if given:
         monkeypatch.setenv("TMPDIR", given)
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    environment.shorten_ray_folder()
+    shorten_ray_folder()
     assert os.environ.get("RAY_TMPDIR") == of_ray
     session = "session_2026-11-25_18-59-33_123456_4194304/sockets/plasma_store"
     folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR", "/tmp")
@@ -157,7 +158,7 @@ def test_a_signal_ends_a_server_and_the_workers_it_started(
         "time.sleep(300)"
     )
     program = (
-        "import sys; from orchestrator.cli.environment import run_server;"
+        "import sys; from orchestrator.cli.server import run_server;"
         f"sys.exit(run_server([sys.executable, '-c', {server!r}]))"
     )
     command = subprocess.Popen([sys.executable, "-c", program])
@@ -184,9 +185,9 @@ def wait_for(is_done: Callable[[], bool]) -> None:
 
 
 def test_a_server_s_own_exit_code_is_passed_on_and_handlers_are_put_back() -> None:
-    before = [signal.getsignal(number) for number in environment.END_SIGNALS]
-    assert environment.run_server([sys.executable, "-c", "raise SystemExit(3)"]) == 3
-    assert [signal.getsignal(number) for number in environment.END_SIGNALS] == before
+    before = [signal.getsignal(number) for number in server.END_SIGNALS]
+    assert server.run_server([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert [signal.getsignal(number) for number in server.END_SIGNALS] == before
 
 
 def test_a_process_that_would_abort_while_it_is_torn_down_keeps_its_exit_code() -> None:

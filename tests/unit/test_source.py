@@ -20,7 +20,7 @@ from orchestrator.graph.trial_graph import StageDone, StageFailed
 from orchestrator.networks.networks import MLP
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
-from orchestrator.search.search import evaluate
+from orchestrator.search.evaluate import evaluate
 from orchestrator.stages.code.capture import capture_source, skeleton
 from orchestrator.stages.code.components import (
     Component,

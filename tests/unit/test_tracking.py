@@ -34,9 +34,11 @@ from orchestrator.tracking import (
     ui_command,
 )
 from orchestrator.tracking.database import create_database, database_advice
-from orchestrator.tracking.experiment import Experiment, quiet_mlflow
+from orchestrator.tracking.experiment import Experiment
 from orchestrator.tracking.files import SweepFiles
-from orchestrator.tracking.ledger import LEDGER, SENT, Sent, sending_lock
+from orchestrator.tracking.ledger import LEDGER, sending_lock
+from orchestrator.tracking.mlflow_calls import quiet_mlflow
+from orchestrator.tracking.sent import SENT, Sent
 
 pytestmark = [
     pytest.mark.slow,

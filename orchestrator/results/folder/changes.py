@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.data_file import has_same_data
-from orchestrator.results.folder.kept_code import load_kept_code
+from orchestrator.results.folder.former_groups import former_groups, group_contents, shares_groups
 from orchestrator.results.names.trial_ids import former_id
 from orchestrator.results.tables.tables import read_table
-from orchestrator.sweep.group import Group
 from orchestrator.sweep.reading.yaml_file import parse_yaml
 from orchestrator.sweep.sweep import Sweep
-
-GroupContent = Mapping[str, Any]
-TASKS = ("benchmark", "network")
 
 
 @dataclass(frozen=True)
@@ -48,44 +43,16 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
     same = (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text
     if same and has_same_data(sweep, folder):
         return None
-    rows, groups = read_table(folder, "trials").to_pandas(), _former_groups(folder)
+    rows, groups = read_table(folder, "trials").to_pandas(), former_groups(folder)
     continued = {
         name
-        for name, content in _group_contents(sweep).items()
+        for name, content in group_contents(sweep).items()
         if name in groups and groups[name] == content
     }
     lost = int((~_requested_rows(rows, sweep, continued)).sum())
     sections = ", ".join(_changed_sections(folder, sweep)) or ("its data" if same else "its file")
-    shares = lost < len(rows) or _shares_stages(folder, sweep) or _shares_groups(groups, sweep)
+    shares = lost < len(rows) or _shares_stages(folder, sweep) or shares_groups(groups, sweep)
     return Change(sections, lost, len(rows), shares) if lost else None
-
-
-def _former_groups(folder: Path) -> dict[str, GroupContent]:
-    """Return the groups that were searched for the tables; none if their sweep cannot be read."""
-    with suppress(RepertoireError, OSError):
-        return _group_contents(load_kept_code(folder))
-    return {}
-
-
-def _group_contents(sweep: Sweep) -> dict[str, GroupContent]:
-    """Return for each group that is searched all that its candidates follow from.
-
-    The number of candidates is left out, since a search may be made longer.
-    """
-    search = sweep.search and replace(sweep.search, num_trials=None)
-    return {
-        group.name: {"search": search, "space": group.describe(), **_constants(group)}
-        for group in (sweep.groups if search else ())
-    }
-
-
-def _constants(group: Group) -> dict[str, Any]:
-    """Return the configuration that all candidates of a group have in common, by section."""
-    config = group.first_trial((0,)).config
-    return {
-        section: {k: v for k, v in values.items() if f"{section}.{k}" not in group.space}
-        for section, values in config.items()
-    }
 
 
 def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd.Series[bool]:
@@ -124,14 +91,6 @@ def _shares_stages(folder: Path, sweep: Sweep) -> bool:
         for trial in sweep.trials
         for seed in trial.seeds
         for stage in trial.stages(seed)
-    )
-
-
-def _shares_groups(groups: Mapping[str, GroupContent], sweep: Sweep) -> bool:
-    """Return whether a sweep searches one of some groups on the same tasks and network."""
-    return any(
-        name in groups and all(groups[name][part] == content[part] for part in TASKS)
-        for name, content in _group_contents(sweep).items()
     )
 
 

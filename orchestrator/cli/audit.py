@@ -1,0 +1,90 @@
+"""`repertoire store audit`: compute a sample of stages again and compare with the store."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from orchestrator.cli.replay import replay_chains, sweep_folders
+from orchestrator.cli.reproduce import Check
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import digest
+from orchestrator.results.folder.kept_code import load_kept_code
+from orchestrator.stages.reproduce import reproduce_stage
+from orchestrator.stages.stage import Chain, Stage
+from orchestrator.terminal.reproduction import (
+    describe_environments,
+    describe_verdict,
+)
+
+
+def audit(dir: Path, share: float, seed: int, check: Check) -> int:
+    """Compute a sample of stages anew, each from its stored parent; return 1 if any is different.
+
+    Args:
+        dir: a results folder, or that of a sweep.
+        share: of the stages, 0 to 1; at least one is taken.
+        seed: another one takes another sample.
+        check: how they are compared.
+    """
+    stages = {
+        stage.key: stage
+        for folder in sweep_folders(dir)
+        for _, steps in load_chains(folder, check)
+        for stage in steps
+    }
+    records = check.store.records((key, frozenset()) for key in stages)
+    keys = sample([key for key, _ in records], share, seed)
+    counts = Counter[str]()
+    for key in keys:
+        result = reproduce_stage(stages[key], check.store, check.tolerance)
+        counts[result.verdict if result else "lost"] += 1
+        if result is None:
+            check.say(f"stage {key}: its parent's state is not in the store")
+        elif result.verdict != "same":
+            verdict = describe_verdict(result, check.tolerance)
+            check.say(f"stage {key}, {_describe(result.stage)}: {verdict}")
+            check.say(f"  {describe_environments(result)}")
+    check.say(
+        f"{len(keys)} of {len(records)} stages computed anew: {counts['same']} the same bits, "
+        f"{counts['close']} equal within {check.tolerance:g}, {counts['different']} different"
+        + (f", {counts['lost']} without a parent" if counts["lost"] else "")
+    )
+    return int(counts["different"] > 0)
+
+
+def sample(keys: Iterable[str], share: float, seed: int) -> list[str]:
+    """Return a share of keys, the same ones for the same seed; at least one if there is any."""
+    ranked = sorted(keys, key=lambda key: digest("audit", [seed, key]))
+    return ranked[: math.ceil(share * len(ranked))]
+
+
+def read_share(text: str) -> float:
+    """Return a share given as 5% or 0.05.
+
+    Raises:
+        RepertoireError: it is neither, or not above 0 and at most 1.
+    """
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise RepertoireError(f"--share: must be above 0 and at most 100%, given {text!r}")
+    return share
+
+
+def load_chains(folder: Path, check: Check) -> list[tuple[Chain, tuple[Stage, ...]]]:
+    """Return the chains of a folder; none, with a message, if its sweep cannot be read here."""
+    try:
+        return list(replay_chains(load_kept_code(folder), check.store, folder))
+    except RepertoireError as error:
+        check.say(f"{folder.name} cannot be computed here: {error}")
+        return []
+
+
+def _describe(stage: Stage) -> str:
+    return f"{stage.method.name} after task {stage.after}, seed {stage.seed}"

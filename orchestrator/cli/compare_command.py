@@ -1,0 +1,81 @@
+"""The command `compare`: methods in a table, in several formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from orchestrator.cli.options import Dirs, show
+from orchestrator.sweep.objective.expression import FIGURES
+
+
+class Format(StrEnum):
+    """How a comparison is written."""
+
+    table = "table"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+    json = "json"
+
+
+USUAL_FRONT = "acc,storage_bytes,compute_flops"
+
+
+class CompareCommand(TyperCommand):
+    """A command whose `--pareto` takes an optional list of metrics."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, with the metrics of `--pareto` added if they are missing."""
+        return super().parse_args(ctx, list(self._complete_pareto(args)))
+
+    def _complete_pareto(self, args: Sequence[str]) -> Iterator[str]:
+        for word, following in zip(args, [*args[1:], ""], strict=True):
+            yield word
+            metrics = {*FIGURES, *USUAL_FRONT.split(","), "seconds"}
+            if word == "--pareto" and not metrics.intersection(following.split(",")):
+                yield USUAL_FRONT
+
+
+def compare_command(
+    dirs: Dirs,
+    by: Annotated[
+        str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
+    ] = "method",
+    format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="LABEL", help="The row to compare others with; default: best."
+        ),
+    ] = None,
+    pareto: Annotated[
+        str | None,
+        typer.Option(
+            "--pareto",
+            metavar="[METRICS]",
+            help=f"Mark the Pareto front of {USUAL_FRONT}, or of others.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="One table, with a warning if not comparable.")
+    ] = False,
+) -> None:
+    """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""
+    from orchestrator.results.comparison import comparison
+    from orchestrator.results.contrasts import with_differences
+    from orchestrator.results.front import with_front
+    from orchestrator.results.load import load
+    from orchestrator.results.ranking import with_ranks
+    from orchestrator.terminal.rendering import render
+
+    results = load(*dirs)
+    table = comparison(results, by, together=len(dirs) > 1, force=force)
+    table = with_ranks(with_differences(results, table, against))
+    if pareto is not None:
+        table = with_front(table, [name.strip() for name in pareto.split(",")])
+    show(render(table, format.value))

@@ -1,0 +1,50 @@
+"""The check that several sweeps have the same values of one (trial, seed)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.columns import METRICS, VALIDATED
+from orchestrator.errors import RepertoireError
+
+ROUNDING = 1e-9  # releases may sum the same accuracies in different orders
+MAX_LISTED = 5  # rows, in a message
+
+
+def require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> None:
+    """Raise RepertoireError if complete rows of one (trial, seed) differ in a metric."""
+    complete = several[several["status"] == "complete"]
+    names = [name for name in (*METRICS, *VALIDATED) if name in complete]
+    values = complete[names].astype(float)
+    first = values.groupby(complete["number"]).transform("first")
+    differs = (values - first).abs() > ROUNDING
+    differs |= values.isna() & first.notna()
+    if not differs.to_numpy().any():
+        return
+    lines = []
+    numbers, places = complete["number"].to_numpy(), np.flatnonzero(differs.any(axis=1))
+    for place in places:
+        metric = differs.columns[differs.iloc[place]][0]
+        expected = first[metric].iloc[place]
+        same = values[metric].eq(expected) | (values[metric].isna() & pd.isna(expected))
+        other = np.flatnonzero((numbers == numbers[place]) & same.to_numpy())[0]
+        row = complete.iloc[place]
+        values_text = ", ".join(
+            _describe_value(each, metric, folders) for each in (complete.iloc[other], row)
+        )
+        lines.append(f"  - {row['trial_id']} seed {row['seed']}, {metric}: {values_text}")
+    more = [f"  - and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
+    raise RepertoireError(
+        "the same trial and seed has different values in two folders:\n"
+        + "\n".join([*lines[:MAX_LISTED], *more])
+        + "\nthey cannot both count; give only one of the folders, or run one of the sweeps again"
+    )
+
+
+def _describe_value(row: pd.Series[Any], metric: str, folders: Mapping[str, Path]) -> str:
+    return f"{row[metric]:.6g} in {folders.get(row['sweep'], row['sweep'])}"

@@ -1,0 +1,65 @@
+"""Which configurations a name matches, and the error if it matches several.
+
+A description is a list of words: the method, settings as `name=value`, scenario, benchmark, sweep.
+All words must match, so the result does not depend on the labels, which depend on the other rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results.names.settings_text import short_names, value_text
+from orchestrator.results.names.trial_ids import match_id
+from orchestrator.results.protocol import setting_title
+
+MAX_LISTED = 40  # names in a message
+
+
+def match_name(rows: pd.DataFrame, name: str) -> pd.Series[bool]:
+    """Return which configurations match a name: by id, else by label, beginning of id or words."""
+    ids = rows["trial_id"]
+    if (ids == name).any():
+        return ids == name
+    beginning = ids.str.startswith(name) | match_id(ids, name)
+    words = name.split()
+    by_description = [
+        bool(words) and set(words) <= description for description in _description_words(rows)
+    ]
+    return (rows["label"] == name) | beginning | pd.Series(by_description, index=rows.index)
+
+
+def _description_words(rows: pd.DataFrame) -> list[set[str]]:
+    """Return the words that describe each configuration."""
+    config = [column for column in map(str, rows) if column.startswith("config.")]
+    names = short_names(config)
+    descriptions = [
+        {str(row["method"]), str(row["benchmark"]), str(row["scenario"]), *row["sweeps"]}
+        for row in rows.to_dict("records")
+    ]
+    for column in config:
+        for words, value in zip(descriptions, rows[column], strict=True):
+            if not pd.isna(value):
+                words.add(f"{names[column]}={value_text(value)}")
+    return descriptions
+
+
+def ambiguous_name_error(rows: pd.DataFrame, name: str) -> RepertoireError:
+    """Return the error for a name that several configurations match."""
+    lines = [
+        f"  - {_describe_configuration(row)}" for row in rows.head(MAX_LISTED).to_dict("records")
+    ]
+    lines += [f"  - and {len(rows) - MAX_LISTED} more"] if len(rows) > MAX_LISTED else []
+    return RepertoireError(
+        f"{name!r} fits {len(rows)} trials:\n"
+        + "\n".join(lines)
+        + "\ngive the id of one, or more words: settings, scenario, sweep"
+    )
+
+
+def _describe_configuration(row: dict[Hashable, Any]) -> str:
+    title = setting_title(row["benchmark"], row["scenario"], int(row["num_tasks"]))
+    return f"{row['trial_id']}: {row['label']}, {title} (sweep {', '.join(row['sweeps'])})"

@@ -1,0 +1,50 @@
+"""The evaluation of a sweep: compute the stages of its plan, and keep the tables current."""
+
+from __future__ import annotations
+
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Backend
+from orchestrator.graph.evaluation import CreateQueue, Evaluation, FirstInFirstOut
+from orchestrator.graph.plan import Plan
+from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.results.folder.observer import Show, create_observer, initial_progress
+from orchestrator.results.folder.tabulator import Tabulator
+
+
+def evaluate(
+    plan: Plan,
+    tables: Tabulator,
+    backend: Backend,
+    show: Show = lambda progress: None,
+    brake: Brake | None = None,
+    create_queue: CreateQueue = FirstInFirstOut,
+) -> Progress:
+    """Compute the stages of a plan that the store lacks.
+
+    Whatever interrupts it, the store has the finished stages and the tables have their rows.
+
+    Args:
+        plan: the stages that are wanted, and those that are stored.
+        tables: of the sweep; they may have more rows than the plan.
+        backend: computes stages.
+        show: called with the progress.
+        brake: once pulled, no new stage starts.
+        create_queue: creates the queue of the unfinished trials; not called if there are none.
+    """
+    progress = initial_progress(plan)
+    tables.prepare(plan.sweep)
+    try:
+        if plan.pending:
+            tables.write_versions()
+            show(progress)
+            backend.compute(
+                Evaluation(plan, create_queue),
+                plan.sweep,
+                tables.store,
+                create_observer(progress, tables, show),
+                brake or Brake(),
+            )
+    finally:
+        ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
+        tables.close()
+    return progress

@@ -1,0 +1,30 @@
+"""The notes on all tables of a comparison."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+ON_FRONT = "*"
+
+
+def closing_notes(table: pd.DataFrame) -> list[str]:
+    """Return the notes on all tables of a comparison."""
+    notes = []
+    if (table["n"] > 1).any():
+        notes.append("± is the 95% Student-t interval of the mean over n seeds")
+    if metrics := table.attrs.get("front"):
+        notes.append(
+            f"{ON_FRONT} is on the Pareto front of {', '.join(metrics)}: no row beats it in all of "
+            "them with intervals that do not overlap"
+        )
+    for label, chosen in table.attrs.get("chosen", {}).items():
+        notes.append(f"chosen by the search: {label}: {chosen}")
+    if apart := table.attrs.get("apart"):
+        notes.append(f"in separate tables, since not comparable: {'; '.join(apart)}")
+    if varied := table.attrs.get("varied"):
+        notes.append(f"varied by a sweep, so different within a table: {'; '.join(varied)}")
+    notes += table.attrs.get("pooled", [])
+    if left_out := table.attrs.get("left_out"):
+        counts = ", ".join(f"{n} {why}" for why, n in left_out.items())
+        notes.append(f"left out, by (trial, seed): {counts}")
+    return notes if len(table) else ["no complete trial of the evaluation phase", *notes]

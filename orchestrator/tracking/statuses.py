@@ -1,0 +1,28 @@
+"""Statuses of trials and sweeps, and what MLflow calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.tracking.sent import RUNNING
+from orchestrator.tracking.trial_run import TrialRun
+
+STATUS = {
+    "running": RUNNING,
+    "failed": "FAILED",
+    "diverged": "FAILED",
+    "stopped": "KILLED",
+    "complete": "FINISHED",
+}
+WORST_FIRST = ("running", "failed", "diverged", "stopped", "complete")
+
+
+def sweep_status(trials: Iterable[TrialRun]) -> str:
+    """Return the status of a sweep; a candidate that a scheduler stopped is no failure."""
+    counted = (t.status for t in trials if (t.tags["phase"], t.status) != ("search", "stopped"))
+    return worst_status(["complete", *counted])
+
+
+def worst_status(statuses: Iterable[str]) -> str:
+    """Return the worst of the statuses of seeds or of trials."""
+    return min(statuses, key=WORST_FIRST.index)
