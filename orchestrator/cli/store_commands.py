@@ -11,7 +11,7 @@ from orchestrator.cli.options import Dir, StoreUri, Tolerance, show
 
 if TYPE_CHECKING:
     from orchestrator.results.folder.garbage import Garbage
-    from orchestrator.results.folder.references import Rules
+    from orchestrator.results.folder.wanted_keys import Rules
 
 store_app = typer.Typer(
     help="Look after the stage store of a results folder.", no_args_is_help=True
@@ -61,7 +61,7 @@ def gc_command(
     ] = [],  # noqa: B006
 ) -> None:
     """Delete old stages that no results folder refers to, and what was set aside as damaged."""
-    from orchestrator.results.folder.references import Rules
+    from orchestrator.results.folder.wanted_keys import Rules
 
     raise typer.Exit(collect_garbage(dir, store, Rules(dir, older_than, forget), dry_run))
 

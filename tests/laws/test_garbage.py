@@ -15,7 +15,7 @@ from lab import Lab
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.garbage import Garbage, delete_garbage, find_garbage
 from orchestrator.results.folder.places import open_store
-from orchestrator.results.folder.references import Rules
+from orchestrator.results.folder.wanted_keys import Rules
 from orchestrator.results.load import load
 from orchestrator.stages.storage.lease import Leases
 from orchestrator.stages.storage.references import register_reference

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from orchestrator.errors import OtherRelease
-from orchestrator.results.folder.references import Rules, wanted_keys
+from orchestrator.results.folder.wanted_keys import Rules, wanted_keys
 from orchestrator.stages.storage.files import Entry
 from orchestrator.stages.storage.lease import Leases, unix_time
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
