@@ -57,6 +57,7 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
 
 def sample(keys: Iterable[str], share: float, seed: int) -> list[str]:
     """Return a share of keys, the same ones for the same seed; at least one if there is any."""
+    # By a digest, so that the sample does not depend on the order or on other keys.
     ranked = sorted(keys, key=lambda key: digest("audit", [seed, key]))
     return ranked[: math.ceil(share * len(ranked))]
 

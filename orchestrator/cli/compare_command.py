@@ -36,6 +36,7 @@ class CompareCommand(TyperCommand):
     def _complete_pareto(self, args: Sequence[str]) -> Iterator[str]:
         for word, following in zip(args, [*args[1:], ""], strict=True):
             yield word
+            # A word that is no metric is the next argument, and --pareto has the usual ones.
             metrics = {*FIGURES, *USUAL_FRONT.split(","), "seconds"}
             if word == "--pareto" and not metrics.intersection(following.split(",")):
                 yield USUAL_FRONT

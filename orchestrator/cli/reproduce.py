@@ -88,6 +88,7 @@ def require_same_code(
     if not stored:
         raise RepertoireError("none of its stages is in the tables; nothing can be compared")
     for stage in stages:
+        # A stage beyond those stored counts as equal: it has nothing to differ from.
         if stored.get(stage.after, stage.key) != stage.key:
             record = store.record(stored[stage.after])
             raise RepertoireError(

@@ -21,11 +21,13 @@ def run_server(command: Sequence[str]) -> int:
         Its exit code; 0 after a signal.
     """
     stopped: list[int] = []
+    # In a group of its own, so that the workers it starts can be ended with it.
     server = subprocess.Popen(list(command), start_new_session=True)
     last = Timer(GRACE_SECONDS, _kill_group, (server, signal.SIGKILL))
     last.daemon = True
 
     def stop(number: int, frame: Any) -> None:
+        # Whoever asks twice does not want to wait.
         _kill_group(server, signal.SIGKILL if stopped else signal.SIGTERM)
         if not stopped:
             last.start()

@@ -47,6 +47,7 @@ def average_over_seeds(trials: pd.DataFrame, by: list[str], values: Iterable[str
     count = n.to_numpy(dtype=float)[:, None]
     mean = _sum_by_group(numbers, number, len(n)) / count
     squares = _sum_by_group((numbers - mean[number]) ** 2, number, len(n))
+    # At n = 1 the deviation is 0/0, NaN, so the quantile for it does not matter.
     with np.errstate(invalid="ignore", divide="ignore"):
         std = np.sqrt(squares / (count - 1))
     ci95 = stdtrit(np.maximum(count - 1, 1), 0.975) * std / np.sqrt(count)

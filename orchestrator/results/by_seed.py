@@ -24,6 +24,7 @@ def arrange_by_seed(
     place = pd.MultiIndex.from_frame(rows[CONFIGURATION]).get_indexer(
         pd.MultiIndex.from_frame(trials[CONFIGURATION])
     )
+    # -1 is a configuration that is not among the rows.
     trials, place = trials[place >= 0], place[place >= 0]
     seeds, numbers = np.unique(trials["seed"], return_inverse=True)
     arrays = []

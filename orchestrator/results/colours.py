@@ -45,6 +45,7 @@ def hex_text(colour: Rgb) -> str:
 
 
 def _luminance(colour: Rgb) -> float:
+    # sRGB to linear light, and the weights of red, green and blue in WCAG 2.1.
     parts = [c / 255 for c in colour]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))

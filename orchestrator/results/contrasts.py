@@ -38,6 +38,7 @@ def with_differences(
     trials = complete_evaluations(pool_trials(results.trials).trials)
     parts = []
     for _, rows in table.groupby("table", sort=False):
+        # Each table has a reference of its own: rows of different tables are not comparable.
         best = rows.nlargest(1, "acc_mean").index
         chosen = best if matching is None else rows.index[matching[rows.index]]
         if len(chosen):
@@ -91,6 +92,7 @@ def _differences_from(
     at = list(index).index(reference)
     result = paired_differences(values, values[at])
     p = result.p.copy()
+    # The reference equals itself with p = 1, which is no test to correct the others for.
     p[at] = np.nan
     columns = {
         "n": result.n,

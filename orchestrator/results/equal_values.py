@@ -23,6 +23,7 @@ def require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> 
     values = complete[names].astype(float)
     first = values.groupby(complete["number"]).transform("first")
     differs = (values - first).abs() > ROUNDING
+    # A comparison with NaN is false: a value that only one row lacks needs a test of its own.
     differs |= values.isna() & first.notna()
     if not differs.to_numpy().any():
         return
@@ -31,6 +32,7 @@ def require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> 
     for place in places:
         metric = differs.columns[differs.iloc[place]][0]
         expected = first[metric].iloc[place]
+        # `first` skips NaN, so the row that has its value need not be the first row.
         same = values[metric].eq(expected) | (values[metric].isna() & pd.isna(expected))
         other = np.flatnonzero((numbers == numbers[place]) & same.to_numpy())[0]
         row = complete.iloc[place]

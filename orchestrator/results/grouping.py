@@ -70,10 +70,12 @@ def group_into_tables(
         lines = [f"{title}: {line}" for line in describe_differences(setting, protocols)]
         apart += lines if len(set(numbers.values())) > 1 else []
         varied += [f"{title}: {line}" for line in _describe_variation(setting, protocols, numbers)]
+        # From 1, since rows without a number yet have 0; `table - 1` counts from 0.
         first = table.max() + 1
         table.update(pd.Series(numbers) + first)
     if together and apart:
         raise RepertoireError(_not_comparable_message(apart))
+    # One setting cannot differ here any more; what is left is that settings differ.
     if together:
         apart = list(describe_differences(members, TABLE))
     return Grouping(table - 1, {}, apart, varied)
@@ -91,6 +93,7 @@ def _number_tables(members: pd.DataFrame, protocols: list[str]) -> dict[Hashable
     """
     protocol, _ = pd.factorize(_protocol_texts(members, protocols))
     row, index = pd.factorize(members.index)
+    # The nodes of the graph: the rows first, then the protocols.
     size = len(index) + protocol.max() + 1
     links = coo_array((np.ones(len(row)), (row, len(index) + protocol)), shape=(size, size))
     _, component = connected_components(links, directed=False)

@@ -27,6 +27,7 @@ def load(*folders: str | Path) -> Results:
             values of one (trial, seed).
     """
     paths = [path for folder in folders for path in sweep_folders(Path(folder))]
+    # A folder that is given twice counts once.
     paths = list({path.resolve(): path for path in paths}.values())
     parts = [read_tables(path) for path in paths]
     names = distinct_names(list(map(_sweep_name, parts, paths)), paths)
@@ -50,7 +51,6 @@ def _sweep_name(tables: Tables, folder: Path) -> str:
 
 
 def _rename_sweep(tables: Tables, sweep: str) -> Tables:
-    """Return the tables under another name of the sweep."""
     if not len(tables.trials) or str(tables.trials["sweep"][0]) == sweep:
         return tables
     return Tables(*(_replace_sweep(table, sweep) for table in vars(tables).values()))
@@ -64,6 +64,7 @@ def _replace_sweep(table: pa.Table, sweep: str) -> pa.Table:
 def _rename_trials(parts: list[Tables]) -> list[Tables]:
     """Return the tables of several sweeps with equal ids for equal configurations."""
     columns = [part.trials.select(["sweep", "trial_id", "config"]) for part in parts]
+    # Within one sweep, equal configurations have equal ids already.
     names = common_trial_ids(pa.concat_tables(columns).to_pandas()) if len(parts) > 1 else {}
     if not names:
         return parts

@@ -33,7 +33,6 @@ def match_name(rows: pd.DataFrame, name: str) -> pd.Series[bool]:
 
 
 def _description_words(rows: pd.DataFrame) -> list[set[str]]:
-    """Return the words that describe each configuration."""
     config = [column for column in map(str, rows) if column.startswith("config.")]
     names = short_names(config)
     descriptions = [

@@ -87,6 +87,7 @@ def forgetting(r: R) -> float:
     network is nothing to forget. It ends before the last row, so forgetting can be negative.
     """
     num_tasks = _check_shape(r).shape[1]
+    # Rows i..T-1: after the task is learned, and before the last task is.
     best = np.array([r[i:num_tasks, i - 1].max() for i in range(1, num_tasks)])
     return _mean(best - r[-1, :-1])
 

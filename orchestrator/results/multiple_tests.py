@@ -47,6 +47,7 @@ def holm_against_best(values: Floats, chosen: int) -> Floats:
         return np.minimum(1, own * (k * (k - 1) // 2))
     pairs = [paired_differences(values[i + 1 :], values[i]).p for i in range(k - 1)]
     corrected = holm(np.concatenate(pairs)) if pairs else np.empty(0)
+    # Pair (i, j), i < j, is at starts[i] + j - i - 1 of `corrected`.
     starts = np.cumsum([0, *map(len, pairs)])
     result = np.full(k, np.nan)
     result[chosen + 1 :] = corrected[starts[chosen] : starts[chosen] + k - chosen - 1]

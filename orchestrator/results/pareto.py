@@ -59,7 +59,7 @@ def front_mask(
 
 
 def _table_front_mask(rows: pd.DataFrame, objective: Objective) -> NDArray[np.bool_]:
-    """Return for each row of one table whether it is on the front."""
+    # Larger is better in every column from here on.
     signs = np.array([1.0 if mode == "max" else -1.0 for mode in objective.modes])
     values = rows[[f"{metric}_mean" for metric in objective.metrics]].to_numpy(float) * signs
     half = [

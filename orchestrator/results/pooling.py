@@ -59,6 +59,7 @@ def pool_trials(trials: pd.DataFrame, folders: Mapping[str, Path] | None = None)
     several = rows[number.duplicated(keep=False)].assign(number=number)
     require_equal_values(several, folders or {})
     ranked = several.assign(complete=several["status"] == "complete")
+    # Stable, so that of equally complete rows the first one given counts.
     ranked = ranked.sort_values(
         ["complete", "tasks_done"], ascending=False, kind="stable", na_position="last"
     )

@@ -19,6 +19,7 @@ def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
     Reference: Demšar, 2006, Statistical Comparisons of Classifiers over Multiple Data Sets.
     """
     rows = table.assign(name=table["trial_id"].map(table.attrs["over_tables"]))
+    # Two rows of one name in a table have no single rank, so the name has none in any table.
     rows = rows[~rows["name"].isin(rows["name"][rows.duplicated(["table", "name"])])]
     means = rows.pivot_table(index="table", columns="name", values="acc_mean", sort=False)
     means = means.dropna(axis="columns")

@@ -87,6 +87,7 @@ class Results:
         trial = self._select_trial(trial_id, seed, sweep)
         of_trial = _is_trial(self.accuracy, trial["trial_id"], seed, trial["sweep"])
         cells = self.accuracy[of_trial & (self.accuracy["split"] == split)]
+        # n is 0 where the split was not measured, and the same in all other cells of a task.
         sizes = cells.groupby("task")["n"].max().to_numpy(dtype=np.float64)
         return build_r(cells["after"], cells["task"], cells["accuracy"], trial["num_tasks"]), sizes
 

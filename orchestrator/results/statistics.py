@@ -61,6 +61,7 @@ def paired_differences(rows: Floats, reference: Floats) -> Differences:
         mean = np.where(defined, differences, 0).sum(axis=-1) / n
         deviations = np.where(defined, differences - mean[..., None], 0)
         error = np.sqrt((deviations**2).sum(axis=-1) / (n - 1) / n)
+        # All differences equal, up to rounding: s = 0, and no t-test unless they are all 0.
         constant = (np.abs(deviations).max(axis=-1, initial=0) < ROUNDING) & (n > 1)
         same = constant & (np.abs(mean) < ROUNDING)
         error = np.where((n < 2) | (constant & ~same), np.nan, np.where(same, 0, error))

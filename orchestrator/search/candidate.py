@@ -102,9 +102,11 @@ class Candidate:
     def adopt(self, source: Candidate, point: Point) -> list[Event]:
         """Continue from the stage of another candidate, with hyperparameters of its own."""
         events, after = self.stop(), source.depth
+        # The tasks before were learned with the other candidate's values, and stay its stages.
         before = [dict(values) for values in source.steps()[:after]]
         rest = [dict(point)] * (self.trial.benchmark.num_tasks - after)
         self.point, self.generation, self.depth = dict(point), self.generation + 1, after
+        # The new chain is another one in the graph, of which nothing was requested yet.
         self._num_requested, self.depth_of_seed = 0, {}
         self.trial = replace(self.trial, schedule=(*before, *rest))
         self._build_chains()

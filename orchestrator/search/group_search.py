@@ -59,6 +59,7 @@ class GroupSearch:
     def handle(self, candidate: Candidate, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the events that follow from news of a candidate's chain."""
         seed, events = news.chain[1], list[Event]()
+        # A candidate that adopted another's stage still gets news of the chain that it left.
         if candidate.is_over or candidate.chain_id(seed) != news.chain:
             return events
         with self.journal.batch_writes():
@@ -81,10 +82,12 @@ class GroupSearch:
     def _request(self, candidate: Candidate) -> list[Event]:
         """Request a candidate's next stage, or all its stages if no scheduler can stop it."""
         fifo = isinstance(self.state.scheduler(candidate), FifoScheduler)
+        # Stage 0 has learned nothing, so the first decision is after task 1.
         up_to = candidate.goal if fifo else max(candidate.depth + 1, 1)
         stored = set()
         for chain in candidate.chains.values():
             for record in (self.scorer.record(stage) for stage in chain[: up_to + 1]):
+                # It is known how this ends, so the stages before need not be computed again.
                 if record is not None and record.status == "diverged":
                     return self._end(candidate, "diverged", None, record.story)
                 stored |= set() if record is None else {record.key}

@@ -77,11 +77,13 @@ class Journal:
         with self._path.open("a", encoding="utf-8") as file:
             file.write("".join(canonical_json(entry) + "\n" for entry in entries))
             file.flush()
+            # Stages follow from what is written, so it must not be lost with the machine.
             os.fsync(file.fileno())
 
     def _remove_overlap(self) -> None:
         """Remove the entries that a second driver wrote meanwhile; keep a copy of the file."""
         single = {group: remove_repeats(part) for group, part in self._entries.items()}
+        # As nearly always: one driver writes at a time.
         if single == self._entries:
             return
         self._entries = single

@@ -10,6 +10,7 @@ from orchestrator.hashing import canonical_json
 from orchestrator.search.ports import Values
 from orchestrator.sweep.spaces.domains import Domain, Point, draw_point, grid_points
 
+# Draws that give no new point before a space counts as exhausted.
 TRIES = 200
 
 

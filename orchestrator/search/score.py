@@ -62,6 +62,7 @@ class Scorer:
         """
         per_seed = [self.objective.value(self.figures(chain, after)) for chain in chains]
         defined = [values for values in per_seed if values is not None]
+        # A mean over fewer seeds would not be comparable with other candidates'.
         if len(defined) < len(per_seed):
             return None
         return tuple(fmean(column) for column in zip(*defined, strict=True))
@@ -96,6 +97,7 @@ class Scorer:
     def _remember(self, name: tuple[str, tuple[str, ...]], record: Record) -> None:
         """Keep a record in memory, and drop the oldest if there are too many."""
         if len(self._known) >= RECORDS_KEPT:
+            # A dict keeps the order of insertion: the first is the oldest.
             del self._known[next(iter(self._known))]
         self._known[name] = record
 

@@ -66,6 +66,7 @@ def search(
     """
     tables.prepare(sweep)
     tables.write_versions()
+    # Before the first stage, so that a search that is killed leaves its options.
     write_outcome(tables, study.describe(finished=False))
     progress, due = Progress(phase="search"), 0.0
 
@@ -83,6 +84,7 @@ def search(
         if (started := time.monotonic()) >= due:
             update_progress()  # goes through all candidates
             finished = time.monotonic()
+            # At most a twentieth of the time.
             due = finished + max(UPDATE_SECONDS, 20 * (finished - started))
         count(news)
 

@@ -90,6 +90,7 @@ class SeedSelection:
         if not all(attempt.is_over for attempt in attempts):
             return []
         plastic = [a for a in attempts if a.step == "plasticity" and a.accuracy is not None]
+        # No candidate learned the task: nothing to hold the accuracy of stability against.
         if not plastic:
             self.failed = True
             return []
@@ -98,9 +99,11 @@ class SeedSelection:
             return self._choose(best)
         stable = [a for a in attempts if a.step == "stability"]
         threshold = (1.0 - self.margin) * (best.accuracy or 0.0)
+        # Strengths are tried from the largest on, so the first within the margin is the answer.
         if stable and (stable[-1].accuracy or 0.0) >= threshold:
             return self._choose(stable[-1])
         if len(stable) < len(self.strengths):
+            # One at a time: a weaker one is needed only if this one costs too much.
             weaker = {**best.point, str(self._strength): self.strengths[len(stable)]}
             return self._try("stability", weaker)
         learned = [a for a in stable if a.accuracy is not None]

@@ -64,6 +64,7 @@ class Study:
             if isinstance(event, ChainWanted):
                 candidate, seed = self._find_candidate(event.chain[0])[1], event.chain[1]
                 computed_for = (self.sweep.name, candidate.trial.trial_id, seed)
+                # Of a chain that is requested stage by stage, only those that are requested now.
                 keys = {key for key, _ in event.stages}
                 for stage in candidate.chains[seed]:
                     if stage.key in keys:
@@ -141,6 +142,7 @@ class Study:
         """Return a candidate's row on a seed, built again only if the candidate has changed."""
         state = (candidate.status, candidate.generation, candidate.story, won)
         name = (group_search.group.name, candidate.number, seed)
+        # Tables are written often, and few of many candidates have changed since the last time.
         cached = self._rows.get(name)
         if cached is None or cached[0] != state:
             cached = self._rows[name] = (state, self._chain(group_search, candidate, seed, won))

@@ -33,6 +33,7 @@ class CommonTraining:
         """Return the trainings with the values of an entry; note the mistakes that are its own."""
         lines: list[str] = []
         parts = self.read(merge_training(self.given, own), where, lines)
+        # What is wrong in the file's own training is noted there, once.
         common = {line.replace("training", where, 1) for line in self.mistakes}
         mistakes.extend(line for line in lines if line not in common)
         # Spaces of the file are checked in its own section, unless they are replaced.
@@ -48,6 +49,7 @@ def merge_training(common: Mapped, own: Mapped) -> dict[str, Any]:
     merged = dict(common)
     for one, other in (("epochs", "iterations"), ("iterations", "epochs")):
         if one in own and other not in own:
+            # Both at once would be a mistake that the entry did not make.
             merged.pop(other, None)
     for name, value in own.items():
         options = f"training.{name}" in NESTED and isinstance(value, dict)

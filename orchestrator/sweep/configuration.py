@@ -94,6 +94,7 @@ class Configurations:
         for path, value in values.items():
             section, _, field = path.partition(".")
             sections[section] = with_values(sections[section], {field: value})
+        # Read like a file with one method and one seed, so that all its checks apply.
         methods = [sections.pop("method")]
         mistakes: list[str] = []
         if type(seed) is not int or not 0 <= seed < 2**63:
@@ -164,5 +165,5 @@ def _flatten(config: Config) -> dict[str, Any]:
 
 
 def _to_json(value: Any) -> Any:
-    """Return a value in JSON types; NumPy's scalars have `item`."""
+    # Searchers of Tune draw NumPy's scalars, which have `item`.
     return to_json(value.item() if hasattr(value, "item") else value)

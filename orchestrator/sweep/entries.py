@@ -60,6 +60,7 @@ def read_entries(
         mistakes.extend(check_search(sections.all, groups, search))
     if mistakes:
         return [], []
+    # Without mistakes, so the seeds are there and valid.
     seeds = tuple(content["seeds"])
     return [entry.first_trial(seeds) for entry in entries if not entry.space], groups
 
@@ -112,6 +113,7 @@ def read_benchmarks(
     if given.get("order") != "all":
         return read_section(form, given, mistakes, grids, absent)
     natural = {**given, "order": "natural"}
+    # The number of tasks may follow from the data, so the benchmark is asked if it can be built.
     built = {
         each.num_tasks
         for part in read_section(form, natural, [], grids, absent)

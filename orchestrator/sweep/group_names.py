@@ -19,6 +19,7 @@ def name_groups(groups: list[Group]) -> list[Group]:
         apart = distinctions(group, mates)
         constants = (f"{field_name(place)}={format_value(value)}" for place, value in apart)
         name = " ".join([group.name, *constants])
+        # Constants may differ beyond what a name shows; such groups are numbered.
         number = 2
         while name in taken:
             name, number = f"{name.partition(' #')[0]} #{number}", number + 1

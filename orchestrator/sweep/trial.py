@@ -46,6 +46,7 @@ class Trial:
     adaptive: bool = False
 
     def __post_init__(self) -> None:
+        # Defaults that depend on the benchmark become part of the configuration and its id.
         method = fill_defaults(self.method, self.benchmark, self.network)
         object.__setattr__(self, "method", method)
 
@@ -74,6 +75,7 @@ class Trial:
             benchmark["data"] = as_json(self.benchmark.data)
         if self.benchmark.sequence is not None:
             benchmark["sequence"] = as_json(self.benchmark.sequence)
+        # Each seed of the trial replaces it, so that it is no part of the configuration.
         if not self.fixed_stream:
             benchmark.pop("seed")
         config: dict[str, Any] = {
@@ -83,6 +85,7 @@ class Trial:
             "method": {"name": self.method.name, **as_json(self.method.config)},
         }
         changing = () if self.adaptive or not self.schedule else tuple(self.schedule[0])
+        # A value that changes from task to task is in the schedule, and nowhere else.
         for place in (*changing, *self.selection.get("per_task", ())):
             section, _, name = place.partition(".")
             config[section].pop(name.removesuffix(".name"), None)

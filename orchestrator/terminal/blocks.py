@@ -55,7 +55,6 @@ def list_sweeps(rows: pd.DataFrame) -> list[str]:
 
 
 def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
-    """Yield the cells of each row, in the order of HEADERS."""
     for row in rows.to_dict("records"):
         metrics = [
             interval_text(row[f"{name}_mean"], row[f"{name}_ci95"]) for name in SHOWN_METRICS

@@ -30,6 +30,7 @@ class Grid:
         """Yield the lines."""
         num_tasks = self.r.shape[1]
         at_once = max(1, (options.max_width - HEAD) // CELL)
+        # Parts of equal width, rather than a last one of a column or two.
         size = ceil(num_tasks / ceil(num_tasks / at_once))
         for first in range(0, num_tasks, size):
             yield from self._part(range(first, min(first + size, num_tasks)))

@@ -72,6 +72,7 @@ NOTES: dict[str, object] = {"left_out": {}, "apart": [], "varied": [], "chosen":
 
 
 def _json(table: pd.DataFrame) -> str:
+    # JSON has no NaN; in a column of floats None would be NaN again.
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     notes = {name: table.attrs.get(name, empty) for name, empty in NOTES.items()}
     return json.dumps({"rows": rows, **notes}, indent=2, allow_nan=False)

@@ -38,6 +38,7 @@ def rich_table(table: pd.DataFrame, width: int = 80) -> Group:
 
 def fits(blocks: Sequence[Block], separator: str, width: int) -> bool:
     """Return whether no cell of any block has to be broken."""
+    # So wide that nothing is broken while it is measured.
     wide = Console(width=10_000)
     widths = (wide.measure(_grid(widest_row(block), separator)).maximum for block in blocks)
     return all(needed <= width for needed in widths)
@@ -70,6 +71,7 @@ def _grid(block: Block, separator: str) -> Table:
     grid = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
     grid.add_column(block.headers[0], overflow="fold")
     for header in block.headers[1:]:
+        # Units on a line of their own, so that a column is as narrow as its cells.
         grid.add_column(header.replace(" (", "\n("), justify="right", no_wrap=True)
     for cells in block.rows:
         grid.add_row(*(Text(cell.replace(" ± ", f"{separator}± ")) for cell in cells))

@@ -48,6 +48,7 @@ def trial_page(
         return Group(
             *about, Text(""), Text("nothing has been measured"), *_unfinished(shown, traceback)
         )
+    # Masked, since nanmean warns where no seed has the cell.
     mean = np.ma.masked_invalid(shown.matrices[shown.averaged_seeds]).mean(axis=0).filled(np.nan)
     return Group(*about, Text(""), Grid(mean), *_figures(shown), *_unfinished(shown, traceback))
 
@@ -85,7 +86,6 @@ def _figures(shown: TrialSelection) -> list[Text]:
 
 
 def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
-    """Return why forward transfer is undefined after `depth` of `num_tasks` tasks."""
     if depth < 2 <= num_tasks:
         tasks = "no task is" if depth == 0 else "only one task is"
         return f"{tasks} learned so far, of {num_tasks}"
@@ -94,7 +94,6 @@ def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
 
 
 def _unfinished(shown: TrialSelection, traceback: bool) -> list[Text]:
-    """Return lines on the incomplete seeds: status, tasks done and reason."""
     rows = shown.seeds.to_dict("records")
     unfinished = [row for row, ok in zip(rows, shown.is_complete, strict=True) if not ok]
     lines = []

@@ -23,6 +23,7 @@ REPORT_FIELDS = ("runs", "steps", "artifacts", "removed", "complete", "problem")
 def main() -> None:
     """Send one folder, at a lower priority than the stages that are being computed."""
     stop = Event()
+    # It ends between two trials, so that no run is left half sent.
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     with suppress(OSError):
         os.nice(NICENESS)

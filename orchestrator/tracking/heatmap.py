@@ -89,6 +89,6 @@ def _label_axes(axes: Axes, num_tasks: int) -> None:
 
 
 def _hatch(axes: Axes, place: tuple[int, int]) -> None:
-    """Hatch a cell that was not measured, which grey alone does not set apart in print."""
+    # Grey alone does not set a cell apart in print.
     corner = (place[0] - 0.5, place[1] - 0.5)
     axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="///", edgecolor="0.55", linewidth=0))

@@ -62,6 +62,7 @@ def translate_errors(folder: Path, target: Target) -> Iterator[None]:
 
 def _error_line(error: BaseException, target: Target) -> str:
     """Return a line: the message of the network or the disk, if they failed, else MLflow's."""
+    # The first cause is what a user can do something about: MLflow wraps it several times.
     root = error
     while cause := root.__cause__ or root.__context__:
         root = cause

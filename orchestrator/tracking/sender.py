@@ -59,6 +59,7 @@ class Sender:
         self, trials: Sequence[TrialRun], running: bool, keep_going: Callable[[], bool]
     ) -> None:
         for trial in trials:
+            # Runs that release 0.1 sent go on as those of their trials.
             self._ledger.rename(trial.former_key, trial.key)
         num_evaluated = sum(trial.split == "test" for trial in trials)
         self._pictures = num_evaluated <= MAX_PICTURES
@@ -88,6 +89,7 @@ class Sender:
     def _send_trial(self, trial: TrialRun, parent: Sent) -> None:
         """Send the missing parts of a run: artifacts, metrics and tags in one call, its status."""
         sent = self._ledger.trials.get(trial.key) or self._restore_run(trial)
+        # A run without a step would be an empty line on MLflow's pages.
         if sent is None and trial.status == "running" and trial.last_step < 0:
             return
         tags = {RUN_NAME: trial.name, PARENT: parent.run_id, **trial.tags}
@@ -143,6 +145,7 @@ class Sender:
         labels = digest("tracked labels", [params, tags, objective])
         if sent.labels != labels:
             sent.labels = labels
+            # A run is created with its tags, which need not be logged again.
             new = {} if sent.run_id == self._created else tags
             self._experiment.log(sent, [*points, *objective], params, new)
         elif points or uploaded:

@@ -99,9 +99,9 @@ def sqlite_uri(path: Path) -> str:
 
 
 def _absolute_uri(uri: str) -> str:
-    """Return an address with its sqlite path made absolute, for commands in other folders."""
     scheme, _, path = uri.partition(":///")
     relative = scheme.partition("+")[0] == "sqlite" and path and not Path(path).is_absolute()
+    # The process that sends, and MLflow's pages, may run in another folder.
     return f"{scheme}:///{Path(path).resolve()}" if relative else uri
 
 

@@ -95,9 +95,9 @@ class Tracker:
         return self._end(process)
 
     def _start(self, running: bool) -> subprocess.Popen[str]:
-        """Start a process that sends the folder; a pipe carries the request, which has secrets."""
         self._started = time.monotonic()
         process = subprocess.Popen(
+            # -P: a folder of that name in the current folder must not shadow the package.
             [sys.executable, "-P", "-m", "orchestrator.tracking"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -106,6 +106,7 @@ class Tracker:
             start_new_session=True,
             env=os.environ.copy(),
         )
+        # Through a pipe: the address may hold a password, and a command line is for all to read.
         request = {"folder": str(self._folder.resolve()), "running": running}
         assert process.stdin is not None
         process.stdin.write(json.dumps(request | asdict(self._target)))
@@ -113,7 +114,6 @@ class Tracker:
         return process
 
     def _end(self, process: subprocess.Popen[str]) -> SyncReport:
-        """Return the report of a process that has ended."""
         assert process.stdout is not None
         answer = process.stdout.read()
         process.stdout.close()
@@ -131,9 +131,9 @@ class Tracker:
         return SyncReport(uri=self._target.safe_uri, ledger=load_ledger(self._folder), **fields)
 
     def _detach(self, process: subprocess.Popen[str]) -> None:
-        """Let a process continue by itself; a thread waits for it, so that no zombie remains."""
         assert process.stdout is not None
         process.stdout.close()
+        # Something must wait for the process when it ends, or it stays as a zombie.
         Thread(target=process.wait, daemon=True).start()
         self._process = None
 

@@ -100,6 +100,7 @@ class TrialRun:
         sent = slice(0, step + 1)
         columns = [self.costs[name][:, sent] for name in sorted(self.costs)]
         reached = np.minimum(self.reached, step + 1).tolist()
+        # By the former id, so that what release 0.1 sent is not sent again.
         trial = [former_id(self.trial_id), self.seeds, dict(self.config)]
         head = [*trial, sorted(self.costs), reached]
         arrays = [self.test[:, sent], self.validation[:, sent], *columns]

@@ -102,6 +102,7 @@ def _build_r(rows: Columns, split: str, shape: tuple[int, int]) -> Floats:
 def _cost_by_step(stages: Columns, name: str, length: int) -> Floats:
     cost = np.full(length, np.nan)
     cost[stages["after"]] = stages[name]
+    # Bytes are a level, which the next stage replaces; the other costs add up.
     return cost if name == "storage_bytes" else cost.cumsum()
 
 
@@ -109,4 +110,5 @@ def _count_stages(stages: Columns, length: int) -> int:
     """Return the number of stages before the first that is missing."""
     done = np.zeros(length, dtype=np.int64)
     done[stages["after"]] = 1
+    # The product is 0 from the first gap on.
     return int(np.cumprod(done).sum())

@@ -41,6 +41,7 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
     if not (folder / "trials.parquet").exists() or not (folder / "sweep.yaml").exists():
         return None
     same = (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text
+    # The same text may be about other data: files of the user's own can change.
     if same and has_same_data(sweep, folder):
         return None
     rows, groups = read_table(folder, "trials").to_pandas(), former_groups(folder)
@@ -95,7 +96,6 @@ def _shares_stages(folder: Path, sweep: Sweep) -> bool:
 
 
 def _changed_sections(folder: Path, sweep: Sweep) -> Iterator[str]:
-    """Yield the sections of the sweep file that differ from those kept in the folder."""
     before, now = {}, parse_yaml(sweep.text)
     with suppress(RepertoireError, OSError):
         before = parse_yaml((folder / "sweep.yaml").read_text(encoding="utf-8"))

@@ -55,6 +55,7 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
         elif result.files.modified(key) > fresh:
             reasons[key] = f"younger than {rules.older_than:g} h"
     unclaimed = result.files.stages.keys() - reasons.keys()
+    # References list whole chains; only stages kept for other reasons have ancestors to keep.
     for key in _ancestors(store, reasons.keys() - wanted.keys(), unclaimed):
         reasons[key] = ANCESTOR
     for key in sorted(result.files.stages):
@@ -65,6 +66,7 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
         else:
             result.unwanted.append(key)
     set_aside = (*result.files.damaged, *result.files.partial)
+    # A young partial file may be a write that is going on.
     result.leftovers = [entry for entry in set_aside if entry.modified <= fresh]
     return result
 

@@ -19,6 +19,7 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
         stem = kept.joinpath(*name.split("."))
         file = stem / "__init__.py" if module.is_package else stem.with_name(f"{stem.name}.py")
         files[file] = module.code
+    # Modules of an earlier run that the sweep does not import any more.
     for path in kept.rglob("*.py"):
         if path not in files:
             path.unlink()

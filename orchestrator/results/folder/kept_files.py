@@ -72,9 +72,9 @@ def _describe_change(sweep: Sweep, change: Change) -> str:
 
 
 def _copy_aside(folder: Path) -> Path:
-    """Copy FILES into the next `former/N`; return its path."""
     taken = [int(path.name) for path in (folder / FORMER).glob("*") if path.name.isdigit()]
     aside = folder / FORMER / str(max(taken, default=0) + 1)
+    # Under another name until it is whole, so that former/N is there completely or not at all.
     partial = aside.with_name(f".{aside.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

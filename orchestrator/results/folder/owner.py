@@ -47,6 +47,7 @@ def wait_for_owner(
     until = time.monotonic() + left
     while (modified := _modified_time(owner)) == touched and time.monotonic() < until:
         time.sleep(min(1.0, BEAT_SECONDS))
+    # Touched meanwhile: the owner lives. At 0 it has ended and deleted its file.
     if modified not in (0.0, touched):
         raise in_use_error(folder, read_owner(owner))
     if modified:
@@ -55,9 +56,11 @@ def wait_for_owner(
 
 def _age(folder: Path, owner: Path, touched: float) -> float:
     """Return the seconds since a file was touched, by the clock of the file system."""
+    # A name of its own, since two processes may ask at once.
     probe = folder / f"{OWNER}.{os.getpid()}"
     try:
         probe.touch()
+        # Both times are the file server's, whose clock may differ from that of this host.
         return max(0.0, probe.stat().st_mtime - touched) if touched else STALE_SECONDS
     finally:
         probe.unlink(missing_ok=True)

@@ -73,8 +73,10 @@ class Tabulator:
 
     def register(self) -> None:
         """Register the stages of the sweep in the store, so that `store gc` keeps them."""
+        # The tuple is replaced, never changed, so its identity tells whether chains were added.
         if self.chains is not self._registered:
             keys = {key for chain in self.chains for key in chain.keys}
+            # Former tables can still be opened, so their stages are in use too.
             keys |= stage_keys(self.folder / FORMER)
             register_reference(self.store, self.folder.parent, self.folder.name, keys)
             self._registered = self.chains
@@ -117,5 +119,6 @@ class Tabulator:
         if self._tracker:
             before = self._tracker.run_ids()
             self._tracker.close(timeout_seconds=CLOSING_SECONDS)
+            # Runs that were sent last have their ids only now, and the table has a column for them.
             if self._tracker.run_ids() != before:
                 self.refresh()

@@ -52,6 +52,7 @@ def writer_lock(folder: Path, say: Callable[[str], object] = lambda line: None) 
     else:
         shown_by_lock = True
     try:
+        # The lock may be ours while a process on another host still writes.
         wait_for_owner(folder, owner, shown_by_lock, say)
         own = {
             "host": socket.gethostname(),
@@ -60,6 +61,7 @@ def writer_lock(folder: Path, say: Callable[[str], object] = lambda line: None) 
         }
         owner.write_text(json.dumps(own), encoding="utf-8")
         over = threading.Event()
+        # A daemon: a process that ends must not wait for the next beat.
         beat = threading.Thread(target=touch_until, args=(owner, over), daemon=True)
         beat.start()
         try:

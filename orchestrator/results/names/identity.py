@@ -50,6 +50,7 @@ def _stem(trial_id: str) -> str:
 def _common_ids(trials: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return (id, configuration) -> common id, for trials whose ids have one stem."""
     groups: list[list[tuple[str, str]]] = []
+    # The longest id first: it is the most exact one, and becomes the common one.
     for trial in sorted(trials, key=lambda trial: -len(trial[0])):
         same = (group for group in groups if _configs_agree(group[0][1], trial[1]))
         if (group := next(same, None)) is None:

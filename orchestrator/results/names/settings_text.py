@@ -50,6 +50,7 @@ def concatenate(first: pd.Series[str], parts: Sequence[pd.Series[str]]) -> pd.Se
 
 def setting_texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
     """Return ` name=value` for each row; empty without a value."""
+    # A schedule has a value for each task, too many for a name.
     if column.name == SCHEDULE:
         return column.isna().map({True: "", False: f" {name}=per task"})
     texts = ["" if pd.isna(value) else f" {name}={value_text(value)}" for value in column]

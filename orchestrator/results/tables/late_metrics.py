@@ -42,6 +42,7 @@ def incremental_accuracies(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean(rows: pd.DataFrame, by: list[str], value: str) -> pd.Series[float]:
+    # pandas skips NaN, and a mean over fewer tasks would be another metric.
     groups = rows.groupby(by, sort=False)[value]
     return groups.mean().where(groups.count() == groups.size())
 
@@ -59,6 +60,7 @@ def late_metrics_query(trials: str, accuracy: str) -> str:
         for split in ("test", "validation")
         for here in [f"split = '{split}'"]
     )
+    # avg() skips nulls, so the counts are compared.
     stages = (
         "SELECT trial_id, seed, split, after, "
         "CASE WHEN count(*) = count(accuracy) THEN avg(accuracy) END AS seen "

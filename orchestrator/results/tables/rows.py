@@ -40,6 +40,7 @@ def trial_row(chain: Chain, records: list[Record], store: Records, run_id: str |
     if status == "complete":
         row |= _metrics(chain, records)
     row |= _storage_columns(learned[-1].costs if learned else Costs())
+    # All work of the chain, also of stages that were computed for another trial.
     row |= {name: sum(getattr(record.costs, name) for record in records) for name in SUMMED}
     row["peak_memory_bytes"] = max(
         (record.costs.peak_memory_bytes for record in records), default=0
@@ -71,6 +72,7 @@ def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, s
         return "stopped", chain.decision
     if len(records) == len(chain.keys):
         return "complete", ""
+    # The first missing stage failed if the store has its story; else nobody has run it.
     story = store.failure(chain.keys[len(records)])
     return ("stopped", "") if story is None else ("failed", story)
 
@@ -95,6 +97,7 @@ def _score(record: Record, task: str, split: str) -> Score:
 def accuracy_rows(chain: Chain, records: list[Record]) -> Iterator[Row]:
     """Yield the rows of a chain in the accuracy table: each stage, task and split."""
     trial = (chain.sweep, chain.trial_id, chain.seed)
+    # Candidates have no rows on test data, so that nothing can be selected by them.
     splits = ("validation",) if chain.phase == "search" else SPLITS
     for after, record in enumerate(records):
         if record.status == "complete":
@@ -108,6 +111,7 @@ def stage_row(chain: Chain, record: Record) -> Row:
     trial = {"sweep": chain.sweep, "trial_id": chain.trial_id, "seed": chain.seed}
     row = vars(record.costs) | vars(record) | trial | _storage_columns(record.costs)
     sweep, former, seed = record.computed_for
+    # Only a stage that this very trial computed is no cached one.
     own = (sweep, seed) == (chain.sweep, chain.seed) and former in (
         chain.trial_id,
         former_id(chain.trial_id),

@@ -29,6 +29,7 @@ def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Return a name for each sweep; equal names get their folder added: `s (run1)`."""
     paths = [folder.resolve() for folder in folders]
     distinct = list(names)
+    # The name of the folder, or its whole path where that does not tell them apart.
     for more in (lambda path, name: (path.parent if path.name == name else path).name, _full_path):
         times = Counter(distinct)
         pairs = zip(distinct, names, paths, strict=True)

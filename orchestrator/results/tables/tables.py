@@ -42,6 +42,7 @@ def read_tables(folder: str | Path) -> Tables:
         RepertoireError: a table is missing or damaged.
     """
     tables = Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
+    # `read_table` fills columns that a file lacks with nulls, so the file is asked.
     names = pq.read_schema((Path(folder) / "trials.parquet").absolute()).names
     if {*LATE_METRICS} <= {*names}:
         return tables

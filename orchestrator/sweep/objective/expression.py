@@ -76,6 +76,7 @@ def parse_expression(text: str) -> Expression:
 def _build_term(node: ast.expr, mistakes: list[str]) -> Term:
     """Return a node as a function of the figures; note its mistakes."""
     match node:
+        # True and False are integers in Python, and no figures.
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             return _constant(number, mistakes)
         case ast.Name(id=name):
@@ -86,6 +87,7 @@ def _build_term(node: ast.expr, mistakes: list[str]) -> Term:
             return _apply(SIGNS[type(sign)], [operand], mistakes)
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
             return _apply(OPERATORS[type(sign)], [left, right], mistakes)
+        # Only a plain call of a known name: no attributes and no keywords.
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             return _apply(_function(name, len(args), mistakes), args, mistakes)
     mistakes.append(f"{ast.unparse(node)!r} is not arithmetic; {GRAMMAR}")

@@ -33,6 +33,7 @@ def parse_modes(
 ) -> tuple[Mode, ...]:
     """Return the mode of each metric, after noting mistakes; see `Objective.parse`."""
     if mode is None:
+        # A figure in parentheses is still by itself.
         names = [text.strip("() ") for text in metrics]
         small = [name in FIGURES and is_small_better(name) for name in names]
         return tuple("min" if less else "max" for less in small)

@@ -43,7 +43,9 @@ def decode(
     rest = dict(given)
     while True:
         try:
+            # As JSON: strict mode then takes a list for a tuple, but no text for a number.
             instance = check(json.dumps(rest), strict=True)
+            # Refuses what cannot be part of a key, such as an integer beyond 64 bits.
             to_json(instance, where)
             return None if left_out and not salvage else instance
         except ValidationError as error:

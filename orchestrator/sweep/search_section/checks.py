@@ -41,7 +41,6 @@ def check_search(parts: list[Part], groups: list[Group], search: Search | None) 
 
 
 def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
-    """Yield why the algorithm cannot search the spaces."""
     given = [value for part in parts for _, value in find_spaces(part.given, "")]
     if parts and not any(search.uses_grids or "grid" not in value for value in given):
         more = "" if search.uses_grids else "; grids are compared, unless algorithm is grid"
@@ -56,6 +55,7 @@ def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
     if 0 in _numbers(benchmark, "validation", 0.1):
         yield "search: needs validation data to select on; give benchmark.validation a share"
     built = dict.fromkeys(example.num_tasks for example in benchmark.examples)
+    # Of benchmarks as built, since data may fix the number; of the field if none could be built.
     for num_tasks in built or _numbers(benchmark, "num_tasks", 5):
         learned = min(search.on_tasks or num_tasks, num_tasks)
         if search.on_tasks and search.on_tasks > num_tasks >= 1:

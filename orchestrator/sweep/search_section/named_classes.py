@@ -73,6 +73,7 @@ def _class_objection(what: OptionKind, cls: type[Any]) -> str | None:
     for base, why in UNFIT.items():
         if base in bases:
             return f"{why}; valid: {', '.join(TABLES[what])}"
+    # By its methods, since only the backends import the base classes of Tune.
     missing = [method for method in REQUIRED_METHODS[what] if not hasattr(cls, method)]
     if not missing:
         return None

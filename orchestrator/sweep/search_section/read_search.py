@@ -54,6 +54,7 @@ def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) ->
     given = read_mapping(content, "search", mistakes)
     if given is not content.get("search"):
         return None
+    # Without its wrong options, so that the others are still checked against the rest.
     section = decode(_SearchSection, given, "search", mistakes, salvage=True) or _SearchSection()
     algorithm = None
     if section.algorithm is not None:
@@ -61,6 +62,7 @@ def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) ->
     elif given.get("algorithm") is None:
         mistakes.append("search.algorithm: is missing")
     scheduler = read_options("scheduler", section.scheduler, source, mistakes)
+    # A search that release 0.1 began continues with the default of then; see `search.create`.
     former = None
     stated = isinstance(section.scheduler, dict) and "grace_tasks" in section.scheduler
     if isinstance(scheduler, Asha | Median) and not stated:
@@ -87,6 +89,7 @@ def _read_seeds(
     A search on the first tasks uses the sweep's seeds by default, so that the evaluation continues
     from its stages: results are reported on the later tasks.
     """
+    # The seeds of the file may be wrong, which is noted with the top level.
     seeds = [s for s in of_sweep if isinstance(s, int)] if isinstance(of_sweep, list) else []
     if isinstance(algorithm, PerTask) or (section.seeds is None and section.on_tasks):
         return tuple(seeds)

@@ -30,6 +30,7 @@ def state_shapes(group: Group, point: Point) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of a method's state after its first task."""
     benchmark, network, _, method = (part.build(point) for part in group.parts)
     shape = network_shape(benchmark)
+    # Shapes do not depend on the seed of the weights.
     built = build_network(network.cls, network.config, shape, 0)
     learner = method.cls(built, method.config, Outlook(shape.num_classes, shape.input_shape, 1))
     return {name: tuple(value.shape) for name, value in learner.state_dict().items()}

@@ -60,18 +60,21 @@ def _is_number(value: object) -> bool:
 def _draw_log_integer(random: np.random.Generator, args: Sequence[Any]) -> int:
     # Each whole number covers half the distance to its neighbours.
     value = exp(random.uniform(log(args[0] - 0.5), log(args[1] + 0.5)))
+    # exp and log round, so a draw at an end may leave the range.
     return int(min(max(round(value), args[0]), args[1]))
 
 
 def num_steps(args: Sequence[Any]) -> int:
     """Return the number of steps above low in [low, high, step]."""
     low, high, step = args
+    # (0.7 - 0.1) / 0.1 is 5.999999999999999 in floats.
     return int((high - low) / step + 1e-9)
 
 
 def value_at_step(args: Sequence[Any], number: int) -> int | float:
     """Return low + number * step; an int if low and step are."""
     value = args[0] + args[2] * number
+    # 0.1 + 0.1 * 2 is 0.30000000000000004; rounded, it is the 0.3 that a grid would list.
     return value if isinstance(value, int) else float(round(value, 12))
 
 
