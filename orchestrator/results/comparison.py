@@ -81,6 +81,7 @@ def comparison(
     first = kept.drop_duplicates(CONFIGURATION)
     sweeps_of_rows = sweeps_by_configuration(kept)
     grouping = group_into_tables(first, sweeps_of_rows, together, force)
+    # Both have a row for each configuration, in order of appearance.
     table = average_configurations(kept, values).set_index(first.index)
     common = protocol_columns(first)
     row_labels = labels(first.assign(table=grouping.table), by, config, ["table"], common)
@@ -92,6 +93,7 @@ def comparison(
     table["sweeps"] = [", ".join(sweeps) for sweeps in sweeps_of_rows]
     over_tables = names_across_tables(first, grouping.table, config)
     order = pd.DataFrame({"table": grouping.table} | ({"value": first[by]} if by in config else {}))
+    # Stable: within a table, rows stay in the order of their sweeps.
     order = order.sort_values(list(order.columns), kind="stable")
     table = table.loc[order.index].reset_index(drop=True)
     table.attrs = {

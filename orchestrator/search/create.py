@@ -55,6 +55,7 @@ def create_study(
     require_validation(sweep)
     scorer = Scorer(store, search.objective)
     if search.per_task:
+        # Without a journal, since each choice follows from records of the store.
         margin = search.algorithm.margin
         selections = [
             SeedSelection(group, seed, margin, scorer)
@@ -82,6 +83,7 @@ def create_group_search(
         former_identity = search_identity(group, as_begun)
         if journal.identity(group.name) == former_identity:
             search, identity, former = as_begun, former_identity, True
+    # From the identity: the same search draws the same in any folder and under any name.
     seed = derive_seed(0, "search", identity)
 
     def create_scheduler(stratum: str, goal: int) -> Scheduler:

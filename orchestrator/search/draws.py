@@ -37,6 +37,7 @@ class Draws:
         number = len(self.candidates)
         if self._exhausted or (self.limit is not None and number >= self.limit):
             return None
+        # A sampler that does not learn may run ahead of what is reported to it.
         if not self._report_up_to(number - self.parallel) and self.sampler.learns:
             return None
         point = self.sampler.ask(number)

@@ -68,6 +68,7 @@ class GroupState:
         """
         candidate = self._create_candidate(point)
         if candidate.status == "waiting":
+            # By the trial, since different points may lead to the same one.
             first = self._first_numbers.setdefault(candidate.trial.identity, candidate.number)
             if first != candidate.number:
                 candidate.status, candidate.twin = "twin", first

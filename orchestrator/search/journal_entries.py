@@ -36,8 +36,10 @@ def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:
     for entry in entries:
         if "point" in entry:
             point = canonical_json(entry["point"])
+            # The same draw, written by both drivers.
             if point in points[entry["number"] : entry["number"] + 1]:
                 continue
+            # Another point under a number that is taken: from here on the drivers differ.
             if entry["number"] != len(points):
                 break
             points.append(point)

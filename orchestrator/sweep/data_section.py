@@ -61,6 +61,7 @@ def with_data(
         return dict(given), frozenset()
     data, place = given["data"], f"{where}.data"
     before = len(mistakes)
+    # The values of a grid are data too; all are read, so that all mistakes are found.
     kind = next(iter(data), "") if isinstance(data, dict) and len(data) == 1 else ""
     if kind in ("grid", "choice") and isinstance(data[kind], list):
         named: Any = {kind: [read_data(each, place, own, mistakes) for each in data[kind]]}

@@ -44,6 +44,7 @@ class Group:
         """
         components = [part.build(point) for part in self.parts]
         benchmark, network, _, method = components
+        # Checked anew: the examples of a sweep vary one field at a time, a point varies all.
         objection = misfit(benchmark, network, method) or first_objection(tuple(components))
         if objection is not None:
             raise InfeasiblePoint(objection)

@@ -50,6 +50,7 @@ def read_method_entries(
         elif own is not None:
             valid = "keys and values"
             mistakes.append(f"{where}.training: must be {valid}, given {abbreviate(own)}")
+        # `training` is a key of the entry, and no hyperparameter of the method.
         parts = read_component("method", where, without_training(given), source, mistakes, grids)
         entries += [MethodEntry(part, trainings, isinstance(own, dict)) for part in parts]
     return entries
@@ -68,6 +69,7 @@ def find_repetitions(entries: list[MethodEntry]) -> Iterator[str]:
     for entry in entries:
         method, where = entry.method, entry.method.form.where
         trainings = entry.trainings if method.examples else []
+        # By what they mean: entries may be written differently and be the same trial.
         texts = [f"{method.describe()} {describe(each)}" for each in trainings]
         if same := {first.setdefault(text, where) for text in texts} - {where}:
             kind = "search" if any(p.space for p in (method, *trainings)) else "trial"

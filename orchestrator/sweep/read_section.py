@@ -46,6 +46,7 @@ def read_component(
         config = find_class(kind, name, source).Config
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
+        # With its spaces, so that the search is not told that there is nothing to search.
         unknown = Form(kind, where, object)
         _, space = split_fields(kind, where, options, mistakes)
         return [Part(unknown, {}, space, options)]
@@ -73,6 +74,7 @@ def read_section(
     for point in [dict(given)] if grids else expand_grids(given, form.where, mistakes):
         part = _read_part(form, point, given, mistakes, absent)
         name = part.describe() if part.examples else repr(point)
+        # Equal parts would be two trials of one id.
         if parts.setdefault(name, part) is not part:
             mistakes.append(f"{form.where}: its grids give {abbreviate(point)} twice")
     return list(parts.values())

@@ -57,6 +57,7 @@ def select_trial(
             raise UnknownName(f"seed of {label}", str(seed), rows["seed"].astype(str))
         rows = rows[rows["seed"] == seed]
     evaluated = rows["phase"] == "evaluation"
+    # A winner has rows of both phases, and those of the evaluation are its result.
     rows = rows[evaluated] if evaluated.any() else rows
     searched = rows["phase"].iloc[0] == "search"
     split = split or ("validation" if searched else "test")

@@ -67,6 +67,7 @@ def load_ledger(folder: Path) -> Ledger | None:
         trials, removed = _runs(plain.pop("trials")), _runs(plain.pop("removed", {}))
         kept = Sent(**parent) if parent else None
         return Ledger(parent=kept, trials=trials, removed=removed, **plain)
+    # Damaged, or of a release that writes other fields: it is rebuilt from the runs.
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -64,6 +64,7 @@ def read_data(folder: Path) -> dict[str, Any]:
 
 def has_same_data(sweep: Sweep, folder: Path) -> bool:
     """Return whether a folder describes the data of a sweep."""
+    # By content: a file may have changed under its name.
     described = {each.get("digest") for each in read_data(folder).get("data", ())}
     return described == set(find_own_data(sweep))
 

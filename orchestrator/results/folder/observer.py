@@ -34,6 +34,7 @@ def create_observer(
         if isinstance(news, StageDone | StageDiverged):
             tables.written.add(news.key)
         if isinstance(news, StageFailed):
+            # A failed stage leaves no record; its story is all that tables can tell of it.
             tables.store.put_failure(news.key, news.story)
         progress.count(news)
         if isinstance(news, ChainAdvanced | ChainEnded) and tables.is_due():

@@ -53,6 +53,7 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
 
 def stage_tables(out: Path) -> Iterator[Path]:
     """Yield the paths of the stages tables of a results folder, also those of former sweeps."""
+    # The store may be in the results folder itself, and has no tables.
     for folder in sorted(path for path in out.glob("*/") if path.name != "stages"):
         yield from sorted(folder.rglob("stages.parquet"))
 

@@ -40,6 +40,7 @@ def labels(
     tables = [
         (rows.index, set(_varying_columns(rows, common))) for rows in _split_by(first, within)
     ]
+    # What varies in a table is in all of its labels, whichever method varies it.
     of_table = {i: varying for index, varying in tables for i in index}
     for rows in _split_by(first, [*within, "method"]):
         varying = {*_varying_columns(rows, config), *of_table[rows.index[0]]}

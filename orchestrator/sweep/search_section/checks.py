@@ -78,6 +78,7 @@ def _check_fwt(parts: list[Part], search: Search) -> Iterator[str]:
     methods = [part for part in parts if part.form.section == "method" and part.examples]
     if "fwt" not in search.objective.names:
         return
+    # A method without a space is not ranked, unless another section is searched with it.
     shared = any(part.space for part in parts if part.form.section != "method")
     for part, method in product(benchmarks, methods):
         for benchmark in part.examples if shared or method.space else ():

@@ -28,6 +28,7 @@ def find_conflicts(
             "on_tasks": section.on_tasks is not None,
             "num_trials": section.num_trials is not None,
             "seeds": section.seeds is not None,
+            # At its default it need not be refused, whether it was written or not.
             "metric": section.metric != "acc",
             "mode": section.mode is not None,
         }

@@ -60,6 +60,7 @@ def _resolve_condition(
     beside, section = place.rpartition(".")[0], place.partition(".")[0]
     names = {name: f"{beside}.{name}" for name, _ in domain.when}
     places = {k: v if v in space else f"{section}.{k}" for k, v in names.items()}
+    # Only domains above it in the file, since a point is drawn in this order.
     earlier = {field_name(place): other for place, other in space.items()}
     known = {name: space[place] for name, place in places.items() if place in space}
     objections = _check_condition(domain, {**earlier, **known})
