@@ -111,7 +111,7 @@ def test_the_architecture_is_short_and_names_every_package() -> None:
 
 
 def test_every_package_says_what_it_is_for_what_it_may_import_and_where_to_begin() -> None:
-    for init in (ROOT / "orchestrator").glob("*/__init__.py"):
+    for init in (ROOT / "orchestrator").glob("*/**/__init__.py"):
         text = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
         assert "ay import" in text, init
         assert "Begin with" in text, init
