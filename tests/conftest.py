@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,22 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 
 HERE = Path(__file__).parent
 SERVERS = ("cluster", "browser")  # folders whose tests share a server
+
+
+def pytest_configure() -> None:
+    """Collect no garbage while modules are imported: what they make stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on, look for garbage among what tests make, not among modules."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Let modules be taken down as always; nanobind complains of what it finds alive."""
+    gc.unfreeze()
 
 
 class SharedFixtures(LoadScopeScheduling):

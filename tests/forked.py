@@ -37,8 +37,23 @@ def run_forked(
         if process == 0:
             _become(stdout, stderr, folder, environment or {})
             os._exit(_exit_code(work))
-        _, status = os.waitpid(process, 0)
-        return Outcome(os.waitstatus_to_exitcode(status), _read(stdout), _read(stderr))
+        return Outcome(_wait(process), _read(stdout), _read(stderr))
+
+
+def run_together(work: Callable[[], object], copies: int) -> list[int]:
+    """Run a function in several copies of this process at once; return their exit codes."""
+    processes = []
+    for _ in range(copies):
+        process = os.fork()
+        if process == 0:
+            os._exit(_exit_code(work))
+        processes.append(process)
+    return [_wait(process) for process in processes]
+
+
+def _wait(process: int) -> int:
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _become(

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
@@ -109,8 +110,9 @@ class Tracker:
         # Through a pipe: the address may hold a password, and a command line is for all to read.
         request = {"folder": str(self._folder.resolve()), "running": running}
         assert process.stdin is not None
-        process.stdin.write(json.dumps(request | asdict(self._target)))
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has died already, which `_end` reports
+            process.stdin.write(json.dumps(request | asdict(self._target)))
+            process.stdin.close()
         return process
 
     def _end(self, process: subprocess.Popen[str]) -> SyncReport:

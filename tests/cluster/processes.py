@@ -18,18 +18,23 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.argv[0] = "repertoire"
 main()
 """
+# The process that sends to MLflow takes as long as the stages of a small sweep.
+UNTRACKED = "import orchestrator.cli.run as run; run.Tracker = lambda *_, **__: None\n"
 
 
-def start(folder: Path, *extra: str, group: bool = False) -> subprocess.Popen[str]:
+def start(
+    folder: Path, *extra: str, group: bool = False, tracked: bool = True
+) -> subprocess.Popen[str]:
     """Start `repertoire run sweep.yaml --out results` in another folder than the sweep's.
 
     With `group`, in a process group of its own, as a shell does, so that Ctrl-C can be sent to it.
+    Unless it is `tracked`, nothing is sent to MLflow.
     """
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
     words = ["run", f"{folder}/sweep.yaml", "--out", f"{folder}/results", *extra]
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words],
+        [sys.executable, "-c", PROGRAM if tracked else UNTRACKED + PROGRAM, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

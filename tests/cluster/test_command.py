@@ -83,7 +83,7 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
 
     (folder / "alone.py").write_text(MINE.replace("SECOND", "pass"))
     (folder / "package" / "beside.py").write_text("SCALE = 2.0\n")
-    code, out, err = finish(start(folder, "--address", two_nodes))
+    code, out, err = finish(start(folder, "--address", two_nodes, tracked=False))
     assert (code, err) == (0, ""), out + err
     assert statuses(folder) == ["complete"] * 6
     # Both edits count: two tasks, two seeds, two methods; stage 0 and finetune are as they were.
@@ -92,7 +92,7 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
     # All is in the store, so Ray is not imported; an import would load this module.
     (folder / "elsewhere" / "ray.py").write_text("raise SystemExit('ray was imported')\n")
     (folder / "alone.py").write_text(MINE.replace("SECOND", "pass  # a comment is no edit"))
-    code, out, err = finish(start(folder))
+    code, out, err = finish(start(folder, tracked=False))
     assert (code, err) == (0, ""), out + err
     assert "nothing to compute" in out
     assert "0 stages computed" in out

@@ -32,7 +32,7 @@ from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.options import Budget
 from orchestrator.sweep.sweep import Sweep
 
-BENCHMARK = "{name: split_digits, num_tasks: 5, samples_per_task: 40, scenario: task}"
+BENCHMARK = "{name: split_digits, num_tasks: %s, samples_per_task: 40, scenario: task}"
 TRAINING = "{batch_size: 8, lr: {loguniform: [1.0e-3, 1.0e-1]}}"
 EWC = "[{name: ewc, lam: {loguniform: [0.1, 1000]}}]"
 NOT_FIGURES = ("seconds", "peak_memory", "mlflow_run_id")
@@ -44,9 +44,10 @@ def variants(*searches: str) -> list[ParameterSet]:
 
 
 def ask(lab: Lab, search: str, **parts: str) -> Lab:
-    return lab.ask(
-        **{"methods": EWC, "benchmark": BENCHMARK, "training": TRAINING, "search": search, **parts}
-    )
+    """Write a sweep with a search, on five tasks if it decides after a task, else on two."""
+    decides = any(word in search for word in ("scheduler", "on_tasks", "per_task"))
+    whole = {"methods": EWC, "benchmark": BENCHMARK % (5 if decides else 2), "training": TRAINING}
+    return lab.ask(**whole | {"search": search} | parts)
 
 
 INLINE = Inline()
@@ -90,7 +91,7 @@ def test_the_winner_is_the_best_on_validation_data_and_is_evaluated_on_the_seeds
     ask(lab, "{algorithm: random, num_trials: 5, seeds: [7, 8]}", seeds="[0, 1]")
     go(lab)
     candidates, accuracy = trials(lab), load(lab.out / "lab").accuracy
-    cells = accuracy[(accuracy["split"] == "validation") & (accuracy["after"] == 5)]
+    cells = accuracy[(accuracy["split"] == "validation") & (accuracy["after"] == 2)]
     per_seed = cells.groupby(["trial_id", "seed"])["accuracy"].mean()
     mean = {
         name: np.mean([per_seed[name, seed] for seed in (7, 8)]) for name in candidates["trial_id"]
@@ -290,7 +291,7 @@ def test_a_line_half_written_when_the_driver_died_is_as_if_it_never_was(
     straight, torn = ask(make_lab(), search), ask(make_lab(), search)
     go(straight)
     with pytest.raises(Died):
-        go(torn, dying(9))
+        go(torn, dying(6))
     path = torn.out / "lab" / "search.jsonl"
     path.write_bytes(path.read_bytes()[:-7])
     go(torn)
@@ -376,7 +377,7 @@ def test_a_search_made_longer_keeps_what_was_drawn(lab: Lab, computed: list[str]
     points = [e["point"] for e in entries(lab) if "point" in e]
     assert points[:3] == first
     assert len(points) == 5
-    assert len(computed) - before <= 2 * 5 + 5  # two candidates, and a new winner at most
+    assert len(computed) - before <= 2 * 2 + 2  # two candidates, and a new winner at most
 
 
 def test_another_space_is_another_search(lab: Lab) -> None:
@@ -448,7 +449,6 @@ def test_first_tasks_alone_decide_and_are_not_computed_twice(lab: Lab, computed:
 # --- selection at each task ----------------------------------------------------------------------
 
 
-@pytest.fixture
 def per_task(lab: Lab) -> Lab:
     return ask(
         lab,
@@ -459,17 +459,24 @@ def per_task(lab: Lab) -> Lab:
     )
 
 
+@pytest.fixture(scope="module")
+def selected(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A selection at each task that has ended; only read by tests."""
+    lab = per_task(Lab(tmp_path_factory.mktemp("lab")))
+    go(lab)
+    return lab
+
+
 def test_selection_at_each_task_executes_no_more_than_candidates_times_tasks(
-    per_task: Lab, computed: list[str]
+    lab: Lab, computed: list[str]
 ) -> None:
-    go(per_task)
+    go(per_task(lab))
     assert len(computed) == len(set(computed)) <= 2 * ((3 + 2) * 5 + 1)
-    assert go(per_task).evaluation.executed == 0
+    assert go(lab).evaluation.executed == 0
 
 
-def test_each_choice_follows_the_rule_and_sees_the_present_task_alone(per_task: Lab) -> None:
-    go(per_task)
-    tried, accuracy = trials(per_task), load(per_task.out / "lab").accuracy
+def test_each_choice_follows_the_rule_and_sees_the_present_task_alone(selected: Lab) -> None:
+    tried, accuracy = trials(selected), load(selected.out / "lab").accuracy
     for (seed, task), here in tried.groupby(["seed", "tasks_done"]):
         own = accuracy[
             (accuracy["seed"] == seed)
@@ -489,20 +496,18 @@ def test_each_choice_follows_the_rule_and_sees_the_present_task_alone(per_task: 
             assert stable["objective"].iloc[0] >= 0.9 * best
 
 
-def test_candidates_of_a_task_are_siblings(per_task: Lab) -> None:
-    go(per_task)
-    stages = load(per_task.out / "lab").stages
-    tried = trials(per_task)[["trial_id", "seed", "tasks_done"]]
+def test_candidates_of_a_task_are_siblings(selected: Lab) -> None:
+    stages = load(selected.out / "lab").stages
+    tried = trials(selected)[["trial_id", "seed", "tasks_done"]]
     last = stages.merge(tried, on=["trial_id", "seed"]).query("after == tasks_done")
     assert (last.groupby(["seed", "after"])["parent"].nunique() == 1).all()
     assert last.groupby("seed")["after"].nunique().eq(5).all()
 
 
 def test_the_seeds_of_a_selection_are_one_configuration_with_its_choices_told(
-    per_task: Lab,
+    selected: Lab,
 ) -> None:
-    go(per_task)
-    evaluated, stages = trials(per_task, "evaluation"), load(per_task.out / "lab").stages
+    evaluated, stages = trials(selected, "evaluation"), load(selected.out / "lab").stages
     assert evaluated["trial_id"].nunique() == 1
     assert sorted(evaluated["seed"]) == [0, 1]
     rows = stages[stages["trial_id"].isin(evaluated["trial_id"])]

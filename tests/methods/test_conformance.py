@@ -18,6 +18,7 @@ from methods.ewc import EWC
 from methods.gdumb import GDumb
 from methods.gem import GEM
 from methods.generative_replay import GenerativeReplay
+from methods.icarl import ICaRL
 from methods.l2 import L2
 from methods.lwf import LwF
 from methods.mas import MAS
@@ -27,7 +28,11 @@ from methods.testing.conformance import assert_conforms
 
 CASES = [(name, s) for name, method in METHODS.items() for s in sorted(method.scenarios)]
 # Where the default is large: the contract does not depend on the size.
-SMALL = {"generative_replay": GenerativeReplay.Config(hidden=(24,), latent_size=4)}
+SMALL = {
+    "generative_replay": GenerativeReplay.Config(hidden=(24,), latent_size=4),
+    "gem": GEM.Config(memory_size=18),
+    "icarl": ICaRL.Config(memory_size=12),
+}
 VARIANTS = [
     (EWC, EWC.Config(lam=1000, mode="offline")),
     (EWC, EWC.Config(gamma=0.5, penalise_head=True, normalise=True)),

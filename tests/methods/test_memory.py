@@ -21,12 +21,12 @@ OUTLOOK = Outlook(num_classes=10, input_shape=IMAGE)
 
 
 def test_the_reservoir_holds_every_example_with_the_same_probability():
-    offered, capacity, repeats = 120, 12, 1000
+    offered, capacity, repeats = 60, 12, 500
     counts = Counter()
     for seed in range(repeats):
         memory = ReservoirMemory(Budget(capacity), Outlook(10, (1, 1, 2)))
-        learn(memory, numbered(range(70)), index=1, seed=seed)
-        learn(memory, numbered(range(70, offered)), index=2, seed=seed)
+        learn(memory, numbered(range(35)), index=1, seed=seed)
+        learn(memory, numbered(range(35, offered)), index=2, seed=seed)
         counts.update(numbers_in(memory))
     actual = [counts[number] for number in range(offered)]
     assert sum(actual) == repeats * capacity

@@ -95,9 +95,14 @@ def _no_tracking() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's schema and nothing in it: making one takes seconds."""
-    from mlflow import MlflowClient
+    """A database with MLflow's schema and nothing in it: making one takes seconds.
 
+    From here on no database of this process waits for the disk.
+    """
+    from mlflow import MlflowClient
+    from sqlalchemy import Engine, event
+
+    event.listen(Engine, "connect", lambda file, _: file.execute("PRAGMA synchronous = OFF"))
     path = tmp_path_factory.mktemp("blank") / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
     return path

@@ -1,6 +1,7 @@
 """Data of the user's own for tests: sweeps that are about it, read and run in this process."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from orchestrator.benchmarks.datasets.dataset import load_dataset
 from orchestrator.benchmarks.sources import loading, own_data
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import SweepError
+from orchestrator.stages.code import source
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
@@ -32,6 +34,14 @@ def forget():
     for memory in (own_data.OWN_DATA, loading.LOADED, loading.OPENED):
         memory.clear()
     dataset._load_own.cache_clear()
+
+
+def forget_code():
+    """Leave this process as a new one is: it has restored no code of a user's own."""
+    packages = {*source._FINDER.sources}
+    source._FINDER.sources.clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+        del sys.modules[name]
 
 
 def write_sweep(folder: Path, data, file="sweep.yaml", **more) -> Path:

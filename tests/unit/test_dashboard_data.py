@@ -48,7 +48,7 @@ from orchestrator.results.tables.tables import Tables, write_tables
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=range(3))
+@pytest.fixture(params=[0, *(pytest.param(seed, marks=pytest.mark.variant) for seed in (1, 2))])
 def dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Two sweeps in two scenarios, drawn at random."""
     write_random(tmp_path / "one", seed=request.param)

@@ -2,8 +2,8 @@
 
 import gzip
 import hashlib
+import importlib
 import pickle
-import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
@@ -12,6 +12,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
+from forked import run_forked
 
 from orchestrator.benchmarks.datasets import dataset_files
 from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
@@ -131,17 +132,20 @@ def test_mean_and_std_are_those_of_the_training_pixels(name):
 
 @pytest.mark.timeout(20)
 def test_reading_digits_and_debians_fashion_mnist_imports_no_heavy_package(folder):
-    code = (
-        "import sys, orchestrator.benchmarks.datasets.dataset as d; d.load_dataset('digits');"
-        "import orchestrator.benchmarks.datasets.dataset_files as files;"
-        "files.DEBIAN_FASHION_MNIST.is_dir() and d.load_dataset('fashion_mnist');"
-        "print({'torchvision', 'sklearn', 'ray', 'mlflow'} & set(sys.modules))"
-    )
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "REPERTOIRE_DATA": str(folder)}
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert run.stdout.strip() == "set()"
+    heavy = {"torchvision", "sklearn", "ray", "mlflow"}
+
+    def work():
+        for name in list(sys.modules):
+            if name.partition(".")[0] in heavy or name.startswith("orchestrator.benchmarks"):
+                del sys.modules[name]
+        datasets = importlib.import_module("orchestrator.benchmarks.datasets.dataset")
+        datasets.load_dataset("digits")
+        if dataset_files.DEBIAN_FASHION_MNIST.is_dir():
+            datasets.load_dataset("fashion_mnist")
+        sys.stdout.write(str(heavy & set(sys.modules)))
+
+    done = run_forked(work, folder)
+    assert (done.code, done.stdout) == (0, "set()"), done.stderr
 
 
 def test_a_data_set_is_read_once():

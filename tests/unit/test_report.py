@@ -22,6 +22,7 @@ from test_tracking import Chain, write_folder
 
 from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES, save_all
+from dashboards.report import __main__ as report_command
 from dashboards.report import captions, chapters
 from dashboards.report.__main__ import main
 from dashboards.report.page import render
@@ -59,6 +60,30 @@ def numbers(values: Any) -> list[float]:
     return list(map(float, np.frombuffer(b64decode(values["bdata"]), values["dtype"])))
 
 
+EVIL = "</script><script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a complete sweep, in whose file someone wrote a script."""
+    folder = tmp_path_factory.mktemp("results")
+    write_random(folder / "s", complete=1.0)
+    (folder / "s" / "sweep.yaml").write_text(f"# {EVIL}\nname: s\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(results: Path) -> str:
+    """The page of these results, given for a command with the same script."""
+    return report(results, command=EVIL)
+
+
+@pytest.fixture
+def blank_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the rendering of the page to the tests of its content."""
+    monkeypatch.setattr(report_command, "render", lambda *_: "<html></html>")
+
+
 WHAT_EACH_STATE_SAYS = {
     "just_begun": r"trials\.parquet is not there yet.*Nothing|No trial has completed",
     "running": r"s is still running: \d+ of \d+ trials are done, \d+ stages are to go",
@@ -76,8 +101,9 @@ WHAT_EACH_STATE_SAYS = {
 
 @pytest.mark.parametrize("make", [case for case in CASES if case.id != "empty"])
 def test_results_in_any_state_give_a_report_that_says_what_is_there_and_what_is_missing(
-    tmp_path: Path, make: Callable[[Path], None]
+    tmp_path: Path, make: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(chapters, "MOST_EACH", 1)  # charts of the others are drawn alike
     make(tmp_path)
     text = prose(report(tmp_path))
     assert re.search(WHAT_EACH_STATE_SAYS[make.__name__], text), text
@@ -113,20 +139,19 @@ def test_the_command_says_so_on_a_line_and_exits_with_2(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_page_is_whole_small_and_the_same_each_time(tmp_path: Path) -> None:
-    write_random(tmp_path / "s")
-    page = report(tmp_path)
+def test_the_page_is_whole_small_and_the_same_each_time(results: Path, page: str) -> None:
     assert len(page.encode()) < SIX_MB
-    assert page == report(tmp_path)
+    assert page == report(results, command=EVIL)
     assert "default-src 'none'" in page
     outside = re.sub(r'id="library">.*?</script>', "", page)
     assert not re.search(r"""(src|href)\s*=|url\(|@import|https?://""", outside)
 
 
-def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(tmp_path: Path) -> None:
-    write_random(tmp_path / "s", complete=1.0)
-    table = comparison(load(tmp_path)).set_index("trial_id")
-    plane = embedded(report(tmp_path), "figures")[0]
+def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(
+    results: Path, page: str
+) -> None:
+    table = comparison(load(results)).set_index("trial_id")
+    plane = embedded(page, "figures")[0]
     places = {
         trial: (x, y)
         for trace in plane["data"]
@@ -141,12 +166,11 @@ def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(tmp_path:
     }
 
 
-def test_the_table_on_the_page_has_a_row_for_each_configuration(tmp_path: Path) -> None:
-    write_random(tmp_path / "s", complete=1.0)
-    rows = re.findall(r"<tr><td>(.*?)</td><td>(\S+) <small>± (\S+)</small>", report(tmp_path))
+def test_the_table_on_the_page_has_a_row_for_each_configuration(results: Path, page: str) -> None:
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(\S+) <small>± (\S+)</small>", page)
     assert rows == [
         (row["label"], f"{row['acc_mean']:.3f}", f"{row['acc_ci95']:.3f}")
-        for row in comparison(load(tmp_path)).to_dict("records")
+        for row in comparison(load(results)).to_dict("records")
     ]
 
 
@@ -168,12 +192,8 @@ def test_of_many_configurations_the_best_are_kept_and_the_page_says_so(
     ]
 
 
-def test_what_stands_in_a_sweep_file_cannot_become_part_of_the_page(tmp_path: Path) -> None:
-    folder = write_random(tmp_path / "s")
-    evil = "</script><script>alert(1)</script>"
-    (folder / "sweep.yaml").write_text(f"# {evil}\nname: s\n")
-    page = report(tmp_path, command=evil)
-    assert evil not in page
+def test_what_stands_in_a_sweep_file_cannot_become_part_of_the_page(page: str) -> None:
+    assert EVIL not in page
     assert page.count("&lt;script&gt;alert(1)") == 2
 
 
@@ -301,6 +321,7 @@ def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
     )
 
 
+@pytest.mark.usefixtures("blank_page")
 def test_the_figures_are_written_as_svg_and_pdf_the_same_bytes_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -314,6 +335,7 @@ def test_the_figures_are_written_as_svg_and_pdf_the_same_bytes_each_time(
 
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+@pytest.mark.usefixtures("blank_page")
 def test_the_report_goes_to_the_sweep_s_run_in_mlflow(
     tmp_path: Path,
     blank_database: Path,
@@ -332,6 +354,7 @@ def test_the_report_goes_to_the_sweep_s_run_in_mlflow(
     assert kept.read_bytes() == (tmp_path / "report.html").read_bytes()
 
 
+@pytest.mark.usefixtures("blank_page")
 def test_a_report_that_cannot_be_written_is_the_user_s_mistake(tmp_path: Path) -> None:
     write_random(tmp_path / "s")
     (tmp_path / "file").write_text("")

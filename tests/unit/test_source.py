@@ -1,13 +1,14 @@
 """A user's own code: what is captured, that what is in the key is what runs, and under any name."""
 
 import pickle
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from forked import run_forked
+from source_lab import forget_code
 from torch import nn
 
 from methods.base import Method
@@ -114,20 +115,16 @@ def test_a_component_is_what_it_was_in_a_process_that_finds_another_file(tmp_pat
     method = method_of(load(write(tmp_path / "there", FILES), "{name: 'mine:Mine', power: 3}"))
     write(tmp_path / "here", {"mine.py": "raise SystemExit('not this one')", "settings.py": ""})
     write(tmp_path / "there", {"mine.py": "raise SystemExit('nor the edited one')"})
-    code = (
-        "import pickle, sys; part = pickle.load(sys.stdin.buffer);"
-        "from orchestrator.stages.code.components import code_identity;"
-        "same = code_identity(part.kind, part.name, part.source) == part.identity;"
-        "print(part.cls.scale, part.config.power, part.name, same)"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        input=pickle.dumps(method),
-        capture_output=True,
-        cwd=tmp_path / "here",
-        check=True,
-    )
-    assert process.stdout.decode() == "1.0 3 mine:Mine True\n"
+    kept = pickle.dumps(method)
+
+    def work() -> None:
+        forget_code()
+        part = pickle.loads(kept)
+        same = code_identity(part.kind, part.name, part.source) == part.identity
+        sys.stdout.write(f"{part.cls.scale} {part.config.power} {part.name} {same}")
+
+    done = run_forked(work, tmp_path / "here")
+    assert (done.code, done.stdout) == (0, "1.0 3 mine:Mine True"), done.stderr
 
 
 def test_content_that_does_not_match_its_digest_is_refused(tmp_path: Path) -> None:

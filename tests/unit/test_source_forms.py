@@ -1,9 +1,7 @@
 """Each form of data: folders of pictures, tables, functions, torchvision and Hugging Face."""
 
-import os
 import pickle
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from forked import run_forked
 from PIL import Image
 from source_lab import (
     compute,
@@ -19,6 +18,7 @@ from source_lab import (
     digits_arrays,
     features,
     forget,
+    forget_code,
     learn,
     load,
     mistakes,
@@ -29,6 +29,8 @@ from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
 from orchestrator.benchmarks.datasets.dataset_files import DEBIAN_FASHION_MNIST
 from orchestrator.benchmarks.sources.arrays.preparation import hold_out
 from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 TINY = "{name: mlp, hidden: [8]}"
@@ -359,17 +361,16 @@ def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory)
     for name in ("mydata.py", "petals.py"):
         (folder / name).unlink()
     elsewhere = tmp_path_factory.mktemp("node")
-    code = (
-        "import sys, pickle; from orchestrator.stages.worker import Order, compute_order;"
-        "from orchestrator.stages.storage.store import StageStore;"
-        "stage = pickle.loads(sys.stdin.buffer.read());"
-        f"print(compute_order(Order((stage,), ('own', 'x', 0)), StageStore({str(elsewhere)!r})))"
-    )
-    environment = {**os.environ, "REPERTOIRE_DATA": str(elsewhere / "data")}
-    run = subprocess.run(
-        [sys.executable, "-c", code], input=stage, env=environment, capture_output=True, check=True
-    )
-    assert b"StageDone" in run.stdout
+
+    def work():
+        forget()
+        forget_code()
+        orders = Order((pickle.loads(stage),), ("own", "x", 0))
+        sys.stdout.write(str(compute_order(orders, StageStore(str(elsewhere)))))
+
+    done = run_forked(work, elsewhere, {"REPERTOIRE_DATA": str(elsewhere / "data")})
+    assert done.code == 0, done.stderr
+    assert "StageDone" in done.stdout
 
 
 def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monkeypatch):

@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from forked import run_together
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
@@ -26,7 +28,9 @@ from orchestrator.results.tables.tables import Tables, build_table, write_tables
 from orchestrator.tracking import (
     Target,
     Tracker,
+    database,
     front_page,
+    heatmap,
     read_target,
     resolve_target,
     run_ids,
@@ -128,18 +132,46 @@ def _table(rows: list[dict[str, Any]], schema: Any) -> Any:
 
 
 @pytest.fixture
-def directory(tmp_path: Path, blank_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A results folder whose name has a space."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     path = tmp_path / "my results"
     path.mkdir()
-    shutil.copy(blank_database, path / "mlflow.db")
     return path
 
 
 @pytest.fixture
-def target(directory: Path) -> Target:
+def own_target(directory: Path, blank_database: Path) -> Target:
+    """The database of the results folder itself, as a sweep would use it."""
+    shutil.copy(blank_database, directory / "mlflow.db")
     return resolve_target(directory)
+
+
+@pytest.fixture(scope="module")
+def database_uri(tmp_path_factory: pytest.TempPathFactory, blank_database: Path) -> str:
+    """A database for all tests: MLflow takes half a second to open one."""
+    path = tmp_path_factory.mktemp("shared") / "mlflow.db"
+    shutil.copy(blank_database, path)
+    return f"sqlite:///{path}"
+
+
+EXPERIMENTS = count()
+
+
+@pytest.fixture
+def target(directory: Path, database_uri: str) -> Target:
+    """An experiment of the test's own."""
+    return Target(
+        database_uri, f"experiment {next(EXPERIMENTS)}", (directory / "mlartifacts").as_uri()
+    )
+
+
+@pytest.fixture(autouse=True)
+def blank_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave drawing R, a quarter of a second each, to the tests of the picture."""
+    if "pair" not in request.fixturenames:
+        monkeypatch.setattr(heatmap, "draw_heatmap", lambda *_: None)
+        monkeypatch.setattr(heatmap, "render_png", lambda _: b"\x89PNG of a test")
 
 
 @pytest.fixture
@@ -186,13 +218,27 @@ def everything(target: Target) -> dict[str, Any]:
     }
 
 
-def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
-    directory: Path, target: Target
-) -> None:
+@dataclass(frozen=True)
+class Pair:
+    """A trial on two seeds that has been sent, with its picture; only read by tests."""
+
+    folder: Path
+    target: Target
+    values: dict[tuple[str, int], list[float]]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, database_uri: str) -> Pair:
+    directory = tmp_path_factory.mktemp("pair")
+    target = Target(database_uri, "pair", (directory / "mlartifacts").as_uri())
     folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1))
     sync(folder, target)
-    values = history(target, runs(target)["ewc"])
-    matrices = [load(folder).r_matrix("ewc-1", seed) for seed in (0, 1)]
+    return Pair(folder, target, history(target, runs(target)["ewc"]))
+
+
+def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(pair: Pair) -> None:
+    values = pair.values
+    matrices = [load(pair.folder).r_matrix("ewc-1", seed) for seed in (0, 1)]
     for step in (1, 2, 3):
         acc = [r[step, :step].mean() for r in matrices]
         assert values["acc", step] == [pytest.approx(np.mean(acc))]
@@ -212,19 +258,13 @@ def test_metrics_at_mlflow_are_means_over_seeds_of_the_metrics_of_the_tables(
         assert values[f"acc_by_task/{task + 1}", step] == [pytest.approx(np.mean(cells))]
 
 
-def test_validation_accuracy_is_told_beside_test_accuracy(directory: Path, target: Target) -> None:
-    folder = write_folder(directory / "a", Chain())
-    sync(folder, target)
-    values = history(target, runs(target)["ewc"])
-    assert values["val_acc", 2] == [pytest.approx(Chain().r("validation")[2, :2].mean())]
+def test_validation_accuracy_is_told_beside_test_accuracy(pair: Pair) -> None:
+    means = [Chain(seed=seed).r("validation")[2, :2].mean() for seed in (0, 1)]
+    assert pair.values["val_acc", 2] == [pytest.approx(np.mean(means))]
 
 
-def test_costs_are_summed_up_to_the_step_and_storage_is_not(
-    directory: Path, target: Target
-) -> None:
-    folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1))
-    sync(folder, target)
-    values = history(target, runs(target)["ewc"])
+def test_costs_are_summed_up_to_the_step_and_storage_is_not(pair: Pair) -> None:
+    values = pair.values
     assert [values["train_flops", step] for step in range(4)] == [[0], [100], [300], [600]]
     assert [values["storage_bytes", step] for step in range(4)] == [[1000], [1001], [1002], [1003]]
     assert values["train_seconds", 3] == [pytest.approx(4 * (0.5 + 1.0) / 2)]
@@ -276,13 +316,10 @@ def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(
     }
 
 
-def test_a_finished_trial_has_r_as_a_table_and_as_a_picture(
-    directory: Path, target: Target
-) -> None:
-    sync(write_folder(directory / "a", Chain(seed=0), Chain(seed=1)), target)
-    all_runs = runs(target)
+def test_a_finished_trial_has_r_as_a_table_and_as_a_picture(pair: Pair) -> None:
+    target, all_runs = pair.target, runs(pair.target)
     folder = Path(client(target).download_artifacts(all_runs["ewc"].info.run_id, ""))
-    assert folder.is_relative_to(directory / "mlartifacts")
+    assert folder.is_relative_to(pair.folder.parent / "mlartifacts")
     table = pd.read_csv(folder / "r_matrix.csv", index_col=["seed", "after"])
     np.testing.assert_allclose(table.loc["1"].to_numpy(), Chain(seed=1).r())
     np.testing.assert_allclose(
@@ -313,7 +350,7 @@ def test_an_open_trial_is_told_up_to_the_step_that_all_its_seeds_have(
     report = sync(folder, target)
     assert (report.runs, report.steps, report.complete) == (1, 2 + 4, True)
     assert {run.info.status for run in runs(target).values()} == {"FINISHED"}
-    alone = resolve_target(directory, experiment="alone")
+    alone = replace(target, experiment=f"{target.experiment} alone")
     sync(folder, alone)
     assert history(target, runs(target)["ewc"]) == history(alone, runs(alone)["ewc"])
 
@@ -462,10 +499,10 @@ def test_a_second_call_sends_nothing(directory: Path, target: Target) -> None:
 
 
 def test_what_has_been_sent_is_known_without_importing_mlflow(
-    directory: Path, target: Target
+    directory: Path, own_target: Target
 ) -> None:
     folder = write_folder(directory / "a", Chain())
-    sync(folder, target)
+    sync(folder, own_target)
     code = (
         "import sys; from pathlib import Path; from orchestrator.tracking import *;"
         "report = sync(Path(sys.argv[1]), resolve_target(Path(sys.argv[1]).parent), running=True);"
@@ -536,18 +573,18 @@ def test_a_step_whose_tag_was_lost_in_a_crash_is_sent_again_as_the_same_points(
     assert everything(target) == before
 
 
-def test_a_database_that_was_deleted_is_filled_again(directory: Path, target: Target) -> None:
+def test_a_database_that_was_deleted_is_filled_again(directory: Path, own_target: Target) -> None:
     folder = write_folder(directory / "a", Chain())
-    sync(folder, target)
-    before = history(target, runs(target)["ewc"])
+    sync(folder, own_target)
+    before = history(own_target, runs(own_target)["ewc"])
     elsewhere = Target(
-        f"sqlite:///{directory / 'copy.db'}", artifact_location=target.artifact_location
+        f"sqlite:///{directory / 'copy.db'}", artifact_location=own_target.artifact_location
     )
     shutil.copy(directory / "mlflow.db", directory / "copy.db")
     sync(folder, elsewhere)
     (directory / "copy.db").unlink()
-    assert sync(folder, target).complete
-    assert history(target, runs(target)["ewc"]) == before
+    assert sync(folder, own_target).complete
+    assert history(own_target, runs(own_target)["ewc"]) == before
 
 
 def test_a_run_that_someone_deleted_is_sent_again_on_request(
@@ -623,19 +660,21 @@ def test_what_people_changed_of_an_experiments_pages_stays(directory: Path, targ
 
 
 def test_the_front_page_is_that_of_the_experiment_if_there_is_one(
-    directory: Path, target: Target
+    directory: Path, own_target: Target
 ) -> None:
     assert front_page(directory, 5001) == "http://127.0.0.1:5001/"
-    sync(write_folder(directory / "a", Chain()), target)
-    number = experiment_of(target).experiment_id
+    sync(write_folder(directory / "a", Chain()), own_target)
+    number = experiment_of(own_target).experiment_id
     assert front_page(directory, 5001) == (
         f"http://127.0.0.1:5001/#/experiments/{number}/runs"
         "?workflowType=machine_learning&viewStateShareKey=trials"
     )
 
 
-def test_a_results_folder_that_was_moved_says_what_to_do(directory: Path, target: Target) -> None:
-    sync(write_folder(directory / "a", Chain()), target)
+def test_a_results_folder_that_was_moved_says_what_to_do(
+    directory: Path, own_target: Target
+) -> None:
+    sync(write_folder(directory / "a", Chain()), own_target)
     moved = directory.rename(directory.parent / "moved")
     write_folder(moved / "a", Chain(), Chain("er-1", method="er"))
     with pytest.raises(
@@ -687,14 +726,19 @@ def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
     assert (sync(folder, target).runs, sync(folder, target).runs) == (2, 0)
 
 
-def test_a_tracker_says_once_what_went_wrong(directory: Path, dead_server: str) -> None:
+def test_a_tracker_says_once_what_went_wrong(
+    directory: Path, dead_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text: list[str] = []
     folder = write_folder(directory / "a", Chain())
     tracker = Tracker(folder, Target(dead_server), text.append, first_seconds=0.0)
     tracker.notify()
     wait_for(lambda: tracker.notify() or bool(text))
     assert dead_server in text[0]
-    tracker.close(timeout_seconds=60)
+    # The second process fails as well, at once instead of importing mlflow.
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    report = tracker.close(timeout_seconds=60)
+    assert "ended with code 1" in report.problem
     assert len(text) == 1
 
 
@@ -925,11 +969,13 @@ def test_a_table_that_cannot_be_read_says_how_to_write_it_anew(
         sync(folder, target)
 
 
-def test_a_database_that_cannot_be_used_says_what_to_do(directory: Path, target: Target) -> None:
+def test_a_database_that_cannot_be_used_says_what_to_do(
+    directory: Path, own_target: Target
+) -> None:
     folder = write_folder(directory / "a", Chain())
     (directory / "mlflow.db").write_bytes(b"no database at all, but longer than a header is" * 9)
     with pytest.raises(RepertoireError, match=r"mv '.*mlflow\.db' '.*mlflow\.db\.broken'"):
-        sync(folder, target)
+        sync(folder, own_target)
 
 
 @pytest.mark.parametrize(
@@ -954,25 +1000,28 @@ def test_a_database_s_problem_has_the_advice_that_fits(
     assert database_advice(Target("http://x:1"), said) == ""
 
 
-def test_first_sweeps_at_once_make_one_whole_database(tmp_path: Path) -> None:
+def test_first_sweeps_at_once_make_one_whole_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Several processes find no database; each waits for the one that makes it (cases/10)."""
-    program = """
-import sys, time
-from pathlib import Path
-from orchestrator.tracking import database, resolve_target
-log = Path(sys.argv[1], "log")
-def make(path):
-    with log.open("a") as file: file.write("begin ")
-    time.sleep(0.2)
-    path.write_bytes(b"whole")
-    with log.open("a") as file: file.write("end ")
-database._create_whole = make
-database.create_database(resolve_target(Path(sys.argv[1])))
-assert Path(sys.argv[1], "mlflow.db").read_bytes() == b"whole"
-"""
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    together = [subprocess.Popen(command) for _ in range(3)]
-    assert [process.wait(60) for process in together] == [0, 0, 0]
+
+    def log(word: str) -> None:
+        with (tmp_path / "log").open("a") as file:
+            file.write(word)
+
+    def make(path: Path) -> None:
+        log("begin ")
+        time.sleep(0.2)
+        path.write_bytes(b"whole")
+        log("end ")
+
+    def create() -> None:
+        create_database(resolve_target(tmp_path))
+        assert (tmp_path / "mlflow.db").read_bytes() == b"whole"
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(database, "_create_whole", make)
+    assert run_together(create, copies=3) == [0, 0, 0]
     assert (tmp_path / "log").read_text() == "begin end "
 
 
@@ -991,7 +1040,7 @@ def test_a_database_is_never_seen_half_made(
     assert [path.name for path in tmp_path.iterdir()] == [".mlflow.db.lock"]
 
 
-@pytest.mark.parametrize("name", ["a%20b", "a?b", "a#b", "run10:30", "a [b]", "a'b", "ü;&+"])
+@pytest.mark.parametrize("name", ["a%20b?c#d", "run10:30 [b]'ü;&+"])
 def test_any_name_of_a_results_folder_leads_to_the_database_and_the_artifacts_in_it(
     name: str, tmp_path: Path, blank_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
