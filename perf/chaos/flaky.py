@@ -1,0 +1,115 @@
+"""An HTTP server that hangs, answers errors or is slow, in front of another server or of none."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+
+from perf.chaos.lab import pick
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+HANG_SECONDS = 3600.0
+
+
+@dataclass
+class Mood:
+    """How a server behaves at present.
+
+    Attributes:
+        away: whether it closes each connection without an answer.
+        hang: whether it answers nothing.
+        errors: share of requests that get a status of `statuses`.
+        delay: seconds before each answer.
+    """
+
+    away: bool = False
+    hang: bool = False
+    errors: float = 0.0
+    statuses: tuple[int, ...] = (500, 503)
+    delay: float = 0.0
+
+
+@dataclass
+class FlakyServer:
+    """A server on the loopback address.
+
+    Args:
+        behind: host and port of the server that answers; None: every request gets status 500.
+        rng: draws the requests that get errors.
+
+    Attributes:
+        mood: may be replaced at any time.
+        address: `http://host:port`. requests: how many arrived.
+    """
+
+    behind: tuple[str, int] | None
+    rng: np.random.Generator
+    mood: Mood = field(default_factory=Mood)
+    requests: int = 0
+    address: str = ""
+
+    def start(self) -> FlakyServer:
+        """Serve in a thread; return itself."""
+        handler = type("Handler", (_Handler,), {"server_state": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.address = "http://{}:{}".format(*self._server.server_address[:2])
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_state: FlakyServer
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        state, mood = self.server_state, self.server_state.mood
+        state.requests += 1
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(HANG_SECONDS if mood.hang else mood.delay)
+        if mood.away:
+            self.close_connection = True
+        elif state.behind is None:
+            self._reply(500, [], b"")
+        elif state.rng.random() < mood.errors:
+            self._reply(pick(state.rng, mood.statuses), [], b"")
+        else:
+            self._forward(state.behind, body)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _answer
+
+    def _forward(self, behind: tuple[str, int], body: bytes) -> None:
+        connection = http.client.HTTPConnection(*behind, timeout=60)
+        try:
+            connection.request(self.command, self.path, body, dict(self.headers.items()))
+            response = connection.getresponse()
+            self._reply(response.status, response.getheaders(), response.read())
+        finally:
+            connection.close()
+
+    def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response(status)
+        length = str(len(body))
+        for name, value in headers:
+            if name.lower() == "content-length" and self.command == "HEAD":
+                length = value  # of the object, which the answer to HEAD does not contain
+            elif name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Write no log."""

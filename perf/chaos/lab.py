@@ -1,0 +1,165 @@
+"""The sweep of a storm, the commands that run it, and what is counted afterwards.
+
+Its methods are of the sweep's own module, which notes each training that begins and ends in a file.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).parents[2]
+SWEEP = """\
+name: storm
+benchmark: {name: split_digits, scenario: class, num_tasks: 5, samples_per_task: 40}
+network: {name: mlp, hidden: [16]}
+training: {batch_size: 20, epochs: 1}
+methods:
+  - "noted:Plain"
+  - {name: "noted:Held", lam: {grid: [1, 100]}}
+  - {name: "noted:Replayed", memory_size: 20}
+seeds: [0, 1]
+"""
+NOTED = '''\
+"""Built-in methods that note each training in a file, and take time."""
+import hashlib, os, time
+from methods.er import ER
+from methods.ewc import EWC
+from methods.finetune import Finetune
+
+
+class Noting:
+    def begin_task(self, task):
+        super().begin_task(task)
+        # The first stage is the same for all strengths, so one of them computes it.
+        config = self.config if task.index > 1 else None
+        digest = hashlib.sha256(repr((type(self).__name__, config, task.index)).encode())
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        self._digest = digest.hexdigest()
+        self._note("begin")
+        time.sleep(float(os.environ.get("STORM_SECONDS", "0")))
+
+    def end_task(self, task):
+        super().end_task(task)
+        self._note("end")
+
+    def _note(self, event):
+        with open(os.environ["STORM_NOTES"], "a") as file:
+            file.write(f"{event} {self._digest}\\n")
+
+
+class Plain(Noting, Finetune): ...
+class Held(Noting, EWC): ...
+class Replayed(Noting, ER): ...
+'''
+# A process in the background ignores Ctrl-C, and its children inherit that.
+PROGRAM = """\
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from orchestrator.cli.app import main
+sys.argv[0] = "repertoire"
+main()
+"""
+# What a run may differ in: times, places and the order of events.
+IDENTITY = ["trial_id", "seed"]
+FIGURES = ["status", "acc", "bwt", "forgetting", "val_acc", "storage_bytes", "train_flops"]
+STAGE_SECONDS = 0.4
+
+T = TypeVar("T")
+
+
+def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
+    """Return one of several."""
+    return items[int(rng.integers(len(items)))]
+
+
+@dataclass
+class Lab:
+    """A folder with the sweep, and its results after any number of commands.
+
+    Attributes:
+        folder: of the sweep. store: address of the store; None: in the results folder.
+        environment: further variables of its commands. extra: further words of the command.
+    """
+
+    folder: Path
+    store: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    extra: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        (self.folder / "sweep.yaml").write_text(SWEEP, encoding="utf-8")
+        (self.folder / "noted.py").write_text(NOTED, encoding="utf-8")
+        self.notes.touch()
+
+    @property
+    def notes(self) -> Path:
+        """The file of trainings."""
+        return self.folder / "notes.txt"
+
+    @property
+    def stages(self) -> Path:
+        """The folder of the store, if it is one of the results folder."""
+        return self.folder / "results" / "stages"
+
+    def start(self, out: str = "results") -> subprocess.Popen[bytes]:
+        """Start the command in a process group of its own; its output goes to a file."""
+        words = ["run", str(self.folder / "sweep.yaml"), "--out", str(self.folder / out)]
+        words += ["--store", self.store] if self.store else []
+        variables = {
+            "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}",
+            "STORM_NOTES": str(self.notes),
+            "STORM_SECONDS": str(STAGE_SECONDS),
+            "OMP_NUM_THREADS": "1",
+        }
+        with (self.folder / "log.txt").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *words, *self.extra],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env=os.environ | variables | self.environment,
+                start_new_session=True,
+            )
+
+    def trainings(self, event: str) -> Counter[str]:
+        """Return how often each training began or ended."""
+        lines = self.notes.read_text(encoding="utf-8").split("\n")
+        return Counter(line.partition(" ")[2] for line in lines if line.startswith(event))
+
+
+def read_figures(lab: Lab, out: str = "results") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the trials and every cell of R, without times and places."""
+    folder = lab.folder / out / "storm"
+    trials = pd.read_parquet(folder / "trials.parquet")[[*IDENTITY, *FIGURES]]
+    cells = pd.read_parquet(folder / "accuracy.parquet").drop(columns="sweep")
+    order = [*IDENTITY, "split", "after", "task"]
+    return (
+        trials.sort_values(IDENTITY).reset_index(drop=True),
+        cells.sort_values(order).reset_index(drop=True),
+    )
+
+
+def count_differences(calm: pd.DataFrame, stormy: pd.DataFrame, by: list[str]) -> tuple[int, int]:
+    """Return how many rows of the calm table are missing, and how many have other values."""
+    both = calm.merge(stormy, on=by, how="left", suffixes=("", "_stormy"), indicator=True)
+    there = both["_merge"] == "both"
+    values = [name for name in calm.columns if name not in by]
+    unequal = pd.Series(False, index=both.index)
+    for name in values:
+        one, other = both[name], both[f"{name}_stormy"]
+        unequal |= ~((one == other) | (one.isna() & other.isna()))
+    return int((~there).sum()), int((unequal & there).sum())
