@@ -25,7 +25,7 @@ from orchestrator.backends.node_reports import (
 from orchestrator.backends.preflight import create_probe, distinct_stages, probe_folder
 from orchestrator.cli.run_sweep import pending_orders
 from orchestrator.errors import RepertoireError
-from orchestrator.results.folder import open_store
+from orchestrator.results.folder.places import open_store
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
