@@ -15,6 +15,12 @@ from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, Until, WaitF
 from orchestrator.cli.os_errors import describe_os_error
 from orchestrator.cli.page_commands import dashboard_command, report_command, ui_command
 from orchestrator.cli.results_commands import reproduce_command, show_command
+from orchestrator.cli.simulation_options import (
+    DurationsDir,
+    Failures,
+    Simulate,
+    require_simulation,
+)
 from orchestrator.cli.store_commands import store_app
 from orchestrator.errors import RepertoireError
 
@@ -42,7 +48,15 @@ class ListKind(StrEnum):
 
 
 @app.command("plan")
-def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri = None) -> None:
+def plan_command(  # noqa: PLR0913 - an argument for each option
+    sweep: SweepFile,
+    out: Out = Path("results"),
+    store: StoreUri = None,
+    nodes: Simulate = None,
+    durations: DurationsDir = None,
+    failures: Failures = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the failures.")] = 0,
+) -> None:
     """Show the stages of a sweep, those in the store and those left to run. Writes nothing."""
     from orchestrator.cli.run_sweep import plan_sweep
     from orchestrator.results.folder.kept_files import describe_former_tables
@@ -51,8 +65,15 @@ def plan_command(sweep: SweepFile, out: Out = Path("results"), store: StoreUri =
     from orchestrator.terminal.describe import plan_table
 
     loaded = Sweep.load(sweep)
-    folder = results_folder(loaded, out)
-    show(plan_table(*plan_sweep(loaded, open_store(out, store, read_only=True), folder)))
+    folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
+    if nodes is not None:
+        from orchestrator.cli.simulate import read_scenario, simulate_sweep
+
+        scenario = read_scenario(nodes, failures, seed, durations)
+        simulate_sweep(loaded, stages, folder, scenario, show)
+        return
+    require_simulation(durations, failures)
+    show(plan_table(*plan_sweep(loaded, stages, folder)))
     for remark in [*loaded.remarks, *describe_former_tables(folder, loaded)]:
         show(remark)
 

@@ -18,8 +18,15 @@ from ray.exceptions import (
 
 from orchestrator.backends import ray_backend
 from orchestrator.backends.nodes import Node, largest_node, parse_node
-from orchestrator.backends.ray_tasks import Attempt, Death, build_failure, classify_death
+from orchestrator.backends.ray_tasks import (
+    MAX_DEATHS,
+    Attempt,
+    Death,
+    build_failure,
+    classify_death,
+)
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.virtual_workers import MAX_LOSSES
 
 NEEDS = {"num_cpus": 2.0, "num_gpus": 0.0}
 ORDER: Any = SimpleNamespace(key="abcdef0123", computed_for=("sweep", "ewc-1", 0))
@@ -145,3 +152,7 @@ def test_a_stage_too_large_is_refused_here_and_waited_for_on_a_cluster() -> None
     ]
     ray_backend.require_capacity([BIG, SMALL], needs, None, lines.append)
     assert len(lines) == 1
+
+
+def test_a_simulated_stage_may_lose_as_many_nodes_as_a_real_one() -> None:
+    assert MAX_DEATHS["node"] == MAX_LOSSES

@@ -1,0 +1,174 @@
+"""`repertoire plan --simulate`: a sweep on a cluster that does not exist."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.backends import factory
+from orchestrator.backends.nodes import Demand, Node
+from orchestrator.errors import RepertoireError, suggest
+from orchestrator.graph.plan import Plan, plan
+from orchestrator.graph.simulation import Simulation, simulate, without_failures
+from orchestrator.graph.virtual_workers import VirtualCluster
+from orchestrator.results.durations import Durations, read_durations
+from orchestrator.search.create import create_study
+from orchestrator.search.per_task import PerTaskStudy
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.simulation_page import simulation_page
+
+PARTS = ("nodes", "gpus", "cpus")
+HOURS = {"h": 1.0, "d": 24.0}
+EXAMPLE = "nodes=100,gpus=8,cpus=16"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a simulation assumes.
+
+    Attributes:
+        nodes: number of nodes.
+        gpus, cpus: of each; infinite if the number does not matter.
+        losses_per_hour: nodes that are lost in an hour, in the whole cluster.
+        seed: of the losses.
+        durations: a results folder with records of stages; None: durations are assumed.
+    """
+
+    nodes: int
+    gpus: float
+    cpus: float
+    losses_per_hour: float = 0.0
+    seed: int = 0
+    durations: Path | None = None
+
+
+def read_scenario(
+    nodes: str, failures: str | None = None, seed: int = 0, durations: Path | None = None
+) -> Scenario:
+    """Return the scenario of the options of `repertoire plan`.
+
+    Raises:
+        RepertoireError: an option is not valid.
+    """
+    counts = read_nodes(nodes)
+    return Scenario(
+        nodes=counts.get("nodes", 1),
+        gpus=counts.get("gpus", 0),
+        cpus=counts.get("cpus", math.inf),
+        losses_per_hour=read_rate(failures) if failures else 0.0,
+        seed=seed,
+        durations=durations,
+    )
+
+
+def read_nodes(text: str) -> dict[str, int]:
+    """Return {"nodes", "gpus", "cpus"} of a description such as nodes=100,gpus=8.
+
+    Raises:
+        RepertoireError: it is none.
+    """
+    counts: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, number = (word.strip() for word in part.partition("="))
+        if name not in PARTS:
+            raise RepertoireError(f"--simulate: unknown part {name!r}; {suggest(name, PARTS)}")
+        if not number.isdecimal() or (int(number) < 1 and name != "gpus") or name in counts:
+            raise RepertoireError(
+                f"--simulate: {part.strip()!r} must be a whole number of at least 1, given once; "
+                f"example: {EXAMPLE}"
+            )
+        counts[name] = int(number)
+    return counts
+
+
+def read_rate(text: str) -> float:
+    """Return the losses in an hour of a rate such as 1/h or 2/d.
+
+    Raises:
+        RepertoireError: it is none.
+    """
+    number, _, unit = text.partition("/")
+    try:
+        rate = float(number) / HOURS[unit.strip()]
+    except (ValueError, KeyError):
+        rate = math.nan
+    if not 0 <= rate < math.inf:
+        raise RepertoireError(
+            f"--failures: must be the nodes lost in an hour or a day, such as 1/h or 0.5/d, given "
+            f"{text!r}"
+        )
+    return rate
+
+
+def simulate_sweep(
+    sweep: Sweep,
+    store: StageStore,
+    folder: Path,
+    scenario: Scenario,
+    show: Callable[[object], None],
+) -> None:
+    """Simulate the stages that a sweep lacks, and show what they take.
+
+    Raises:
+        RepertoireError: a stage does not fit on a node, or which stages the sweep asks for depends
+            on results.
+    """
+    cluster = build_cluster(sweep, scenario)
+    whole_plan, notes = plan_candidates(sweep, store, folder)
+    durations = read_durations(scenario.durations) if scenario.durations else Durations()
+    costs = {key: durations.cost(order) for key, order in whole_plan.orders.items()}
+    limit = Demand().stages
+    result = simulate(whole_plan, costs, cluster, limit)
+    undisturbed: Simulation | None = None
+    if cluster.losses_per_hour:
+        undisturbed = simulate(whole_plan, costs, without_failures(cluster), limit)
+    show(simulation_page(sweep.name, sweep.resources, result, undisturbed, durations))
+    for note in notes:
+        show(note)
+
+
+def build_cluster(sweep: Sweep, scenario: Scenario) -> VirtualCluster:
+    """Return the cluster of a scenario with the slots that a node has for the sweep's stages.
+
+    Raises:
+        RepertoireError: no stage fits on a node, or the number of CPUs is needed and unknown.
+    """
+    needs = {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.gpus}
+    if math.isinf(scenario.cpus) and not sweep.resources.gpus:
+        raise RepertoireError(
+            f"--simulate: stages of this sweep take {sweep.resources.cpus:g} CPUs and no GPU, so "
+            f"the CPUs of a node are needed: {EXAMPLE}"
+        )
+    node = Node("virtual", scenario.cpus, scenario.gpus, 0.0)
+    if not (slots := node.capacity(needs)):
+        raise RepertoireError(
+            f"--simulate: a stage takes {needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs, "
+            f"more than a node with {scenario.cpus:g} CPUs and {scenario.gpus:g} GPUs has"
+        )
+    return VirtualCluster(scenario.nodes, slots, scenario.losses_per_hour, scenario.seed)
+
+
+def plan_candidates(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, list[str]]:
+    """Return the plan of a sweep with the candidates of its search, and notes on these.
+
+    Raises:
+        RepertoireError: the candidates of a task depend on the results of the one before.
+    """
+    study = create_study(sweep, store, folder, factory, read_only=True)
+    if study is None:
+        return plan(sweep, store), []
+    if isinstance(study, PerTaskStudy):
+        raise RepertoireError(
+            "--simulate: a search task by task asks for stages depending on the results of earlier "
+            "ones, so it cannot be simulated; repertoire plan without --simulate gives an upper "
+            "bound of its stages"
+        )
+    study.begin()
+    candidates = study.chains(finished=False)
+    return plan(sweep, store, candidates), [
+        f"search: {len(candidates)} rows of candidates that are drawn before any result is known, "
+        "each to its full depth. Not included: candidates drawn later, the evaluation of winners"
+    ]

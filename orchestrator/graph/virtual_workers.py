@@ -1,0 +1,178 @@
+"""Workers on a virtual clock: a cluster on which stages only take time. For simulations."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from orchestrator.graph.events import Event
+from orchestrator.seeding import derive_seed
+from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.stages.worker import Order
+
+REPLACEMENT_SECONDS = 300.0  # until a lost node has been replaced
+MAX_LOSSES = 10  # of the nodes of one stage; as for a stage on Ray
+
+
+@dataclass(frozen=True)
+class VirtualCluster:
+    """A cluster of equal nodes.
+
+    Attributes:
+        nodes: number of nodes.
+        slots: stages that fit on a node at a time.
+        losses_per_hour: nodes that are lost in an hour, in the whole cluster.
+        seed: of the times of the losses and of the nodes that are lost.
+    """
+
+    nodes: int
+    slots: int
+    losses_per_hour: float = 0.0
+    seed: int = 0
+
+
+@dataclass
+class Usage:
+    """What ran on a virtual cluster; times in seconds since the start.
+
+    Attributes:
+        starts, ends: of each finished stage, in the order in which they ended.
+        sizes: bytes of each finished stage in the store.
+        nodes_lost: nodes that were lost while the sweep ran.
+        stages_lost: stages that ran on them.
+        seconds_lost: their time until then.
+    """
+
+    starts: array[float] = field(default_factory=lambda: array("d"))
+    ends: array[float] = field(default_factory=lambda: array("d"))
+    sizes: array[float] = field(default_factory=lambda: array("d"))
+    nodes_lost: int = 0
+    stages_lost: int = 0
+    seconds_lost: float = 0.0
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A submitted stage; `node` is -1 while it waits for a slot."""
+
+    order: Order
+    losses: int = 0
+    node: int = -1
+    started: float = 0.0
+
+
+class VirtualWorkers:
+    """Computes nothing: a stage ends when its time on the virtual clock is over.
+
+    Stages that were submitted and have no slot yet wait in the order of their submission, as in
+    Ray's queue. A stage whose node is lost is submitted again.
+
+    Args:
+        cluster: the cluster.
+        seconds: returns the duration of a stage.
+        size: returns its bytes in the store.
+        limit: returns how many stages may be submitted to so many slots.
+
+    Attributes:
+        usage: what has run.
+    """
+
+    def __init__(
+        self,
+        cluster: VirtualCluster,
+        seconds: Callable[[Order], float],
+        size: Callable[[Order], float],
+        limit: Callable[[int], int],
+    ) -> None:
+        self._cluster, self._seconds, self._size, self._limit = cluster, seconds, size, limit
+        self.usage, self._now = Usage(), 0.0
+        self._up = set(range(cluster.nodes))
+        self._free = [node for node in range(cluster.nodes) for _ in range(cluster.slots)][::-1]
+        self._waiting: deque[_Attempt] = deque()
+        self._running: dict[int, _Attempt] = {}
+        self._ends: list[tuple[float, int]] = []
+        self._returns: deque[tuple[float, int]] = deque()
+        self._draws = np.random.default_rng(derive_seed(cluster.seed, "lost nodes"))
+        self._losses = self._draw_losses()
+        self._next_loss = next(self._losses)
+        self._number = 0
+
+    def slots(self) -> int:
+        """Return how many stages may be submitted at a time."""
+        return self._limit(len(self._up) * self._cluster.slots)
+
+    def submit(self, order: Order) -> None:
+        """Start a stage, or queue it until a slot is free."""
+        self._waiting.append(_Attempt(order))
+        self._start_waiting()
+
+    def wait(self) -> list[Event]:
+        """Advance the clock to the next event; return the stages that ended then."""
+        end = self._ends[0][0] if self._ends else np.inf
+        back = self._returns[0][0] if self._returns else np.inf
+        self._now = float(min(end, back, self._next_loss))
+        outcomes: list[Event] = []
+        if self._now == end:
+            outcomes = list(self._finish_stages())
+        elif self._now == back:
+            self._replace_node(self._returns.popleft()[1])
+        else:
+            self._next_loss = next(self._losses)
+            outcomes = list(self._lose_node())
+        self._start_waiting()
+        return outcomes
+
+    def _draw_losses(self) -> Iterator[float]:
+        time, rate = 0.0, self._cluster.losses_per_hour
+        while rate:
+            time += float(self._draws.exponential(3600 / rate))
+            yield time
+        while True:
+            yield np.inf
+
+    def _start_waiting(self) -> None:
+        while self._waiting and self._free:
+            attempt = self._waiting.popleft()
+            attempt.node, attempt.started = self._free.pop(), self._now
+            self._number += 1
+            self._running[self._number] = attempt
+            heapq.heappush(self._ends, (self._now + self._seconds(attempt.order), self._number))
+
+    def _finish_stages(self) -> Iterator[Event]:
+        """Yield the stages that end now; the ends of stages that were lost are passed over."""
+        while self._ends and self._ends[0][0] == self._now:
+            attempt = self._running.pop(heapq.heappop(self._ends)[1], None)
+            if attempt is None:
+                continue
+            self._free.append(attempt.node)
+            self.usage.starts.append(attempt.started)
+            self.usage.ends.append(self._now)
+            self.usage.sizes.append(self._size(attempt.order))
+            yield StageDone(attempt.order.key)
+
+    def _lose_node(self) -> Iterator[Event]:
+        """Take a random node away; yield the stages that have lost too many."""
+        if not self._up:
+            return
+        lost = sorted(self._up)[int(self._draws.integers(len(self._up)))]
+        self._up.remove(lost)
+        self._free = [node for node in self._free if node != lost]
+        self._returns.append((self._now + REPLACEMENT_SECONDS, lost))
+        self.usage.nodes_lost += 1
+        for number in [n for n, attempt in self._running.items() if attempt.node == lost]:
+            attempt = self._running.pop(number)
+            self.usage.stages_lost += 1
+            self.usage.seconds_lost += self._now - attempt.started
+            if attempt.losses + 1 >= MAX_LOSSES:
+                yield StageFailed(attempt.order.key, f"its node was lost {MAX_LOSSES} times")
+            else:
+                self._waiting.append(_Attempt(attempt.order, attempt.losses + 1))
+
+    def _replace_node(self, node: int) -> None:
+        self._up.add(node)
+        self._free += [node] * self._cluster.slots

@@ -1,0 +1,115 @@
+"""Durations and sizes of stages, from the records of a results folder or estimated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.columns import PHASE_SECONDS
+from orchestrator.graph.simulation import Cost
+from orchestrator.networks.networks import build_network
+from orchestrator.results.load import load
+from orchestrator.results.results import Results
+from orchestrator.stages.stage import Stage, network_shape
+from orchestrator.stages.worker import Order
+
+ASSUMED_SECONDS = 60.0
+RECORD_BYTES = 4000  # of the record of a stage on ten tasks
+BENCHMARK = ["benchmark", "network", "method"]
+# From the closest likeness to the loosest: the columns that two stages have in common.
+LIKENESS: Mapping[str, list[str]] = {
+    "the same configuration and task": ["trial_id", "after"],
+    "the same benchmark, network, method and task": [*BENCHMARK, "after"],
+    "the same benchmark, network and method": BENCHMARK,
+    "the same method": ["method"],
+    "any stage": [],
+}
+ASSUMED = f"assumed: {ASSUMED_SECONDS:g} s, and the bytes of the network"
+
+
+@dataclass
+class Durations:
+    """The cost of each stage, the mean of the recorded ones that are most like it.
+
+    Attributes:
+        recorded: likeness -> values of its columns -> mean cost.
+        devices: the devices that the recorded stages were computed on.
+        sources: likeness -> stages whose cost is known by it.
+    """
+
+    recorded: Mapping[str, Mapping[tuple[Any, ...], Cost]] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+    sources: Counter[str] = field(default_factory=Counter)
+    _assumed: dict[Any, Cost] = field(default_factory=dict)
+
+    def cost(self, order: Order) -> Cost:
+        """Return the cost of a stage, counting where it is known from."""
+        stage = order.stages[0]
+        values = describe_stage(order.computed_for[1], stage)
+        for likeness, means in self.recorded.items():
+            cost = means.get(tuple(values[name] for name in LIKENESS[likeness]))
+            if cost is not None:
+                self.sources[likeness] += 1
+                return cost
+        self.sources[ASSUMED] += 1
+        return self._assume_cost(stage)
+
+    def _assume_cost(self, stage: Stage) -> Cost:
+        shape = network_shape(stage.benchmark)
+        # Trials share the object of their network, whose description would take time.
+        name = (id(stage.network), shape.input_shape, shape.num_classes)
+        if name not in self._assumed:
+            network = build_network(stage.network.cls, stage.network.config, shape, 0)
+            tensors = network.state_dict().values()
+            size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+            self._assumed[name] = Cost(ASSUMED_SECONDS, size + RECORD_BYTES)
+        return self._assumed[name]
+
+
+def describe_stage(trial_id: str, stage: Stage) -> dict[str, Any]:
+    """Return the columns of LIKENESS of a stage; stage 0 is of no method and no configuration."""
+    return {
+        "trial_id": trial_id if stage.after else "",
+        "benchmark": stage.benchmark.title,
+        "network": stage.network.name,
+        "method": stage.method.name if stage.after else "",
+        "after": stage.after,
+    }
+
+
+def read_durations(folder: Path) -> Durations:
+    """Return the durations that a results folder has records of.
+
+    Raises:
+        RepertoireError: there are no results.
+    """
+    stages = _describe_records(load(folder))
+    recorded = {name: _mean_costs(stages, columns) for name, columns in LIKENESS.items()}
+    return Durations(recorded, tuple(sorted(stages["device"].dropna().unique())))
+
+
+def _describe_records(results: Results) -> pd.DataFrame:
+    """Return a row for each distinct stage, with the columns of LIKENESS and its cost."""
+    trials = results.trials[["sweep", "trial_id", "seed", *BENCHMARK]]
+    stages = results.stages.drop_duplicates("key")
+    stages = stages.merge(trials, on=["sweep", "trial_id", "seed"])
+    stages.loc[stages["after"] == 0, ["trial_id", "method"]] = ""
+    return stages.assign(
+        seconds=stages[list(PHASE_SECONDS)].fillna(0.0).sum(axis=1),
+        size=stages["storage_bytes"] - stages["storage_raw_data_bytes"] + RECORD_BYTES,
+    )
+
+
+def _mean_costs(stages: pd.DataFrame, columns: list[str]) -> dict[tuple[Any, ...], Cost]:
+    if "after" not in columns:
+        stages = stages[stages["after"] > 0]
+    if not columns:
+        return {(): Cost(*stages[["seconds", "size"]].mean())} if len(stages) else {}
+    means = stages.groupby(columns)[["seconds", "size"]].mean()
+    keys = (key if isinstance(key, tuple) else (key,) for key in means.index)
+    return {key: Cost(*row) for key, row in zip(keys, means.to_numpy().tolist(), strict=True)}

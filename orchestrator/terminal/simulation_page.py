@@ -1,0 +1,108 @@
+"""A simulation as text: what a sweep takes on a virtual cluster, and its course."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group
+from rich.table import Table
+
+from orchestrator.graph.simulation import Simulation
+from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS
+from orchestrator.results.durations import Durations
+from orchestrator.sweep.options import Resources
+from orchestrator.terminal.progress_text import duration_text
+from orchestrator.terminal.units import bytes_text
+
+Row = tuple[str, str]
+
+
+def simulation_page(
+    name: str,
+    resources: Resources,
+    simulation: Simulation,
+    undisturbed: Simulation | None,
+    durations: Durations,
+) -> Group:
+    """Return the figures of a simulation and its course.
+
+    Args:
+        name: of the sweep.
+        resources: of a stage.
+        simulation: the simulation.
+        undisturbed: the same without failures; None if there were none.
+        durations: what the costs of stages are from.
+    """
+    table = Table(title=f"simulation of {name}", show_header=False, title_justify="left")
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    rows = [
+        *_main_rows(simulation, resources),
+        *(_failure_rows(simulation, undisturbed, resources) if undisturbed else ()),
+        *_source_rows(durations),
+    ]
+    for row in rows:
+        table.add_row(*row)
+    return Group(table, course_table(simulation))
+
+
+def _main_rows(simulation: Simulation, resources: Resources) -> Iterator[Row]:
+    cluster = simulation.cluster
+    yield "cluster", f"{cluster.nodes} nodes, {cluster.slots} stages at a time on each"
+    yield "stages computed", str(simulation.stages)
+    yield "makespan", duration_text(simulation.makespan)
+    yield "no cluster is faster than", duration_text(simulation.shortest)
+    yield "computation", resource_hours(simulation.busy, resources)
+    yield "utilisation", f"{simulation.utilisation:.1%}"
+    spared = resource_hours(simulation.spared, resources)
+    yield "spared by sharing and the store", f"{simulation.spared_stages} stages, {spared}"
+    size = simulation.steps[-1].store_bytes if simulation.steps else 0.0
+    yield "store at the end", f"{bytes_text(size)}, of this sweep's stages"
+
+
+def _failure_rows(
+    simulation: Simulation, undisturbed: Simulation, resources: Resources
+) -> Iterator[Row]:
+    usage, cluster = simulation.usage, simulation.cluster
+    longer = simulation.makespan - undisturbed.makespan
+    lost = resource_hours(usage.seconds_lost, resources)
+    yield (
+        "failures",
+        f"{cluster.losses_per_hour:g} nodes an hour, seed {cluster.seed}, each replaced after "
+        f"{duration_text(REPLACEMENT_SECONDS)}",
+    )
+    yield "lost to failures", f"{usage.nodes_lost} nodes, {usage.stages_lost} stages, {lost}"
+    yield "makespan without failures", duration_text(undisturbed.makespan)
+    yield "longer by", duration_text(max(longer, 0.0))
+    if simulation.failed_trials:
+        yield "trials that failed", str(simulation.failed_trials)
+
+
+def _source_rows(durations: Durations) -> Iterator[Row]:
+    total = sum(durations.sources.values())
+    for likeness, count in durations.sources.items():
+        yield "durations", f"{count / total:.0%} {likeness}"
+    if durations.devices:
+        yield "recorded on", ", ".join(durations.devices)
+
+
+def resource_hours(seconds: float, resources: Resources) -> str:
+    """Return slot-seconds as hours of GPUs, or of CPUs if stages take no GPU."""
+    if resources.gpus:
+        return f"{seconds / 3600 * resources.gpus:,.2f} GPU-hours"
+    return f"{seconds / 3600 * resources.cpus:,.2f} CPU-hours"
+
+
+def course_table(simulation: Simulation) -> Table:
+    """Return the course of a simulation, a row for each step."""
+    table = Table(title="course", title_justify="left")
+    for header in ("after", "stages", "utilisation", "store"):
+        table.add_column(header, justify="right")
+    for step in simulation.steps:
+        table.add_row(
+            duration_text(step.until),
+            str(step.stages),
+            f"{step.utilisation:.0%}",
+            bytes_text(step.store_bytes),
+        )
+    return table

@@ -1,0 +1,260 @@
+"""Sweeps on a cluster that does not exist: hand-worked examples, limits, failures, durations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from orchestrator.backends.nodes import Demand
+from orchestrator.cli.simulate import Scenario, build_cluster, read_nodes, read_rate, simulate_sweep
+from orchestrator.errors import RepertoireError
+from orchestrator.graph.plan import Plan, StoredStage, plan
+from orchestrator.graph.simulation import Cost, Simulation, simulate
+from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster
+from orchestrator.results.durations import (
+    ASSUMED,
+    ASSUMED_SECONDS,
+    RECORD_BYTES,
+    Durations,
+    read_durations,
+)
+from orchestrator.results.folder.places import open_store
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+
+LIMIT = Demand().stages
+SWEEP = """
+name: simulated
+benchmark: {name: rotated_digits, num_tasks: 3, samples_per_task: 20}
+network: {name: mlp, hidden: [4]}
+training: {iterations: 1}
+methods: METHODS
+seeds: SEEDS
+"""
+
+
+@pytest.fixture
+def make_plan(tmp_path: Path) -> Callable[..., Plan]:
+    def make(methods: str = "[finetune]", seeds: str = "[0, 1, 2]") -> Plan:
+        path = tmp_path / "simulated.yaml"
+        path.write_text(SWEEP.replace("METHODS", methods).replace("SEEDS", seeds))
+        return plan(Sweep.load(path), StageStore(str(tmp_path / "stages"), create=False))
+
+    return make
+
+
+def run(made: Plan, cluster: VirtualCluster, seconds: Callable[[Stage], float]) -> Simulation:
+    stages = {key: order.stages[0] for key, order in made.orders.items()}
+    return simulate(
+        made, {key: Cost(seconds(s), 100.0) for key, s in stages.items()}, cluster, LIMIT
+    )
+
+
+def ten_seconds(stage: Stage) -> float:
+    """Stage 0 takes no time."""
+    return 10.0 if stage.after else 0.0
+
+
+def test_three_chains_of_three_stages_on_two_workers(make_plan: Callable[..., Plan]) -> None:
+    # 0-10: a1 b1, 10-20: c1 a2, 20-30: b2 c2, 30-40: a3 b3, 40-50: c3 alone.
+    result = run(make_plan(), VirtualCluster(nodes=2, slots=1), ten_seconds)
+    assert (result.makespan, result.shortest, result.stages) == (50.0, 30.0, 12)
+    assert (result.busy, result.utilisation) == (90.0, 0.9)
+    assert [step.stages for step in result.steps] == [3, 5, 5, 7, 7, 9, 9, 11, 11, 12]
+    assert [step.utilisation for step in result.steps] == [1.0] * 8 + [0.5] * 2
+    assert result.steps[-1].store_bytes == 1200.0
+
+
+def test_what_is_shared_is_computed_once_and_counted_as_spared(
+    make_plan: Callable[..., Plan],
+) -> None:
+    # Task 1 of ewc is one stage for all lam, and freeze has a chain of its own.
+    made = make_plan("[{name: ewc, lam: {grid: [1, 2, 4]}}, freeze]", "[0]")
+    result = run(made, VirtualCluster(1, 1), ten_seconds)
+    assert result.makespan == result.busy == 10.0 * (1 + 3 * 2 + 3)
+    assert result.spared_stages == 3 + 2  # stage 0 of four chains, task 1 of three
+    assert result.spared == 2 * 10.0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_one_slot_takes_the_sum_and_many_slots_the_longest_chain(
+    make_plan: Callable[..., Plan], seed: int
+) -> None:
+    made = make_plan("[finetune, joint, {name: er, memory_size: {grid: [10, 20]}}]")
+    draws = np.random.default_rng(seed)
+    drawn = {key: float(draws.exponential(60.0)) for key in made.orders}
+
+    def seconds(stage: Stage) -> float:
+        return drawn[stage.key]
+
+    longest = max(
+        sum(drawn[key] for key in chain.keys) for chain in made.chains if chain.method != "joint"
+    )
+    joint = max(drawn[c.keys[0]] + drawn[k] for c in made.chains for k in c.keys[1:])
+    alone = run(made, VirtualCluster(1, 1), seconds)
+    assert alone.makespan == pytest.approx(sum(drawn.values()))
+    assert alone.utilisation == pytest.approx(1.0)
+    endless = run(made, VirtualCluster(100, 8), seconds)
+    assert endless.makespan == pytest.approx(max(longest, joint)) == pytest.approx(endless.shortest)
+    for nodes in (2, 3, 7):  # Graham's bound of list scheduling, with the few that wait in line
+        some = run(made, VirtualCluster(nodes, 1), seconds)
+        bound = alone.makespan / nodes + (1 + LIMIT(nodes) / nodes) * endless.makespan
+        assert max(endless.makespan, alone.makespan / nodes) <= some.makespan + 1e-9 <= bound
+
+
+def test_stages_of_the_store_take_no_time(make_plan: Callable[..., Plan]) -> None:
+    made = make_plan(seeds="[0]")
+    stored = {key: StoredStage("complete", 1, 10.0) for key in made.chains[0].keys[:2]}
+    done = replace(made, stored=stored)
+    result = run(done, VirtualCluster(1, 1), ten_seconds)
+    assert (result.makespan, result.stages, result.shortest) == (20.0, 2, 20.0)
+    assert result.steps[0].store_bytes == 200.0
+
+
+def test_lost_nodes_cost_their_stages_and_their_replacement(
+    make_plan: Callable[..., Plan],
+) -> None:
+    made = make_plan()
+
+    def seconds(stage: Stage) -> float:
+        return 900.0
+
+    calm = run(made, VirtualCluster(1, 1), seconds)
+    stormy = VirtualCluster(1, 1, losses_per_hour=2.0, seed=3)
+    result = run(made, stormy, seconds)
+    usage = result.usage
+    assert (result.stages, result.busy, result.failed_trials) == (12, calm.busy, 0)
+    assert usage.stages_lost == usage.nodes_lost > 0
+    down = REPLACEMENT_SECONDS * usage.nodes_lost
+    assert result.makespan == pytest.approx(calm.makespan + usage.seconds_lost + down)
+    again = run(made, stormy, seconds)
+    assert again.usage == usage
+    assert run(made, replace(stormy, seed=4), seconds).makespan != result.makespan
+
+
+def test_a_stage_whose_node_is_lost_too_often_has_failed(make_plan: Callable[..., Plan]) -> None:
+    made = make_plan(seeds="[0]")
+    result = run(made, VirtualCluster(1, 1, losses_per_hour=3600.0), lambda stage: 1e6)
+    assert (result.failed_trials, result.stages, result.usage.stages_lost) == (1, 0, 10)
+
+
+def record_stages(made: Plan, folder: Path) -> dict[str, float]:
+    """Write the tables of stages that took a drawn time; return key -> seconds."""
+    store, draws, taken = open_store(folder, None), np.random.default_rng(0), {}
+    score = {split: Score(accuracy=0.5, loss=1.0, n=1) for split in ("validation", "test")}
+    for key, order in made.orders.items():
+        train, test = draws.random(2)
+        stage, taken[key] = order.stages[0], train + test
+        storage = {"model": 1000, "raw_data": 10**6} if stage.after else {"model": 1000}
+        record = Record(
+            key=key,
+            parent=stage.parent,
+            after=stage.after,
+            status="complete",
+            costs=Costs(train_seconds=train, eval_seconds=test, storage=storage),
+            evaluation={task: score for task in stage.task_keys},
+            computed_for=order.computed_for,
+        )
+        store.put({}, record)
+    Tabulator(made.chains, store, folder / made.sweep.name).refresh()
+    return taken
+
+
+def test_durations_are_those_of_the_most_alike_stages(
+    make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    small = make_plan("[finetune, {name: ewc, lam: 1}]", "[0, 1]")
+    taken, durations = record_stages(small, tmp_path), read_durations(tmp_path)
+    more = make_plan("[finetune, {name: ewc, lam: {grid: [1, 5]}}, joint]", "[0, 1, 2]")
+    chains = {(c.method, c.config["method"].get("lam"), c.seed): c for c in more.chains}
+
+    def costs(*chain: object) -> list[Cost]:
+        return [durations.cost(more.orders[key]) for key in chains[chain].keys]
+
+    def mean(method: str, after: int) -> float:
+        return float(np.mean([taken[c.keys[after]] for c in small.chains if c.method == method]))
+
+    finetune = [cost.seconds for cost in costs("finetune", None, 2)]
+    assert finetune == pytest.approx([mean("finetune", after) for after in range(4)])
+    ewc = [cost.seconds for cost in costs("ewc", 5.0, 2)]
+    assert ewc[2:] == pytest.approx([mean("ewc", 2), mean("ewc", 3)])
+    anything = np.mean([taken[k] for k in {k for c in small.chains for k in c.keys[1:]}])
+    joint = costs("joint", None, 0)
+    assert [cost.seconds for cost in joint[1:]] == pytest.approx([anything] * 3)
+    assert durations.sources["any stage"] == 3
+    assert {cost.size for cost in joint} == {1000 + RECORD_BYTES}  # raw data are not in the store
+
+
+def test_without_records_durations_are_assumed_and_said_to_be(
+    make_plan: Callable[..., Plan],
+) -> None:
+    made, durations = make_plan(seeds="[0]"), Durations()
+    costs = [durations.cost(order) for order in made.orders.values()]
+    assert {cost.seconds for cost in costs} == {ASSUMED_SECONDS}
+    assert durations.sources == {ASSUMED: 4}
+
+
+def test_the_page_states_what_was_assumed(make_plan: Callable[..., Plan], tmp_path: Path) -> None:
+    shown: list[Any] = []
+    store = StageStore(str(tmp_path / "stages"), read_only=True)
+    scenario = Scenario(2, 1, 4, losses_per_hour=0.5, seed=7)
+    simulate_sweep(make_plan().sweep, store, tmp_path / "out", scenario, shown.append)
+    screen = Console(width=120, file=StringIO(), record=True)
+    screen.print(*shown)
+    page = " ".join(screen.export_text().replace("│", " ").split())
+    for text in (
+        "2 nodes, 4 stages at a time on each",
+        "makespan 4 min 00 s",
+        "computation 0.20 CPU-hours",
+        "0.5 nodes an hour, seed 7, each replaced after 5 min 00 s",
+        "100% assumed: 60 s, and the bytes of the network",
+    ):
+        assert text in page
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "stages").exists()
+
+
+def test_mistakes_on_the_command_line_take_a_line(
+    answer: Callable[..., tuple[int, str]], make_plan: Callable[..., Plan]
+) -> None:
+    make_plan()
+    for flags, problem in (
+        (("--failures", "1/h"), "--failures needs --simulate"),
+        (("--durations", "nowhere"), "--durations needs --simulate"),
+        (("--simulate", "cpus=2", "--durations", "nowhere"), "no results here"),
+    ):
+        code, said = answer("plan", "simulated.yaml", *flags)
+        assert (code, said.count("\n"), problem in said) == (2, 1, True)
+
+
+def test_a_node_has_as_many_slots_as_stages_fit(make_plan: Callable[..., Plan]) -> None:
+    sweep = make_plan().sweep
+    half = replace(sweep, resources=replace(sweep.resources, cpus=2, gpus=0.5))
+    many = float("inf")
+    assert build_cluster(half, Scenario(3, 8, many)) == VirtualCluster(3, 16)
+    assert build_cluster(half, Scenario(3, 8, 10)) == VirtualCluster(3, 5)
+    with pytest.raises(RepertoireError, match=r"takes 2 CPUs and 0\.5 GPUs, more than a node"):
+        build_cluster(half, Scenario(3, 0, 16))
+    with pytest.raises(RepertoireError, match="the CPUs of a node are needed"):
+        build_cluster(sweep, Scenario(3, 8, many))
+
+
+def test_options_are_read_or_refused() -> None:
+    assert read_nodes("nodes=100, gpus=8,cpus=16") == {"nodes": 100, "gpus": 8, "cpus": 16}
+    assert (read_rate("2/h"), read_rate("12/d")) == (2.0, 0.5)
+    for text in ("nodes", "nodes=0", "nodes=1.5", "nodes=2,nodes=3", "node=3", "cpus=-1", ""):
+        with pytest.raises(RepertoireError, match="--simulate"):
+            read_nodes(text)
+    for text in ("1", "1/w", "x/h", "-1/h", "inf/h", "nan/h"):
+        with pytest.raises(RepertoireError, match="--failures"):
+            read_rate(text)
