@@ -46,6 +46,7 @@ def average_over_seeds(trials: pd.DataFrame, by: list[str], values: Iterable[str
     numbers = trials[values].to_numpy(dtype=float)
     count = n.to_numpy(dtype=float)[:, None]
     mean = _sum_by_group(numbers, number, len(n)) / count
+    # From the mean, in a second pass: sums of squares would lose the digits of equal values.
     squares = _sum_by_group((numbers - mean[number]) ** 2, number, len(n))
     # At n = 1 the deviation is 0/0, NaN, so the quantile for it does not matter.
     with np.errstate(invalid="ignore", divide="ignore"):

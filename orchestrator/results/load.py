@@ -40,6 +40,7 @@ def load(*folders: str | Path) -> Results:
     accuracy = pa.concat_tables([part.accuracy for part in parts]).to_pandas()
     stages = pa.concat_tables([part.stages for part in parts]).to_pandas()
     if not pool.counts.all():
+        # The other tables lose the rows of the same trials and seeds.
         out = trials.filter(pa.array(~pool.counts)).to_pandas()
         accuracy, stages = _drop_trials(accuracy, out), _drop_trials(stages, out)
     also_in = pool.trials[ALSO_IN].to_numpy()

@@ -33,6 +33,7 @@ def winner_settings(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str
     texts = {}
     for index, row in won.drop_duplicates(CONFIGURATION).iterrows():
         one = won.loc[[index]]
+        # A schedule is the same on all seeds; a selection at each task has one for each seed.
         schedule = row.get(SCHEDULE)
         if isinstance(schedule, str):
             text = _schedule_settings(json.loads(schedule))

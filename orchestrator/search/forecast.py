@@ -74,6 +74,7 @@ def _forecast_per_task(selections: list[SeedSelection]) -> Iterator[Row]:
         tried = len(selection.plasticity_points) + len(selection.strengths)
         tasks, candidates = selection.num_tasks, max(candidates, tried)
         with_graph += tried * tasks
+        # Of T tasks, a candidate of task t learns t: 1 + ... + T.
         without += tried * tasks * (tasks + 1) // 2
     yield "search: groups x seeds", str(len(selections))
     yield "search: candidates a task, at most", str(candidates)

@@ -112,6 +112,7 @@ class GroupSearch:
         scheduler, after = self.state.scheduler(candidate), candidate.depth
         values = self.scorer.values(candidate.chains.values(), after)
         candidate.latest_values = values
+        # Without a value there is nothing to decide by, so it goes on.
         decision = (
             "continue" if values is None else scheduler.result(candidate.number, after, values[0])
         )

@@ -53,6 +53,7 @@ class Study:
         return self._note_orders(group_search.handle(candidate, news))
 
     def _find_candidate(self, chain: str) -> tuple[GroupSearch, Candidate]:
+        # From the right, since groups may be named `ewc #2`.
         group, _, number = chain.rpartition("#")
         group_search = self._by_group[group]
         return group_search, group_search.candidates[int(number.partition(".")[0])]
@@ -133,6 +134,7 @@ class Study:
         return rows
 
     def _has_row(self, candidate: Candidate, seed: int, winners: set[int]) -> bool:
+        # The row of a winner on a seed of the evaluation is the evaluation's.
         evaluated = candidate.number in winners and seed in self.sweep.seeds
         return candidate.status not in ("twin", "infeasible") and not evaluated
 

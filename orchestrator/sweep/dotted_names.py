@@ -12,6 +12,7 @@ def find_dotted_names(content: dict[str, Any]) -> list[str]:
     """Return the names of the form `module:Class` in a file."""
     methods, search = content.get("methods"), content.get("search")
     entries = methods if isinstance(methods, list) else []
+    # Nothing has been checked yet, so each of these may be of any type.
     places = [content.get("network"), *entries]
     if isinstance(search, dict):
         places += [search.get("algorithm"), search.get("scheduler")]

@@ -50,6 +50,7 @@ def read_entries(
     own = OwnCode(source, folder)
     sections = read_sections(content, search is not None and search.uses_grids, own, mistakes)
     mistakes.extend(find_repetitions(sections.entries))
+    # The streams of a benchmark with a seed of its own do not change with the trial's seed.
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
     entries = [
         Group(parts[3].examples[0].name, parts, fixed)

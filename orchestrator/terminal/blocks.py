@@ -33,6 +33,7 @@ def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
         warning = str(rows["not_comparable"].iloc[0]) if "not_comparable" in rows else ""
         warning = f"NOT COMPARABLE: {warning}" if warning else ""
         yield Block(table_title(rows), HEADERS, list(_cells(rows)), _fwt_note(rows), warning)
+        # A table that lacks the reference has nulls there.
         if "against" in rows and len(rows) > 1 and isinstance(rows["against"].iloc[0], str):
             yield differences_block(rows, warning)
     if "mean_rank" in table and table["mean_rank"].notna().any():

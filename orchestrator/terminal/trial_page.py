@@ -67,6 +67,7 @@ def _caption(shown: TrialSelection) -> str:
 def _figures(shown: TrialSelection) -> list[Text]:
     """Return a line with the metrics, and lines on their intervals and on an undefined FWT."""
     first = shown.seeds.iloc[0]
+    # As deep as all these seeds are, so that their metrics may be averaged.
     depth = int(shown.seeds["tasks_done"].iloc[shown.averaged_seeds].min())
     every = [
         metrics_after(shown.matrices[i], depth, first["scenario"]) for i in shown.averaged_seeds

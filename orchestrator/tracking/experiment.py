@@ -98,6 +98,7 @@ class Experiment:
         if status == RUNNING:
             self._client.update_run(sent.run_id, status=status)
         else:
+            # MLflow then shows how long the trial took to compute, not how long it took to send.
             self._client.set_terminated(sent.run_id, status, sent.start_ms + round(1000 * seconds))
         sent.status = status
 
@@ -106,6 +107,7 @@ class Experiment:
         from mlflow.entities import LifecycleStage
 
         run = self._client.get_run(run_id)
+        # A user may have deleted it at MLflow.
         if run.info.lifecycle_stage != LifecycleStage.DELETED:
             self._client.delete_run(run_id)
         return {

@@ -52,6 +52,7 @@ class SweepFiles:
     def digest(self) -> str:
         """The digest of all files, without the column of MLflow's run ids."""
         digests = {name: digest_bytes(data) for name, data in self.content.items()}
+        # Run ids are written after sending, and must not make the tables differ from those sent.
         rows = self._trials.drop(columns=RUN_ID).to_json(double_precision=15)
         return digest("tracked files", digests | {TRIALS: digest_bytes(rows.encode())})
 

@@ -27,6 +27,7 @@ class Rows:
         """Sort the rows of a table by the position of their (trial, seed) in `chains`."""
         place = chains.get_indexer(pd.MultiIndex.from_frame(table[CHAIN]))
         order = np.argsort(place, kind="stable")
+        # Rows of no chain have place -1, and are before the first slice.
         starts = np.searchsorted(place[order], np.arange(len(chains) + 1))
         return Rows({name: table[name].to_numpy()[order] for name in columns}, starts)
 

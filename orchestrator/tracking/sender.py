@@ -72,6 +72,7 @@ class Sender:
         if not running:  # tables of a running sweep may lack trials
             self._remove(self._ledger.trials.keys() - {trial.key for trial in trials})
         self._set_status(parent, RUNNING if running else STATUS[sweep_status(trials)], 0.0)
+        # Not while the sweep runs: its end must be sent even if no row changes any more.
         self._ledger.tables = "" if running else self._files.digest
 
     def _send_parent(self, trials: Sequence[TrialRun]) -> Sent:

@@ -52,6 +52,7 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
     }
     lost = int((~_requested_rows(rows, sweep, continued)).sum())
     sections = ", ".join(_changed_sections(folder, sweep)) or ("its data" if same else "its file")
+    # The cheap test first: the others read a table and compute keys.
     shares = lost < len(rows) or _shares_stages(folder, sweep) or shares_groups(groups, sweep)
     return Change(sections, lost, len(rows), shares) if lost else None
 

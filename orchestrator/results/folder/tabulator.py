@@ -94,6 +94,7 @@ class Tabulator:
     def refresh(self, before: Callable[[], None] = lambda: None) -> None:
         """Write the tables, after calling what brings `chains` up to date."""
         started = time.monotonic()
+        # The stages of new rows are registered before the rows can be read.
         before()
         self.register()
         ids = self._tracker.run_ids() if self._tracker else {}

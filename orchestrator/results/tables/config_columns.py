@@ -32,6 +32,7 @@ def _leaves(config: Mapping[str, Any], where: str) -> Iterable[tuple[str, Any]]:
 
 def _typed_array(values: list[Any]) -> pa.Array:
     """Return values of one type as that type, integers and reals as reals, others as JSON."""
+    # Exact types, since True is an integer to isinstance; without any value a column is text.
     kinds = {type(value) for value in values if value is not None}
     for types, arrow in (
         ({str}, pa.string()),

@@ -54,6 +54,7 @@ class Expression:
     mistakes: tuple[str, ...]
 
 
+# A search values the same few texts at each stage of each candidate.
 @cache
 def parse_expression(text: str) -> Expression:
     """Parse an expression; its mistakes are noted in it rather than raised."""

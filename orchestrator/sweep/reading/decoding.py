@@ -73,4 +73,5 @@ def read_mapping(content: dict[str, Any], name: str, mistakes: list[str]) -> dic
 
 @cache
 def _validator(kind: Any) -> Callable[..., Any]:
+    # Building one takes far longer than using it, and a grid uses it at each of its points.
     return TypeAdapter(kind).validate_json

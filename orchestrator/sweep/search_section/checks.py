@@ -102,6 +102,7 @@ def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
 
 def _check_sizes(group: Group) -> Iterator[str]:
     """Yield the hyperparameters of a group that decide the size of the method's state."""
+    # Conditions have been refused already; without them, any values make a point.
     if not any(domain.when for domain in group.space.values()):
         for place in find_resizing_places(group):
             where = f"{group.parts[3].form.where}.{field_name(place)}"

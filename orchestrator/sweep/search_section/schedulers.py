@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.errors import require
 from orchestrator.sweep.options import Options
 
+# Nothing can have been forgotten after one task: ADR 22.
 GRACE_TASKS = 2
 FORMER_GRACE_TASKS = 1  # the default of release 0.1
 

@@ -19,6 +19,7 @@ def find_resizing_places(group: Group) -> Iterator[str]:
     method = group.parts[3]
     whole = {place: domain.representatives()[0] for place, domain in group.space.items()}
     for place, domain in method.space.items():
+        # The ends of a range stand for all of it.
         values = domain.representatives()
         points = [select_active(group.space, {**whole, place: value}) for value in values]
         first, *others = (state_shapes(group, point) for point in points)
