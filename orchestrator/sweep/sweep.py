@@ -87,7 +87,7 @@ class Sweep:
         path = Path(path)
         content = read_yaml(path)
         folder = path.parent.resolve()
-        # Before the sections are read, so that the code in the keys is the code that is imported: ADR 13.
+        # Before the sections are read: the code in the keys is the code that is imported (ADR 13).
         source = capture_source(find_dotted_names(content), folder)
         mistakes: list[str] = []
         _check_top(content, mistakes)

@@ -17,7 +17,7 @@ from orchestrator.graph.virtual_workers import VirtualCluster
 from orchestrator.results.durations import read_durations
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
-from orchestrator.search.search import evaluate
+from orchestrator.search.evaluate import evaluate
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = [
