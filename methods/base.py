@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from torch import Tensor, nn
 
+from methods.examples import Examples as Examples
+from methods.examples import input_dtype as input_dtype
 from methods.hooks import TrainingHooks
-from methods.views import Examples as Examples
 from methods.views import Outlook as Outlook
 from methods.views import Phase as Phase
 from methods.views import Setting as Setting
 from methods.views import TaskView as TaskView
-from methods.views import input_dtype as input_dtype
 
 
 @dataclass(frozen=True, kw_only=True)

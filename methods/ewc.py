@@ -37,8 +37,8 @@ from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
-from methods.parts.fisher import Labels, diagonal_fisher
 from methods.parts.ranges import require_count, require_strength
+from methods.parts.sensitivity.fisher import Labels, diagonal_fisher
 
 
 class EWC(Penalty):
@@ -52,7 +52,7 @@ class EWC(Penalty):
             lam: strength of the penalty, at least 0.
             mode: one penalty per task (offline) or a single running one (online).
             gamma: decay of the running importance per task, in (0, 1]; online only.
-            labels: the labels in the Fisher's expectation; see `methods.parts.fisher`.
+            labels: the labels in the Fisher's expectation; see `methods.parts.sensitivity.fisher`.
             num_samples: number of training examples for the Fisher; None: all.
             penalise_head: see `methods.parts.anchoring`.
             normalise: whether each task's Fisher is scaled to mean 1.

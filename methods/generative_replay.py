@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -40,9 +40,10 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.parts.distillation import soft_target_loss
 from methods.parts.generator import Generator
 from methods.parts.initialisation import frozen_copy, reinitialise
-from methods.parts.ranges import require_positive
+from methods.parts.ranges import require_one, require_positive, require_widths
 
 
 class GenerativeReplay(Method):
@@ -71,10 +72,8 @@ class GenerativeReplay(Method):
 
         def __post_init__(self) -> None:
             require_positive("temperature", self.temperature)
-            if any(width < 1 for width in self.hidden) or not self.hidden:
-                raise ValueError(f"hidden must be widths of at least 1, given {self.hidden}")
-            if self.latent_size < 1:
-                raise ValueError(f"latent_size must be at least 1, given {self.latent_size}")
+            require_widths("hidden", self.hidden)
+            require_one("latent_size", self.latent_size)
             require_positive("generator_lr", self.generator_lr)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"labels", "temperature"})
@@ -116,9 +115,10 @@ class GenerativeReplay(Method):
     def after_step(self, batch: Examples) -> None:
         """Train the generator for a step on the same images."""
         lesson = self._lesson
-        loss = lesson.share * self.generator_loss(batch)
+        loss = lesson.share * lesson.generator.draw_loss(batch.x, batch.y, lesson.noise)
         if lesson.replayed is not None:
-            loss = loss + (1 - lesson.share) * self.generator_loss(lesson.replayed)
+            x, y = lesson.replayed.x, lesson.replayed.y
+            loss = loss + (1 - lesson.share) * lesson.generator.draw_loss(x, y, lesson.noise)
         lesson.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         lesson.optimizer.step()
@@ -133,7 +133,7 @@ class GenerativeReplay(Method):
         """Return images from the old generator; the labels are valid only if it is conditional."""
         lesson = self._lesson
         row = torch.randint(len(lesson.labels), (count,), generator=lesson.draws)
-        noise = self.noise(count, lesson.draws)
+        noise = self.generator.noise(count, lesson.draws)
         y = lesson.labels[row.to(noise.device)]
         return Examples(self.generator.draw(y, noise).float(), y)
 
@@ -151,19 +151,7 @@ class GenerativeReplay(Method):
             old_GBC = old.masked_fill(~(competing & self.seen), float("-inf"))
         if config.labels == "hard":
             return F.cross_entropy(logits_GBC.flatten(0, 1), old_GBC.argmax(dim=2).flatten())
-        log_p = (logits_GBC / config.temperature).log_softmax(dim=2)
-        target = (old_GBC / config.temperature).softmax(dim=2)
-        return cast(Tensor, -(target * log_p.masked_fill(~competing, 0)).sum(dim=2).mean())
-
-    def generator_loss(self, examples: Examples) -> Tensor:
-        """Return the loss of the generator in training."""
-        noise = self.noise(len(examples), self._lesson.noise)
-        return self._lesson.generator.loss(examples.x, examples.y, noise)
-
-    def noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return standard normal latents [count, latent_size]."""
-        shape = (count, self.config.latent_size)
-        return torch.randn(shape, generator=generator).to(self.seen.device)
+        return soft_target_loss(old_GBC, logits_GBC, competing, config.temperature)
 
 
 @dataclass(eq=False)
@@ -197,13 +185,13 @@ class Lesson:
         seen, allowed = method.seen, task.allowed
         table = seen.new_ones((len(seen), len(seen))) if allowed is None else allowed
         generator = copy.deepcopy(method.generator).requires_grad_(True)
+        rate = method.config.generator_lr
+        optimizer = torch.optim.Adam(generator.parameters(), lr=rate, fused=True)
         return Lesson(
             share=1 / task.index,
             solver=frozen_copy(method.network).eval(),
             generator=generator,
-            optimizer=torch.optim.Adam(
-                generator.parameters(), lr=method.config.generator_lr, fused=True
-            ),
+            optimizer=optimizer,
             table=table,
             groups=torch.unique(table[seen], dim=0),
             labels=seen.nonzero().flatten(),

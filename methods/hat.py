@@ -31,7 +31,7 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
@@ -44,13 +44,13 @@ from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.anchoring import ParameterRows, buffer_name
 from methods.parts.chain import chain_objection, find_chain, values_per_unit
-from methods.parts.layers import attach_hooks, select_layers
-from methods.parts.ranges import require_positive, require_strength
-from methods.parts.sensitivity import evaluation_mode
+from methods.parts.evaluation_mode import evaluation_mode
+from methods.parts.gates import expand, gate, multiply_inputs, new_use, rising_slope
+from methods.parts.layers import select_layers
+from methods.parts.ranges import require_one, require_positive, require_strength
 
 LARGEST_EMBEDDING = 6.0
 LARGEST_EXPONENT = 50.0
-CLOSED = torch.finfo(torch.float32).eps
 
 
 class HAT(Method):
@@ -77,8 +77,7 @@ class HAT(Method):
                 raise ValueError(f"s_max must be at least 1 and finite, given {self.s_max}")
             require_strength("sparsity", self.sparsity)
             require_positive("spread", self.spread)
-            if self.cycles < 1:
-                raise ValueError(f"cycles must be at least 1, given {self.cycles}")
+            require_one("cycles", self.cycles)
 
     scenarios: ClassVar[frozenset[str]] = frozenset({"task"})
     scores_unseen: ClassVar[bool] = False
@@ -127,7 +126,7 @@ class HAT(Method):
             for norm in self._norms if self.attention.rows > 0 else ():
                 modes.enter_context(evaluation_mode(self.network.get_submodule(norm)))
             loss = self.task_loss(batch, self.forward_gated(batch.x, gates))
-        return loss + self.config.sparsity * self.new_use(gates)
+        return loss + self.config.sparsity * new_use(gates, self._used)
 
     @torch.no_grad()
     def after_backward(self) -> None:
@@ -166,31 +165,12 @@ class HAT(Method):
 
     def slope(self) -> float:
         """Return s: from 1/s_max at the first step of a cycle to s_max at its last."""
-        lowest, highest = 1 / self.config.s_max, self.config.s_max
-        if self._cycle <= 1:
-            return highest
-        return lowest + (highest - lowest) * (self._steps % self._cycle) / (self._cycle - 1)
+        return rising_slope(self._steps, self._cycle, self.config.s_max)
 
     def forward_gated(self, x: Tensor, gates: Sequence[Tensor]) -> Tensor:
         """Return scores [B, C] with hidden units multiplied by gates, one per layer above them."""
-
-        def multiply_by(gate: Tensor) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
-            return lambda _layer, inputs: inputs[0] * gate
-
-        shaped = (
-            expand(gate, repeats).view(-1, *[1] * (layer.weight.dim() - 2))
-            for gate, repeats, layer in zip(gates, self._repeats, self._layers[1:], strict=True)
-        )
-        with attach_hooks(
-            layer.register_forward_pre_hook(multiply_by(gate))
-            for layer, gate in zip(self._layers[1:], shaped, strict=True)
-        ):
+        with multiply_inputs(self._layers[1:], gates, self._repeats):
             return cast(Tensor, self.network(x))
-
-    def new_use(self, gates: Sequence[Tensor]) -> Tensor:
-        """Return R, the share of the unused capacity that the gates use."""
-        free = 1 - torch.cat(self._used)
-        return torch.dot(torch.cat(list(gates)), free) / free.sum().clamp_min(1e-8)
 
     def largest_use(self, name: str) -> Tensor:
         """Return the largest use of each input of a layer by a learned task, in [0, 1]."""
@@ -215,18 +195,3 @@ class HAT(Method):
         for norm, name in self._norms.items():
             shares[f"{norm}.weight"] = shares[f"{norm}.bias"] = shares[f"{name}.bias"]
         return {name: shares[name] for name, _ in self.network.named_parameters()}
-
-
-def expand(units: Tensor, repeats: int) -> Tensor:
-    """Return a value per unit as one per input of the next layer, which has several of a unit."""
-    return units if repeats == 1 else units.repeat_interleave(repeats)
-
-
-def gate(z: Tensor) -> Tensor:
-    """Return sigmoid(z), or 0 where that is below `CLOSED`; the gradient is the sigmoid's.
-
-    Units multiplied by 1e-20 would fill the matrix products with denormal numbers, which slow a CPU
-    down many times.
-    """
-    a = z.sigmoid()
-    return a + (a.masked_fill(a < CLOSED, 0) - a).detach()

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from methods.examples import Examples
 from methods.losses import TaskLoss
-from methods.views import Examples, Phase, TaskView
+from methods.views import Phase, TaskView
 
 
 class TrainingHooks(TaskLoss):

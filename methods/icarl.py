@@ -40,10 +40,10 @@ from torch import Tensor, nn
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import ExemplarMemory, output_layer, representations
 from methods.parts.memory import repeat
 from methods.parts.ranges import require_count
-from methods.parts.sensitivity import evaluation_mode
 
 
 class ICaRL(Method):

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.views import Examples
+from methods.examples import Examples
 
 
 class TaskLoss(nn.Module):

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
+from methods.parts.distillation import divergence, groups
 from methods.parts.initialisation import frozen_copy
 from methods.parts.ranges import require_positive, require_strength
 
@@ -99,25 +100,3 @@ class LwF(Method):
     def step_kind(self) -> object:
         """Return whether a step runs the teacher."""
         return self.teacher is not None and self.config.lam > 0
-
-
-def groups(old_C: Tensor, allowed: Tensor | None) -> Tensor:
-    """Return bool [G, C]: the distinct sets of old classes that compete with an old class."""
-    if allowed is None:
-        return old_C.unsqueeze(0)
-    rows: Tensor = torch.unique((allowed[old_C] & old_C).byte(), dim=0)
-    return rows.bool()
-
-
-def divergence(
-    teacher_BC: Tensor, logits_BC: Tensor, groups_GC: Tensor, temperature: float
-) -> Tensor:
-    """Return sum_groups KL(softmax(teacher / T) || softmax(logits / T)), mean over the batch."""
-    outside_G1C = ~groups_GC.unsqueeze(1)
-    log_p, log_q = (
-        (z_BC / temperature).masked_fill(outside_G1C, float("-inf")).log_softmax(dim=2)
-        for z_BC in (logits_BC, teacher_BC)
-    )
-    # Outside a group both are -inf, whose difference would be NaN.
-    difference = (log_q - log_p).masked_fill(outside_G1C, 0)
-    return (log_q.exp() * difference).sum() / len(logits_BC)

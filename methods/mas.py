@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
 from methods.parts.ranges import require_strength
-from methods.parts.sensitivity import mean_over_examples
+from methods.parts.sensitivity.sensitivity import mean_over_examples
 
 
 class MAS(Penalty):

@@ -35,8 +35,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
 from methods.parts.anchoring import buffer_name
+from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.layers import head_names
-from methods.parts.sensitivity import evaluation_mode
 
 MOST_TASKS = 255
 

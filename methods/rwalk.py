@@ -42,9 +42,9 @@ from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, add_pull
-from methods.parts.fisher import diagonal_fisher
 from methods.parts.path import PathIntegral
-from methods.parts.ranges import require_positive, require_strength
+from methods.parts.ranges import require_one, require_positive, require_strength
+from methods.parts.sensitivity.fisher import diagonal_fisher
 
 
 class RWalk(Penalty):
@@ -71,8 +71,7 @@ class RWalk(Penalty):
             require_strength("lam", self.lam)
             if not 0 < self.alpha <= 1:
                 raise ValueError(f"alpha must be in (0, 1], given {self.alpha}")
-            if self.interval < 1:
-                raise ValueError(f"interval must be at least 1, given {self.interval}")
+            require_one("interval", self.interval)
             require_positive("epsilon", self.epsilon)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})

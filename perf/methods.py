@@ -19,11 +19,12 @@ import torch
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.record import Costs
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import Stage, build_stages
+from orchestrator.stages.stage import Stage
 
 MEMORY_SIZE = 1000
 

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from methods.finetune import Finetune
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NETWORKS
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import Stage, build_stages
+from orchestrator.stages.stage import Stage
 
 EPOCH, BATCH, EVALUATION_BATCH = 1, 128, 1024
 

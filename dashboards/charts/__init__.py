@@ -9,8 +9,8 @@ from dashboards.charts.costs import computation as computation
 from dashboards.charts.costs import sharing as sharing
 from dashboards.charts.costs import storage as storage
 from dashboards.charts.curves import forgetting as forgetting
-from dashboards.charts.hyperparameters import importance as importance
 from dashboards.charts.hyperparameters import parallel_coordinates as parallel_coordinates
+from dashboards.charts.importances import importance as importance
 from dashboards.charts.learning import learning_curves as learning_curves
 from dashboards.charts.lineage import trial_graph as trial_graph
 from dashboards.charts.matrix import r_matrix as r_matrix

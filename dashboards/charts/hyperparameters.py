@@ -1,25 +1,21 @@
-"""The candidates of a search by hyperparameter, and the importance of each hyperparameter."""
+"""The candidates of a search by hyperparameter, in parallel coordinates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import ceil, floor
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.colors import get_colorscale
 
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import metric_text
-from dashboards.charts.theme import COLOURS, GREY, SCALE, template
+from dashboards.charts.theme import GREY, SCALE, template
 
-MIN_CANDIDATES = 8  # with fewer, importances are noise
 DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
 MAX_TICKS = 6  # up to so many different values, each has a tick
-BAR, EDGES = 34, 80  # in pixels
 
 
 def parallel_coordinates(candidates: pd.DataFrame, objective: str = "objective") -> go.Figure:
@@ -70,8 +66,8 @@ def dimension(name: str, values: pd.Series[Any]) -> dict[str, Any]:
     """Return an axis of parallel coordinates, with numbers, exponents or names."""
     label = name.removeprefix("config.").removeprefix("method.")
     if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
-        names = sorted({_value_name(value) for value in values})
-        codes = [names.index(_value_name(value)) for value in values]
+        names = sorted({value_name(value) for value in values})
+        codes = [names.index(value_name(value)) for value in values]
         ticks = {"tickvals": list(range(len(names))), "ticktext": names}
         return {"label": label, "values": codes, **ticks}
     if values.min() > 0 and values.max() / values.min() >= 10**DECADES:
@@ -81,65 +77,8 @@ def dimension(name: str, values: pd.Series[Any]) -> dict[str, Any]:
     return {"label": label, "values": values}
 
 
-def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Figure:
-    """Draw the importance of each hyperparameter; see `importances`."""
-    ranked = (
-        candidates[candidates[objective].notna()] if objective in candidates else candidates[:0]
-    )
-    names = varying_hyperparameters(ranked)
-    if len(ranked) < MIN_CANDIDATES:
-        return empty_figure(
-            f"Importance takes {MIN_CANDIDATES} candidates at full depth; there are {len(ranked)}."
-        )
-    if len(names) < 2:
-        return empty_figure("Importance compares hyperparameters, of which fewer than two vary.")
-    importance_of = importances(ranked, names, objective)
-    figure = go.Figure(layout={"template": template(), "height": BAR * len(importance_of) + EDGES})
-    figure.add_trace(
-        go.Bar(
-            x=importance_of.to_numpy(),
-            y=[str(name) for name in importance_of.index],
-            orientation="h",
-            marker={"color": COLOURS[4], "line": {"width": 0}},
-            hovertemplate="%{y}: %{x:.2f}<extra></extra>",
-        )
-    )
-    figure.update_layout(margin={"t": 10})
-    figure.update_xaxes(title="importance (share, sums to 1)", range=[0, 1])
-    return figure.update_yaxes(autorange="reversed")
-
-
-def importances(
-    candidates: pd.DataFrame, names: Sequence[str], objective: str = "objective"
-) -> pd.Series[float]:
-    """Return the importance of each hyperparameter for the objective, as shares that sum to 1.
-
-    This is the permutation importance (Breiman 2001, Random Forests, section 10) of scikit-learn's
-    random forest on its training data, with negative values set to 0. It does not depend on the
-    search algorithm, nor on monotonic transformations of a hyperparameter. All NaN if the forest
-    learns nothing.
-    """
-    from sklearn.ensemble import RandomForestRegressor
-    from sklearn.inspection import permutation_importance
-
-    x = np.column_stack([_encode(candidates[name]) for name in names])
-    y = candidates[objective].to_numpy(float)
-    forest = RandomForestRegressor(n_estimators=100, random_state=0).fit(x, y)
-    importance_of = permutation_importance(
-        forest, x, y, n_repeats=10, random_state=0
-    ).importances_mean
-    labels = [name.removeprefix("config.").removeprefix("method.") for name in names]
-    shares = pd.Series(np.maximum(importance_of, 0), index=labels)
-    return (shares / (shares.sum() or np.nan)).sort_values(ascending=False)
-
-
-def _encode(values: pd.Series[Any]) -> NDArray[np.float64]:
-    if not pd.api.types.is_numeric_dtype(values):
-        values = values.map(_value_name).astype("category").cat.codes
-    return np.asarray(values.astype(float).fillna(-1.0), dtype=np.float64)
-
-
-def _value_name(value: object) -> str:
+def value_name(value: object) -> str:
+    """Return the name of a value that is no number of an axis; a dash where there is none."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)

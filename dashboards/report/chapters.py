@@ -1,24 +1,19 @@
-"""Chapters of the report: charts and captions of each table, of searches and of sharing."""
+"""Chapters of the report on each table of results: its rows, charts and captions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from dashboards import charts
-from dashboards.charts.hyperparameters import MIN_CANDIDATES, importances, varying_hyperparameters
 from dashboards.charts.quantities import interval_text, si_text
-from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import compare_configurations, differences
 from dashboards.data.matrices import mean_r, read_curves
-from dashboards.data.scope import EVERYTHING
-from dashboards.data.stages import count_shared, read_stages
 from dashboards.data.warehouse import Warehouse
-from dashboards.report import captions
+from dashboards.report import captions, cost_captions
+from dashboards.report.chapter import Chapter, Chart
 from orchestrator.columns import COLUMNS, SHOWN_METRICS
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.blocks import table_title
@@ -28,26 +23,6 @@ MOST_ROWS, MOST_DRAWN, MOST_EACH, MOST_MATRICES = 1200, 48, 16, 12
 LABELS = tuple(COLUMNS[name].label for name in SHOWN_METRICS)
 HEADERS = ("configuration", *LABELS, "storage", "computation", "seeds")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A chart with its heading and caption; `half`: whether it has half the width of the page."""
-
-    heading: str
-    caption: str
-    figure: go.Figure
-    half: bool = False
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A chapter of the page: a heading, sentences, a table as rows of cells, charts."""
-
-    heading: str
-    sentences: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
-    charts: Sequence[Chart] = field(default_factory=list)
 
 
 def comparison_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
@@ -96,8 +71,8 @@ def _overview_charts(rows: pd.DataFrame, shown: pd.DataFrame) -> list[Chart]:
     plane = charts.trade_off(rows.drop(columns="table").assign(table=0))
     return [
         Chart("Trade-off: what it buys and what it costs", captions.trade_off(rows), plane),
-        Chart("Storage, by category", captions.storage(rows), charts.storage(shown)),
-        Chart("Computation, by phase", captions.computation(rows), charts.computation(shown)),
+        Chart("Storage, by category", cost_captions.storage(rows), charts.storage(shown)),
+        Chart("Computation, by phase", cost_captions.computation(rows), charts.computation(shown)),
     ]
 
 
@@ -148,30 +123,3 @@ def _cells(row: dict[object, object]) -> list[str]:
 
 def _float(value: object) -> float:
     return float("nan") if value is None else float(str(value))
-
-
-def search_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
-    """Yield a chapter for each search: learning curves and importances of hyperparameters."""
-    table, curves = (
-        read(warehouse, EVERYTHING) for read in (read_candidates, read_learning_curves)
-    )
-    for (sweep, group), rows in table.groupby(["sweep", "group"], sort=False, dropna=False):
-        own = curves.merge(rows[["sweep", "trial_id"]])
-        drawn = [
-            Chart("Candidates as they learn", captions.search(rows), charts.learning_curves(own))
-        ]
-        ranked = rows[rows["objective"].notna()]
-        names = varying_hyperparameters(ranked)
-        if len(ranked) >= MIN_CANDIDATES and len(names) > 1:
-            notes = captions.importance(importances(ranked, names))
-            drawn.append(Chart("Which hyperparameters mattered", notes, charts.importance(rows)))
-        yield Chapter(f"Search: {group} (sweep {sweep})", charts=drawn)
-
-
-def sharing_chapter(warehouse: Warehouse) -> Iterator[Chapter]:
-    """Yield the chapter on shared stages, if any stage has been computed."""
-    rows = count_shared(warehouse, EVERYTHING)
-    if len(rows):
-        drawn = charts.sharing(read_stages(warehouse, EVERYTHING))
-        chart = Chart("Stages computed and shared", captions.sharing(rows), drawn)
-        yield Chapter("Computation saved by sharing stages", charts=[chart])

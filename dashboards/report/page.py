@@ -15,14 +15,11 @@ from plotly.offline import get_plotlyjs
 
 from dashboards.charts.theme import template
 from dashboards.data.warehouse import Warehouse
-from dashboards.report.chapters import (
-    Chapter,
-    comparison_chapters,
-    search_chapters,
-    sharing_chapter,
-    take_readable,
-)
-from dashboards.report.protocol import METRICS, missing_notes, protocol_chapters, read_sweep_file
+from dashboards.report.chapter import Chapter
+from dashboards.report.chapters import comparison_chapters, take_readable
+from dashboards.report.missing import missing_notes
+from dashboards.report.protocol import METRICS, protocol_chapters, read_sweep_file
+from dashboards.report.search_chapters import search_chapters, sharing_chapter
 
 NOTHING = Chapter("Results", ["Nothing can be shown; see above."])
 

@@ -20,8 +20,8 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from methods.base import Setting
+from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.layers import Layer, attach_hooks, select_layers
-from methods.parts.sensitivity import evaluation_mode
 
 NEEDED = (
     "it must be linear layers, convolutions and batch normalisation alone, one after the other, "

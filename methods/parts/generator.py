@@ -61,11 +61,20 @@ class Generator(nn.Module):
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
         return cast(Tensor, (error + divergence) / len(x))
 
+    def draw_loss(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        """Return `loss` with noise drawn from a random generator."""
+        return self.loss(x, y, self.noise(len(x), generator))
+
     @torch.no_grad()
     def draw(self, y: Tensor, noise: Tensor) -> Tensor:
         """Return images [B, c, h, w] in [0, 1]; if conditional, of the classes y [B]."""
         logits = cast(Tensor, self.decoder(self.decoder_input(noise, y)))
         return logits.sigmoid().view(-1, *self.input_shape)
+
+    def noise(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return standard normal latents [count, Z] on the device of the weights."""
+        noise = torch.randn((count, self.latent_size), generator=generator)
+        return noise.to(self.code.weight.device)
 
     def decoder_input(self, z: Tensor, y: Tensor) -> Tensor:
         """Return the latent, with the one-hot label appended if conditional."""

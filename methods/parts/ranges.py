@@ -9,6 +9,7 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 
 
@@ -34,3 +35,15 @@ def require_count(name: str, given: int | None) -> None:
     """Raise ValueError unless a number is at least 1, or left out."""
     if given is not None and given < 1:
         raise ValueError(f"{name} must be at least 1 or left out, given {given}")
+
+
+def require_one(name: str, given: int) -> None:
+    """Raise ValueError unless a number is at least 1."""
+    if given < 1:
+        raise ValueError(f"{name} must be at least 1, given {given}")
+
+
+def require_widths(name: str, given: Sequence[int]) -> None:
+    """Raise ValueError unless there are widths of layers, all of them at least 1."""
+    if any(width < 1 for width in given) or not given:
+        raise ValueError(f"{name} must be widths of at least 1, given {given}")

@@ -13,28 +13,16 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, cast, get_args, get_type_hints
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from methods.base import Config, Method, TaskView
-from methods.finetune import Finetune
-from methods.testing.blobs import NUM_TASKS, Blobs, State
-from methods.testing.watch import (
-    ExactMeter,
-    copy_state,
-    differing,
-    require,
-    require_same,
-    require_saveable,
-    watch_generators,
-    watch_hooks,
-)
-
-Flops = dict[int, dict[Hashable, int]]
+from methods.base import Config, Method
+from methods.testing.blobs import Blobs, State
+from methods.testing.equality import copy_state, differing, require, require_same
+from methods.testing.hyperparameters import check_config, check_inertness, check_strength
+from methods.testing.snapshots import Flops, Snapshot, learn, predictions, snapshots
+from methods.testing.watch import watch_generators
 
 
 def assert_conforms(
@@ -109,20 +97,6 @@ def check_repeats(blobs: Blobs, straight: list[Snapshot]) -> None:
         require_same(first.state, again.state, f"two runs differ after task {first.after}")
 
 
-def check_config(method_class: type[Method], config: Config) -> None:
-    """Check that a Config is keyword-only, survives `asdict`, and rejects unknown names."""
-    cls, name = type(config), f"{method_class.__name__}.Config"
-    require(isinstance(config, method_class.Config), f"{config!r} is not a {name}")
-    require(cls(**asdict(config)) == config, f"{name} is not rebuilt from its asdict()")
-    require(cls.__pydantic_config__.get("extra") == "forbid", f"{name} accepts unknown names")
-    require(all(f.kw_only for f in fields(cls)), f"{name} accepts positional arguments")
-    try:
-        cls(**asdict(config), no_such_hyperparameter=1)  # type: ignore[call-arg]
-    except TypeError:
-        return
-    raise AssertionError(f"{name} accepts unknown names")
-
-
 def check_state(blobs: Blobs, state: State) -> None:
     """Check that all of the state has storage categories and that memories keep their budget."""
     from orchestrator.columns import CATEGORIES
@@ -154,112 +128,3 @@ def check_predictions(blobs: Blobs, live: Snapshot) -> None:
         require(bool(scores.isfinite().all()), f"{where} are not finite")
         require(torch.equal(scores, live.scores[task]), f"{where} depend on more than the state")
     require_same(before, restored.state_dict(), "predict changed the state")
-
-
-def check_inertness(blobs: Blobs) -> None:
-    """Check that hyperparameters declared inert on the first task do not change its result."""
-    for name in sorted(blobs.method_class.inert_on_first_task):
-        other = replace(blobs, config=change_hyperparameter(blobs.config, name))
-        story = f"{name} is declared inert on the first task, but changes it"
-        require_same(next(snapshots(blobs)).state, next(snapshots(other)).state, story)
-
-
-def check_strength(blobs: Blobs) -> None:
-    """Check that a strength of 0 gives the network of fine-tuning, bit for bit."""
-    name, cls = blobs.method_class.strength, blobs.method_class
-    if name is None:
-        return
-    require(hasattr(blobs.config, name), f"{name} is declared as strength: no hyperparameter")
-    weak = replace(blobs, config=replace(blobs.config, **{name: 0}))
-    plain = replace(blobs, method_class=Finetune, config=Finetune.Config())
-    for one, other in zip(snapshots(plain), snapshots(weak), strict=True):
-        same = {part: other.state[part] for part in one.state}
-        require_same(one.state, same, f"{cls.__name__} with {name} 0 is no fine-tuning")
-
-
-def change_hyperparameter(config: Config, name: str) -> Config:
-    """Return a config with another valid value of one hyperparameter."""
-    require(hasattr(config, name), f"{name} is declared inert, but is no hyperparameter")
-    now = getattr(config, name)
-    choices = [*get_args(get_type_hints(type(config))[name]), 1, 0.5]
-    if isinstance(now, bool):
-        choices = [not now]
-    elif isinstance(now, int | float):
-        choices = [now + 1, now - 1, now * 2, now / 2]
-    for value in choices:
-        if isinstance(value, type):
-            continue
-        try:
-            other = replace(config, **{name: value})
-        except ValueError:
-            continue
-        if other != config:
-            return other
-    raise AssertionError(f"no second value of {name} was found to prove it inert with")
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """The state after a task, and the scores [B, C] of the tasks that `predict` supports."""
-
-    after: int
-    state: State
-    scores: Mapping[int, Tensor]
-
-
-def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) -> Iterator[Snapshot]:
-    """Yield a snapshot after each task.
-
-    Args:
-        blobs: the method and the tasks.
-        reload: whether each task starts from a new method with the saved state.
-        flops: FLOPs of steps by task and kind, shared between runs that must agree; None counts
-            none. A run that reloads counts the first step of each kind.
-    """
-    method, state = blobs.fresh(), State()
-    for after in range(1, NUM_TASKS + 1):
-        if after > 1 and blobs.method_class.starts_afresh:
-            method = blobs.fresh()
-        elif after > 1 and reload:
-            method = blobs.restore(state, num_learned=after - 1)
-        meter = ExactMeter(None if flops is None else flops.setdefault(after, {}), not reload)
-        learn(method, blobs.view(after), blobs.epochs, meter)
-        require_saveable(method.state_dict())
-        state = copy_state(method.state_dict())
-        yield Snapshot(after, state, predictions(blobs, method, after))
-
-
-def learn(
-    method: Method,
-    view: TaskView,
-    epochs: int = 2,
-    meter: ExactMeter | None = None,
-    **options: Any,
-) -> None:
-    """Learn one task with the learner's loop and check hooks, phases and FLOPs."""
-    from orchestrator.stages.learning.learner import Training, num_steps, train_task
-
-    training = Training(epochs=epochs, batch_size=20, lr=0.01, **options)
-    view = replace(view, num_steps=num_steps(len(view.examples), training))
-    check_phases(method, view)
-    with watch_hooks(method):
-        train_task(method, view, training, cast(Any, meter or ExactMeter({})))
-        method.end_task(view)
-
-
-def check_phases(method: Method, view: TaskView) -> None:
-    """Check that the phases of a method have names of their own."""
-    if type(method).phases is Method.phases:
-        return
-    names = [phase.name for phase in method.phases(view)]
-    require(len(set(names)) == len(names), f"the phases of a task need different names: {names}")
-
-
-@torch.no_grad()
-def predictions(blobs: Blobs, method: Method, after: int) -> dict[int, Tensor]:
-    """Return the scores of every task that `predict` supports after task `after`."""
-    method.eval()
-    last = NUM_TASKS if method.scores_unseen else after
-    reveals = blobs.scenario == "task"
-    tasks = range(1, last + 1)
-    return {t: method.predict(blobs.examples(t).x, t if reveals else None) for t in tasks}

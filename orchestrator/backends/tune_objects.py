@@ -16,7 +16,7 @@ from ray.tune.schedulers import (
 
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_json
-from orchestrator.stages.code.components import import_class
+from orchestrator.stages.code.classes import import_class
 from orchestrator.sweep.search_section.schedulers import Asha, HyperBand, Median, Pbt
 from orchestrator.sweep.search_section.search import CustomClass
 from orchestrator.sweep.spaces.domain_kinds import num_steps, value_at_step

@@ -12,7 +12,7 @@ import numpy as np
 from orchestrator.backends.tune_objects import decode_point, to_tune_domain
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
-from orchestrator.stages.code.components import import_class
+from orchestrator.stages.code.classes import import_class
 from orchestrator.sweep.search_section.algorithms import HyperOpt
 from orchestrator.sweep.search_section.search import CustomClass
 from orchestrator.sweep.spaces.domains import Domain, Point

@@ -18,7 +18,7 @@ from orchestrator.cli.until import EndTime, first_end_time
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, pull_on_signal
 from orchestrator.graph.deadline import Deadline
-from orchestrator.graph.plan import wall_seconds
+from orchestrator.graph.stored_stages import wall_seconds
 from orchestrator.results.folder.kept_files import keep_former_tables
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator

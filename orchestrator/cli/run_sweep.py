@@ -11,7 +11,8 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
 from orchestrator.graph.plan import Plan, plan
-from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.graph.progress import Progress
+from orchestrator.graph.progress_file import ProgressFile
 from orchestrator.results.folder.observer import Show
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.create import create_study

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from statistics import median
-from typing import Literal, NamedTuple, TypeVar
 
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.collector import pause_collector
 from orchestrator.graph.events import ChainId
+from orchestrator.graph.stored_stages import StoredStage, read_stored_stages
 from orchestrator.hashing import canonical_json
-from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.record_cache import Records
 from orchestrator.stages.worker import Order, extend_order
 from orchestrator.sweep.sweep import Sweep
-
-RECORDS_AT_A_TIME = 512
-Item = TypeVar("Item")
-
-
-class StoredStage(NamedTuple):
-    """The few fields of a record that a plan keeps; records may be large.
-
-    Attributes:
-        status: "unscored" if scores on some of the requested tasks are missing.
-        after: tasks learned.
-        seconds: wall time of the stage.
-    """
-
-    status: Literal["complete", "unscored", "diverged"]
-    after: int
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +94,6 @@ def chain_id(chain: Chain) -> ChainId:
     return (chain.trial_id, chain.seed)
 
 
-def wall_seconds(record: Record) -> float:
-    """Return the wall seconds a stage took."""
-    costs = record.costs
-    return costs.train_seconds + costs.consolidate_seconds + costs.eval_seconds
-
-
 @pause_collector()
 def plan(
     sweep: Sweep,
@@ -150,27 +125,3 @@ def require_same_trial(chain: Chain, other: Chain) -> None:
             f"two trials share the id {chain.trial_id}: {canonical_json(chain.config)} and "
             f"{canonical_json(other.config)}; put them into two sweeps"
         )
-
-
-def read_stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str, StoredStage]:
-    """Return the stored stages of orders; reads a few records at a time."""
-    stored: dict[str, StoredStage] = {}
-    uncovered: list[tuple[str, frozenset[str]]] = []
-    for batch in batches(orders, RECORDS_AT_A_TIME):
-        for (key, _), record in store.records((key, frozenset()) for key in batch).items():
-            stored[key] = StoredStage(record.status, record.after, wall_seconds(record))
-            if record.status == "complete":
-                wanted = (frozenset(stage.task_keys) for stage in orders[key].stages)
-                uncovered += [(key, tasks) for tasks in wanted if tasks - record.evaluation.keys()]
-    for several in batches(uncovered, RECORDS_AT_A_TIME):
-        covered = store.records(several)  # includes scores that were added later
-        for key, _ in (each for each in several if each not in covered):
-            stored[key] = stored[key]._replace(status="unscored")
-    return stored
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Return items in lists of at most `size`."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch

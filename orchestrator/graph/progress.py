@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from orchestrator.graph.events import ChainEnded, Event, Instruction, RunStage
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
-from orchestrator.stages.storage.files import write_atomically
-
-FILE = "progress.json"
-EVERY_SECONDS = 1.0
 
 
 @dataclass
@@ -95,23 +89,3 @@ class Progress:
             "updated_at": now,
             "eta_seconds": self.eta_seconds(),
         }
-
-
-class ProgressFile:
-    """Writes progress to a sweep's folder, at most once a second."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path, self._next = folder / FILE, 0.0
-
-    def show(self, progress: Progress) -> None:
-        """Write the progress unless a write was less than a second ago."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + EVERY_SECONDS
-            self._write(progress.to_json() | {"over": False, "complete": False})
-
-    def close(self, progress: Progress, complete: bool) -> None:
-        """Write the final progress."""
-        self._write(progress.to_json() | {"running": [], "over": True, "complete": complete})
-
-    def _write(self, content: dict[str, Any]) -> None:
-        write_atomically(self._path, json.dumps(content))

@@ -5,51 +5,16 @@ Their definitions belong to the installed version of the library, which is not p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
-from orchestrator.seeding import seed_global_generators
-
-# Exceptions of constructors and forward passes that get an image of a size they cannot take.
-FAILURES = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ZeroDivisionError)
-
-
-class ZooNetwork(Network):
-    """An architecture of a library, untrained, with a head for the classes of the benchmark.
-
-    Class attributes:
-        architecture: its name in the library.
-    """
-
-    architecture: ClassVar[str] = ""
-
-    @dataclass(frozen=True, kw_only=True)
-    class Config(NetworkConfig):
-        """The kind of the head."""
-
-    @classmethod
-    def architectures(cls) -> list[str]:
-        """Return the names that the library knows."""
-        raise NotImplementedError
-
-    @classmethod
-    def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return that the input is no image, or what the network raises for images of this size."""
-        if objection := image_objection(shape):
-            return objection
-        network_class: Any = cls  # a class, which the type checker does not take for hashable
-        reason = _failure(network_class, config, shape)
-        size = "x".join(map(str, shape.input_shape[1:]))
-        what = f"images of {size} pixels and {shape.input_shape[0]} channels"
-        return reason and f"name: {cls.architecture} cannot take {what}: {reason}"
+from orchestrator.networks.base import Network, NetworkShape
+from orchestrator.networks.zoo_network import ZooNetwork
 
 
 class TorchvisionNetwork(ZooNetwork):
@@ -158,17 +123,3 @@ def _detach_output_layer(network: nn.Module) -> nn.Linear:
     layer: nn.Linear = network.get_submodule(linear[-1])  # type: ignore[assignment]
     setattr(network.get_submodule(parent), name, nn.Identity())
     return layer
-
-
-@cache
-def _failure(cls: Any, config: Any, shape: NetworkShape) -> str | None:
-    """Return why a network cannot be built, or cannot take two images of a shape in training."""
-    try:
-        with seed_global_generators(0), torch.no_grad():
-            scores = cls(config, shape)(torch.zeros((2, *shape.input_shape), dtype=torch.uint8))
-    except FAILURES as error:
-        return str(error).partition("\n")[0]
-    except AttributeError:  # the output of auxiliary heads is no tensor
-        return "it returns more than features while it is trained"
-    expected = (2, shape.num_classes)
-    return None if scores.shape == expected else f"it returns scores {tuple(scores.shape)}"

@@ -15,7 +15,8 @@ from orchestrator.graph.simulation import Cost
 from orchestrator.networks.networks import build_network
 from orchestrator.results.load import load
 from orchestrator.results.results import Results
-from orchestrator.stages.stage import Stage, network_shape
+from orchestrator.stages.build_stages import network_shape
+from orchestrator.stages.stage import Stage
 from orchestrator.stages.worker import Order
 
 ASSUMED_SECONDS = 60.0

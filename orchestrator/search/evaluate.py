@@ -6,7 +6,8 @@ from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, Evaluation, FirstInFirstOut
 from orchestrator.graph.plan import Plan
-from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.graph.progress import Progress
+from orchestrator.graph.progress_file import ProgressFile
 from orchestrator.results.folder.observer import Show, create_observer, initial_progress
 from orchestrator.results.folder.tabulator import Tabulator
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend, Client
 from orchestrator.graph.events import Event, Instruction
-from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.graph.progress import Progress
+from orchestrator.graph.progress_file import ProgressFile
 from orchestrator.results.folder.observer import Show, create_observer
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.winners import ChainStages, Winner

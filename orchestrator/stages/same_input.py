@@ -6,9 +6,10 @@ import platform
 
 from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.code.components import code_identity
+from orchestrator.stages.build_stages import benchmark_setting
 from orchestrator.stages.code.data_function import function_identity
-from orchestrator.stages.stage import Stage, benchmark_setting
+from orchestrator.stages.code.identity import code_identity
+from orchestrator.stages.stage import Stage
 
 
 def require_same_code(stage: Stage) -> None:

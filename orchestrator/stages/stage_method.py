@@ -8,16 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Method, Outlook, TaskView
-from methods.parts.sensitivity import evaluation_mode
+from methods.parts.evaluation_mode import evaluation_mode
 from orchestrator.benchmarks.tasks import Task
 from orchestrator.networks.networks import build_network
 from orchestrator.seeding import stream
+from orchestrator.stages.build_stages import network_shape
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import num_steps
 from orchestrator.stages.learning.optimizer_state import is_of_optimizer
 from orchestrator.stages.record import Score
 from orchestrator.stages.scoring import pool_scores, score_examples
-from orchestrator.stages.stage import Stage, network_shape
+from orchestrator.stages.stage import Stage
 
 
 def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int) -> Method:

@@ -15,7 +15,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError, SweepError, suggest
 from orchestrator.hashing import to_json
 from orchestrator.stages.code.capture import capture_source
-from orchestrator.stages.code.components import find_class
+from orchestrator.stages.code.classes import find_class
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning.training_options import TrainingOptions
 from orchestrator.sweep.common_training import merge_training

@@ -16,7 +16,7 @@ from orchestrator.benchmarks.sources.own_data import read_own_data
 from orchestrator.benchmarks.sources.table import Table
 from orchestrator.benchmarks.sources.torchvision_set import Torchvision
 from orchestrator.errors import RepertoireError, UnknownName
-from orchestrator.stages.code.components import is_dotted
+from orchestrator.stages.code.classes import is_dotted
 from orchestrator.stages.code.data_function import create_function
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.reading.decoding import decode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.stages.code.components import is_dotted
+from orchestrator.stages.code.classes import is_dotted
 
 
 def find_dotted_names(content: dict[str, Any]) -> list[str]:

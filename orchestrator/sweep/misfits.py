@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 
 from methods.base import Outlook, input_dtype
-from methods.parts.sensitivity import evaluation_mode
+from methods.parts.evaluation_mode import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.heads import CosineLinear
 from orchestrator.networks.networks import build_network
-from orchestrator.stages.code.components import Component, is_dotted
+from orchestrator.stages.build_stages import benchmark_setting, fill_defaults, network_shape
+from orchestrator.stages.code.classes import is_dotted
+from orchestrator.stages.code.components import Component
 from orchestrator.stages.outcomes import failure_story
-from orchestrator.stages.stage import benchmark_setting, fill_defaults, network_shape
 
 
 def misfit(benchmark: Benchmark, network: Component, method: Component | None = None) -> str | None:

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError
-from orchestrator.stages.code.components import create_component, find_class
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.components import create_component
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.reading.grids import expand_grids
 from orchestrator.sweep.reading.mistakes import abbreviate

@@ -10,9 +10,10 @@ from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json, to_json, to_keyed_json
+from orchestrator.stages.build_stages import build_chain, fill_defaults
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.learning.training import Training
-from orchestrator.stages.stage import Stage, build_chain, fill_defaults
+from orchestrator.stages.stage import Stage
 from orchestrator.sweep.spaces.nesting import replace_values
 
 Values = Mapping[str, Any]

@@ -15,18 +15,19 @@ from lab import Lab
 from safetensors.torch import save
 
 from methods import METHODS
-from methods.testing.conformance import change_hyperparameter
+from methods.testing.hyperparameters import change_hyperparameter
 from orchestrator.backends.inline import Inline
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event, Instruction, StageDone
 from orchestrator.networks.networks import MLP
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.environment import fix_arithmetic
 from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.run_stage import capture_state, run_stage, train_and_consolidate
-from orchestrator.stages.stage import Stage, build_stages
+from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.usage import Clock

@@ -13,7 +13,7 @@ from methods.base import Config
 from methods.finetune import Finetune
 from methods.parts.episodic import Gradients
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task
 

@@ -14,7 +14,7 @@ from methods.independent import Independent
 from methods.joint import Joint
 from methods.parts.initialisation import reinitialise
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.testing.conformance import learn, snapshots
+from methods.testing.snapshots import learn, snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import storage_bytes
 

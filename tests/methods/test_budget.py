@@ -13,7 +13,7 @@ from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.reservoir import ReservoirMemory
 from methods.parts.ring import RingMemory
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 
 WITH_MEMORY = ("er", "der", "derpp", "gem", "agem", "icarl", "gdumb")
 FASHION = Setting("class", 10, (1, 28, 28), "mlp", 5)

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from methods import METHODS
 from methods.base import Examples
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 
 CONFIGS = {"gdumb": {"passes": 1}}
 MEMORY_SIZE = 12

@@ -12,15 +12,15 @@ from methods.finetune import Finetune
 from methods.parts.heads import CosineHead, GrowingHead
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import assert_conforms
-from methods.testing.watch import copy_state, differing
+from methods.testing.equality import copy_state, differing
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import MLP
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import Component, create_component
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import build_stages
 
 WARM = Phase("warm-up", {"epochs": 1, "lr": 0.5, "schedule": "constant"})
 BALANCED = Phase("balanced", {"iterations": 3, "lr": 0.01, "batch_size": 4})

@@ -13,7 +13,7 @@ from methods.der import DER
 from methods.derpp import DERPP
 from methods.finetune import Finetune
 from methods.testing.blobs import Blobs, stream
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task

@@ -15,7 +15,7 @@ from methods.parts.rehearsal import Rehearsal, RehearsalConfig
 from methods.parts.ring import RingMemory
 from methods.testing import assert_conforms
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.stages.costs import storage_bytes
 
 EXAMPLES_PER_TASK = 48

@@ -12,9 +12,9 @@ from torch import nn
 from methods.base import Config, Outlook
 from methods.ewc import EWC
 from methods.finetune import Finetune
-from methods.parts.fisher import diagonal_fisher
+from methods.parts.sensitivity.fisher import diagonal_fisher
 from methods.testing.blobs import IMAGE, Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import storage_bytes
 

@@ -14,10 +14,10 @@ from methods.finetune import Finetune
 from methods.testing.blobs import Blobs
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import MLP
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, train_task
-from orchestrator.stages.stage import build_stages
 from orchestrator.stages.stage_method import build_method, task_view
 
 TESTS = Path(__file__).resolve().parents[1]

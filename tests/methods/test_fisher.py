@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from methods.base import Examples
-from methods.parts import sensitivity
-from methods.parts.fisher import diagonal_fisher
-from methods.parts.sensitivity import linear_layers, mean_over_examples
+from methods.parts.sensitivity import sensitivity
+from methods.parts.sensitivity.fisher import diagonal_fisher
+from methods.parts.sensitivity.layer_gradients import linear_layers
+from methods.parts.sensitivity.sensitivity import mean_over_examples
 from orchestrator.seeding import seed_global_generators, stream
 
 NUM_CLASSES = 5

@@ -13,7 +13,7 @@ from methods.base import Config, Outlook, TaskView
 from methods.finetune import Finetune
 from methods.gdumb import GDumb
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
-from methods.testing.conformance import learn, snapshots
+from methods.testing.snapshots import learn, snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task
 

@@ -15,7 +15,7 @@ from methods.finetune import Finetune
 from methods.gem import GEM
 from methods.parts.episodic import multipliers
 from methods.testing.blobs import IMAGE, Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task
 

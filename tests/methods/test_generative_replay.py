@@ -12,7 +12,8 @@ from methods.base import Config
 from methods.finetune import Finetune
 from methods.generative_replay import GenerativeReplay
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import assert_conforms, snapshots
+from methods.testing.conformance import assert_conforms
+from methods.testing.snapshots import snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.learning.updates import make_optimizer

@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 
 from methods.base import Outlook, Setting
-from methods.hat import HAT, gate
+from methods.hat import HAT
+from methods.parts.gates import gate
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import assert_conforms, snapshots
+from methods.testing.conformance import assert_conforms
+from methods.testing.snapshots import snapshots
 from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task

@@ -15,7 +15,7 @@ from methods.base import Examples, Outlook
 from methods.icarl import ICaRL
 from methods.parts.exemplars import herd, representations
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, stream
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task
 

@@ -7,7 +7,7 @@ import torch
 
 from methods.l2 import L2
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 
 
 def after_first_task(**config):

@@ -20,7 +20,7 @@ from methods.mas import MAS
 from methods.rwalk import RWalk, scale_to_unit
 from methods.si import SI
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, train_task
 

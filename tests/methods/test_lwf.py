@@ -6,9 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods.lwf import LwF, divergence, groups
+from methods.lwf import LwF
+from methods.parts.distillation import divergence, groups
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.seeding import stream
 
 SCENARIOS = ["task", "domain", "class"]

@@ -8,7 +8,7 @@ from torch import nn
 
 from methods.base import Examples
 from methods.mas import MAS, output_sensitivity
-from methods.parts.sensitivity import linear_layers
+from methods.parts.sensitivity.layer_gradients import linear_layers
 from methods.testing.blobs import NUM_TASKS, Blobs
 from orchestrator.seeding import seed_global_generators, stream
 from orchestrator.stages.costs import FlopMeter

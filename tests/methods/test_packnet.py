@@ -11,7 +11,8 @@ from methods.base import Outlook, Setting
 from methods.finetune import Finetune
 from methods.packnet import PackNet
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import assert_conforms, learn, snapshots
+from methods.testing.conformance import assert_conforms
+from methods.testing.snapshots import learn, snapshots
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import CNN, MLP, NetworkShape, ResNet18, build_network
 from orchestrator.stages.costs import FlopMeter, storage_bytes

@@ -13,7 +13,8 @@ from methods.base import Outlook, Setting
 from methods.finetune import Finetune
 from methods.pnn import PNN
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import assert_conforms, snapshots
+from methods.testing.conformance import assert_conforms
+from methods.testing.snapshots import snapshots
 from orchestrator.networks.networks import MLP, NetworkShape, build_network
 from orchestrator.stages.costs import storage_bytes
 

@@ -13,7 +13,7 @@ from methods.finetune import Finetune
 from methods.freeze import Freeze
 from methods.joint import Joint
 from methods.testing.blobs import NUM_TASKS, Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.stages.costs import FlopMeter, raw_data_bytes
 from orchestrator.stages.learning.learner import Training, train_task
 

@@ -10,11 +10,11 @@ from torch import nn
 
 from methods.base import Config, Examples, Outlook, TaskView
 from methods.finetune import Finetune
-from methods.parts.fisher import diagonal_fisher
 from methods.parts.path import PathIntegral
+from methods.parts.sensitivity.fisher import diagonal_fisher
 from methods.rwalk import RWalk, scale_to_unit, scores
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import learn, snapshots
+from methods.testing.snapshots import learn, snapshots
 from orchestrator.seeding import stream
 
 BATCH = Examples(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8), torch.zeros(1).long())

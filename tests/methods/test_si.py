@@ -11,7 +11,7 @@ from methods.finetune import Finetune
 from methods.parts.path import PathIntegral
 from methods.si import SI
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, train_task

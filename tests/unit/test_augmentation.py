@@ -10,7 +10,7 @@ from test_optimizers import mistakes_of, sweep_with
 from methods import METHODS
 from methods.base import Examples
 from methods.testing.blobs import Blobs
-from methods.testing.watch import copy_state, differing
+from methods.testing.equality import copy_state, differing
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.augmentation import image_operations as images

@@ -13,8 +13,10 @@ from methods.ewc import EWC
 from methods.finetune import Finetune
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks.networks import MLP, NETWORKS
-from orchestrator.stages.code import capture
-from orchestrator.stages.code.components import code_identity, create_component, find_class
+from orchestrator.stages.code import skeleton
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.components import create_component
+from orchestrator.stages.code.identity import code_identity
 
 MINE = '''\
 """A method of the user's own."""
@@ -193,7 +195,7 @@ def test_an_installed_package_is_known_by_its_own_source_and_not_by_its_neighbou
 def test_libraries_are_no_part_of_an_identity(identify, monkeypatch):
     text = "import json\nimport numpy.linalg\nimport torch\n" + MINE
     read = []
-    monkeypatch.setattr(capture, "skeleton", lambda module: read.append(module.path) or "")
+    monkeypatch.setattr(skeleton, "skeleton", lambda module: read.append(module.path) or "")
     identify("mine:Mine", {"mine.py": text, "beside.py": BESIDE})
     assert sorted(Path(path).name for path in read) == ["beside.py", "mine.py"]
 

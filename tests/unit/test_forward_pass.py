@@ -10,7 +10,7 @@ from torch import nn
 
 from methods import METHODS
 from methods.testing.blobs import Blobs
-from methods.testing.watch import copy_state, differing
+from methods.testing.equality import copy_state, differing
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.forward_pass import require_compiler

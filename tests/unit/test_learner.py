@@ -13,7 +13,7 @@ from methods import METHODS
 from methods.base import Config, Examples, Method, Outlook, TaskView
 from methods.freeze import Freeze
 from methods.testing.blobs import Blobs
-from methods.testing.conformance import snapshots
+from methods.testing.snapshots import snapshots
 from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
 from orchestrator.seeding import stream

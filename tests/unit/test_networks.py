@@ -9,7 +9,6 @@ from torch import nn
 
 from methods.base import Setting
 from methods.parts.initialisation import draws_by_layer, reinitialise, reset
-from orchestrator.networks.base import Normalise
 from orchestrator.networks.heads import CosineLinear
 from orchestrator.networks.networks import (
     CNN,
@@ -21,6 +20,7 @@ from orchestrator.networks.networks import (
     ViTTiny,
     build_network,
 )
+from orchestrator.networks.normalise import Normalise
 from orchestrator.seeding import stream
 from orchestrator.stages.flops import FlopCounter
 

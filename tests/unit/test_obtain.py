@@ -14,11 +14,13 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages import worker
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import Stage, build_stages
-from orchestrator.stages.storage.lease import LeasedStore, Leases
+from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.lease import Leases
+from orchestrator.stages.storage.leased_store import LeasedStore
 from orchestrator.stages.storage.store import StageStore
 
 WHOM = ("lab", "finetune-0", 0)

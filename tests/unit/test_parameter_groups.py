@@ -8,7 +8,7 @@ from test_optimizers import mistakes_of, sweep_with
 
 from methods import METHODS
 from methods.testing.blobs import Blobs
-from methods.testing.watch import differing
+from methods.testing.equality import differing
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task

@@ -255,6 +255,6 @@ def test_a_plan_holds_few_records_at_a_time(make, store, monkeypatch):
         return stored
 
     monkeypatch.setattr(store, "records", records)
-    monkeypatch.setattr("orchestrator.graph.plan.RECORDS_AT_A_TIME", 4)
+    monkeypatch.setattr("orchestrator.graph.stored_stages.RECORDS_AT_A_TIME", 4)
     assert make(seeds="[0, 1, 2]").to_run == []
     assert sizes == [4, 4, 4, 3]

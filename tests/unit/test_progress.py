@@ -13,7 +13,8 @@ import search_lab as lab
 
 from orchestrator.graph import progress as module
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, RunStage, SlotsChanged
-from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.graph.progress import Progress
+from orchestrator.graph.progress_file import ProgressFile
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
 FIELDS = {

@@ -23,10 +23,11 @@ from test_tracking import Chain, write_folder
 from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES, save_all
 from dashboards.report import __main__ as report_command
-from dashboards.report import captions, chapters
+from dashboards.report import captions, chapters, cost_captions
 from dashboards.report.__main__ import main
+from dashboards.report.missing import missing_notes
 from dashboards.report.page import render
-from dashboards.report.protocol import missing_notes, protocol_chapters
+from dashboards.report.protocol import protocol_chapters
 from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
@@ -268,11 +269,11 @@ def test_the_trade_off_is_said_in_numbers() -> None:
 
 
 def test_costs_are_said_as_most_least_and_of_what() -> None:
-    assert captions.storage(rows()) == (
+    assert cost_captions.storage(rows()) == (
         "joint carries most: 189 kB, 1.6 times as much as er (117 kB). 45% of what joint carries "
         "is raw data."
     )
-    assert captions.computation(rows()) == (
+    assert cost_captions.computation(rows()) == (
         "joint computes most: 10.8 GFLOP, 1.5 times as much as er (7.18 GFLOP). Consolidation is "
         "10% of it for er, the largest share."
     )
@@ -316,7 +317,7 @@ def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
             "distinct_flops": [1e9],
         }
     )
-    assert captions.sharing(shares) == (
+    assert cost_captions.sharing(shares) == (
         "s: 180 trained stages asked for, 156 of them distinct: 1 GFLOP of 2 GFLOP (50.0%) saved."
     )
 

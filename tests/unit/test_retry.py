@@ -13,10 +13,10 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import StoreFull, StoreUnreachable, StoreUnwritable
 from orchestrator.networks.networks import MLP
 from orchestrator.search.score import Scorer
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.record import Record, Score
-from orchestrator.stages.stage import build_stages
 from orchestrator.stages.storage import address
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.store import StageStore

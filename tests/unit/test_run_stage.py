@@ -17,10 +17,12 @@ from orchestrator.networks.networks import MLP, build_network
 from orchestrator.seeding import seed_global_generators
 from orchestrator.stages import run_stage as module
 from orchestrator.stages import switches
-from orchestrator.stages.code.components import create_component, find_class
+from orchestrator.stages.build_stages import build_stages, network_shape
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import State, evaluate_state, run_stage
-from orchestrator.stages.stage import Stage, build_stages, network_shape
+from orchestrator.stages.stage import Stage
 
 SPLIT = Benchmark(name="split_digits", samples_per_task=60)
 NETWORK = create_component("network", "mlp", MLP.Config(hidden=(8,)))

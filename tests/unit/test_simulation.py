@@ -15,8 +15,9 @@ from rich.console import Console
 from orchestrator.backends.nodes import Demand
 from orchestrator.cli.simulate import Scenario, build_cluster, read_nodes, read_rate, simulate_sweep
 from orchestrator.errors import RepertoireError
-from orchestrator.graph.plan import Plan, StoredStage, plan
+from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.simulation import Cost, Simulation, simulate
+from orchestrator.graph.stored_stages import StoredStage
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster
 from orchestrator.results.durations import (
     ASSUMED,

@@ -22,13 +22,11 @@ from orchestrator.networks.networks import MLP
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.evaluate import evaluate
-from orchestrator.stages.code.capture import capture_source, skeleton
-from orchestrator.stages.code.components import (
-    Component,
-    code_identity,
-    create_component,
-    find_class,
-)
+from orchestrator.stages.code.capture import capture_source
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.components import Component, create_component
+from orchestrator.stages.code.identity import code_identity
+from orchestrator.stages.code.skeleton import skeleton
 from orchestrator.stages.code.source import Module, Source, restore_source
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep

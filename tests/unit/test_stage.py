@@ -14,12 +14,14 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.plan import plan
 from orchestrator.networks.networks import MLP, ResNet18
 from orchestrator.results.names.trial_ids import former_id
-from orchestrator.stages.code.components import create_component, find_class
+from orchestrator.stages.build_stages import build_stages
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.components import create_component
 from orchestrator.stages.keys import inert_hyperparameters
 from orchestrator.stages.learning import learner
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.same_input import require_same_code
-from orchestrator.stages.stage import Stage, build_stages
+from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial

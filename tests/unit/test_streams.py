@@ -10,10 +10,11 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.benchmarks.datasets.dataset_table import CIFAR10_CLASSES
 from orchestrator.benchmarks.orders import class_numbers
 from orchestrator.networks.networks import MLP
-from orchestrator.stages.code.components import create_component, find_class
+from orchestrator.stages.build_stages import build_stages, network_shape
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.stage import build_stages, network_shape
 from orchestrator.sweep.sweep import Sweep
 
 # By np.random.seed(1993); np.random.permutation(100), as PyCIL's logs print it.

@@ -13,9 +13,10 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.graph.trial_graph import ParentLost, StageDiverged, StageDone, StageFailed
 from orchestrator.networks.networks import MLP
 from orchestrator.stages import worker as module
+from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
-from orchestrator.stages.stage import Stage, build_stages
+from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 

@@ -9,7 +9,8 @@ from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks import zoo
 from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.seeding import stream
-from orchestrator.stages.code.components import create_component, find_class, is_dotted
+from orchestrator.stages.code.classes import find_class, is_dotted
+from orchestrator.stages.code.components import create_component
 from orchestrator.sweep.sweep import Sweep
 
 GREY = NetworkShape((1, 32, 32), 7, (0.3,), (0.4,))

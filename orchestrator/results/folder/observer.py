@@ -7,7 +7,8 @@ from collections.abc import Callable
 from orchestrator.graph.driver import Observer
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, Event, Instruction
 from orchestrator.graph.plan import Plan
-from orchestrator.graph.progress import Progress, ProgressFile
+from orchestrator.graph.progress import Progress
+from orchestrator.graph.progress_file import ProgressFile
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.stages.outcomes import StageDiverged, StageDone, StageFailed
 

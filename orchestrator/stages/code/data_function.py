@@ -9,7 +9,8 @@ from typing import Any, cast
 from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import digest
-from orchestrator.stages.code.components import import_own_module, module_code
+from orchestrator.stages.code.classes import import_own_module
+from orchestrator.stages.code.identity import module_code
 from orchestrator.stages.code.source import Source
 
 

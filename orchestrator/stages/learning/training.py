@@ -10,7 +10,8 @@ from typing import Any
 from methods.base import Phase
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_keyed_json
-from orchestrator.stages.code.components import code_identity, is_dotted
+from orchestrator.stages.code.classes import is_dotted
+from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning.training_options import TrainingOptions
 

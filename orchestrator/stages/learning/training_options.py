@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from methods.base import neutral
 from orchestrator.errors import RepertoireError, require
-from orchestrator.stages.code.components import find_class, is_dotted
+from orchestrator.stages.code.classes import find_class, is_dotted
 from orchestrator.stages.learning.augmentation.augmentation import describe_changes, read_changes
 from orchestrator.stages.learning.augmentation.changes import Change
 from orchestrator.stages.learning.forward_pass import PRECISIONS

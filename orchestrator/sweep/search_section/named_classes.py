@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError, suggest
-from orchestrator.stages.code.components import import_class, is_dotted
+from orchestrator.stages.code.classes import import_class, is_dotted
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.reading.decoding import decode
 from orchestrator.sweep.reading.mistakes import abbreviate

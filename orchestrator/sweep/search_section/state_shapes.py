@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from methods.base import Outlook
 from orchestrator.networks.networks import build_network
-from orchestrator.stages.stage import network_shape
+from orchestrator.stages.build_stages import network_shape
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.spaces.domains import Point, select_active
 

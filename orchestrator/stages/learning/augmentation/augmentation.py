@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from methods.views import Examples
+from methods.examples import Examples
 from orchestrator.errors import require, suggest
 from orchestrator.stages.learning.augmentation.changes import (
     Change,

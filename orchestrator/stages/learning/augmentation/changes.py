@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from methods.views import Examples
+from methods.examples import Examples
 from orchestrator.errors import require
 from orchestrator.stages.learning.augmentation.colours import color_jitter
 from orchestrator.stages.learning.augmentation.image_operations import cutout, flip, pad_crop

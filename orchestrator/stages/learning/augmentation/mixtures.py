@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.views import Examples
+from methods.examples import Examples
 from orchestrator.errors import require
 from orchestrator.stages.learning.augmentation.changes import Change
 from orchestrator.stages.learning.augmentation.image_operations import square, to_float

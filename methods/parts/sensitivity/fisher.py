@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples
-from methods.parts.sensitivity import mean_over_examples
+from methods.parts.sensitivity.sensitivity import mean_over_examples
 
 Labels = Literal["all", "sampled", "empirical"]
 

@@ -1,0 +1,99 @@
+"""Marks of the trade-off: a point for each configuration, and a ring around those on the front."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.charts.quantities import find_quantity, interval_text, short_label
+from dashboards.charts.theme import GREY, HIGHLIGHT
+
+SMALLEST, LARGEST, PER_UNIT = 11.0, 34.0, 110.0  # diameters in pixels; per unit of half-width
+RING = 13.0  # diameter of a ring less that of its marker, in pixels
+
+
+def legend_entry(method: str, symbol: str) -> go.Scatter:
+    """Return the legend entry of a method, grey since colours show a metric."""
+    marker = {"symbol": symbol, "color": GREY, "size": SMALLEST}
+    return go.Scatter(name=method, mode="markers", x=[None], y=[None], marker=marker)
+
+
+def draw_points(rows: pd.DataFrame, shown: tuple[str, str, str], symbol: str) -> go.Scatter:
+    """Draw the points of a method: place, colour and size by the three quantities shown."""
+    x, y, colour = shown
+    spread = rows[f"{colour}_ci95"]
+    hollow = spread.isna().map({True: f"{symbol}-open", False: symbol})
+    return go.Scatter(
+        mode="markers",
+        x=rows[f"{x}_mean"],
+        y=rows[f"{y}_mean"],
+        showlegend=False,
+        customdata=rows["trial_id"],
+        hoverinfo="text",
+        hovertext=_hover_texts(rows, shown),
+        marker={
+            "color": rows[f"{colour}_mean"],
+            "coloraxis": "coloraxis",
+            "opacity": 1,
+            "symbol": hollow,
+            "size": _sizes(spread),
+            "line": {"width": spread.isna().map({True: 3, False: 1}), "color": GREY},
+        },
+    )
+
+
+def _hover_texts(rows: pd.DataFrame, shown: tuple[str, str, str]) -> list[str]:
+    """Return the hover text of each row: its label, quantities with intervals, and seeds."""
+    return [
+        "<br>".join(
+            [f"<b>{row['label']}</b>", *(_hover_line(row, name) for name in dict.fromkeys(shown))]
+        )
+        + f"<br>{row['n']} seed{'s' if row['n'] != 1 else ''}"
+        for row in rows.to_dict("records")
+    ]
+
+
+def _hover_line(row: dict[Any, Any], name: str) -> str:
+    quantity, mean, spread = (
+        find_quantity(name),
+        row[f"{name}_mean"],
+        row.get(f"{name}_ci95", float("nan")),
+    )
+    if not quantity.cost:
+        return f"{short_label(name)}: {interval_text(mean, spread)}"
+    either_side = f" ± {quantity.value_text(spread)}" if isfinite(spread) and spread else ""
+    return f"{quantity.words}: {quantity.value_text(mean)}{either_side}"
+
+
+def _sizes(spread: pd.Series[float]) -> pd.Series[float]:
+    return (SMALLEST + PER_UNIT * spread.fillna(0)).clip(upper=LARGEST)
+
+
+def front_rings(rows: pd.DataFrame, shown: tuple[str, str, str]) -> list[go.Scatter]:
+    """Return the rings around the points on the Pareto front.
+
+    No line joins them, since a front in two costs and a metric is no line in the plane of costs.
+    """
+    if "front" not in rows or not rows["front"].any():
+        return []
+    x, y, colour = shown
+    best = rows[rows["front"].astype(bool)]
+    rings = go.Scatter(
+        name="on the Pareto front",
+        mode="markers",
+        x=best[f"{x}_mean"],
+        y=best[f"{y}_mean"],
+        customdata=best["trial_id"],
+        hoverinfo="skip",
+        marker={
+            "symbol": "circle-open",
+            "size": _sizes(best[f"{colour}_ci95"]) + RING,
+            "opacity": 1,
+            "color": HIGHLIGHT,
+            "line": {"width": 2, "color": HIGHLIGHT},
+        },
+    )
+    return [rings]

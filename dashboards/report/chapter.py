@@ -1,0 +1,28 @@
+"""A chapter of the report, and a chart with its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import plotly.graph_objects as go
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its heading and caption; `half`: whether it has half the width of the page."""
+
+    heading: str
+    caption: str
+    figure: go.Figure
+    half: bool = False
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of the page: a heading, sentences, a table as rows of cells, charts."""
+
+    heading: str
+    sentences: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    charts: Sequence[Chart] = field(default_factory=list)

@@ -1,0 +1,89 @@
+"""Captions of charts of costs: storage, computation, and what sharing saved."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from dashboards.charts.costs import STORAGE
+from dashboards.charts.quantities import metric_text, si_text
+from orchestrator.columns import COLUMNS
+
+Row = Mapping[Hashable, Any]
+COSTS = tuple((name, COLUMNS[name].unit) for name in ("storage_bytes", "compute_flops"))
+COST_NAMES = {"storage_bytes": "Storage", "compute_flops": "Computation"}
+NOT_COUNTED = "It was not counted for any configuration."
+
+
+def storage(rows: pd.DataFrame) -> str:
+    """Return the configurations of most and least storage, and the largest part of the most."""
+    extremes = find_extremes(rows, "storage_bytes_mean")
+    if extremes is None:
+        return NOT_COUNTED
+    least, most = extremes
+    sentence = _extremes_sentence(most, least, "storage_bytes", "B", "carries")
+    parts = {words: most.get(column, 0) or 0 for column, words in STORAGE.items()}
+    beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
+    if beside[0] > 0:
+        share = beside[0] / most["storage_bytes_mean"]
+        sentence += f" {share:.0%} of what {most['label']} carries is {beside[1]}."
+    return sentence
+
+
+def computation(rows: pd.DataFrame) -> str:
+    """Return those of most and least computation, and the largest share of consolidation."""
+    extremes = find_extremes(rows, "compute_flops_mean")
+    if extremes is None:
+        return NOT_COUNTED
+    least, most = extremes
+    sentence = _extremes_sentence(most, least, "compute_flops", "FLOP", "computes")
+    shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
+    if shares.max() > 0:
+        label = rows["label"].to_numpy()[shares.argmax()]
+        sentence += f" Consolidation is {shares.max():.0%} of it for {label}, the largest share."
+    return sentence
+
+
+def sharing(rows: pd.DataFrame) -> str:
+    """Return the numbers of trained stages, all and distinct, and the FLOPs saved by sharing."""
+    return " ".join(
+        f"{row['sweep']}: {row['stages']:,} trained stages asked for, {row['distinct']:,} of them "
+        f"distinct: {si_text(row['flops'] - row['distinct_flops'], 'FLOP')} of "
+        f"{si_text(row['flops'], 'FLOP')} "
+        f"({_saved_share(row['flops'], row['distinct_flops']):.1%}) saved."
+        for row in rows.to_dict("records")
+    )
+
+
+def find_extremes(rows: pd.DataFrame, column: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return the rows of the smallest and the largest value; None if there is no value."""
+    ordered = rows[rows[column].notna()].sort_values(column)
+    if ordered.empty:
+        return None
+    return ordered.iloc[0].to_dict(), ordered.iloc[-1].to_dict()
+
+
+def _saved_share(whole: float, part: float) -> float:
+    return 1 - part / whole if whole else 0.0
+
+
+def cheapest_sentence(rows: pd.DataFrame, cost: str, unit: str) -> str:
+    """Return the configuration of least cost, with its ACC."""
+    row = rows.sort_values(f"{cost}_mean", kind="stable").iloc[0]
+    least = si_text(row[f"{cost}_mean"], unit)
+    acc = metric_text(row["acc_mean"])
+    return f"{COST_NAMES[cost]} is least with {row['label']}: {least}, at ACC {acc}."
+
+
+def _extremes_sentence(most: Row, least: Row, cost: str, unit: str, does: str) -> str:
+    high, low = most[f"{cost}_mean"], least[f"{cost}_mean"]
+    if most["trial_id"] == least["trial_id"]:
+        return f"{most['label']} {does} {si_text(high, unit)}."
+    times = (
+        f", {high / low:.1f} times as much as {least['label']} ({si_text(low, unit)})"
+        if low
+        else ""
+    )
+    return f"{most['label']} {does} most: {si_text(high, unit)}{times}."

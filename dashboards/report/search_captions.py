@@ -1,0 +1,38 @@
+"""Captions of charts of searches: their candidates, and what mattered."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import pandas as pd
+
+from dashboards.charts.quantities import metric_text
+
+
+def search(rows: pd.DataFrame) -> str:
+    """Return the number of candidates by status, and the winner."""
+    ends = rows["status"].value_counts(sort=False)
+    others = [f"{n} {status}" for status, n in ends.items() if status != "complete"]
+    sentence = (
+        f"{count_text(len(rows), 'candidate')}" + (f", {', '.join(others)}" if others else "") + "."
+    )
+    ranked = rows[rows["selected"]]
+    if ranked.empty:
+        return f"{sentence} No candidate has won yet."
+    winner = ranked.iloc[0]
+    if pd.isna(winner["objective"]):
+        return f"{sentence} Chosen: {', '.join(ranked['label'])}."
+    return f"{sentence} {winner['label']} won with {metric_text(winner['objective'])} (validation)."
+
+
+def importance(shares: pd.Series[float]) -> str:
+    """Return the most important hyperparameter, of shares in descending order."""
+    name, share = shares.index[0], float(shares.iloc[0])
+    if not isfinite(share):
+        return "The objective does not depend on any hyperparameter that was searched."
+    return f"{name} has {share:.0%} of the importance for the objective in a random forest."
+
+
+def count_text(n: int, what: str) -> str:
+    """Return a number of things, in the plural unless there is one."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -1,0 +1,91 @@
+"""The runs of the conformance suite: a snapshot after each task, learned with the learner's loop.
+
+Reference:
+    None.
+
+Deviations:
+    None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from methods.base import Method, TaskView
+from methods.testing.blobs import NUM_TASKS, Blobs, State
+from methods.testing.equality import copy_state, require, require_saveable
+from methods.testing.watch import ExactMeter, watch_hooks
+
+Flops = dict[int, dict[Hashable, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The state after a task, and the scores [B, C] of the tasks that `predict` supports."""
+
+    after: int
+    state: State
+    scores: Mapping[int, Tensor]
+
+
+def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) -> Iterator[Snapshot]:
+    """Yield a snapshot after each task.
+
+    Args:
+        blobs: the method and the tasks.
+        reload: whether each task starts from a new method with the saved state.
+        flops: FLOPs of steps by task and kind, shared between runs that must agree; None counts
+            none. A run that reloads counts the first step of each kind.
+    """
+    method, state = blobs.fresh(), State()
+    for after in range(1, NUM_TASKS + 1):
+        if after > 1 and blobs.method_class.starts_afresh:
+            method = blobs.fresh()
+        elif after > 1 and reload:
+            method = blobs.restore(state, num_learned=after - 1)
+        meter = ExactMeter(None if flops is None else flops.setdefault(after, {}), not reload)
+        learn(method, blobs.view(after), blobs.epochs, meter)
+        require_saveable(method.state_dict())
+        state = copy_state(method.state_dict())
+        yield Snapshot(after, state, predictions(blobs, method, after))
+
+
+def learn(
+    method: Method,
+    view: TaskView,
+    epochs: int = 2,
+    meter: ExactMeter | None = None,
+    **options: Any,
+) -> None:
+    """Learn one task with the learner's loop and check hooks, phases and FLOPs."""
+    from orchestrator.stages.learning.learner import Training, num_steps, train_task
+
+    training = Training(epochs=epochs, batch_size=20, lr=0.01, **options)
+    view = replace(view, num_steps=num_steps(len(view.examples), training))
+    check_phases(method, view)
+    with watch_hooks(method):
+        train_task(method, view, training, cast(Any, meter or ExactMeter({})))
+        method.end_task(view)
+
+
+def check_phases(method: Method, view: TaskView) -> None:
+    """Check that the phases of a method have names of their own."""
+    if type(method).phases is Method.phases:
+        return
+    names = [phase.name for phase in method.phases(view)]
+    require(len(set(names)) == len(names), f"the phases of a task need different names: {names}")
+
+
+@torch.no_grad()
+def predictions(blobs: Blobs, method: Method, after: int) -> dict[int, Tensor]:
+    """Return the scores of every task that `predict` supports after task `after`."""
+    method.eval()
+    last = NUM_TASKS if method.scores_unseen else after
+    reveals = blobs.scenario == "task"
+    tasks = range(1, last + 1)
+    return {t: method.predict(blobs.examples(t).x, t if reveals else None) for t in tasks}

@@ -1,0 +1,34 @@
+"""The file with the progress of a sweep, for dashboards."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from orchestrator.graph.progress import Progress
+from orchestrator.stages.storage.files import write_atomically
+
+FILE = "progress.json"
+EVERY_SECONDS = 1.0
+
+
+class ProgressFile:
+    """Writes progress to a sweep's folder, at most once a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._next = folder / FILE, 0.0
+
+    def show(self, progress: Progress) -> None:
+        """Write the progress unless a write was less than a second ago."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY_SECONDS
+            self._write(progress.to_json() | {"over": False, "complete": False})
+
+    def close(self, progress: Progress, complete: bool) -> None:
+        """Write the final progress."""
+        self._write(progress.to_json() | {"running": [], "over": True, "complete": complete})
+
+    def _write(self, content: dict[str, Any]) -> None:
+        write_atomically(self._path, json.dumps(content))

@@ -1,0 +1,105 @@
+"""A store whose missing stages this process computes, each under its lease."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from orchestrator.errors import RepertoireError
+from orchestrator.stages.outcomes import ParentLost, StageFailed
+from orchestrator.stages.record import Record
+from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order, compute_order
+
+FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
+
+
+@dataclass(frozen=True)
+class LeasedStore:
+    """A store whose missing stages this process computes, each under its lease.
+
+    Attributes:
+        store: of the stages.
+        owner: a name that no other process has.
+        computed_for: (sweep, trial_id, seed) to note in the records.
+        device: "cpu" or "cuda".
+        lease_seconds: time after which the lease of a dead process expires.
+    """
+
+    store: StageStore
+    owner: str
+    computed_for: tuple[str, str, int]
+    device: str = "cpu"
+    lease_seconds: float = LEASE_SECONDS
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The leases of the store."""
+        return Leases(self.store.files, self.store.folder)
+
+    def obtain(self, chain: Sequence[Stage]) -> tuple[Record, bool]:
+        """Return the record of the last stage of a chain, and whether it was computed here.
+
+        If an earlier stage diverged, its record is returned.
+
+        Args:
+            chain: the stages from the first to the requested one; earlier stages that the store
+                lacks are computed as well.
+
+        Raises:
+            RepertoireError: the stage failed; its story is in the store.
+        """
+        stage, wait = chain[-1], FIRST_WAIT
+        while True:
+            record = self.store.record(stage.key, stage.task_keys)
+            if record is not None:
+                return record, False
+            if self.leases.take(stage.key, self.owner, self.lease_seconds):
+                with self._renew_lease(stage.key):
+                    computed = self._compute(chain)
+                if computed is not None:
+                    return computed
+                continue
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _compute(self, chain: Sequence[Stage]) -> tuple[Record, bool] | None:
+        """Compute the last stage; None if its parent was missing and was obtained instead."""
+        stage = chain[-1]
+        record = self.store.record(stage.key, stage.task_keys)  # of the lease's former owner
+        if record is not None:
+            return record, False
+        outcome = compute_order(Order((stage,), self.computed_for), self.store, self.device)
+        if isinstance(outcome, ParentLost):
+            parent = next(i for i, other in enumerate(chain) if other.key == stage.parent)
+            record, _ = self.obtain(chain[: parent + 1])
+            return (record, False) if record.status == "diverged" else None
+        if isinstance(outcome, StageFailed):
+            self.store.put_failure(stage.key, outcome.story)
+            raise RepertoireError(f"task {stage.after} failed: {outcome.story}")
+        record = self.store.record(stage.key, stage.task_keys)
+        return None if record is None else (record, True)
+
+    @contextmanager
+    def _renew_lease(self, key: str) -> Iterator[None]:
+        """Renew a lease until the block ends, then release it."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(self.lease_seconds / 3):
+                self.leases.take(key, self.owner, self.lease_seconds)
+
+        thread = threading.Thread(target=renew, name=f"lease {key[:8]}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.leases.release(key, self.owner)
