@@ -27,7 +27,7 @@ test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune a
 	$(BIN)/python -m pytest -m "storm or variant"
 
 test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick
-	$(BIN)/python -m pytest -n 2 -m "not slow and not ray" tests/unit tests/laws/test_graph.py
+	$(BIN)/python -m pytest -n 2 -m "not slow and not ray and not storm and not variant" tests/unit tests/laws/test_graph.py
 
 check: $(VENV)/.ready-test  ## Lint, types, import contracts
 	$(BIN)/ruff check .

@@ -228,7 +228,7 @@ class GraphAgainstOracle(RuleBasedStateMachine):
         ]  # type: ignore[arg-type]
 
 
-TestGraphAgainstOracle = GraphAgainstOracle.TestCase
+TestGraphAgainstOracle = pytest.mark.slow(GraphAgainstOracle.TestCase)
 TestGraphAgainstOracle.settings = settings(
     max_examples=200, stateful_step_count=40, deadline=None, database=None
 )
@@ -361,6 +361,7 @@ def test_the_story_tells_all_that_happened_to_a_stage() -> None:
     assert graph.story("x") == ["wanted by ('a', 0)", "ready", "running", "done"]
 
 
+@pytest.mark.slow
 def test_two_thousand_chains_of_twenty_tasks_take_seconds() -> None:
     # Each task doubles the branches up to 2,000. Half a second where it was measured.
     started = time.perf_counter()

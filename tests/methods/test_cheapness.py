@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from alike import each_method
 from full_size import built, learn, view
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -77,7 +78,7 @@ TO_THE_HOST = ("cpu", "numpy", "tolist", "item")
 SMALLEST_WEIGHT = 400 * 10
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", each_method())
 def test_nothing_as_large_as_a_weight_is_copied_to_the_host(name, monkeypatch):
     sizes = []
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from alike import each_method
 from test_optimizers import mistakes_of, sweep_with
 
 from methods import METHODS
@@ -18,6 +19,8 @@ from orchestrator.stages.learning.augmentation.augmentation import Augmentation,
 from orchestrator.stages.learning.augmentation.colours import color_jitter, turn_hue
 from orchestrator.stages.learning.augmentation.rand_augment import operations
 from orchestrator.stages.learning.learner import Training, train_task
+
+pytestmark = pytest.mark.slow
 
 ALL = ["pad_crop", "flip", "color_jitter", "rand_augment", "cutout", "mixup", "cutmix"]
 
@@ -245,7 +248,7 @@ def test_der_stores_the_logits_of_what_the_network_saw():
     assert not torch.allclose(method.network(plain), method.memory.logits, atol=1e-2)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", each_method())
 def test_every_method_learns_with_augmentation_and_those_that_mix_say_so(name, tmp_path):
     cls = METHODS[name]
     sizes = {"memory_size": 12} if "memory_size" in cls.Config.__dataclass_fields__ else {}

@@ -20,6 +20,8 @@ from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
 
+pytestmark = pytest.mark.slow
+
 # method -> (ACC, bytes, FLOPs): gem is not on the front, nor is er without the FLOPs.
 FIGURES = {
     "er": (0.8, 300, 1.0),

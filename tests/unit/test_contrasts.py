@@ -21,6 +21,8 @@ from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import TRIALS
 from orchestrator.terminal.rendering import render
 
+pytestmark = pytest.mark.slow
+
 TEXT_FORMATS = ("table", "markdown", "latex")
 EPOCHS = {"training": {"epochs": 5}}
 Row = dict[str, Any]

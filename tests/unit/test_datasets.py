@@ -22,6 +22,8 @@ from orchestrator.errors import MissingData, UnknownName
 from orchestrator.hashing import digest_bytes
 from orchestrator.seeding import stratified_order, stream
 
+pytestmark = pytest.mark.slow
+
 needs_debian = pytest.mark.skipif(
     not dataset_files.DEBIAN_FASHION_MNIST.is_dir(), reason="dataset-fashion-mnist is not installed"
 )

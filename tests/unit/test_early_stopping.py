@@ -20,6 +20,8 @@ from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.scoring import pool_scores
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 SERVING = {
     "task": ["independent", "hat", "pnn"],
     "class": [name for name in METHODS if name not in ("independent", "hat", "pnn", "packnet")],

@@ -17,6 +17,8 @@ from orchestrator.stages.learning.forward_pass import require_compiler
 from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.run_stage import flop_meters
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 MEMORIES = ("er", "der", "derpp", "agem", "gem", "icarl", "gdumb")
 IN_CLASSES = [n for n, cls in METHODS.items() if "class" in cls.scenarios]

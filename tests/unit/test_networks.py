@@ -24,6 +24,8 @@ from orchestrator.networks.normalise import Normalise
 from orchestrator.seeding import stream
 from orchestrator.stages.flops import FlopCounter
 
+pytestmark = pytest.mark.slow
+
 GREY = NetworkShape((1, 28, 28), 10, (0.286,), (0.353,))
 RGB = NetworkShape((3, 32, 32), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
 SMALL = NetworkShape((1, 8, 8), 10, (0.3,), (0.4,))

@@ -23,6 +23,8 @@ from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = count()
 BLOBS = Blobs(METHODS["finetune"], METHODS["finetune"].Config(), "class")
 LION = """\

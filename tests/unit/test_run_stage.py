@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from alike import each_method
 
 from methods import METHODS
 from methods.base import Method
@@ -129,7 +130,7 @@ def test_training_is_counted_in_examples_flops_bytes_and_seconds():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", each_method())
 def test_flops_do_not_depend_on_what_the_process_ran_before(name, monkeypatch):
     scenario = min(METHODS[name].scenarios, key=["task", "class", "domain"].index)
     benchmark = replace(SPLIT, scenario=scenario, samples_per_task=20)
@@ -312,7 +313,7 @@ def test_a_method_is_told_the_task_in_the_task_scenario_alone(monkeypatch):
         assert set(messages) == expected
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", each_method())
 def test_a_stored_state_is_scored_as_it_was_when_it_was_fresh(name):
     steps = chain(name, replace(SPLIT, scenario="task"))[:3]
     state, record = run_all(steps)[2]

@@ -31,6 +31,8 @@ from orchestrator.stages.code.source import Module, Source, restore_source
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 SWEEP = """\
 name: own
 benchmark: {{name: split_digits, num_tasks: 2, samples_per_task: 24}}

@@ -33,6 +33,8 @@ from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 TINY = "{name: mlp, hidden: [8]}"
 FEW = {"training": "{iterations: 3}", "num_tasks": 2, "network": TINY}
 

@@ -28,6 +28,8 @@ from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def folder(own_folder):

@@ -17,6 +17,8 @@ from orchestrator.stages.learning.training import Training
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 # By np.random.seed(1993); np.random.permutation(100), as PyCIL's logs print it.
 PYCIL_CIFAR100 = [68, 56, 78, 8, 23, 84, 90, 65, 74, 76]
 SWEEPS = Path(__file__).parents[2] / "sweeps"

@@ -13,6 +13,8 @@ from orchestrator.stages.code.classes import find_class, is_dotted
 from orchestrator.stages.code.components import create_component
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 GREY = NetworkShape((1, 32, 32), 7, (0.3,), (0.4,))
 RGB = NetworkShape((3, 32, 32), 7, (0.5,) * 3, (0.25,) * 3)
 SMALL = "torchvision:shufflenet_v2_x0_5"
