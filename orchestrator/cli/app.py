@@ -13,6 +13,7 @@ from orchestrator.cli.compare_command import CompareCommand, compare_command
 from orchestrator.cli.environment import replace_unprintable, shorten_ray_folder
 from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, Until, WaitForNodes, show
 from orchestrator.cli.os_errors import describe_os_error
+from orchestrator.cli.pack_commands import import_command, pack_command
 from orchestrator.cli.page_commands import dashboard_command, report_command, ui_command
 from orchestrator.cli.results_commands import reproduce_command, show_command
 from orchestrator.cli.simulation_options import (
@@ -127,6 +128,8 @@ def list_command(what: ListKind) -> None:
 app.command("ui")(ui_command)
 app.command("dashboard")(dashboard_command)
 app.command("report")(report_command)
+app.command("pack")(pack_command)
+app.command("import")(import_command)
 
 
 @app.command("track")

@@ -1,0 +1,77 @@
+"""Commands that carry results to another machine: pack and import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import Dir, Out, StoreUri, show
+from orchestrator.errors import RepertoireError
+
+Pack = Annotated[Path, typer.Argument(metavar="FILE", help="A pack.")]
+
+
+def pack_command(
+    dir: Dir = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: DIR.pack.zip, here.")
+    ] = None,
+    store: StoreUri = None,
+) -> None:
+    """Write tables, sweeps, records and report of a results folder into one file."""
+    from orchestrator.results.folder.places import open_store
+    from orchestrator.results.pack.contents import RECORDS
+    from orchestrator.results.pack.write import write_pack
+    from orchestrator.terminal.units import bytes_text
+
+    home = dir.parent if (dir / "sweep.yaml").is_file() else dir
+    has_store = store is not None or (home / "stages").is_dir()
+    stages = open_store(home, store, create=False, read_only=True) if has_store else None
+    file = out or Path(f"{dir.resolve().name}.pack.zip")
+    members = write_pack(dir, file, stages)
+    sweeps = sorted({member.sweep for member in members if member.sweep})
+    show(f"{file}: {', '.join(sweeps)}; {len(members)} files, {bytes_text(file.stat().st_size)}")
+    if not any(member.path.endswith(RECORDS) for member in members):
+        place = store or home / "stages"
+        show(f"without records of stages: {place} has none; name their store with --store")
+    show(f"there: repertoire import {file.name} --out DIR")
+
+
+def import_command(
+    file: Pack,
+    out: Out = Path("results"),
+    records: Annotated[
+        bool,
+        typer.Option(
+            "--records", help="Put the records of stages into the store; the sender is trusted."
+        ),
+    ] = False,
+    store: StoreUri = None,
+    max_gb: Annotated[float, typer.Option("--max-gb", min=0, help="Largest unpacked size.")] = 4.0,
+) -> None:
+    """Take in a pack: show, compare, report, dashboard and track then work on it."""
+    from orchestrator.results.folder.places import open_store
+    from orchestrator.results.pack.read import read_pack
+
+    if store is not None and not records:
+        raise RepertoireError("--store needs --records, which puts records into that store")
+    result = read_pack(
+        file, out, lambda: open_store(out, store) if records else None, int(max_gb * 1e9)
+    )
+    for name in result.sweeps:
+        show(f"{out / name}: taken in")
+    for name in result.present:
+        show(f"{out / name}: already there, with the same tables")
+    if result.records:
+        show(f"{result.records} files of stages were written into the store")
+    if result.code:
+        show(
+            f"code of the sender, which only `reproduce` and `audit` run: {', '.join(result.code)}"
+        )
+    for name, uri in result.trackers:
+        show(f"{name} names an MLflow address, which `track` uses: {uri!r}")
+    if result.pages:
+        show(f"left in the pack: {', '.join(result.pages)}; yours: repertoire report {out}")
+    show(f"Next: repertoire compare {out} | repertoire report {out} | repertoire track {out}")

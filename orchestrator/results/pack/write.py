@@ -1,0 +1,129 @@
+"""Writes a pack: the same folder gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import digest_bytes
+from orchestrator.results.pack.contents import (
+    INDEX,
+    RECORDS,
+    STAGE_FILE,
+    STAGE_KEY,
+    Member,
+    index_content,
+    is_member,
+)
+from orchestrator.results.tables.sweep_folders import sweep_folders
+from orchestrator.results.tables.tables import stage_keys
+from orchestrator.stages.storage.files import PARTIAL, Entry
+from orchestrator.stages.storage.maintenance import list_inventory
+from orchestrator.stages.storage.stage_files import seal
+from orchestrator.stages.storage.store import READERS, StageStore
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold
+FILE_MODE = 0o100644
+
+
+def write_pack(folder: Path, file: Path, store: StageStore | None) -> list[Member]:
+    """Write the results of a folder into one file; return what is in it.
+
+    Args:
+        folder: a results folder, or that of a sweep.
+        file: to be written; whole, or not at all.
+        store: has the records of the stages; None leaves them out.
+
+    Raises:
+        RepertoireError: there are no results, a table is damaged, or the file exists.
+    """
+    if file.exists():
+        raise RepertoireError(f"{file} exists and is not replaced; give another name with --out")
+    contents = dict(_list_contents(folder, store))
+    members = []
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}{PARTIAL}")
+    try:
+        with zipfile.ZipFile(unfinished, "w") as pack:
+            for path in sorted(contents):
+                if data := contents[path]():
+                    members.append(Member(path, len(data), digest_bytes(data)))
+                    _add(pack, path, data)
+            _add(pack, INDEX, seal(INDEX, index_content(members)))
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return members
+
+
+def _add(pack: zipfile.ZipFile, path: str, data: bytes) -> None:
+    info = zipfile.ZipInfo(path, EPOCH)
+    info.compress_type, info.create_system = zipfile.ZIP_DEFLATED, 3
+    info.external_attr = FILE_MODE << 16
+    pack.writestr(info, data)
+
+
+def _list_contents(
+    folder: Path, store: StageStore | None
+) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield the path in the pack of each file, and what reads it; b"" leaves it out."""
+    folder = folder.resolve()
+    folders = sweep_folders(folder)
+    files = list_inventory(store).stages if store is not None else {}
+    for sweep in folders:
+        names = {
+            f"{sweep.name}/{path.relative_to(sweep).as_posix()}": path for path in _walk(sweep)
+        }
+        yield from ((name, path.read_bytes) for name, path in names.items() if is_member(name))
+        paths = list_stage_files(files, stage_keys(sweep))
+        if store is not None and paths:  # in place of those that were taken in with it
+            yield f"{sweep.name}/{RECORDS}", partial(read_records, store, paths)
+    if folders != [folder]:
+        for path in (folder / "report.html", *sorted((folder / "figures").glob("*"))):
+            name = path.relative_to(folder).as_posix()
+            if is_member(name) and is_own_file(path):
+                yield name, path.read_bytes
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder; no links are followed."""
+    for top, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (path for name in sorted(names) if is_own_file(path := Path(top, name)))
+
+
+def is_own_file(path: Path) -> bool:
+    """Return whether a path is that of a file and not of a link."""
+    return path.is_file() and not path.is_symlink()
+
+
+def list_stage_files(files: Mapping[str, list[Entry]], keys: Iterable[str]) -> list[str]:
+    """Return the paths of the JSON files of stages in a store, sorted.
+
+    Args:
+        files: key -> all files of the stage.
+        keys: of the stages.
+    """
+    return sorted(
+        entry.path
+        for key in {*keys} & files.keys()
+        for entry in files[key]
+        if STAGE_KEY.fullmatch(key) and STAGE_FILE.fullmatch(entry.path.rpartition("/")[2])
+    )
+
+
+def read_records(store: StageStore, paths: Iterable[str]) -> bytes:
+    """Return JSON files of stages, a line each."""
+    with ThreadPoolExecutor(READERS) as pool:
+        contents = zip(paths, pool.map(store.files.read, paths), strict=True)
+        return "".join(_line(path, data) for path, data in contents if data).encode()
+
+
+def _line(path: str, data: bytes) -> str:
+    _, key, name = path.split("/")
+    return json.dumps({"key": key, "name": name, "text": data.decode()}) + "\n"

@@ -1,0 +1,300 @@
+"""One file with results: the same everywhere, and refused as a whole where anything is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import digest_bytes
+from orchestrator.results.load import load
+from orchestrator.results.pack.contents import FORMAT, INDEX, RECORDS
+from orchestrator.results.pack.read import read_pack
+from orchestrator.results.pack.write import write_pack
+from orchestrator.stages.storage.maintenance import list_inventory
+from orchestrator.stages.storage.references import load_references
+from orchestrator.stages.storage.stage_files import seal, unseal
+from orchestrator.stages.storage.store import StageStore
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "release-0.1" / "folder"
+Files = dict[str, bytes]
+
+
+def golden_store() -> StageStore:
+    return StageStore(str(GOLDEN / "stages"), create=False, read_only=True)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("packed") / "golden.zip"
+    write_pack(GOLDEN, file, golden_store())
+    return file
+
+
+def contents(file: Path) -> Files:
+    with zipfile.ZipFile(file) as pack:
+        return {info.filename: pack.read(info) for info in pack.infolist()}
+
+
+def forge(file: Path, members: Files, **index: Any) -> Path:
+    """Write a pack of any files, with an index that fits them but for the changes."""
+    listed = [
+        {"path": path, "size": len(data), "digest": digest_bytes(data)}
+        for path, data in members.items()
+        if path != INDEX
+    ]
+    content = {"format": FORMAT, "release": "9.9", "files": listed} | index
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as pack:
+        for path, data in members.items():
+            if path != INDEX:
+                pack.writestr(path, data)
+        pack.writestr(INDEX, seal(INDEX, content))
+    return file
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refused(file: Path, out: Path, problem: str, **options: Any) -> None:
+    """The pack is refused in one line, and nothing is written."""
+    before = tree(out.parent)
+    with pytest.raises(RepertoireError, match=problem) as caught:
+        read_pack(file, out, **options)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+    assert tree(out.parent) == before
+
+
+def test_results_are_the_same_elsewhere(packed: Path, tmp_path: Path) -> None:
+    result = read_pack(packed, tmp_path / "deep" / "out")
+    assert result.sweeps == ("layouts", "searching", "stumbling", "told_the_task")
+    here, there = load(GOLDEN), load(tmp_path / "deep" / "out")
+    for name in ("trials", "accuracy", "stages"):
+        pd.testing.assert_frame_equal(getattr(here, name), getattr(there, name))
+    again = read_pack(packed, tmp_path / "deep" / "out")
+    assert (again.sweeps, again.present) == ((), result.sweeps)
+    assert not list((tmp_path / "deep" / "out").glob(".*"))
+
+
+def test_the_same_folder_gives_the_same_bytes_wherever_it_lies(
+    packed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "copy", copy_function=shutil.copy)
+    store = StageStore(str(tmp_path / "copy" / "stages"))
+    write_pack(tmp_path / "copy", tmp_path / "copy.zip", store)
+    assert (tmp_path / "copy.zip").read_bytes() == packed.read_bytes()
+    # What was taken in is packed again as it was, with its records and without a store.
+    read_pack(packed, tmp_path / "out")
+    write_pack(tmp_path / "out", tmp_path / "again.zip", None)
+    assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
+    with pytest.raises(RepertoireError, match="exists and is not replaced"):
+        write_pack(tmp_path / "out", tmp_path / "again.zip", None)
+
+
+def test_a_pack_holds_records_pages_and_code_and_no_states_links_or_databases(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(GOLDEN, folder)
+    (folder / "report.html").write_text("<html>")
+    (folder / "figures").mkdir()
+    (folder / "figures" / "r.svg").write_text("<svg/>")
+    (folder / "mlflow.db").write_text("")
+    (folder / "layouts" / "code").mkdir()
+    (folder / "layouts" / "code" / "mine.py").write_text("raise SystemExit\n")
+    (folder / "layouts" / "former" / "1").mkdir(parents=True)
+    for name in ("trials", "accuracy", "stages"):
+        shutil.copy(folder / "layouts" / f"{name}.parquet", folder / "layouts" / "former" / "1")
+    (tmp_path / "secret").write_text("secret")
+    (folder / "layouts" / "data.json").symlink_to(tmp_path / "secret")
+    store = StageStore(str(folder / "stages"))
+    write_pack(folder, tmp_path / "x.zip", store)
+    files = contents(tmp_path / "x.zip")
+    assert {"report.html", "figures/r.svg", "layouts/code/mine.py"} < files.keys()
+    assert {"layouts/former/1/trials.parquet", f"layouts/{RECORDS}"} < files.keys()
+    assert not any("data.json" in name or "safetensors" in name or ".db" in name for name in files)
+    result = read_pack(tmp_path / "x.zip", tmp_path / "out")
+    assert (result.pages, result.code) == (("figures/r.svg", "report.html"), ("layouts",))
+    assert not (tmp_path / "out" / "report.html").exists()
+    assert (tmp_path / "out" / "layouts" / "former" / "1" / "trials.parquet").is_file()
+
+
+def test_records_go_into_a_store_where_that_is_asked_for(packed: Path, tmp_path: Path) -> None:
+    store = StageStore(str(tmp_path / "stages"))
+    key = golden_store().keys()[0]
+    store.put({}, golden_store().record(key))  # type: ignore[arg-type]
+    own = (tmp_path / "stages" / key[:2] / key / "record.json").read_bytes()
+    result = read_pack(packed, tmp_path / "out", lambda: store)
+    assert (tmp_path / "stages" / key[:2] / key / "record.json").read_bytes() == own
+    others = [each for each in store.keys() if each != key]  # noqa: SIM118
+    assert all(store.record(each) == golden_store().record(each) for each in others)
+    assert result.records >= len(others) > 10
+    assert {ref.sweep for ref in load_references(store)[0]} == set(result.sweeps)
+    assert not list_inventory(store).damaged
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../escape/trials.parquet",
+        "layouts/../../x.py",
+        "layouts/code/../../../x.py",
+        "layouts\\..\\x.py",
+        "C:/x/trials.parquet",
+        "layouts/code/.hidden.py",
+        "layouts/code/x.sh",
+        "layouts/.writer.json",
+        "stages/trials.parquet",
+        "mlflow.db",
+        "layouts/code/a b.py",
+        "layouts/former/../sweep.yaml",
+        "layouts/sweep.yaml\n",
+        "/",
+    ],
+)
+def test_a_name_that_no_results_have_is_refused(packed: Path, tmp_path: Path, path: str) -> None:
+    file = forge(tmp_path / "x.zip", contents(packed) | {path: b"x"})
+    refused(file, tmp_path / "out", "which is no file of results|link, a folder|differ")
+
+
+def test_what_is_not_what_was_packed_is_refused(packed: Path, tmp_path: Path) -> None:
+    files, out = contents(packed), tmp_path / "out"
+    right = unseal(INDEX, files[INDEX])
+    assert right is not None
+    changed = files | {"layouts/sweep.yaml": b"name: other"}
+    refused(forge(tmp_path / "1", changed, files=right["files"]), out, "not what was packed|longer")
+    without = {name: data for name, data in files.items() if name != "layouts/stages.parquet"}
+    refused(forge(tmp_path / "2", without), out, r"layouts lacks stages\.parquet")
+    refused(forge(tmp_path / "3", without, files=right["files"]), out, "its files differ")
+    broken = files | {"layouts/trials.parquet": b"PAR1"}
+    refused(forge(tmp_path / "4", broken), out, "a table of layouts cannot be read")
+    twice = [*right["files"], right["files"][0]]
+    refused(forge(tmp_path / "5", files, files=twice), out, "lists a file twice")
+    refused(forge(tmp_path / "6", files, files=[{"path": 1}]), out, "index cannot be read")
+    refused(forge(tmp_path / "7", files, files=[{**right["files"][0], "size": -1}]), out, "differ")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda line: {**line, "key": "../" + line["key"]}, "which no store has"),
+        (lambda line: {**line, "name": "state.safetensors"}, "which no store has"),
+        (lambda line: {**line, "key": "0" * 40}, "not what was written"),
+        (lambda line: {**line, "text": line["text"].replace("complete", "Complete")}, "not what"),
+        (lambda line: {"key": line["key"]}, "cannot be read"),
+        (lambda line: later(line), "was made by release 9.9, in format 99"),
+    ],
+)
+def test_a_record_that_no_store_has_is_refused(
+    packed: Path,
+    tmp_path: Path,
+    change: Callable[[dict[str, str]], dict[str, str]],
+    problem: str,
+) -> None:
+    files = contents(packed)
+    first, rest = files[f"layouts/{RECORDS}"].split(b"\n", 1)
+    line = json.dumps(change(json.loads(first))).encode()
+    file = forge(tmp_path / "x.zip", files | {f"layouts/{RECORDS}": line + b"\n" + rest})
+    refused(file, tmp_path / "out", problem)
+
+
+def later(line: dict[str, str]) -> dict[str, str]:
+    """A record of a release to come, with the right digest."""
+    content = unseal(line["name"], line["text"].encode())
+    assert content is not None
+    text = seal(line["name"], content | {"format": 99, "release": "9.9"}).decode()
+    return {**line, "text": text}
+
+
+def test_a_pack_of_a_later_release_names_it(packed: Path, tmp_path: Path) -> None:
+    file = forge(tmp_path / "x.zip", contents(packed), format=2)
+    refused(file, tmp_path / "out", r"made by release '9\.9', in format 2")
+
+
+def test_links_and_bombs_are_refused(packed: Path, tmp_path: Path) -> None:
+    files, out = contents(packed), tmp_path / "out"
+    with zipfile.ZipFile(forge(tmp_path / "link.zip", {}), "w") as pack:
+        info = zipfile.ZipInfo("layouts/sweep.yaml")
+        info.external_attr = 0o120777 << 16
+        pack.writestr(info, "/etc/passwd")
+        pack.writestr(INDEX, b"")
+    refused(tmp_path / "link.zip", out, "is a link, a folder or encrypted")
+    bomb = forge(tmp_path / "bomb.zip", files | {"layouts/sweep.yaml": bytes(2 * 10**7)})
+    assert bomb.stat().st_size < 200_000
+    refused(bomb, out, "unpacks to 20000000 bytes")
+    refused(packed, out, "more than 1000 ", max_bytes=1000)
+    right = unseal(INDEX, files[INDEX])
+    assert right is not None
+    small = [{**each, "size": min(each["size"], 10)} for each in right["files"]]
+    refused(forge(tmp_path / "lie.zip", files, files=small), out, "longer than 10 bytes")
+
+
+def test_what_is_no_pack_is_refused(packed: Path, tmp_path: Path) -> None:
+    out, data = tmp_path / "out", packed.read_bytes()
+    (tmp_path / "text").write_text("no pack")
+    (tmp_path / "short").write_bytes(data[: len(data) // 2])
+    refused(tmp_path / "text", out, "no pack or was damaged")
+    refused(tmp_path / "short", out, "no pack or was damaged")
+    with zipfile.ZipFile(tmp_path / "other", "w") as pack:
+        pack.writestr("readme", b"")
+    refused(tmp_path / "other", out, "its last file is not pack.json")
+    refused(tmp_path / "absent", out, "no such file")
+    refused(tmp_path, out, "is a folder")
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    (tmp_path / "flipped").write_bytes(flipped)
+    refused(tmp_path / "flipped", out, "damaged|not what was packed")
+
+
+def test_what_is_there_is_not_overwritten(packed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "searching").mkdir(parents=True)
+    (out / "searching" / "mine").write_text("kept")
+    refused(packed, out, "exists and is not what the pack holds")
+    shutil.rmtree(out / "searching")
+    (out / "searching").symlink_to(tmp_path / "elsewhere")
+    refused(packed, out, "exists and is not what the pack holds")
+    assert os.readlink(out / "searching") == str(tmp_path / "elsewhere")
+
+
+def test_the_commands_say_what_they_did(
+    answer: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "results")
+    sweep = tmp_path / "results" / "layouts" / "sweep.yaml"
+    sweep.write_text(sweep.read_text() + "\nmlflow: {uri: 'http://elsewhere:5000'}\n")
+    assert answer("pack") == (0, "")
+    assert answer("pack")[0] == 2
+    assert answer("import", "results.pack.zip", "--out", "there", "--records") == (0, "")
+    assert (tmp_path / "there" / "stages").is_dir()
+    code, said = answer("import", "results.pack.zip", "--out", "x", "--store", "y")
+    assert (code, said.count("\n"), "needs --records" in said) == (2, 1, True)
+    assert answer("pack", "nowhere")[0] == 2
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.variant
+@pytest.mark.timeout(300)
+def test_mlflow_and_the_report_take_in_a_pack(
+    answer: Callable[..., tuple[int, str]],
+    packed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    read_pack(packed, tmp_path / "out")
+    assert answer("track", "out") == (0, "")
+    trials = load(tmp_path / "out").trials
+    assert trials.loc[trials["status"] == "complete", "mlflow_run_id"].notna().all()
+    assert answer("report", "out")[0] == 0
+    assert "told_the_task" in (tmp_path / "out" / "report.html").read_text()
