@@ -13,6 +13,7 @@ from dashboards.data.warehouse import open_results
 from dashboards.figures import save_all
 from dashboards.report.page import render
 from orchestrator.errors import RepertoireError
+from orchestrator.escaping import replace_controls
 from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.tracking.sync import attach_file
 from orchestrator.tracking.target import EXPERIMENT, Target, resolve_target
@@ -74,5 +75,5 @@ if __name__ == "__main__":
     try:
         main()
     except RepertoireError as error:
-        sys.stderr.write(f"repertoire: {error}\n")
+        sys.stderr.write(replace_controls(f"repertoire: {error}\n"))
         sys.exit(2)

@@ -11,7 +11,16 @@ import typer
 
 from orchestrator.cli.compare_command import CompareCommand, compare_command
 from orchestrator.cli.environment import replace_unprintable, shorten_ray_folder
-from orchestrator.cli.options import Dir, Out, StoreUri, SweepFile, Until, WaitForNodes, show
+from orchestrator.cli.options import (
+    Dir,
+    Out,
+    StoreUri,
+    SweepFile,
+    Until,
+    WaitForNodes,
+    show,
+    show_error,
+)
 from orchestrator.cli.os_errors import describe_os_error
 from orchestrator.cli.pack_commands import import_command, pack_command
 from orchestrator.cli.page_commands import dashboard_command, report_command, ui_command
@@ -107,7 +116,7 @@ def run_command(  # noqa: PLR0913 - the options of a command
         code = run(sweep, out, store, RunOptions(backend.value, place, replace, until))
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"
-        typer.echo(f"repertoire: interrupted; {kept}", err=True)
+        show_error(f"interrupted; {kept}")
         code = 1
     raise typer.Exit(code)
 
@@ -150,12 +159,12 @@ def main() -> None:
     try:
         app()
     except RepertoireError as error:
-        typer.echo(f"repertoire: {error}", err=True)
+        show_error(error)
         sys.exit(error.exit_code)
     except OSError as error:
         if (problem := describe_os_error(error)) is None:
             raise
-        typer.echo(f"repertoire: {problem}", err=True)
+        show_error(problem)
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and the function that prints."""
+"""Arguments and options that several commands share, and the functions that print."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli.environment import parse_folder, parse_store
 from orchestrator.cli.until import EndTime, parse_until, parse_wait
+from orchestrator.escaping import replace_controls
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
 Out = Annotated[
@@ -59,8 +60,13 @@ Tolerance = Annotated[
 def show(content: Any) -> None:
     """Print text, or an object that Rich can render."""
     if isinstance(content, str):
-        typer.echo(content)
+        typer.echo(replace_controls(content))
     else:
-        from rich.console import Console
+        from orchestrator.terminal.console import PlainConsole
 
-        Console().print(content)
+        PlainConsole().print(content)
+
+
+def show_error(message: object) -> None:
+    """Print an error in the form of all errors of the command line."""
+    typer.echo(replace_controls(f"repertoire: {message}"), err=True)

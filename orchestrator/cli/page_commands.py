@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.environment import parse_folder
-from orchestrator.cli.options import Dir, Dirs
+from orchestrator.cli.options import Dir, Dirs, show
 from orchestrator.cli.server import run_server
 
 
@@ -23,7 +23,7 @@ def ui_command(
 
     served = command(dir, port)
     prepare_database(dir)
-    typer.echo(f"open {front_page(dir, port)}")
+    show(f"open {front_page(dir, port)}")
     raise typer.Exit(run_server(served))
 
 

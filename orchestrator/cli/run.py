@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 from orchestrator.backends.factory import BACKENDS, Place
 from orchestrator.backends.ray_backend import Say
 from orchestrator.cli.run_report import counts_line, describe_missing, plan_line, print_report
@@ -26,6 +24,7 @@ from orchestrator.results.folder.writer import writer_lock
 from orchestrator.search.validation import require_validation
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.screen import Display
 from orchestrator.tracking import Tracker, read_target, resolve_target, sync
 
@@ -65,7 +64,7 @@ def run(
     folder = results_folder(sweep, out)
 
     def say(line: str) -> None:
-        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        PlainConsole().print(line, markup=False, highlight=False, soft_wrap=True)
 
     if options.place.address is not None:
         check_cluster(sweep, folder, open_store(out, store_uri, read_only=True), options, say)
@@ -94,7 +93,7 @@ def run_locked(
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
         outcome = run_sweep(sweep, tables, place, brake, screen, entry.create_queue)
-    console = Console()
+    console = PlainConsole()
     for message in [*messages, *store.damaged]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
     missing = describe_missing(outcome, brake)
@@ -148,7 +147,7 @@ def track(out: Path) -> int:
     folders = sorted(path.parent for path in out.glob("*/trials.parquet"))
     if not folders:
         raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")
-    console, failed = Console(), 0
+    console, failed = PlainConsole(), 0
     for folder in folders:
         try:
             # The ledger is checked against MLflow, since runs may have been deleted there.

@@ -40,7 +40,7 @@ def audit_command(
     from orchestrator.results.folder.places import open_store
 
     out = dir.parent if (dir / "sweep.yaml").is_file() else dir
-    check = Check(open_store(out, store, read_only=True), tolerance, typer.echo)
+    check = Check(open_store(out, store, read_only=True), tolerance, show)
     raise typer.Exit(audit(dir, read_share(share), seed, check))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from orchestrator.escaping import in_one_line
 from orchestrator.terminal.block import Block
 from orchestrator.terminal.blocks import build_blocks
 from orchestrator.terminal.notes import closing_notes
@@ -29,19 +30,20 @@ MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
 def latex(table: pd.DataFrame) -> str:
     """Return a comparison as LaTeX; notes are comments."""
     drawn = [line for block in build_blocks(table) for line in _tabular(block)]
-    closing = [f"% {note}" for note in closing_notes(table)]
+    closing = [_comment(note) for note in closing_notes(table)]
     return "\n".join([r"% needs \usepackage{booktabs}", *drawn, *closing]) + "\n"
 
 
 def _tabular(block: Block) -> list[str]:
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(map(_escape, cells)) + r" \\"
+        label, *figures = cells
+        return " & ".join([_escape(label), *map(_figure, figures)]) + r" \\"
 
     columns = len(block.headers)
     # A comment would be lost on paper.
     warning = rf"\multicolumn{{{columns}}}{{l}}{{\textbf{{{_escape(block.warning)}}}}} \\"
     return [
-        *(f"% {note}" for note in (block.title, *block.notes)),
+        *map(_comment, (block.title, *block.notes)),
         rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}",
         *([warning] if block.warning else []),
         r"\toprule",
@@ -53,7 +55,15 @@ def _tabular(block: Block) -> list[str]:
     ]
 
 
-def _escape(cell: str) -> str:
+def _comment(text: str) -> str:
+    return f"% {in_one_line(text)}"  # what comes after the end of a line would be code
+
+
+def _figure(cell: str) -> str:
     if MATHEMATICS.fullmatch(cell):
         return f"${cell.replace('±', chr(92) + 'pm')}$"
-    return "".join(LATEX_SPECIAL.get(c, c) for c in cell)
+    return _escape(cell)
+
+
+def _escape(text: str) -> str:
+    return "".join(LATEX_SPECIAL.get(c, c) for c in in_one_line(text))

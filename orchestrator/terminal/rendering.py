@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Callable, Sequence
 
 import pandas as pd
-from rich.console import Console
 
 from orchestrator.errors import UnknownName
+from orchestrator.escaping import escape_markdown
 from orchestrator.terminal.blocks import build_blocks
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.latex import latex
 from orchestrator.terminal.notes import closing_notes
 from orchestrator.terminal.rich_tables import rich_table
@@ -28,7 +28,7 @@ def render(table: pd.DataFrame, format: str = "table", width: int = 80) -> str:
         UnknownName: there is no such format.
     """
     if format == "table":
-        console = Console(file=io.StringIO(), width=width, color_system=None)
+        console = PlainConsole(file=io.StringIO(), width=width, color_system=None)
         with console.capture() as printed:
             console.print(rich_table(table, width))
         return "\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n"
@@ -52,15 +52,17 @@ def render_first(table: pd.DataFrame, more: str, limit: int = FIRST_ROWS) -> str
 
 def _markdown(table: pd.DataFrame) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(re.sub(r"([|*])", r"\\\1", cell) for cell in cells) + " |"
+        label, *figures = cells
+        return "| " + " | ".join([escape_markdown(label), *figures]) + " |"
 
     parts = []
     for block in build_blocks(table):
         rule = "|:--" + "|--:" * (len(block.headers) - 1) + "|"
         grid = "\n".join([line(block.headers), rule, *map(line, block.rows)])
-        warning = [f"**{block.warning}**"] if block.warning else []
-        parts += [f"**{block.title}**", *warning, grid, *block.notes]
-    notes = (note.replace("*", r"\*") for note in closing_notes(table))
+        warning = [f"**{escape_markdown(block.warning)}**"] if block.warning else []
+        notes = map(escape_markdown, block.notes)
+        parts += [f"**{escape_markdown(block.title)}**", *warning, grid, *notes]
+    notes = map(escape_markdown, closing_notes(table))
     return "\n\n".join([*parts, *notes]) + "\n"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 from rich.box import SIMPLE
 from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +16,7 @@ from rich.text import Text
 from orchestrator.columns import COLUMNS
 from orchestrator.terminal.block import Block
 from orchestrator.terminal.blocks import build_blocks
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.notes import closing_notes
 
 # What a narrow terminal does without; ACC and forgetting say most of it.
@@ -39,7 +40,7 @@ def rich_table(table: pd.DataFrame, width: int = 80) -> Group:
 def fits(blocks: Sequence[Block], separator: str, width: int) -> bool:
     """Return whether no cell of any block has to be broken."""
     # So wide that nothing is broken while it is measured.
-    wide = Console(width=10_000)
+    wide = PlainConsole(width=10_000)
     widths = (wide.measure(_grid(widest_row(block), separator)).maximum for block in blocks)
     return all(needed <= width for needed in widths)
 

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from orchestrator.graph.progress import Progress
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.progress_text import progress_line
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -22,7 +23,7 @@ class Display:
 
     def __init__(self, console: Console | None = None) -> None:
         # With the present sys.stdout, since it may be redirected later.
-        self.console = console or Console(file=sys.stdout)
+        self.console = console or PlainConsole(file=sys.stdout)
         self._bars = Bars(
             bars.BarColumn(),
             bars.MofNCompleteColumn(),

@@ -76,7 +76,7 @@ def test_a_merged_mapping_may_be_overridden_without_standing_twice(tmp_path):
         ("? [1, 2]\n: 3", "line 1, column 3: found unhashable key"),
         ("a: !!int x", "not valid YAML: invalid literal"),
         ("a: !!bool x", "not valid YAML: 'x'"),
-        ("a: &a [*a]", "not valid YAML: Circular reference"),
+        ("a: &a [*a]", "not valid YAML: line 1, column 4: a value holds itself"),
         ("a: *b", "line 1, column 4: found undefined alias"),
         ("a: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ("a: \0", "special characters are not allowed"),

@@ -17,6 +17,10 @@ from orchestrator.networks.zoo import find_zoo_class, is_zoo_name
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.own_files import OURS
 from orchestrator.stages.code.source import Source, strip_package
+from orchestrator.stages.code.standard_library import (
+    refuse_standard_module,
+    refuse_standard_object,
+)
 from orchestrator.stages.learning.optimizers import OPTIMIZERS
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
@@ -69,6 +73,7 @@ def import_class(
     cls = getattr(loaded, class_name, None)
     if cls is None:
         raise RepertoireError(f"{what}: {missing_class(loaded, class_name, base)}")
+    refuse_standard_object(what, cls)
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise RepertoireError(f"{what} is not a subclass of {base.__module__}.{base.__qualname__}")
     abstract = [attribute for attribute in dir(cls) if is_abstract(cls, attribute)]
@@ -81,10 +86,12 @@ def import_own_module(what: str, name: str, source: Source | None = None) -> Mod
     """Return the module of a dotted name.
 
     Raises:
-        RepertoireError: it cannot be imported; begins with `what`.
+        RepertoireError: it is of the standard library or cannot be imported; begins with `what`.
     """
     module = name.partition(":")[0]
     source = capture_source([name]) if source is None else source
+    if module not in source.modules:
+        refuse_standard_module(what, module)
     try:
         own = module in source.modules
         return source.load_module(module) if own else importlib.import_module(module)

@@ -12,6 +12,7 @@ from orchestrator.hashing import digest
 from orchestrator.stages.code.classes import import_own_module
 from orchestrator.stages.code.identity import module_code
 from orchestrator.stages.code.source import Source
+from orchestrator.stages.code.standard_library import refuse_standard_object
 
 
 def create_function(name: str, source: Source) -> Function:
@@ -47,6 +48,7 @@ def load_function(name: str, source: Source) -> Callable[[], Any]:
         where = getattr(loaded, "__file__", loaded.__name__)
         hint = suggest(function_name, functions)
         raise RepertoireError(f"no function {function_name!r} in {where}; {hint}")
+    refuse_standard_object(name, function)
     return cast(Callable[[], Any], function)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,16 @@ NUMBERS = {
 }
 
 
+# Ten aliases of ten aliases of ten ... are a few lines that would fill the memory when written out.
+MAX_VALUES = 1_000_000
+LETTERS_OF_A_VALUE = 100  # a long text counts as several values
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.1, read safely, except that its unusual numbers and its dates are text.
 
-    `1e-3` is a number, and a repeated key is a mistake.
+    `1e-3` is a number, a repeated key is a mistake, and so are aliases that stand for more than
+    MAX_VALUES values or for themselves.
     """
 
     yaml_constructors = {  # noqa: RUF012 - as the base class has it
@@ -46,6 +52,12 @@ class _Loader(yaml.SafeLoader):
         ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            count_values(node, {})
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -65,8 +77,49 @@ for _kind, _pattern in NUMBERS.items():
     )
 
 
+def count_values(node: yaml.Node, counted: dict[int, int | None]) -> int:
+    """Return the number of values of a node with each alias written out.
+
+    Args:
+        node: what was read, before anything is made of it.
+        counted: the number of each node counted so far, by its `id`; None while it is counted.
+
+    Raises:
+        yaml.YAMLError: there are more than MAX_VALUES, or a node holds itself.
+    """
+    if id(node) not in counted:
+        counted[id(node)] = None
+        number = _weight(node) + sum(count_values(child, counted) for child in _children(node))
+        if number > MAX_VALUES:
+            problem = f"more than {MAX_VALUES:,} values, with its aliases written out"
+            raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
+        counted[id(node)] = number
+    total = counted[id(node)]
+    if total is None:
+        raise yaml.composer.ComposerError(None, None, "a value holds itself", node.start_mark)
+    return total
+
+
+def _weight(node: yaml.Node) -> int:
+    is_text = isinstance(node, yaml.ScalarNode)
+    return 1 + (len(node.value) // LETTERS_OF_A_VALUE if is_text else 0)
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
 def parse_yaml(text: str) -> Any:
-    """Return the data of YAML text."""
+    """Return the data of YAML text.
+
+    Raises:
+        yaml.YAMLError: it is not valid, or too large.
+    """
     return yaml.load(text, _Loader)  # a SafeLoader
 
 
@@ -80,7 +133,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     where = str(path)
     try:
         content = parse_yaml(path.read_text(encoding="utf-8"))
-        json.dumps(content)  # refuses a value that holds itself
     except FileNotFoundError:
         beside = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
         hint = suggest(path.name, beside) if beside else f"there is no sweep in {path.parent}"

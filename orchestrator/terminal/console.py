@@ -1,0 +1,29 @@
+"""Rich's console for text that nobody has vouched for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
+
+from orchestrator.escaping import CONTROLS, replace_controls
+
+
+class PlainConsole(Console):
+    """A console on which text is text, whatever it holds.
+
+    Only Rich itself controls the terminal, and `[red]` or `:bomb:` in a text stay what they are.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of an object, without control characters in their text."""
+        for segment in super().render(renderable, options):
+            if segment.control or not CONTROLS.search(segment.text):
+                yield segment
+            else:
+                yield segment._replace(text=replace_controls(segment.text))

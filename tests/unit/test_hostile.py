@@ -1,0 +1,196 @@
+"""What somebody else wrote - sweeps, results, stores - is data to every command, and never acts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+
+import pytest
+from hostile_lab import ACTED_UPON, HOSTILE, PICTURE, write_hostile
+from rich.text import Text
+from typer.testing import CliRunner
+
+from orchestrator.cli.app import app
+from orchestrator.errors import RepertoireError, SweepError
+from orchestrator.escaping import escape_markdown
+from orchestrator.results.load import load
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.data_function import load_function
+from orchestrator.stages.code.source import Source
+from orchestrator.sweep.reading.yaml_file import MAX_VALUES, read_yaml
+from orchestrator.terminal.console import PlainConsole
+
+
+def aliases(levels: int, first: str = "x") -> str:
+    """Return YAML of a value, and of lists of ten aliases each of the former one."""
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, levels + 1)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        aliases(10),
+        aliases(60),
+        aliases(4, "y" * 100_000),
+        aliases(6)
+        .replace("[*", "{<<: [*")
+        .replace("]", "]}")
+        .replace("a0: &a0 x", "a0: &a0 {k: 1}"),
+    ],
+    ids=["billion laughs", "more digits than a float", "a long text", "merged mappings"],
+)
+def test_aliases_that_stand_for_too_many_values_are_refused_unread(tmp_path, text):
+    (tmp_path / "sweep.yaml").write_text(text)
+    with pytest.raises(SweepError) as caught:
+        read_yaml(tmp_path / "sweep.yaml")
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith("not valid YAML: line ")
+    assert f"more than {MAX_VALUES:,} values" in mistake
+
+
+def test_aliases_within_the_limit_are_values(tmp_path):
+    (tmp_path / "sweep.yaml").write_text(aliases(4))
+    values = read_yaml(tmp_path / "sweep.yaml")["a4"]
+    assert str(values).count("x") == 10_000
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: &a {<<: *a}"])
+def test_a_value_that_holds_itself_is_refused(tmp_path, text):
+    (tmp_path / "sweep.yaml").write_text(text)
+    with pytest.raises(SweepError, match="line 1, column 4: a value holds itself"):
+        read_yaml(tmp_path / "sweep.yaml")
+
+
+@pytest.mark.parametrize("name", ["os:abort", "webbrowser:main", "__main__:app", "os.path:join"])
+def test_names_of_the_standard_library_are_neither_imported_nor_called(name):
+    for find in (
+        lambda: load_function(name, Source({})),
+        *(lambda kind=kind: find_class(kind, name) for kind in ("method", "network", "optimizer")),
+    ):
+        with pytest.raises(RepertoireError, match="is of Python's standard library; give"):
+            find()
+
+
+def test_a_module_of_the_standard_library_is_refused_before_it_is_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, "antigravity", raising=False)
+    with pytest.raises(RepertoireError, match="antigravity is of Python's standard library"):
+        find_class("method", "antigravity:Method")
+    assert "antigravity" not in sys.modules
+
+
+def test_what_a_package_has_from_the_standard_library_is_refused_too():
+    with pytest.raises(RepertoireError, match="typing is of Python's standard library"):
+        load_function("rich.console:cast", Source({}))
+
+
+def test_an_own_file_may_bear_the_name_of_a_module_of_the_standard_library(load, tmp_path):
+    (tmp_path / "calendar.py").write_text(
+        "import numpy as np\n"
+        "def data():\n"
+        "    x, y = np.random.default_rng(0).random((20, 4)).astype('float32'), np.arange(20) % 2\n"
+        "    return x, y, x, y\n"
+    )
+    sweep = load(
+        "name: own\nseeds: [0]\nmethods: [finetune]\nnetwork: mlp\n"
+        "benchmark: {data: 'calendar:data', name: split, num_tasks: 1, scenario: task}\n"
+    )
+    assert sweep.trials[0].benchmark.data_sets[0].facts.input_shape == (4,)
+
+
+def command(*words: object) -> str:
+    """Return all that a command prints; it must end without an exception of its own."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if isinstance(result.exception, RepertoireError):
+        return str(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """The tables of a sweep whose texts are hostile."""
+    return write_hostile(tmp_path_factory.mktemp("hostile") / "s", complete=0.7)
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "latex", "csv", "json"])
+def test_no_form_of_a_comparison_has_characters_that_a_terminal_acts_upon(hostile, form):
+    printed = command("compare", hostile, "--format", form)
+    assert "owned" in printed
+    assert not ACTED_UPON.search(printed)
+
+
+def test_a_trial_is_shown_without_characters_that_a_terminal_acts_upon(hostile):
+    for trial_id in load(hostile).trials["trial_id"].unique():
+        printed = command("show", hostile, trial_id, "--traceback")
+        assert "owned" in printed
+        assert not ACTED_UPON.search(printed)
+
+
+def test_rich_shows_markup_and_directives_of_a_text_as_they_are():
+    console = PlainConsole(width=200, force_terminal=True)
+    with console.capture() as printed:
+        console.print(Text("[red]a[/] [/x] :bomb:"), "[/x]", Text("b\x1b]0;t\x07\n", "bold"))
+    assert "[red]a[/] [/x] :bomb: " in printed.get()
+    assert "\x1b[1m" in printed.get()  # Rich's own
+    assert "\x1b]" not in printed.get()
+
+
+def test_markdown_of_a_comparison_has_no_html_no_link_and_no_row_more(hostile):
+    printed = command("compare", hostile, "--format", "markdown")
+    assert "<" not in printed
+    assert PICTURE in printed
+    assert not re.search(r"(?<!\\)\]\(", printed)
+    widths = {len(re_split(line)) for line in printed.splitlines() if line.startswith("| ")}
+    assert widths == {11, 8}
+
+
+def re_split(line: str) -> list[str]:
+    """Return the cells of a row of a Markdown table."""
+    return line.replace(r"\|", "").split("|")
+
+
+def test_latex_of_a_comparison_has_no_code_of_a_text(hostile):
+    for line in command("compare", hostile, "--format", "latex").splitlines():
+        shown = line.partition("%")[0] if line.startswith("%") else line
+        assert r"\input" not in shown
+
+
+def test_a_label_in_brackets_is_no_mathematics(tmp_path):
+    write_hostile(tmp_path / "s", complete=1.0)
+    printed = command("compare", tmp_path / "s", "--format", "latex", "--by", "trial_id")
+    assert "$[" not in printed.replace("$[-", "").replace("$[0", "")
+
+
+def test_csv_and_json_of_a_comparison_can_be_read_by_machines(hostile):
+    rows = json.loads(command("compare", hostile, "--format", "json"))["rows"]
+    assert any(HOSTILE in row["label"] for row in rows)
+    table = list(csv.DictReader(io.StringIO(command("compare", hostile, "--format", "csv"))))
+    assert len(table) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a_b=1, lr=0.1 (x-y)", "a_b=1, lr=0.1 (x-y)"),
+        ("*a* _b_ `c`", r"\*a\* \_b\_ \`c\`"),
+        ("![p](u) <b> &amp; a & b", r"!\[p\](u) &lt;b> \&amp; a & b"),
+        ("# a\n- b", r"\# a - b"),
+        (":red[x] a: b 1:2", r"\:red\[x\] a: b 1\:2"),
+        ("$x$ | ~y~ \\", r"\$x\$ \| \~y\~ " + "\\\\"),
+    ],
+)
+def test_text_for_markdown_is_escaped_where_markdown_would_act(text, escaped):
+    assert escape_markdown(text) == escaped
+
+
+def test_an_error_is_printed_without_characters_that_a_terminal_acts_upon(answer, tmp_path):
+    (tmp_path / "s.yaml").write_text('name: "a\\e]0;owned\\a"\n"\\e[31mkey": 1\n')
+    code, error = answer("plan", "s.yaml")
+    assert code == 2
+    assert "owned" in error
+    assert not ACTED_UPON.search(error)
