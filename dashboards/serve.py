@@ -1,15 +1,18 @@
 """Serve the dashboard on the loopback address: `python -m dashboards.serve DIR... [--port N]`.
 
-Nothing leaves this machine: there are no usage statistics and no remote fonts or scripts.
+Nothing leaves this machine: there are no usage statistics and no remote fonts or scripts. Requests
+of other sites are refused (`loopback.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from dashboards.loopback import HOST, loopback_checks
+
 # Inside pages: streamlit takes the files of a folder named pages beside its script for pages.
 APP = Path(__file__).parent / "pages" / "app.py"
 OPTIONS = {
@@ -42,12 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def serve(dirs: tuple[Path, ...], port: int) -> None:
     """Serve the dashboard of results folders until interrupted."""
     import streamlit as st
-    from streamlit.web import bootstrap
 
-    options = {**OPTIONS, "server.port": port}
-    flags = {name.replace(".", "_"): value for name, value in options.items()}
-    bootstrap.load_config_options(flag_options=flags)
-    bootstrap.run(str(APP), False, [str(folder) for folder in dirs], flags)
+    sys.argv = [str(APP), *map(str, dirs)]  # which streamlit passes on to the script
+    st.App(APP, middleware=loopback_checks()).run(config={**OPTIONS, "server.port": port})
     st.cache_resource.clear()
 
 

@@ -16,6 +16,7 @@ from dashboards.data.folders import file_states
 from dashboards.data.scope import COLUMNS, Scope, list_choices
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
+from orchestrator.escaping import escape_markdown
 from orchestrator.terminal.blocks import table_title
 
 PLURAL = {
@@ -73,7 +74,7 @@ class View:
         tables = split_tables(rows)
         if len(tables) == 1:
             (title,) = tables
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{escape_markdown(title)}**")
             return tables[title]
         chosen = st.selectbox("Table", list(tables), key=key)
         st.caption("Tables are shown one at a time, since rows of two tables are not comparable.")
@@ -90,7 +91,7 @@ def split_tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def show_separation(rows: pd.DataFrame) -> None:
     """Show why configurations of one setting are in several tables, if they are."""
     if rows.attrs.get("apart"):
-        lines = "\n".join(f"- {line}" for line in rows.attrs["apart"])
+        lines = "\n".join(f"- {escape_markdown(line)}" for line in rows.attrs["apart"])
         st.info(f"Not comparable, so in separate tables:\n{lines}")
 
 
@@ -132,7 +133,10 @@ def show_counts(view: View) -> None:
         f"WHERE {view.scope.where()} GROUP BY status ORDER BY n DESC"
     )
     if len(counts):
-        parts = [f"{n:,} {status}" for status, n in zip(counts["status"], counts["n"], strict=True)]
+        parts = [
+            f"{n:,} {escape_markdown(status)}"
+            for status, n in zip(counts["status"], counts["n"], strict=True)
+        ]
         with st.sidebar:
             st.caption(f"Trials, a seed each: {', '.join(parts)}.")
     elif not view.warehouse.notes:
@@ -146,4 +150,4 @@ def show_counts(view: View) -> None:
 
 def _first(notes: Sequence[str]) -> list[str]:
     more = [f"And {len(notes) - SHOWN_NOTES} more like these."] if len(notes) > SHOWN_NOTES else []
-    return [*notes[:SHOWN_NOTES], *more]
+    return [*map(escape_markdown, notes[:SHOWN_NOTES]), *more]

@@ -40,4 +40,4 @@ def escape_markdown(text: object) -> str:
 
 def escape_plotly(text: object) -> str:
     """Return text that Plotly shows as it is, whose texts know links and some tags of HTML."""
-    return html.escape(in_one_line(str(text)), quote=False)
+    return html.escape(replace_controls(str(text)), quote=False)

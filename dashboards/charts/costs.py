@@ -14,6 +14,7 @@ from dashboards.charts.panels import (
     panels,
     split_by_setting,
 )
+from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import si_text
 from dashboards.charts.theme import COLOURS, GREY, PATTERNS
 from orchestrator import columns
@@ -26,6 +27,7 @@ FLOPS = {f"{name}_mean": COLUMNS[name].words for name in columns.FLOPS}
 SHARED = {False: "computed", True: "shared: already in the store"}
 
 
+@plain_texts
 def storage(table: pd.DataFrame) -> go.Figure:
     """Draw the bytes carried between tasks, after the last task, by category.
 
@@ -36,6 +38,7 @@ def storage(table: pd.DataFrame) -> go.Figure:
     return _stacked_bars(table, STORAGE, "storage carried between tasks (B, 1 kB = 1000 B)", "B")
 
 
+@plain_texts
 def computation(table: pd.DataFrame) -> go.Figure:
     """Draw the FLOPs of a whole trial on one seed, by phase.
 
@@ -46,6 +49,7 @@ def computation(table: pd.DataFrame) -> go.Figure:
     return _stacked_bars(table, FLOPS, "computation of a trial, one seed (FLOP)", "FLOP")
 
 
+@plain_texts
 def sharing(stages: pd.DataFrame) -> go.Figure:
     """Draw how many of the requested stages were computed and how many the store already had.
 

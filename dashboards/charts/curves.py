@@ -11,11 +11,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.panels import add_traces, empty_figure, panel_position, panels
+from dashboards.charts.plain import plain_texts
 from dashboards.charts.theme import GREY, assign_lines, rgba_text
 
 COLUMNS, HEIGHT = 3, 190
 
 
+@plain_texts
 def forgetting(curves: pd.DataFrame) -> go.Figure:
     """Draw the accuracy on each task after 0..T tasks: a panel per task, a line per configuration.
 

@@ -11,13 +11,16 @@ import plotly.graph_objects as go
 from plotly.colors import get_colorscale
 
 from dashboards.charts.panels import empty_figure
+from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import metric_text
 from dashboards.charts.theme import GREY, SCALE, template
+from orchestrator.escaping import escape_plotly
 
 DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
 MAX_TICKS = 6  # up to so many different values, each has a tick
 
 
+@plain_texts
 def parallel_coordinates(candidates: pd.DataFrame, objective: str = "objective") -> go.Figure:
     """Draw a line per candidate through its hyperparameters to its objective.
 
@@ -64,7 +67,7 @@ def varying_hyperparameters(candidates: pd.DataFrame) -> list[str]:
 
 def dimension(name: str, values: pd.Series[Any]) -> dict[str, Any]:
     """Return an axis of parallel coordinates, with numbers, exponents or names."""
-    label = name.removeprefix("config.").removeprefix("method.")
+    label = escape_plotly(name.removeprefix("config.").removeprefix("method."))
     if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
         names = sorted({value_name(value) for value in values})
         codes = [names.index(value_name(value)) for value in values]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dashboards.charts.hyperparameters import value_name, varying_hyperparameters
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.theme import COLOURS, template
+from orchestrator.escaping import escape_plotly
 
 MIN_CANDIDATES = 8  # with fewer, importances are noise
 BAR, EDGES = 34, 80  # in pixels
@@ -35,7 +36,7 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
     figure.add_trace(
         go.Bar(
             x=importance_of.to_numpy(),
-            y=[str(name) for name in importance_of.index],
+            y=[escape_plotly(name) for name in importance_of.index],
             orientation="h",
             marker={"color": COLOURS[4], "line": {"width": 0}},
             hovertemplate="%{y}: %{x:.2f}<extra></extra>",

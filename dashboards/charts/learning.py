@@ -9,12 +9,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.panels import EDGES, HEIGHT, empty_figure, legend
+from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import metric_text
 from dashboards.charts.theme import FAINT, GREY, HIGHLIGHT, template
 
 ENDS = {"stopped": "x", "failed": "triangle-down", "diverged": "star-triangle-down"}
 
 
+@plain_texts
 def learning_curves(curves: pd.DataFrame) -> go.Figure:
     """Draw the validation accuracy of each candidate over the tasks it learned.
 

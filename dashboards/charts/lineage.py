@@ -6,12 +6,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.panels import empty_figure
+from dashboards.charts.plain import escape_column, plain_texts
 from dashboards.charts.theme import COLOURS, GREY, template
 
 MAX_STAGES = 400  # more cannot be told apart in the drawing
 ROW, EDGES = 22, 130  # in pixels
 
 
+@plain_texts
 def trial_graph(stages: pd.DataFrame) -> go.Figure:
     """Draw the stages of a sweep from left to right, each once, with a line to its parent.
 
@@ -24,6 +26,8 @@ def trial_graph(stages: pd.DataFrame) -> go.Figure:
     """
     if stages.empty:
         return empty_figure("No stage has been computed.")
+    if "label" not in stages:
+        stages = stages.assign(label=escape_column(stages["trial_id"]))
     stages = stages.sort_values("seed", kind="stable")
     nodes = _nodes(stages)
     if len(nodes) > MAX_STAGES:
@@ -58,11 +62,10 @@ def trial_graph(stages: pd.DataFrame) -> go.Figure:
 
 def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
     """Return a row per distinct stage: its position, the trials that share it, `cached`."""
-    names = stages["label"] if "label" in stages else stages["trial_id"]
     named = stages.assign(
         cached=stages["cached"].fillna(value=False).astype(bool),
         row=stages.groupby(["seed", "trial_id"], sort=False).ngroup(),
-        trials=names.astype(str) + " seed " + stages["seed"].astype(str),
+        trials=stages["label"].astype(str) + " seed " + stages["seed"].astype(str),
     )
     return (
         named.groupby("key", sort=False)
@@ -81,8 +84,7 @@ def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
 def _row_names(stages: pd.DataFrame) -> list[str]:
     """Return the name of each row of the drawing, in order."""
     first = stages.drop_duplicates(["seed", "trial_id"])
-    names = first["label"] if "label" in first else first["trial_id"]
-    return list(names.astype(str) + " · " + first["seed"].astype(str))
+    return list(first["label"].astype(str) + " · " + first["seed"].astype(str))
 
 
 def _list_names(names: pd.Series[str]) -> str:

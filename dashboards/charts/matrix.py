@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import FAINT, HIGHLIGHT, template
+from orchestrator.escaping import escape_plotly
 from orchestrator.results.cells import ANNOTATED_TASKS, list_cells, step_corners
 from orchestrator.results.colours import colour_scale
 from orchestrator.results.metrics import R
@@ -34,7 +35,7 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
         return empty_figure("No accuracy was measured.")
     num_tasks = r.shape[1]
     tasks, rows = list(range(1, num_tasks + 1)), list(range(num_tasks + 1))
-    figure = go.Figure(layout={"template": template(), "title": {"text": title}})
+    figure = go.Figure(layout={"template": template(), "title": {"text": escape_plotly(title)}})
     heat = go.Heatmap(z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=colour_scale())
     heat.update(text=_texts(r, uses), hoverongaps=True, xgap=1, ygap=1)
     heat.texttemplate = "%{text}" if num_tasks <= ANNOTATED_TASKS else None

@@ -8,12 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.panels import empty_figure
+from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import metric_text, short_label
 from dashboards.charts.theme import COLOURS, GREY, template
 
 ROW, EDGES = 30, 90  # in pixels
 
 
+@plain_texts
 def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
     """Draw each configuration's difference from a reference, paired by seed, with its interval.
 

@@ -15,6 +15,7 @@ from dashboards.charts.panels import (
     panels,
     split_by_setting,
 )
+from dashboards.charts.plain import plain_texts
 from dashboards.charts.theme import GREY, assign_symbols
 from dashboards.charts.tradeoff_axes import axis_layout, axis_value, color_axis
 from dashboards.charts.tradeoff_marks import draw_points, front_rings, legend_entry
@@ -22,6 +23,7 @@ from dashboards.charts.tradeoff_marks import draw_points, front_rings, legend_en
 CORNERS = ("finetune", "joint")
 
 
+@plain_texts
 def trade_off(
     table: pd.DataFrame, x: str = "storage_bytes", y: str = "compute_flops", colour: str = "acc"
 ) -> go.Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from dashboards.data.comparing import compare_configurations
@@ -33,14 +34,15 @@ def draw(warehouse: Warehouse, name: str) -> Figure:
     table = compare_configurations(warehouse)
     if table.empty:
         raise RepertoireError("no complete trial to draw: run the sweep to its end first")
-    if name == "trade_off":
-        return trade_off(table)
-    if name == "costs":
-        return costs(table)
-    curves = read_curves(warehouse, table)
-    if curves.empty:
-        raise RepertoireError(f"no accuracy to draw {name} from: accuracy.parquet has none")
-    return forgetting(curves) if name == "forgetting" else r_matrices(curves)
+    with matplotlib.rc_context({"text.parse_math": False}):  # $ in a label is no formula
+        if name == "trade_off":
+            return trade_off(table)
+        if name == "costs":
+            return costs(table)
+        curves = read_curves(warehouse, table)
+        if curves.empty:
+            raise RepertoireError(f"no accuracy to draw {name} from: accuracy.parquet has none")
+        return forgetting(curves) if name == "forgetting" else r_matrices(curves)
 
 
 def save_all(warehouse: Warehouse, folder: Path) -> Iterator[Path]:

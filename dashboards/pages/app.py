@@ -12,6 +12,7 @@ import streamlit as st
 from dashboards.pages import costs, forgetting, leaderboard, live, r_matrix, search, trade_off
 from dashboards.view import View, open_view, show_counts
 from orchestrator.errors import RepertoireError
+from orchestrator.escaping import escape_markdown
 
 PAGES: dict[str, Callable[[View], None]] = {
     "Trade-off": trade_off.show,
@@ -46,7 +47,7 @@ def _page(title: str, view: View) -> None:
         show_counts(view)
         PAGES[title](view)
     except RepertoireError as error:
-        st.error(str(error))
+        st.error(escape_markdown(error))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dashboards.data.comparing import configurations
 from dashboards.data.stages import count_shared, read_stages
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.view import View
+from orchestrator.escaping import escape_markdown
 
 MAX_BARS = 40  # bars in a drawing
 
@@ -49,7 +50,8 @@ def _show_sharing(view: View) -> None:
         return
     for row in shares.to_dict("records"):
         st.markdown(
-            f"**{row['sweep']}**: {row['stages']:,} trained stages asked for so far, "
+            f"**{escape_markdown(row['sweep'])}**: {row['stages']:,} trained stages asked for "
+            "so far, "
             f"{row['distinct']:,} of them distinct. "
             f"Without sharing they would take {si_text(row['flops'], 'FLOP')}, "
             f"with it {si_text(row['distinct_flops'], 'FLOP')}."

@@ -9,6 +9,7 @@ from dashboards import charts
 from dashboards.data.folders import SweepFolder
 from dashboards.data.stages import Progress, count_stages, count_statuses, read_progress, stage_rows
 from dashboards.view import View
+from orchestrator.escaping import escape_markdown
 from orchestrator.terminal.progress_text import duration_text
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60
@@ -54,7 +55,7 @@ def _show_progress(view: View, sweep: str) -> None:
 def _show_figures(state: Progress) -> None:
     ago = duration_text(state.seconds_ago)
     show = st.success if state.state == "complete" else st.info
-    show(STATES[state.state].format(ago=ago, phase=state["phase"]))
+    show(STATES[state.state].format(ago=ago, phase=escape_markdown(state["phase"])))
     total = state["asked_for"] or 0
     done = total - (state["to_go"] or 0)
     st.progress(min(1.0, done / total) if total else 0.0, f"{done:,} of {total:,} stages")
@@ -70,7 +71,7 @@ def _show_figures(state: Progress) -> None:
     }
     with st.container(horizontal=True):
         for name, value in figures.items():
-            st.metric(name, "–" if value is None else value, width=160)
+            st.metric(name, "–" if value is None else escape_markdown(value), width=160)
 
 
 def _show_statuses(view: View, sweep: str) -> None:

@@ -13,6 +13,7 @@ from dashboards.charts.quantities import find_quantity, metric_text, short_label
 from dashboards.data.matrices import mean_matrix, mean_metrics, read_matrices, read_trials
 from dashboards.view import View
 from orchestrator.columns import METRICS, explain_undefined_fwt
+from orchestrator.escaping import escape_markdown
 from orchestrator.results.metrics import R
 
 MEAN = "mean"
@@ -53,9 +54,10 @@ def _pick_trial(table: pd.DataFrame) -> pd.Series[Any]:
 def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], measured: dict[int, R]) -> None:
     missing = [str(seed) for seed in all_seeds if seed not in measured]
     if missing:
-        st.info(f"Nothing has been measured on seed {', '.join(missing)}: {row['status']}.")
+        status = escape_markdown(row["status"])
+        st.info(f"Nothing has been measured on seed {', '.join(missing)}: {status}.")
     if row["story"]:
-        st.info(f"Reason: {str(row['story']).partition(chr(10))[0]}")
+        st.info(f"Reason: {escape_markdown(str(row['story']).partition(chr(10))[0])}")
 
 
 def _draw(view: View, row: pd.Series[Any], measured: dict[int, R], choices: DeltaGenerator) -> None:

@@ -13,6 +13,7 @@ from dashboards.data.candidates import read_candidates, read_learning_curves, re
 from dashboards.view import View
 from orchestrator.columns import COLUMNS as TABLE_COLUMNS
 from orchestrator.columns import SELECTABLE
+from orchestrator.escaping import escape_markdown
 
 LABELS = {f"val_{name}": TABLE_COLUMNS[name].label for name in SELECTABLE}
 COLUMNS = {
@@ -70,14 +71,18 @@ def _show_protocol(document: dict[str, Any] | None, rows: pd.DataFrame) -> None:
     if document is None:
         st.info("search.json is missing, so the options of the search are not known.")
         return
-    metric = ", ".join(map(str, document.get("metric", [])))
-    seeds = list(map(str, document.get("seeds", [])))
+    metrics, seeds = (_texts(document.get(name)) for name in ("metric", "seeds"))
+    algorithm, scheduler = (escape_markdown(document.get(n)) for n in ("algorithm", "scheduler"))
     on = f"seed{'s' if len(seeds) != 1 else ''} {', '.join(seeds)}"
     st.markdown(
-        f"{len(rows):,} candidates, drawn by **{document.get('algorithm')}**, raced by "
-        f"**{document.get('scheduler')}**, ranked by **{metric}** on validation data, {on}. "
+        f"{len(rows):,} candidates, drawn by **{algorithm}**, raced by **{scheduler}**, ranked by "
+        f"**{', '.join(metrics)}** on validation data, {on}. "
         "Test data is not used."
     )
+
+
+def _texts(values: object) -> list[str]:
+    return [escape_markdown(value) for value in values] if isinstance(values, list) else []
 
 
 def _show_winners(rows: pd.DataFrame) -> None:
@@ -90,7 +95,7 @@ def _show_winners(rows: pd.DataFrame) -> None:
         return
     for row in won.to_dict("records"):
         objective = "" if pd.isna(row["objective"]) else f", objective {row['objective']:.3f}"
-        st.success(f"Chosen: {row['label']}{objective}")
+        st.success(f"Chosen: {escape_markdown(row['label'])}{objective}")
 
 
 def _curves(view: View, rows: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from dashboards.data.views import sql_literal
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View, show_separation, split_tables
 from orchestrator.columns import METRICS
+from orchestrator.escaping import escape_markdown
 from orchestrator.results.pareto import front_mask
 from orchestrator.results.pooling import SETTING
 
@@ -35,7 +36,7 @@ def show(view: View) -> None:
     if len(titles) > FIRST:
         titles = st.multiselect("Tables", titles, titles[:FIRST], key="trade-off tables")
     for title in titles:
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{escape_markdown(title)}**")
         _draw(view, tables[title], (x, y, colour), title)
     st.caption(
         "A point is a configuration, averaged over its seeds; its size is the width of the 95 % "
@@ -84,7 +85,7 @@ def _show_clicked(view: View, table: pd.DataFrame, chosen: Any) -> None:
     rows = table[table["trial_id"].isin(pd.Series(ids, dtype=object).explode())]
     if rows.empty:
         return
-    st.subheader(rows.iloc[0]["label"])
+    st.subheader(escape_markdown(rows.iloc[0]["label"]))
     configured = view.warehouse.configurations(
         f"trial_id = {sql_literal(rows.iloc[0]['trial_id'])}"
     )

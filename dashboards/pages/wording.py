@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboards.charts.quantities import short_label
 from orchestrator.columns import explain_undefined_fwt
+from orchestrator.escaping import escape_markdown
 
 STATUS = {
     "stopped": "not finished: still running, interrupted, or stopped by a scheduler",
@@ -26,7 +27,10 @@ def show_nothing_complete(table: pd.DataFrame) -> None:
         "\n".join(
             [
                 "No trial of the evaluation phase is complete yet, so there is nothing to compare:",
-                *(f"- {n:,} {STATUS.get(why, why)}" for why, n in left_out.items()),
+                *(
+                    f"- {n:,} {escape_markdown(STATUS.get(why, why))}"
+                    for why, n in left_out.items()
+                ),
             ]
         )
     )
@@ -55,7 +59,10 @@ def _undefined_reason(metric: str, scenario: str, num_tasks: int) -> str:
 def show_left_out(table: pd.DataFrame) -> None:
     """Show how many (trial, seed) are left out of a comparison, and why."""
     if table.attrs.get("left_out"):
-        parts = [f"{n:,} {STATUS.get(why, why)}" for why, n in table.attrs["left_out"].items()]
+        parts = [
+            f"{n:,} {escape_markdown(STATUS.get(why, why))}"
+            for why, n in table.attrs["left_out"].items()
+        ]
         st.caption(f"Left out, by trial and seed: {'; '.join(parts)}.")
     for note in table.attrs.get("pooled", []):
-        st.caption(f"{note}.")
+        st.caption(f"{escape_markdown(note)}.")

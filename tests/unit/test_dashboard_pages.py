@@ -56,7 +56,8 @@ def page(title: str, *dirs: Path) -> AppTest:
 def words(shown: AppTest) -> str:
     """Return what a page says, without its charts and tables."""
     kinds = ("info", "warning", "error", "success", "markdown", "caption", "subheader")
-    return "\n".join(str(element.value) for kind in kinds for element in shown.get(kind))
+    text = "\n".join(str(element.value) for kind in kinds for element in shown.get(kind))
+    return re.sub(r"\\([\W_])", r"\1", text)  # as Markdown shows it
 
 
 def empty(folder: Path) -> None:

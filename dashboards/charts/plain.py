@@ -1,0 +1,45 @@
+"""Text of results in figures: Plotly, whose texts know links and HTML, shows it as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from orchestrator.escaping import escape_plotly
+
+P = ParamSpec("P")
+# A page looks a clicked point up by its id, and no figure shows a configuration in JSON.
+KEPT = frozenset({"trial_id", "config"})
+
+
+def plain_texts(
+    draw: Callable[Concatenate[pd.DataFrame, P], go.Figure],
+) -> Callable[Concatenate[pd.DataFrame, P], go.Figure]:
+    """Decorate the function of a chart so that the texts of its table are escaped for Plotly."""
+
+    @wraps(draw)
+    def drawn(table: pd.DataFrame, *args: P.args, **options: P.kwargs) -> go.Figure:
+        return draw(escape_texts(table), *args, **options)
+
+    return drawn
+
+
+def escape_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its texts escaped for Plotly, save those of KEPT."""
+    texts = table.select_dtypes(include=["object", "string", "category"]).columns.difference(KEPT)
+    return table.assign(**{name: escape_column(table[name]) for name in texts})
+
+
+def escape_column(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column with its texts escaped for Plotly; other values stay."""
+    escaped = {text: escape_plotly(text) for text in set(filter(is_text, values))}
+    return values.astype(object).map(lambda value: escaped[value] if is_text(value) else value)
+
+
+def is_text(value: object) -> bool:
+    """Return whether a value is text."""
+    return isinstance(value, str)
