@@ -38,6 +38,7 @@ class Examples:
 
     def __add__(self, more: Examples) -> Examples:
         one, two = self, more
+        # Generated images are floats; stored ones are bytes.
         if one.x.dtype != two.x.dtype:
             one, two = (each.with_float_images() for each in (one, two))
         x, y = torch.cat((one.x, two.x)), torch.cat((one.y, two.y))

@@ -117,6 +117,7 @@ class HAT(Method):
             self._shares = self.shares(task)
         parameters = dict(self.network.named_parameters())
         self._before = {name: parameters[name].detach().clone() for name in self._shares}
+        # Rounded up: only the last rise of the slope may be cut short.
         self._steps, self._cycle = 0, -(-task.num_steps // self.config.cycles)
 
     def loss(self, batch: Examples) -> Tensor:

@@ -11,6 +11,7 @@ from math import isfinite
 from types import NoneType
 from typing import Any
 
+# 160 bits: that two contents get one key is out of the question for stores of any size.
 DIGEST_BYTES = 20
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 

@@ -33,6 +33,7 @@ def stratified_order(y: torch.Tensor, generator: torch.Generator) -> torch.Tenso
     counts = torch.bincount(y)
     rank = torch.arange(len(y)) - (counts.cumsum(0) - counts)[y[by_class]]
     quantile = torch.empty(len(y), dtype=torch.float64)
+    # The i-th of n examples of a class, from 0, stands at (i + 1/2) / n of the order.
     quantile[by_class] = (rank.double() + 0.5) / counts[y[by_class]]
     return shuffled[torch.argsort(quantile[shuffled], stable=True)]
 
@@ -61,6 +62,7 @@ def seed_global_generators(seed: int) -> Iterator[None]:
             torch.default_generator.manual_seed(seed)
             if devices:
                 torch.cuda.manual_seed(seed)
+            # NumPy takes 32 bits.
             np.random.seed(seed % 2**32)  # noqa: TID251
             random.seed(seed)
             yield

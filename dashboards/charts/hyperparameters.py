@@ -37,6 +37,7 @@ def parallel_coordinates(candidates: pd.DataFrame, objective: str = "objective")
         return empty_figure("No hyperparameter varies among these candidates.")
     values = candidates[objective].astype(float)
     low, high = (values.min(), values.max()) if values.notna().any() else (0.0, 1.0)
+    # A little below the lowest value, where the scale is grey.
     unknown = low - 0.06 * ((high - low) or 1.0)
     last = {
         "label": f"{objective} (validation)",

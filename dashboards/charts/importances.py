@@ -53,9 +53,9 @@ def importances(
     """Return the importance of each hyperparameter for the objective, as shares that sum to 1.
 
     This is the permutation importance (Breiman 2001, Random Forests, section 10) of scikit-learn's
-    random forest on its training data, with negative values set to 0. It does not depend on the
-    search algorithm, nor on monotonic transformations of a hyperparameter. All NaN if the forest
-    learns nothing.
+    random forest on its training data, with negative values set to 0 and a fixed seed, so that a
+    report is the same every time. It does not depend on the search algorithm, nor on monotonic
+    transformations of a hyperparameter. All NaN if the forest learns nothing.
     """
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance

@@ -112,7 +112,6 @@ def _no_results_note(folder: Path) -> str:
 
 
 def _distinct_names(paths: Sequence[Path]) -> list[str]:
-    """Return a different name for each folder."""
     resolved = [path.resolve() for path in paths]
     names = [path.name for path in resolved]
     for longer in (lambda path: f"{path.name} ({path.parent.name})", str):

@@ -48,7 +48,6 @@ def show_undefined(table: pd.DataFrame, *metrics: str) -> None:
 
 
 def _undefined_reason(metric: str, scenario: str, num_tasks: int) -> str:
-    """Return why a metric is undefined."""
     # With one task the reason for FWT is also that for BWT and forgetting.
     reason = (
         explain_undefined_fwt(scenario, num_tasks) if metric == "fwt" or num_tasks < 2 else None

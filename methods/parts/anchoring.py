@@ -87,6 +87,7 @@ class ParameterRows(nn.Module):
     def clear(self) -> None:
         """Drop all rows."""
         for name in self._names:
+            # A slice alone would keep the memory of all rows.
             setattr(self, buffer_name(name), self.get_buffer(buffer_name(name))[:0].clone())
 
 

@@ -36,8 +36,7 @@ class Generator(nn.Module):
         num_labels: int = 0,
     ) -> None:
         super().__init__()
-        self.input_shape = input_shape
-        self.latent_size = latent_size
+        self.input_shape, self.latent_size = input_shape, latent_size
         self.num_labels = num_labels
         widths = (prod(input_shape), *hidden)
         self.encoder = nn.Sequential(*layers(widths))

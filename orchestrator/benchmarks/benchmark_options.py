@@ -96,6 +96,7 @@ class BenchmarkOptions:
             self._set("classes", tuple(map(tuple, self.classes)))
         if self.corruptions is not None:
             self._set("corruptions", tuple(map(read_corruption, self.corruptions)))
+        # All classes keep their size, as without it: one benchmark, one key.
         if self.imbalance == 1:
             self._set("imbalance", None)
 

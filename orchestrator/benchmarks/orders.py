@@ -73,6 +73,7 @@ def class_numbers(given: Sequence[ClassName], names: Sequence[str], num_classes:
     if unknown:
         valid = f"0 to {num_classes - 1}" + (f", or {', '.join(names)}" if names else "")
         raise ValueError(f"there is no class {unknown[0]!r}; valid: {valid}")
+    # A class named "3" is meant by 3, before the class of that number.
     return [numbers[each if str(each) not in numbers else str(each)] for each in given]
 
 

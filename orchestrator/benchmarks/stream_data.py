@@ -53,13 +53,12 @@ class StreamData:
             yield from [*checks.find_mistakes_in_sequence(self.name, self.data, self.sequence)][:1]
         elif self.data is None and self.name in TRANSFORMATIONS:
             yield f"data: is missing; {self.name} needs a data set, or use its name: {self.name}_…"
-        elif self.data is None:
-            if self.name not in BENCHMARKS:
-                names = [*BENCHMARKS, *TRANSFORMATIONS, SEQUENCE]
-                yield f"unknown benchmark {self.name!r}; {suggest(self.name, names)}"
-        elif self.name not in TRANSFORMATIONS:
+        elif self.data is None and self.name not in BENCHMARKS:
+            names = [*BENCHMARKS, *TRANSFORMATIONS, SEQUENCE]
+            yield f"unknown benchmark {self.name!r}; {suggest(self.name, names)}"
+        elif self.data is not None and self.name not in TRANSFORMATIONS:
             yield f"name: {self.name!r} with data; {suggest(self.name, TRANSFORMATIONS)}"
-        elif not isinstance(self.data, OwnData) and self.data not in DATASETS:
+        elif not (self.data is None or isinstance(self.data, OwnData) or self.data in DATASETS):
             yield f"data: unknown data set {self.data!r}; {suggest(str(self.data), DATASETS)}"
         elif self.name in ("rotated", "corrupted") and len(self.facts.input_shape) != 3:
             needs = "needs images, and the data has features; valid: split, permuted"

@@ -118,12 +118,12 @@ def _build(data: Dataset, recipe: Recipe, split: str) -> Examples:
     num_classes = dataset_facts(recipe.dataset).num_classes
     if split == "train":
         y = noisy_labels(recipe, y, num_classes)
+    # -1 for the classes of other tasks, which no row has.
     output = torch.full((num_classes,), -1)
     output[list(recipe.classes)] = torch.tensor(recipe.labels)
     return Examples(transform(recipe, x[rows], split), output[y[rows]])
 
 
 def _draw_rows(recipe: Recipe) -> dict[str, Tensor]:
-    """Return the rows of the data set's training images that are for training and validation."""
     y = load_dataset(recipe.dataset).train_y
     return draw_rows(recipe, y, dataset_facts(recipe.dataset).num_classes)

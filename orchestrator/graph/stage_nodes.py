@@ -61,6 +61,7 @@ class StageNodes:
     @property
     def may_be_ready(self) -> bool:
         """Whether a stage may be ready."""
+        # The heap may hold stale entries alone.
         return bool(self._ready)
 
     def counts(self) -> dict[str, int]:
@@ -87,6 +88,7 @@ class StageNodes:
             node = self._nodes[key] = Node(parent, len(self._nodes))
             if parent is not None:
                 self._nodes[parent].children[key] = None
+        # A stage that no chain wanted any more comes back when a new chain wants it.
         fresh = node.state == "dropped" or not node.story
         node.chains[chain] = None
         if not fresh:
@@ -138,6 +140,7 @@ class StageNodes:
         self._update_unblocks(node, +1)
         for child in node.children:
             below = self._nodes[child]
+            # One that runs has read the parent's state, or will report that it is lost.
             if below.state == "ready":
                 below.state = "waiting"
                 below.story.append("waiting")
@@ -166,5 +169,6 @@ class StageNodes:
         while node.parent is not None:
             key, node = node.parent, self._nodes[node.parent]
             node.unblocks += change
+            # A heap cannot change an entry: a new one is added, and `start_next` skips the old.
             if node.state == "ready":
                 heapq.heappush(self._ready, (-node.unblocks, node.order, key))

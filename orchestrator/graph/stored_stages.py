@@ -39,6 +39,7 @@ def read_stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str,
     stored: dict[str, StoredStage] = {}
     uncovered: list[tuple[str, frozenset[str]]] = []
     for batch in batches(orders, RECORDS_AT_A_TIME):
+        # Asked for without tasks, a record that lacks scores is found too.
         for (key, _), record in store.records((key, frozenset()) for key in batch).items():
             stored[key] = StoredStage(record.status, record.after, wall_seconds(record))
             if record.status == "complete":

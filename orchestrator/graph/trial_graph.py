@@ -71,6 +71,7 @@ class TrialGraph:
             case StageHeld(key):
                 out = self._hold(key)
             case SlotsChanged(slots):
+                # May be below 0: then nothing starts until as many stages have ended.
                 self._free, self._slots, out = self._free + slots - self._slots, slots, []
         return out + self._dispatch()
 
@@ -102,6 +103,7 @@ class TrialGraph:
         node = self._nodes.finish(key, "done")
         self._free += 1
         self._nodes.release_children(node)
+        # A copy, since a chain that ends leaves the stage.
         return [step for chain in list(node.chains) for step in self._advance(chain)]
 
     def _fail(self, key: Key, status: EndStatus, story: str) -> list[Instruction]:
@@ -136,6 +138,7 @@ class TrialGraph:
         if chain.ended:
             return out
         before = chain.done
+        # Several may be done at once: those that were stored, or that other chains wanted.
         while chain.done < len(chain.keys) and self._nodes[chain.keys[chain.done]].state == "done":
             chain.done += 1
         if chain.done > before:
@@ -154,9 +157,11 @@ class TrialGraph:
         if chain.ended:
             return []
         chain.ended = True
+        # From the last stage up, so that a stage is dropped before its parent.
         for key in reversed(chain.keys):
             node = self._nodes[key]
             node.chains.pop(name, None)
+            # One that runs is left to end: its result is stored for whoever wants it later.
             if not node.chains and node.state in ("waiting", "ready"):
                 self._nodes.drop(node, f"{name} ended and no other chain wants it")
         return [ChainEnded(name, status, story)]

@@ -72,6 +72,7 @@ class Network(nn.Module):
 
     def create_head(self, num_features: int) -> nn.Linear:
         """Return a new head of the configuration's kind for features [B, F]."""
+        # A Config of a user's own need not have the field.
         kind: HeadKind = getattr(self.config, "head", "linear")
         return create_head(kind, num_features, self.shape.num_classes)
 

@@ -36,8 +36,10 @@ def tensor_differences(one: State, other: State) -> Iterator[tuple[str, float]]:
 def tensor_difference(one: Tensor, other: Tensor) -> float:
     """Return the largest difference of two tensors; NaN and infinities equal only themselves."""
     gaps = (one - other).abs()
+    # inf - inf is NaN, though the two are equal.
     gaps[(one == other) | (one.isnan() & other.isnan())] = 0.0
     finite = one[one.isfinite()].abs()
+    # Relative to values near 0, rounding would look like a difference.
     scale = max(1.0, float(finite.max())) if len(finite) else 1.0
     gaps[gaps.isnan()] = float("inf")
     return float(gaps.max()) / scale if gaps.numel() else 0.0

@@ -21,6 +21,7 @@ from orchestrator.stages.switches import use_default_switches
 @contextmanager
 def fix_arithmetic(stage: Stage) -> Iterator[None]:
     """Fix threads, torch's switches and the global generators in the block; then restore them."""
+    # How many threads share a sum decides its last bits.
     before = torch.get_num_threads()
     # Stage 0 is shared by all trainings.
     torch.set_num_threads(stage.training.num_threads if stage.after else 1)

@@ -22,10 +22,12 @@ def initial_key(benchmark: Benchmark, network: Component, seed: int) -> str:
         "network": network.content(),
         "input_shape": benchmark.input_shape,
         "num_classes": benchmark.num_classes,
+        # Networks normalise their input by these.
         "mean": benchmark.mean,
         "std": benchmark.std,
         "masks": mask_content(benchmark),
         "seed": seed,
+        # Every key contains that of stage 0, so a version raised here renews all stages.
         "learner": learner.VERSION,
         "benchmarks": benchmark.version,
     }
@@ -51,6 +53,7 @@ def stage_key(
     tasks = relevant_tasks(method, task_keys, after)
     content = {**common, "parent": parent, "after": after, "tasks": tasks}
     if inert := inert_hyperparameters(method, after):
+        # Trials that differ in what cannot matter yet share their first stage.
         content["method"] = method.content(inert)
     return digest_json("stage", content)
 

@@ -70,6 +70,7 @@ def run_stage(
                     partial(train, parent, validate), method, view, clock, meters["consolidate"]
                 )
             state = capture_state(method, trained.optimizer)
+        # A result, not a failure: it is recorded, and the chain ends here.
         except Diverged as error:
             story = str(error)
         with clock.phase("eval"):
@@ -146,6 +147,7 @@ def train_and_consolidate(
         trained = train()
     with clock.phase("consolidate"):
         meter.measure("once", method.end_task, view)
+    # A finite loss does not tell of the last update, nor of the consolidation.
     for name, tensor in {**method.state_dict(), **trained.optimizer}.items():
         if tensor.is_floating_point():
             require_finite(tensor, f"{name} is not finite after task {view.index}")
@@ -155,6 +157,7 @@ def train_and_consolidate(
 def capture_state(method: Method, optimizer: State | None = None) -> State:
     """Return the state for the next stage, as contiguous tensors on the CPU."""
     state = {**method.state_dict(), **(optimizer or {})}
+    # safetensors takes contiguous tensors alone.
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 

@@ -62,6 +62,7 @@ SWITCHES = (
         Switch(partial(torch.is_autocast_enabled, k), partial(torch.set_autocast_enabled, k), False)
         for k in ("cpu", "cuda")
     ),
+    # NumPy raises on overflow if a user's code asked for that.
     Switch(np.geterr, lambda how: np.seterr(**how), np.geterr()),
 )
 

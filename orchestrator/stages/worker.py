@@ -72,6 +72,7 @@ def find_or_run(
     require_same_code(stage)
     require_same_function(stage)
     require_same_data(stage)
+    # Another process may have stored it since the stage was asked for.
     if store.record(stage.key) is not None:
         record = store.record(stage.key, stage.task_keys)
         if record is not None:

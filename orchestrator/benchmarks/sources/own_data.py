@@ -48,9 +48,7 @@ class OwnData:
             WrongData: they are not those of the digest.
             MissingData: the files are not there, and the cache does not have the arrays.
         """
-        stored = None
-        if not self.form.has_files:
-            stored = open_content(self.content, self.facts)
+        stored = None if self.form.has_files else open_content(self.content, self.facts)
         try:
             stored = stored or load_form(self.form)
         except MissingData:

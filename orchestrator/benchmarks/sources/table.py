@@ -66,7 +66,6 @@ class Table(Form):
     def _encode(
         self, train: pd.DataFrame, test: pd.DataFrame, columns: list[str], held_out: bool
     ) -> RawData:
-        """Return the arrays of training and test rows."""
         standardise = self.standardise and self.shape is None
         x = encode_columns(train, test, columns, standardise, self.where)
         if self.shape is not None:

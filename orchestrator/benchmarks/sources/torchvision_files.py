@@ -93,6 +93,7 @@ def download_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     before = socket.getdefaulttimeout()
     with FileLock(folder / ".download.lock"):
+        # torchvision sets no limit: with a silent server it would wait for ever.
         socket.setdefaulttimeout(DOWNLOAD_SILENCE_SECONDS)
         try:
             yield

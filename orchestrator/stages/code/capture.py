@@ -32,6 +32,7 @@ def capture_source(names: Iterable[str], beside: Path | None = None) -> Source:
         path = None if name in modules else find_own_file(name, beside, is_own)
         if path is not None:
             module = modules[name] = read_module(path)
+            # Python runs the packages around a module before it, so their code counts.
             pending += [(parent, is_own) for parent in parent_packages(name)]
             for other, relative in find_imports(module, name):
                 pending += [(each, relative) for each in (*parent_packages(other), other)]

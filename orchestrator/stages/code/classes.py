@@ -76,6 +76,7 @@ def import_class(
     refuse_standard_object(what, cls)
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise RepertoireError(f"{what} is not a subclass of {base.__module__}.{base.__qualname__}")
+    # An abstract class is a subclass too, and would fail only when it is built.
     abstract = [attribute for attribute in dir(cls) if is_abstract(cls, attribute)]
     if abstract:
         raise RepertoireError(f"{what} must define {', '.join(abstract)}, as its base does not")

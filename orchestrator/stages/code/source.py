@@ -82,6 +82,7 @@ class Source:
 
     def load_module(self, name: str) -> ModuleType:
         """Return a module, imported from its content."""
+        # Under the package of its digest: a module's own name may be another sweep's here.
         register_source(self)
         return importlib.import_module(f"{self.package}.{name}")
 

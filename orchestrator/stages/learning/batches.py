@@ -38,6 +38,7 @@ def epochs(view: TaskView, training: Training, phase: str = "") -> Iterator[Iter
     per_epoch = steps_per_epoch(len(view.examples), training)
     left = num_steps(len(view.examples), training)
     while left > 0 and per_epoch > 0:
+        # Iterations may end within an epoch.
         yield batches(view.examples, training.batch_size, generator, min(left, per_epoch))
         left -= per_epoch
 
@@ -46,6 +47,7 @@ def batches(
     examples: Examples, size: int, generator: torch.Generator, count: int
 ) -> Iterator[Examples]:
     """Yield the first `count` batches of a random order; the last of an epoch may be short."""
+    # Drawn on the CPU, so that a seed gives the same order on every device.
     order = torch.randperm(len(examples), generator=generator).to(examples.y.device)
     for start in range(0, count * size, size):
         yield examples[order[start : start + size]]

@@ -52,8 +52,7 @@ class EarlyStopping:
         optimizer_state: Callable[[], dict[str, Tensor]],
     ) -> None:
         self._options = StoppingOptions(**options)
-        self._method = method
-        self._validate = validate
+        self._method, self._validate = method, validate
         self._shared = tuple(shared)
         self._optimizer_state = optimizer_state
         self._best, self._epoch = -inf, 0
@@ -67,6 +66,7 @@ class EarlyStopping:
             self._best, self._epoch = value, epoch
             self._snapshot = Snapshot.take(self._method, self._shared)
             self._state = {n: t.detach().clone() for n, t in self._optimizer_state().items()}
+        # Until a score is finite there is no epoch to go back to.
         return self._epoch > 0 and epoch - self._epoch >= self._options.patience
 
     def _value(self, score: Score) -> float:

@@ -49,6 +49,7 @@ def training_mode(
         for handle in handles:
             handle.remove()
         if compile_network:
+            # `compile` has no inverse; this is where torch keeps what it compiled.
             network._compiled_call_impl = None
             torch.compiler.reset()
 

@@ -105,6 +105,7 @@ def train_epochs(
                 loss, shown = updates.take(batch)
                 total = total + loss
                 samples += shown
+            # Checked once an epoch: to read the loss of each step would wait for the device.
             story = f"the loss of task {task} is not finite after {samples} examples"
             require_finite(total, story)
             method.after_epoch(epoch)

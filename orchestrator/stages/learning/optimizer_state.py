@@ -74,6 +74,7 @@ class KeptOptimizer:
         """
         if KIND not in parent or bytes(parent[KIND].tolist()).decode() != self._kind:
             return
+        # torch numbers parameters in the order of their groups; a stage's state has their names.
         content = self._optimizer.state_dict()
         names = {p: name for name, p in self._method.named_parameters()}
         params = [p for group in self._optimizer.param_groups for p in group["params"]]
@@ -92,5 +93,6 @@ def _entries(state: State, prefix: str) -> dict[str, Any]:
         if name.startswith(prefix):
             entry = name.removeprefix(prefix)
             number = entry.endswith("#")
+            # Steps change tensors in place, and the parent's state must stay as it is.
             entries[entry.removesuffix("#")] = value.item() if number else value.clone()
     return entries

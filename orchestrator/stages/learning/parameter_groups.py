@@ -34,6 +34,7 @@ def read_rates(given: Rates) -> Rates:
     for group in GROUPS:
         require(group in given, f"lr.{group}", None, "a rate, since lr has one for each of them")
         require(0 < given[group] < inf, f"lr.{group}", given[group], "above 0 and finite")
+    # One spelling of one training, so that it has one key.
     rates = {group: float(given[group]) for group in GROUPS}
     return rates["body"] if rates["body"] == rates["head"] else rates
 

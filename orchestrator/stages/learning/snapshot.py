@@ -49,6 +49,7 @@ class Snapshot:
     def restore(self) -> None:
         """Set the method to the copy; may be called once."""
         for tensor, values in self.values:
+            # Parameters stay the objects that the optimiser refers to.
             tensor.data = values
         for module, copies in self.members:
             for table, content in zip(tables(module), copies, strict=True):

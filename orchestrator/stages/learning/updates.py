@@ -66,6 +66,7 @@ class Updates:
             kind = (*self._kind, len(batch), method.step_kind())
             total += self._meter.measure(kind, self._step, batch)
         if self._scheduler is not None:
+            # Once a batch, however many steps the method takes on it.
             self._scheduler.step()
         return total, count * len(batch)
 
@@ -81,6 +82,7 @@ class Updates:
         if self._training.clip is not None:
             clip_gradients(self.method.parameters(), self._training.clip)
         self._optimizer.step()
+        # The plain batch, so that no memory stores augmented examples.
         self.method.after_step(batch)
         return loss.detach()
 

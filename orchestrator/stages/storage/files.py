@@ -99,6 +99,7 @@ class LocalFiles:
     def create(self, path: str, data: bytes) -> bool:
         """Write a complete file unless one exists; return whether it was written."""
         target = self._root / path
+        # Saves writing the data; where two processes come at once, the link decides.
         if target.exists():
             return False
         with _partial(target, data) as partial:
@@ -161,6 +162,7 @@ class LocalFiles:
 @contextmanager
 def _partial(path: Path, data: bytes) -> Iterator[Path]:
     """Write data beside its final path; delete the file at the end if it was not moved."""
+    # In the same folder, since a rename is atomic within one file system alone.
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
         try:

@@ -57,9 +57,11 @@ class Leases:
         data = json.dumps(asdict(lease)).encode()
         with self._lock():
             if not self._files.create(_lease_path(key), data):
+                # Another's is taken over once it has expired; one's own is renewed.
                 if self.holder(key) not in (None, owner):
                     return False
                 self._files.write(_lease_path(key), data)
+            # Read back, since in an object store another process may have written meanwhile.
             return self.holder(key) == owner
 
     def release(self, key: str, owner: str) -> None:

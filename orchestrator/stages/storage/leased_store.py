@@ -88,7 +88,10 @@ class LeasedStore:
 
     @contextmanager
     def _renew_lease(self, key: str) -> Iterator[None]:
-        """Renew a lease until the block ends, then release it."""
+        """Renew a lease until the block ends, then release it.
+
+        A renewal takes place after a third of its time, so that one may fail before it expires.
+        """
         over = threading.Event()
 
         def renew() -> None:

@@ -76,6 +76,7 @@ class RetryPolicy:
             left = ends - self.clock()
             if result is not None or left <= 0:
                 return result
+            # Most waits end with the first pause, which is not worth a warning.
             if silent and pause > FIRST_PAUSE_SECONDS:
                 self.warn(f"{story}; waiting for {limit_seconds:.0f} s at most")
                 silent = False
@@ -98,6 +99,7 @@ class RetryPolicy:
         def attempt() -> tuple[T] | None:
             nonlocal failure
             try:
+                # In a tuple, since an action may return None.
                 return (action(),)
             except OSError as error:
                 raise_if_lasting(error, where)

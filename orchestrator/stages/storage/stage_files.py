@@ -87,6 +87,7 @@ def seal(name: str, content: Mapping[str, Any]) -> bytes:
 def unseal(name: str, data: bytes) -> dict[str, Any] | None:
     """Return the content of a file; None if its bytes are not what was written."""
     content, _, rest = data.removeprefix(_HEAD).rpartition(_TAIL)
+    # Bytes as `seal` writes them are verified as they are, others by their content.
     sealed = rest == _digest(name, content) + _CLOSE
     try:
         envelope = json.loads(data)

@@ -51,6 +51,7 @@ def load_arrays(
         return stored
     try:
         with _lock(name):
+            # Another process may have read it while this one waited for the lock.
             stored = find_stored(name, stamps)
             return stored if stored is not None else _read_into_cache(name, stamps, read)
     except _CacheUnwritable:
