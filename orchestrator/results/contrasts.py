@@ -38,7 +38,6 @@ def with_differences(
     trials = complete_evaluations(pool_trials(results.trials).trials)
     parts = []
     for _, rows in table.groupby("table", sort=False):
-        # Each table has a reference of its own: rows of different tables are not comparable.
         best = rows.nlargest(1, "acc_mean").index
         chosen = best if matching is None else rows.index[matching[rows.index]]
         if len(chosen):

@@ -22,8 +22,7 @@ def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
     # Two rows of one name in a table have no single rank, so the name has none in any table.
     rows = rows[~rows["name"].isin(rows["name"][rows.duplicated(["table", "name"])])]
     means = rows.pivot_table(index="table", columns="name", values="acc_mean", sort=False)
-    # Configurations that are not in every table have no rank.
-    means = means.dropna(axis="columns")
+    means = means.dropna(axis="columns")  # those that are not in every table
     if len(means) < table["table"].nunique() or len(means) < 2 or means.shape[1] < 2:
         return table.assign(rank=np.nan, mean_rank=np.nan)
     ranking = pd.DataFrame(ranks(means.to_numpy()), means.index, means.columns)

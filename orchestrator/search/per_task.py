@@ -109,8 +109,7 @@ class PerTaskStudy:
     def tally(self) -> Mapping[str, int]:
         """Return the counts of trials and stages; `to_go` is an upper bound."""
         attempts = [attempt for selection in self.selections for attempt in selection.attempts]
-        # Stage 0 and each task up to its own, as if no stage were shared.
-        asked_for = sum(attempt.task + 1 for attempt in attempts)
+        asked_for = sum(attempt.task + 1 for attempt in attempts)  # as if none were shared
         to_go = sum(
             (s.num_tasks - len(s.choices)) * (len(s.plasticity_points) + len(s.strengths))
             for s in self.selections

@@ -116,8 +116,7 @@ class SeedSelection:
 
     def _try(self, step: str, point: Point) -> list[Event]:
         task, number = len(self.choices) + 1, len(self.attempts)
-        # Later tasks have the point too, so that the trial is whole; its chain ends at this task.
-        rest = (point,) * (self.num_tasks - task + 1)
+        rest = (point,) * (self.num_tasks - task + 1)  # a whole trial; its chain ends at the task
         trial = replace(
             self.group.build_trial(point, (self.seed,)),
             schedule=(*self.choices, *rest),

@@ -50,7 +50,6 @@ def read_method_entries(
         elif own is not None:
             valid = "keys and values"
             mistakes.append(f"{where}.training: must be {valid}, given {abbreviate(own)}")
-        # `training` is a key of the entry, and no hyperparameter of the method.
         parts = read_component("method", where, without_training(given), source, mistakes, grids)
         entries += [MethodEntry(part, trainings, isinstance(own, dict)) for part in parts]
     return entries

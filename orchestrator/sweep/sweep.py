@@ -122,7 +122,6 @@ class Sweep:
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
     """Note the mistakes in the keys, the name and the seeds of a file."""
-    # Only the keys are checked here; each section is decoded by its own reader.
     top = {key: value if key in ("name", "seeds") else None for key, value in content.items()}
     decode(_File, top, "", mistakes)
     name, seeds = content.get("name"), content.get("seeds")

@@ -19,10 +19,9 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
         stem = kept.joinpath(*name.split("."))
         file = stem / "__init__.py" if module.is_package else stem.with_name(f"{stem.name}.py")
         files[file] = module.code
-    # Modules of an earlier run that the sweep does not import any more.
     for path in kept.rglob("*.py"):
         if path not in files:
-            path.unlink()
+            path.unlink()  # of an earlier run; the sweep does not import it any more
     for path, data in files.items():
         if not (path.is_file() and path.read_bytes() == data):
             write_atomically(path, data)

@@ -19,8 +19,7 @@ def read_records(chains: Sequence[Chain], store: Records) -> RecordsByKey:
     """Read the records of chains, one depth at a time, up to the first missing or diverged one."""
     reached = [(chain.keys, frozenset(chain.task_keys)) for chain in chains]
     records_by_key: RecordsByKey = {}
-    # One call of the store a depth, not one a chain: a store may be far away.
-    depth = 0
+    depth = 0  # one call of the store for each depth, not for each chain
     while reached:
         # A dict drops repeats and keeps the order: chains that begin alike share their stages.
         wanted = {(keys[depth], tasks): None for keys, tasks in reached if depth < len(keys)}
