@@ -13,9 +13,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from orchestrator.tracking.target import Target, sqlite_uri
+from orchestrator.stages.storage.mounts import network_file_system
+from orchestrator.tracking.target import Target, TrackingError, sqlite_uri
 
 LOCK_SECONDS = 120.0
+ALLOWED_VARIABLE = "REPERTOIRE_SQLITE_ON_NETWORK"
 
 
 @contextmanager
@@ -30,13 +32,38 @@ def database_lock(target: Target) -> Iterator[None]:
 
 
 def create_database(target: Target) -> None:
-    """Create the database file of an address if it is missing; only then import mlflow."""
+    """Create the database file of an address if it is missing; only then import mlflow.
+
+    Raises:
+        TrackingError: it is a file on a network file system.
+    """
     database = target.database
-    if database is None or database.exists():
+    if database is None:
+        return
+    require_local_disk(database)
+    if database.exists():
         return
     with database_lock(target):
         if not database.exists():
             _create_whole(database)
+
+
+def require_local_disk(database: Path) -> None:
+    """Raise unless SQLite can rely on the locks of the file system of a database file.
+
+    Raises:
+        TrackingError: it is one of several hosts.
+    """
+    kind = network_file_system(database.parent)
+    if kind is None or os.environ.get(ALLOWED_VARIABLE) == "1":
+        return
+    raise TrackingError(
+        f"MLflow's database {database} is on a network file system ({kind}), where SQLite's locks "
+        "may fail and damage it, so nothing is sent. The tables are complete. Name a server or a "
+        "local file (MLFLOW_TRACKING_URI=http://HOST:PORT or sqlite:////local/mlflow.db), or send "
+        "from another machine: repertoire pack, repertoire import and repertoire track there. "
+        f"{ALLOWED_VARIABLE}=1 uses the file all the same"
+    )
 
 
 def _create_whole(database: Path) -> None:

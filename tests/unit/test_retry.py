@@ -17,7 +17,7 @@ from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.record import Record, Score
-from orchestrator.stages.storage import address
+from orchestrator.stages.storage import mounts
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.objective.objective import Objective
@@ -136,12 +136,12 @@ def test_a_full_disk_loses_nothing(store: StageStore, monkeypatch: pytest.Monkey
 
 def shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str) -> None:
     """Have the test's folder be on a file system of a kind."""
-    mounts = tmp_path / "mountinfo"
-    mounts.write_text(
+    listed = tmp_path / "mountinfo"
+    listed.write_text(
         "22 1 0:1 / / rw - ext4 /dev/a rw\n"
         f"23 22 0:2 / {tmp_path} rw,relatime shared:1 - {kind} server:/export rw\n"
     )
-    monkeypatch.setattr(address, "MOUNTS", mounts)
+    monkeypatch.setattr(mounts, "MOUNTS", listed)
 
 
 def test_a_record_that_cannot_be_seen_yet_is_waited_for(

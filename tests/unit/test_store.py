@@ -430,6 +430,7 @@ def bucket() -> Iterator[Callable[[str], str]]:
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("AWS_DEFAULT_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("REPERTOIRE_STATE_CACHE_GB", "0"),
         ):
             patch.setenv(name, value)
         server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -483,3 +484,78 @@ def test_a_damaged_object_of_a_bucket_is_set_aside_as_well(bucket):
 def test_a_bucket_that_is_not_there_is_the_user_s_mistake(bucket):
     with pytest.raises(RepertoireError, match="Bucket 'elsewhere' not found"):
         StageStore(bucket("x").replace("stages/x", "elsewhere/x"))
+
+
+# What a stage costs: requests to a bucket, files on a disk
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The requests that the S3 server gets from now on, such as "GET record.json"."""
+    from moto.moto_server.threaded_moto_server import DomainDispatcherApplication
+
+    seen: list[str] = []
+    answer = DomainDispatcherApplication.__call__
+
+    def count(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        name = environ["PATH_INFO"].rpartition("/")[2].partition("-")[0]
+        seen.append(f"{environ['REQUEST_METHOD']} {name}")
+        return answer(self, environ, start_response)
+
+    monkeypatch.setattr(DomainDispatcherApplication, "__call__", count)
+    return seen
+
+
+def test_a_stage_takes_so_many_requests_to_a_bucket(bucket, requests, tmp_path, monkeypatch):
+    """The numbers of docs/cluster.md: a stage with a parent, on a node that has the parent's state.
+
+    A read is two requests, since Arrow asks for the size first; a write is one.
+    """
+    monkeypatch.setenv("REPERTOIRE_STATE_CACHE_GB", "1")
+    monkeypatch.setenv("REPERTOIRE_STATE_CACHE", str(tmp_path))
+    store = StageStore(bucket("counted"))
+    store.put(STATE, record(OTHER))
+    requests.clear()
+    assert store.record(KEY) is None
+    assert same(store.state(OTHER, written=True), STATE)  # from the cache of the node
+    store.put(STATE, record())
+    assert requests == [
+        *("HEAD record.json", "HEAD record.json", "GET record.json"),
+        *("HEAD record.json", "PUT state", "HEAD record.json", "PUT record.json"),
+        "HEAD failure.json",
+    ]
+    requests.clear()
+    assert len(store.records([(KEY, frozenset()), (OTHER, frozenset())])) == 2
+    assert len(requests) == 2 * 2
+    requests.clear()
+    monkeypatch.setenv("REPERTOIRE_STATE_CACHE_GB", "0")
+    elsewhere = StageStore(bucket("counted"), create=False)
+    requests.clear()
+    assert same(elsewhere.state(KEY), STATE)
+    assert sorted(requests) == ["GET record.json", "GET state", "HEAD record.json", "HEAD state"]
+
+
+def test_a_damaged_state_of_a_bucket_is_found_though_the_node_has_it(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPERTOIRE_STATE_CACHE_GB", "1")
+    monkeypatch.setenv("REPERTOIRE_STATE_CACHE", str(tmp_path))
+    store = StageStore(bucket("cached"))
+    store.put(STATE, record())
+    (path,) = (e.path for e in store.files.entries() if e.path.endswith(".safetensors"))
+    store.files.write(path, b"not what was written")
+    assert same(store.state(KEY), STATE)
+    assert "is not what was written" in store.verify(KEY)
+
+
+def test_a_stage_is_two_files_in_a_folder(store):
+    """Two files and two folders at most: the inodes that docs/cluster.md counts."""
+    keys = [f"{number:02x}" + "0" * 38 for number in range(4)]
+    for key in keys:
+        store.put_failure(key, "the first attempt")
+        store.put(STATE, record(key))
+    paths = list(Path(store.uri).rglob("*"))
+    assert sorted(path.name for path in paths if path.is_file()) == (
+        ["record.json"] * 4 + ["state.safetensors"] * 4
+    )
+    assert sum(path.is_dir() for path in paths) == 2 * 4
+    store.put(STATE, record("00" + "1" * 38))  # shares the folder of its first two letters
+    assert len(list(Path(store.uri).rglob("*"))) == len(paths) + 3

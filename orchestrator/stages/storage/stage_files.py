@@ -21,6 +21,7 @@ from typing import Any
 from orchestrator.errors import OtherRelease
 from orchestrator.hashing import canonical_json, digest, digest_bytes
 from orchestrator.stages.storage.files import Files
+from orchestrator.stages.storage.state_cache import StateCache
 
 RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
 DAMAGED = "damaged"
@@ -138,7 +139,7 @@ class StageFiles:
         return self._unseal(key, name, self._files.read(stage_path(key, name)))
 
     def read_state(
-        self, key: str, where: str, check: Callable[..., object]
+        self, key: str, where: str, check: Callable[..., object], cache: StateCache | None = None
     ) -> tuple[str, bytes] | None:
         """Return the name and content of a state file; None if it is missing or damaged.
 
@@ -149,6 +150,7 @@ class StageFiles:
             where: the stage, for messages.
             check: called with the record's content and `where`; raises OtherRelease if this release
                 cannot read the record.
+            cache: of states, on this node.
         """
         record = self._files.read(stage_path(key, RECORD))
         content = self._unseal(key, RECORD, record)
@@ -158,8 +160,12 @@ class StageFiles:
         if content["state"] is None:
             return None
         name = state_name(content, where)
+        if cache and (cached := cache.get(content["state"])) is not None:
+            return name, cached
         data = self._files.read(stage_path(key, name))
         if data is not None and digest_bytes(data) == content["state"]:
+            if cache:
+                cache.put(content["state"], data)
             return name, data
         reason = "missing" if data is None else "not what was written"
         self.damaged.append(f"stage {key}: {name} is {reason}")

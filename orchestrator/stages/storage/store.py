@@ -26,7 +26,8 @@ from orchestrator.stages.record import (
     unpack_evaluation,
     unpack_record,
 )
-from orchestrator.stages.storage.address import is_shared, open_files
+from orchestrator.stages.storage.address import open_files
+from orchestrator.stages.storage.mounts import is_shared
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.stage_files import (
     FAILURE,
@@ -38,6 +39,7 @@ from orchestrator.stages.storage.stage_files import (
     stage_path,
     write_state,
 )
+from orchestrator.stages.storage.state_cache import StateCache, open_state_cache
 
 State = Mapping[str, Tensor]
 READERS = 32
@@ -67,6 +69,7 @@ class StageStore:
         self._retry = retry or RetryPolicy()
         self.files, self.folder = open_files(uri, create and not read_only, self._retry)
         self._shared = is_shared(self.folder)
+        self._cache = open_state_cache() if self.folder is None else None
         self._stage_files = StageFiles(self.files, read_only)
         self.damaged = self._stage_files.damaged
 
@@ -125,9 +128,14 @@ class StageStore:
         Raises:
             OtherRelease: another release wrote it in a way that this one cannot read.
         """
-        if written and self._shared:
+        state = self._read_state(key, self._cache)
+        if state is None and written and self._shared:
             self._await_visible(key, frozenset())
-        file = self._stage_files.read_state(key, self._place(key), unpack_record)
+            state = self._read_state(key, self._cache)
+        return state
+
+    def _read_state(self, key: str, cache: StateCache | None) -> State | None:
+        file = self._stage_files.read_state(key, self._place(key), unpack_record, cache)
         if file is None:
             return None
         name, data = file
@@ -144,6 +152,8 @@ class StageStore:
             content = pack_record(record) | {"state": None if data is None else digest_bytes(data)}
             if data is not None:
                 content |= write_state(self.files, key, data, content["state"])
+                if self._cache:  # the stages after it may run on this node
+                    self._cache.put(content["state"], data)
             self.files.create(stage_path(key, RECORD), seal(RECORD, content))
         self.files.delete(stage_path(key, FAILURE))
 
@@ -170,7 +180,7 @@ class StageStore:
         """Read all of a stage; return what is damaged, or None."""
         before = len(self.damaged)
         if self.record(key) is not None:
-            self.state(key)
+            self._read_state(key, cache=None)
         return self.damaged[-1] if len(self.damaged) > before else None
 
     def delete(self, key: str) -> None:
