@@ -7,7 +7,7 @@ from _pytest.mark.structures import ParameterSet
 
 from methods import METHODS
 
-# Of each family, `make test` goes through the first; the contract suite goes through all.
+# Of each family, `make test` goes through the first; the golden numbers hold all.
 ALIKE = {
     "cumulative": "joint",
     "l2": "ewc",
@@ -20,6 +20,12 @@ ALIKE = {
 
 def each_method() -> list[ParameterSet]:
     """Return the methods as cases; those that are like another are left to `make test-storm`."""
+    return cases([(name,) for name in METHODS])
+
+
+def cases(rows: list[tuple[object, ...]]) -> list[ParameterSet]:
+    """Return cases that name a method; a method like another is left to `make test-storm`."""
     return [
-        pytest.param(name, marks=[pytest.mark.variant] if name in ALIKE else []) for name in METHODS
+        pytest.param(*row, marks=[] if ALIKE.keys().isdisjoint(row) else [pytest.mark.variant])
+        for row in rows
     ]

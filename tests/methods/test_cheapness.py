@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from alike import each_method
+from alike import cases, each_method
 from full_size import built, learn, view
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -67,7 +67,7 @@ def operations(blobs):
     return counted.count
 
 
-@pytest.mark.parametrize(("name", "batch_norm"), NETWORKS)
+@pytest.mark.parametrize(("name", "batch_norm"), cases(NETWORKS))
 def test_four_times_the_examples_take_no_more_operations(name, batch_norm):
     method = METHODS[name]
     blobs = Repeated(method, method.Config(**config(name)), scenario(name), batch_norm)

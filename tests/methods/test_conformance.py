@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 import torch
+from alike import ALIKE
 
 from methods import METHODS, base, conformance, testing
 from methods.agem import AGEM
@@ -26,7 +27,12 @@ from methods.rwalk import RWalk
 from methods.si import SI
 from methods.testing.conformance import assert_conforms
 
-CASES = [(name, s) for name, method in METHODS.items() for s in sorted(method.scenarios)]
+# Of methods that are like another, `make test` goes through one scenario.
+CASES = [
+    pytest.param(name, s, marks=[pytest.mark.variant] if number and name in ALIKE else [])
+    for name, method in METHODS.items()
+    for number, s in enumerate(sorted(method.scenarios))
+]
 # Where the default is large: the contract does not depend on the size.
 SMALL = {
     "generative_replay": GenerativeReplay.Config(hidden=(24,), latent_size=4),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from alike import cases
 from test_optimizers import mistakes_of, sweep_with
 
 from methods import METHODS
@@ -59,7 +60,7 @@ def learned(blobs, training, losses=None, tasks=2):
 TRAINING = Training(batch_size=20, lr=0.05, optimizer="sgd", momentum=0.5, keep_optimizer=True)
 
 
-@pytest.mark.parametrize(("scenario", "name"), CASES)
+@pytest.mark.parametrize(("scenario", "name"), cases(CASES))
 def test_a_method_is_as_if_training_had_ended_after_its_best_epoch(scenario, name):
     blobs = blobs_of(name, scenario)
     stopping = {"patience": 2}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from alike import cases
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
@@ -155,7 +156,7 @@ SCENARIOS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "scenario"), SCENARIOS)
+@pytest.mark.parametrize(("name", "scenario"), cases(SCENARIOS))
 def test_every_method_learns_tasks_of_unequal_size(name, scenario):
     stream = benchmark(classes_per_task=(6, 1, 3), scenario=scenario, samples_per_task=24)
     config = find_class("method", name).Config
