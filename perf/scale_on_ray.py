@@ -1,4 +1,4 @@
-"""Time per trial and memory of the driver on a local Ray, beside a Ray Tune sweep that does nothing.
+"""Time per trial and memory of the driver on a local Ray, beside a sweep of Tune that does nothing.
 
 The trials are those of `perf.scale`: 5 tasks of 2 examples each, one step a task, so nearly all of
 the time is that of Repertoire and of Ray. The rival is a Trainable whose 5 steps do nothing, with
@@ -27,7 +27,8 @@ import numpy as np
 from orchestrator.backends.ray_backend import OnRay
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.graph.brake import Brake
-from orchestrator.results.folder import Tabulator, open_store, results_folder
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.sweep.sweep import Sweep
 from perf.scale import sweep_file
 
@@ -132,9 +133,8 @@ def main() -> None:
     print("  trials repertoire  per trial     null tune   ratio    memory")
     with tempfile.TemporaryDirectory() as name:
         each = [compare(size, given.rounds, Path(name)) for size in given.sizes]
-    print(
-        f"cost per trial at {given.sizes[-1]:,} to that at {given.sizes[0]:,}: {each[-1] / each[0]:.2f}"
-    )
+    sizes = f"{given.sizes[-1]:,} to that at {given.sizes[0]:,}"
+    print(f"cost per trial at {sizes}: {each[-1] / each[0]:.2f}")
 
 
 if __name__ == "__main__":
