@@ -66,7 +66,10 @@ def run_null_tune(size: int, folder: Path) -> None:
         param_space={"lr": tune.grid_search(rates)},
         tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
-            stop={"training_iteration": NUM_TASKS}, storage_path=str(folder), verbose=0
+            stop={"training_iteration": NUM_TASKS},
+            storage_path=str(folder),
+            verbose=0,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
     ).fit()
     ray.shutdown()
