@@ -509,16 +509,16 @@ WRONG = {
         "search.scheduler: scheduler 'nowhere:Scheduler' cannot be imported: ModuleNotFoundError",
     ),
     "a scheduler that its module lacks": (
-        text_of(search="{algorithm: random, scheduler: 'pathlib:Scheduler'}"),
-        "search.scheduler: scheduler 'pathlib:Scheduler': no class 'Scheduler' in /",
+        text_of(search="{algorithm: random, scheduler: 'filelock:Scheduler'}"),
+        "search.scheduler: scheduler 'filelock:Scheduler': no class 'Scheduler' in /",
     ),
     "an algorithm that suggests nothing": (
-        text_of(search="{algorithm: 'pathlib:Path'}"),
-        "search.algorithm: pathlib:Path is no Searcher of Ray Tune: it has no suggest()",
+        text_of(search="{algorithm: 'filelock:FileLock'}"),
+        "search.algorithm: filelock:FileLock is no Searcher of Ray Tune: it has no suggest()",
     ),
     "a scheduler that decides nothing": (
-        text_of(search="{algorithm: random, scheduler: 'pathlib:Path'}"),
-        "search.scheduler: pathlib:Path is no TrialScheduler of Ray Tune: it has no on_trial_resu",
+        text_of(search="{algorithm: random, scheduler: 'filelock:FileLock'}"),
+        "search.scheduler: filelock:FileLock is no TrialScheduler of Ray Tune: it has no on_trial_r",
     ),
     "a condition on what has no space": (
         text_of(training="{optimizer: sgd, momentum: {uniform: [0, 1], when: {optimizer: sgd}}}"),
