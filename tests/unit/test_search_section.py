@@ -518,7 +518,7 @@ WRONG = {
     ),
     "a scheduler that decides nothing": (
         text_of(search="{algorithm: random, scheduler: 'filelock:FileLock'}"),
-        "search.scheduler: filelock:FileLock is no TrialScheduler of Ray Tune: it has no on_trial_r",
+        "search.scheduler: filelock:FileLock is no TrialScheduler of Ray Tune: it has no on_trial",
     ),
     "a condition on what has no space": (
         text_of(training="{optimizer: sgd, momentum: {uniform: [0, 1], when: {optimizer: sgd}}}"),
