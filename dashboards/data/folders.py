@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestrator.results.tables.late_metrics import LATE_METRICS
-from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
 
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
 PROGRESS, SEARCH = "progress.json", "search.json"
@@ -25,7 +25,7 @@ MARKER_FILES = (
     PROGRESS,
 )  # one of these makes a sweep folder
 REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
-NOT_SHOWN = ("epochs",)  # columns of later releases that no page needs
+NOT_SHOWN = ("epochs", *WORKER)  # columns of later releases that no page needs
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ MAX_DEATHS: dict[Death, int] = {"memory": 2, "process": 3, "node": 10}
 @ray.remote(num_cpus=1, max_retries=0)
 def stage_task(order: bytes, store_uri: str, device: str) -> Outcome:
     """Compute a stage on a worker; its state goes to the store, its outcome is returned."""
+    from orchestrator.backends.ray_notes import compute_noted_order
     from orchestrator.stages.storage.store import StageStore
-    from orchestrator.stages.worker import compute_order
 
-    return compute_order(pickle.loads(order), StageStore(store_uri), device)
+    return compute_noted_order(pickle.loads(order), StageStore(store_uri), device)
 
 
 @dataclass(frozen=True)

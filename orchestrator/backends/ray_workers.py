@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -11,6 +12,7 @@ from ray.exceptions import RayError
 
 from orchestrator.backends.nodes import Demand, Node, largest_node
 from orchestrator.backends.ray_health import HeadProbe, StallWatch
+from orchestrator.backends.ray_notes import find_worker
 from orchestrator.backends.ray_tasks import (
     Attempt,
     build_failure,
@@ -19,6 +21,7 @@ from orchestrator.backends.ray_tasks import (
     submit,
 )
 from orchestrator.graph.events import Event
+from orchestrator.stages.outcomes import WorkerInfo
 from orchestrator.stages.worker import Order
 
 PATIENCE_SECONDS = 1.0
@@ -105,14 +108,18 @@ class RayWorkers:
             death = classify_death(error)
             again = None if death is None else attempt.after(death)
             if again is None:
-                return build_failure(
-                    attempt, error, self._needs, largest_node(self._nodes, self._needs)
-                )
+                node = largest_node(self._nodes, self._needs)
+                failure = build_failure(attempt, error, self._needs, node)
+                return failure if death is None else replace(failure, worker=self._worker(attempt))
             if again.alone and not attempt.alone:
                 self._say(describe_retry(attempt, death == "memory"))
             self._submit(again)
             return None
         return outcome
+
+    def _worker(self, attempt: Attempt) -> WorkerInfo | None:
+        """Return where a stage ran whose worker died, if the cluster can be asked."""
+        return find_worker(attempt.order.key) if self._head.check() else None
 
 
 def describe_retry(attempt: Attempt, memory: bool) -> str:

@@ -41,11 +41,29 @@ class StageDiverged:
 
 
 @dataclass(frozen=True)
+class WorkerInfo:
+    """The process that ran a stage.
+
+    Attributes:
+        node: name of its host.
+        pid: its process id.
+        device: "cpu" or the model of the GPU.
+        log: the last lines that it wrote during the stage, if its output goes to a file.
+    """
+
+    node: str
+    pid: int
+    device: str
+    log: str = ""
+
+
+@dataclass(frozen=True)
 class StageFailed:
-    """A stage raised, or its process died too often."""
+    """A stage raised, or its process died too often; `worker` is None where it is not known."""
 
     key: Key
     story: str
+    worker: WorkerInfo | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import chdir
+import os
+import platform
+from contextlib import chdir, suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.errors import RepertoireError
+from orchestrator.stages.environment import device_name
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
     StageDiverged,
     StageDone,
     StageFailed,
+    WorkerInfo,
     failure_story,
 )
 from orchestrator.stages.record import Record
@@ -62,7 +67,14 @@ def compute_order(order: Order, store: StageStore, device: str = "cpu") -> Outco
         return next((each for each in outcomes if not isinstance(each, StageDone)), outcomes[0])
     # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
     except (Exception, SystemExit) as error:
-        return StageFailed(order.key, failure_story(error))
+        return StageFailed(order.key, failure_story(error), this_worker(device))
+
+
+def this_worker(device: str) -> WorkerInfo:
+    """Return the description of this process."""
+    with suppress(RuntimeError, RepertoireError):  # the GPU may be what failed
+        device = device_name(device)
+    return WorkerInfo(platform.node(), os.getpid(), device)
 
 
 def find_or_run(

@@ -12,6 +12,7 @@ from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
 from orchestrator.terminal.grid import Grid
+from orchestrator.terminal.place import failed_place, log_lines, places_line
 from orchestrator.terminal.trial_selection import TrialSelection, select_trial
 from orchestrator.terminal.units import UNDEFINED, interval_text
 
@@ -43,6 +44,7 @@ def trial_page(
         Text(setting_title(first["benchmark"], first["scenario"], first["num_tasks"])),
         *([Text(f"chosen by the search: {shown.won_by}")] if shown.won_by else []),
         Text(_caption(shown)),
+        *([Text(where, style="dim")] if (where := _places(shown)) else []),
     ]
     if np.isnan(shown.matrices).all():
         return Group(
@@ -94,12 +96,20 @@ def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
     return next(reason for reason in reasons if reason)
 
 
+def _places(shown: TrialSelection) -> str:
+    """Return a line on where the complete seeds ran."""
+    rows = shown.seeds.to_dict("records")
+    return places_line(row for row, ok in zip(rows, shown.is_complete, strict=True) if ok)
+
+
 def _unfinished(shown: TrialSelection, traceback: bool) -> list[Text]:
     rows = shown.seeds.to_dict("records")
     unfinished = [row for row, ok in zip(rows, shown.is_complete, strict=True) if not ok]
     lines = []
     for alike in group_endings(unfinished):
         lines.append(Text(seeds_line(alike), "red"))
+        where = filter(None, dict.fromkeys(map(failed_place, alike)))
+        lines += [Text(line, style="dim") for line in (*where, *log_lines(alike[0]))]
         if traceback and traceback_text(alike[0]):
             lines.append(Text(traceback_text(alike[0])))
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -130,19 +131,23 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
     marks.mkdir()
     claim = f"Path({str(marks)!r}, 'claimed')"
     once = own(f"if not {claim}.exists(): {claim}.touch(); os._exit(1)")
-    always, raises = own("os._exit(1)"), own("raise ValueError('too shy')")
+    always = own("print('last words', flush=True); os._exit(1)")
+    raises = own("print('a hint'); raise ValueError('too shy')")
     # One seed, since a new process takes as long as a hundred of these stages.
     compute(tmp_path, f"['{once}', '{always}', '{raises}', finetune]", OnRay(), seeds="[0]")
     table = trials(tmp_path)
     assert [mark.name for mark in marks.iterdir()] == ["claimed"], "the process died once"
     assert set(table.loc[once, "status"]) == set(table.loc["finetune", "status"]) == {"complete"}
-    for name, story in (
-        (always, "the worker of this stage was lost"),
-        (raises, "ValueError: too shy ("),
+    for name, story, log in (
+        (always, "the worker of this stage was lost", "last words"),
+        (raises, "ValueError: too shy (", "a hint"),
     ):
         assert set(table.loc[name, "status"]) == {"failed"}
         assert set(table.loc[name, "tasks_done"]) == {1}
         assert all(text.startswith(story) for text in table.loc[name, "story"])
+        assert list(table.loc[name, "log"]) == [log]
+        assert set(table.loc[name, "node"]) == {platform.node()}
+        assert (table.loc[name, "pid"] > 1).all()
 
 
 def test_trials_of_tune_give_the_results_of_the_inline_backend(

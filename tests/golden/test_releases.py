@@ -21,6 +21,7 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.results.metrics import average_incremental_accuracy
 from orchestrator.results.tables.late_metrics import LATE_METRICS
+from orchestrator.results.tables.schemas import WORKER
 from orchestrator.stages.stage import Chain
 from orchestrator.sweep.sweep import Sweep
 
@@ -48,7 +49,7 @@ def rerun(release: Path, name: str) -> tuple[Outcome, list[Chain]]:
 def rows(folder: Path) -> pd.DataFrame:
     """Return the rows of a folder by what does not change from release to release."""
     trials = load(folder).trials
-    trials = trials[~trials["method"].isin(RAISED)].drop(columns="mlflow_run_id")
+    trials = trials[~trials["method"].isin(RAISED)].drop(columns=["mlflow_run_id", *WORKER])
     trials["trial_id"] = trials["trial_id"].str.replace(r"(-[0-9a-f]{8}).*", r"\1", regex=True)
     # The message alone: releases say the place of an error and its traceback otherwise.
     trials["story"] = trials["story"].str.partition("\n")[0].str.partition(" (")[0]

@@ -35,7 +35,7 @@ from orchestrator.sweep.sweep import Sweep
 BENCHMARK = "{name: split_digits, num_tasks: %s, samples_per_task: 40, scenario: task}"
 TRAINING = "{batch_size: 8, lr: {loguniform: [1.0e-3, 1.0e-1]}}"
 EWC = "[{name: ewc, lam: {loguniform: [0.1, 1000]}}]"
-NOT_FIGURES = ("seconds", "peak_memory", "mlflow_run_id")
+NOT_FIGURES = ("seconds", "peak_memory", "mlflow_run_id", "pid")
 
 
 def variants(*searches: str) -> list[ParameterSet]:

@@ -48,6 +48,9 @@ class Records(dict[str, Record]):
     ) -> dict[tuple[str, frozenset[str]], Record]:
         return {one: self[one[0]] for one in wanted if one[0] in self}
 
+    def failed_worker(self, key: str) -> dict[str, Any]:
+        return {}
+
     def failure(self, key: str) -> str | None:
         return None
 

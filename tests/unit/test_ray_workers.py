@@ -14,7 +14,7 @@ from orchestrator.backends.nodes import MAX_DEMAND, Demand, Node
 from orchestrator.backends.ray_tasks import Attempt
 from orchestrator.backends.ray_workers import RayWorkers
 from orchestrator.graph.events import Event
-from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
 
 NEEDS = {"num_cpus": 1.0, "num_gpus": 0.0}
 NODES = [Node("a", cpus=4, gpus=0, memory=1), Node("b", cpus=2, gpus=0, memory=9)]
@@ -48,6 +48,7 @@ def workers_of(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> tuple[RayWo
     monkeypatch.setattr(ray_workers, "ray", cluster)
     monkeypatch.setattr(ray_workers, "submit", cluster.submit)
     monkeypatch.setattr(ray_workers, "living_nodes", lambda: cluster.nodes)
+    monkeypatch.setattr(ray_workers, "find_worker", lambda key: WorkerInfo("b", 7, "cpu", "last"))
     head: Any = SimpleNamespace(check=lambda: True)
     stall: Any = SimpleNamespace(check=lambda *args: None, reset=lambda: None)
     return RayWorkers("store", NEEDS, head, stall, lines.append), lines
@@ -88,6 +89,7 @@ def test_a_stage_that_eats_all_memory_is_tried_alone_then_fails_and_the_others_g
     (failed,) = workers.wait()
     assert isinstance(failed, StageFailed)
     assert failed.story.startswith("out of memory: killed 2 times; it asked for 1 CPUs")
+    assert failed.worker == WorkerInfo("b", 7, "cpu", "last")
     assert len(cluster.submitted) == 3
     assert workers.slots() == int(6 * 1.25) + 1
 

@@ -88,6 +88,9 @@ class MemoryStore:
         read = {one: self.record(*one) for one in wanted}
         return {one: record for one, record in read.items() if record is not None}
 
+    def failed_worker(self, key: str) -> dict[str, Any]:
+        return {}
+
     def failure(self, key: str) -> str | None:
         return self.failures.get(key)
 

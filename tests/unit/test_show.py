@@ -328,3 +328,13 @@ def test_the_command_prints_the_page_and_refuses_what_is_not_there(tmp_path: Pat
     assert "ACC 0.700   AIA 0.800   BWT -0.300   FWT 0.100   forgetting 0.300" in result.output
     refused = CliRunner().invoke(app, ["show", str(tmp_path), "er"])
     assert isinstance(refused.exception, UnknownName)
+
+
+def test_where_a_trial_ran_and_the_end_of_the_log_of_one_that_failed() -> None:
+    ran = {"node": "gpu-1", "pid": 77, "device": "NVIDIA H100"}
+    log = "epoch 3\nCUDA error"
+    failed = trial(seed=1, status="failed", tasks_done=1, story="ValueError: no", log=log, **ran)
+    page = words(of(trial(seed=0, **ran | {"node": "gpu-2"}), failed), "ewc-12ab")
+    assert "on gpu-2 (NVIDIA H100)" in page
+    assert "ran on gpu-1, process 77, NVIDIA H100 the end of its log: epoch 3 CUDA error" in page
+    assert "process" not in words(of(trial()), "ewc-12ab"), "tables of an earlier release"

@@ -36,7 +36,8 @@ def create_observer(
             tables.written.add(news.key)
         if isinstance(news, StageFailed):
             # A failed stage leaves no record; its story is all that tables can tell of it.
-            tables.store.put_failure(news.key, news.story)
+            worker = None if news.worker is None else vars(news.worker)
+            tables.store.put_failure(news.key, news.story, worker)
         progress.count(news)
         if isinstance(news, ChainAdvanced | ChainEnded) and tables.is_due():
             tables.refresh(before)

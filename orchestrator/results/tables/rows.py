@@ -45,8 +45,20 @@ def trial_row(chain: Chain, records: list[Record], store: Records, run_id: str |
     row["peak_memory_bytes"] = max(
         (record.costs.peak_memory_bytes for record in records), default=0
     )
-    row["device"] = records[-1].costs.device if records else None
+    row |= _worker_columns(records[-1]) if records else {}
+    if status == "failed":
+        row |= store.failed_worker(chain.keys[len(records)])
     return tuple(map(row.get, TRIAL_COLUMNS))
+
+
+def _worker_columns(record: Record) -> dict[str, Any]:
+    """Return where a stage ran."""
+    pid = record.environment.get("pid", "")
+    return {
+        "node": record.environment.get("node"),
+        "pid": int(pid) if pid.isdecimal() else None,
+        "device": record.costs.device,
+    }
 
 
 def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
@@ -117,7 +129,7 @@ def stage_row(chain: Chain, record: Record) -> Row:
         former_id(chain.trial_id),
     )
     row["cached"] = not own
-    row["node"] = record.environment.get("node")
+    row |= _worker_columns(record)
     if chain.hyperparameters:
         row["hyperparameters"] = canonical_json(to_json(chain.hyperparameters[record.after]))
     return tuple(map(row.get, STAGE_COLUMNS))

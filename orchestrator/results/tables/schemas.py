@@ -21,6 +21,8 @@ STAGE = (*TRIAL, "after", "key", "parent", "cached")
 COST_COLUMNS = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
 # Columns of later releases are last, so that the columns of the first keep their places.
 ADDED_LATER = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
+# Where the last stage ran, and what its worker wrote last if it failed.
+WORKER = ("node", "pid", "log")
 EARLY = {"val_acc", *LATE_METRICS}
 SEARCH = ("group", "candidate", "objective", *(name for name in VALIDATED if name not in EARLY))
 FIRST_METRICS = tuple(name for name in METRICS if name not in LATE_METRICS)
@@ -31,7 +33,7 @@ REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is fl
 REALS |= {*VALIDATED, "objective", "accuracy", "loss"}
 
 INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
-INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n", "epochs"}
+INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n", "epochs", "pid"}
 
 
 def create_schema(columns: Iterable[str]) -> pa.Schema:
@@ -46,11 +48,11 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
-        *(*ADDED_LATER, *SEARCH, *LATE_METRICS),
+        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
 STAGES = create_schema(
-    [*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER, "hyperparameters", "epochs"]
+    [*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER, "hyperparameters", "epochs", "pid"]
 )
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.stages.record import Record, RecordRequest
 
@@ -19,6 +19,9 @@ class Records(Protocol):
 
     def failure(self, key: str) -> str | None:
         """Return the story of the last attempt if it failed, else None."""
+
+    def failed_worker(self, key: str) -> dict[str, Any]:
+        """Return node, pid, device and log of the last attempt if it failed and they are known."""
 
 
 class RecordCache:
@@ -46,6 +49,10 @@ class RecordCache:
     def failure(self, key: str) -> str | None:
         """Return the story of the last attempt if it failed, else None."""
         return self._store.failure(key)
+
+    def failed_worker(self, key: str) -> dict[str, Any]:
+        """Return node, pid, device and log of the last attempt if it failed and they are known."""
+        return self._store.failed_worker(key)
 
     def keys(self) -> set[str]:
         """Return the keys of the stages in the cache."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -167,9 +168,15 @@ class StageStore:
         content = self._stage_files.read_json(key, FAILURE)
         return None if content is None else str(content["story"])
 
-    def put_failure(self, key: str, story: str) -> None:
-        """Store the story of a failed attempt; the next one tries again."""
-        self.files.write(stage_path(key, FAILURE), seal(FAILURE, {"story": story}))
+    def failed_worker(self, key: str) -> dict[str, Any]:
+        """Return node, pid, device and log of the last attempt if it failed and they are known."""
+        worker = (self._stage_files.read_json(key, FAILURE) or {}).get("worker")
+        return dict(worker) if isinstance(worker, Mapping) else {}
+
+    def put_failure(self, key: str, story: str, worker: Mapping[str, Any] | None = None) -> None:
+        """Store the story of a failed attempt and where it ran; the next one tries again."""
+        content = {"story": story} | ({"worker": dict(worker)} if worker else {})
+        self.files.write(stage_path(key, FAILURE), seal(FAILURE, content))
 
     def keys(self) -> list[str]:
         """Return the keys of all stages that have files, sorted."""

@@ -1,0 +1,73 @@
+"""Runs stages with a note on their node of where they run, and reads the note of a dead worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from orchestrator.backends.worker_log import Note, note_end, note_start, read_note
+from orchestrator.stages.outcomes import Outcome, StageFailed, WorkerInfo
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order, compute_order
+
+ANSWER_SECONDS = 30.0
+
+
+def compute_noted_order(order: Order, store: StageStore, device: str) -> Outcome:
+    """Compute a stage, with a note of where it runs while it does.
+
+    If it failed, the outcome has the end of this worker's log.
+    """
+    logs = logs_folder()
+    if logs is None:
+        return compute_order(order, store, device)
+    with suppress(OSError):  # a full disk of the node must not fail the stage
+        note_start(logs, order.key, device, ray.get_runtime_context().get_worker_id())
+    outcome = compute_order(order, store, device)
+    if isinstance(outcome, StageFailed) and outcome.worker is not None:
+        note = read_note(logs, order.key)
+        log = "" if note is None else note.worker.log
+        outcome = replace(outcome, worker=replace(outcome.worker, log=log))
+    with suppress(OSError):
+        note_end(logs, order.key)
+    return outcome
+
+
+def logs_folder() -> Path | None:
+    """Return the folder of Ray's logs on this node; None if Ray does not tell it."""
+    from ray._private import worker
+
+    folder = getattr(worker._global_node, "get_logs_dir_path", lambda: "")()
+    return Path(folder) if folder and os.access(folder, os.W_OK) else None
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def note_task(key: str) -> Note | None:
+    """Return the note of a stage on this node."""
+    logs = logs_folder()
+    return None if logs is None else read_note(logs, key)
+
+
+def find_worker(key: str, timeout_seconds: float = ANSWER_SECONDS) -> WorkerInfo | None:
+    """Return where a stage ran last whose worker died; None if no living node knows."""
+    listed: Iterable[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    places = [
+        NodeAffinitySchedulingStrategy(each["NodeID"], soft=False)
+        for each in listed
+        if each["Alive"]
+    ]
+    refs = [note_task.options(scheduling_strategy=place).remote(key) for place in places]
+    done, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_seconds) if refs else ([], [])
+    notes: list[Note] = []
+    for ref in done:
+        with suppress(RayError):
+            notes += [note] if (note := ray.get(ref)) is not None else []
+    return max(notes, key=lambda note: note.started).worker if notes else None
