@@ -15,6 +15,7 @@ from orchestrator.backends.ray_health import (
     describe_nodes,
     stall_seconds,
 )
+from orchestrator.backends.stage_needs import StageNeeds
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, Workers, drive
@@ -79,7 +80,8 @@ class OnRay:
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
         stall = StallWatch(self._say, is_cluster_idle, ask_workers, wait_seconds=self._wait_seconds)
         demand = Demand(growing=self._wait_seconds is not None, timed=brake.deadline is not None)
-        return RayWorkers(store.uri, wanted, head, stall, self._say, demand)
+        needs = StageNeeds(sweep.resources.cpus, sweep.resources.gpus)
+        return RayWorkers(store.uri, needs, head, stall, self._say, demand)
 
 
 class LazyWorkers:
@@ -111,8 +113,8 @@ class LazyWorkers:
 
 
 def stage_resources(sweep: Sweep) -> dict[str, float]:
-    """Return the resources of a stage under Ray's names."""
-    return {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.gpus}
+    """Return the most that a stage asks for, under Ray's names."""
+    return {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.max_gpus}
 
 
 def require_capacity(

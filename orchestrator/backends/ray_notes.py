@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -36,9 +38,18 @@ def compute_noted_order(order: Order, store: StageStore, device: str) -> Outcome
         note = read_note(logs, order.key)
         log = "" if note is None else note.worker.log
         outcome = replace(outcome, worker=replace(outcome.worker, log=log))
+    if isinstance(outcome, StageFailed) and outcome.exhausted:
+        release_memory()
     with suppress(OSError):
         note_end(logs, order.key)
     return outcome
+
+
+def release_memory() -> None:
+    """Free what a stage that ran out of memory left, since this process runs further stages."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def logs_folder() -> Path | None:

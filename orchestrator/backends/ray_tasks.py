@@ -23,11 +23,12 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.backends.nodes import Node, parse_node
+from orchestrator.backends.stage_needs import extended_needs
 from orchestrator.stages.outcomes import Outcome, StageFailed
 from orchestrator.stages.worker import Order
 
-Death = Literal["memory", "process", "node"]
-MAX_DEATHS: dict[Death, int] = {"memory": 2, "process": 3, "node": 10}
+Death = Literal["memory", "gpu", "process", "node"]
+MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
 
 
 @ray.remote(num_cpus=1, max_retries=0)
@@ -45,25 +46,32 @@ class Attempt:
 
     Attributes:
         order: the stage.
-        deaths: causes of death of earlier attempts.
+        deaths: causes of death of earlier attempts; "gpu" is the GPU's memory.
         alone: whether it has a node to itself.
+        whole_gpu: whether it has a GPU to itself, if it takes one at all.
     """
 
     order: Order
     deaths: tuple[Death, ...] = ()
     alone: bool = False
+    whole_gpu: bool = False
 
     def after(self, death: Death) -> Attempt | None:
         """Return the next attempt after a death; None after the last.
 
-        A stage that ran out of memory is retried once, alone on a node. So is the last attempt
-        after deaths by signal, since the kernel's OOM killer is not reported to Ray.
+        A stage that ran out of memory is retried once, alone on a node; of the GPU's memory, with
+        a GPU to itself. The last attempt after deaths by signal is alone, since the kernel's OOM
+        killer is not reported to Ray.
         """
         deaths = (*self.deaths, death)
-        if deaths.count(death) >= MAX_DEATHS[death] or (self.alone and death != "node"):
+        exhausted = deaths.count("memory") + deaths.count("gpu")
+        if deaths.count(death) >= MAX_DEATHS[death] or exhausted > 1:
+            return None
+        if self.alone and death != "node":
             return None
         alone = self.alone or death == "memory" or deaths.count("process") == 2
-        return replace(self, deaths=deaths, alone=alone)
+        whole_gpu = self.whole_gpu or alone or death == "gpu"
+        return replace(self, deaths=deaths, alone=alone, whole_gpu=whole_gpu)
 
 
 def living_nodes() -> list[Node]:
@@ -82,9 +90,7 @@ def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: N
         node: the node that an attempt has to itself, all of its CPUs.
     """
     device = "cuda" if needs["num_gpus"] else "cpu"
-    resources = dict(needs)
-    if node is not None:
-        resources["num_cpus"] = node.cpus
+    resources = extended_needs(needs, attempt.whole_gpu, node)
     # In a placement group, such as that of a Tune trial, tasks would inherit it and never fit.
     task = stage_task.options(
         scheduling_strategy="DEFAULT", name=f"stage {attempt.order.key[:8]}", **resources
@@ -112,8 +118,7 @@ def build_failure(
         return StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
     if death is None:
         return StageFailed(key, f"{type(error).__name__}: {error}")
-    resources = f"it asked for {needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
-    had = f" and had {node} to itself at the last attempt" if attempt.alone and node else ""
+    resources = describe_room(attempt, needs, node)
     deaths = (*attempt.deaths, death)
     if death == "memory" or "memory" in deaths:
         what = f"out of memory: killed {len(deaths)} times"
@@ -122,7 +127,26 @@ def build_failure(
         what += "out of memory, or crashed)"
     else:
         what = f"the worker of this stage was lost: its node died {len(deaths)} times"
-    return StageFailed(key, f"{what}; {resources}{had}\n\n{error}")
+    return StageFailed(key, f"{what}; {resources}\n\n{error}")
+
+
+def describe_room(attempt: Attempt, needs: Mapping[str, float], node: Node | None) -> str:
+    """Return what a stage asked for and what it had at its last attempt."""
+    asked = f"it asked for {needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
+    if attempt.alone and node:
+        return f"{asked} and had {node} to itself at the last attempt"
+    if attempt.whole_gpu and needs["num_gpus"]:
+        return f"{asked} and had a GPU to itself at the last attempt"
+    return asked
+
+
+def build_exhausted(
+    attempt: Attempt, failed: StageFailed, needs: Mapping[str, float], node: Node | None
+) -> StageFailed:
+    """Return the failure of a stage that raised for lack of memory at all its attempts."""
+    times = f"{len(attempt.deaths) + 1} attempts"
+    what = f"out of memory: {times}; {describe_room(attempt, needs, node)}: {failed.story}"
+    return replace(failed, story=what)
 
 
 def is_cluster_idle() -> bool:

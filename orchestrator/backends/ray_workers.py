@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +15,16 @@ from orchestrator.backends.ray_health import HeadProbe, StallWatch
 from orchestrator.backends.ray_notes import find_worker
 from orchestrator.backends.ray_tasks import (
     Attempt,
+    Death,
+    build_exhausted,
     build_failure,
     classify_death,
     living_nodes,
     submit,
 )
+from orchestrator.backends.stage_needs import StageNeeds, room_left
 from orchestrator.graph.events import Event
-from orchestrator.stages.outcomes import WorkerInfo
+from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
 from orchestrator.stages.worker import Order
 
 PATIENCE_SECONDS = 1.0
@@ -34,7 +37,7 @@ class RayWorkers:
 
     Args:
         store_uri: the store, as workers reach it.
-        needs: {"num_cpus", "num_gpus"} of a stage.
+        needs: the resources of stages.
         head: checked before any other call to the cluster.
         stall: notified of what runs and what ends.
         say: called with a line that the user should read.
@@ -44,7 +47,7 @@ class RayWorkers:
     def __init__(
         self,
         store_uri: str,
-        needs: Mapping[str, float],
+        needs: StageNeeds,
         head: HeadProbe,
         stall: StallWatch,
         say: Say,
@@ -60,15 +63,16 @@ class RayWorkers:
     def slots(self) -> int:
         """Return how many stages may be submitted.
 
-        While a stage waits for a node to itself, that node's share is left out, so that it can
+        While a stage waits for a node or a GPU to itself, its share is left out, so that it can
         become free.
         """
         self._refresh_nodes()
-        room = sum(node.capacity(self._needs) for node in self._nodes)
-        if any(attempt.alone for attempt in self._running.values()):
-            node = largest_node(self._nodes, self._needs)
-            return max(room - (node.capacity(self._needs) if node else 0), 0)
-        return self._demand.stages(room)
+        needs, attempts = self._needs.least(), self._running.values()
+        if whole_gpu := any(attempt.whole_gpu for attempt in attempts):
+            alone = any(attempt.alone for attempt in attempts)
+            node = largest_node(self._nodes, needs) if alone else None
+            return room_left(self._nodes, needs, whole_gpu, node)
+        return self._demand.stages(room_left(self._nodes, needs, False, None))
 
     def submit(self, order: Order) -> None:
         """Start computing a stage."""
@@ -85,7 +89,8 @@ class RayWorkers:
         if done:
             self._stall.reset()
         elif self._refresh_nodes():  # a call to a head that has died would end this process
-            self._stall.check([a.order for a in self._running.values()], self._nodes, self._needs)
+            orders = [attempt.order for attempt in self._running.values()]
+            self._stall.check(orders, self._nodes, self._needs.least())
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _refresh_nodes(self) -> bool:
@@ -97,34 +102,61 @@ class RayWorkers:
         return True
 
     def _submit(self, attempt: Attempt) -> None:
-        node = largest_node(self._nodes, self._needs) if attempt.alone else None
-        self._running[submit(attempt, self._store_uri, self._needs, node)] = attempt
+        needs = self._needs.of_stage(attempt.order)
+        node = largest_node(self._nodes, needs) if attempt.alone else None
+        self._running[submit(attempt, self._store_uri, needs, node)] = attempt
 
     def _outcome(self, ref: Any, attempt: Attempt) -> Event | None:
-        """Return the outcome of an attempt; None if its worker died and it is retried."""
+        """Return the outcome of an attempt; None if it is retried."""
         try:
             outcome: Event = ray.get(ref)
         except RayError as error:
             death = classify_death(error)
-            again = None if death is None else attempt.after(death)
-            if again is None:
-                node = largest_node(self._nodes, self._needs)
-                failure = build_failure(attempt, error, self._needs, node)
-                return failure if death is None else replace(failure, worker=self._worker(attempt))
-            if again.alone and not attempt.alone:
-                self._say(describe_retry(attempt, death == "memory"))
-            self._submit(again)
-            return None
+            if death is not None and self._retry(attempt, death):
+                return None
+            failure = build_failure(attempt, error, *self._room(attempt))
+            return failure if death is None else replace(failure, worker=self._worker(attempt))
+        if isinstance(outcome, StageDone):
+            self._needs.note_share(attempt.order, outcome.gpu_share)
+        if isinstance(outcome, StageFailed) and outcome.exhausted:
+            return self._handle_exhausted(attempt, outcome)
         return outcome
+
+    def _handle_exhausted(self, attempt: Attempt, failed: StageFailed) -> Event | None:
+        """Retry a stage that raised for lack of memory; return its failure if it was retried."""
+        gpu = failed.exhausted == "gpu"
+        if gpu:
+            self._needs.note_exhausted(attempt.order)
+        if self._retry(attempt, "gpu" if gpu else "memory"):
+            return None
+        return build_exhausted(attempt, failed, *self._room(attempt))
+
+    def _retry(self, attempt: Attempt, death: Death) -> bool:
+        """Submit the next attempt after a death; False after the last."""
+        again = attempt.after(death)
+        if again is None:
+            return False
+        if (again.alone, again.whole_gpu) != (attempt.alone, attempt.whole_gpu):
+            self._say(describe_retry(attempt, death))
+        self._submit(again)
+        return True
+
+    def _room(self, attempt: Attempt) -> tuple[dict[str, float], Node | None]:
+        """Return the needs of a stage, and the node that an attempt alone has to itself."""
+        needs = self._needs.of_stage(attempt.order)
+        return needs, largest_node(self._nodes, needs)
 
     def _worker(self, attempt: Attempt) -> WorkerInfo | None:
         """Return where a stage ran whose worker died, if the cluster can be asked."""
         return find_worker(attempt.order.key) if self._head.check() else None
 
 
-def describe_retry(attempt: Attempt, memory: bool) -> str:
-    """Return a message on why a stage is retried alone on a node."""
+def describe_retry(attempt: Attempt, death: Death) -> str:
+    """Return a message on why a stage is retried with more room."""
     _, trial_id, seed = attempt.order.computed_for
-    cause = "ran out of memory" if memory else "lost its process twice"
+    cause, room = {
+        "memory": ("ran out of memory", "alone on a node"),
+        "gpu": ("ran out of GPU memory", "with a GPU to itself"),
+    }.get(death, ("lost its process twice", "alone on a node"))
     after = attempt.order.stages[0].after
-    return f"{trial_id} seed {seed} task {after} {cause}; it is retried once, alone on a node"
+    return f"{trial_id} seed {seed} task {after} {cause}; it is retried once, {room}"

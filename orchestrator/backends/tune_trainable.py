@@ -194,6 +194,6 @@ def create_trainable(sweep: str | Path | Sweep, store: str | Path | None) -> typ
             "configurations": configurations,
             "store_uri": open_store(Path("results"), None if store is None else str(store)).uri,
             "cpus": loaded.resources.cpus,
-            "gpus": loaded.resources.gpus,
+            "gpus": loaded.resources.max_gpus,
         },
     )

@@ -94,7 +94,7 @@ class Brake:
             "stages": float(self._stages),
             "wall": (time.monotonic() - self._started) / HOUR,
             "cpu_hours": self._seconds / HOUR * self._resources.cpus,
-            "gpu_hours": self._seconds / HOUR * self._resources.gpus,
+            "gpu_hours": self._seconds / HOUR * self._resources.max_gpus,
         }
         for name, amount in spent.items():
             limit = getattr(self._budget, name)

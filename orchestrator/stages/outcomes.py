@@ -26,10 +26,12 @@ class StageDone:
     Attributes:
         work: the work done: "scored" if only scores on further tasks were missing, "none" if
             another driver had stored the stage meanwhile.
+        gpu_share: the share of its GPU's memory that it needed; 0 if it ran on none.
     """
 
     key: Key
     work: Literal["computed", "scored", "none"] = field(default="computed", compare=False)
+    gpu_share: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,17 @@ class WorkerInfo:
 
 @dataclass(frozen=True)
 class StageFailed:
-    """A stage raised, or its process died too often; `worker` is None where it is not known."""
+    """A stage raised, or its process died too often.
+
+    Attributes:
+        worker: the process; None where it is not known.
+        exhausted: the memory that was not enough, of the host or of the GPU; "" for other errors.
+    """
 
     key: Key
     story: str
     worker: WorkerInfo | None = field(default=None, compare=False)
+    exhausted: Literal["", "memory", "gpu"] = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ import torch
 
 from orchestrator.columns import CATEGORIES as CATEGORIES
 
+# What CUDA and cuDNN take for a process before its first tensor, and room for fragments.
+CONTEXT_BYTES, HEADROOM = 600 * 2**20, 1.25
+
 
 class Clock:
     """Wall, processor and accelerator seconds of named phases."""
@@ -43,6 +46,24 @@ def reset_peak_memory(device: str) -> None:
         torch.cuda.reset_peak_memory_stats()
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
+
+
+def gpu_memory_share(peak_bytes: int, device: str) -> float:
+    """Return the share of its GPU's memory that a stage needs; 0 on the CPU.
+
+    Args:
+        peak_bytes: the peak of the memory of its tensors.
+        device: that it ran on.
+    """
+    if not device.startswith("cuda"):
+        return 0.0
+    total: int = torch.cuda.get_device_properties(device).total_memory
+    return memory_share(peak_bytes, total)
+
+
+def memory_share(peak_bytes: int, total_bytes: int) -> float:
+    """Return the share of a GPU that tensors of a peak need with the context of their process."""
+    return min((CONTEXT_BYTES + HEADROOM * peak_bytes) / total_bytes, 1.0)
 
 
 def peak_memory_bytes(device: str) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import chdir, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import torch
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.environment import device_name
@@ -28,6 +30,7 @@ from orchestrator.stages.same_input import (
 )
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.usage import gpu_memory_share
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,17 @@ def compute_order(order: Order, store: StageStore, device: str = "cpu") -> Outco
         return next((each for each in outcomes if not isinstance(each, StageDone)), outcomes[0])
     # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
     except (Exception, SystemExit) as error:
-        return StageFailed(order.key, failure_story(error), this_worker(device))
+        return StageFailed(
+            order.key, failure_story(error), this_worker(device), exhausted_memory(error)
+        )
+
+
+def exhausted_memory(error: BaseException) -> Literal["", "memory", "gpu"]:
+    """Return the memory that an error says was not enough: the host's, the GPU's, or neither."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "gpu"
+    refused = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return "memory" if refused or isinstance(error, MemoryError) else ""
 
 
 def this_worker(device: str) -> WorkerInfo:
@@ -97,7 +110,11 @@ def find_or_run(
         return ParentLost(stage.key)
     state, record = run_stage(stage, parent, computed_for, device)
     store.put(state, record)
-    return stored_outcome(record, "computed")
+    outcome = stored_outcome(record, "computed")
+    if isinstance(outcome, StageDone) and stage.after:
+        share = gpu_memory_share(record.costs.peak_memory_bytes, device)
+        outcome = replace(outcome, gpu_share=share)
+    return outcome
 
 
 def stored_outcome(record: Record, work: Literal["computed", "none"]) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from orchestrator.errors import require
 
@@ -16,19 +16,28 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources(Options):
-    """CPUs and GPUs that a stage takes; never part of a key."""
+    """CPUs and GPUs that a stage takes; never part of a key.
+
+    With `gpus: auto`, as many stages share a GPU as its memory allows, by their measured peaks.
+    """
 
     cpus: float = 1.0
-    gpus: float = 0.0
+    gpus: float | Literal["auto"] = 0.0
 
     def __post_init__(self) -> None:
         require(self.cpus > 0, "cpus", self.cpus, "above 0")
-        require(self.gpus >= 0, "gpus", self.gpus, "at least 0")
-        for name, amount in vars(self).items():
+        amounts = {name: value for name, value in vars(self).items() if value != "auto"}
+        require(self.max_gpus >= 0, "gpus", self.gpus, "at least 0")
+        for name, amount in amounts.items():
             # Ray's resolution of fractional resources.
             require(amount == round(amount, 4), name, amount, "a multiple of 0.0001")
-        whole = self.gpus <= 1 or self.gpus == int(self.gpus)
+        whole = self.max_gpus <= 1 or self.max_gpus == int(self.max_gpus)
         require(whole, "gpus", self.gpus, "at most 1, or a whole number")
+
+    @property
+    def max_gpus(self) -> float:
+        """The most GPUs that a stage takes; with "auto" one, before anything is measured."""
+        return 1.0 if self.gpus == "auto" else self.gpus
 
 
 @dataclass(frozen=True, kw_only=True)

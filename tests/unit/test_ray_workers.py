@@ -13,10 +13,10 @@ from orchestrator.backends import ray_workers
 from orchestrator.backends.nodes import MAX_DEMAND, Demand, Node
 from orchestrator.backends.ray_tasks import Attempt
 from orchestrator.backends.ray_workers import RayWorkers
+from orchestrator.backends.stage_needs import StageNeeds, extended_needs
 from orchestrator.graph.events import Event
 from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
 
-NEEDS = {"num_cpus": 1.0, "num_gpus": 0.0}
 NODES = [Node("a", cpus=4, gpus=0, memory=1), Node("b", cpus=2, gpus=0, memory=9)]
 
 
@@ -26,12 +26,15 @@ class Cluster:
     def __init__(self, deaths: Mapping[str, list[RayError]]) -> None:
         self.deaths = {key: list(errors) for key, errors in deaths.items()}
         self.submitted: list[tuple[str, Node | None]] = []
+        self.gpus: list[float] = []
+        self.outcomes: dict[str, list[Event]] = {}
         self.nodes = NODES
 
     def submit(
         self, attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: Node | None
     ) -> tuple[str, int]:
         self.submitted.append((attempt.order.key, node))
+        self.gpus.append(extended_needs(needs, attempt.whole_gpu, node)["num_gpus"])
         return attempt.order.key, len(self.submitted)
 
     def wait(self, refs: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], Any]:
@@ -40,10 +43,13 @@ class Cluster:
     def get(self, ref: tuple[str, int]) -> Event:
         if self.deaths.get(ref[0]):
             raise self.deaths[ref[0]].pop(0)
-        return StageDone(ref[0])
+        outcomes = self.outcomes.get(ref[0])
+        return outcomes.pop(0) if outcomes else StageDone(ref[0])
 
 
-def workers_of(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> tuple[RayWorkers, list[str]]:
+def workers_of(
+    monkeypatch: pytest.MonkeyPatch, cluster: Cluster, gpus: Any = 0.0
+) -> tuple[RayWorkers, list[str]]:
     lines: list[str] = []
     monkeypatch.setattr(ray_workers, "ray", cluster)
     monkeypatch.setattr(ray_workers, "submit", cluster.submit)
@@ -51,13 +57,17 @@ def workers_of(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> tuple[RayWo
     monkeypatch.setattr(ray_workers, "find_worker", lambda key: WorkerInfo("b", 7, "cpu", "last"))
     head: Any = SimpleNamespace(check=lambda: True)
     stall: Any = SimpleNamespace(check=lambda *args: None, reset=lambda: None)
-    return RayWorkers("store", NEEDS, head, stall, lines.append), lines
+    return RayWorkers("store", StageNeeds(1.0, gpus), head, stall, lines.append), lines
 
 
 def order(key: str) -> Any:
-    return SimpleNamespace(
-        key=key, computed_for=("sweep", "ewc-1", 0), stages=(SimpleNamespace(after=2),)
+    stage = SimpleNamespace(
+        after=2,
+        benchmark=SimpleNamespace(title="split_digits"),
+        network=SimpleNamespace(name="mlp"),
+        method=SimpleNamespace(name="ewc"),
     )
+    return SimpleNamespace(key=key, computed_for=("sweep", "ewc-1", 0), stages=(stage,))
 
 
 def test_as_many_stages_as_there_is_room_for_and_one_where_there_is_none(
@@ -136,3 +146,44 @@ def test_a_head_that_does_not_answer_is_asked_nothing_else(
     answers = False
     assert workers.wait() == []
     assert calls == ["nodes", "stall"]
+
+
+def test_a_stage_that_runs_out_of_the_gpu_s_memory_is_tried_once_with_a_gpu_to_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({})
+    cluster.nodes = [Node("a", cpus=8, gpus=2, memory=1)]
+    cluster.outcomes["a"] = [StageFailed("a", "OutOfMemoryError: CUDA", exhausted="gpu")] * 2
+    workers, lines = workers_of(monkeypatch, cluster, gpus=0.25)
+    workers.slots()
+    workers.submit(order("a"))
+    assert workers.wait() == []
+    assert lines == [
+        "ewc-1 seed 0 task 2 ran out of GPU memory; it is retried once, with a GPU to itself"
+    ]
+    assert workers.slots() == 8 - 4, "a GPU becomes free for it"
+    (failed,) = workers.wait()
+    assert isinstance(failed, StageFailed)
+    assert failed.story == (
+        "out of memory: 2 attempts; it asked for 1 CPUs and 0.25 GPUs and had a GPU to itself at "
+        "the last attempt: OutOfMemoryError: CUDA"
+    )
+    assert (cluster.gpus, cluster.submitted) == ([0.25, 1.0], [("a", None)] * 2)
+
+
+def test_with_gpus_auto_a_first_stage_is_measured_and_the_next_share_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({})
+    cluster.nodes = [Node("a", cpus=64, gpus=1, memory=1)]
+    cluster.outcomes["b"] = [StageFailed("b", "CUDA out of memory", exhausted="gpu")]
+    cluster.outcomes["a"] = [StageDone("a", gpu_share=0.22)]
+    workers, _ = workers_of(monkeypatch, cluster, gpus="auto")
+    assert workers.slots() == 2
+    for key in "ab":
+        workers.submit(order(key))
+        workers.wait()
+    assert cluster.gpus == [1.0, 0.25, 1.0]
+    workers.wait()
+    workers.submit(order("c"))
+    assert cluster.gpus[-1] == 1.0, "the kind has a GPU to itself again"

@@ -1,0 +1,92 @@
+"""The resources that stages ask for; with `gpus: auto`, a share of a GPU by measured memory.
+
+A kind of stage (its benchmark, network and method) has a GPU to itself until one of the kind has
+ended. From then on as many share a GPU as fit by the highest measured peak. After one that ran out
+of the GPU's memory, the kind has a GPU to itself again. Pure: neither Ray nor a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from orchestrator.backends.nodes import Node
+from orchestrator.graph.deadline import Kind, stage_kind
+from orchestrator.stages.worker import Order
+
+AUTO: Literal["auto"] = "auto"
+MOST_STAGES_PER_GPU = 16
+
+
+class StageNeeds:
+    """CPUs and GPUs of stages, under Ray's names.
+
+    Args:
+        cpus: of each stage.
+        gpus: of each stage, or "auto".
+    """
+
+    def __init__(self, cpus: float, gpus: float | Literal["auto"]) -> None:
+        self._cpus, self._gpus = cpus, gpus
+        self._shares: dict[Kind, float] = {}
+
+    def of_stage(self, order: Order) -> dict[str, float]:
+        """Return {"num_cpus", "num_gpus"} of a stage."""
+        if self._gpus == AUTO:
+            return self._needs(fraction(self._shares.get(stage_kind(order), 1.0)))
+        return self._needs(self._gpus)
+
+    def least(self) -> dict[str, float]:
+        """Return the least {"num_cpus", "num_gpus"} that any stage asks for."""
+        if self._gpus == AUTO:
+            return self._needs(min(map(fraction, self._shares.values()), default=1.0))
+        return self._needs(self._gpus)
+
+    def note_share(self, order: Order, share: float) -> None:
+        """Note the share of its GPU's memory that a stage used; 0 if it ran on none."""
+        if self._gpus == AUTO and share > 0:
+            kind = stage_kind(order)
+            self._shares[kind] = max(share, self._shares.get(kind, 0.0))
+
+    def note_exhausted(self, order: Order) -> None:
+        """Note that a stage ran out of its GPU's memory."""
+        self.note_share(order, 1.0)
+
+    def _needs(self, gpus: float) -> dict[str, float]:
+        return {"num_cpus": self._cpus, "num_gpus": gpus}
+
+
+def fraction(share: float) -> float:
+    """Return the fraction 1/n of a GPU, at least a share, in Ray's resolution of 0.0001."""
+    stages = min(max(int(1 / share), 1), MOST_STAGES_PER_GPU)
+    return int(10_000 / stages) / 10_000
+
+
+def extended_needs(
+    needs: Mapping[str, float], whole_gpu: bool, node: Node | None
+) -> dict[str, float]:
+    """Return the needs of a stage that ran out of memory: a whole GPU, all CPUs of a node.
+
+    Args:
+        needs: of the stage.
+        whole_gpu: whether it has a GPU to itself.
+        node: the node that it has to itself, if any.
+    """
+    extended = dict(needs)
+    if whole_gpu and 0 < needs["num_gpus"] < 1:
+        extended["num_gpus"] = 1.0
+    if node is not None:
+        extended["num_cpus"] = node.cpus
+    return extended
+
+
+def room_left(
+    nodes: list[Node], needs: Mapping[str, float], whole_gpu: bool, node: Node | None
+) -> int:
+    """Return how many stages the nodes have room for, without what one has to itself."""
+    room = sum(each.capacity(needs) for each in nodes)
+    if node is not None:
+        room -= node.capacity(needs)
+    elif whole_gpu and 0 < needs["num_gpus"] < 1:
+        room -= int(1 / needs["num_gpus"])
+    return max(room, 0)
