@@ -136,7 +136,7 @@ def build_cluster(sweep: Sweep, scenario: Scenario) -> VirtualCluster:
     Raises:
         RepertoireError: no stage fits on a node, or the number of CPUs is needed and unknown.
     """
-    needs = {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.gpus}
+    needs = {"num_cpus": sweep.resources.cpus, "num_gpus": sweep.resources.max_gpus}
     if math.isinf(scenario.cpus) and not sweep.resources.gpus:
         raise RepertoireError(
             f"--simulate: stages of this sweep take {sweep.resources.cpus:g} CPUs and no GPU, so "

@@ -89,7 +89,7 @@ def _source_rows(durations: Durations) -> Iterator[Row]:
 def resource_hours(seconds: float, resources: Resources) -> str:
     """Return slot-seconds as hours of GPUs, or of CPUs if stages take no GPU."""
     if resources.gpus:
-        return f"{seconds / 3600 * resources.gpus:,.2f} GPU-hours"
+        return f"{seconds / 3600 * resources.max_gpus:,.2f} GPU-hours"
     return f"{seconds / 3600 * resources.cpus:,.2f} CPU-hours"
 
 
