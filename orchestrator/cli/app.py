@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from orchestrator.cli.options import (
     SweepFile,
     Until,
     WaitForNodes,
+    job_address,
     show,
     show_error,
 )
@@ -95,7 +97,10 @@ def run_command(  # noqa: PLR0913 - the options of a command
     store: StoreUri = None,
     address: Annotated[
         str | None,
-        typer.Option("--address", help="A running Ray cluster; default: start Ray here."),
+        typer.Option(
+            "--address",
+            help="A running Ray cluster; default: the Ray job's, else start Ray here.",
+        ),
     ] = None,
     backend: Annotated[
         BackendName, typer.Option("--backend", help="inline: in this process, one stage at a time.")
@@ -111,7 +116,7 @@ def run_command(  # noqa: PLR0913 - the options of a command
     from orchestrator.backends.factory import Place
     from orchestrator.cli.run import RunOptions, run
 
-    place = Place(address, wait_for_nodes)
+    place = Place(address or job_address(os.environ), wait_for_nodes)
     try:
         code = run(sweep, out, store, RunOptions(backend.value, place, replace, until))
     except KeyboardInterrupt:  # typer would only say "Aborted"

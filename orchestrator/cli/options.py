@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +56,15 @@ Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0, help="Largest relative difference that counts as equal."),
 ]
+
+
+def job_address(environment: Mapping[str, str]) -> str | None:
+    """Return the address of the cluster whose job this process is (`ray job submit`), or None.
+
+    Outside of a job RAY_ADDRESS may be that of a server of jobs, which Ray cannot connect to.
+    """
+    in_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in environment
+    return environment.get("RAY_ADDRESS") or None if in_job else None
 
 
 def show(content: Any) -> None:

@@ -44,9 +44,9 @@ def start(
     )
 
 
-def finish(command: subprocess.Popen[str]) -> tuple[int, str, str]:
+def finish(command: subprocess.Popen[str], seconds: float = 200) -> tuple[int, str, str]:
     """Wait for a driver; return its exit code and its output."""
-    out, err = command.communicate(timeout=200)
+    out, err = command.communicate(timeout=seconds)
     return command.returncode, out, err
 
 

@@ -11,7 +11,7 @@ from processes import finish, start
 
 from orchestrator.results import results
 
-pytestmark = [pytest.mark.ray, pytest.mark.storm, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.storm, pytest.mark.timeout(600)]
 SWEEP = """
 name: lab
 benchmark: {name: split_digits, num_tasks: 2, samples_per_task: 32}
@@ -47,7 +47,7 @@ def test_a_stage_that_takes_all_memory_fails_alone_and_the_others_are_computed(
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     (tmp_path / "greedy.py").write_text(GREEDY)
-    code, out, err = finish(start(tmp_path))
+    code, out, err = finish(start(tmp_path), seconds=500)
     assert (code, err) == (1, ""), out + err
     assert "ran out of memory; it is retried once, alone on a node" in out
     trials = results.load(tmp_path / "results" / "lab").trials.set_index("method")

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from orchestrator.cli import server
 from orchestrator.cli.app import app
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
+from orchestrator.cli.options import job_address
 from orchestrator.cli.os_errors import KEPT, describe_os_error
 
 pytestmark = pytest.mark.slow
@@ -144,6 +145,13 @@ def test_sockets_of_ray_fit_wherever_temporary_files_are(
 def test_an_error_of_ours_is_not_taken_for_one_of_the_disk() -> None:
     assert describe_os_error(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
     assert describe_os_error(OSError("no number")) is None
+
+
+def test_in_a_ray_job_the_cluster_is_that_of_the_job() -> None:
+    job = {"RAY_JOB_CONFIG_JSON_ENV_VAR": "{}", "RAY_ADDRESS": "10.0.0.1:6379"}
+    assert job_address(job) == "10.0.0.1:6379"
+    assert job_address({"RAY_ADDRESS": "http://10.0.0.1:8265"}) is None
+    assert job_address({"RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
