@@ -123,7 +123,7 @@ class RayWorkers:
         return outcome
 
     def _handle_exhausted(self, attempt: Attempt, failed: StageFailed) -> Event | None:
-        """Retry a stage that raised for lack of memory; return its failure if it was retried."""
+        """Retry a stage that lacked memory; return its failure after the last attempt."""
         gpu = failed.exhausted == "gpu"
         if gpu:
             self._needs.note_exhausted(attempt.order)
