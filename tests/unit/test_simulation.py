@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 
 LIMIT = Demand().stages
@@ -141,6 +144,29 @@ def test_lost_nodes_cost_their_stages_and_their_replacement(
     again = run(made, stormy, seconds)
     assert again.usage == usage
     assert run(made, replace(stormy, seed=4), seconds).makespan != result.makespan
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(900)
+def test_a_hundred_thousand_trials_on_a_thousand_nodes_take_less_than_two_minutes(
+    make_plan: Callable[..., Plan],
+) -> None:
+    small = make_plan(seeds="[0]")
+    chain, steps = small.chains[0], [small.orders[key].stages[0] for key in small.chains[0].keys]
+    orders, links, chains = dict(small.orders), {steps[0].key: None}, []
+    for number in range(100_000):
+        keys = (steps[0].key, *(f"{number:06x}{after}" for after in range(1, 6)))
+        for parent, key in pairwise(keys):
+            orders[key] = Order((replace(steps[1], key=key, parent=parent),), ("s", "t", 0))
+            links[key] = parent
+        chains.append(replace(chain, trial_id=f"t-{number}", keys=keys))
+    big = replace(small, chains=tuple(chains), orders=orders, links=links)
+    cost = Cost(60.0, 1e6)
+    started = time.process_time()
+    result = simulate(big, dict.fromkeys(orders, cost), VirtualCluster(1000, 8, 1.0), LIMIT)
+    assert time.process_time() - started < 120
+    assert (result.stages, result.failed_trials) == (500_001, 0)
+    assert result.makespan >= 500_001 * 60 / 8000
 
 
 def test_a_stage_whose_node_is_lost_too_often_has_failed(make_plan: Callable[..., Plan]) -> None:
