@@ -5,7 +5,6 @@ Only the footers of Parquet files are read. Nothing raises; problems become note
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.json_text import parse_json
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
 
@@ -49,7 +49,7 @@ class SweepFolder:
     def document(self, name: str) -> dict[str, Any] | None:
         """Return the content of a JSON file in the folder; None if it cannot be read."""
         try:
-            entries = json.loads((self.path / name).read_text(encoding="utf-8"))
+            entries = parse_json((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return entries if isinstance(entries, dict) else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from orchestrator.hashing import canonical_json
+from orchestrator.json_text import parse_json
 
 Entry = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ def read_entry(line: bytes) -> Entry | None:
     A file system that lost its last writes may leave NULs in their place, before what came next.
     """
     try:
-        entry = json.loads(line.strip(b"\0\n"))
+        entry = parse_json(line.strip(b"\0\n"))
     except ValueError:
         return None
     return entry if isinstance(entry, dict) and isinstance(entry.get("group"), str) else None

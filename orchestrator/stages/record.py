@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from orchestrator.stages.record_types import require_record_types, require_scores
 from orchestrator.stages.storage.stage_files import (
     FORMAT,
     other_release,
@@ -104,6 +105,7 @@ def unpack_record(content: Mapping[str, Any], where: str) -> Record:
         sweep, trial_id, seed = plain["computed_for"]
         plain["computed_for"] = (sweep, trial_id, seed)
         record: Record = _build(Record, plain)
+        require_record_types(record)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise other_release(content, where, _difference(error)) from error
     if record.status not in get_args(Status):
@@ -118,9 +120,11 @@ def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
         OtherRelease: they are not written as here.
     """
     try:
-        return evaluation_from_json(content)
+        evaluation = evaluation_from_json(content)
+        require_scores(evaluation)
     except (AttributeError, KeyError, TypeError) as error:
         raise other_release(content, where, f"with scores {_difference(error)}") from error
+    return evaluation
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:

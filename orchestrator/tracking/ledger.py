@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from orchestrator.json_text import parse_json
 from orchestrator.stages.storage.files import write_atomically
 from orchestrator.tracking.sent import Sent
 from orchestrator.tracking.target import Target, TrackingError
@@ -62,7 +63,7 @@ class Ledger:
 def load_ledger(folder: Path) -> Ledger | None:
     """Return the ledger in a folder; None if it is missing or cannot be read."""
     try:
-        plain = json.loads((folder / LEDGER).read_text())
+        plain = parse_json((folder / LEDGER).read_text())
         parent = plain.pop("parent")
         trials, removed = _runs(plain.pop("trials")), _runs(plain.pop("removed", {}))
         kept = Sent(**parent) if parent else None

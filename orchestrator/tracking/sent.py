@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from orchestrator.json_text import parse_json
+
 RUNNING = "RUNNING"
 # Tags of a run: the identity of its sweep's folder, and what has been sent.
 IDENTITY, SENT = "repertoire.identity", "repertoire.sent"
@@ -42,5 +44,5 @@ class Sent:
     @staticmethod
     def from_tag(run_id: str, start_ms: int, status: str, files: str, tag: str) -> Sent:
         """Return what was sent of a run, given its tag."""
-        values = json.loads(tag)
+        values = parse_json(tag)
         return Sent(run_id=run_id, start_ms=start_ms, status=status, files=files, **values)

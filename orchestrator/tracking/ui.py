@@ -29,7 +29,7 @@ def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
         target.artifact_location,
     ]
     served = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "ui", *database, *served]
+    return [sys.executable, "-P", "-m", "mlflow", "ui", *database, *served]
 
 
 def front_page(directory: Path, port: int) -> str:

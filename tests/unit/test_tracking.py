@@ -1129,7 +1129,7 @@ def test_the_user_interface_is_served_on_the_loopback_address_from_the_right_dat
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ui_command(directory, port=5123)
-    assert command[:4] == [sys.executable, "-m", "mlflow", "ui"]
+    assert command[:5] == [sys.executable, "-P", "-m", "mlflow", "ui"]
     values = dict(zip(command[4::2], command[5::2], strict=True))
     assert values["--backend-store-uri"] == f"sqlite:///{directory}/mlflow.db"
     assert (values["--host"], values["--port"]) == ("127.0.0.1", "5123")

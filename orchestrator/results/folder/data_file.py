@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.benchmarks.sources.own_data import OwnData
+from orchestrator.json_text import parse_json
 from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 
@@ -57,7 +58,7 @@ def describe_data(own: OwnData) -> dict[str, Any]:
 def read_data(folder: Path) -> dict[str, Any]:
     """Return the content of the file; {} if there is none."""
     with suppress(OSError, ValueError):
-        content = json.loads((folder / DATA).read_text(encoding="utf-8"))
+        content = parse_json((folder / DATA).read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}
     return {}
 

@@ -19,6 +19,7 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
         stem = kept.joinpath(*name.split("."))
         file = stem / "__init__.py" if module.is_package else stem.with_name(f"{stem.name}.py")
         files[file] = module.code
+    _remove_links(kept)
     for path in kept.rglob("*.py"):
         if path not in files:
             path.unlink()  # of an earlier run; the sweep does not import it any more
@@ -27,6 +28,13 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
             write_atomically(path, data)
     if not files:
         (kept / SWEEP).unlink(missing_ok=True)
+
+
+def _remove_links(kept: Path) -> None:
+    """Remove the links that somebody put there, so that nothing is written or deleted elsewhere."""
+    for path in (kept, *kept.rglob("*")):
+        if path.is_symlink():
+            path.unlink()
 
 
 def load_kept_code(folder: Path) -> Sweep:

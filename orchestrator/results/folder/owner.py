@@ -7,7 +7,6 @@ touched any more has ended.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import RepertoireError
+from orchestrator.json_text import parse_json
 
 OWNER = ".writer.json"
 BEAT_SECONDS = 5.0
@@ -82,7 +82,7 @@ def touch_until(owner: Path, over: threading.Event) -> None:
 def read_owner(owner: Path) -> dict[str, Any]:
     """Return the host, the process and the start of the owner; {} if the file cannot be read."""
     with contextlib.suppress(OSError, ValueError):
-        document = json.loads(owner.read_text(encoding="utf-8"))
+        document = parse_json(owner.read_text(encoding="utf-8"))
         return document if isinstance(document, dict) else {}
     return {}
 

@@ -15,6 +15,8 @@ from orchestrator.results.tables.late_metrics import LATE_METRICS, add_late_metr
 from orchestrator.results.tables.schemas import SCHEMAS
 from orchestrator.stages.storage.files import write_atomically
 
+STAGES_BELOW = ("stages.parquet", "*/stages.parquet", "former/*/stages.parquet")
+
 
 @dataclass(frozen=True, eq=False)
 class Tables:
@@ -74,14 +76,15 @@ def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.
 
 
 def stage_keys(folder: Path) -> frozenset[str]:
-    """Return the keys of all stages in the tables of a folder and of the folders below it.
+    """Return the keys of all stages in the tables of a sweep's folder, also those of former sweeps.
 
     Raises:
         RepertoireError: a table is empty or damaged.
     """
-    paths = sorted(folder.rglob("stages.parquet"))
+    # Not at any depth: a store's reference, which anybody may have written, may name any folder.
+    paths = sorted(path for places in STAGES_BELOW for path in folder.glob(places))
     columns = (read_table(path.parent, "stages", ["key"])["key"] for path in paths)
-    return frozenset(key for column in columns for key in column.to_pylist())
+    return frozenset(key for column in columns for key in column.drop_null().to_pylist())
 
 
 def build_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

@@ -14,7 +14,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 from typing import Protocol
+
+from orchestrator.errors import StoreCorrupt
 
 PARTIAL = ".tmp"
 
@@ -87,18 +90,19 @@ class LocalFiles:
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
         try:
-            with open(f"{self._root}/{path}", "rb", buffering=0) as file:
-                return file.readall()
+            with open(f"{self._root}/{path}", "rb", buffering=0, opener=_open_at_once) as file:
+                # A pipe or a device would never end.
+                return file.readall() if S_ISREG(os.fstat(file.fileno()).st_mode) else b""
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write(self, path: str, data: bytes) -> None:
         """Write a complete file, replacing a former one, or nothing."""
-        write_atomically(self._root / path, data)
+        write_atomically(self._inside(path), data)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a complete file unless one exists; return whether it was written."""
-        target = self._root / path
+        target = self._inside(path)
         # Saves writing the data; where two processes come at once, the link decides.
         if target.exists():
             return False
@@ -116,9 +120,10 @@ class LocalFiles:
 
     def move(self, path: str, target: str) -> bool:
         """Move a file; return False if it does not exist."""
-        (self._root / target).parent.mkdir(parents=True, exist_ok=True)
+        source, moved = self._inside(path), self._inside(target)
+        moved.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.rename(self._root / path, self._root / target)
+            os.rename(source, moved)
         except FileNotFoundError:
             return False
         return True
@@ -126,12 +131,12 @@ class LocalFiles:
     def delete(self, path: str) -> None:
         """Delete a file."""
         with suppress(FileNotFoundError, NotADirectoryError):
-            (self._root / path).unlink()
+            self._inside(path).unlink()
 
     def delete_folder(self, path: str) -> None:
         """Delete a folder and all below it."""
         with suppress(FileNotFoundError):
-            shutil.rmtree(self._root / path)
+            shutil.rmtree(self._inside(path))
 
     def entries(self, folder: str = "") -> list[Entry]:
         """Return all files below a folder, at any depth."""
@@ -144,6 +149,16 @@ class LocalFiles:
                 with suppress(OSError):
                     os.scandir(folder).close()
 
+    def _inside(self, path: str) -> Path:
+        """Return the full path of a file to change; refuse one that a link leads out."""
+        for folder in Path(path).parents:
+            if folder.parts and (self._root / folder).is_symlink():
+                raise StoreCorrupt(
+                    f"{self._root / folder} is a symbolic link, which no store has: nothing below "
+                    "it is written or deleted"
+                )
+        return self._root / path
+
     def _walk(self, folder: str) -> Iterator[Entry]:
         try:
             items = list(os.scandir(folder))
@@ -154,9 +169,14 @@ class LocalFiles:
                 yield from self._walk(item.path)
                 continue
             with suppress(FileNotFoundError):  # deleted since the folder was opened
-                stat = item.stat()
+                stat = item.stat(follow_symlinks=False)
                 path = os.path.relpath(item.path, self._root)
                 yield Entry(path, stat.st_size, stat.st_mtime)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; one that is a pipe is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from orchestrator.json_text import parse_json
 from orchestrator.stages.storage.files import Files
 
 FOLDER = "leases"
@@ -95,7 +96,7 @@ def _lease_path(key: str) -> str:
 
 def _parse_lease(data: bytes | None) -> Lease | None:
     try:
-        plain = json.loads(data or b"null")
+        plain = parse_json(data or b"null")
         return plain and Lease(str(plain["key"]), str(plain["owner"]), float(plain["until"]))
     except (ValueError, KeyError, TypeError):  # truncated by a crash
         return None

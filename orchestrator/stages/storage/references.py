@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.hashing import digest
 from orchestrator.stages.storage.stage_files import (
@@ -97,6 +98,9 @@ def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
             damaged += [entry.path] if data is not None and name.endswith(".json") else []
             continue
         require_known_format(content, f"{entry.path} of store {store.uri}")
+        if not _is_reference(content):
+            damaged.append(entry.path)
+            continue
         if not _is_copied(content["host"], content["store"], store):
             result.append(
                 Reference(
@@ -108,6 +112,13 @@ def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
                 )
             )
     return sorted(result, key=lambda ref: (ref.host, ref.folder, ref.sweep)), damaged
+
+
+def _is_reference(content: Mapping[str, Any]) -> bool:
+    """Return whether a file has the fields of a reference, in their types."""
+    keys = content.get("keys")
+    texts = [content.get(name) for name in ("host", "folder", "sweep", "store")]
+    return isinstance(keys, list) and all(isinstance(text, str) for text in [*texts, *keys])
 
 
 def _is_copied(host: str, place: str, store: StageStore) -> bool:

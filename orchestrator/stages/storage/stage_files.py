@@ -12,14 +12,14 @@ content and is raised when older releases would misread it; adding a field does 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from orchestrator.errors import OtherRelease
+from orchestrator.errors import OtherRelease, StoreCorrupt
 from orchestrator.hashing import canonical_json, digest, digest_bytes
+from orchestrator.json_text import parse_json
 from orchestrator.stages.storage.files import Files
 from orchestrator.stages.storage.state_cache import StateCache
 
@@ -30,7 +30,13 @@ _HEAD, _TAIL, _CLOSE = b'{"content":', b',"digest":"', b'"}'
 
 
 def stage_path(key: str, name: str) -> str:
-    """Return the path of a stage's file."""
+    """Return the path of a stage's file.
+
+    Raises:
+        StoreCorrupt: the key, of a record that somebody wrote, would leave the store.
+    """
+    if "/" in key or key.startswith("."):
+        raise StoreCorrupt(f"{key[:80]!r} is no key of a stage")
     return f"{key[:2]}/{key}/{name}"
 
 
@@ -91,7 +97,7 @@ def unseal(name: str, data: bytes) -> dict[str, Any] | None:
     # Bytes as `seal` writes them are verified as they are, others by their content.
     sealed = rest == _digest(name, content) + _CLOSE
     try:
-        envelope = json.loads(data)
+        envelope = parse_json(data)
         if sealed or envelope["digest"] == digest(name, envelope["content"]):
             return dict(envelope["content"])
     except (ValueError, KeyError, TypeError):

@@ -18,6 +18,7 @@ from torch import Tensor
 from orchestrator.benchmarks.data_folder import data_folder
 from orchestrator.benchmarks.sources.arrays.arrays import Array, Arrays, Facts
 from orchestrator.hashing import digest, digest_bytes
+from orchestrator.json_text import parse_json
 
 FORMAT = 1
 NAMES = ("train_x", "train_y", "test_x", "test_y")
@@ -44,7 +45,7 @@ def open_arrays(name: str, facts: Facts) -> Stored | None:
     """
     folder = cache_folder() / name
     try:
-        described = json.loads((folder / "arrays.json").read_text("utf-8"))
+        described = parse_json((folder / "arrays.json").read_text("utf-8"))
         stamps = {each: file_stamp(folder / f"{each}.npy") for each in NAMES}
         mapped = {each: np.load(folder / f"{each}.npy", "r", allow_pickle=False) for each in NAMES}
         touched = [each for each in NAMES if described[each]["stamp"] != stamps[each]]

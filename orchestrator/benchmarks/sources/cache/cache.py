@@ -32,6 +32,7 @@ from orchestrator.benchmarks.sources.cache.array_files import (
 )
 from orchestrator.benchmarks.sources.cache.array_writing import allocator, publish, write_arrays
 from orchestrator.hashing import digest, to_json
+from orchestrator.json_text import parse_json
 
 
 def load_arrays(
@@ -67,7 +68,7 @@ def in_memory(read: Callable[[Allocate], Arrays]) -> Stored:
 def find_stored(name: str, stamps: Sequence[Any] | None) -> Stored | None:
     """Return the arrays of a source from the cache; None if they are not there or out of date."""
     try:
-        manifest = json.loads((cache_folder() / "sources" / f"{name}.json").read_text("utf-8"))
+        manifest = parse_json((cache_folder() / "sources" / f"{name}.json").read_text("utf-8"))
         unchanged = stamps is None or manifest["stamps"] == to_json(stamps)
         if manifest["format"] != FORMAT or not unchanged:
             return None

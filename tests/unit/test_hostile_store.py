@@ -1,0 +1,274 @@
+"""A store that somebody else wrote: read as what it is, and nothing outside of it is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from hostile_lab import write_hostile
+from random_tables import write_random
+from typer.testing import CliRunner
+
+from orchestrator.cli.app import app
+from orchestrator.errors import OtherRelease, RepertoireError, StoreCorrupt
+from orchestrator.hashing import digest_bytes
+from orchestrator.results.folder.garbage import delete_garbage, find_garbage
+from orchestrator.results.folder.kept_code import keep_code
+from orchestrator.results.folder.wanted_keys import Rules
+from orchestrator.results.tables.tables import stage_keys
+from orchestrator.stages.record import Costs, Record, Score, pack_record
+from orchestrator.stages.storage.files import LocalFiles
+from orchestrator.stages.storage.references import load_references
+from orchestrator.stages.storage.stage_files import RECORD, seal, stage_path
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.sweep import Sweep
+
+KEY = "ab" + "0" * 38
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StageStore:
+    """A store with one stage."""
+    made = StageStore(str(tmp_path / "stages"))
+    made.put(
+        {"w": torch.ones(2)},
+        Record(
+            key=KEY,
+            parent=None,
+            after=0,
+            status="complete",
+            costs=Costs(),
+            evaluation={"t": {"test": Score(accuracy=0.5, loss=None, n=1)}},
+            computed_for=("s", "t", 0),
+        ),
+    )
+    return made
+
+
+def rewrite(store: StageStore, change: dict, inner: dict | None = None) -> None:
+    """Seal another record in the place of the stage's, as whoever knows the format can."""
+    record = store.record(KEY)
+    state = {
+        "state": digest_bytes((Path(store.uri) / stage_path(KEY, "state.safetensors")).read_bytes())
+    }
+    content = pack_record(record) | state | change
+    content["record"] = content["record"] | (inner or {})
+    (Path(store.uri) / stage_path(KEY, RECORD)).write_bytes(seal(RECORD, content))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"parent": 3},
+        {"after": "x"},
+        {"after": 10**400},
+        {"evaluation": {"t": {"test": {"accuracy": "0.9", "loss": None, "n": 1}}}},
+        {"evaluation": {"t": {"test": {"accuracy": 0.9, "loss": None, "n": -1}}}},
+        {"evaluation": []},
+        {"costs": {"train_flops": "x"}},
+        {"costs": {"storage": {"model": [1]}}},
+        {"computed_for": ["s", ["t"], 0]},
+        {"computed_for": ["s", "t", 10**30]},
+        {"story": {"a": 1}},
+        {"spec": 3},
+    ],
+    ids=lambda field: json.dumps(field)[:40],
+)
+def test_a_sealed_record_whose_fields_have_other_types_is_refused(store, field):
+    rewrite(store, {}, field)
+    with pytest.raises(OtherRelease, match=r"which release .* cannot read"):
+        store.record(KEY)
+
+
+@pytest.mark.parametrize("data", [DEEP, '{"content": ' + DEEP + "}", "[]", "3", "", "\xff" * 9])
+def test_a_record_that_is_no_record_is_damaged(store, data):
+    (Path(store.uri) / stage_path(KEY, RECORD)).write_text(data, encoding="latin-1")
+    assert store.record(KEY) is None
+    assert store.damaged == [f"stage {KEY}: record.json is not what was written"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"",
+        b"\xff" * 8,
+        (2**62).to_bytes(8, "little") + b"{}",
+        (4).to_bytes(8, "little") + b"nope",
+        (
+            len(header)
+            if (header := b'{"w":{"dtype":"F32","shape":[9],"data_offsets":[0,8]}}')
+            else 0
+        ).to_bytes(8, "little")
+        + header
+        + b"\0" * 8,
+    ],
+    ids=["empty", "half a header", "huge header", "no JSON", "wrong shape"],
+)
+def test_a_state_that_is_no_safetensors_file_is_named_and_never_unpickled(store, state):
+    (Path(store.uri) / stage_path(KEY, "state.safetensors")).write_bytes(state)
+    rewrite(store, {"state": digest_bytes(state)})
+    with pytest.raises(StoreCorrupt, match=r"state\.safetensors"):
+        store.state(KEY)
+
+
+def test_a_state_is_no_path_of_another_file(store, tmp_path):
+    (tmp_path / "secret.safetensors").write_bytes(b"secret")
+    rewrite(store, {"file": "../../../secret.safetensors", "state": digest_bytes(b"secret")})
+    with pytest.raises(OtherRelease, match="with its state in"):
+        store.state(KEY)
+
+
+@pytest.mark.parametrize("key", ["../../outside", "/etc/passwd", "..", "a/b"])
+def test_a_key_of_somebody_else_is_no_path(store, key):
+    with pytest.raises(StoreCorrupt, match="is no key of a stage"):
+        store.record(key)
+
+
+def test_a_pipe_or_device_in_place_of_a_file_is_damaged_and_not_waited_for(store):
+    path = Path(store.uri) / stage_path(KEY, RECORD)
+    for replace in (lambda: os.mkfifo(path), lambda: path.symlink_to("/dev/zero")):
+        path.unlink(missing_ok=True)
+        replace()
+        assert store.record(KEY) is None
+    assert not path.is_symlink()
+    assert Path("/dev/zero").exists()
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder that no store should touch, with files of names that stores use."""
+    for name in (f"{KEY}/record.json", f"{KEY}/state.safetensors", "x.py", "sub/y.json"):
+        (tmp_path / "outside" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "outside" / name).write_text("mine")
+    return tmp_path / "outside"
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return path -> text of the files below a folder."""
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+def link(store: StageStore, place: str, target: Path) -> None:
+    """Put a symbolic link into a store, in place of what is there."""
+    path = Path(store.uri) / place
+    if path.is_dir():
+        path.rename(path.with_name("aside"))
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("place", ["ab", f"ab/{KEY}", "damaged", "folders", "leases", "loop", "x"])
+def test_no_command_follows_a_link_out_of_a_store(store, tmp_path, outside, place):
+    before = contents(outside)
+    link(store, place, Path(store.uri) / "loop" if place == "loop" else outside)
+    write_random(tmp_path / "s")
+    for words in (["verify"], ["gc", "--older-than", "0"], ["gc", "--dry-run"]):
+        result = CliRunner().invoke(app, ["store", *words, str(tmp_path)])
+        assert isinstance(result.exception, SystemExit | RepertoireError | None)
+    for change in (store.delete, lambda key: store.put_failure(key, "story")):
+        with suppress(StoreCorrupt):  # "... is a symbolic link"
+            change(KEY)
+    assert contents(outside) == before
+
+
+def test_a_linked_file_is_deleted_and_its_target_is_not(store, tmp_path, outside):
+    link(store, f"cd/cd{'0' * 38}/record.json", outside / "x.py")
+    write_random(tmp_path / "s")
+    rules = Rules(tmp_path, 0.0)
+    delete_garbage(store, rules, find_garbage(store, rules))
+    assert (outside / "x.py").read_text() == "mine"
+
+
+@pytest.mark.parametrize("path", ["l/a", "l/b/c"])
+def test_files_below_a_link_are_neither_written_moved_nor_deleted(tmp_path, outside, path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "l").symlink_to(outside)
+    (tmp_path / "root" / "own").write_text("own")
+    files, before = LocalFiles(tmp_path / "root"), contents(outside)
+    for change in (
+        lambda: files.write(path, b""),
+        lambda: files.create(path, b""),
+        lambda: files.move("own", path),
+        lambda: files.move(path, "elsewhere"),
+        lambda: files.delete(path),
+        lambda: files.delete_folder(path),
+    ):
+        with pytest.raises(StoreCorrupt, match="is a symbolic link"):
+            change()
+    assert contents(outside) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"host": 3, "folder": "/", "sweep": ".", "store": "x", "keys": []},
+        {"host": "h", "folder": "/", "sweep": ".", "store": "x", "keys": [[1]]},
+        {"host": "h"},
+        {},
+    ],
+)
+def test_a_registration_of_other_fields_stops_gc_with_its_name(store, tmp_path, content):
+    name = "0.json"
+    store.files.write(f"folders/{name}", seal(name, content))
+    assert load_references(store) == ([], [f"folders/{name}"])
+    write_random(tmp_path / "s")
+    with pytest.raises(RepertoireError, match=r"folders/0\.json is damaged.*nothing was deleted"):
+        find_garbage(store, Rules(tmp_path))
+
+
+def test_a_registration_of_the_whole_disk_is_not_searched_at_any_depth(tmp_path):
+    write_random(tmp_path / "a" / "b" / "c" / "d")
+    write_random(tmp_path / "e")
+    assert stage_keys(tmp_path / "a") == frozenset()
+    assert stage_keys(tmp_path) == stage_keys(tmp_path / "e") != frozenset()
+
+
+def test_kept_code_is_not_written_or_deleted_through_a_link(tmp_path, outside):
+    before = contents(outside)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "code").symlink_to(outside)
+    (tmp_path / "sweep.yaml").write_text(
+        "name: a\nbenchmark: {name: split_digits, scenario: task, num_tasks: 2}\nnetwork: mlp\n"
+        "methods: ['own:Mine']\nseeds: [0]\n"
+    )
+    (tmp_path / "own.py").write_text(
+        "from methods.finetune import Finetune\nclass Mine(Finetune): ...\n"
+    )
+    keep_code(Sweep.load(tmp_path / "sweep.yaml"), tmp_path / "results")
+    assert contents(outside) == before
+    assert (tmp_path / "results" / "code" / "own.py").is_file()
+
+
+def test_commands_that_read_results_never_import_the_code_kept_in_them(tmp_path, monkeypatch):
+    folder = write_hostile(tmp_path / "s", complete=1.0)
+    (folder / "code").mkdir()
+    trap = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+    for name in ("mine.py", "sitecustomize.py", "dashboards.py", "orchestrator.py", "numpy.py"):
+        (folder / name).write_text(trap)
+        (folder / "code" / name).write_text(trap)
+    sweep = (
+        "name: s\nbenchmark: {data: 'mine:data', name: split, num_tasks: 2, scenario: task}\n"
+        "network: 'mine:Net'\nmethods: ['mine:Mine']\nseeds: [0]\n"
+    )
+    for place in (folder, folder / "code"):
+        (place / "sweep.yaml").write_text(sweep)
+    StageStore(str(tmp_path / "stages"))
+    monkeypatch.chdir(folder)
+    trial = "finetune-"
+    for words in (
+        ["compare", "."],
+        ["compare", str(tmp_path), "--format", "latex"],
+        ["show", ".", trial],
+        ["store", "verify", str(tmp_path)],
+        ["store", "gc", str(tmp_path)],
+    ):
+        result = CliRunner().invoke(app, words)
+        assert isinstance(result.exception, SystemExit | RepertoireError | None), result.exc_info
+        assert "mine" not in sys.modules
+    assert not (tmp_path / "ran").exists()
