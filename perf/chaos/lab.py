@@ -74,6 +74,7 @@ main()
 """
 # What a run may differ in: times, places and the order of events.
 IDENTITY = ["trial_id", "seed"]
+CELL = [*IDENTITY, "split", "after", "task"]
 FIGURES = ["status", "acc", "bwt", "forgetting", "val_acc", "storage_bytes", "train_flops"]
 STAGE_SECONDS = 0.4
 
@@ -141,15 +142,23 @@ class Lab:
         return Counter(line.partition(" ")[2] for line in lines if line.startswith(event))
 
 
+def run_calm(folder: Path) -> Lab:
+    """Run the sweep undisturbed, in one process; return its lab."""
+    variables = {"STORM_SECONDS": "0", "MLFLOW_TRACKING_URI": ""}
+    calm = Lab(folder, environment=variables, extra=["--backend", "inline"])
+    if calm.start().wait() != 0:
+        raise SystemExit(f"the undisturbed run failed: see {folder}/log.txt")
+    return calm
+
+
 def read_figures(lab: Lab, out: str = "results") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the trials and every cell of R, without times and places."""
     folder = lab.folder / out / "storm"
     trials = pd.read_parquet(folder / "trials.parquet")[[*IDENTITY, *FIGURES]]
     cells = pd.read_parquet(folder / "accuracy.parquet").drop(columns="sweep")
-    order = [*IDENTITY, "split", "after", "task"]
     return (
         trials.sort_values(IDENTITY).reset_index(drop=True),
-        cells.sort_values(order).reset_index(drop=True),
+        cells.sort_values(CELL).reset_index(drop=True),
     )
 
 
