@@ -9,7 +9,7 @@ import psutil
 import pytest
 from processes import finish, start
 
-from orchestrator.results import results
+from orchestrator.results.load import load
 
 pytestmark = [pytest.mark.ray, pytest.mark.storm, pytest.mark.timeout(600)]
 SWEEP = """
@@ -50,7 +50,7 @@ def test_a_stage_that_takes_all_memory_fails_alone_and_the_others_are_computed(
     code, out, err = finish(start(tmp_path), seconds=500)
     assert (code, err) == (1, ""), out + err
     assert "ran out of memory; it is retried once, alone on a node" in out
-    trials = results.load(tmp_path / "results" / "lab").trials.set_index("method")
+    trials = load(tmp_path / "results" / "lab").trials.set_index("method")
     assert trials.loc["finetune", "status"] == "complete"
     greedy = trials.loc["greedy:Greedy"]
     assert greedy["status"] == "failed"
