@@ -20,7 +20,7 @@ set -euo pipefail
 max_restarts=${REPERTOIRE_MAX_RESTARTS:-50}
 # A folder of this job's own, and short: Ray's sockets lie below it, and their paths have 107 bytes.
 folder=/tmp/r$SLURM_JOB_ID
-port=$((20000 + SLURM_JOB_ID % 10000 * 2))
+port=$((20000 + SLURM_JOB_ID % 20000))
 cpus=${SLURM_CPUS_PER_TASK:-${SLURM_CPUS_ON_NODE:-1}}
 gpus=${SLURM_GPUS_ON_NODE:-0}
 export RAY_DISABLE_USAGE_STATS=1 RAY_USAGE_STATS_ENABLED=0
@@ -49,8 +49,7 @@ trap on_term TERM
 trap clean_up EXIT
 
 "${on_head[@]}" ray start --head --block "--node-ip-address=$head_ip" "--port=$port" \
-    "--ray-client-server-port=$((port + 1))" "--temp-dir=$folder" "--num-cpus=$cpus" \
-    "--num-gpus=$gpus" --include-dashboard=false &
+    "--temp-dir=$folder" "--num-cpus=$cpus" "--num-gpus=$gpus" --include-dashboard=false &
 rays+=($!)
 for second in $(seq 120); do
     if ray health-check --address "$address" >/dev/null 2>&1; then break; fi
