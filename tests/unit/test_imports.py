@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 # Modules that need Ray are imported when a stage is to be computed there.
 ON_RAY = (
     "orchestrator.backends.tune_",
+    "orchestrator.backends.ray_notes",
     "orchestrator.backends.ray_tasks",
     "orchestrator.backends.ray_workers",
 )
