@@ -70,14 +70,14 @@ def note_task(key: str) -> Note | None:
 def find_worker(key: str, timeout_seconds: float = ANSWER_SECONDS) -> WorkerInfo | None:
     """Return where a stage ran last whose worker died; None if no living node knows."""
     listed: Iterable[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    places = [
-        NodeAffinitySchedulingStrategy(each["NodeID"], soft=False)
-        for each in listed
-        if each["Alive"]
-    ]
+    here, logs = ray.get_runtime_context().get_node_id(), logs_folder()
+    # The own node is read without a worker, which may take long to start where memory is short.
+    own = None if logs is None else read_note(logs, key)
+    notes = [] if own is None else [own]
+    others = [each["NodeID"] for each in listed if each["Alive"] and each["NodeID"] != here]
+    places = [NodeAffinitySchedulingStrategy(node_id, soft=False) for node_id in others]
     refs = [note_task.options(scheduling_strategy=place).remote(key) for place in places]
     done, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_seconds) if refs else ([], [])
-    notes: list[Note] = []
     for ref in done:
         with suppress(RayError):
             notes += [note] if (note := ray.get(ref)) is not None else []
