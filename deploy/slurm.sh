@@ -23,7 +23,11 @@ folder=/tmp/r$SLURM_JOB_ID
 port=$((20000 + SLURM_JOB_ID % 20000))
 cpus=${SLURM_CPUS_PER_TASK:-${SLURM_CPUS_ON_NODE:-1}}
 gpus=${SLURM_GPUS_ON_NODE:-0}
-export RAY_DISABLE_USAGE_STATS=1 RAY_USAGE_STATS_ENABLED=0
+export RAY_USAGE_STATS_ENABLED=0
+# Others on the network may reach Ray's ports, so its processes ask each other for a token of this job.
+export RAY_AUTH_MODE=token
+RAY_AUTH_TOKEN=$(od -A n -N 32 -t x1 /dev/urandom | tr -d ' \n')
+export RAY_AUTH_TOKEN
 
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 on_head=(srun --overlap --nodes=1 --ntasks=1 "--nodelist=${nodes[0]}")
