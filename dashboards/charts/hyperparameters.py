@@ -14,7 +14,7 @@ from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import metric_text
 from dashboards.charts.theme import GREY, SCALE, template
-from orchestrator.escaping import escape_plotly
+from orchestrator.terminal.escaping import escape_plotly
 
 DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
 MAX_TICKS = 6  # up to so many different values, each has a tick

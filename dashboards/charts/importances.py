@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dashboards.charts.hyperparameters import value_name, varying_hyperparameters
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.theme import COLOURS, template
-from orchestrator.escaping import escape_plotly
+from orchestrator.terminal.escaping import escape_plotly
 
 MIN_CANDIDATES = 8  # with fewer, importances are noise
 BAR, EDGES = 34, 80  # in pixels

@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import FAINT, HIGHLIGHT, template
-from orchestrator.escaping import escape_plotly
 from orchestrator.results.cells import ANNOTATED_TASKS, list_cells, step_corners
 from orchestrator.results.colours import colour_scale
 from orchestrator.results.metrics import R
+from orchestrator.terminal.escaping import escape_plotly
 
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
 Cell = tuple[int, int]

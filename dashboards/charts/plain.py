@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec
 import pandas as pd
 import plotly.graph_objects as go
 
-from orchestrator.escaping import escape_plotly
+from orchestrator.terminal.escaping import escape_plotly
 
 P = ParamSpec("P")
 # A page looks a clicked point up by its id, and no figure shows a configuration in JSON.

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
 

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards.pages import costs, forgetting, leaderboard, live, r_matrix, search, trade_off
 from dashboards.view import View, open_view, show_counts
 from orchestrator.errors import RepertoireError
-from orchestrator.escaping import escape_markdown
+from orchestrator.terminal.escaping import escape_markdown
 
 PAGES: dict[str, Callable[[View], None]] = {
     "Trade-off": trade_off.show,

@@ -11,7 +11,7 @@ from dashboards.data.comparing import configurations
 from dashboards.data.stages import count_shared, read_stages
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.view import View
-from orchestrator.escaping import escape_markdown
+from orchestrator.terminal.escaping import escape_markdown
 
 MAX_BARS = 40  # bars in a drawing
 

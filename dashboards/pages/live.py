@@ -9,7 +9,7 @@ from dashboards import charts
 from dashboards.data.folders import SweepFolder
 from dashboards.data.stages import Progress, count_stages, count_statuses, read_progress, stage_rows
 from dashboards.view import View
-from orchestrator.escaping import escape_markdown
+from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.progress_text import duration_text
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60

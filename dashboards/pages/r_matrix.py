@@ -13,8 +13,8 @@ from dashboards.charts.quantities import find_quantity, metric_text, short_label
 from dashboards.data.matrices import mean_matrix, mean_metrics, read_matrices, read_trials
 from dashboards.view import View
 from orchestrator.columns import METRICS, explain_undefined_fwt
-from orchestrator.escaping import escape_markdown
 from orchestrator.results.metrics import R
+from orchestrator.terminal.escaping import escape_markdown
 
 MEAN = "mean"
 

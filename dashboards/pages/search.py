@@ -13,7 +13,7 @@ from dashboards.data.candidates import read_candidates, read_learning_curves, re
 from dashboards.view import View
 from orchestrator.columns import COLUMNS as TABLE_COLUMNS
 from orchestrator.columns import SELECTABLE
-from orchestrator.escaping import escape_markdown
+from orchestrator.terminal.escaping import escape_markdown
 
 LABELS = {f"val_{name}": TABLE_COLUMNS[name].label for name in SELECTABLE}
 COLUMNS = {

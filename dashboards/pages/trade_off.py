@@ -15,9 +15,9 @@ from dashboards.data.views import sql_literal
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View, show_separation, split_tables
 from orchestrator.columns import METRICS
-from orchestrator.escaping import escape_markdown
 from orchestrator.results.pareto import front_mask
 from orchestrator.results.pooling import SETTING
+from orchestrator.terminal.escaping import escape_markdown
 
 FIRST = 2  # tables drawn before the user chooses others
 WIDTH = 250  # of a selection box, in pixels

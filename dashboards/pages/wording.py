@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboards.charts.quantities import short_label
 from orchestrator.columns import explain_undefined_fwt
-from orchestrator.escaping import escape_markdown
+from orchestrator.terminal.escaping import escape_markdown
 
 STATUS = {
     "stopped": "not finished: still running, interrupted, or stopped by a scheduler",

@@ -13,8 +13,8 @@ from dashboards.data.warehouse import open_results
 from dashboards.figures import save_all
 from dashboards.report.page import render
 from orchestrator.errors import RepertoireError
-from orchestrator.escaping import replace_controls
 from orchestrator.sweep.reading.yaml_file import read_yaml
+from orchestrator.terminal.escaping import replace_controls
 from orchestrator.tracking.sync import attach_file
 from orchestrator.tracking.target import EXPERIMENT, Target, resolve_target
 

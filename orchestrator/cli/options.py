@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.environment import parse_folder, parse_store
 from orchestrator.cli.until import EndTime, parse_until, parse_wait
-from orchestrator.escaping import replace_controls
+from orchestrator.terminal.escaping import replace_controls
 
 SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep file (YAML).")]
 Out = Annotated[

@@ -19,7 +19,7 @@ def build_r_from_rows(rows: Sequence[Sequence[float | None]], num_tasks: int) ->
 
 
 def build_r(after: Any, task: Any, accuracy: Any, num_tasks: int) -> R:
-    """Return R [T+1, T] from its cells; NaN where a cell is missing.
+    """Return R [T+1, T] from its cells; NaN where a cell is missing, other cells left out.
 
     Args:
         after: number of tasks learned, 0..T, of each cell.
@@ -29,5 +29,6 @@ def build_r(after: Any, task: Any, accuracy: Any, num_tasks: int) -> R:
     """
     r = np.full((int(num_tasks) + 1, int(num_tasks)), np.nan)
     row, column = np.asarray(after, dtype=np.int64), np.asarray(task, dtype=np.int64) - 1
-    r[row, column] = np.asarray(accuracy, dtype=np.float64)
+    inside = (row >= 0) & (row < len(r)) & (column >= 0) & (column < r.shape[1])
+    r[row[inside], column[inside]] = np.asarray(accuracy, dtype=np.float64)[inside]
     return r

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from orchestrator.hashing import parse_json
 from orchestrator.results.names.settings_text import SCHEDULE, settings_text, value_text
 from orchestrator.results.pooling import CONFIGURATION
 
@@ -36,7 +36,7 @@ def winner_settings(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str
         # A schedule is the same on all seeds; a selection at each task has one for each seed.
         schedule = row.get(SCHEDULE)
         if isinstance(schedule, str):
-            text = _schedule_settings(json.loads(schedule))
+            text = _schedule_settings(parse_json(schedule))
         elif one.filter(like=AT_EACH_TASK).notna().to_numpy().any():
             text = _seed_settings(stages[stages["trial_id"] == row["trial_id"]])
         else:
@@ -76,7 +76,7 @@ def _seed_settings(stages: pd.DataFrame) -> str:
     learned = stages[stages["after"] > 0].drop_duplicates(["seed", "after"])
     seeds_by_text: dict[str, list[str]] = {}
     for seed, steps in learned.sort_values(["seed", "after"]).groupby("seed"):
-        text = _schedule_settings([json.loads(step) for step in steps["hyperparameters"].dropna()])
+        text = _schedule_settings([parse_json(step) for step in steps["hyperparameters"].dropna()])
         seeds_by_text.setdefault(text, []).append(str(seed))
     if len(seeds_by_text) == 1:
         return next(iter(seeds_by_text))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from orchestrator.hashing import canonical_json
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import canonical_json, parse_json
 
 Entry = Mapping[str, Any]
 

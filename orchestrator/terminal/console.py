@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
-from orchestrator.escaping import CONTROLS, replace_controls
+from orchestrator.terminal.escaping import CONTROLS, replace_controls
 
 
 class PlainConsole(Console):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from orchestrator.escaping import in_one_line
 from orchestrator.terminal.block import Block
 from orchestrator.terminal.blocks import build_blocks
+from orchestrator.terminal.escaping import in_one_line
 from orchestrator.terminal.notes import closing_notes
 from orchestrator.terminal.units import UNDEFINED
 

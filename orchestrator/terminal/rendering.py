@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from orchestrator.errors import UnknownName
-from orchestrator.escaping import escape_markdown
 from orchestrator.terminal.blocks import build_blocks
 from orchestrator.terminal.console import PlainConsole
+from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.latex import latex
 from orchestrator.terminal.notes import closing_notes
 from orchestrator.terminal.rich_tables import rich_table

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.files import write_atomically
 from orchestrator.tracking.sent import Sent
 from orchestrator.tracking.target import Target, TrackingError

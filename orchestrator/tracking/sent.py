@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import parse_json
 
 RUNNING = "RUNNING"
 # Tags of a run: the identity of its sweep's folder, and what has been sent.

@@ -9,6 +9,7 @@ from orchestrator.tracking.ledger import load_ledger
 from orchestrator.tracking.target import TrackingError, resolve_target
 
 UI_PORT = 5000
+ALLOWED_HOSTS = "127.0.0.1,127.0.0.1:*,localhost,localhost:*"
 
 
 def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
@@ -29,6 +30,8 @@ def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
         target.artifact_location,
     ]
     served = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    # MLflow's default allows names of private networks as well.
+    served += ["--allowed-hosts", ALLOWED_HOSTS]
     return [sys.executable, "-P", "-m", "mlflow", "ui", *database, *served]
 
 

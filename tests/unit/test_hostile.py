@@ -8,20 +8,23 @@ import json
 import re
 import sys
 
+import pyarrow.parquet as pq
 import pytest
-from hostile_lab import ACTED_UPON, HOSTILE, PICTURE, write_hostile
+from hostile_lab import ACTED_UPON, HOSTILE, PICTURE, replace_column, write_hostile
+from random_tables import write_random
 from rich.text import Text
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, SweepError
-from orchestrator.escaping import escape_markdown
 from orchestrator.results.load import load
+from orchestrator.results.r_matrix import build_r
 from orchestrator.stages.code.classes import find_class
 from orchestrator.stages.code.data_function import load_function
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.reading.yaml_file import MAX_VALUES, read_yaml
 from orchestrator.terminal.console import PlainConsole
+from orchestrator.terminal.escaping import escape_markdown
 
 
 def aliases(levels: int, first: str = "x") -> str:
@@ -147,6 +150,38 @@ def test_markdown_of_a_comparison_has_no_html_no_link_and_no_row_more(hostile):
     assert not re.search(r"(?<!\\)\]\(", printed)
     widths = {len(re_split(line)) for line in printed.splitlines() if line.startswith("| ")}
     assert widths == {11, 8}
+
+
+CONFIGS = ("", "x", "[1]", '"x"', "[" * 100_000 + "]" * 100_000, '{"a":' * 500 + "1" + "}" * 500)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [
+        *(("trials", "config", config) for config in (None, *CONFIGS)),
+        *(("trials", column, None) for column in ("sweep", "trial_id", "seed", "num_tasks")),
+        *(("trials", column, -1) for column in ("tasks_done", "num_tasks")),
+        ("trials", "num_tasks", 2**40),
+        ("trials", "method", "x" * 20_000),
+        ("trials", "story", "x" * 2_000_000),
+        ("accuracy", "task", 2**40),
+        ("accuracy", "after", None),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_table_that_no_command_can_work_with_is_named_in_one_line(tmp_path, name, column, value):
+    folder = write_random(tmp_path / "s")
+    table = pq.read_table(folder / f"{name}.parquet")
+    values = [value, *table[column].to_pylist()[1:]]
+    pq.write_table(replace_column(table, column, values), folder / f"{name}.parquet")
+    with pytest.raises(RepertoireError, match=rf"{name}\.parquet is damaged: {column} ") as caught:
+        load(folder)
+    assert len(str(caught.value)) < 400
+
+
+def test_cells_outside_of_r_are_left_out():
+    r = build_r([0, 1, 9, 1], [1, 1, 1, 9], [0.1, 0.2, 0.3, 0.4], 1)
+    assert r.tolist() == [[0.1], [0.2]]
 
 
 def re_split(line: str) -> list[str]:

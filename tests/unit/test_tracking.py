@@ -1130,9 +1130,11 @@ def test_the_user_interface_is_served_on_the_loopback_address_from_the_right_dat
 ) -> None:
     command = ui_command(directory, port=5123)
     assert command[:5] == [sys.executable, "-P", "-m", "mlflow", "ui"]
-    values = dict(zip(command[4::2], command[5::2], strict=True))
+    values = dict(zip(command[5::2], command[6::2], strict=True))
     assert values["--backend-store-uri"] == f"sqlite:///{directory}/mlflow.db"
     assert (values["--host"], values["--port"]) == ("127.0.0.1", "5123")
+    # Of other names, which a page of another site could have made to mean this machine, none.
+    assert values["--allowed-hosts"] == "127.0.0.1,127.0.0.1:*,localhost,localhost:*"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
     with pytest.raises(RepertoireError, match="open its own pages: http://elsewhere:5000"):
         ui_command(directory)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.benchmarks.sources.own_data import OwnData
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import RepertoireError
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import parse_json
 
 OWNER = ".writer.json"
 BEAT_SECONDS = 5.0

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestrator.errors import RepertoireError
+from orchestrator.results.tables.checks import require_sound
 from orchestrator.results.tables.late_metrics import LATE_METRICS, add_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS
 from orchestrator.stages.storage.files import write_atomically
@@ -44,6 +45,8 @@ def read_tables(folder: str | Path) -> Tables:
         RepertoireError: a table is missing or damaged.
     """
     tables = Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
+    for name, table in vars(tables).items():
+        require_sound(table, name, Path(folder))
     # `read_table` fills columns that a file lacks with nulls, so the file is asked.
     names = pq.read_schema((Path(folder) / "trials.parquet").absolute()).names
     if {*LATE_METRICS} <= {*names}:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.files import Files
 
 FOLDER = "leases"

@@ -18,8 +18,7 @@ from functools import cache
 from typing import Any
 
 from orchestrator.errors import OtherRelease, StoreCorrupt
-from orchestrator.hashing import canonical_json, digest, digest_bytes
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import canonical_json, digest, digest_bytes, parse_json
 from orchestrator.stages.storage.files import Files
 from orchestrator.stages.storage.state_cache import StateCache
 

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from orchestrator.benchmarks.data_folder import data_folder
 from orchestrator.benchmarks.sources.arrays.arrays import Array, Arrays, Facts
-from orchestrator.hashing import digest, digest_bytes
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import digest, digest_bytes, parse_json
 
 FORMAT = 1
 NAMES = ("train_x", "train_y", "test_x", "test_y")

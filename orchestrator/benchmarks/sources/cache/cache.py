@@ -31,8 +31,7 @@ from orchestrator.benchmarks.sources.cache.array_files import (
     write_text,
 )
 from orchestrator.benchmarks.sources.cache.array_writing import allocator, publish, write_arrays
-from orchestrator.hashing import digest, to_json
-from orchestrator.json_text import parse_json
+from orchestrator.hashing import digest, parse_json, to_json
 
 
 def load_arrays(

@@ -1,0 +1,62 @@
+"""Values without which tables cannot be read, and limits of those that somebody else wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import parse_json
+
+NEEDED = {
+    "trials": ("sweep", "trial_id", "seed", "num_tasks", "config"),
+    "accuracy": ("trial_id", "seed", "after", "task"),
+    "stages": ("trial_id", "seed", "after"),
+}
+COUNTS = ("tasks_done", "num_tasks", "after", "task", "n")
+MAX_TASKS = 5_000  # R of so many has 200 MB
+MAX_NAME, MAX_TEXT = 10_000, 1_000_000  # characters
+LONG = ("config", "story", "hyperparameters")  # columns whose texts may have MAX_TEXT
+
+
+def require_sound(table: pa.Table, name: str, folder: Path) -> None:
+    """Raise RepertoireError, with what is wrong, if commands could not work with a table."""
+    for problem in find_problems(table, name):
+        again = "repertoire run with the same sweep writes it anew from the store"
+        raise RepertoireError(f"{folder / name}.parquet is damaged: {problem}; {again}")
+
+
+def find_problems(table: pa.Table, name: str) -> Iterator[str]:
+    """Yield a sentence for each column with values that no table has."""
+    for column in NEEDED[name]:
+        if table[column].null_count:
+            yield f"{column} is missing in some rows"
+    for column in COUNTS:
+        if column in table.column_names and not _are_counts(table[column], column):
+            yield f"{column} is no number of {'examples' if column == 'n' else 'tasks'}"
+    for column, values in zip(table.column_names, table.columns, strict=True):
+        limit = MAX_TEXT if column in LONG else MAX_NAME
+        if pa.types.is_string(values.type) and _longest(values) > limit:
+            yield f"{column} has a text of more than {limit:,} characters"
+    if "config" in table.column_names and not all(map(_is_config, table["config"].unique())):
+        yield "config is no configuration in JSON"
+
+
+def _are_counts(values: pa.ChunkedArray, column: str) -> bool:
+    ends = pc.min_max(values).as_py()
+    least, most = ends["min"], ends["max"]
+    return least is None or (least >= 0 and (column == "n" or most <= MAX_TASKS))
+
+
+def _longest(values: pa.ChunkedArray) -> int:
+    return pc.max(pc.utf8_length(values)).as_py() or 0
+
+
+def _is_config(text: pa.Scalar) -> bool:
+    try:
+        return isinstance(parse_json(text.as_py()), dict)
+    except (TypeError, ValueError):
+        return False
