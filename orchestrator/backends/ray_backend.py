@@ -8,8 +8,8 @@ from typing import Any
 
 from orchestrator.backends.nodes import Demand, Node
 from orchestrator.backends.ray_cluster import cluster
+from orchestrator.backends.ray_head import HeadProbe
 from orchestrator.backends.ray_health import (
-    HeadProbe,
     StallWatch,
     describe_needs,
     describe_nodes,

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestrator.backends.ray_health import require_listener
+from orchestrator.backends.ray_head import require_listener
 from orchestrator.errors import RepertoireError
 
 ENVIRONMENT = {

@@ -11,7 +11,8 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.backends.nodes import Demand, Node, largest_node
-from orchestrator.backends.ray_health import HeadProbe, StallWatch
+from orchestrator.backends.ray_head import HeadProbe
+from orchestrator.backends.ray_health import StallWatch
 from orchestrator.backends.ray_notes import find_worker
 from orchestrator.backends.ray_tasks import (
     Attempt,

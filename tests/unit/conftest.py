@@ -10,7 +10,7 @@ import pytest
 from source_lab import forget
 from stub_clock import Clock
 
-from orchestrator.backends import ray_health
+from orchestrator.backends import ray_head, ray_health
 from orchestrator.cli.app import main
 from orchestrator.errors import SweepError
 from orchestrator.graph import brake
@@ -22,7 +22,7 @@ from orchestrator.tracking import run_ids
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Replace the clock of the brake and of the checks of a Ray cluster."""
     stub = Clock()
-    for module in (brake, ray_health):
+    for module in (brake, ray_head, ray_health):
         monkeypatch.setattr(module, "time", stub)
     return stub
 

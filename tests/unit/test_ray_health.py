@@ -11,7 +11,8 @@ import pytest
 from stub_clock import Clock
 
 from orchestrator.backends.nodes import Node
-from orchestrator.backends.ray_health import ClusterLost, HeadProbe, StallWatch, stall_seconds
+from orchestrator.backends.ray_head import ClusterLost, HeadProbe
+from orchestrator.backends.ray_health import StallWatch, stall_seconds
 from orchestrator.errors import RepertoireError
 
 NEEDS = {"num_cpus": 1.0, "num_gpus": 0.0}

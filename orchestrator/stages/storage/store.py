@@ -1,7 +1,7 @@
 """The stage store: states and records by key, written once, atomically, and verified when read.
 
 `stage_files.py` lists the files of a stage. Beside the stages: `damaged/`, `leases/` (`lease.py`),
-`folders/` (`maintenance.py`). Nothing is ever unpickled.
+`folders/` (`references.py`). Nothing is ever unpickled.
 """
 
 from __future__ import annotations
