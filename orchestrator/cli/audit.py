@@ -36,6 +36,11 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
         for stage in steps
     }
     records = check.store.records((key, frozenset()) for key in stages)
+    if not records:
+        raise RepertoireError(
+            f"none of the {len(stages)} stages of {dir} is in {check.store.uri}; nothing can be "
+            "compared (another store: --store URI)"
+        )
     keys = sample([key for key, _ in records], share, seed)
     counts = Counter[str]()
     for key in keys:

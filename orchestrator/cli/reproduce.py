@@ -13,6 +13,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
+from orchestrator.results.names.trial_ids import former_id, match_id
 from orchestrator.results.results import Results
 from orchestrator.stages.reproduce import reproduce_chain
 from orchestrator.stages.stage import Stage
@@ -49,31 +50,49 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
         RepertoireError: the trial or its seed is not in the folder, or the sweep's code, data or
             configuration are no longer what its stages were computed with.
     """
-    wanted = find_configuration(load(dir), name)
-    label, sweep_name, trial_id = (str(wanted[c]) for c in ("label", "sweep", "trial_id"))
-    folder = dir if (dir / "sweep.yaml").is_file() else dir / sweep_name
-    results = load(folder)  # its own seeds alone, where several sweeps hold the trial
-    sweep = load_kept_code(folder)
-    laid_out = {(c.trial_id, c.seed): (c, s) for c, s in replay_chains(sweep, check.store, folder)}
-    seeds = sorted(set(results.trials[results.trials["trial_id"] == trial_id]["seed"]))
+    results = load(dir)
+    wanted = find_configuration(results, name)
+    label, trial_id = str(wanted["label"]), str(wanted["trial_id"])
+    rows = results.trials[results.trials["trial_id"] == trial_id]
+    seeds = sorted(set(rows["seed"]))
     if seed is not None and seed not in seeds:
         raise RepertoireError(f"{label} has no seed {seed}; it has {', '.join(map(str, seeds))}")
+    rows = rows if seed is None else rows[rows["seed"] == seed]
     verdicts = []
-    for each in seeds if seed is None else [seed]:
-        if (trial_id, each) not in laid_out:
-            raise RepertoireError(f"{folder}/sweep.yaml no longer has {label} on seed {each}")
-        check.say(f"{label} ({trial_id}), seed {each}")
-        stages = laid_out[trial_id, each][1]
-        require_same_code(stages, stored_keys(results, sweep_name, trial_id, each), check.store)
-        verdicts.append(_compare_chain(stages, check, choose_device(sweep)))
+    for sweep_name, part in rows.groupby("sweep", sort=False):  # each seed in one sweep of several
+        folder = dir if (dir / "sweep.yaml").is_file() else dir / str(sweep_name)
+        verdicts += _reproduce_seeds(folder, trial_id, label, sorted(set(part["seed"])), check)
     return int("different" in verdicts)
 
 
-def stored_keys(results: Results, sweep: str, trial_id: str, seed: int) -> dict[int, str]:
-    """Return tasks learned -> key of the stages in the tables."""
+def _reproduce_seeds(
+    folder: Path, trial_id: str, label: str, seeds: Iterable[int], check: Check
+) -> list[str]:
+    """Compute a trial of one sweep anew on some seeds; return the verdicts."""
+    results, sweep = load(folder), load_kept_code(folder)
+    # The tables may be of release 0.1, whose ids are shorter than those of today and of `load`.
+    kept_id = str(
+        results.trials[match_id(results.trials["trial_id"], trial_id)]["trial_id"].iloc[0]
+    )
+    chains = {
+        chain.seed: stages
+        for chain, stages in replay_chains(sweep, check.store, folder)
+        if kept_id in (chain.trial_id, former_id(chain.trial_id))
+    }
+    verdicts = []
+    for seed in seeds:
+        if seed not in chains:
+            raise RepertoireError(f"{folder}/sweep.yaml no longer has {label} on seed {seed}")
+        check.say(f"{label} ({trial_id}), seed {seed}")
+        require_same_code(chains[seed], stored_keys(results, kept_id, seed), check.store)
+        verdicts.append(_compare_chain(chains[seed], check, choose_device(sweep)))
+    return verdicts
+
+
+def stored_keys(results: Results, trial_id: str, seed: int) -> dict[int, str]:
+    """Return tasks learned -> key of the stages in the tables of one sweep."""
     table = results.stages
-    rows = table[(table["sweep"] == sweep) & (table["trial_id"] == trial_id)]
-    rows = rows[rows["seed"] == seed]
+    rows = table[(table["trial_id"] == trial_id) & (table["seed"] == seed)]
     return {int(after): str(key) for after, key in zip(rows["after"], rows["key"], strict=True)}
 
 
@@ -109,6 +128,11 @@ def _compare_chain(stages: Iterable[Stage], check: Check, device: str) -> str:
     for result in reproduce_chain(tuple(stages), check.store, check.tolerance, device):
         results.append(result)
         check.say(f"  after task {result.stage.after}: {describe_verdict(result, check.tolerance)}")
+    if not results:
+        raise RepertoireError(
+            f"none of its stages is in {check.store.uri}; nothing can be compared (another store: "
+            "--store URI)"
+        )
     different = [one for one in results if one.verdict == "different"]
     if different:
         first = different[0]

@@ -17,7 +17,11 @@ MAX_LISTED = 5  # rows, in a message
 
 
 def require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> None:
-    """Raise RepertoireError if complete rows of one (trial, seed) differ in a metric."""
+    """Raise RepertoireError if complete rows of one (trial, seed) differ in a metric.
+
+    One that is complete and diverged elsewhere differs as well: where it ends is no accident.
+    """
+    _require_equal_ends(several, folders)
     complete = several[several["status"] == "complete"]
     names = [name for name in (*METRICS, *VALIDATED) if name in complete]
     values = complete[names].astype(float)
@@ -40,8 +44,27 @@ def require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> 
             _describe_value(each, metric, folders) for each in (complete.iloc[other], row)
         )
         lines.append(f"  - {row['trial_id']} seed {row['seed']}, {metric}: {values_text}")
+    raise _different_values(lines)
+
+
+def _require_equal_ends(several: pd.DataFrame, folders: Mapping[str, Path]) -> None:
+    ended = several[several["status"].isin(["complete", "diverged"])]
+    ends = ended.groupby("number")["status"].transform("nunique")
+    lines = []
+    for _, rows in ended[ends > 1].groupby("number"):
+        each = rows.drop_duplicates("status")
+        places = [folders.get(sweep, sweep) for sweep in each["sweep"]]
+        texts = (f"{s} in {place}" for s, place in zip(each["status"], places, strict=True))
+        lines.append(
+            f"  - {each['trial_id'].iloc[0]} seed {each['seed'].iloc[0]}: {', '.join(texts)}"
+        )
+    if lines:
+        raise _different_values(lines)
+
+
+def _different_values(lines: list[str]) -> RepertoireError:
     more = [f"  - and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
-    raise RepertoireError(
+    return RepertoireError(
         "the same trial and seed has different values in two folders:\n"
         + "\n".join([*lines[:MAX_LISTED], *more])
         + "\nthey cannot both count; give only one of the folders, or run one of the sweeps again"

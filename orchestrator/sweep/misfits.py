@@ -62,4 +62,8 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
         method.cls(built, fill_defaults(method, benchmark, network).config, outlook)
     except ValueError as error:
         return f"{method.name} cannot take {network.name}: {error}"
+    except Exception as error:  # a user's method may raise anything
+        if not is_dotted(method.name):
+            raise
+        return f"{method.name} cannot be built: {type(error).__name__}: {error}"
     return None

@@ -141,6 +141,16 @@ def test_stages_go_when_the_tables_that_referred_to_them_are_deleted(
     assert clean(mine).gone == []
 
 
+def test_a_sweep_whose_folder_was_renamed_keeps_its_stages(mine: Lab, theirs: Lab) -> None:
+    mine.run()
+    theirs.run()
+    (theirs.out / "mlflow.db").touch()
+    (theirs.out / "lab").rename(theirs.out / "lab_kept")
+    assert clean(mine).unwanted == []
+    shutil.rmtree(theirs.out / "lab_kept")
+    assert set(clean(mine).unwanted) == set(_chain(theirs))
+
+
 def test_a_folder_that_cannot_be_reached_keeps_its_stages_until_it_is_given_up(
     mine: Lab, theirs: Lab
 ) -> None:

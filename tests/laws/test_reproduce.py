@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lab import Lab
 from orchestrator.cli.app import main
 from orchestrator.cli.audit import audit, read_share, sample
 from orchestrator.cli.reproduce import Check, reproduce, require_same_code
+from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
 from orchestrator.stages import reproduce as module
@@ -21,6 +23,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.stage_files import seal, unseal
+from orchestrator.stages.storage.store import StageStore
 
 
 @pytest.fixture
@@ -97,6 +100,45 @@ def test_scores_are_compared_where_a_state_is_gone(lab: Lab, said: list[str]) ->
     reader = Check(type(lab.store)(lab.store.uri, read_only=True), 1e-5, said.append)
     assert reproduce(lab.out, "finetune", 0, reader) == 0
     assert "scores compared alone" in said[1]
+
+
+def test_nothing_in_the_store_is_no_verdict(lab: Lab, said: list[str]) -> None:
+    lab.ask("[finetune]").run()
+    keys = lab.store.keys()
+    for key in keys:
+        lab.store.delete(key)
+    with pytest.raises(RepertoireError, match="nothing can be compared"):
+        reproduce(lab.out, "finetune", 0, check(lab, said))
+    with pytest.raises(RepertoireError, match="none of the 3 stages of .* is in .*nothing can be"):
+        audit(lab.out, 1.0, 0, check(lab, said))
+
+
+def test_a_trial_of_two_sweeps_is_reproduced_on_the_seeds_of_both(
+    lab: Lab, said: list[str]
+) -> None:
+    lab.ask("[finetune]", seeds="[0]").run()
+    lab.ask("[finetune]", name="another", seeds="[7]").run()
+    assert reproduce(lab.out, "finetune", None, check(lab, said)) == 0
+    assert sum(", seed 0" in line or ", seed 7" in line for line in said) == 2
+    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 0
+    with pytest.raises(RepertoireError, match="has no seed 3; it has 0, 7"):
+        reproduce(lab.out, "finetune", 3, check(lab, said))
+
+
+def test_a_trial_of_release_0_1_is_reproduced(tmp_path: Path, said: list[str]) -> None:
+    old = Path(__file__).parents[1] / "golden" / "release-0.1" / "folder"
+    shutil.copytree(old, tmp_path / "out")
+    told = tmp_path / "out" / "told_the_task"
+    of = Check(StageStore(str(tmp_path / "out" / "stages"), read_only=True), 1e-5, said.append)
+    assert reproduce(told, "packnet", 1, of) == 0
+    assert said[-1] == "the same bits, 3 stages"
+    # Beside a sweep of today `load` calls the trial by its longer id.
+    sweep = (told / "sweep.yaml").read_text().replace("name: told_the_task", "name: ztoday")
+    file = tmp_path / "today.yaml"
+    file.write_text(sweep)
+    assert run(file, tmp_path / "out", options=RunOptions("inline")) == 0
+    assert reproduce(tmp_path / "out", "packnet task", 1, of) == 0
+    assert said[-1] == "the same bits, 3 stages"
 
 
 def test_a_trial_that_diverged_is_reproduced_up_to_there(lab: Lab, said: list[str]) -> None:

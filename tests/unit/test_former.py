@@ -106,3 +106,24 @@ def test_tables_of_a_search_are_replaced_only_by_a_search_that_continues(tmp_pat
     refused = search("run", "{choice: [5, 6, 7]}", benchmark=longer)
     assert isinstance(refused.exception, RepertoireError)
     assert "changed: benchmark" in str(refused.exception)
+
+
+def test_an_edit_of_the_user_s_code_keeps_the_former_tables_aside(tmp_path: Path) -> None:
+    own, folder = tmp_path / "former_mine.py", tmp_path / "o" / "cl"
+    code = "from methods.base import Method\n\n\nclass Mine(Method):\n    SCALE = {}\n"
+    loss = "    def loss(self, batch):\n        return self.SCALE * super().loss(batch)\n"
+    methods = "[finetune, 'former_mine:Mine']"
+    own.write_text(code.format(1.0) + loss)
+    assert run(tmp_path, methods=methods).exit_code == 0
+    before = load(folder).stages["key"].tolist()
+    own.write_text("# A comment changes nothing.\n" + code.format(1.0) + loss)
+    assert run(tmp_path, methods=methods).exit_code == 0
+    assert not (folder / "former").exists()
+    own.write_text(code.format(0.5) + loss)
+    words = " ".join(run(tmp_path, methods=methods).output.split())
+    assert "changed since its tables were written: its code; 1 of 2 (trial, seed)" in words
+    assert load(folder / "former" / "1").stages["key"].tolist() == before
+    # If all of it was the user's own, it is no stranger either.
+    own.write_text(code.format(0.25) + loss)
+    assert run(tmp_path, methods="['former_mine:Mine']").exit_code == 0
+    assert (folder / "former" / "2").is_dir()

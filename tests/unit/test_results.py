@@ -574,6 +574,20 @@ def test_other_values_of_one_trial_and_seed_in_two_folders_are_refused_with_both
         load(tmp_path / "here", tmp_path / "there")
 
 
+def test_a_trial_complete_in_one_folder_and_diverged_in_another_is_refused(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    fill(store, chain_of())
+    tables = collect_tables([chain_of()], store)
+    at = tables.trials.schema.get_field_index("status")
+    for status, folder in (("complete", "here"), ("diverged", "there"), ("failed", "else")):
+        trials = tables.trials.set_column(at, tables.trials.schema.field(at), [[status]])
+        write_tables(Tables(trials, tables.accuracy, tables.stages), tmp_path / folder / "s")
+    with pytest.raises(RepertoireError, match=r"t1 seed 0: complete in .*here/s, diverged in .*th"):
+        load(tmp_path / "here", tmp_path / "there")
+    assert len(load(tmp_path / "here", tmp_path / "else").trials) == 1  # a failure is no value
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 no more"])
 def test_an_empty_or_damaged_table_is_named_with_the_remedy(
     store: MemoryStore, tmp_path: Path, content: bytes

@@ -646,3 +646,22 @@ def test_the_default_seed_of_a_search_fits_64_bits(
     search = load(text_of(seeds=str(seeds))).search
     assert search is not None
     assert search.seeds == (expected,)
+
+
+def test_an_own_method_that_raises_when_it_is_built_is_no_mistake_of_the_search(
+    load: Load, tmp_path: Path
+) -> None:
+    lines = (
+        "from methods.ewc import EWC",
+        "class Picky(EWC):",
+        "    def __init__(self, network, config, outlook):",
+        "        super().__init__(network, config, outlook)",
+        "        if config.lam > 50: raise KeyError('too strong')",
+    )
+    (tmp_path / "picky_method.py").write_text("\n".join(lines))
+    sweep = load(
+        "name: s\nbenchmark: {name: split_digits, num_tasks: 2}\nseeds: [0]\n"
+        "methods: [{name: 'picky_method:Picky', lam: {grid: [10, 100]}}]\n"
+        "search: {algorithm: per_task}\n"
+    )
+    assert len(sweep.groups) == 1  # its stages fail, and say why

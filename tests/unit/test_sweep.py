@@ -296,8 +296,8 @@ WRONG = {
         "methods[0]: method 'nowhere:Mine' cannot be imported: ModuleNotFoundError",
     ),
     "a method that is none": (
-        text_of(methods="['pathlib:Path']"),
-        "methods[0]: method 'pathlib:Path' is not a subclass of methods.base.Method",
+        text_of(methods="['filelock:FileLock']"),
+        "methods[0]: method 'filelock:FileLock' is not a subclass of methods.base.Method",
     ),
     "a path for a method": (
         text_of(methods="[../x]"),

@@ -12,6 +12,7 @@ import pandas as pd
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.data_file import has_same_data
 from orchestrator.results.folder.former_groups import former_groups, group_contents, shares_groups
+from orchestrator.results.folder.kept_code import has_same_code
 from orchestrator.results.names.trial_ids import former_id
 from orchestrator.results.tables.tables import read_table
 from orchestrator.sweep.reading.yaml_file import parse_yaml
@@ -26,8 +27,8 @@ class Change:
         sections: the sections of the sweep file that changed, as text.
         lost: number of (trial, seed) in the tables that the sweep no longer requests.
         total: number of (trial, seed) in the tables.
-        shares: whether the sweep requests a row of the tables, or a trained stage of them, or
-            searches one of their groups on the same tasks.
+        shares: whether the sweep requests a row of the tables (if only with other code), or a
+            trained stage of them, or searches one of their groups on the same tasks.
     """
 
     sections: str
@@ -42,7 +43,8 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
         return None
     same = (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text
     # The same text may be about other data: files of the user's own can change.
-    if same and has_same_data(sweep, folder):
+    same_data, same_code = has_same_data(sweep, folder), has_same_code(sweep, folder)
+    if same and same_data and same_code:
         return None
     rows, groups = read_table(folder, "trials").to_pandas(), former_groups(folder)
     continued = {
@@ -50,10 +52,15 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
         for name, content in group_contents(sweep).items()
         if name in groups and groups[name] == content
     }
-    lost = int((~_requested_rows(rows, sweep, continued)).sum())
-    sections = ", ".join(_changed_sections(folder, sweep)) or ("its data" if same else "its file")
+    requested = _requested_rows(rows, sweep, continued)
+    # An edit of the user's code computes the rows anew: the former values are lost with them.
+    kept = requested if same_code else requested & ~_recomputed_rows(rows, folder, sweep)
+    lost = int((~kept).sum())
+    others = [] if same_data else ["its data"]
+    others += [] if same_code else ["its code"]
+    sections = ", ".join([*_changed_sections(folder, sweep), *others]) or "its file"
     # The cheap test first: the others read a table and compute keys.
-    shares = lost < len(rows) or _shares_stages(folder, sweep) or shares_groups(groups, sweep)
+    shares = bool(requested.any()) or _shares_stages(folder, sweep) or shares_groups(groups, sweep)
     return Change(sections, lost, len(rows), shares) if lost else None
 
 
@@ -73,6 +80,23 @@ def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd
     # The seeds of a search are part of it, those of its winners and of `per_task` are the sweep's.
     own_seeds = (rows["phase"] == "search") & ~(sweep.search is not None and sweep.search.per_task)
     return listed | of_group.astype(bool) & (own_seeds | rows["seed"].isin(sweep.seeds))
+
+
+def _recomputed_rows(rows: pd.DataFrame, folder: Path, sweep: Sweep) -> pd.Series[bool]:
+    """Return which rows a sweep requests with stages of other keys than those of the tables."""
+    stages = read_table(folder, "stages").to_pandas()
+    columns = (stages["trial_id"], stages["seed"], stages["after"])
+    stored = dict(zip(zip(*columns, strict=True), stages["key"], strict=True))
+    other = {
+        (name, seed)
+        for trial in sweep.trials
+        for seed in trial.seeds
+        for stage in trial.stages(seed)
+        for name in (trial.trial_id, former_id(trial.trial_id))
+        if stored.get((name, seed, stage.after), stage.key) != stage.key
+    }
+    pairs = zip(rows["trial_id"], rows["seed"], strict=True)
+    return pd.Series([pair in other for pair in pairs], rows.index, dtype=bool)
 
 
 def _is_of(name: str, groups: set[str]) -> bool:

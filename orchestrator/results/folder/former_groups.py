@@ -31,9 +31,19 @@ def group_contents(sweep: Sweep) -> dict[str, GroupContent]:
     """
     search = sweep.search and replace(sweep.search, num_trials=None)
     return {
-        group.name: {"search": search, "space": group.describe(), **_constants(group)}
+        group.name: {
+            "search": search,
+            "space": group.describe(),
+            "code": _code(group),
+            **_constants(group),
+        }
         for group in (sweep.groups if search else ())
     }
+
+
+def _code(group: Group) -> tuple[str, str]:
+    first = group.first_trial((0,))
+    return first.network.identity, first.method.identity
 
 
 def _constants(group: Group) -> dict[str, Any]:

@@ -15,10 +15,7 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
     """Copy the user's code of a sweep, and the sweep file, into the folder of its tables."""
     kept = folder / CODE
     files = {kept / SWEEP: sweep.text.encode()} if sweep.source.modules else {}
-    for name, module in sweep.source.modules.items():
-        stem = kept.joinpath(*name.split("."))
-        file = stem / "__init__.py" if module.is_package else stem.with_name(f"{stem.name}.py")
-        files[file] = module.code
+    files |= _module_files(sweep, kept)
     _remove_links(kept)
     for path in kept.rglob("*.py"):
         if path not in files:
@@ -35,6 +32,24 @@ def _remove_links(kept: Path) -> None:
     for path in (kept, *kept.rglob("*")):
         if path.is_symlink():
             path.unlink()
+
+
+def has_same_code(sweep: Sweep, folder: Path) -> bool:
+    """Return whether the user's code of a sweep is, byte for byte, that of its last run."""
+    kept = folder / CODE
+    files = _module_files(sweep, kept)
+    if not kept.is_dir():
+        return not files
+    return files == {path: path.read_bytes() for path in kept.rglob("*.py")}
+
+
+def _module_files(sweep: Sweep, kept: Path) -> dict[Path, bytes]:
+    files = {}
+    for name, module in sweep.source.modules.items():
+        stem = kept.joinpath(*name.split("."))
+        file = stem / "__init__.py" if module.is_package else stem.with_name(f"{stem.name}.py")
+        files[file] = module.code
+    return files
 
 
 def load_kept_code(folder: Path) -> Sweep:

@@ -67,7 +67,7 @@ def _refusal_message(folder: Path, sweep: Sweep, change: Change) -> str:
 def _describe_change(sweep: Sweep, change: Change) -> str:
     return (
         f"{sweep.name}: changed since its tables were written: {change.sections}; {change.lost} of "
-        f"{change.total} (trial, seed) are no longer requested"
+        f"{change.total} (trial, seed) are no longer requested as they were"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.tables.tables import stage_keys
+from orchestrator.results.tables.tables import read_table, stage_keys
 from orchestrator.stages.storage.references import Reference, load_references
 from orchestrator.stages.storage.store import StageStore
 
@@ -37,7 +37,11 @@ def wanted_keys(store: StageStore, rules: Rules) -> tuple[dict[str, str], list[R
             "are unknown; nothing was deleted. Run that sweep again, or delete the file"
         )
     tables = [_table_reference(rules.out, path) for path in stage_tables(rules.out)]
-    gone = [ref for ref in registered if ref.is_gone or ref.folder in rules.forget]
+    gone = [
+        reference
+        for reference in registered
+        if reference.folder in rules.forget or (reference.is_gone and not _is_renamed(reference))
+    ]
     counted = [*tables, *(ref for ref in registered if ref not in gone)]
     if not counted:
         raise RepertoireError(
@@ -61,6 +65,14 @@ def stage_tables(out: Path) -> Iterator[Path]:
 def _table_reference(out: Path, table: Path) -> Reference:
     sweep = str(table.parent.relative_to(out))
     return Reference(None, platform.node(), str(out.resolve()), sweep, frozenset())
+
+
+def _is_renamed(reference: Reference) -> bool:
+    """Return whether the tables of a sweep lie in another folder of its results folder."""
+    return any(
+        reference.sweep in read_table(path.parent, "stages", ["sweep"])["sweep"].to_pylist()
+        for path in stage_tables(Path(reference.folder))
+    )
 
 
 def _table_keys(reference: Reference) -> frozenset[str]:
