@@ -116,7 +116,7 @@ def test_sweeps_of_other_masks_budgets_or_networks_are_refused_together(
     apart = compared(EWC, other)
     assert list(apart.table) == [0, 1]
     for format in TEXT_FORMATS:
-        assert said in " ".join(re.sub(r"\\\\(?=[_\[\]])", "", render(apart, format)).split())
+        assert said in " ".join(re.sub(r"\\([_\[\]])", r"\1", render(apart, format)).split())
 
 
 def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:
