@@ -245,7 +245,20 @@ def test_kept_code_is_not_written_or_deleted_through_a_link(tmp_path, outside):
     assert (tmp_path / "results" / "code" / "own.py").is_file()
 
 
-def test_commands_that_read_results_never_import_the_code_kept_in_them(tmp_path, monkeypatch):
+READERS = [
+    ["compare", "."],
+    ["compare", "..", "--format", "latex"],
+    ["show", ".", "finetune-"],
+    ["store", "verify", ".."],
+    ["store", "gc", ".."],
+]
+WRITERS = [["report", "."], ["track", ".."], ["pack", "..", "--out", "../s.zip"]]
+
+
+@pytest.mark.parametrize("commands", [READERS, pytest.param(WRITERS, marks=pytest.mark.variant)])
+def test_commands_that_read_results_never_import_the_code_kept_in_them(
+    tmp_path, monkeypatch, commands
+):
     folder = write_hostile(tmp_path / "s", complete=1.0)
     (folder / "code").mkdir()
     trap = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
@@ -260,14 +273,7 @@ def test_commands_that_read_results_never_import_the_code_kept_in_them(tmp_path,
         (place / "sweep.yaml").write_text(sweep)
     StageStore(str(tmp_path / "stages"))
     monkeypatch.chdir(folder)
-    trial = "finetune-"
-    for words in (
-        ["compare", "."],
-        ["compare", str(tmp_path), "--format", "latex"],
-        ["show", ".", trial],
-        ["store", "verify", str(tmp_path)],
-        ["store", "gc", str(tmp_path)],
-    ):
+    for words in commands:
         result = CliRunner().invoke(app, words)
         assert isinstance(result.exception, SystemExit | RepertoireError | None), result.exc_info
         assert "mine" not in sys.modules
