@@ -67,6 +67,8 @@ CATEGORIES = (
     "optimizer",
     "raw_data",
 )
+# The code of a trial by part, as JSON; null in tables of earlier releases.
+CODE = "code"
 PHASE_WORDS = {"train": "training", "consolidate": "consolidation", "eval": "evaluation"}
 PHASES = tuple(PHASE_WORDS)
 STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.columns import CODE
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
@@ -25,7 +26,7 @@ MARKER_FILES = (
     PROGRESS,
 )  # one of these makes a sweep folder
 REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
-NOT_SHOWN = ("epochs", *WORKER)  # columns of later releases that no page needs
+NOT_SHOWN = ("epochs", CODE, *WORKER)  # columns of later releases that no page needs
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ class Warehouse:
         with suppress(RepertoireError):  # the query that needs a damaged table raises
             return common_trial_ids(
                 self.frame(
-                    "SELECT DISTINCT sweep, trial_id, coalesce(config, '{}') AS config FROM trials"
+                    "SELECT DISTINCT sweep, trial_id, coalesce(config, '{}') AS config, code "
+                    "FROM trials"
                 )
             )
         return {}

@@ -13,7 +13,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
-from orchestrator.results.names.trial_ids import former_id, match_id
+from orchestrator.results.names.trial_ids import former_id, match_id, unnumbered_id
 from orchestrator.results.results import Results
 from orchestrator.stages.reproduce import reproduce_chain
 from orchestrator.stages.stage import Stage
@@ -61,7 +61,8 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
     verdicts = []
     for sweep_name, part in rows.groupby("sweep", sort=False):  # each seed in one sweep of several
         folder = dir if (dir / "sweep.yaml").is_file() else dir / str(sweep_name)
-        verdicts += _reproduce_seeds(folder, trial_id, label, sorted(set(part["seed"])), check)
+        own_id, own_seeds = unnumbered_id(trial_id), sorted(set(part["seed"]))
+        verdicts += _reproduce_seeds(folder, own_id, label, own_seeds, check)
     return int("different" in verdicts)
 
 

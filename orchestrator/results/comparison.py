@@ -15,6 +15,7 @@ from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import group_into_tables
+from orchestrator.results.names.code_parts import fill_code
 from orchestrator.results.names.naming import labels, names_across_tables
 from orchestrator.results.names.settings_text import short_names
 from orchestrator.results.pooling import (
@@ -77,7 +78,7 @@ def comparison(
     trials = pool.trials
     config = [name for name in trials.columns if name.startswith("config.")]
     by = _resolve_column(by, config)
-    kept = complete_evaluations(trials)
+    kept = fill_code(complete_evaluations(trials))
     first = kept.drop_duplicates(CONFIGURATION)
     sweeps_of_rows = sweeps_by_configuration(kept)
     grouping = group_into_tables(first, sweeps_of_rows, together, force)

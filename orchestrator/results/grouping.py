@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from orchestrator.errors import RepertoireError
+from orchestrator.results.names.code_parts import with_protocol_code
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import (
     describe_column,
@@ -57,6 +58,7 @@ def group_into_tables(
     Raises:
         RepertoireError: with `together`, sweeps of one setting differ in protocol; lists how.
     """
+    rows = with_protocol_code(rows)
     members = rows.assign(sweep=pd.Series(list(sweeps), rows.index, object)).explode("sweep")
     if force:
         return _group_by_benchmark(rows, members)

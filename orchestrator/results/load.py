@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from orchestrator.columns import CODE
 from orchestrator.results.names.identity import common_trial_ids
 from orchestrator.results.pooling import ALSO_IN, pool_trials
 from orchestrator.results.results import Results
@@ -64,8 +65,8 @@ def _replace_sweep(table: pa.Table, sweep: str) -> pa.Table:
 
 def _rename_trials(parts: list[Tables]) -> list[Tables]:
     """Return the tables of several sweeps with equal ids for equal configurations."""
-    columns = [part.trials.select(["sweep", "trial_id", "config"]) for part in parts]
-    # Within one sweep, equal configurations have equal ids already.
+    columns = [part.trials.select(["sweep", "trial_id", "config", CODE]) for part in parts]
+    # Within one sweep, equal configurations have equal ids and equal code already.
     names = common_trial_ids(pa.concat_tables(columns).to_pandas()) if len(parts) > 1 else {}
     if not names:
         return parts

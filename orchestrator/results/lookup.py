@@ -13,6 +13,7 @@ import pandas as pd
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.results.comparison import comparison
 from orchestrator.results.match_name import MAX_LISTED, ambiguous_name_error, match_name
+from orchestrator.results.names.code_parts import fill_code
 from orchestrator.results.names.naming import labels
 from orchestrator.results.pooling import CONFIGURATION, TABLE, pool_trials, sweeps_by_configuration
 from orchestrator.results.results import Results
@@ -24,7 +25,7 @@ def configurations(results: Results) -> pd.DataFrame:
 
     The column `evaluated` tells whether any of its rows is of the evaluation phase.
     """
-    trials = pool_trials(results.trials).trials
+    trials = fill_code(pool_trials(results.trials).trials)
     first = trials.drop_duplicates(CONFIGURATION)
     config = [column for column in map(str, first) if column.startswith("config.")]
     table = comparison(results)

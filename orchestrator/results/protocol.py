@@ -1,8 +1,8 @@
 """The protocol under which configurations are trained and tested, and how sweeps differ in it.
 
 The protocol is the benchmark with its scenario, number of tasks, masks, order and shares of data;
-the network; and the training budget, which is all of `training` except the options that are tuned
-for a method.
+the network; the code of these; and the training budget, which is all of `training` except the
+options that are tuned for a method.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from orchestrator.results.names.code_parts import PROTOCOL_CODE
 from orchestrator.results.names.settings_text import value_text
 
 METHOD_CHOICES = frozenset(
@@ -29,8 +30,9 @@ SECTIONS = ("config.benchmark.", "config.network.", "config.training.")
 
 
 def protocol_columns(rows: pd.DataFrame) -> list[str]:
-    """Return the `config.*` columns that must agree between sweeps."""
-    compared = [name for name in map(str, rows) if name.startswith(SECTIONS)]
+    """Return the columns that must agree between sweeps: `config.*`, and those of code if given."""
+    code = {*PROTOCOL_CODE.values()}
+    compared = [name for name in map(str, rows) if name.startswith(SECTIONS) or name in code]
     return [
         name
         for name in compared

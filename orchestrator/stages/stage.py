@@ -47,6 +47,7 @@ class Chain:
         objective: what the search ranked it by, if it was ranked by one figure.
         decision: why it was stopped before its end, if it was.
         hyperparameters: for each of `keys`, the hyperparameters that change from task to task.
+        code: the code of its parts, as JSON; None if it is not known.
     """
 
     sweep: str
@@ -68,6 +69,7 @@ class Chain:
     objective: float | None = None
     decision: str = ""
     hyperparameters: tuple[Mapping[str, Any], ...] = ()
+    code: str | None = None
 
     @property
     def depth(self) -> int:

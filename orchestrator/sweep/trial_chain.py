@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.hashing import canonical_json
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.trial import Trial
+from orchestrator.sweep.trial_code import trial_code
 
 
 def trial_chain(
@@ -22,6 +24,7 @@ def trial_chain(
             stages of the trial on the seed if they are known, since their keys take time.
     """
     steps = more.pop("steps", None) or trial.stages(seed)
+    code = canonical_json(trial_code(trial, steps))
     steps = steps[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
     chain = Chain(
         sweep=sweep,
@@ -38,6 +41,7 @@ def trial_chain(
         task_keys=steps[0].task_keys,
         scores_unseen=trial.method.cls.scores_unseen,
         hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
+        code=code,
         **{"selected": False, **more},
     )
     return chain, steps

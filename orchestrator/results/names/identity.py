@@ -5,40 +5,57 @@ with these digits and have more. Therefore the configurations themselves are com
 different configurations become different, and different ids of one configuration become equal.
 An option that a later release added is missing in earlier configurations; options that one of two
 configurations lacks are not compared.
+
+A configuration that was computed with different code is a different one: a method of the user's own
+that was edited between two sweeps, or a built-in of two releases. Code that is not known, in tables
+of earlier releases, is compatible with any one code.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from orchestrator.results.names.trial_ids import former_id
+from orchestrator.results.names.trial_ids import former_id, numbered_id
 
 HEXADECIMAL = re.compile(r".*-[0-9a-f]{8,}")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A configuration as a sweep wrote it: its id, its content and its code; "" if not known."""
+
+    trial_id: str
+    config: str
+    code: str
 
 
 def common_trial_ids(trials: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return (sweep, trial id) -> common id, for the trials whose own id is another.
 
     Args:
-        trials: rows of the trials table, with `sweep`, `trial_id` and `config`.
+        trials: rows of the trials table, with `sweep`, `trial_id`, `config` and `code`.
     """
-    first = trials[["sweep", "trial_id", "config"]].drop_duplicates()
-    distinct = first.drop_duplicates(["trial_id", "config"])
-    stems = distinct["trial_id"].map(_stem)
-    several = distinct[stems.duplicated(keep=False)]
-    names: dict[tuple[str, str], str] = {}
-    for _, rows in several.groupby(stems[several.index], sort=False):
-        names |= _common_ids(list(zip(rows["trial_id"], rows["config"], strict=True)))
+    first = trials[["sweep", "trial_id", "config", "code"]].drop_duplicates()
+    versions = list(map(Version, first["trial_id"], first["config"], first["code"].fillna("")))
+    distinct = dict.fromkeys(versions)
+    by_stem: dict[str, list[Version]] = {}
+    for version in distinct:
+        by_stem.setdefault(_stem(version.trial_id), []).append(version)
+    names: dict[Version, str] = {}
+    for several in by_stem.values():
+        names |= _common_ids(several) if len(several) > 1 else {}
     return {
-        (sweep, trial_id): names[trial_id, config]
-        for sweep, trial_id, config in first.itertuples(index=False)
-        if names.get((trial_id, config), trial_id) != trial_id
+        (sweep, version.trial_id): names[version]
+        for sweep, version in zip(first["sweep"], versions, strict=True)
+        if names.get(version, version.trial_id) != version.trial_id
     }
 
 
@@ -47,21 +64,31 @@ def _stem(trial_id: str) -> str:
     return former_id(trial_id) if HEXADECIMAL.fullmatch(trial_id) else trial_id
 
 
-def _common_ids(trials: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return (id, configuration) -> common id, for trials whose ids have one stem."""
-    groups: list[list[tuple[str, str]]] = []
-    # The longest id first: it is the most exact one, and becomes the common one.
-    for trial in sorted(trials, key=lambda trial: -len(trial[0])):
-        same = (group for group in groups if _configs_agree(group[0][1], trial[1]))
-        if (group := next(same, None)) is None:
-            groups.append([trial])
+def _common_ids(versions: list[Version]) -> dict[Version, str]:
+    """Return the common id of each version of configurations whose ids have one stem."""
+    groups: list[list[Version]] = []
+    # Known code first, which unknown code is compared with. Then the longest id: it is the most
+    # exact one, and becomes the common one.
+    for version in sorted(versions, key=lambda one: (not one.code, -len(one.trial_id))):
+        if (group := _find_group(groups, version)) is None:
+            groups.append([version])
         else:
-            group.append(trial)
-    names: dict[tuple[str, str], str] = {}
+            group.append(version)
+    names: dict[Version, str] = {}
+    numbers: Counter[str] = Counter()
     for group in groups:
-        longest, number = group[0][0], sum(name == group[0][0] for name in set(names.values()))
-        names |= dict.fromkeys(group, f"{longest}~{number + 1}" if number else longest)
+        longest = max((version.trial_id for version in group), key=len)
+        names |= dict.fromkeys(group, numbered_id(longest, numbers[longest]))
+        numbers[longest] += 1
     return names
+
+
+def _find_group(groups: list[list[Version]], version: Version) -> list[Version] | None:
+    """Return the group of the same configuration and code; unknown code is that of the only one."""
+    same = [group for group in groups if _configs_agree(group[0].config, version.config)]
+    if not version.code and len({group[0].code for group in same}) == 1:
+        return same[0]
+    return next((group for group in same if group[0].code == version.code), None)
 
 
 def _configs_agree(one: str, other: str) -> bool:

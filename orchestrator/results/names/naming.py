@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.results.names.code_parts import code_texts
 from orchestrator.results.names.settings_text import (
     concatenate,
     setting_texts,
@@ -72,7 +73,11 @@ def names_across_tables(
         ]
         varying = set[str]().union(*within)
         text = settings_text(rows, [name for name in config if name in varying])
-        result[rows.index] = (result[rows.index] + " " + text).str.strip()
+        text = (result[rows.index] + " " + text).str.strip()
+        # Within a table, equal settings with different code are different configurations.
+        for _, part in rows.groupby(tables[rows.index], sort=False):
+            text[part.index] = _add_if_distinct(text[part.index], [code_texts(part)])
+        result[rows.index] = text
     return result
 
 
@@ -85,12 +90,18 @@ def _varying_columns(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 
 def _add_trial_or_sweep(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[str]:
-    """Add the trial id or the sweep to equal names.
+    """Add the code, the trial id or the sweep to equal names.
 
-    Names are equal if values differ beyond the printed digits, or if two sweeps have the trial.
+    Names are equal if the code differs, if values differ beyond the printed digits, or if two
+    sweeps have the trial.
     """
     sweep, trial = " (" + rows["sweep"] + ")", " " + rows["trial_id"]
-    for more in (trial, sweep, trial + sweep):
+    return _add_if_distinct(names, [code_texts(rows), trial, sweep, trial + sweep])
+
+
+def _add_if_distinct(names: pd.Series[str], texts: Sequence[pd.Series[str]]) -> pd.Series[str]:
+    """Add to equal names the first of some texts with which they differ."""
+    for more in texts:
         longer = names + more
         names = longer.where(names.duplicated(keep=False) & ~longer.duplicated(keep=False), names)
     return names

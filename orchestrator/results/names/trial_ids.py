@@ -14,6 +14,16 @@ def former_id(trial_id: str) -> str:
     return f"{name}{dash}{digits[:FORMER_DIGITS]}"
 
 
+def numbered_id(trial_id: str, number: int) -> str:
+    """Return the id of a configuration that is the `number`-th to have this id, from 0."""
+    return f"{trial_id}~{number + 1}" if number else trial_id
+
+
+def unnumbered_id(trial_id: str) -> str:
+    """Return an id as the tables of its sweep have it, without the number of `numbered_id`."""
+    return trial_id.partition("~")[0]
+
+
 def match_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
     """Return which of `ids` equal `given`, in the present form or in that of release 0.1."""
     if (ids == given).any():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.columns import CATEGORIES, SELECTABLE, SUMMED
+from orchestrator.columns import CATEGORIES, CODE, SELECTABLE, SUMMED
 from orchestrator.hashing import canonical_json, to_json
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.names.trial_ids import former_id
@@ -36,7 +36,7 @@ def trial_row(chain: Chain, records: list[Record], store: Records, run_id: str |
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
     row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical_json(chain.config)}
-    row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective")}
+    row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective", CODE)}
     if status == "complete":
         row |= _metrics(chain, records)
     row |= _storage_columns(learned[-1].costs if learned else Costs())

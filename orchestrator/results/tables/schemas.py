@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from orchestrator.columns import COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
+from orchestrator.columns import CODE, COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 
 SPLITS = ("validation", "test")
@@ -48,7 +48,7 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
-        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER),
+        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])

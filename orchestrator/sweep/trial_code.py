@@ -1,0 +1,46 @@
+"""The code of a trial: what its keys hold of code, by part, for the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.benchmarks.sources.own_data import OwnData
+from orchestrator.stages.learning import learner
+from orchestrator.stages.stage import Stage
+from orchestrator.sweep.trial import Trial
+
+DIGITS = 16  # of a digest in the tables
+
+
+def trial_code(trial: Trial, steps: Sequence[Stage]) -> dict[str, str]:
+    """Return part -> `name/version` of a built-in, `module:Class/digest` of the user's own code.
+
+    The parts are method, network, learner and benchmark, and optimizer and data if they are the
+    user's own.
+
+    Args:
+        trial: the trial.
+        steps: its stages on a seed.
+    """
+    code = {
+        "method": shorten_identity(trial.method.identity),
+        "network": shorten_identity(trial.network.identity),
+        "learner": str(learner.VERSION),
+        "benchmark": str(trial.benchmark.version),
+    }
+    # What a search selects at each task differs between seeds, so it is no part of a trial.
+    trainings = [trial.training] if trial.adaptive else [step.training for step in steps]
+    distinct = {id(training): training for training in trainings}.values()
+    optimizers = {one for training in distinct for one in training.optimizer_code.values()}
+    own = (data for data in trial.benchmark.data_sets if isinstance(data, OwnData))
+    data_code = {data.form.code for data in own if data.form.code}
+    for part, identities in (("optimizer", optimizers), ("data", data_code)):
+        if identities:
+            code[part] = ", ".join(sorted(map(shorten_identity, identities)))
+    return code
+
+
+def shorten_identity(identity: str) -> str:
+    """Return the identity of code with the first digits of its digest."""
+    name, slash, version = identity.rpartition("/")
+    return f"{name}{slash}{version[:DIGITS]}"
