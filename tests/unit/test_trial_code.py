@@ -18,6 +18,7 @@ from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
 from orchestrator.results.names.code_parts import code_texts
 from orchestrator.results.names.identity import common_trial_ids
+from orchestrator.results.names.trial_ids import unnumbered_id
 from orchestrator.results.tables.collect import collect_tables
 from orchestrator.results.tables.tables import Tables, write_tables
 from orchestrator.stages.storage.record_cache import RecordCache
@@ -143,6 +144,7 @@ def test_each_code_of_a_configuration_has_an_id_of_its_own() -> None:
         ("b", "er-0123456789abcdef"): "er-0123456789abcdef~2",
         ("c", "er-0123456789abcdef"): "er-0123456789abcdef~3",
     }
+    assert unnumbered_id("er-0123456789abcdef~3") == "er-0123456789abcdef"
 
 
 @pytest.mark.parametrize("text", ["", "[", "[1]", "7", '{"method": {"x": 1}}'])
