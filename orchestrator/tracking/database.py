@@ -18,6 +18,7 @@ from orchestrator.tracking.target import Target, TrackingError, sqlite_uri
 
 LOCK_SECONDS = 120.0
 ALLOWED_VARIABLE = "REPERTOIRE_SQLITE_ON_NETWORK"
+SQLITE_HEADER = b"SQLite format 3\0"
 
 
 @contextmanager
@@ -35,13 +36,14 @@ def create_database(target: Target) -> None:
     """Create the database file of an address if it is missing; only then import mlflow.
 
     Raises:
-        TrackingError: it is a file on a network file system.
+        TrackingError: it is a file on a network file system, or a file of another kind.
     """
     database = target.database
     if database is None:
         return
     require_local_disk(database)
     if database.exists():
+        _require_sqlite(target, database)
         return
     with database_lock(target):
         if not database.exists():
@@ -64,6 +66,15 @@ def require_local_disk(database: Path) -> None:
         "from another machine: repertoire pack, repertoire import and repertoire track there. "
         f"{ALLOWED_VARIABLE}=1 uses the file all the same"
     )
+
+
+def _require_sqlite(target: Target, database: Path) -> None:
+    """Raise at once for a file of another kind; MLflow would try again for minutes."""
+    with database.open("rb") as file:
+        header = file.read(len(SQLITE_HEADER))
+    if header not in (b"", SQLITE_HEADER):  # SQLite takes an empty file for a new database
+        what = "is not a database"
+        raise TrackingError(f"{database} {what}{database_advice(target, what)}")
 
 
 def _create_whole(database: Path) -> None:
