@@ -269,6 +269,7 @@ def test_a_trial_that_diverges_ends_with_figures_that_no_scheduler_prefers(learn
     assert math.isnan(result["acc"])
 
 
+@pytest.mark.variant
 def test_the_example_of_the_page_runs_as_it_stands(
     tmp_path: Path, one_ray: None, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
