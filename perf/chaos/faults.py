@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +74,7 @@ def start_again(storm: Storm) -> str:
 def start_neighbour(storm: Storm) -> str:
     """Start the sweep for another results folder on the same store."""
     lab = storm.lab
-    neighbour = Lab.__new__(Lab)
-    neighbour.__dict__.update(vars(lab))
-    neighbour.store = lab.store or str(lab.stages)
+    neighbour = replace(lab, store=lab.store or str(lab.stages))
     storm.beside.append(("neighbour", neighbour.start("neighbour")))
     return "another results folder"
 

@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         state, mood = self.server_state, self.server_state.mood
         state.requests += 1
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._read_body()
         time.sleep(HANG_SECONDS if mood.hang else mood.delay)
         if mood.away:
             self.close_connection = True
@@ -89,10 +89,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _answer
 
+    def _read_body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # headers after the body
+        return b"".join(chunks)
+
     def _forward(self, behind: tuple[str, int], body: bytes) -> None:
         connection = http.client.HTTPConnection(*behind, timeout=60)
         try:
-            connection.request(self.command, self.path, body, dict(self.headers.items()))
+            given = ((k, v) for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP)
+            connection.request(self.command, self.path, body, dict(given))
             response = connection.getresponse()
             self._reply(response.status, response.getheaders(), response.read())
         finally:

@@ -101,6 +101,8 @@ class Lab:
     extra: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.folder.exists():
+            return  # the lab of another store, whose commands may be reading the files
         self.folder.mkdir(parents=True)
         (self.folder / "sweep.yaml").write_text(SWEEP, encoding="utf-8")
         (self.folder / "noted.py").write_text(NOTED, encoding="utf-8")

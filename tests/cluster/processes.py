@@ -7,17 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from perf.chaos.lab import PROGRAM
+
 ROOT = Path(__file__).parents[2]
-# A test run in the background or under nohup ignores signals, and its children inherit that.
-PROGRAM = """\
-import signal, sys
-from orchestrator.cli.app import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGTERM, signal.SIG_DFL)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-sys.argv[0] = "repertoire"
-main()
-"""
 # The process that sends to MLflow takes as long as the stages of a small sweep.
 UNTRACKED = "import orchestrator.cli.run as run; run.Tracker = lambda *_, **__: None\n"
 
