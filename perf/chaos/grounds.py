@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from perf.chaos.faults import end
 from perf.chaos.flaky import FlakyServer, Mood
-from perf.chaos.lab import ROOT, Lab, pick
+from perf.chaos.lab import Lab, pick
 
 CLOCK_BACK = """\
 import time
@@ -133,31 +134,29 @@ def cluster(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
     """A cluster of two nodes, one of which is killed in mid-run, and to which one is added."""
     from ray.cluster_utils import Cluster
 
-    os.environ["PYTHONPATH"] = str(ROOT)  # what workers of a cluster import must be there
+    lab = Lab(folder)
+    os.environ.update(lab.variables)  # of the nodes, whose workers compute the stages
     nodes = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )
     second = nodes.add_node(num_cpus=1)
-    kill, add = sorted([rng.uniform(5.0, 25.0), rng.uniform(5.0, 25.0)], reverse=rng.random() < 0.5)
-
-    def change(seconds: float, action: Callable[[], Any]) -> None:
-        time.sleep(seconds)
-        action()
-
-    actions = [
+    added: list[subprocess.Popen[bytes]] = []
+    kill, add = (float(seconds) for seconds in rng.uniform(5.0, 25.0, 2))
+    # Ray starts nodes from the main thread alone, so the third has a process of its own.
+    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"]
+    actions: list[tuple[float, Callable[[], Any]]] = [
         (kill, lambda: nodes.remove_node(second, allow_graceful=False)),
-        (add, lambda: nodes.add_node(num_cpus=1)),
+        (add, lambda: added.append(subprocess.Popen([*start, f"--address={nodes.address}"]))),
     ]
-    threads = [threading.Thread(target=change, args=one, daemon=True) for one in actions]
-    for thread in threads:
-        thread.start()
-    yield Ground(
-        Lab(folder, extra=["--address", nodes.address]),
-        f"node killed after {kill:.0f} s, added after {add:.0f} s",
-        has_ray=False,
-    )
-    for thread in threads:
-        thread.join()
+    timers = [threading.Timer(seconds, action) for seconds, action in actions]
+    for timer in timers:
+        timer.start()
+    lab.extra = ["--address", nodes.address]
+    yield Ground(lab, f"node killed after {kill:.0f} s, added after {add:.0f} s", has_ray=False)
+    for timer in timers:
+        timer.join()
+    for node in added:
+        end(node)
     nodes.shutdown()  # type: ignore[no-untyped-call]
 
 

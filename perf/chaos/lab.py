@@ -118,23 +118,27 @@ class Lab:
         """The folder of the store, if it is one of the results folder."""
         return self.folder / "results" / "stages"
 
-    def start(self, out: str = "results") -> subprocess.Popen[bytes]:
-        """Start the command in a process group of its own; its output goes to a file."""
-        words = ["run", str(self.folder / "sweep.yaml"), "--out", str(self.folder / out)]
-        words += ["--store", self.store] if self.store else []
-        variables = {
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of the command and of the processes that compute stages."""
+        return {
             "PYTHONPATH": f"{self.folder}{os.pathsep}{ROOT}",
             "STORM_NOTES": str(self.notes),
             "STORM_SECONDS": str(STAGE_SECONDS),
             "OMP_NUM_THREADS": "1",
         }
+
+    def start(self, out: str = "results") -> subprocess.Popen[bytes]:
+        """Start the command in a process group of its own; its output goes to a file."""
+        words = ["run", str(self.folder / "sweep.yaml"), "--out", str(self.folder / out)]
+        words += ["--store", self.store] if self.store else []
         with (self.folder / "log.txt").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, *words, *self.extra],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env=os.environ | variables | self.environment,
+                env=os.environ | self.variables | self.environment,
                 start_new_session=True,
             )
 
