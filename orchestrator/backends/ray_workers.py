@@ -118,7 +118,8 @@ class RayWorkers:
             failure = build_failure(attempt, error, *self._room(attempt))
             return failure if death is None else replace(failure, worker=self._worker(attempt))
         if isinstance(outcome, StageDone):
-            self._needs.note_share(attempt.order, outcome.gpu_share)
+            share, utilisation = outcome.gpu_share, outcome.gpu_utilisation
+            self._needs.note_share(attempt.order, share, utilisation)
         if isinstance(outcome, StageFailed) and outcome.exhausted:
             return self._handle_exhausted(attempt, outcome)
         return outcome

@@ -1,8 +1,10 @@
-"""The resources that stages ask for; with `gpus: auto`, a share of a GPU by measured memory.
+"""The resources that stages ask for; with `gpus: auto`, a share of a GPU by measurement.
 
 A kind of stage (its benchmark, network and method) has a GPU to itself until one of the kind has
-ended. From then on as many share a GPU as fit by the highest measured peak. After one that ran out
-of the GPU's memory, the kind has a GPU to itself again. Pure: neither Ray nor a clock.
+ended. From then on as many share a GPU as fit its memory, by the highest measured peak, and its
+time, by the utilisation that the first one measured alone: processes on a GPU take turns, so that
+more than fill its time gain nothing. After one that ran out of the GPU's memory, the kind has a GPU
+to itself again. Pure: neither Ray nor a clock.
 """
 
 from __future__ import annotations
@@ -42,15 +44,25 @@ class StageNeeds:
             return self._needs(min(map(fraction, self._shares.values()), default=1.0))
         return self._needs(self._gpus)
 
-    def note_share(self, order: Order, share: float) -> None:
-        """Note the share of its GPU's memory that a stage used; 0 if it ran on none."""
-        if self._gpus == AUTO and share > 0:
-            kind = stage_kind(order)
-            self._shares[kind] = max(share, self._shares.get(kind, 0.0))
+    def note_share(self, order: Order, memory: float, utilisation: float | None) -> None:
+        """Note the share of its GPU that a stage used.
+
+        Args:
+            order: the stage.
+            memory: the share of the GPU's memory; 0 if it ran on none.
+            utilisation: the share of the time in which the GPU was busy, with all that ran on it;
+                None if it was not measured.
+        """
+        if self._gpus != AUTO or memory <= 0:
+            return
+        kind = stage_kind(order)
+        # Only a first stage had the GPU to itself.
+        first = self._shares.get(kind, utilisation or 0.0)
+        self._shares[kind] = max(memory, first)
 
     def note_exhausted(self, order: Order) -> None:
         """Note that a stage ran out of its GPU's memory."""
-        self.note_share(order, 1.0)
+        self.note_share(order, 1.0, None)
 
     def _needs(self, gpus: float) -> dict[str, float]:
         return {"num_cpus": self._cpus, "num_gpus": gpus}

@@ -27,11 +27,14 @@ class StageDone:
         work: the work done: "scored" if only scores on further tasks were missing, "none" if
             another driver had stored the stage meanwhile.
         gpu_share: the share of its GPU's memory that it needed; 0 if it ran on none.
+        gpu_utilisation: the share of the time in which its GPU was busy, with all that ran on it;
+            None if it was not measured.
     """
 
     key: Key
     work: Literal["computed", "scored", "none"] = field(default="computed", compare=False)
     gpu_share: float = field(default=0.0, compare=False)
+    gpu_utilisation: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

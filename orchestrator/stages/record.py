@@ -31,6 +31,8 @@ class Costs:
     """Costs of a stage: bytes, FLOPs, seconds. `storage` is bytes by category after the stage.
 
     `epochs` are those trained; None where earlier releases did not count them, and at stage 0.
+    `gpu_utilisation` is the mean share of the time in which the GPU was busy, with all that ran on
+    it; None on a CPU and where it was not measured.
     """
 
     storage: Mapping[str, int] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Costs:
     peak_memory_bytes: int = 0
     device: str = "cpu"
     epochs: int | None = field(default=None, metadata={"since": "0.2"})
+    gpu_utilisation: float | None = field(default=None, metadata={"since": "0.2"})
 
 
 RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on

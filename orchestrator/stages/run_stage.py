@@ -96,6 +96,7 @@ def run_stage(
             eval_seconds=clock.seconds["eval"],
             cpu_seconds=clock.cpu_seconds,
             gpu_seconds=clock.gpu_seconds,
+            gpu_utilisation=clock.gpu_utilisation,
             peak_memory_bytes=peak_memory_bytes(device),
             device=device_name(device),
         ),

@@ -11,26 +11,34 @@ from pathlib import Path
 import torch
 
 from orchestrator.columns import CATEGORIES as CATEGORIES
+from orchestrator.stages.utilisation import UtilisationMeter
 
 # What CUDA and cuDNN take for a process before its first tensor, and room for fragments.
 CONTEXT_BYTES, HEADROOM = 600 * 2**20, 1.25
 
 
 class Clock:
-    """Wall, processor and accelerator seconds of named phases."""
+    """Wall, processor and accelerator seconds of named phases, and the GPU's utilisation."""
 
     def __init__(self, device: str = "cpu") -> None:
         self.seconds: dict[str, float] = {}
         self.cpu_seconds = 0.0
         self.gpu_seconds = 0.0
         self._cuda = device.startswith("cuda")
+        self._meter = UtilisationMeter(device)
+
+    @property
+    def gpu_utilisation(self) -> float | None:
+        """The mean share of the time in which the GPU was busy, 0 to 1; None if unknown."""
+        return self._meter.mean()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Add the block's seconds to phase `name`."""
         wall, cpu = time.perf_counter(), time.process_time()
         try:
-            yield
+            with self._meter.sampling():
+                yield
         finally:  # also for training that diverges
             if self._cuda:
                 torch.cuda.synchronize()

@@ -113,7 +113,8 @@ def find_or_run(
     outcome = stored_outcome(record, "computed")
     if isinstance(outcome, StageDone) and stage.after:
         share = gpu_memory_share(record.costs.peak_memory_bytes, device)
-        outcome = replace(outcome, gpu_share=share)
+        busy = record.costs.gpu_utilisation
+        outcome = replace(outcome, gpu_share=share, gpu_utilisation=busy)
     return outcome
 
 

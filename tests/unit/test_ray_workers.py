@@ -187,3 +187,18 @@ def test_with_gpus_auto_a_first_stage_is_measured_and_the_next_share_a_gpu(
     workers.wait()
     workers.submit(order("c"))
     assert cluster.gpus[-1] == 1.0, "the kind has a GPU to itself again"
+
+
+def test_with_gpus_auto_no_more_stages_share_a_gpu_than_its_time_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({})
+    cluster.nodes = [Node("a", cpus=64, gpus=1, memory=1)]
+    cluster.outcomes["a"] = [StageDone("a", gpu_share=0.1, gpu_utilisation=0.3)]
+    cluster.outcomes["b"] = [StageDone("b", gpu_share=0.1, gpu_utilisation=0.9)]
+    workers, _ = workers_of(monkeypatch, cluster, gpus="auto")
+    workers.slots()
+    for key in "abc":
+        workers.submit(order(key))
+        workers.wait()
+    assert cluster.gpus == [1.0, 0.3333, 0.3333], "b shared the GPU, so its 0.9 says nothing of b"

@@ -30,7 +30,7 @@ FIRST_METRICS = tuple(name for name in METRICS if name not in LATE_METRICS)
 BOOLEANS = frozenset({"selected", "cached"})
 # FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
 REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is float})
-REALS |= {*VALIDATED, "objective", "accuracy", "loss"}
+REALS |= {*VALIDATED, "objective", "accuracy", "loss", "gpu_utilisation"}
 
 INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
 INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n", "epochs", "pid"}
@@ -53,6 +53,9 @@ TRIALS = create_schema(
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
 STAGES = create_schema(
-    [*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER, "hyperparameters", "epochs", "pid"]
+    [
+        *(*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER),
+        *("hyperparameters", "epochs", "pid", "gpu_utilisation"),
+    ]
 )
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
