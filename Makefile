@@ -7,7 +7,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # Many tests start processes, each of which would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-browser test-storm test-fast check perf clean
+.PHONY: help setup demo test test-browser test-storm test-gpu test-fast check perf clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,10 @@ test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Ch
 
 test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real, try every variant; long
 	$(BIN)/python -m pytest -m "storm or variant"
+
+test-gpu: $(VENV)/.ready-test  ## Run what needs a GPU, and the contract of methods on it
+	$(BIN)/python -m pytest -n 4 -m "gpu and not ray or not gpu and not variant" tests/golden/test_golden_on_gpu.py tests/laws/test_laws_on_gpu.py tests/methods/test_conformance.py
+	$(BIN)/python -m pytest -m gpu tests/cluster
 
 test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick
 	$(BIN)/python -m pytest -n 2 -m "not slow and not ray and not storm and not variant" tests/unit tests/laws/test_graph.py

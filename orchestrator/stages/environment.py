@@ -19,15 +19,19 @@ from orchestrator.stages.switches import use_default_switches
 
 
 @contextmanager
-def fix_arithmetic(stage: Stage) -> Iterator[None]:
+def fix_arithmetic(stage: Stage, device: str = "cpu") -> Iterator[None]:
     """Fix threads, torch's switches and the global generators in the block; then restore them."""
+    if device.startswith("cuda"):
+        # With several workspaces of its own choice cuBLAS may add in another order each time. It
+        # reads this once, at the first product of a process.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # How many threads share a sum decides its last bits.
     before = torch.get_num_threads()
     # Stage 0 is shared by all trainings.
     torch.set_num_threads(stage.training.num_threads if stage.after else 1)
     try:
         with (
-            use_default_switches(),
+            use_default_switches(device),
             seed_global_generators(derive_seed(stage.seed, stage.after, "ambient")),
         ):
             yield

@@ -57,7 +57,7 @@ def run_stage(
     state: State | None = None
     raw_data = 0
     evaluation: Evaluation = {}
-    with fix_arithmetic(stage):
+    with fix_arithmetic(stage, device):
         reset_peak_memory(device)
         method = build_method(stage, parent, learned=max(stage.after - 1, 0)).to(device)
         try:
@@ -114,7 +114,7 @@ def evaluate_state(
 ) -> Evaluation:
     """Score a stored state on further tasks of its benchmark, without training it again."""
     require_device(device)
-    with fix_arithmetic(stage):
+    with fix_arithmetic(stage, device):
         method = build_method(stage, state, learned=stage.after).to(device)
         return score_tasks(stage, method, task_keys, device, FlopMeter())
 

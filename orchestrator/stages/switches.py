@@ -21,16 +21,23 @@ class Switch:
         read: returns its value; may raise RuntimeError between two of torch's APIs.
         write: sets it.
         default: its value while a stage runs.
+        on_gpu: its value while a stage runs on a GPU; None: the default.
     """
 
     read: Callable[[], Any]
     write: Callable[[Any], object]
     default: Any
+    on_gpu: Any = None
+
+    def value_on(self, device: str) -> Any:
+        """Return its value while a stage runs on a device."""
+        on_gpu = device.startswith("cuda") and self.on_gpu is not None
+        return self.on_gpu if on_gpu else self.default
 
 
-def attribute_switch(owner: Any, name: str, default: Any) -> Switch:
+def attribute_switch(owner: Any, name: str, default: Any, on_gpu: Any = None) -> Switch:
     """Return the switch of an attribute of a torch module."""
-    return Switch(partial(getattr, owner, name), partial(setattr, owner, name), default)
+    return Switch(partial(getattr, owner, name), partial(setattr, owner, name), default, on_gpu)
 
 
 def default_device() -> torch.device | None:
@@ -44,17 +51,21 @@ SWITCHES = (
     Switch(default_device, torch.set_default_device, None),
     Switch(torch.is_grad_enabled, torch.set_grad_enabled, True),
     Switch(torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, False),
-    Switch(torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0),
+    # On a GPU, kernels that add in any order are avoided. A network whose operation has no other
+    # kernel still trains: 1 warns, 2 would raise. On a CPU the bits of earlier releases stand.
+    Switch(torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 0, on_gpu=1),
     Switch(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
     *(
-        attribute_switch(owner, name, default)
-        for owner, name, default in (
+        attribute_switch(owner, name, default, *on_gpu)
+        for owner, name, default, *on_gpu in (
             (torch.backends, "fp32_precision", "none"),
             (torch.backends.cudnn, "enabled", True),
             (torch.backends.cudnn, "benchmark", False),
-            (torch.backends.cudnn, "deterministic", False),
+            (torch.backends.cudnn, "deterministic", False, True),
             (torch.backends.cudnn, "allow_tf32", True),
             (torch.backends.mkldnn, "enabled", True),
+            # Deterministic mode would fill all new memory with NaN, a pass over it for each tensor.
+            (torch.utils.deterministic, "fill_uninitialized_memory", True, False),
         )
         if hasattr(owner, name)
     ),
@@ -68,11 +79,11 @@ SWITCHES = (
 
 
 @contextmanager
-def use_default_switches() -> Iterator[None]:
-    """Set the switches to their defaults in the block, and restore them after it."""
+def use_default_switches(device: str = "cpu") -> Iterator[None]:
+    """Set the switches to their values on a device in the block, and restore them after it."""
     before = [read_switch(switch) for switch in SWITCHES]
     for switch in SWITCHES:
-        write_switch(switch, switch.default)
+        write_switch(switch, switch.value_on(device))
     try:
         yield
     finally:

@@ -139,14 +139,14 @@ class Case:
             task_keys=self.benchmark.task_keys()[: self.tasks],
         )
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self, device: str = "cpu") -> dict[str, Any]:
         """Return test losses after each task, a summary of the last state, and FLOPs by phase."""
         state, losses, flops = None, [], [0, 0, 0]
-        first, _ = run_stage(self.stage(0), None, ("golden", self.name, 0))
+        first, _ = run_stage(self.stage(0), None, ("golden", self.name, 0), device)
         for after in range(1, self.tasks + 1):
             stage = self.stage(after)
             parent = first if stage.method.cls.starts_afresh or after == 1 else state
-            state, record = run_stage(stage, parent, ("golden", self.name, 0))
+            state, record = run_stage(stage, parent, ("golden", self.name, 0), device)
             scores = [record.evaluation[task]["test"] for task in stage.task_keys]
             costs = record.costs
             for place, count in enumerate(
