@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from functools import cache
@@ -28,11 +29,9 @@ def pytest_collection_finish() -> None:
     """From here on, look for garbage among what tests make, not among modules."""
     gc.freeze()
     gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    """Let modules be taken down as always; nanobind complains of what it finds alive."""
-    gc.unfreeze()
+    # Before the interpreter takes down the modules: nanobind complains of what it finds alive.
+    # Not in pytest_unconfigure: pytest collects garbage twice after it, seconds over all modules.
+    atexit.register(gc.unfreeze)
 
 
 class SharedFixtures(LoadScopeScheduling):

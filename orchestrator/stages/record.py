@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Literal, get_args
-
-from orchestrator.stages.record_types import require_record_types, require_scores
-from orchestrator.stages.storage.stage_files import (
-    FORMAT,
-    other_release,
-    release,
-    require_known_format,
-)
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Status = Literal["complete", "diverged"]
 
@@ -77,107 +69,3 @@ class Record:
     story: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def pack_record(record: Record) -> dict[str, Any]:
-    """Return a record as JSON types, for `unpack_record` of this release and of others.
-
-    Release 0.1 refuses unknown fields. So a later field, with `metadata={"since": ...}`, is written
-    under "more", which that release ignores.
-    """
-    base, more = _split_fields(record)
-    base["costs"], more_costs = _split_fields(record.costs)
-    base["evaluation"] = evaluation_to_json(record.evaluation)
-    more |= {"costs": more_costs} if more_costs else {}
-    content = {"format": FORMAT, "release": release(), "record": base}
-    return content | ({"more": more} if more else {})
-
-
-def unpack_record(content: Mapping[str, Any], where: str) -> Record:
-    """Rebuild a record; unknown fields are ignored, missing ones have their default.
-
-    Raises:
-        OtherRelease: the format is a later one, or what every record must have is missing.
-    """
-    require_known_format(content, where)
-    try:
-        more = content.get("more", {})
-        plain = {**more, **content["record"]}
-        plain["costs"] = _build(Costs, {**more.get("costs", {}), **plain["costs"]})
-        plain["evaluation"] = evaluation_from_json(plain["evaluation"])
-        sweep, trial_id, seed = plain["computed_for"]
-        plain["computed_for"] = (sweep, trial_id, seed)
-        record: Record = _build(Record, plain)
-        require_record_types(record)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise other_release(content, where, _difference(error)) from error
-    if record.status not in get_args(Status):
-        raise other_release(content, where, f"with status {record.status!r}")
-    return record
-
-
-def unpack_evaluation(content: Mapping[str, Any], where: str) -> Evaluation:
-    """Rebuild the scores of a file of their own.
-
-    Raises:
-        OtherRelease: they are not written as here.
-    """
-    try:
-        evaluation = evaluation_from_json(content)
-        require_scores(evaluation)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise other_release(content, where, f"with scores {_difference(error)}") from error
-    return evaluation
-
-
-def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Return an evaluation as JSON types."""
-    return {
-        task: {
-            split: {name: getattr(score, name) for name in Score.__slots__}
-            for split, score in splits.items()
-        }
-        for task, splits in evaluation.items()
-    }
-
-
-def evaluation_from_json(data: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Evaluation:
-    """Rebuild an evaluation from JSON types."""
-    return {
-        task: {split: _build(Score, score) for split, score in splits.items()}
-        for task, splits in data.items()
-    }
-
-
-def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the fields that release 0.1 knows, and later ones that are not at their default."""
-    values = {field: getattr(instance, field.name) for field in fields(instance)}
-    base = {field.name: value for field, value in values.items() if "since" not in field.metadata}
-    later = {
-        field.name: value
-        for field, value in values.items()
-        if field.name not in base and value != field.default
-    }
-    return base, later
-
-
-def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
-    """Return an instance of a dataclass; raise KeyError with the fields that it lacks."""
-    try:
-        return cls(**data)
-    except TypeError:
-        pass  # an unknown field, of a later release, or one is missing
-    known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-    try:
-        return cls(**known)
-    except TypeError as error:
-        required = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING]
-        missing = [name for name in required if name not in data]
-        raise (KeyError(*missing) if missing else error) from error
-
-
-def _difference(error: Exception) -> str:
-    """Return the difference of a file from those of this release."""
-    if isinstance(error, KeyError):
-        return f"without {', '.join(map(repr, error.args))}"
-    return f"otherwise than here ({error!r})"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from orchestrator.stages.record import Costs, Evaluation, Record
+from orchestrator.stages.record import Costs, Evaluation, Record
 
 LARGEST = 2**63 - 1  # integers of tables have 64 bits
 

@@ -148,15 +148,15 @@ def test_a_record_that_cannot_be_seen_yet_is_waited_for(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared(monkeypatch, tmp_path, "nfs4")
-    store = StageStore(str(tmp_path / "stages"), retry=clock.policy())
-    writer, sleep = StageStore(store.uri), clock.sleep
+    writer, sleep = StageStore(str(tmp_path / "stages")), clock.sleep
 
     def sleep_and_see(seconds: float) -> None:
         sleep(seconds)
         if clock.now > 30:
             writer.put(STATE, RECORD)
 
-    store._retry = RetryPolicy(300, 90, clock.said.append, sleep_and_see, lambda: clock.now)
+    policy = RetryPolicy(300, 90, clock.said.append, sleep_and_see, lambda: clock.now)
+    store = StageStore(writer.uri, retry=policy)
     assert store.await_record(KEY, ["t1"]) == RECORD
     assert clock.said == [
         f"stage {KEY} of store {store.uri} was computed and cannot be seen here yet; "

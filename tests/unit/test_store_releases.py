@@ -10,8 +10,9 @@ import torch
 
 from orchestrator.errors import OtherRelease
 from orchestrator.hashing import digest, digest_bytes
-from orchestrator.stages import record as record_module
-from orchestrator.stages.record import Costs, Record, Score, pack_record, unpack_record
+from orchestrator.stages import record_format
+from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.record_format import pack_record, unpack_record
 from orchestrator.stages.storage.stage_files import FORMAT, release, seal, unseal
 from orchestrator.stages.storage.store import StageStore
 
@@ -118,7 +119,7 @@ def test_release_0_1_reads_what_is_written_now(store: StageStore) -> None:
 def test_a_field_that_came_later_stands_where_release_0_1_does_not_look(
     store: StageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_module, "Costs", LaterCosts)
+    monkeypatch.setattr(record_format, "Costs", LaterCosts)
     later = replace(RECORD, costs=LaterCosts(**{**vars(RECORD.costs), "working_bytes": 99}))
     store.put(STATE, later)
     read_as_0_1(file_of(store).parent)

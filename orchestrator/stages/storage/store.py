@@ -16,12 +16,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from orchestrator.errors import StoreCorrupt, StoreUnreachable
+from orchestrator.errors import StoreCorrupt
 from orchestrator.hashing import digest_bytes
-from orchestrator.stages.record import (
-    Evaluation,
-    Record,
-    RecordRequest,
+from orchestrator.stages.record import Evaluation, Record, RecordRequest
+from orchestrator.stages.record_format import (
     evaluation_to_json,
     pack_record,
     unpack_evaluation,
@@ -41,6 +39,7 @@ from orchestrator.stages.storage.stage_files import (
     write_state,
 )
 from orchestrator.stages.storage.state_cache import StateCache, open_state_cache
+from orchestrator.stages.storage.visibility import Visibility
 
 State = Mapping[str, Tensor]
 READERS = 32
@@ -67,9 +66,10 @@ class StageStore:
         retry: RetryPolicy | None = None,
     ) -> None:
         self.uri = uri
-        self._retry = retry or RetryPolicy()
-        self.files, self.folder = open_files(uri, create and not read_only, self._retry)
+        retry = retry or RetryPolicy()
+        self.files, self.folder = open_files(uri, create and not read_only, retry)
         self._shared = is_shared(self.folder)
+        self._visibility = Visibility(retry, self._shared)
         self._cache = open_state_cache() if self.folder is None else None
         self._stage_files = StageFiles(self.files, read_only)
         self.damaged = self._stage_files.damaged
@@ -109,14 +109,8 @@ class StageStore:
         Raises:
             StoreUnreachable: it did not appear within the limit of `retry`.
         """
-        record = self._await_visible(key, frozenset(task_keys))
-        if record is None:
-            raise StoreUnreachable(
-                f"{self._message(key)}, after {self._visibility_seconds:.0f} s: it was deleted, or "
-                "the hosts do not share this store. What was computed is kept; the same command "
-                "continues"
-            )
-        return record
+        needed = frozenset(task_keys)
+        return self._visibility.require(lambda: self._reread(key, needed), self._place(key))
 
     def state(self, key: str, written: bool = False) -> State | None:
         """Return a stage's state; None if it is missing or damaged.
@@ -131,7 +125,7 @@ class StageStore:
         """
         state = self._read_state(key, self._cache)
         if state is None and written and self._shared:
-            self._await_visible(key, frozenset())
+            self._visibility.poll(lambda: self._reread(key, frozenset()), self._place(key))
             state = self._read_state(key, self._cache)
         return state
 
@@ -195,18 +189,6 @@ class StageStore:
         # The record goes first, so that a crash in between leaves no stage.
         self.files.delete(stage_path(key, RECORD))
         self.files.delete_folder(f"{key[:2]}/{key}")
-
-    @property
-    def _visibility_seconds(self) -> float:
-        return self._retry.invisible_seconds if self._shared else 0.0
-
-    def _message(self, key: str) -> str:
-        return f"{self._place(key)} was computed and cannot be seen here yet"
-
-    def _await_visible(self, key: str, task_keys: frozenset[str]) -> Record | None:
-        return self._retry.poll(
-            lambda: self._reread(key, task_keys), self._visibility_seconds, self._message(key)
-        )
 
     def _reread(self, key: str, task_keys: frozenset[str]) -> Record | None:
         """Read a record past this host's cache of absent files."""
