@@ -134,7 +134,7 @@ class GenerativeReplay(Method):
         lesson = self._lesson
         row = torch.randint(len(lesson.labels), (count,), generator=lesson.draws)
         noise = self.generator.noise(count, lesson.draws)
-        y = lesson.labels[row.to(noise.device)]
+        y = lesson.labels[row.to(noise.device, non_blocking=True)]
         return Examples(self.generator.draw(y, noise).float(), y)
 
     def replay_loss(self, replayed: Examples) -> Tensor:

@@ -73,7 +73,7 @@ class Generator(nn.Module):
     def noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Return standard normal latents [count, Z] on the device of the weights."""
         noise = torch.randn((count, self.latent_size), generator=generator)
-        return noise.to(self.code.weight.device)
+        return noise.to(self.code.weight.device, non_blocking=True)
 
     def decoder_input(self, z: Tensor, y: Tensor) -> Tensor:
         """Return the latent, with the one-hot label appended if conditional."""

@@ -110,7 +110,8 @@ class Memory(nn.Module, ABC):
     def draw(self, count: int, generator: torch.Generator, among: int | None = None) -> Tensor:
         """Return `count` distinct random rows of the first `among`, or all if there are fewer."""
         among = self.filled if among is None else among
-        return torch.randperm(among, generator=generator)[:count].to(self.y.device)
+        rows = torch.randperm(among, generator=generator)[:count]
+        return rows.to(self.y.device, non_blocking=True)
 
     def sample(self, count: int, generator: torch.Generator) -> Examples:
         """Return `count` stored examples drawn without replacement, or all if there are fewer."""

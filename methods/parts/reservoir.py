@@ -62,7 +62,7 @@ class ReservoirMemory(Memory):
         row = torch.where(place < capacity, place, (u * (place + 1)).long())
         stored = (row < capacity).nonzero().flatten()
         last = stored[last_occurrences(row[stored])]
-        rows, chosen = row[last].to(batch.y.device), last.to(batch.y.device)
+        rows, chosen = (t.to(batch.y.device, non_blocking=True) for t in (row[last], last))
         self.write(rows, batch[chosen], None if logits is None else logits[chosen])
         self._offered += len(batch)
         self.filled = min(capacity, self._offered)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from methods.base import Method, TaskView
@@ -21,7 +22,7 @@ from orchestrator.stages.environment import (
     fix_arithmetic,
     require_device,
 )
-from orchestrator.stages.learning.learner import Trained, require_finite, train_task
+from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.record import Costs, Evaluation, Record
 from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.stage import Stage
@@ -149,10 +150,20 @@ def train_and_consolidate(
     with clock.phase("consolidate"):
         meter.measure("once", method.end_task, view)
     # A finite loss does not tell of the last update, nor of the consolidation.
-    for name, tensor in {**method.state_dict(), **trained.optimizer}.items():
-        if tensor.is_floating_point():
-            require_finite(tensor, f"{name} is not finite after task {view.index}")
+    require_finite_state({**method.state_dict(), **trained.optimizer}, view.index)
     return trained
+
+
+def require_finite_state(state: State, task: int) -> None:
+    """Raise Diverged, with the name of the first tensor that is not finite, unless all are."""
+    reals = {name: tensor for name, tensor in state.items() if tensor.is_floating_point()}
+    finite = [torch.isfinite(tensor).all() for tensor in reals.values()]
+    # Read at once: to read the answer for each tensor would wait for the device as often. An
+    # optimiser may keep its counts on the CPU.
+    read = torch.stack([each.to(finite[0].device) for each in finite]).tolist() if finite else []
+    for name, is_finite in zip(reals, read, strict=True):
+        if not is_finite:
+            raise Diverged(f"{name} is not finite after task {task}")
 
 
 def capture_state(method: Method, optimizer: State | None = None) -> State:

@@ -84,13 +84,16 @@ def score_examples(
     if allowed is not None and not bool(allowed[examples.y].any()):
         return Score(accuracy=0.0, loss=None, n=n)
     # In double precision, so that the sum over batches loses no digits.
-    correct, loss = torch.zeros((), dtype=torch.int64), torch.zeros((), dtype=torch.float64)
+    device = examples.y.device
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    loss = torch.zeros((), dtype=torch.float64, device=device)
     for start in range(0, n, EVALUATION_BATCH):
         part = examples[start : start + EVALUATION_BATCH]
         scores = meter.measure((kind, len(part), task), predict, part.x, task)
         scores = scores if allowed is None else scores.masked_fill(~allowed, float("-inf"))
-        correct += (scores.argmax(dim=1) == part.y).sum().cpu()
-        loss += F.cross_entropy(scores, part.y, reduction="sum").double().cpu()
+        # On the device: to read the sums of each batch would wait for it.
+        correct += (scores.argmax(dim=1) == part.y).sum()
+        loss += F.cross_entropy(scores, part.y, reduction="sum").double()
     # The loss is infinite where the mask excludes the label of an example.
     mean = float(loss) / n
     return Score(accuracy=int(correct) / n, loss=mean if mean < float("inf") else None, n=n)

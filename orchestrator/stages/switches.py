@@ -62,7 +62,8 @@ SWITCHES = (
             (torch.backends.cudnn, "enabled", True),
             (torch.backends.cudnn, "benchmark", False),
             (torch.backends.cudnn, "deterministic", False, True),
-            (torch.backends.cudnn, "allow_tf32", True),
+            # Its float32 is that of matrix products, which are in full precision (ADR 42).
+            (torch.backends.cudnn, "allow_tf32", True, False),
             (torch.backends.mkldnn, "enabled", True),
             # Deterministic mode would fill all new memory with NaN, a pass over it for each tensor.
             (torch.utils.deterministic, "fill_uninitialized_memory", True, False),

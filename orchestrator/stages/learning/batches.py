@@ -48,6 +48,7 @@ def batches(
 ) -> Iterator[Examples]:
     """Yield the first `count` batches of a random order; the last of an epoch may be short."""
     # Drawn on the CPU, so that a seed gives the same order on every device.
-    order = torch.randperm(len(examples), generator=generator).to(examples.y.device)
+    order = torch.randperm(len(examples), generator=generator)
+    order = order.to(examples.y.device, non_blocking=True)
     for start in range(0, count * size, size):
         yield examples[order[start : start + size]]

@@ -42,7 +42,7 @@ def to_grey(image: Tensor) -> Tensor:
     """Return the brightness [B, 1, h, w] of images of three channels, else their mean."""
     if image.shape[1] != 3:
         return image.mean(dim=1, keepdim=True)
-    weights = torch.tensor(GREY, device=image.device).view(1, 3, 1, 1)
+    weights = torch.tensor(GREY).view(1, 3, 1, 1).to(image.device, non_blocking=True)
     return (image * weights).sum(dim=1, keepdim=True)
 
 
@@ -55,6 +55,6 @@ def turn_hue(image: Tensor, turn: Tensor) -> Tensor:
     third = torch.where(high == green, (blue - red) / safe + 2, (red - green) / safe + 4)
     hue = torch.where(high == red, (green - blue) / safe, third) / 6 + turn
     # Each channel is a trapezium of the hue: n = 5, 3, 1 for red, green, blue.
-    steps = torch.tensor((5.0, 3.0, 1.0), device=image.device).view(1, 3, 1, 1)
+    steps = torch.tensor((5.0, 3.0, 1.0)).view(1, 3, 1, 1).to(image.device, non_blocking=True)
     place = (steps + hue * 6) % 6
     return high - spread * torch.minimum(place, 4 - place).clamp(0, 1)

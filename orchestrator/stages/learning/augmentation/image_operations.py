@@ -19,12 +19,13 @@ from torch import Tensor
 def uniform(generator: torch.Generator, low: float, high: float, like: Tensor) -> Tensor:
     """Return random numbers [B, 1, 1, 1] for images, on their device."""
     numbers = torch.rand(len(like), generator=generator) * (high - low) + low
-    return numbers.view(-1, 1, 1, 1).to(like.device)
+    return numbers.view(-1, 1, 1, 1).to(like.device, non_blocking=True)
 
 
 def integers(generator: torch.Generator, count: int, like: Tensor) -> Tensor:
     """Return random integers [B] from 0 to count - 1, on the device of the images."""
-    return torch.randint(count, (len(like),), generator=generator).to(like.device)
+    drawn = torch.randint(count, (len(like),), generator=generator)
+    return drawn.to(like.device, non_blocking=True)
 
 
 def pad_crop(x: Tensor, generator: torch.Generator, padding: int) -> Tensor:
@@ -60,7 +61,7 @@ def square(x: Tensor, generator: torch.Generator, size: Tensor, width: Any = Non
     """
     inside = torch.ones((), dtype=torch.bool, device=x.device)
     for axis, extent in ((2, size), (3, size if width is None else width)):
-        extent = extent.to(x.device)
+        extent = extent.to(x.device, non_blocking=True)
         first = integers(generator, x.shape[axis], x) - extent // 2
         shape = [-1 if other == axis else 1 for other in range(4)]
         place = torch.arange(x.shape[axis], device=x.device).view(shape)

@@ -31,11 +31,13 @@ class Mixup(Change):
 
     def on(self, examples: Examples, generator: torch.Generator) -> Examples:
         """Return each example mixed with another, with the labels of both."""
-        partner = torch.randperm(len(examples), generator=generator).to(examples.y.device)
+        device = examples.y.device
+        partner = torch.randperm(len(examples), generator=generator).to(device, non_blocking=True)
         seed = int(torch.randint(2**62, (), generator=generator))
         drawn = np.random.default_rng(seed).beta(self.alpha, self.alpha, len(examples))
         # The larger share is the example's own, so that its label is the one of most of it.
-        share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float().to(examples.y.device)
+        share = torch.from_numpy(np.maximum(drawn, 1 - drawn)).float()
+        share = share.to(device, non_blocking=True)
         x, share = self._mix(examples.x, examples.x[partner], share, generator)
         return Examples(x, examples.y, examples.y[partner], share)
 

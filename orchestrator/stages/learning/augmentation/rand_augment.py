@@ -29,7 +29,8 @@ def rand_augment(x: Tensor, generator: torch.Generator, num_ops: int, magnitude:
         choice = torch.randint(len(table), (len(x),), generator=generator)
         sign = torch.randint(2, (len(x),), generator=generator) * 2 - 1
         for code in sorted(set((choice * 2 + (sign > 0)).tolist())):
-            rows = (choice * 2 + (sign > 0) == code).nonzero().flatten().to(x.device)
+            rows = (choice * 2 + (sign > 0) == code).nonzero().flatten()
+            rows = rows.to(x.device, non_blocking=True)
             images[rows] = table[code // 2](images[rows], 1 if code % 2 else -1)
     return images.float() / 255 if x.is_floating_point() else images
 
