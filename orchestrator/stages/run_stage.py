@@ -23,6 +23,7 @@ from orchestrator.stages.environment import (
     require_device,
 )
 from orchestrator.stages.learning.learner import Trained, train_task
+from orchestrator.stages.learning.optimizer_state import carried_entries
 from orchestrator.stages.record import Costs, Evaluation, Record
 from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.stage import Stage
@@ -168,7 +169,8 @@ def require_finite_state(state: State, task: int) -> None:
 
 def capture_state(method: Method, optimizer: State | None = None) -> State:
     """Return the state for the next stage, as contiguous tensors on the CPU."""
-    state = {**method.state_dict(), **(optimizer or {})}
+    own = method.state_dict()
+    state = {**own, **carried_entries(optimizer or {}, own)}
     # safetensors takes contiguous tensors alone.
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from methods.parts.initialisation import reinitialise
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.networks import zoo
 from orchestrator.networks.networks import NetworkShape, build_network
@@ -138,6 +139,7 @@ def test_images_of_two_channels_are_refused():
 @pytest.mark.parametrize("name", ["timm:mobilenetv3_small_050", "timm:vit_tiny_patch16_224"])
 @pytest.mark.parametrize("shape", [GREY, RGB], ids=["grey", "rgb"])
 def test_networks_of_timm_take_the_benchmark_s_channels_and_size(name, shape):
+    import_torchvision()  # which timm imports; it may need help beside a CPU-only torch
     pytest.importorskip("timm")
     network = built(name, shape).eval()
     x = torch.randint(0, 256, (2, *shape.input_shape), dtype=torch.uint8)

@@ -8,7 +8,7 @@ State, below the name of a parameter as in the method's own state:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from methods.base import Method
 from orchestrator.errors import RepertoireError
 
+VERSION = 2  # raised by hand when a kept optimiser goes on in another way
 STATE = "kept_optimizer"
 KIND = f"{STATE}.kind"
 
@@ -70,7 +71,8 @@ class KeptOptimizer:
     def restore(self, parent: State) -> None:
         """Set the optimiser to the state in the parent of a stage, if that is of the same kind.
 
-        A parameter that the parent lacks, or has in another shape, starts without a state.
+        A parameter that is not as the parent has it starts without a state: a new one, one that
+        grew, or one that the method drew anew for the task.
         """
         if KIND not in parent or bytes(parent[KIND].tolist()).decode() != self._kind:
             return
@@ -81,9 +83,28 @@ class KeptOptimizer:
         numbers = [number for group in content["param_groups"] for number in group["params"]]
         for number, p in zip(numbers, params, strict=True):
             entries = _entries(parent, f"{STATE}.{names[p]}/")
-            if entries and parent[names[p]].shape == p.shape:
+            if entries and _is_as_before(p, parent.get(names[p])):
                 content["state"][number] = entries
         self._optimizer.load_state_dict(content)
+
+
+def carried_entries(kept: State, names: Container[str]) -> dict[str, Tensor]:
+    """Return what is kept of the parameters that are carried to the next task.
+
+    Args:
+        kept: the state of an optimiser.
+        names: of the method's state after the task.
+    """
+    return {
+        entry: value
+        for entry, value in kept.items()
+        if entry == KIND or entry.removeprefix(f"{STATE}.").rpartition("/")[0] in names
+    }
+
+
+def _is_as_before(p: Tensor, stored: Tensor | None) -> bool:
+    """Return whether a parameter has the values that a state has of it."""
+    return stored is not None and torch.equal(stored, p.detach().cpu())
 
 
 def _entries(state: State, prefix: str) -> dict[str, Any]:

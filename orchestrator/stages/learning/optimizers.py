@@ -71,3 +71,15 @@ def clip_gradients(parameters: Iterable[torch.nn.Parameter], norm: float) -> Non
     for p in learning:
         p.grad = cast(Tensor, p.grad).clone()
     torch.nn.utils.clip_grad_norm_(learning, norm)
+
+
+def unfuse_mixed_steps(optimizer: Optimizer, *_arguments: object) -> None:
+    """Let SGD take a step unfused if it is the first of some of the parameters alone.
+
+    Its fused step takes either all momentum buffers of a group, or none.
+    """
+    for group in optimizer.param_groups:
+        if group["momentum"]:
+            learning = [p for p in group["params"] if p.grad is not None]
+            later = sum("momentum_buffer" in optimizer.state.get(p, {}) for p in learning)
+            group["fused"] = later in (0, len(learning))

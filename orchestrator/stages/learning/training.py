@@ -13,6 +13,7 @@ from orchestrator.hashing import to_keyed_json
 from orchestrator.stages.code.classes import is_dotted
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.code.source import Source
+from orchestrator.stages.learning import optimizer_state
 from orchestrator.stages.learning.training_options import TrainingOptions
 
 
@@ -53,8 +54,9 @@ class Training(TrainingOptions):
 
     def content(self) -> dict[str, Any]:
         """Return its content for a key."""
-        code = self.optimizer_code
-        return {**self.describe(), "code": code} if code else self.describe()
+        code = {"code": self.optimizer_code} if self.optimizer_code else {}
+        kept = {"kept_optimizer": optimizer_state.VERSION} if self.keep_optimizer else {}
+        return {**self.describe(), **code, **kept}
 
 
 def create_training(options: TrainingOptions, source: Source) -> Training:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
+from torch.optim import SGD
 
 from methods.base import Examples, Method, TaskView
 from orchestrator.stages.costs import FlopMeter
@@ -14,7 +15,7 @@ from orchestrator.stages.learning.batches import num_steps as num_steps
 from orchestrator.stages.learning.batches import task_span
 from orchestrator.stages.learning.forward_pass import autocast, training_mode, uncompiled
 from orchestrator.stages.learning.optimizer_state import KeptOptimizer
-from orchestrator.stages.learning.optimizers import clip_gradients
+from orchestrator.stages.learning.optimizers import clip_gradients, unfuse_mixed_steps
 from orchestrator.stages.learning.parameter_groups import group_parameters
 from orchestrator.stages.learning.schedules import create_scheduler
 from orchestrator.stages.learning.training import Training as Training
@@ -90,4 +91,7 @@ class Updates:
 def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
     """Return a fresh optimiser over the parameters that learn."""
     groups = group_parameters(method, training.lr)
-    return training.optimizer_class()(groups, **training.optimizer_settings())
+    optimizer = training.optimizer_class()(groups, **training.optimizer_settings())
+    if type(optimizer) is SGD:
+        optimizer.register_step_pre_hook(unfuse_mixed_steps)
+    return optimizer
