@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
+MANY_NAMES = 60  # of a table, beyond which a message lists those that are alike alone
+
 
 class RepertoireError(Exception):
     """Base of all errors raised on purpose; the command line prints them without a traceback.
@@ -78,14 +80,19 @@ def require(valid: bool, name: str, given: object, expected: str) -> None:
 def suggest(given: str, valid: Iterable[str]) -> str:
     """Return 'valid: ...' with the nearest name first, for the end of a message.
 
-    Case and the kind of dash do not matter; 'lmbda' suggests even a name as short as 'lam'.
+    Case and the kind of dash do not matter; 'lmbda' suggests even a name as short as 'lam'. Of
+    many names those that are most alike are listed.
     """
-    names = sorted(valid)
+    names = shown = sorted(valid)
     folded = {_fold(name): name for name in names}
     cutoff = 0.5 if len(given) > 3 else 0.6
     near = get_close_matches(_fold(given), folded, n=1, cutoff=cutoff)
     hint = f"did you mean {folded[near[0]]!r}? " if near else ""
-    return f"{hint}valid: {', '.join(names)}"
+    if len(names) > MANY_NAMES:
+        alike = get_close_matches(_fold(given), folded, n=MANY_NAMES // 2, cutoff=0.0)
+        shown = [folded[name] for name in alike]
+    more = f", and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    return f"{hint}valid: {', '.join(shown)}{more}"
 
 
 def _fold(name: str) -> str:

@@ -76,10 +76,12 @@ def _find_wrong_order(split: ClassSplit) -> Iterator[str]:
     sizes, count = split.sizes, split.num_classes
     equal = split.step is None and split.classes is None and split.classes_per_task is None
     if equal and count % len(sizes):
+        default = ", the default," if split.num_tasks is None else ""
         divisors = [str(n) for n in range(1, count + 1) if count % n == 0]
         yield (
-            f"num_tasks: {len(sizes)} does not divide the {count} classes of {split.dataset}; "
-            f"valid: {', '.join(divisors)}; or give classes_per_task"
+            f"num_tasks: {len(sizes)}{default} does not divide the {count} classes of "
+            f"{split.dataset}; valid: {', '.join(divisors)}; or give classes_per_task, classes, "
+            "or first and step"
         )
     elif split.num_tasks not in (None, len(sizes)):
         ways = ", ".join(name for name in SIZE_FIELDS if getattr(split, name) is not None)

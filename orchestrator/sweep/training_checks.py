@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from methods.base import Method
-from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.benchmarks.benchmark import Benchmark, Task
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.learning.training import Training
 
@@ -20,8 +21,8 @@ def training_objections(
     if changes and len(benchmark.input_shape) == 1:
         given = ", ".join(change.name for change in changes)
         yield (
-            f"augment: changes images, given {given}, and those of {benchmark.name} are rows "
-            "of a table; leave it out"
+            f"augment: changes images, given {given}, and the examples of {benchmark.title} are "
+            "rows of a table; leave it out"
         )
     if any(change.mixes for change in changes) and not cls.takes_mixtures:
         yield (
@@ -31,8 +32,20 @@ def training_objections(
     if training.early_stopping is not None:
         if benchmark.validation == 0:
             yield "early_stopping: needs validation data; give benchmark.validation a share"
+        elif (task := first_without_validation(benchmark)) is not None:
+            yield (
+                f"early_stopping: needs validation data, and benchmark.validation: "
+                f"{benchmark.validation:g} holds out none of the {task.num_train} training "
+                f"examples of task {task.index}; give at least {1 / task.num_train:.2g}"
+            )
         if cls.divides_task:
             yield f"early_stopping: {method.name} divides each task into parts of fixed lengths"
+
+
+@lru_cache(maxsize=256)  # a sweep has many trainings on one benchmark
+def first_without_validation(benchmark: Benchmark) -> Task | None:
+    """Return the first task that has no validation examples, or None."""
+    return next((task for task in benchmark.tasks() if task.num_validation == 0), None)
 
 
 def first_objection(components: tuple[Any, ...]) -> str | None:

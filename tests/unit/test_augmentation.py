@@ -324,6 +324,6 @@ def test_a_table_cannot_be_augmented(mistakes, tmp_path):
         "training: {augment: [flip, cutout]}\nmethods: [finetune]\nseeds: [0]\n"
     )
     assert mistakes(text) == [
-        "training.augment: changes images, given flip, cutout, and those of split are rows "
-        "of a table; leave it out"
+        "training.augment: changes images, given flip, cutout, and the examples of "
+        "split_rows are rows of a table; leave it out"
     ]

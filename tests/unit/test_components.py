@@ -216,3 +216,11 @@ def test_a_class_without_source_cannot_be_part_of_a_key(monkeypatch):
     monkeypatch.setitem(sys.modules, "made_by_hand", module)
     with pytest.raises(RepertoireError, match="module 'made_by_hand' has no source file"):
         code_identity("method", "made_by_hand:Mine")
+
+
+def test_of_many_names_a_message_lists_those_that_are_alike():
+    names = [f"net_{number}" for number in range(1000)]
+    text = str(UnknownName("network", "net_70x", names))
+    assert "did you mean 'net_70'?" in text
+    assert text.endswith(", and 970 more")
+    assert len(text) < 600

@@ -223,6 +223,17 @@ def test_it_needs_validation_data_and_a_method_that_can_end_at_any_epoch(tmp_pat
     ]
 
 
+def test_a_share_that_holds_out_no_example_of_a_task_is_refused(mistakes):
+    text = (
+        "name: lab\nbenchmark: {name: split_digits, samples_per_task: 20, validation: 0.001}\n"
+        "training: {epochs: 3, early_stopping: {patience: 1}}\nmethods: [ewc]\nseeds: [0]\n"
+    )
+    assert mistakes(text) == [
+        "training.early_stopping: needs validation data, and benchmark.validation: 0.001 holds "
+        "out none of the 20 training examples of task 1; give at least 0.05"
+    ]
+
+
 def test_one_method_alone_may_stop_early(tmp_path):
     methods = "[finetune, {name: l2, training: {early_stopping: {patience: 2}}}]"
     plain, stopped = sweep_with(tmp_path, "{epochs: 3}", methods=methods).trials

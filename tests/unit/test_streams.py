@@ -211,3 +211,21 @@ def test_a_mistake_is_answered_with_what_is_valid(options, message):
     with pytest.raises(ValueError, match=message) as caught:
         benchmark(**options)
     assert len(str(caught.value).splitlines()) == 1
+
+
+SIZES = {
+    "classes_per_task: [2, 1]": "classes_per_task: [2, 1] add up to 3; valid",
+    "num_tasks: 3, classes_per_task: [2, 1]": "classes_per_task: [2, 1] add up to 3; valid",
+    "first: 2": "first: 2 needs a step",
+    "step: 0": "step: 0; must be at least 1",
+    "scenario: domain": "num_tasks: 5, the default, does not divide the 4 classes of four",
+}
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_wrong_sizes_of_tasks_are_one_mistake(sizes, tmp_path, mistakes):
+    np.savez(tmp_path / "four.npz", train_x=np.ones((40, 2)), train_y=np.arange(40) % 4)
+    benchmark = f"{{name: split, data: {{npz: {tmp_path / 'four.npz'}}}, {sizes}}}"
+    text = f"name: lab\nbenchmark: {benchmark}\nmethods: [finetune]\nseeds: [0]\n"
+    (line,) = mistakes(text)
+    assert line.startswith(f"benchmark.{SIZES[sizes]}")

@@ -30,8 +30,8 @@ EXPECTED = {
 
 def mentions(names: Iterable[str], line: str) -> bool:
     """Return whether a mistake names one of these fields, other than among the valid ones."""
-    # The valid names after a mistake may be those of any field.
-    text = line.partition("; did you mean")[0].partition("; valid:")[0]
+    # The valid names after a mistake may be those of any field; advice may follow them.
+    text = re.sub(r"; (did you mean|valid:)[^;]*", "", line)
     return any(re.search(rf"\b{name}\b", text) for name in names)
 
 
