@@ -9,11 +9,12 @@ from pathlib import Path
 
 from orchestrator.cli.replay import replay_chains, sweep_folders
 from orchestrator.cli.reproduce import Check
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.stages.reproduce import reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.storage.record_cache import ReadableRecords
 from orchestrator.terminal.reproduction import (
     describe_environments,
     describe_verdict,
@@ -35,29 +36,45 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
         for _, steps in load_chains(folder, check)
         for stage in steps
     }
-    records = check.store.records((key, frozenset()) for key in stages)
+    readable = ReadableRecords(check.store)
+    records = readable.records((key, frozenset()) for key in stages)
+    for message in readable.foreign.values():
+        check.say(message)
+    if readable.foreign:
+        stored = len(records) + len(readable.foreign)
+        check.say(f"{len(readable.foreign)} of {stored} stages are of another release; not touched")
     if not records:
         raise RepertoireError(
-            f"none of the {len(stages)} stages of {dir} is in {check.store.uri}; nothing can be "
-            "compared (another store: --store URI)"
+            f"none of the {len(stages)} stages of {dir} can be read in {check.store.uri}; nothing "
+            "can be compared (another store: --store URI)"
         )
     keys = sample([key for key, _ in records], share, seed)
     counts = Counter[str]()
     for key in keys:
-        result = reproduce_stage(stages[key], check.store, check.tolerance)
-        counts[result.verdict if result else "lost"] += 1
-        if result is None:
-            check.say(f"stage {key}: its parent's state is not in the store")
-        elif result.verdict != "same":
-            verdict = describe_verdict(result, check.tolerance)
-            check.say(f"stage {key}, {_describe(result.stage)}: {verdict}")
-            check.say(f"  {describe_environments(result)}")
+        counts[audit_stage(stages[key], check)] += 1
     check.say(
         f"{len(keys)} of {len(records)} stages computed anew: {counts['same']} the same bits, "
         f"{counts['close']} equal within {check.tolerance:g}, {counts['different']} different"
         + (f", {counts['lost']} without a parent" if counts["lost"] else "")
     )
     return int(counts["different"] > 0)
+
+
+def audit_stage(stage: Stage, check: Check) -> str:
+    """Compute a stage anew; return the verdict, "lost" if there is no parent to start from."""
+    try:
+        result = reproduce_stage(stage, check.store, check.tolerance)
+    except OtherRelease as error:  # only of the parent: the stage's own record was read
+        check.say(f"stage {stage.key}: its parent cannot be read: {error}")
+        return "lost"
+    if result is None:
+        check.say(f"stage {stage.key}: its parent's state is not in the store")
+        return "lost"
+    if result.verdict != "same":
+        verdict = describe_verdict(result, check.tolerance)
+        check.say(f"stage {stage.key}, {_describe(result.stage)}: {verdict}")
+        check.say(f"  {describe_environments(result)}")
+    return result.verdict
 
 
 def sample(keys: Iterable[str], share: float, seed: int) -> list[str]:

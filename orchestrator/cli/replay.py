@@ -13,6 +13,7 @@ from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
 from orchestrator.search.create import create_study
 from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.storage.record_cache import ReadableRecords
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
@@ -21,9 +22,12 @@ from orchestrator.sweep.sweep import Sweep
 def replay_chains(
     sweep: Sweep, store: StageStore, folder: Path
 ) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
-    """Yield all chains of a sweep: its trials, its candidates as far as stored, its winners."""
+    """Yield all chains of a sweep: its trials, its candidates as far as stored, its winners.
+
+    A search goes on as far as the records of this release tell.
+    """
     yield from sweep.chains()
-    study = create_study(sweep, store, folder, factory, read_only=True)
+    study = create_study(sweep, ReadableRecords(store), folder, factory, read_only=True)
     if study is not None:
         drive(study, NoWorkers(), lambda news: None, Brake())
         yield from study.chains(study.complete)

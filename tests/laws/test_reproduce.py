@@ -109,7 +109,7 @@ def test_nothing_in_the_store_is_no_verdict(lab: Lab, said: list[str]) -> None:
         lab.store.delete(key)
     with pytest.raises(RepertoireError, match="nothing can be compared"):
         reproduce(lab.out, "finetune", 0, check(lab, said))
-    with pytest.raises(RepertoireError, match=r"none of the 3 stages of .* is in .*nothing can be"):
+    with pytest.raises(RepertoireError, match=r"none of the 3 stages of .* can be read in .*nothing can"):
         audit(lab.out, 1.0, 0, check(lab, said))
 
 
@@ -291,14 +291,52 @@ def test_the_commands_answer_with_their_exit_codes(
         assert line.startswith("repertoire: ")
 
 
+def make_foreign(path: Path) -> None:
+    """Have a record look as a later release, with a format of its own, would write it."""
+    content = unseal("record.json", path.read_bytes())
+    assert content is not None
+    path.write_bytes(seal("record.json", content | {"format": 99, "release": "9.9"}))
+
+
+def test_an_audit_names_a_record_of_another_release_and_goes_on(lab: Lab, said: list[str]) -> None:
+    lab.ask("[finetune]", seeds="[0, 1]").run()
+    ((_, first), (_, second)) = lab.plan().sweep.chains()
+    for key in (first[1].key, second[2].key):
+        make_foreign(lab.out / "stages" / key[:2] / key / "record.json")
+    stages = {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")}
+    assert audit(lab.out, 1.0, 0, check(lab, said)) == 0
+    assert sum("made by release 9.9" in line and "not touched" in line for line in said) == 3
+    assert "2 of 6 stages are of another release; not touched" in said
+    assert said[-1] == (
+        "4 of 4 stages computed anew: 3 the same bits, 0 equal within 1e-05, 0 different, "
+        "1 without a parent"
+    )
+    assert {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")} == stages
+
+
+def test_an_audit_of_a_search_goes_on_past_a_record_of_another_release(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "unit"))
+    import search_lab
+
+    search_lab.run(tmp_path, budget="{stages: 4}")  # candidates are left half-way
+    lab = Lab(tmp_path)
+    for path in lab.out.glob("stages/??/*/record.json"):
+        content = unseal("record.json", path.read_bytes())
+        if content is not None and content["record"]["after"] == 2:
+            make_foreign(path)
+    assert audit(lab.out, 1.0, 0, check(lab, said)) == 0
+    assert not any("cannot be computed here" in line for line in said)
+    assert "stages are of another release" in " ".join(said)
+    assert ", 0 different" in said[-1]
+
+
 def test_a_store_with_a_stage_of_a_later_release_is_one_line_and_nothing_is_touched(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab.ask("[finetune]").run()
-    path = next(lab.out.glob("stages/??/*/record.json"))
-    content = unseal("record.json", path.read_bytes())
-    assert content is not None
-    path.write_bytes(seal("record.json", content | {"format": 99, "release": "9.9"}))
+    make_foreign(next(lab.out.glob("stages/??/*/record.json")))
     stages = {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")}
     capsys.readouterr()
     for command in ("plan", "run"):

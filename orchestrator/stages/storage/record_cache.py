@@ -1,4 +1,4 @@
-"""A cache of a store's records, so that each is read once for the plan and the tables."""
+"""Views of a store's records: a cache of those that were read, and those this release can read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from orchestrator.errors import OtherRelease
 from orchestrator.stages.record import Record, RecordRequest
+from orchestrator.stages.storage.store import StageStore
 
 NO_TASKS: frozenset[str] = frozenset()
 
@@ -67,3 +69,39 @@ class RecordCache:
         if record is None or record.status == "diverged":
             return record
         return record if task_keys <= record.evaluation.keys() else None
+
+
+class ReadableRecords:
+    """The records of a store that this release can read; one of another release counts as absent.
+
+    Args:
+        store: the store.
+
+    Attributes:
+        foreign: key -> message, of the records of another release that were looked up.
+    """
+
+    def __init__(self, store: StageStore) -> None:
+        self._store = store
+        self.foreign: dict[str, str] = {}
+
+    def record(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
+        """Return a stage's record, its evaluation covering `task_keys`; None if none can be read."""
+        try:
+            return self._store.record(key, task_keys)
+        except OtherRelease as error:
+            self.foreign[key] = str(error)
+            return None
+
+    def await_record(self, key: str, task_keys: Iterable[str] = ()) -> Record:
+        """Return a record that was written, once it can be seen."""
+        return self._store.await_record(key, task_keys)
+
+    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
+        """Return the records that can be read of many."""
+        requests = list(wanted)
+        try:
+            return self._store.records(requests)  # in parallel from a shared store
+        except OtherRelease:
+            read = {request: self.record(*request) for request in requests}
+            return {request: record for request, record in read.items() if record is not None}
