@@ -192,6 +192,91 @@ def test_an_installed_package_is_known_by_its_own_source_and_not_by_its_neighbou
     assert identify("atelier.mine:Mine", beside, folder="lib/site-packages") == before
 
 
+HOLDER = """\
+from methods.base import Method
+{imports}
+
+class Mine(Method):
+    held = {held}
+"""
+
+
+def holder(imports: str, held: str) -> dict[str, str]:
+    return {"mine.py": HOLDER.format(imports=imports, held=held)}
+
+
+@pytest.mark.parametrize(
+    ("imports", "held"),
+    [
+        ("from methods.ewc import EWC", "EWC"),
+        ("from methods import EWC as Other", "Other"),
+        ("from methods import ewc", "ewc.EWC"),
+        ("import methods.ewc as module", "module.EWC"),
+        ("from methods import METHODS", "METHODS['ewc']"),
+        ("import methods", "methods.EWC"),
+        ("from methods import *", "1"),
+        ("from methods.parts.sensitivity.fisher import diagonal_fisher", "diagonal_fisher"),
+        ("from methods.parts.sensitivity import fisher", "fisher.diagonal_fisher"),
+        ("from methods.parts.sensitivity.fisher import Labels", "Labels"),
+        ("from beside import SOME", "SOME"),
+    ],
+)
+def test_own_code_that_refers_to_a_built_in_has_another_identity_when_its_version_is_raised(
+    identify, monkeypatch, imports, held
+):
+    beside = "def SOME():\n    from methods.ewc import EWC\n"
+    files = holder(imports, held) | {"beside.py": beside}
+    before = identify("mine:Mine", files)
+    assert identify("mine:Mine", files) == before
+    monkeypatch.setattr(METHODS["lwf"], "version", 1)
+    assert identify("mine:Mine", files) == before
+    monkeypatch.setattr(EWC, "version", 2)
+    assert identify("mine:Mine", files) != before
+
+
+def test_a_function_counts_from_the_versions_that_its_users_have_had_since_it_exists(
+    identify, monkeypatch
+):
+    files = holder("from methods.parts.memory import Memory", "Memory")
+    before = identify("mine:Mine", files)
+    monkeypatch.setattr(METHODS["icarl"], "version", 1)
+    assert identify("mine:Mine", files) == before
+    monkeypatch.setattr(METHODS["icarl"], "version", 3)
+    assert identify("mine:Mine", files) != before
+
+
+def test_own_code_that_builds_a_built_in_network_has_its_version(identify, monkeypatch):
+    for module in ("orchestrator.networks.networks", "orchestrator.networks.mlp"):
+        files = holder(f"from {module} import MLP", "MLP")
+        monkeypatch.setattr(MLP, "version", 1)
+        before = identify("mine:Mine", files)
+        monkeypatch.setattr(MLP, "version", 2)
+        assert identify("mine:Mine", files) != before
+
+
+@pytest.mark.parametrize(
+    ("imports", "base"),
+    [
+        ("from methods.ewc import EWC", "EWC"),
+        ("from methods.parts.anchoring import Penalty", "Penalty"),
+        ("from methods.base import Method, TaskView", "Method"),
+        ("from methods.losses import TaskLoss", "Method"),
+        ("from methods.parts.ranges import require_count", "Method"),
+    ],
+)
+def test_a_built_in_that_is_not_referred_to_is_no_part_of_an_identity(
+    identify, monkeypatch, imports, base
+):
+    """Nor does one at version 1, or one that is extended and counts as a base, move a key."""
+    text = f"from methods.base import Method\n{imports}\nclass Mine({base}):\n  a = 1\n"
+    files = {"mine.py": text}
+    before = identify("mine:Mine", files)
+    for name, cls in METHODS.items():
+        if not (base == "EWC" and name == "ewc"):
+            monkeypatch.setattr(cls, "version", 7)
+    assert identify("mine:Mine", files) == before
+
+
 def test_libraries_are_no_part_of_an_identity(identify, monkeypatch):
     text = "import json\nimport numpy.linalg\nimport torch\n" + MINE
     read = []

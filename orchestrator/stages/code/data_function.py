@@ -9,6 +9,7 @@ from typing import Any, cast
 from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import digest
+from orchestrator.stages.code.built_ins import referenced_built_ins
 from orchestrator.stages.code.classes import import_own_module
 from orchestrator.stages.code.identity import module_code
 from orchestrator.stages.code.source import Source
@@ -55,4 +56,5 @@ def load_function(name: str, source: Source) -> Callable[[], Any]:
 def function_identity(name: str, source: Source) -> str:
     """Return the text that identifies the code of a function in a key."""
     code = module_code(name.partition(":")[0], source)
-    return f"{name}/{digest('source', dict(code))}"
+    uses = referenced_built_ins(object, code, source)
+    return f"{name}/{digest('source', {'code': code, 'uses': uses} if uses else dict(code))}"

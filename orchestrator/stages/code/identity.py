@@ -2,7 +2,7 @@
 
 A built-in is identified by its name and a version raised by hand. A user's class is identified by
 the code of its module and of all own modules that it imports, without comments, docstrings and
-formatting, and by the versions of the built-ins that it extends.
+formatting, and by the versions of the built-ins that it extends or refers to (`built_ins.py`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from methods.base import Setting
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
+from orchestrator.stages.code.built_ins import built_in_bases, referenced_built_ins
 from orchestrator.stages.code.capture import capture_package, capture_source
-from orchestrator.stages.code.classes import TABLES, find_class, is_dotted
-from orchestrator.stages.code.own_files import OURS, find_on_path
+from orchestrator.stages.code.classes import find_class, is_dotted
+from orchestrator.stages.code.own_files import find_on_path
 from orchestrator.stages.code.skeleton import reachable_code
 from orchestrator.stages.code.source import Source
 
@@ -38,8 +38,9 @@ def code_identity(
     if not is_dotted(name):
         return f"{name}/{cls.version_in(setting) if setting else cls.version}"
     code = module_code(name.partition(":")[0], source)
-    bases = built_in_bases(cls)
-    return f"{name}/{digest('source', {'code': code, 'bases': bases} if bases else code)}"
+    built_ins = {"bases": built_in_bases(cls), "uses": referenced_built_ins(cls, code, source)}
+    content = {part: names for part, names in built_ins.items() if names}
+    return f"{name}/{digest('source', {'code': code, **content} if content else code)}"
 
 
 def module_code(module: str, source: Source | None) -> Mapping[str, str]:
@@ -67,16 +68,3 @@ def own_code(module: str, source: Source) -> Mapping[str, str]:
 def installed_code(module: str, path: Path | None) -> Mapping[str, str]:
     """Return module -> code of an installed module and of the modules of its package it imports."""
     return reachable_code(capture_package(module), module)
-
-
-def built_in_bases(cls: type[Any]) -> list[str]:
-    """Return name/version of each built-in that a class extends, without the base contracts."""
-    names = {built_in: name for table, _ in TABLES.values() for name, built_in in table.items()}
-    contracts = [contract for _, contract in TABLES.values()]
-    return [
-        f"{names.get(base, base.__qualname__)}/{base.version}"
-        for base in cls.__mro__[1:]
-        if base.__module__.partition(".")[0] in OURS
-        and base not in contracts
-        and hasattr(base, "version")
-    ]

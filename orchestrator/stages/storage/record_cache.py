@@ -86,7 +86,7 @@ class ReadableRecords:
         self.foreign: dict[str, str] = {}
 
     def record(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
-        """Return a stage's record, its evaluation covering `task_keys`; None if none can be read."""
+        """Return a stage's record that covers `task_keys`; None if none can be read."""
         try:
             return self._store.record(key, task_keys)
         except OtherRelease as error:
