@@ -86,13 +86,19 @@ def run_sweep(
         search_progress = search(study, sweep, tables, backend, screen.show, brake)
         rows = [chain for chain, _ in study.chains(study.complete)]
         winners = winner_chains(sweep, study.winners()) if study.complete else []
-    evaluation_plan = plan(sweep, tables.records, winners)
+
+    def register(chains: tuple[Chain, ...]) -> None:
+        tables.chains = (*rows, *chains)
+        tables.register()
+
+    evaluation_plan = plan(sweep, tables.records, winners, before_reading=register)
     screen.show_plan(evaluation_plan)
-    tables.chains = (*rows, *evaluation_plan.chains)
     evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, create_queue)
     complete = study is None or study.complete
     if search_progress is not None and not complete:  # the evaluation's end is not the sweep's
         ProgressFile(tables.folder).close(search_progress, complete=False)
+    if complete and not evaluation.to_go:
+        tables.withdraw_others()
     missing_winners = study.missing_winners() if study and complete else []
     notes = tuple(study.notes) if study else ()
     return Outcome(search_progress, evaluation, missing_winners, complete, notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
@@ -99,8 +99,16 @@ def plan(
     sweep: Sweep,
     store: Records,
     more: Iterable[tuple[Chain, tuple[Stage, ...]]] = (),
+    before_reading: Callable[[tuple[Chain, ...]], None] = lambda chains: None,
 ) -> Plan:
-    """Plan the trials of a sweep and `more` chains, such as the winners of its search."""
+    """Plan the trials of a sweep and `more` chains, such as the winners of its search.
+
+    Args:
+        sweep: the sweep.
+        store: the records.
+        more: chains with their stages.
+        before_reading: called with all chains before the store is read.
+    """
     laid_out: dict[ChainId, tuple[Chain, tuple[Stage, ...]]] = {}
     for chain, stages in [*sweep.chains(), *more]:
         # A listed trial that also won is one trial: its seeds count once.
@@ -114,6 +122,7 @@ def plan(
             result.orders[stage.key] = extend_order(
                 result.orders.get(stage.key), (chain.sweep, chain.trial_id, chain.seed), stage
             )
+    before_reading(result.chains)
     result.stored.update(read_stored_stages(result.orders, store))
     return result
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
 from orchestrator.search.description import count_statuses, describe_search
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.winners import ChainStages, Winner
@@ -42,10 +42,14 @@ class PerTaskStudy:
 
     def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the requests that follow from news of a chain."""
-        group, _, number = news.chain[0].rpartition("#")
-        name = (group, news.chain[1])
+        selection, number = self._find_attempt(news.chain)
+        return self._note_orders(selection, selection.handle(number, news))
+
+    def _find_attempt(self, chain: ChainId) -> tuple[SeedSelection, int]:
+        group, _, number = chain[0].rpartition("#")
+        name = (group, chain[1])
         selection = next(s for s in self.selections if (s.group.name, s.seed) == name)
-        return self._note_orders(selection, selection.handle(int(number), news))
+        return selection, int(number)
 
     def _note_orders(self, selection: SeedSelection, events: Iterable[Event]) -> list[Event]:
         """Note the stages that events request, so that they can be ordered when they are due."""
@@ -59,6 +63,11 @@ class PerTaskStudy:
                     self.orders[stage.key] = order
                 self.fresh |= {key for key, _ in event.stages} - event.stored
         return events
+
+    def keys(self, chain: ChainId) -> Iterator[str]:
+        """Return the keys of all stages of a chain that was requested."""
+        selection, number = self._find_attempt(chain)
+        return (stage.key for stage in selection.attempts[number].stages)
 
     @property
     def notes(self) -> list[str]:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend, Client
-from orchestrator.graph.events import Event, Instruction
+from orchestrator.graph.events import (
+    ChainAdvanced,
+    ChainEnded,
+    ChainId,
+    ChainWanted,
+    Event,
+    Instruction,
+)
 from orchestrator.graph.progress import Progress
 from orchestrator.graph.progress_file import ProgressFile
 from orchestrator.results.folder.observer import Show, create_observer
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.winners import ChainStages, Winner
+from orchestrator.stages.outcomes import Key
 from orchestrator.stages.storage.files import write_atomically
+from orchestrator.stages.storage.registration import Registration
+from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 
 FILE = "search.json"
@@ -38,11 +48,38 @@ class SearchClient(Client, Protocol):
     def chains(self, finished: bool) -> list[ChainStages]:
         """Return the rows of candidates with their stages."""
 
+    def keys(self, chain: ChainId) -> Iterable[Key]:
+        """Return the keys of all stages of a chain that was requested."""
+
     def tally(self) -> Mapping[str, int]:
         """Return the counts trials, trials_done, asked_for, shared, to_go."""
 
     def describe(self, finished: bool) -> dict[str, Any]:
         """Return the spaces, the options of the search and the winners, in JSON types."""
+
+
+class _RegisteringClient:
+    """A search whose chains are registered with the store before their stages are computed."""
+
+    def __init__(self, study: SearchClient, registration: Registration) -> None:
+        self._study, self._registration = study, registration
+        self._chains: set[ChainId] = set()
+
+    @property
+    def orders(self) -> Mapping[Key, Order]:
+        return self._study.orders
+
+    def begin(self) -> list[Event]:
+        return self._register(self._study.begin())
+
+    def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
+        return self._register(self._study.handle(news))
+
+    def _register(self, events: list[Event]) -> list[Event]:
+        chains = {event.chain for event in events if isinstance(event, ChainWanted)} - self._chains
+        self._registration.add(key for chain in chains for key in self._study.keys(chain))
+        self._chains |= chains
+        return events
 
 
 def search(
@@ -90,7 +127,8 @@ def search(
         count(news)
 
     try:
-        backend.compute(study, sweep, tables.store, observe, brake)
+        client = _RegisteringClient(study, tables.registration)
+        backend.compute(client, sweep, tables.store, observe, brake)
     finally:
         update_progress()
         ProgressFile(tables.folder).close(progress, complete=False)

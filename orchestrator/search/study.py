@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
+from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.description import (
     describe_group,
@@ -73,6 +73,10 @@ class Study:
                         self.orders[stage.key] = order
                 self.fresh |= keys - event.stored
         return events
+
+    def keys(self, chain: ChainId) -> Iterator[str]:
+        """Return the keys of all stages of a chain that was requested."""
+        return (stage.key for stage in self._find_candidate(chain[0])[1].chains[chain[1]])
 
     @property
     def complete(self) -> bool:

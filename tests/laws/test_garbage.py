@@ -8,19 +8,28 @@ import platform
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lab import Lab
+from lab import INLINE, Lab
 
+from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.brake import Brake
 from orchestrator.results.folder.garbage import Garbage, delete_garbage, find_garbage
-from orchestrator.results.folder.places import open_store
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.wanted_keys import Rules
 from orchestrator.results.load import load
+from orchestrator.results.tables.tables import stage_keys
+from orchestrator.stages.record import Record
+from orchestrator.stages.storage.files import LocalFiles
 from orchestrator.stages.storage.lease import Leases
-from orchestrator.stages.storage.references import register_reference
+from orchestrator.stages.storage.references import load_references
+from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.stage_files import seal, unseal
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.sweep import Sweep
 
 
 class SharedLab(Lab):
@@ -281,7 +290,70 @@ def test_a_folder_without_results_on_a_store_that_nobody_refers_to_is_refused(
 
 
 def test_a_reference_is_one_file_for_a_sweep_of_a_folder(mine: Lab) -> None:
-    register_reference(mine.store, mine.out, "lab", ["b", "a", "b"])
-    register_reference(mine.store, mine.out, "lab", ["c"])
+    Registration(mine.store, mine.out, "lab").replace(["b", "a", "b"])
+    Registration(mine.store, mine.out, "lab").replace(["c"])
     (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
     assert json.loads(path.read_text())["content"]["keys"] == ["c"]
+
+
+def test_keys_are_added_in_parts_that_the_next_run_reads_and_replaces(mine: Lab) -> None:
+    first = Registration(mine.store, mine.out, "lab")
+    first.replace(["a"])
+    first.add(["b", "a"])
+    first.add(["c"])
+    first.add(["c"])
+    folder = mine.folder.parent / "shared" / "folders"
+    assert len(list(folder.iterdir())) == 3
+    assert registered(mine) == {"a", "b", "c"}
+    second = Registration(mine.store, mine.out, "lab")
+    assert second.keys == {"a", "b", "c"}
+    second.replace(["c"])
+    assert len(list(folder.iterdir())) == 1
+    assert registered(mine) == {"c"}
+
+
+def registered(lab: Lab) -> set[str]:
+    """Return the keys that the references to a lab's store hold together."""
+    references, _ = load_references(lab.store)
+    return {key for reference in references for key in reference.keys}
+
+
+def test_no_moment_of_a_run_registers_less_than_the_folder_refers_to(
+    mine: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each write to the store, of a first run, an interrupted one, its end and a warm rerun."""
+    search = "{algorithm: random, num_trials: 4, scheduler: {name: asha, grace_tasks: 1}}"
+    parts = {"search": search, "methods": "[{name: ewc, lam: {loguniform: [1, 1000]}}]"}
+    moments: list[tuple[set[str], set[str]]] = []
+    write = LocalFiles.write
+
+    def write_and_look(files: LocalFiles, path: str, data: bytes) -> None:
+        write(files, path, data)
+        moments.append((registered(mine), {*stage_keys(mine.out / "lab")}))
+
+    monkeypatch.setattr(LocalFiles, "write", write_and_look)
+    put = StageStore.put
+
+    def put_and_look(store: StageStore, state: Any, record: Record) -> None:
+        moments.append((registered(mine), {record.key}))
+        put(store, state, record)
+
+    monkeypatch.setattr(StageStore, "put", put_and_look)
+    for budget in ("{stages: 3}", "{stages: 3}", "{}", "{}"):
+        mine.ask(**parts, budget=budget)
+        sweep = Sweep.load(mine.sweep)
+        tables = Tabulator((), mine.store, results_folder(sweep, mine.out))
+        run_sweep(sweep, tables, INLINE, Brake(sweep.budget, sweep.resources))
+        largest = max((keys for keys, _ in moments), key=len)
+        assert largest == registered(mine)
+    assert all(needed <= keys for keys, needed in moments)
+    assert [len(keys) for keys, _ in moments] == sorted(len(keys) for keys, _ in moments)
+    assert registered(mine) == {*stage_keys(mine.out / "lab")}
+
+
+def test_a_damaged_reference_is_written_anew_by_the_next_run(mine: Lab) -> None:
+    mine.run()
+    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+    path.write_bytes(path.read_bytes()[:-9])
+    mine.run()
+    assert registered(mine) == set(_chain(mine))

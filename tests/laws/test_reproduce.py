@@ -109,7 +109,7 @@ def test_nothing_in_the_store_is_no_verdict(lab: Lab, said: list[str]) -> None:
         lab.store.delete(key)
     with pytest.raises(RepertoireError, match="nothing can be compared"):
         reproduce(lab.out, "finetune", 0, check(lab, said))
-    with pytest.raises(RepertoireError, match=r"none of the 3 stages of .* can be read in .*nothing can"):
+    with pytest.raises(RepertoireError, match=r"none of the 3 stages of .* can be read in"):
         audit(lab.out, 1.0, 0, check(lab, said))
 
 

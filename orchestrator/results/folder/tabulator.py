@@ -6,19 +6,20 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.errors import StoreUnreachable
+from orchestrator.errors import RepertoireError, StoreUnreachable
 from orchestrator.results.folder.data_file import write_data
 from orchestrator.results.folder.kept_code import keep_code
 from orchestrator.results.folder.kept_files import FORMER
 from orchestrator.results.folder.versions import package_versions, write_if_changed
 from orchestrator.results.tables.collect import collect_tables
-from orchestrator.results.tables.tables import stage_keys, write_tables
+from orchestrator.results.tables.tables import read_table, stage_keys, write_tables
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.record_cache import RecordCache
-from orchestrator.stages.storage.references import register_reference
+from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
@@ -60,7 +61,7 @@ class Tabulator:
         self.store, self.folder, self._tracker = store, folder, tracker
         self.records = RecordCache(store)
         self.written: set[str] = set()
-        self._registered: tuple[Chain, ...] = ()
+        self._registered: tuple[Chain, ...] | None = None
         self._next = 0.0
 
     def prepare(self, sweep: Sweep) -> None:
@@ -71,15 +72,38 @@ class Tabulator:
         write_data(sweep, self.folder)
         self.register()
 
+    @cached_property
+    def registration(self) -> Registration:
+        """The stages that the sweep registered with the store, which `store gc` keeps."""
+        return Registration(self.store, self.folder.parent, self.folder.name)
+
     def register(self) -> None:
-        """Register the stages of the sweep in the store, so that `store gc` keeps them."""
+        """Register the stages of the rows, beside those that were registered before.
+
+        A sweep that runs again may not have found all its rows yet, so nothing is withdrawn.
+        """
         # The tuple is replaced, never changed, so its identity tells whether chains were added.
         if self.chains is not self._registered:
-            keys = {key for chain in self.chains for key in chain.keys}
-            # Former tables can still be opened, so their stages are in use too.
-            keys |= stage_keys(self.folder / FORMER)
-            register_reference(self.store, self.folder.parent, self.folder.name, keys)
+            keys = self.registration.keys | self._row_keys()
+            if self._registered is None:
+                keys |= self._table_keys()
+            self.registration.replace(keys)
             self._registered = self.chains
+
+    def withdraw_others(self) -> None:
+        """Register the stages of the rows and of former tables alone: the sweep is complete."""
+        self.registration.replace(self._row_keys() | stage_keys(self.folder / FORMER))
+
+    def _row_keys(self) -> set[str]:
+        return {key for chain in self.chains for key in chain.keys}
+
+    def _table_keys(self) -> frozenset[str]:
+        """Return the keys in the tables of earlier runs, which may be of another store or host."""
+        # Former tables can still be opened, so their stages are in use too.
+        keys = stage_keys(self.folder / FORMER)
+        with suppress(RepertoireError):  # none yet, or damaged and about to be written anew
+            keys |= {*read_table(self.folder, "stages", ["key"])["key"].drop_null().to_pylist()}
+        return keys
 
     def write_versions(self) -> None:
         """Write the versions of the packages that compute the sweep."""

@@ -27,7 +27,7 @@ from orchestrator.results.pack.contents import (
 )
 from orchestrator.results.tables.tables import read_tables, stage_keys
 from orchestrator.stages.record_format import unpack_record
-from orchestrator.stages.storage.references import register_reference
+from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.stage_files import RECORD, stage_path, unseal
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.reading.yaml_file import read_yaml
@@ -94,9 +94,9 @@ def read_pack(
                 os.rename(unpacked / name, out / name)
     written = 0
     if (store := open_store()) is not None:
+        for name in fresh:  # first, so that `store gc` deletes none of what is written
+            Registration(store, out, name).add(stage_keys(out / name))
         written = sum(_write(store, each) for each in stage_files)
-        for name in fresh:
-            register_reference(store, out, name, stage_keys(out / name))
     code = {m.sweep for m in index.members if m.sweep in fresh and m.path.endswith(".py")}
     return Import(
         sweeps=tuple(fresh),

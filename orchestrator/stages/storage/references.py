@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.hashing import digest
 from orchestrator.stages.storage.stage_files import (
-    FORMAT,
-    release,
     require_known_format,
-    seal,
     unseal,
 )
 from orchestrator.stages.storage.store import StageStore
@@ -67,22 +63,6 @@ class Reference:
         return not folder.is_dir() or not any(folder.iterdir())
 
 
-def register_reference(store: StageStore, folder: Path, sweep: str, keys: Iterable[str]) -> None:
-    """Write to a store that a sweep of a results folder refers to these stages."""
-    host, place = platform.node(), str(folder.resolve())
-    name = f"{digest('reference', [host, place, sweep])}.json"
-    content = {
-        "format": FORMAT,
-        "release": release(),
-        "host": host,
-        "folder": place,
-        "sweep": sweep,
-        "store": str(store.folder.resolve()) if store.folder else store.uri,
-        "keys": sorted(set(keys)),
-    }
-    store.files.write(f"{FOLDER}/{name}", seal(name, content))
-
-
 def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
     """Return the references to a store, and the paths of damaged reference files.
 
@@ -93,15 +73,12 @@ def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
     for entry in store.files.entries(FOLDER):
         name = entry.path.rpartition("/")[2]
         data = store.files.read(entry.path)
-        content = unseal(name, data) if data is not None and name.endswith(".json") else None
+        if data is None or not name.endswith(".json"):
+            continue
+        content = read_reference(name, data, f"{entry.path} of store {store.uri}")
         if content is None:
-            damaged += [entry.path] if data is not None and name.endswith(".json") else []
-            continue
-        require_known_format(content, f"{entry.path} of store {store.uri}")
-        if not _is_reference(content):
             damaged.append(entry.path)
-            continue
-        if not _is_copied(content["host"], content["store"], store):
+        elif not _is_copied(content["host"], content["store"], store):
             result.append(
                 Reference(
                     entry.path,
@@ -112,6 +89,18 @@ def load_references(store: StageStore) -> tuple[list[Reference], list[str]]:
                 )
             )
     return sorted(result, key=lambda ref: (ref.host, ref.folder, ref.sweep)), damaged
+
+
+def read_reference(name: str, data: bytes, where: str) -> dict[str, Any] | None:
+    """Return the content of a reference file; None if it is damaged.
+
+    Raises:
+        OtherRelease: it is in a format that this release does not know.
+    """
+    content = unseal(name, data)
+    if content is not None:
+        require_known_format(content, where)
+    return content if content is not None and _is_reference(content) else None
 
 
 def _is_reference(content: Mapping[str, Any]) -> bool:
