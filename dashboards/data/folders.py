@@ -26,7 +26,8 @@ MARKER_FILES = (
     PROGRESS,
 )  # one of these makes a sweep folder
 REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
-NOT_SHOWN = ("epochs", CODE, *WORKER)  # columns of later releases that no page needs
+# Columns of later releases that no page needs.
+NOT_SHOWN = ("epochs", "gpu_utilisation", CODE, *WORKER)
 
 
 @dataclass(frozen=True)
