@@ -12,10 +12,11 @@ import pandas as pd
 
 from orchestrator.columns import PHASE_SECONDS
 from orchestrator.graph.simulation import Cost
-from orchestrator.networks.networks import build_network
+from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.results.load import load
 from orchestrator.results.results import Results
 from orchestrator.stages.build_stages import network_shape
+from orchestrator.stages.code.components import Component
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.worker import Order
 
@@ -51,7 +52,7 @@ class Durations:
     def cost(self, order: Order) -> Cost:
         """Return the cost of a stage, counting where it is known from."""
         stage = order.stages[0]
-        values = describe_stage(order.computed_for[1], stage)
+        values = describe_stage(order.computed_for[1], stage) if self.recorded else {}
         for likeness, means in self.recorded.items():
             cost = means.get(tuple(values[name] for name in LIKENESS[likeness]))
             if cost is not None:
@@ -61,15 +62,22 @@ class Durations:
         return self._assume_cost(stage)
 
     def _assume_cost(self, stage: Stage) -> Cost:
-        shape = network_shape(stage.benchmark)
-        # Trials share the object of their network, whose description would take time.
-        name = (id(stage.network), shape.input_shape, shape.num_classes)
-        if name not in self._assumed:
-            network = build_network(stage.network.cls, stage.network.config, shape, 0)
-            tensors = network.state_dict().values()
-            size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-            self._assumed[name] = Cost(ASSUMED_SECONDS, size + RECORD_BYTES)
-        return self._assumed[name]
+        # Trials share the objects of their network and stream, whose description would take time.
+        objects = (id(stage.network), id(stage.benchmark))
+        if objects not in self._assumed:
+            shape = network_shape(stage.benchmark)
+            name = (id(stage.network), shape.input_shape, shape.num_classes)
+            if name not in self._assumed:
+                self._assumed[name] = assumed_cost(stage.network, shape)
+            self._assumed[objects] = self._assumed[name]
+        return self._assumed[objects]
+
+
+def assumed_cost(network: Component, shape: NetworkShape) -> Cost:
+    """Return the cost of a stage of which no record says anything."""
+    tensors = build_network(network.cls, network.config, shape, 0).state_dict().values()
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return Cost(ASSUMED_SECONDS, size + RECORD_BYTES)
 
 
 def describe_stage(trial_id: str, stage: Stage) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 from methods.base import Setting
 from orchestrator.benchmarks.benchmark import Benchmark
@@ -13,6 +15,29 @@ from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.keys import initial_key, stage_key
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
+
+Value = TypeVar("Value")
+
+
+class Common:
+    """What the chains of many trials have in common, computed once.
+
+    Values are known by the objects that they follow from, which are told apart by identity, since
+    a user's options need not be hashable, and are kept, so that no other has their identity.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[Hashable, ...], tuple[tuple[object, ...], Any]] = {}
+
+    def once(
+        self, name: Hashable, objects: tuple[object, ...], value: Callable[[], Value]
+    ) -> Value:
+        """Return `value()` of some objects, or what it was for the same objects before."""
+        key = (name, *map(id, objects))
+        if key not in self._values:
+            self._values[key] = (objects, value())
+        known: Value = self._values[key][1]
+        return known
 
 
 def build_stages(
@@ -24,13 +49,30 @@ def build_stages(
 
 
 def build_chain(
-    benchmark: Benchmark, network: Component, steps: Sequence[tuple[Training, Component]], seed: int
+    benchmark: Benchmark,
+    network: Component,
+    steps: Sequence[tuple[Training, Component]],
+    seed: int,
+    common: Common | None = None,
 ) -> tuple[Stage, ...]:
-    """Return a chain of stages of which each task 1..T has its own training and method."""
-    task_keys = benchmark.task_keys()
+    """Return a chain of stages of which each task 1..T has its own training and method.
+
+    Args:
+        benchmark: the stream, of this seed.
+        network: the network.
+        steps: the training and the method of each task.
+        seed: of all randomness but the benchmark's own.
+        common: what is known of the objects of other chains.
+    """
+    common = common or Common()
+    task_keys = common.once("tasks", (benchmark,), benchmark.task_keys)
     # Most trials repeat one step for every task, so its content for keys is built once.
     contents = {
-        number: {"seed": seed, "training": training.content(), "method": method.content()}
+        number: {
+            "seed": seed,
+            "training": training.content(),
+            "method": common.once("method", (method,), method.content),
+        }
         for number, (training, method) in {id(step): step for step in steps}.items()
     }
     chain: list[Stage] = []
@@ -38,7 +80,8 @@ def build_chain(
         training, method = step
         parent = chain[0 if method.cls.starts_afresh else -1].key if chain else None
         if parent is None:
-            key = initial_key(benchmark, network, seed)
+            parts = (benchmark, network)
+            key = common.once(("key", seed), parts, partial(initial_key, *parts, seed))
         else:
             key = stage_key(contents[id(step)], method, task_keys, parent, after)
         chain.append(
@@ -62,9 +105,10 @@ def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -
     setting, identity = benchmark_setting(benchmark, network), method.identity
     if ":" not in method.name:
         identity = code_identity(method.kind, method.name, setting=setting)
-    return replace(
-        method, config=method.cls.with_defaults(method.config, setting), identity=identity
-    )
+    config = method.cls.with_defaults(method.config, setting)
+    if config is method.config and identity == method.identity:
+        return method  # the same object, since what is known of it need not be computed again
+    return replace(method, config=config, identity=identity)
 
 
 def benchmark_setting(benchmark: Benchmark, network: Component) -> Setting:

@@ -64,17 +64,18 @@ def without_training(entry: Any) -> Any:
 
 def find_repetitions(entries: list[MethodEntry]) -> Iterator[str]:
     """Yield the entries of `methods` that repeat an earlier one."""
-    first: dict[str, str] = {}
+    first: dict[tuple[str, str], str] = {}
+    # The parts of a grid share what the file gives, and that may be as long as there are parts.
+    given = {id(each.given): each.given for entry in entries for each in entry.trainings}
+    texts_given = {number: repr(section) for number, section in given.items()}
     for entry in entries:
         method, where = entry.method, entry.method.form.where
         trainings = entry.trainings if method.examples else []
         # By what they mean: entries may be written differently and be the same trial.
-        texts = [f"{method.describe()} {describe(each)}" for each in trainings]
+        texts = [
+            (method.description, t.description if t.examples else texts_given[id(t.given)])
+            for t in trainings
+        ]
         if same := {first.setdefault(text, where) for text in texts} - {where}:
             kind = "search" if any(p.space for p in (method, *trainings)) else "trial"
             yield f"{where}: the same {kind} as {min(same)}"
-
-
-def describe(training: Part) -> str:
-    """Return the same text for the same training, also with mistakes."""
-    return training.describe() if training.examples else repr(training.given)

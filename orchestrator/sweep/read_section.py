@@ -74,7 +74,7 @@ def read_section(
     parts: dict[str, Part] = {}
     for point in [dict(given)] if grids else expand_grids(given, form.where, mistakes):
         part = _read_part(form, point, given, mistakes, absent)
-        name = part.describe() if part.examples else repr(point)
+        name = part.description if part.examples else repr(point)
         # Equal parts would be two trials of one id.
         if parts.setdefault(name, part) is not part:
             mistakes.append(f"{form.where}: its grids give {abbreviate(point)} twice")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Literal
 
 from orchestrator.errors import RepertoireError
@@ -70,8 +71,9 @@ class Part:
             raise InfeasiblePoint("; ".join(mistakes))
         return part
 
-    def describe(self) -> str:
-        """Return the same text for the same part; it must have examples."""
+    @cached_property
+    def description(self) -> str:
+        """The same text for the same part; it must have examples."""
         space = {place: domain.describe() for place, domain in self.space.items()}
         example = self.examples[0]
         own = isinstance(example, Component | Training)

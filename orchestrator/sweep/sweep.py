@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import SweepError
+from orchestrator.stages.build_stages import Common
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.stage import Chain, Stage
@@ -115,9 +116,10 @@ class Sweep:
 
     def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
         """Yield each (trial, seed) that needs no search and its stages, in the file's order."""
+        common = Common()
         for trial in self.trials:
             for seed in trial.seeds:
-                yield trial_chain(self.name, trial, seed)
+                yield trial_chain(self.name, trial, seed, steps=trial.stages(seed, common))
 
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json, to_json, to_keyed_json
-from orchestrator.stages.build_stages import build_chain, fill_defaults
+from orchestrator.stages.build_stages import Common, build_chain, fill_defaults
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
@@ -96,12 +96,20 @@ class Trial:
             config["selection"] = dict(self.selection)
         return config
 
-    def stages(self, seed: int) -> tuple[Stage, ...]:
-        """Return the chain of stages on one seed, after = 0..T."""
-        benchmark = self.benchmark if self.fixed_stream else replace(self.benchmark, seed=seed)
+    def stages(self, seed: int, common: Common | None = None) -> tuple[Stage, ...]:
+        """Return the chain of stages on one seed, after = 0..T.
+
+        Args:
+            seed: one of its seeds.
+            common: what is known of the objects of other trials, whose chains are built too.
+        """
+        benchmark, common = self.benchmark, common or Common()
+        if not self.fixed_stream:
+            at_seed = partial(replace, benchmark, seed=seed)
+            benchmark = common.once(("benchmark", seed), (benchmark,), at_seed)
         steps = [self._components_at(values) for values in self.schedule]
         steps = steps or [(self.training, self.method)] * self.benchmark.num_tasks
-        return build_chain(benchmark, self.network, steps, seed)
+        return build_chain(benchmark, self.network, steps, seed, common)
 
     def _components_at(self, values: Values) -> tuple[Training, Component]:
         training = replace_values(self.training, section_values("training", values))

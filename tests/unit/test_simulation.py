@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,16 @@ import pytest
 from rich.console import Console
 
 from orchestrator.backends.nodes import Demand
-from orchestrator.cli.simulate import Scenario, build_cluster, read_nodes, read_rate, simulate_sweep
-from orchestrator.errors import RepertoireError
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.cli.simulate import (
+    Scenario,
+    build_cluster,
+    read_nodes,
+    read_rate,
+    read_scenario,
+    simulate_sweep,
+)
+from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.simulation import Cost, Simulation, simulate
 from orchestrator.graph.stored_stages import StoredStage
@@ -30,10 +38,12 @@ from orchestrator.results.durations import (
 )
 from orchestrator.results.folder.places import open_store
 from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.stages.code.components import Component
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.worker import Order
+from orchestrator.sweep import sweep as sweep_module
+from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.sweep.sweep import Sweep
 
 LIMIT = Demand().stages
@@ -146,27 +156,81 @@ def test_lost_nodes_cost_their_stages_and_their_replacement(
     assert run(made, replace(stormy, seed=4), seconds).makespan != result.makespan
 
 
+GRID = """
+name: grid
+benchmark: {{name: split_digits, scenario: task, num_tasks: 5, samples_per_task: 2}}
+network: {{name: mlp, hidden: [2]}}
+training: {{optimizer: sgd, iterations: 1, lr: {{grid: {rates}}}, momentum: {{grid: {momenta}}}}}
+methods: [finetune]
+seeds: [0]
+"""
+
+
+def write_grid(path: Path, rates: int, momenta: int) -> Path:
+    rates_text = np.geomspace(1e-4, 1.0, rates).tolist()
+    momenta_text = np.linspace(0.0, 0.9, momenta).tolist()
+    path.write_text(GRID.format(rates=rates_text, momenta=momenta_text), encoding="utf-8")
+    return path
+
+
 @pytest.mark.storm
 @pytest.mark.timeout(900)
 def test_a_hundred_thousand_trials_on_a_thousand_nodes_take_less_than_two_minutes(
-    make_plan: Callable[..., Plan],
+    tmp_path: Path,
 ) -> None:
-    small = make_plan(seeds="[0]")
-    chain, steps = small.chains[0], [small.orders[key].stages[0] for key in small.chains[0].keys]
-    orders, links, chains = dict(small.orders), {steps[0].key: None}, []
-    for number in range(100_000):
-        keys = (steps[0].key, *(f"{number:06x}{after}" for after in range(1, 6)))
-        for parent, key in pairwise(keys):
-            orders[key] = Order((replace(steps[1], key=key, parent=parent),), ("s", "t", 0))
-            links[key] = parent
-        chains.append(replace(chain, trial_id=f"t-{number}", keys=keys))
-    big = replace(small, chains=tuple(chains), orders=orders, links=links)
-    cost = Cost(60.0, 1e6)
-    started = time.process_time()
-    result = simulate(big, dict.fromkeys(orders, cost), VirtualCluster(1000, 8, 1.0), LIMIT)
+    started, pages = time.process_time(), list[object]()
+    sweep = Sweep.load(write_grid(tmp_path / "grid.yaml", 10_000, 10))
+    scenario = read_scenario("nodes=1000,cpus=8", "1/h")
+    store = open_store(tmp_path / "results", None, read_only=True)
+    simulate_sweep(sweep, store, tmp_path / "results" / "grid", scenario, pages.append)
     assert time.process_time() - started < 120
-    assert (result.stages, result.failed_trials) == (500_001, 0)
-    assert result.makespan >= 500_001 * 60 / 8000
+    screen = Console(width=120, file=StringIO(), record=True)
+    screen.print(pages[0])
+    assert "500001" in screen.export_text()
+
+
+def test_what_trials_have_in_common_is_checked_and_described_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep.load(write_grid(tmp_path / "grid.yaml", 6, 5))
+    calls = Counter[str]()
+
+    def count(cls: type[Any], name: str) -> None:
+        method = getattr(cls, name)
+
+        def counted(*args: Any, **more: Any) -> Any:
+            calls[name] += 1
+            return method(*args, **more)
+
+        monkeypatch.setattr(cls, name, counted)
+
+    count(Benchmark, "__post_init__")
+    count(Benchmark, "task_keys")
+    count(Component, "content")
+    chains = [*sweep.chains()]
+    assert calls == {"__post_init__": 1, "task_keys": 1, "content": 2}, "30 trials, one seed"
+    alone = [trial.stages(0) for trial in sweep.trials]
+    assert [stages for _, stages in chains] == alone, "each trial by itself has the same stages"
+
+
+def test_a_grid_with_a_mistake_is_described_once_not_at_each_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Text(str):
+        described = 0
+
+        def __repr__(self) -> str:
+            Text.described += 1
+            return str.__repr__(self)
+
+    path = write_grid(tmp_path / "grid.yaml", 6, 5)
+    content = read_yaml(path)
+    content["training"]["optimizer"] = Text("adam")  # which has no momentum
+    monkeypatch.setattr(sweep_module, "read_yaml", lambda path: content)
+    with pytest.raises(SweepError) as caught:
+        Sweep.load(path)
+    assert len(caught.value.mistakes) == 4
+    assert Text.described == 24 + 1, "each point that has the mistake, and the whole grid once"
 
 
 def test_a_stage_whose_node_is_lost_too_often_has_failed(make_plan: Callable[..., Plan]) -> None:

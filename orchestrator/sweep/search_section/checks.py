@@ -111,8 +111,10 @@ def _check_sizes(group: Group) -> Iterator[str]:
 
 def _space_kinds(parts: Iterable[Part], grids: bool) -> Iterator[tuple[str, str]]:
     """Yield the place in the file and the kind of each space, those with mistakes included."""
-    for part in parts:
-        for where, value in find_spaces(part.given, part.form.where):
+    # The parts of a grid share what the file gives.
+    sections = {(id(part.given), part.form.where): part.given for part in parts}
+    for (_, at), given in sections.items():
+        for where, value in find_spaces(given, at):
             kind = next((kind for kind in value if kind in KINDS), None)
             if kind is not None and (grids or kind != "grid"):
                 yield where, kind

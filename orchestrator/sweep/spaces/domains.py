@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -61,8 +62,12 @@ class Domain:
 
 def is_domain(value: object) -> bool:
     """Return whether a value of a sweep is a domain, perhaps of a misspelt kind."""
-    names = map(str, value) if isinstance(value, dict) else ()
-    return any(get_close_matches(name, KINDS, n=1, cutoff=0.75) for name in names)
+    return isinstance(value, dict) and any(map(_is_like_a_kind, map(str, value)))
+
+
+@lru_cache(maxsize=4096)
+def _is_like_a_kind(name: str) -> bool:
+    return bool(get_close_matches(name, KINDS, n=1, cutoff=0.75))
 
 
 def read_domain(value: dict[str, Any], where: str, mistakes: list[str]) -> Domain | None:
