@@ -230,7 +230,7 @@ class GraphAgainstOracle(RuleBasedStateMachine):
 
 TestGraphAgainstOracle = pytest.mark.slow(GraphAgainstOracle.TestCase)
 TestGraphAgainstOracle.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, database=None
+    max_examples=100, stateful_step_count=40, deadline=None, database=None
 )
 
 

@@ -749,26 +749,6 @@ def wait_for(is_done: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_closing_does_not_wait_and_what_is_left_goes_on_by_itself(
-    directory: Path, target: Target
-) -> None:
-    text: list[str] = []
-    folder = write_folder(directory / "a", Chain())
-    tracker = Tracker(folder, target, text.append)
-    started = time.monotonic()
-    tracker.notify()  # a sweep that ends soon is told at its end
-    report = tracker.close(timeout_seconds=0.1)
-    assert time.monotonic() - started < 3
-    assert not report.complete
-    assert text == [report.problem]
-    assert "in the background" in text[0]
-    assert f"repertoire track {directory}" in text[0]
-    assert sync(folder, target, wait_seconds=60).complete  # waits for the one in the background
-    assert set(runs(target)) == {"a", "ewc"}
-    table = pd.read_parquet(folder / "trials.parquet")
-    assert set(table["mlflow_run_id"]) == {run_ids(folder)["ewc-1"]}
-
-
 def test_what_has_been_sent_is_closed_without_a_process(
     directory: Path, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -778,7 +758,7 @@ def test_what_has_been_sent_is_closed_without_a_process(
     assert Tracker(folder, target, pytest.fail).close().complete
 
 
-def test_a_tracker_follows_the_tables_and_finishes_on_close(
+def test_a_tracker_follows_the_tables_and_what_is_left_at_its_end_goes_on_by_itself(
     directory: Path, target: Target
 ) -> None:
     folder = write_folder(directory / "a", Chain(stages=2, status="stopped"))
@@ -788,10 +768,38 @@ def test_a_tracker_follows_the_tables_and_finishes_on_close(
     wait_for(lambda: bool(tracker.run_ids()))
     assert runs(target)["ewc"].info.status == "RUNNING"
     write_folder(folder, Chain())
+    started = time.monotonic()
+    report = tracker.close(timeout_seconds=0.1)
+    assert time.monotonic() - started < 3
+    assert not report.complete
+    assert text == [report.problem]
+    assert "in the background" in text[0]
+    assert f"repertoire track {directory}" in text[0]
+    wait_for(lambda: runs(target)["ewc"].info.status == "FINISHED")
+    assert sync(folder, target, wait_seconds=60).complete  # waits for the one in the background
+    assert set(runs(target)) == {"a", "ewc"}
+    table = pd.read_parquet(folder / "trials.parquet")
+    assert set(table["mlflow_run_id"]) == {run_ids(folder)["ewc-1"]}
+
+
+def test_a_sweep_that_ends_soon_is_sent_once_at_its_end(
+    directory: Path, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for the process that sends answers at once, so its report is the tracker's."""
+    folder = write_folder(directory / "a", Chain())
+    sender = directory / "sender"
+    sender.write_text(
+        f"#!/bin/sh\necho >> '{directory}/calls'\ncat > /dev/null\n"
+        """echo '{"runs": 1, "steps": 2, "artifacts": 1, "removed": 0, "complete": true, """
+        """"problem": ""}'\n"""
+    )
+    sender.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(sender))
+    tracker = Tracker(folder, target, pytest.fail)
+    tracker.notify()
     report = tracker.close(timeout_seconds=60)
-    assert (text, report.complete) == ([], True)
-    assert (report.runs, report.steps, report.artifacts) == (0, 2, 1)
-    assert runs(target)["ewc"].info.status == "FINISHED"
+    assert (report.runs, report.steps, report.artifacts, report.complete) == (1, 2, 1, True)
+    assert (directory / "calls").read_text() == "\n"
 
 
 def test_a_call_asked_to_stop_does_so_between_trials(directory: Path, target: Target) -> None:
@@ -1012,12 +1020,12 @@ def test_first_sweeps_at_once_make_one_whole_database(
     def make(path: Path) -> None:
         log("begin ")
         time.sleep(0.2)
-        path.write_bytes(b"whole")
+        path.write_bytes(database.SQLITE_HEADER)
         log("end ")
 
     def create() -> None:
         create_database(resolve_target(tmp_path))
-        assert (tmp_path / "mlflow.db").read_bytes() == b"whole"
+        assert (tmp_path / "mlflow.db").read_bytes() == database.SQLITE_HEADER
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(database, "_create_whole", make)
