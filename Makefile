@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# The files that are not slow as a whole: those are not even imported.
+QUICK  = $(shell grep -LE '^pytestmark = .*slow' tests/unit/test_*.py)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # Many tests start processes, each of which would compile all modules again.
@@ -31,7 +33,7 @@ test-gpu: $(VENV)/.ready-test  ## Run what needs a GPU, and the contract of meth
 	$(BIN)/python -m pytest -m gpu tests/cluster
 
 test-fast: $(VENV)/.ready-test  ## Run what needs neither Ray nor a browser and is quick
-	$(BIN)/python -m pytest -n 2 -m "not slow and not ray and not storm and not variant" tests/unit tests/laws/test_graph.py
+	$(BIN)/python -m pytest -n 2 -m "not slow and not ray and not storm and not variant" $(QUICK) tests/laws/test_graph.py
 
 check: $(VENV)/.ready-test  ## Lint, types, import contracts
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from orchestrator.cli.run_sweep import plan_sweep
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 DIGITS = "{{name: split_digits, num_tasks: {}, samples_per_task: 32, scenario: task}}"
 PERMUTED = "{{name: permuted_digits, num_tasks: {}, samples_per_task: 32, scenario: domain}}"
 LR = "{batch_size: 16, lr: {loguniform: [1.0e-3, 0.1]}}"

@@ -26,6 +26,8 @@ from orchestrator.sweep.reading.yaml_file import MAX_VALUES, read_yaml
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.escaping import escape_markdown
 
+pytestmark = pytest.mark.slow
+
 
 def aliases(levels: int, first: str = "x") -> str:
     """Return YAML of a value, and of lists of ten aliases each of the former one."""

@@ -29,6 +29,8 @@ from orchestrator.stages.storage.stage_files import RECORD, seal, stage_path
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 KEY = "ab" + "0" * 38
 DEEP = "[" * 100_000 + "]" * 100_000
 

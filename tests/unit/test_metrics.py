@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.results import metrics
@@ -39,6 +39,7 @@ def test_average_accuracy_is_the_mean_of_the_last_row() -> None:
     assert metrics.acc(R) == pytest.approx((0.60 + 0.70 + 0.85) / 3)
 
 
+@settings(max_examples=25)
 @given(r=matrices(1, 40))
 def test_an_average_has_the_bits_of_numpy_s_mean(r: np.ndarray) -> None:
     assert metrics.acc(r) == float(np.mean(r[-1]))

@@ -24,6 +24,8 @@ from orchestrator.stages.storage.references import load_references
 from orchestrator.stages.storage.stage_files import seal, unseal
 from orchestrator.stages.storage.store import StageStore
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parents[1] / "golden" / "release-0.1" / "folder"
 Files = dict[str, bytes]
 

@@ -24,6 +24,8 @@ from orchestrator.results.tables.tables import Tables, write_tables
 from orchestrator.stages.storage.record_cache import RecordCache
 from orchestrator.sweep.sweep import Sweep
 
+pytestmark = pytest.mark.slow
+
 A, B, C = "a" * 16, "b" * 16, "c" * 16
 
 
