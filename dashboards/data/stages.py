@@ -22,7 +22,7 @@ WORK = " + ".join(FLOPS)
 
 
 @dataclass(frozen=True)
-class Progress:
+class StoredProgress:
     """The last content of a sweep's `progress.json`."""
 
     content: dict[str, Any]
@@ -51,10 +51,10 @@ class Progress:
         return 60 * self["executed"] / seconds if seconds > 0 and self["executed"] else None
 
 
-def read_progress(folder: SweepFolder) -> Progress | None:
+def read_progress(folder: SweepFolder) -> StoredProgress | None:
     """Return the progress of a sweep; None if the file cannot be read."""
     content = folder.document(PROGRESS)
-    return None if content is None else Progress(content)
+    return None if content is None else StoredProgress(content)
 
 
 def count_statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:

@@ -7,7 +7,13 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.data.folders import SweepFolder
-from dashboards.data.stages import Progress, count_stages, count_statuses, read_progress, stage_rows
+from dashboards.data.stages import (
+    StoredProgress,
+    count_stages,
+    count_statuses,
+    read_progress,
+    stage_rows,
+)
 from dashboards.view import View
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.progress_text import duration_text
@@ -52,7 +58,7 @@ def _show_progress(view: View, sweep: str) -> None:
     _show_graph(view, sweep)
 
 
-def _show_figures(state: Progress) -> None:
+def _show_figures(state: StoredProgress) -> None:
     ago = duration_text(state.seconds_ago)
     show = st.success if state.state == "complete" else st.info
     show(STATES[state.state].format(ago=ago, phase=escape_markdown(state["phase"])))

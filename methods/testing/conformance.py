@@ -19,9 +19,9 @@ import torch
 
 from methods.base import Config, Method
 from methods.testing.blobs import Blobs, State
-from methods.testing.equality import copy_state, differing, require, require_same
+from methods.testing.equality import copy_state, require, require_same, unequal_entries
 from methods.testing.hyperparameters import check_config, check_inertness, check_strength
-from methods.testing.snapshots import Flops, Snapshot, learn, predictions, snapshots
+from methods.testing.snapshots import Flops, TaskSnapshot, learn, predictions, snapshots
 from methods.testing.watch import watch_generators
 
 
@@ -72,7 +72,7 @@ def check_learning(blobs: Blobs) -> None:
     straight = [*snapshots(blobs, flops=flops)]
     resumed = snapshots(blobs, reload=True, flops=flops)
     for first, reloaded in zip(straight, resumed, strict=True):
-        if differing(first.state, reloaded.state):
+        if unequal_entries(first.state, reloaded.state):
             check_repeats(blobs, straight)
         where = f"saving and loading changed the result of task {first.after}"
         require_same(first.state, reloaded.state, where)
@@ -91,7 +91,7 @@ def check_views(blobs: Blobs) -> None:
             require(rows <= plain, f"{name} holds augmented examples: store those of after_step")
 
 
-def check_repeats(blobs: Blobs, straight: list[Snapshot]) -> None:
+def check_repeats(blobs: Blobs, straight: list[TaskSnapshot]) -> None:
     """Check that a second run gives the states of the first."""
     for first, again in zip(straight, snapshots(blobs), strict=True):
         require_same(first.state, again.state, f"two runs differ after task {first.after}")
@@ -117,7 +117,7 @@ def check_state(blobs: Blobs, state: State) -> None:
         require(num_bytes <= size, f"the memory has {num_bytes} bytes; memory_bytes is {size}")
 
 
-def check_predictions(blobs: Blobs, live: Snapshot) -> None:
+def check_predictions(blobs: Blobs, live: TaskSnapshot) -> None:
     """Check that scores are finite, of shape [B, C], and depend on the state alone."""
     restored = blobs.restore(live.state, live.after)
     before = copy_state(restored.state_dict())

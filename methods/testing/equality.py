@@ -25,11 +25,11 @@ def require(holds: bool, story: str) -> None:
 
 def require_same(first: Mapping[str, Tensor], second: Mapping[str, Tensor], story: str) -> None:
     """Raise AssertionError unless two states have the same names, types, shapes and bits."""
-    names = differing(first, second)
+    names = unequal_entries(first, second)
     require(not names, f"{story}: {names}")
 
 
-def differing(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> list[str]:
+def unequal_entries(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> list[str]:
     """Return the names that only one of two states has, or else those of unequal tensors."""
     only_one = sorted(first.keys() ^ second.keys())
     return only_one or [name for name in first if not same_bits(first[name], second[name])]

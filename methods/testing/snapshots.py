@@ -25,7 +25,7 @@ Flops = dict[int, dict[Hashable, int]]
 
 
 @dataclass(frozen=True, eq=False)
-class Snapshot:
+class TaskSnapshot:
     """The state after a task, and the scores [B, C] of the tasks that `predict` supports."""
 
     after: int
@@ -33,7 +33,9 @@ class Snapshot:
     scores: Mapping[int, Tensor]
 
 
-def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) -> Iterator[Snapshot]:
+def snapshots(
+    blobs: Blobs, reload: bool = False, flops: Flops | None = None
+) -> Iterator[TaskSnapshot]:
     """Yield a snapshot after each task.
 
     Args:
@@ -52,7 +54,7 @@ def snapshots(blobs: Blobs, reload: bool = False, flops: Flops | None = None) ->
         learn(method, blobs.view(after), blobs.epochs, meter)
         require_saveable(method.state_dict())
         state = copy_state(method.state_dict())
-        yield Snapshot(after, state, predictions(blobs, method, after))
+        yield TaskSnapshot(after, state, predictions(blobs, method, after))
 
 
 def learn(

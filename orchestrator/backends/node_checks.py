@@ -26,7 +26,7 @@ QUICK = RetryPolicy(unreachable_seconds=15.0, warn=lambda line: None)
 
 
 @dataclass(frozen=True)
-class Questions:
+class NodeRequest:
     """What a node is asked.
 
     Attributes:
@@ -42,7 +42,7 @@ class Questions:
     gpu: bool
 
 
-def package_versions() -> dict[str, str]:
+def shared_versions() -> dict[str, str]:
     """Return the versions that all nodes must share, by name; "" for a package that is missing."""
     versions = {"Python": platform.python_version()}
     for name, distribution in PACKAGES.items():
@@ -57,16 +57,16 @@ def probe_path(token: str, writer: str) -> str:
     return f"{PROBES}/{token}/{writer}"
 
 
-def check_node(questions: Questions, name: str) -> list[str]:
+def check_node(request: NodeRequest, name: str) -> list[str]:
     """Return the problems of this node, a line each with what to do.
 
     Args:
-        questions: what to check.
+        request: what to check.
         name: of the node, for its probe.
     """
-    problems = [check_store(questions.store_uri, questions.token, name)]
-    problems += [check_stage(stage) for stage in questions.stages]
-    problems += [check_gpu()] if questions.gpu else []
+    problems = [check_store(request.store_uri, request.token, name)]
+    problems += [check_stage(stage) for stage in request.stages]
+    problems += [check_gpu()] if request.gpu else []
     return list(dict.fromkeys(filter(None, problems)))
 
 
@@ -86,7 +86,7 @@ def check_store(uri: str, token: str, name: str, visible_seconds: float = VISIBL
             return f"does not see in store {uri} what this machine wrote there; {remedy}"
         store.files.write(probe_path(token, name), name.encode())
     except (RepertoireError, OSError) as error:
-        return f"cannot use store {uri} ({first_line(error)}); {remedy}"
+        return f"cannot use store {uri} ({shorten_error(error)}); {remedy}"
     return ""
 
 
@@ -97,7 +97,7 @@ def check_stage(stage: Stage) -> str:
         require_same_function(stage)
         require_same_data(stage)
     except Exception as error:  # the user's code may raise anything
-        return f"{type(error).__name__}: {first_line(error)}"
+        return f"{type(error).__name__}: {shorten_error(error)}"
     return ""
 
 
@@ -116,10 +116,10 @@ def check_gpu() -> str:
         built = torch.version.cuda
         reason = "is built without CUDA" if built is None else f"(CUDA {built}) finds none"
     except RuntimeError as error:
-        reason = f"cannot use it: {first_line(error)}"
+        reason = f"cannot use it: {shorten_error(error)}"
     return f"offers a GPU to Ray, but torch {torch.__version__} there {reason}; {remedy}"
 
 
-def first_line(error: BaseException) -> str:
+def shorten_error(error: BaseException) -> str:
     """Return an error's message in a line."""
     return " ".join(str(error).split())[:500] or type(error).__name__

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Values
 from orchestrator.sweep.search_section.algorithms import Optuna
-from orchestrator.sweep.spaces.domain_kinds import num_steps, value_at_step
+from orchestrator.sweep.spaces.domain_kinds import count_steps, value_at_step
 from orchestrator.sweep.spaces.domains import Domain, Point
 
 
@@ -58,7 +58,7 @@ class OptunaSampler:
         point: Point = {}
         for place, domain in self._space.items():
             if domain.is_active(point):
-                point[place] = suggest(trial, place, domain)
+                point[place] = suggest_value(trial, place, domain)
         return point
 
     def tell(self, number: int, values: Values | None, failed: bool) -> None:
@@ -70,7 +70,7 @@ class OptunaSampler:
             self._study.tell(trial, state=self._states.FAIL if failed else self._states.PRUNED)
 
 
-def suggest(trial: Any, place: str, domain: Domain) -> Any:
+def suggest_value(trial: Any, place: str, domain: Domain) -> Any:
     """Return Optuna's value for a domain."""
     kind, args = domain.kind, domain.args
     if domain.finite:  # by index, since a value may be a list itself
@@ -78,5 +78,5 @@ def suggest(trial: Any, place: str, domain: Domain) -> Any:
     if kind in ("randint", "lograndint"):
         return trial.suggest_int(place, args[0], args[1], log=kind == "lograndint")
     if kind == "quniform":
-        return value_at_step(args, trial.suggest_int(place, 0, num_steps(args)))
+        return value_at_step(args, trial.suggest_int(place, 0, count_steps(args)))
     return trial.suggest_float(place, args[0], args[1], log=kind == "loguniform")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from orchestrator.backends.node_checks import PACKAGES, Questions, package_versions, probe_path
+from orchestrator.backends.node_checks import PACKAGES, NodeRequest, probe_path, shared_versions
 from orchestrator.backends.node_reports import NodeReport, distinct_labels, require_ready_nodes
 from orchestrator.backends.nodes import parse_node
 from orchestrator.backends.ray_cluster import cluster
@@ -39,8 +39,8 @@ def check_cluster(
     """
     # Without the setup hook, which would end the workers of a node without Repertoire.
     with cluster(address, hook=False), probe_folder(store_uri) as (store, token):
-        questions = Questions(store_uri, token, distinct_stages(orders), bool(needs["num_gpus"]))
-        reports = ask_nodes(questions, needs, say)
+        request = NodeRequest(store_uri, token, distinct_stages(orders), bool(needs["num_gpus"]))
+        reports = ask_nodes(request, needs, say)
         seen = [
             NodeReport(
                 label,
@@ -51,7 +51,7 @@ def check_cluster(
             )
             for (node_id, label), report in reports.items()
         ]
-        require_ready_nodes(seen, package_versions(), store_uri)
+        require_ready_nodes(seen, shared_versions(), store_uri)
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def distinct_stages(orders: Iterable[Order]) -> list[Stage]:
 
 
 def ask_nodes(
-    questions: Questions, needs: Mapping[str, float], say: Say
+    request: NodeRequest, needs: Mapping[str, float], say: Say
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Return (id, label) -> report of each node that has room for a stage."""
     import ray
@@ -91,11 +91,11 @@ def ask_nodes(
     listed = ray.nodes()  # type: ignore[no-untyped-call]
     fitting = [each for each in listed if each["Alive"] and parse_node(each).capacity(needs)]
     labels = distinct_labels({each["NodeID"]: each["NodeManagerAddress"] for each in fitting})
-    task = ray.remote(num_cpus=0, max_retries=0)(create_probe(pickle.dumps(questions)))
+    task = ray.remote(num_cpus=0, max_retries=0)(create_probe(pickle.dumps(request)))
     answers = {
         task.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)
-        ).remote(node_id, package_versions(), PACKAGES): (node_id, label)
+        ).remote(node_id, shared_versions(), PACKAGES): (node_id, label)
         for node_id, label in labels.items()
     }
     if not answers:  # a cluster may add nodes on demand
@@ -126,7 +126,7 @@ def read_answer(ref: Any, late: bool) -> Mapping[str, Any]:
     return report
 
 
-def create_probe(questions: bytes) -> Callable[..., dict[str, Any]]:
+def create_probe(request: bytes) -> Callable[..., dict[str, Any]]:
     """Return the function that runs on a node.
 
     A function in a function is sent by value: the node need not have Repertoire to report that it
@@ -152,6 +152,6 @@ def create_probe(questions: bytes) -> Callable[..., dict[str, Any]]:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # Ray hides GPUs from a task that takes none
         from orchestrator.backends.node_checks import check_node
 
-        return {"versions": versions, "problems": check_node(pickle.loads(questions), name)}
+        return {"versions": versions, "problems": check_node(pickle.loads(request), name)}
 
     return probe

@@ -19,7 +19,7 @@ from orchestrator.hashing import to_json
 from orchestrator.stages.code.classes import import_class
 from orchestrator.sweep.search_section.schedulers import Asha, HyperBand, Median, Pbt
 from orchestrator.sweep.search_section.search import CustomClass
-from orchestrator.sweep.spaces.domain_kinds import num_steps, value_at_step
+from orchestrator.sweep.spaces.domain_kinds import count_steps, value_at_step
 from orchestrator.sweep.spaces.domains import Domain, Point
 
 TIME = "training_iteration"
@@ -35,7 +35,7 @@ def to_tune_domain(domain: Domain) -> Any:
     if domain.finite:
         return tune.choice(list(range(len(domain.args))))
     if domain.kind == "quniform":
-        return tune.randint(0, num_steps(domain.args) + 1)
+        return tune.randint(0, count_steps(domain.args) + 1)
     if domain.kind in ("randint", "lograndint"):
         return getattr(tune, domain.kind)(low, high + 1)
     return getattr(tune, domain.kind)(*domain.args)
@@ -73,7 +73,7 @@ def clip(domain: Domain, value: Any) -> Any:
     value = min(max(value, domain.args[0]), domain.args[1])
     if domain.kind == "quniform":
         low, _, step = domain.args
-        number = min(round((value - low) / step), num_steps(domain.args))
+        number = min(round((value - low) / step), count_steps(domain.args))
         return value_at_step(domain.args, number)
     return round(value) if domain.kind in ("randint", "lograndint") else value
 

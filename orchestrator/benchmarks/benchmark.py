@@ -17,7 +17,7 @@ from orchestrator.benchmarks.corruptions import DEFAULT_CORRUPTIONS
 from orchestrator.benchmarks.recipes import Recipe, shared_recipes, split_recipes
 from orchestrator.benchmarks.sources.own_data import OwnData
 from orchestrator.benchmarks.stream_data import BENCHMARKS
-from orchestrator.benchmarks.task_changes import describe_changes, place_datasets
+from orchestrator.benchmarks.task_changes import describe_task_changes, place_datasets
 from orchestrator.benchmarks.tasks import VERSION, Task, task_keys
 
 __all__ = ["BENCHMARKS", "Benchmark", "Task"]
@@ -109,7 +109,7 @@ class Benchmark(BenchmarkOptions):
             changes = place_datasets(self.stream_data.names, self.scenario, self.input_shape)
         else:
             corruptions = self.corruptions or DEFAULT_CORRUPTIONS
-            changes = describe_changes(kind, self.num_tasks, self.seed, corruptions)
+            changes = describe_task_changes(kind, self.num_tasks, self.seed, corruptions)
         return shared_recipes(changes, self.scenario, self._order, self.seed, base)
 
     def _recipes(self) -> tuple[Recipe, ...]:

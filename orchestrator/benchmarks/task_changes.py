@@ -10,7 +10,7 @@ from orchestrator.benchmarks.datasets.dataset import dataset_facts
 Change = tuple[tuple[str, Any], ...]  # fields of a recipe and their values
 
 
-def describe_changes(
+def describe_task_changes(
     transformation: str, num_tasks: int, seed: int, corruptions: tuple[Corruption, ...]
 ) -> tuple[Change, ...]:
     """Return the fields of recipes that describe how each task changes the images.

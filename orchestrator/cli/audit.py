@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestrator.cli.replay import replay_chains, sweep_folders
+from orchestrator.cli.replay import list_sweep_folders, replay_chains
 from orchestrator.cli.reproduce import Check
 from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.hashing import digest
@@ -32,7 +32,7 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
     """
     stages = {
         stage.key: stage
-        for folder in sweep_folders(dir)
+        for folder in list_sweep_folders(dir)
         for _, steps in load_chains(folder, check)
         for stage in steps
     }

@@ -50,7 +50,7 @@ class NoWorkers:
         return []
 
 
-def sweep_folders(dir: Path) -> list[Path]:
+def list_sweep_folders(dir: Path) -> list[Path]:
     """Return the folders of single sweeps.
 
     Raises:

@@ -85,7 +85,7 @@ def _reproduce_seeds(
         if seed not in chains:
             raise RepertoireError(f"{folder}/sweep.yaml no longer has {label} on seed {seed}")
         check.say(f"{label} ({trial_id}), seed {seed}")
-        require_same_code(chains[seed], stored_keys(results, kept_id, seed), check.store)
+        require_same_keys(chains[seed], stored_keys(results, kept_id, seed), check.store)
         verdicts.append(_compare_chain(chains[seed], check, choose_device(sweep)))
     return verdicts
 
@@ -97,7 +97,7 @@ def stored_keys(results: Results, trial_id: str, seed: int) -> dict[int, str]:
     return {int(after): str(key) for after, key in zip(rows["after"], rows["key"], strict=True)}
 
 
-def require_same_code(
+def require_same_keys(
     stages: Iterable[Stage], stored: Mapping[int, str], store: StageStore
 ) -> None:
     """Raise, naming the differences, unless stages have the keys of the tables.

@@ -27,7 +27,7 @@ def stage_kind(order: Order) -> Kind:
 
 
 @dataclass
-class Durations:
+class LongestDurations:
     """The longest seconds of the recorded stages, by kind."""
 
     _longest: dict[Kind, float] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Deadline:
     ) -> None:
         self.label, self._seconds_by_key, self._clock = label, seconds_by_key, clock
         self._end = clock() + seconds
-        self._durations = Durations()
+        self._durations = LongestDurations()
         self._running: dict[Key, Kind] = {}
         self._stored: dict[Key, None] = {}
         self.held: set[Key] = set()

@@ -15,7 +15,7 @@ NodeState = Literal["waiting", "ready", "running", "done", "dropped"]
 
 
 @dataclass(slots=True)
-class Node:
+class StageNode:
     """A stage of the graph.
 
     Attributes:
@@ -49,10 +49,10 @@ class StageNodes:
 
     def __init__(self, stored: Iterable[Key]) -> None:
         self.stored = set(stored)
-        self._nodes: dict[Key, Node] = {}
+        self._nodes: dict[Key, StageNode] = {}
         self._ready: list[tuple[int, int, Key]] = []
 
-    def __getitem__(self, key: Key) -> Node:
+    def __getitem__(self, key: Key) -> StageNode:
         return self._nodes[key]
 
     def __contains__(self, key: Key) -> bool:
@@ -85,7 +85,7 @@ class StageNodes:
             )
         node = self._nodes.get(key)
         if node is None:
-            node = self._nodes[key] = Node(parent, len(self._nodes))
+            node = self._nodes[key] = StageNode(parent, len(self._nodes))
             if parent is not None:
                 self._nodes[parent].children[key] = None
         # A stage that no chain wanted any more comes back when a new chain wants it.
@@ -112,7 +112,7 @@ class StageNodes:
                 return key
         return None
 
-    def finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> Node:
+    def finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> StageNode:
         """Set the state of a stage that was running.
 
         Raises:
@@ -128,7 +128,7 @@ class StageNodes:
             self._update_unblocks(node, -1)
         return node
 
-    def release_children(self, node: Node) -> None:
+    def release_children(self, node: StageNode) -> None:
         """Update the stages that waited for a stage."""
         for child in node.children:
             if self._nodes[child].state == "waiting":
@@ -149,7 +149,7 @@ class StageNodes:
         else:
             self.drop(node, "its state was lost and no chain wants it")
 
-    def drop(self, node: Node, why: str) -> None:
+    def drop(self, node: StageNode, why: str) -> None:
         """Drop an unfinished stage."""
         node.state = "dropped"
         node.story.append(f"dropped: {why}")
@@ -164,7 +164,7 @@ class StageNodes:
         if node.state == "ready":
             heapq.heappush(self._ready, (-node.unblocks, node.order, key))
 
-    def _update_unblocks(self, node: Node, change: int) -> None:
+    def _update_unblocks(self, node: StageNode, change: int) -> None:
         """Add `change` to the `unblocks` of a stage's ancestors."""
         while node.parent is not None:
             key, node = node.parent, self._nodes[node.parent]

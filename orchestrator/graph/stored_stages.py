@@ -38,21 +38,21 @@ def read_stored_stages(orders: Mapping[str, Order], store: Records) -> dict[str,
     """Return the stored stages of orders; reads a few records at a time."""
     stored: dict[str, StoredStage] = {}
     uncovered: list[tuple[str, frozenset[str]]] = []
-    for batch in batches(orders, RECORDS_AT_A_TIME):
+    for batch in split_into_lists(orders, RECORDS_AT_A_TIME):
         # Asked for without tasks, a record that lacks scores is found too.
         for (key, _), record in store.records((key, frozenset()) for key in batch).items():
             stored[key] = StoredStage(record.status, record.after, wall_seconds(record))
             if record.status == "complete":
                 wanted = (frozenset(stage.task_keys) for stage in orders[key].stages)
                 uncovered += [(key, tasks) for tasks in wanted if tasks - record.evaluation.keys()]
-    for several in batches(uncovered, RECORDS_AT_A_TIME):
+    for several in split_into_lists(uncovered, RECORDS_AT_A_TIME):
         covered = store.records(several)  # includes scores that were added later
         for key, _ in (each for each in several if each not in covered):
             stored[key] = stored[key]._replace(status="unscored")
     return stored
 
 
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def split_into_lists(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Return items in lists of at most `size`."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):

@@ -52,7 +52,7 @@ class Durations:
     def cost(self, order: Order) -> Cost:
         """Return the cost of a stage, counting where it is known from."""
         stage = order.stages[0]
-        values = describe_stage(order.computed_for[1], stage) if self.recorded else {}
+        values = likeness_columns(order.computed_for[1], stage) if self.recorded else {}
         for likeness, means in self.recorded.items():
             cost = means.get(tuple(values[name] for name in LIKENESS[likeness]))
             if cost is not None:
@@ -80,7 +80,7 @@ def assumed_cost(network: Component, shape: NetworkShape) -> Cost:
     return Cost(ASSUMED_SECONDS, size + RECORD_BYTES)
 
 
-def describe_stage(trial_id: str, stage: Stage) -> dict[str, Any]:
+def likeness_columns(trial_id: str, stage: Stage) -> dict[str, Any]:
     """Return the columns of LIKENESS of a stage; stage 0 is of no method and no configuration."""
     return {
         "trial_id": trial_id if stage.after else "",

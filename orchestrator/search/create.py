@@ -13,7 +13,7 @@ from orchestrator.search.group_state import GroupState
 from orchestrator.search.journal import FILE, Journal
 from orchestrator.search.per_task import PerTaskStudy
 from orchestrator.search.ports import Sampler, Scheduler
-from orchestrator.search.score import Records, Scorer
+from orchestrator.search.score import ScoredRecords, Scorer
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.study import Study
 from orchestrator.search.validation import require_validation
@@ -34,7 +34,7 @@ class Factory(Protocol):
 
 
 def create_study(
-    sweep: Sweep, store: Records, folder: Path, factory: Factory, read_only: bool = False
+    sweep: Sweep, store: ScoredRecords, folder: Path, factory: Factory, read_only: bool = False
 ) -> Study | PerTaskStudy | None:
     """Return the search of a sweep, or None if it has none.
 

@@ -18,7 +18,7 @@ from orchestrator.sweep.objective.objective import Objective
 RECORDS_KEPT = 20_000  # of some kilobytes each
 
 
-class Records(Protocol):
+class ScoredRecords(Protocol):
     """A store of records."""
 
     def record(self, key: str, task_keys: Iterable[str]) -> Record | None:
@@ -35,7 +35,7 @@ class Scorer:
     This is the only place where a search reads results. It never reads scores of the test split.
     """
 
-    store: Records
+    store: ScoredRecords
     objective: Objective
     _known: dict[tuple[str, tuple[str, ...]], Record] = field(default_factory=dict)
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
-from orchestrator.search.attempt import Attempt
 from orchestrator.search.score import Scorer
+from orchestrator.search.task_candidate import TaskCandidate
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.spaces.domains import Point, grid_points
 from orchestrator.sweep.trial import Trial
@@ -40,7 +40,7 @@ class SeedSelection:
     seed: int
     margin: float
     scorer: Scorer
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[TaskCandidate] = field(default_factory=list)
     choices: list[Point] = field(default_factory=list)
     failed: bool = False
 
@@ -109,7 +109,7 @@ class SeedSelection:
         learned = [a for a in stable if a.accuracy is not None]
         return self._choose(learned[-1] if learned else best)
 
-    def _choose(self, attempt: Attempt) -> list[Event]:
+    def _choose(self, attempt: TaskCandidate) -> list[Event]:
         attempt.chosen = True
         self.choices.append(attempt.point)
         return [] if self.is_over else self.begin()
@@ -124,7 +124,7 @@ class SeedSelection:
             selection={"task": task, "step": step, "before": list(self.choices)},
         )
         stages = trial.stages(self.seed)[: task + 1]
-        self.attempts.append(Attempt(task, step, point, trial, stages))
+        self.attempts.append(TaskCandidate(task, step, point, trial, stages))
         records = (self.scorer.record(stage) for stage in stages)
         stored = frozenset(r.key for r in records if r is not None and r.status == "complete")
         wanted = tuple((stage.key, stage.parent) for stage in stages)

@@ -25,7 +25,7 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.method_entries import without_training
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.reading.yaml_file import parse_yaml
-from orchestrator.sweep.spaces.nesting import canonical_place, is_known, with_values
+from orchestrator.sweep.spaces.nesting import canonical_place, is_known_place, with_values
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
@@ -68,11 +68,11 @@ class Configurations:
         given = {canonical_place(path): value for path, value in _flatten(config).items()}
         known = {path for each in self._methods() for path in self._paths(each)}
         for path in given:
-            if not is_known(path, known):
+            if not is_known_place(path, known):
                 raise RepertoireError(f"{self.name}: unknown path {path!r}; {suggest(path, known)}")
         method = self._method(given.get("method.name"))
         paths = self._paths(method)
-        return {path: value for path, value in given.items() if is_known(path, paths)}
+        return {path: value for path, value in given.items() if is_known_place(path, paths)}
 
     def trial(self, config: Config) -> Trial:
         """Return the trial of a configuration, on one seed.

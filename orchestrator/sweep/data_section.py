@@ -64,9 +64,9 @@ def with_data(
     # The values of a grid are data too; all are read, so that all mistakes are found.
     kind = next(iter(data), "") if isinstance(data, dict) and len(data) == 1 else ""
     if kind in ("grid", "choice") and isinstance(data[kind], list):
-        named: Any = {kind: [read_data(each, place, own, mistakes) for each in data[kind]]}
+        named: Any = {kind: [read_data_section(each, place, own, mistakes) for each in data[kind]]}
     else:
-        named = read_data(data, place, own, mistakes)
+        named = read_data_section(data, place, own, mistakes)
     if len(mistakes) > before:
         rest = {name: value for name, value in given.items() if name != "data"}
         return rest, frozenset({"data"})
@@ -80,13 +80,13 @@ def read_sequence(
     names = []
     for i, each in enumerate(given):
         if isinstance(each, dict) and {*each} == {"data"}:
-            names.append(read_data(each["data"], f"{where}[{i}].data", own, mistakes))
+            names.append(read_data_section(each["data"], f"{where}[{i}].data", own, mistakes))
         else:
             mistakes.append(f"{where}[{i}]: must be {{data: ...}}, given {abbreviate(each)}")
     return names
 
 
-def read_data(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> str | None:
+def read_data_section(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> str | None:
     """Return the name of a data set, read if it is the user's own; None after a mistake."""
     if isinstance(given, str) and given in DATASETS:
         return given

@@ -25,7 +25,7 @@ from orchestrator.sweep.reading.decoding import read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.search_section.checks import check_search
 from orchestrator.sweep.search_section.search import Search
-from orchestrator.sweep.section import Form, Part
+from orchestrator.sweep.section import Part, SectionForm
 from orchestrator.sweep.trial import Trial
 
 MAX_TASKS_OF_ALL_ORDERS = 6
@@ -94,7 +94,7 @@ def read_common_training(content: dict[str, Any], source: Source, grids: bool) -
     wrap = partial(create_training, source=source)
 
     def read(given: dict[str, Any], where: str, mistakes: list[str]) -> list[Part]:
-        form = Form("training", where, TrainingOptions, wrap)
+        form = SectionForm("training", where, TrainingOptions, wrap)
         return read_section(form, given, mistakes, grids)
 
     mistakes: list[str] = []
@@ -109,7 +109,7 @@ def read_benchmarks(
     given = read_mapping(content, "benchmark", mistakes)
     if given is not content.get("benchmark"):
         return []
-    form = Form("benchmark", "benchmark", Benchmark)
+    form = SectionForm("benchmark", "benchmark", Benchmark)
     given, absent = with_data(given, "benchmark", own, mistakes)
     if given.get("order") != "all":
         return read_section(form, given, mistakes, grids, absent)

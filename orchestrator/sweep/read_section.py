@@ -12,7 +12,7 @@ from orchestrator.stages.code.components import create_component
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.reading.grids import expand_grids
 from orchestrator.sweep.reading.mistakes import abbreviate
-from orchestrator.sweep.section import Form, Part, create_part
+from orchestrator.sweep.section import Part, SectionForm, create_part
 from orchestrator.sweep.spaces.domains import Domain, Point, select_active
 from orchestrator.sweep.spaces.nesting import field_name, with_values
 from orchestrator.sweep.spaces.split_fields import split_fields
@@ -48,15 +48,15 @@ def read_component(
     except RepertoireError as error:
         mistakes.append(f"{where}: {error}")
         # With its spaces, so that the search is not told that there is nothing to search.
-        unknown = Form(kind, where, object)
+        unknown = SectionForm(kind, where, object)
         _, space = split_fields(kind, where, options, mistakes)
         return [Part(unknown, {}, space, options)]
     wrap = partial(create_component, kind, name, source=source)
-    return read_section(Form(kind, where, config, wrap), options, mistakes, grids)
+    return read_section(SectionForm(kind, where, config, wrap), options, mistakes, grids)
 
 
 def read_section(
-    form: Form,
+    form: SectionForm,
     given: Mapping[str, Any],
     mistakes: list[str],
     grids: bool = False,
@@ -82,7 +82,7 @@ def read_section(
 
 
 def _read_part(
-    form: Form,
+    form: SectionForm,
     point: Mapping[str, Any],
     given: Mapping[str, Any],
     mistakes: list[str],

@@ -24,7 +24,7 @@ class InfeasiblePoint(RepertoireError):
 
 
 @dataclass(frozen=True)
-class Form:
+class SectionForm:
     """The form of a section.
 
     Attributes:
@@ -52,7 +52,7 @@ class Part:
             has mistakes.
     """
 
-    form: Form
+    form: SectionForm
     constants: Mapping[str, Any]
     space: Mapping[str, Domain]
     given: Mapping[str, Any]
@@ -82,7 +82,7 @@ class Part:
 
 
 def create_part(
-    form: Form,
+    form: SectionForm,
     given: Mapping[str, Any],
     mistakes: list[str],
     absent: frozenset[str] = frozenset(),

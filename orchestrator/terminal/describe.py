@@ -50,7 +50,10 @@ def methods_table() -> Table:
     table = create_table("method", "scenarios", "hyperparameters (defaults)", "what it does")
     for name, cls in sorted(METHODS.items()):
         table.add_row(
-            name, " ".join(sorted(cls.scenarios)), hyperparameters_text(cls.Config), first_line(cls)
+            name,
+            " ".join(sorted(cls.scenarios)),
+            hyperparameters_text(cls.Config),
+            first_sentence(cls),
         )
     return table
 
@@ -59,7 +62,7 @@ def networks_table() -> Table:
     """Return the networks with their options."""
     table = create_table("network", "options (defaults)", "what it is")
     for name, cls in sorted(NETWORKS.items()):
-        table.add_row(name, hyperparameters_text(cls.Config), first_line(cls))
+        table.add_row(name, hyperparameters_text(cls.Config), first_sentence(cls))
     return table
 
 
@@ -83,7 +86,7 @@ def hyperparameters_text(config: type[Any]) -> str:
     return "\n".join(k if v is None else f"{k}={v}" for k, v in defaults.items()) or "-"
 
 
-def first_line(cls: type[Any]) -> str:
+def first_sentence(cls: type[Any]) -> str:
     """Return the first sentence of a class's documentation."""
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 

@@ -18,7 +18,7 @@ HEAD, CELL = 9, 6  # characters
 
 
 @dataclass(frozen=True)
-class Grid:
+class AccuracyGrid:
     """R, shape [T+1, T], with a row per number of tasks learned, in several parts if it is wide.
 
     The accuracy on the task learned last is bold; NaN is a dash.

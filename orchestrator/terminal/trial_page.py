@@ -11,7 +11,7 @@ from orchestrator.results.metrics import mean_std_interval, metrics_after
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
-from orchestrator.terminal.grid import Grid
+from orchestrator.terminal.grid import AccuracyGrid
 from orchestrator.terminal.place import failed_place, log_lines, places_line
 from orchestrator.terminal.trial_selection import TrialSelection, select_trial
 from orchestrator.terminal.units import UNDEFINED, interval_text
@@ -52,7 +52,9 @@ def trial_page(
         )
     # Masked, since nanmean warns where no seed has the cell.
     mean = np.ma.masked_invalid(shown.matrices[shown.averaged_seeds]).mean(axis=0).filled(np.nan)
-    return Group(*about, Text(""), Grid(mean), *_figures(shown), *_unfinished(shown, traceback))
+    return Group(
+        *about, Text(""), AccuracyGrid(mean), *_figures(shown), *_unfinished(shown, traceback)
+    )
 
 
 def _caption(shown: TrialSelection) -> str:

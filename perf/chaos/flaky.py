@@ -18,7 +18,7 @@ HANG_SECONDS = 3600.0
 
 
 @dataclass
-class Mood:
+class Behaviour:
     """How a server behaves at present.
 
     Attributes:
@@ -44,13 +44,13 @@ class FlakyServer:
         rng: draws the requests that get errors.
 
     Attributes:
-        mood: may be replaced at any time.
+        behaviour: may be replaced at any time.
         address: `http://host:port`. requests: how many arrived.
     """
 
     behind: tuple[str, int] | None
     rng: np.random.Generator
-    mood: Mood = field(default_factory=Mood)
+    behaviour: Behaviour = field(default_factory=Behaviour)
     requests: int = 0
     address: str = ""
 
@@ -74,16 +74,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
-        state, mood = self.server_state, self.server_state.mood
+        state, behaviour = self.server_state, self.server_state.behaviour
         state.requests += 1
         body = self._read_body()
-        time.sleep(HANG_SECONDS if mood.hang else mood.delay)
-        if mood.away:
+        time.sleep(HANG_SECONDS if behaviour.hang else behaviour.delay)
+        if behaviour.away:
             self.close_connection = True
         elif state.behind is None:
             self._reply(500, [], b"")
-        elif state.rng.random() < mood.errors:
-            self._reply(pick(state.rng, mood.statuses), [], b"")
+        elif state.rng.random() < behaviour.errors:
+            self._reply(pick(state.rng, behaviour.statuses), [], b"")
         else:
             self._forward(state.behind, body)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from perf.chaos.faults import end
-from perf.chaos.flaky import FlakyServer, Mood
+from perf.chaos.flaky import Behaviour, FlakyServer
 from perf.chaos.lab import Lab, pick
 
 CLOCK_BACK = """\
@@ -68,7 +68,7 @@ def clock_set_back(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
 def bad_mlflow(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
     """An MLflow server that is dead, hangs or answers 500."""
     kind = pick(rng, ["dead", "hanging", "answering 500"])
-    server = FlakyServer(None, rng, Mood(hang=kind == "hanging")).start()
+    server = FlakyServer(None, rng, Behaviour(hang=kind == "hanging")).start()
     if kind == "dead":
         server.stop()
     yield Ground(Lab(folder, environment={"MLFLOW_TRACKING_URI": server.address}), kind)
@@ -94,13 +94,16 @@ def bad_bucket(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
     behind = real.get_host_and_port()
     boto3.client("s3", endpoint_url="http://{}:{}".format(*behind)).create_bucket(Bucket="storm")
     kind = pick(rng, [f"away for {AWAY_SECONDS:.0f} s", "slow", "500 and 503 to one in five"])
-    moods = {"slow": Mood(delay=0.3), "500 and 503 to one in five": Mood(errors=0.2)}
-    server = FlakyServer(behind, rng, moods.get(kind, Mood())).start()
+    behaviours = {"slow": Behaviour(delay=0.3), "500 and 503 to one in five": Behaviour(errors=0.2)}
+    server = FlakyServer(behind, rng, behaviours.get(kind, Behaviour())).start()
     timers = []
-    if kind not in moods:
+    if kind not in behaviours:
         start = rng.uniform(8.0, 20.0)
-        for seconds, mood in ((start, Mood(away=True)), (start + AWAY_SECONDS, Mood())):
-            timers.append(threading.Timer(seconds, setattr, (server, "mood", mood)))
+        for seconds, behaviour in (
+            (start, Behaviour(away=True)),
+            (start + AWAY_SECONDS, Behaviour()),
+        ):
+            timers.append(threading.Timer(seconds, setattr, (server, "behaviour", behaviour)))
             timers[-1].start()
     host = server.address.removeprefix("http://")
     uri = f"s3://storm/{folder.name}?endpoint_override={host}&scheme=http"

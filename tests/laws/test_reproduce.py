@@ -13,7 +13,7 @@ from lab import Lab
 
 from orchestrator.cli.app import main
 from orchestrator.cli.audit import audit, read_share, sample
-from orchestrator.cli.reproduce import Check, reproduce, require_same_code
+from orchestrator.cli.reproduce import Check, reproduce, require_same_keys
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
@@ -156,15 +156,15 @@ def test_code_that_changed_is_named_with_its_digests(lab: Lab, make_lab: Any) ->
     ((_, stages),) = edited.ask(f"['{after}']").plan().sweep.chains()
     ((chain, same),) = lab.plan().sweep.chains()
     stored = dict(enumerate(chain.keys))
-    require_same_code(same, stored, lab.store)
+    require_same_keys(same, stored, lab.store)
     with pytest.raises(RepertoireError, match="cannot be repeated here") as error_info:
-        require_same_code(stages, stored, lab.store)
+        require_same_keys(stages, stored, lab.store)
     assert f"code.method was {same[1].method.identity}, is {stages[1].method.identity}" in str(
         error_info.value
     )
     assert f"key {same[1].key} and has key {stages[1].key} today" in str(error_info.value)
     with pytest.raises(RepertoireError, match="nothing can be compared"):
-        require_same_code(stages, {}, lab.store)
+        require_same_keys(stages, {}, lab.store)
 
 
 def test_a_search_s_candidates_and_winners_are_reproduced(

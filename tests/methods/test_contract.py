@@ -12,7 +12,7 @@ from methods.finetune import Finetune
 from methods.parts.heads import CosineHead, GrowingHead
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import assert_conforms
-from methods.testing.equality import copy_state, differing
+from methods.testing.equality import copy_state, unequal_entries
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import MLP
@@ -85,7 +85,7 @@ def test_a_warm_up_changes_the_head_alone():
 
     method, _ = learned(HeadFirst)
     start = blobs_of(HeadFirst).fresh().network.state_dict()
-    changed = differing(start, method.network.state_dict())
+    changed = unequal_entries(start, method.network.state_dict())
     assert changed == ["head.weight", "head.bias"]
 
 
@@ -135,7 +135,7 @@ def test_a_memory_stores_a_batch_once_however_many_steps_it_takes():
         method.end_task(blobs.view(1))
         return {n: t for n, t in copy_state(method.state_dict()).items() if "memory" in n}
 
-    assert not differing(memory(1), memory(3))
+    assert not unequal_entries(memory(1), memory(3))
 
 
 class Noting(Finetune):

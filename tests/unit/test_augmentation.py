@@ -11,7 +11,7 @@ from test_optimizers import mistakes_of, sweep_with
 from methods import METHODS
 from methods.base import Examples
 from methods.testing.blobs import Blobs
-from methods.testing.equality import copy_state, differing
+from methods.testing.equality import copy_state, unequal_entries
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.augmentation import image_operations as images
@@ -266,8 +266,8 @@ def test_every_method_learns_with_augmentation_and_those_that_mix_say_so(name, t
             if cls.starts_afresh and index == 1:
                 method = blobs.fresh()
         states.append(copy_state(method.state_dict()))
-    assert not differing(states[0], states[1])
-    assert differing(states[0], states[2])
+    assert not unequal_entries(states[0], states[1])
+    assert unequal_entries(states[0], states[2])
 
 
 # In a sweep

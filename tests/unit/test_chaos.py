@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from perf.chaos.faults import flip, replace_by_folder, truncate
-from perf.chaos.flaky import FlakyServer, Mood
+from perf.chaos.flaky import Behaviour, FlakyServer
 from perf.chaos.lab import count_differences
 
 
@@ -52,12 +52,12 @@ def test_a_server_forwards_answers_errors_closes_or_hangs() -> None:
     host, _, port = behind.address.removeprefix("http://").partition(":")
     server = FlakyServer((host, int(port)), rng).start()
     assert (status(server), behind.requests) == (500, 1)
-    server.mood = Mood(errors=1.0, statuses=(503,))
+    server.behaviour = Behaviour(errors=1.0, statuses=(503,))
     assert (status(server), behind.requests) == (503, 1)
-    server.mood = Mood(away=True)
+    server.behaviour = Behaviour(away=True)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         status(server)
-    server.mood = Mood(hang=True)
+    server.behaviour = Behaviour(hang=True)
     with pytest.raises((TimeoutError, socket.timeout)):
         status(server)
     server.stop()

@@ -27,7 +27,7 @@ from dashboards.data.matrices import (
 )
 from dashboards.data.scope import EVERYTHING, Scope, list_choices
 from dashboards.data.stages import (
-    Progress,
+    StoredProgress,
     count_shared,
     count_stages,
     count_statuses,
@@ -388,10 +388,10 @@ def test_progress_says_whether_it_runs_and_how_fast(tmp_path: Path) -> None:
     assert progress is not None
     assert progress.state == "running"
     assert progress.stages_per_minute == pytest.approx(10, rel=1e-3)
-    assert Progress(said(updated_at=time.time() - 600)).state == "silent"  # noqa: TID251
-    assert Progress(said(over=True)).state == "over"
-    assert Progress(said(over=True, complete=True)).state == "complete"
-    assert Progress({}).stages_per_minute is None
+    assert StoredProgress(said(updated_at=time.time() - 600)).state == "silent"  # noqa: TID251
+    assert StoredProgress(said(over=True)).state == "over"
+    assert StoredProgress(said(over=True, complete=True)).state == "complete"
+    assert StoredProgress({}).stages_per_minute is None
 
 
 def test_half_a_progress_file_is_none(tmp_path: Path) -> None:

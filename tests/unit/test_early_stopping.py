@@ -10,7 +10,7 @@ from test_optimizers import mistakes_of, sweep_with
 from methods import METHODS
 from methods.base import Examples
 from methods.testing.blobs import Blobs
-from methods.testing.equality import copy_state, differing
+from methods.testing.equality import copy_state, unequal_entries
 from orchestrator.errors import Diverged
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.batches import num_steps
@@ -69,8 +69,8 @@ def test_a_method_is_as_if_training_had_ended_after_its_best_epoch(scenario, nam
     )
     assert trained.epochs in (4, 0)  # freeze has no examples in its second task
     ended, plain = learned(blobs, replace(TRAINING, epochs=2))
-    assert not differing(stopped, ended)
-    assert not differing(trained.optimizer, plain.optimizer)
+    assert not unequal_entries(stopped, ended)
+    assert not unequal_entries(trained.optimizer, plain.optimizer)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,9 @@ def test_the_epochs_that_are_trained_and_the_one_that_is_kept(options, losses, t
     training = replace(TRAINING, epochs=6, early_stopping=options)
     state, extent = learned(blobs_of(), training, losses, tasks=1)
     assert (extent.epochs, extent.samples) == (trained, trained * 48)
-    assert not differing(state, learned(blobs_of(), replace(TRAINING, epochs=kept), tasks=1)[0])
+    assert not unequal_entries(
+        state, learned(blobs_of(), replace(TRAINING, epochs=kept), tasks=1)[0]
+    )
 
 
 def test_accuracy_is_better_the_higher():
@@ -135,7 +137,7 @@ def test_a_stage_keeps_the_epoch_with_the_best_score_on_its_validation_data(tmp_
         training = replace(plain.training, epochs=count)
         ended, row = run_stage(replace(plain, training=training), parent, ("s", "t", 0))
         rows.append((count, ended, row))
-    same = [count for count, ended, _ in rows if not differing(state, ended)]
+    same = [count for count, ended, _ in rows if not unequal_entries(state, ended)]
     assert same == [epochs - 3] or epochs == 40
     flops = {count: row.costs.train_flops for count, _, row in rows}
     # The validation passes are part of the training: of 18 examples a task, at each epoch.
@@ -184,7 +186,7 @@ def test_a_snapshot_restores_tensors_that_others_refer_to_and_plain_attributes()
     method.extra = torch.nn.Linear(1, 1)
     method.late = 1
     snapshot.restore()
-    assert not differing(method.state_dict(), before)
+    assert not unequal_entries(method.state_dict(), before)
     assert method.notes == [1]
     assert method.alias is weight is method.network.head.weight
     assert method.held.x is x

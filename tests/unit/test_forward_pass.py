@@ -10,7 +10,7 @@ from torch import nn
 
 from methods import METHODS
 from methods.testing.blobs import Blobs
-from methods.testing.equality import copy_state, differing
+from methods.testing.equality import copy_state, unequal_entries
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.forward_pass import require_compiler
@@ -52,7 +52,7 @@ def test_every_method_learns_in_bf16_with_a_state_in_float32(name):
     assert {n: t.shape for n, t in bf16.items()} == {n: t.shape for n, t in plain.items()}
     if name not in ("agem", "gem"):  # the gradient of a memory decides which step is taken
         for weight in ("network.head.weight", "network.body.weight"):
-            assert differing({weight: plain[weight]}, {weight: bf16[weight]})
+            assert unequal_entries({weight: plain[weight]}, {weight: bf16[weight]})
             assert torch.allclose(plain[weight], bf16[weight], atol=0.05)
 
 
@@ -123,7 +123,7 @@ def test_a_compiled_network_learns_the_same_and_is_as_before_afterwards(compiled
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 def test_the_code_of_the_compiler_learns_the_same_twice():
     first, again = (learned(compile=True) for _ in range(2))
-    assert not differing(first, again)
+    assert not unequal_entries(first, again)
     assert all(torch.allclose(first[n], tensor, atol=1e-4) for n, tensor in learned().items())
 
 

@@ -8,12 +8,12 @@ from test_optimizers import mistakes_of, sweep_with
 
 from methods import METHODS
 from methods.testing.blobs import Blobs
-from methods.testing.equality import differing
+from methods.testing.equality import unequal_entries
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.learning.optimizer_state import KIND, STATE, KeptOptimizer
-from orchestrator.stages.learning.schedules import Span, create_scheduler
+from orchestrator.stages.learning.schedules import Span, create_lr_scheduler
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.sweep.configuration import Configurations
@@ -59,7 +59,7 @@ def test_every_group_follows_the_schedule_from_its_own_rate():
     schedule = {"name": "cosine", "min_lr": 0.05}
     training = Training(optimizer="sgd", lr={"head": 0.5, "body": 0.1}, schedule=schedule)
     optimizer = make_optimizer(method, training)
-    scheduler = create_scheduler(training.read_schedule(), optimizer, Span(0.1, 4, 4))
+    scheduler = create_lr_scheduler(training.read_schedule(), optimizer, Span(0.1, 4, 4))
     rates = []
     for _ in range(4):
         rates.append([group["lr"] for group in optimizer.param_groups])
@@ -153,9 +153,9 @@ def test_a_kept_optimizer_is_one_that_was_never_stopped(optimizer):
             optimizer_.zero_grad()
             straight.loss(view.examples[rows]).backward()
             optimizer_.step()
-    assert not differing(method.state_dict(), straight.state_dict())
+    assert not unequal_entries(method.state_dict(), straight.state_dict())
     kept = KeptOptimizer(straight, optimizer_, training.optimizer_kind).capture()
-    assert not differing(trained.optimizer, kept)
+    assert not unequal_entries(trained.optimizer, kept)
 
 
 def test_a_chain_of_stages_carries_it_and_counts_it(tmp_path):
@@ -175,7 +175,7 @@ def test_a_chain_of_stages_carries_it_and_counts_it(tmp_path):
     steps = {int(t) for name, t in kept.items() if name.endswith("/step")}
     assert steps == {len(stages[1:]) * 2}  # 28 examples of each task in batches of 16
     fresh = final_state(stages_of(tmp_path, "{batch_size: 16}"))
-    assert differing({n: t for n, t in state.items() if n in fresh}, fresh)
+    assert unequal_entries({n: t for n, t in state.items() if n in fresh}, fresh)
 
 
 def test_it_starts_anew_where_a_parameter_changed_its_shape_or_the_optimizer_is_another():

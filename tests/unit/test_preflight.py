@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from orchestrator.backends.node_checks import (
-    Questions,
+    NodeRequest,
     check_gpu,
     check_node,
     check_store,
@@ -117,9 +117,9 @@ def test_a_node_checks_code_and_data_of_each_kind_of_stage(
     assert sorted(stage.method.name for stage in stages) == ["ewc", "finetune"]
     uri = str(tmp_path / "stages")
     with probe_folder(uri) as (_, token):
-        assert check_node(Questions(uri, token, stages, gpu=False), "n1") == []
+        assert check_node(NodeRequest(uri, token, stages, gpu=False), "n1") == []
         strange = replace(stages[0], task_keys=("f" * 64, "e" * 64))
-        (problem,) = check_node(Questions(uri, token, [strange], gpu=False), "n1")
+        (problem,) = check_node(NodeRequest(uri, token, [strange], gpu=False), "n1")
     assert "is not the data this sweep was planned with" in problem
 
 

@@ -13,7 +13,7 @@ from orchestrator.seeding import stream
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.batches import task_span
 from orchestrator.stages.learning.learner import Training, train_task
-from orchestrator.stages.learning.schedules import create_scheduler
+from orchestrator.stages.learning.schedules import create_lr_scheduler
 
 SHAPE = NetworkShape(input_shape=(1, 2, 2), num_classes=2, mean=(0.5,), std=(0.5,))
 H = sqrt(0.5)
@@ -195,7 +195,9 @@ def test_a_constant_rate_is_no_schedule_at_all():
     for schedule in ("constant", {"name": "constant"}, {"name": "constant", "warmup": 0}):
         training = Training(schedule=schedule)
         assert training == Training()
-        assert create_scheduler(training.read_schedule(), optimizer, task_span(8, training)) is None
+        assert (
+            create_lr_scheduler(training.read_schedule(), optimizer, task_span(8, training)) is None
+        )
 
 
 def test_a_schedule_whose_factor_is_1_changes_no_bit():

@@ -22,7 +22,7 @@ from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
-from orchestrator.terminal.grid import Grid
+from orchestrator.terminal.grid import AccuracyGrid
 from orchestrator.terminal.trial_page import trial_page
 
 pytestmark = pytest.mark.slow
@@ -298,7 +298,7 @@ def test_a_winner_chosen_within_each_seed_shows_the_values_of_each() -> None:
 @pytest.mark.parametrize(("num_tasks", "parts"), [(5, 1), (11, 1), (12, 2), (20, 2), (50, 5)])
 def test_many_tasks_are_folded_to_fit_the_width(num_tasks: int, parts: int) -> None:
     r = np.random.default_rng(0).uniform(size=(num_tasks + 1, num_tasks))
-    lines = printed(Grid(r)).splitlines()
+    lines = printed(AccuracyGrid(r)).splitlines()
     assert max(map(len, lines)) <= 80
     heads = [line.split()[1:] for line in lines if line.startswith("learned")]
     assert len(heads) == parts
@@ -309,7 +309,7 @@ def test_many_tasks_are_folded_to_fit_the_width(num_tasks: int, parts: int) -> N
 
 
 def test_colour_goes_where_there_is_a_terminal_and_nowhere_else() -> None:
-    page = Grid(np.array(R))
+    page = AccuracyGrid(np.array(R))
     assert "\x1b" not in printed(page)
     assert "\x1b[" in printed(page, colours=True)
 

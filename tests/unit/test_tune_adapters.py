@@ -19,7 +19,7 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from orchestrator.backends import factory
-from orchestrator.backends.optuna_sampler import suggest
+from orchestrator.backends.optuna_sampler import suggest_value
 from orchestrator.backends.tune_schedulers import TuneScheduler
 from orchestrator.errors import RepertoireError
 from orchestrator.search.ports import Adopted, Stopped
@@ -443,7 +443,7 @@ class Halving(Searcher):
         self.properties = (metric, mode)
         return True
 
-    def suggest(self, trial_id):
+    def suggest_value(self, trial_id):
         if len(self.reported) == 4:
             return Searcher.FINISHED
         self.value = (self.low * self.high) ** 0.5
@@ -595,7 +595,7 @@ class TuneOptuna:
         point: dict[str, Any] = {}
         for place, domain in RANGES.items():
             if domain.is_active(point):
-                point[place] = suggest(trial, place, domain)
+                point[place] = suggest_value(trial, place, domain)
         return {"point": [[place, value] for place, value in point.items()]}
 
     def ask(self, number: int) -> dict[str, Any]:

@@ -30,9 +30,9 @@ def encode_columns(
     parts: list[tuple[Array, Array]] = []
     for name in columns:
         one, other = train[name], test[name]
-        if is_number(one) and is_number(other):
+        if is_numeric(one) and is_numeric(other):
             parts.append(_numbers(one, other, standardise))
-        elif is_number(one) or not _is_text(one):
+        elif is_numeric(one) or not _is_text(one):
             raise WrongData(
                 f"{where}: column {name!r} is {one.dtype} in training rows and {other.dtype} in "
                 "test rows; columns must be numbers, or text"
@@ -43,7 +43,7 @@ def encode_columns(
     return tuple(np.column_stack(side) for side in zip(*parts, strict=True))
 
 
-def is_number(column: pd.Series[Any]) -> bool:
+def is_numeric(column: pd.Series[Any]) -> bool:
     """Return whether a column of a table is numbers; categories and text are not."""
     return column.dtype.kind in "iufb"  # a category's is "O"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from orchestrator.benchmarks.sources.column_encoding import is_number
+from orchestrator.benchmarks.sources.column_encoding import is_numeric
 from orchestrator.errors import MissingData, WrongData, suggest
 
 if TYPE_CHECKING:  # pandas is slow to import, and few workers need it
@@ -24,7 +24,7 @@ def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.D
         MissingData: the file cannot be read.
         WrongData: a column is not there, named twice, or has empty cells.
     """
-    rows = read_table(path)
+    rows = read_table_file(path)
     names = [str(name) for name in rows.columns]
     rows = rows.set_axis(names, axis="columns")
     wanted = [name for name in names if name != label] if features is None else list(features)
@@ -45,7 +45,7 @@ def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.D
 
 def _require_no_gaps(column: pd.Series[Any], path: Path) -> None:
     empty = column.isna().to_numpy()
-    if is_number(column) and not empty.any():
+    if is_numeric(column) and not empty.any():
         empty = ~np.isfinite(column.to_numpy(np.float64))
     if empty.any():
         count = f"{empty.sum()} cells that are" if empty.sum() > 1 else "a cell that is"
@@ -55,7 +55,7 @@ def _require_no_gaps(column: pd.Series[Any], path: Path) -> None:
         )
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table_file(path: Path) -> pd.DataFrame:
     """Return the rows of a CSV or Parquet file.
 
     Raises:

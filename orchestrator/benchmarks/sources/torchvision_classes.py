@@ -25,7 +25,7 @@ PARTS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
 LABELS = ("targets", "labels", "_labels", "y")
 
 
-def find_class(name: str) -> Any:
+def find_dataset_class(name: str) -> Any:
     """Return a class of torchvision.datasets.
 
     Raises:

@@ -19,7 +19,7 @@ from orchestrator.benchmarks.sources.forms import Form, Opened
 from orchestrator.benchmarks.sources.pictures import Size, read_pictures, require_size
 from orchestrator.benchmarks.sources.torchvision_classes import (
     construct_part,
-    find_class,
+    find_dataset_class,
     find_places,
     part_choices,
     read_labels,
@@ -64,7 +64,7 @@ class Torchvision(Form):
 
     def open(self) -> Opened:
         """Return the stamps of the data set's files, downloading them if there are none."""
-        cls = find_class(self.torchvision)
+        cls = find_dataset_class(self.torchvision)
         if not find_places(cls):
             self._parts(cls)
         stamps = [
@@ -75,7 +75,7 @@ class Torchvision(Form):
 
     def read(self, allocate: Allocate) -> RawData:
         """Read the arrays, or decode the pictures."""
-        parts = self._parts(find_class(self.torchvision))
+        parts = self._parts(find_dataset_class(self.torchvision))
         try:
             labels = [read_labels(part) for part in parts]
         except (TypeError, ValueError, IndexError, KeyError) as error:

@@ -20,7 +20,7 @@ from orchestrator.sweep.sweep import Sweep
 
 
 @dataclass(frozen=True)
-class Change:
+class SweepChange:
     """The change of a sweep since its tables were written.
 
     Attributes:
@@ -37,7 +37,7 @@ class Change:
     shares: bool
 
 
-def find_change(folder: Path, sweep: Sweep) -> Change | None:
+def find_change(folder: Path, sweep: Sweep) -> SweepChange | None:
     """Return the change of a sweep since its tables; None if it requests all their rows."""
     if not (folder / "trials.parquet").exists() or not (folder / "sweep.yaml").exists():
         return None
@@ -61,7 +61,7 @@ def find_change(folder: Path, sweep: Sweep) -> Change | None:
     sections = ", ".join([*_changed_sections(folder, sweep), *others]) or "its file"
     # The cheap test first: the others read a table and compute keys.
     shares = bool(requested.any()) or _shares_stages(folder, sweep) or shares_groups(groups, sweep)
-    return Change(sections, lost, len(rows), shares) if lost else None
+    return SweepChange(sections, lost, len(rows), shares) if lost else None
 
 
 def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd.Series[bool]:

@@ -55,7 +55,7 @@ def describe_data(own: OwnData) -> dict[str, Any]:
     }
 
 
-def read_data(folder: Path) -> dict[str, Any]:
+def read_data_file(folder: Path) -> dict[str, Any]:
     """Return the content of the file; {} if there is none."""
     with suppress(OSError, ValueError):
         content = parse_json((folder / DATA).read_text(encoding="utf-8"))
@@ -66,11 +66,11 @@ def read_data(folder: Path) -> dict[str, Any]:
 def has_same_data(sweep: Sweep, folder: Path) -> bool:
     """Return whether a folder describes the data of a sweep."""
     # By content: a file may have changed under its name.
-    described = {each.get("digest") for each in read_data(folder).get("data", ())}
+    described = {each.get("digest") for each in read_data_file(folder).get("data", ())}
     return described == set(find_own_data(sweep))
 
 
 def folder_of_sweep(folder: Path) -> Path | None:
     """Return the folder that paths in a results folder's sweep are relative to, if it is noted."""
-    noted = read_data(folder).get("folder")
+    noted = read_data_file(folder).get("folder")
     return Path(noted) if isinstance(noted, str) else None

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.folder.changes import Change, find_change
+from orchestrator.results.folder.changes import SweepChange, find_change
 from orchestrator.sweep.sweep import Sweep
 
 FORMER = "former"
@@ -56,7 +56,7 @@ def describe_former_tables(folder: Path, sweep: Sweep) -> list[str]:
     return [f"{_describe_change(sweep, change)}. run will keep the former tables aside"]
 
 
-def _refusal_message(folder: Path, sweep: Sweep, change: Change) -> str:
+def _refusal_message(folder: Path, sweep: Sweep, change: SweepChange) -> str:
     return (
         f"{folder} holds tables of another sweep of the name {sweep.name!r}, which this one "
         f"shares nothing with (changed: {change.sections}); give it another name or folder "
@@ -64,7 +64,7 @@ def _refusal_message(folder: Path, sweep: Sweep, change: Change) -> str:
     )
 
 
-def _describe_change(sweep: Sweep, change: Change) -> str:
+def _describe_change(sweep: Sweep, change: SweepChange) -> str:
     return (
         f"{sweep.name}: changed since its tables were written: {change.sections}; {change.lost} of "
         f"{change.total} (trial, seed) are no longer requested as they were"

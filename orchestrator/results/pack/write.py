@@ -82,7 +82,7 @@ def _list_contents(
         yield from ((name, path.read_bytes) for name, path in names.items() if is_member(name))
         paths = list_stage_files(files, stage_keys(sweep))
         if store is not None and paths:  # in place of those that were taken in with it
-            yield f"{sweep.name}/{RECORDS}", partial(read_records, store, paths)
+            yield f"{sweep.name}/{RECORDS}", partial(collect_records, store, paths)
     if folders != [folder]:
         for path in (folder / "report.html", *sorted((folder / "figures").glob("*"))):
             name = path.relative_to(folder).as_posix()
@@ -117,7 +117,7 @@ def list_stage_files(files: Mapping[str, list[Entry]], keys: Iterable[str]) -> l
     )
 
 
-def read_records(store: StageStore, paths: Iterable[str]) -> bytes:
+def collect_records(store: StageStore, paths: Iterable[str]) -> bytes:
     """Return JSON files of stages, a line each."""
     with ThreadPoolExecutor(READERS) as pool:
         contents = zip(paths, pool.map(store.files.read, paths), strict=True)

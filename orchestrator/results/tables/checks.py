@@ -24,12 +24,12 @@ LONG = ("config", "story", "hyperparameters")  # columns whose texts may have MA
 
 def require_sound(table: pa.Table, name: str, folder: Path) -> None:
     """Raise RepertoireError, with what is wrong, if commands could not work with a table."""
-    for problem in find_problems(table, name):
+    for problem in find_bad_columns(table, name):
         again = "repertoire run with the same sweep writes it anew from the store"
         raise RepertoireError(f"{folder / name}.parquet is damaged: {problem}; {again}")
 
 
-def find_problems(table: pa.Table, name: str) -> Iterator[str]:
+def find_bad_columns(table: pa.Table, name: str) -> Iterator[str]:
     """Yield a sentence for each column with values that no table has."""
     for column in NEEDED[name]:
         if table[column].null_count:

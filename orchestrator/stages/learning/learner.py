@@ -107,7 +107,7 @@ def train_epochs(
                 samples += shown
             # Checked once an epoch: to read the loss of each step would wait for the device.
             story = f"the loss of task {task} is not finite after {samples} examples"
-            require_finite(total, story)
+            raise_if_diverged(total, story)
             method.after_epoch(epoch)
             if stopping is not None and stopping.is_over(epoch):
                 break
@@ -115,7 +115,7 @@ def train_epochs(
     return Trained(samples, epoch, state)
 
 
-def require_finite(value: Tensor, story: str) -> None:
+def raise_if_diverged(value: Tensor, story: str) -> None:
     """Raise Diverged unless all of `value` is finite."""
     if not bool(torch.isfinite(value).all()):
         raise Diverged(story)

@@ -65,7 +65,7 @@ class Schedule:
         return 1.0
 
 
-def create_scheduler(schedule: Schedule, optimizer: Optimizer, span: Span) -> LambdaLR | None:
+def create_lr_scheduler(schedule: Schedule, optimizer: Optimizer, span: Span) -> LambdaLR | None:
     """Return the scheduler that follows a schedule; None if the rate is constant.
 
     Each group of parameters follows it from its own rate. Its `step` is called after each step of

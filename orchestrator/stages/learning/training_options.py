@@ -11,7 +11,10 @@ from torch.optim import Optimizer
 from methods.base import neutral
 from orchestrator.errors import RepertoireError, require
 from orchestrator.stages.code.classes import find_class, is_dotted
-from orchestrator.stages.learning.augmentation.augmentation import describe_changes, read_changes
+from orchestrator.stages.learning.augmentation.augmentation import (
+    describe_augmentation,
+    read_changes,
+)
 from orchestrator.stages.learning.augmentation.changes import Change
 from orchestrator.stages.learning.forward_pass import PRECISIONS
 from orchestrator.stages.learning.optimizer_options import (
@@ -95,7 +98,7 @@ class TrainingOptions:
         self._set("clip", None if self.clip in (None, inf) else self.clip)
         valid = "in [0, 1)"
         require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, valid)
-        self._set("augment", describe_changes(self.read_changes()))
+        self._set("augment", describe_augmentation(self.read_changes()))
         known = self.precision in PRECISIONS
         require(known, "precision", self.precision, " or ".join(PRECISIONS))
         self._set("schedule", describe_schedule(self.read_schedule()))

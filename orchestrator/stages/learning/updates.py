@@ -17,7 +17,7 @@ from orchestrator.stages.learning.forward_pass import autocast, training_mode, u
 from orchestrator.stages.learning.optimizer_state import KeptOptimizer
 from orchestrator.stages.learning.optimizers import clip_gradients, unfuse_mixed_steps
 from orchestrator.stages.learning.parameter_groups import group_parameters
-from orchestrator.stages.learning.schedules import create_scheduler
+from orchestrator.stages.learning.schedules import create_lr_scheduler
 from orchestrator.stages.learning.training import Training as Training
 
 
@@ -48,7 +48,7 @@ class Updates:
         kind = training.optimizer_kind if training.keep_optimizer and not phase else None
         self.kept = KeptOptimizer(method, self._optimizer, kind)
         span = task_span(len(view.examples), training)
-        self._scheduler = create_scheduler(training.read_schedule(), self._optimizer, span)
+        self._scheduler = create_lr_scheduler(training.read_schedule(), self._optimizer, span)
 
     def training_mode(self) -> AbstractContextManager[None]:
         """Return the context of all steps: how the network computes them."""

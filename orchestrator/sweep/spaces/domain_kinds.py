@@ -64,7 +64,7 @@ def _draw_log_integer(random: np.random.Generator, args: Sequence[Any]) -> int:
     return int(min(max(round(value), args[0]), args[1]))
 
 
-def num_steps(args: Sequence[Any]) -> int:
+def count_steps(args: Sequence[Any]) -> int:
     """Return the number of steps above low in [low, high, step]."""
     low, high, step = args
     # (0.7 - 0.1) / 0.1 is 5.999999999999999 in floats.
@@ -95,8 +95,8 @@ KINDS: dict[str, Kind] = {
     "randint": Kind(lambda random, args: int(random.integers(args[0], args[1] + 1)), _check_whole),
     "lograndint": Kind(_draw_log_integer, lambda args: _check_whole(args, positive=True)),
     "quniform": Kind(
-        lambda random, args: value_at_step(args, random.integers(num_steps(args) + 1).item()),
+        lambda random, args: value_at_step(args, random.integers(count_steps(args) + 1).item()),
         lambda args: _check_range(args, count=3),
-        lambda args: (value_at_step(args, 0), value_at_step(args, num_steps(args))),
+        lambda args: (value_at_step(args, 0), value_at_step(args, count_steps(args))),
     ),
 }

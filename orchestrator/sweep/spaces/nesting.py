@@ -27,7 +27,7 @@ def canonical_place(place: str) -> str:
     return LIFTED.get(place, place)
 
 
-def is_known(place: str, fields: set[str]) -> bool:
+def is_known_place(place: str, fields: set[str]) -> bool:
     """Return whether a place is a field, or an option of a field that has options."""
     return place in fields or place.rpartition(".")[0] in NESTED
 

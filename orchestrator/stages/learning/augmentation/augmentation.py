@@ -68,7 +68,7 @@ def read_change(given: str | Mapping[str, Any], where: str) -> Change:
     return change
 
 
-def describe_changes(changes: Sequence[Change]) -> tuple[dict[str, Any], ...]:
+def describe_augmentation(changes: Sequence[Change]) -> tuple[dict[str, Any], ...]:
     """Return changes in the form of a sweep file, with all options."""
     return tuple({"name": change.name, **asdict(change)} for change in changes)
 

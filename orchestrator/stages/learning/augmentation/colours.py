@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from orchestrator.stages.learning.augmentation.image_operations import (
-    like_before,
+    restore_type,
     to_float,
     uniform,
 )
@@ -35,7 +35,7 @@ def color_jitter(
             image = (other(image) + factor * (image - other(image))).clamp(0, 1)
     if hue and x.shape[1] == 3:
         image = turn_hue(image, uniform(generator, -hue, hue, x))
-    return like_before(image, x)
+    return restore_type(image, x)
 
 
 def to_grey(image: Tensor) -> Tensor:

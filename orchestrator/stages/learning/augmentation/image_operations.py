@@ -75,7 +75,7 @@ def to_float(x: Tensor) -> Tensor:
     return x if x.is_floating_point() else x.float() / 255
 
 
-def like_before(x: Tensor, before: Tensor) -> Tensor:
+def restore_type(x: Tensor, before: Tensor) -> Tensor:
     """Return float images as the type of what they were made of."""
     x = x.clamp(0, 1)
     return x if before.is_floating_point() else (x * 255).round().to(torch.uint8)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
-from orchestrator.stages.learning.augmentation.image_operations import like_before, to_float
+from orchestrator.stages.learning.augmentation.image_operations import restore_type, to_float
 
 BINS = 31  # magnitudes of RandAugment, from nothing to the most
 
@@ -23,7 +23,7 @@ def rand_augment(x: Tensor, generator: torch.Generator, num_ops: int, magnitude:
         search space; the operations and magnitudes are those of torchvision, of which each is
         applied at once to all images that drew it.
     """
-    images = like_before(to_float(x), torch.empty(0, dtype=torch.uint8))
+    images = restore_type(to_float(x), torch.empty(0, dtype=torch.uint8))
     table = operations(x.shape[3], x.shape[2], magnitude)
     for _ in range(num_ops):
         choice = torch.randint(len(table), (len(x),), generator=generator)

@@ -11,7 +11,7 @@ from orchestrator.sweep.trial import Trial
 
 
 @dataclass
-class Attempt:
+class TaskCandidate:
     """A candidate of one task.
 
     Attributes:
