@@ -236,7 +236,7 @@ def dying(after: int) -> Inline:
     [
         "{algorithm: {name: optuna, startup: 2}, num_trials: 6, parallel: 2}",
         *variants(
-            "{algorithm: random, num_trials: 4}",
+            "{algorithm: random, num_trials: 12}",
             "{algorithm: random, num_trials: 6, scheduler: pbt}",
             "{algorithm: {name: optuna, startup: 2}, metric: [acc, bwt], num_trials: 5}",
             "{algorithm: {name: hyperopt, startup: 2}, num_trials: 6, parallel: 2}",
