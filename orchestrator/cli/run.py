@@ -94,7 +94,7 @@ def run_locked(
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
         outcome = run_sweep(sweep, tables, place, brake, screen, entry.create_queue)
     console = PlainConsole()
-    for message in [*messages, *store.damaged]:
+    for message in [*messages, *store.damaged, *describe_refusal(tables)]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
     missing = describe_missing(outcome, brake)
     closing = [
@@ -134,6 +134,16 @@ def create_brake(sweep: Sweep, store: StageStore, until: EndTime | None) -> Brak
 def describe_deadline(deadline: Deadline | None) -> list[str]:
     """Return a line on the time that no stage must outlast, if there is one."""
     return [] if deadline is None else [f"no stage starts that would not end by {deadline.label}"]
+
+
+def describe_refusal(tables: Tabulator) -> list[str]:
+    """Return a line on a store that cannot be written and answered all the same."""
+    if tables.refusal is None:
+        return []
+    return [
+        f"{tables.refusal}. It has all stages of this sweep; that they are in use could not be "
+        "noted there, so its owner's `repertoire store gc` may delete them"
+    ]
 
 
 def stage_seconds(store: StageStore, key: str) -> float:

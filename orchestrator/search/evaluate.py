@@ -36,6 +36,7 @@ def evaluate(
     tables.prepare(plan.sweep)
     try:
         if plan.pending:
+            tables.require_writable()
             tables.write_versions()
             show(progress)
             backend.compute(

@@ -24,7 +24,6 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.outcomes import Key
 from orchestrator.stages.storage.files import write_atomically
-from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 
@@ -61,8 +60,8 @@ class SearchClient(Client, Protocol):
 class _RegisteringClient:
     """A search whose chains are registered with the store before their stages are computed."""
 
-    def __init__(self, study: SearchClient, registration: Registration) -> None:
-        self._study, self._registration = study, registration
+    def __init__(self, study: SearchClient, tables: Tabulator) -> None:
+        self._study, self._tables = study, tables
         self._chains: set[ChainId] = set()
 
     @property
@@ -76,9 +75,12 @@ class _RegisteringClient:
         return self._register(self._study.handle(news))
 
     def _register(self, events: list[Event]) -> list[Event]:
-        chains = {event.chain for event in events if isinstance(event, ChainWanted)} - self._chains
-        self._registration.add(key for chain in chains for key in self._study.keys(chain))
+        wanted = [event for event in events if isinstance(event, ChainWanted)]
+        chains = {event.chain for event in wanted} - self._chains
+        self._tables.add_keys(key for chain in chains for key in self._study.keys(chain))
         self._chains |= chains
+        if any(key not in event.stored for event in wanted for key, _ in event.stages):
+            self._tables.require_writable()
         return events
 
 
@@ -127,7 +129,7 @@ def search(
         count(news)
 
     try:
-        client = _RegisteringClient(study, tables.registration)
+        client = _RegisteringClient(study, tables)
         backend.compute(client, sweep, tables.store, observe, brake)
     finally:
         update_progress()

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.errors import RepertoireError, StoreUnreachable
+from orchestrator.errors import RepertoireError, StoreUnreachable, StoreUnwritable
 from orchestrator.results.folder.data_file import write_data
 from orchestrator.results.folder.kept_code import keep_code
 from orchestrator.results.folder.kept_files import FORMER
@@ -48,6 +48,7 @@ class Tabulator:
         folder: the folder of the sweep.
         records: the records of the store that were read.
         written: keys of the stages that were computed since the start.
+        refusal: why the store cannot be written, once that is known; None if it can.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Tabulator:
         self.store, self.folder, self._tracker = store, folder, tracker
         self.records = RecordCache(store)
         self.written: set[str] = set()
+        self.refusal: StoreUnwritable | None = None
         self._registered: tuple[Chain, ...] | None = None
         self._next = 0.0
 
@@ -87,12 +89,40 @@ class Tabulator:
             keys = self.registration.keys | self._row_keys()
             if self._registered is None:
                 keys |= self._table_keys()
-            self.registration.replace(keys)
+            self._change_registration(lambda: self.registration.replace(keys))
             self._registered = self.chains
+
+    def add_keys(self, keys: Iterable[str]) -> None:
+        """Register further stages, which have no rows yet."""
+        self._change_registration(lambda: self.registration.add(keys))
 
     def withdraw_others(self) -> None:
         """Register the stages of the rows and of former tables alone: the sweep is complete."""
-        self.registration.replace(self._row_keys() | stage_keys(self.folder / FORMER))
+        keys = self._row_keys() | stage_keys(self.folder / FORMER)
+        self._change_registration(lambda: self.registration.replace(keys))
+
+    def _change_registration(self, change: Callable[[], None]) -> None:
+        """Change the registration; of a store that cannot be written, note why.
+
+        A sweep whose stages it all has is answered from it nevertheless.
+        """
+        if self.refusal is None:
+            try:
+                change()
+            except StoreUnwritable as error:
+                self.refusal = error
+
+    def require_writable(self) -> None:
+        """Raise StoreUnwritable if the store cannot be written; called before stages are computed.
+
+        Raises:
+            StoreUnwritable: it cannot.
+        """
+        if self.refusal is not None:
+            raise type(self.refusal)(
+                f"{self.refusal}. It lacks stages of this sweep (repertoire plan counts them), and "
+                "none was computed"
+            ) from self.refusal
 
     def _row_keys(self) -> set[str]:
         return {key for chain in self.chains for key in chain.keys}

@@ -10,9 +10,17 @@ from pyarrow import fs
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.storage.files import Entry, Files, LocalFiles
-from orchestrator.stages.storage.retry import FULL, REFUSED, RetryingFiles, RetryPolicy, is_lasting
+from orchestrator.stages.storage.retry import (
+    DENIED,
+    FULL,
+    REFUSED,
+    RetryPolicy,
+    is_lasting,
+)
+from orchestrator.stages.storage.retrying_files import RetryingFiles
 
 SINGLE_PUTS = "allow_delayed_open"
+DIRECTORY = fs.FileType.Directory
 
 
 def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFiles, Path | None]:
@@ -44,11 +52,19 @@ def with_single_puts(uri: str) -> str:
     return f"{uri}{'&' if '?' in uri else '?'}{SINGLE_PUTS}=true"
 
 
+def is_refused(error: OSError) -> bool:
+    """Return whether an error says that the store may be read alone."""
+    denied = error.errno is None and any(word in str(error) for word in DENIED)
+    return denied or error.errno in REFUSED
+
+
 def make_root(filesystem: fs.FileSystem, root: str, uri: str) -> None:
     """Create the folder of a store; the bucket of an object store must exist."""
     try:
         filesystem.create_dir(root.rstrip("/") or "/", recursive=True)
     except OSError as error:
+        if is_refused(error) and filesystem.get_file_info(root.rstrip("/")).type is DIRECTORY:
+            return  # it is there and can be read; a write will say that it may not be written
         if is_lasting(error) and error.errno not in FULL | REFUSED:
             raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
         raise

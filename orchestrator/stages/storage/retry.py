@@ -7,12 +7,14 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.errors import StoreFull, StoreUnreachable, StoreUnwritable
-from orchestrator.stages.storage.files import Entry, Files
+from orchestrator.stages.storage.files import PARTIAL
 
 T = TypeVar("T")
+DENIED = ("ACCESS_DENIED", "PERMISSION_DENIED")
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -37,7 +39,7 @@ AWAY = {
 }
 # Object stores give no errno; these messages denote errors that no retry resolves.
 LASTING = (
-    "ACCESS_DENIED",
+    *DENIED,
     "NO_SUCH_BUCKET",
     "INVALID_ACCESS_KEY_ID",
     "SIGNATURE_DOES_NOT_MATCH",
@@ -46,7 +48,6 @@ LASTING = (
     "MISSING_AUTHENTICATION_TOKEN",
     "not found",
     "Permanent error",
-    "PERMISSION_DENIED",
     "UNAUTHENTICATED",
 )
 
@@ -128,8 +129,10 @@ def raise_if_lasting(error: OSError, where: str) -> None:
             "same command continues"
         ) from error
     if error.errno in REFUSED:
+        place = Path(str(error.filename))
+        place = place.parent if place.name.endswith(PARTIAL) else place
         raise StoreUnwritable(
-            f"store {where} may not be written: {error.strerror}, {error.filename}. Change its "
+            f"store {where} may not be written: {error.strerror}, {place}. Change its "
             "permissions, or name another store with --store"
         ) from error
     if is_lasting(error):
@@ -141,50 +144,3 @@ def is_lasting(error: OSError) -> bool:
     if error.errno is not None:
         return error.errno not in AWAY
     return any(word in str(error) for word in LASTING)
-
-
-class RetryingFiles:
-    """Files whose operations are retried while the store does not answer."""
-
-    def __init__(self, files: Files, retry: RetryPolicy, where: str) -> None:
-        self._files, self._retry, self._where = files, retry, where
-
-    @property
-    def exclusive(self) -> bool:
-        """Whether one of several writers wins."""
-        return self._call(lambda: self._files.exclusive)
-
-    def read(self, path: str) -> bytes | None:
-        """Return the content of a file."""
-        return self._call(lambda: self._files.read(path))
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a whole file or none, over the former one."""
-        self._call(lambda: self._files.write(path, data))
-
-    def create(self, path: str, data: bytes) -> bool:
-        """Write a whole file unless there is one; return whether it was written."""
-        return self._call(lambda: self._files.create(path, data))
-
-    def move(self, path: str, target: str) -> bool:
-        """Move a file; return False where it is gone."""
-        return self._call(lambda: self._files.move(path, target))
-
-    def delete(self, path: str) -> None:
-        """Delete a file."""
-        self._call(lambda: self._files.delete(path))
-
-    def delete_folder(self, path: str) -> None:
-        """Delete a folder and all below it."""
-        self._call(lambda: self._files.delete_folder(path))
-
-    def entries(self, folder: str = "") -> list[Entry]:
-        """Return all files below a folder, at any depth."""
-        return self._call(lambda: self._files.entries(folder))
-
-    def refresh(self, path: str) -> None:
-        """Forget that a path was absent."""
-        self._call(lambda: self._files.refresh(path))
-
-    def _call(self, action: Callable[[], T]) -> T:
-        return self._retry.call(action, self._where)
