@@ -142,6 +142,15 @@ def test_grey_pictures_have_one_channel_unless_colour_is_asked_for(folder):
         assert data_of(load(folder, form, num_tasks=3)).facts.input_shape == (expected, 6, 5)
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_a_picture_of_more_than_8_bits_is_refused_rather_than_cut_off(folder, kind):
+    x, y = colours(20)
+    write_pictures(folder / "cells", x, y)
+    path = folder / "cells" / str(y[3]) / "deep.tif"
+    Image.fromarray(np.full((4, 4), 3000, kind)).save(path)
+    assert "deep.tif: has more than 8 bits a pixel" in mistakes(folder, {"images": "cells"})
+
+
 def test_a_picture_that_changes_between_plan_and_stage_is_noticed(folder):
     x, y = colours(30)
     write_pictures(folder / "birds", x, y)
@@ -475,6 +484,39 @@ def test_features_of_hugging_face_are_columns_or_vectors(folder, vectors):
     form = {"huggingface": "rows", "features": list(rows), "label": "y"}
     own = data_of(load(folder, form, num_tasks=3))
     assert own.facts.input_shape == (2,)
+
+
+FAULTS = {
+    "vectors of several lengths": (
+        {"x": [[1.0, 2.0]] * 19 + [[1.0]]},
+        "column 'x' has vectors of the shapes [1], [2]",
+    ),
+    "an empty vector": ({"x": [[1.0]] * 19 + [None]}, "'x' has a cell that is empty or not finite"),
+    "labels that are lists": ({"y": [[0, 1]] * 20}, "labels have the shape [20, 2]"),
+    "a label that is missing": ({"y": [None] + [0, 1] * 9 + [0]}, "a label is "),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_hugging_face_holds_is_checked(folder, fault):
+    wrong, message = FAULTS[fault]
+    datasets = pytest.importorskip("datasets")
+    rows = {"x": [[1.0]] * 20, "y": [0, 1] * 10} | wrong
+    datasets.Dataset.from_dict(rows).save_to_disk(folder / "rows")
+    form = {"huggingface": "rows", "features": ["x"], "label": "y"}
+    assert message in mistakes(folder, form)
+
+
+def test_a_picture_that_is_missing_has_its_row_in_the_whole_part(folder):
+    pictures = [Image.new("RGB", (4, 4), (9 * i, 0, 0)) for i in range(20)]
+    rows = {"x": [*pictures[:13], None, *pictures[14:]], "y": [0, 1] * 10}
+    datasets = pytest.importorskip("datasets")
+    kinds = {"x": datasets.Image(), "y": datasets.Value("int64")}
+    part = datasets.Dataset.from_dict(rows, features=datasets.Features(kinds))
+    part.save_to_disk(folder / "birds")
+    form = {"huggingface": "birds", "image": "x", "label": "y"}
+    assert "column 'x': row 13: is empty" in mistakes(folder, form)
+    assert "column 'y': row 0: is int, not a picture" in mistakes(folder, {**form, "image": "y"})
 
 
 def test_hugging_face_without_its_library_says_what_to_install(folder, monkeypatch):

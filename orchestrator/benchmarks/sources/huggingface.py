@@ -17,7 +17,8 @@ from orchestrator.benchmarks.sources.arrays.preparation import hold_out
 from orchestrator.benchmarks.sources.column_encoding import encode_columns
 from orchestrator.benchmarks.sources.files import require_folder, stamp_folder
 from orchestrator.benchmarks.sources.forms import Form
-from orchestrator.benchmarks.sources.pictures import Size, read_pictures, require_size
+from orchestrator.benchmarks.sources.pictures import PictureInRow, Size, read_pictures, require_size
+from orchestrator.benchmarks.sources.table_file import require_no_gaps
 from orchestrator.errors import MissingData, WrongData, suggest
 
 SAVED = ("dataset_dict.json", "state.json")  # files of a folder that `save_to_disk` wrote
@@ -72,29 +73,45 @@ class HuggingFace(Form):
         """Read the columns."""
         train, test = self._parts()
         names = getattr(train.features[self.label], "names", ())
-        labels = [np.asarray(column(part, self.label)) for part in (train, test) if part]
-        held_out = test is None
-        if held_out:
+        parts = [train] if test is None else [train, test]
+        labels = [np.asarray(column(part, self.label)) for part in parts]
+        rows = [np.arange(len(part)) for part in parts]
+        if test is None:
             numbers, _, _ = map_labels(labels[0], None, (), self.where)
-            rows = hold_out(numbers)
-            train, test = (train.select(chosen) for chosen in rows)
-            labels = [labels[0][chosen] for chosen in rows]
-        train_x, test_x = self._inputs(train, test, allocate)
-        return RawData(train_x, labels[0], test_x, labels[1], names=names, held_out=held_out)
+            rows, parts, labels = [*hold_out(numbers)], parts * 2, labels * 2
+        train_y, test_y = (part[chosen] for part, chosen in zip(labels, rows, strict=True))
+        train_x, test_x = self._inputs(parts, rows, allocate)
+        return RawData(train_x, train_y, test_x, test_y, names=names, held_out=test is None)
 
-    def _inputs(self, train: Any, test: Any, allocate: Allocate) -> Sequence[Array]:
+    def _inputs(self, parts: list[Any], rows: list[Array], allocate: Allocate) -> Sequence[Array]:
+        """Return the examples of some rows of the training and of the test part."""
         if self.image is not None:
-            parts = [part.select_columns([self.image]) for part in (train, test)]
-            pictures = (
-                [partial(cell, part, row, self.image) for row in range(len(part))] for part in parts
+            where = f"{self.where}: column {self.image!r}"
+            parts = [part.select_columns([self.image]) for part in parts]
+            train, test = (
+                [PictureInRow(partial(cell, part, self.image), int(row), where) for row in chosen]
+                for part, chosen in zip(parts, rows, strict=True)
             )
-            both = (next(pictures), next(pictures))
-            return read_pictures(both, self.size, self.channels, allocate)
+            return read_pictures((train, test), self.size, self.channels, allocate)
         names = list(self.features or ())
-        frames = [part.select_columns(names).to_pandas() for part in (train, test)]
+        frames = [part.select_columns(names).to_pandas() for part in parts]
+        for frame in frames:
+            for name in names:
+                require_no_gaps(frame[name], self.where)
+        frames = [frame.iloc[chosen] for frame, chosen in zip(frames, rows, strict=True)]
         if len(names) == 1 and np.ndim(frames[0][names[0]].iloc[0]) == 1:
-            return [np.stack(list(frame[names[0]])) for frame in frames]
+            return [self._stack(list(frame[names[0]])) for frame in frames]
         return encode_columns(frames[0], frames[1], names, True, self.where)
+
+    def _stack(self, vectors: list[Any]) -> Array:
+        """Return vectors as rows."""
+        shapes = sorted({np.shape(vector) for vector in vectors})
+        if len(shapes) > 1:
+            raise WrongData(
+                f"{self.where}: column {(self.features or ('',))[0]!r} has vectors of the shapes "
+                f"{', '.join(str(list(shape)) for shape in shapes[:5])}; bring them to one"
+            )
+        return np.stack(vectors)
 
     def _parts(self) -> tuple[Any, Any | None]:
         """Return the training part, and the test part if there is one."""
@@ -143,6 +160,6 @@ def column(part: Any, name: str) -> list[Any]:
     return values
 
 
-def cell(part: Any, row: int, name: str) -> Any:
+def cell(part: Any, name: str, row: int) -> Any:
     """Return the value of a row in a column."""
     return part[row][name]

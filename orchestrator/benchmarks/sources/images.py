@@ -33,6 +33,7 @@ class Images(Form):
     images: str
     size: Size = None
     channels: Literal[1, 3] | None = None
+    version: ClassVar[int] = 2
     paths: ClassVar[tuple[str, ...]] = ("images",)
 
     def __post_init__(self) -> None:

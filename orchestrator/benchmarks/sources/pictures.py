@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -20,12 +21,32 @@ from orchestrator.errors import WrongData
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 GREY = ("1", "L", "LA")
+DEEP = ("I", "F")  # first letters of the modes with more than 8 bits a pixel
 THREADS = 4
 FAILURES = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
 
 Size: TypeAlias = int | tuple[int, int] | None
-Picture: TypeAlias = Path | Callable[[], Any]  # a file, or what returns an opened picture
 
+
+@dataclass(frozen=True)
+class PictureInRow:
+    """A picture in a row of a data set.
+
+    Attributes:
+        read: returns the opened picture of a row.
+        row: its number.
+        where: what the rows are of, for messages.
+    """
+
+    read: Callable[[int], Any]
+    row: int
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: row {self.row}"
+
+
+Picture: TypeAlias = Path | PictureInRow
 Result = TypeVar("Result")
 
 
@@ -85,11 +106,17 @@ def _common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
 
 def _open(picture: Picture) -> Image.Image:
     try:
-        opened = Image.open(picture) if isinstance(picture, Path) else picture()
+        opened = Image.open(picture) if isinstance(picture, Path) else picture.read(picture.row)
     except FAILURES as error:
         raise WrongData(f"{picture}: is not a picture, or damaged: {error}") from error
     if not isinstance(opened, Image.Image):
-        raise WrongData(f"{picture}: is {type(opened).__name__}, not a picture")
+        what = "empty" if opened is None else f"{type(opened).__name__}, not a picture"
+        raise WrongData(f"{picture}: is {what}")
+    if opened.mode.startswith(DEEP):
+        opened.close()
+        raise WrongData(
+            f"{picture}: has more than 8 bits a pixel (mode {opened.mode}); convert it to 8 bits"
+        )
     return opened
 
 

@@ -39,18 +39,19 @@ def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.D
         )
     chosen = rows[[label, *wanted]]
     for name in (label, *wanted):
-        _require_no_gaps(chosen[name], path)
+        require_no_gaps(chosen[name], str(path))
     return chosen
 
 
-def _require_no_gaps(column: pd.Series[Any], path: Path) -> None:
+def require_no_gaps(column: pd.Series[Any], where: str) -> None:
+    """Raise WrongData if a cell of a column is empty, or a number that is not finite."""
     empty = column.isna().to_numpy()
     if is_numeric(column) and not empty.any():
         empty = ~np.isfinite(column.to_numpy(np.float64))
     if empty.any():
         count = f"{empty.sum()} cells that are" if empty.sum() > 1 else "a cell that is"
         raise WrongData(
-            f"{path}: column {column.name!r} has {count} empty or not finite, the first in row "
+            f"{where}: column {column.name!r} has {count} empty or not finite, the first in row "
             f"{empty.argmax() + 1}; fill it, or leave the column out of features"
         )
 

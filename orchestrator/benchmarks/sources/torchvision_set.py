@@ -16,7 +16,7 @@ from orchestrator.benchmarks.sources.arrays.labels import map_labels
 from orchestrator.benchmarks.sources.arrays.preparation import hold_out
 from orchestrator.benchmarks.sources.files import stamp_files, stamp_folder
 from orchestrator.benchmarks.sources.forms import Form, Opened
-from orchestrator.benchmarks.sources.pictures import Size, read_pictures, require_size
+from orchestrator.benchmarks.sources.pictures import PictureInRow, Size, read_pictures, require_size
 from orchestrator.benchmarks.sources.torchvision_classes import (
     construct_part,
     find_dataset_class,
@@ -99,7 +99,7 @@ class Torchvision(Form):
             images = (as_images(array, None, self.where) for array in arrays)
             return [x[chosen] for x, chosen in zip(images, rows, strict=True)]
         train, test = (
-            [partial(_picture, part, int(row)) for row in chosen]
+            [PictureInRow(partial(_picture, part), int(row), self.where) for row in chosen]
             for part, chosen in zip(parts, rows, strict=True)
         )
         return [*read_pictures((train, test), self.size, None, allocate)]

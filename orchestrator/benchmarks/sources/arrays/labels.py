@@ -46,6 +46,8 @@ def _name(label: Label, names: Sequence[str]) -> Label:
 
 def _as_plain(y: NDArray[Any], where: str) -> NDArray[Any]:
     """Return labels as an array of integers or of text."""
+    if y.ndim != 1:
+        raise WrongData(f"{where}: labels have the shape {list(y.shape)}; give one a row")
     if y.dtype.kind in "iub":
         return y.astype(np.int64)
     if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all():
