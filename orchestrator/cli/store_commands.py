@@ -102,6 +102,8 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
     from orchestrator.terminal.units import bytes_text
 
     store = open_store(out, uri, create=False, read_only=dry_run)
+    if uri is None and (out / "stages").is_symlink():
+        show(f"the store: {out / 'stages'} is a link to {(out / 'stages').resolve()}")
     result = find_garbage(store, rules)
     for reason, count in sorted(result.kept.items()):
         show(f"kept: {count} stages, {reason}")

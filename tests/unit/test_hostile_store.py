@@ -180,6 +180,33 @@ def test_no_command_follows_a_link_out_of_a_store(store, tmp_path, outside, plac
     assert contents(outside) == before
 
 
+def test_the_store_itself_may_be_a_link_to_another_disk(store, tmp_path):
+    disk = tmp_path / "disk"
+    Path(store.uri).rename(disk)
+    Path(store.uri).symlink_to(disk)
+    write_random(tmp_path / "s")
+    result = CliRunner().invoke(app, ["store", "gc", str(tmp_path), "--older-than", "0"])
+    said = " ".join(result.output.split())
+    assert f"{tmp_path / 'stages'} is a link to {disk}" in said
+    assert "deleted 1 stages" in said
+    assert not list(disk.rglob("record.json"))
+
+
+def test_a_link_to_a_folder_that_is_no_store_costs_nothing_in_it(tmp_path):
+    """A results folder of somebody else may have it, and gc may be run there."""
+    home = tmp_path / "home"
+    for name in ("ab/abacus/a.json", "damaged/b/c.json", "d.tmp", "e/f.tmp", "ph/photos/g.tmp"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("mine")
+    before = contents(home)
+    write_random(tmp_path / "out" / "s")
+    (tmp_path / "out" / "stages").symlink_to(home)
+    words = ["store", "gc", str(tmp_path / "out"), "--older-than", "0"]
+    result = CliRunner().invoke(app, words)
+    assert "deleted 0 stages" in result.output
+    assert contents(home) == before
+
+
 def test_a_linked_file_is_deleted_and_its_target_is_not(store, tmp_path, outside):
     link(store, f"cd/cd{'0' * 38}/record.json", outside / "x.py")
     write_random(tmp_path / "s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +24,8 @@ from orchestrator.errors import MissingData, WrongData, suggest
 
 SAVED = ("dataset_dict.json", "state.json")  # files of a folder that `save_to_disk` wrote
 TESTS = ("test", "validation")
+# A reader of the library, not a data set: it opened any pickled file beside it before release 5.
+READS_PICKLES = "pandas"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,8 @@ class HuggingFace(Form):
 
     def __post_init__(self) -> None:
         require_size(self.size)
+        if self.huggingface == READS_PICKLES:
+            raise ValueError("huggingface: 'pandas' reads pickled files, which are never opened")
         if (self.image is None) == (self.features is None):
             raise ValueError("image: give either image or features, the columns to learn from")
 
@@ -133,7 +138,7 @@ class HuggingFace(Form):
 
 
 def load(form: HuggingFace) -> Any:
-    """Return the data set, by the library.
+    """Return the data set, by the library; no code of the data set is run.
 
     Raises:
         MissingData: the library is not installed, or does not find the data set.
@@ -148,7 +153,11 @@ def load(form: HuggingFace) -> Any:
     try:
         if any((path / name).is_file() for name in SAVED):
             return datasets.load_from_disk(form.huggingface)
-        return datasets.load_dataset(form.huggingface, form.subset, revision=form.revision)
+        read = datasets.load_dataset
+        # Before release 4, the library ran a script of the data set where it was trusted.
+        scripts = "trust_remote_code" in inspect.signature(read).parameters
+        trust = {"trust_remote_code": False} if scripts else {}
+        return read(form.huggingface, form.subset, revision=form.revision, **trust)
     except Exception as error:  # the library raises errors of many packages
         reason = " ".join(str(error).split())
         raise MissingData(f"{form.where} cannot be read by `datasets`: {reason}") from error

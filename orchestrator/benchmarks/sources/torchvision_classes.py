@@ -23,6 +23,8 @@ PARTS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "split": (("train", "trainval", "train-standard"), ("test", "val")),
 }
 LABELS = ("targets", "labels", "_labels", "y")
+# All others verify a pickled file by its digest, or open it for tensors alone.
+UNPICKLED = ("LSUN", "LSUNClass")
 
 
 def find_dataset_class(name: str) -> Any:
@@ -35,6 +37,11 @@ def find_dataset_class(name: str) -> Any:
     names = [each for each in datasets.__all__ if inspect.isclass(getattr(datasets, each))]
     if name not in names:
         raise WrongData(f"torchvision: unknown class {name!r}; {suggest(name, names)}")
+    if name in UNPICKLED:
+        raise WrongData(
+            f"torchvision: {name} opens a pickled list of its files, which may run code; export "
+            "its pictures into folders of their classes and give them as images"
+        )
     return getattr(datasets, name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ from numpy.typing import NDArray
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
 
 # What torchvision raises when files are missing, damaged, or cannot be downloaded.
-FAILURES = (RuntimeError, OSError, ValueError, AssertionError, EOFError, HTTPException)
+FAILURES = (
+    *(RuntimeError, OSError, ValueError, AssertionError, EOFError, HTTPException),
+    pickle.UnpicklingError,  # a file of tensors that is none, and was not opened further
+)
 DOWNLOAD_SILENCE_SECONDS = 30.0
 
 # train images, train labels, test images, test labels

@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.stages.storage.files import PARTIAL, Entry
+from orchestrator.stages.storage.lease import FOLDER as LEASES
+from orchestrator.stages.storage.references import FOLDER as REFERENCES
 from orchestrator.stages.storage.stage_files import (
     DAMAGED,
+    is_damaged_file,
     is_stage_file,
 )
 from orchestrator.stages.storage.store import StageStore
@@ -41,17 +44,24 @@ class Inventory:
 
 
 def list_inventory(store: StageStore) -> Inventory:
-    """Return all files of a store, from one listing."""
+    """Return all files of a store, from one listing; files of other forms are none of them."""
     result = Inventory()
     for entry in store.files.entries():
         parts = entry.path.split("/")
-        if entry.path.endswith(PARTIAL):
+        if entry.path.endswith(PARTIAL) and is_written_to(parts):
             result.partial.append(entry)
-        elif parts[0] == DAMAGED:
+        elif is_damaged_file(parts):
             result.damaged.append(entry)
         elif is_stage_file(parts):
             result.stages.setdefault(parts[1], []).append(entry)
     return result
+
+
+def is_written_to(parts: list[str]) -> bool:
+    """Return whether a store writes files at the place of some parts of a path."""
+    of_store = len(parts) == 2 and parts[0] in (REFERENCES, LEASES)
+    probe = len(parts) == 1 and parts[0].startswith(".link.")  # see LocalFiles.exclusive
+    return of_store or probe or is_stage_file(parts) or is_damaged_file(parts)
 
 
 def delete_files(store: StageStore, entries: Iterable[Entry]) -> None:

@@ -12,19 +12,22 @@ content and is raised when older releases would misread it; adding a field does 
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from orchestrator.errors import OtherRelease, StoreCorrupt
-from orchestrator.hashing import canonical_json, digest, digest_bytes, parse_json
+from orchestrator.hashing import DIGEST_BYTES, canonical_json, digest, digest_bytes, parse_json
 from orchestrator.stages.storage.files import Files
 from orchestrator.stages.storage.state_cache import StateCache
 
 RECORD, STATE, FAILURE = "record.json", "state.safetensors", "failure.json"
 DAMAGED = "damaged"
 FORMAT = 1
+_KEY = re.compile(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
+_SET_ASIDE = re.compile(f"{_KEY.pattern}-[0-9a-f]{{8}}")
 _HEAD, _TAIL, _CLOSE = b'{"content":', b',"digest":"', b'"}'
 
 
@@ -40,8 +43,16 @@ def stage_path(key: str, name: str) -> str:
 
 
 def is_stage_file(parts: list[str]) -> bool:
-    """Return whether the parts of a path below a store's root are those of a stage's file."""
-    return len(parts) == 3 and parts[0] == parts[1][:2]
+    """Return whether the parts of a path below a store's root are those of a stage's file.
+
+    Nothing else is ever listed or deleted as a stage: a root may be, by mistake, any folder.
+    """
+    return len(parts) == 3 and parts[0] == parts[1][:2] and bool(_KEY.fullmatch(parts[1]))
+
+
+def is_damaged_file(parts: list[str]) -> bool:
+    """Return whether the parts of a path are those of a file that was set aside."""
+    return len(parts) == 3 and parts[0] == DAMAGED and bool(_SET_ASIDE.fullmatch(parts[1]))
 
 
 def evaluation_name(task_keys: Iterable[str]) -> str:
