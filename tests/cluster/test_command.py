@@ -70,10 +70,21 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     nodes.shutdown()
 
 
+@pytest.fixture(params=["one node", pytest.param("two nodes", marks=pytest.mark.variant)])
+def address(request: pytest.FixtureRequest) -> str:
+    """The address of the Ray of all tests here, which runs already, or of one of two nodes."""
+    if request.param == "two nodes":
+        return str(request.getfixturevalue("two_nodes"))
+    import ray
+
+    request.getfixturevalue("one_ray")
+    return str(ray.get_runtime_context().gcs_address)
+
+
 def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_twice(
-    folder: Path, two_nodes: str
+    folder: Path, address: str
 ) -> None:
-    code, out, err = finish(start(folder, "--address", two_nodes))
+    code, out, err = finish(start(folder, "--address", address))
     assert (code, err) == (1, ""), out + err
     assert statuses(folder) == ["failed"] * 2 + ["complete"] * 4
     assert "failed: alone_Mine-" in out
@@ -83,7 +94,7 @@ def test_a_cluster_computes_what_a_user_wrote_and_what_was_edited_and_nothing_tw
 
     (folder / "alone.py").write_text(MINE.replace("SECOND", "pass"))
     (folder / "package" / "beside.py").write_text("SCALE = 2.0\n")
-    code, out, err = finish(start(folder, "--address", two_nodes, tracked=False))
+    code, out, err = finish(start(folder, "--address", address, tracked=False))
     assert (code, err) == (0, ""), out + err
     assert statuses(folder) == ["complete"] * 6
     # Both edits count: two tasks, two seeds, two methods; stage 0 and finetune are as they were.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from functools import cache
 from pathlib import Path
 
 from orchestrator.stages.storage.files import write_atomically
@@ -17,6 +18,7 @@ def write_if_changed(path: Path, text: str) -> None:
         write_atomically(path, text)
 
 
+@cache  # each version is read from a file, and they cannot change while a process runs
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of PACKAGES by name."""
     numbers = {"python": platform.python_version()}
