@@ -67,6 +67,8 @@ CATEGORIES = (
     "optimizer",
     "raw_data",
 )
+# How the story of a trial begins that neither ended nor was stopped by a scheduler.
+UNFINISHED = "not finished"
 # The code of a trial by part, as JSON; null in tables of earlier releases.
 CODE = "code"
 PHASE_WORDS = {"train": "training", "consolidate": "consolidation", "eval": "evaluation"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.cli.run_sweep import Outcome
+from orchestrator.columns import UNFINISHED
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress
@@ -77,7 +78,9 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []
     lines = [*unfinished, *hints, *closing]
     if searched.any():
-        counts = trials[searched].drop_duplicates("trial_id")["status"].value_counts()
+        candidates = trials[searched].drop_duplicates("trial_id")
+        cut = candidates["story"].fillna("").str.startswith(UNFINISHED)
+        counts = candidates["status"].mask(cut, UNFINISHED).value_counts()
         by_status = ", ".join(f"{n} {status}" for status, n in counts.items())
         lines.insert(len(unfinished), f"candidates: {by_status}")
     for line in lines:

@@ -32,7 +32,7 @@ def evaluate(
         brake: once pulled, no new stage starts.
         create_queue: creates the queue of the unfinished trials; not called if there are none.
     """
-    progress = initial_progress(plan)
+    progress, brake = initial_progress(plan), brake or Brake()
     tables.prepare(plan.sweep)
     try:
         if plan.pending:
@@ -44,9 +44,10 @@ def evaluate(
                 plan.sweep,
                 tables.store,
                 create_observer(progress, tables, show),
-                brake or Brake(),
+                brake,
             )
     finally:
+        tables.note_end(brake.reason)
         ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
         tables.close()
     return progress

@@ -133,6 +133,7 @@ def search(
         backend.compute(client, sweep, tables.store, observe, brake)
     finally:
         update_progress()
+        tables.note_end(brake.reason)
         ProgressFile(tables.folder).close(progress, complete=False)
         tables.chains = tuple(chain for chain, _ in study.chains(study.complete))
         tables.refresh()

@@ -42,8 +42,8 @@ class TaskCandidate:
         return self.status != "running"
 
     def describe(self) -> str:
-        """Return its outcome for a reader; empty if it failed, since its story says why."""
-        if self.status == "failed":
+        """Return its outcome for a reader; empty if it failed, or has not ended."""
+        if self.status in ("failed", "running"):
             return ""
         accuracy = "no accuracy" if self.accuracy is None else f"accuracy {self.accuracy:.4f}"
         chosen = "; chosen" if self.chosen else ""

@@ -49,6 +49,25 @@ def test_a_search_that_goes_on_is_told_as_one_and_ends_complete(tmp_path: Path) 
     assert lab.trials(tmp_path, "evaluation")["acc"].notna().all()
 
 
+def test_what_a_spent_budget_leaves_is_not_told_as_stopped_by_the_scheduler(tmp_path: Path) -> None:
+    budget = "the budget is spent (stages: 7)"
+    parts = {
+        "methods": "[finetune, {name: ewc, lam: {loguniform: [1, 1000]}}]",
+        "search": "{algorithm: random, num_trials: 4, scheduler: {name: asha, grace_tasks: 1}}",
+        "benchmark": "{name: split_digits, num_tasks: 5, samples_per_task: 32, scenario: task}",
+    }
+    lab.run(tmp_path, budget="{stages: 7}", **parts)
+    stories = lab.trials(tmp_path)["story"]
+    by_budget = stories == f"not finished: {budget}"
+    assert by_budget.any()
+    rest = {story.partition(" after")[0] for story in stories[~by_budget]}
+    assert rest <= {"stopped by asha", ""}
+    assert set(lab.trials(tmp_path, "evaluation")["story"]) == {f"not finished: {budget}"}
+    lab.run(tmp_path, **parts)
+    assert not lab.trials(tmp_path)["story"].str.contains("budget").any()
+    assert set(lab.trials(tmp_path, "evaluation")["story"]) == {""}
+
+
 def test_a_full_disk_ends_the_run_before_further_stages_are_computed_in_vain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from orchestrator.columns import UNFINISHED
 from orchestrator.errors import RepertoireError, StoreUnreachable, StoreUnwritable
 from orchestrator.results.folder.data_file import write_data
 from orchestrator.results.folder.kept_code import keep_code
@@ -48,6 +49,7 @@ class Tabulator:
         folder: the folder of the sweep.
         records: the records of the store that were read.
         written: keys of the stages that were computed since the start.
+        unfinished: why trials are incomplete that nothing stopped.
         refusal: why the store cannot be written, once that is known; None if it can.
     """
 
@@ -62,6 +64,7 @@ class Tabulator:
         self.store, self.folder, self._tracker = store, folder, tracker
         self.records = RecordCache(store)
         self.written: set[str] = set()
+        self.unfinished = f"{UNFINISHED} yet"
         self.refusal: StoreUnwritable | None = None
         self._registered: tuple[Chain, ...] | None = None
         self._next = 0.0
@@ -152,11 +155,15 @@ class Tabulator:
         before()
         self.register()
         ids = self._tracker.run_ids() if self._tracker else {}
-        write_tables(collect_tables(self.chains, self.records, ids), self.folder)
+        write_tables(collect_tables(self.chains, self.records, ids, self.unfinished), self.folder)
         if self._tracker:
             self._tracker.notify()
         finished = time.monotonic()
         self._next = finished + max(1.0, 10 * (finished - started))
+
+    def note_end(self, reason: str | None) -> None:
+        """Note why the run ends before its trials do, if it does."""
+        self.unfinished = f"{UNFINISHED}: {reason}" if reason else self.unfinished
 
     def _await_records(self) -> bool:
         """Wait for records of other hosts that are not visible yet; return whether any are."""

@@ -25,6 +25,7 @@ def collect_tables(
     chains: Sequence[Chain],
     store: Records,
     run_ids: Mapping[str, str] | None = None,
+    unfinished: str = "",
 ) -> Tables:
     """Return the tables of chains, from the records that are in the store now.
 
@@ -32,6 +33,7 @@ def collect_tables(
         chains: the chains of the sweep, in the order of their rows.
         store: the store of the records.
         run_ids: `run_name` of a chain -> id of its MLflow run.
+        unfinished: why a trial may be incomplete although nothing stopped it.
     """
     records_by_key = read_records(chains, store)
     trials: list[Row] = []
@@ -39,7 +41,8 @@ def collect_tables(
     stages: list[Row] = []
     for chain in chains:
         records = chain_records(chain, records_by_key)
-        trials.append(trial_row(chain, records, store, (run_ids or {}).get(run_name(chain))))
+        run_id = (run_ids or {}).get(run_name(chain))
+        trials.append(trial_row(chain, records, store, run_id, unfinished))
         accuracy.extend(accuracy_rows(chain, records))
         stages.extend(stage_row(chain, record) for record in records)
     return Tables(

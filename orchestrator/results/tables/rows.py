@@ -29,9 +29,19 @@ STORAGE_COLUMNS = {category: f"storage_{category}_bytes" for category in CATEGOR
 Row = tuple[Any, ...]
 
 
-def trial_row(chain: Chain, records: list[Record], store: Records, run_id: str | None) -> Row:
-    """Return the row of a chain in the trials table; see `schemas.TRIALS`."""
-    status, story = _status(chain, records, store)
+def trial_row(
+    chain: Chain, records: list[Record], store: Records, run_id: str | None, unfinished: str = ""
+) -> Row:
+    """Return the row of a chain in the trials table; see `schemas.TRIALS`.
+
+    Args:
+        chain: the chain.
+        records: of its stages, as far as they are stored.
+        store: has the stories of failed stages.
+        run_id: of its MLflow run.
+        unfinished: why it may be incomplete although nothing stopped it: the run has ended early.
+    """
+    status, story = _status(chain, records, store, unfinished)
     learned = [record for record in records if record.status == "complete"]
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
@@ -76,7 +86,9 @@ def _metrics(chain: Chain, records: list[Record]) -> dict[str, float]:
     )
 
 
-def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, str]:
+def _status(
+    chain: Chain, records: list[Record], store: Records, unfinished: str
+) -> tuple[str, str]:
     """Return a trial's status and the reason for it; empty if the trial is complete."""
     if records and records[-1].status == "diverged":
         return "diverged", records[-1].story
@@ -86,7 +98,7 @@ def _status(chain: Chain, records: list[Record], store: Records) -> tuple[str, s
         return "complete", ""
     # The first missing stage failed if the store has its story; else nobody has run it.
     story = store.failure(chain.keys[len(records)])
-    return ("stopped", "") if story is None else ("failed", story)
+    return ("stopped", unfinished) if story is None else ("failed", story)
 
 
 def _storage_columns(costs: Costs) -> dict[str, int]:
