@@ -1,6 +1,7 @@
 """Repertoire: runs continual-learning experiments and compares what each method buys and costs.
 
 `load("results")` opens the tables of a results folder; everything else is on the command line.
+Heavy packages are imported by the functions that need them. Begin with `cli/run.py`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
 def load(*folders: str | Path) -> Results:
     """Open sweep folders, or folders that hold sweep folders, as one."""
-    from orchestrator.results.load import (
-        load as load_results,
-    )  # heavy, so not before it is asked for
+    # Pandas takes a second to import, which `repertoire --help` should not wait for.
+    from orchestrator.results import load as loading
 
-    return load_results(*folders)
+    return loading.load(*folders)

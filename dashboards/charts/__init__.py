@@ -1,8 +1,8 @@
 """Charts: pure functions from data frames to Plotly figures; they read no files.
 
 The frames have the columns of `results.comparison` and of the three tables. Figures are for a light
-background; `apply_theme(figure, dark=True)` changes them for a dark one. A figure of an empty frame
-has a message instead of data.
+background; `apply_theme(figure, dark=True)` changes them for a dark one. May import `results`,
+`terminal` and what is below them. Begin with `tradeoff.py`.
 """
 
 from dashboards.charts.costs import computation as computation

@@ -1,6 +1,7 @@
 """Figures for papers, drawn with matplotlib from the same frames as the charts.
 
-`python -m dashboards.figures DIR FILE.png` draws one of them.
+`python -m dashboards.figures DIR FILE.png` draws one of them. May import `charts` and `data`
+beside it, and the orchestrator below `cli`. Begin with `plane.py`.
 """
 
 from __future__ import annotations
