@@ -49,6 +49,7 @@ from methods.parts.gates import expand, gate, multiply_inputs, new_use, rising_s
 from methods.parts.layers import select_layers
 from methods.parts.ranges import require_one, require_positive, require_strength
 
+# As in the authors' code: beyond, gates are saturated and cosh overflows float32.
 LARGEST_EMBEDDING = 6.0
 LARGEST_EXPONENT = 50.0
 

@@ -61,7 +61,7 @@ def load(source: str, loader: str):
 
 
 def work(source: str, loader: str) -> None:
-    """Load data in this process when told to, and print what it cost."""
+    """Load data in this process on request, and print its costs."""
     import torch
 
     from orchestrator.benchmarks.datasets import dataset  # noqa: F401 - imported before the clock starts

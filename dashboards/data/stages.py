@@ -15,7 +15,7 @@ from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import FLOPS
 
-SILENT_AFTER_SECONDS = 120
+SILENT_AFTER_SECONDS = 120  # progress is written each second, unless a stage takes long
 
 
 WORK = " + ".join(FLOPS)

@@ -16,7 +16,7 @@ TYPES = {
     pa.bool_(): "BOOLEAN",
     pa.int64(): "BIGINT",
 }
-ROWS_PER_FOLDER = 10**9
+ROWS_PER_FOLDER = 10**9  # numbers rows in the order of folders, then of rows; no table is longer
 # The values of columns in files of releases without them; of other columns NULL.
 DEFAULTS = {"phase": "'evaluation'", "selected": "false", "cached": "false", "story": "''"}
 

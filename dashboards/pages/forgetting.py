@@ -10,7 +10,7 @@ from dashboards.data.matrices import read_curves
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.view import View
 
-FIRST, MOST = 6, 14
+FIRST, MOST = 6, 14  # configurations shown at first; more than MOST colours look alike
 LINES = 80  # drawn before the user chooses others
 
 

@@ -18,7 +18,7 @@ from dashboards.view import View
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.progress_text import duration_text
 
-EVERY_SECONDS, MOST_STAGES = 2.0, 60
+EVERY_SECONDS, MOST_STAGES = 2.0, 60  # a larger graph cannot be read
 STATES = {
     "complete": "Complete: every trial learned its last task.",
     "over": "Over, but not every trial learned its last task.",

@@ -22,12 +22,13 @@ PACKAGES = {"Repertoire": "repertoire-cl", "torch": "torch", "Ray": "ray"}
 PROBES = "probes"  # a folder of the store, for the time of the checks
 # A network file system may show a new file after its cache of absent files has expired.
 VISIBLE_SECONDS = 65.0
+# The driver waits for the check, so it gives up sooner than a stage would.
 QUICK = RetryPolicy(unreachable_seconds=15.0, warn=lambda line: None)
 
 
 @dataclass(frozen=True)
 class NodeRequest:
-    """What a node is asked.
+    """The checks that a node runs.
 
     Attributes:
         store_uri: the store, as workers reach it.
@@ -53,7 +54,7 @@ def shared_versions() -> dict[str, str]:
 
 
 def probe_path(token: str, writer: str) -> str:
-    """Return the path in the store of what a machine writes to show that it can."""
+    """Return the path of the file by which a node shows that it can write to the store."""
     return f"{PROBES}/{token}/{writer}"
 
 

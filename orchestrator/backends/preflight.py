@@ -18,7 +18,7 @@ from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
 
 ANSWER_SECONDS = 300.0  # torch from a cold network disk takes minutes to import
-NOTICE_SECONDS = 20.0
+NOTICE_SECONDS = 20.0  # then the nodes that have not answered are named
 Say = Callable[[str], object]
 
 

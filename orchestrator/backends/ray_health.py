@@ -14,9 +14,9 @@ from orchestrator.stages.worker import Order
 Say = Callable[[str], object]
 Ask = Callable[[], Callable[[], bool]]
 PROBE_EVERY_SECONDS = 5.0
-FIRST_NOTICE_SECONDS = 60.0
+FIRST_NOTICE_SECONDS = 60.0  # shorter waits are usual: workers start and import torch
 STALL_LIMIT = "REPERTOIRE_STALL_SECONDS"
-STALL_SECONDS = 1800.0
+STALL_SECONDS = 1800.0  # a cluster that adds machines on demand takes many minutes to do so
 
 
 def stall_seconds() -> float:

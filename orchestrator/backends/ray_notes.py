@@ -20,7 +20,7 @@ from orchestrator.stages.outcomes import Outcome, StageFailed, WorkerInfo
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 30.0  # a busy node takes long to start the worker that answers
 
 
 def compute_noted_order(order: Order, store: StageStore, device: str) -> Outcome:
@@ -46,7 +46,7 @@ def compute_noted_order(order: Order, store: StageStore, device: str) -> Outcome
 
 
 def release_memory() -> None:
-    """Free what a stage that ran out of memory left, since this process runs further stages."""
+    """Free the memory of a failed stage, since this process runs further stages."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -68,7 +68,7 @@ def note_task(key: str) -> Note | None:
 
 
 def find_worker(key: str, timeout_seconds: float = ANSWER_SECONDS) -> WorkerInfo | None:
-    """Return where a stage ran last whose worker died; None if no living node knows."""
+    """Return the last place of a stage whose worker died; None if no living node noted it."""
     listed: Iterable[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     here, logs = ray.get_runtime_context().get_node_id(), logs_folder()
     # The own node is read without a worker, which may take long to start where memory is short.

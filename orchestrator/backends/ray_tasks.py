@@ -99,7 +99,7 @@ def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: N
 
 
 def classify_death(error: RayError) -> Death | None:
-    """Return how a worker died; None if the error says something else."""
+    """Return how a worker died; None for an error of another kind."""
     if isinstance(error, RayTaskError):
         return None
     if isinstance(error, OutOfMemoryError):

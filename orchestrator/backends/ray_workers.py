@@ -28,8 +28,8 @@ from orchestrator.graph.events import Event
 from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
 from orchestrator.stages.worker import Order
 
-PATIENCE_SECONDS = 1.0
-NODES_EVERY_SECONDS = 5.0
+PATIENCE_SECONDS = 1.0  # the longest time for which signals, the head and the deadline go unseen
+NODES_EVERY_SECONDS = 5.0  # listing the nodes asks the head, and they change rarely
 Say = Callable[[str], object]
 
 

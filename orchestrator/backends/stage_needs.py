@@ -17,7 +17,7 @@ from orchestrator.graph.deadline import Kind, stage_kind
 from orchestrator.stages.worker import Order
 
 AUTO: Literal["auto"] = "auto"
-MOST_STAGES_PER_GPU = 16
+MOST_STAGES_PER_GPU = 16  # each is a process with a CUDA context of its own
 
 
 class StageNeeds:

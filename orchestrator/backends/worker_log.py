@@ -19,7 +19,7 @@ from typing import NamedTuple
 from orchestrator.stages.outcomes import WorkerInfo
 
 FOLDER = "repertoire"
-MAX_LINES, MAX_BYTES = 20, 4000
+MAX_LINES, MAX_BYTES = 20, 4000  # a story is read on a terminal; the whole log has the rest
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 RAYS_OWN = (":job_id:", ":task_name:", ":actor_name:")
 

@@ -141,7 +141,7 @@ class BenchmarkOptions:
             yield f"corruptions: {self.name} has none; valid: with a corrupted benchmark"
 
     def _find_mistakes_in_shared_tasks(self, kind: str) -> Iterator[str]:
-        """Yield what is wrong with tasks that have all classes of a data set."""
+        """Yield the mistakes of a benchmark whose tasks have all classes of a data set."""
         for name in SIZE_FIELDS:
             if getattr(self, name) is not None:
                 yield f"{name}: each task of {self.name} has all classes; leave it out"

@@ -19,7 +19,7 @@ SHORT = 60  # characters of a value in a message
 
 
 def find_mistakes_in_split(split: ClassSplit) -> Iterator[str]:
-    """Yield what is wrong, each in a line that begins with the field; counts are at least 1."""
+    """Yield a line per mistake, which begins with the field; counts are at least 1."""
     wrong = [*_find_wrong_fields(split), *_find_wrong_sizes(split)]
     yield from wrong
     if not wrong:

@@ -112,7 +112,7 @@ def _shared_recipe(
 
 
 def _add_draw(recipe: Recipe, identity: object, seed: int) -> Recipe:
-    """Return a recipe with its draws; `identity` tells them from others of the sequence."""
+    """Return a recipe with its draws; `identity` distinguishes them within the sequence."""
     if recipe.noise is not None:
         recipe = replace(recipe, noise=(*recipe.noise, seed, identity, "label noise"))
     if recipe.validation == 0 and recipe.samples_per_task is None and recipe.imbalance is None:

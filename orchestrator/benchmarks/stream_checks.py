@@ -32,7 +32,7 @@ def find_mistakes_in_labels(label_noise: float, sizes: Sequence[int]) -> Iterato
 def find_mistakes_in_corruptions(
     corruptions: tuple[Corruption, ...] | None, num_tasks: int | None
 ) -> Iterator[str]:
-    """Yield what is wrong with the corruptions of each task, or with their number."""
+    """Yield the mistakes in the corruptions of each task, and in their number."""
     if corruptions is None:
         if (num_tasks or 1) > len(DEFAULT_CORRUPTIONS):
             names = ", ".join(each.name for each in DEFAULT_CORRUPTIONS)
@@ -51,7 +51,7 @@ def find_mistakes_in_corruptions(
 def find_mistakes_in_sequence(
     name: str, data: Any, sequence: tuple[Any, ...] | None
 ) -> Iterator[str]:
-    """Yield what is wrong with the data sets of a sequence, or with having one."""
+    """Yield the mistakes in the data sets of a sequence, or the reason why there can be none."""
     if sequence is None:
         yield "sequence: is missing; valid: [{data: mnist}, {data: fashion_mnist}]"
     elif name != "sequence":

@@ -1,4 +1,4 @@
-"""Changes from task to task: what tells the images of each task of a stream from the others'."""
+"""Changes of the images from task to task of a stream: permutations, rotations, corruptions."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from threading import Timer
 from typing import Any
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 10.0  # to end by itself; then it is killed with what it started
 
 
 def run_server(command: Sequence[str]) -> int:

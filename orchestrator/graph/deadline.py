@@ -17,7 +17,7 @@ from orchestrator.stages.worker import Order
 Kind = tuple[str, str, str, bool]
 # The state is written after the seconds of a record, and machines vary.
 MARGIN = 1.1
-RECORDS_PER_KIND = 32
+RECORDS_PER_KIND = 32  # the longest of a sample will do; to read all takes long in a bucket
 
 
 def stage_kind(order: Order) -> Kind:

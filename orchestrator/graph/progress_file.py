@@ -11,7 +11,7 @@ from orchestrator.graph.progress import Progress
 from orchestrator.stages.storage.files import write_atomically
 
 FILE = "progress.json"
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 1.0  # many stages may end in a second, and the folder may be on a network disk
 
 
 class ProgressFile:

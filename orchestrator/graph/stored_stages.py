@@ -10,7 +10,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.storage.record_cache import Records
 from orchestrator.stages.worker import Order
 
-RECORDS_AT_A_TIME = 512
+RECORDS_AT_A_TIME = 512  # bounds the memory of a plan: a record is some kilobytes
 Item = TypeVar("Item")
 
 

@@ -77,7 +77,7 @@ class TrialGraph:
 
     @property
     def ready(self) -> bool:
-        """Whether a stage may be waiting for a slot alone."""
+        """Whether a stage may be waiting for nothing but a slot."""
         return self._nodes.may_be_ready
 
     def counts(self) -> dict[str, int]:

@@ -20,7 +20,7 @@ from orchestrator.stages.code.components import Component
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.worker import Order
 
-ASSUMED_SECONDS = 60.0
+ASSUMED_SECONDS = 60.0  # any number will do: it is shown as assumed, and scales the whole forecast
 RECORD_BYTES = 4000  # of the record of a stage on ten tasks
 BENCHMARK = ["benchmark", "network", "method"]
 # From the closest likeness to the loosest: the columns that two stages have in common.

@@ -1,4 +1,4 @@
-"""Entries of a journal: read from a line, and as one driver would have written them."""
+"""Entries of a journal: parsed from lines, and freed of repeats by other drivers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_entry(line: bytes) -> Entry | None:
 
 
 def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries of one group as one driver would have written them.
+    """Return the entries of one group without those that a second driver repeated.
 
     An entry that is written twice counts once, and the first decision about a candidate at a depth
     stands. Entries end before a draw that contradicts an earlier one: a search can go on from any

@@ -28,7 +28,7 @@ from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 
 FILE = "search.json"
-UPDATE_SECONDS = 0.5
+UPDATE_SECONDS = 0.5  # a search of small stages has many events a second
 
 
 class SearchClient(Client, Protocol):

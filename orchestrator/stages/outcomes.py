@@ -120,5 +120,5 @@ def is_library(filename: str) -> bool:
 
 
 def is_repertoire(filename: str) -> bool:
-    """Return whether a file is one of Repertoire's packages."""
+    """Return whether a file belongs to Repertoire's packages."""
     return any(Path(filename).is_relative_to(ROOT / package) for package in OURS)

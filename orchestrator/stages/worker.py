@@ -76,7 +76,7 @@ def compute_order(order: Order, store: StageStore, device: str = "cpu") -> Outco
 
 
 def exhausted_memory(error: BaseException) -> Literal["", "memory", "gpu"]:
-    """Return the memory that an error says was not enough: the host's, the GPU's, or neither."""
+    """Return the memory that an error says is exhausted: the host's, the GPU's, or neither."""
     if isinstance(error, torch.OutOfMemoryError):
         return "gpu"
     refused = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

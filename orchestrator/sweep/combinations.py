@@ -66,7 +66,7 @@ def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
 
 
 def _find_unfit_trainings(parts: TrialParts) -> Iterator[str]:
-    """Yield why examples of a training do not go with those of the other parts."""
+    """Yield the reasons why examples of a training do not fit examples of the other parts."""
     where = parts[2].form.where
     if all(part.examples for part in parts):
         for benchmark, _, training, method in example_combinations(parts):

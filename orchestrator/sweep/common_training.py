@@ -60,7 +60,7 @@ def merge_training(common: Mapped, own: Mapped) -> dict[str, Any]:
 
 
 def _without_repeated_options(merged: dict[str, Any], own: Mapped) -> dict[str, Any]:
-    """Drop what the entry gives in the other of the two forms of an option of the optimiser."""
+    """Drop options of the optimiser that the entry gives in their other form."""
     optimizer = merged.get("optimizer")
     for name in map(field_name, LIFTED.values()):
         given = own.get("optimizer")

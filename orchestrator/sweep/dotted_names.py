@@ -27,7 +27,7 @@ def find_dotted_names(content: dict[str, Any]) -> list[str]:
 
 
 def find_texts(value: Any) -> Iterator[str]:
-    """Yield all text in a value, that of the lists of its grids and spaces included."""
+    """Yield all text in a value, including the values of its grids and spaces."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):

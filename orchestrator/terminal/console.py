@@ -1,4 +1,4 @@
-"""Rich's console for text that nobody has vouched for."""
+"""Rich's console for text of unknown origin."""
 
 from __future__ import annotations
 

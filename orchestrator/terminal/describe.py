@@ -18,7 +18,7 @@ from orchestrator.terminal.progress_text import duration_text
 
 
 def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
-    """Return a plan as a table of figures; `search` are those of its search."""
+    """Return a plan as a table of figures, followed by the figures of its search."""
     seconds = plan.estimated_seconds()
     rows: list[tuple[str, Any]] = [
         ("trials", len(plan.sweep.trials)),

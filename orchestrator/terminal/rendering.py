@@ -16,7 +16,7 @@ from orchestrator.terminal.latex import latex
 from orchestrator.terminal.notes import closing_notes
 from orchestrator.terminal.rich_tables import rich_table
 
-FIRST_ROWS = 40
+FIRST_ROWS = 40  # as many as fit a tall terminal
 
 
 def render(table: pd.DataFrame, format: str = "table", width: int = 80) -> str:

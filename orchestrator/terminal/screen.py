@@ -15,7 +15,7 @@ from orchestrator.graph.progress import Progress
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.progress_text import progress_line
 
-PLAIN_EVERY_SECONDS = 10.0
+PLAIN_EVERY_SECONDS = 10.0  # a log of a night's run stays readable
 
 
 class Display:

@@ -15,8 +15,8 @@ from orchestrator.tracking.sync import sync
 from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target
 
-NICENESS = 15
-WAIT_SECONDS = 600.0
+NICENESS = 15  # stages go first: what is sent late is sent all the same
+WAIT_SECONDS = 600.0  # another sender of a large sweep may hold the lock for minutes
 REPORT_FIELDS = ("runs", "steps", "artifacts", "removed", "complete", "problem")
 
 

@@ -16,7 +16,7 @@ from filelock import FileLock
 from orchestrator.stages.storage.mounts import network_file_system
 from orchestrator.tracking.target import Target, TrackingError, sqlite_uri
 
-LOCK_SECONDS = 120.0
+LOCK_SECONDS = 120.0  # MLflow's migrations take seconds, many on a busy machine
 ALLOWED_VARIABLE = "REPERTOIRE_SQLITE_ON_NETWORK"
 SQLITE_HEADER = b"SQLite format 3\0"
 

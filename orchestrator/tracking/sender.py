@@ -106,7 +106,7 @@ class Sender:
         self._set_status(sent, STATUS[trial.status], trial.seconds(trial.last_step))
 
     def _restore_run(self, trial: TrialRun) -> Sent | None:
-        """Restore the run of a trial that the sweep had dropped and has again."""
+        """Restore the run of a trial that was removed from the sweep and added again."""
         sent = self._ledger.removed.pop(trial.key, None)
         if sent is not None:
             self._experiment.restore(sent.run_id)

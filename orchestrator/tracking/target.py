@@ -17,7 +17,7 @@ SERVERS = ("http", "https", "databricks", "databricks-uc")
 
 
 class TrackingError(RepertoireError):
-    """MLflow does not have everything; says why, and how to send the rest later."""
+    """MLflow does not have everything; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True)

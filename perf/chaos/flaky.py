@@ -19,7 +19,7 @@ HANG_SECONDS = 3600.0
 
 @dataclass
 class Behaviour:
-    """How a server behaves at present.
+    """The present behaviour of a server.
 
     Attributes:
         away: whether it closes each connection without an answer.

@@ -134,7 +134,7 @@ def full_disk(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
 
 @contextmanager
 def cluster(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
-    """A cluster of two nodes, one of which is killed in mid-run, and to which one is added."""
+    """A cluster of two nodes: one is killed in mid-run, and another is added."""
     from ray.cluster_utils import Cluster
 
     lab = Lab(folder)

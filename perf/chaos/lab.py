@@ -1,4 +1,4 @@
-"""The sweep of a storm, the commands that run it, and what is counted afterwards.
+"""The sweep of a storm, the commands that run it, and the counts afterwards.
 
 Its methods are of the sweep's own module, which notes each training that begins and ends in a file.
 """

@@ -66,7 +66,7 @@ class Form:
         return replace(self, **absolute)
 
     def open(self) -> Opened:
-        """Return what tells whether the content changed, and what reads it.
+        """Return the stamps of the content, and a function that reads it.
 
         Raises:
             MissingData: a file is not there.
@@ -74,7 +74,7 @@ class Form:
         return Opened(self.stamps(), self.read)
 
     def stamps(self) -> list[Any] | None:
-        """Return what changes with the content; None if nothing on this machine tells."""
+        """Return values that change with the content; None if this machine has no such values."""
         raise NotImplementedError
 
     def read(self, allocate: Allocate) -> RawData:

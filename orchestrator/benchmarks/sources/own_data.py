@@ -38,7 +38,7 @@ class OwnData:
 
     @property
     def name(self) -> str:
-        """A name that tells it from other data."""
+        """A name that no other data has."""
         return f"{self.title}-{self.digest[:DIGITS]}"
 
     def load(self) -> Stored:

@@ -23,7 +23,7 @@ FAILURES = (
     *(RuntimeError, OSError, ValueError, AssertionError, EOFError, HTTPException),
     pickle.UnpicklingError,  # a file of tensors that is none, and was not opened further
 )
-DOWNLOAD_SILENCE_SECONDS = 30.0
+DOWNLOAD_SILENCE_SECONDS = 30.0  # without a byte; a slow download may take hours
 
 # train images, train labels, test images, test labels
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]

@@ -14,7 +14,7 @@ from orchestrator.stages.storage.maintenance import Inventory, delete_files, lis
 from orchestrator.stages.storage.references import Reference
 from orchestrator.stages.storage.store import StageStore
 
-BATCH = 200
+BATCH = 200  # a sweep that starts meanwhile loses no stage: the references are read again
 LEASED = "being computed now"
 ANCESTOR = "ancestors of such stages"
 OTHER_RELEASE = "of another release that this one cannot read"

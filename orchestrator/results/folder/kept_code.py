@@ -28,7 +28,7 @@ def keep_code(sweep: Sweep, folder: Path) -> None:
 
 
 def _remove_links(kept: Path) -> None:
-    """Remove the links that somebody put there, so that nothing is written or deleted elsewhere."""
+    """Remove links, so that nothing is written or deleted elsewhere."""
     for path in (kept, *kept.rglob("*")):
         if path.is_symlink():
             path.unlink()

@@ -20,7 +20,7 @@ from orchestrator.hashing import parse_json
 
 OWNER = ".writer.json"
 BEAT_SECONDS = 5.0
-STALE_SECONDS = 30.0
+STALE_SECONDS = 30.0  # six missed beats: a busy network disk may delay one, and hardly six
 
 
 def wait_for_owner(

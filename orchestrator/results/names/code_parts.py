@@ -1,4 +1,4 @@
-"""The code of trials, by part: what tells rows apart, and what the protocol has of it."""
+"""The code of trials, by part: it distinguishes rows, and is part of the protocol."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def has_code(rows: pd.DataFrame) -> bool:
 
 
 def fill_code(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of which those of unknown code have that of their configuration."""
+    """Return rows in which an unknown code is replaced by that of the same configuration."""
     if not has_code(rows) or rows[CODE].notna().all():
         return rows
     known = rows.groupby(CONFIGURATION, sort=False, dropna=False)[CODE].transform("first")

@@ -21,6 +21,7 @@ from orchestrator.sweep.sweep import RESERVED_NAMES
 INDEX, FORMAT = "pack.json", 1
 RECORDS = "records.jsonl"
 TABLES = FILES[:3]
+# A pack may be a stranger's: it must fill neither the disk nor the memory.
 MAX_FILES, MAX_BYTES, MAX_INDEX_BYTES = 100_000, 4 * 10**9, 64 * 10**6
 # Of a file's bytes to its packed ones, if it is large; tables are compressed already.
 MAX_RATIO, LARGE_BYTES = 300, 10**7

@@ -98,7 +98,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def is_own_file(path: Path) -> bool:
-    """Return whether a path is that of a file and not of a link."""
+    """Return whether a path is a regular file and no link."""
     return path.is_file() and not path.is_symlink()
 
 

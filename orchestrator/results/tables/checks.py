@@ -23,7 +23,7 @@ LONG = ("config", "story", "hyperparameters")  # columns whose texts may have MA
 
 
 def require_sound(table: pa.Table, name: str, folder: Path) -> None:
-    """Raise RepertoireError, with what is wrong, if commands could not work with a table."""
+    """Raise RepertoireError if a table has values that commands cannot use."""
     for problem in find_bad_columns(table, name):
         again = "repertoire run with the same sweep writes it anew from the store"
         raise RepertoireError(f"{folder / name}.parquet is damaged: {problem}; {again}")

@@ -37,7 +37,7 @@ class Component:
         return find_class(self.kind, self.name, self.source)
 
     def content(self, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """Return its content for a key, without neutral hyperparameters and those of `without`."""
+        """Return its content for a key, without neutral hyperparameters and without `without`."""
         config = {k: v for k, v in to_keyed_json(self.config).items() if k not in without}
         return {"identity": self.identity, "config": config}
 

@@ -108,7 +108,7 @@ def _is_as_before(p: Tensor, stored: Tensor | None) -> bool:
 
 
 def _entries(state: State, prefix: str) -> dict[str, Any]:
-    """Return a copy of what the optimiser kept of one parameter."""
+    """Return a copy of the optimiser's state of one parameter."""
     entries: dict[str, Any] = {}
     for name, value in state.items():
         if name.startswith(prefix):

@@ -17,7 +17,7 @@ from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
-FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
+FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # stages of small sweeps take less than a second
 
 
 @dataclass(frozen=True)

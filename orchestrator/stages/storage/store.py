@@ -42,7 +42,7 @@ from orchestrator.stages.storage.state_cache import StateCache, open_state_cache
 from orchestrator.stages.storage.visibility import Visibility
 
 State = Mapping[str, Tensor]
-READERS = 32
+READERS = 32  # threads: a read waits for the network, not for the processor
 
 
 class StageStore:

@@ -51,7 +51,7 @@ def _check_spaces(parts: list[Part], search: Search) -> Iterator[str]:
 
 
 def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
-    """Yield why candidates on a benchmark would have no value."""
+    """Yield the reasons why candidates on a benchmark would have no value."""
     if 0 in _numbers(benchmark, "validation", 0.1):
         yield "search: needs validation data to select on; give benchmark.validation a share"
     built = dict.fromkeys(example.num_tasks for example in benchmark.examples)

@@ -18,7 +18,7 @@ from orchestrator.sweep.search_section.named_classes import read_options
 from orchestrator.sweep.search_section.schedulers import FORMER_GRACE_TASKS, Asha, Median
 from orchestrator.sweep.search_section.search import Search
 
-DEFAULT_TRIALS = 20
+DEFAULT_TRIALS = 20  # twice Optuna's random start, so that its model draws half of them
 
 
 @dataclass(frozen=True, kw_only=True)

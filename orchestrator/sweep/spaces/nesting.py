@@ -42,7 +42,7 @@ def with_values(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """Return an option as a mapping; a name alone is one with that name, a rate that of both."""
+    """Return an option as a mapping; a name is short for its mapping, a rate for both rates."""
     if isinstance(value, str):
         return {"name": value}
     return dict.fromkeys(GROUPS, value) if isinstance(value, int | float) else dict(value or {})

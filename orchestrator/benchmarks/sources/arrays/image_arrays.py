@@ -12,7 +12,7 @@ import numpy as np
 from orchestrator.benchmarks.sources.arrays.arrays import Array
 from orchestrator.errors import WrongData
 
-CHANNELS = (1, 3, 4)
+CHANNELS = (1, 3, 4)  # grey, RGB, RGBA: tells channels-last from channels-first
 
 
 def as_images(x: Array, shape: tuple[int, int, int] | None, where: str) -> Array:

@@ -15,9 +15,9 @@ from orchestrator.seeding import stratified_order, stream
 
 Statistics: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 
-TEST_SHARE = 0.2
+TEST_SHARE = 0.2  # of data without a test set
 STANDARD: Statistics = ((0.0,), (1.0,))
-CHUNK_BYTES = 2**24
+CHUNK_BYTES = 2**24  # so that the statistics of a memory-mapped data set need little memory
 
 
 def prepare_arrays(raw: RawData, where: str) -> Arrays:

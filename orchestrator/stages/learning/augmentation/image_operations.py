@@ -76,6 +76,6 @@ def to_float(x: Tensor) -> Tensor:
 
 
 def restore_type(x: Tensor, before: Tensor) -> Tensor:
-    """Return float images as the type of what they were made of."""
+    """Return float images in the type of `before`."""
     x = x.clamp(0, 1)
     return x if before.is_floating_point() else (x * 255).round().to(torch.uint8)
