@@ -12,7 +12,7 @@ from orchestrator.backends.nodes import Demand, Node
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.simulation import Simulation, simulate, without_failures
-from orchestrator.graph.virtual_workers import VirtualCluster
+from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster
 from orchestrator.results.durations import Durations, read_durations
 from orchestrator.search.create import create_study
 from orchestrator.search.per_task import PerTaskStudy
@@ -22,6 +22,7 @@ from orchestrator.terminal.simulation_page import simulation_page
 
 PARTS = ("nodes", "gpus", "cpus")
 HOURS = {"h": 1.0, "d": 24.0}
+HOUR_SECONDS = 3600.0
 EXAMPLE = "nodes=100,gpus=8,cpus=16"
 
 
@@ -54,11 +55,17 @@ def read_scenario(
         RepertoireError: an option is not valid.
     """
     counts = read_nodes(nodes)
+    number, rate = counts.get("nodes", 1), read_rate(failures) if failures else 0.0
+    if rate > (most := number * HOUR_SECONDS / REPLACEMENT_SECONDS):
+        raise RepertoireError(
+            f"--failures: {failures} loses each node more often than it is replaced, after "
+            f"{REPLACEMENT_SECONDS / 60:g} min; give at most {most:g}/h for {number} nodes"
+        )
     return Scenario(
-        nodes=counts.get("nodes", 1),
+        nodes=number,
         gpus=counts.get("gpus", 0),
         cpus=counts.get("cpus", math.inf),
-        losses_per_hour=read_rate(failures) if failures else 0.0,
+        losses_per_hour=rate,
         seed=seed,
         durations=durations,
     )
@@ -163,8 +170,9 @@ def plan_candidates(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan
     if isinstance(study, PerTaskStudy):
         raise RepertoireError(
             "--simulate: a search task by task asks for stages depending on the results of earlier "
-            "ones, so it cannot be simulated; repertoire plan without --simulate gives an upper "
-            "bound of its stages"
+            "ones, so it cannot be simulated; a sweep without search can, and a search with "
+            "another algorithm. repertoire plan without --simulate gives an upper bound of its "
+            "stages"
         )
     study.begin()
     candidates = study.chains(finished=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from processes import ROOT, finish, start
 
 from orchestrator.results.load import load
+from orchestrator.stages.usage import Clock
 
 pytestmark = [
     pytest.mark.gpu,
@@ -98,3 +100,20 @@ def test_a_node_s_gpu_answers_before_anything_runs_on_it(tmp_path: Path, one_nod
     assert code == 0, out + err
     stages = load(folder / "results" / "lab").stages
     assert set(stages["device"]) == {torch.cuda.get_device_name()}
+
+
+def test_a_busy_gpu_is_told_from_an_idle_one() -> None:
+    pytest.importorskip("pynvml")
+    busy, idle = Clock("cuda"), Clock("cuda")
+    x = torch.rand(4096, 4096, device="cuda")
+    with idle.phase("train"):
+        time.sleep(4.0)
+    with busy.phase("train"):
+        end = time.perf_counter() + 4.0
+        while time.perf_counter() < end:
+            x = x @ x
+            x /= x.norm()
+            torch.cuda.synchronize()
+    assert busy.gpu_utilisation is not None
+    assert idle.gpu_utilisation is not None
+    assert idle.gpu_utilisation < 0.5 < busy.gpu_utilisation

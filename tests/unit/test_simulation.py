@@ -323,6 +323,7 @@ def test_mistakes_on_the_command_line_take_a_line(
         (("--failures", "1/h"), "--failures needs --simulate"),
         (("--durations", "nowhere"), "--durations needs --simulate"),
         (("--simulate", "cpus=2", "--durations", "nowhere"), "no results here"),
+        (("--simulate", "nodes=2,cpus=2", "--failures", "1e9/h"), "give at most 24/h for 2 nodes"),
     ):
         code, said = answer("plan", "simulated.yaml", *flags)
         assert (code, said.count("\n"), problem in said) == (2, 1, True)
@@ -349,3 +350,15 @@ def test_options_are_read_or_refused() -> None:
     for text in ("1", "1/w", "x/h", "-1/h", "inf/h", "nan/h"):
         with pytest.raises(RepertoireError, match="--failures"):
             read_rate(text)
+
+
+def test_a_search_task_by_task_is_refused_with_what_can_be_simulated(
+    load: Callable[[str], Sweep], tmp_path: Path
+) -> None:
+    sweep = load(
+        SWEEP.replace("METHODS", "[{name: ewc, lam: {grid: [1, 10]}}]").replace("SEEDS", "[0]")
+        + "search: {algorithm: per_task}\n"
+    )
+    store = StageStore(str(tmp_path / "stages"), read_only=True)
+    with pytest.raises(RepertoireError, match="a sweep without search can, and a search with"):
+        simulate_sweep(sweep, store, tmp_path, read_scenario("nodes=2,cpus=2"), lambda page: None)

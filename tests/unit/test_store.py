@@ -403,6 +403,13 @@ def test_a_store_below_a_file_reads_as_empty_and_cannot_be_made(tmp_path):
         StageStore(str(tmp_path / "file" / "stages"))
 
 
+@pytest.mark.parametrize("uri", ["s3://", "gs://"])
+@pytest.mark.parametrize("create", [True, False])
+def test_an_address_without_a_bucket_is_refused_before_it_is_asked(uri, create):
+    with pytest.raises(RepertoireError, match=f"^store '{uri}' names no bucket; example: s3://"):
+        StageStore(uri, create=create)
+
+
 @pytest.mark.parametrize("uri", ["foo://bucket/x", "file://relative/x"])
 def test_an_address_that_no_file_system_has_is_the_user_s_mistake(uri):
     with pytest.raises(RepertoireError, match=f"store '{uri}' cannot be opened"):

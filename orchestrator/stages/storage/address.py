@@ -39,6 +39,8 @@ def open_files(uri: str, create: bool, retry: RetryPolicy) -> tuple[RetryingFile
     except (OSError, ValueError, NotImplementedError) as error:
         raise RepertoireError(f"store {uri!r} cannot be opened: {error}") from error
     local = isinstance(filesystem, fs.LocalFileSystem)
+    if not local and not root.strip("/"):
+        raise RepertoireError(f"store {uri!r} names no bucket; example: s3://my-bucket/repertoire")
     files: Files = LocalFiles(root) if local else ObjectFiles(filesystem, root)
     if create:
         retry.call(lambda: make_root(filesystem, root, uri), uri)
