@@ -16,7 +16,7 @@ from dashboards.data.folders import file_states
 from dashboards.data.scope import COLUMNS, Scope, list_choices
 from dashboards.data.warehouse import Warehouse
 from orchestrator.errors import RepertoireError
-from orchestrator.terminal.blocks import table_title
+from orchestrator.terminal.comparison.blocks import table_title
 from orchestrator.terminal.escaping import escape_markdown
 
 PLURAL = {

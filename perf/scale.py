@@ -53,7 +53,7 @@ from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.run_stage import State, describe_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.comparison.rendering import render
 from orchestrator.tracking import resolve_target, sync
 
 SWEEP = """

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from orchestrator.terminal.blocks import table_title
+from orchestrator.terminal.comparison.blocks import table_title
 
 DPI = 120
 # Equal numbers give equal bytes: without a date, and with a fixed salt for SVG ids. Text in SVG

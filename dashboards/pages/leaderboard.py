@@ -13,7 +13,7 @@ from dashboards.data.comparing import comparison_columns, configurations, differ
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View
 from orchestrator.columns import METRICS
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.comparison.rendering import render
 from orchestrator.terminal.units import p_value_text, range_text, three_decimals
 
 MAX_ROWS = 20  # configurations in the chart of differences

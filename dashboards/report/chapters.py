@@ -16,7 +16,7 @@ from dashboards.report import captions, cost_captions
 from dashboards.report.chapter import Chapter, Chart
 from orchestrator.columns import COLUMNS, SHOWN_METRICS
 from orchestrator.errors import RepertoireError
-from orchestrator.terminal.blocks import table_title
+from orchestrator.terminal.comparison.blocks import table_title
 
 # Limits of all tables together, so that a page has less than 6 MB: rows, and rows with own charts.
 MOST_ROWS, MOST_DRAWN, MOST_EACH, MOST_MATRICES = 1200, 48, 16, 12

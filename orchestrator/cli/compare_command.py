@@ -72,7 +72,7 @@ def compare_command(
     from orchestrator.results.front import with_front
     from orchestrator.results.load import load
     from orchestrator.results.ranking import with_ranks
-    from orchestrator.terminal.rendering import render
+    from orchestrator.terminal.comparison.rendering import render
 
     results = load(*dirs)
     table = comparison(results, by, together=len(dirs) > 1, force=force)

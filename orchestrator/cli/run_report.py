@@ -13,9 +13,9 @@ from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
+from orchestrator.terminal.comparison.rendering import render_first
 from orchestrator.terminal.failures import group_endings, trial_line
 from orchestrator.terminal.progress_text import duration_text
-from orchestrator.terminal.rendering import render_first
 
 CONTINUES = "and the same command continues"
 

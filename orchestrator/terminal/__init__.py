@@ -1,4 +1,5 @@
 """Text for a terminal: comparisons, plans, one trial, and the progress of a run.
 
-May import `results` and what is below it. Begin with `rendering.py`.
+May import `results` and what is below it. Begin with `screen.py`, the live line of a run, and
+`trial_page.py`; `comparison/` has comparisons in all formats.
 """

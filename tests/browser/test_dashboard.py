@@ -16,7 +16,7 @@ from dashboards.pages.app import PAGES
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.results.results import Results
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.comparison.rendering import render
 
 COSTS = re.compile(r"\((B|FLOP|s|kB)\b|count|share")
 

@@ -39,7 +39,7 @@ from orchestrator.results.contrasts import with_differences
 from orchestrator.results.load import load
 from orchestrator.sweep.objective.objective import Objective
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.comparison.rendering import render
 from orchestrator.tracking.trial_run import SELECTABLE
 from orchestrator.backends.tune_trainable import METRICS as REPORTED
 from orchestrator.cli.app import app

@@ -16,7 +16,7 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import TRIALS
-from orchestrator.terminal.rendering import render, render_first
+from orchestrator.terminal.comparison.rendering import render, render_first
 
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
 TEXT_FORMATS = ("table", "markdown", "latex")

@@ -19,7 +19,7 @@ from orchestrator.results.ranking import with_ranks
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import TRIALS
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.comparison.rendering import render
 
 pytestmark = pytest.mark.slow
 

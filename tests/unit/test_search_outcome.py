@@ -20,7 +20,7 @@ from orchestrator.results.lookup import find_configuration
 from orchestrator.results.names.naming import labels
 from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.terminal.rendering import render
+from orchestrator.terminal.comparison.rendering import render
 
 pytestmark = pytest.mark.slow
 

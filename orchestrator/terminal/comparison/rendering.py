@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from orchestrator.errors import UnknownName
-from orchestrator.terminal.blocks import build_blocks
+from orchestrator.terminal.comparison.blocks import build_blocks
+from orchestrator.terminal.comparison.latex import latex
+from orchestrator.terminal.comparison.notes import closing_notes
+from orchestrator.terminal.comparison.rich_tables import rich_table
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.escaping import escape_markdown
-from orchestrator.terminal.latex import latex
-from orchestrator.terminal.notes import closing_notes
-from orchestrator.terminal.rich_tables import rich_table
 
 FIRST_ROWS = 40  # as many as fit a tall terminal
 

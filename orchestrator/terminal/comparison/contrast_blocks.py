@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from orchestrator.terminal.block import Block
+from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.units import (
     p_value_text,
     range_text,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from orchestrator.terminal.block import Block
-from orchestrator.terminal.blocks import build_blocks
+from orchestrator.terminal.comparison.block import Block
+from orchestrator.terminal.comparison.blocks import build_blocks
+from orchestrator.terminal.comparison.notes import closing_notes
 from orchestrator.terminal.escaping import in_one_line
-from orchestrator.terminal.notes import closing_notes
 from orchestrator.terminal.units import UNDEFINED
 
 LATEX_SPECIAL = {

@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.columns import COLUMNS
-from orchestrator.terminal.block import Block
-from orchestrator.terminal.blocks import build_blocks
+from orchestrator.terminal.comparison.block import Block
+from orchestrator.terminal.comparison.blocks import build_blocks
+from orchestrator.terminal.comparison.notes import closing_notes
 from orchestrator.terminal.console import PlainConsole
-from orchestrator.terminal.notes import closing_notes
 
 # What a narrow terminal does without; ACC and forgetting say most of it.
 LEFT_OUT = (COLUMNS["average_incremental_accuracy"].label,)

@@ -13,9 +13,9 @@ import pandas as pd
 from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
-from orchestrator.terminal.block import Block
-from orchestrator.terminal.contrast_blocks import differences_block, ranks_block
-from orchestrator.terminal.notes import ON_FRONT
+from orchestrator.terminal.comparison.block import Block
+from orchestrator.terminal.comparison.contrast_blocks import differences_block, ranks_block
+from orchestrator.terminal.comparison.notes import ON_FRONT
 from orchestrator.terminal.units import (
     UNDEFINED,
     bytes_text,
