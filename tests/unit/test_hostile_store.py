@@ -22,8 +22,8 @@ from orchestrator.results.folder.kept_code import keep_code
 from orchestrator.results.folder.wanted_keys import Rules
 from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.record import Costs, Record, Score
-from orchestrator.stages.record_format import pack_record
 from orchestrator.stages.storage.files import LocalFiles
+from orchestrator.stages.storage.record_format import pack_record
 from orchestrator.stages.storage.references import load_references
 from orchestrator.stages.storage.stage_files import RECORD, seal, stage_path
 from orchestrator.stages.storage.store import StageStore

@@ -10,9 +10,9 @@ import torch
 
 from orchestrator.errors import OtherRelease
 from orchestrator.hashing import digest, digest_bytes
-from orchestrator.stages import record_format
 from orchestrator.stages.record import Costs, Record, Score
-from orchestrator.stages.record_format import pack_record, unpack_record
+from orchestrator.stages.storage import record_format
+from orchestrator.stages.storage.record_format import pack_record, unpack_record
 from orchestrator.stages.storage.stage_files import FORMAT, release, seal, unseal
 from orchestrator.stages.storage.store import StageStore
 

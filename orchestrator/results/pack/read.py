@@ -26,7 +26,7 @@ from orchestrator.results.pack.contents import (
     refusal,
 )
 from orchestrator.results.tables.tables import read_tables, stage_keys
-from orchestrator.stages.record_format import unpack_record
+from orchestrator.stages.storage.record_format import unpack_record
 from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.stage_files import RECORD, stage_path, unseal
 from orchestrator.stages.storage.store import StageStore

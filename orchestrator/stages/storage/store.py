@@ -19,14 +19,14 @@ from torch import Tensor
 from orchestrator.errors import StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.stages.record import Evaluation, Record, RecordRequest
-from orchestrator.stages.record_format import (
+from orchestrator.stages.storage.address import open_files
+from orchestrator.stages.storage.mounts import is_shared
+from orchestrator.stages.storage.record_format import (
     evaluation_to_json,
     pack_record,
     unpack_evaluation,
     unpack_record,
 )
-from orchestrator.stages.storage.address import open_files
-from orchestrator.stages.storage.mounts import is_shared
 from orchestrator.stages.storage.retry import RetryPolicy
 from orchestrator.stages.storage.stage_files import (
     FAILURE,

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from typing import Any, get_args
 
 from orchestrator.stages.record import Costs, Evaluation, Record, Score, Status
-from orchestrator.stages.record_types import require_record_types, require_scores
+from orchestrator.stages.storage.record_types import require_record_types, require_scores
 from orchestrator.stages.storage.stage_files import (
     FORMAT,
     other_release,
