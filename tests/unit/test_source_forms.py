@@ -333,6 +333,9 @@ def flowers():
 def maps():
     return tuple(np.load(f"{name}.npy", mmap_mode="r") for name in ("x", "y"))
 
+def ragged():
+    return [[0, 1], [2]], [0, 1]
+
 def nothing():
     return None
 
@@ -404,6 +407,7 @@ def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monk
         ("mydata:flwers", "no function 'flwers' in .*mydata.py; did you mean 'flowers'"),
         ("mydta:flowers", "mydta:flowers cannot be imported: ModuleNotFoundError"),
         ("mydata:nothing", "mydata:nothing returns NoneType; it must return train_x, train_y"),
+        ("mydata:ragged", "mydata:ragged: train_x makes no array: setting an array element"),
         ("mydata:fails", "mydata:fails raised ValueError: no flowers today"),
     ],
 )
@@ -447,6 +451,11 @@ def test_torchvisions_pictures_are_decoded_and_split_if_it_does_not(folder, name
     assert own.facts.classes == ("auk", "emu", "owl")
     data = load_dataset(own.digest)
     assert (len(data.train_x), len(data.test_x)) == ((30, 30) if test else (24, 6))
+
+
+def test_a_class_of_torchvision_without_examples_is_one_mistake(folder):
+    message = "is not a data set of classes: NotImplementedError"
+    assert message in mistakes(folder, {"torchvision": "VisionDataset"})
 
 
 def test_an_unknown_class_of_torchvision_is_answered_with_the_nearest(folder):

@@ -81,7 +81,18 @@ class Function(Form):
                 f"{self.function} returns {describe_value(returned)}; it must return train_x, "
                 "train_y, and test_x, test_y if there are test examples, as NumPy arrays"
             )
-        return [each if isinstance(each, np.ndarray) else np.asarray(each) for each in returned]
+        return [self._as_array(each, name) for each, name in zip(returned, NAMES, strict=False)]
+
+    def _as_array(self, values: Any, name: str) -> Array:
+        """Return an array as it is, and other values as one.
+
+        Raises:
+            WrongData: they make no array, such as rows of several lengths.
+        """
+        try:
+            return values if isinstance(values, np.ndarray) else np.asarray(values)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise WrongData(f"{self.function}: {name} makes no array: {error}") from error
 
 
 def describe_value(value: object) -> str:

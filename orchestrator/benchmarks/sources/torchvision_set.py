@@ -78,8 +78,9 @@ class Torchvision(Form):
         parts = self._parts(find_dataset_class(self.torchvision))
         try:
             labels = [read_labels(part) for part in parts]
-        except (TypeError, ValueError, IndexError, KeyError) as error:
-            raise WrongData(f"{self.where}: is not a data set of classes: {error}") from error
+        except (TypeError, ValueError, IndexError, KeyError, NotImplementedError) as error:
+            reason = str(error) or type(error).__name__
+            raise WrongData(f"{self.where}: is not a data set of classes: {reason}") from error
         rows = [np.arange(len(part)) for part in labels]
         held_out = len(parts) == 1
         if held_out:
