@@ -10,6 +10,7 @@ import torch
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, drive
 from orchestrator.graph.events import Event
+from orchestrator.stages.storage.lease_holding import create_owner
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
@@ -26,6 +27,7 @@ class InlineWorkers:
     def __init__(self, store: StageStore, device: str) -> None:
         self._store, self._device = store, device
         self._orders: deque[Order] = deque()
+        self._owner = create_owner()
 
     def slots(self) -> int:
         """Return one."""
@@ -37,7 +39,8 @@ class InlineWorkers:
 
     def wait(self) -> list[Event]:
         """Compute the queued stage."""
-        return [compute_order(self._orders.popleft(), self._store, self._device)]
+        order = self._orders.popleft()
+        return [compute_order(order, self._store, self._device, self._owner)]
 
 
 class Inline:

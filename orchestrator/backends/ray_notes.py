@@ -23,17 +23,17 @@ from orchestrator.stages.worker import Order, compute_order
 ANSWER_SECONDS = 30.0  # a busy node takes long to start the worker that answers
 
 
-def compute_noted_order(order: Order, store: StageStore, device: str) -> Outcome:
+def compute_noted_order(order: Order, store: StageStore, device: str, owner: str) -> Outcome:
     """Compute a stage, with a note of where it runs while it does.
 
-    If it failed, the outcome has the end of this worker's log.
+    If it failed, the outcome has the end of this worker's log. `owner` is of its lease.
     """
     logs = logs_folder()
     if logs is None:
-        return compute_order(order, store, device)
+        return compute_order(order, store, device, owner)
     with suppress(OSError):  # a full disk of the node must not fail the stage
         note_start(logs, order.key, device, ray.get_runtime_context().get_worker_id())
-    outcome = compute_order(order, store, device)
+    outcome = compute_order(order, store, device, owner)
     if isinstance(outcome, StageFailed) and outcome.worker is not None:
         note = read_note(logs, order.key)
         log = "" if note is None else note.worker.log

@@ -32,12 +32,12 @@ MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
 
 
 @ray.remote(num_cpus=1, max_retries=0)
-def stage_task(order: bytes, store_uri: str, device: str) -> Outcome:
+def stage_task(order: bytes, store_uri: str, device: str, owner: str) -> Outcome:
     """Compute a stage on a worker; its state goes to the store, its outcome is returned."""
     from orchestrator.backends.ray_notes import compute_noted_order
     from orchestrator.stages.storage.store import StageStore
 
-    return compute_noted_order(pickle.loads(order), StageStore(store_uri), device)
+    return compute_noted_order(pickle.loads(order), StageStore(store_uri), device, owner)
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,14 @@ class Attempt:
         deaths: causes of death of earlier attempts; "gpu" is the GPU's memory.
         alone: whether it has a node to itself.
         whole_gpu: whether it has a GPU to itself, if it takes one at all.
+        owner: of its lease; the same in all attempts, so that a retry waits for no dead worker.
     """
 
     order: Order
     deaths: tuple[Death, ...] = ()
     alone: bool = False
     whole_gpu: bool = False
+    owner: str = ""
 
     def after(self, death: Death) -> Attempt | None:
         """Return the next attempt after a death; None after the last.
@@ -95,7 +97,7 @@ def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: N
     task = stage_task.options(
         scheduling_strategy="DEFAULT", name=f"stage {attempt.order.key[:8]}", **resources
     )
-    return task.remote(pickle.dumps(attempt.order), store_uri, device)
+    return task.remote(pickle.dumps(attempt.order), store_uri, device, attempt.owner)
 
 
 def classify_death(error: RayError) -> Death | None:

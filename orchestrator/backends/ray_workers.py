@@ -26,6 +26,7 @@ from orchestrator.backends.ray_tasks import (
 from orchestrator.backends.stage_needs import StageNeeds, room_left
 from orchestrator.graph.events import Event
 from orchestrator.stages.outcomes import StageDone, StageFailed, WorkerInfo
+from orchestrator.stages.storage.lease_holding import create_owner
 from orchestrator.stages.worker import Order
 
 PATIENCE_SECONDS = 1.0  # the longest time for which signals, the head and the deadline go unseen
@@ -60,6 +61,7 @@ class RayWorkers:
         self._running: dict[Any, Attempt] = {}
         self._nodes: list[Node] = []
         self._next_look = 0.0
+        self._owner = create_owner()
 
     def slots(self) -> int:
         """Return how many stages may be submitted.
@@ -77,7 +79,7 @@ class RayWorkers:
 
     def submit(self, order: Order) -> None:
         """Start computing a stage."""
-        self._submit(Attempt(order))
+        self._submit(Attempt(order, owner=self._owner))
 
     def wait(self) -> list[Event]:
         """Return the outcomes that have arrived; [] after a second without any."""

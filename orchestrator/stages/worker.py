@@ -29,6 +29,8 @@ from orchestrator.stages.same_input import (
     require_same_function,
 )
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.lease import Leases
+from orchestrator.stages.storage.lease_holding import hold_lease
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.usage import gpu_memory_share
 
@@ -60,12 +62,23 @@ def extend_order(order: Order | None, computed_for: tuple[str, str, int], stage:
     return Order((*order.stages, stage), order.computed_for)
 
 
-def compute_order(order: Order, store: StageStore, device: str = "cpu") -> Outcome:
-    """Compute a stage from the store into the store; any error becomes an outcome."""
+def compute_order(
+    order: Order, store: StageStore, device: str = "cpu", owner: str | None = None
+) -> Outcome:
+    """Compute a stage from the store into the store; any error becomes an outcome.
+
+    Args:
+        order: the stage.
+        store: on a file system, a stage is computed under its lease; one that another command
+            computes is waited for.
+        device: "cpu" or "cuda".
+        owner: of leases, a name that no other command has; None takes none.
+    """
     try:
         with chdir("."):  # a user's code may change the folder
             outcomes = [
-                find_or_run(stage, order.computed_for, store, device) for stage in order.stages
+                find_or_run(stage, order.computed_for, store, device, owner)
+                for stage in order.stages
             ]
         return next((each for each in outcomes if not isinstance(each, StageDone)), outcomes[0])
     # The edge of the user's code: a failed stage must not end the sweep, nor may sys.exit.
@@ -91,19 +104,43 @@ def this_worker(device: str) -> WorkerInfo:
 
 
 def find_or_run(
-    stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
+    stage: Stage,
+    computed_for: tuple[str, str, int],
+    store: StageStore,
+    device: str,
+    owner: str | None = None,
 ) -> Outcome:
     """Find a stage in the store, complete its scores, or run it."""
     require_same_code(stage)
     require_same_function(stage)
     require_same_data(stage)
     # Another process may have stored it since the stage was asked for.
-    if store.record(stage.key) is not None:
-        record = store.record(stage.key, stage.task_keys)
-        if record is not None:
-            return stored_outcome(record, "none")
-        if score_missing_tasks(stage, store, device):
-            return StageDone(stage.key, "scored")
+    stored = find_stored(stage, store, device)
+    if stored is not None:
+        return stored
+    # In a bucket a lease is five requests more, for a stage that two commands rarely begin at once.
+    if owner is None or store.folder is None:
+        return run_missing(stage, computed_for, store, device)
+    leases = Leases(store.files, store.folder)
+    with hold_lease(leases, stage.key, owner, lambda: store.record(stage.key) is not None):
+        stored = find_stored(stage, store, device)  # by the lease's former owner
+        return stored or run_missing(stage, computed_for, store, device)
+
+
+def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:
+    """Return the outcome of a stored stage, after scoring what it lacks; None if none is stored."""
+    if store.record(stage.key) is None:
+        return None
+    record = store.record(stage.key, stage.task_keys)
+    if record is not None:
+        return stored_outcome(record, "none")
+    return StageDone(stage.key, "scored") if score_missing_tasks(stage, store, device) else None
+
+
+def run_missing(
+    stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
+) -> Outcome:
+    """Run a stage and store it."""
     # The graph asks for a stage once its parent is stored, perhaps by another host.
     parent = load_state(stage.parent, store, written=True) if stage.parent else None
     if stage.parent and parent is None:

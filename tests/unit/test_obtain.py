@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable
@@ -17,11 +18,14 @@ from orchestrator.stages import worker
 from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.learning.learner import Training
+from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease import Leases
+from orchestrator.stages.storage.lease_holding import create_owner, is_dead, wait_for_lease
 from orchestrator.stages.storage.leased_store import LeasedStore
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order, compute_order
 
 WHOM = ("lab", "finetune-0", 0)
 
@@ -137,3 +141,62 @@ def together(*work: Callable[[], object]) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
+
+
+# Two commands on one store
+
+
+def run_chain(folder: Path, stages: tuple[Stage, ...], owner: str | None = None) -> list[str]:
+    """Compute stages as the worker of one command; return the keys it computed itself."""
+    store, mine = StageStore(str(folder)), []
+    for stage in stages:
+        outcome = compute_order(Order((stage,), WHOM), store, owner=owner or create_owner())
+        assert isinstance(outcome, StageDone)
+        mine += [stage.key] if outcome.work == "computed" else []
+    return mine
+
+
+def test_commands_that_begin_the_same_stage_at_once_compute_it_once(
+    tmp_path: Path, computed: list[str]
+) -> None:
+    wanted, own = chain(), list[list[str]]()
+    together(*(lambda: own.append(run_chain(tmp_path, wanted)) for _ in range(4)))
+    assert sorted(computed) == sorted(stage.key for stage in wanted)
+    assert sorted(key for keys in own for key in keys) == sorted(computed)
+    assert not list((tmp_path / "leases").glob("*.json"))
+
+
+def test_a_command_whose_lease_a_dead_process_of_this_host_has_goes_on_at_once(
+    tmp_path: Path, computed: list[str]
+) -> None:
+    first = chain()[:1]
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        dead = pool.apply(create_owner)
+    assert claimant(tmp_path).leases.take(first[0].key, dead, 3600)
+    assert is_dead(dead)
+    assert not any(map(is_dead, (create_owner(), "elsewhere/1/x", "x")))
+    assert run_chain(tmp_path, first) == [first[0].key]
+
+
+def test_a_lease_that_nobody_renews_is_taken_over_whatever_the_clocks_say(tmp_path: Path) -> None:
+    leases = claimant(tmp_path).leases
+    assert leases.take("k", "a host whose clock is a day ahead", 86400)
+    started = time.monotonic()
+    assert wait_for_lease(leases, "k", "this", lambda: False, seconds=0.2)
+    assert 0.4 <= time.monotonic() - started < 5
+    assert leases.holder("k") == "this"
+
+
+def test_another_attempt_of_the_same_command_does_not_wait_for_its_dead_worker(
+    tmp_path: Path, computed: list[str]
+) -> None:
+    first = chain()[:1]
+    assert claimant(tmp_path).leases.take(first[0].key, "this command", 3600)
+    assert run_chain(tmp_path, first, "this command") == [first[0].key]
+
+
+def test_a_store_whose_leases_cannot_be_written_is_used_without(
+    tmp_path: Path, computed: list[str]
+) -> None:
+    (tmp_path / "leases").write_text("in the way of the folder")
+    assert run_chain(tmp_path, chain()) == [stage.key for stage in chain()]

@@ -56,6 +56,9 @@ class Leases:
         """Take or renew a lease for some seconds; return False while another owner holds it."""
         lease = Lease(key, owner, self._clock() + seconds)
         data = json.dumps(asdict(lease)).encode()
+        # As nearly always: nobody else holds it, and on a file system one creator wins.
+        if self._files.exclusive and self._files.create(_lease_path(key), data):
+            return True
         with self._lock():
             if not self._files.create(_lease_path(key), data):
                 # Another's is taken over once it has expired; one's own is renewed.
@@ -67,13 +70,22 @@ class Leases:
 
     def release(self, key: str, owner: str) -> None:
         """Delete a lease if this owner holds it."""
+        if self.holder(key) == owner:
+            self._files.delete(_lease_path(key))
+
+    def withdraw(self, lease: Lease) -> None:
+        """Delete a lease unless it was renewed or taken meanwhile."""
         with self._lock():
-            if self.holder(key) == owner:
-                self._files.delete(_lease_path(key))
+            if self.read(lease.key) == lease:
+                self._files.delete(_lease_path(lease.key))
+
+    def read(self, key: str) -> Lease | None:
+        """Return the lease of a stage, expired or not; None if there is none."""
+        return _parse_lease(self._files.read(_lease_path(key)))
 
     def holder(self, key: str) -> str | None:
         """Return the owner of a lease that has not expired, or None."""
-        lease = _parse_lease(self._files.read(_lease_path(key)))
+        lease = self.read(key)
         return lease.owner if lease and lease.until > self._clock() else None
 
     def keys(self) -> frozenset[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +12,7 @@ from orchestrator.stages.outcomes import ParentLost, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
+from orchestrator.stages.storage.lease_holding import renew_lease
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
@@ -61,7 +60,7 @@ class LeasedStore:
             if record is not None:
                 return record, False
             if self.leases.take(stage.key, self.owner, self.lease_seconds):
-                with self._renew_lease(stage.key):
+                with renew_lease(self.leases, stage.key, self.owner, self.lease_seconds):
                     computed = self._compute(chain)
                 if computed is not None:
                     return computed
@@ -85,24 +84,3 @@ class LeasedStore:
             raise RepertoireError(f"task {stage.after} failed: {outcome.story}")
         record = self.store.record(stage.key, stage.task_keys)
         return None if record is None else (record, True)
-
-    @contextmanager
-    def _renew_lease(self, key: str) -> Iterator[None]:
-        """Renew a lease until the block ends, then release it.
-
-        A renewal takes place after a third of its time, so that one may fail before it expires.
-        """
-        over = threading.Event()
-
-        def renew() -> None:
-            while not over.wait(self.lease_seconds / 3):
-                self.leases.take(key, self.owner, self.lease_seconds)
-
-        thread = threading.Thread(target=renew, name=f"lease {key[:8]}", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-            self.leases.release(key, self.owner)

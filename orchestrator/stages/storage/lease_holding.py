@@ -1,0 +1,112 @@
+"""Holds leases: waits for one, takes over that of a dead owner, and renews one's own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from orchestrator.errors import RepertoireError
+from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
+
+FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
+
+
+def create_owner() -> str:
+    """Return a name for this process as an owner of leases; each call returns another."""
+    return f"{platform.node()}/{os.getpid()}/{uuid.uuid4().hex}"
+
+
+def is_dead(owner: str) -> bool:
+    """Return whether an owner is a process of this host that has ended."""
+    host, _, rest = owner.rpartition("/")[0].rpartition("/")
+    if host != platform.node() or not rest.isdecimal():
+        return False
+    try:
+        os.kill(int(rest), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # of another user
+        return False
+    return False
+
+
+@contextmanager
+def hold_lease(
+    leases: Leases,
+    key: str,
+    owner: str,
+    is_done: Callable[[], bool],
+    seconds: float = LEASE_SECONDS,
+) -> Iterator[None]:
+    """Hold the lease of a stage during a block, once no other owner holds it or it is done.
+
+    A store whose leases cannot be written is used without: they save work, and nothing else.
+
+    Args:
+        leases: of the store.
+        key: of the stage.
+        owner: a name that no other command has.
+        is_done: returns whether the stage is stored, so that no lease is needed.
+        seconds: after which a lease that is not renewed expires.
+    """
+    if wait_for_lease(leases, key, owner, is_done, seconds):
+        with renew_lease(leases, key, owner, seconds):
+            yield
+    else:
+        yield
+
+
+def wait_for_lease(
+    leases: Leases, key: str, owner: str, is_done: Callable[[], bool], seconds: float
+) -> bool:
+    """Take a lease; return False if the stage is done, or leases cannot be written.
+
+    The lease of an owner that has died is taken over: at once if it is a process of this host, else
+    when it has expired, or was not renewed for twice its time, whatever the clocks of hosts say.
+    """
+    wait, seen, since = FIRST_WAIT, None, time.monotonic()
+    try:
+        while not leases.take(key, owner, seconds):
+            if is_done():
+                return False
+            lease = leases.read(key)
+            if lease != seen:
+                seen, since = lease, time.monotonic()
+            stale = time.monotonic() - since > 2 * seconds
+            if lease is not None and (stale or is_dead(lease.owner)):
+                leases.withdraw(lease)
+                continue
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+    except (OSError, NotImplementedError, RepertoireError):
+        return False
+    return True
+
+
+@contextmanager
+def renew_lease(leases: Leases, key: str, owner: str, seconds: float) -> Iterator[None]:
+    """Renew a lease until the block ends, then release it.
+
+    A renewal takes place after a third of its time, so that one may fail before it expires.
+    """
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(seconds / 3):
+            with suppress(OSError, RepertoireError):  # another owner may do the work again
+                leases.take(key, owner, seconds)
+
+    thread = threading.Thread(target=renew, name=f"lease {key[:8]}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        with suppress(OSError, RepertoireError):  # it expires; what was computed counts
+            leases.release(key, owner)
