@@ -141,13 +141,13 @@ def read_by_pandas(folder: Path) -> Iterator[Callable[[], Any]]:
 
     yield r_matrix
 
-    def six() -> None:
+    def average_of_six() -> None:
         cells = results["results"].accuracy
         chosen = list(results["all"]["trial_id"][:6])
         kept = cells[cells["trial_id"].isin(chosen) & (cells["split"] == "test")]
         average_over_seeds(kept, ["sweep", "trial_id", "after", "task"], ["accuracy"])
 
-    yield six
+    yield average_of_six
 
 
 def first_trial(table: Any) -> tuple[str, str]:

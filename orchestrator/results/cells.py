@@ -35,7 +35,7 @@ class Cell:
         return not isnan(self.accuracy)
 
     @property
-    def just_learned(self) -> bool:
+    def is_just_learned(self) -> bool:
         """Whether the task is the one learned last."""
         return self.after == self.task
 

@@ -119,4 +119,4 @@ def read_form(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> Form
         )
         return None
     form: Form | None = decode(FORMS[kinds[0]], given, where, mistakes)
-    return form and form.located(own.folder)
+    return form and form.with_absolute_paths(own.folder)

@@ -51,7 +51,7 @@ class AccuracyGrid:
 
 def cell_style(cell: Cell) -> Style:
     """Return the style of a cell: its colours, and bold for the task learned last."""
-    bold = Style(bold=cell.just_learned)
+    bold = Style(bold=cell.is_just_learned)
     if not cell.is_measured:
         return Style(dim=True) + bold
     return Style.parse(f"{hex_text(cell.text_colour)} on {hex_text(cell.background)}") + bold

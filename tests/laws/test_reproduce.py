@@ -260,7 +260,7 @@ def lab_trials(lab: Lab) -> list[str]:
     return list(load(lab.out / "lab").trials["trial_id"])
 
 
-def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+def enter(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     """Type a command; return its exit code."""
     monkeypatch.setattr("sys.argv", ["repertoire", *words])
     with pytest.raises(SystemExit) as left:
@@ -274,19 +274,19 @@ def test_the_commands_answer_with_their_exit_codes(
 ) -> None:
     lab.ask("[finetune]").run()
     out = str(lab.out)
-    assert typed(monkeypatch, "reproduce", out, "finetune", "--seed", "0") == 0
-    assert typed(monkeypatch, "store", "audit", out, "--share", "100%") == 0
+    assert enter(monkeypatch, "reproduce", out, "finetune", "--seed", "0") == 0
+    assert enter(monkeypatch, "store", "audit", out, "--share", "100%") == 0
     assert "3 of 3 stages computed anew: 3 the same bits" in capsys.readouterr().out
     drift(monkeypatch, 0.5)
-    assert typed(monkeypatch, "reproduce", f"{out}/lab", "finetune") == 1
-    assert typed(monkeypatch, "store", "audit", out, "--share", "100%", "--tolerance", "9") == 0
+    assert enter(monkeypatch, "reproduce", f"{out}/lab", "finetune") == 1
+    assert enter(monkeypatch, "store", "audit", out, "--share", "100%", "--tolerance", "9") == 0
     for wrong in (
         ("reproduce", out, "nothing"),
         ("reproduce", out, "finetune", "--seed", "7"),
         ("store", "audit", out, "--share", "0"),
         ("store", "audit", f"{out}/stages"),
     ):
-        assert typed(monkeypatch, *wrong) == 2
+        assert enter(monkeypatch, *wrong) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("repertoire: ")
 
@@ -341,11 +341,11 @@ def test_a_store_with_a_stage_of_a_later_release_is_one_line_and_nothing_is_touc
     capsys.readouterr()
     for command in ("plan", "run"):
         backend = ("--backend", "inline") if command == "run" else ()
-        code = typed(monkeypatch, command, str(lab.sweep), "--out", str(lab.out), *backend)
+        code = enter(monkeypatch, command, str(lab.sweep), "--out", str(lab.out), *backend)
         messages = [line for line in capsys.readouterr().err.splitlines() if "made by" in line]
         assert (code, len(messages)) == (2, 1)
         assert "made by release 9.9" in messages[0]
-    assert typed(monkeypatch, "store", "verify", str(lab.out)) == 0
+    assert enter(monkeypatch, "store", "verify", str(lab.out)) == 0
     assert "1 of 3 stages are of another release; not touched" in capsys.readouterr().out
     assert {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")} == stages
     assert not (lab.out / "stages" / "damaged").exists()

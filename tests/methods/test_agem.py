@@ -25,7 +25,7 @@ def agem(scenario="class", **config):
     return Blobs(AGEM, AGEM.Config(**config), scenario)
 
 
-def stepped(blobs):
+def begin_third_task(blobs):
     """A method within task 3, before its first step, and a batch."""
     *_, last = islice(snapshots(blobs), 2)
     method, view = blobs.restore(last.state, num_learned=2), blobs.view(3)
@@ -57,7 +57,7 @@ def test_a_step_s_gradient_loses_what_raises_the_loss_of_a_batch_of_the_past(
     policy, replay_batch_size
 ):
     blobs = agem(memory_size=30, policy=policy, replay_batch_size=replay_batch_size)
-    method, view = stepped(blobs)
+    method, view = begin_third_task(blobs)
     past, batch = (20 if policy == "ring" else 30), view.examples[10:30]
     count = replay_batch_size or len(batch)
     rows = torch.randperm(past, generator=view.stream("replay"))[:count]
@@ -72,7 +72,7 @@ def test_a_step_s_gradient_loses_what_raises_the_loss_of_a_batch_of_the_past(
 
 
 def test_with_less_strength_it_loses_that_share_of_it():
-    method, view = stepped(agem(memory_size=30, strength=0.25))
+    method, view = begin_third_task(agem(memory_size=30, strength=0.25))
     rows = torch.randperm(30, generator=view.stream("replay"))[:20]
     r = gradient(method, method.task_loss(method.memory[rows]))
     g = gradient(method, method.task_loss(view.examples[10:30]))
@@ -89,7 +89,7 @@ def test_a_strength_that_is_no_share_is_refused():
 
 
 def test_without_a_violation_the_gradient_is_the_batch_s_to_the_last_bit():
-    method, _ = stepped(agem(memory_size=30, replay_batch_size=1000))
+    method, _ = begin_third_task(agem(memory_size=30, replay_batch_size=1000))
     batch = method.memory[:30]
     method.loss(batch).backward()
     plain = [p.grad.clone() for p in method.network.parameters()]
@@ -98,7 +98,7 @@ def test_without_a_violation_the_gradient_is_the_batch_s_to_the_last_bit():
 
 
 def test_a_past_gradient_of_zero_changes_nothing(monkeypatch):
-    method, view = stepped(agem(memory_size=30))
+    method, view = begin_third_task(agem(memory_size=30))
     method.loss(view.examples[:10]).backward()
     plain = [p.grad.clone() for p in method.network.parameters()]
     monkeypatch.setattr(method, "task_loss", lambda batch: (0 * method.network.head.bias).sum())

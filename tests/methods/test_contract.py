@@ -60,14 +60,14 @@ def blobs_of(cls):
     return Blobs(cls, cls.Config(), "class")
 
 
-def learned(cls, **options):
+def train_once(cls, **options):
     method = blobs_of(cls).fresh()
     training = Training(**{"batch_size": 24, "lr": 0.1, "optimizer": "sgd", **options})
     return method, train_task(method, blobs_of(cls).view(1), training, FlopMeter())
 
 
 def test_each_phase_has_its_own_training_parameters_and_examples():
-    method, trained = learned(Parts, schedule={"name": "multistep", "milestones": [1]}, epochs=2)
+    method, trained = train_once(Parts, schedule={"name": "multistep", "milestones": [1]}, epochs=2)
     an_epoch = [(24, 0.5, 0)] * 2
     assert method.diary == [
         *("warm-up", ("begin", 1), *an_epoch, ("end", 1)),
@@ -83,7 +83,7 @@ def test_a_warm_up_changes_the_head_alone():
         def phases(self, task):
             return (WARM,)
 
-    method, _ = learned(HeadFirst)
+    method, _ = train_once(HeadFirst)
     start = blobs_of(HeadFirst).fresh().network.state_dict()
     changed = unequal_entries(start, method.network.state_dict())
     assert changed == ["head.weight", "head.bias"]
@@ -95,7 +95,7 @@ def test_a_phase_whose_training_cannot_be_says_which():
             return (Phase("compression", {"lr": -1}),)
 
     with pytest.raises(RepertoireError, match="the training of phase 'compression': lr must be ab"):
-        learned(Wrong)
+        train_once(Wrong)
 
 
 class Twice(Finetune):
@@ -106,7 +106,7 @@ class Twice(Finetune):
 
 
 def test_several_steps_on_a_batch_are_those_steps_one_after_another():
-    method, trained = learned(Twice, epochs=1)
+    method, trained = train_once(Twice, epochs=1)
     plain = blobs_of(Finetune).fresh()
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
     view = blobs_of(Finetune).view(1)
@@ -147,9 +147,9 @@ class Noting(Finetune):
 
 
 def test_a_method_sees_the_rate_of_each_step_and_of_the_body():
-    method, _ = learned(Noting, epochs=4, schedule={"name": "exponential", "gamma": 0.25})
+    method, _ = train_once(Noting, epochs=4, schedule={"name": "exponential", "gamma": 0.25})
     assert method.rates == pytest.approx([0.1 * 0.5**step for step in range(8)])
-    method, _ = learned(Noting, lr={"head": 0.3, "body": 0.2}, epochs=1)
+    method, _ = train_once(Noting, lr={"head": 0.3, "body": 0.2}, epochs=1)
     assert method.rates == [0.2, 0.2]
 
 

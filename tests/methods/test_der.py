@@ -25,7 +25,7 @@ def der(method=DER, scenario="class", **config):
     return Blobs(method, method.Config(**config), scenario)
 
 
-def in_second_task(blobs):
+def begin_second_task(blobs):
     """A method within task 2, before its first step, and its view."""
     method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
     view = blobs.view(2)
@@ -48,7 +48,7 @@ def distance(method, rows):
 
 
 def test_der_adds_the_distance_to_the_outputs_stored():
-    method, view = in_second_task(der(memory_size=30, alpha=0.3))
+    method, view = begin_second_task(der(memory_size=30, alpha=0.3))
     batch = view.examples[:10]
     rows = torch.randperm(30, generator=view.stream("replay"))[:10]
     expected = cross_entropy(method, view, batch) + 0.3 * distance(method, rows)
@@ -57,7 +57,7 @@ def test_der_adds_the_distance_to_the_outputs_stored():
 
 
 def test_derpp_adds_the_labels_of_a_second_independent_draw():
-    method, view = in_second_task(der(DERPP, memory_size=30, alpha=0.3, beta=0.7))
+    method, view = begin_second_task(der(DERPP, memory_size=30, alpha=0.3, beta=0.7))
     batch, generator = view.examples[:10], view.stream("replay")
     first, second = (torch.randperm(30, generator=generator)[:10] for _ in range(2))
     assert first.tolist() != second.tolist()
@@ -73,7 +73,7 @@ def test_derpp_without_beta_is_der_and_without_alpha_it_replays_labels_alone():
     dark, both = (der(m, memory_size=30, **c) for m, c in ((DER, {}), (DERPP, {"beta": 0.0})))
     for one, other in zip(snapshots(dark), snapshots(both), strict=True):
         assert all(torch.equal(t, other.state[name]) for name, t in one.state.items())
-    method, view = in_second_task(der(DERPP, memory_size=30, alpha=0.0, beta=0.7))
+    method, view = begin_second_task(der(DERPP, memory_size=30, alpha=0.0, beta=0.7))
     batch = view.examples[:10]
     rows = torch.randperm(30, generator=view.stream("replay"))[:10]
     expected = cross_entropy(method, view, batch)

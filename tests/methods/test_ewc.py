@@ -35,7 +35,7 @@ def move(network, seed):
             p.add_(0.1 * torch.randn(p.shape, generator=generator))
 
 
-def consolidated(blobs, tasks=1):
+def consolidate_tasks(blobs, tasks=1):
     """A method that met tasks without training: only its hooks and some movement."""
     method = blobs.fresh()
     for index in range(1, tasks + 1):
@@ -53,7 +53,7 @@ def body(method):
 
 @pytest.mark.parametrize("mode", ["online", "offline"])
 def test_the_penalty_is_zero_where_the_parameters_are_anchored(mode):
-    method = consolidated(ewc(mode=mode))
+    method = consolidate_tasks(ewc(mode=mode))
     assert method.penalty() == 0
     batch = ewc().view(1).examples[:8]
     assert method.task_loss(batch).isfinite()
@@ -61,7 +61,7 @@ def test_the_penalty_is_zero_where_the_parameters_are_anchored(mode):
 
 
 def test_the_penalty_adds_lam_times_importance_times_distance_to_the_gradient():
-    method = consolidated(ewc(lam=7.0))
+    method = consolidate_tasks(ewc(lam=7.0))
     anchor = {name: p.detach().clone() for name, p in body(method).items()}
     move(method.network, seed=9)
     batch = ewc().view(1).examples[:8]
@@ -73,7 +73,7 @@ def test_the_penalty_adds_lam_times_importance_times_distance_to_the_gradient():
 
 
 def test_the_loss_has_the_factor_one_half():
-    method = consolidated(ewc(lam=1e4))
+    method = consolidate_tasks(ewc(lam=1e4))
     importance, anchor = method.importance[0], method.anchor[0]
     move(method.network, seed=9)
     with torch.no_grad():
@@ -128,7 +128,7 @@ def fishers(blobs, tasks):
 def test_online_importance_is_gamma_times_the_old_plus_the_new():
     blobs = ewc(gamma=0.5)
     (f1, f2, f3), anchors = fishers(blobs, tasks=3)
-    method = consolidated(blobs, tasks=3)
+    method = consolidate_tasks(blobs, tasks=3)
     assert method.importance.rows == method.anchor.rows == 1
     for name, importance in method.importance[0].items():
         assert torch.equal(importance, 0.5 * (0.5 * f1[name] + f2[name]) + f3[name])
@@ -138,7 +138,7 @@ def test_online_importance_is_gamma_times_the_old_plus_the_new():
 def test_offline_keeps_an_anchor_and_an_importance_of_every_task():
     blobs = ewc(mode="offline")
     diagonals, anchors = fishers(blobs, tasks=3)
-    method = consolidated(blobs, tasks=3)
+    method = consolidate_tasks(blobs, tasks=3)
     for k in range(3):
         for name, importance in method.importance[k].items():
             assert torch.equal(importance, diagonals[k][name])
@@ -162,14 +162,14 @@ def test_offline_keeps_an_anchor_and_an_importance_of_every_task():
     ],
 )
 def test_storage_is_an_anchor_and_an_importance_of_what_is_held(config, floats):
-    state = consolidated(ewc(**config), tasks=3).state_dict()
+    state = consolidate_tasks(ewc(**config), tasks=3).state_dict()
     sizes = storage_bytes(state, EWC.storage)
     assert sizes == {"model": 4 * (BODY + HEAD), "anchor": 4 * floats, "importance": 4 * floats}
 
 
 def test_the_fisher_can_be_taken_over_some_of_the_examples():
     blobs = ewc(num_samples=5)
-    method = consolidated(blobs)
+    method = consolidate_tasks(blobs)
     view = blobs.view(1)
     chosen = torch.randperm(len(view.examples), generator=view.stream("fisher examples"))[:5]
     expected = diagonal_fisher(method.network, view.examples[chosen], view.allowed)
@@ -178,7 +178,7 @@ def test_the_fisher_can_be_taken_over_some_of_the_examples():
 
 
 def test_normalised_importance_has_mean_one_and_keeps_its_proportions():
-    plain, scaled = consolidated(ewc()), consolidated(ewc(normalise=True))
+    plain, scaled = consolidate_tasks(ewc()), consolidate_tasks(ewc(normalise=True))
     values = torch.cat([f.flatten() for f in scaled.importance[0].values()])
     assert float(values.mean()) == pytest.approx(1, rel=1e-5)
     ratios = [scaled.importance[0][n][f > 0] / f[f > 0] for n, f in plain.importance[0].items()]

@@ -19,7 +19,7 @@ MEMORY = {"memory_size": HELD, "replay_batch_size": HELD}
 GENERATOR = ((784, 400), (400, 400), (400, 64)), ((32, 400), (400, 400), (400, 784))
 
 
-def measured(name, network, **config):
+def measure(name, network, **config):
     """FLOPs of training on task 2 and of consolidating it."""
     method = built(name, network, **config)
     reveals_task = "class" not in method.scenarios
@@ -61,13 +61,13 @@ def test_a_step_passes_the_images_that_it_should(network, method):
     config, both, forward = PASSES[method]
     count = COUNTS[network]
     expected = 2 * (both * count.step + forward * count.forward)
-    assert measured(method, network, **config)[0] == pytest.approx(expected, rel=0.01)
+    assert measure(method, network, **config)[0] == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("method", [m for m in PASSES if m != "icarl"])
 def test_what_only_notes_or_copies_consolidates_for_nothing(network, method):
-    assert measured(method, network, **PASSES[method][0])[1] == 0
+    assert measure(method, network, **PASSES[method][0])[1] == 0
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -76,7 +76,7 @@ def test_episodic_gradients_cost_a_pass_over_the_past_and_their_products(network
     count = COUNTS[network]
     config = MEMORY if method == "agem" else {"memory_size": 2 * HELD}
     expected = 2 * ((NEW + HELD) * count.step + products * count.parameters)
-    assert measured(method, network, **config)[0] == pytest.approx(expected, rel=0.01)
+    assert measure(method, network, **config)[0] == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("labels", ["all", "sampled", "empirical"])
@@ -86,7 +86,7 @@ def test_the_fisher_of_an_mlp_costs_a_pass_forward_one_back_per_label_and_a_prod
     passes = 4 if labels == "all" else 1  # four classes are seen after task 2
     probe = count.forward
     expected = 2 * (NEW * (2 * count.forward + passes * back) + probe)
-    train, consolidate = measured("ewc", "mlp", labels=labels)
+    train, consolidate = measure("ewc", "mlp", labels=labels)
     assert train == pytest.approx(2 * NEW * count.step, rel=0.01)
     assert consolidate == pytest.approx(expected, rel=0.01)
 
@@ -99,20 +99,23 @@ def test_the_fisher_of_a_resnet_costs_two_passes_forward_and_one_back_per_label(
     count = COUNTS["resnet18"]
     passes = 4 if labels == "all" else 1
     expected = 2 * NEW * (2 * count.forward + passes * count.backward)
-    train, consolidate = measured("ewc", "resnet18", labels=labels)
+    train, consolidate = measure("ewc", "resnet18", labels=labels)
     assert train == pytest.approx(2 * NEW * count.step, rel=0.01)
     assert consolidate == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_sensitivities_of_mas_cost_as_a_fisher_with_one_label(network):
-    actual = measured("mas", network)
-    assert actual == pytest.approx(measured("ewc", network, labels="empirical"), rel=1e-6)
+    actual = measure("mas", network)
+    assert actual == pytest.approx(measure("ewc", network, labels="empirical"), rel=1e-6)
 
 
 def test_rwalk_pays_for_a_fisher_with_one_label_at_the_end_of_an_interval():
-    whole, interval = measured("rwalk", "mlp", interval=1), measured("rwalk", "mlp", interval=10)
-    plain, fisher = measured("ewc", "mlp", labels="empirical")
+    whole, interval = (
+        measure("rwalk", "mlp", interval=1),
+        measure("rwalk", "mlp", interval=10),
+    )
+    plain, fisher = measure("ewc", "mlp", labels="empirical")
     assert whole == pytest.approx([plain + fisher, 0], rel=0.01)
     assert interval == pytest.approx([plain, fisher], rel=0.01)
 
@@ -125,7 +128,7 @@ def test_icarl_passes_new_examples_and_exemplars_to_choose_and_to_average(networ
     means = CLASSES * HELD * count.features
     expected = 2 * ((NEW + HELD) * count.forward + herding + means)
     config = {"memory_size": HELD, "exemplar_passes": 2}
-    assert measured("icarl", network, **config)[1] == pytest.approx(expected, rel=0.01)
+    assert measure("icarl", network, **config)[1] == pytest.approx(expected, rel=0.01)
 
 
 def test_generative_replay_pays_for_the_generator_the_old_solver_and_drawing():
@@ -133,13 +136,13 @@ def test_generative_replay_pays_for_the_generator_the_old_solver_and_drawing():
     solver = COUNTS["mlp"]
     generator = 3 * (encoder + decoder) - 784 * 400  # forward, back to weights and to inputs
     expected = 2 * NEW * (2 * solver.step + solver.forward + decoder + 2 * generator)
-    train, consolidate = measured("generative_replay", "mlp")
+    train, consolidate = measure("generative_replay", "mlp")
     assert train == pytest.approx(expected, rel=0.01)
     assert consolidate == 0
 
 
 def test_hat_pays_for_its_gates_next_to_nothing():
-    train, consolidate = measured("hat", "mlp")
+    train, consolidate = measure("hat", "mlp")
     assert train == pytest.approx(2 * NEW * COUNTS["mlp"].step, rel=0.01)
     assert consolidate == 0
 
@@ -150,7 +153,7 @@ def test_progressive_networks_pay_for_older_columns_forward_and_for_laterals():
     laterals = [400 * 400 + 400 * above for above in (400, CLASSES)]  # V and U
     # Forward and to the weights; to the inputs as well: of V, that is for the scales alpha.
     expected = 2 * NEW * (count.step + older + 3 * sum(laterals))
-    assert measured("pnn", "mlp")[0] == pytest.approx(expected, rel=0.01)
+    assert measure("pnn", "mlp")[0] == pytest.approx(expected, rel=0.01)
 
 
 def test_no_method_is_left_out():

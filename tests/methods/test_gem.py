@@ -87,7 +87,7 @@ def test_without_margin_the_gradient_found_is_the_nearest_that_raises_no_past_lo
                 assert np.linalg.norm(other - g) >= distance - 1e-9
 
 
-def stepped(blobs, index=3):
+def begin_task_after_others(blobs, index=3):
     """A method within task `index`, before its first step, and a batch."""
     method = blobs.fresh()
     if index > 1:
@@ -119,7 +119,7 @@ def after_projection(method, batch):
 
 @pytest.mark.parametrize(("margin", "strength"), [(0.0, 1.0), (0.5, 1.0), (0.5, 0.25)])
 def test_a_step_s_gradient_is_the_projection_of_the_batch_s(margin, strength):
-    method, batch = stepped(gem(memory_size=40, margin=margin, strength=strength))
+    method, batch = begin_task_after_others(gem(memory_size=40, margin=margin, strength=strength))
     g, past = gradients(method, batch)
     assert len(past) == 2
     assert (past @ g < 0).any()
@@ -129,7 +129,7 @@ def test_a_step_s_gradient_is_the_projection_of_the_batch_s(margin, strength):
 
 
 def test_without_margin_a_step_raises_no_past_loss():
-    method, batch = stepped(gem(memory_size=40, margin=0, ridge=1e-12))
+    method, batch = begin_task_after_others(gem(memory_size=40, margin=0, ridge=1e-12))
     _, past = gradients(method, batch)
     actual = after_projection(method, batch)
     bound = 1e-5 * np.linalg.norm(past, axis=1) * np.linalg.norm(actual)
@@ -137,7 +137,7 @@ def test_without_margin_a_step_raises_no_past_loss():
 
 
 def test_without_a_violation_a_step_keeps_the_batch_s_gradient_to_the_last_bit():
-    method, _ = stepped(gem(memory_size=40))
+    method, _ = begin_task_after_others(gem(memory_size=40))
     batch = method.memory[: method.memory.past]
     g, past = gradients(method, batch)
     assert (past @ g >= 0).all()
@@ -186,7 +186,7 @@ def test_a_violated_constraint_keeps_the_loss_of_the_past_lower():
 
 
 def test_gradients_that_are_not_finite_are_left_to_the_learner():
-    method, batch = stepped(gem(memory_size=40))
+    method, batch = begin_task_after_others(gem(memory_size=40))
     with torch.no_grad():
         method.network.head.weight.fill_(float("nan"))
     assert np.isnan(after_projection(method, batch)).any()
@@ -201,7 +201,7 @@ def test_storage_is_the_examples_of_each_task_and_their_counts(memory_size, coun
 
 def test_flops_are_those_of_the_batch_of_every_past_example_and_of_their_products():
     blobs = gem(memory_size=30)
-    method, _ = stepped(blobs, index=3)
+    method, _ = begin_task_after_others(blobs, index=3)
     method = blobs.restore(list(islice(snapshots(blobs), 2))[-1].state, num_learned=2)
     meter = FlopMeter()
     train_task(method, blobs.view(3), Training(batch_size=16, lr=0.01), meter)

@@ -27,7 +27,7 @@ from orchestrator.stages.learning.learner import Training, train_task
 HAVE_STRENGTH = {name for name, method in METHODS.items() if method.strength}
 
 
-def of_strength(method_class, strength):
+def with_strength(method_class, strength):
     return method_class.Config(**{method_class.strength: strength})
 
 
@@ -40,7 +40,7 @@ def test_methods_with_one_strength_declare_it():
 def test_without_strength_it_is_fine_tuning_bit_for_bit_with_batch_normalisation_too(name):
     """Without batch normalisation the contract suite demands it, in every scenario."""
     plain = Blobs(Finetune, Config(), "domain", batch_norm=True)
-    weak = replace(plain, method_class=METHODS[name], config=of_strength(METHODS[name], 0.0))
+    weak = replace(plain, method_class=METHODS[name], config=with_strength(METHODS[name], 0.0))
     for one, other in zip(snapshots(plain), snapshots(weak), strict=True):
         for name, tensor in one.state.items():
             assert torch.equal(tensor, other.state[name]), name
@@ -61,7 +61,7 @@ RATE, STEPS = 1e-4, 200
 
 @pytest.mark.parametrize("method_class", WEIGHTS)
 def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
-    blobs = Blobs(method_class, of_strength(method_class, 1.0), "task")
+    blobs = Blobs(method_class, with_strength(method_class, 1.0), "task")
     first = next(snapshots(blobs)).state
     weights = WEIGHTS[method_class](blobs.restore(first, num_learned=1))
     largest = max(w.max().item() for w in weights.values())
@@ -69,7 +69,7 @@ def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
 
     def distance(stiffness):
         """How far task 2 takes the parameters that count from where freezing leaves them."""
-        config = of_strength(method_class, stiffness / largest)
+        config = with_strength(method_class, stiffness / largest)
         method = replace(blobs, config=config).restore(first, num_learned=1)
         training = Training(
             epochs=STEPS, batch_size=len(blobs.examples(2)), optimizer="sgd", lr=RATE

@@ -112,7 +112,7 @@ def mas(**config):
     return Blobs(MAS, MAS.Config(**config), "class")
 
 
-def consolidated(blobs, tasks):
+def consolidate_tasks(blobs, tasks):
     """A method that met tasks without training, only moved before each; and each task's Omega."""
     method, actual = blobs.fresh(), []
     for index in range(1, tasks + 1):
@@ -134,14 +134,14 @@ def move(method, seed):
 
 @pytest.mark.parametrize(("accumulate", "share"), [("sum", 1), ("mean", 1 / NUM_TASKS)])
 def test_importances_of_tasks_are_added_up_or_averaged(accumulate, share):
-    method, sensitivities = consolidated(mas(accumulate=accumulate), NUM_TASKS)
+    method, sensitivities = consolidate_tasks(mas(accumulate=accumulate), NUM_TASKS)
     for name, importance in method.importance[0].items():
         assert torch.allclose(importance, share * sum(f[name] for f in sensitivities), rtol=1e-5)
         assert torch.equal(method.anchor[0][name], dict(method.network.named_parameters())[name])
 
 
 def test_the_penalty_is_lam_times_importance_times_distance_squared():
-    method, (importance,) = consolidated(mas(lam=40.0), tasks=1)
+    method, (importance,) = consolidate_tasks(mas(lam=40.0), tasks=1)
     anchor = method.anchor[0]
     move(method, 9)
     batch = mas().view(1).examples[:8]

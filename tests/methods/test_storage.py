@@ -15,7 +15,7 @@ LEARNING = ["mlp", pytest.param("resnet18", marks=pytest.mark.variant)]
 ISOLATING = ("hat", "pnn")  # take linear layers apart
 
 
-def kept(method):
+def extra(method):
     """Bytes by category of a method, beside those of its network."""
     sizes = storage_bytes(method.state_dict(), method.storage)
     count = COUNTS["mlp" if method.outlook.input_shape[0] == 1 else "resnet18"]
@@ -42,26 +42,26 @@ def test_penalties_keep_as_many_numbers_as_they_hold_parameters(
     count = COUNTS[network]
     values = 4 * (count.parameters - (0 if penalise_head else count.head))
     expected = {"anchor": anchors * values, "importance": importances * values}
-    kept_bytes = kept(built(method, network, NUM_TASKS, penalise_head=penalise_head))
+    kept_bytes = extra(built(method, network, NUM_TASKS, penalise_head=penalise_head))
     assert kept_bytes == {category: n for category, n in expected.items() if n}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_ewc_offline_keeps_them_of_every_task(network):
-    kept_bytes = kept(built("ewc", network, NUM_TASKS, mode="offline", penalise_head=True))
+    kept_bytes = extra(built("ewc", network, NUM_TASKS, mode="offline", penalise_head=True))
     values = NUM_TASKS * 4 * COUNTS[network].parameters
     assert kept_bytes == {"anchor": values, "importance": values}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_lwf_keeps_a_second_network_and_a_byte_for_each_class(network):
-    assert kept(built("lwf", network, NUM_TASKS)) == {"teacher": COUNTS[network].carried + CLASSES}
+    assert extra(built("lwf", network, NUM_TASKS)) == {"teacher": COUNTS[network].carried + CLASSES}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("method", ["finetune", "freeze", "cumulative", "joint"])
 def test_references_keep_the_network_alone(network, method):
-    assert kept(built(method, network, NUM_TASKS)) == {}
+    assert extra(built(method, network, NUM_TASKS)) == {}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -89,13 +89,13 @@ REHEARSAL = {
 @pytest.mark.parametrize(("method", "policy"), REHEARSAL)
 def test_rehearsal_keeps_its_examples_and_what_goes_with_them(network, method, policy):
     config = {} if policy is None else {"policy": policy}
-    kept_bytes = kept(build_and_learn(method, network, memory_size=ROWS, **config))
+    kept_bytes = extra(build_and_learn(method, network, memory_size=ROWS, **config))
     assert kept_bytes == {"buffer": REHEARSAL[method, policy](IMAGES[network])}
 
 
 @pytest.mark.parametrize("network", LEARNING)
 def test_icarl_keeps_exemplars_and_their_means(network):
-    kept_bytes = kept(build_and_learn("icarl", network, memory_size=ROWS))
+    kept_bytes = extra(build_and_learn("icarl", network, memory_size=ROWS))
     means = 4 * CLASSES * COUNTS[network].features
     assert kept_bytes == {"buffer": ROWS * IMAGES[network] + means}
 
@@ -105,23 +105,23 @@ def test_icarl_keeps_exemplars_and_their_means(network):
 def test_generative_replay_keeps_a_generator_and_a_byte_for_each_class(network, told):
     pixels = COUNTS[network].pixels
     widths = [(pixels, 400), (400, 400), (400, 64), (32 + told, 400), (400, 400), (400, pixels)]
-    kept_bytes = kept(built("generative_replay", network, NUM_TASKS, conditional=bool(told)))
+    kept_bytes = extra(built("generative_replay", network, NUM_TASKS, conditional=bool(told)))
     assert kept_bytes == {"generator": 4 * sum(a * b + b for a, b in widths) + CLASSES}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_independent_networks_are_kept_whole(network):
     finished = (NUM_TASKS - 1) * COUNTS[network].carried
-    assert kept(built("independent", network, NUM_TASKS)) == {"columns": finished}
+    assert extra(built("independent", network, NUM_TASKS)) == {"columns": finished}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_packnet_keeps_a_byte_for_each_weight_below_the_head(network):
-    assert kept(built("packnet", network, NUM_TASKS)) == {"importance": COUNTS[network].weights}
+    assert extra(built("packnet", network, NUM_TASKS)) == {"importance": COUNTS[network].weights}
 
 
 def test_hat_keeps_a_number_for_each_hidden_unit_and_task():
-    assert kept(built("hat", "mlp", NUM_TASKS)) == {"importance": 4 * NUM_TASKS * (400 + 400)}
+    assert extra(built("hat", "mlp", NUM_TASKS)) == {"importance": 4 * NUM_TASKS * (400 + 400)}
 
 
 def test_progressive_networks_keep_all_columns_and_their_laterals():
@@ -130,7 +130,7 @@ def test_progressive_networks_keep_all_columns_and_their_laterals():
     laterals = [
         k + k * 400 * 400 + 400 * above for k in range(1, NUM_TASKS) for above in (400, CLASSES)
     ]
-    assert kept(built("pnn", "mlp", NUM_TASKS)) == {"columns": columns + 4 * sum(laterals)}
+    assert extra(built("pnn", "mlp", NUM_TASKS)) == {"columns": columns + 4 * sum(laterals)}
 
 
 @pytest.mark.parametrize("method", ISOLATING)

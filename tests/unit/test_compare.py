@@ -59,7 +59,7 @@ def results_of(rows: list[dict[str, Any]]) -> Results:
     return Results(trials, NO_ROWS, NO_ROWS)
 
 
-def compared(*rows: dict[str, Any], by: str = "method") -> pd.DataFrame:
+def compare(*rows: dict[str, Any], by: str = "method") -> pd.DataFrame:
     return comparison(results_of(list(rows)), by)
 
 
@@ -68,7 +68,7 @@ def three_seeds(**changes: Any) -> list[dict[str, Any]]:
 
 
 def test_a_configuration_is_its_mean_over_seeds_with_a_student_t_interval() -> None:
-    (only,) = compared(*(row(seed=seed, acc=acc) for seed, acc in enumerate((1, 2, 3)))).to_dict(
+    (only,) = compare(*(row(seed=seed, acc=acc) for seed, acc in enumerate((1, 2, 3)))).to_dict(
         "records"
     )
     assert (only["acc_mean"], only["acc_std"], only["n"]) == (2, 1, 3)
@@ -76,25 +76,25 @@ def test_a_configuration_is_its_mean_over_seeds_with_a_student_t_interval() -> N
 
 
 def test_one_seed_has_no_interval() -> None:
-    (only,) = compared(row()).to_dict("records")
+    (only,) = compare(row()).to_dict("records")
     assert only["acc_mean"] == 0.8
     assert np.isnan(only["acc_ci95"])
 
 
 def test_computation_is_training_and_consolidation_together() -> None:
-    (only,) = compared(row()).to_dict("records")
+    (only,) = compare(row()).to_dict("records")
     assert (only["compute_flops_mean"], only["seconds_mean"]) == (2.5e9, 4.0)
 
 
 def test_configurations_of_a_method_are_rows_of_their_own_named_by_what_varies() -> None:
     configs = [{"lam": 10, "gamma": 0.9}, {"lam": 1000, "gamma": 0.9}]
-    table = compared(row("finetune"), *(row(config=c, seed=s) for c in configs for s in (0, 1)))
+    table = compare(row("finetune"), *(row(config=c, seed=s) for c in configs for s in (0, 1)))
     assert list(table.label) == ["finetune", "ewc lam=10", "ewc lam=1000"]
     assert list(table.n) == [1, 2, 2]
 
 
 def test_a_hyperparameter_of_another_method_does_not_count_as_varying() -> None:
-    table = compared(row("ewc", config={"lam": 10}), row("er", config={"memory_size": 100}))
+    table = compare(row("ewc", config={"lam": 10}), row("er", config={"memory_size": 100}))
     assert list(table.label) == ["ewc", "er"]
 
 
@@ -103,8 +103,8 @@ def test_what_varies_outside_the_method_is_named_with_its_section_only_if_it_mus
         config = {"method": {"name": "ewc", **hyperparameters}, "training": {"lr": rate}}
         return row() | {"config": json.dumps(config), "trial_id": str(config)}
 
-    assert list(compared(trial(0.1), trial(0.01)).label) == ["ewc lr=0.1", "ewc lr=0.01"]
-    both = compared(trial(0.1, lr=3.0), trial(0.01, lr=3.0), trial(0.01, lr=4.0))
+    assert list(compare(trial(0.1), trial(0.01)).label) == ["ewc lr=0.1", "ewc lr=0.01"]
+    both = compare(trial(0.1, lr=3.0), trial(0.01, lr=3.0), trial(0.01, lr=4.0))
     assert list(both.label) == [
         "ewc lr=3 training.lr=0.1",
         "ewc lr=3 training.lr=0.01",
@@ -115,12 +115,12 @@ def test_what_varies_outside_the_method_is_named_with_its_section_only_if_it_mus
 def test_a_network_is_named_as_such() -> None:
     configs = [{"method": {"name": "ewc"}, "network": {"name": name}} for name in ("mlp", "cnn")]
     trials = [row() | {"config": json.dumps(c), "trial_id": str(c)} for c in configs]
-    assert list(compared(*trials).label) == ["ewc network=mlp", "ewc network=cnn"]
+    assert list(compare(*trials).label) == ["ewc network=mlp", "ewc network=cnn"]
 
 
 def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None:
     configs = [{"lam": 0.12345678}, {"lam": 0.12345679}]
-    table = compared(*(row(config=c, trial_id=f"t{i}") for i, c in enumerate(configs)))
+    table = compare(*(row(config=c, trial_id=f"t{i}") for i, c in enumerate(configs)))
     assert list(table.label) == ["ewc lam=0.123457 t0", "ewc lam=0.123457 t1"]
 
 
@@ -129,7 +129,7 @@ def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:
         row(phase="search", config={"lam": lam}, seed=100, acc=None, group="ewc") for lam in (1, 10)
     ]
     winner = row(config={"lam": 10}, selected=True, group="ewc")
-    table = compared(*candidates, winner, row("finetune"))
+    table = compare(*candidates, winner, row("finetune"))
     assert list(table.label) == ["ewc", "finetune"]
     for format in TEXT_FORMATS:
         assert "chosen by the search: ewc: lam=10" in " ".join(render(table, format).split())
@@ -141,7 +141,7 @@ def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:
     [{"benchmark": "permuted_digits"}, {"scenario": "task"}, {"num_tasks": 2}],
 )
 def test_settings_are_never_averaged_nor_printed_in_one_table(other: dict[str, Any]) -> None:
-    table = compared(row(), row(seed=1), row(seed=2, **other), row("er", seed=3))
+    table = compare(row(), row(seed=1), row(seed=2, **other), row("er", seed=3))
     assert sorted(table.n) == [1, 1, 2]
     assert list(table.label) == ["ewc", "er", "ewc"]
     assert render(table, "markdown").count("| method |") == 2
@@ -153,7 +153,7 @@ def test_what_is_called_alike_is_told_apart_by_its_trial_whatever_sweeps_hold_it
         for sweep in ("s", "s2")
         for i, lam in enumerate((0.12345678, 0.12345679))
     ]
-    assert list(compared(*rows).label) == ["ewc lam=0.123457 t0", "ewc lam=0.123457 t1"]
+    assert list(compare(*rows).label) == ["ewc lam=0.123457 t0", "ewc lam=0.123457 t1"]
 
 
 def test_only_complete_trials_of_the_evaluation_phase_count_and_the_others_are_reported() -> None:
@@ -163,7 +163,7 @@ def test_only_complete_trials_of_the_evaluation_phase_count_and_the_others_are_r
         row(seed=3, acc=0.0, status="diverged"),
         row(seed=4, acc=0.0, phase="search"),
     ]
-    table = compared(row(), *left_out)
+    table = compare(row(), *left_out)
     assert list(table.acc_mean) == [0.8]
     assert table.attrs["left_out"] == {"stopped": 2, "diverged": 1, "search phase": 1}
     for format in TEXT_FORMATS:
@@ -173,19 +173,19 @@ def test_only_complete_trials_of_the_evaluation_phase_count_and_the_others_are_r
 
 @pytest.mark.parametrize("format", TEXT_FORMATS)
 def test_nothing_to_compare_is_said(format: str) -> None:
-    table = compared(row(status="failed"))
+    table = compare(row(status="failed"))
     assert table.empty
     assert "no complete trial of the evaluation phase" in render(table, format)
     assert "1 failed" in render(table, format)
 
 
 def test_rows_by_trial_are_called_after_the_trial() -> None:
-    assert list(compared(row(trial_id="abc"), by="trial_id").label) == ["abc"]
+    assert list(compare(row(trial_id="abc"), by="trial_id").label) == ["abc"]
 
 
 def test_rows_by_a_config_column_are_ordered_by_its_value_and_still_not_averaged() -> None:
     rows = [row(config={"lam": lam, "gamma": gamma}) for lam in (100, 3) for gamma in (0.5, 1.0)]
-    table = compared(*rows, by="config.method.lam")
+    table = compare(*rows, by="config.method.lam")
     assert list(table.label) == [
         "ewc lam=3 gamma=0.5",
         "ewc lam=3 gamma=1",
@@ -196,22 +196,22 @@ def test_rows_by_a_config_column_are_ordered_by_its_value_and_still_not_averaged
 
 def test_a_column_can_be_given_in_short() -> None:
     rows = [row(config={"lam": lam}) for lam in (100, 3)]
-    in_short, in_full = compared(*rows, by="lam"), compared(*rows, by="config.method.lam")
+    in_short, in_full = compare(*rows, by="lam"), compare(*rows, by="config.method.lam")
     assert list(in_short.label) == list(in_full.label) == ["ewc lam=3", "ewc lam=100"]
 
 
 def test_an_unknown_column_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match=r"did you mean 'config\.method\.lam'"):
-        compared(row(config={"lam": 1}), by="config.method.lan")
+        compare(row(config={"lam": 1}), by="config.method.lan")
 
 
 def test_an_unknown_format_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'markdown'"):
-        render(compared(row()), "markdwn")
+        render(compare(row()), "markdwn")
 
 
 def test_markdown_shows_interval_units_and_count() -> None:
-    printed = render(compared(*three_seeds()), "markdown")
+    printed = render(compare(*three_seeds()), "markdown")
     interval = f"0.800 ± {T_2 * 0.1 / np.sqrt(3):.3f}"
     zero = "± 0.000"
     cells = [
@@ -240,23 +240,23 @@ def test_markdown_shows_interval_units_and_count() -> None:
     ],
 )
 def test_storage_is_shown_in_decimal_units(size: float, shown: str) -> None:
-    assert f"| {shown} |" in render(compared(row(storage_bytes=int(size))), "markdown")
+    assert f"| {shown} |" in render(compare(row(storage_bytes=int(size))), "markdown")
 
 
 @pytest.mark.parametrize(
     ("flops", "shown"), [(0, "0"), (1e5, "<0.001"), (1.234e9, "1.23"), (1.2345e13, "12,345")]
 )
 def test_computation_is_shown_in_gflop_to_three_digits(flops: float, shown: str) -> None:
-    printed = render(compared(row(train_flops=flops, consolidate_flops=0.0)), "markdown")
+    printed = render(compare(row(train_flops=flops, consolidate_flops=0.0)), "markdown")
     assert f"| {shown} |" in printed
 
 
 def test_a_value_that_rounds_to_zero_has_no_sign() -> None:
-    assert "-0.000" not in render(compared(row(bwt=-0.0001)), "markdown")
+    assert "-0.000" not in render(compare(row(bwt=-0.0001)), "markdown")
 
 
 def test_undefined_is_a_dash_in_tables_and_null_in_json_and_its_reason_is_given() -> None:
-    table = compared(row(scenario="class", fwt=None))
+    table = compare(row(scenario="class", fwt=None))
     assert "| – |" in render(table, "markdown")
     assert " & -- & " in render(table, "latex")
     (only,) = json.loads(render(table, "json"))["rows"]
@@ -266,11 +266,11 @@ def test_undefined_is_a_dash_in_tables_and_null_in_json_and_its_reason_is_given(
 
 
 def test_undefined_transfer_in_another_scenario_is_put_to_the_method() -> None:
-    assert "cannot score a task before learning it" in render(compared(row(fwt=None)), "markdown")
+    assert "cannot score a task before learning it" in render(compare(row(fwt=None)), "markdown")
 
 
 def test_csv_and_json_hold_the_raw_numbers() -> None:
-    table = compared(*three_seeds())
+    table = compare(*three_seeds())
     (from_csv,) = csv.DictReader(io.StringIO(render(table, "csv")))
     (from_json,) = json.loads(render(table, "json"))["rows"]
     for name in ("acc_mean", "acc_ci95", "storage_bytes_mean", "compute_flops_mean"):
@@ -280,7 +280,7 @@ def test_csv_and_json_hold_the_raw_numbers() -> None:
 
 def test_latex_uses_booktabs_and_escapes_names() -> None:
     rows = [row(config={"memory_size": m}, seed=s) for m in (100, 500) for s in (0, 1)]
-    printed = render(compared(*rows), "latex")
+    printed = render(compare(*rows), "latex")
     for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{lrrrrrrrr}"):
         assert command in printed
     assert (
@@ -292,13 +292,13 @@ def test_latex_uses_booktabs_and_escapes_names() -> None:
 
 def test_a_bracket_in_a_label_is_printed_as_it_is() -> None:
     rows = [row(config={"hidden": hidden}) for hidden in ([4], [8, 8])]
-    printed = render(compared(*rows), "table", width=200)
+    printed = render(compare(*rows), "table", width=200)
     assert "ewc hidden=[4]" in printed
     assert "ewc hidden=[8,8]" in printed
 
 
 def test_a_table_keeps_within_its_width_and_loses_nothing() -> None:
-    table = compared(*three_seeds(), *three_seeds(method="er", config={"memory_size": 2000}))
+    table = compare(*three_seeds(), *three_seeds(method="er", config={"memory_size": 2000}))
     narrow, wide = render(table, width=80), render(table, width=140)
     assert max(map(len, narrow.splitlines())) <= 80
     interval = f"± {T_2 * 0.1 / np.sqrt(3):.3f}"
@@ -308,7 +308,7 @@ def test_a_table_keeps_within_its_width_and_loses_nothing() -> None:
 
 
 def test_the_first_rows_are_those_of_the_whole_table_and_the_others_are_counted() -> None:
-    table = compared(*(row(config={"lam": lam}) for lam in range(1, 8)))
+    table = compare(*(row(config={"lam": lam}) for lam in range(1, 8)))
     first = render_first(table, "repertoire compare results", limit=5)
     assert re.findall(r"lam=(\d)", first) == ["1", "2", "3", "4", "5"]
     assert first.endswith("\n2 further rows: repertoire compare results\n")
@@ -339,7 +339,7 @@ def test_what_varies_in_a_table_is_looked_up_once_for_all_of_its_rows(
 
 def test_a_narrow_terminal_leaves_a_column_out_before_it_breaks_a_label() -> None:
     rows = [row("er", seed, config={"memory_size": size}) for seed in (1, 2) for size in (50, 200)]
-    wide, narrow = (render(compared(*rows), width=width) for width in (110, 80))
+    wide, narrow = (render(compare(*rows), width=width) for width in (110, 80))
     for text in (wide, narrow):
         assert "er memory_size=200 " in text
     assert max(map(len, narrow.splitlines())) <= 80

@@ -71,11 +71,11 @@ def results_of(*rows: list[Row]) -> Results:
     return Results(trials, pd.DataFrame(), pd.DataFrame())
 
 
-def compared(*rows: list[Row], **options: bool) -> pd.DataFrame:
+def compare(*rows: list[Row], **options: bool) -> pd.DataFrame:
     return comparison(results_of(*rows), **options)
 
 
-def differing(*rows: list[Row], against: str | None = None) -> pd.DataFrame:
+def compare_pairs(*rows: list[Row], against: str | None = None) -> pd.DataFrame:
     results = results_of(*rows)
     table = with_differences(results, comparison(results), against)
     return table.set_index("label")
@@ -90,7 +90,7 @@ EWC, ER = seeds("ewc", (0.5, 0.6, 0.7)), seeds("er", (0.6, 0.8, 1.0))
 def test_sweeps_of_one_protocol_share_a_table() -> None:
     other = seeds("er", (0.6,), sweep="b", config={"training": {"lr": 0.5}})
     for together in (False, True):
-        table = compared(EWC, other, together=together)
+        table = compare(EWC, other, together=together)
         assert list(table.table) == [0, 0]
         assert table.attrs["apart"] == []
     assert list(table.label) == ["ewc", "er"]
@@ -110,10 +110,10 @@ def test_sweeps_of_other_masks_budgets_or_networks_are_refused_together(
 ) -> None:
     other = seeds("er", (0.6,), sweep="b", config=config)
     with pytest.raises(RepertoireError, match=re.escape(said)) as refused:
-        compared(EWC, other, together=True)
+        compare(EWC, other, together=True)
     assert "split_digits, domain-incremental, 5 tasks: " in str(refused.value)
     assert "--force" in str(refused.value)
-    apart = compared(EWC, other)
+    apart = compare(EWC, other)
     assert list(apart.table) == [0, 1]
     for format in TEXT_FORMATS:
         assert said in " ".join(re.sub(r"\\([_\[\]])", r"\1", render(apart, format)).split())
@@ -121,7 +121,7 @@ def test_sweeps_of_other_masks_budgets_or_networks_are_refused_together(
 
 def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:
     other = seeds("ewc", (0.6,), sweep="b", config=EPOCHS)
-    table = compared(EWC, other, force=True)
+    table = compare(EWC, other, force=True)
     assert list(table.table) == [0, 0]
     assert list(table.label) == ["ewc epochs=1", "ewc epochs=5"]
     for format in TEXT_FORMATS:
@@ -134,10 +134,10 @@ def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:
 
 def test_other_settings_have_tables_of_their_own_which_is_said_unless_forced() -> None:
     other = seeds("er", (0.6,), sweep="b", scenario="task", num_tasks=2)
-    table = compared(EWC, other, together=True)
+    table = compare(EWC, other, together=True)
     assert list(table.table) == [0, 1]
     assert table.attrs["apart"] == ["scenario domain (a), task (b)", "num_tasks 5 (a), 2 (b)"]
-    forced = compared(EWC, other, force=True)
+    forced = compare(EWC, other, force=True)
     assert list(forced.table) == [0, 0]
     assert set(forced.not_comparable) == {"scenario domain (a), task (b); num_tasks 5 (a), 2 (b)"}
     assert "**split_digits (sweeps a, b)**" in render(forced, "markdown")
@@ -145,13 +145,13 @@ def test_other_settings_have_tables_of_their_own_which_is_said_unless_forced() -
 
 def test_force_leaves_what_is_comparable_unmarked_and_benchmarks_apart() -> None:
     other = seeds("er", (0.6,), sweep="b", benchmark="permuted_digits")
-    table = compared(EWC, ER, other, force=True)
+    table = compare(EWC, ER, other, force=True)
     assert list(table.table) == [0, 0, 1]
     assert "not_comparable" not in table
 
 
 def test_what_a_sweep_varies_itself_stands_side_by_side() -> None:
-    table = compared(EWC, seeds("ewc", (0.6,), config=EPOCHS), together=True)
+    table = compare(EWC, seeds("ewc", (0.6,), config=EPOCHS), together=True)
     assert list(table.table) == [0, 0]
     assert list(table.label) == ["ewc epochs=1", "ewc epochs=5"]
 
@@ -162,14 +162,14 @@ def test_two_sweeps_that_vary_the_same_are_comparable_and_one_that_varies_less_i
         for sweep, method in (("a", "ewc"), ("b", "er"))
         for config in ({}, EPOCHS)
     ]
-    assert set(compared(*both, together=True).table) == {0}
+    assert set(compare(*both, together=True).table) == {0}
     with pytest.raises(RepertoireError, match=r"training.epochs 1 or 5 \(a\), 1 \(b\)"):
-        compared(*both[:3], together=True)
+        compare(*both[:3], together=True)
 
 
 def test_a_configuration_of_two_sweeps_is_one_row_over_all_its_seeds() -> None:
     later = seeds("ewc", (0.6, 0.7, 0.8), sweep="b", first_seed=1)
-    table = compared(EWC, ER, later)
+    table = compare(EWC, ER, later)
     assert list(table.label) == ["ewc", "er"]
     assert list(table.n) == [4, 3]
     assert table.acc_mean[0] == pytest.approx((0.5 + 0.6 + 0.7 + 0.8) / 4)
@@ -182,9 +182,9 @@ def test_a_configuration_of_two_sweeps_is_one_row_over_all_its_seeds() -> None:
 
 
 def test_a_copy_is_no_evidence() -> None:
-    alone = differing(EWC, ER, against="ewc")
+    alone = compare_pairs(EWC, ER, against="ewc")
     copy = [each | {"sweep": "copy"} for each in EWC + ER]
-    table = differing(EWC, ER, copy, against="ewc")
+    table = compare_pairs(EWC, ER, copy, against="ewc")
     for name in ("acc_p", "acc_p_holm", "acc_diff_low", "n_common"):
         assert table.at["er", name] == alone.at["er", name]
 
@@ -192,7 +192,7 @@ def test_a_copy_is_no_evidence() -> None:
 def test_a_finished_copy_counts_and_not_the_one_that_was_stopped() -> None:
     stopped = [each | {"status": "stopped", "acc": None, "tasks_done": 1} for each in EWC]
     finished = [each | {"sweep": "copy", "tasks_done": 5} for each in EWC]
-    table = compared(stopped, finished)
+    table = compare(stopped, finished)
     assert list(table.n) == [3]
     assert table.attrs["left_out"] == {}
 
@@ -200,19 +200,19 @@ def test_a_finished_copy_counts_and_not_the_one_that_was_stopped() -> None:
 def test_other_values_of_one_trial_and_seed_are_refused_naming_both() -> None:
     other = seeds("ewc", (0.5, 0.6, 0.71), sweep="b")
     with pytest.raises(RepertoireError, match=r"seed 2, acc: 0.7 in a, 0.71 in b"):
-        compared(EWC, other)
+        compare(EWC, other)
 
 
 def test_holm_does_not_count_a_configuration_of_two_sweeps_twice() -> None:
-    alone = differing(EWC, ER, seeds("si", (0.9, 0.4, 0.6)), against="ewc")
+    alone = compare_pairs(EWC, ER, seeds("si", (0.9, 0.4, 0.6)), against="ewc")
     again = [each | {"sweep": "b"} for each in ER]
-    table = differing(EWC, ER, seeds("si", (0.9, 0.4, 0.6)), again, against="ewc")
+    table = compare_pairs(EWC, ER, seeds("si", (0.9, 0.4, 0.6)), again, against="ewc")
     assert table.at["er", "acc_p_holm"] == alone.at["er", "acc_p_holm"]
 
 
 def test_sweeps_that_hold_one_configuration_share_its_table_and_what_varies_is_said() -> None:
     wider = seeds("ewc", (0.55,), sweep="b", config=EPOCHS)
-    table = compared(EWC, ER, [each | {"sweep": "b"} for each in EWC], wider, together=True)
+    table = compare(EWC, ER, [each | {"sweep": "b"} for each in EWC], wider, together=True)
     assert list(table.table) == [0, 0, 0]
     # Every row of the table says its epochs, of whatever method.
     assert list(table.label) == ["ewc epochs=1", "er epochs=1", "ewc epochs=5"]
@@ -226,7 +226,7 @@ def test_sweeps_that_hold_one_configuration_share_its_table_and_what_varies_is_s
 
 def test_the_differences_of_three_seeds_are_those_worked_by_hand() -> None:
     # 0.1, 0.2, 0.3: mean 0.2, t = 2 sqrt(3), p = 1 - sqrt(12/14) by two degrees of freedom.
-    table = differing(EWC, ER, against="ewc")
+    table = compare_pairs(EWC, ER, against="ewc")
     assert table.at["er", "acc_diff"] == pytest.approx(0.2)
     half = 4.302652729749462 * 0.1 / np.sqrt(3)
     assert table.at["er", "acc_diff_low"] == pytest.approx(0.2 - half)
@@ -240,7 +240,7 @@ def test_the_differences_of_three_seeds_are_those_worked_by_hand() -> None:
 
 
 def test_unless_one_is_named_rows_are_held_against_the_best() -> None:
-    table = differing(EWC, ER)
+    table = compare_pairs(EWC, ER)
     assert list(table.against) == ["er", "er"]
     assert table.against_best.all()
     assert table.at["ewc", "acc_diff"] == pytest.approx(-0.2)
@@ -248,10 +248,10 @@ def test_unless_one_is_named_rows_are_held_against_the_best() -> None:
 
 def test_only_common_seeds_count() -> None:
     late = seeds("er", (0.9, 0.9, 0.9), first_seed=2)
-    table = differing(EWC, late, against="ewc")
+    table = compare_pairs(EWC, late, against="ewc")
     assert table.at["er", "n_common"] == 1
     assert table.at["er", "acc_diff"] == pytest.approx(0.2)
-    never = differing(EWC, seeds("er", (0.9,), first_seed=9), against="ewc")
+    never = compare_pairs(EWC, seeds("er", (0.9,), first_seed=9), against="ewc")
     assert never.at["er", "n_common"] == 0
     assert np.isnan(never.at["er", "acc_diff"])
 
@@ -259,7 +259,7 @@ def test_only_common_seeds_count() -> None:
 def test_p_values_are_corrected_for_the_rows_of_their_own_table() -> None:
     third = seeds("si", (0.9, 0.4, 0.6))
     elsewhere = [each | {"scenario": "task"} for each in EWC + ER]
-    table = differing(EWC, ER, third, elsewhere, against="ewc")
+    table = compare_pairs(EWC, ER, third, elsewhere, against="ewc")
     here = table[table.scenario == "domain"]
     smaller, larger = sorted(here["acc_p"].dropna())
     assert sorted(here["acc_p_holm"].dropna()) == pytest.approx(
@@ -271,9 +271,9 @@ def test_p_values_are_corrected_for_the_rows_of_their_own_table() -> None:
 
 def test_a_row_can_be_named_by_its_trial_and_an_unknown_one_is_refused() -> None:
     trial = str(EWC[0]["trial_id"])
-    assert set(differing(EWC, ER, against=trial).against) == {"ewc"}
+    assert set(compare_pairs(EWC, ER, against=trial).against) == {"ewc"}
     with pytest.raises(UnknownName, match="did you mean 'ewc'"):
-        differing(EWC, ER, against="ewcc")
+        compare_pairs(EWC, ER, against="ewcc")
 
 
 def test_a_table_without_the_named_row_compares_nothing() -> None:
@@ -317,7 +317,7 @@ def test_ranks_over_settings_are_those_worked_by_hand() -> None:
         for method, acc in zip(("er", "ewc", "si"), row, strict=True)
     ]
     only_here = seeds("gem", (0.99,), scenario="domain")
-    table = with_ranks(compared(*rows, only_here))
+    table = with_ranks(compare(*rows, only_here))
     means = table.drop_duplicates("label").set_index("label")["mean_rank"]
     assert means["er"] == pytest.approx((1 + 2.5 + 1) / 3)
     assert means["ewc"] == pytest.approx((2 + 1 + 2) / 3)
@@ -332,7 +332,7 @@ def test_ranks_over_settings_are_those_worked_by_hand() -> None:
 def test_a_configuration_has_a_rank_though_its_label_differs_between_tables() -> None:
     weak, strong = {"method": {"lam": 1.0}}, {"method": {"lam": 9.0}}
     table = with_ranks(
-        compared(
+        compare(
             seeds("er", (0.9,), scenario="class"),
             seeds("ewc", (0.5,), scenario="class", config=strong),
             seeds("er", (0.6,), scenario="task"),
@@ -348,14 +348,14 @@ def test_a_configuration_has_a_rank_though_its_label_differs_between_tables() ->
 
 
 def test_one_table_has_no_mean_ranks() -> None:
-    table = with_ranks(compared(EWC, ER))
+    table = with_ranks(compare(EWC, ER))
     assert table["mean_rank"].isna().all()
     assert "rank" not in render(table, "markdown")
 
 
 def test_the_front_is_marked_in_each_table_and_is_what_pareto_returns() -> None:
     rows = [EWC, ER, seeds("joint", (0.9,), storage_bytes=9000), seeds("si", (0.1,), first_seed=3)]
-    table = with_front(compared(*rows), ["acc", "storage_bytes"])
+    table = with_front(compare(*rows), ["acc", "storage_bytes"])
     # er and ewc cost the same and their intervals overlap; si's one seed is below both.
     assert list(table.label[table.front]) == ["ewc", "er", "joint"]
     printed = render(table, "markdown")
@@ -363,7 +363,7 @@ def test_the_front_is_marked_in_each_table_and_is_what_pareto_returns() -> None:
     assert "Pareto front of acc, storage_bytes" in printed
     assert list(pareto(results_of(*rows), ["acc", "storage_bytes"]).label) == list(table.label[:3])
     narrow = [seeds("ewc", (0.5, 0.51, 0.52)), seeds("er", (0.8, 0.81, 0.82))]
-    front = with_front(compared(*narrow, seeds("si", (0.79, 0.8, 0.81))), ["acc", "storage_bytes"])
+    front = with_front(compare(*narrow, seeds("si", (0.79, 0.8, 0.81))), ["acc", "storage_bytes"])
     assert list(front.label[front.front]) == ["er", "si"]
     assert "| ewc |" in render(front, "markdown")
     assert list(pareto(results_of(*narrow), ["acc"], ["min"]).label) == ["ewc"]

@@ -361,7 +361,7 @@ def test_candidates_are_not_compared(tmp_path: Path) -> None:
     assert rows.attrs["left_out"] == {"search phase": 6}
 
 
-def said(**more: object) -> dict[str, object]:
+def progress_content(**more: object) -> dict[str, object]:
     now = time.time()  # noqa: TID251 - a progress file has the time in it
     return {
         "phase": "evaluation",
@@ -383,14 +383,14 @@ def said(**more: object) -> dict[str, object]:
 
 def test_progress_says_whether_it_runs_and_how_fast(tmp_path: Path) -> None:
     folder = write_random(tmp_path / "s")
-    (folder / "progress.json").write_text(json.dumps(said()))
+    (folder / "progress.json").write_text(json.dumps(progress_content()))
     progress = read_progress(Warehouse.open(tmp_path).folders[0])
     assert progress is not None
     assert progress.state == "running"
     assert progress.stages_per_minute == pytest.approx(10, rel=1e-3)
-    assert StoredProgress(said(updated_at=time.time() - 600)).state == "silent"  # noqa: TID251
-    assert StoredProgress(said(over=True)).state == "over"
-    assert StoredProgress(said(over=True, complete=True)).state == "complete"
+    assert StoredProgress(progress_content(updated_at=time.time() - 600)).state == "silent"  # noqa: TID251
+    assert StoredProgress(progress_content(over=True)).state == "over"
+    assert StoredProgress(progress_content(over=True, complete=True)).state == "complete"
     assert StoredProgress({}).stages_per_minute is None
 
 
@@ -405,7 +405,7 @@ def test_a_sweep_that_has_only_just_begun_is_a_sweep(tmp_path: Path) -> None:
     folder = write_random(tmp_path / "s")
     shutil.rmtree(folder)
     folder.mkdir()
-    (folder / "progress.json").write_text(json.dumps(said()))
+    (folder / "progress.json").write_text(json.dumps(progress_content()))
     warehouse = Warehouse.open(tmp_path)
     assert [folder.name for folder in warehouse.folders] == ["s"]
     assert len(warehouse.notes) == 3

@@ -29,7 +29,7 @@ def read(name: str) -> dict[str, Any]:
     return content
 
 
-def pinned(package: str) -> str:
+def pinned_version(package: str) -> str:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     return next(line.partition("==")[2] for line in lines if line.startswith(f"{package}=="))
 
@@ -37,7 +37,7 @@ def pinned(package: str) -> str:
 def test_the_job_of_kuberay_has_fields_that_its_reference_has() -> None:
     schema, job = json.loads(SCHEMA.read_text()), read("rayjob.yaml")
     jsonschema.validate(job, schema)
-    assert job["spec"]["rayClusterSpec"]["rayVersion"] == pinned("ray")
+    assert job["spec"]["rayClusterSpec"]["rayVersion"] == pinned_version("ray")
     for wrong in (
         {"entryPoint": "x"},
         {"ttlSecondsAfterFinished": "600"},

@@ -43,7 +43,7 @@ def scores_of(values):
     return lambda: Score(accuracy=None, loss=next(left), n=1)
 
 
-def learned(blobs, training, losses=None, tasks=2):
+def train_tasks(blobs, training, losses=None, tasks=2):
     """Return the state after some tasks, and what the last training was."""
     method = blobs.fresh()
     for index in range(1, tasks + 1):
@@ -64,11 +64,11 @@ TRAINING = Training(batch_size=20, lr=0.05, optimizer="sgd", momentum=0.5, keep_
 def test_a_method_is_as_if_training_had_ended_after_its_best_epoch(scenario, name):
     blobs = blobs_of(name, scenario)
     stopping = {"patience": 2}
-    stopped, trained = learned(
+    stopped, trained = train_tasks(
         blobs, replace(TRAINING, epochs=9, early_stopping=stopping), [3, 1, 2, 2]
     )
     assert trained.epochs in (4, 0)  # freeze has no examples in its second task
-    ended, plain = learned(blobs, replace(TRAINING, epochs=2))
+    ended, plain = train_tasks(blobs, replace(TRAINING, epochs=2))
     assert not unequal_entries(stopped, ended)
     assert not unequal_entries(trained.optimizer, plain.optimizer)
 
@@ -87,10 +87,10 @@ def test_a_method_is_as_if_training_had_ended_after_its_best_epoch(scenario, nam
 )
 def test_the_epochs_that_are_trained_and_the_one_that_is_kept(options, losses, trained, kept):
     training = replace(TRAINING, epochs=6, early_stopping=options)
-    state, extent = learned(blobs_of(), training, losses, tasks=1)
+    state, extent = train_tasks(blobs_of(), training, losses, tasks=1)
     assert (extent.epochs, extent.samples) == (trained, trained * 48)
     assert not unequal_entries(
-        state, learned(blobs_of(), replace(TRAINING, epochs=kept), tasks=1)[0]
+        state, train_tasks(blobs_of(), replace(TRAINING, epochs=kept), tasks=1)[0]
     )
 
 
@@ -168,7 +168,7 @@ def test_scores_of_several_tasks_are_those_of_their_examples_together():
 def test_a_training_that_diverges_is_not_saved_by_its_best_epoch():
     training = replace(TRAINING, lr=1e30, epochs=6, early_stopping={"patience": 9})
     with pytest.raises(Diverged):
-        learned(blobs_of(), training, [1, 2, 3, 4, 5, 6])
+        train_tasks(blobs_of(), training, [1, 2, 3, 4, 5, 6])
 
 
 def test_a_snapshot_restores_tensors_that_others_refer_to_and_plain_attributes():

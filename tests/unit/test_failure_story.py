@@ -27,7 +27,7 @@ def module(folder: Path, text: str) -> ModuleType:
     return result
 
 
-def raised(call: object) -> Exception:
+def raise_error(call: object) -> Exception:
     with pytest.raises(Exception, match=r".*") as caught:
         call()  # type: ignore[operator]
     error = caught.value
@@ -39,7 +39,7 @@ def raised(call: object) -> Exception:
 
 def test_the_last_line_of_the_user_s_is_named_though_a_library_raised(tmp_path: Path) -> None:
     own = module(tmp_path, "import json\n\n\ndef loss():\n    return json.loads('{')\n")
-    story = failure_story(raised(own.loss))
+    story = failure_story(raise_error(own.loss))
     first, empty, trace = story.split("\n", 2)
     assert first.startswith("JSONDecodeError: Expecting property name")
     assert first.endswith(" (mine.py:5, in loss)")
@@ -49,12 +49,12 @@ def test_the_last_line_of_the_user_s_is_named_though_a_library_raised(tmp_path: 
 
 def test_of_several_frames_of_the_user_s_the_last_is_named(tmp_path: Path) -> None:
     text = "def a():\n    b()\n\n\ndef b():\n    raise ValueError('two\\nlines')\n"
-    story = failure_story(raised(module(tmp_path, text).a))
+    story = failure_story(raise_error(module(tmp_path, text).a))
     assert story.startswith("ValueError: two lines (mine.py:6, in b)\n\nTraceback")
 
 
 def test_without_code_of_the_user_s_the_last_line_of_ours_is_named() -> None:
-    error = raised(lambda: decode(int, {}, "", []))
+    error = raise_error(lambda: decode(int, {}, "", []))
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
     assert failure_place(error).startswith("decoding.py:")
 
@@ -67,7 +67,7 @@ def test_an_error_that_passed_no_code_has_no_place() -> None:
 def test_an_error_whose_message_says_what_to_do_has_a_place_in_the_user_s_code_only(
     tmp_path: Path,
 ) -> None:
-    full = raised(lambda: raise_if_lasting(OSError(errno.ENOSPC, "No space left"), "s"))
+    full = raise_error(lambda: raise_if_lasting(OSError(errno.ENOSPC, "No space left"), "s"))
     full.__traceback__ = full.__traceback__ and full.__traceback__.tb_next
     first, _, trace = failure_story(full).partition("\n\n")
     assert first.startswith("StoreFull: store s: no space is left on its disk.")
@@ -75,4 +75,4 @@ def test_an_error_whose_message_says_what_to_do_has_a_place_in_the_user_s_code_o
     assert "retry.py" in trace
     text = "from orchestrator.errors import RepertoireError\n\n\ndef a():\n"
     own = module(tmp_path, f"{text}    raise RepertoireError('no')\n")
-    assert failure_place(raised(own.a)) == "mine.py:5, in a"
+    assert failure_place(raise_error(own.a)) == "mine.py:5, in a"

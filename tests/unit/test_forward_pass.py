@@ -32,7 +32,7 @@ def blobs_of(name):
     return replace(blobs, config=cls.with_defaults(config, blobs.setting("mlp")))
 
 
-def learned(name="finetune", meter=None, **options):
+def train_method(name="finetune", meter=None, **options):
     blobs = blobs_of(name)
     method = blobs.fresh()
     training = Training(**{"batch_size": 16, "lr": 0.05, "optimizer": "sgd", **options})
@@ -47,7 +47,7 @@ def learned(name="finetune", meter=None, **options):
 
 @pytest.mark.parametrize("name", [*IN_CLASSES, *IN_TASKS])
 def test_every_method_learns_in_bf16_with_a_state_in_float32(name):
-    plain, bf16 = learned(name), learned(name, precision="bf16")
+    plain, bf16 = train_method(name), train_method(name, precision="bf16")
     assert {n: t.dtype for n, t in bf16.items()} == {n: t.dtype for n, t in plain.items()}
     assert {n: t.shape for n, t in bf16.items()} == {n: t.shape for n, t in plain.items()}
     if name not in ("agem", "gem"):  # the gradient of a memory decides which step is taken
@@ -77,8 +77,8 @@ def test_products_are_in_bf16_and_losses_in_float32():
 
 def test_flops_are_those_of_float32():
     meters = [FlopMeter() for _ in range(2)]
-    learned(meter=meters[0])
-    learned(meter=meters[1], precision="bf16")
+    train_method(meter=meters[0])
+    train_method(meter=meters[1], precision="bf16")
     assert meters[0].total == meters[1].total > 0
 
 
@@ -111,8 +111,8 @@ def compiled(monkeypatch):
 
 def test_a_compiled_network_learns_the_same_and_is_as_before_afterwards(compiled):
     meters = [FlopMeter() for _ in range(2)]
-    plain = learned(meter=meters[0])
-    fast = learned(meter=meters[1], compile=True)
+    plain = train_method(meter=meters[0])
+    fast = train_method(meter=meters[1], compile=True)
     assert len(compiled) == 2  # tasks
     assert all(network._compiled_call_impl is None for network in compiled)
     assert all(torch.allclose(plain[name], fast[name], atol=1e-5) for name in plain)
@@ -122,9 +122,9 @@ def test_a_compiled_network_learns_the_same_and_is_as_before_afterwards(compiled
 @pytest.mark.variant
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 def test_the_code_of_the_compiler_learns_the_same_twice():
-    first, again = (learned(compile=True) for _ in range(2))
+    first, again = (train_method(compile=True) for _ in range(2))
     assert not unequal_entries(first, again)
-    assert all(torch.allclose(first[n], tensor, atol=1e-4) for n, tensor in learned().items())
+    assert all(torch.allclose(first[n], tensor, atol=1e-4) for n, tensor in train_method().items())
 
 
 def test_the_first_steps_are_counted_anew_in_each_stage_so_that_none_depends_on_another(tmp_path):
@@ -142,7 +142,7 @@ def test_without_a_compiler_a_stage_says_what_is_missing(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(RepertoireError, match=r"none of g\+\+, clang\+\+, c\+\+ is on the path"):
-        learned(compile=True)
+        train_method(compile=True)
     monkeypatch.setenv("CXX", "/opt/mine")
     with pytest.raises(RepertoireError, match=r"CXX is '/opt/mine'; install one, or leave compile"):
         require_compiler(CPU)

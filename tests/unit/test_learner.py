@@ -237,7 +237,7 @@ SCORES = torch.tensor([[3, 1, 2], [0, 5, 1], [9, 1, 8], [1, 2, 0]], dtype=torch.
 TRUTH = torch.tensor([0, 1, 2, 0])  # right, right, wrong, wrong
 
 
-def scored(y: Tensor = TRUTH, allowed: list[bool] | None = None, task: int | None = None):
+def score_fixed(y: Tensor = TRUTH, allowed: list[bool] | None = None, task: int | None = None):
     x = F.pad(SCORES, (0, 1)).view(-1, 1, 1, 4)
     mask = None if allowed is None else torch.tensor(allowed)
     return score_examples(Fixed().predict, Examples(x, y), mask, task, FlopMeter())
@@ -248,14 +248,14 @@ def cross_entropy(row: list[float], label: int) -> float:
 
 
 def test_accuracy_and_loss_are_those_worked_out_by_hand():
-    score = scored()
+    score = score_fixed()
     assert (score.accuracy, score.n) == (0.5, 4)
     losses = [cross_entropy(SCORES[i].tolist(), int(TRUTH[i])) for i in range(4)]
     assert score.loss == pytest.approx(sum(losses) / 4, rel=1e-6)
 
 
 def test_outputs_that_are_not_allowed_cannot_win():
-    score = scored(allowed=[True, False, True], y=torch.tensor([0, 2, 0, 0]))
+    score = score_fixed(allowed=[True, False, True], y=torch.tensor([0, 2, 0, 0]))
     assert score.accuracy == 1.0
     rows, y = SCORES[:, [0, 2]].tolist(), [0, 1, 0, 0]
     expected = sum(cross_entropy(row, label) for row, label in zip(rows, y, strict=True)) / 4
@@ -263,12 +263,12 @@ def test_outputs_that_are_not_allowed_cannot_win():
 
 
 def test_classes_that_were_never_seen_score_nought_and_have_no_loss():
-    score = scored(allowed=[False, False, True], y=torch.tensor([0, 1, 0, 1]))
+    score = score_fixed(allowed=[False, False, True], y=torch.tensor([0, 1, 0, 1]))
     assert (score.accuracy, score.loss, score.n) == (0.0, None, 4)
 
 
 def test_where_some_classes_were_seen_accuracy_counts_and_the_loss_is_none():
-    score = scored(allowed=[True, True, False])
+    score = score_fixed(allowed=[True, True, False])
     assert (score.accuracy, score.loss) == (0.5, None)
 
 

@@ -19,7 +19,7 @@ seeds: [0]
 RANDOM = "search: {algorithm: random, num_trials: 2}\n"
 
 
-def written(training: str, *methods: str, more: str = "") -> str:
+def sweep_text(training: str, *methods: str, more: str = "") -> str:
     entries = "".join(f"  - {method}\n" for method in methods)
     return f"{HEAD}training: {training}\nmethods:\n{entries}{more}"
 
@@ -68,8 +68,8 @@ def test_the_values_of_an_entry_stand_in_place_of_the_file_s(common, own, merged
 
 def test_a_trial_of_an_entry_is_that_of_a_file_with_its_values(load):
     common = "{lr: 0.1, epochs: 2, schedule: cosine}"
-    plain, ewc = load(written(common, "finetune", "{name: ewc, training: {lr: 0.01}}")).trials
-    (whole,) = load(written("{lr: 0.01, epochs: 2, schedule: cosine}", "ewc")).trials
+    plain, ewc = load(sweep_text(common, "finetune", "{name: ewc, training: {lr: 0.01}}")).trials
+    (whole,) = load(sweep_text("{lr: 0.01, epochs: 2, schedule: cosine}", "ewc")).trials
     assert (plain.training.lr, ewc.training.lr) == (0.1, 0.01)
     assert ewc.identity == whole.identity
     assert [s.key for s in ewc.stages(0)] == [s.key for s in whole.stages(0)]
@@ -78,7 +78,7 @@ def test_a_trial_of_an_entry_is_that_of_a_file_with_its_values(load):
 
 def test_grids_of_the_file_and_of_the_entry_are_combined(load):
     sweep = load(
-        written(
+        sweep_text(
             "{lr: {grid: [0.1, 0.2]}, epochs: 2}",
             "finetune",
             "{name: ewc, lam: {grid: [1, 10]}, training: {epochs: {grid: [3, 4]}}}",
@@ -93,7 +93,7 @@ def test_grids_of_the_file_and_of_the_entry_are_combined(load):
 
 def test_a_value_of_an_entry_is_searched_like_any_other(load):
     methods = ("finetune", "{name: ewc, training: {lr: {loguniform: [1.0e-3, 0.1]}}}")
-    sweep = load(written("{lr: 0.5}", *methods, more=RANDOM))
+    sweep = load(sweep_text("{lr: 0.5}", *methods, more=RANDOM))
     (trial,), (group,) = sweep.trials, sweep.groups
     assert (trial.method.name, group.name, list(group.space)) == (
         "finetune",
@@ -102,7 +102,7 @@ def test_a_value_of_an_entry_is_searched_like_any_other(load):
     )
     assert group.build_trial({"training.lr": 0.02}, (0,)).training.lr == 0.02
     replaced = load(
-        written(
+        sweep_text(
             "{lr: {uniform: [0.1, 1]}}", "finetune", "{name: ewc, training: {lr: 2}}", more=RANDOM
         )
     )
@@ -112,7 +112,7 @@ def test_a_value_of_an_entry_is_searched_like_any_other(load):
 
 def test_groups_of_one_method_are_named_by_their_trainings(load):
     sweep = load(
-        written(
+        sweep_text(
             "{lr: 0.5}",
             "{name: ewc, lam: {loguniform: [1, 10]}}",
             "{name: ewc, lam: {loguniform: [1, 10]}, training: {lr: 0.1}}",
@@ -148,7 +148,7 @@ def test_groups_of_one_method_are_named_by_their_trainings(load):
     ],
 )
 def test_a_mistake_of_an_entry_has_its_place(mistakes, own, lines):
-    found = mistakes(written("{epochs: 4}", "finetune", f"{{name: ewc, training: {own}}}"))
+    found = mistakes(sweep_text("{epochs: 4}", "finetune", f"{{name: ewc, training: {own}}}"))
     assert [line.partition("; valid:")[0] for line in found] == lines or found[0].startswith(
         "methods[1].training.speed: unknown key 'speed'"
     )
@@ -156,21 +156,21 @@ def test_a_mistake_of_an_entry_has_its_place(mistakes, own, lines):
 
 def test_a_mistake_of_the_file_is_reported_once(mistakes):
     own = "{name: ewc, training: {lr: -2}}"
-    assert mistakes(written("{batch_size: 0}", "finetune", own)) == [
+    assert mistakes(sweep_text("{batch_size: 0}", "finetune", own)) == [
         "training.batch_size: must be at least 1, given 0",
         "methods[1].training.lr: must be above 0 and finite, given -2.0",
     ]
 
 
 def test_an_entry_with_the_file_s_own_values_repeats_the_entry_without(mistakes, load):
-    assert mistakes(written("{lr: 0.1}", "ewc", "{name: ewc, training: {lr: 0.1}}")) == [
+    assert mistakes(sweep_text("{lr: 0.1}", "ewc", "{name: ewc, training: {lr: 0.1}}")) == [
         "methods[1]: the same trial as methods[0]"
     ]
-    assert len(load(written("{lr: 0.1}", "ewc", "{name: ewc, training: {lr: 0.2}}")).trials) == 2
+    assert len(load(sweep_text("{lr: 0.1}", "ewc", "{name: ewc, training: {lr: 0.2}}")).trials) == 2
 
 
 def test_a_configuration_of_tune_stands_above_the_entry(load):
-    sweep = load(written("{lr: 0.5, epochs: 2}", "{name: ewc, training: {lr: 0.1}}"))
+    sweep = load(sweep_text("{lr: 0.5, epochs: 2}", "{name: ewc, training: {lr: 0.1}}"))
     configurations = Configurations.from_sweep(sweep)
     assert configurations.trial({}).identity == sweep.trials[0].identity
     trained = configurations.trial({"training.lr": 0.3, "training.epochs": 1}).training

@@ -44,7 +44,7 @@ class Lion(torch.optim.Optimizer):
 """
 
 
-def learned(method_name: str = "finetune", tasks: int = 2, **options: object) -> torch.Tensor:
+def train_tasks(method_name: str = "finetune", tasks: int = 2, **options: object) -> torch.Tensor:
     """Return the network's weights after some tasks."""
     cls = METHODS[method_name]
     blobs = replace(BLOBS, method_class=cls, config=cls.Config())
@@ -295,10 +295,10 @@ def test_a_step_goes_as_far_as_the_norm_allows():
 
 @pytest.mark.parametrize("method", ["finetune", "er", "gem"])
 def test_a_norm_that_no_gradient_reaches_changes_no_bit(method):
-    assert torch.equal(learned(method, clip=1e30), learned(method))
-    assert torch.equal(learned(method, clip=math.inf), learned(method))
+    assert torch.equal(train_tasks(method, clip=1e30), train_tasks(method))
+    assert torch.equal(train_tasks(method, clip=math.inf), train_tasks(method))
     assert not torch.equal(
-        learned(method, clip=1e-3, optimizer="sgd"), learned(method, optimizer="sgd")
+        train_tasks(method, clip=1e-3, optimizer="sgd"), train_tasks(method, optimizer="sgd")
     )
 
 
@@ -382,9 +382,9 @@ def test_outputs_that_do_not_compete_get_no_gradient():
 
 @pytest.mark.parametrize("method", [m for m in METHODS if "class" in METHODS[m].scenarios])
 def test_smoothing_of_0_changes_no_bit_and_of_a_tenth_changes_all_but_icarl(method):
-    usual = learned(method, tasks=1)
-    assert torch.equal(learned(method, tasks=1, label_smoothing=0.0), usual)
-    same = torch.equal(learned(method, tasks=1, label_smoothing=0.1), usual)
+    usual = train_tasks(method, tasks=1)
+    assert torch.equal(train_tasks(method, tasks=1, label_smoothing=0.0), usual)
+    same = torch.equal(train_tasks(method, tasks=1, label_smoothing=0.1), usual)
     assert same == (method == "icarl")
 
 

@@ -66,7 +66,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def refused(file: Path, out: Path, problem: str, **options: Any) -> None:
+def refuse(file: Path, out: Path, problem: str, **options: Any) -> None:
     """The pack is refused in one line, and nothing is written."""
     before = tree(out.parent)
     with pytest.raises(RepertoireError, match=problem) as caught:
@@ -166,7 +166,7 @@ def test_records_go_into_a_store_where_that_is_asked_for(packed: Path, tmp_path:
 )
 def test_a_name_that_no_results_have_is_refused(packed: Path, tmp_path: Path, path: str) -> None:
     file = forge(tmp_path / "x.zip", contents(packed) | {path: b"x"})
-    refused(file, tmp_path / "out", "which is no file of results|link, a folder|differ")
+    refuse(file, tmp_path / "out", "which is no file of results|link, a folder|differ")
 
 
 def test_what_is_not_what_was_packed_is_refused(packed: Path, tmp_path: Path) -> None:
@@ -174,16 +174,16 @@ def test_what_is_not_what_was_packed_is_refused(packed: Path, tmp_path: Path) ->
     right = unseal(INDEX, files[INDEX])
     assert right is not None
     changed = files | {"layouts/sweep.yaml": b"name: other"}
-    refused(forge(tmp_path / "1", changed, files=right["files"]), out, "not what was packed|longer")
+    refuse(forge(tmp_path / "1", changed, files=right["files"]), out, "not what was packed|longer")
     without = {name: data for name, data in files.items() if name != "layouts/stages.parquet"}
-    refused(forge(tmp_path / "2", without), out, r"layouts lacks stages\.parquet")
-    refused(forge(tmp_path / "3", without, files=right["files"]), out, "its files differ")
+    refuse(forge(tmp_path / "2", without), out, r"layouts lacks stages\.parquet")
+    refuse(forge(tmp_path / "3", without, files=right["files"]), out, "its files differ")
     broken = files | {"layouts/trials.parquet": b"PAR1"}
-    refused(forge(tmp_path / "4", broken), out, "a table of layouts cannot be read")
+    refuse(forge(tmp_path / "4", broken), out, "a table of layouts cannot be read")
     twice = [*right["files"], right["files"][0]]
-    refused(forge(tmp_path / "5", files, files=twice), out, "lists a file twice")
-    refused(forge(tmp_path / "6", files, files=[{"path": 1}]), out, "index cannot be read")
-    refused(forge(tmp_path / "7", files, files=[{**right["files"][0], "size": -1}]), out, "differ")
+    refuse(forge(tmp_path / "5", files, files=twice), out, "lists a file twice")
+    refuse(forge(tmp_path / "6", files, files=[{"path": 1}]), out, "index cannot be read")
+    refuse(forge(tmp_path / "7", files, files=[{**right["files"][0], "size": -1}]), out, "differ")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_record_that_no_store_has_is_refused(
     first, rest = files[f"layouts/{RECORDS}"].split(b"\n", 1)
     line = json.dumps(change(json.loads(first))).encode()
     file = forge(tmp_path / "x.zip", files | {f"layouts/{RECORDS}": line + b"\n" + rest})
-    refused(file, tmp_path / "out", problem)
+    refuse(file, tmp_path / "out", problem)
 
 
 def later(line: dict[str, str]) -> dict[str, str]:
@@ -220,7 +220,7 @@ def later(line: dict[str, str]) -> dict[str, str]:
 
 def test_a_pack_of_a_later_release_names_it(packed: Path, tmp_path: Path) -> None:
     file = forge(tmp_path / "x.zip", contents(packed), format=2)
-    refused(file, tmp_path / "out", r"made by release '9\.9', in format 2")
+    refuse(file, tmp_path / "out", r"made by release '9\.9', in format 2")
 
 
 def test_links_and_bombs_are_refused(packed: Path, tmp_path: Path) -> None:
@@ -230,42 +230,42 @@ def test_links_and_bombs_are_refused(packed: Path, tmp_path: Path) -> None:
         info.external_attr = 0o120777 << 16
         pack.writestr(info, "/etc/passwd")
         pack.writestr(INDEX, b"")
-    refused(tmp_path / "link.zip", out, "is a link, a folder or encrypted")
+    refuse(tmp_path / "link.zip", out, "is a link, a folder or encrypted")
     bomb = forge(tmp_path / "bomb.zip", files | {"layouts/sweep.yaml": bytes(2 * 10**7)})
     assert bomb.stat().st_size < 200_000
-    refused(bomb, out, "unpacks to 20000000 bytes")
-    refused(packed, out, "more than 1000 ", max_bytes=1000)
+    refuse(bomb, out, "unpacks to 20000000 bytes")
+    refuse(packed, out, "more than 1000 ", max_bytes=1000)
     right = unseal(INDEX, files[INDEX])
     assert right is not None
     small = [{**each, "size": min(each["size"], 10)} for each in right["files"]]
-    refused(forge(tmp_path / "lie.zip", files, files=small), out, "longer than 10 bytes")
+    refuse(forge(tmp_path / "lie.zip", files, files=small), out, "longer than 10 bytes")
 
 
 def test_what_is_no_pack_is_refused(packed: Path, tmp_path: Path) -> None:
     out, data = tmp_path / "out", packed.read_bytes()
     (tmp_path / "text").write_text("no pack")
     (tmp_path / "short").write_bytes(data[: len(data) // 2])
-    refused(tmp_path / "text", out, "no pack or was damaged")
-    refused(tmp_path / "short", out, "no pack or was damaged")
+    refuse(tmp_path / "text", out, "no pack or was damaged")
+    refuse(tmp_path / "short", out, "no pack or was damaged")
     with zipfile.ZipFile(tmp_path / "other", "w") as pack:
         pack.writestr("readme", b"")
-    refused(tmp_path / "other", out, "its last file is not pack.json")
-    refused(tmp_path / "absent", out, "no such file")
-    refused(tmp_path, out, "is a folder")
+    refuse(tmp_path / "other", out, "its last file is not pack.json")
+    refuse(tmp_path / "absent", out, "no such file")
+    refuse(tmp_path, out, "is a folder")
     flipped = bytearray(data)
     flipped[len(data) // 2] ^= 1
     (tmp_path / "flipped").write_bytes(flipped)
-    refused(tmp_path / "flipped", out, "damaged|not what was packed")
+    refuse(tmp_path / "flipped", out, "damaged|not what was packed")
 
 
 def test_what_is_there_is_not_overwritten(packed: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "searching").mkdir(parents=True)
     (out / "searching" / "mine").write_text("kept")
-    refused(packed, out, "exists and is not what the pack holds")
+    refuse(packed, out, "exists and is not what the pack holds")
     shutil.rmtree(out / "searching")
     (out / "searching").symlink_to(tmp_path / "elsewhere")
-    refused(packed, out, "exists and is not what the pack holds")
+    refuse(packed, out, "exists and is not what the pack holds")
     assert os.readlink(out / "searching") == str(tmp_path / "elsewhere")
 
 

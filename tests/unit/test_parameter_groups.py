@@ -21,7 +21,7 @@ from orchestrator.sweep.configuration import Configurations
 BLOBS = Blobs(METHODS["finetune"], METHODS["finetune"].Config(), "class")
 
 
-def learned(**options):
+def train_one_task(**options):
     """Return the network's state after one task."""
     method = BLOBS.fresh()
     train_task(method, BLOBS.view(1), Training(batch_size=16, **options), FlopMeter())
@@ -47,8 +47,8 @@ def test_the_head_has_one_rate_and_all_else_the_other():
 def test_a_step_of_each_group_is_its_rate_times_the_gradient():
     whole = {"optimizer": "sgd", "iterations": 1}
     start = BLOBS.fresh().network.state_dict()
-    low, high = learned(lr=0.1, **whole), learned(lr=0.5, **whole)
-    both = learned(lr={"head": 0.5, "body": 0.1}, **whole)
+    low, high = train_one_task(lr=0.1, **whole), train_one_task(lr=0.5, **whole)
+    both = train_one_task(lr={"head": 0.5, "body": 0.1}, **whole)
     for name in start:
         assert torch.equal(both[name], (high if name.startswith("head") else low)[name])
         assert not torch.equal(both[name], start[name])

@@ -69,7 +69,7 @@ def answer() -> Callable[[], bool]:
     return lambda: True
 
 
-def watched(clock: Clock, watch: StallWatch, nodes: list[Node], seconds: int) -> None:
+def watch_for(clock: Clock, watch: StallWatch, nodes: list[Node], seconds: int) -> None:
     for _ in range(seconds):
         clock.now += 1
         watch.check(ORDERS, nodes, NEEDS)
@@ -78,15 +78,15 @@ def watched(clock: Clock, watch: StallWatch, nodes: list[Node], seconds: int) ->
 def test_a_long_stage_is_told_of_at_growing_intervals_and_never_given_up(clock: Clock) -> None:
     lines: list[str] = []
     watch = StallWatch(lines.append, idle=lambda: False, ask=answer, limit_seconds=100)
-    watched(clock, watch, [NODE], 59)
+    watch_for(clock, watch, [NODE], 59)
     assert lines == []
-    watched(clock, watch, [NODE], 6)
+    watch_for(clock, watch, [NODE], 6)
     assert lines == [
         "no stage has ended for 1 min; waiting for ewc-1 seed 0 task 3, ewc-1 seed 1 task 3, "
         "ewc-1 seed 2 task 3 and 2 more; the cluster is at work; nodes: "
         "10.0.0.1 (2 CPUs, 0 GPUs, 1.0 GiB)"
     ]
-    watched(clock, watch, [NODE], 3600)
+    watch_for(clock, watch, [NODE], 3600)
     assert len(lines) == 6  # after 1, 2, 4, 8, 16 and 32 minutes
 
 
@@ -94,7 +94,7 @@ def test_a_stage_that_ends_starts_the_count_anew(clock: Clock) -> None:
     lines: list[str] = []
     watch = StallWatch(lines.append, idle=lambda: True, ask=answer, limit_seconds=100)
     for _ in range(20):
-        watched(clock, watch, [NODE], 50)
+        watch_for(clock, watch, [NODE], 50)
         watch.reset()
     assert lines == []
 
@@ -110,9 +110,9 @@ def test_where_nothing_can_run_the_sweep_ends_after_the_limit(
     clock: Clock, nodes: list[Node], idle: bool, reason: str
 ) -> None:
     watch = StallWatch(lambda line: None, lambda: idle, answer, limit_seconds=100)
-    watched(clock, watch, nodes, 159)
+    watch_for(clock, watch, nodes, 159)
     with pytest.raises(ClusterLost, match=r"given up .REPERTOIRE_STALL_SECONDS=100") as raised:
-        watched(clock, watch, nodes, 10)
+        watch_for(clock, watch, nodes, 10)
     assert reason in str(raised.value)
 
 
@@ -123,7 +123,7 @@ def test_a_node_with_room_is_waited_for_as_long_as_asked(
     watch = StallWatch(lambda line: None, lambda: False, answer, 100, wait_seconds=wait)
     start = clock.now
     with pytest.raises(ClusterLost, match=f"given up .--wait-for-nodes={wait} s"):
-        watched(clock, watch, [], 1000)
+        watch_for(clock, watch, [], 1000)
     assert at_least <= clock.now - start <= at_least + 70
 
 
@@ -133,7 +133,7 @@ def test_the_limit_is_read_from_the_environment(
     monkeypatch.setenv("REPERTOIRE_STALL_SECONDS", "10")
     watch = StallWatch(lambda line: None, lambda: True, answer)
     with pytest.raises(ClusterLost):
-        watched(clock, watch, [NODE], 30)
+        watch_for(clock, watch, [NODE], 30)
 
 
 def test_a_cluster_whose_worker_processes_do_not_start_is_given_up(clock: Clock) -> None:
@@ -147,7 +147,7 @@ def test_a_cluster_whose_worker_processes_do_not_start_is_given_up(clock: Clock)
 
     watch, start = StallWatch(lines.append, lambda: False, ask, limit_seconds=100), clock.now
     with pytest.raises(ClusterLost, match="no worker process starts on the nodes"):
-        watched(clock, watch, [NODE], 300)
+        watch_for(clock, watch, [NODE], 300)
     (at,) = asked
     assert 50 <= at - start <= 65, "asked once, after half of the limit"
     assert 150 <= clock.now - start <= 175, "given up after the limit"
@@ -162,10 +162,10 @@ def test_each_silence_asks_anew_for_a_worker_process(clock: Clock) -> None:
         return lambda: starts
 
     watch = StallWatch(lambda line: None, lambda: False, ask, limit_seconds=100)
-    watched(clock, watch, [NODE], 1000)
+    watch_for(clock, watch, [NODE], 1000)
     watch.reset()
     with pytest.raises(ClusterLost):
-        watched(clock, watch, [NODE], 300)
+        watch_for(clock, watch, [NODE], 300)
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan"])

@@ -208,12 +208,12 @@ def test_joint_trains_a_fresh_network_on_all_seen_tasks_and_is_charged_for_keepi
 
 
 def test_joint_learns_the_same_bits_in_any_order_of_the_same_tasks():
-    def learned(order: tuple[int, ...]) -> str:
+    def train_in_order(order: tuple[int, ...]) -> str:
         steps = chain("joint", replace(SPLIT, order=order))
         first, _ = run_stage(steps[0], None, FOR)
         return bits(run_stage(steps[2], first, FOR)[0])
 
-    assert learned((1, 2, 3, 4, 5)) == learned((2, 1, 5, 4, 3))
+    assert train_in_order((1, 2, 3, 4, 5)) == train_in_order((2, 1, 5, 4, 3))
 
 
 def test_a_method_that_trains_on_all_seen_tasks_is_shown_the_classes_of_all(monkeypatch):

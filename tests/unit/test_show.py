@@ -86,7 +86,7 @@ def of(*trials: Row) -> Results:
     return results_of(list(trials), [cell for row in trials for cell in cells(row)])
 
 
-def printed(page: RenderableType, width: int = 80, colours: bool = False) -> str:
+def print_page(page: RenderableType, width: int = 80, colours: bool = False) -> str:
     system = "truecolor" if colours else None
     console = Console(
         file=io.StringIO(),
@@ -100,7 +100,7 @@ def printed(page: RenderableType, width: int = 80, colours: bool = False) -> str
 
 
 def words(results: Results, name: str, *options: Any, **named: Any) -> str:
-    return " ".join(printed(trial_page(results, name, *options, **named)).split())
+    return " ".join(print_page(trial_page(results, name, *options, **named)).split())
 
 
 def test_the_grid_has_every_cell_and_the_figures_are_those_worked_by_hand() -> None:
@@ -298,7 +298,7 @@ def test_a_winner_chosen_within_each_seed_shows_the_values_of_each() -> None:
 @pytest.mark.parametrize(("num_tasks", "parts"), [(5, 1), (11, 1), (12, 2), (20, 2), (50, 5)])
 def test_many_tasks_are_folded_to_fit_the_width(num_tasks: int, parts: int) -> None:
     r = np.random.default_rng(0).uniform(size=(num_tasks + 1, num_tasks))
-    lines = printed(AccuracyGrid(r)).splitlines()
+    lines = print_page(AccuracyGrid(r)).splitlines()
     assert max(map(len, lines)) <= 80
     heads = [line.split()[1:] for line in lines if line.startswith("learned")]
     assert len(heads) == parts
@@ -310,8 +310,8 @@ def test_many_tasks_are_folded_to_fit_the_width(num_tasks: int, parts: int) -> N
 
 def test_colour_goes_where_there_is_a_terminal_and_nowhere_else() -> None:
     page = AccuracyGrid(np.array(R))
-    assert "\x1b" not in printed(page)
-    assert "\x1b[" in printed(page, colours=True)
+    assert "\x1b" not in print_page(page)
+    assert "\x1b[" in print_page(page, colours=True)
 
 
 def test_ink_can_be_read_on_every_colour() -> None:

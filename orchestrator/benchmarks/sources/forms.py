@@ -59,7 +59,7 @@ class Form:
         """What is read and how, in JSON types."""
         return [self.kind, self.version, to_json(self)]
 
-    def located(self, folder: Path) -> Self:
+    def with_absolute_paths(self, folder: Path) -> Self:
         """Return the form with absolute paths, given the folder of the sweep."""
         given = {name: getattr(self, name) for name in self.paths}
         absolute = {k: str(folder / Path(v).expanduser()) for k, v in given.items() if v}

@@ -63,7 +63,7 @@ class HuggingFace(Form):
         if (self.image is None) == (self.features is None):
             raise ValueError("image: give either image or features, the columns to learn from")
 
-    def located(self, folder: Path) -> Self:
+    def with_absolute_paths(self, folder: Path) -> Self:
         """Return the form with an absolute path, if there is such a folder."""
         local = folder / Path(self.huggingface).expanduser()
         is_path = local.is_dir() or self.huggingface[:1] in ("/", ".", "~")
