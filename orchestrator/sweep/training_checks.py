@@ -9,6 +9,7 @@ from typing import Any
 from methods.base import Method
 from orchestrator.benchmarks.benchmark import Benchmark, Task
 from orchestrator.stages.code.components import Component
+from orchestrator.stages.learning.augmentation.changes import Change
 from orchestrator.stages.learning.training import Training
 
 
@@ -23,6 +24,12 @@ def training_objections(
         yield (
             f"augment: changes images, given {given}, and the examples of {benchmark.title} are "
             "rows of a table; leave it out"
+        )
+    elif unfit := [each for each in changes if not takes_channels(each, benchmark)]:
+        valid = " or ".join(map(str, unfit[0].channels))
+        yield (
+            f"augment: {unfit[0].name} takes images of {valid} channels, and those of "
+            f"{benchmark.title} have {benchmark.input_shape[0]}; leave it out"
         )
     if any(change.mixes for change in changes) and not cls.takes_mixtures:
         yield (
@@ -40,6 +47,11 @@ def training_objections(
             )
         if cls.divides_task:
             yield f"early_stopping: {method.name} divides each task into parts of fixed lengths"
+
+
+def takes_channels(change: Change, benchmark: Benchmark) -> bool:
+    """Return whether a change of images takes those of a benchmark."""
+    return not change.channels or benchmark.input_shape[0] in change.channels
 
 
 @lru_cache(maxsize=256)  # a sweep has many trainings on one benchmark

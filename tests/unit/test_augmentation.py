@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -326,4 +327,18 @@ def test_a_table_cannot_be_augmented(mistakes, tmp_path):
     assert mistakes(text) == [
         "training.augment: changes images, given flip, cutout, and the examples of "
         "split_rows are rows of a table; leave it out"
+    ]
+
+
+def test_what_needs_grey_or_colour_is_refused_for_other_channels(mistakes, tmp_path):
+    x = np.zeros((40, 4, 6, 6), np.uint8)
+    np.savez(tmp_path / "four.npz", train_x=x, train_y=np.arange(40) % 4)
+    data = f"{{npz: {tmp_path / 'four.npz'}}}"
+    text = (
+        f"name: lab\nbenchmark: {{name: split, data: {data}, num_tasks: 2}}\n"
+        "training: {augment: [flip, color_jitter, rand_augment]}\nmethods: [finetune]\nseeds: [0]\n"
+    )
+    assert mistakes(text) == [
+        "training.augment: rand_augment takes images of 1 or 3 channels, and those of split_four "
+        "have 4; leave it out"
     ]

@@ -21,10 +21,12 @@ class Change:
 
     Class attributes:
         mixes: whether it mixes examples, and so their labels.
+        channels: of the images that it takes; empty if it takes all.
     """
 
     name: ClassVar[str]
     mixes: ClassVar[bool] = False
+    channels: ClassVar[tuple[int, ...]] = ()
 
     def check(self) -> None:
         """Raise ValueError unless the options are in range."""
@@ -94,6 +96,7 @@ class RandAugment(Change):
     """Apply `num_ops` random operations of a magnitude from 0 to 30."""
 
     name: ClassVar[str] = "rand_augment"
+    channels: ClassVar[tuple[int, ...]] = (1, 3)
     num_ops: int = 2
     magnitude: int = 9
 
