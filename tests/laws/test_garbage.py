@@ -14,7 +14,7 @@ import pytest
 from lab import INLINE, Lab
 
 from orchestrator.cli.run_sweep import run_sweep
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder.garbage import Garbage, delete_garbage, find_garbage
 from orchestrator.results.folder.places import open_store, results_folder
@@ -349,6 +349,18 @@ def test_no_moment_of_a_run_registers_less_than_the_folder_refers_to(
     assert all(needed <= keys for keys, needed in moments)
     assert [len(keys) for keys, _ in moments] == sorted(len(keys) for keys, _ in moments)
     assert registered(mine) == {*stage_keys(mine.out / "lab")}
+
+
+def test_a_reference_of_another_release_is_not_overwritten(mine: Lab) -> None:
+    mine.run()
+    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+    content = unseal(path.name, path.read_bytes())
+    assert content is not None
+    path.write_bytes(seal(path.name, content | {"format": 99, "release": "9.9"}))
+    before = path.read_bytes()
+    with pytest.raises(OtherRelease, match=r"made by release 9\.9.*it was not touched"):
+        mine.run()
+    assert path.read_bytes() == before
 
 
 def test_a_damaged_reference_is_written_anew_by_the_next_run(mine: Lab) -> None:

@@ -39,6 +39,7 @@ class Registration:
             "store": str(store.folder.resolve()) if store.folder else store.uri,
         }
         self.keys: set[str] = set()
+        self._is_written = False  # by this process: an earlier file may be of a copied store
         self._last_part = -1
         while self._read(self._last_part + 1):
             self._last_part += 1
@@ -53,7 +54,9 @@ class Registration:
 
     def replace(self, keys: Iterable[str]) -> None:
         """Register these keys in place of those before."""
-        self.keys = set(keys)
+        before, self.keys = self.keys, set(keys)
+        if self._is_written and self.keys == before and self._last_part == 0:
+            return
         self._write(0, self.keys)
         # From the last on, so that those that a crash leaves are found by their numbers.
         for part in range(self._last_part, 0, -1):
@@ -74,6 +77,7 @@ class Registration:
         name = self._name(part)
         content = {"format": FORMAT, "release": release(), **self._place, "keys": sorted(keys)}
         self._store.files.write(f"{FOLDER}/{name}", seal(name, content))
+        self._is_written = True
 
     def _name(self, part: int) -> str:
         """Return the file of a part; the first is the file that is written as a whole."""
