@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.errors import RepertoireError, SweepError
+from orchestrator.results.folder.changes import find_change
+from orchestrator.results.folder.versions import write_if_changed
 from orchestrator.results.load import load
 from orchestrator.results.r_matrix import build_r
 from orchestrator.stages.code.classes import find_class
@@ -231,3 +233,38 @@ def test_an_error_is_printed_without_characters_that_a_terminal_acts_upon(answer
     assert code == 2
     assert "owned" in error
     assert not ACTED_UPON.search(error)
+
+
+def test_a_file_of_a_results_folder_that_is_no_text_is_replaced(tmp_path):
+    for name in ("versions.json", "sweep.yaml"):
+        (tmp_path / name).write_bytes(b"\xff\x00\xfe")
+        write_if_changed(tmp_path / name, "é")
+        assert (tmp_path / name).read_text("utf-8") == "é"
+
+
+def test_a_sweep_that_is_no_text_is_another_sweep(load, tmp_path):
+    sweep = load(
+        "name: s\nseeds: [0]\nmethods: [finetune]\nnetwork: mlp\n"
+        "benchmark: {name: split_digits, num_tasks: 2, scenario: task}\n"
+    )
+    folder = write_random(tmp_path / "s")
+    (folder / "sweep.yaml").write_bytes(b"\xff\x00\xfe")
+    change = find_change(folder, sweep)
+    assert change is not None
+    assert change.lost == change.total > 0
+
+
+@pytest.mark.parametrize("name", ["search.jsonl", "search.json"])
+def test_a_folder_in_the_place_of_a_file_is_named_in_a_line(answer, tmp_path, name):
+    (tmp_path / "s.yaml").write_text(
+        "name: s\nseeds: [0]\nmethods: [{name: ewc, lam: {loguniform: [1, 9]}}]\nnetwork: mlp\n"
+        "benchmark: {name: split_digits, num_tasks: 2, scenario: task}\n"
+        "search: {algorithm: random, num_trials: 1}\n"
+    )
+    (tmp_path / "results" / "s" / name).mkdir(parents=True)
+    code, said = answer("plan", "s.yaml")
+    if name == "search.json":  # a description, which a plan does not need
+        assert code == 0
+    else:
+        assert (code, said.count("\n")) == (1, 1)
+        assert "results/s/search.jsonl; a folder is in the place of a file; move it away" in said

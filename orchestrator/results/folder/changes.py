@@ -41,7 +41,7 @@ def find_change(folder: Path, sweep: Sweep) -> SweepChange | None:
     """Return the change of a sweep since its tables; None if it requests all their rows."""
     if not (folder / "trials.parquet").exists() or not (folder / "sweep.yaml").exists():
         return None
-    same = (folder / "sweep.yaml").read_text(encoding="utf-8") == sweep.text
+    same = (folder / "sweep.yaml").read_text("utf-8", errors="replace") == sweep.text
     # The same text may be about other data: files of the user's own can change.
     same_data, same_code = has_same_data(sweep, folder), has_same_code(sweep, folder)
     if same and same_data and same_code:
@@ -122,6 +122,6 @@ def _shares_stages(folder: Path, sweep: Sweep) -> bool:
 
 def _changed_sections(folder: Path, sweep: Sweep) -> Iterator[str]:
     before, now = {}, parse_yaml(sweep.text)
-    with suppress(RepertoireError, OSError):
+    with suppress(RepertoireError, OSError, UnicodeDecodeError):
         before = parse_yaml((folder / "sweep.yaml").read_text(encoding="utf-8"))
     yield from (key for key in {**before, **now} if before.get(key) != now.get(key))

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.benchmarks.sources.own_data import OwnData
 from orchestrator.hashing import parse_json
-from orchestrator.stages.storage.files import write_atomically
+from orchestrator.results.folder.versions import write_if_changed
 from orchestrator.sweep.sweep import Sweep
 
 DATA = "data.json"
@@ -28,8 +28,7 @@ def write_data(sweep: Sweep, folder: Path) -> None:
         return
     content = {"folder": str(sweep.folder), "data": described}
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    if not (path.is_file() and path.read_text(encoding="utf-8") == text):
-        write_atomically(path, text)
+    write_if_changed(path, text)
 
 
 def find_own_data(sweep: Sweep) -> dict[str, OwnData]:

@@ -14,7 +14,7 @@ PACKAGES = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "
 
 def write_if_changed(path: Path, text: str) -> None:
     """Write a text file unless it has this text already."""
-    if not (path.exists() and path.read_text(encoding="utf-8") == text):
+    if not (path.is_file() and path.read_bytes() == text.encode()):
         write_atomically(path, text)
 
 
