@@ -187,6 +187,22 @@ def test_a_lease_that_nobody_renews_is_taken_over_whatever_the_clocks_say(tmp_pa
     assert leases.holder("k") == "this"
 
 
+def test_a_stage_is_looked_for_again_after_a_lease_was_waited_for(tmp_path: Path) -> None:
+    """Over NFS a record may be there and not seen until its folder is opened again."""
+    leases, looks = claimant(tmp_path).leases, list[str | None]()
+
+    def look() -> bool:
+        looks.append(leases.holder("k"))
+        leases.release("k", "other")
+        return False
+
+    assert wait_for_lease(leases, "free", "this", look, seconds=30)
+    assert looks == []
+    assert leases.take("k", "other", 30)
+    assert wait_for_lease(leases, "k", "this", look, seconds=30)
+    assert looks == ["other", "this"]
+
+
 def test_another_attempt_of_the_same_command_does_not_wait_for_its_dead_worker(
     tmp_path: Path, computed: list[str]
 ) -> None:

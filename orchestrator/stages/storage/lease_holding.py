@@ -51,7 +51,8 @@ def hold_lease(
         leases: of the store.
         key: of the stage.
         owner: a name that no other command has.
-        is_done: returns whether the stage is stored, so that no lease is needed.
+        is_done: returns whether the stage is stored, so that no lease is needed, whatever this
+            host's cache of absent files says.
         seconds: after which a lease that is not renewed expires.
     """
     if wait_for_lease(leases, key, owner, is_done, seconds):
@@ -69,9 +70,10 @@ def wait_for_lease(
     The lease of an owner that has died is taken over: at once if it is a process of this host, else
     when it has expired, or was not renewed for twice its time, whatever the clocks of hosts say.
     """
-    wait, seen, since = FIRST_WAIT, None, time.monotonic()
+    wait, waited, seen, since = FIRST_WAIT, False, None, time.monotonic()
     try:
         while not leases.take(key, owner, seconds):
+            waited = True
             if is_done():
                 return False
             lease = leases.read(key)
@@ -83,6 +85,8 @@ def wait_for_lease(
                 continue
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+        if waited:  # the former owner may have stored it since, which this host must see
+            is_done()
     except (OSError, NotImplementedError, RepertoireError):
         return False
     return True

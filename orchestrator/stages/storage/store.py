@@ -110,7 +110,7 @@ class StageStore:
             StoreUnreachable: it did not appear within the limit of `retry`.
         """
         needed = frozenset(task_keys)
-        return self._visibility.require(lambda: self._reread(key, needed), self._place(key))
+        return self._visibility.require(lambda: self.reread(key, needed), self._place(key))
 
     def state(self, key: str, written: bool = False) -> State | None:
         """Return a stage's state; None if it is missing or damaged.
@@ -125,7 +125,7 @@ class StageStore:
         """
         state = self._read_state(key, self._cache)
         if state is None and written and self._shared:
-            self._visibility.poll(lambda: self._reread(key, frozenset()), self._place(key))
+            self._visibility.poll(lambda: self.reread(key, frozenset()), self._place(key))
             state = self._read_state(key, self._cache)
         return state
 
@@ -190,8 +190,8 @@ class StageStore:
         self.files.delete(stage_path(key, RECORD))
         self.files.delete_folder(f"{key[:2]}/{key}")
 
-    def _reread(self, key: str, task_keys: frozenset[str]) -> Record | None:
-        """Read a record past this host's cache of absent files."""
+    def reread(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
+        """Return a record, read past this host's cache of absent files; see `record`."""
         self.files.refresh(stage_path(key, RECORD))
         return self.record(key, task_keys)
 
