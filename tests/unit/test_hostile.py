@@ -242,13 +242,14 @@ def test_a_file_of_a_results_folder_that_is_no_text_is_replaced(tmp_path):
         assert (tmp_path / name).read_text("utf-8") == "é"
 
 
-def test_a_sweep_that_is_no_text_is_another_sweep(load, tmp_path):
+@pytest.mark.parametrize("kept", [b"\xff\x00\xfe", b"", b"[1]", b"null", b"[" * 2_000])
+def test_a_kept_sweep_that_is_none_is_another_sweep(load, tmp_path, kept):
     sweep = load(
         "name: s\nseeds: [0]\nmethods: [finetune]\nnetwork: mlp\n"
         "benchmark: {name: split_digits, num_tasks: 2, scenario: task}\n"
     )
     folder = write_random(tmp_path / "s")
-    (folder / "sweep.yaml").write_bytes(b"\xff\x00\xfe")
+    (folder / "sweep.yaml").write_bytes(kept)
     change = find_change(folder, sweep)
     assert change is not None
     assert change.lost == change.total > 0

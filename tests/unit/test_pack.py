@@ -13,12 +13,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.results.load import load
 from orchestrator.results.pack.contents import FORMAT, INDEX, RECORDS
 from orchestrator.results.pack.read import read_pack
 from orchestrator.results.pack.write import write_pack
+from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.storage.maintenance import list_inventory
 from orchestrator.stages.storage.references import load_references
 from orchestrator.stages.storage.stage_files import seal, unseal
@@ -300,3 +301,14 @@ def test_mlflow_and_the_report_take_in_a_pack(
     assert trials.loc[trials["status"] == "complete", "mlflow_run_id"].notna().all()
     assert answer("report", "out")[0] == 0
     assert "told_the_task" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b'{"content": {}, "digest": "x"}'])
+def test_a_damaged_record_is_named_and_not_packed(tmp_path: Path, data: bytes) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "out")
+    key = next(iter(stage_keys(tmp_path / "out" / "layouts")))
+    store = StageStore(str(tmp_path / "out" / "stages"))
+    (tmp_path / "out" / "stages" / key[:2] / key / "record.json").write_bytes(data)
+    with pytest.raises(StoreCorrupt, match=f"{key}/record.json in the store is damaged; repert"):
+        write_pack(tmp_path / "out", tmp_path / "x.zip", store)
+    assert not list(tmp_path.glob("*.zip*"))

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import SweepError
 from orchestrator.results.folder.data_file import has_same_data
 from orchestrator.results.folder.former_groups import former_groups, group_contents, shares_groups
 from orchestrator.results.folder.kept_code import has_same_code
 from orchestrator.results.names.trial_ids import former_id
 from orchestrator.results.tables.tables import read_table
-from orchestrator.sweep.reading.yaml_file import parse_yaml
+from orchestrator.sweep.reading.yaml_file import parse_yaml, read_yaml
 from orchestrator.sweep.sweep import Sweep
 
 
@@ -122,6 +122,6 @@ def _shares_stages(folder: Path, sweep: Sweep) -> bool:
 
 def _changed_sections(folder: Path, sweep: Sweep) -> Iterator[str]:
     before, now = {}, parse_yaml(sweep.text)
-    with suppress(RepertoireError, OSError, UnicodeDecodeError):
-        before = parse_yaml((folder / "sweep.yaml").read_text(encoding="utf-8"))
+    with suppress(SweepError):
+        before = read_yaml(folder / "sweep.yaml")
     yield from (key for key in {**before, **now} if before.get(key) != now.get(key))

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.results.pack.contents import (
     INDEX,
@@ -25,7 +25,7 @@ from orchestrator.results.tables.sweep_folders import sweep_folders
 from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.storage.files import PARTIAL, Entry
 from orchestrator.stages.storage.maintenance import list_inventory
-from orchestrator.stages.storage.stage_files import seal
+from orchestrator.stages.storage.stage_files import seal, unseal
 from orchestrator.stages.storage.store import READERS, StageStore
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can hold
@@ -118,12 +118,21 @@ def list_stage_files(files: Mapping[str, list[Entry]], keys: Iterable[str]) -> l
 
 
 def collect_records(store: StageStore, paths: Iterable[str]) -> bytes:
-    """Return JSON files of stages, a line each."""
+    """Return JSON files of stages, a line each.
+
+    Raises:
+        StoreCorrupt: one of them is not what was written, which no folder would take in.
+    """
     with ThreadPoolExecutor(READERS) as pool:
         contents = zip(paths, pool.map(store.files.read, paths), strict=True)
-        return "".join(_line(path, data) for path, data in contents if data).encode()
+        return "".join(_line(path, data) for path, data in contents if data is not None).encode()
 
 
 def _line(path: str, data: bytes) -> str:
     _, key, name = path.split("/")
+    if unseal(name, data) is None:
+        raise StoreCorrupt(
+            f"{path} in the store is damaged; repertoire store verify sets it aside, and the next "
+            "run computes its stage anew"
+        )
     return json.dumps({"key": key, "name": name, "text": data.decode()}) + "\n"
