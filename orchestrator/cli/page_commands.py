@@ -19,7 +19,7 @@ def ui_command(
 ) -> None:
     """Open MLflow's own UI on the runs of a results folder."""
     from orchestrator.tracking import front_page, prepare_database
-    from orchestrator.tracking import ui_command as command
+    from orchestrator.tracking import mlflow_command as command
 
     served = command(dir, port)
     prepare_database(dir)

@@ -67,7 +67,9 @@ def run(
         PlainConsole().print(line, markup=False, highlight=False, soft_wrap=True)
 
     if options.place.address is not None:
-        check_nodes(sweep, folder, open_store(out, store_uri, read_only=True), options, say)
+        require_ready_cluster(
+            sweep, folder, open_store(out, store_uri, read_only=True), options, say
+        )
     with writer_lock(folder, say):
         for line in keep_former_tables(folder, sweep, options.replace):
             say(line)
@@ -107,7 +109,7 @@ def run_locked(
     return print_report(console, folder, closing) or int(bool(missing))
 
 
-def check_nodes(
+def require_ready_cluster(
     sweep: Sweep, folder: Path, store: StageStore, options: RunOptions, say: Say
 ) -> None:
     """Check the nodes of a cluster if there is something to compute; nothing is written.

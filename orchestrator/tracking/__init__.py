@@ -10,7 +10,7 @@ from orchestrator.tracking.sync import attach_file, prepare_database, sync
 from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target, TrackingError, read_target, resolve_target
 from orchestrator.tracking.tracker import Tracker
-from orchestrator.tracking.ui import front_page, ui_command
+from orchestrator.tracking.ui import front_page, mlflow_command
 
 __all__ = [
     "SyncReport",
@@ -19,10 +19,10 @@ __all__ = [
     "TrackingError",
     "attach_file",
     "front_page",
+    "mlflow_command",
     "prepare_database",
     "read_target",
     "resolve_target",
     "run_ids",
     "sync",
-    "ui_command",
 ]

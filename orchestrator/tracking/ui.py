@@ -12,7 +12,7 @@ UI_PORT = 5000
 ALLOWED_HOSTS = "127.0.0.1,127.0.0.1:*,localhost,localhost:*"
 
 
-def ui_command(directory: Path, port: int = UI_PORT) -> list[str]:
+def mlflow_command(directory: Path, port: int = UI_PORT) -> list[str]:
     """Return the command that serves MLflow's UI for a results folder on the loopback address.
 
     Raises:

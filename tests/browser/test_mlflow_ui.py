@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from visitor import wait_for
 
 from orchestrator.results.load import load
-from orchestrator.tracking import attach_file, resolve_target, ui_command
+from orchestrator.tracking import attach_file, mlflow_command, resolve_target
 from orchestrator.tracking.files import name_trials
 from orchestrator.tracking.ledger import load_ledger
 
@@ -31,7 +31,7 @@ def mlflow(results: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    server = subprocess.Popen(ui_command(results, port), env=quiet)
+    server = subprocess.Popen(mlflow_command(results, port), env=quiet)
     try:
         wait_for(f"http://127.0.0.1:{port}/health", server)
         yield f"http://127.0.0.1:{port}"

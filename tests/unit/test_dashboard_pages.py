@@ -18,7 +18,7 @@ import pytest
 import streamlit as st
 from random_tables import write_random
 from streamlit.testing.v1 import AppTest
-from test_dashboard_data import said, searched, spoil
+from test_dashboard_data import progress_content, searched, spoil
 
 from dashboards.pages.app import PAGES
 from dashboards.serve import APP
@@ -67,12 +67,14 @@ def empty(folder: Path) -> None:
 def just_begun(folder: Path) -> None:
     """A sweep of which nothing is known but that it runs."""
     (folder / "s").mkdir()
-    (folder / "s" / "progress.json").write_text(json.dumps(said(trials_done=0, executed=0)))
+    (folder / "s" / "progress.json").write_text(
+        json.dumps(progress_content(trials_done=0, executed=0))
+    )
 
 
 def running(folder: Path) -> None:
     write_random(folder / "s", complete=0.5)
-    (folder / "s" / "progress.json").write_text(json.dumps(said()))
+    (folder / "s" / "progress.json").write_text(json.dumps(progress_content()))
 
 
 def all_failed(folder: Path) -> None:

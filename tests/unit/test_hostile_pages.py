@@ -28,7 +28,7 @@ from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES, draw
 from dashboards.figures.canvas import save
 from dashboards.pages.app import PAGES
-from orchestrator.tracking.ui import ui_command
+from orchestrator.tracking.ui import mlflow_command
 
 pytestmark = pytest.mark.slow
 TAGS = re.compile(r"<(?!/?(b|br|extra)>)")  # those of our own charts
@@ -167,7 +167,7 @@ def test_the_dashboard_answers_requests_of_the_loopback_host_and_origin_alone(ho
 @pytest.mark.variant
 def test_mlflow_s_pages_answer_requests_of_the_loopback_host_alone(tmp_path):
     port = free_port()
-    with serve(ui_command(tmp_path, port), port, "/"):
+    with serve(mlflow_command(tmp_path, port), port, "/"):
         assert status(port, "/", f"localhost:{port}") == 200
         for host in (f"evil.example:{port}", f"192.168.0.9:{port}"):
             assert status(port, "/api/2.0/mlflow/experiments/search", host) == 403

@@ -31,11 +31,11 @@ from orchestrator.tracking import (
     database,
     front_page,
     heatmap,
+    mlflow_command,
     read_target,
     resolve_target,
     run_ids,
     sync,
-    ui_command,
 )
 from orchestrator.tracking.database import create_database, database_advice
 from orchestrator.tracking.experiment import Experiment
@@ -1136,7 +1136,7 @@ def test_a_password_is_neither_shown_nor_kept(directory: Path, dead_server: str)
 def test_the_user_interface_is_served_on_the_loopback_address_from_the_right_database(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ui_command(directory, port=5123)
+    command = mlflow_command(directory, port=5123)
     assert command[:5] == [sys.executable, "-P", "-m", "mlflow", "ui"]
     values = dict(zip(command[5::2], command[6::2], strict=True))
     assert values["--backend-store-uri"] == f"sqlite:///{directory}/mlflow.db"
@@ -1145,4 +1145,4 @@ def test_the_user_interface_is_served_on_the_loopback_address_from_the_right_dat
     assert values["--allowed-hosts"] == "127.0.0.1,127.0.0.1:*,localhost,localhost:*"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
     with pytest.raises(RepertoireError, match="open its own pages: http://elsewhere:5000"):
-        ui_command(directory)
+        mlflow_command(directory)

@@ -120,7 +120,7 @@ class HuggingFace(Form):
 
     def _parts(self) -> tuple[Any, Any | None]:
         """Return the training part, and the test part if there is one."""
-        whole = load(self)
+        whole = load_by_library(self)
         parts = dict(whole) if isinstance(whole, dict) else {self.train: whole}
         tests = (self.test,) if self.test else TESTS
         test = next((name for name in tests if name in parts), None)
@@ -137,7 +137,7 @@ class HuggingFace(Form):
         return chosen
 
 
-def load(form: HuggingFace) -> Any:
+def load_by_library(form: HuggingFace) -> Any:
     """Return the data set, by the library; no code of the data set is run.
 
     Raises:

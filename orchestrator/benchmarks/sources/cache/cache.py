@@ -46,13 +46,13 @@ def load_arrays(
         read: reads the arrays; called with what allocates large ones.
     """
     name = digest("source", identity)
-    stored = find_stored(name, stamps)
+    stored = find_cached(name, stamps)
     if stored is not None:
         return stored
     try:
         with _lock(name):
             # Another process may have read it while this one waited for the lock.
-            stored = find_stored(name, stamps)
+            stored = find_cached(name, stamps)
             return stored if stored is not None else _read_into_cache(name, stamps, read)
     except _CacheUnwritable:
         return in_memory(read)
@@ -64,7 +64,7 @@ def in_memory(read: Callable[[Allocate], Arrays]) -> Stored:
     return Stored(arrays, arrays_digest(array_digests(arrays)))
 
 
-def find_stored(name: str, stamps: Sequence[Any] | None) -> Stored | None:
+def find_cached(name: str, stamps: Sequence[Any] | None) -> Stored | None:
     """Return the arrays of a source from the cache; None if they are not there or out of date."""
     try:
         manifest = parse_json((cache_folder() / "sources" / f"{name}.json").read_text("utf-8"))
