@@ -32,7 +32,11 @@ export RAY_AUTH_TOKEN
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 on_head=(srun --overlap --nodes=1 --ntasks=1 "--nodelist=${nodes[0]}")
 on_all=(srun --overlap "--nodes=${#nodes[@]}" "--ntasks=${#nodes[@]}" --ntasks-per-node=1)
-head_ip=$("${on_head[@]}" hostname --ip-address | awk '{ print $1; exit }')
+# Not the loopback address, which a node's own name has on some systems: other nodes would not reach it.
+head_ip=$("${on_head[@]}" bash -c 'hostname --ip-address; hostname --all-ip-addresses' | awk '
+    { for (i = 1; i <= NF; i++) { if (first == "") first = $i
+                                  if (ip == "" && $i !~ /^127\.|:/) ip = $i } }
+    END { print ip == "" ? first : ip }')
 address=$head_ip:$port
 
 driver=

@@ -150,12 +150,12 @@ def test_a_job_that_is_terminated_drains_and_is_queued_again(tmp_path: Path) -> 
     assert job.returncode == 0
     assert "3 stages are to go" in output
     head = next(line for line in lines if line.startswith("ray start --head"))
-    assert "--node-ip-address=127.0.0.1" in head
+    assert "--node-ip-address=10.0.0.1" in head, "not the loopback address"
     assert "--temp-dir=/tmp/r4711" in head
     assert "--num-cpus=3" in head
     port = head.partition("--port=")[2].split()[0]
-    assert any(f"--address=127.0.0.1:{port}" in line for line in lines)  # the second node
-    run = f"repertoire run a sweep.yaml --out /shared --address 127.0.0.1:{port}"
+    assert any(f"--address=10.0.0.1:{port}" in line for line in lines)  # the second node
+    run = f"repertoire run a sweep.yaml --out /shared --address 10.0.0.1:{port}"
     assert run in lines
     assert lines[-2:] == ["drained", "requeue 4711"]
 
