@@ -16,7 +16,7 @@ from processes import ROOT, descendants, finish, start
 
 from orchestrator.results.load import load
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 SWEEP = """
 name: lab
 benchmark: {name: permuted_digits, scenario: domain, num_tasks: 2, samples_per_task: 32}

@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import pandas as pd
 import pytest
 
-from orchestrator.tracking import Target, Tracker, resolve_target, run_ids, sync, ui_command
+from orchestrator.tracking import Target, Tracker, mlflow_command, resolve_target, run_ids, sync
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -188,7 +188,7 @@ def test_the_user_interface_shows_the_runs_and_opens_the_picture(
     sync(folder, resolve_target(directory))
     run_id = run_ids(folder)["er-1"]
     port = free_port()
-    with serving(ui_command(directory, port), port, tmp_path / "ui.log") as address:
+    with serving(mlflow_command(directory, port), port, tmp_path / "ui.log") as address:
         assert b"<html" in get(address, "").lower()
         assert points(address, run_id, "acc")[-1] == (2, pytest.approx(0.65))
         assert get(address, "get-artifact", path="r_matrix.png", run_id=run_id).startswith(

@@ -30,7 +30,7 @@ from orchestrator.sweep.sweep import Sweep
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.usefixtures("one_ray"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
 ]
 NUMBERS = itertools.count()
 SWEEP = """

@@ -443,7 +443,7 @@ class Halving(Searcher):
         self.properties = (metric, mode)
         return True
 
-    def suggest_value(self, trial_id):
+    def suggest(self, trial_id):
         if len(self.reported) == 4:
             return Searcher.FINISHED
         self.value = (self.low * self.high) ** 0.5
