@@ -122,7 +122,9 @@ def find_or_run(
     if owner is None or store.folder is None:
         return run_missing(stage, computed_for, store, device)
     leases = Leases(store.files, store.folder)
-    with hold_lease(leases, stage.key, owner, lambda: store.reread(stage.key) is not None):
+    with hold_lease(
+        leases, stage.key, owner, lambda: store.record(stage.key, fresh=True) is not None
+    ):
         stored = find_stored(stage, store, device)  # by the lease's former owner
         return stored or run_missing(stage, computed_for, store, device)
 

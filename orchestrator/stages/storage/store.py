@@ -74,12 +74,19 @@ class StageStore:
         self._stage_files = StageFiles(self.files, read_only)
         self.damaged = self._stage_files.damaged
 
-    def record(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
+    def record(self, key: str, task_keys: Iterable[str] = (), fresh: bool = False) -> Record | None:
         """Return a stage's record, its evaluation covering `task_keys`; None if none does.
+
+        Args:
+            key: of the stage.
+            task_keys: the tasks that it must be scored on.
+            fresh: whether to read past this host's cache of absent files.
 
         Raises:
             OtherRelease: another release wrote it in a way that this one cannot read.
         """
+        if fresh:
+            self.files.refresh(stage_path(key, RECORD))
         content = self._stage_files.read_json(key, RECORD)
         if content is None:
             return None
@@ -110,7 +117,9 @@ class StageStore:
             StoreUnreachable: it did not appear within the limit of `retry`.
         """
         needed = frozenset(task_keys)
-        return self._visibility.require(lambda: self.reread(key, needed), self._place(key))
+        return self._visibility.require(
+            lambda: self.record(key, needed, fresh=True), self._place(key)
+        )
 
     def state(self, key: str, written: bool = False) -> State | None:
         """Return a stage's state; None if it is missing or damaged.
@@ -125,7 +134,7 @@ class StageStore:
         """
         state = self._read_state(key, self._cache)
         if state is None and written and self._shared:
-            self._visibility.poll(lambda: self.reread(key, frozenset()), self._place(key))
+            self._visibility.poll(lambda: self.record(key, fresh=True), self._place(key))
             state = self._read_state(key, self._cache)
         return state
 
@@ -189,11 +198,6 @@ class StageStore:
         # The record goes first, so that a crash in between leaves no stage.
         self.files.delete(stage_path(key, RECORD))
         self.files.delete_folder(f"{key[:2]}/{key}")
-
-    def reread(self, key: str, task_keys: Iterable[str] = ()) -> Record | None:
-        """Return a record, read past this host's cache of absent files; see `record`."""
-        self.files.refresh(stage_path(key, RECORD))
-        return self.record(key, task_keys)
 
     def _place(self, key: str) -> str:
         return f"stage {key} of store {self.uri}"
