@@ -154,8 +154,8 @@ def test_no_test_figure_is_read_before_the_winner_is_fixed(
     fixed: list[bool] = []
     record, evaluated = StageStore.record, execution.winner_chains
 
-    def sealed(store: StageStore, key: str, tasks: Any = ()) -> Record | None:
-        result = record(store, key, tasks)
+    def sealed(store: StageStore, key: str, *more: Any, **options: Any) -> Record | None:
+        result = record(store, key, *more, **options)
         if result is None or fixed:
             return result
         sealed = {task: Sealed(scores, fixed) for task, scores in result.evaluation.items()}
