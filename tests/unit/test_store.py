@@ -330,6 +330,21 @@ def test_damaged_scores_are_named_and_missing(store):
     assert path.name in store.damaged[0]
 
 
+@pytest.mark.parametrize("name", ["record.json", "state.safetensors"])
+def test_a_folder_in_place_of_a_file_is_damaged_and_the_stage_can_be_written_anew(store, name):
+    store.put(STATE, record())
+    path = file_of(store, name)
+    path.unlink()
+    path.mkdir()
+    (path / "mine").touch()
+    assert (store.state(KEY), store.record(KEY)) == (None, None)
+    assert store.damaged == [f"stage {KEY}: {name} is not what was written"]
+    assert len([*Path(store.uri).glob("damaged/*/*/mine")]) == 1
+    store.put(STATE, record())
+    assert store.record(KEY) == record()
+    assert same(store.state(KEY), STATE)
+
+
 def test_a_failure_is_noted_until_the_stage_is_put(store):
     store.put_failure(KEY, "ValueError: é\nline two")
     assert store.failure(KEY) == "ValueError: é\nline two"

@@ -93,6 +93,8 @@ class LocalFiles:
             with open(f"{self._root}/{path}", "rb", buffering=0, opener=_open_at_once) as file:
                 # A pipe or a device would never end.
                 return file.readall() if S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+        except IsADirectoryError:  # no store writes one there, so it is damage like any other
+            return b""
         except (FileNotFoundError, NotADirectoryError):
             return None
 
