@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
 
-FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0
+FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # stages of small sweeps take less than a second
 
 
 def create_owner() -> str:

@@ -12,11 +12,9 @@ from orchestrator.stages.outcomes import ParentLost, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
-from orchestrator.stages.storage.lease_holding import renew_lease
+from orchestrator.stages.storage.lease_holding import FIRST_WAIT, LONGEST_WAIT, renew_lease
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
-
-FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # stages of small sweeps take less than a second
 
 
 @dataclass(frozen=True)
