@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from methods.base import Method
 from orchestrator.benchmarks.benchmark import Benchmark, Task
 from orchestrator.stages.code.components import Component
-from orchestrator.stages.learning.augmentation.changes import Change
+from orchestrator.stages.learning.augmentation.changes import Change, PadCrop
 from orchestrator.stages.learning.training import Training
 
 
@@ -18,7 +18,24 @@ def training_objections(
 ) -> Iterator[str]:
     """Yield why a training does not go with a benchmark and a method, with the option's place."""
     cls: type[Method] = method.cls
-    changes = training.read_changes()
+    yield from augmentation_objections(training.read_changes(), benchmark, method)
+    if training.early_stopping is not None:
+        if benchmark.validation == 0:
+            yield "early_stopping: needs validation data; give benchmark.validation a share"
+        elif (task := first_without_validation(benchmark)) is not None:
+            yield (
+                f"early_stopping: needs validation data, and benchmark.validation: "
+                f"{benchmark.validation:g} holds out none of the {task.num_train} training "
+                f"examples of task {task.index}; give at least {1 / task.num_train:.2g}"
+            )
+        if cls.divides_task:
+            yield f"early_stopping: {method.name} divides each task into parts of fixed lengths"
+
+
+def augmentation_objections(
+    changes: Sequence[Change], benchmark: Benchmark, method: Component
+) -> Iterator[str]:
+    """Yield why an augmentation does not go with a benchmark and a method."""
     if changes and len(benchmark.input_shape) == 1:
         given = ", ".join(change.name for change in changes)
         yield (
@@ -31,22 +48,18 @@ def training_objections(
             f"augment: {unfit[0].name} takes images of {valid} channels, and those of "
             f"{benchmark.title} have {benchmark.input_shape[0]}; leave it out"
         )
-    if any(change.mixes for change in changes) and not cls.takes_mixtures:
+    side = min(benchmark.input_shape[1:], default=0)
+    for change in changes:
+        if isinstance(change, PadCrop) and 0 < side < change.padding:
+            yield (
+                f"augment: pad_crop must pad by at most {side} pixels, the side of the images of "
+                f"{benchmark.title}, given {change.padding}"
+            )
+    if any(change.mixes for change in changes) and not method.cls.takes_mixtures:
         yield (
             f"augment: {method.name} cannot learn from examples that are mixed, given "
             f"{changes[-1].name}; leave it out for {method.name}"
         )
-    if training.early_stopping is not None:
-        if benchmark.validation == 0:
-            yield "early_stopping: needs validation data; give benchmark.validation a share"
-        elif (task := first_without_validation(benchmark)) is not None:
-            yield (
-                f"early_stopping: needs validation data, and benchmark.validation: "
-                f"{benchmark.validation:g} holds out none of the {task.num_train} training "
-                f"examples of task {task.index}; give at least {1 / task.num_train:.2g}"
-            )
-        if cls.divides_task:
-            yield f"early_stopping: {method.name} divides each task into parts of fixed lengths"
 
 
 def takes_channels(change: Change, benchmark: Benchmark) -> bool:

@@ -293,6 +293,7 @@ def test_options_are_filled_in_and_part_of_the_key(tmp_path):
         ("[flop]", "augment[0]: unknown augmentation 'flop'; did you mean 'flip'"),
         ("[flip, {padding: 2}]", "augment[1]: unknown augmentation None"),
         ("[{name: pad_crop, pading: 2}]", "augment[0].pading: unknown option of pad_crop"),
+        ("[{name: rand_augment, num_ops: 101}]", "augment[0].num_ops: must be from 1 to 100"),
         ("[{name: pad_crop, padding: 1.5}]", "augment[0].padding: must be a whole number"),
         ("[{name: flip, p: 2}]", "augment[0].p: must be in [0, 1], given 2"),
         ("[{name: mixup, alpha: a}]", "augment[0].alpha: must be a finite number"),
@@ -327,6 +328,17 @@ def test_a_table_cannot_be_augmented(mistakes, tmp_path):
     assert mistakes(text) == [
         "training.augment: changes images, given flip, cutout, and the examples of "
         "split_rows are rows of a table; leave it out"
+    ]
+
+
+def test_images_are_padded_by_at_most_their_side(mistakes):
+    text = (
+        "name: lab\nbenchmark: {name: split_digits, num_tasks: 2}\n"
+        "training: {augment: [{name: pad_crop, padding: %d}]}\nmethods: [finetune]\nseeds: [0]\n"
+    )
+    assert mistakes(text % 9) == [
+        "training.augment: pad_crop must pad by at most 8 pixels, the side of the images of "
+        "split_digits, given 9"
     ]
 
 

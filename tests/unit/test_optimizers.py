@@ -18,7 +18,13 @@ from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, num_steps, train_task
-from orchestrator.stages.learning.optimizers import OPTIMIZERS, UNFIT, clip_gradients
+from orchestrator.stages.learning.optimizers import (
+    OPTIMIZERS,
+    UNFIT,
+    clip_gradients,
+    parameters_of,
+    valid_options,
+)
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.sweep import Sweep
@@ -41,6 +47,11 @@ class Lion(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is not None:
                     p.add_(p.grad.sign(), alpha=-group["lr"] * group["scale"])
+
+
+class NoRate(torch.optim.SGD):
+    def __init__(self, params):
+        super().__init__(params, lr=0.1)
 """
 
 
@@ -136,12 +147,33 @@ def test_an_option_is_part_of_the_key_and_options_not_used_are_not():
         ),
         (
             {"name": "sgd", "nesterov": True},
-            "optimizer: sgd refuses its options: Nesterov momentum requires a momentum and zero "
+            "optimizer.nesterov: sgd refuses True: Nesterov momentum requires a momentum and zero "
             "dampening",
         ),
         (
             {"name": "adam", "betas": [0.9, 1]},
-            "optimizer: adam refuses its options: Invalid beta parameter at index 1: 1.0",
+            "optimizer.betas: adam refuses [0.9, 1.0]: Invalid beta parameter at index 1: 1.0",
+        ),
+        (
+            {"name": "sgd", "dampening": "x"},
+            "optimizer.dampening must be a finite number, given x",
+        ),
+        (
+            {"name": "sgd", "momentum": 0.9, "nesterov": "no"},
+            "optimizer.nesterov must be true or false, given no",
+        ),
+        ({"name": "adam", "betas": 3}, "optimizer.betas must be a list of 2 numbers, given 3"),
+        (
+            {"name": "adam", "betas": [0.9, "a"]},
+            "optimizer.betas must be a list of 2 numbers, given [0.9, 'a']",
+        ),
+        (
+            {"name": "rprop", "etas": [0.5, 1.2, 2]},
+            "optimizer.etas must be a list of 2 numbers, given [0.5, 1.2, 2]",
+        ),
+        (
+            {"name": "adafactor", "eps": [None, None]},
+            "optimizer.eps must be a list of 2 numbers, of which 1 may be null, given [None, None]",
         ),
         ({"name": "adam", "momentum": 0.9}, "momentum must be 0, since adam has no momentum"),
         ({"name": "sgd", "momentum": "high"}, "optimizer.momentum must be a number, given high"),
@@ -156,6 +188,21 @@ def test_an_optimizer_that_cannot_be_is_refused_in_one_message(optimizer, messag
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is compared
         Training(optimizer=optimizer)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("wrong", ["text", None, [], {"a": 1}, [0.5, "a"], float("nan")])
+def test_no_option_of_torch_takes_a_value_of_another_kind(name, wrong):
+    for option in set(valid_options(OPTIMIZERS[name])) - {"momentum", "weight_decay"}:
+        with pytest.raises(ValueError, match=rf"^optimizer\.{option} must be "):
+            Training(optimizer={"name": name, option: wrong})
+
+
+def test_the_defaults_of_torch_are_valid_options():
+    for name, cls in OPTIMIZERS.items():
+        for option in set(valid_options(cls)) - {"momentum", "weight_decay"}:
+            default = parameters_of(cls)[option].default
+            Training(optimizer={"name": name, option: default})
 
 
 def test_an_option_that_is_given_twice_is_refused():
@@ -232,6 +279,18 @@ def test_an_optimizer_of_one_s_own_beside_one_of_torch_in_a_grid(tmp_path):
         ("'{0}:Tiger'", "training.optimizer: optimizer '{0}:Tiger': no class 'Tiger' in"),
         ("'{0}:torch'", "training.optimizer: optimizer '{0}:torch' is not a subclass of torch"),
         ("nowhere_x:Lion", "training.optimizer: optimizer 'nowhere_x:Lion' cannot be imported"),
+        (
+            "{{name: '{0}:Lion', noise: loud}}",
+            "training.optimizer.noise: must be a finite number, given loud",
+        ),
+        (
+            "{{name: '{0}:Lion', noise: 1, scale: large}}",
+            "training.optimizer.scale: {0}:Lion refuses large: ",
+        ),
+        (
+            "'{0}:NoRate'",
+            "training.optimizer: {0}:NoRate takes no lr; give its constructor that argument",
+        ),
         (
             "{{name: '{0}:Lion', momentum: 0.9}}",
             "training.momentum: must be 0, since {0}:Lion has no momentum, given 0.9",

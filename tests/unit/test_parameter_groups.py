@@ -83,7 +83,7 @@ def test_one_rate_for_both_is_the_number():
         ("{lr: {head: 0.1}}", "training.lr.body: must be a rate"),
         ("{lr: {head: 0.1, body: 0}}", "training.lr.body: must be above 0 and finite, given 0"),
         ("{lr: {heads: 0.1, body: 1}}", "training.lr.heads: unknown group of parameters; did you"),
-        ("{lr: {head: 1, body: a}}", "training.lr: must be a number"),
+        ("{lr: {head: 1, body: a}}", 'training.lr.body: must be a number, given "a"'),
         ("{lr: fast}", "training.lr: must be a number, or keys and values, given"),
         (
             "{lr: {head: 0.1, body: 0.01}, schedule: {name: cosine, min_lr: 0.05}}",

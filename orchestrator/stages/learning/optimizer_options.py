@@ -18,6 +18,7 @@ from orchestrator.stages.learning.optimizers import (
     takes,
     valid_options,
 )
+from orchestrator.stages.learning.option_kinds import check_kinds
 
 
 def split_options(given: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -44,7 +45,7 @@ def convert_options(cls: type[Optimizer], name: str, options: Mapping[str, Any])
     """Return options with whole numbers as reals where the optimiser has reals.
 
     Raises:
-        ValueError: an unknown option.
+        ValueError: an unknown option, or a value of another kind.
     """
     parameters = parameters_of(cls)
     for option, value in options.items():
@@ -53,6 +54,7 @@ def convert_options(cls: type[Optimizer], name: str, options: Mapping[str, Any])
         if option in WITHHELD or not takes(cls, option):
             valid = suggest(option, valid_options(cls))
             raise ValueError(f"optimizer.{option}: unknown option of {name}; {valid}")
+    check_kinds(options, parameters, name in OPTIMIZERS)
     kinds = {
         option: str(parameters[option].annotation) for option in options if option in parameters
     }
@@ -82,12 +84,30 @@ def check_optimizer(
     """Raise ValueError unless an optimiser takes its options and those of the training."""
     for option, value in of_training.items():
         if value and not takes(cls, option):
-            valid = "no rate of its own" if option == "lr" else f"0, since {name} has no {option}"
-            raise ValueError(f"{option} must be {valid}, given {value}")
+            if option == "lr":
+                raise ValueError(
+                    f"optimizer: {name} takes no lr; give its constructor that argument"
+                )
+            raise ValueError(f"{option} must be 0, since {name} has no {option}, given {value}")
     if not options and name in OPTIMIZERS:
         return
-    weights = [torch.nn.Parameter(torch.zeros(2, 2))]
+    reason = objection_to(cls, settings_of(cls, name, options, of_training))
+    if reason is None:
+        return
+    for option, value in options.items():
+        rest = {key: v for key, v in options.items() if key != option}
+        if objection_to(cls, settings_of(cls, name, rest, of_training)) is None:
+            raise ValueError(f"optimizer.{option}: {name} refuses {value}: {reason}")
+    raise ValueError(f"optimizer: {name} refuses its options: {reason}")
+
+
+def objection_to(cls: type[Optimizer], settings: Mapping[str, Any]) -> str | None:
+    """Return what an optimiser raises for its arguments, in its constructor or its first step."""
+    weights = torch.nn.Parameter(torch.zeros(2, 2))
+    weights.grad = torch.ones(2, 2)
     try:
-        cls(weights, **settings_of(cls, name, options, of_training))
+        with torch.random.fork_rng(devices=[]):
+            cls([weights], **settings).step()
     except Exception as error:  # a class of the user's own may raise anything
-        raise ValueError(f"optimizer: {name} refuses its options: {error}") from None
+        return " ".join(str(error).split()) or type(error).__name__
+    return None

@@ -50,7 +50,7 @@ def describe_errors(
     for (first, path), details in expected.items():
         # Of several types, the one that fits best has its mistake at the deepest place.
         if not any(
-            other != path and field == first and other.startswith(f"{path}[")
+            other != path and field == first and other.startswith((f"{path}[", f"{path}."))
             for field, other in expected
         ):
             yield first, f"{path}: {error_message(details, names)}"
@@ -68,12 +68,17 @@ def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterat
 
 def error_place(detail: ErrorDetails, where: str) -> str:
     """Return the place of a mistake, by fields and items, without pydantic's names of types."""
-    path, last = where, len(detail["loc"]) - 1
+    path, last, before = where, len(detail["loc"]) - 1, ""
     for i, part in enumerate(detail["loc"]):
         if isinstance(part, int):
             path += f"[{part}]"
-        elif i == 0 or (i == last and detail["type"] in (*UNKNOWN, *MISSING)):
+        elif (
+            i == 0
+            or before.startswith("dict[")
+            or (i == last and detail["type"] in (*UNKNOWN, *MISSING))
+        ):
             path += f".{part}"
+        before = str(part)
     return path.removeprefix(".")
 
 

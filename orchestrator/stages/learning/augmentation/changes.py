@@ -14,6 +14,8 @@ from orchestrator.stages.learning.augmentation.colours import color_jitter
 from orchestrator.stages.learning.augmentation.image_operations import cutout, flip, pad_crop
 from orchestrator.stages.learning.augmentation.rand_augment import BINS, rand_augment
 
+MAX_OPS = 100  # of RandAugment on an image
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
@@ -101,7 +103,8 @@ class RandAugment(Change):
     magnitude: int = 9
 
     def _check(self) -> None:
-        require(self.num_ops >= 1, "num_ops", self.num_ops, "at least 1")
+        valid = f"from 1 to {MAX_OPS}"
+        require(1 <= self.num_ops <= MAX_OPS, "num_ops", self.num_ops, valid)
         require(0 <= self.magnitude < BINS, "magnitude", self.magnitude, "from 0 to 30")
 
     def _change(self, x: Tensor, generator: torch.Generator) -> Tensor:
