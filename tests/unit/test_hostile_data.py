@@ -101,7 +101,8 @@ def test_hugging_face_is_told_to_run_no_code_of_a_data_set(folder, monkeypatch):
     form = {"huggingface": "someone/birds", "image": "img", "label": "kind"}
     for read in (before_release_4, since_release_4):
         monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=read))
-        assert "cannot be read by `datasets`" in mistakes(folder, form)
+        story = "someone/birds, which is no folder, cannot be read by `datasets`"
+        assert story in mistakes(folder, form)
     assert calls == [False, {}]
     assert "'pandas' reads pickled files" in mistakes(folder, {**form, "huggingface": "pandas"})
 

@@ -211,6 +211,13 @@ def test_a_size_is_at_least_one_pixel(folder):
     )
 
 
+def test_pictures_of_a_size_beyond_memory_are_one_mistake(folder):
+    write_pictures(folder / "birds", *colours(30))
+    line = mistakes(folder, {"images": "birds", "size": 10**8})
+    assert "birds: does not fit into memory (" in line
+    assert "give fewer or smaller examples" in line
+
+
 # tables
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -157,10 +159,24 @@ def load_by_library(form: HuggingFace) -> Any:
         # Before release 4, the library ran a script of the data set where it was trusted.
         scripts = "trust_remote_code" in inspect.signature(read).parameters
         trust = {"trust_remote_code": False} if scripts else {}
-        return read(form.huggingface, form.subset, revision=form.revision, **trust)
+        with errors_only("huggingface_hub"):
+            return read(form.huggingface, form.subset, revision=form.revision, **trust)
     except Exception as error:  # the library raises errors of many packages
         reason = " ".join(str(error).split())
-        raise MissingData(f"{form.where} cannot be read by `datasets`: {reason}") from error
+        where = form.where if path.is_absolute() else f"{form.where}, which is no folder,"
+        raise MissingData(f"{where} cannot be read by `datasets`: {reason}") from error
+
+
+@contextmanager
+def errors_only(library: str) -> Iterator[None]:
+    """Let a library log errors alone: it warns of each attempt to reach a host."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def column(part: Any, name: str) -> list[Any]:

@@ -10,6 +10,7 @@ from orchestrator.benchmarks.sources.arrays.preparation import prepare_arrays
 from orchestrator.benchmarks.sources.cache.array_files import Stored, open_arrays
 from orchestrator.benchmarks.sources.cache.cache import load_arrays
 from orchestrator.benchmarks.sources.forms import Form
+from orchestrator.errors import WrongData
 from orchestrator.hashing import canonical_json
 
 # What was loaded last: identity -> (stamps, folder, arrays). content -> arrays.
@@ -18,13 +19,22 @@ OPENED: dict[tuple[str, str], Stored] = {}
 
 
 def load_form(form: Form) -> Stored:
-    """Return the arrays of a form: of this process, of the cache, or read."""
+    """Return the arrays of a form: of this process, of the cache, or read.
+
+    Raises:
+        WrongData: they cannot be used, or do not fit into memory.
+    """
     opened, name = form.open(), canonical_json([form.identity, data_folder()])
     if name in LOADED and LOADED[name][0] == opened.stamps:
         return LOADED[name][1]
 
     def read(allocate: Allocate) -> Arrays:
-        return prepare_arrays(opened.read(allocate), form.where)
+        try:
+            return prepare_arrays(opened.read(allocate), form.where)
+        except MemoryError as error:
+            raise WrongData(
+                f"{form.where}: does not fit into memory ({error}); give fewer or smaller examples"
+            ) from error
 
     stored = load_arrays(form.identity, opened.stamps, read)
     LOADED[name] = (opened.stamps, stored)
