@@ -14,6 +14,7 @@ import pytest
 from orchestrator.backends.factory import BACKENDS
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay
+from orchestrator.backends.ray_tasks import MAX_DEATHS
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
@@ -125,7 +126,7 @@ def test_ray_gives_the_results_of_the_inline_backend(tmp_path: Path, inline: Pat
 
 
 def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
-    tmp_path: Path, own: Callable[[str], str]
+    tmp_path: Path, own: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
@@ -133,7 +134,8 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
     once = own(f"if not {claim}.exists(): {claim}.touch(); os._exit(1)")
     always = own("print('last words', flush=True); os._exit(1)")
     raises = own("print('a hint'); raise ValueError('too shy')")
-    # One seed, since a new process takes as long as a hundred of these stages.
+    # A new process takes as long as a hundred of these stages: one seed, and one death less.
+    monkeypatch.setitem(MAX_DEATHS, "process", 2)
     compute(tmp_path, f"['{once}', '{always}', '{raises}', finetune]", OnRay(), seeds="[0]")
     table = trials(tmp_path)
     assert [mark.name for mark in marks.iterdir()] == ["claimed"], "the process died once"
@@ -148,6 +150,21 @@ def test_processes_that_die_are_replaced_and_stages_that_always_die_fail(
         assert list(table.loc[name, "log"]) == [log]
         assert set(table.loc[name, "node"]) == {platform.node()}
         assert (table.loc[name, "pid"] > 1).all()
+
+
+def test_workers_that_computed_code_compute_what_it_was_edited_to(
+    tmp_path: Path, modules: Path, own: Callable[[str], str]
+) -> None:
+    method = own("pass")
+    first = compute(tmp_path / "ray", f"['{method}', finetune]", OnRay(), seeds="[0]")
+    file = modules / f"{method.partition(':')[0]}.py"
+    edited = "[parameter.data.zero_() for parameter in self.network.parameters()]"
+    file.write_text(file.read_text().replace("pass", edited))
+    second = compute(tmp_path / "ray", f"['{method}', finetune]", OnRay(), seeds="[0]")
+    # Its two tasks; stage 0 and finetune are as they were.
+    assert (first.executed, second.executed) == (5, 2)
+    compute(tmp_path / "inline", f"['{method}', finetune]", Inline(), seeds="[0]")
+    assert accuracy(tmp_path / "ray") == accuracy(tmp_path / "inline")
 
 
 def test_trials_of_tune_give_the_results_of_the_inline_backend(

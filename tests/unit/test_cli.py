@@ -87,6 +87,20 @@ def test_a_second_run_computes_nothing_and_changes_no_byte_of_the_tables(done: P
     assert len(before) == 3
 
 
+def test_a_run_of_what_the_store_holds_imports_no_ray(done: Path, tmp_path: Path) -> None:
+    def command() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
+            del sys.modules[name]
+        sys.modules["ray"] = None  # type: ignore[assignment]  # an import would raise
+        sys.argv = ["repertoire", "run", str(done / "tiny.yaml"), "--out", str(done / "results")]
+        main()
+
+    ran = run_forked(command, tmp_path)
+    assert (ran.code, ran.stderr) == (0, "")
+    assert "nothing to compute" in ran.stdout
+    assert "0 stages computed" in ran.stdout
+
+
 def test_a_comparison_in_csv_and_json_holds_the_means_of_the_tables(done: Path) -> None:
     trials = pd.read_parquet(done / "results" / "tiny" / "trials.parquet")
     expected = trials.groupby("trial_id")["acc"].mean()

@@ -12,6 +12,7 @@ import ast
 import importlib
 from collections.abc import Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -123,11 +124,23 @@ def _dependencies(module: str) -> frozenset[str]:
     modules, pending = set[str](), [module]
     while pending:
         name = pending.pop()
-        path = find_on_path(name) if name.startswith(PACKAGES) and name not in PACKAGES else None
-        if path is not None and name not in modules:
+        if name not in modules and (path := _built_in_file(name)) is not None:
             modules.add(name)
-            pending += [other for other, _ in find_imports(read_module(path), name)]
+            pending += _imports(path, name)
     return frozenset(modules)
+
+
+@cache
+def _built_in_file(module: str) -> Path | None:
+    """Return the file of a module of the built-ins; None for other modules and for names in one."""
+    is_module = module.startswith(PACKAGES) and module not in PACKAGES
+    return find_on_path(module) if is_module else None
+
+
+# Cached by itself: the built-ins import largely the same modules, and reading all takes a second.
+@cache
+def _imports(path: Path, module: str) -> tuple[str, ...]:
+    return tuple(name for name, _ in find_imports(read_module(path), module))
 
 
 def _built_ins() -> list[Class]:
