@@ -75,6 +75,7 @@ class AGEM(Rehearsal):
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the loss of the batch; also draw the reference batch from the memory."""
+        # At 0 nothing is drawn: the step is that of `finetune`, bit for bit and at its cost.
         if self.config.strength:
             self._rows = self.draw(batch)
         return self.task_loss(batch)

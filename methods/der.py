@@ -50,6 +50,7 @@ class DER(Rehearsal):
             super().__post_init__()
             require_strength("alpha", self.alpha)
 
+    # The logits of a mixture would be stored with the plain image of its first part.
     takes_mixtures: ClassVar[bool] = False
     strength: ClassVar[str | None] = "alpha"
     keeps_logits: ClassVar[bool] = True
@@ -69,6 +70,7 @@ class DER(Rehearsal):
         logits = self.network(batch.x)
         self._logits = logits.detach()
         loss = self.task_loss(batch, logits)
+        # At 0 nothing is drawn, so that the step is that of `finetune`, bit for bit.
         if self.config.alpha and self.memory.filled:
             loss = loss + self.config.alpha * self.distance(self.draw(batch))
         return loss

@@ -77,12 +77,14 @@ class EWC(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
+        # The shapes of the state that will be loaded: no row before the first task.
         rows = outlook.num_learned if config.mode == "offline" else min(outlook.num_learned, 1)
         self.anchor = ParameterRows(self.anchored_parameters(), rows)
         self.importance = ParameterRows(self.anchored_parameters(), rows)
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the penalty from the second task on."""
+        # At 0 the penalty is left out, not multiplied: the bits and the FLOPs of `finetune`.
         if self.config.lam == 0 or self.anchor.rows == 0:
             return self.task_loss(batch)
         return self.task_loss(batch) + self.config.lam / 2 * self.penalty()
@@ -112,6 +114,7 @@ class EWC(Penalty):
         """Return the Fisher diagonal of the network on a task's training examples."""
         examples = task.examples
         if self.config.num_samples is not None:
+            # Drawn on the CPU, so that a GPU takes the same examples.
             order = torch.randperm(len(examples), generator=task.stream("fisher examples"))
             examples = examples[order[: self.config.num_samples].to(examples.y.device)]
         return diagonal_fisher(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 
+# Not compared: == of tensors is a tensor, which has no truth value.
 @dataclass(frozen=True, eq=False, slots=True)
 class Examples:
     """Inputs and labels, aligned by row.

@@ -74,11 +74,14 @@ class GDumb(Method):
 
     def begin_task(self, task: TaskView) -> None:
         """Store a share of the task's examples and initialise the network anew."""
+        # Before the training, not after it: the memory is the training set.
         self.memory.end_task(task)
+        # Stage 0 has drawn the network of the first task.
         if task.index > 1:
             reinitialise(self.network, task.stream("initialisation"))
 
     def examples(self, task: TaskView) -> Examples:
         """Return the stored examples, repeated `passes` times."""
         stored = self.memory[: self.memory.filled]
+        # Rounded up: an epoch shows at least as many examples as the task has.
         return repeat(stored, self.config.passes or -(-len(task.examples) // len(stored)))

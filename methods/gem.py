@@ -91,6 +91,7 @@ class GEM(Method):
             return
         past = [self.augment(self.memory[span]) for span in self.memory.spans]
         self._gradients.take([partial(self.task_loss, examples) for examples in past])
+        # The programme has K unknowns, so it is solved on the CPU: one transfer a step.
         products = self._gradients.products().double().cpu().numpy()
         inner_K, gram_KK = products[0, 1:], products[1:, 1:]
         # The learner reports a gradient that is not finite; the programme would fail on it.

@@ -91,6 +91,7 @@ class GenerativeReplay(Method):
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         labels = outlook.num_classes if config.conditional else 0
+        # The constructor draws weights from the global generator, which must stay as it was.
         with torch.random.fork_rng(devices=[]):
             generator = Generator(outlook.input_shape, config.hidden, config.latent_size, labels)
         self.generator = generator.requires_grad_(False)
@@ -106,6 +107,7 @@ class GenerativeReplay(Method):
     def loss(self, batch: Examples) -> Tensor:
         """Return the losses of the batch and of as many replayed images, weighted by task."""
         lesson = self._lesson
+        # The first task, with nothing to replay.
         if lesson.share == 1:
             return self.task_loss(batch)
         lesson.replayed = self.draw(len(batch))
@@ -193,6 +195,7 @@ class Lesson:
             generator=generator,
             optimizer=optimizer,
             table=table,
+            # Labels that compete with the same outputs share a softmax, and a term of the loss.
             groups=torch.unique(table[seen], dim=0),
             labels=seen.nonzero().flatten(),
             draws=task.stream("replay"),

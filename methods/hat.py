@@ -96,6 +96,7 @@ class HAT(Method):
         self._names, self._norms = chain.names, chain.norms
         self._layers = select_layers(network, self._names)
         self._repeats = [values_per_unit(*pair[::-1]) for pair in pairwise(self._layers)]
+        # `ParameterRows` takes shape and device from a tensor: a column of the weights has both.
         widths = {
             name: before.weight.flatten(1)[:, 0]
             for name, before in zip(self._names[1:], self._layers, strict=False)
@@ -184,9 +185,11 @@ class HAT(Method):
     def shares(self, task: TaskView) -> dict[str, Tensor]:
         """Return the share of a step that each parameter receives, 1 - min(a_i, a_j)."""
         head = self._layers[-1]
+        # Outputs of other tasks count as used: their weights from used units stay.
         others = torch.ones(len(head.weight), device=head.weight.device)
         others[list(task.classes)] = 0
         above = [*self._used, others]
+        # All tasks use the inputs: the unit above alone decides.
         first = torch.ones(self._layers[0].weight.shape[1], device=head.weight.device)
         below = [first, *map(expand, self._used, self._repeats)]
         shares: dict[str, Tensor] = {}

@@ -66,6 +66,7 @@ class ICaRL(Method):
     version: ClassVar[int] = 2
     scenarios: ClassVar[frozenset[str]] = frozenset({"task", "class"})
     scores_unseen: ClassVar[bool] = False
+    # The target is one-hot.
     takes_mixtures: ClassVar[bool] = False
     storage: ClassVar[dict[str, str]] = {"memory": "buffer", "means": "buffer"}
     means: Tensor
@@ -111,6 +112,7 @@ class ICaRL(Method):
         target = F.one_hot(batch.y, self.outlook.num_classes).to(logits.dtype)
         for teacher in self._teacher:
             target = torch.where(self._old, teacher(batch.x).sigmoid(), target)
+        # The mask of the outputs, read from masked zeros.
         competes = (self.masked(torch.zeros_like(logits), batch.y) == 0) | self._kept
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (loss * competes).sum(dim=1).mean()

@@ -38,10 +38,12 @@ class Independent(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
+        # Their weights are loaded with the state; the copies give them the shapes.
         self.columns = nn.ModuleList(frozen_copy(network) for _ in range(outlook.num_learned - 1))
 
     def begin_task(self, task: TaskView) -> None:
         """Store the network of the last task and initialise a new one."""
+        # Stage 0 has drawn the network of the first task.
         if task.index > 1:
             self.columns.append(frozen_copy(self.network))
             reinitialise(self.network, task.stream("initialisation"))

@@ -98,5 +98,6 @@ class TaskLoss(nn.Module):
 def _even_losses(logits: Tensor) -> Tensor:
     """Return for each example the mean over its competing outputs of -log p, [B]."""
     out = logits == float("-inf")
+    # Outputs that do not compete have log p = -inf, which would be the whole sum.
     log_p = logits.log_softmax(dim=1).masked_fill(out, 0)
     return -(log_p.sum(dim=1) / (~out).sum(dim=1))

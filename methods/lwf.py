@@ -70,12 +70,14 @@ class LwF(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
+        # Its weights are loaded with the state; the copy gives it the shapes.
         self.teacher = frozen_copy(network) if outlook.num_learned else None
         self.register_buffer("old_classes", torch.zeros(outlook.num_classes, dtype=torch.bool))
 
     def begin_task(self, task: TaskView) -> None:
         """Compute the groups of competing old classes."""
         if self.teacher is not None:
+            # The learner puts the whole method into training mode, the teacher included.
             self.teacher.eval()
             self._groups_GC = groups(self.old_classes, task.allowed)
 

@@ -114,6 +114,7 @@ class PackNet(Method):
 
     def end_task(self, task: TaskView) -> None:
         """Prune, unless that has been done."""
+        # Not pruned yet: the number of steps was unknown, or fewer were taken.
         if self._steps_left > 0:
             self.prune()
         self._fixed = {}
@@ -156,8 +157,10 @@ class PackNet(Method):
         """Set the smallest free weights of each layer to zero and assign the others to the task."""
         for name, p, owner in self.prunable_weights():
             free = owner == 0
+            # Stable: weights of one magnitude, such as zeros, are pruned in their order.
             smallest_first = p.abs().masked_fill(~free, torch.inf).flatten().argsort(stable=True)
             left = smallest_first[: round(self.config.prune * int(free.sum()))]
+            # All free weights first, then those that stay free are given back.
             owner[free] = self._index
             owner.view(-1)[left] = 0
             p.view(-1)[left] = 0

@@ -81,12 +81,14 @@ class PNN(Method):
 
     def begin_task(self, task: TaskView) -> None:
         """Freeze the last column and add the next one."""
+        # Stage 0 has drawn the column of the first task.
         if task.index > 1:
             self.columns.append(frozen_copy(self.network))
             reinitialise(self.network, task.stream("initialisation"))
             laterals = self.new_laterals(len(self.columns)).to(task.examples.y.device)
             reinitialise(laterals, task.stream("laterals"))
             self.laterals.requires_grad_(False).append(laterals)
+        # The learner puts the whole method into training mode, frozen columns included.
         self.columns.eval()
 
     def loss(self, batch: Examples) -> Tensor:
@@ -164,6 +166,7 @@ class Lateral(nn.Module):
             self.expand = nn.Linear(width or below, above, bias=False)
         else:
             self.project = nn.Conv2d(num_older * below, width or below, 1, bias=False)
+            # A copy keeps stride and padding, so that its maps have the size of the layer's.
             self.expand = copy.deepcopy(into)
             self.expand.weight = nn.Parameter(torch.empty(above, width or below, *into.kernel_size))
             self.expand.in_channels, self.expand.bias = width or below, None

@@ -118,6 +118,7 @@ class RWalk(Penalty):
     def close_interval(self) -> None:
         """Update the running Fisher and the score, and start the next interval's path."""
         new = diagonal_fisher(self.network, self._last_batch, self._allowed, "empirical")
+        # The first interval of all has nothing to average with: F is that of its batch.
         alpha, old = self.config.alpha, self._fisher or new
         self._fisher = {
             name: alpha * new[name] + (1 - alpha) * old[name] for name in self._path.parameters
@@ -128,6 +129,7 @@ class RWalk(Penalty):
 
     def end_task(self, task: TaskView) -> None:
         """Close the last interval, average the scores and anchor the parameters."""
+        # Steps since the last full interval.
         if self._steps % self.config.interval:
             self.close_interval()
         score = self._score

@@ -45,6 +45,7 @@ class Penalty(Method):
         """Return the configuration with `penalise_head` set."""
         if config.penalise_head is not None:
             return config
+        # Set in the configuration, so that keys and tables hold the value used.
         return replace(config, penalise_head=setting.scenario == "domain")
 
     def anchored_parameters(self) -> dict[str, Tensor]:

@@ -81,7 +81,9 @@ def find_chain(network: nn.Module, input_shape: tuple[int, ...]) -> Chain:
         if isinstance(output, Tensor) and branches(output, inputs[0] if inputs else None):
             skips.append(module)
 
+    # Zeros will do: what is read is the order of the calls, and the graph.
     x = torch.zeros((1, *input_shape), device=next(network.parameters()).device)
+    # Detached weights, so that the graph of the output leads to the input alone.
     state = {name: p.detach() for name, p in network.named_parameters()}
     hooks = [m.register_forward_pre_hook(record_call) for m in (*layers, *norms)]
     hooks += [m.register_forward_hook(record_skip) for m in network.modules()]
@@ -143,6 +145,7 @@ def _check_widths(network: nn.Module, names: tuple[str, ...]) -> None:
     for name, (before, layer) in zip(names[1:], pairwise(layers), strict=True):
         flattens = isinstance(before, nn.Conv2d) and isinstance(layer, nn.Linear)
         factor, rest = divmod(layer.weight.shape[1], before.weight.shape[0])
+        # Flattened maps give a linear layer several inputs a channel; anything else is a reshape.
         if rest or factor < 1 or (factor > 1 and not flattens):
             _refuse(network, f"{name} is not as wide as the layer before it")
 

@@ -41,6 +41,7 @@ class ClassBalancedMemory(Memory):
 
     def end_task(self, task: TaskView) -> None:
         """Reduce old classes to their new share and fill the rest with the task's examples."""
+        # Chosen on the CPU: the generator draws there, and a GPU must choose the same rows.
         old, new = self.y.long().cpu(), task.examples.y.cpu()
         generator = task.stream("memory")
         classes = torch.cat((old, new)).bincount().nonzero().flatten().tolist()
@@ -49,6 +50,7 @@ class ClassBalancedMemory(Memory):
         for label, share in zip(classes, shares, strict=True):
             old_rows = self.rank_stored((old == label).nonzero().flatten(), generator)
             new_rows = (new == label).nonzero().flatten()
+            # 1/t of the class's rows, rounded up, so that a new task is never left out.
             share_of_new = min(len(new_rows), -(-share // task.index))
             rows_to_keep.append(old_rows[: share - share_of_new])
             room = share - len(rows_to_keep[-1])

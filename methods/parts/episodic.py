@@ -39,12 +39,14 @@ class Gradients:
     def take(self, losses: Sequence[Callable[[], Tensor]]) -> None:
         """Copy the current gradient and compute that of each loss."""
         self._parameters = [p for p in self._network.parameters() if p.grad is not None]
+        # Parameters that the batch did not reach have no gradient to project.
         current = [p.grad for p in self._parameters if p.grad is not None]
         shape = (1 + len(losses), sum(g.numel() for g in current))
         if self.rows.shape != shape:
             self.rows = current[0].new_empty(shape)
         flatten(current, self.rows[0])
         for row, loss in zip(self.rows[1:], losses, strict=True):
+            # Zeros for parameters that the loss of a stored task does not reach.
             gradients = torch.autograd.grad(loss(), self._parameters, materialize_grads=True)
             flatten(gradients, row)
 

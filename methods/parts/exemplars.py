@@ -104,8 +104,10 @@ def herd(features_NF: Tensor, count: int) -> Tensor:
     for _ in range(min(count, len(features_NF))):
         target_F = target_F + mean_F
         gain_N = (features_NF @ target_F.unsqueeze(1)).squeeze(1) - half_square_N
+        # Kept as a tensor: reading its value would wait for a GPU at each choice.
         best = gain_N.argmax(dim=0, keepdim=True)
         chosen.append(best)
         target_F = target_F - features_NF.index_select(0, best).squeeze(0)
+        # Chosen once: its gain is -inf from now on.
         half_square_N = half_square_N.index_fill(0, best, float("inf"))
     return torch.cat(chosen)

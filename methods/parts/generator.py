@@ -42,6 +42,7 @@ class Generator(nn.Module):
         self.encoder = nn.Sequential(*layers(widths))
         self.code = nn.Linear(widths[-1], 2 * latent_size)
         first, *rest = widths[::-1]
+        # Without the last ReLU: the decoder ends in logits.
         self.decoder = nn.Sequential(*layers((latent_size + num_labels, first, *rest))[:-1])
 
     def loss(self, x: Tensor, y: Tensor, noise: Tensor) -> Tensor:
@@ -72,6 +73,7 @@ class Generator(nn.Module):
 
     def noise(self, count: int, generator: torch.Generator) -> Tensor:
         """Return standard normal latents [count, Z] on the device of the weights."""
+        # Drawn on the CPU, so that a GPU replays the same images up to rounding.
         noise = torch.randn((count, self.latent_size), generator=generator)
         return noise.to(self.code.weight.device, non_blocking=True)
 

@@ -71,6 +71,7 @@ class GrowingHead(nn.Module):
         if more <= 0:
             return
         bound = features**-0.5
+        # Weight and bias of a row in one draw: a row's values do not depend on how many follow.
         drawn = (torch.rand(more, features + 1, generator=generator) * 2 - 1) * bound
         drawn = drawn.to(self.weight.device)
         self.weight = nn.Parameter(torch.cat((self.weight.detach(), drawn[:, 1:])))

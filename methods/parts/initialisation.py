@@ -54,6 +54,7 @@ def draw_network(network: nn.Module) -> nn.Module:
     if fresh is not None:
         return cast(Callable[[], nn.Module], fresh)()
     copied = copy.deepcopy(network).to_empty(device="cpu")
+    # `to_empty` clears buffers too, among them constants that no reset restores.
     for name, buffer in copied.named_buffers():
         buffer.copy_(network.get_buffer(name))
     reset(copied)

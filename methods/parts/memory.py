@@ -110,6 +110,7 @@ class Memory(nn.Module, ABC):
     def draw(self, count: int, generator: torch.Generator, among: int | None = None) -> Tensor:
         """Return `count` distinct random rows of the first `among`, or all if there are fewer."""
         among = self.filled if among is None else among
+        # On the CPU: a GPU draws other numbers from the same seed.
         rows = torch.randperm(among, generator=generator)[:count]
         return rows.to(self.y.device, non_blocking=True)
 

@@ -73,6 +73,7 @@ class Rehearsal(Method):
     def __init__(self, network: nn.Module, config: RehearsalConfig, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self.memory = self.policy(config)(config.budget, outlook, self.keeps_logits)
+        # Replaced by the task's own stream before anything is drawn.
         self._generator = torch.Generator()
         self._largest_draw = 0
 

@@ -61,6 +61,7 @@ class ReservoirMemory(Memory):
         u = torch.rand(len(batch), generator=generator, dtype=torch.float64)
         row = torch.where(place < capacity, place, (u * (place + 1)).long())
         stored = (row < capacity).nonzero().flatten()
+        # Two examples of a batch may draw one row; one by one, the later would replace the earlier.
         last = stored[last_occurrences(row[stored])]
         rows, chosen = (t.to(batch.y.device, non_blocking=True) for t in (row[last], last))
         self.write(rows, batch[chosen], None if logits is None else logits[chosen])

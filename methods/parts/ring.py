@@ -56,6 +56,7 @@ class RingMemory(Memory):
         old_ends = list(accumulate(old_counts))
         rows = [torch.arange(end - n, end) for end, n in zip(old_ends, counts, strict=True)]
         self.keep(torch.cat([torch.arange(0), *rows]))
+        # Tasks that lost rows; the last entry is the new task's, filled in when it ends.
         self.counts[:-1] = torch.tensor(counts, dtype=torch.int64)
         ends = list(accumulate(counts))
         self.spans = tuple(slice(end - n, end) for end, n in zip(ends, counts, strict=True) if n)

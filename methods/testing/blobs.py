@@ -91,7 +91,9 @@ class Blobs:
 
     def restore(self, state: State, num_learned: int) -> Method:
         """Return a new method with a saved state loaded."""
+        # Other weights than `fresh`, so that what the state leaves out shows.
         method = self._method(stream(0, "another initialisation"), num_learned)
+        # By the format of the store, which refuses views and other types.
         method.load_state_dict(safetensors.torch.load(safetensors.torch.save(state)))
         return method.to(self.device)
 
