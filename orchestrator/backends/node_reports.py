@@ -68,6 +68,7 @@ def find_problems(report: NodeReport, expected: Mapping[str, str], store_uri: st
     ]
     problems = [f"{'; '.join(differing)}; {INSTALL}"] if differing else []
     problems += report.problems
+    # A node with other versions, or without the store, wrote no probe: that is said already.
     if not differing and not problems and not report.wrote:
         problems.append(
             f"what it wrote to store {store_uri} cannot be read here; give --store a folder that "

@@ -36,8 +36,10 @@ class OptunaSampler:
             raise RepertoireError(
                 f"algorithm optuna needs a package: pip install optuna ({error})"
             ) from None
+        # Optuna logs a line for each trial.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         sampler = optuna.samplers.TPESampler(
+            # NumPy, by which Optuna draws, takes seeds of 32 bits.
             seed=seed % 2**32,
             n_startup_trials=algorithm.startup,
             multivariate=algorithm.multivariate,

@@ -58,6 +58,7 @@ def check_cluster(
 def probe_folder(store_uri: str) -> Iterator[tuple[StageStore, str]]:
     """Write a probe into the store; remove it, and folders that were made for it, in the end."""
     above = [] if "://" in store_uri else [Path(store_uri), *Path(store_uri).parents]
+    # Listed before the store is opened, which creates them.
     absent = [folder for folder in above if not folder.exists()]
     store, token = StageStore(store_uri), uuid.uuid4().hex
     try:

@@ -64,6 +64,7 @@ class OnRay:
         with ExitStack() as stack:
 
             def start() -> Workers:
+                # Kept in a `with` block, so that search and evaluation share a cluster.
                 (self._kept or stack).enter_context(cluster(self._address))
                 return self._workers(sweep, store, brake)
 

@@ -16,9 +16,12 @@ from orchestrator.backends.ray_head import require_listener
 from orchestrator.errors import RepertoireError
 
 ENVIRONMENT = {
+    # No telemetry.
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "1",
+    # Warnings about Ray Train, which is not used.
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    # The default of coming releases, about which Ray warns as long as it is not chosen.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -78,6 +81,7 @@ def silence_raylets() -> None:
 @contextmanager
 def preserve_signal_handlers() -> Iterator[None]:
     """Restore the signal handlers that Ray replaces; Ray's end the process with C++ stacks."""
+    # Python sets signal handlers in the main thread alone, so there is nothing to restore.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

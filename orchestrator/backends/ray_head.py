@@ -43,6 +43,7 @@ class HeadProbe:
 
     def __init__(self, address: str, say: Say, limit_seconds: float | None = None) -> None:
         self._address, self._say = address, say
+        # Half of Ray's own limit, at which it ends this process without a word to the user.
         self._limit = reconnect_seconds() / 2 if limit_seconds is None else limit_seconds
         self._silent_since: float | None = None
         self._next = 0.0

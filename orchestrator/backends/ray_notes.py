@@ -81,4 +81,5 @@ def find_worker(key: str, timeout_seconds: float = ANSWER_SECONDS) -> WorkerInfo
     for ref in done:
         with suppress(RayError):
             notes += [note] if (note := ray.get(ref)) is not None else []
+    # A stage that was retried may have notes on several nodes.
     return max(notes, key=lambda note: note.started).worker if notes else None

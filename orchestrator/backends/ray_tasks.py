@@ -28,6 +28,7 @@ from orchestrator.stages.outcomes import Outcome, StageFailed
 from orchestrator.stages.worker import Order
 
 Death = Literal["memory", "gpu", "process", "node"]
+# A lost node says little about the stage, since cheap machines are taken away often.
 MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
 
 
@@ -69,6 +70,7 @@ class Attempt:
         exhausted = deaths.count("memory") + deaths.count("gpu")
         if deaths.count(death) >= MAX_DEATHS[death] or exhausted > 1:
             return None
+        # It had all that there is: no further attempt could have more.
         if self.alone and death != "node":
             return None
         alone = self.alone or death == "memory" or deaths.count("process") == 2

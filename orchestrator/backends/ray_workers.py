@@ -85,6 +85,7 @@ class RayWorkers:
         """Return the outcomes that have arrived; [] after a second without any."""
         self._head.check()
         refs = list(self._running)
+        # For the first outcome it waits; those that have arrived beside it are taken along.
         done, others = ray.wait(refs, num_returns=1, timeout=PATIENCE_SECONDS)
         if done and others:
             done += ray.wait(others, num_returns=len(others), timeout=0)[0]

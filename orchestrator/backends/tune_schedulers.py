@@ -76,6 +76,7 @@ class TuneScheduler:
         runner.status = Trial.RUNNING
         result = tune_result(after, value)
         decision = DECISIONS[self._call(after, self._scheduler.on_trial_result, runner, result)]
+        # After the decision, as in Tune's own loop.
         runner.last_result = result
         if decision == "pause":
             runner.status = Trial.PAUSED

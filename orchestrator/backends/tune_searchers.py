@@ -48,6 +48,7 @@ class TuneSampler:
     def _create_searcher(self, algorithm: Any, modes: Sequence[str]) -> Any:
         options = getattr(algorithm, "options", {})
         one = len(modes) == 1
+        # Tune's searchers take the name of one metric, or lists.
         metric = self._metrics[0] if one else list(self._metrics)
         mode = modes[0] if one else list(modes)
         config = {place: to_tune_domain(domain) for place, domain in self._space.items()}

@@ -33,6 +33,7 @@ class Runner:
     def __init__(self, number: int, point: Point, controller: Controller) -> None:
         self.number, self.trial_id, self._controller = number, str(number), controller
         self.status, self.config = Trial.PENDING, dict(point)
+        # From here on what Tune's schedulers, PBT above all, read or set of a trial.
         self.evaluated_params: dict[str, Any] = {}
         self.last_result: dict[str, Any] = {}
         self.experiment_tag, self.is_saving = str(number), False

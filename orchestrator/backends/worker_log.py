@@ -59,6 +59,7 @@ def note_end(logs: Path, key: str) -> None:
 
 def read_note(logs: Path, key: str) -> Note | None:
     """Return the note of a stage that has not ended on this node, with the log; or None."""
+    # The note may be half written, since its writer may have died.
     with suppress(OSError, ValueError, KeyError, TypeError):
         content = json.loads((logs / FOLDER / f"{key}.json").read_text(encoding="utf-8"))
         log = last_lines((Path(path), int(start)) for path, start in content["logs"])
@@ -78,6 +79,7 @@ def last_lines(files: Iterable[tuple[Path, int]]) -> str:
 def _read_end(path: Path, start: int) -> str:
     with suppress(OSError), path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
+        # Shorter than at the start of the stage: Ray has begun the log anew.
         file.seek(max(start if start <= size else 0, size - MAX_BYTES))
         return file.read(MAX_BYTES).decode("utf-8", "replace") + "\n"
     return ""

@@ -20,6 +20,7 @@ MAX_FOLDER_BYTES = 35
 def parse_folder(typed: str | Path) -> Path:
     """Return a folder with its tilde expanded; bash does not expand that of `--out=~/res`."""
     text = str(typed)
+    # Lone surrogates stand for bytes that are not UTF-8.
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in text):
         raise typer.BadParameter(f"{text!r} holds control characters or is not UTF-8")
     path = Path(os.path.expanduser(text))  # pathlib would take ./~ for ~

@@ -26,6 +26,7 @@ def pack_command(
     from orchestrator.results.pack.write import write_pack
     from orchestrator.terminal.units import bytes_text
 
+    # The store of a sweep's own folder lies beside that folder.
     home = dir.parent if (dir / "sweep.yaml").is_file() else dir
     has_store = store is not None or (home / "stages").is_dir()
     stages = open_store(home, store, create=False, read_only=True) if has_store else None

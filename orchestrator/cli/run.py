@@ -70,6 +70,7 @@ def run(
         require_ready_cluster(
             sweep, folder, open_store(out, store_uri, read_only=True), options, say
         )
+    # For the whole run, since two commands would write the same tables and journal.
     with writer_lock(folder, say):
         for line in keep_former_tables(folder, sweep, options.replace):
             say(line)
@@ -95,6 +96,7 @@ def run_locked(
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
         outcome = run_sweep(sweep, tables, place, brake, screen, entry.create_queue)
+    # A new one: the display, which would redraw its line over these, has ended.
     console = PlainConsole()
     for message in [*messages, *store.damaged, *describe_refusal(tables)]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)

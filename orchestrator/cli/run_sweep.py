@@ -88,6 +88,7 @@ def run_sweep(
         winners = winner_chains(sweep, study.winners()) if study.complete else []
 
     def register(chains: tuple[Chain, ...]) -> None:
+        # Before the store is read, so that `store gc` spares what the plan counts on.
         tables.chains = (*rows, *chains)
         tables.register()
 

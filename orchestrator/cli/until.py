@@ -61,6 +61,7 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
         clock = time.fromisoformat(text)
     except ValueError:
         clock = None
+    # Python reads 18 and 1830 as times too; they are more likely slips.
     if clock is not None and ":" in text:
         today = datetime.combine(now.date(), clock, clock.tzinfo or now.tzinfo)
         return today if today > now else today + timedelta(days=1)

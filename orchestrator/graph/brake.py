@@ -113,6 +113,7 @@ def pull_on_signal(brake: Brake, say: Callable[[str], None]) -> Iterator[None]:
     Raises:
         KeyboardInterrupt: at the second signal of any kind.
     """
+    # Python sets signal handlers in the main thread alone.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -86,6 +86,7 @@ class Plan:
         seconds = [stage.seconds for stage in self.stored.values() if stage.after]
         if not seconds:
             return None
+        # Stage 0 trains nothing, so that neither its time nor its number counts.
         return median(seconds) * sum(self.links[key] is not None for key in self.to_compute)
 
 

@@ -92,6 +92,7 @@ class VirtualWorkers:
         self._cluster, self._seconds, self._size, self._limit = cluster, seconds, size, limit
         self.usage, self._now = Usage(), 0.0
         self._up = set(range(cluster.nodes))
+        # Reversed, since slots are taken from the end: the first node is filled first.
         self._free = [node for node in range(cluster.nodes) for _ in range(cluster.slots)][::-1]
         self._waiting: deque[_Attempt] = deque()
         self._running: dict[int, _Attempt] = {}
@@ -117,6 +118,7 @@ class VirtualWorkers:
         back = self._returns[0][0] if self._returns else np.inf
         self._now = float(min(end, back, self._next_loss))
         outcomes: list[Event] = []
+        # Stages first: one that ends in the moment of its node's loss has been computed.
         if self._now == end:
             outcomes = list(self._finish_stages())
         elif self._now == back:

@@ -57,6 +57,7 @@ class ResNet18(Network):
             if channels != 3:
                 resnet.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
                 nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
+            # The body ends with the features; the last layer, drawn already, is the head.
             linear, resnet.fc = resnet.fc, nn.Identity()
             self.body = resnet
             self.head = linear if config.head == "linear" else self.create_head(512)

@@ -34,6 +34,7 @@ class TorchvisionNetwork(ZooNetwork):
         if shape.input_shape[0] not in (1, 3):
             raise ValueError("its images have 1 or 3 channels")
         options: dict[str, Any] = {"num_classes": shape.num_classes}
+        # Networks whose positions are learned for images of one size.
         if self.architecture.startswith("vit_"):
             options["image_size"] = shape.input_shape[1]
         if self.architecture.startswith("maxvit"):

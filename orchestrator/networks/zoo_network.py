@@ -50,6 +50,7 @@ def _failure(cls: Any, config: Any, shape: NetworkShape) -> str | None:
     """Return why a network cannot be built, or cannot take two images of a shape in training."""
     try:
         with seed_global_generators(0), torch.no_grad():
+            # Two images, since batch normalisation refuses a single value a channel.
             scores = cls(config, shape)(torch.zeros((2, *shape.input_shape), dtype=torch.uint8))
     except FAILURES as error:
         return str(error).partition("\n")[0]

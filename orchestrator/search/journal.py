@@ -34,6 +34,7 @@ class Journal:
         self._entries: dict[str, list[Entry]] = {}
         self._identity: dict[str, str] = {}
         for entry in self._read():
+            # A second driver writes the head of a search again, which must not empty it.
             if self._identity.get(entry["group"]) != entry.get("identity", ""):
                 self._add(entry)
         self._remove_overlap()

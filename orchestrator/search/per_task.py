@@ -46,6 +46,7 @@ class PerTaskStudy:
         return self._note_orders(selection, selection.handle(number, news))
 
     def _find_attempt(self, chain: ChainId) -> tuple[SeedSelection, int]:
+        # From the right, since groups may be named `ewc #2`.
         group, _, number = chain[0].rpartition("#")
         name = (group, chain[1])
         selection = next(s for s in self.selections if (s.group.name, s.seed) == name)

@@ -42,6 +42,7 @@ class RandomSampler:
 
     def ask(self, number: int) -> Point | None:
         """Return a point that was not drawn before; None if many tries gave none."""
+        # In order, so that point i is the same however many are asked for.
         while len(self._points) <= number:
             fresh = next((p for p in (self._draw() for _ in range(TRIES)) if self._is_new(p)), None)
             if fresh is None:
@@ -57,4 +58,5 @@ class RandomSampler:
 
     def _is_new(self, point: Point) -> bool:
         name = canonical_json(point)
+        # `add` returns None, so a new name is noted and the answer is True.
         return not (name in self._seen or self._seen.add(name))  # type: ignore[func-returns-value]

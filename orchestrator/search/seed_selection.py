@@ -94,6 +94,7 @@ class SeedSelection:
         if not plastic:
             self.failed = True
             return []
+        # Of equals the first in the order of the grid.
         best = max(plastic, key=lambda a: a.accuracy or 0.0)
         if not self.strengths:
             return self._choose(best)

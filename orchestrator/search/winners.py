@@ -44,4 +44,5 @@ def select_best(ranked: list[Candidate], objective: Objective) -> list[Candidate
     values = [c.values for c in ranked]
     if len(objective.metrics) > 1:
         return [ranked[i] for i in objective.front(values)]
+    # Of equals the one that was drawn first.
     return [max(ranked, key=lambda c: (objective.key(c.values or ()), -c.number))]

@@ -40,6 +40,7 @@ def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
     notes = [text for name, text in search if name == "note"]
     table.caption, table.caption_justify = "\n".join(notes) or None, "left"
     figures = [row for row in search if row[0] != "note"]
+    # A sweep that only searches has no chains before its winners are known.
     for name, value in [*figures, *(rows if plan.chains else [])]:
         table.add_row(name, str(value))
     return table

@@ -35,6 +35,7 @@ def escape_markdown(text: object) -> str:
     An address may still become a link to itself, as GitHub's Markdown makes one of any address.
     """
     marked = MARKDOWN_MARKS.sub(r"\\\g<0>", in_one_line(str(text)))
+    # A backslash does not keep HTML from being HTML.
     return marked.replace("<", "&lt;")
 
 

@@ -58,6 +58,7 @@ class Display:
             self._update(progress)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY_SECONDS
+            # Not by Rich, which would break the line at 80 characters.
             print(progress_line(progress), file=self.console.file, flush=True)
 
     def _update(self, progress: Progress) -> None:

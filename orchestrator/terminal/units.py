@@ -19,6 +19,7 @@ def interval_text(mean: float, half_width: float) -> str:
 
 def three_decimals(value: float) -> str:
     """Return a number to three decimals; zero has no sign."""
+    # + 0.0 turns -0.0 into 0.0.
     return UNDEFINED if isnan(value) else f"{round(value, 3) + 0.0:.3f}"
 
 
@@ -56,6 +57,7 @@ def si_text(value: float, unit: str) -> str:
     """Return three significant digits with an SI prefix: 117 kB, 3.50 GFLOP, 0.25 s."""
     if not isfinite(value):
         return UNDEFINED
+    # 1e-9, since the logarithm of a power of ten may fall short of a whole number.
     thousands = min(max(floor(log10(abs(value)) / 3 + 1e-9), 0), len(PREFIXES) - 1) if value else 0
     scaled = value / 1000**thousands
     return f"{scaled:.{_decimals(scaled)}f} {PREFIXES[thousands]}{unit}"
