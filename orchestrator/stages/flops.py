@@ -56,6 +56,7 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         named = kwargs or {}
         formula = FORMULAS.get(func._overloadpacket)
         if formula is None and is_composite(func):
+            # A mode is off inside its own dispatch; entered again, it sees the parts.
             with self:
                 return func.decompose(*args, **named)
         result = func(*args, **named)

@@ -39,6 +39,7 @@ def build_method(stage: Stage, state: Mapping[str, Tensor] | None, learned: int)
             names = {
                 n for n, tensor in initial_tensors(network) if not is_replaced(n, tensor, state)
             }
+        # A fresh method takes the network alone; what else it holds stays as it was made.
         method.load_state_dict({name: state[name] for name in names}, strict=not fresh)
     return method
 

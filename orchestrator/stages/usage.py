@@ -53,6 +53,7 @@ def reset_peak_memory(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     with suppress(OSError):
+        # 5 resets VmHWM, the peak of the resident memory.
         Path("/proc/self/clear_refs").write_text("5")
 
 

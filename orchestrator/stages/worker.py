@@ -131,6 +131,7 @@ def find_or_run(
 
 def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:
     """Return the outcome of a stored stage, after scoring what it lacks; None if none is stored."""
+    # Without tasks, so that a record that lacks scores is completed and not computed again.
     if store.record(stage.key) is None:
         return None
     record = store.record(stage.key, stage.task_keys)

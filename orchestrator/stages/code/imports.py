@@ -32,6 +32,7 @@ def find_imports(module: Module, name: str) -> Iterator[tuple[str, bool]]:
             parts = package.split(".")
             above = parts[: len(parts) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
+            # `from a import b` may import a module a.b, or a name of a.
             for each in (base, *(f"{base}.{alias.name}" for alias in node.names)):
                 yield each, node.level > 0
 

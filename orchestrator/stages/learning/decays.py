@@ -89,6 +89,7 @@ class OneCycle(Schedule):
 
     def _decay(self, step: int, warm: float, span: Span) -> float:
         low, last = 1 / self.div_factor, span.steps - 1
+        # As in torch, the last step of the rise has the rate lr.
         top = max(self.pct_start * span.steps - 1, 0.0)
         if step < top:
             return self.anneal(low, 1.0, step / top)

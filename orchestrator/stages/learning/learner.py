@@ -21,6 +21,7 @@ from orchestrator.stages.learning.training import phase_training
 from orchestrator.stages.learning.updates import Updates
 from orchestrator.stages.record import Score
 
+# Raised by hand when the loop gives other numbers; part of every key.
 VERSION = 1
 
 

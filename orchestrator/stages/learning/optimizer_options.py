@@ -89,6 +89,7 @@ def check_optimizer(
                     f"optimizer: {name} takes no lr; give its constructor that argument"
                 )
             raise ValueError(f"{option} must be 0, since {name} has no {option}, given {value}")
+    # Nothing is left to refuse, and a sweep has thousands of trainings.
     if not options and name in OPTIMIZERS:
         return
     reason = objection_to(cls, settings_of(cls, name, options, of_training))

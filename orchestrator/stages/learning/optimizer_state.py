@@ -52,6 +52,7 @@ class KeptOptimizer:
         """
         if self._kind is None:
             return {}
+        # A bytearray, since torch warns of a buffer that cannot be written to.
         state = {KIND: torch.frombuffer(bytearray(self._kind.encode()), dtype=torch.uint8)}
         for name, p in self._method.named_parameters():
             for entry, value in self._optimizer.state.get(p, {}).items():

@@ -57,6 +57,7 @@ class Schedule:
         """Return the factor of the rate at a step, from 0."""
         warm = self.warmup * span.unit
         if step < warm:
+            # A warm-up need not be a whole number of steps, so that the last would exceed 1.
             return min(1.0, (step + 1) / warm)
         return self._decay(step, warm, span)
 

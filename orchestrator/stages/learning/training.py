@@ -79,6 +79,7 @@ def phase_training(training: Training, phase: Phase) -> Training:
     if not values:
         return training
     if "iterations" in values or "epochs" in values:
+        # A phase with a length of its own must not keep the task's in the other unit.
         values = {"iterations": None, "epochs": 1, **values}
     try:
         return replace(training, **values)

@@ -61,6 +61,7 @@ class Updates:
         """Take the steps on a batch; return the sum of their losses [], and of their examples."""
         method, count = self.method, self.method.num_updates(batch)
         total = torch.zeros((), device=batch.y.device)
+        # The body's group comes first.
         method.learning_rate = self._optimizer.param_groups[0]["lr"]
         for update in range(count):
             method.update = update

@@ -21,6 +21,7 @@ from orchestrator.hashing import parse_json
 from orchestrator.stages.storage.files import Files
 
 FOLDER = "leases"
+# The work of a host that died waits so long; a shorter one needs more renewals.
 LEASE_SECONDS = 30.0
 
 

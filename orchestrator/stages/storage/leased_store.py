@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ from orchestrator.stages.outcomes import ParentLost, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
-from orchestrator.stages.storage.lease_holding import FIRST_WAIT, LONGEST_WAIT, renew_lease
+from orchestrator.stages.storage.lease_holding import hold_lease
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
@@ -52,24 +51,28 @@ class LeasedStore:
         Raises:
             RepertoireError: the stage failed; its story is in the store.
         """
-        stage, wait = chain[-1], FIRST_WAIT
-        while True:
-            record = self.store.record(stage.key, stage.task_keys)
-            if record is not None:
+        stage = chain[-1]
+        computed: tuple[Record, bool] | None = None
+        while computed is None:  # a stage whose parent was missing is tried again
+            if (record := self._find(stage)) is not None:
                 return record, False
-            if self.leases.take(stage.key, self.owner, self.lease_seconds):
-                with renew_lease(self.leases, stage.key, self.owner, self.lease_seconds):
-                    computed = self._compute(chain)
-                if computed is not None:
-                    return computed
-                continue
-            time.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
+            with hold_lease(
+                self.leases,
+                stage.key,
+                self.owner,
+                lambda: self._find(stage, fresh=True) is not None,
+                self.lease_seconds,
+            ):
+                computed = self._compute(chain)
+        return computed
+
+    def _find(self, stage: Stage, fresh: bool = False) -> Record | None:
+        return self.store.record(stage.key, stage.task_keys, fresh)
 
     def _compute(self, chain: Sequence[Stage]) -> tuple[Record, bool] | None:
         """Compute the last stage; None if its parent was missing and was obtained instead."""
         stage = chain[-1]
-        record = self.store.record(stage.key, stage.task_keys)  # of the lease's former owner
+        record = self._find(stage)  # of the lease's former owner
         if record is not None:
             return record, False
         outcome = compute_order(Order((stage,), self.computed_for), self.store, self.device)
@@ -80,5 +83,5 @@ class LeasedStore:
         if isinstance(outcome, StageFailed):
             self.store.put_failure(stage.key, outcome.story)
             raise RepertoireError(f"task {stage.after} failed: {outcome.story}")
-        record = self.store.record(stage.key, stage.task_keys)
+        record = self._find(stage)
         return None if record is None else (record, True)

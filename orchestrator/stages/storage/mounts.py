@@ -50,6 +50,7 @@ def find_kind(path: Path, mounts: str) -> str | None:
     kinds = {}
     for line in mounts.splitlines():
         words = line.split()
+        # A dash ends the optional fields of a line; the kind follows it.
         if "-" in words[6:-2]:
             kinds[unescape(words[4])] = words[words.index("-", 6) + 1]
     place = max((p for p in kinds if path.is_relative_to(p)), key=len, default=None)

@@ -41,6 +41,7 @@ class StateCache:
         try:
             data = path.read_bytes()
             if digest_bytes(data) == digest:
+                # Now: those used longest ago are deleted first.
                 os.utime(path)
                 return data
             path.unlink()

@@ -32,6 +32,7 @@ def pad_crop(x: Tensor, generator: torch.Generator, padding: int) -> Tensor:
     """Return images padded with zeros on all sides and cropped to their size somewhere."""
     height, width = x.shape[2:]
     top, left = (integers(generator, 2 * padding + 1, x) for _ in range(2))
+    # All windows of an image, as a view: nothing but the chosen ones is copied.
     windows = F.pad(x, [padding] * 4).unfold(2, height, 1).unfold(3, width, 1)
     return windows[torch.arange(len(x), device=x.device), :, top, left]
 

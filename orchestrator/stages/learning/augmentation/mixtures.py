@@ -33,6 +33,7 @@ class Mixup(Change):
         """Return each example mixed with another, with the labels of both."""
         device = examples.y.device
         partner = torch.randperm(len(examples), generator=generator).to(device, non_blocking=True)
+        # torch's Beta law takes no generator, so NumPy draws, seeded from the task's stream.
         seed = int(torch.randint(2**62, (), generator=generator))
         drawn = np.random.default_rng(seed).beta(self.alpha, self.alpha, len(examples))
         # The larger share is the example's own, so that its label is the one of most of it.

@@ -28,6 +28,7 @@ def rand_augment(x: Tensor, generator: torch.Generator, num_ops: int, magnitude:
     for _ in range(num_ops):
         choice = torch.randint(len(table), (len(x),), generator=generator)
         sign = torch.randint(2, (len(x),), generator=generator) * 2 - 1
+        # One call for all images that drew one operation with one sign.
         for code in sorted(set((choice * 2 + (sign > 0)).tolist())):
             rows = (choice * 2 + (sign > 0) == code).nonzero().flatten()
             rows = rows.to(x.device, non_blocking=True)
