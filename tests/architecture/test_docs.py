@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,14 @@ def commands(text: str) -> Iterator[list[str]]:
                 yield words.split()
 
 
+@cache
+def command_line() -> click.Command:
+    return typer.main.get_command(app)
+
+
 def known_command(words: list[str]) -> tuple[click.Command, list[str]] | None:
     """Return the command that the first words name and the words left, or None."""
-    command: Any = typer.main.get_command(app)
+    command: Any = command_line()
     rest = list(words)
     while hasattr(command, "commands") and rest:
         if rest[0] not in command.commands:

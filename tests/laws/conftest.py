@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from lab import NUMBERS, Lab
+from untracked import untracked
 
 from orchestrator.stages import run_stage, worker
 
@@ -33,6 +34,13 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(worker, "run_stage", counting)
     return keys
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _no_tracking() -> Iterator[None]:
+    """Sweeps that a test runs by the command are not sent to MLflow."""
+    with untracked():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="package")

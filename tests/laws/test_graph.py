@@ -230,7 +230,17 @@ class GraphAgainstOracle(RuleBasedStateMachine):
 
 TestGraphAgainstOracle = pytest.mark.slow(GraphAgainstOracle.TestCase)
 TestGraphAgainstOracle.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, database=None
+    max_examples=60, stateful_step_count=40, deadline=None, database=None
+)
+
+
+class GraphAgainstOracleForLong(GraphAgainstOracle):
+    """The same on more and longer histories."""
+
+
+TestGraphAgainstOracleForLong = pytest.mark.variant(GraphAgainstOracleForLong.TestCase)
+TestGraphAgainstOracleForLong.settings = settings(
+    max_examples=400, stateful_step_count=80, deadline=None, database=None
 )
 
 

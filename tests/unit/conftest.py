@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from source_lab import forget
 from stub_clock import Clock
+from untracked import untracked
 
 from orchestrator.backends import ray_head, ray_health
 from orchestrator.cli.app import main
 from orchestrator.errors import SweepError
 from orchestrator.graph import brake
 from orchestrator.sweep.sweep import Sweep
-from orchestrator.tracking import run_ids
 
 
 @pytest.fixture
@@ -72,25 +72,10 @@ def answer(
     return typed
 
 
-class NoTracker:
-    """In place of MLflow's, which would go on in a process of its own after the test."""
-
-    def __init__(self, folder: Path, *_: object, **__: object) -> None:
-        self._folder = folder
-
-    def notify(self) -> None: ...
-
-    def close(self, timeout_seconds: float = 0.0) -> None: ...
-
-    def run_ids(self) -> dict[str, str]:
-        return run_ids(self._folder)
-
-
 @pytest.fixture(autouse=True, scope="package")
 def _no_tracking() -> Iterator[None]:
-    """Sweeps that a test runs by the command are not sent to MLflow; `track` still sends."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orchestrator.cli.run.Tracker", NoTracker)
+    """Sweeps that a test runs by the command are not sent to MLflow."""
+    with untracked():
         yield
 
 

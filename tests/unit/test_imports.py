@@ -29,9 +29,9 @@ import numpy, pandas, pyarrow, rich.console, torch
 def surroundings():
     return {
         "Ray or MLflow": [name for name in ("ray", "mlflow") if name in sys.modules],
-        "random": random.getstate(),
+        "random": hash(random.getstate()),
         "numpy": numpy.random.get_state()[1].tobytes(),
-        "torch": torch.random.get_rng_state().tolist(),
+        "torch": torch.random.get_rng_state().numpy().tobytes(),
         "threads of torch": torch.get_num_threads(),
         "types": (torch.get_default_dtype(), torch.is_grad_enabled()),
         "deterministic": torch.are_deterministic_algorithms_enabled(),

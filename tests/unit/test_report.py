@@ -317,15 +317,17 @@ def test_what_sharing_spared_is_said_in_stages_and_flops() -> None:
 
 @pytest.mark.usefixtures("blank_page")
 def test_the_figures_are_written_as_svg_and_pdf_the_same_bytes_each_time(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A PDF takes a second for its fonts, and `test_figures.py` draws each of the four.
+    monkeypatch.setattr("dashboards.figures.FIGURES", FIGURES[2:])
     write_random(tmp_path / "results" / "s", complete=1.0, seeds=2, num_tasks=2)
     main([str(tmp_path / "results"), "--figures", str(tmp_path / "once")])
-    expected = {f"{figure}.{kind}" for figure in FIGURES for kind in ("svg", "pdf")}
+    expected = {f"{figure}.{kind}" for figure in FIGURES[2:] for kind in ("svg", "pdf")}
     assert {path.name for path in (tmp_path / "once").iterdir()} == expected
     again = next(save_all(open_results([tmp_path / "results"]), tmp_path / "again"))
     assert again.read_bytes() == (tmp_path / "once" / again.name).read_bytes()
-    assert f"figures: 8 files in {tmp_path / 'once'}" in capsys.readouterr().out
+    assert f"figures: 4 files in {tmp_path / 'once'}" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
