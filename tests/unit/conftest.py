@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
+import typer.testing
 from source_lab import forget
 from stub_clock import Clock
 from untracked import untracked
@@ -70,6 +72,16 @@ def answer(
         return left.value.code, capsys.readouterr().err
 
     return typed
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _one_command_line() -> Iterator[None]:
+    """Typer builds its commands at each call, which takes as long as most of them."""
+    build = cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", build)
+        patch.setattr(typer.testing, "_get_command", build)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="package")
