@@ -19,6 +19,7 @@ import numpy as np
 from perf.chaos.grounds import GROUNDS
 from perf.chaos.lab import pick, run_calm
 from perf.chaos.rounds import WORDS, plan_faults, run_round
+from perf.chaos.sweeps import SEARCH, SWEEP
 
 
 def main() -> None:
@@ -39,17 +40,17 @@ def main() -> None:
 
 def storm(folder: Path, seed: int, seconds: float, only: str | None) -> Counter[str]:
     """Run rounds until the time is over; return the sum of their counts."""
-    calm = run_calm(folder / "calm")
+    calm = {SWEEP: run_calm(folder / "calm"), SEARCH: run_calm(folder / "calm-search", SEARCH)}
     ends, number, total = time.monotonic() + seconds, 0, Counter[str]()
     while time.monotonic() < ends:
         rng = np.random.default_rng([seed, number])
         kind = only or pick(rng, list(GROUNDS))
         try:
             with GROUNDS[kind](folder / f"round{number}", rng) as ground:
-                report = run_round(ground, plan_faults(ground, rng), rng, calm)
+                report = run_round(ground, plan_faults(ground, rng), rng, calm[ground.lab.sweep])
             total += report.counts
             print(f"{number} {kind}: {report}", flush=True)
-        except subprocess.CalledProcessError as error:
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
             print(f"{number} {kind}: not possible here ({error})", flush=True)
         number += 1
     return total

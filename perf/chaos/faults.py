@@ -159,7 +159,8 @@ FAULTS: dict[str, Callable[[Storm], str]] = {
     "stage file flipped": damage(flip),
     "stage file replaced by a folder": damage(replace_by_folder),
     "stage file deleted": damage(remove),
-    **({"stage file unreadable": damage(make_unreadable)} if os.geteuid() else {}),
+    "stage file unreadable": damage(make_unreadable),
 }
+NEED_USER = {"stage file unreadable"}  # other than root, who reads every file
 NEED_RAY = {"worker killed", "head killed"}
 NEED_FOLDER = {name for name in FAULTS if name.startswith("stage file")}

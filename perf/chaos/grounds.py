@@ -8,15 +8,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 
 from perf.chaos.faults import end
-from perf.chaos.flaky import Behaviour, FlakyServer
-from perf.chaos.lab import Lab, pick
+from perf.chaos.ground import Ground
+from perf.chaos.lab import Lab
+from perf.chaos.servers import bad_bucket, bad_mlflow
+from perf.chaos.sweeps import SEARCH
 
 CLOCK_BACK = """\
 import time
@@ -24,23 +26,8 @@ _now = time.time
 _start = _now()
 time.time = lambda: _now() - (3600 if _now() - _start > {after} else 0)
 """
-AWAY_SECONDS = 40.0
-
-
-@dataclass
-class Ground:
-    """A lab, and what happens around it.
-
-    Attributes:
-        lab: the lab. trouble: what was drawn, for the reader.
-        relief: called when a command has ended, before the next; None: nothing to relieve.
-        has_ray: whether the command starts a Ray of its own.
-    """
-
-    lab: Lab
-    trouble: str
-    relief: Callable[[], object] | None = None
-    has_ray: bool = True
+AS_A_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+MEMORY_MARGIN = 3 * 2**30  # that other processes of the machine may take meanwhile
 
 
 @contextmanager
@@ -56,62 +43,46 @@ def one_process(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
 
 
 @contextmanager
+def search(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
+    """A sweep with a search before the evaluation."""
+    yield Ground(Lab(folder, sweep=SEARCH), "")
+
+
+@contextmanager
+def ordinary_user(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
+    """All stages in the driver, to which permissions apply even if it runs as root."""
+    lab = Lab(folder, extra=["--backend", "inline"])
+    if os.geteuid() == 0:
+        lab.before = [*AS_A_USER]
+        subprocess.run([*AS_A_USER, "true"], check=True)
+    yield Ground(lab, "", has_ray=False)
+
+
+@contextmanager
+def short_memory(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
+    """A stage takes memory until Ray's monitor kills a worker."""
+    memory, sign = psutil.virtual_memory(), folder / "greedy"
+    limit = (memory.total - memory.available + MEMORY_MARGIN) / memory.total
+    variables = {
+        "RAY_memory_usage_threshold": f"{limit:.3f}",
+        "RAY_memory_monitor_refresh_ms": "100",
+        "STORM_GREEDY": str(sign),
+    }
+    lab = Lab(folder, environment=variables)
+    after = rng.uniform(5.0, 15.0)
+    timer = threading.Timer(after, sign.touch)
+    timer.start()
+    yield Ground(lab, f"a stage takes all memory after {after:.0f} s")
+    timer.cancel()
+
+
+@contextmanager
 def clock_set_back(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
     """The clock of each process goes back an hour after some seconds."""
     after = round(rng.uniform(0.0, 12.0), 1)
     lab = Lab(folder)
     (folder / "sitecustomize.py").write_text(CLOCK_BACK.format(after=after), encoding="utf-8")
     yield Ground(lab, f"an hour back {after} s after each start")
-
-
-@contextmanager
-def bad_mlflow(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
-    """An MLflow server that is dead, hangs or answers 500."""
-    kind = pick(rng, ["dead", "hanging", "answering 500"])
-    server = FlakyServer(None, rng, Behaviour(hang=kind == "hanging")).start()
-    if kind == "dead":
-        server.stop()
-    yield Ground(Lab(folder, environment={"MLFLOW_TRACKING_URI": server.address}), kind)
-    if kind != "dead":
-        server.stop()
-
-
-@contextmanager
-def bad_bucket(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
-    """A store on S3 that is away for 40 s, slow, or answers 500 or 503 to one request in five."""
-    import boto3  # type: ignore[import-untyped]
-    from moto.server import ThreadedMotoServer
-
-    keys = {
-        "AWS_ACCESS_KEY_ID": "me",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    os.environ.update(keys)
-    real = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    real.start()
-    behind = real.get_host_and_port()
-    boto3.client("s3", endpoint_url="http://{}:{}".format(*behind)).create_bucket(Bucket="storm")
-    kind = pick(rng, [f"away for {AWAY_SECONDS:.0f} s", "slow", "500 and 503 to one in five"])
-    behaviours = {"slow": Behaviour(delay=0.3), "500 and 503 to one in five": Behaviour(errors=0.2)}
-    server = FlakyServer(behind, rng, behaviours.get(kind, Behaviour())).start()
-    timers = []
-    if kind not in behaviours:
-        start = rng.uniform(8.0, 20.0)
-        for seconds, behaviour in (
-            (start, Behaviour(away=True)),
-            (start + AWAY_SECONDS, Behaviour()),
-        ):
-            timers.append(threading.Timer(seconds, setattr, (server, "behaviour", behaviour)))
-            timers[-1].start()
-    host = server.address.removeprefix("http://")
-    uri = f"s3://storm/{folder.name}?endpoint_override={host}&scheme=http"
-    yield Ground(Lab(folder, store=uri, environment=keys), kind)
-    for timer in timers:
-        timer.cancel()
-    server.stop()
-    real.stop()
 
 
 @contextmanager
@@ -166,6 +137,9 @@ def cluster(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
 GROUNDS: dict[str, Callable[[Path, np.random.Generator], AbstractContextManager[Ground]]] = {
     "own Ray": own_ray,
     "inline": one_process,
+    "ordinary user": ordinary_user,
+    "search": search,
+    "memory": short_memory,
     "clock set back": clock_set_back,
     "MLflow": bad_mlflow,
     "S3": bad_bucket,

@@ -17,51 +17,9 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from perf.chaos.sweeps import NOTED, SWEEP
+
 ROOT = Path(__file__).parents[2]
-SWEEP = """\
-name: storm
-benchmark: {name: split_digits, scenario: class, num_tasks: 5, samples_per_task: 40}
-network: {name: mlp, hidden: [16]}
-training: {batch_size: 20, epochs: 1}
-methods:
-  - "noted:Plain"
-  - {name: "noted:Held", lam: {grid: [1, 100]}}
-  - {name: "noted:Replayed", memory_size: 20}
-seeds: [0, 1]
-"""
-NOTED = '''\
-"""Built-in methods that note each training in a file, and take time."""
-import hashlib, os, time
-from methods.er import ER
-from methods.ewc import EWC
-from methods.finetune import Finetune
-
-
-class Noting:
-    def begin_task(self, task):
-        super().begin_task(task)
-        # The first stage is the same for all strengths, so one of them computes it.
-        config = self.config if task.index > 1 else None
-        digest = hashlib.sha256(repr((type(self).__name__, config, task.index)).encode())
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(name.encode() + value.cpu().numpy().tobytes())
-        self._digest = digest.hexdigest()
-        self._note("begin")
-        time.sleep(float(os.environ.get("STORM_SECONDS", "0")))
-
-    def end_task(self, task):
-        super().end_task(task)
-        self._note("end")
-
-    def _note(self, event):
-        with open(os.environ["STORM_NOTES"], "a") as file:
-            file.write(f"{event} {self._digest}\\n")
-
-
-class Plain(Noting, Finetune): ...
-class Held(Noting, EWC): ...
-class Replayed(Noting, ER): ...
-'''
 # A process in the background ignores Ctrl-C, and its children inherit that.
 PROGRAM = """\
 import signal, sys
@@ -93,18 +51,21 @@ class Lab:
     Attributes:
         folder: of the sweep. store: address of the store; None: in the results folder.
         environment: further variables of its commands. extra: further words of the command.
+        sweep: the text of its sweep. before: words before the command.
     """
 
     folder: Path
     store: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
     extra: list[str] = field(default_factory=list)
+    sweep: str = SWEEP
+    before: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.folder.exists():
             return  # the lab of another store, whose commands may be reading the files
         self.folder.mkdir(parents=True)
-        (self.folder / "sweep.yaml").write_text(SWEEP, encoding="utf-8")
+        (self.folder / "sweep.yaml").write_text(self.sweep, encoding="utf-8")
         (self.folder / "noted.py").write_text(NOTED, encoding="utf-8")
         self.notes.touch()
 
@@ -134,7 +95,7 @@ class Lab:
         words += ["--store", self.store] if self.store else []
         with (self.folder / "log.txt").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *words, *self.extra],
+                [*self.before, sys.executable, "-c", PROGRAM, *words, *self.extra],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
@@ -148,10 +109,10 @@ class Lab:
         return Counter(line.partition(" ")[2] for line in lines if line.startswith(event))
 
 
-def run_calm(folder: Path) -> Lab:
-    """Run the sweep undisturbed, in one process; return its lab."""
+def run_calm(folder: Path, sweep: str = SWEEP) -> Lab:
+    """Run a sweep undisturbed, in one process; return its lab."""
     variables = {"STORM_SECONDS": "0", "MLFLOW_TRACKING_URI": ""}
-    calm = Lab(folder, environment=variables, extra=["--backend", "inline"])
+    calm = Lab(folder, environment=variables, extra=["--backend", "inline"], sweep=sweep)
     if calm.start().wait() != 0:
         raise SystemExit(f"the undisturbed run failed: see {folder}/log.txt")
     return calm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections import Counter
@@ -11,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perf.chaos.faults import FAULTS, NEED_FOLDER, NEED_RAY, Storm, end
-from perf.chaos.grounds import Ground
+from perf.chaos.faults import FAULTS, NEED_FOLDER, NEED_RAY, NEED_USER, Storm, end
+from perf.chaos.ground import Ground
 from perf.chaos.lab import CELL, IDENTITY, Lab, count_differences, pick, read_figures
 
 ATTEMPTS, LIMIT_SECONDS = 6, 240.0
@@ -61,6 +62,8 @@ def plan_faults(ground: Ground, rng: np.random.Generator) -> list[Planned]:
         possible -= NEED_RAY
     if ground.lab.store is not None:
         possible -= NEED_FOLDER
+    if os.geteuid() == 0 and not ground.lab.before:
+        possible -= NEED_USER
     names = rng.permutation(sorted(possible))[: pick(rng, [1, 1, 2])]
     return sorted(plan_fault(str(name), rng) for name in names)
 

@@ -1,5 +1,6 @@
 """The stage store: what is put comes back bit for bit; what is damaged is named and missing."""
 
+import errno
 import json
 import os
 import pickle
@@ -14,8 +15,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from orchestrator.errors import RepertoireError
+from orchestrator.errors import RepertoireError, StoreUnwritable
 from orchestrator.stages.record import Costs, Record, Score
+from orchestrator.stages.storage import files as files_module
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
 from orchestrator.stages.storage.store import StageStore
 
@@ -225,6 +227,27 @@ def test_a_stage_whose_state_was_deleted_is_set_aside_so_that_it_is_computed_ane
     assert store.state(KEY) is None
     assert store.damaged == [f"stage {KEY}: state.safetensors is missing"]
     assert store.record(KEY) is None
+
+
+@pytest.mark.parametrize("name", ["state.safetensors", "record.json"])
+def test_a_file_of_one_s_own_that_may_not_be_read_is_damaged(store, name, monkeypatch):
+    store.put(STATE, record())
+    whole, path = files_module._open_at_once, str(file_of(store, name))
+
+    def deny(asked: str, flags: int) -> int:  # permissions do not bind root, who may run the tests
+        if asked == path:
+            raise PermissionError(errno.EACCES, "Permission denied", asked)
+        return whole(asked, flags)
+
+    monkeypatch.setattr(files_module, "_open_at_once", deny)
+    monkeypatch.setattr(os, "geteuid", lambda: file_of(store, name).stat().st_uid + 1)
+    with pytest.raises(StoreUnwritable, match="Permission denied"):
+        store.state(KEY)  # of another user, who can read it
+    monkeypatch.undo()
+    monkeypatch.setattr(files_module, "_open_at_once", deny)
+    assert (store.state(KEY), store.record(KEY)) == (None, None)
+    assert f"stage {KEY}: {name} is not what was written" in store.damaged
+    assert not Path(path).exists()
 
 
 def test_two_readers_may_set_one_stage_aside(store):

@@ -95,6 +95,10 @@ class LocalFiles:
                 return file.readall() if S_ISREG(os.fstat(file.fileno()).st_mode) else b""
         except IsADirectoryError:  # no store writes one there, so it is damage like any other
             return b""
+        except PermissionError:
+            if _is_own(f"{self._root}/{path}"):  # so its permissions are damage as well
+                return b""
+            raise
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -174,6 +178,13 @@ class LocalFiles:
                 stat = item.stat(follow_symlinks=False)
                 path = os.path.relpath(item.path, self._root)
                 yield Entry(path, stat.st_size, stat.st_mtime)
+
+
+def _is_own(path: str) -> bool:
+    """Return whether a file belongs to the user of this process."""
+    with suppress(OSError):
+        return os.stat(path, follow_symlinks=False).st_uid == os.geteuid()
+    return False
 
 
 def _open_at_once(path: str, flags: int) -> int:
