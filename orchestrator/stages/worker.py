@@ -29,8 +29,7 @@ from orchestrator.stages.same_input import (
     require_same_function,
 )
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.storage.lease import Leases
-from orchestrator.stages.storage.lease_holding import hold_lease
+from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.usage import gpu_memory_share
 
@@ -69,8 +68,8 @@ def compute_order(
 
     Args:
         order: the stage.
-        store: on a file system, a stage is computed under its lease; one that another command
-            computes is waited for.
+        store: a stage is computed under its lease; one that another command computes is waited
+            for.
         device: "cpu" or "cuda".
         owner: of leases, a name that no other command has; None takes none.
     """
@@ -118,10 +117,9 @@ def find_or_run(
     stored = find_stored(stage, store, device)
     if stored is not None:
         return stored
-    # In a bucket a lease is five requests more, for a stage that two commands rarely begin at once.
-    if owner is None or store.folder is None:
+    if owner is None:
         return run_missing(stage, computed_for, store, device)
-    leases = Leases(store.files, store.folder)
+    leases = open_leases(store.files, store.folder)
     with hold_lease(
         leases, stage.key, owner, lambda: store.record(stage.key, fresh=True) is not None
     ):

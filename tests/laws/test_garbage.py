@@ -24,7 +24,7 @@ from orchestrator.results.load import load
 from orchestrator.results.tables.tables import stage_keys
 from orchestrator.stages.record import Record
 from orchestrator.stages.storage.files import LocalFiles
-from orchestrator.stages.storage.lease import Leases
+from orchestrator.stages.storage.lease_holding import open_leases
 from orchestrator.stages.storage.references import load_references
 from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.stage_files import seal, unseal
@@ -227,7 +227,7 @@ def test_a_stage_that_is_leased_is_kept(mine: Lab, theirs: Lab) -> None:
     theirs.run()
     drop_references(mine.store)
     key = _chain(theirs)[-1]
-    assert Leases(mine.store.files, mine.store.folder).take(key, "a worker", 60)
+    assert open_leases(mine.store.files, mine.store.folder).take(key, "a worker", 60)
     garbage = clean(mine)
     assert garbage.kept["being computed now"] == 1
     assert garbage.unwanted == []  # the leased stage was built upon the others

@@ -9,35 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from stage_chains import WHOM, chain
 
-from methods import METHODS
-from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
-from orchestrator.networks.networks import NETWORKS
 from orchestrator.stages import worker
-from orchestrator.stages.build_stages import build_stages
-from orchestrator.stages.code.components import create_component
-from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.storage.lease import Leases
 from orchestrator.stages.storage.lease_holding import create_owner, is_dead, wait_for_lease
 from orchestrator.stages.storage.leased_store import LeasedStore
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
-
-WHOM = ("lab", "finetune-0", 0)
-
-
-def chain(lr: float = 0.1) -> tuple[Stage, ...]:
-    return build_stages(
-        Benchmark(name="split_digits", scenario="task", num_tasks=2, samples_per_task=10),
-        create_component("network", "mlp", NETWORKS["mlp"].Config(hidden=(4,))),
-        Training(iterations=2, batch_size=5, optimizer="sgd", lr=lr),
-        create_component("method", "finetune", METHODS["finetune"].Config()),
-        0,
-    )
 
 
 def claimant(folder: Path, owner: str = "this", lease_seconds: float = 30.0) -> LeasedStore:
@@ -83,7 +65,7 @@ def test_processes_that_want_the_same_stages_at_once_compute_each_once(
     assert sorted(computed) == sorted(stage.key for stage in wanted)
     for after in range(3):
         assert sum(each[after] for each in here.values()) == 1
-    assert Leases(StageStore(str(tmp_path)).files).keys() == frozenset()
+    assert claimant(tmp_path).leases.keys() == frozenset()
 
 
 def test_the_lease_of_a_process_that_died_is_waited_for_and_then_taken(

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import pickle
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -452,40 +451,6 @@ def test_an_address_without_a_bucket_is_refused_before_it_is_asked(uri, create):
 def test_an_address_that_no_file_system_has_is_the_user_s_mistake(uri):
     with pytest.raises(RepertoireError, match=f"store '{uri}' cannot be opened"):
         StageStore(uri)
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[Callable[[str], str]]:
-    """An S3 server on the loopback address; returns a URI for a path in its one bucket."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in (
-            "AWS_PROFILE",
-            "AWS_ENDPOINT_URL",
-            "http_proxy",
-            "HTTP_PROXY",
-            "all_proxy",
-            "ALL_PROXY",
-        ):
-            patch.delenv(name, raising=False)
-        for name, value in (
-            ("AWS_ACCESS_KEY_ID", "me"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-            ("AWS_DEFAULT_REGION", "us-east-1"),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("REPERTOIRE_STATE_CACHE_GB", "0"),
-        ):
-            patch.setenv(name, value)
-        server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        address = f"http://{host}:{port}"
-        client = boto3.client("s3", endpoint_url=address)
-        client.create_bucket(Bucket="stages")
-        yield lambda path: f"s3://stages/{path}?endpoint_override={address}&scheme=http"
-        server.stop()
 
 
 def test_a_bucket_is_a_store_like_any_other(bucket):

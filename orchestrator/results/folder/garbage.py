@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from orchestrator.errors import OtherRelease
 from orchestrator.results.folder.wanted_keys import Rules, wanted_keys
 from orchestrator.stages.storage.files import Entry
-from orchestrator.stages.storage.lease import Leases, unix_time
+from orchestrator.stages.storage.lease import unix_time
+from orchestrator.stages.storage.lease_holding import open_leases
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
 from orchestrator.stages.storage.references import Reference
 from orchestrator.stages.storage.store import StageStore
@@ -47,7 +48,8 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
     """
     result = Garbage(list_inventory(store))
     wanted, result.gone = wanted_keys(store, rules)
-    fresh, leased = unix_time() - 3600 * rules.older_than, Leases(store.files, store.folder).keys()
+    fresh = unix_time() - 3600 * rules.older_than
+    leased = open_leases(store.files, store.folder).keys()
     reasons = dict(wanted)
     for key in result.files.stages.keys() - wanted.keys():
         if key in leased:
@@ -75,7 +77,7 @@ def delete_garbage(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
     """Delete stages in batches, with the references read again before each batch."""
     for start in range(0, len(unneeded.unwanted), BATCH):
         wanted, _ = wanted_keys(store, rules)
-        leased = Leases(store.files, store.folder).keys()
+        leased = open_leases(store.files, store.folder).keys()
         for key in unneeded.unwanted[start : start + BATCH]:
             if key not in wanted and key not in leased:
                 store.delete(key)

@@ -1,16 +1,15 @@
 """Leases: processes that share nothing but a store compute each stage once.
 
 The process that takes the lease of a stage computes it; the others wait and read the result. A
-lease that is not renewed expires, so its owner may die on any host. On a file system the first
-process to take a lease wins. In an object store two processes that take it at the same moment may
-both succeed; that costs work and never a result, since stages are written once.
+lease that is not renewed expires, so its owner may die on any host. Here on a file system, where
+the first process to take a lease wins; `claims.py` has those of an object store. If two processes
+hold a lease all the same, that costs work and never a result, since stages are written once.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,20 +43,18 @@ class Leases:
 
     Args:
         files: of the store.
-        folder: its root on a file system, where a lock guards each change; None in an object store.
+        folder: its root, where a lock guards takeovers.
         clock: returns Unix seconds.
     """
 
-    def __init__(
-        self, files: Files, folder: Path | None = None, clock: Callable[[], float] = unix_time
-    ) -> None:
+    def __init__(self, files: Files, folder: Path, clock: Callable[[], float] = unix_time) -> None:
         self._files, self._folder, self._clock = files, folder, clock
 
     def take(self, key: str, owner: str, seconds: float) -> bool:
         """Take or renew a lease for some seconds; return False while another owner holds it."""
         lease = Lease(key, owner, self._clock() + seconds)
         data = json.dumps(asdict(lease)).encode()
-        # As nearly always: nobody else holds it, and on a file system one creator wins.
+        # As nearly always: nobody else holds it, and one creator wins.
         if self._files.exclusive and self._files.create(_lease_path(key), data):
             return True
         with self._lock():
@@ -66,7 +63,7 @@ class Leases:
                 if self.holder(key) not in (None, owner):
                     return False
                 self._files.write(_lease_path(key), data)
-            # Read back, since in an object store another process may have written meanwhile.
+            # Read back, since a disk may have no locks that hold.
             return self.holder(key) == owner
 
     def release(self, key: str, owner: str) -> None:
@@ -96,9 +93,7 @@ class Leases:
         )
         return frozenset(lease.key for lease in leases if lease and lease.until > self._clock())
 
-    def _lock(self) -> AbstractContextManager[object]:
-        if self._folder is None:
-            return nullcontext()
+    def _lock(self) -> FileLock:
         (self._folder / FOLDER).mkdir(parents=True, exist_ok=True)
         return FileLock(self._folder / FOLDER / ".lock")
 

@@ -9,11 +9,20 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from orchestrator.errors import RepertoireError
+from orchestrator.stages.storage.claims import Claims
+from orchestrator.stages.storage.files import Files
 from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # stages of small sweeps take less than a second
+AnyLeases = Leases | Claims
+
+
+def open_leases(files: Files, folder: Path | None) -> AnyLeases:
+    """Return the leases of a store, given its files and, on a file system, its folder."""
+    return Claims(files) if folder is None else Leases(files, folder)
 
 
 def create_owner() -> str:
@@ -37,7 +46,7 @@ def is_dead(owner: str) -> bool:
 
 @contextmanager
 def hold_lease(
-    leases: Leases,
+    leases: AnyLeases,
     key: str,
     owner: str,
     is_done: Callable[[], bool],
@@ -63,7 +72,7 @@ def hold_lease(
 
 
 def wait_for_lease(
-    leases: Leases, key: str, owner: str, is_done: Callable[[], bool], seconds: float
+    leases: AnyLeases, key: str, owner: str, is_done: Callable[[], bool], seconds: float
 ) -> bool:
     """Take a lease; return False if the stage is done, or leases cannot be written.
 
@@ -75,6 +84,7 @@ def wait_for_lease(
         while not leases.take(key, owner, seconds):
             waited = True
             if is_done():
+                leases.release(key, owner)  # a claim that may stand in a bucket
                 return False
             lease = leases.read(key)
             if lease != seen:
@@ -93,7 +103,7 @@ def wait_for_lease(
 
 
 @contextmanager
-def renew_lease(leases: Leases, key: str, owner: str, seconds: float) -> Iterator[None]:
+def renew_lease(leases: AnyLeases, key: str, owner: str, seconds: float) -> Iterator[None]:
     """Renew a lease until the block ends, then release it.
 
     A renewal takes place after a third of its time, so that one may fail before it expires.

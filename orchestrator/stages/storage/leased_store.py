@@ -10,8 +10,8 @@ from orchestrator.errors import RepertoireError
 from orchestrator.stages.outcomes import ParentLost, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
-from orchestrator.stages.storage.lease_holding import hold_lease
+from orchestrator.stages.storage.lease import LEASE_SECONDS
+from orchestrator.stages.storage.lease_holding import AnyLeases, hold_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 
@@ -35,9 +35,9 @@ class LeasedStore:
     lease_seconds: float = LEASE_SECONDS
 
     @cached_property
-    def leases(self) -> Leases:
+    def leases(self) -> AnyLeases:
         """The leases of the store."""
-        return Leases(self.store.files, self.store.folder)
+        return open_leases(self.store.files, self.store.folder)
 
     def obtain(self, chain: Sequence[Stage]) -> tuple[Record, bool]:
         """Return the record of the last stage of a chain, and whether it was computed here.

@@ -27,7 +27,7 @@ class Inventory:
     Attributes:
         stages: key -> files.
         damaged: files that were set aside.
-        partial: files that are being written, or were left incomplete by a crash.
+        partial: files that are being written, or were left by a crash; and claims of a bucket.
     """
 
     stages: dict[str, list[Entry]] = field(default_factory=dict)
@@ -48,7 +48,8 @@ def list_inventory(store: StageStore) -> Inventory:
     result = Inventory()
     for entry in store.files.entries():
         parts = entry.path.split("/")
-        if entry.path.endswith(PARTIAL) and is_written_to(parts):
+        claim = store.folder is None and parts[0] == LEASES and len(parts) == 2
+        if claim or (entry.path.endswith(PARTIAL) and is_written_to(parts)):
             result.partial.append(entry)
         elif is_damaged_file(parts):
             result.damaged.append(entry)

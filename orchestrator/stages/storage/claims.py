@@ -1,0 +1,102 @@
+"""Leases in an object store, which writes and lists objects but creates none exclusively.
+
+Whoever wants a stage writes an object of its own, a claim, and then lists all claims. It has the
+lease if no other claims the stage. A listing has all that was written before, so of two that claim
+a stage at once, one at least sees both, and never does each see itself alone. Of those that see
+each other, the first by name lets its claim stand and lists again; the others withdraw theirs. A
+claim is renewed by writing it again, and has expired when its object stays the same.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import quote, unquote
+
+from orchestrator.stages.storage.files import Entry, Files
+from orchestrator.stages.storage.lease import FOLDER, LEASE_SECONDS, Lease, unix_time
+
+LASTING = 2.0  # times its seconds: how long a claim counts that is not renewed
+
+
+class Claims:
+    """The leases of an object store.
+
+    Args:
+        files: of the store.
+        clock: returns seconds; expiry is measured with it alone, so clocks need not agree.
+    """
+
+    def __init__(self, files: Files, clock: Callable[[], float] = time.monotonic) -> None:
+        self._files, self._clock = files, clock
+        self._held: set[str] = set()
+        self._contested: set[str] = set()
+        self._first_seen: dict[tuple[str, float], float] = {}
+
+    def take(self, key: str, owner: str, seconds: float) -> bool:
+        """Take or renew a lease; return False while another owner claims it."""
+        own = _claim_path(key, owner)
+        if own in self._held:
+            self._write(own)
+            return True
+        paths = self._unexpired(key, seconds) if own in self._contested else []
+        if not paths:  # as nearly always: nobody is known to claim it
+            self._write(own)
+            paths = self._unexpired(key, seconds)
+        if set(paths) <= {own}:
+            self._held.add(own)
+            return True
+        if own in paths and own != min(paths):
+            self._files.delete(own)
+        self._contested.add(own)
+        return False
+
+    def release(self, key: str, owner: str) -> None:
+        """Delete the claim of an owner."""
+        own = _claim_path(key, owner)
+        self._held.discard(own)
+        self._files.delete(own)
+
+    def withdraw(self, lease: Lease) -> None:
+        """Delete the claim of another owner unless it was renewed meanwhile."""
+        if self.read(lease.key) == lease:
+            self._files.delete(_claim_path(lease.key, lease.owner))
+
+    def read(self, key: str) -> Lease | None:
+        """Return the newest claim of another owner; None if there is none."""
+        others = [e for e in self._entries(key) if e.path not in self._contested | self._held]
+        return _lease(max(others, key=lambda entry: entry.modified)) if others else None
+
+    def keys(self) -> frozenset[str]:
+        """Return the keys of all claims that were written lately, by the clock of this host."""
+        leases = map(_lease, self._files.entries(FOLDER))
+        return frozenset(lease.key for lease in leases if lease.until > unix_time())
+
+    def _write(self, path: str) -> None:
+        lease = _lease(Entry(path, 0, unix_time()))
+        self._files.write(path, json.dumps({"key": lease.key, "owner": lease.owner}).encode())
+
+    def _unexpired(self, key: str, seconds: float) -> list[str]:
+        """Return the claims of a stage; delete those that have not changed for too long."""
+        now, paths = self._clock(), list[str]()
+        for entry in self._entries(key):
+            since = self._first_seen.setdefault((entry.path, entry.modified), now)
+            if now - since > LASTING * seconds:
+                self._files.delete(entry.path)
+            else:
+                paths.append(entry.path)
+        return paths
+
+    def _entries(self, key: str) -> Iterator[Entry]:
+        return (e for e in self._files.entries(FOLDER) if e.path.startswith(f"{FOLDER}/{key}."))
+
+
+def _claim_path(key: str, owner: str) -> str:
+    return f"{FOLDER}/{key}.{quote(owner, safe='')}.json"
+
+
+def _lease(entry: Entry) -> Lease:
+    """Return the lease that the name and the time of an object stand for."""
+    key, _, owner = entry.path.removeprefix(f"{FOLDER}/").removesuffix(".json").partition(".")
+    return Lease(key, unquote(owner), entry.modified + LASTING * LEASE_SECONDS)
