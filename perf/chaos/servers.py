@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def bad_bucket(folder: Path, rng: np.random.Generator) -> Iterator[Ground]:
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     os.environ.update(keys)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request
     real = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     real.start()
     behind = real.get_host_and_port()
