@@ -108,19 +108,24 @@ def ask_nodes(
         say(f"waiting for the checks of {', '.join(answers[ref][1] for ref in late)}")
         left = ANSWER_SECONDS - NOTICE_SECONDS
         _, late = ray.wait(refs, num_returns=len(refs), timeout=left)
-    return {node: read_answer(ref, ref in late) for ref, node in answers.items()}
+    reports = {node: read_answer(ref, ref in late) for ref, node in answers.items()}
+    if lost := [label for (_, label), report in reports.items() if report is None]:
+        say(f"left the cluster during its check, so nothing will run there: {', '.join(lost)}")
+    return {node: report for node, report in reports.items() if report is not None}
 
 
-def read_answer(ref: Any, late: bool) -> Mapping[str, Any]:
-    """Return the report of a node, or why there is none."""
+def read_answer(ref: Any, late: bool) -> Mapping[str, Any] | None:
+    """Return the report of a node, or why there is none; None if the node has died."""
     import ray
-    from ray.exceptions import RayError
+    from ray.exceptions import NodeDiedError, RayError, TaskUnschedulableError
 
     if late:
         remedy = "look at its Ray (ray status) and its disk, or take it out of the cluster"
         return {"error": f"did not answer within {ANSWER_SECONDS:.0f} s; {remedy}"}
     try:
         report: Mapping[str, Any] = ray.get(ref)
+    except (NodeDiedError, TaskUnschedulableError):
+        return None
     except RayError as error:
         line = " ".join(str(error).split())
         return {"error": f"the check could not run there: {type(error).__name__}: {line[-500:]}"}
