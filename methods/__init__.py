@@ -31,6 +31,7 @@ from methods.packnet import PackNet
 from methods.pnn import PNN
 from methods.rwalk import RWalk
 from methods.si import SI
+from methods.wa import WA
 
 METHODS: Mapping[str, type[Method]] = {
     "finetune": Finetune,
@@ -55,4 +56,5 @@ METHODS: Mapping[str, type[Method]] = {
     "gdumb": GDumb,
     "gem": GEM,
     "icarl": ICaRL,
+    "wa": WA,
 }

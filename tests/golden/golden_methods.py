@@ -289,6 +289,9 @@ CASES: dict[str, Case] = {
         case("pnn", "task", "mlp", "sgd"),
         case("pnn", "task", "mlp", "adam", projection=5),
         case("pnn", "task", "mlp", "adamw", alpha=1.0),
+        case("wa", "class", "mlp", "sgd", memory_size=31),
+        case("wa", "class", "convnet", "adam", memory_size=31, exemplar_passes=2),
+        case("wa", "class", "mlp", "adamw", memory_size=31, positive_weights=False),
     )
 }
 

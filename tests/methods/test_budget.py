@@ -15,7 +15,7 @@ from methods.parts.ring import RingMemory
 from methods.testing.blobs import Blobs
 from methods.testing.snapshots import snapshots
 
-WITH_MEMORY = ("er", "der", "derpp", "gem", "agem", "icarl", "gdumb")
+WITH_MEMORY = ("er", "der", "derpp", "gem", "agem", "icarl", "gdumb", "wa")
 FASHION = Setting("class", 10, (1, 28, 28), "mlp", 5)
 OUTLOOK = Outlook(10, (1, 28, 28))
 
@@ -69,6 +69,7 @@ def test_a_memory_never_takes_more_bytes_than_its_budget(name, size):
             {"memory_size": 9},
             r"for 9 examples \(memory_size: 9\).*10, one for each class",
         ),
+        ("wa", {"memory_size": 9}, "10, one for each class"),
         ("gdumb", {"memory_bytes": 7849}, r"9 examples \(memory_bytes: 7849\).*memory_bytes: 7850"),
         ("er", {"memory_size": 9, "policy": "class_balanced"}, "give memory_size: 10"),
         ("agem", {"memory_size": 9, "policy": "class_balanced"}, "one for each class"),

@@ -52,7 +52,11 @@ PASSES = {
     "derpp": (MEMORY, NEW + 2 * HELD, 0),
     "gdumb": ({"memory_size": HELD, "passes": 2}, 2 * HELD, 0),
     "icarl": ({"memory_size": HELD, "exemplar_passes": 2}, NEW + 2 * HELD, NEW + 2 * HELD),
+    "wa": ({"memory_size": HELD, "exemplar_passes": 2}, NEW + 2 * HELD, NEW + 2 * HELD),
 }
+
+
+HERDING = ("icarl", "wa")  # which chooses exemplars by their representations
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -65,7 +69,7 @@ def test_a_step_passes_the_images_that_it_should(network, method):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("method", [m for m in PASSES if m != "icarl"])
+@pytest.mark.parametrize("method", [m for m in PASSES if m not in HERDING])
 def test_what_only_notes_or_copies_consolidates_for_nothing(network, method):
     assert measure(method, network, **PASSES[method][0])[1] == 0
 
@@ -129,6 +133,14 @@ def test_icarl_passes_new_examples_and_exemplars_to_choose_and_to_average(networ
     expected = 2 * ((NEW + HELD) * count.forward + herding + means)
     config = {"memory_size": HELD, "exemplar_passes": 2}
     assert measure("icarl", network, **config)[1] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_wa_passes_new_examples_to_choose_among_them(network):
+    count = COUNTS[network]
+    herding = HELD // 2 * (NEW // 2) * count.features
+    expected = 2 * (NEW * count.forward + herding)
+    assert measure("wa", network, memory_size=HELD)[1] == pytest.approx(expected, rel=0.01)
 
 
 def test_generative_replay_pays_for_the_generator_the_old_solver_and_drawing():

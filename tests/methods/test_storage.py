@@ -82,6 +82,7 @@ REHEARSAL = {
     ("agem", "class_balanced"): lambda row: ROWS * row,
     ("agem", "ring"): lambda row: ROWS * row + NUM_TASKS * COUNTER,
     ("gdumb", None): lambda row: ROWS * row,
+    ("wa", None): lambda row: ROWS * row,
 }
 
 

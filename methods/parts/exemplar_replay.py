@@ -1,0 +1,127 @@
+"""The base of methods that train on a task's examples and all exemplars, beside the old network.
+
+State:
+    memory.*: the exemplars, see `methods.parts.exemplars`; they change when a task ends.
+
+Reference:
+    See the methods.
+
+Deviations:
+    Those of `methods.parts.exemplars`. The teacher is a copy that is made when a task begins and
+    dropped when it ends; its outputs are computed batch by batch, in evaluation mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Tensor, nn
+
+from methods import base
+from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.parts.budget import MemoryConfig
+from methods.parts.class_balanced import ClassBalancedMemory
+from methods.parts.distillation import divergence, groups
+from methods.parts.evaluation_mode import evaluation_mode
+from methods.parts.exemplars import ExemplarMemory, output_layer, representations
+from methods.parts.initialisation import frozen_copy
+from methods.parts.memory import repeat
+from methods.parts.ranges import require_count
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExemplarConfig(MemoryConfig):
+    """Hyperparameters of a method with exemplars.
+
+    Attributes:
+        exemplar_passes: passes over the exemplars per epoch, at least 1.
+    """
+
+    exemplar_passes: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_count("exemplar_passes", self.exemplar_passes)
+
+
+class ExemplarReplay(Method):
+    """A method that trains on new examples and exemplars together, with the old network as teacher.
+
+    Attributes:
+        old_C: bool, the outputs of earlier tasks.
+        old_share: their share of the outputs seen, this task's included.
+        teacher: the network when the task began, or nothing in the first task.
+    """
+
+    Config: ClassVar[type[base.Config]] = ExemplarConfig
+    scenarios: ClassVar[frozenset[str]] = frozenset({"class"})
+    inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"exemplar_passes"})
+    storage: ClassVar[dict[str, str]] = {"memory": "buffer"}
+    config: Any
+    _groups_GC: Tensor
+
+    @classmethod
+    def objection(cls, config: Any, setting: Setting) -> str | None:
+        """Return the scenario's objection, or that the memory is smaller than one per class."""
+        return super().objection(config, setting) or ClassBalancedMemory.objection(
+            config.budget, setting
+        )
+
+    def __init__(self, network: nn.Module, config: Any, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        self.memory = ExemplarMemory(config.budget, outlook, self.represent)
+        output_layer(network)  # raises ValueError if there is none
+        # In a tuple, so that it is not registered as part of the state.
+        self.teacher: tuple[nn.Module, ...] = ()
+        self.old_C = torch.zeros(outlook.num_classes, dtype=torch.bool)
+        self.old_share = 0.0
+
+    def begin_task(self, task: TaskView) -> None:
+        """Copy the network as the teacher, from the second task on."""
+        self.memory.begin_task(task)
+        if self.memory.filled:
+            self.teacher = (frozen_copy(self.network).eval(),)
+        self.old_C = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
+        num_old = int(self.old_C.sum())
+        self.old_share = num_old / (num_old + len(task.classes))
+        self._groups_GC = groups(self.old_C, task.allowed)
+
+    def examples(self, task: TaskView) -> Examples:
+        """Return the task's examples and the exemplars, repeated `exemplar_passes` times."""
+        exemplars = self.memory[: self.memory.filled]
+        return task.examples + repeat(exemplars, self.config.exemplar_passes)
+
+    def end_task(self, task: TaskView) -> None:
+        """Choose exemplars of the new classes and drop some of the old classes."""
+        self.keep_exemplars(task)
+
+    def step_kind(self) -> object:
+        """Return the number of teachers, 0 or 1."""
+        return len(self.teacher)
+
+    @final
+    def keep_exemplars(self, task: TaskView) -> None:
+        """Drop the teacher, and bring the memory up to date with a task that ends."""
+        self.teacher = ()
+        self.memory.end_task(task)
+
+    @final
+    def distillation_loss(self, batch: Examples, temperature: float) -> Tensor:
+        """Return (1 - k) CE + k KL, the divergence from the teacher, with k = `old_share`."""
+        logits_BC = self.network(batch.x)
+        loss = self.task_loss(batch, logits_BC)
+        for teacher in self.teacher:
+            with torch.no_grad():
+                old_BC = teacher(batch.x)
+            change = divergence(old_BC, logits_BC, self._groups_GC, temperature)
+            loss = (1 - self.old_share) * loss + self.old_share * change
+        return loss
+
+    @final
+    @torch.no_grad()
+    def represent(self, x: Tensor) -> Tensor:
+        """Return normalised representations [B, F] of images, in evaluation mode."""
+        with evaluation_mode(self.network):
+            return representations(self.network, x)
