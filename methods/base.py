@@ -44,11 +44,13 @@ class Method(TrainingHooks):
     """A continual-learning method. Its `state_dict()` is all that passes from task to task.
 
     A subclass overrides hooks only, allocates every buffer in `__init__` for `outlook.num_learned`
-    tasks, and calls `super()` only there and in `objection`. Hooks run in the order `begin_task`,
-    then for each of `phases`: `begin_phase, examples`, then for each epoch: `begin_epoch`,
-    (`loss, after_backward, after_step`) for each of the `num_updates` of each batch, `after_epoch`;
-    last `end_task`. Those that few methods need are in `methods.hooks`, what no method overrides in
-    `methods.losses`.
+    tasks, and calls `super()` only there and in `objection`. What equals the network between tasks
+    is not carried: it is copied when a task begins (`methods.parts.former`).
+
+    Hooks run in the order `begin_task`, then for each of `phases`: `begin_phase, examples`, then
+    for each epoch: `begin_epoch`, (`loss, after_backward, after_step`) for each of the
+    `num_updates` of each batch, `after_epoch`; last `end_task`. Those that few methods need are in
+    `methods.hooks`, what no method overrides in `methods.losses`.
 
     Class attributes:
         version: raised by hand when the method's numbers change; part of every key.

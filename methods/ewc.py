@@ -10,8 +10,10 @@ Offline, k runs over all tasks learned, each with its own anchor theta_k and F_k
 one anchor, the parameters after the last task, and one running importance F <- gamma F + F_new.
 
 State:
-    anchor.<parameter>: [K, *shape], the parameters after a task; K = tasks learned (offline) or 1.
-    importance.<parameter>: [K, *shape], F. Penalised parameters only; both change when a task ends.
+    importance.<parameter>: [K, *shape], F; K = tasks learned (offline) or 1.
+    past_anchors.<parameter>: [K-1, *shape], theta_k of all tasks but the last; no row online. The
+    last is not part of the state: when a task begins it is the network itself, and is copied.
+    Penalised parameters only; both change when a task ends.
 
 Reference:
     Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
@@ -29,6 +31,7 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -71,43 +74,45 @@ class EWC(Penalty):
                 raise ValueError(f"gamma must be in (0, 1], given {self.gamma}")
             require_count("num_samples", self.num_samples)
 
+    version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "mode", "gamma"})
     strength: ClassVar[str | None] = "lam"
+    storage: ClassVar[Mapping[str, str]] = {"importance": "importance", "past_anchors": "anchor"}
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         # The shapes of the state that will be loaded: no row before the first task.
         rows = outlook.num_learned if config.mode == "offline" else min(outlook.num_learned, 1)
-        self.anchor = ParameterRows(self.anchored_parameters(), rows)
         self.importance = ParameterRows(self.anchored_parameters(), rows)
+        self.past_anchors = ParameterRows(self.anchored_parameters(), max(rows - 1, 0))
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the penalty from the second task on."""
         # At 0 the penalty is left out, not multiplied: the bits and the FLOPs of `finetune`.
-        if self.config.lam == 0 or self.anchor.rows == 0:
+        if self.config.lam == 0 or not self.anchor:
             return self.task_loss(batch)
         return self.task_loss(batch) + self.config.lam / 2 * self.penalty()
 
     def end_task(self, task: TaskView) -> None:
-        """Measure the importances and anchor the parameters."""
-        parameters = self.anchored_parameters()
+        """Measure the importances; offline, also keep the anchor of this task's penalty."""
         fisher = self.fisher(task)
-        importance = {name: fisher[name] for name in parameters}
+        importance = {name: fisher[name] for name in self.anchored_parameters()}
         if self.config.normalise:
             importance = scale_to_mean_one(importance)
         if self.config.mode == "online" and self.importance.rows:
             before = self.importance[0]
             importance = {n: self.config.gamma * before[n] + f for n, f in importance.items()}
-            self.anchor.clear()
             self.importance.clear()
-        self.anchor.append(parameters)
+        if self.config.mode == "offline" and self.anchor:
+            self.past_anchors.append(self.anchor)
         self.importance.append(importance)
 
     def penalty(self) -> Tensor:
         """Return sum_k sum_j F_kj (theta_j - theta_kj)^2, without lam/2."""
-        parameters, anchor, importance = self.anchored_parameters(), self.anchor, self.importance
-        terms = [quadratic(parameters, anchor[k], importance[k]) for k in range(anchor.rows)]
+        parameters, past = self.anchored_parameters(), self.past_anchors
+        anchors = [*(past[k] for k in range(past.rows)), self.anchor]
+        terms = [quadratic(parameters, a, self.importance[k]) for k, a in enumerate(anchors)]
         return torch.stack(terms).sum()
 
     def fisher(self, task: TaskView) -> dict[str, Tensor]:

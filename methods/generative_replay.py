@@ -41,8 +41,9 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.distillation import soft_target_loss
+from methods.parts.former import FormerNetwork
 from methods.parts.generator import Generator
-from methods.parts.initialisation import frozen_copy, reinitialise
+from methods.parts.initialisation import reinitialise
 from methods.parts.ranges import require_one, require_positive, require_widths
 
 
@@ -148,9 +149,8 @@ class GenerativeReplay(Method):
         logits_GBC = logits.masked_fill(~competing, float("-inf"))
         if config.conditional and config.labels == "hard":
             return F.cross_entropy(logits_GBC.squeeze(0), replayed.y)
-        with torch.no_grad():
-            old = lesson.solver(replayed.x)
-            old_GBC = old.masked_fill(~(competing & self.seen), float("-inf"))
+        old = lesson.solver(replayed.x)
+        old_GBC = old.masked_fill(~(competing & self.seen), float("-inf"))
         if config.labels == "hard":
             return F.cross_entropy(logits_GBC.flatten(0, 1), old_GBC.argmax(dim=2).flatten())
         return soft_target_loss(old_GBC, logits_GBC, competing, config.temperature)
@@ -171,7 +171,7 @@ class Lesson:
     """
 
     share: float
-    solver: nn.Module
+    solver: FormerNetwork
     generator: Generator
     optimizer: torch.optim.Optimizer
     table: Tensor
@@ -191,7 +191,7 @@ class Lesson:
         optimizer = torch.optim.Adam(generator.parameters(), lr=rate, fused=True)
         return Lesson(
             share=1 / task.index,
-            solver=frozen_copy(method.network).eval(),
+            solver=FormerNetwork(method.network),
             generator=generator,
             optimizer=optimizer,
             table=table,

@@ -29,7 +29,6 @@ Deviations:
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -42,6 +41,7 @@ from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import ExemplarMemory, output_layer, representations
+from methods.parts.former import FormerNetwork
 from methods.parts.memory import repeat
 from methods.parts.ranges import require_count
 
@@ -89,15 +89,14 @@ class ICaRL(Method):
         self.memory = ExemplarMemory(config.budget, outlook, self.represent)
         num_features = output_layer(network).in_features
         self.register_buffer("means", torch.zeros((outlook.num_classes, num_features)))
-        # In a tuple, so that it is not registered as part of the state.
-        self._teacher: tuple[nn.Module, ...] = ()
+        self._teacher: FormerNetwork | None = None
         self._old = self._kept = torch.zeros(outlook.num_classes, dtype=torch.bool)
 
     def begin_task(self, task: TaskView) -> None:
         """Copy the network as the teacher, from the second task on."""
         self.memory.begin_task(task)
         if self.memory.filled:
-            self._teacher = (copy.deepcopy(self.network).requires_grad_(False).eval(),)
+            self._teacher = FormerNetwork(self.network)
         self._old = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
         self._kept = self._old & (task.scenario != "task")
 
@@ -110,8 +109,8 @@ class ICaRL(Method):
         """Return the sum of binary cross-entropies over outputs, mean over the batch."""
         logits = self.network(batch.x)
         target = F.one_hot(batch.y, self.outlook.num_classes).to(logits.dtype)
-        for teacher in self._teacher:
-            target = torch.where(self._old, teacher(batch.x).sigmoid(), target)
+        if self._teacher is not None:
+            target = torch.where(self._old, self._teacher(batch.x).sigmoid(), target)
         # The mask of the outputs, read from masked zeros.
         competes = (self.masked(torch.zeros_like(logits), batch.y) == 0) | self._kept
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -119,7 +118,7 @@ class ICaRL(Method):
 
     def end_task(self, task: TaskView) -> None:
         """Choose exemplars of the new classes and drop some of the old classes."""
-        self._teacher = ()
+        self._teacher = None
         self.memory.end_task(task)
         self.means = self.memory.means()
 
@@ -145,5 +144,5 @@ class ICaRL(Method):
             return representations(self.network, x)
 
     def step_kind(self) -> object:
-        """Return the number of teachers, 0 or 1."""
-        return len(self._teacher)
+        """Return whether a step runs the teacher."""
+        return self._teacher is not None

@@ -7,8 +7,7 @@ The control for methods that weight parameters by importance; here all importanc
 The advantage of EWC, SI, MAS or RWalk over L2 is the benefit of their importances.
 
 State:
-    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task. No row before the
-    first.
+    network only: when a task begins, theta* is the network itself, and is copied.
 
 Reference:
     Kirkpatrick et al. 2017, Overcoming catastrophic forgetting in neural networks, PNAS 114(13),
@@ -22,14 +21,13 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from methods.base import Examples, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
+from methods.base import Examples
+from methods.parts.anchoring import Penalty, PenaltyConfig, quadratic
 from methods.parts.ranges import require_strength
 
 
@@ -50,22 +48,15 @@ class L2(Penalty):
         def __post_init__(self) -> None:
             require_strength("lam", self.lam)
 
+    version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
     strength: ClassVar[str | None] = "lam"
-    storage: ClassVar[Mapping[str, str]] = {"anchor": "anchor"}
+    storage: ClassVar[dict[str, str]] = {}
     config: Config
-
-    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
-        super().__init__(network, config, outlook)
-        self.anchor = ParameterRows(self.anchored_parameters(), min(outlook.num_learned, 1))
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the penalty from the second task on."""
-        if self.config.lam == 0 or self.anchor.rows == 0:
+        if self.config.lam == 0 or not self.anchor:
             return self.task_loss(batch)
-        penalty = quadratic(self.anchored_parameters(), self.anchor[0])
+        penalty = quadratic(self.anchored_parameters(), self.anchor)
         return self.task_loss(batch) + self.config.lam / 2 * penalty
-
-    def end_task(self, task: TaskView) -> None:
-        """Anchor the parameters."""
-        self.anchor.replace(self.anchored_parameters())

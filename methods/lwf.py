@@ -6,8 +6,8 @@ with each other, its probabilities at temperature T are the targets of the netwo
     L = CE + lam sum_groups KL(softmax(z_teacher / T) || softmax(z / T)),   mean over the batch
 
 State:
-    teacher: the network after the last task, running statistics included; none before the first.
-    old_classes: bool [C], the outputs used by learned tasks. Both change when a task ends.
+    old_classes: bool [C], the outputs used by learned tasks; changes when a task ends. The teacher
+    is not part of the state: when a task begins it is the network itself, and is copied.
 
 Reference:
     Li and Hoiem 2016, Learning without forgetting, ECCV, eqs. 2-4, lam_o = 1 and T = 2.
@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from methods import base
 from methods.base import Examples, Method, Outlook, TaskView
 from methods.parts.distillation import divergence, groups
-from methods.parts.initialisation import frozen_copy
+from methods.parts.former import FormerNetwork
 from methods.parts.ranges import require_positive, require_strength
 
 
@@ -59,26 +59,25 @@ class LwF(Method):
             require_strength("lam", self.lam)
             require_positive("temperature", self.temperature)
 
+    version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset(
         {"lam", "temperature", "scale_by_temperature"}
     )
     strength: ClassVar[str | None] = "lam"
-    storage: ClassVar[dict[str, str]] = {"teacher": "teacher", "old_classes": "teacher"}
+    storage: ClassVar[dict[str, str]] = {"old_classes": "teacher"}
     config: Config
     old_classes: Tensor
     _groups_GC: Tensor
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        # Its weights are loaded with the state; the copy gives it the shapes.
-        self.teacher = frozen_copy(network) if outlook.num_learned else None
+        self.teacher: FormerNetwork | None = None
         self.register_buffer("old_classes", torch.zeros(outlook.num_classes, dtype=torch.bool))
 
     def begin_task(self, task: TaskView) -> None:
-        """Compute the groups of competing old classes."""
-        if self.teacher is not None:
-            # The learner puts the whole method into training mode, the teacher included.
-            self.teacher.eval()
+        """Copy the network as the teacher and compute the groups of competing old classes."""
+        if task.index > 1:
+            self.teacher = FormerNetwork(self.network)
             self._groups_GC = groups(self.old_classes, task.allowed)
 
     def loss(self, batch: Examples) -> Tensor:
@@ -86,18 +85,18 @@ class LwF(Method):
         if self.teacher is None or self.config.lam == 0:
             return self.task_loss(batch)
         logits_BC = self.network(batch.x)
-        with torch.no_grad():
-            teacher_BC = self.teacher(batch.x)
         scale = self.config.lam
         if self.config.scale_by_temperature:
             scale *= self.config.temperature**2
-        change = divergence(teacher_BC, logits_BC, self._groups_GC, self.config.temperature)
+        change = divergence(
+            self.teacher(batch.x), logits_BC, self._groups_GC, self.config.temperature
+        )
         return self.task_loss(batch, logits_BC) + scale * change
 
     def end_task(self, task: TaskView) -> None:
-        """Copy the network as the next teacher and mark the task's classes as old."""
+        """Mark the task's classes as old and drop the teacher."""
         self.old_classes[list(task.classes)] = True
-        self.teacher = frozen_copy(self.network).eval()
+        self.teacher = None
 
     def step_kind(self) -> object:
         """Return whether a step runs the teacher."""

@@ -7,9 +7,8 @@ with respect to it, measured after each task; no labels are needed:
     L(theta) = L_task(theta) + lam sum_j Omega_j (theta_j - theta*_j)^2
 
 State:
-    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
-    importance.<parameter>: [1, *shape], Omega; both change when a task ends. No row before the
-    first.
+    importance.<parameter>: [1, *shape], Omega; changes when a task ends. No row before the first.
+    theta* is not part of the state: when a task begins it is the network itself, and is copied.
 
 Reference:
     Aljundi et al. 2018, Memory aware synapses: learning what (not) to forget, ECCV, eqs. 2-4 and
@@ -59,25 +58,24 @@ class MAS(Penalty):
         def __post_init__(self) -> None:
             require_strength("lam", self.lam)
 
+    version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "accumulate"})
     strength: ClassVar[str | None] = "lam"
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        parameters = self.anchored_parameters()
-        self.anchor = ParameterRows(parameters, min(outlook.num_learned, 1))
-        self.importance = ParameterRows(parameters, min(outlook.num_learned, 1))
+        self.importance = ParameterRows(self.anchored_parameters(), min(outlook.num_learned, 1))
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the penalty from the second task on."""
-        if self.config.lam == 0 or self.anchor.rows == 0:
+        if self.config.lam == 0 or not self.anchor:
             return self.task_loss(batch)
-        penalty = quadratic(self.anchored_parameters(), self.anchor[0], self.importance[0])
+        penalty = quadratic(self.anchored_parameters(), self.anchor, self.importance[0])
         return self.task_loss(batch) + self.config.lam * penalty
 
     def end_task(self, task: TaskView) -> None:
-        """Measure the importances and anchor the parameters."""
+        """Measure the importances."""
         parameters = self.anchored_parameters()
         sensitivity = output_sensitivity(self.network, task.examples, task.allowed)
         importance = {name: sensitivity[name] for name in parameters}
@@ -87,7 +85,6 @@ class MAS(Penalty):
             if self.config.accumulate == "mean":
                 keep, add = 1 - 1 / task.index, 1 / task.index
             importance = {name: keep * old[name] + add * new for name, new in importance.items()}
-        self.anchor.replace(parameters)
         self.importance.replace(importance)
 
 

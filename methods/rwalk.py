@@ -13,9 +13,9 @@ s <- s_new, and later s <- (s + s_new) / 2. With F and s each scaled to [0, 1]:
     L(theta) = L_task(theta) + lam sum_j (F_j + s_j) (theta_j - theta*_j)^2
 
 State:
-    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
-    importance.<parameter>: [2, *shape], F and s; both change when a task ends. No row before the
-    first. Values collected during a task are not part of the state.
+    importance.<parameter>: [2, *shape], F and s; changes when a task ends. No row before the first.
+    Values collected during a task are not part of the state. Neither is theta*: when a task begins
+    it is the network itself, and is copied.
 
 Reference:
     Chaudhry et al. 2018, Riemannian walk for incremental learning, ECCV, section 4; scaling,
@@ -74,6 +74,7 @@ class RWalk(Penalty):
             require_one("interval", self.interval)
             require_positive("epsilon", self.epsilon)
 
+    version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
     strength: ClassVar[str | None] = "lam"
     config: Config
@@ -87,12 +88,12 @@ class RWalk(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        parameters, rows = self.anchored_parameters(), min(outlook.num_learned, 1)
-        self.anchor = ParameterRows(parameters, rows)
-        self.importance = ParameterRows(parameters, 2 * rows)
+        rows = 2 * min(outlook.num_learned, 1)
+        self.importance = ParameterRows(self.anchored_parameters(), rows)
 
     def begin_task(self, task: TaskView) -> None:
-        """Start a path from the stored Fisher, and compute the weights of the penalty."""
+        """Anchor the parameters, start a path and compute the weights of the penalty."""
+        super().begin_task(task)
         parameters = self.anchored_parameters()
         self._path, self._allowed, self._steps = PathIntegral(parameters), task.allowed, 0
         self._score = {name: torch.zeros_like(p) for name, p in parameters.items()}
@@ -105,8 +106,8 @@ class RWalk(Penalty):
     def after_backward(self) -> None:
         """Record the gradient of the task's loss, then add the penalty's."""
         self._path.note_gradients()
-        if self.config.lam > 0 and self.anchor.rows:
-            add_pull(self._path.parameters, self.anchor[0], self._weights, self.config.lam)
+        if self.config.lam > 0 and self.anchor:
+            add_pull(self._path.parameters, self.anchor, self._weights, self.config.lam)
 
     def after_step(self, batch: Examples) -> None:
         """Add the step to the path, and close the interval after its last step."""
@@ -128,7 +129,7 @@ class RWalk(Penalty):
         self._path = PathIntegral(self._path.parameters)
 
     def end_task(self, task: TaskView) -> None:
-        """Close the last interval, average the scores and anchor the parameters."""
+        """Close the last interval and average the scores."""
         # Steps since the last full interval.
         if self._steps % self.config.interval:
             self.close_interval()
@@ -136,7 +137,6 @@ class RWalk(Penalty):
         if self.importance.rows:
             before = self.importance[1]
             score = {name: (before[name] + new) / 2 for name, new in score.items()}
-        self.anchor.replace(self._path.parameters)
         self.importance.replace(self._fisher)
         self.importance.append(score)
 

@@ -7,9 +7,9 @@ During a task, omega sums the decrease of the loss due to the movement of each p
     L(theta) = L_task(theta) + c sum_j Omega_j (theta_j - theta*_j)^2
 
 State:
-    anchor.<parameter>: [1, *shape], theta*, the parameters after the last task.
-    importance.<parameter>: [1, *shape], Omega; both change when a task ends. No row before the
-    first. omega is not part of the state: it is computed within a task.
+    importance.<parameter>: [1, *shape], Omega; changes when a task ends. No row before the first.
+    omega is not part of the state: it is computed within a task. Neither is theta*: when a task
+    begins it is the network itself, and is copied.
 
 Reference:
     Zenke et al. 2017, Continual learning through synaptic intelligence, ICML, eqs. 3-5.
@@ -58,6 +58,7 @@ class SI(Penalty):
             require_strength("c", self.c)
             require_positive("xi", self.xi)
 
+    version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"c"})
     strength: ClassVar[str | None] = "c"
     config: Config
@@ -65,19 +66,18 @@ class SI(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        parameters = self.anchored_parameters()
-        self.anchor = ParameterRows(parameters, min(outlook.num_learned, 1))
-        self.importance = ParameterRows(parameters, min(outlook.num_learned, 1))
+        self.importance = ParameterRows(self.anchored_parameters(), min(outlook.num_learned, 1))
 
     def begin_task(self, task: TaskView) -> None:
-        """Start the path integral of the task."""
+        """Anchor the parameters and start the path integral of the task."""
+        super().begin_task(task)
         self._path = PathIntegral(self.anchored_parameters())
 
     def after_backward(self) -> None:
         """Record the gradient of the task's loss, then add the penalty's."""
         self._path.note_gradients()
-        if self.config.c > 0 and self.anchor.rows:
-            add_pull(self._path.parameters, self.anchor[0], self.importance[0], self.config.c)
+        if self.config.c > 0 and self.anchor:
+            add_pull(self._path.parameters, self.anchor, self.importance[0], self.config.c)
 
     def after_step(self, batch: Examples) -> None:
         """Add the step to the path integral."""
@@ -85,7 +85,7 @@ class SI(Penalty):
 
     @torch.no_grad()
     def end_task(self, task: TaskView) -> None:
-        """Compute the importances from the path integral and anchor the parameters."""
+        """Compute the importances from the path integral."""
         importance = {
             name: self._path.fall[name] / (moved.square() + self.config.xi)
             for name, moved in self._path.displacements().items()
@@ -93,5 +93,4 @@ class SI(Penalty):
         if self.importance.rows:
             before = self.importance[0]
             importance = {name: before[name] + new for name, new in importance.items()}
-        self.anchor.replace(self._path.parameters)
         self.importance.replace({name: value.clamp_min(0) for name, value in importance.items()})

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Method, Setting
+from methods.base import Method, Outlook, Setting, TaskView
+from methods.parts.former import copy_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +35,15 @@ class PenaltyConfig(base.Config):
 
 
 class Penalty(Method):
-    """A method that penalises the distance of parameters from their values after a task."""
+    """A method that penalises the distance of parameters from their values after a task.
+
+    Attributes:
+        anchor: theta*, the penalised parameters as the last task left them: name -> tensor. Empty
+            in the first task. Not part of the state (see `methods.parts.former`).
+    """
 
     Config: ClassVar[type[base.Config]] = PenaltyConfig
-    storage: ClassVar[Mapping[str, str]] = {"anchor": "anchor", "importance": "importance"}
+    storage: ClassVar[Mapping[str, str]] = {"importance": "importance"}
     config: Any
 
     @classmethod
@@ -47,6 +53,15 @@ class Penalty(Method):
             return config
         # Set in the configuration, so that keys and tables hold the value used.
         return replace(config, penalise_head=setting.scenario == "domain")
+
+    def __init__(self, network: nn.Module, config: Any, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        self.anchor: dict[str, Tensor] = {}
+
+    def begin_task(self, task: TaskView) -> None:
+        """Anchor the parameters, from the second task on."""
+        if task.index > 1:
+            self.anchor = copy_values(self.anchored_parameters())
 
     def anchored_parameters(self) -> dict[str, Tensor]:
         """Return the penalised parameters: name within the network -> parameter."""

@@ -160,7 +160,7 @@ class Case:
 def parts(state: Mapping[str, Tensor]) -> dict[str, list[float]]:
     """Return a summary of the state by first part of a name, whole numbers apart."""
     values: dict[str, list[Tensor]] = {}
-    for name in sorted(state):
+    for name in sorted(name for name, tensor in state.items() if tensor.numel()):
         kind = "" if state[name].is_floating_point() else " (whole numbers)"
         part = name.split(".")[0] + kind
         values.setdefault(part, []).append(state[name].double().flatten())

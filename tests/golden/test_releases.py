@@ -4,6 +4,7 @@
 `folder/`, the results of running them one after the other with `--out folder --backend inline`.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -30,7 +31,8 @@ RELEASE = Path(__file__).with_name("release-0.1")
 SWEEPS = ("layouts", "told_the_task", "stumbling", "searching")
 
 # Methods whose numbers in these sweeps moved since, and why: their stages answer no more.
-RAISED: dict[str, str] = {}
+COPIES = "the state has no copy of the network: it is made when a task begins"
+RAISED: dict[str, str] = dict.fromkeys(("ewc", "l2", "lwf", "mas", "rwalk", "si"), COPIES)
 
 
 @pytest.fixture
@@ -53,7 +55,8 @@ def rows(folder: Path) -> pd.DataFrame:
     trials = trials[~trials["method"].isin(RAISED)].drop(columns=["mlflow_run_id", CODE, *WORKER])
     trials["trial_id"] = trials["trial_id"].str.replace(r"(-[0-9a-f]{8}).*", r"\1", regex=True)
     # The message alone: releases say the place of an error and its traceback otherwise.
-    trials["story"] = trials["story"].str.partition("\n")[0].str.partition(" (")[0]
+    stories = trials["story"].str.replace(r"(\n| \().*", "", regex=True, flags=re.DOTALL)
+    trials["story"] = stories
     return trials.reset_index(drop=True)
 
 
@@ -63,8 +66,10 @@ def test_its_sweeps_are_answered_from_its_store(release, name):
     outcome, chains = rerun(release, name)
     computed = [chain for chain in chains if chain.method in RAISED]
     at_most = len({key for chain in computed for key in chain.keys[1:]})
+    now = load(release / f"folder/{name}").trials
+    diverged = int((now["method"].isin(RAISED) & (now["status"] == "diverged")).sum())
     # The stage that failed is tried again, and again in vain.
-    assert outcome.evaluation.failed == (name == "stumbling")
+    assert outcome.evaluation.failed == (name == "stumbling") + diverged
     assert outcome.evaluation.executed - outcome.evaluation.failed <= at_most
     assert outcome.search is None or outcome.search.executed <= at_most
     after = rows(release / f"folder/{name}")

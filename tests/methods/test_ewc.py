@@ -36,14 +36,15 @@ def move(network, seed):
 
 
 def consolidate_tasks(blobs, tasks=1):
-    """A method that met tasks without training: only its hooks and some movement."""
+    """A method that met tasks without training and begins one more: hooks and movement alone."""
     method = blobs.fresh()
     for index in range(1, tasks + 1):
-        move(method.network, index)
         view = blobs.view(index)
         method.see(view.allowed)
         method.begin_task(view)
+        move(method.network, index)
         method.end_task(view)
+    method.begin_task(replace(view, index=tasks + 1))
     return method
 
 
@@ -74,7 +75,7 @@ def test_the_penalty_adds_lam_times_importance_times_distance_to_the_gradient():
 
 def test_the_loss_has_the_factor_one_half():
     method = consolidate_tasks(ewc(lam=1e4))
-    importance, anchor = method.importance[0], method.anchor[0]
+    importance, anchor = method.importance[0], method.anchor
     move(method.network, seed=9)
     with torch.no_grad():
         squares = [importance[n] * (p - anchor[n]) ** 2 for n, p in body(method).items()]
@@ -107,7 +108,11 @@ def test_a_stronger_penalty_keeps_the_parameters_nearer():
         first, second = islice(snapshots(replace(ewc(lam=lam), epochs=15)), 2)
         moved = [
             first.state[f"importance.{n}"][0]
-            * (second.state[f"network.{n.replace('/', '.')}"] - first.state[f"anchor.{n}"][0]) ** 2
+            * (
+                second.state[f"network.{n.replace('/', '.')}"]
+                - first.state[f"network.{n.replace('/', '.')}"]
+            )
+            ** 2
             for n in ("body/weight", "body/bias")
         ]
         distances.append(sum(float(m.sum()) for m in moved))
@@ -129,20 +134,22 @@ def test_online_importance_is_gamma_times_the_old_plus_the_new():
     blobs = ewc(gamma=0.5)
     (f1, f2, f3), anchors = fishers(blobs, tasks=3)
     method = consolidate_tasks(blobs, tasks=3)
-    assert method.importance.rows == method.anchor.rows == 1
+    assert (method.importance.rows, method.past_anchors.rows) == (1, 0)
     for name, importance in method.importance[0].items():
         assert torch.equal(importance, 0.5 * (0.5 * f1[name] + f2[name]) + f3[name])
-        assert torch.equal(method.anchor[0][name], anchors[2][name])
+        assert torch.equal(method.anchor[name], anchors[2][name])
 
 
-def test_offline_keeps_an_anchor_and_an_importance_of_every_task():
+def test_offline_has_an_anchor_and_an_importance_of_every_task():
     blobs = ewc(mode="offline")
     diagonals, anchors = fishers(blobs, tasks=3)
     method = consolidate_tasks(blobs, tasks=3)
+    assert method.past_anchors.rows == 2
+    all_anchors = [method.past_anchors[0], method.past_anchors[1], method.anchor]
     for k in range(3):
         for name, importance in method.importance[k].items():
             assert torch.equal(importance, diagonals[k][name])
-            assert torch.equal(method.anchor[k][name], anchors[k][name])
+            assert torch.equal(all_anchors[k][name], anchors[k][name])
     parameters = dict(method.network.named_parameters())
     expected = sum(
         float((f[n] * (parameters[n] - a[n]) ** 2).sum().detach())
@@ -153,18 +160,21 @@ def test_offline_keeps_an_anchor_and_an_importance_of_every_task():
 
 
 @pytest.mark.parametrize(
-    ("config", "floats"),
+    ("config", "anchors", "importances"),
     [
-        ({"mode": "online"}, BODY),
-        ({"mode": "offline"}, 3 * BODY),
-        ({"mode": "online", "penalise_head": True}, BODY + HEAD),
-        ({"mode": "offline", "penalise_head": True}, 3 * (BODY + HEAD)),
+        ({"mode": "online"}, 0, BODY),
+        ({"mode": "offline"}, 2 * BODY, 3 * BODY),
+        ({"mode": "online", "penalise_head": True}, 0, BODY + HEAD),
+        ({"mode": "offline", "penalise_head": True}, 2 * (BODY + HEAD), 3 * (BODY + HEAD)),
     ],
 )
-def test_storage_is_an_anchor_and_an_importance_of_what_is_held(config, floats):
+def test_storage_is_an_importance_of_what_is_held_and_anchors_of_all_tasks_but_the_last(
+    config, anchors, importances
+):
     state = consolidate_tasks(ewc(**config), tasks=3).state_dict()
     sizes = storage_bytes(state, EWC.storage)
-    assert sizes == {"model": 4 * (BODY + HEAD), "anchor": 4 * floats, "importance": 4 * floats}
+    expected = {"model": BODY + HEAD, "anchor": anchors, "importance": importances}
+    assert sizes == {category: 4 * floats for category, floats in expected.items()}
 
 
 def test_the_fisher_can_be_taken_over_some_of_the_examples():
@@ -190,7 +200,9 @@ def test_frozen_parameters_are_not_held():
     network = blobs.fresh().network
     network.body.weight.requires_grad_(False)
     method = EWC(network, EWC.Config(), Outlook(6, IMAGE, num_learned=1))
-    assert [n for n in method.state_dict() if n.startswith("anchor")] == ["anchor.body/bias"]
+    assert [n for n in method.state_dict() if n.startswith("importance")] == [
+        "importance.body/bias"
+    ]
 
 
 def test_a_network_without_a_head_is_told_what_to_do():

@@ -172,13 +172,13 @@ def test_the_teacher_is_in_evaluation_mode_learns_nothing_and_is_not_carried(bat
     blobs = icarl(batch_norm=batch_norm)
     method, view = within_task(blobs, 2)
     train_task(method, view, Training(batch_size=16, lr=0.01), FlopMeter())
-    (teacher,) = method._teacher
+    teacher = method._teacher.module
     first = next(snapshots(blobs)).state
     assert not any(module.training for module in teacher.modules())
     assert all(torch.equal(t, first[f"network.{n}"]) for n, t in teacher.state_dict().items())
     assert {n.split(".")[0] for n in method.state_dict()} == {"network", "memory", "means"}
     method.end_task(view)
-    assert method._teacher == ()
+    assert method._teacher is None
 
 
 def test_it_remembers_what_it_learned():
@@ -227,7 +227,7 @@ def test_under_the_mask_of_the_current_task_new_images_keep_old_answers_unless_t
     logits.retain_grad()
     method.network.forward = lambda x: logits
     method.loss(blobs.examples(2)).backward()
-    teacher = method._teacher[0](blobs.examples(2).x).sigmoid()
+    teacher = method._teacher(blobs.examples(2).x).sigmoid()
     rows = len(logits)
     pull = (logits.sigmoid() - teacher)[:, :2] / rows if kept else torch.zeros(rows, 2)
     torch.testing.assert_close(logits.grad[:, :2], pull)

@@ -49,7 +49,7 @@ def test_without_strength_it_is_fine_tuning_bit_for_bit_with_batch_normalisation
 # What multiplies the squared distance of each parameter, per unit of strength.
 WEIGHTS = {
     EWC: lambda m: {n: f / 2 for n, f in m.importance[0].items()},
-    L2: lambda m: {n: torch.full_like(a, 0.5) for n, a in m.anchor[0].items()},
+    L2: lambda m: {n: torch.full_like(a, 0.5) for n, a in m.anchored_parameters().items()},
     SI: lambda m: m.importance[0],
     MAS: lambda m: m.importance[0],
     RWalk: lambda m: {

@@ -137,12 +137,12 @@ def test_importances_of_tasks_are_added_up_or_averaged(accumulate, share):
     method, sensitivities = consolidate_tasks(mas(accumulate=accumulate), NUM_TASKS)
     for name, importance in method.importance[0].items():
         assert torch.allclose(importance, share * sum(f[name] for f in sensitivities), rtol=1e-5)
-        assert torch.equal(method.anchor[0][name], dict(method.network.named_parameters())[name])
 
 
 def test_the_penalty_is_lam_times_importance_times_distance_squared():
     method, (importance,) = consolidate_tasks(mas(lam=40.0), tasks=1)
-    anchor = method.anchor[0]
+    method.begin_task(mas().view(2))
+    anchor = method.anchor
     move(method, 9)
     batch = mas().view(1).examples[:8]
     values = dict(method.network.named_parameters())

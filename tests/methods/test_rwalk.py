@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log
 
 import pytest
@@ -68,13 +69,13 @@ def test_two_tasks_of_one_parameter_by_hand():
     assert row(method, 0) == pytest.approx(fisher, rel=1e-5)
     assert row(method, 1) == pytest.approx(score, rel=1e-5)
 
-    method.begin_task(TASK)
+    method.begin_task(replace(TASK, index=2))
+    assert method.anchor["body.weight"].item() == pytest.approx(log(3))
     step(method, gradient=1.0, to=2.0)
     step(method, gradient=0.0, to=3.0)  # uphill: it scores nothing
     method.end_task(TASK)
     assert row(method, 0) == pytest.approx(0.75 * fisher_at(3.0) + 0.25 * fisher, rel=1e-5)
     assert row(method, 1) == pytest.approx(score / 2, rel=1e-5)
-    assert method.anchor[0]["body.weight"].item() == 3.0
 
 
 def test_a_score_is_the_fall_of_the_loss_per_distance_in_answers():
