@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -58,12 +59,22 @@ def captured_step(hidden: tuple[int, ...], batch: int) -> Step:
     with torch.cuda.graph(graph):
         train()
 
-    def step(x: torch.Tensor, y: torch.Tensor) -> None:
-        held_x.copy_(x)
-        held_y.copy_(y)
-        graph.replay()
+    # The graph writes to the memory of the network and the optimizer, which `train` keeps alive.
+    return partial(replay, graph, train, held_x, held_y)
 
-    return step
+
+def replay(
+    graph: torch.cuda.CUDAGraph,
+    train: Callable[[], None],
+    held_x: torch.Tensor,
+    held_y: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+) -> None:
+    """Run the captured step `train` on a batch."""
+    held_x.copy_(x)
+    held_y.copy_(y)
+    graph.replay()
 
 
 def repeat(step: Step, batch: int) -> Callable[[], None]:
