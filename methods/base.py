@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from torch import Tensor, nn
 
@@ -25,6 +25,15 @@ class Config:
     """Hyperparameters of a method: frozen, keyword-only, ranges checked in `__post_init__`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def with_storage(self, size: int) -> Self | None:
+        """Return a copy whose memory (storage of category "buffer") takes at most `size` bytes.
+
+        This is the method's storage dial, which is solved for where methods are compared at equal
+        storage. None: there is none; what the method carries follows from the network and the
+        stream.
+        """
+        return None
 
 
 def neutral(value: Any) -> Any:

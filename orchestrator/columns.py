@@ -71,6 +71,9 @@ CATEGORIES = (
 UNFINISHED = "not finished"
 # The code of a trial by part, as JSON; null in tables of earlier releases.
 CODE = "code"
+# The budgets of a trial's cell, and what was solved for to meet them, as JSON.
+MEANS = ("means_storage_bytes", "means_compute", "means_dial")
+INFEASIBLE = "infeasible"  # the status of a trial that no dial makes meet its means
 PHASE_WORDS = {"train": "training", "consolidate": "consolidation", "eval": "evaluation"}
 PHASES = tuple(PHASE_WORDS)
 STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))

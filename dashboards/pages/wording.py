@@ -12,6 +12,7 @@ from orchestrator.terminal.escaping import escape_markdown
 STATUS = {
     "stopped": "not finished: still running, interrupted, or stopped by a scheduler",
     "failed": "failed",
+    "infeasible": "infeasible: they do not fit their means",
     "diverged": "diverged: a loss or a parameter was not finite",
     "search phase": "candidates of a search, which are seen on the Search page",
 }

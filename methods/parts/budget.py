@@ -9,8 +9,8 @@ Deviations:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from methods import base
 from methods.parts.ranges import require_count
@@ -38,6 +38,10 @@ class MemoryConfig(base.Config):
             object.__setattr__(self, "memory_size", self.DEFAULT_SIZE)
         for name in ("memory_size", "memory_bytes"):
             require_count(name, getattr(self, name))
+
+    def with_storage(self, size: int) -> Self:
+        """Return a copy whose memory takes at most `size` bytes."""
+        return replace(self, memory_size=None, memory_bytes=size)
 
     @property
     def budget(self) -> Budget:

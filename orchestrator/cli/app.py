@@ -75,6 +75,7 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     from orchestrator.results.folder.places import open_store, results_folder
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
+    from orchestrator.terminal.means_page import means_lines
 
     loaded = Sweep.load(sweep)
     folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
@@ -85,8 +86,10 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
         simulate_sweep(loaded, stages, folder, scenario, show)
         return
     require_simulation(durations, failures)
-    show(plan_table(*plan_sweep(loaded, stages, folder)))
-    for remark in [*loaded.remarks, *describe_former_tables(folder, loaded)]:
+    planned, search = plan_sweep(loaded, stages, folder)
+    show(plan_table(planned, search))
+    former = describe_former_tables(folder, planned.sweep)
+    for remark in [*loaded.remarks, *means_lines(planned.sweep), *former]:
         show(remark)
 
 

@@ -16,6 +16,7 @@ from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.record_cache import ReadableRecords
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
+from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 
 
@@ -26,6 +27,7 @@ def replay_chains(
 
     A search goes on as far as the records of this release tell.
     """
+    sweep = solve_sweep(sweep, ReadableRecords(store))
     yield from sweep.chains()
     study = create_study(sweep, ReadableRecords(store), folder, factory, read_only=True)
     if study is not None:

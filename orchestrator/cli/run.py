@@ -21,10 +21,13 @@ from orchestrator.results.folder.kept_files import keep_former_tables
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.writer import writer_lock
+from orchestrator.search.price import count_prices
 from orchestrator.search.validation import require_validation
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.means.solve import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.console import PlainConsole
+from orchestrator.terminal.means_page import means_lines
 from orchestrator.terminal.screen import Display
 from orchestrator.tracking import Tracker, read_target, resolve_target, sync
 
@@ -70,17 +73,28 @@ def run(
         require_ready_cluster(
             sweep, folder, open_store(out, store_uri, read_only=True), options, say
         )
+    solved = solve_sweep(sweep, open_store(out, store_uri, read_only=True))
     # For the whole run, since two commands would write the same tables and journal.
     with writer_lock(folder, say):
-        for line in keep_former_tables(folder, sweep, options.replace):
-            say(line)
-        return run_locked(sweep, path, out, store_uri, options)
+        unpriced = bool(missing_prices(solved))
+        if not unpriced:  # else its trials are not known yet
+            for line in keep_former_tables(folder, solved, options.replace):
+                say(line)
+        return run_locked(sweep, path, out, store_uri, options, unpriced)
 
 
-def run_locked(
-    sweep: Sweep, path: Path, out: Path, store_uri: str | None, options: RunOptions
+def run_locked(  # noqa: PLR0913 - what a run consists of
+    sweep: Sweep,
+    path: Path,
+    out: Path,
+    store_uri: str | None,
+    options: RunOptions,
+    unpriced: bool = False,
 ) -> int:
-    """Run a sweep whose folder is locked for writing; see `run`."""
+    """Run a sweep whose folder is locked for writing; see `run`.
+
+    With `unpriced`, former tables are looked at once its trials are solved for.
+    """
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
     target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
     tables = Tabulator((), store, folder, Tracker(folder, target, say=messages.append))
@@ -94,6 +108,10 @@ def run_locked(
             display.say(remark)
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
+        sweep = count_prices(sweep, tables, place, brake, display.show)
+        former = keep_former_tables(folder, sweep, options.replace) if unpriced else []
+        for line in [*former, *means_lines(sweep)]:
+            display.say(line)
         screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
         outcome = run_sweep(sweep, tables, place, brake, screen, entry.create_queue)
     # A new one: the display, which would redraw its line over these, has ended.

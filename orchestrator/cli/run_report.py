@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.cli.run_sweep import Outcome
-from orchestrator.columns import UNFINISHED
+from orchestrator.columns import INFEASIBLE, UNFINISHED
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress
@@ -53,7 +53,10 @@ def describe_missing(outcome: Outcome, brake: Brake) -> list[str]:
     """Return a line for each result that is missing, with the reason."""
     lines = list(outcome.missing_winners)
     to_go = outcome.evaluation.to_go
-    if brake.reason and not outcome.complete:
+    if outcome.unpriced:
+        reason = brake.reason or "prices are missing"
+        lines.append(f"{reason}; {outcome.unpriced} prices of means are to count, {CONTINUES}")
+    elif brake.reason and not outcome.complete:
         left = outcome.search.to_go if outcome.search else 0
         lines.append(f"{brake.reason}; the search has {left} stages to go at most, {CONTINUES}")
     elif brake.reason and to_go:
@@ -65,18 +68,25 @@ def describe_missing(outcome: Outcome, brake: Brake) -> list[str]:
 def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     """Print the comparison, the incomplete trials and the closing lines; return the exit code.
 
-    Candidates of a search that were stopped early or diverged are no failures.
+    Candidates of a search that were stopped early or diverged are no failures, nor are trials that
+    do not fit their means.
     """
     results = load(folder)
     table = render_first(comparison(results), f"repertoire compare {folder}")
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     trials, searched = results.trials, results.trials["phase"] == "search"
-    bad = trials[(trials["status"] == "failed") | ~searched & (trials["status"] != "complete")]
+    unfit = trials["status"] == INFEASIBLE
+    fell_short = ~searched & ~unfit & (trials["status"] != "complete")
+    bad = trials[(trials["status"] == "failed") | fell_short]
     unfinished = [trial_line(alike) for alike in group_endings(bad.to_dict("records"))]
     hint = "its traceback: repertoire show {} {} --traceback"
     failed = bad.loc[bad["status"] == "failed", "trial_id"]
     hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []
     lines = [*unfinished, *hints, *closing]
+    if unfit.any():
+        count = trials.loc[unfit, "trial_id"].nunique()
+        sums = f"the sums that show it: repertoire show {folder} TRIAL"
+        lines.insert(len(unfinished), f"infeasible: {count} trials do not fit their means; {sums}")
     if searched.any():
         candidates = trials[searched].drop_duplicates("trial_id")
         cut = candidates["story"].fillna("").str.startswith(UNFINISHED)

@@ -18,11 +18,13 @@ from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.create import create_study
 from orchestrator.search.evaluate import evaluate
 from orchestrator.search.forecast import Row, forecast
+from orchestrator.search.price import price_plan
 from orchestrator.search.search import search
 from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
+from orchestrator.sweep.means.solve import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
 
@@ -37,6 +39,7 @@ class Outcome:
         missing_winners: a line for each group without a winner that says why.
         complete: whether the search, if any, is complete.
         notes: what a reader should know of how the sweep was searched.
+        unpriced: number of prices that a sweep with means lacks.
     """
 
     search: Progress | None
@@ -44,6 +47,7 @@ class Outcome:
     missing_winners: list[str]
     complete: bool
     notes: tuple[str, ...] = ()
+    unpriced: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def run_sweep(
     """Search and evaluate a sweep, as far as the brake lets it.
 
     Args:
-        sweep: the sweep.
+        sweep: the sweep; one with means solved, see `count_prices`.
         tables: of the sweep.
         backend: computes stages.
         brake: once pulled, no new stage starts.
@@ -95,18 +99,23 @@ def run_sweep(
     evaluation_plan = plan(sweep, tables.records, winners, before_reading=register)
     screen.show_plan(evaluation_plan)
     evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, create_queue)
-    complete = study is None or study.complete
+    unpriced = len(missing_prices(sweep))
+    complete = (study is None or study.complete) and not unpriced
     if search_progress is not None and not complete:  # the evaluation's end is not the sweep's
         ProgressFile(tables.folder).close(search_progress, complete=False)
     if complete and not evaluation.to_go:
         tables.withdraw_others()
     missing_winners = study.missing_winners() if study and complete else []
     notes = tuple(study.notes) if study else ()
-    return Outcome(search_progress, evaluation, missing_winners, complete, notes)
+    return Outcome(search_progress, evaluation, missing_winners, complete, notes, unpriced)
 
 
 def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, list[Row]]:
-    """Return the plan of a sweep and the forecast of its search; nothing is written."""
+    """Return the plan of a sweep and the forecast of its search; nothing is written.
+
+    The trials of a sweep with means are those whose dials are solved for.
+    """
+    sweep = solve_sweep(sweep, store)
     study = create_study(sweep, store, folder, factory, read_only=True)
     if study is None:
         return plan(sweep, store), []
@@ -116,6 +125,9 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
 
 def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[Order]:
     """Return stages that a sweep would compute first; [] if all is done. Nothing is written."""
+    sweep = solve_sweep(sweep, store)
+    if prices := missing_prices(sweep):
+        return [*price_plan(sweep, prices, store).orders.values()]
     study = create_study(sweep, store, folder, factory, read_only=True)
     winners: list[ChainStages] = []
     if study is not None:

@@ -32,12 +32,19 @@ class FlopMeter:
 
     Attributes:
         counting: returns a context for the work that is counted.
+        batches: size of a batch -> how many there were, and the FLOPs of the steps on the last.
     """
 
     def __init__(self, known: dict[Hashable, int] | None = None) -> None:
         self.total = 0
         self._known = {} if known is None else known
         self.counting: Callable[[], AbstractContextManager[object]] = nullcontext
+        self.batches: dict[int, tuple[int, int]] = {}
+
+    def note_batch(self, size: int, flops: int) -> None:
+        """Note the FLOPs of all steps on a batch of a size."""
+        count, _ = self.batches.get(size, (0, 0))
+        self.batches[size] = (count + 1, flops)
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Call `work`, add its FLOPs to `total`, and return its result."""

@@ -24,7 +24,8 @@ class Costs:
 
     `epochs` are those trained; None where earlier releases did not count them, and at stage 0.
     `gpu_utilisation` is the mean share of the time in which the GPU was busy, with all that ran on
-    it; None on a CPU and where it was not measured.
+    it; None on a CPU and where it was not measured. `batch_flops` has by size of a batch, as text,
+    how many were trained on and the FLOPs of the steps on the last, without phases of their own.
     """
 
     storage: Mapping[str, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Costs:
     device: str = "cpu"
     epochs: int | None = field(default=None, metadata={"since": "0.2"})
     gpu_utilisation: float | None = field(default=None, metadata={"since": "0.2"})
+    batch_flops: Mapping[str, Any] = field(default_factory=dict, metadata={"since": "0.2"})
 
 
 RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on

@@ -93,6 +93,7 @@ def run_stage(
             train_flops=meters["train"].total,
             consolidate_flops=meters["consolidate"].total,
             eval_flops=meters["eval"].total,
+            batch_flops={str(n): list(each) for n, each in meters["train"].batches.items()},
             train_seconds=clock.seconds.get("train", 0.0),
             consolidate_seconds=clock.seconds.get("consolidate", 0.0),
             eval_seconds=clock.seconds["eval"],

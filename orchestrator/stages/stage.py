@@ -48,6 +48,9 @@ class Chain:
         decision: why it was stopped before its end, if it was.
         hyperparameters: for each of `keys`, the hyperparameters that change from task to task.
         code: the code of its parts, as JSON; None if it is not known.
+        means_storage_bytes, means_compute, means_dial: the budgets of its cell, and what was solved
+            for to meet them, as JSON; None where the sweep has no such means.
+        outcome: (status, story) of a trial that is not run; it has no keys.
     """
 
     sweep: str
@@ -70,6 +73,10 @@ class Chain:
     decision: str = ""
     hyperparameters: tuple[Mapping[str, Any], ...] = ()
     code: str | None = None
+    means_storage_bytes: int | None = None
+    means_compute: float | None = None
+    means_dial: str | None = None
+    outcome: tuple[str, str] | None = None
 
     @property
     def depth(self) -> int:

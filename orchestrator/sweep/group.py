@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.hashing import canonical_json
+from orchestrator.sweep.means.cells import Cell, set_dials
 from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.section import InfeasiblePoint, Part
 from orchestrator.sweep.spaces.domains import Domain
@@ -25,11 +26,13 @@ class Group:
         name: shown to the reader, and different for each group of a sweep.
         parts: benchmark, network, training and method.
         fixed_stream: the sweep gives the benchmark's seed.
+        cell: the budgets and dials of its candidates, if the sweep has means.
     """
 
     name: str
     parts: tuple[Part, Part, Part, Part]
     fixed_stream: bool
+    cell: Cell | None = None
 
     @property
     def space(self) -> dict[str, Domain]:
@@ -56,7 +59,7 @@ class Group:
 
     def _create_trial(self, components: Sequence[Any], seeds: tuple[int, ...]) -> Trial:
         benchmark, network, training, method = components
-        return Trial(
+        trial = Trial(
             benchmark=benchmark,
             network=network,
             training=training,
@@ -64,6 +67,7 @@ class Group:
             seeds=seeds,
             fixed_stream=self.fixed_stream,
         )
+        return trial if self.cell is None else set_dials(self.cell, trial)
 
     def stratum(self, point: Mapping[str, Any]) -> str:
         """Return the drawn fields of the benchmark, as text.

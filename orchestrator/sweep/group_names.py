@@ -40,4 +40,6 @@ def distinctions(group: Group, mates: list[Group]) -> list[tuple[str, Any]]:
 
 def constants(group: Group) -> Point:
     """Return a group's constants by place."""
-    return {f"{p.form.section}.{name}": v for p in group.parts for name, v in p.constants.items()}
+    given = {f"{p.form.section}.{name}": v for p in group.parts for name, v in p.constants.items()}
+    budgets = {} if group.cell is None else group.cell.trial.selection["means"]
+    return given | {f"means.{name}": value for name, value in budgets.items()}

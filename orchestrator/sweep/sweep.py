@@ -16,6 +16,8 @@ from orchestrator.stages.stage import Chain, Stage
 from orchestrator.sweep.dotted_names import find_dotted_names
 from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
+from orchestrator.sweep.means.cells import Cell
+from orchestrator.sweep.means.means import Means, check_means, read_means
 from orchestrator.sweep.options import Budget, Mlflow, Options, Resources
 from orchestrator.sweep.reading.decoding import decode, read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
@@ -39,6 +41,7 @@ class _File(Options):
     methods: Any
     seeds: list[int]
     network: Any = None
+    means: Any = None
     training: Any = None
     search: Any = None
     budget: Any = None
@@ -55,6 +58,9 @@ class Sweep:
         groups: the groups to search first, by the options of `search`.
         text: the text of the file.
         source: the user's own code that the file names.
+        means: the budgets that every method gets alike, if the file has any; the trials are then
+            solved for before they run, see `means.solve`.
+        cells: the trials at each pair of budgets, once they are solved for.
     """
 
     name: str
@@ -68,6 +74,8 @@ class Sweep:
     text: str
     folder: Path
     source: Source = field(default=Source({}), repr=False, compare=False)
+    means: Means | None = None
+    cells: tuple[Cell, ...] = ()
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -94,6 +102,8 @@ class Sweep:
         _check_top(content, mistakes)
         search = read_search(content, source, mistakes)
         trials, groups = read_entries(content, search, source, mistakes, data_folder or folder)
+        means = read_means(content, mistakes)
+        mistakes.extend(check_means(means, trials, groups))
         resources, budget, mlflow = (
             decode(kind, read_mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
@@ -112,6 +122,7 @@ class Sweep:
             text=path.read_text(encoding="utf-8"),
             folder=folder,
             source=source,
+            means=means,
         )
 
     def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
@@ -120,6 +131,10 @@ class Sweep:
         for trial in self.trials:
             for seed in trial.seeds:
                 yield trial_chain(self.name, trial, seed, steps=trial.stages(seed, common))
+        for cell in self.cells:
+            if cell.outcome is not None:
+                for seed in cell.trial.seeds:
+                    yield trial_chain(self.name, cell.trial, seed, outcome=cell.outcome)
 
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:

@@ -34,6 +34,8 @@ class Trial:
         selection: how the trial was chosen, if that is part of its configuration; "per_task" has
             by place the values to choose from, separately on each seed.
         adaptive: the schedule follows from `selection`, and is not part of the configuration.
+        dial: what was solved for to meet the means of the sweep, by place; no part of the
+            configuration, which has the values.
     """
 
     benchmark: Benchmark
@@ -45,6 +47,7 @@ class Trial:
     schedule: tuple[Values, ...] = ()
     selection: Values = field(default_factory=dict)
     adaptive: bool = False
+    dial: Values = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Defaults that depend on the benchmark become part of the configuration and its id.

@@ -20,12 +20,15 @@ def trial_chain(
         trial: the trial.
         seed: one of its seeds.
         phase: "search" or "evaluation".
-        more: further fields of `Chain`; `up_to`, the tasks after which the chain ends; `steps`, the
-            stages of the trial on the seed if they are known, since their keys take time.
+        more: further fields of `Chain`; with `outcome` the chain has no stages. `up_to`, the tasks
+            after which the chain ends; `steps`, the stages of the trial on the seed if they are
+            known, since their keys take time.
     """
     steps = more.pop("steps", None) or trial.stages(seed)
     code = canonical_json(trial_code(trial, steps))
-    steps = steps[: more.pop("up_to", trial.benchmark.num_tasks) + 1]
+    task_keys, means = steps[0].task_keys, trial.selection.get("means", {})
+    up_to = more.pop("up_to", trial.benchmark.num_tasks)
+    steps = () if more.get("outcome") else steps[: up_to + 1]
     chain = Chain(
         sweep=sweep,
         trial_id=trial.trial_id,
@@ -38,10 +41,13 @@ def trial_chain(
         num_tasks=trial.benchmark.num_tasks,
         config=trial.config,
         keys=tuple(step.key for step in steps),
-        task_keys=steps[0].task_keys,
+        task_keys=task_keys,
         scores_unseen=trial.method.cls.scores_unseen,
         hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
         code=code,
+        means_storage_bytes=means.get("storage_bytes"),
+        means_compute=means.get("compute"),
+        means_dial=canonical_json(dict(trial.dial)) if means else None,
         **{"selected": False, **more},
     )
     return chain, steps

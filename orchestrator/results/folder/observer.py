@@ -32,12 +32,7 @@ def create_observer(
     file = ProgressFile(tables.folder)
 
     def observe(news: Event | Instruction) -> None:
-        if isinstance(news, StageDone | StageDiverged):
-            tables.written.add(news.key)
-        if isinstance(news, StageFailed):
-            # A failed stage leaves no record; its story is all that tables can tell of it.
-            worker = None if news.worker is None else vars(news.worker)
-            tables.store.put_failure(news.key, news.story, worker)
+        note_outcome(news, tables)
         progress.count(news)
         if isinstance(news, ChainAdvanced | ChainEnded) and tables.is_due():
             tables.refresh(before)
@@ -45,6 +40,16 @@ def create_observer(
         show(progress)
 
     return observe
+
+
+def note_outcome(news: Event | Instruction, tables: Tabulator) -> None:
+    """Note a stage that was computed, or store the story of one that failed."""
+    if isinstance(news, StageDone | StageDiverged):
+        tables.written.add(news.key)
+    if isinstance(news, StageFailed):
+        # A failed stage leaves no record; its story is all that tables can tell of it.
+        worker = None if news.worker is None else vars(news.worker)
+        tables.store.put_failure(news.key, news.story, worker)
 
 
 def initial_progress(plan: Plan) -> Progress:

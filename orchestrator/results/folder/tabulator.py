@@ -50,6 +50,7 @@ class Tabulator:
         records: the records of the store that were read.
         written: keys of the stages that were computed since the start.
         unfinished: why trials are incomplete that nothing stopped.
+        further_keys: stages without rows that the sweep needs as long as it is kept.
         refusal: why the store cannot be written, once that is known; None if it can.
     """
 
@@ -65,6 +66,7 @@ class Tabulator:
         self.records = RecordCache(store)
         self.written: set[str] = set()
         self.unfinished = f"{UNFINISHED} yet"
+        self.further_keys: frozenset[str] = frozenset()
         self.refusal: StoreUnwritable | None = None
         self._registered: tuple[Chain, ...] | None = None
         self._next = 0.0
@@ -128,7 +130,7 @@ class Tabulator:
             ) from self.refusal
 
     def _row_keys(self) -> set[str]:
-        return {key for chain in self.chains for key in chain.keys}
+        return {key for chain in self.chains for key in chain.keys} | self.further_keys
 
     def _table_keys(self) -> frozenset[str]:
         """Return the keys in the tables of earlier runs, which may be of another store or host."""

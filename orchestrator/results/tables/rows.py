@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.columns import CATEGORIES, CODE, SELECTABLE, SUMMED
+from orchestrator.columns import CATEGORIES, CODE, MEANS, SELECTABLE, SUMMED
 from orchestrator.hashing import canonical_json, to_json
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.names.trial_ids import former_id
@@ -46,7 +46,8 @@ def trial_row(
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
     row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical_json(chain.config)}
-    row |= {name: getattr(chain, name) for name in ("group", "candidate", "objective", CODE)}
+    own = ("group", "candidate", "objective", CODE, *MEANS)
+    row |= {name: getattr(chain, name) for name in own}
     if status == "complete":
         row |= _metrics(chain, records)
     row |= _storage_columns(learned[-1].costs if learned else Costs())
@@ -90,6 +91,8 @@ def _status(
     chain: Chain, records: list[Record], store: Records, unfinished: str
 ) -> tuple[str, str]:
     """Return a trial's status and the reason for it; empty if the trial is complete."""
+    if chain.outcome is not None:
+        return chain.outcome
     if records and records[-1].status == "diverged":
         return "diverged", records[-1].story
     if chain.decision:

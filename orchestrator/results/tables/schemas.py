@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from orchestrator.columns import CODE, COLUMNS, FLOPS, METRICS, STORAGE, VALIDATED
+from orchestrator.columns import CODE, COLUMNS, FLOPS, MEANS, METRICS, STORAGE, VALIDATED
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 
 SPLITS = ("validation", "test")
@@ -30,10 +30,21 @@ FIRST_METRICS = tuple(name for name in METRICS if name not in LATE_METRICS)
 BOOLEANS = frozenset({"selected", "cached"})
 # FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
 REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is float})
-REALS |= {*VALIDATED, "objective", "accuracy", "loss", "gpu_utilisation"}
+REALS |= {*VALIDATED, "objective", "accuracy", "loss", "gpu_utilisation", "means_compute"}
 
 INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
-INTEGERS |= {"seed", "candidate", "tasks_done", "num_tasks", "after", "task", "n", "epochs", "pid"}
+INTEGERS |= {
+    "means_storage_bytes",
+    "seed",
+    "candidate",
+    "tasks_done",
+    "num_tasks",
+    "after",
+    "task",
+    "n",
+    "epochs",
+    "pid",
+}
 
 
 def create_schema(columns: Iterable[str]) -> pa.Schema:
@@ -48,7 +59,7 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
-        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE),
+        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE, *MEANS),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])

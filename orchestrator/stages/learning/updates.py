@@ -60,13 +60,15 @@ class Updates:
     def take(self, batch: Examples) -> tuple[Tensor, int]:
         """Take the steps on a batch; return the sum of their losses [], and of their examples."""
         method, count = self.method, self.method.num_updates(batch)
-        total = torch.zeros((), device=batch.y.device)
+        total, before = torch.zeros((), device=batch.y.device), self._meter.total
         # The body's group comes first.
         method.learning_rate = self._optimizer.param_groups[0]["lr"]
         for update in range(count):
             method.update = update
             kind = (*self._kind, len(batch), method.step_kind())
             total += self._meter.measure(kind, self._step, batch)
+        if not self._kind:  # phases with a name have trainings, and lengths, of their own
+            self._meter.note_batch(len(batch), self._meter.total - before)
         if self._scheduler is not None:
             # Once a batch, however many steps the method takes on it.
             self._scheduler.step()

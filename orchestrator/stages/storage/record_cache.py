@@ -93,6 +93,10 @@ class ReadableRecords:
             self.foreign[key] = str(error)
             return None
 
+    def failure(self, key: str) -> str | None:
+        """Return the story of the last attempt if it failed, else None."""
+        return self._store.failure(key)
+
     def await_record(self, key: str, task_keys: Iterable[str] = ()) -> Record:
         """Return a record that was written, once it can be seen."""
         return self._store.await_record(key, task_keys)

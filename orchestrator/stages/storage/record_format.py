@@ -93,7 +93,7 @@ def _split_fields(instance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     later = {
         field.name: value
         for field, value in values.items()
-        if field.name not in base and value != field.default
+        if field.name not in base and value not in (field.default, {})
     }
     return base, later
 

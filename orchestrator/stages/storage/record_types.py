@@ -32,8 +32,13 @@ def require_costs(costs: Costs) -> None:
     """Raise TypeError unless costs are numbers, and `storage` has numbers by category."""
     _require(isinstance(costs.storage, Mapping), "storage", costs.storage)
     _require(_are_texts([costs.device]), "device", costs.device)
+    _require(isinstance(costs.batch_flops, Mapping), "batch_flops", costs.batch_flops)
+    for size, pair in costs.batch_flops.items():
+        counts = isinstance(pair, list) and len(pair) == 2 and all(map(is_count, pair))
+        _require(size.isdecimal() and counts, "batch_flops", {size: pair})
     values = {field.name: getattr(costs, field.name) for field in fields(costs)}
-    numbers = {n: v for n, v in values.items() if n not in ("storage", "device") and v is not None}
+    others = ("storage", "device", "batch_flops")
+    numbers = {n: v for n, v in values.items() if n not in others and v is not None}
     for name, value in {**costs.storage, **numbers}.items():
         _require(is_number(value), name, value)
 

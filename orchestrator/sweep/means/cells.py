@@ -1,0 +1,127 @@
+"""The cells of a sweep with means: each method at each pair of budgets, its dials solved for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from orchestrator.columns import INFEASIBLE
+from orchestrator.sweep.means.prices import Prices, Unpriceable, Unpriced, price_trial, unit_trial
+from orchestrator.sweep.means.storage import TooDear, fit_storage, set_memory
+from orchestrator.sweep.trial import Trial
+
+# Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
+PriceList = Callable[[Trial], tuple[Prices, ...]]
+
+ITERATIONS = "training.iterations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A method at a pair of budgets.
+
+    Attributes:
+        trial: with its dials set, as far as they are solved.
+        storage: the budget in bytes; None: free.
+        compute: the budget in epochs of fine-tuning; None: free.
+        memory: bytes of the memory that were solved for; None if the method has no such dial.
+        steps: iterations on each task that were solved for; None: not yet, or not at all.
+        outcome: (status, story) of a trial that is not run; None of one that is.
+        prices: the price trials from which the steps follow, if they are not all stored yet.
+    """
+
+    trial: Trial
+    storage: int | None = None
+    compute: float | None = None
+    memory: int | None = None
+    steps: tuple[int, ...] | None = None
+    outcome: tuple[str, str] | None = None
+    prices: tuple[Trial, ...] = ()
+
+
+def solve_cell(trial: Trial, storage: int | None, compute: float | None, prices: PriceList) -> Cell:
+    """Return the cell of a trial at a pair of budgets.
+
+    Args:
+        trial: as the file configures it.
+        storage: in bytes; None: free.
+        compute: in epochs of fine-tuning; None: free.
+        prices: returns the prices of a price trial; raises Unpriced where they are not known yet.
+    """
+    cell = Cell(trial=trial, storage=storage, compute=compute)
+    try:
+        if storage is not None:
+            cell = replace(cell, memory=fit_storage(trial, trial.seeds[0], storage))
+        if compute is not None:
+            fitted = trial if cell.memory is None else set_memory(trial, cell.memory)
+            unit, own = unit_trial(fitted), price_trial(fitted)
+            cell = replace(cell, prices=(unit, own))
+            steps = count_steps(prices(unit), prices(own), compute)
+            cell = replace(cell, steps=tuple(steps), prices=())
+    except TooDear as error:
+        cell = replace(cell, outcome=(INFEASIBLE, str(error)), prices=())
+    except Unpriceable as error:
+        cell = replace(cell, outcome=(error.status, str(error)), prices=())
+    except Unpriced:
+        pass
+    return replace(cell, trial=set_dials(cell, trial))
+
+
+def set_dials(cell: Cell, trial: Trial) -> Trial:
+    """Return a trial with the dials and the budgets of a cell.
+
+    The budgets are part of its configuration and of its id. So a method without dials has a trial
+    in each cell; they share their stages.
+    """
+    budgets = {"storage_bytes": cell.storage, "compute": cell.compute}
+    means = {name: value for name, value in budgets.items() if value is not None}
+    trial = replace(trial, selection={**trial.selection, "means": means})
+    if cell.memory is not None:
+        before = vars(trial.method.config)
+        trial = set_memory(trial, cell.memory)
+        changed = {k: v for k, v in vars(trial.method.config).items() if v not in (None, before[k])}
+        trial = replace(trial, dial={f"method.{name}": value for name, value in changed.items()})
+    if cell.steps is not None:
+        training = replace(trial.training, epochs=1, iterations=None)
+        schedule = tuple({ITERATIONS: number} for number in cell.steps)
+        dial = {**trial.dial, ITERATIONS: list(cell.steps)}
+        trial = replace(trial, training=training, schedule=schedule, dial=dial)
+    return trial
+
+
+def count_steps(units: tuple[Prices, ...], own: tuple[Prices, ...], compute: float) -> list[int]:
+    """Return the most iterations on each task that a budget allows, on all seeds.
+
+    Args:
+        units: the prices of fine-tuning, for each seed.
+        own: the prices of the method.
+        compute: the budget, in epochs of fine-tuning.
+
+    Raises:
+        TooDear: a single step and the consolidation cost more at some task.
+    """
+    steps: list[int] = []
+    for task in range(len(own[0])):
+        of_seeds = [
+            (price[task], compute * unit[task].flops(len(unit[task].batches)))
+            for unit, price in zip(units, own, strict=True)
+        ]
+        steps.append(min(price.most_iterations(budget) for price, budget in of_seeds))
+        if not steps[-1]:
+            price, budget = next(each for each in of_seeds if not each[0].most_iterations(each[1]))
+            first, rest = price.flops(1), price.consolidation
+            raise TooDear(
+                f"task {task + 1} takes one step {first - rest:,} FLOP + consolidation {rest:,} "
+                f"FLOP = {first:,} FLOP, which is {first - budget:,.0f} FLOP above {budget:,.0f} "
+                f"FLOP, {compute:g} x fine-tuning for an epoch"
+            )
+    return steps
+
+
+def describe_cell(cell: Cell) -> str:
+    """Return why a cell is not run; a reason of storage is that of every computation."""
+    status, story = cell.outcome or ("", "")
+    budget = [] if cell.storage is None else [f"{cell.storage:,} B"]
+    if cell.compute is not None and (status != INFEASIBLE or story.startswith("task ")):
+        budget.append(f"{cell.compute:g} x fine-tuning")
+    return f"{status}: {cell.trial.method.name} at {' and '.join(budget)}: {story}"

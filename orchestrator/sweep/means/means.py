@@ -1,0 +1,147 @@
+"""The section `means` of a sweep file: the budgets of storage and computation, and their grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import isfinite
+from typing import Any, Literal
+
+from orchestrator.errors import suggest
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.means.byte_sizes import parse_bytes
+from orchestrator.sweep.options import Options
+from orchestrator.sweep.reading.decoding import decode
+from orchestrator.sweep.reading.mistakes import abbreviate
+from orchestrator.sweep.trial import Trial
+
+FREE_SCHEDULES = ("constant", "cosine", "onecycle")  # of no given length
+LARGEST: Literal["largest"] = "largest"
+# Published protocols by name; a section may name one and change its values.
+PRESETS: dict[str, dict[str, Any]] = {
+    # Zhou et al. 2023 (MEMO, arXiv:2205.13218) and 2024 (the survey, TPAMI): all methods get the
+    # bytes of the dearest, and spend on examples what they do not spend on models.
+    "memory-aligned": {"storage": LARGEST},
+    # Prabhu et al. 2023 (BudgetCL, arXiv:2303.11165): equal FLOPs per task, storage free.
+    "budgeted": {"compute": 1},
+}
+
+
+@dataclass(frozen=True)
+class Means:
+    """The budgets of a sweep; each pair of a storage and a computation is a cell of every method.
+
+    Attributes:
+        storage: bytes of everything carried from task to task, at its largest over the sequence;
+            LARGEST: what the dearest method of the sweep carries as it is configured; None: free.
+        compute: FLOPs of training and consolidating each task, in multiples of fine-tuning it for
+            one epoch; None: free.
+    """
+
+    storage: tuple[int | Literal["largest"] | None, ...] = (None,)
+    compute: tuple[float | None, ...] = (None,)
+
+    @property
+    def cells(self) -> Iterator[tuple[int | Literal["largest"] | None, float | None]]:
+        """The pairs of budgets."""
+        return product(self.storage, self.compute)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _MeansSection(Options):
+    """The section as it is written."""
+
+    preset: str | None = None
+    storage: Any = None
+    compute: Any = None
+
+
+def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
+    """Return the means of a sweep file; None if it has none, or after noting the mistakes."""
+    given = content.get("means")
+    if given is None:
+        return None
+    given = {"preset": given} if isinstance(given, str) else given
+    if not isinstance(given, dict):
+        valid = "the name of a preset, or keys and values"
+        mistakes.append(f"means: must be {valid}, given {abbreviate(given)}")
+        return None
+    section = decode(_MeansSection, given, "means", mistakes)
+    if section is None:
+        return None
+    if section.preset is not None and section.preset not in PRESETS:
+        valid = suggest(section.preset, PRESETS)
+        mistakes.append(f"means.preset: unknown preset {section.preset!r}; {valid}")
+        return None
+    values = PRESETS.get(section.preset or "", {}) | {
+        name: given[name] for name in ("storage", "compute") if given.get(name) is not None
+    }
+    if not values:
+        mistakes.append("means: needs storage, compute or both, or the name of a preset")
+        return None
+    storage = _read_axis(values.get("storage"), "storage", _parse_storage, mistakes)
+    compute = _read_axis(values.get("compute"), "compute", _parse_compute, mistakes)
+    return Means(storage, compute) if storage and compute else None
+
+
+def check_means(
+    means: Means | None, trials: Sequence[Trial], groups: Sequence[Group]
+) -> Iterator[str]:
+    """Yield what does not go with the means of a sweep: options that fix what is solved for."""
+    if means is None or means.compute == (None,):
+        return
+    given = [trial.training for trial in trials]
+    given += [training for group in groups for training in group.parts[2].examples]
+    for training in given:
+        schedule = training.read_schedule()
+        if schedule.name not in FREE_SCHEDULES or schedule.warmup:
+            valid = f"one of {', '.join(FREE_SCHEDULES)}, without warmup"
+            yield (
+                f"training.schedule: must be {valid}, given {schedule.name}: with means.compute "
+                "the number of steps is solved for, so that none can be given"
+            )
+        if training.early_stopping is not None:
+            yield (
+                "training.early_stopping: must be left out: with means.compute the number of steps "
+                "is solved for"
+            )
+
+
+def _read_axis(
+    given: Any, name: str, parse: Callable[[Any], Any], mistakes: list[str]
+) -> tuple[Any, ...]:
+    """Return the values of an axis, rising; () after noting the mistakes."""
+    if given is None:
+        return (None,)
+    values = given["grid"] if isinstance(given, dict) and set(given) == {"grid"} else [given]
+    where = f"means.{name}"
+    if not isinstance(values, list) or not values:
+        valid = "a value, or a grid of at least one"
+        mistakes.append(f"{where}: must be {valid}, given {abbreviate(given)}")
+        return ()
+    axis: dict[Any, Any] = {}
+    wrong = len(mistakes)
+    for value in values:
+        try:
+            parsed = parse(value)
+        except ValueError as error:
+            mistakes.append(f"{where}: {error}")
+            continue
+        if axis.setdefault(parsed, value) is not value:
+            mistakes.append(f"{where}: {abbreviate(value)} is given twice")
+    if len(mistakes) > wrong:
+        return ()
+    return tuple(sorted(axis, key=lambda value: (isinstance(value, str), value)))
+
+
+def _parse_storage(value: Any) -> int | Literal["largest"]:
+    return LARGEST if value == LARGEST else parse_bytes(value)
+
+
+def _parse_compute(value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not number or value < 1:
+        valid = "a number of at least 1, a pass of fine-tuning over the task"
+        raise ValueError(f"must be {valid}, given {abbreviate(value)}")
+    return float(value)

@@ -1,0 +1,108 @@
+"""Price trials: a method learns each task for one epoch, and its FLOPs are counted.
+
+The stages of a price trial are stored like any others, so that a price is counted once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from methods.finetune import Finetune
+from orchestrator.stages.code.components import create_component
+from orchestrator.stages.record import Record, RecordRequest
+from orchestrator.stages.stage import Stage
+from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
+from orchestrator.sweep.trial import Trial
+
+# The options that say for how long a task is trained, and what follows from it.
+ONE_EPOCH: Mapping[str, Any] = {
+    "epochs": 1,
+    "iterations": None,
+    "schedule": "constant",
+    "early_stopping": None,
+}
+
+Prices = tuple[TaskPrice, ...]
+NO_TASKS: frozenset[str] = frozenset()
+
+
+class PriceRecords(Protocol):
+    """The part of a store that prices are read from."""
+
+    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
+        """Return the records that exist of stages (key) scored on tasks (task keys)."""
+
+    def failure(self, key: str) -> str | None:
+        """Return the story of the last attempt if it failed, else None."""
+
+
+class Unpriced(Exception):
+    """A trial has no price yet."""
+
+
+class Unpriceable(Exception):
+    """A price trial did not end well.
+
+    Attributes:
+        status: "failed" or "diverged".
+    """
+
+    def __init__(self, status: str, story: str) -> None:
+        super().__init__(f"while its price was counted, over one epoch: {story}")
+        self.status = status
+
+
+def price_trial(trial: Trial) -> Trial:
+    """Return the trial whose stages price the tasks of a trial.
+
+    One seed of those with tasks of the same sizes is enough: FLOPs follow from sizes alone.
+    """
+    training = replace(trial.training, **ONE_EPOCH)
+    return replace(trial, training=training, schedule=(), seeds=priced_seeds(trial))
+
+
+def unit_trial(trial: Trial) -> Trial:
+    """Return the trial that prices fine-tuning on the tasks of a trial: the unit of computation."""
+    finetune = create_component("method", "finetune", Finetune.Config())
+    return price_trial(replace(trial, method=finetune, selection={}))
+
+
+def priced_seeds(trial: Trial) -> tuple[int, ...]:
+    """Return the first seed of each set of seeds whose tasks have the same sizes."""
+    first: dict[tuple[tuple[int, int], ...], int] = {}
+    for seed in trial.seeds[:1] if trial.fixed_stream else trial.seeds:
+        tasks = trial.stages(seed)[0].benchmark.tasks()
+        first.setdefault(tuple((task.num_train, len(task.classes)) for task in tasks), seed)
+    return tuple(first.values())
+
+
+def read_prices(trial: Trial, records: PriceRecords) -> tuple[Prices, ...]:
+    """Return the prices of the tasks 1..T, for each seed of a price trial.
+
+    Raises:
+        Unpriced: not all of its stages are stored.
+        Unpriceable: a stage diverged or failed.
+    """
+    return tuple(read_chain_prices(trial.stages(seed), records) for seed in trial.seeds)
+
+
+def read_chain_prices(stages: tuple[Stage, ...], records: PriceRecords) -> Prices:
+    """Return the prices of the tasks 1..T from the records of a chain; see `read_prices`."""
+    stored = {key: r for (key, _), r in records.records((s.key, NO_TASKS) for s in stages).items()}
+    return tuple(task_price(stage, stored, records) for stage in stages[1:])
+
+
+def task_price(stage: Stage, stored: Mapping[str, Record], records: PriceRecords) -> TaskPrice:
+    """Return the price of the task of a stage; see `read_prices`."""
+    record = stored.get(stage.key)
+    if record is None:
+        story = records.failure(stage.key)
+        raise Unpriced if story is None else Unpriceable("failed", story)
+    if record.status == "diverged":
+        raise Unpriceable("diverged", record.story)
+    price = price_from_costs(record.costs)
+    if price is None:
+        raise Unpriceable("failed", "its stage was stored by a release that counted no batches")
+    return price

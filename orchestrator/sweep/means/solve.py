@@ -1,0 +1,102 @@
+"""Solve a sweep with means: its trials and groups become those of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from orchestrator.errors import RepertoireError
+from orchestrator.sweep.group import Group
+from orchestrator.sweep.group_names import name_groups
+from orchestrator.sweep.means.cells import Cell, PriceList, describe_cell, solve_cell
+from orchestrator.sweep.means.means import LARGEST, Means
+from orchestrator.sweep.means.prices import PriceRecords, Prices, Unpriced, read_prices
+from orchestrator.sweep.means.storage import carried_bytes
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.sweep.trial import Trial
+
+
+def solve_sweep(sweep: Sweep, records: PriceRecords) -> Sweep:
+    """Return a sweep with the trials and groups of its cells; itself if it has no means.
+
+    Cells whose prices are not stored yet have no trial; see `missing_prices`.
+
+    Raises:
+        RepertoireError: no method fits in any cell.
+    """
+    if sweep.means is None:
+        return sweep
+    solved = solve_with(sweep, sweep.means, price_list(records))
+    if not solved.trials and not solved.groups and not missing_prices(solved):
+        lines = "\n".join(dict.fromkeys(f"  - {describe_cell(cell)}" for cell in solved.cells))
+        raise RepertoireError(f"{sweep.name}: no method fits its means in any cell:\n{lines}")
+    return solved
+
+
+def solve_with(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
+    """Return a sweep with the trials and groups of its cells, as far as prices are known."""
+    trials = [*sweep.trials, *(group.first_trial(sweep.seeds) for group in sweep.groups)]
+    budgets = [*budget_pairs(means, trials)]
+    cells = [solve_cell(trial, *pair, prices) for trial in sweep.trials for pair in budgets]
+    groups: list[Group] = []
+    for group in sweep.groups:
+        for pair in budgets:
+            cell = solve_cell(group.first_trial(sweep.seeds), *pair, prices)
+            if is_ready(cell):
+                groups.append(replace(group, cell=cell))
+            else:
+                cells.append(cell)
+    ready = tuple(cell.trial for cell in cells if is_ready(cell))
+    waiting = tuple(cell for cell in cells if not is_ready(cell))
+    return replace(sweep, trials=ready, groups=tuple(name_groups(groups)), cells=waiting)
+
+
+def is_ready(cell: Cell) -> bool:
+    """Return whether a cell can run: it fits, and its dials are solved for."""
+    return cell.outcome is None and not cell.prices
+
+
+def budget_pairs(
+    means: Means, trials: Sequence[Trial]
+) -> Iterator[tuple[int | None, float | None]]:
+    """Yield the pairs of budgets, with the bytes of the dearest trial where they are meant."""
+    largest = None
+    if LARGEST in means.storage:
+        largest = max(sum(carried_bytes(trial, trial.seeds[0]).values()) for trial in trials)
+    for storage, compute in means.cells:
+        yield largest if storage == LARGEST else storage, compute
+
+
+def missing_prices(sweep: Sweep) -> tuple[Trial, ...]:
+    """Return the price trials that a solved sweep still lacks."""
+    trials = (trial for cell in sweep.cells for trial in cell.prices)
+    return tuple({trial.identity: trial for trial in trials}.values())
+
+
+def price_trials(sweep: Sweep) -> tuple[Trial, ...]:
+    """Return all price trials of a sweep, as its file is."""
+    if sweep.means is None:
+        return ()
+
+    def no_prices(trial: Trial) -> tuple[Prices, ...]:
+        raise Unpriced
+
+    return missing_prices(solve_with(sweep, sweep.means, no_prices))
+
+
+def price_keys(sweep: Sweep) -> set[str]:
+    """Return the keys of the stages of all price trials of a sweep."""
+    trials = ((trial, seed) for trial in price_trials(sweep) for seed in trial.seeds)
+    return {stage.key for trial, seed in trials for stage in trial.stages(seed)}
+
+
+def price_list(records: PriceRecords) -> PriceList:
+    """Return a function that reads the prices of each price trial once."""
+    known: dict[str, tuple[Prices, ...]] = {}
+
+    def prices(trial: Trial) -> tuple[Prices, ...]:
+        if trial.identity not in known:
+            known[trial.identity] = read_prices(trial, records)
+        return known[trial.identity]
+
+    return prices

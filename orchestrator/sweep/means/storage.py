@@ -1,0 +1,137 @@
+"""The storage dial: what a trial carries from task to task, by arithmetic, before it is trained.
+
+A method allocates every buffer for the tasks learned when it is built, so the bytes of all but the
+examples in its memory are known from building it. The memory gets what is left of the budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import prod
+
+import torch
+
+from methods.base import Method, input_dtype
+from methods.parts.memory import Memory
+from orchestrator.stages.costs import storage_bytes
+from orchestrator.stages.learning.optimizer_state import KeptOptimizer, carried_entries
+from orchestrator.stages.learning.updates import make_optimizer
+from orchestrator.stages.stage import Stage
+from orchestrator.stages.stage_method import build_method
+from orchestrator.sweep.misfits import misfit
+from orchestrator.sweep.trial import Trial
+
+MEMORY = "buffer"  # the storage category of examples
+
+Bytes = dict[str, int]
+
+
+class TooDear(Exception):
+    """A trial does not fit; the message is the sum that shows it."""
+
+
+def fit_storage(trial: Trial, seed: int, budget: int) -> int | None:
+    """Return the bytes of memory that a budget leaves room for; None if the method has no dial.
+
+    Args:
+        trial: a method with or without a memory.
+        seed: one of its seeds.
+        budget: bytes, of everything that is carried from task to task, at its largest.
+
+    Raises:
+        TooDear: it carries more whatever its memory, or its memory would be too small.
+    """
+    stages = trial.stages(seed)
+    fixed = largest(fixed_bytes(stages))
+    left = budget - sum(fixed.values())
+    if left < 0:
+        raise TooDear(f"{describe_sum(fixed)}, which is {-left:,} B above {budget:,} B")
+    if trial.method.config.with_storage(budget) is None:
+        return None
+    room = f"{describe_sum(fixed)}, which leaves {left:,} B of {budget:,} B for its memory"
+    if left == 0:
+        raise TooDear(room)
+    method = set_memory(trial, left).method
+    objection = misfit(trial.benchmark, trial.network, method)
+    if objection is not None:
+        raise TooDear(f"{room}, and {objection}")
+    return left
+
+
+def set_memory(trial: Trial, size: int) -> Trial:
+    """Return a trial whose memory takes at most `size` bytes."""
+    config = trial.method.config.with_storage(size)
+    return replace(trial, method=replace(trial.method, config=config))
+
+
+def carried_bytes(trial: Trial, seed: int) -> Bytes:
+    """Return the bytes that a trial carries at its largest with its memory full, by category."""
+    stages = trial.stages(seed)
+    fixed, memory = largest(fixed_bytes(stages)), build_method(stages[-1], None, len(stages) - 1)
+    sizes = [size_when_full(each) for each in memory.modules() if isinstance(each, Memory)]
+    return {**fixed, MEMORY: fixed.get(MEMORY, 0) + sum(sizes)} if sizes else fixed
+
+
+def size_when_full(memory: Memory) -> int:
+    """Return the bytes of a memory with all rows filled."""
+    return memory.capacity * memory.row_bytes + memory.counter_bytes
+
+
+def largest(by_task: Sequence[Bytes]) -> Bytes:
+    """Return the bytes after the task with the largest sum."""
+    return max(by_task, key=lambda each: sum(each.values()))
+
+
+def fixed_bytes(stages: Sequence[Stage]) -> list[Bytes]:
+    """Return the bytes carried after each task 1..T by category, without the memory's."""
+    raw = raw_data(stages)
+    return [{**state_bytes(stage), **next(raw)} for stage in stages[1:]]
+
+
+def state_bytes(stage: Stage) -> Bytes:
+    """Return the bytes of the state after a stage by category, without the memory's."""
+    method = build_method(stage, None, stage.after)
+    memories = tuple(name for name, each in method.named_modules() if isinstance(each, Memory))
+    # A memory's budget has room for its counters; its rows are not there yet.
+    state = {
+        name: tensor
+        for name, tensor in method.state_dict().items()
+        if name.rpartition(".")[0] not in memories
+    }
+    return storage_bytes({**state, **optimizer_entries(method, stage)}, method.storage)
+
+
+def optimizer_entries(method: Method, stage: Stage) -> dict[str, torch.Tensor]:
+    """Return what the training carries of the optimiser's state, as of one step."""
+    if not stage.training.keep_optimizer:
+        return {}
+    optimizer = make_optimizer(method, stage.training)
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            p.grad = torch.zeros_like(p)
+    optimizer.step()
+    kept = KeptOptimizer(method, optimizer, stage.training.optimizer_kind)
+    return carried_entries(kept.capture(), method.state_dict())
+
+
+def raw_data(stages: Sequence[Stage]) -> Iterator[Bytes]:
+    """Yield the bytes of the training data that are kept after each task; {} where none are.
+
+    Counted as `stages.costs.raw_data_bytes` does.
+    """
+    first, total = stages[0], 0
+    method: type[Method] = first.method.cls
+    label = 1 if first.benchmark.num_classes <= 256 else 2
+    shape = first.benchmark.input_shape
+    example = prod(shape) * input_dtype(shape).itemsize + label
+    for task in first.benchmark.tasks():
+        total += task.num_train * example
+        yield {} if method.trains_on == "current" else {"raw_data": total}
+
+
+def describe_sum(sizes: Bytes) -> str:
+    """Return a sum as text: "it carries model 1,910,000 B + anchor 1,910,000 B = 3,820,000 B"."""
+    parts = [f"{category.replace('_', ' ')} {size:,} B" for category, size in sizes.items()]
+    total = f" = {sum(sizes.values()):,} B" if len(parts) > 1 else ""
+    return f"it carries {' + '.join(parts)}{total}"

@@ -1,0 +1,235 @@
+"""Equal means: budgets in a sweep file, dials solved for by arithmetic, and what was counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from methods.base import Outlook
+from methods.parts.budget import Budget
+from methods.parts.reservoir import ReservoirMemory
+from orchestrator.backends.inline import Inline
+from orchestrator.cli.run_sweep import run_sweep
+from orchestrator.columns import compute_flops
+from orchestrator.errors import RepertoireError, SweepError
+from orchestrator.graph.brake import Brake
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.load import load
+from orchestrator.search.price import count_prices
+from orchestrator.sweep.means.byte_sizes import parse_bytes
+from orchestrator.sweep.means.prices import price_trial, read_prices
+from orchestrator.sweep.means.solve import solve_sweep
+from orchestrator.sweep.means.steps import TaskPrice
+from orchestrator.sweep.sweep import Sweep
+
+SWEEP = {
+    "name": "lab",
+    "benchmark": "{name: split_digits, num_tasks: 2, samples_per_task: 64, scenario: class}",
+    "network": "{name: mlp, hidden: [8]}",
+    "training": "{batch_size: 4}",
+    "seeds": "[0]",
+}
+MODEL = 4 * (64 * 8 + 8 + 8 * 10 + 10)  # bytes of the network of the lab: 64-8-10
+
+
+def load_means(folder: Path, methods: str, means: str, **parts: str) -> Sweep:
+    parts = SWEEP | {"methods": methods, "means": means} | parts
+    path = folder / "lab.yaml"
+    path.write_text("".join(f"{name}: {text}\n" for name, text in parts.items()))
+    return Sweep.load(path)
+
+
+def solve(folder: Path, methods: str, means: str, **parts: str) -> tuple[Sweep, Tabulator, Brake]:
+    """Return a sweep solved, its prices counted as far as its budget allows."""
+    sweep = load_means(folder, methods, means, **parts)
+    out = folder / "results"
+    tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
+    brake = Brake(sweep.budget, sweep.resources)
+    return count_prices(sweep, tables, Inline(), brake, lambda progress: None), tables, brake
+
+
+def finish(folder: Path, methods: str, means: str, **parts: str) -> pd.DataFrame:
+    """Run a sweep; return its trials."""
+    sweep, tables, brake = solve(folder, methods, means, **parts)
+    run_sweep(sweep, tables, Inline(), brake)
+    return load(folder / "results" / "lab").trials
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0.5 MB", 500_000), ("64 KiB", 65_536), (1000, 1000), ("1e3B", 1000), ("2gb", 2 * 10**9)],
+)
+def test_bytes_are_decimal_unless_they_are_said_to_be_binary(text: object, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+def test_a_resnet_32_is_worth_603_images_of_cifar() -> None:
+    # Zhou et al. 2023 (MEMO): 463,504 parameters x 4 bytes / (3 x 32 x 32 bytes) = 603.
+    budget = Budget(size=463_504 * 4)
+    memory = ReservoirMemory(budget, Outlook(num_classes=100, input_shape=(3, 32, 32)))
+    assert memory.capacity == 603
+
+
+def test_a_price_in_steps_by_hand() -> None:
+    # An epoch has batches of 4, 4 and 2 examples. Its first step costs 10 less.
+    price = TaskPrice(epoch=10 + 20 + 12, batches=(20, 20, 12), consolidation=5)
+    assert [price.flops(n) for n in (1, 2, 3, 4, 5)] == [15, 35, 47, 67, 87]
+    assert [price.most_iterations(b) for b in (14, 15, 46, 47, 66, 87)] == [0, 1, 2, 3, 3, 5]
+
+
+@given(
+    batches=st.lists(st.integers(0, 50), min_size=1, max_size=5),
+    consolidation=st.integers(0, 100),
+    budget=st.integers(0, 3000),
+)
+def test_one_more_step_is_always_above_the_budget(
+    batches: list[int], consolidation: int, budget: int
+) -> None:
+    price = TaskPrice(sum(batches), tuple(batches), consolidation)
+    most = price.most_iterations(budget)
+    if most:
+        assert price.flops(most) <= budget
+    if sum(batches):
+        assert price.flops(most + 1) > budget
+
+
+def test_memory_gets_what_is_left_of_the_bytes(tmp_path: Path) -> None:
+    # Two networks are 4,880 bytes: lwf fits, ewc (a third for importances) does not.
+    sweep, _, _ = solve(tmp_path, "[er, lwf, ewc, joint]", "{storage: 5000}")
+    er, lwf = sweep.trials
+    assert er.method.config.memory_bytes == 5000 - MODEL
+    assert er.dial == {"method.memory_bytes": 5000 - MODEL}
+    assert (lwf.method.name, lwf.dial) == ("lwf", {})
+    outcomes = {cell.trial.method.name: cell.outcome for cell in sweep.cells}
+    data = 2 * 64 * (64 + 1)  # all images with their labels
+    assert outcomes["joint"] == (
+        "infeasible",
+        f"it carries model {MODEL:,} B + raw data {data:,} B = {MODEL + data:,} B, which is "
+        f"{MODEL + data - 5000:,} B above 5,000 B",
+    )
+
+
+def test_the_largest_method_sets_the_bytes_of_memory_aligned(tmp_path: Path) -> None:
+    sweep = load_means(tmp_path, "[er, {name: gdumb, memory_size: 40}, finetune]", "memory-aligned")
+    config = solve_sweep(sweep, open_store(tmp_path / "results", None)).trials[1].method.config
+    # er with its default of 500 examples is the dearest: 65 bytes each, and a counter.
+    assert config.memory_bytes == 500 * 65 + 8
+
+
+@pytest.mark.parametrize("name", ["er", "icarl", "gem", "gdumb", "joint", "lwf"])
+def test_what_was_counted_meets_the_budgets_to_the_last_step(tmp_path: Path, name: str) -> None:
+    storage, compute = 12_000, 16
+    means = f"{{storage: {storage}, compute: {compute}}}"
+    parts = {"methods": f"[finetune, {name}]", "means": means}
+    trials = finish(tmp_path, **parts)
+    assert (trials["status"] == "complete").all()
+    stages = load(tmp_path / "results" / "lab").stages.query("after > 0")
+    flops = compute_flops(stages).to_numpy()
+    sweep = solve_sweep(load_means(tmp_path, **parts), open_store(tmp_path / "results", None))
+    unit, price = (
+        read_prices(price_trial(trial), open_store(tmp_path / "results", None))[0]
+        for trial in sweep.trials
+    )
+    for task in (0, 1):
+        budget = compute * unit[task].flops(len(unit[task].batches))
+        assert flops[task] == budget, "fine-tuning meets its own budget"
+        assert flops[2 + task] <= budget < flops[2 + task] + max(price[task].batches)
+    carried = stages["storage_bytes"].to_numpy().reshape(2, 2).max(axis=1)
+    assert (carried <= storage).all()
+    if name not in ("joint", "lwf"):
+        most = sweep.trials[1].method.config.memory_bytes
+        rows = 65 * 10  # a row for each class may not divide
+        assert carried[1] > storage - rows or most > 2 * 64 * 65, "the memory holds all data"
+
+
+def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
+    tmp_path: Path,
+) -> None:
+    trials = finish(
+        tmp_path, "[finetune, ewc]", "{storage: {grid: [3 kB, 9 kB]}, compute: {grid: [1, 2]}}"
+    )
+    rows = trials.set_index(["method", "means_storage_bytes", "means_compute"]).sort_index()
+    assert rows.loc["ewc", "status"].to_dict() == {
+        (3000, 1): "infeasible",
+        (3000, 2): "infeasible",
+        (9000, 1): "infeasible",  # a step and the exact Fisher cost more than an epoch
+        (9000, 2): "complete",
+    }
+    own = rows.loc["finetune"]
+    assert own.loc[(3000, 1), "acc"] == own.loc[(9000, 1), "acc"]
+    assert json.loads(own.loc[(3000, 2), "means_dial"]) == {"training.iterations": [32, 32]}
+    stages = load(tmp_path / "results" / "lab").stages
+    keys = stages[stages["trial_id"].isin(own["trial_id"])]["key"]
+    assert keys.nunique() == 1 + 2 * 2  # stage 0, and two tasks of two lengths
+
+
+def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> None:
+    parts = {"methods": "[finetune, er]", "means": "{compute: 2}"}
+    cut = finish(tmp_path, **parts, budget="{stages: 2}")
+    assert len(cut) == 0
+    whole = finish(tmp_path, **parts)
+    (tmp_path / "other").mkdir()
+    straight = finish(tmp_path / "other", **parts)
+    columns = ["trial_id", "seed", "status", "acc", "train_flops", "means_dial"]
+    pd.testing.assert_frame_equal(whole[columns], straight[columns])
+
+
+def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> None:
+    trials = finish(
+        tmp_path,
+        "[{name: ewc, lam: {loguniform: [1, 100]}}, finetune]",
+        "{compute: {grid: [2, 4]}}",
+        search="{algorithm: random, num_trials: 2}",
+    )
+    searched = trials[trials["phase"] == "search"]
+    assert searched.groupby("means_compute")["trial_id"].nunique().to_dict() == {2.0: 2, 4.0: 2}
+    assert searched.groupby("means_compute")["means_dial"].nunique().to_dict() == {2.0: 1, 4.0: 1}
+    winners = trials[trials["selected"] & (trials["phase"] == "evaluation")]
+    assert sorted(winners["means_compute"]) == [2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("means", "mistake"),
+    [
+        ("{storage: 3 parsecs}", "means.storage: must be a number of bytes above 0"),
+        ("{storage: 0}", "means.storage: must be a number of bytes above 0"),
+        ("{compute: 0.5}", "means.compute: must be a number of at least 1, a pass of fine-tuning"),
+        ("{compute: {grid: [1, 1.0]}}", "means.compute: 1.0 is given twice"),
+        ("{compute: {grid: []}}", "means.compute: must be a value, or a grid of at least one"),
+        ("{}", "means: needs storage, compute or both, or the name of a preset"),
+        ("memory", "means.preset: unknown preset 'memory'; did you mean 'memory-aligned'?"),
+        ("{storage: 1 MB, time: 1}", "means.time: unknown key 'time'"),
+        ("[1]", "means: must be the name of a preset, or keys and values"),
+    ],
+)
+def test_a_mistake_in_the_means_is_named(tmp_path: Path, means: str, mistake: str) -> None:
+    with pytest.raises(SweepError, match="1 mistake") as caught:
+        load_means(tmp_path, "[finetune]", means)
+    assert mistake in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("training", "place"),
+    [
+        ("{epochs: 4, schedule: {name: multistep, milestones: [2]}}", "training.schedule"),
+        ("{epochs: 4, early_stopping: {patience: 1}}", "training.early_stopping"),
+    ],
+)
+def test_lengths_cannot_be_given_where_steps_are_solved_for(
+    tmp_path: Path, training: str, place: str
+) -> None:
+    with pytest.raises(SweepError, match=place):
+        load_means(tmp_path, "[finetune]", "{compute: 2}", training=training)
+    load_means(tmp_path, "[finetune]", "{storage: 1 MB}", training=training)
+
+
+def test_no_cell_of_a_sweep_fits(tmp_path: Path) -> None:
+    with pytest.raises(RepertoireError, match=r"lab: no method fits its means in any cell"):
+        finish(tmp_path, "[finetune, er]", "{storage: 100 B}")
+    assert not (tmp_path / "results" / "lab").exists()
