@@ -83,7 +83,7 @@ def run(
         return run_locked(sweep, path, out, store_uri, options, unpriced)
 
 
-def run_locked(  # noqa: PLR0913 - what a run consists of
+def run_locked(
     sweep: Sweep,
     path: Path,
     out: Path,
