@@ -44,12 +44,18 @@ def learner(tmp_path: Path, one_ray: None) -> Any:
 
 
 def tuner(
-    folder: Path, learner: Any, space: dict[str, Any], callbacks: Any = None, **more: Any
+    folder: Path,
+    learner: Any,
+    space: dict[str, Any],
+    callbacks: Any = None,
+    at_once: int = 2,
+    **more: Any,
 ) -> Any:
+    config = {"metric": "acc", "mode": "max", "max_concurrent_trials": at_once} | more
     return tune.Tuner(
         learner,
         param_space=space,
-        tune_config=tune.TuneConfig(metric="acc", mode="max", max_concurrent_trials=2, **more),
+        tune_config=tune.TuneConfig(**config),
         run_config=tune.RunConfig(
             name="by_hand",
             storage_path=str(folder / "tune"),
@@ -66,7 +72,8 @@ def test_trials_share_their_beginning_and_equal_what_repertoire_run_computes(
     tmp_path: Path, learner: Any
 ) -> None:
     space = {"method.lam": tune.grid_search([1.0, 30.0, 100.0]), "training.lr": 0.05}
-    results = tuner(tmp_path, learner, space, reuse_actors=True).fit()
+    # One process for all, since each takes longer to start than these trials to learn.
+    results = tuner(tmp_path, learner, space, at_once=1, reuse_actors=True).fit()
     assert not results.errors
     assert [result.metrics["tasks"] for result in results] == [5, 5, 5]
 
