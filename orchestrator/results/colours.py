@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
 
 # Cividis looks the same with red-green colour blindness, and keeps its order in grey.
 COLOURS = "cividis"
@@ -17,13 +23,20 @@ def colour_scale(steps: int = 32) -> list[tuple[float, str]]:
 
 def accuracy_colour(accuracy: float) -> Rgb:
     """Return the colour of an accuracy, 0 to 1."""
-    from matplotlib import colormaps  # slow to import, and tables need no colours
-
-    colour = colormaps[COLOURS](float(np.clip(accuracy, 0, 1)))
+    colour = _colour_map()(float(np.clip(accuracy, 0, 1)))
     red, green, blue = (round(255 * part) for part in colour[:3])
     return red, green, blue
 
 
+# Once, since matplotlib returns a copy of the map each time.
+@cache
+def _colour_map() -> Colormap:
+    from matplotlib import colormaps  # slow to import, and tables need no colours
+
+    return colormaps[COLOURS]
+
+
+@cache
 def text_colour(background: Rgb) -> Rgb:
     """Return black or white, whichever has more contrast with a background."""
     black, white = (0, 0, 0), (255, 255, 255)
