@@ -42,7 +42,7 @@ class CompareCommand(TyperCommand):
                 yield USUAL_FRONT
 
 
-def compare_command(
+def compare_command(  # noqa: PLR0913 - an argument for each option
     dirs: Dirs,
     by: Annotated[
         str, typer.Option("--by", help="A row for each: method, trial_id, or a config.* column.")
@@ -62,6 +62,10 @@ def compare_command(
             help=f"Mark the Pareto front of {USUAL_FRONT}, or of others.",
         ),
     ] = None,
+    means: Annotated[
+        bool,
+        typer.Option("--means", help="At equal means: accuracy by budget, winners, rates."),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="One table, with a warning if not comparable.")
     ] = False,
@@ -75,6 +79,13 @@ def compare_command(
     from orchestrator.terminal.comparison.rendering import render
 
     results = load(*dirs)
+    if means:
+        from orchestrator.results.surface.surface import surfaces
+        from orchestrator.terminal.surface_tables import surface_tables
+
+        for surface in surfaces(results):
+            show(surface_tables(surface))
+        return
     table = comparison(results, by, together=len(dirs) > 1, force=force)
     table = with_ranks(with_differences(results, table, against))
     if pareto is not None:

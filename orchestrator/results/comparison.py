@@ -7,6 +7,7 @@ settings are never mixed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
@@ -17,7 +18,7 @@ from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import group_into_tables
 from orchestrator.results.names.code_parts import fill_code
 from orchestrator.results.names.naming import labels, names_across_tables
-from orchestrator.results.names.settings_text import short_names
+from orchestrator.results.names.settings_text import SCHEDULE, short_names
 from orchestrator.results.pooling import (
     CONFIGURATION,
     SETTING,
@@ -76,7 +77,8 @@ def comparison(
     """
     pool = pool_trials(results.trials)
     trials = pool.trials
-    config = [name for name in trials.columns if name.startswith("config.")]
+    solved = dial_columns(trials)
+    config = [name for name in trials.columns if name.startswith("config.") and name not in solved]
     by = _resolve_column(by, config)
     kept = fill_code(complete_evaluations(trials))
     first = kept.drop_duplicates(CONFIGURATION)
@@ -106,6 +108,14 @@ def comparison(
         "over_tables": Names(zip(first["trial_id"], over_tables, strict=True)),
     }
     return table
+
+
+def dial_columns(trials: pd.DataFrame) -> set[str]:
+    """Return the columns of what was solved for to meet means, which names do without."""
+    if "means_dial" not in trials or trials["means_dial"].isna().all():
+        return set()
+    dials = {name for text in trials["means_dial"].dropna().unique() for name in json.loads(text)}
+    return {f"config.{name}" for name in dials if name.startswith("method.")} | {SCHEDULE}
 
 
 def complete_evaluations(trials: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,89 @@
+"""Areas under accuracy against one budget at a fixed other, break-even with retraining, volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orchestrator.results.statistics import Floats
+from orchestrator.results.surface.surface import Surface
+
+
+def area(values: Floats, budgets: Floats) -> Floats:
+    """Return the area under values against the logarithm of budgets, divided by its range.
+
+    Trapezoids between the budgets; a single budget gives its value. NaN if any value is.
+
+    Args:
+        values: [..., A, S]; the area is over A, by seed.
+        budgets: [A], rising.
+
+    Reference: the area under the curve (AUC-A, AUC-L) of Zhou et al. 2024, TPAMI, memory-agnostic
+    measures. Deviations: theirs is linear in bytes of one range; here logarithms are used, so that
+    a doubling counts alike wherever it is.
+    """
+    if len(budgets) == 1:
+        return values[..., 0, :]
+    x = np.log2(budgets)
+    return np.asarray(np.trapezoid(values, x, axis=-2) / (x[-1] - x[0]))
+
+
+def storage_areas(surface: Surface) -> Floats:
+    """Return the area of accuracy against bytes at each computation, by seed [M, B, S].
+
+    Over the budgets at which the method fits; those below are counted as 0, since there it has
+    nothing to show.
+    """
+    values = _zero_where_infeasible(surface)
+    return area(np.moveaxis(values, 1, 2), _budgets(surface.storage))
+
+
+def compute_areas(surface: Surface) -> Floats:
+    """Return the area of accuracy against FLOPs at each storage, by seed [M, A, S]."""
+    return area(_zero_where_infeasible(surface), _budgets(surface.compute))
+
+
+def volumes(surface: Surface) -> Floats:
+    """Return the hypervolume of each method over both budgets, by seed [M, S], at most 1.
+
+    The share of the box of log bytes, log FLOPs and accuracy that its cells dominate: a larger
+    budget may be spent as a smaller one. So it is the area under the running maximum.
+    """
+    best = np.maximum.accumulate(_zero_where_infeasible(surface), axis=1)
+    best = np.maximum.accumulate(best, axis=2)
+    over_compute = area(best, _budgets(surface.compute))
+    return area(over_compute, _budgets(surface.storage))
+
+
+def break_even(surface: Surface, method: int, other: int, storage: int) -> float:
+    """Return the computation from which on `other` is at least as accurate as a method.
+
+    In epochs of fine-tuning, interpolated between the budgets on a logarithmic axis; the first
+    crossing after which it stays. NaN if it never is, or if either is nowhere complete; the
+    smallest common budget if it always is.
+
+    Args:
+        surface: with computation in its means.
+        method: its number.
+        other: number of the other, usually joint retraining.
+        storage: number of the storage budget.
+    """
+    lead = surface.mean[other, storage] - surface.mean[method, storage]
+    there = np.flatnonzero(np.isfinite(lead))
+    if not len(there) or lead[there[-1]] < 0:
+        return float("nan")
+    behind = [i for i in there if lead[i] < 0]
+    x = np.log2(_budgets(surface.compute))
+    if not behind:
+        return float(2 ** x[there[0]])
+    last = behind[-1]
+    following = there[np.searchsorted(there, last) + 1]
+    share = -lead[last] / (lead[following] - lead[last])
+    return float(2 ** (x[last] + share * (x[following] - x[last])))
+
+
+def _zero_where_infeasible(surface: Surface) -> Floats:
+    return np.where(surface.infeasible[..., None], 0.0, surface.values)
+
+
+def _budgets(axis: tuple[float | int | None, ...]) -> Floats:
+    return np.array([1.0 if each is None else each for each in axis])

@@ -1,0 +1,138 @@
+"""What a surface says, in sentences with numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from orchestrator.results.surface.areas import break_even, volumes
+from orchestrator.results.surface.rates import exchange_rate, marginal_rates
+from orchestrator.results.surface.surface import Surface, half_width
+from orchestrator.results.surface.winners import winner_map
+
+RETRAINING = "joint"
+BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+
+
+def findings(surface: Surface) -> Iterator[str]:
+    """Yield what a surface says: winners, what does not fit, rates, exchange, break-even."""
+    yield from describe_winners(surface)
+    yield from describe_infeasible(surface)
+    yield from describe_volumes(surface)
+    yield from describe_rates(surface)
+    yield from describe_exchange(surface)
+    yield from describe_break_even(surface)
+
+
+def describe_winners(surface: Surface) -> Iterator[str]:
+    """Yield how many cells each method wins alone, and how many are ties."""
+    cells = [cell for cell in winner_map(surface) if cell.best is not None]
+    alone = Counter(cell.best for cell in cells if len(cell.ties) == 1)
+    for method, count in alone.most_common():
+        yield f"{surface.methods[method or 0]} is the best alone in {count} of {len(cells)} cells."
+    tied = [cell for cell in cells if len(cell.ties) > 1]
+    if tied:
+        members = Counter(method for cell in tied for method in cell.ties)
+        most = ", ".join(f"{surface.methods[m]} in {n}" for m, n in members.most_common(5))
+        yield f"{len(tied)} of {len(cells)} cells are ties; among the best are {most}."
+
+
+def describe_infeasible(surface: Surface) -> Iterator[str]:
+    """Yield what fits nowhere, and how many cells other methods do not fit."""
+    unfit, cells = surface.infeasible.sum(axis=(1, 2)), surface.infeasible[0].size
+    nowhere = [name for name, n in zip(surface.methods, unfit, strict=True) if n == cells]
+    if nowhere:
+        yield f"Fit no cell: {', '.join(nowhere)}."
+    partly = [
+        f"{name} {n}" for name, n in zip(surface.methods, unfit, strict=True) if 0 < n < cells
+    ]
+    if partly:
+        yield f"Of {cells} cells do not fit: {', '.join(partly)}."
+
+
+def describe_volumes(surface: Surface) -> Iterator[str]:
+    """Yield the methods in the order of their hypervolume."""
+    by_seed = volumes(surface)
+    mean, half = by_seed.mean(axis=-1), half_width(by_seed)
+    order = [i for i in np.argsort(-mean, kind="stable") if np.isfinite(mean[i]) and mean[i] > 0]
+    parts = [f"{surface.methods[i]} {interval(mean[i], half[i])}" for i in order[:5]]
+    if parts:
+        yield f"Hypervolume over both budgets (share of the box): {', '.join(parts)}."
+
+
+def describe_rates(surface: Surface) -> Iterator[str]:
+    """Yield what a doubling buys each method, averaged over its cells."""
+    rates = marginal_rates(surface)
+    for values, what in ((rates.storage, "bytes"), (rates.compute, "FLOPs")):
+        rows = values.reshape(len(values), -1)
+        means = {
+            name: np.nanmean(row)
+            for name, row in zip(surface.methods, rows, strict=True)
+            if np.isfinite(row).any()
+        }
+        if means:
+            parts = [f"{name} {mean:+.3f}" for name, mean in means.items()]
+            yield f"Accuracy per doubling of {what}, over cells: {', '.join(parts)}."
+
+
+def describe_exchange(surface: Surface) -> Iterator[str]:
+    """Yield how many bytes a GFLOP replaces, where the seeds tell it."""
+    if len(surface.storage) < 2 or len(surface.compute) < 2:
+        return
+    for number, name in enumerate(surface.methods):
+        for a, b in np.ndindex(len(surface.storage) - 1, len(surface.compute) - 1):
+            rate = exchange_rate(surface, number, a, b)
+            if np.isfinite(rate.low + rate.high) and rate.low > 0:
+                yield (
+                    f"For {name} at {cell_name(surface, a, b)}, 1 GFLOP replaces "
+                    f"{size_text(rate.value)} [{size_text(rate.low)}, {size_text(rate.high)}]."
+                )
+
+
+def describe_break_even(surface: Surface) -> Iterator[str]:
+    """Yield from which computation on joint retraining is as accurate as each method."""
+    if RETRAINING not in surface.methods or surface.compute == (None,):
+        return
+    joint = surface.methods.index(RETRAINING)
+    for a, size in enumerate(surface.storage):
+        if not surface.infeasible[joint, a].all():
+            where = "" if size is None else f" at {size_text(size)}"
+            yield from compare_with_retraining(surface, joint, a, where)
+
+
+def compare_with_retraining(
+    surface: Surface, joint: int, storage: int, where: str
+) -> Iterator[str]:
+    """Yield where retraining overtakes the methods that fit one budget of storage."""
+    fits = ~surface.infeasible[:, storage].all(axis=1)
+    points = {
+        surface.methods[m]: break_even(surface, int(m), joint, storage)
+        for m in np.flatnonzero(fits)
+        if m != joint
+    }
+    parts = [f"{name} from {x:.2g} x fine-tuning on" for name, x in points.items() if x == x]
+    never = [name for name, x in points.items() if np.isnan(x)]
+    if parts:
+        yield f"Joint retraining{where} is as accurate as {', '.join(parts)}."
+    if never:
+        yield f"Joint retraining{where} stays behind {', '.join(never)} at all computations."
+
+
+def cell_name(surface: Surface, storage: int, compute: int) -> str:
+    """Return a cell as text: `1 MB and 4 x`."""
+    size, epochs = surface.storage[storage], surface.compute[compute]
+    parts = [] if size is None else [size_text(size)]
+    return " and ".join([*parts, *([] if epochs is None else [f"{epochs:g} x"])])
+
+
+def size_text(size: float) -> str:
+    """Return bytes with a decimal unit, to three digits."""
+    scale, unit = next((each for each in BYTES if abs(size) >= each[0]), (1.0, "B"))
+    return f"{size / scale:.3g} {unit}"
+
+
+def interval(mean: float, half: float) -> str:
+    """Return a mean with half of its interval, if there is one."""
+    return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"

@@ -1,0 +1,154 @@
+"""The accuracy of each method in each cell of a sweep with means, by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from orchestrator.columns import INFEASIBLE, MEANS
+from orchestrator.errors import RepertoireError
+from orchestrator.results.names.settings_text import settings_text
+from orchestrator.results.pooling import TABLE, pool_trials
+from orchestrator.results.protocol import setting_title
+from orchestrator.results.results import Results
+from orchestrator.results.statistics import Floats
+
+STORAGE, COMPUTE, DIAL = MEANS
+# What the budgets set, so that it names no method.
+OF_THE_CELL = ("config.selection.means.", "config.schedule")
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """The methods of a sweep over the grid of its means, in one setting.
+
+    Attributes:
+        title: of the setting.
+        methods: names [M], in the order of the sweep.
+        storage: budgets in bytes [A], rising; (None,) if storage is free.
+        compute: budgets in epochs of fine-tuning [B], rising; (None,) if computation is free.
+        seeds: [S].
+        values: the metric by method, storage, compute and seed [M, A, B, S]; NaN where a trial is
+            not complete.
+        infeasible: whether the method does not fit the cell [M, A, B].
+        flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
+            [B]; NaN if they are not known.
+    """
+
+    title: str
+    methods: tuple[str, ...]
+    storage: tuple[int | None, ...]
+    compute: tuple[float | None, ...]
+    seeds: tuple[int, ...]
+    values: Floats
+    infeasible: np.ndarray[Any, np.dtype[np.bool_]]
+    flops: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """The mean over the seeds [M, A, B]; NaN unless every seed is complete."""
+        return np.asarray(self.values.mean(axis=-1))
+
+    @property
+    def half_width(self) -> Floats:
+        """Half of the 95% Student-t interval of the mean [M, A, B]; NaN with one seed."""
+        return half_width(self.values)
+
+
+def half_width(values: Floats) -> Floats:
+    """Return half of the 95% Student-t interval of the mean over the last axis; NaN at n = 1."""
+    n = values.shape[-1]
+    if n < 2:
+        return np.full(values.shape[:-1], np.nan)
+    return np.asarray(stdtrit(n - 1, 0.975) * values.std(axis=-1, ddof=1) / np.sqrt(n))
+
+
+def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
+    """Yield the surface of each setting of results.
+
+    Args:
+        results: of one sweep or several.
+        metric: a column of `trials`.
+
+    Raises:
+        RepertoireError: no trial has means.
+    """
+    trials = pool_trials(results.trials).trials
+    trials = trials[
+        (trials["phase"] == "evaluation") & trials[[STORAGE, COMPUTE]].notna().any(axis=1)
+    ]
+    if trials.empty:
+        raise RepertoireError(
+            "no trial has means: a sweep compares methods at equal storage and computation with a "
+            "section `means`, see docs/equal_means.md"
+        )
+    for (benchmark, scenario, num_tasks), rows in trials.groupby(TABLE, sort=False):
+        title = setting_title(str(benchmark), str(scenario), int(str(num_tasks)))
+        yield build_surface(title, rows, metric)
+
+
+def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
+    """Return the surface of the trials of one setting."""
+    names = method_names(rows)
+    methods, storage, compute = tuple(names.unique()), _axis(rows[STORAGE]), _axis(rows[COMPUTE])
+    seeds = tuple(int(seed) for seed in sorted(rows["seed"].unique()))
+    values = np.full((len(methods), len(storage), len(compute), len(seeds)), np.nan)
+    infeasible = np.zeros(values.shape[:3], dtype=bool)
+    method = [methods.index(name) for name in names]
+    a, b = _places(rows[STORAGE], storage), _places(rows[COMPUTE], compute)
+    seed = [seeds.index(each) for each in rows["seed"]]
+    complete = (rows["status"] == "complete").to_numpy()
+    values[method, a, b, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
+    unfit = (rows["status"] == INFEASIBLE).to_numpy()
+    np.logical_or.at(infeasible, (method, a, b), unfit)
+    return Surface(
+        title=title,
+        methods=methods,
+        storage=storage,
+        compute=compute,
+        seeds=seeds,
+        values=values,
+        infeasible=infeasible,
+        flops=allowed_flops(rows, compute),
+    )
+
+
+def method_names(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return the method of each trial, with the settings in which others of its cell differ."""
+    config = [
+        name
+        for name in map(str, rows)
+        if name.startswith("config.") and not name.startswith(OF_THE_CELL)
+    ]
+    result = rows["method"].astype(str)
+    for _, own in rows.groupby("method", sort=False):
+        cells = own.groupby([STORAGE, COMPUTE], dropna=False)[config].nunique(dropna=False)
+        varying = [name for name in config if (cells[name] > 1).any()]
+        result[own.index] = (result[own.index] + " " + settings_text(own, varying)).str.strip()
+    return result
+
+
+def allowed_flops(rows: pd.DataFrame, compute: tuple[float | None, ...]) -> Floats:
+    """Return the FLOPs of all tasks that each budget of computation allows [B].
+
+    They are those of fine-tuning, which meets its own budget; else the most that a trial spent.
+    """
+    spent = (rows["train_flops"] + rows["consolidate_flops"]).where(rows["status"] == "complete")
+    return np.array(
+        [spent[rows[COMPUTE] == each].max() if each is not None else np.nan for each in compute],
+        dtype=float,
+    )
+
+
+def _axis(column: pd.Series[Any]) -> tuple[Any, ...]:
+    values = sorted(column.dropna().unique())
+    return tuple(value.item() for value in values) or (None,)
+
+
+def _places(column: pd.Series[Any], axis: tuple[Any, ...]) -> list[int]:
+    return [0] * len(column) if axis == (None,) else [axis.index(value) for value in column]

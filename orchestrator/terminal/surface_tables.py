@@ -1,0 +1,79 @@
+"""The surface of a sweep with means on a terminal: accuracies, the winner map, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.results.surface.findings import findings, interval, size_text
+from orchestrator.results.surface.surface import Surface
+from orchestrator.results.surface.winners import WinningCell, winner_map
+
+NOT_FIT, MISSING = "does not fit", "not complete"
+MAX_TIES = 3  # names in a cell; the others are counted
+
+
+def surface_tables(surface: Surface) -> Group:
+    """Return a surface for a Rich console."""
+    head = Text(f"{surface.title}, at equal means, {len(surface.seeds)} seeds", style="bold")
+    lines = [Text(line) for line in findings(surface)]
+    return Group(head, *accuracy_tables(surface), winner_table(surface), *lines)
+
+
+def accuracy_tables(surface: Surface) -> Iterator[RenderableType]:
+    """Yield a table for each computation: methods by storage."""
+    mean, half = surface.mean, surface.half_width
+    for b, compute in enumerate(surface.compute):
+        yield Text(f"ACC at {compute_name(compute)}", style="dim")
+        table = Table("method", *map(storage_name, surface.storage), box=SIMPLE)
+        for m, name in enumerate(surface.methods):
+            cells = [
+                NOT_FIT
+                if surface.infeasible[m, a, b]
+                else MISSING
+                if np.isnan(mean[m, a, b])
+                else interval(float(mean[m, a, b]), float(half[m, a, b]))
+                for a in range(len(surface.storage))
+            ]
+            table.add_row(name, *cells)
+        yield table
+
+
+def winner_table(surface: Surface) -> Table:
+    """Return the winner map: the best of each cell, and what is not told apart from it."""
+    cells = {cell.place: cell for cell in winner_map(surface)}
+    table = Table(
+        "winners",
+        *map(compute_name, surface.compute),
+        box=SIMPLE,
+        caption="= not told apart from the best: paired t-tests, Holm's correction for all pairs",
+        caption_justify="left",
+    )
+    for a in reversed(range(len(surface.storage))):
+        names = [winner_text(surface, cells[a, b]) for b in range(len(surface.compute))]
+        table.add_row(storage_name(surface.storage[a]), *names)
+    return table
+
+
+def winner_text(surface: Surface, cell: WinningCell) -> str:
+    """Return the winners of a cell as text: `er = derpp, +2`."""
+    if cell.best is None:
+        return "none"
+    names = [surface.methods[i] for i in cell.ties]
+    shown = " = ".join(names[:MAX_TIES])
+    return shown if len(names) <= MAX_TIES else f"{shown} +{len(names) - MAX_TIES}"
+
+
+def storage_name(size: int | None) -> str:
+    """Return a budget of storage as text."""
+    return "any storage" if size is None else size_text(size)
+
+
+def compute_name(compute: float | None) -> str:
+    """Return a budget of computation as text."""
+    return "any computation" if compute is None else f"{compute:g} x fine-tuning"

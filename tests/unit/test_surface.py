@@ -1,0 +1,146 @@
+"""The surface of a sweep with means, by hand: winners, rates, areas, break-even."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from orchestrator.errors import RepertoireError
+from orchestrator.results.results import Results
+from orchestrator.results.surface.areas import (
+    area,
+    break_even,
+    compute_areas,
+    storage_areas,
+    volumes,
+)
+from orchestrator.results.surface.findings import findings
+from orchestrator.results.surface.rates import exchange_rate, marginal_rates, ratio_of_means
+from orchestrator.results.surface.surface import Surface, build_surface, surfaces
+from orchestrator.results.surface.winners import winner_map
+
+
+def surface(values: object, infeasible: object = False, **axes: tuple[float, ...]) -> Surface:
+    """Return a surface of methods a, b, ... on storage 1, 2, 4, ... kB and compute 1, 2, 4, ..."""
+    array = np.asarray(values, dtype=float)
+    m, a, b, s = array.shape
+    compute = axes.get("compute", tuple(2.0**i for i in range(b)))
+    return Surface(
+        title="lab",
+        methods=tuple("abcdefgh"[:m]),
+        storage=tuple(1000 * 2**i for i in range(a)),
+        compute=compute,
+        seeds=tuple(range(s)),
+        values=array,
+        infeasible=np.broadcast_to(infeasible, (m, a, b)).copy(),
+        flops=np.array(compute) * 1e9,
+    )
+
+
+def test_an_area_is_over_doublings_and_a_mean_of_what_is_constant() -> None:
+    # Trapezoids over log2 1, 2, 8: (.2 + .4) / 2 * 1 + (.4 + .8) / 2 * 2 = 1.5, over 3 doublings.
+    values = np.array([[0.2], [0.4], [0.8]])
+    assert area(values, np.array([1.0, 2.0, 8.0])) == pytest.approx([0.5])
+    assert area(np.full((3, 1), 0.7), np.array([1.0, 2.0, 8.0])) == pytest.approx([0.7])
+    assert area(np.array([[0.3]]), np.array([5.0])) == [0.3]
+
+
+def test_areas_along_both_axes_and_what_does_not_fit_counts_as_nothing() -> None:
+    values = [[[[0.2], [0.4]], [[0.6], [0.8]]]]  # storage by compute
+    assert storage_areas(surface(values)) == pytest.approx(np.array([[[0.4], [0.6]]]))
+    assert compute_areas(surface(values)) == pytest.approx(np.array([[[0.3], [0.7]]]))
+    unfit = [[[True, True], [False, False]]]
+    values[0][0] = [[np.nan], [np.nan]]
+    assert storage_areas(surface(values, unfit)) == pytest.approx(np.array([[[0.3], [0.4]]]))
+
+
+def test_a_volume_is_that_of_the_running_maximum() -> None:
+    # The cell with more of both is worse: a larger budget may be spent as the smaller one.
+    values = [[[[0.8], [0.5]], [[0.6], [0.4]]]]
+    assert volumes(surface(values)) == pytest.approx(np.array([[0.8]]))
+    rising = [[[[0.0], [0.4]], [[0.4], [0.8]]]]
+    assert volumes(surface(rising)) == pytest.approx(np.array([[0.4]]))
+
+
+def test_rates_are_differences_per_doubling_with_an_interval_over_seeds() -> None:
+    values = np.array([[[[0.1, 0.2]], [[0.3, 0.6]]]])  # 1 to 2 kB: +.2 and +.4
+    rates = marginal_rates(surface(values))
+    assert rates.storage == pytest.approx(np.array([[[0.3]]]))
+    half = stats.t.ppf(0.975, 1) * np.std([0.2, 0.4], ddof=1) / np.sqrt(2)
+    assert rates.storage_half == pytest.approx(np.array([[[half]]]))
+    assert rates.compute.size == 0
+    four_times = surface(np.moveaxis(values, 1, 2), compute=(1.0, 4.0))
+    assert marginal_rates(four_times).compute == pytest.approx(np.array([[[0.15]]]))
+
+
+def test_a_gigaflop_in_bytes_is_the_ratio_of_the_slopes() -> None:
+    # 1 kB more buys .02, 1 GFLOP more .04: it replaces 2 kB.
+    seeds = np.array([0.0, 0.01, -0.01])
+    values = np.array([[[0.5 + seeds, 0.54 + seeds], [0.52 + seeds, 0.56 + seeds]]])
+    rate = exchange_rate(surface(values), 0, 0, 0)
+    assert rate.value == pytest.approx(2000)
+    assert (rate.low, rate.high) == pytest.approx((2000, 2000))
+
+
+def test_the_interval_of_a_ratio_has_the_ratios_that_a_t_test_does_not_refuse() -> None:
+    draw = np.random.default_rng(0)
+    above, below = 3 + draw.normal(0, 0.3, 6), 2 + draw.normal(0, 0.2, 6)
+    ratio = ratio_of_means(above, below)
+    for end in (ratio.low, ratio.high):
+        assert stats.ttest_1samp(above - end * below, 0).pvalue == pytest.approx(0.05)
+    assert ratio.low < ratio.value == above.mean() / below.mean() < ratio.high
+    unknown = ratio_of_means(above, np.array([-1.0, 1, -1, 1, -1, 1.2]))
+    assert (unknown.low, unknown.high) == (-np.inf, np.inf)
+
+
+def test_retraining_is_ahead_from_where_it_crosses_and_stays() -> None:
+    method, joint = [0.5, 0.6, 0.6], [0.4, 0.5, 0.8]
+    values = np.array([[method], [joint]])[..., None]
+    # Behind by .1 at 2, ahead by .2 at 4: a third of the doubling.
+    assert break_even(surface(values), 0, 1, 0) == pytest.approx(2 * 2 ** (1 / 3))
+    assert np.isnan(break_even(surface(values), 1, 0, 0))
+    assert break_even(surface(values[[1, 0]] + [[[[0.0]]], [[[-1.0]]]]), 1, 0, 0) == 1
+
+
+def test_a_winner_has_the_ties_that_its_seeds_do_not_tell_apart() -> None:
+    noise = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
+    cell = [0.8 + noise, 0.799 + noise[::-1], 0.3 + 2 * noise, np.full(5, np.nan)]
+    (winner,) = winner_map(surface(np.array(cell)[:, None, None]))
+    assert (winner.best, winner.ties) == (0, (0, 1))
+    (alone,) = winner_map(surface(np.array([[[[0.8]]], [[[0.1]]]])))
+    assert alone.ties == (0, 1), "one seed tells nothing apart"
+    (empty,) = winner_map(surface(np.full((2, 1, 1, 3), np.nan)))
+    assert empty.best is None
+
+
+def rows() -> pd.DataFrame:
+    common = {"phase": "evaluation", "benchmark": "b", "scenario": "class", "num_tasks": 2}
+    cells = [
+        ("er", 10.0, 1000, 0, "complete", 0.5),
+        ("er", 10.0, 1000, 1, "complete", 0.7),
+        ("er", 20.0, 1000, 0, "complete", 0.6),
+        ("er", 20.0, 1000, 1, "stopped", None),
+        ("joint", None, 1000, 0, "infeasible", None),
+        ("joint", None, 1000, 1, "infeasible", None),
+    ]
+    names = ("method", "config.method.lam", "means_storage_bytes", "seed", "status", "acc")
+    table = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells]).assign(**common)
+    return table.assign(means_compute=2.0, means_dial="{}", train_flops=3.0, consolidate_flops=1.0)
+
+
+def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
+    built = build_surface("b", rows(), "acc")
+    assert built.methods == ("er lam=10", "er lam=20", "joint")
+    assert built.mean[0, 0, 0] == pytest.approx(0.6)
+    assert np.isnan(built.mean[1, 0, 0]), "a seed is missing"
+    assert built.infeasible[:, 0, 0].tolist() == [False, False, True]
+    assert built.flops.tolist() == [4.0]
+    assert "Fit no cell: joint." in list(findings(built))
+
+
+def test_results_without_means_have_no_surface() -> None:
+    empty = Results(rows().iloc[:0].assign(trial_id="", sweep=""), pd.DataFrame(), pd.DataFrame())
+    with pytest.raises(RepertoireError, match="no trial has means"):
+        next(surfaces(empty))
