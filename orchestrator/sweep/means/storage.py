@@ -132,6 +132,6 @@ def raw_data(stages: Sequence[Stage]) -> Iterator[Bytes]:
 
 def describe_sum(sizes: Bytes) -> str:
     """Return a sum as text: "it carries model 1,910,000 B + anchor 1,910,000 B = 3,820,000 B"."""
-    parts = [f"{category.replace('_', ' ')} {size:,} B" for category, size in sizes.items()]
+    parts = [f"{name.replace('_', ' ')} {size:,} B" for name, size in sizes.items() if size]
     total = f" = {sum(sizes.values()):,} B" if len(parts) > 1 else ""
     return f"it carries {' + '.join(parts)}{total}"
