@@ -35,6 +35,8 @@ def surface(values: object, infeasible: object = False, **axes: tuple[float, ...
         seeds=tuple(range(s)),
         values=array,
         infeasible=np.broadcast_to(infeasible, (m, a, b)).copy(),
+        carried=np.full((m, a, b), 1000.0),
+        spent=np.full((m, a, b), 1e9),
         flops=np.array(compute) * 1e9,
     )
 
@@ -127,6 +129,7 @@ def rows() -> pd.DataFrame:
     ]
     names = ("method", "config.method.lam", "means_storage_bytes", "seed", "status", "acc")
     table = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells]).assign(**common)
+    table["storage_bytes"] = [900, 1200, 1000, 1000, 0, 0]
     return table.assign(means_compute=2.0, means_dial="{}", train_flops=3.0, consolidate_flops=1.0)
 
 
@@ -137,7 +140,11 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert np.isnan(built.mean[1, 0, 0]), "a seed is missing"
     assert built.infeasible[:, 0, 0].tolist() == [False, False, True]
     assert built.flops.tolist() == [4.0]
-    assert "Fit no cell: joint." in list(findings(built))
+    assert (built.carried[0, 0, 0], built.spent[0, 0, 0]) == (1200, 4)
+    sentences = list(findings(built))
+    assert "Fit no cell: joint." in sentences
+    assert "Above their budget, so not comparable: er lam=10 at 1 kB and 2 x." in sentences
+    assert not any("er lam=20" in line for line in sentences if line.startswith("Above"))
 
 
 def test_results_without_means_have_no_surface() -> None:

@@ -20,6 +20,7 @@ def findings(surface: Surface) -> Iterator[str]:
     """Yield what a surface says: winners, what does not fit, rates, exchange, break-even."""
     yield from describe_winners(surface)
     yield from describe_infeasible(surface)
+    yield from describe_excess(surface)
     yield from describe_volumes(surface)
     yield from describe_rates(surface)
     yield from describe_exchange(surface)
@@ -50,6 +51,16 @@ def describe_infeasible(surface: Surface) -> Iterator[str]:
     ]
     if partly:
         yield f"Of {cells} cells do not fit: {', '.join(partly)}."
+
+
+def describe_excess(surface: Surface) -> Iterator[str]:
+    """Yield which methods carry or spend more than a budget, where what was solved for is wrong."""
+    storage = np.array([np.inf if each is None else each for each in surface.storage])
+    flops = np.where(np.isnan(surface.flops), np.inf, surface.flops)
+    above = (surface.carried > storage[:, None]) | (surface.spent > flops)
+    for number, name in enumerate(surface.methods):
+        if cells := [cell_name(surface, int(a), int(b)) for a, b in np.argwhere(above[number])]:
+            yield f"Above their budget, so not comparable: {name} at {'; '.join(cells)}."
 
 
 def describe_volumes(surface: Surface) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from orchestrator.columns import INFEASIBLE, MEANS
+from orchestrator.columns import INFEASIBLE, MEANS, compute_flops
 from orchestrator.errors import RepertoireError
 from orchestrator.results.names.settings_text import settings_text
 from orchestrator.results.pooling import TABLE, pool_trials
@@ -36,6 +36,9 @@ class Surface:
         values: the metric by method, storage, compute and seed [M, A, B, S]; NaN where a trial is
             not complete.
         infeasible: whether the method does not fit the cell [M, A, B].
+        carried: bytes after the last task, the most of all seeds [M, A, B]; NaN if none is
+            complete.
+        spent: FLOPs of training and consolidation of all tasks, likewise.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             [B]; NaN if they are not known.
     """
@@ -47,6 +50,8 @@ class Surface:
     seeds: tuple[int, ...]
     values: Floats
     infeasible: np.ndarray[Any, np.dtype[np.bool_]]
+    carried: Floats
+    spent: Floats
     flops: Floats
 
     @property
@@ -100,12 +105,14 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     values = np.full((len(methods), len(storage), len(compute), len(seeds)), np.nan)
     infeasible = np.zeros(values.shape[:3], dtype=bool)
     method = [methods.index(name) for name in names]
-    a, b = _places(rows[STORAGE], storage), _places(rows[COMPUTE], compute)
-    seed = [seeds.index(each) for each in rows["seed"]]
+    cell = (method, _places(rows[STORAGE], storage), _places(rows[COMPUTE], compute))
     complete = (rows["status"] == "complete").to_numpy()
-    values[method, a, b, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
-    unfit = (rows["status"] == INFEASIBLE).to_numpy()
-    np.logical_or.at(infeasible, (method, a, b), unfit)
+    seed = [seeds.index(each) for each in rows["seed"]]
+    values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
+    np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
+    carried, spent = (np.full(infeasible.shape, np.nan) for _ in range(2))
+    for figures, most in ((rows["storage_bytes"], carried), (compute_flops(rows), spent)):
+        np.fmax.at(most, cell, np.where(complete, figures.to_numpy(float), np.nan))
     return Surface(
         title=title,
         methods=methods,
@@ -114,6 +121,8 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         seeds=seeds,
         values=values,
         infeasible=infeasible,
+        carried=carried,
+        spent=spent,
         flops=allowed_flops(rows, compute),
     )
 
@@ -138,7 +147,9 @@ def allowed_flops(rows: pd.DataFrame, compute: tuple[float | None, ...]) -> Floa
 
     They are those of fine-tuning, which meets its own budget; else the most that a trial spent.
     """
-    spent = (rows["train_flops"] + rows["consolidate_flops"]).where(rows["status"] == "complete")
+    spent = compute_flops(rows).where(rows["status"] == "complete")
+    fine_tuned = rows["method"] == "finetune"
+    spent = spent.where(fine_tuned) if fine_tuned.any() else spent
     return np.array(
         [spent[rows[COMPUTE] == each].max() if each is not None else np.nan for each in compute],
         dtype=float,
