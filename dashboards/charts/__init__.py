@@ -15,5 +15,9 @@ from dashboards.charts.learning import learning_curves as learning_curves
 from dashboards.charts.lineage import trial_graph as trial_graph
 from dashboards.charts.matrix import r_matrix as r_matrix
 from dashboards.charts.paired import differences as differences
+from dashboards.charts.surface.accuracies import accuracies as accuracies
+from dashboards.charts.surface.budgets import by_compute as by_compute
+from dashboards.charts.surface.budgets import by_storage as by_storage
+from dashboards.charts.surface.winners import winners as winners
 from dashboards.charts.theme import apply_theme as apply_theme
 from dashboards.charts.tradeoff import trade_off as trade_off

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,22 +24,22 @@ from orchestrator.results.surface.surface import Surface, build_surface, surface
 from orchestrator.results.surface.winners import winner_map
 
 
-def surface(values: object, infeasible: object = False, **axes: tuple[float, ...]) -> Surface:
+def surface(values: object, infeasible: object = False, **changes: Any) -> Surface:
     """Return a surface of methods a, b, ... on storage 1, 2, 4, ... kB and compute 1, 2, 4, ..."""
     array = np.asarray(values, dtype=float)
     m, a, b, s = array.shape
-    compute = axes.get("compute", tuple(2.0**i for i in range(b)))
+    compute = changes.get("compute", tuple(2.0**i for i in range(b)))
     return Surface(
         title="lab",
-        methods=tuple("abcdefgh"[:m]),
-        storage=tuple(1000 * 2**i for i in range(a)),
+        methods=changes.get("names", tuple("abcdefgh"[:m])),
+        storage=changes.get("storage", tuple(1000 * 2**i for i in range(a))),
         compute=compute,
         seeds=tuple(range(s)),
         values=array,
-        infeasible=np.broadcast_to(infeasible, (m, a, b)).copy(),
+        infeasible=np.broadcast_to(np.asarray(infeasible), (m, a, b)).copy(),
         carried=np.full((m, a, b), 1000.0),
         spent=np.full((m, a, b), 1e9),
-        flops=np.array(compute) * 1e9,
+        flops=np.array(compute, dtype=float) * 1e9,
     )
 
 
@@ -86,6 +88,12 @@ def test_a_gigaflop_in_bytes_is_the_ratio_of_the_slopes() -> None:
     assert (rate.low, rate.high) == pytest.approx((2000, 2000))
 
 
+def test_bytes_that_buy_nothing_have_no_rate_of_exchange() -> None:
+    # Both 1 kB and 1 GFLOP more lose accuracy, whose ratio is positive but no exchange.
+    values = np.array([[[[0.5, 0.51], [0.46, 0.47]], [[0.48, 0.49], [0.44, 0.45]]]])
+    assert np.isnan(exchange_rate(surface(values), 0, 0, 0).value)
+
+
 def test_the_interval_of_a_ratio_has_the_ratios_that_a_t_test_does_not_refuse() -> None:
     draw = np.random.default_rng(0)
     above, below = 3 + draw.normal(0, 0.3, 6), 2 + draw.normal(0, 0.2, 6)
@@ -104,6 +112,15 @@ def test_retraining_is_ahead_from_where_it_crosses_and_stays() -> None:
     assert break_even(surface(values), 0, 1, 0) == pytest.approx(2 * 2 ** (1 / 3))
     assert np.isnan(break_even(surface(values), 1, 0, 0))
     assert break_even(surface(values[[1, 0]] + [[[[0.0]]], [[[-1.0]]]]), 1, 0, 0) == 1
+
+
+def test_retraining_is_compared_where_both_are_complete_and_may_fall_behind_again() -> None:
+    nan = np.nan
+    values = np.array([[[0.5, 0.9]], [[0.6, 0.8]], [[0.9, 0.9]], [[nan, nan]]])[..., None]
+    said = list(findings(surface(values, names=("er", "joint", "gdumb", "gem"))))
+    assert "Joint retraining at 1 kB is behind er again at the most computation." in said
+    assert "Joint retraining at 1 kB stays behind gdumb at all computations." in said
+    assert not any("gem" in line for line in said if line.startswith("Joint"))
 
 
 def test_a_winner_has_the_ties_that_its_seeds_do_not_tell_apart() -> None:

@@ -116,19 +116,25 @@ def describe_break_even(surface: Surface) -> Iterator[str]:
 def compare_with_retraining(
     surface: Surface, joint: int, storage: int, where: str
 ) -> Iterator[str]:
-    """Yield where retraining overtakes the methods that fit one budget of storage."""
-    fits = ~surface.infeasible[:, storage].all(axis=1)
-    points = {
-        surface.methods[m]: break_even(surface, int(m), joint, storage)
-        for m in np.flatnonzero(fits)
-        if m != joint
-    }
-    parts = [f"{name} from {x:.2g} x fine-tuning on" for name, x in points.items() if x == x]
-    never = [name for name, x in points.items() if np.isnan(x)]
-    if parts:
-        yield f"Joint retraining{where} is as accurate as {', '.join(parts)}."
-    if never:
-        yield f"Joint retraining{where} stays behind {', '.join(never)} at all computations."
+    """Yield where retraining overtakes the methods that are complete where it is."""
+    lead = surface.mean[joint, storage] - surface.mean[:, storage]
+    ahead, behind, mixed = [], [], []
+    for m in np.flatnonzero(np.isfinite(lead).any(axis=-1)):
+        name, point = surface.methods[m], break_even(surface, int(m), joint, storage)
+        if m == joint:
+            continue
+        if np.isfinite(point):
+            ahead.append(f"{name} from {point:.2g} x fine-tuning on")
+        elif np.nanmax(lead[m]) < 0:
+            behind.append(name)
+        else:
+            mixed.append(name)
+    if ahead:
+        yield f"Joint retraining{where} is as accurate as {', '.join(ahead)}."
+    if behind:
+        yield f"Joint retraining{where} stays behind {', '.join(behind)} at all computations."
+    if mixed:
+        yield f"Joint retraining{where} is behind {', '.join(mixed)} again at the most computation."
 
 
 def cell_name(surface: Surface, storage: int, compute: int) -> str:

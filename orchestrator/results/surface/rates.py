@@ -53,7 +53,7 @@ class Exchange:
     """How many bytes a GFLOP replaces at equal accuracy, in one cell.
 
     Attributes:
-        value: bytes per GFLOP, the ratio of the two slopes; NaN if bytes buy nothing.
+        value: bytes per GFLOP, the ratio of the two slopes; NaN unless more bytes buy accuracy.
         low, high: Fieller's 95% interval; infinite if the seeds do not tell the slope of bytes from
             0, NaN with one seed.
     """
@@ -78,6 +78,8 @@ def exchange_rate(surface: Surface, method: int, storage: int, compute: int) -> 
     flops = surface.flops[compute + 1] - surface.flops[compute]
     per_byte = (values[storage + 1, compute] - here) / size
     per_gflop = (values[storage, compute + 1] - here) / (flops / 1e9)
+    if not per_byte.mean() > 0:
+        return Exchange(np.nan, np.nan, np.nan)
     return ratio_of_means(per_gflop, per_byte)
 
 

@@ -1,0 +1,235 @@
+"""Accuracy against one budget at a fixed other: a line per method, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import log10
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from scipy.optimize import isotonic_regression
+
+from dashboards.charts.panels import empty_figure
+from dashboards.charts.quantities import interval_text, short_label
+from dashboards.charts.surface.styles import UNFIT, Style, method_styles, plain_surface
+from dashboards.charts.theme import GREY, HIGHLIGHT, rgba_text, template
+from orchestrator.results.statistics import Floats
+from orchestrator.results.surface.areas import break_even
+from orchestrator.results.surface.findings import RETRAINING
+from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.surface_tables import compute_name, storage_name
+
+HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels
+LABEL = 16  # height of a label, in pixels
+ROOM = 0.3  # for labels, as a share of the range of budgets
+
+
+def by_storage(surface: Surface, compute: int, metric: str = "acc") -> go.Figure:
+    """Draw the metric against bytes at one computation, with 95% intervals as bars.
+
+    Methods are named beside their lines; joint retraining is dashed. Below, crosses mark the
+    budgets that a method does not fit.
+
+    Args:
+        surface: with storage in its means.
+        compute: number of the budget of computation.
+        metric: name of the metric of the surface.
+    """
+    if surface.storage == (None,):
+        return empty_figure("Storage is not in the means of this sweep.")
+    surface = plain_surface(surface)
+    axis = [float(size or 0) for size in surface.storage]
+    names = list(map(storage_name, surface.storage))
+    unfit = surface.infeasible[:, :, compute]
+    figure = draw_lines(surface, (axis, names), (slice(None), slice(None), compute), unfit)
+    figure.update_xaxes(title="storage carried from task to task (B)", row=2 if unfit.any() else 1)
+    return figure.update_yaxes(title=short_label(metric), row=1)
+
+
+def by_compute(surface: Surface, storage: int, metric: str = "acc") -> go.Figure:
+    """Draw the metric against computation at one storage, as `by_storage`.
+
+    A ring marks each point at which joint retraining overtakes a method, with its computation.
+    """
+    if surface.compute == (None,):
+        return empty_figure("Computation is not in the means of this sweep.")
+    surface = plain_surface(surface)
+    axis = [float(epochs or 0) for epochs in surface.compute]
+    names = [f"{epochs:g}" for epochs in axis]
+    unfit = surface.infeasible[:, storage]
+    figure = draw_lines(surface, (axis, names), (slice(None), storage), unfit)
+    for mark in break_even_marks(surface, storage):
+        figure.add_trace(mark, row=1, col=1)
+    title = "computation (multiples of fine-tuning one epoch)"
+    figure.update_xaxes(title=title, row=2 if unfit.any() else 1)
+    return figure.update_yaxes(title=short_label(metric), row=1)
+
+
+def draw_lines(
+    surface: Surface,
+    axis: tuple[list[float], list[str]],
+    line: tuple[Any, ...],
+    unfit: np.ndarray[Any, np.dtype[np.bool_]],
+) -> go.Figure:
+    """Draw a line of each method along one axis.
+
+    Args:
+        surface: its texts are escaped.
+        axis: budgets, and their names.
+        line: index of the line of each method in an array [M, A, B].
+        unfit: which budgets each method does not fit [M, N].
+    """
+    styles = method_styles(surface.methods)
+    mean, half = surface.mean[line], surface.half_width[line]
+    rows = [m for m in range(len(mean)) if unfit[m].any()]
+    below = ROW * len(rows) + 10
+    figure = make_subplots(
+        rows=1 + bool(rows),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.04,
+        row_heights=[HEIGHT, below] if rows else None,
+    )
+    height = HEIGHT + EDGES + (below if rows else 0)
+    figure.update_layout(template=template(), height=height, showlegend=False)
+    for m in range(len(mean)):
+        if np.isfinite(mean[m]).any():
+            trace = method_line(surface.methods[m], axis[0], mean[m], half[m], styles[m])
+            figure.add_trace(trace, row=1, col=1)
+    low, high = value_range(mean)
+    for label in line_labels(surface.methods, axis[0], mean, styles, (high - low) / HEIGHT * LABEL):
+        figure.add_annotation(label, row=1, col=1)
+    for m in rows:
+        figure.add_trace(
+            unfit_marks(surface.methods[m], axis[0], unfit[m], styles[m]), row=2, col=1
+        )
+    figure.update_yaxes(range=[low, high], row=1)
+    if rows:
+        figure.update_yaxes(title=UNFIT, autorange="reversed", row=2)
+    return figure.update_xaxes(budget_axis(*axis))
+
+
+def method_line(
+    name: str, budgets: list[float], mean: Floats, half: Floats, style: Style
+) -> go.Scatter:
+    """Return the line of a method, with its intervals as bars."""
+    return go.Scatter(
+        name=name,
+        mode="lines+markers",
+        x=budgets,
+        y=mean,
+        line={"color": style.color, "dash": style.dash},
+        marker={"color": style.color, "size": 7},
+        error_y={
+            "type": "data",
+            "array": np.nan_to_num(half),
+            "color": rgba_text(style.color, 0.55),
+            "thickness": 1,
+        },
+        hoverinfo="text",
+        hovertext=[
+            f"<b>{name}</b>: {interval_text(float(m), float(h))}"
+            for m, h in zip(mean, half, strict=True)
+        ],
+    )
+
+
+def unfit_marks(
+    name: str, budgets: list[float], unfit: np.ndarray[Any, np.dtype[np.bool_]], style: Style
+) -> go.Scatter:
+    """Return the crosses at the budgets that a method does not fit."""
+    x = [budget for budget, no in zip(budgets, unfit, strict=True) if no]
+    return go.Scatter(
+        name=f"{name}: {UNFIT}",
+        mode="markers",
+        x=x,
+        y=[name] * len(x),
+        marker={"symbol": "x", "size": 9, "color": style.color},
+        hoverinfo="name",
+    )
+
+
+def value_range(mean: Floats) -> tuple[float, float]:
+    """Return the range of an axis: 0 to 1 for accuracies, else that of the means with room."""
+    low, high = float(np.nanmin(mean, initial=0.0)), float(np.nanmax(mean, initial=0.0))
+    if low >= 0 and high <= 1:
+        return -0.02, 1.02
+    room = 0.05 * (high - low or 1.0)
+    return low - room, high + room
+
+
+def budget_axis(budgets: Sequence[float], names: Sequence[str]) -> dict[str, Any]:
+    """Return a logarithmic axis with a tick for each budget, and room for labels at its end."""
+    low, high = log10(budgets[0]), log10(budgets[-1])
+    width = (high - low) or 1.0
+    ticks = {"tickvals": list(budgets), "ticktext": list(names), "tickangle": 0}
+    return {"type": "log", "range": [low - 0.05 * width, high + ROOM * width], **ticks}
+
+
+def line_labels(
+    names: Sequence[str], budgets: list[float], mean: Floats, styles: Sequence[Style], gap: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the label of each line: at the right, and joined to the last point of the line."""
+    lines = [m for m in range(len(mean)) if np.isfinite(mean[m]).any()]
+    last = [int(np.flatnonzero(np.isfinite(mean[m]))[-1]) for m in lines]
+    ends = np.array([mean[m, at] for m, at in zip(lines, last, strict=True)])
+    low, high = log10(budgets[0]), log10(budgets[-1])
+    for m, at, end, place in zip(lines, last, ends, spread_labels(ends, gap), strict=True):
+        yield {
+            "x": log10(budgets[at]),
+            "y": end,
+            "ax": high + 0.04 * ((high - low) or 1.0),
+            "ay": place,
+            "axref": "x",
+            "ayref": "y",
+            "xanchor": "left",
+            "text": names[m],
+            "font": {"color": styles[m].color, "size": 12},
+            "arrowhead": 0,
+            "arrowwidth": 1,
+            "arrowcolor": rgba_text(styles[m].color, 0.6),
+        }
+
+
+def spread_labels(places: Floats, gap: float) -> Floats:
+    """Return the nearest places, in least squares, that keep their order and a gap between them."""
+    order = np.argsort(places, kind="stable")
+    steps = gap * np.arange(len(places))
+    moved = np.empty(len(places))
+    if len(places):
+        moved[order] = isotonic_regression(places[order] - steps).x + steps
+    return moved
+
+
+def break_even_marks(surface: Surface, storage: int) -> Iterator[go.Scatter]:
+    """Yield a ring where joint retraining overtakes each method, on its own line."""
+    if RETRAINING not in surface.methods:
+        return
+    joint = surface.methods.index(RETRAINING)
+    x = np.array([float(epochs or 0) for epochs in surface.compute])
+    line = surface.mean[joint, storage]
+    known = np.isfinite(line)
+    for m, name in enumerate(surface.methods):
+        both = x[known & np.isfinite(surface.mean[m, storage])]
+        at = break_even(surface, m, joint, storage)
+        if m != joint and at == at and at > both[0]:
+            y = float(np.interp(np.log2(at), np.log2(x[known]), line[known]))
+            text = f"joint overtakes {name} at {compute_name(round(at, 2))}"
+            yield go.Scatter(
+                name=text,
+                mode="markers+text",
+                x=[at],
+                y=[y],
+                text=[f"{name} {at:.2g} x"],
+                textposition="top left",
+                hoverinfo="name",
+                marker={
+                    "symbol": "circle-open",
+                    "size": 14,
+                    "color": HIGHLIGHT,
+                    "line": {"width": 2, "color": HIGHLIGHT},
+                },
+                textfont={"color": GREY},
+            )

@@ -1,0 +1,95 @@
+"""One look per method for all charts of a surface, and the marks of cells without a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboards.charts.theme import COLOURS, FAINT, GREY
+from orchestrator.results.surface.findings import RETRAINING
+from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.escaping import escape_plotly
+
+DASHES = ("solid", "dot", "dashdot", "longdash")  # "dash" is joint retraining's
+PATTERNS = ("", ".", "+", "-")  # "/" and "x" are those of cells without a value
+OTHERS = tuple(colour for colour in COLOURS if colour != GREY)
+UNFIT, INCOMPLETE = "does not fit", "not complete"
+CELL = 0.96  # height and width of a cell, whose middle is at whole numbers
+HATCHES = {UNFIT: "/", INCOMPLETE: "x"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """The look of a method: of its lines and of its areas."""
+
+    color: str
+    dash: str
+    pattern: str
+
+
+def method_styles(methods: Sequence[str]) -> list[Style]:
+    """Return the look of each method; joint retraining is grey and dashed."""
+    looks = [
+        Style(colour, dash, pattern)
+        for (dash, pattern), colour in product(zip(DASHES, PATTERNS, strict=True), OTHERS)
+    ]
+    others = [name for name in methods if name != RETRAINING]
+    look_of = {name: looks[i % len(looks)] for i, name in enumerate(others)}
+    return [look_of.get(name, Style(GREY, "dash", "")) for name in methods]
+
+
+def plain_surface(surface: Surface) -> Surface:
+    """Return a surface with its texts escaped for Plotly."""
+    names = tuple(map(escape_plotly, surface.methods))
+    return replace(surface, title=escape_plotly(surface.title), methods=names)
+
+
+def hatched_cells(places: Iterable[tuple[int, int]], why: str) -> go.Bar:
+    """Return hatched cells of a grid at (storage, computation), with the reason as their name."""
+    rows, columns = zip(*places, strict=True)
+    return cell_bars(rows, columns).update(
+        name=why,
+        hovertext=why,
+        marker={
+            "color": "rgba(0,0,0,0)",
+            "line": {"width": 1, "color": FAINT},
+            "pattern": {"shape": HATCHES[why], "fgcolor": GREY, "size": 9, "solidity": 0.15},
+        },
+    )
+
+
+def cell_bars(
+    rows: Sequence[int],
+    columns: Sequence[float],
+    widths: Sequence[float] | float = CELL,
+    heights: Sequence[float] | None = None,
+) -> go.Bar:
+    """Return bars in the cells of a grid, from the bottom of the cell up; by default filling it."""
+    return go.Bar(
+        x=list(columns),
+        y=heights or [CELL] * len(rows),
+        base=[row - CELL / 2 for row in rows],
+        width=widths,
+        hoverinfo="text",
+    )
+
+
+def grid_axes(figure: go.Figure, surface_axes: tuple[Sequence[str], Sequence[str]]) -> None:
+    """Set the axes of a figure to a grid: names of budgets of storage (up) and of computation."""
+    storage, compute = surface_axes
+    for update, names, title in (
+        (figure.update_yaxes, storage, "storage carried from task to task"),
+        (figure.update_xaxes, compute, "computation"),
+    ):
+        axis: dict[str, Any] = {
+            "title": title,
+            "tickvals": list(range(len(names))),
+            "ticktext": list(names),
+            "range": [-0.5, len(names) - 0.5],
+            "showgrid": False,
+        }
+        update(axis)

@@ -1,0 +1,137 @@
+"""The winner map: the best method of each cell, with those that are not told apart from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import legend
+from dashboards.charts.quantities import interval_text, metric_text
+from dashboards.charts.surface.styles import (
+    CELL,
+    INCOMPLETE,
+    UNFIT,
+    Style,
+    cell_bars,
+    grid_axes,
+    hatched_cells,
+    method_styles,
+    plain_surface,
+)
+from dashboards.charts.theme import rgba_text, template
+from orchestrator.results.surface.surface import Surface
+from orchestrator.results.surface.winners import WinningCell, winner_map
+from orchestrator.terminal.surface_tables import compute_name, storage_name, winner_text
+
+ROW, EDGES = 92, 150  # pixels
+TINT = 0.5  # opacity, so that text is readable on a light and on a dark page
+STRIP = 0.24  # height of a tie's strip, in cells
+IN_A_LINE = 3  # columns of a map whose cells are wide enough for names in a line
+# The part of a cell: its storage and computation, left end, and width.
+Strip = tuple[int, int, float, float]
+
+
+def winners(surface: Surface) -> go.Figure:
+    """Draw the winner of each cell: its colour, name and accuracy.
+
+    A cell with ties is not filled: at its bottom it has a strip of equal width for each method
+    among its best, which are named with "=" between them. A cell in which nothing fits, or nothing
+    is complete, is hatched.
+    """
+    surface = plain_surface(surface)
+    cells = winner_map(surface)
+    height = ROW * len(surface.storage)
+    layout = {"template": template(), "height": height + EDGES, "legend": legend(height)}
+    figure = go.Figure(layout=layout | {"barmode": "overlay", "bargap": 0})
+    styles = method_styles(surface.methods)
+    for method, strips in strips_by_method(cells).items():
+        figure.add_trace(draw_strips(surface, method, strips, styles[method]))
+    for why in (UNFIT, INCOMPLETE):
+        places = [cell.place for cell in cells if empty_reason(surface, cell) == why]
+        if places:
+            figure.add_trace(hatched_cells(places, why))
+    for cell in cells:
+        a, b = cell.place
+        y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
+        figure.add_annotation(x=b, y=y, text=cell_text(surface, cell), showarrow=False)
+    names = (list(map(storage_name, surface.storage)), list(map(compute_name, surface.compute)))
+    grid_axes(figure, names)
+    return figure
+
+
+def strips_by_method(cells: list[WinningCell]) -> dict[int, list[Strip]]:
+    """Return the strips of each method that is among the best anywhere."""
+    strips: dict[int, list[Strip]] = defaultdict(list)
+    for cell in cells:
+        width = CELL / max(1, len(cell.ties))
+        for order, method in enumerate(cell.ties):
+            strips[method].append((*cell.place, order * width - CELL / 2, width))
+    return dict(sorted(strips.items()))
+
+
+def draw_strips(surface: Surface, method: int, strips: list[Strip], style: Style) -> go.Bar:
+    """Draw the strips of a method."""
+    rows, columns, lefts, widths = zip(*strips, strict=True)
+    heights = [CELL if width == CELL else STRIP for width in widths]
+    return cell_bars(
+        rows,
+        [b + left + width / 2 for b, left, width in zip(columns, lefts, widths, strict=True)],
+        widths,
+        heights,
+    ).update(
+        name=surface.methods[method],
+        hovertext=[hover_text(surface, a, b) for a, b in zip(rows, columns, strict=True)],
+        marker={
+            "color": rgba_text(style.color, TINT),
+            "line": {"width": 0},
+            "pattern": {
+                "shape": style.pattern,
+                "fgcolor": style.color,
+                "bgcolor": rgba_text(style.color, TINT / 2),
+                "size": 8,
+            },
+        },
+    )
+
+
+def empty_reason(surface: Surface, cell: WinningCell) -> str | None:
+    """Return why a cell has no winner; None if it has one."""
+    if cell.best is not None:
+        return None
+    return UNFIT if surface.infeasible[:, *cell.place].all() else INCOMPLETE
+
+
+def cell_text(surface: Surface, cell: WinningCell) -> str:
+    """Return the names of the best with the accuracy of the first, or why there is none."""
+    if cell.best is None:
+        return "nothing fits" if empty_reason(surface, cell) == UNFIT else INCOMPLETE
+    names = winner_text(surface, cell)
+    if len(surface.compute) > IN_A_LINE:
+        names = names.replace(" = ", " =<br>")
+    mean = metric_text(float(surface.mean[cell.best, *cell.place]))
+    return f"<b>{names}</b><br>{mean}"
+
+
+def hover_text(surface: Surface, a: int, b: int) -> str:
+    """Return the accuracy of every method in a cell, the best first."""
+    return "<br>".join(
+        [
+            f"<b>{storage_name(surface.storage[a])}, {compute_name(surface.compute[b])}</b>",
+            *cell_lines(surface, a, b),
+        ]
+    )
+
+
+def cell_lines(surface: Surface, a: int, b: int) -> Iterator[str]:
+    """Yield a line for each method in a cell: complete ones by their mean, then the others."""
+    mean, half = surface.mean[:, a, b], surface.half_width[:, a, b]
+    for m in sorted(range(len(mean)), key=lambda m: -mean[m] if mean[m] == mean[m] else 2.0):
+        name = surface.methods[m]
+        if surface.infeasible[m, a, b]:
+            yield f"{name}: {UNFIT}"
+        elif mean[m] != mean[m]:
+            yield f"{name}: {INCOMPLETE}"
+        else:
+            yield f"{name}: {interval_text(float(mean[m]), float(half[m]))}"

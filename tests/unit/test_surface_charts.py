@@ -1,0 +1,137 @@
+"""The charts of a surface, against the surface that they draw."""
+
+from __future__ import annotations
+
+from math import log10
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from test_surface import surface
+
+from dashboards import charts
+from dashboards.charts.surface.budgets import spread_labels
+from dashboards.charts.surface.styles import method_styles
+from dashboards.charts.theme import rgba_text
+from orchestrator.results.surface.surface import Surface
+from orchestrator.results.surface.winners import winner_map
+
+NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
+
+
+def contested() -> Surface:
+    """Return a surface of 2 x 2 cells: won by a, a tie of a and b, nothing fits, not complete."""
+    values = np.full((2, 2, 2, 5), np.nan)
+    values[:, 0, 0] = 0.8 + NOISE, 0.3 + 2 * NOISE
+    values[:, 0, 1] = 0.8 + NOISE, 0.799 + NOISE[::-1]
+    unfit = np.zeros((2, 2, 2), dtype=bool)
+    unfit[:, 1, 0] = True
+    return surface(values, unfit)
+
+
+def named(figure: go.Figure, name: str) -> Any:
+    (trace,) = [trace for trace in figure.data if trace.name == name]
+    return trace
+
+
+def test_a_cell_has_the_colours_of_its_winner_and_a_tie_a_strip_for_each() -> None:
+    drawn = contested()
+    figure = charts.winners(drawn)
+    styles = dict(zip(drawn.methods, method_styles(drawn.methods), strict=True))
+    shown: dict[tuple[int, int], list[tuple[float, str]]] = {}
+    for name in drawn.methods:
+        trace = named(figure, name)
+        assert trace.marker.color == rgba_text(styles[name].color, 0.5)
+        for x, base in zip(trace.x, trace.base, strict=True):
+            shown.setdefault((round(base + 0.48), round(x)), []).append((x, name))
+    for cell in winner_map(drawn):
+        names = [name for _, name in sorted(shown.get(cell.place, []))]
+        assert names == [drawn.methods[m] for m in cell.ties]
+    assert list(named(figure, "a").width) == [0.96, 0.48]
+    assert named(figure, "a").y[0] == 0.96 > named(figure, "a").y[1], "a tie does not fill"
+
+
+def test_a_cell_is_named_by_its_winners_and_hatched_where_there_is_none() -> None:
+    drawn = contested()
+    figure = charts.winners(drawn)
+    texts = {(round(note.y), note.x): note.text for note in figure.layout.annotations}
+    assert texts[0, 0] == f"<b>a</b><br>{drawn.mean[0, 0, 0]:.3f}"
+    assert texts[0, 1].startswith("<b>a = b</b>")
+    assert (texts[1, 0], texts[1, 1]) == ("nothing fits", "not complete")
+    hatched = named(figure, "does not fit")
+    assert (hatched.x, hatched.base) == ((0,), (1 - 0.48,))
+    assert hatched.marker.pattern.shape == "/"
+    assert named(figure, "not complete").x == (1,)
+
+
+def test_lines_have_the_means_and_intervals_at_one_other_budget() -> None:
+    values = np.random.default_rng(0).uniform(0, 1, (2, 3, 2, 4))
+    unfit = np.zeros((2, 3, 2), dtype=bool)
+    unfit[1, 0], values[1, 0] = True, np.nan
+    drawn = surface(values, unfit)
+    for figure, line, axis in (
+        (charts.by_storage(drawn, 1), (0, slice(None), 1), drawn.storage),
+        (charts.by_compute(drawn, 2), (0, 2), drawn.compute),
+    ):
+        trace = named(figure, "a")
+        assert tuple(trace.x) == axis
+        assert trace.y == pytest.approx(drawn.mean[line])
+        assert trace.error_y.array == pytest.approx(drawn.half_width[line])
+        assert figure.layout.xaxis.type == "log"
+    crosses = named(charts.by_storage(drawn, 0), "b: does not fit")
+    assert (crosses.x, crosses.y) == ((1000,), ("b",))
+    assert np.isnan(named(charts.by_storage(drawn, 0), "b").y[0])
+    labels = {note.text: note for note in charts.by_storage(drawn, 0).layout.annotations}
+    assert labels["a"].x == log10(4000)
+    assert labels["a"].y == pytest.approx(drawn.mean[0, 2, 0])
+    assert labels["a"].font.color == named(charts.by_storage(drawn, 0), "a").line.color
+
+
+def test_joint_retraining_is_dashed_and_its_break_even_is_on_its_line() -> None:
+    values = np.array([[[0.5, 0.6, 0.6]], [[0.4, 0.5, 0.8]]])[..., None]
+    drawn = surface(values, names=("er", "joint"))
+    figure = charts.by_compute(drawn, 0)
+    assert named(figure, "joint").line.dash == "dash" != named(figure, "er").line.dash
+    (mark,) = [trace for trace in figure.data if "overtakes er" in (trace.name or "")]
+    assert mark.x == pytest.approx((2 * 2 ** (1 / 3),))
+    assert mark.y == pytest.approx((0.6,))  # a third of the way from 0.5 to 0.8
+    assert mark.text == ("er 2.5 x",)
+
+
+def test_labels_keep_their_order_and_a_gap() -> None:
+    places = np.array([0.5, 0.1, 0.52, 0.51])
+    spread = spread_labels(places, 0.05)
+    assert spread[1] == pytest.approx(0.1)
+    assert np.diff(spread[[0, 3, 2]]) == pytest.approx([0.05, 0.05])
+    assert spread[[0, 3, 2]].mean() == pytest.approx(0.51)
+
+
+def test_the_grid_of_a_method_has_its_means_and_lines_of_equal_accuracy() -> None:
+    values = np.random.default_rng(0).uniform(0.2, 0.5, (2, 3, 3, 2))
+    unfit = np.zeros((2, 3, 3), dtype=bool)
+    unfit[1, 0, 2], values[1, 0, 2] = True, np.nan
+    drawn = surface(values, unfit)
+    figure = charts.accuracies(drawn, 1)
+    heat, lines, hatched = figure.data
+    np.testing.assert_allclose(np.array(heat.z, float), drawn.mean[1])
+    assert heat.text[2][1] == f"{drawn.mean[1, 2, 1]:.3f}"
+    assert (hatched.name, hatched.x, round(hatched.base[0] + 0.48)) == ("does not fit", (2,), 0)
+    assert lines.type == "contour"
+    axis = figure.layout.coloraxis
+    assert axis.cmin <= np.nanmin(drawn.mean) < np.nanmax(drawn.mean) <= axis.cmax
+    small = charts.accuracies(surface(values[:, :, :2]), 0)
+    assert [trace.type for trace in small.data] == ["heatmap"], "two budgets bound no line"
+
+
+def test_names_of_methods_are_text_to_plotly() -> None:
+    figure = charts.winners(surface([[[[0.5, 0.6]]]], names=("<b>er",)))
+    assert figure.data[0].name == "&lt;b&gt;er"
+
+
+@pytest.mark.parametrize("free", ["storage", "compute"])
+def test_a_budget_that_is_free_is_no_axis(free: str) -> None:
+    drawn = surface([[[[0.5, 0.6]]]], **{free: (None,)})
+    figure = charts.by_storage(drawn, 0) if free == "storage" else charts.by_compute(drawn, 0)
+    assert "not in the means" in figure.layout.annotations[0].text
+    assert charts.winners(drawn).data[0].name == "a"
