@@ -80,6 +80,9 @@ STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGO
 FLOPS = tuple(f"{phase}_flops" for phase in PHASES)
 PHASE_SECONDS = tuple(f"{phase}_seconds" for phase in PHASES)
 SECONDS = (*PHASE_SECONDS, "cpu_seconds", "gpu_seconds")
+# Of releases that count them: null for the stages of others, never 0.
+INFERENCE = ("inference_flops", "inference_bytes")
+LATE_COSTS = ("working_bytes", *INFERENCE, "energy_joules")
 SUMMED = (*FLOPS, *SECONDS, "samples")
 # Costs that a rerun repeats exactly, so that a search may rank by them.
 WORK = (*FLOPS, "samples")
@@ -100,10 +103,14 @@ COST_COLUMNS = (
     Column("gpu_seconds", "GPU time", "GPU time", "s", small=True),
     Column("peak_memory_bytes", "peak memory", "peak memory", "B", int, small=True),
     Column("samples", "samples", "samples trained on", "", int, small=True),
+    Column("working_bytes", "working memory", "held while learning a task", "B", int, small=True),
+    Column("inference_flops", "prediction", "predicting one example", "FLOP", small=True),
+    Column("inference_bytes", "read", "read to predict one example", "B", int, small=True),
+    Column("energy_joules", "energy", "energy of the device", "J", small=True),
 )
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}
 SMALL_METRICS = tuple(column.name for column in METRIC_COLUMNS if column.small)
-SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "samples", *SMALL_METRICS)
+SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "joules", "samples", *SMALL_METRICS)
 
 
 def compute_flops(figures: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.columns import CODE, MEANS
+from orchestrator.columns import CODE, LATE_COSTS, MEANS
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
@@ -27,7 +27,7 @@ MARKER_FILES = (
 )  # one of these makes a sweep folder
 REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
 # Columns of later releases that no page needs.
-NOT_SHOWN = ("epochs", "gpu_utilisation", CODE, *MEANS, *WORKER)
+NOT_SHOWN = ("epochs", "gpu_utilisation", CODE, *MEANS, *WORKER, *LATE_COSTS)
 
 
 @dataclass(frozen=True)

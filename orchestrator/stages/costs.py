@@ -1,6 +1,7 @@
 """Costs of a stage: bytes kept between tasks by category, FLOPs, seconds, peak memory.
 
-What counts as a FLOP: `flops.py`.
+What counts as a FLOP: `flops.py`; as working memory: `held_bytes.py`; as a prediction:
+`inference.py`; as energy: `energy.py`.
 """
 
 from __future__ import annotations

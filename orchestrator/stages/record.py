@@ -26,6 +26,11 @@ class Costs:
     `gpu_utilisation` is the mean share of the time in which the GPU was busy, with all that ran on
     it; None on a CPU and where it was not measured. `batch_flops` has by size of a batch, as text,
     how many were trained on and the FLOPs of the steps on the last, without phases of their own.
+
+    `working_bytes` is what learning the task holds, at its end and largest over its phases (see
+    `held_bytes`); None at stage 0. `inference_flops` and `inference_bytes` are of predicting one
+    example of the task just learned (see `inference`). `energy_joules` is of the device in all
+    phases, with all that ran on it; None without a meter. None in records of earlier releases.
     """
 
     storage: Mapping[str, int] = field(default_factory=dict)
@@ -43,6 +48,10 @@ class Costs:
     epochs: int | None = field(default=None, metadata={"since": "0.2"})
     gpu_utilisation: float | None = field(default=None, metadata={"since": "0.2"})
     batch_flops: Mapping[str, Any] = field(default_factory=dict, metadata={"since": "0.2"})
+    working_bytes: int | None = field(default=None, metadata={"since": "0.2"})
+    inference_flops: int | None = field(default=None, metadata={"since": "0.2"})
+    inference_bytes: int | None = field(default=None, metadata={"since": "0.2"})
+    energy_joules: float | None = field(default=None, metadata={"since": "0.2"})
 
 
 RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on

@@ -22,6 +22,7 @@ from orchestrator.stages.environment import (
     fix_arithmetic,
     require_device,
 )
+from orchestrator.stages.inference import inference_costs
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
 from orchestrator.stages.record import Costs, Evaluation, Record
@@ -59,6 +60,7 @@ def run_stage(
     state: State | None = None
     raw_data = 0
     evaluation: Evaluation = {}
+    inference: tuple[int | None, int | None] = (None, None)
     with fix_arithmetic(stage, device):
         reset_peak_memory(device)
         method = build_method(stage, parent, learned=max(stage.after - 1, 0)).to(device)
@@ -78,6 +80,9 @@ def run_stage(
         with clock.phase("eval"):
             if state is not None:
                 evaluation = score_tasks(stage, method, stage.task_keys, device, meters["eval"])
+        peak = peak_memory_bytes(device)
+        if state is not None:
+            inference = inference_costs(stage, method, device)
     storage = storage_bytes(state or {}, method.storage)
     if raw_data:
         storage["raw_data"] = raw_data
@@ -100,8 +105,12 @@ def run_stage(
             cpu_seconds=clock.cpu_seconds,
             gpu_seconds=clock.gpu_seconds,
             gpu_utilisation=clock.gpu_utilisation,
-            peak_memory_bytes=peak_memory_bytes(device),
+            peak_memory_bytes=peak,
             device=device_name(device),
+            working_bytes=trained.working_bytes or None,
+            inference_flops=inference[0],
+            inference_bytes=inference[1],
+            energy_joules=clock.joules,
         ),
         evaluation=evaluation,
         computed_for=computed_for,

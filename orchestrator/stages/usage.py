@@ -1,4 +1,4 @@
-"""Time and memory that a stage uses: seconds of its phases, and the peak of memory."""
+"""Time, energy and memory that a stage uses: in its phases, and the peak of memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from orchestrator.columns import CATEGORIES as CATEGORIES
+from orchestrator.stages.energy import EnergyMeter, find_counters
 from orchestrator.stages.utilisation import UtilisationMeter
 
 # What CUDA and cuDNN take for a process before its first tensor, and room for fragments.
@@ -18,7 +19,7 @@ CONTEXT_BYTES, HEADROOM = 600 * 2**20, 1.25
 
 
 class Clock:
-    """Wall, processor and accelerator seconds of named phases, and the GPU's utilisation."""
+    """Wall, processor and accelerator seconds of named phases, utilisation, and energy."""
 
     def __init__(self, device: str = "cpu") -> None:
         self.seconds: dict[str, float] = {}
@@ -26,15 +27,22 @@ class Clock:
         self.gpu_seconds = 0.0
         self._cuda = device.startswith("cuda")
         self._meter = UtilisationMeter(device)
+        self._energy = EnergyMeter(find_counters(device))
 
     @property
     def gpu_utilisation(self) -> float | None:
         """The mean share of the time in which the GPU was busy, 0 to 1; None if unknown."""
         return self._meter.mean()
 
+    @property
+    def joules(self) -> float | None:
+        """The energy that the device took in all phases; None if it has no meter."""
+        return self._energy.joules
+
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Add the block's seconds to phase `name`."""
+        self._energy.start()
         wall, cpu = time.perf_counter(), time.process_time()
         try:
             with self._meter.sampling():
@@ -46,6 +54,7 @@ class Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
             self.cpu_seconds += time.process_time() - cpu
             self.gpu_seconds += elapsed if self._cuda else 0.0
+            self._energy.stop()
 
 
 def reset_peak_memory(device: str) -> None:

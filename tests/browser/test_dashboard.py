@@ -18,7 +18,7 @@ from orchestrator.results.load import load
 from orchestrator.results.results import Results
 from orchestrator.terminal.comparison.rendering import render
 
-COSTS = re.compile(r"\((B|FLOP|s|kB)\b|count|share")
+COSTS = re.compile(r"\((B|FLOP|s|kB|J)\b|count|share")
 
 
 @pytest.fixture(scope="session")

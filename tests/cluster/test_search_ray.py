@@ -37,7 +37,7 @@ methods: [{{name: ewc, lam: {{loguniform: [0.1, 1000]}}}}]
 seeds: [0]
 search: {search}
 """
-NOT_FIGURES = ("seconds", "peak_memory", "mlflow_run_id", "pid")
+NOT_FIGURES = ("seconds", "joules", "peak_memory", "mlflow_run_id", "pid")
 Stages = dict[str, tuple[int, bytes]]
 
 

@@ -36,7 +36,7 @@ BENCHMARK = "{name: split_digits, num_tasks: %s, samples_per_task: 40, scenario:
 TRAINING = "{batch_size: 8, lr: {loguniform: [1.0e-3, 1.0e-1]}}"
 # A method that consolidates at no cost: a search does not care what its candidates are.
 PENALTY = "[{name: l2, lam: {loguniform: [0.1, 1000]}}]"
-NOT_FIGURES = ("seconds", "peak_memory", "mlflow_run_id", "pid")
+NOT_FIGURES = ("seconds", "joules", "peak_memory", "mlflow_run_id", "pid")
 
 
 def variants(*searches: str) -> list[ParameterSet]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator.columns import METRICS
+from orchestrator.columns import LATE_COSTS, METRICS
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
@@ -415,6 +415,37 @@ def test_costs_are_summed_over_stages_and_peak_memory_is_the_largest(
     assert (row.samples, row.peak_memory_bytes, row.device) == (300, 1000, "cpu")
     for name in ("train_flops", "train_seconds", "samples"):
         assert results.stages[name].sum() == row[name]
+
+
+def test_working_memory_is_the_largest_inference_the_last_and_energy_the_sum(
+    store: MemoryStore, folder: Path
+) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    for after, held in enumerate((None, 70, 90, 80)):
+        record = store.stored[chain.keys[after]]
+        more = {"working_bytes": held, "inference_flops": 10 * after, "inference_bytes": after}
+        costs = replace(record.costs, **more, energy_joules=0.5)
+        store.stored[chain.keys[after]] = replace(record, costs=costs)
+    row = trial(results_of([chain], store, folder))
+    assert (row.working_bytes, row.inference_flops, row.inference_bytes) == (90, 30, 3)
+    assert row.energy_joules == 2.0
+
+
+def test_costs_that_an_older_release_did_not_count_are_null_and_not_0(
+    store: MemoryStore, folder: Path
+) -> None:
+    chain = chain_of()
+    fill(store, chain)
+    results = results_of([chain], store, folder)
+    for table in (results.trials, results.stages):
+        assert table[[*LATE_COSTS]].isna().all(axis=None)
+    record = store.stored[chain.keys[2]]
+    part = replace(record.costs, working_bytes=1, energy_joules=1.0)
+    store.stored[chain.keys[2]] = replace(record, costs=part)
+    row = trial(results_of([chain], store, folder))  # a part of the stages tells nothing of all
+    assert np.isnan(row.working_bytes)
+    assert np.isnan(row.energy_joules)
 
 
 def test_a_stage_is_cached_for_all_but_the_one_it_was_computed_for(

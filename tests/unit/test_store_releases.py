@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from orchestrator.columns import LATE_COSTS
 from orchestrator.errors import OtherRelease
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.stages.record import Costs, Record, Score
@@ -104,18 +105,15 @@ def rewrite(store: StageStore, change: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class LaterCosts(Costs):
-    working_bytes: int = field(default=0, metadata={"since": "9.9"})
+    further_bytes: int = field(default=0, metadata={"since": "9.9"})
 
 
 def test_release_0_1_reads_what_is_written_now(store: StageStore) -> None:
     store.put(STATE, RECORD)
     record, _ = read_as_0_1(file_of(store).parent)
     expected = json.loads(json.dumps(asdict(RECORD)))
-    for later in (
-        "epochs",
-        "gpu_utilisation",
-        "batch_flops",
-    ):  # which that release does not look for
+    later_fields = ("epochs", "gpu_utilisation", "batch_flops", *LATE_COSTS)
+    for later in later_fields:  # which that release does not look for
         del expected["costs"][later]
     assert record == expected
 
@@ -124,7 +122,7 @@ def test_a_field_that_came_later_stands_where_release_0_1_does_not_look(
     store: StageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_format, "Costs", LaterCosts)
-    later = replace(RECORD, costs=LaterCosts(**{**vars(RECORD.costs), "working_bytes": 99}))
+    later = replace(RECORD, costs=LaterCosts(**{**vars(RECORD.costs), "further_bytes": 99}))
     store.put(STATE, later)
     read_as_0_1(file_of(store).parent)
     assert store.record(KEY) == later

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.columns import CATEGORIES, CODE, MEANS, SELECTABLE, SUMMED
+from orchestrator.columns import CATEGORIES, CODE, INFERENCE, MEANS, SELECTABLE, SUMMED
 from orchestrator.hashing import canonical_json, to_json
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.names.trial_ids import former_id
@@ -56,10 +56,25 @@ def trial_row(
     row["peak_memory_bytes"] = max(
         (record.costs.peak_memory_bytes for record in records), default=0
     )
+    row |= _late_costs(records, learned)
     row |= _worker_columns(records[-1]) if records else {}
     if status == "failed":
         row |= store.failed_worker(chain.keys[len(records)])
     return tuple(map(row.get, TRIAL_COLUMNS))
+
+
+def _late_costs(records: list[Record], learned: list[Record]) -> dict[str, Any]:
+    """Return the largest working memory, the last inference, and the energy of all stages.
+
+    Each is null where a stage has none: of a part of the stages it would look like less.
+    """
+    working = [record.costs.working_bytes for record in learned if record.after]
+    energy = [record.costs.energy_joules for record in records]
+    known, joules = ([v for v in values if v is not None] for values in (working, energy))
+    row: dict[str, Any] = {n: getattr(learned[-1].costs, n) for n in INFERENCE} if learned else {}
+    row["working_bytes"] = max(known) if known and len(known) == len(working) else None
+    row["energy_joules"] = sum(joules) if joules and len(joules) == len(energy) else None
+    return row
 
 
 def _worker_columns(record: Record) -> dict[str, Any]:

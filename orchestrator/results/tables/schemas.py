@@ -9,7 +9,16 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from orchestrator.columns import CODE, COLUMNS, FLOPS, MEANS, METRICS, STORAGE, VALIDATED
+from orchestrator.columns import (
+    CODE,
+    COLUMNS,
+    FLOPS,
+    LATE_COSTS,
+    MEANS,
+    METRICS,
+    STORAGE,
+    VALIDATED,
+)
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 
 SPLITS = ("validation", "test")
@@ -59,14 +68,14 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
-        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE, *MEANS),
+        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE, *MEANS, *LATE_COSTS),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
 STAGES = create_schema(
     [
         *(*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER),
-        *("hyperparameters", "epochs", "pid", "gpu_utilisation"),
+        *("hyperparameters", "epochs", "pid", "gpu_utilisation", *LATE_COSTS),
     ]
 )
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}

@@ -59,6 +59,11 @@ class EarlyStopping:
         self._snapshot: Snapshot | None = None
         self._state: dict[str, Tensor] = {}
 
+    @property
+    def kept(self) -> tuple[object, ...]:
+        """The copies of the best epoch."""
+        return self._snapshot, self._state
+
     def is_over(self, epoch: int) -> bool:
         """Note the score after an epoch, from 1; return whether the training stops."""
         value = self._value(self._validate())

@@ -12,6 +12,7 @@ from methods.base import Examples, Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.networks.networks import allow_single_values
 from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.held_bytes import held_bytes
 from orchestrator.stages.learning.augmentation.augmentation import create_augmentation
 from orchestrator.stages.learning.batches import epochs
 from orchestrator.stages.learning.batches import num_steps as num_steps
@@ -33,17 +34,20 @@ class Trained:
         samples: examples that were trained on, repeats counted.
         epochs: epochs that were begun.
         optimizer: the state of the optimiser, if the training keeps it.
+        working_bytes: what a phase holds at its end, at most; see `held_bytes`.
     """
 
     samples: int = 0
     epochs: int = 0
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
+    working_bytes: int = 0
 
     def __add__(self, other: Trained) -> Trained:
         return Trained(
             self.samples + other.samples,
             self.epochs + other.epochs,
             {**self.optimizer, **other.optimizer},
+            max(self.working_bytes, other.working_bytes),
         )
 
 
@@ -85,18 +89,18 @@ def train_task(
         updates.kept.restore(parent or {})
         data, state = (view.examples, shown.examples), updates.kept.capture
         stopping = create_stopping(own.early_stopping, method, validate, data, state)
-        trained += train_epochs(view.index, epochs(shown, own, phase.name), updates, stopping)
+        trained += train_epochs(view, epochs(shown, own, phase.name), updates, stopping)
     method.see(view.allowed, training.label_smoothing)  # consolidation is not augmented
     return trained
 
 
 def train_epochs(
-    task: int,
+    view: TaskView,
     batches_of_epochs: Iterator[Iterator[Examples]],
     updates: Updates,
     stopping: EarlyStopping | None,
 ) -> Trained:
-    """Train a method for the epochs of one phase of a task, 1..T."""
+    """Train a method for the epochs of one phase of a task."""
     samples, epoch, method = 0, 0, updates.method
     total = torch.zeros(())
     with allow_single_values(method), updates.training_mode():
@@ -107,13 +111,21 @@ def train_epochs(
                 total = total + loss
                 samples += shown
             # Checked once an epoch: to read the loss of each step would wait for the device.
-            story = f"the loss of task {task} is not finite after {samples} examples"
+            story = f"the loss of task {view.index} is not finite after {samples} examples"
             raise_if_diverged(total, story)
             method.after_epoch(epoch)
             if stopping is not None and stopping.is_over(epoch):
                 break
+    held = working_bytes(view, updates, stopping)
     state = updates.kept.capture() if stopping is None else stopping.restore()
-    return Trained(samples, epoch, state)
+    return Trained(samples, epoch, state, held)
+
+
+def working_bytes(view: TaskView, updates: Updates, stopping: EarlyStopping | None) -> int:
+    """Return the bytes that training holds, without the task's examples and its masks."""
+    masks = (view.allowed, updates.method._forbidden)
+    data = (view.examples.x, view.examples.y, *(mask for mask in masks if mask is not None))
+    return held_bytes((updates, () if stopping is None else stopping.kept), without=data)
 
 
 def raise_if_diverged(value: Tensor, story: str) -> None:
