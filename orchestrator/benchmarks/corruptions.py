@@ -72,6 +72,7 @@ def corrupt_images(x: Tensor, corruption: Corruption, generator: torch.Generator
         return x
     function, parameters = CORRUPTIONS[corruption.name]
     parameter = parameters[corruption.severity - 1]
+    # x[:0], since of no images there is no chunk, and torch joins no empty list.
     return torch.cat([*_chunks(x, lambda part: function(part, parameter, generator)), x[:0]])
 
 

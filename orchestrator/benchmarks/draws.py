@@ -53,6 +53,7 @@ def _keep_long_tail(y: Tensor, imbalance: float, largest: int, num_classes: int)
     counts = torch.tensor(long_tail(imbalance, largest, num_classes))
     order = torch.argsort(y, stable=True)
     sizes = y.bincount(minlength=num_classes)
+    # The place of each example among those of its class.
     rank = torch.empty_like(y)
     rank[order] = torch.arange(len(y)) - (sizes.cumsum(0) - sizes)[y[order]]
     return (rank < counts[y]).nonzero().squeeze(1)

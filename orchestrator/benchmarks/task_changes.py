@@ -34,6 +34,7 @@ def describe_task_changes(
 def _describe_corruption(corruption: Corruption, seed: int) -> tuple[Any, ...] | None:
     if corruption.name == "clean":
         return None
+    # The others draw nothing, so that no seed is part of their keys.
     purpose = (seed, "corruption") if corruption.name == "noise" else (0,)
     return (corruption.name, corruption.severity, *purpose)
 

@@ -1,4 +1,8 @@
-"""Spans and points of time on the command line, and the end of a batch job."""
+"""Spans and points of time on the command line, and the end of a batch job.
+
+pandas reads such spans too, but delays every command by its import, and takes a bare number for
+nanoseconds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Holm's correction of p-values for their number, and for a row that was chosen by its values."""
+"""Holm's correction of p-values for their number, and for a row that was chosen by its values.
+
+SciPy has corrections of the false discovery rate alone.
+"""
 
 from __future__ import annotations
 

@@ -87,6 +87,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         raise MissingData(
             f"{path}: cannot be read ({error}); delete it and get it again"
         ) from error
+    # Two zeros, the type, the number of dimensions, then four bytes for each of them.
     start = 4 + 4 * data[3] if len(data) >= 4 else 4
     if len(data) < start or data[:3] != bytes((0, 0, IDX_UNSIGNED_BYTES)):
         raise MissingData(

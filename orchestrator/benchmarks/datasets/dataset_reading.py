@@ -23,8 +23,8 @@ def stamp_named(info: DatasetInfo, folder: Path) -> list[Any]:
     if info.pictures is not None:
         root = folder / Path(info.layout).parts[0]
         return [stamp_folder(root)] if root.is_dir() else []
-    found = (place.glob(pattern) for place in info.places(folder) for pattern in info.files)
-    return stamp_files(sorted({path for paths in found for path in paths if path.is_file()}))
+    matches = (place.glob(pattern) for place in info.places(folder) for pattern in info.files)
+    return stamp_files(sorted({path for paths in matches for path in paths if path.is_file()}))
 
 
 def read_pictures_of(info: DatasetInfo, folder: Path, allocate: Allocate) -> Arrays:

@@ -13,8 +13,8 @@ from orchestrator.hashing import digest_bytes
 
 def stamp_files(paths: Iterable[Path]) -> list[Any]:
     """Return path, size and time of files."""
-    found = ((path, require_file(path).stat()) for path in paths)
-    return [[str(path), status.st_size, status.st_mtime_ns] for path, status in found]
+    files = ((path, require_file(path).stat()) for path in paths)
+    return [[str(path), status.st_size, status.st_mtime_ns] for path, status in files]
 
 
 def require_file(path: Path) -> Path:

@@ -48,7 +48,7 @@ def list_pictures(folder: Path) -> Pictures:
             f"{folder}: has no class folders; put the pictures of each class into a folder that "
             "has the name of the class"
         )
-    found: list[tuple[Any, str, Path]] = []
+    entries: list[tuple[Any, str, Path]] = []
     for each in classes:
         pictures = [path for path in each.rglob("*") if _is_picture(path)]
         if not pictures:
@@ -56,9 +56,9 @@ def list_pictures(folder: Path) -> Pictures:
                 f"{each}: a class folder without pictures ({', '.join(SUFFIXES)}); add some, or "
                 "delete the folder"
             )
-        found += [(natural_order(str(p.relative_to(each))), each.name, p) for p in pictures]
-    found.sort()
-    return [path for _, _, path in found], [label for _, label, _ in found]
+        entries += [(natural_order(str(p.relative_to(each))), each.name, p) for p in pictures]
+    entries.sort()
+    return [path for _, _, path in entries], [label for _, label, _ in entries]
 
 
 def natural_order(name: str) -> list[int | str]:

@@ -22,6 +22,7 @@ from orchestrator.errors import WrongData
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 GREY = ("1", "L", "LA")
 DEEP = ("I", "F")  # first letters of the modes with more than 8 bits a pixel
+# Pillow decodes without holding Python's lock.
 THREADS = 4
 FAILURES = (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
 
@@ -91,7 +92,7 @@ def read_pictures(
 def _map(function: Callable[[Picture], Result], pictures: Sequence[Picture]) -> Iterator[Result]:
     """Yield a function of each picture, computed in threads, in their order."""
     with ThreadPoolExecutor(THREADS) as pool:
-        yield from pool.map(function, pictures, chunksize=64)
+        yield from pool.map(function, pictures)
 
 
 def _common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:

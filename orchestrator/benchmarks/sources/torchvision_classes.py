@@ -84,6 +84,7 @@ def construct_part(cls: Any, choices: list[dict[str, Any]], given: Mapping[str, 
     try:
         return cls(folder, **arguments)
     except FAILURES as error:
+        # A ValueError says that there is no such part, which no download mends.
         if isinstance(error, ValueError) or "download" not in _arguments(cls):
             raise
     with download_lock(folder):

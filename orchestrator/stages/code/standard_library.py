@@ -24,7 +24,7 @@ def refuse_standard_module(what: str, module: str) -> None:
         raise RepertoireError(f"{what}: {module} is of Python's standard library; {ADVICE}")
 
 
-def refuse_standard_object(what: str, found: Any) -> None:
+def refuse_standard_object(what: str, value: Any) -> None:
     """Raise RepertoireError for a class or function that a module has from the standard library."""
-    if isinstance(found, type | FunctionType | BuiltinFunctionType):
-        refuse_standard_module(what, str(found.__module__))
+    if isinstance(value, type | FunctionType | BuiltinFunctionType):
+        refuse_standard_module(what, str(value.__module__))

@@ -1,7 +1,8 @@
 """Files that are either complete or absent.
 
-`write_atomically` is the only function of this project that replaces a file. A stage store consists
-of `Files`, whose paths are relative to a root: `LocalFiles` here, `ObjectFiles` in `address.py`.
+`write_atomically` is the one helper that replaces a file by bytes; no library of the dependencies
+has one. A stage store consists of `Files`, whose paths are relative to a root: `LocalFiles` here,
+`ObjectFiles` in `address.py`.
 """
 
 from __future__ import annotations

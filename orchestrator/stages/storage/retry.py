@@ -1,4 +1,8 @@
-"""Retries operations on a store that is out of reach or does not show a new file yet."""
+"""Retries operations on a store that is out of reach or does not show a new file yet.
+
+Arrow retries a request to a bucket for a moment. A store may be away for minutes, of which the user
+is told once, and no library of the dependencies does that.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A comparison as LaTeX, with booktabs."""
+"""A comparison as LaTeX, with booktabs.
+
+Not by pandas, whose tables have neither notes nor mathematics in some cells.
+"""
 
 from __future__ import annotations
 

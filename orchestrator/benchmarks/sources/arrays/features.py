@@ -68,6 +68,7 @@ def standardise_features(train_x: Array, test_x: Array) -> tuple[Array, Array]:
     means, stds = train.mean(axis=0), train.std(axis=0)
     if not np.isfinite(stds).all():
         return train, test  # too large, which the caller reports
+    # A constant may have a std that is the rounding of its mean.
     stds = np.where(stds > 1e-12 * np.maximum(1.0, np.abs(means)), stds, 1.0)
     digits = (DIGITS - np.floor(np.log10(stds))).astype(int).tolist()
     mean, std = (

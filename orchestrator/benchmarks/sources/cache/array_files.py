@@ -86,7 +86,13 @@ def as_tensor(array: Array) -> Tensor:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that readers see all of it or nothing."""
+    """Write a file so that readers see all of it or nothing.
+
+    As `write_atomically` of the store does, which belongs to a layer above.
+    """
     scratch = path.with_name(f"{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -55,6 +55,7 @@ def _is_file_of(array: Array, path: Path) -> bool:
     """Return whether an array is the whole of a file that `allocator` made."""
     if not isinstance(array, np.memmap) or Path(str(array.filename)).resolve() != path.resolve():
         return False
+    # A view of a part of the file would be kept as the whole.
     whole = np.load(path, "r", allow_pickle=False)
     return (whole.shape, whole.dtype) == (array.shape, array.dtype)
 
