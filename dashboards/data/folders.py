@@ -27,7 +27,7 @@ MARKER_FILES = (
 )  # one of these makes a sweep folder
 REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
 # Columns of later releases that no page needs.
-NOT_SHOWN = ("epochs", "gpu_utilisation", CODE, *MEANS, *WORKER, *LATE_COSTS)
+NOT_SHOWN = ("epochs", "gpu_utilisation", "gpu_memory_share", CODE, *MEANS, *WORKER, *LATE_COSTS)
 
 
 @dataclass(frozen=True)

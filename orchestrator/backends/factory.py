@@ -5,12 +5,13 @@ Ray Tune and Optuna are imported only where a sweep asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay, Say, stage_resources
+from orchestrator.graph.deadline import Kind
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut, TrialQueue
 from orchestrator.search.ports import FifoScheduler, Sampler, Scheduler
@@ -79,10 +80,12 @@ class Place:
     Attributes:
         address: of a running cluster, if any.
         wait_seconds: how long to wait for a node with room, if the cluster adds nodes on demand.
+        gpu_shares: of a GPU, by kind of stage, that earlier runs recorded.
     """
 
     address: str | None = None
     wait_seconds: float | None = None
+    gpu_shares: Mapping[Kind, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class BackendEntry:
 BACKENDS: dict[str, BackendEntry] = {
     "inline": BackendEntry(lambda place, say: nullcontext(Inline(say)), FirstInFirstOut),
     "ray": BackendEntry(
-        lambda place, say: OnRay(place.address, say, place.wait_seconds),
+        lambda place, say: OnRay(place.address, say, place.wait_seconds, place.gpu_shares),
         create_tune_trials,
         check_nodes,
     ),

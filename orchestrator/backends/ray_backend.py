@@ -18,6 +18,7 @@ from orchestrator.backends.ray_health import (
 from orchestrator.backends.stage_needs import StageNeeds
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
+from orchestrator.graph.deadline import Kind
 from orchestrator.graph.driver import Client, Observer, Workers, drive
 from orchestrator.graph.events import Event
 from orchestrator.stages.storage.store import StageStore
@@ -37,6 +38,7 @@ class OnRay:
         say: called with a line that the user should read.
         wait_seconds: how long to wait for a node with room for a stage, on a cluster that adds
             nodes on demand; None: it adds none.
+        gpu_shares: of a GPU, by kind of stage, for `gpus: auto`.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class OnRay:
         address: str | None = None,
         say: Say = lambda line: None,
         wait_seconds: float | None = None,
+        gpu_shares: Mapping[Kind, float] = {},
     ) -> None:
         self._address, self._say, self._wait_seconds = address, say, wait_seconds
+        self._gpu_shares = gpu_shares
         self._kept: ExitStack | None = None
 
     def __enter__(self) -> OnRay:
@@ -81,7 +85,7 @@ class OnRay:
         head = HeadProbe(ray.get_runtime_context().gcs_address, self._say)
         stall = StallWatch(self._say, is_cluster_idle, ask_workers, wait_seconds=self._wait_seconds)
         demand = Demand(growing=self._wait_seconds is not None, timed=brake.deadline is not None)
-        needs = StageNeeds(sweep.resources.cpus, sweep.resources.gpus)
+        needs = StageNeeds(sweep.resources.cpus, sweep.resources.gpus, self._gpu_shares)
         return RayWorkers(store.uri, needs, head, stall, self._say, demand)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 import ray
 from ray.exceptions import (
@@ -27,6 +28,9 @@ from orchestrator.backends.stage_needs import extended_needs
 from orchestrator.stages.outcomes import Outcome, StageFailed
 from orchestrator.stages.worker import Order
 
+if TYPE_CHECKING:
+    from orchestrator.stages.storage.store import StageStore
+
 Death = Literal["memory", "gpu", "process", "node"]
 # A lost node says little about the stage, since cheap machines are taken away often.
 MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
@@ -36,9 +40,16 @@ MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
 def stage_task(order: bytes, store_uri: str, device: str, owner: str) -> Outcome:
     """Compute a stage on a worker; its state goes to the store, its outcome is returned."""
     from orchestrator.backends.ray_notes import compute_noted_order
+
+    return compute_noted_order(pickle.loads(order), open_once(store_uri), device, owner)
+
+
+@cache
+def open_once(store_uri: str) -> StageStore:
+    """Return the store of this worker, whose stages share its connections."""
     from orchestrator.stages.storage.store import StageStore
 
-    return compute_noted_order(pickle.loads(order), StageStore(store_uri), device, owner)
+    return StageStore(store_uri)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """The resources that stages ask for; with `gpus: auto`, a share of a GPU by measurement.
 
 A kind of stage (its benchmark, network and method) has a GPU to itself until one of the kind has
-ended. From then on as many share a GPU as fit its memory, by the highest measured peak, and its
-time, by the utilisation that the first one measured alone: processes on a GPU take turns, so that
-more than fill its time gain nothing. After one that ran out of the GPU's memory, the kind has a GPU
-to itself again. Pure: neither Ray nor a clock.
+ended, unless an earlier run has recorded its share. From then on as many share a GPU as fit its
+memory, by the highest measured peak, and its time, by the utilisation that the first one measured
+alone: processes on a GPU take turns, so that more than fill its time gain nothing. After one that
+ran out of the GPU's memory, the kind has a GPU to itself again. Pure: neither Ray nor a clock.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ class StageNeeds:
     Args:
         cpus: of each stage.
         gpus: of each stage, or "auto".
+        shares: of a GPU, by kind of stage, that earlier runs recorded.
     """
 
-    def __init__(self, cpus: float, gpus: float | Literal["auto"]) -> None:
+    def __init__(
+        self, cpus: float, gpus: float | Literal["auto"], shares: Mapping[Kind, float] = {}
+    ) -> None:
         self._cpus, self._gpus = cpus, gpus
-        self._shares: dict[Kind, float] = {}
+        self._shares = dict(shares)
 
     def of_stage(self, order: Order) -> dict[str, float]:
         """Return {"num_cpus", "num_gpus"} of a stage."""

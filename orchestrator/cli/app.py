@@ -31,6 +31,7 @@ from orchestrator.cli.simulation_options import (
     DurationsDir,
     Failures,
     Simulate,
+    read_recorded,
     require_simulation,
 )
 from orchestrator.cli.store_commands import store_app
@@ -73,21 +74,24 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     from orchestrator.cli.run_sweep import plan_sweep
     from orchestrator.results.folder.kept_files import describe_former_tables
     from orchestrator.results.folder.places import open_store, results_folder
+    from orchestrator.results.tables.sweep_folders import refuse_pipes
     from orchestrator.sweep.sweep import Sweep
     from orchestrator.terminal.describe import plan_table
     from orchestrator.terminal.means_page import means_lines
 
     loaded = Sweep.load(sweep)
     folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
+    refuse_pipes(folder)
     if nodes is not None:
         from orchestrator.cli.simulate import read_scenario, simulate_sweep
 
         scenario = read_scenario(nodes, failures, seed, durations)
         simulate_sweep(loaded, stages, folder, scenario, show)
         return
-    require_simulation(durations, failures)
+    require_simulation(failures)
+    recorded = read_recorded(durations, out)
     planned, search = plan_sweep(loaded, stages, folder)
-    show(plan_table(planned, search))
+    show(plan_table(planned, search, recorded))
     former = describe_former_tables(folder, planned.sweep)
     for remark in [*loaded.remarks, *means_lines(planned.sweep), *former]:
         show(remark)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from orchestrator.backends.factory import BACKENDS, Place
 from orchestrator.backends.ray_backend import Say
+from orchestrator.backends.stage_needs import AUTO
 from orchestrator.cli.run_report import counts_line, describe_missing, plan_line, print_report
 from orchestrator.cli.run_sweep import Screen, pending_orders, run_sweep
 from orchestrator.cli.until import EndTime, first_end_time
@@ -17,10 +18,12 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake, pull_on_signal
 from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.stored_stages import wall_seconds
+from orchestrator.results.durations import read_gpu_shares
 from orchestrator.results.folder.kept_files import keep_former_tables
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.writer import writer_lock
+from orchestrator.results.tables.sweep_folders import refuse_pipes
 from orchestrator.search.price import count_prices
 from orchestrator.search.validation import require_validation
 from orchestrator.stages.storage.store import StageStore
@@ -65,6 +68,7 @@ def run(
     sweep = Sweep.load(path)
     require_validation(sweep)  # before the results folder exists
     folder = results_folder(sweep, out)
+    refuse_pipes(folder)
 
     def say(line: str) -> None:
         PlainConsole().print(line, markup=False, highlight=False, soft_wrap=True)
@@ -102,7 +106,7 @@ def run_locked(
     with (
         Display() as display,
         pull_on_signal(brake, display.say),
-        entry.open(options.place, display.say) as place,
+        entry.open(with_recorded_shares(options.place, sweep, out), display.say) as place,
     ):
         for remark in [*sweep.remarks, *describe_deadline(brake.deadline)]:
             display.say(remark)
@@ -127,6 +131,13 @@ def run_locked(
         f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}",
     ]
     return print_report(console, folder, closing) or int(bool(missing))
+
+
+def with_recorded_shares(place: Place, sweep: Sweep, out: Path) -> Place:
+    """Return a place with the shares of a GPU that the results folder has records of."""
+    if sweep.resources.gpus != AUTO:
+        return place
+    return replace(place, gpu_shares=read_gpu_shares(out))
 
 
 def require_ready_cluster(

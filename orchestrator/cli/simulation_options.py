@@ -1,14 +1,17 @@
-"""The options of `repertoire plan --simulate`."""
+"""The options of `repertoire plan` about durations, and of its simulation."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.environment import parse_folder
 from orchestrator.errors import RepertoireError
+
+if TYPE_CHECKING:
+    from orchestrator.results.durations import Durations
 
 Simulate = Annotated[
     str | None,
@@ -24,7 +27,8 @@ DurationsDir = Annotated[
         "--durations",
         metavar="DIR",
         parser=parse_folder,
-        help="Results whose stages tell how long those of the simulation take.",
+        help="Results whose stages tell how long others take; default: those of --out. "
+        "A simulation assumes durations without it.",
     ),
 ]
 Failures = Annotated[
@@ -35,12 +39,27 @@ Failures = Annotated[
 ]
 
 
-def require_simulation(durations: Path | None, failures: str | None) -> None:
-    """Raise unless the options of a simulation are given together with it.
+def require_simulation(failures: str | None) -> None:
+    """Raise unless the failures of a simulation are given together with it.
 
     Raises:
-        RepertoireError: one is given without `--simulate`.
+        RepertoireError: they are given without `--simulate`.
     """
-    for name, value in (("--durations", durations), ("--failures", failures)):
-        if value is not None:
-            raise RepertoireError(f"{name} needs --simulate, such as --simulate nodes=10,cpus=16")
+    if failures is not None:
+        raise RepertoireError("--failures needs --simulate, such as --simulate nodes=10,cpus=16")
+
+
+def read_recorded(durations: Path | None, out: Path) -> Durations:
+    """Return the durations of a folder that is given, else those of the results, if there are any.
+
+    Raises:
+        RepertoireError: the folder that is given has none.
+    """
+    from orchestrator.results.durations import Durations, read_durations
+
+    try:
+        return read_durations(durations or out)
+    except RepertoireError:
+        if durations is not None:
+            raise
+        return Durations()

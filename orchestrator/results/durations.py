@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.columns import PHASE_SECONDS
+from orchestrator.errors import RepertoireError
+from orchestrator.graph.deadline import Kind
 from orchestrator.graph.simulation import Cost
 from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.results.load import load
@@ -41,11 +43,13 @@ class Durations:
     Attributes:
         recorded: likeness -> values of its columns -> mean cost.
         devices: the devices that the recorded stages were computed on.
+        peaks: (benchmark, network, method) -> the largest peak of memory, bytes.
         sources: likeness -> stages whose cost is known by it.
     """
 
     recorded: Mapping[str, Mapping[tuple[Any, ...], Cost]] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    peaks: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     sources: Counter[str] = field(default_factory=Counter)
     _assumed: dict[Any, Cost] = field(default_factory=dict)
 
@@ -60,6 +64,11 @@ class Durations:
                 return cost
         self.sources[ASSUMED] += 1
         return self._assume_cost(stage)
+
+    def peak(self, order: Order) -> int:
+        """Return the largest recorded peak of memory of stages of a kind, bytes; 0: unknown."""
+        stage = order.stages[0]
+        return self.peaks.get((stage.benchmark.title, stage.network.name, stage.method.name), 0)
 
     def _assume_cost(self, stage: Stage) -> Cost:
         # Trials share the objects of their network and stream, whose description would take time.
@@ -91,6 +100,23 @@ def likeness_columns(trial_id: str, stage: Stage) -> dict[str, Any]:
     }
 
 
+def read_gpu_shares(folder: Path) -> dict[Kind, float]:
+    """Return the share of a GPU that stages of a kind took, by the records of a results folder.
+
+    The largest share of its memory, or of its time if that is more; of its time the smallest, since
+    a utilisation counts all that ran beside the stage. Empty if nothing is recorded.
+    """
+    try:
+        stages = _describe_records(load(folder))
+    except RepertoireError:
+        return {}
+    measured = stages[stages["gpu_memory_share"].notna() & (stages["after"] > 0)]
+    kinds = measured.groupby(BENCHMARK)
+    memory, busy = kinds["gpu_memory_share"].max(), kinds["gpu_utilisation"].min()
+    shares = memory.where(busy.isna() | (memory > busy), busy)
+    return {(*kind, True): float(share) for kind, share in shares.items()}
+
+
 def read_durations(folder: Path) -> Durations:
     """Return the durations that a results folder has records of.
 
@@ -99,7 +125,9 @@ def read_durations(folder: Path) -> Durations:
     """
     stages = _describe_records(load(folder))
     recorded = {name: _mean_costs(stages, columns) for name, columns in LIKENESS.items()}
-    return Durations(recorded, tuple(sorted(stages["device"].dropna().unique())))
+    devices = tuple(sorted(stages["device"].dropna().unique()))
+    peaks = stages[stages["after"] > 0].groupby(BENCHMARK)["peak_memory_bytes"].max()
+    return Durations(recorded, devices, peaks.dropna().astype(int).to_dict())
 
 
 def _describe_records(results: Results) -> pd.DataFrame:

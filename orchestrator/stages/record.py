@@ -24,7 +24,8 @@ class Costs:
 
     `epochs` are those trained; None where earlier releases did not count them, and at stage 0.
     `gpu_utilisation` is the mean share of the time in which the GPU was busy, with all that ran on
-    it; None on a CPU and where it was not measured. `batch_flops` has by size of a batch, as text,
+    it, `gpu_memory_share` the share of its memory that the stage and its process need; both are
+    None on a CPU and where they were not measured. `batch_flops` has by size of a batch, as text,
     how many were trained on and the FLOPs of the steps on the last, without phases of their own.
 
     `working_bytes` is what learning the task holds, at its end and largest over its phases (see
@@ -52,6 +53,7 @@ class Costs:
     inference_flops: int | None = field(default=None, metadata={"since": "0.2"})
     inference_bytes: int | None = field(default=None, metadata={"since": "0.2"})
     energy_joules: float | None = field(default=None, metadata={"since": "0.2"})
+    gpu_memory_share: float | None = field(default=None, metadata={"since": "0.2"})
 
 
 RecordRequest = tuple[str, frozenset[str]]  # a stage's key, and the tasks it must be scored on

@@ -29,7 +29,7 @@ from orchestrator.stages.record import Costs, Evaluation, Record
 from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
-from orchestrator.stages.usage import Clock, peak_memory_bytes, reset_peak_memory
+from orchestrator.stages.usage import Clock, gpu_memory_share, peak_memory_bytes, reset_peak_memory
 
 State = Mapping[str, Tensor]
 
@@ -105,6 +105,7 @@ def run_stage(
             cpu_seconds=clock.cpu_seconds,
             gpu_seconds=clock.gpu_seconds,
             gpu_utilisation=clock.gpu_utilisation,
+            gpu_memory_share=gpu_memory_share(peak, device) or None,
             peak_memory_bytes=peak,
             device=device_name(device),
             working_bytes=trained.working_bytes or None,

@@ -31,7 +31,6 @@ from orchestrator.stages.same_input import (
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.stages.usage import gpu_memory_share
 
 
 @dataclass(frozen=True)
@@ -113,18 +112,14 @@ def find_or_run(
     require_same_code(stage)
     require_same_function(stage)
     require_same_data(stage)
-    # Another process may have stored it since the stage was asked for.
-    stored = find_stored(stage, store, device)
-    if stored is not None:
-        return stored
     if owner is None:
-        return run_missing(stage, computed_for, store, device)
+        return find_stored(stage, store, device) or run_missing(stage, computed_for, store, device)
     leases = open_leases(store.files, store.folder)
     with hold_lease(
         leases, stage.key, owner, lambda: store.record(stage.key, fresh=True) is not None
     ):
-        stored = find_stored(stage, store, device)  # by the lease's former owner
-        return stored or run_missing(stage, computed_for, store, device)
+        # Another process may have stored it since the stage was asked for.
+        return find_stored(stage, store, device) or run_missing(stage, computed_for, store, device)
 
 
 def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:
@@ -150,9 +145,8 @@ def run_missing(
     store.put(state, record)
     outcome = stored_outcome(record, "computed")
     if isinstance(outcome, StageDone) and stage.after:
-        share = gpu_memory_share(record.costs.peak_memory_bytes, device)
-        busy = record.costs.gpu_utilisation
-        outcome = replace(outcome, gpu_share=share, gpu_utilisation=busy)
+        share, busy = record.costs.gpu_memory_share, record.costs.gpu_utilisation
+        outcome = replace(outcome, gpu_share=share or 0.0, gpu_utilisation=busy)
     return outcome
 
 

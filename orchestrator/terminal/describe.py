@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -14,11 +14,21 @@ from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.benchmarks.stream_data import SEQUENCE
 from orchestrator.graph.plan import Plan
 from orchestrator.networks.networks import NETWORKS
+from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
 from orchestrator.terminal.progress_text import duration_text
+from orchestrator.terminal.units import bytes_text
 
 
-def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
-    """Return a plan as a table of figures, followed by the figures of its search."""
+def plan_table(
+    plan: Plan, search: Sequence[tuple[str, str]] = (), recorded: Durations | None = None
+) -> Table:
+    """Return a plan as a table of figures, followed by the figures of its search.
+
+    Args:
+        plan: the plan.
+        search: figures of its search, by name.
+        recorded: durations and peaks of stages of earlier runs.
+    """
     seconds = plan.estimated_seconds()
     rows: list[tuple[str, Any]] = [
         ("trials", len(plan.sweep.trials)),
@@ -33,6 +43,7 @@ def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
             "processor time left",
             duration_text(seconds) if seconds is not None else "unknown before the first stages",
         ),
+        *(recorded_rows(plan, recorded) if recorded else ()),
     ]
     table = Table(title=f"plan of {plan.sweep.name}", show_header=False, title_justify="left")
     table.add_column(style="dim")
@@ -44,6 +55,20 @@ def plan_table(plan: Plan, search: Sequence[tuple[str, str]] = ()) -> Table:
     for name, value in [*figures, *(rows if plan.chains else [])]:
         table.add_row(name, str(value))
     return table
+
+
+def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
+    """Yield what stages like those left took in earlier runs: seconds, and the largest peak."""
+    orders = [plan.orders[key] for key in plan.to_compute]
+    if not orders or not recorded.recorded:
+        return
+    seconds = sum(recorded.cost(order).seconds for order in orders)
+    known = 1 - recorded.sources[ASSUMED] / len(orders)
+    if known:
+        assumed = "" if known == 1 else f" ({known:.0%} recorded, else {ASSUMED_SECONDS:g} s)"
+        yield "time left, one stage at a time", duration_text(seconds) + assumed
+    if peak := max(map(recorded.peak, orders)):
+        yield "largest recorded peak of memory", bytes_text(peak)
 
 
 def methods_table() -> Table:

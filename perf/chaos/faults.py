@@ -47,7 +47,8 @@ def send(*numbers: signal.Signals) -> Callable[[Storm], str]:
 
 def kill_worker(storm: Storm) -> str:
     """Kill a process of Ray that computes stages, as the system does when memory is out."""
-    workers = [p for p in descendants(storm.command.pid) if p.name().startswith("ray::")]
+    processes = descendants(storm.command.pid)
+    workers = [p for p in processes if p.name().startswith("ray::") and "Agent" not in p.name()]
     if not workers:
         return "no worker yet"
     worker = pick(storm.rng, workers)

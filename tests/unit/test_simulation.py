@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -35,6 +35,7 @@ from orchestrator.results.durations import (
     RECORD_BYTES,
     Durations,
     read_durations,
+    read_gpu_shares,
 )
 from orchestrator.results.folder.places import open_store
 from orchestrator.results.folder.tabulator import Tabulator
@@ -45,6 +46,9 @@ from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep import sweep as sweep_module
 from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.describe import plan_table
+from orchestrator.terminal.progress_text import duration_text
+from orchestrator.terminal.units import bytes_text
 
 LIMIT = Demand().stages
 SWEEP = """
@@ -239,20 +243,34 @@ def test_a_stage_whose_node_is_lost_too_often_has_failed(make_plan: Callable[...
     assert (result.failed_trials, result.stages, result.usage.stages_lost) == (1, 0, 10)
 
 
-def record_stages(made: Plan, folder: Path) -> dict[str, float]:
-    """Write the tables of stages that took a drawn time; return key -> seconds."""
+def record_stages(
+    made: Plan, folder: Path, shares: Sequence[tuple[float, float | None]] = ()
+) -> dict[str, float]:
+    """Write the tables of stages that took a drawn time; return key -> seconds.
+
+    `shares` are those of the memory and the time of a GPU, of the tasks of finetune.
+    """
     store, draws, taken = open_store(folder, None), np.random.default_rng(0), {}
     score = {split: Score(accuracy=0.5, loss=1.0, n=1) for split in ("validation", "test")}
     for key, order in made.orders.items():
         train, test = draws.random(2)
         stage, taken[key] = order.stages[0], train + test
+        on_gpu = shares and stage.after and stage.method.name == "finetune"
+        memory, time = shares[stage.after - 1] if on_gpu else (None, None)
         storage = {"model": 1000, "raw_data": 10**6} if stage.after else {"model": 1000}
         record = Record(
             key=key,
             parent=stage.parent,
             after=stage.after,
             status="complete",
-            costs=Costs(train_seconds=train, eval_seconds=test, storage=storage),
+            costs=Costs(
+                train_seconds=train,
+                eval_seconds=test,
+                storage=storage,
+                peak_memory_bytes=3_000_000,
+                gpu_memory_share=memory,
+                gpu_utilisation=time,
+            ),
             evaluation={task: score for task in stage.task_keys},
             computed_for=order.computed_for,
         )
@@ -284,6 +302,35 @@ def test_durations_are_those_of_the_most_alike_stages(
     assert [cost.seconds for cost in joint[1:]] == pytest.approx([anything] * 3)
     assert durations.sources["any stage"] == 3
     assert {cost.size for cost in joint} == {1000 + RECORD_BYTES}  # raw data are not in the store
+
+
+def test_a_plan_shows_what_stages_like_those_left_took_in_an_earlier_run(
+    make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    taken = record_stages(make_plan("[finetune]", "[0]"), tmp_path)
+    left = make_plan("[finetune]", "[0, 1]")
+
+    def rows(recorded: Durations) -> dict[str, str]:
+        table = plan_table(left, (), recorded)
+        names, values = (list(column.cells) for column in table.columns)
+        return dict(zip(map(str, names), map(str, values), strict=True))
+
+    recorded = read_durations(tmp_path)
+    assert rows(Durations()).keys() < rows(recorded).keys()
+    expected = sum(recorded.cost(left.orders[key]).seconds for key in left.to_compute)
+    assert expected == pytest.approx(sum(taken.values()))  # the second seed has no record yet
+    assert rows(recorded)["time left, one stage at a time"] == duration_text(expected)
+    assert rows(recorded)["largest recorded peak of memory"] == bytes_text(3e6)
+
+
+def test_shares_of_a_gpu_are_read_from_the_records_of_earlier_runs(
+    make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    assert read_gpu_shares(tmp_path) == {}
+    made = make_plan("[finetune, {name: ewc, lam: 1}, joint]", "[0]")
+    record_stages(made, tmp_path, [(0.1, None), (0.2, 0.9), (0.1, 0.5)])
+    title = next(iter(made.orders.values())).stages[0].benchmark.title
+    assert read_gpu_shares(tmp_path) == {(title, "mlp", "finetune", True): 0.5}
 
 
 def test_without_records_durations_are_assumed_and_said_to_be(
@@ -321,7 +368,7 @@ def test_mistakes_on_the_command_line_take_a_line(
     make_plan()
     for flags, problem in (
         (("--failures", "1/h"), "--failures needs --simulate"),
-        (("--durations", "nowhere"), "--durations needs --simulate"),
+        (("--durations", "nowhere"), "no results here"),
         (("--simulate", "cpus=2", "--durations", "nowhere"), "no results here"),
         (("--simulate", "nodes=2,cpus=2", "--failures", "1e9/h"), "give at most 24/h for 2 nodes"),
     ):

@@ -39,7 +39,15 @@ FIRST_METRICS = tuple(name for name in METRICS if name not in LATE_METRICS)
 BOOLEANS = frozenset({"selected", "cached"})
 # FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
 REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is float})
-REALS |= {*VALIDATED, "objective", "accuracy", "loss", "gpu_utilisation", "means_compute"}
+REALS |= {
+    *VALIDATED,
+    "objective",
+    "accuracy",
+    "loss",
+    "gpu_utilisation",
+    "means_compute",
+    "gpu_memory_share",
+}
 
 INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
 INTEGERS |= {
@@ -75,7 +83,7 @@ ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", 
 STAGES = create_schema(
     [
         *(*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER),
-        *("hyperparameters", "epochs", "pid", "gpu_utilisation", *LATE_COSTS),
+        *("hyperparameters", "epochs", "pid", "gpu_utilisation", *LATE_COSTS, "gpu_memory_share"),
     ]
 )
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}

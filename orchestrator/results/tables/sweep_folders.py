@@ -16,13 +16,29 @@ def sweep_folders(folder: Path) -> list[Path]:
         RepertoireError: there are no results.
     """
     if (folder / "trials.parquet").exists():
+        refuse_pipes(folder)
         return [folder]
     if folders := sorted(path.parent for path in folder.glob("*/trials.parquet")):
+        for each in folders:
+            refuse_pipes(each)
         return folders
     raise RepertoireError(
         f"{folder}: no results here (no trials.parquet in it or one level below); give the folder "
         f"of a sweep or one that holds some, or make it: repertoire run SWEEP --out {folder}"
     )
+
+
+def refuse_pipes(folder: Path) -> None:
+    """Raise if a sweep's folder, which somebody else may have written, has a pipe or a device.
+
+    Raises:
+        RepertoireError: it has, and a command that read it would wait for ever.
+    """
+    for path in (*folder.glob("*"), *folder.glob("code/*")):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise RepertoireError(
+                f"{path} is a pipe, a socket or a device, which no results have; delete it"
+            )
 
 
 def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
