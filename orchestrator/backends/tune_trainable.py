@@ -18,6 +18,7 @@ from ray import tune
 
 from orchestrator.columns import FLOPS, METRICS, PHASE_SECONDS, compute_flops
 from orchestrator.errors import RepertoireError
+from orchestrator.hashing import parse_json
 from orchestrator.results.folder.places import open_store
 from orchestrator.search.score import Scorer
 from orchestrator.stages.record import Record
@@ -107,8 +108,8 @@ class StageTrainable(tune.Trainable):
         Raises:
             RepertoireError: the stage is of another method, benchmark, network or seed.
         """
-        content = json.loads(Path(str(checkpoint), CHECKPOINT).read_text(encoding="utf-8"))
-        steps = [dict(values) for values in content["steps"]]
+        content = read_checkpoint(Path(str(checkpoint)))
+        steps = content["steps"]
         if content["method"] != self._trial.method.name:
             raise RepertoireError(
                 f"a trial of {self._trial.method.name} cannot continue from a stage of "
@@ -175,6 +176,20 @@ class StageTrainable(tune.Trainable):
         """Return the seconds of the stages so far, including those read from the store."""
         records = (self._scorer.record(stage) for stage in self._stages[: self._tasks + 1])
         return float(sum(getattr(r.costs, name) for r in records if r for name in PHASE_SECONDS))
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """Return {"key", "method", "steps"} of a trial's checkpoint.
+
+    Raises:
+        RepertoireError: it is none.
+    """
+    try:
+        content = parse_json((folder / CHECKPOINT).read_text(encoding="utf-8"))
+        texts = {name: str(content[name]) for name in ("key", "method")}
+        return {**texts, "steps": [dict(values) for values in content["steps"]]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise RepertoireError(f"{folder / CHECKPOINT} is no checkpoint of a trial") from error
 
 
 def create_trainable(sweep: str | Path | Sweep, store: str | Path | None) -> type[StageTrainable]:

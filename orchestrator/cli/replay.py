@@ -11,6 +11,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
+from orchestrator.results.tables.sweep_folders import refuse_pipes
 from orchestrator.search.create import create_study
 from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.record_cache import ReadableRecords
@@ -62,4 +63,6 @@ def list_sweep_folders(dir: Path) -> list[Path]:
     folders = folders or sorted(path.parent for path in dir.glob("*/sweep.yaml"))
     if not folders:
         raise RepertoireError(f"{dir} holds no results; name the folder of a finished sweep")
+    for folder in folders:
+        refuse_pipes(folder)
     return folders

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestrator.columns import COLUMNS, VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import parse_json
 
@@ -19,6 +20,7 @@ NEEDED = {
 COUNTS = ("tasks_done", "num_tasks", "after", "task", "n")
 MAX_TASKS = 5_000  # R of so many has 200 MB
 MAX_NAME, MAX_TEXT = 10_000, 1_000_000  # characters
+FINITE = {*COLUMNS, *VALIDATED, "accuracy"}  # a loss and an objective may be infinite
 LONG = ("config", "story", "hyperparameters")  # columns whose texts may have MAX_TEXT
 
 
@@ -37,18 +39,29 @@ def find_bad_columns(table: pa.Table, name: str) -> Iterator[str]:
     for column in COUNTS:
         if column in table.column_names and not _are_counts(table[column], column):
             yield f"{column} is no number of {'examples' if column == 'n' else 'tasks'}"
+    yield from _find_bad_values(table)
+    if "config" in table.column_names and not all(map(_is_config, table["config"].unique())):
+        yield "config is no configuration in JSON"
+
+
+def _find_bad_values(table: pa.Table) -> Iterator[str]:
+    """Yield a sentence for each column with a text that is too long or an infinite number."""
     for column, values in zip(table.column_names, table.columns, strict=True):
         limit = MAX_TEXT if column in LONG else MAX_NAME
         if pa.types.is_string(values.type) and _longest(values) > limit:
             yield f"{column} has a text of more than {limit:,} characters"
-    if "config" in table.column_names and not all(map(_is_config, table["config"].unique())):
-        yield "config is no configuration in JSON"
+        if column in FINITE and _is_infinite(values):
+            yield f"{column} is infinite"
 
 
 def _are_counts(values: pa.ChunkedArray, column: str) -> bool:
     ends = pc.min_max(values).as_py()
     least, most = ends["min"], ends["max"]
     return least is None or (least >= 0 and (column == "n" or most <= MAX_TASKS))
+
+
+def _is_infinite(values: pa.ChunkedArray) -> bool:
+    return pa.types.is_floating(values.type) and bool(pc.any(pc.is_inf(values)).as_py())
 
 
 def _longest(values: pa.ChunkedArray) -> int:

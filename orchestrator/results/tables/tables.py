@@ -67,6 +67,8 @@ def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.
     """
     path = folder / f"{name}.parquet"
     try:
+        if path.is_dir():  # which would be read as a table of all files in it
+            raise IsADirectoryError(path)
         # Without partitioning=None a folder named lr=0.1 would add a column; a relative path may be
         # taken for a URI (run10:30).
         return pq.read_table(
