@@ -114,7 +114,8 @@ def read_gpu_shares(folder: Path) -> dict[Kind, float]:
     kinds = measured.groupby(BENCHMARK)
     memory, busy = kinds["gpu_memory_share"].max(), kinds["gpu_utilisation"].min()
     shares = memory.where(busy.isna() | (memory > busy), busy)
-    return {(*kind, True): float(share) for kind, share in shares.items()}
+    rows = zip(shares.index.to_frame().itertuples(index=False), shares, strict=True)
+    return {(str(kind[0]), str(kind[1]), str(kind[2]), True): float(each) for kind, each in rows}
 
 
 def read_durations(folder: Path) -> Durations:
@@ -127,7 +128,8 @@ def read_durations(folder: Path) -> Durations:
     recorded = {name: _mean_costs(stages, columns) for name, columns in LIKENESS.items()}
     devices = tuple(sorted(stages["device"].dropna().unique()))
     peaks = stages[stages["after"] > 0].groupby(BENCHMARK)["peak_memory_bytes"].max()
-    return Durations(recorded, devices, peaks.dropna().astype(int).to_dict())
+    known: dict[Any, int] = peaks.dropna().astype(int).to_dict()
+    return Durations(recorded, devices, known)
 
 
 def _describe_records(results: Results) -> pd.DataFrame:
