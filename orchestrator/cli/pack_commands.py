@@ -21,13 +21,12 @@ def pack_command(
     store: StoreUri = None,
 ) -> None:
     """Write tables, sweeps, records and report of a results folder into one file."""
-    from orchestrator.results.folder.places import open_store
+    from orchestrator.results.folder.places import holding_folder, open_store
     from orchestrator.results.pack.contents import RECORDS
     from orchestrator.results.pack.write import write_pack
     from orchestrator.terminal.units import bytes_text
 
-    # The store of a sweep's own folder lies beside that folder.
-    home = dir.parent if (dir / "sweep.yaml").is_file() else dir
+    home = holding_folder(dir)
     has_store = store is not None or (home / "stages").is_dir()
     stages = open_store(home, store, create=False, read_only=True) if has_store else None
     file = out or Path(f"{dir.resolve().name}.pack.zip")

@@ -11,6 +11,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
 from orchestrator.graph.events import Event
+from orchestrator.results.folder.places import is_sweep_folder
 from orchestrator.results.tables.sweep_folders import refuse_pipes
 from orchestrator.search.create import create_study
 from orchestrator.stages.stage import Chain, Stage
@@ -59,7 +60,7 @@ def list_sweep_folders(dir: Path) -> list[Path]:
     Raises:
         RepertoireError: there is none.
     """
-    folders = [dir] if (dir / "sweep.yaml").is_file() else []
+    folders = [dir] if is_sweep_folder(dir) else []
     folders = folders or sorted(path.parent for path in dir.glob("*/sweep.yaml"))
     if not folders:
         raise RepertoireError(f"{dir} holds no results; name the folder of a finished sweep")

@@ -11,6 +11,7 @@ import torch
 from orchestrator.cli.replay import replay_chains
 from orchestrator.errors import RepertoireError
 from orchestrator.results.folder.kept_code import load_kept_code
+from orchestrator.results.folder.places import is_sweep_folder
 from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
 from orchestrator.results.names.trial_ids import former_id, match_id, unnumbered_id
@@ -60,7 +61,7 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
     rows = rows if seed is None else rows[rows["seed"] == seed]
     verdicts = []
     for sweep_name, part in rows.groupby("sweep", sort=False):  # each seed in one sweep of several
-        folder = dir if (dir / "sweep.yaml").is_file() else dir / str(sweep_name)
+        folder = dir if is_sweep_folder(dir) else dir / str(sweep_name)
         own_id, own_seeds = unnumbered_id(trial_id), sorted(set(part["seed"]))
         verdicts += _reproduce_seeds(folder, own_id, label, own_seeds, check)
     return int("different" in verdicts)

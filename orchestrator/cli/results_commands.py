@@ -47,8 +47,7 @@ def reproduce_command(
 ) -> None:
     """Compute a trial again and compare it with the stored one, stage by stage."""
     from orchestrator.cli.reproduce import Check, reproduce
-    from orchestrator.results.folder.places import open_store
+    from orchestrator.results.folder.places import holding_folder, open_store
 
-    out = dir.parent if (dir / "sweep.yaml").is_file() else dir
-    check = Check(open_store(out, store, read_only=True), tolerance, show)
+    check = Check(open_store(holding_folder(dir), store, read_only=True), tolerance, show)
     raise typer.Exit(reproduce(dir, trial, seed, check))

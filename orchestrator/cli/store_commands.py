@@ -37,10 +37,9 @@ def audit_command(
     """Compute a sample of stages anew, each from its stored parent, and compare."""
     from orchestrator.cli.audit import audit, read_share
     from orchestrator.cli.reproduce import Check
-    from orchestrator.results.folder.places import open_store
+    from orchestrator.results.folder.places import holding_folder, open_store
 
-    out = dir.parent if (dir / "sweep.yaml").is_file() else dir
-    check = Check(open_store(out, store, read_only=True), tolerance, show)
+    check = Check(open_store(holding_folder(dir), store, read_only=True), tolerance, show)
     raise typer.Exit(audit(dir, read_share(share), seed, check))
 
 

@@ -13,6 +13,19 @@ def results_folder(sweep: Sweep, out: Path) -> Path:
     return out / sweep.name
 
 
+def is_sweep_folder(folder: Path) -> bool:
+    """Return whether a folder holds the tables of one sweep, not those of several in folders."""
+    return (folder / "sweep.yaml").is_file()
+
+
+def holding_folder(folder: Path) -> Path:
+    """Return the results folder of a folder given: itself, or the one that a sweep's is in.
+
+    The store lies there.
+    """
+    return folder.parent if is_sweep_folder(folder) else folder
+
+
 def open_store(
     out: Path, uri: str | None, create: bool = True, read_only: bool = False
 ) -> StageStore:
