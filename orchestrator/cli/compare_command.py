@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from orchestrator.cli.options import Dirs, show
 from orchestrator.sweep.objective.expression import FIGURES
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from orchestrator.results.results import Results
 
 
 class Format(StrEnum):
@@ -66,6 +71,15 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
         bool,
         typer.Option("--means", help="At equal means: accuracy by budget, winners, rates."),
     ] = False,
+    prices: Annotated[
+        str | None,
+        typer.Option(
+            "--prices",
+            metavar="PRICES",
+            help="At equal means, who wins for how much: storage=0.02/GB-month,compute=2/GPU-hour "
+            "(or /PFLOP), months=12.",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="One table, with a warning if not comparable.")
     ] = False,
@@ -79,15 +93,27 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     from orchestrator.terminal.comparison.rendering import render
 
     results = load(*dirs)
-    if means:
-        from orchestrator.results.surface.surface import surfaces
-        from orchestrator.terminal.surface_tables import surface_tables
-
-        for surface in surfaces(results):
-            show(surface_tables(surface))
+    if means or prices is not None:
+        for page in means_pages(results, means, prices):
+            show(page)
         return
     table = comparison(results, by, together=len(dirs) > 1, force=force)
     table = with_ranks(with_differences(results, table, against))
     if pareto is not None:
         table = with_front(table, [name.strip() for name in pareto.split(",")])
     show(render(table, format.value))
+
+
+def means_pages(results: Results, means: bool, prices: str | None) -> Iterator[RenderableType]:
+    """Yield the surface of each setting, its winners by price, or both."""
+    from orchestrator.results.surface.prices import parse_prices
+    from orchestrator.results.surface.surface import surfaces
+    from orchestrator.terminal.price_tables import price_table
+    from orchestrator.terminal.surface_tables import surface_tables
+
+    paid = None if prices is None else parse_prices(prices)
+    for surface in surfaces(results):
+        if means:
+            yield surface_tables(surface)
+        if paid is not None:
+            yield price_table(surface, paid)

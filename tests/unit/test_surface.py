@@ -37,8 +37,9 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         seeds=tuple(range(s)),
         values=array,
         infeasible=np.broadcast_to(np.asarray(infeasible), (m, a, b)).copy(),
-        carried=np.full((m, a, b), 1000.0),
-        spent=np.full((m, a, b), 1e9),
+        carried=changes.get("carried", np.full((m, a, b), 1000.0)),
+        spent=changes.get("spent", np.full((m, a, b), 1e9)),
+        seconds=changes.get("seconds", np.full((m, a, b), 60.0)),
         flops=np.array(compute, dtype=float) * 1e9,
     )
 
@@ -147,7 +148,8 @@ def rows() -> pd.DataFrame:
     names = ("method", "config.method.lam", "means_storage_bytes", "seed", "status", "acc")
     table = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells]).assign(**common)
     table["storage_bytes"] = [900, 1200, 1000, 1000, 0, 0]
-    return table.assign(means_compute=2.0, means_dial="{}", train_flops=3.0, consolidate_flops=1.0)
+    costs = {"train_flops": 3.0, "consolidate_flops": 1.0, "train_seconds": 2.0}
+    return table.assign(means_compute=2.0, means_dial="{}", consolidate_seconds=0.5, **costs)
 
 
 def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
@@ -157,6 +159,7 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert np.isnan(built.mean[1, 0, 0]), "a seed is missing"
     assert built.infeasible[:, 0, 0].tolist() == [False, False, True]
     assert built.flops.tolist() == [4.0]
+    assert built.seconds[:2, 0, 0].tolist() == [2.5, 2.5]
     assert (built.carried[0, 0, 0], built.spent[0, 0, 0]) == (1200, 4)
     sentences = list(findings(built))
     assert "Fit no cell: joint." in sentences

@@ -39,6 +39,7 @@ class Surface:
         carried: bytes after the last task, the most of all seeds [M, A, B]; NaN if none is
             complete.
         spent: FLOPs of training and consolidation of all tasks, likewise.
+        seconds: of training and consolidation of all tasks, likewise.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             [B]; NaN if they are not known.
     """
@@ -52,6 +53,7 @@ class Surface:
     infeasible: np.ndarray[Any, np.dtype[np.bool_]]
     carried: Floats
     spent: Floats
+    seconds: Floats
     flops: Floats
 
     @property
@@ -84,9 +86,7 @@ def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
         RepertoireError: no trial has means.
     """
     trials = pool_trials(results.trials).trials
-    trials = trials[
-        (trials["phase"] == "evaluation") & trials[[STORAGE, COMPUTE]].notna().any(axis=1)
-    ]
+    trials = trials[have_means(trials)]
     if trials.empty:
         raise RepertoireError(
             "no trial has means: a sweep compares methods at equal storage and computation with a "
@@ -95,6 +95,11 @@ def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
     for (benchmark, scenario, num_tasks), rows in trials.groupby(TABLE, sort=False):
         title = setting_title(str(benchmark), str(scenario), int(str(num_tasks)))
         yield build_surface(title, rows, metric)
+
+
+def have_means(trials: pd.DataFrame) -> pd.Series[bool]:
+    """Return which trials are of the evaluation phase of a sweep with means."""
+    return (trials["phase"] == "evaluation") & trials[[STORAGE, COMPUTE]].notna().any(axis=1)
 
 
 def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
@@ -110,9 +115,11 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     seed = [seeds.index(each) for each in rows["seed"]]
     values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
     np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
-    carried, spent = (np.full(infeasible.shape, np.nan) for _ in range(2))
-    for figures, most in ((rows["storage_bytes"], carried), (compute_flops(rows), spent)):
-        np.fmax.at(most, cell, np.where(complete, figures.to_numpy(float), np.nan))
+    seconds = rows["train_seconds"] + rows["consolidate_seconds"]
+    costs = []
+    for figures in (rows["storage_bytes"], compute_flops(rows), seconds):
+        costs.append(np.full(infeasible.shape, np.nan))
+        np.fmax.at(costs[-1], cell, np.where(complete, figures.to_numpy(float), np.nan))
     return Surface(
         title=title,
         methods=methods,
@@ -121,8 +128,9 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         seeds=seeds,
         values=values,
         infeasible=infeasible,
-        carried=carried,
-        spent=spent,
+        carried=costs[0],
+        spent=costs[1],
+        seconds=costs[2],
         flops=allowed_flops(rows, compute),
     )
 

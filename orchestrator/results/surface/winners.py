@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from orchestrator.results.multiple_tests import holm_against_best
+from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
 
 LEVEL = 0.05
@@ -45,7 +47,16 @@ def winning_cell(surface: Surface, place: tuple[int, int]) -> WinningCell:
     if not len(there):
         return WinningCell(place, None)
     order = there[np.argsort(-mean[there], kind="stable")]
-    values = surface.values[order][:, *place]
+    tied = not_told_apart(surface.values[order][:, *place])
+    return WinningCell(place, int(order[0]), tuple(int(i) for i in order[tied]))
+
+
+def not_told_apart(values: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which rows are not told apart from the first, which was chosen as the best.
+
+    Args:
+        values: [K, S], a column for each seed.
+    """
     # A p that is not defined shows no difference, unless all seeds differ by the same amount.
     p = holm_against_best(values, 0)
     tied = (p >= LEVEL) | np.isnan(p)
@@ -53,4 +64,4 @@ def winning_cell(surface: Surface, place: tuple[int, int]) -> WinningCell:
         constant = np.ptp(values - values[0], axis=-1) == 0
         tied &= ~(constant & (values[:, 0] != values[0, 0]))
     tied[0] = True
-    return WinningCell(place, int(order[0]), tuple(int(i) for i in order[tied]))
+    return np.asarray(tied)

@@ -1,0 +1,155 @@
+"""Prices of storage and computation, by hand: what a trial costs, and who wins for how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from test_surface import surface
+from typer.testing import CliRunner
+
+from orchestrator.cli.app import app, main
+from orchestrator.errors import RepertoireError
+from orchestrator.results.surface.prices import (
+    Prices,
+    parse_prices,
+    price_winners,
+    trial_prices,
+)
+from orchestrator.results.surface.surface import Surface
+from orchestrator.results.tables.config_columns import with_config_columns
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
+from orchestrator.results.tables.tables import Tables, write_tables
+
+NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
+
+
+def market() -> Surface:
+    """Return methods a, b, c on 2 x 1 cells: bytes and FLOPs are 1 to 8 G and P."""
+    mean = np.array([[0.5, 0.6], [0.8, 0.3], [0.799, np.nan]])
+    values = mean[..., None, None] + NOISE
+    values[2, 0] = mean[2, 0] + NOISE[::-1]
+    carried = np.array([[1.0, 2.0], [3.0, 4.0], [2.0, 8.0]])[..., None] * 1e9
+    spent = np.array([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]])[..., None] * 1e15
+    return surface(values, carried=carried, spent=spent, seconds=spent / 1e15 * 3600)
+
+
+def test_a_trial_pays_for_its_bytes_by_the_month_and_for_its_flops() -> None:
+    # 0.5 per GB and month for 2 months, 3 per PFLOP: 1 GB + 1 PFLOP = 1 + 3, 3 GB + 2 = 3 + 6.
+    prices = parse_prices("storage=0.5/GB-month, compute=3/PFLOP, months=2")
+    expected = [[[4.0], [5.0]], [[9.0], [10.0]], [[14.0], [np.nan]]]
+    np.testing.assert_allclose(trial_prices(market(), prices), expected)
+    by_time = parse_prices("compute=2/GPU-hour")
+    assert by_time.by_time
+    np.testing.assert_allclose(trial_prices(market(), by_time)[:2, 0, 0], [2.0, 4.0])
+
+
+def test_a_winner_is_the_best_that_the_price_buys() -> None:
+    drawn = market()
+    # Prices are 2, 3, 5, 6 and 6 of a, a, b, b and c.
+    winners = list(price_winners(drawn, Prices(storage=1e-9, compute=1e-15)))
+    found = [(round(w.price, 9), drawn.methods[w.method], w.place) for w in winners]
+    assert found == [(2, "a", (0, 0)), (3, "a", (1, 0)), (5, "b", (0, 0))]
+    assert [w.ties for w in winners] == [((0, 0, 0),), ((0, 1, 0),), ((1, 0, 0),)]
+
+
+def test_a_dearer_trial_is_tied_only_where_it_can_be_paid() -> None:
+    drawn = market()
+    # Only bytes cost: a 1, then c at 2, which is as good as b at 3 but for noise.
+    winners = list(price_winners(drawn, Prices(storage=1e-9)))
+    names = [[drawn.methods[m] for m, _, _ in w.ties] for w in winners]
+    assert [w.price for w in winners] == [1.0, 2.0, 3.0]
+    assert names == [["a"], ["c"], ["b", "c"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("storage=0.02/GB", "the price of storage is per MB-month, GB-month, TB-month, not `GB`"),
+        ("compute=2/hour", "GPU-hour, not `hour`"),
+        ("compute=-2/PFLOP", "a number from 0 on, not `-2`"),
+        ("storage=nan/GB-month", "a number from 0 on, not `nan`"),
+        ("compute=2/PFLOP,months=x", "months takes a number from 0 on, not `x`"),
+        ("energy=2/kWh", "`energy=2/kWh` is none of storage=, compute= and months="),
+        ("compute=2/PFLOP,compute=3/PFLOP", "compute is given twice"),
+        ("storage=0/GB-month", "nothing has a price above 0"),
+        ("", "nothing has a price above 0"),
+    ],
+)
+def test_prices_that_are_none_are_refused_with_what_is_valid(text: str, why: str) -> None:
+    with pytest.raises(RepertoireError, match="for example --prices storage=") as error:
+        parse_prices(text)
+    assert why in str(error.value)
+
+
+def means_folder(folder: Path) -> Path:
+    """Write the tables of a sweep with means: er in two cells on two seeds, joint fits neither."""
+    trials = [
+        {
+            "sweep": folder.name,
+            "trial_id": f"{method}-{size}",
+            "phase": "evaluation",
+            "status": "complete" if method == "er" else "infeasible",
+            "method": method,
+            "benchmark": "split_digits",
+            "scenario": "class",
+            "network": "mlp",
+            "num_tasks": 2,
+            "tasks_done": 2 if method == "er" else 0,
+            "seed": seed,
+            "config": "{}",
+            "means_storage_bytes": size,
+            "means_compute": 1.0,
+            "means_dial": "{}",
+        }
+        | (
+            {
+                "acc": 0.5 + size / 1e5 + seed / 100,
+                "storage_bytes": size,
+                "train_flops": 1e12,
+                "consolidate_flops": 0.0,
+                "train_seconds": 1.8,
+                "consolidate_seconds": 0.0,
+            }
+            if method == "er"
+            else {}
+        )
+        for method in ("er", "joint")
+        for size in (10_000, 20_000)
+        for seed in (0, 1)
+    ]
+    tables = Tables(
+        with_config_columns(pa.Table.from_pylist(trials, TRIALS)),
+        pa.Table.from_pylist([], ACCURACY),
+        pa.Table.from_pylist([], STAGES),
+    )
+    write_tables(tables, folder)
+    return folder
+
+
+def test_compare_prints_who_wins_for_how_much(tmp_path: Path) -> None:
+    folder = str(means_folder(tmp_path / "s"))
+    words = ["compare", folder, "--prices"]
+    answer = CliRunner().invoke(app, [*words, "storage=100/MB-month,compute=1/TFLOP"])
+    assert answer.exit_code == 0, answer.output
+    lines = [line.split() for line in answer.output.splitlines() if " er " in line]
+    assert [(line[0], line[-1] if "±" not in line[-2] else line[-3]) for line in lines] == [
+        ("2", "0.605"),
+        ("3", "0.705"),
+    ]
+    answer = CliRunner().invoke(app, [*words, "compute=2/GPU-hour"])
+    assert "0.001" in answer.output
+    assert "hours on the device" in " ".join(answer.output.split())
+
+
+def test_compare_refuses_prices_that_are_none_with_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(means_folder(tmp_path / "s"))
+    monkeypatch.setattr("sys.argv", ["repertoire", "compare", folder, "--prices", "compute=2"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "the price of compute is per GFLOP" in capsys.readouterr().err
