@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from methods.agem import AGEM
 from methods.base import Method
+from methods.bic import BiC
 from methods.cumulative import Cumulative
 from methods.der import DER
 from methods.derpp import DERPP
@@ -57,4 +58,5 @@ METHODS: Mapping[str, type[Method]] = {
     "gem": GEM,
     "icarl": ICaRL,
     "wa": WA,
+    "bic": BiC,
 }

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.parts.budget import MemoryConfig
+from methods.parts.budget import Budget, MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.distillation import divergence, groups
 from methods.parts.evaluation_mode import evaluation_mode
@@ -66,12 +66,18 @@ class ExemplarReplay(Method):
     def objection(cls, config: Any, setting: Setting) -> str | None:
         """Return the scenario's objection, or that the memory is smaller than one per class."""
         return super().objection(config, setting) or ClassBalancedMemory.objection(
-            config.budget, setting
+            cls.exemplar_budget(config), setting
         )
+
+    @classmethod
+    def exemplar_budget(cls, config: Any) -> Budget:
+        """Return the budget of the exemplars."""
+        budget: Budget = config.budget
+        return budget
 
     def __init__(self, network: nn.Module, config: Any, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self.memory = ExemplarMemory(config.budget, outlook, self.represent)
+        self.memory = ExemplarMemory(self.exemplar_budget(config), outlook, self.represent)
         output_layer(network)  # raises ValueError if there is none
         # In a tuple, so that it is not registered as part of the state.
         self.teacher: tuple[nn.Module, ...] = ()
@@ -80,18 +86,11 @@ class ExemplarReplay(Method):
 
     def begin_task(self, task: TaskView) -> None:
         """Copy the network as the teacher, from the second task on."""
-        self.memory.begin_task(task)
-        if self.memory.filled:
-            self.teacher = (frozen_copy(self.network).eval(),)
-        self.old_C = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
-        num_old = int(self.old_C.sum())
-        self.old_share = num_old / (num_old + len(task.classes))
-        self._groups_GC = groups(self.old_C, task.allowed)
+        self.start_replay(task)
 
     def examples(self, task: TaskView) -> Examples:
         """Return the task's examples and the exemplars, repeated `exemplar_passes` times."""
-        exemplars = self.memory[: self.memory.filled]
-        return task.examples + repeat(exemplars, self.config.exemplar_passes)
+        return self.with_exemplars(task.examples)
 
     def end_task(self, task: TaskView) -> None:
         """Choose exemplars of the new classes and drop some of the old classes."""
@@ -100,6 +99,23 @@ class ExemplarReplay(Method):
     def step_kind(self) -> object:
         """Return the number of teachers, 0 or 1."""
         return len(self.teacher)
+
+    @final
+    def start_replay(self, task: TaskView) -> None:
+        """Note the old classes and, if there are any, copy the network as the teacher."""
+        self.memory.begin_task(task)
+        if self.memory.filled:
+            self.teacher = (frozen_copy(self.network).eval(),)
+        self.old_C = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
+        num_old = int(self.old_C.sum())
+        self.old_share = num_old / (num_old + len(task.classes))
+        self._groups_GC = groups(self.old_C, task.allowed)
+
+    @final
+    def with_exemplars(self, examples: Examples) -> Examples:
+        """Return examples and the exemplars, repeated `exemplar_passes` times."""
+        exemplars = self.memory[: self.memory.filled]
+        return examples + repeat(exemplars, self.config.exemplar_passes)
 
     @final
     def keep_exemplars(self, task: TaskView) -> None:

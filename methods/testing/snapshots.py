@@ -18,7 +18,7 @@ from torch import Tensor
 
 from methods.base import Method, TaskView
 from methods.testing.blobs import NUM_TASKS, Blobs, State
-from methods.testing.equality import copy_state, require, require_saveable
+from methods.testing.equality import copy_state, require_saveable
 from methods.testing.watch import ExactMeter, watch_hooks
 
 Flops = dict[int, dict[Hashable, int]]
@@ -69,18 +69,9 @@ def learn(
 
     training = Training(epochs=epochs, batch_size=20, lr=0.01, **options)
     view = replace(view, num_steps=num_steps(len(view.examples), training))
-    check_phases(method, view)
     with watch_hooks(method):
         train_task(method, view, training, cast(Any, meter or ExactMeter({})))
         method.end_task(view)
-
-
-def check_phases(method: Method, view: TaskView) -> None:
-    """Check that the phases of a method have names of their own."""
-    if type(method).phases is Method.phases:
-        return
-    names = [phase.name for phase in method.phases(view)]
-    require(len(set(names)) == len(names), f"the phases of a task need different names: {names}")
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ Deviations:
 from __future__ import annotations
 
 import random  # noqa: TID251 - reads the generator's state only
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.base import Method, TaskView
+from methods.base import Method, Phase, TaskView
 from methods.testing.blobs import State
 from methods.testing.equality import copy_state, require, require_same
 
@@ -67,7 +67,7 @@ class ExactMeter:
 
 @contextmanager
 def watch_hooks(method: Method) -> Iterator[None]:
-    """Check that begin_task and end_task keep the network's modes and running statistics.
+    """Check that hooks keep the network's modes and statistics, and that phases have names.
 
     A hook that changes the network's parameters may change its statistics too.
     """
@@ -87,12 +87,26 @@ def watch_hooks(method: Method) -> Iterator[None]:
 
         return call
 
-    names = ("begin_task", "end_task")
-    for name in names:
-        setattr(method, name, watch(name))
+    watched = {name: watch(name) for name in ("begin_task", "end_task")}
+    for name, call in {**watched, "phases": named_phases(method)}.items():
+        setattr(method, name, call)
     yield
-    for name in names:
+    for name in (*watched, "phases"):
         delattr(method, name)
+
+
+def named_phases(method: Method) -> Callable[[TaskView], Sequence[Phase]]:
+    """Return `phases` of a method, with a check that they have names of their own."""
+    phases = method.phases
+
+    def call(view: TaskView) -> Sequence[Phase]:
+        given = phases(view)
+        names = [phase.name for phase in given]
+        unique = len(set(names)) == len(names)
+        require(unique, f"the phases of a task need different names: {names}")
+        return given
+
+    return call
 
 
 def module_modes(network: nn.Module) -> list[bool]:

@@ -69,6 +69,7 @@ def test_a_memory_never_takes_more_bytes_than_its_budget(name, size):
             {"memory_size": 9},
             r"for 9 examples \(memory_size: 9\).*10, one for each class",
         ),
+        ("bic", {"memory_bytes": 78499}, "9 held-out examples.*memory_bytes: 78500, or more"),
         ("wa", {"memory_size": 9}, "10, one for each class"),
         ("gdumb", {"memory_bytes": 7849}, r"9 examples \(memory_bytes: 7849\).*memory_bytes: 7850"),
         ("er", {"memory_size": 9, "policy": "class_balanced"}, "give memory_size: 10"),

@@ -12,6 +12,7 @@ from alike import ALIKE
 from methods import METHODS, base, conformance, testing
 from methods.agem import AGEM
 from methods.base import Method
+from methods.bic import BiC
 from methods.der import DER
 from methods.derpp import DERPP
 from methods.er import ER
@@ -40,6 +41,7 @@ SMALL = {
     "gem": GEM.Config(memory_size=18),
     "icarl": ICaRL.Config(memory_size=12),
     "wa": WA.Config(memory_size=12),
+    "bic": BiC.Config(memory_size=60, correction_epochs=5),
 }
 VARIANTS = [
     (EWC, EWC.Config(lam=1000, mode="offline")),
@@ -62,6 +64,7 @@ VARIANTS = [
     (GEM, GEM.Config(memory_bytes=500, margin=2, ridge=0.1)),
     (AGEM, AGEM.Config(memory_size=9, policy="ring", replay_batch_size=4)),
     (GDumb, GDumb.Config(memory_size=11, passes=2)),
+    (BiC, BiC.Config(memory_bytes=1200, held_out_share=0.3, correction_epochs=3)),
     (WA, WA.Config(memory_bytes=300, exemplar_passes=1, positive_weights=False)),
 ]
 

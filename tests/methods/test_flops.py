@@ -143,6 +143,16 @@ def test_wa_passes_new_examples_to_choose_among_them(network):
     assert measure("wa", network, memory_size=HELD)[1] == pytest.approx(expected, rel=0.01)
 
 
+def test_bic_pays_for_a_forward_pass_of_what_is_held_out_in_each_epoch_of_the_correction():
+    config = {"memory_size": HELD, "held_out_share": 0.5, "exemplar_passes": 1}
+    few, many = (measure("bic", "mlp", **config, correction_epochs=n)[0] for n in (1, 11))
+    method = built("bic", "mlp", **config, correction_epochs=1)
+    # Four classes, of each as many as the room for held-out examples allows.
+    held = 4 * min(HELD // 2 // 4, max(1, NEW // 2 // 2))
+    assert method.held_out.capacity == HELD // 2
+    assert many - few == pytest.approx(10 * 2 * held * COUNTS["mlp"].forward, rel=0.01)
+
+
 def test_generative_replay_pays_for_the_generator_the_old_solver_and_drawing():
     encoder, decoder = (sum(a * b for a, b in half) for half in GENERATOR)
     solver = COUNTS["mlp"]
@@ -169,7 +179,7 @@ def test_progressive_networks_pay_for_older_columns_forward_and_for_laterals():
 
 
 def test_no_method_is_left_out():
-    others = {"gem", "agem", "ewc", "mas", "rwalk", "generative_replay", "hat", "pnn"}
+    others = {"bic", "gem", "agem", "ewc", "mas", "rwalk", "generative_replay", "hat", "pnn"}
     assert METHODS.keys() == PASSES.keys() | others
 
 

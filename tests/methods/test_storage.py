@@ -101,6 +101,18 @@ def test_icarl_keeps_exemplars_and_their_means(network):
     assert kept_bytes == {"buffer": ROWS * IMAGES[network] + means}
 
 
+@pytest.mark.parametrize("network", ["mlp"])
+def test_bic_keeps_exemplars_examples_held_out_and_two_numbers(network):
+    # A class holds out at least one of its few examples.
+    method = build_and_learn(
+        "bic", network, memory_size=ROWS, held_out_share=0.25, correction_epochs=1
+    )
+    sizes = storage_bytes(method.state_dict(), method.storage)
+    assert sizes["model"] == COUNTS[network].carried + 2 * 4
+    assert len(method.held_out.y) in range(1, ROWS // 4 + 1)
+    assert sizes["buffer"] == (len(method.memory.y) + len(method.held_out.y)) * IMAGES[network]
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("told", [0, CLASSES])
 def test_generative_replay_keeps_a_generator_and_a_byte_for_each_class(network, told):
@@ -143,5 +155,5 @@ def test_what_takes_layers_apart_says_so_of_a_resnet(method):
 def test_no_method_is_left_out():
     penalties = {"l2", "si", "mas", "rwalk", "ewc", "lwf"}
     references = {"finetune", "freeze", "cumulative", "joint", "independent"}
-    others = {"icarl", "generative_replay", "packnet", *ISOLATING}
+    others = {"icarl", "bic", "generative_replay", "packnet", *ISOLATING}
     assert METHODS.keys() == penalties | references | others | {name for name, _ in REHEARSAL}

@@ -1,0 +1,45 @@
+"""Examples that are held out of the training of a network, so that its scores can be judged.
+
+Reference:
+    Wu et al. 2019, Large scale incremental learning, CVPR, section 4: a tenth of the exemplars, and
+    as many of each new class.
+
+Deviations:
+    The examples are random; a share of the budget is rounded down.
+"""
+
+from __future__ import annotations
+
+from math import floor
+
+import torch
+from torch import Tensor
+
+from methods.parts.budget import Budget
+from methods.parts.class_balanced import shuffle
+
+
+def divide_budget(budget: Budget, share: float) -> tuple[Budget, Budget]:
+    """Return a share of a budget, rounded down, and the rest."""
+    if budget.examples is None:
+        size = floor((budget.size or 0) * share + 1e-9)
+        return Budget(None, size), Budget(None, (budget.size or 0) - size)
+    rows = floor(budget.examples * share + 1e-9)
+    return Budget(rows), Budget(budget.examples - rows)
+
+
+def hold_out(y: Tensor, room: int, share: float, generator: torch.Generator) -> Tensor:
+    """Return random rows: of each label a share, at least 1 and at most `room`, but never all."""
+    chosen = [torch.zeros(0, dtype=torch.int64)]
+    for label in torch.unique(y):
+        rows = shuffle((y == label).nonzero().flatten(), generator)
+        count = min(room, max(1, floor(len(rows) * share)), len(rows) - 1)
+        chosen.append(rows[:count])
+    return torch.cat(chosen).sort().values
+
+
+def first_of_each(y: Tensor) -> Tensor:
+    """Return rows: the first of each label, as many of each as of the rarest."""
+    rows = [(y == label).nonzero().flatten() for label in torch.unique(y)]
+    count = min(map(len, rows))
+    return torch.cat([each[:count] for each in rows])
