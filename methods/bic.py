@@ -87,8 +87,6 @@ class BiC(ExemplarReplay):
         "beta": "model",
     }
     config: Config
-    _trained: TaskView
-    _apart: TaskView
 
     @classmethod
     def exemplar_budget(cls, config: Config) -> Budget:
@@ -122,6 +120,7 @@ class BiC(ExemplarReplay):
         self.beta = nn.Parameter(torch.zeros(()), requires_grad=False)
         self._learning = [p for p in network.parameters() if p.requires_grad]
         self._new_C = torch.zeros(outlook.num_classes, dtype=torch.bool)
+        self._apart = torch.zeros(0, dtype=torch.bool)
         self._corrects = False
 
     def begin_task(self, task: TaskView) -> None:
@@ -130,14 +129,10 @@ class BiC(ExemplarReplay):
         self.held_out.begin_task(task)
         self._new_C = torch.zeros_like(self.old_C)
         self._new_C[list(task.classes)] = True
-        y = task.examples.y.cpu()
+        y, share = task.examples.y, self.config.held_out_share
         room = self.held_out.capacity // int((self.old_C | self._new_C).sum())
-        held = hold_out(y, room, self.config.held_out_share, task.stream("held-out"))
-        kept = torch.ones(len(y), dtype=torch.bool)
-        kept[held] = False
-        device = task.examples.y.device
-        self._trained = replace(task, examples=task.examples[kept.to(device)])
-        self._apart = replace(task, examples=task.examples[held.to(device)])
+        self._apart = torch.zeros_like(y, dtype=torch.bool)
+        self._apart[hold_out(y.cpu(), room, share, task.stream("held-out"))] = True
 
     def phases(self, task: TaskView) -> Sequence[Phase]:
         """Return the training and, from the second task on, the correction."""
@@ -146,8 +141,8 @@ class BiC(ExemplarReplay):
             **{"optimizer": "adam", "momentum": 0.0, "weight_decay": 0.0, "schedule": "constant"},
             **{"augment": (), "clip": None, "label_smoothing": 0.0, "early_stopping": None},
         }
-        balanced = self.held_out.filled and len(self._apart.examples)
-        return (Phase(), Phase(CORRECTION, training)) if balanced else (Phase(),)
+        both = self.held_out.filled > 0 and bool(self._apart.any())
+        return (Phase(), Phase(CORRECTION, training)) if both else (Phase(),)
 
     def begin_phase(self, phase: Phase, task: TaskView) -> None:
         """Release the network, or the correction alone."""
@@ -160,8 +155,8 @@ class BiC(ExemplarReplay):
     def examples(self, task: TaskView) -> Examples:
         """Return new examples and exemplars, or those held out, as many of each class."""
         if not self._corrects:
-            return self.with_exemplars(self._trained.examples)
-        held = self.held_out[: self.held_out.filled] + self._apart.examples
+            return self.with_exemplars(task.examples[~self._apart])
+        held = self.held_out[: self.held_out.filled] + task.examples[self._apart]
         return held[first_of_each(held.y)]
 
     def loss(self, batch: Examples) -> Tensor:
@@ -177,9 +172,9 @@ class BiC(ExemplarReplay):
     @torch.no_grad()
     def end_task(self, task: TaskView) -> None:
         """Choose what to store, and make the correction part of the output layer."""
-        self.keep_exemplars(self._trained)
-        if self.held_out.filled or len(self._apart.examples):
-            self.held_out.end_task(self._apart)
+        self.keep_exemplars(replace(task, examples=task.examples[~self._apart]))
+        if self.held_out.filled or self._apart.any():
+            self.held_out.end_task(replace(task, examples=task.examples[self._apart]))
         head, new = output_layer(self.network), list(task.classes)
         head.weight[new] = self.alpha * head.weight[new]
         head.bias[new] = self.alpha * head.bias[new] + self.beta

@@ -26,7 +26,7 @@ from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.distillation import divergence, groups
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import ExemplarMemory, output_layer, representations
-from methods.parts.initialisation import frozen_copy
+from methods.parts.former import FormerNetwork
 from methods.parts.memory import repeat
 from methods.parts.ranges import require_count
 
@@ -52,7 +52,7 @@ class ExemplarReplay(Method):
     Attributes:
         old_C: bool, the outputs of earlier tasks.
         old_share: their share of the outputs seen, this task's included.
-        teacher: the network when the task began, or nothing in the first task.
+        teacher: the network when the task began; None in the first task.
     """
 
     Config: ClassVar[type[base.Config]] = ExemplarConfig
@@ -79,8 +79,7 @@ class ExemplarReplay(Method):
         super().__init__(network, config, outlook)
         self.memory = ExemplarMemory(self.exemplar_budget(config), outlook, self.represent)
         output_layer(network)  # raises ValueError if there is none
-        # In a tuple, so that it is not registered as part of the state.
-        self.teacher: tuple[nn.Module, ...] = ()
+        self.teacher: FormerNetwork | None = None
         self.old_C = torch.zeros(outlook.num_classes, dtype=torch.bool)
         self.old_share = 0.0
 
@@ -97,15 +96,15 @@ class ExemplarReplay(Method):
         self.keep_exemplars(task)
 
     def step_kind(self) -> object:
-        """Return the number of teachers, 0 or 1."""
-        return len(self.teacher)
+        """Return whether a step runs the teacher."""
+        return self.teacher is not None
 
     @final
     def start_replay(self, task: TaskView) -> None:
         """Note the old classes and, if there are any, copy the network as the teacher."""
         self.memory.begin_task(task)
         if self.memory.filled:
-            self.teacher = (frozen_copy(self.network).eval(),)
+            self.teacher = FormerNetwork(self.network)
         self.old_C = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
         num_old = int(self.old_C.sum())
         self.old_share = num_old / (num_old + len(task.classes))
@@ -120,7 +119,7 @@ class ExemplarReplay(Method):
     @final
     def keep_exemplars(self, task: TaskView) -> None:
         """Drop the teacher, and bring the memory up to date with a task that ends."""
-        self.teacher = ()
+        self.teacher = None
         self.memory.end_task(task)
 
     @final
@@ -128,12 +127,10 @@ class ExemplarReplay(Method):
         """Return (1 - k) CE + k KL, the divergence from the teacher, with k = `old_share`."""
         logits_BC = self.network(batch.x)
         loss = self.task_loss(batch, logits_BC)
-        for teacher in self.teacher:
-            with torch.no_grad():
-                old_BC = teacher(batch.x)
-            change = divergence(old_BC, logits_BC, self._groups_GC, temperature)
-            loss = (1 - self.old_share) * loss + self.old_share * change
-        return loss
+        if self.teacher is None:
+            return loss
+        change = divergence(self.teacher(batch.x), logits_BC, self._groups_GC, temperature)
+        return (1 - self.old_share) * loss + self.old_share * change
 
     @final
     @torch.no_grad()
