@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from orchestrator.backends import preflight
 from orchestrator.backends.node_checks import (
     NodeRequest,
     check_gpu,
@@ -132,3 +133,22 @@ def test_a_node_with_other_versions_imports_nothing_of_repertoire() -> None:
     report = create_probe(b"not a pickle")("n1", EXPECTED, {"torch": "no-such-distribution"})
     assert report["versions"]["torch"] == ""
     assert report.keys() == {"versions"}
+
+
+def test_a_node_that_died_while_it_was_checked_is_none_and_other_errors_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+    from ray.exceptions import NodeDiedError, TaskUnschedulableError, WorkerCrashedError
+
+    def answer(error: Exception) -> object:
+        def get(ref: object) -> object:
+            raise error
+
+        monkeypatch.setattr(ray, "get", get)
+        return preflight.read_answer("a task", late=False)
+
+    assert answer(NodeDiedError("gone")) is None
+    assert answer(TaskUnschedulableError("no such node")) is None
+    assert "WorkerCrashedError" in str(answer(WorkerCrashedError()))
+    assert "did not answer" in str(preflight.read_answer("a task", late=True))
