@@ -60,7 +60,8 @@ class Sweep:
         source: the user's own code that the file names.
         means: the budgets that every method gets alike, if the file has any; the trials are then
             solved for before they run, see `means.solve`.
-        cells: the trials at each pair of budgets, once they are solved for.
+        cells: every method at each pair of budgets, once they are solved for; those that fit are
+            the trials and groups.
     """
 
     name: str

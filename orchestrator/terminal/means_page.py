@@ -1,36 +1,78 @@
-"""The cells of a sweep with means as lines: what fits, what does not and why."""
+"""The cells of a sweep with means as lines: what fits, what it costs, what does not fit and why."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from orchestrator.sweep.means.cells import describe_cell
+from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.solve import missing_prices
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.units import si_text
 
 MAX_LISTED = 20  # reasons
+# What a surface is read against.
+ANCHORS = ("finetune", "er", "gdumb", "joint")
 
 
 def means_lines(sweep: Sweep) -> list[str]:
     """Return lines on the cells of a solved sweep; none for a sweep without means."""
     if sweep.means is None:
         return []
-    left_out = [cell for cell in sweep.cells if cell.outcome is not None]
-    waiting = [cell for cell in sweep.cells if cell.prices]
-    ready = len(sweep.trials) + len(sweep.groups)
-    counts = Counter(cell.outcome[0] for cell in left_out if cell.outcome)
-    parts = [f"{ready} fit", *(f"{n} {status}" for status, n in sorted(counts.items()))]
-    if waiting:
-        parts.append(f"{len(waiting)} to solve for once their prices are counted")
-    lines = [f"means: {ready + len(sweep.cells)} cells: {', '.join(parts)}"]
+    return [
+        counts_line(sweep.cells),
+        *price_lines(sweep),
+        *cost_lines(sweep.cells),
+        *anchor_lines(sweep.cells),
+        *reason_lines(sweep.cells),
+    ]
+
+
+def counts_line(cells: Sequence[Cell]) -> str:
+    """Return the numbers of cells that fit, that do not, and that are not solved for yet."""
+    ended = Counter(cell.outcome[0] for cell in cells if cell.outcome)
+    waiting = sum(bool(cell.prices) for cell in cells)
+    parts = [f"{sum(map(is_ready, cells))} fit", *(f"{n} {s}" for s, n in sorted(ended.items()))]
+    more = [f"{waiting} to solve for once their prices are counted"] if waiting else []
+    return f"means: {len(cells)} cells: {', '.join([*parts, *more])}"
+
+
+def price_lines(sweep: Sweep) -> Iterator[str]:
+    """Yield how many prices are missing."""
     if prices := missing_prices(sweep):
         stages = sum(trial.benchmark.num_tasks * len(trial.seeds) for trial in prices)
-        lines.append(
+        yield (
             f"prices: {len(prices)} are missing, each a method that learns every task for one "
             f"epoch; the run begins with their {stages} stages at most"
         )
-    reasons = dict.fromkeys(describe_cell(cell) for cell in left_out)
-    lines += [f"  {reason}" for reason in list(reasons)[:MAX_LISTED]]
-    if len(reasons) > MAX_LISTED:
-        lines.append(f"  and {len(reasons) - MAX_LISTED} more")
-    return lines
+
+
+def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield the FLOPs of all cells that are solved for, before and after sharing."""
+    before, by_key = 0, dict[str, int]()
+    for cell in cells:
+        for seed in cell.trial.seeds if cell.flops else ():
+            tasks = zip(cell.trial.stages(seed)[1:], cell.flops or (), strict=True)
+            flops = {stage.key: cost for stage, cost in tasks}
+            before += sum(flops.values())
+            by_key |= flops
+    if before:
+        after = sum(by_key.values())
+        yield (
+            f"cost: {si_text(before, 'FLOP')} of training and consolidation on all seeds, "
+            f"{si_text(after, 'FLOP')} where cells share stages"
+        )
+
+
+def anchor_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield the anchors that a sweep leaves out."""
+    methods = {cell.trial.method.name for cell in cells}
+    if missing := [name for name in ANCHORS if name not in methods]:
+        yield f"means: a surface is read against {', '.join(missing)}, which this sweep leaves out"
+
+
+def reason_lines(cells: Sequence[Cell]) -> list[str]:
+    """Return why cells do not fit, each reason once."""
+    reasons = dict.fromkeys(f"  {describe_cell(cell)}" for cell in cells if cell.outcome)
+    more = [f"  and {len(reasons) - MAX_LISTED} more"] if len(reasons) > MAX_LISTED else []
+    return [*list(reasons)[:MAX_LISTED], *more]

@@ -58,7 +58,7 @@ def trial_row(
     )
     row |= _late_costs(records, learned)
     row |= _worker_columns(records[-1]) if records else {}
-    if status == "failed":
+    if status == "failed" and chain.keys:
         row |= store.failed_worker(chain.keys[len(records)])
     return tuple(map(row.get, TRIAL_COLUMNS))
 

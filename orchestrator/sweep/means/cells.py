@@ -26,6 +26,7 @@ class Cell:
         compute: the budget in epochs of fine-tuning; None: free.
         memory: bytes of the memory that were solved for; None if the method has no such dial.
         steps: iterations on each task that were solved for; None: not yet, or not at all.
+        flops: of training and consolidation of each task, by arithmetic; None likewise.
         outcome: (status, story) of a trial that is not run; None of one that is.
         prices: the price trials from which the steps follow, if they are not all stored yet.
     """
@@ -35,6 +36,7 @@ class Cell:
     compute: float | None = None
     memory: int | None = None
     steps: tuple[int, ...] | None = None
+    flops: tuple[int, ...] | None = None
     outcome: tuple[str, str] | None = None
     prices: tuple[Trial, ...] = ()
 
@@ -57,7 +59,8 @@ def solve_cell(trial: Trial, storage: int | None, compute: float | None, prices:
             unit, own = unit_trial(fitted), price_trial(fitted)
             cell = replace(cell, prices=(unit, own))
             steps = count_steps(prices(unit), prices(own), compute)
-            cell = replace(cell, steps=tuple(steps), prices=())
+            flops = [p.flops(n) for p, n in zip(prices(own)[0], steps, strict=True)]
+            cell = replace(cell, steps=tuple(steps), flops=tuple(flops), prices=())
     except TooDear as error:
         cell = replace(cell, outcome=(INFEASIBLE, str(error)), prices=())
     except Unpriceable as error:
@@ -65,6 +68,11 @@ def solve_cell(trial: Trial, storage: int | None, compute: float | None, prices:
     except Unpriced:
         pass
     return replace(cell, trial=set_dials(cell, trial))
+
+
+def is_ready(cell: Cell) -> bool:
+    """Return whether a cell can run: it fits, and its dials are solved for."""
+    return cell.outcome is None and not cell.prices
 
 
 def set_dials(cell: Cell, trial: Trial) -> Trial:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
-from orchestrator.sweep.means.cells import Cell, PriceList, describe_cell, solve_cell
+from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, solve_cell
 from orchestrator.sweep.means.means import LARGEST, Means
 from orchestrator.sweep.means.prices import PriceRecords, Prices, Unpriced, read_prices
 from orchestrator.sweep.means.storage import carried_bytes
@@ -42,18 +42,12 @@ def solve_with(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
     for group in sweep.groups:
         for pair in budgets:
             cell = solve_cell(group.first_trial(sweep.seeds), *pair, prices)
-            if is_ready(cell):
-                groups.append(replace(group, cell=cell))
-            else:
-                cells.append(cell)
-    ready = tuple(cell.trial for cell in cells if is_ready(cell))
-    waiting = tuple(cell for cell in cells if not is_ready(cell))
-    return replace(sweep, trials=ready, groups=tuple(name_groups(groups)), cells=waiting)
-
-
-def is_ready(cell: Cell) -> bool:
-    """Return whether a cell can run: it fits, and its dials are solved for."""
-    return cell.outcome is None and not cell.prices
+            cells.append(cell)
+            groups += [replace(group, cell=cell)] if is_ready(cell) else []
+    ready = tuple(
+        cell.trial for cell in cells[: len(sweep.trials) * len(budgets)] if is_ready(cell)
+    )
+    return replace(sweep, trials=ready, groups=tuple(name_groups(groups)), cells=tuple(cells))
 
 
 def budget_pairs(

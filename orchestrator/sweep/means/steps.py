@@ -19,7 +19,8 @@ class TaskPrice:
 
     Attributes:
         epoch: of all training with one epoch, phases with lengths of their own included.
-        batches: of the steps on each batch of a further epoch, in order.
+        batches: of the steps on each batch of a further epoch, in order; none if the method takes
+            no step on the task.
         consolidation: after training, whatever its length.
     """
 
@@ -29,6 +30,8 @@ class TaskPrice:
 
     def flops(self, iterations: int) -> int:
         """Return the FLOPs of training for a number of iterations, and consolidation."""
+        if not self.batches:
+            return self.epoch + self.consolidation
         epochs, rest = divmod(iterations, len(self.batches))
         further = (epochs - 1) * sum(self.batches) + sum(self.batches[:rest])
         return self.epoch + further + self.consolidation
@@ -36,12 +39,12 @@ class TaskPrice:
     def most_iterations(self, budget: float) -> int:
         """Return the largest number of iterations whose FLOPs a budget allows; 0 if not even one.
 
-        Where no step costs anything, one epoch is the answer.
+        Where no step costs anything, one epoch is the answer; one iteration where there is none.
         """
         if self.flops(1) > budget:
             return 0
         if not sum(self.batches):
-            return len(self.batches)
+            return max(len(self.batches), 1)
         most = len(self.batches) * (int(budget) // sum(self.batches) + 2)
         return bisect_right(range(1, most), budget, key=self.flops)
 
@@ -58,6 +61,6 @@ def price_from_costs(costs: Costs) -> TaskPrice | None:
         for count, flops in (costs.batch_flops[str(size)] for size in sizes)
         for _ in range(count)
     ]
-    if not batches:
+    if not batches and costs.samples:
         return None
     return TaskPrice(costs.train_flops, tuple(batches), costs.consolidate_flops)
