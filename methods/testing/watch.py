@@ -89,6 +89,7 @@ def watch_hooks(method: Method) -> Iterator[None]:
 
     watched = {name: watch(name) for name in ("begin_task", "end_task")}
     for name, call in {**watched, "phases": named_phases(method)}.items():
+        # An attribute of the instance hides the hook of the class until it is deleted.
         setattr(method, name, call)
     yield
     for name in (*watched, "phases"):

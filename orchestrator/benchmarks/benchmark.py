@@ -116,6 +116,7 @@ class Benchmark(BenchmarkOptions):
         return recipes_of(self)
 
 
+# By value, so that equal benchmarks of many trials share their recipes.
 @lru_cache(maxsize=256)
 def recipes_of(benchmark: Benchmark) -> tuple[Recipe, ...]:
     """Return the recipes of the tasks of a benchmark, in the order of the sequence."""

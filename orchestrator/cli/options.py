@@ -63,6 +63,7 @@ def job_address(environment: Mapping[str, str]) -> str | None:
 
     Outside of a job RAY_ADDRESS may be that of a server of jobs, which Ray cannot connect to.
     """
+    # Set by Ray in the processes of a job.
     in_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in environment
     return environment.get("RAY_ADDRESS") or None if in_job else None
 

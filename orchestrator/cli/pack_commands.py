@@ -29,6 +29,7 @@ def pack_command(
     home = holding_folder(dir)
     has_store = store is not None or (home / "stages").is_dir()
     stages = open_store(home, store, create=False, read_only=True) if has_store else None
+    # Resolved, since `.` has no name.
     file = out or Path(f"{dir.resolve().name}.pack.zip")
     members = write_pack(dir, file, stages)
     sweeps = sorted({member.sweep for member in members if member.sweep})

@@ -64,6 +64,7 @@ def read_scenario(
     return Scenario(
         nodes=number,
         gpus=counts.get("gpus", 0),
+        # Left out, CPUs limit nothing; `build_cluster` asks for them where stages take no GPU.
         cpus=counts.get("cpus", math.inf),
         losses_per_hour=rate,
         seed=seed,
@@ -127,6 +128,7 @@ def simulate_sweep(
     whole_plan, notes = plan_candidates(sweep, store, folder)
     durations = read_durations(scenario.durations) if scenario.durations else Durations()
     costs = {key: durations.cost(order) for key, order in whole_plan.orders.items()}
+    # As the driver submits to a cluster that does not grow.
     limit = Demand().stages
     result = simulate(whole_plan, costs, cluster, limit)
     undisturbed: Simulation | None = None

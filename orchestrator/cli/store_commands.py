@@ -77,6 +77,7 @@ def verify(out: Path, uri: str | None) -> int:
     for key in keys:
         try:
             wrong += filter(None, [store.verify(key)])
+        # Neither damaged nor known to be whole: it is left to the release that wrote it.
         except OtherRelease as error:
             foreign.append(str(error))
     for story in [*wrong, *foreign]:
@@ -101,6 +102,7 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
     from orchestrator.terminal.units import bytes_text
 
     store = open_store(out, uri, create=False, read_only=dry_run)
+    # What is deleted then lies elsewhere, and other folders may use it.
     if uri is None and (out / "stages").is_symlink():
         show(f"the store: {out / 'stages'} is a link to {(out / 'stages').resolve()}")
     result = find_garbage(store, rules)
@@ -108,6 +110,7 @@ def collect_garbage(out: Path, uri: str | None, rules: Rules, dry_run: bool) -> 
         show(f"kept: {count} stages, {reason}")
     for line in describe_other_files(result, rules):
         show(line)
+    # Before the deletion, which leaves nothing to count.
     size, verb = result.files.size(result.unwanted), "would delete" if dry_run else "deleted"
     if not dry_run:
         delete_garbage(store, rules, result)

@@ -80,6 +80,7 @@ class Progress:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the progress file; times are seconds since 1970."""
+        # Monotonic times mean nothing to the process that reads the file.
         now = time.time_ns() / 1e9
         shown = ("phase", "trials", "trials_done", "asked_for", "shared", "executed", "to_go")
         return {name: getattr(self, name) for name in shown} | {

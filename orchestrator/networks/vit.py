@@ -93,6 +93,7 @@ class _Transformer(nn.Module):
             *(_Block(config.width, config.heads, config.expansion) for _ in range(config.depth))
         )
         self.norm = nn.LayerNorm(config.width)
+        # Those of the blocks: the patches are a convolution, and the head is made later.
         linear = [layer for layer in self.modules() if isinstance(layer, nn.Linear)]
         for weight in (self.class_token, self.positions, *(layer.weight for layer in linear)):
             nn.init.trunc_normal_(weight, std=STD, a=-2 * STD, b=2 * STD)
@@ -103,6 +104,7 @@ class _Transformer(nn.Module):
         patches = self.patches(x).flatten(2).mT
         first = self.class_token.expand(len(x), 1, -1)
         tokens = torch.cat((first, patches), dim=1) + self.positions
+        # Normalised after the choice, since the other tokens are not used.
         return self.norm(self.blocks(tokens)[:, 0])  # type: ignore[no-any-return]
 
 

@@ -49,6 +49,7 @@ def _num_candidates(group_search: GroupSearch) -> int:
 
 def _num_undrawn_stages(group_search: GroupSearch) -> int:
     """Return the stages of candidates that are not drawn yet; all count as distinct."""
+    # There is one: a study draws its first candidates when it begins.
     first = group_search.candidates[0]
     undrawn = _num_candidates(group_search) - len(group_search.candidates)
     return undrawn * len(first.chains) * (first.goal + 1)

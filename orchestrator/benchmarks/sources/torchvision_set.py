@@ -50,6 +50,7 @@ class Torchvision(Form):
     @property
     def identity(self) -> Any:
         """What is read and how, in JSON types."""
+        # The sweep names no path: what a class reads depends on the folder.
         return [*super().identity, data_folder()]
 
     @property
@@ -93,6 +94,7 @@ class Torchvision(Form):
 
     def _inputs(self, parts: list[Any], rows: list[Array], allocate: Allocate) -> list[Array]:
         arrays = [np.asarray(getattr(part, "data", ())) for part in parts]
+        # Arrays that a class holds in memory; others are pictures, decoded one by one.
         if self.size is None and all(
             array.ndim >= 3 and len(array) == len(part)
             for array, part in zip(arrays, parts, strict=True)

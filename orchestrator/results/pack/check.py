@@ -75,6 +75,7 @@ def _require_plain_file(info: zipfile.ZipInfo, file: Path) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG) or info.flag_bits & ENCRYPTED or info.is_dir():
         raise refusal(file, f"{info.filename!r} in it is a link, a folder or encrypted")
+    # A few kilobytes of zeros can unpack to terabytes.
     if info.file_size > max(LARGE_BYTES, MAX_RATIO * info.compress_size):
         raise refusal(file, f"{info.filename!r} in it unpacks to {info.file_size} bytes")
 
@@ -96,6 +97,7 @@ def _read(pack: zipfile.ZipFile, path: str, limit: int) -> bytes:
         ValueError: it is longer.
     """
     with pack.open(path) as member:
+        # One byte more, which tells that it is longer without reading all of it.
         data = member.read(limit + 1)
     if len(data) > limit:
         raise ValueError(f"{path} is longer than {limit} bytes")

@@ -114,5 +114,6 @@ def _is_copied(host: str, place: str, store: StageStore) -> bool:
     """Return whether a reference was copied together with its store."""
     if host != platform.node() or store.folder is None or "://" in place:
         return False
+    # It names the store that it was written to; a copy of a store is another one.
     original = Path(place)
     return original.is_dir() and not original.samefile(store.folder)

@@ -95,6 +95,7 @@ class Augmentation:
 
     def change(self, examples: Examples) -> Examples:
         """Return examples with changed images, of the same labels."""
+        # An empty memory draws nothing, so that the stream stays where it is.
         for change in self._changes if len(examples) else ():
             examples = change.on(examples, self._generator)
         return examples
