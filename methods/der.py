@@ -20,13 +20,15 @@ Deviations:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook
+from methods.base import Examples, Outlook, neutral
+from methods.parts.budget import Budget
 from methods.parts.memory import Memory
 from methods.parts.ranges import require_strength
 from methods.parts.rehearsal import Rehearsal, RehearsalConfig
@@ -42,13 +44,20 @@ class DER(Rehearsal):
 
         Attributes:
             alpha: weight of the distance to the stored logits, at least 0.
+            logits_dtype: as which logits are stored: float32 or float16.
         """
 
         alpha: float = 1.0
+        logits_dtype: Literal["float32", "float16"] = neutral("float32")
 
         def __post_init__(self) -> None:
             super().__post_init__()
             require_strength("alpha", self.alpha)
+
+        @property
+        def budget(self) -> Budget:
+            """The budget of the memory, with the type of its logits."""
+            return replace(super().budget, logits=getattr(torch, self.logits_dtype))
 
     # The logits of a mixture would be stored with the plain image of its first part.
     takes_mixtures: ClassVar[bool] = False
@@ -78,7 +87,7 @@ class DER(Rehearsal):
     def distance(self, rows: Tensor) -> Tensor:
         """Return the mean squared distance to the logits stored in some rows."""
         replayed = self.augment(self.memory[rows])
-        return F.mse_loss(self.network(replayed.x), self.memory.logits[rows])
+        return F.mse_loss(self.network(replayed.x), self.memory.replay_logits(rows))
 
     def after_step(self, batch: Examples) -> None:
         """Pass the batch, and its logits from before the step, to the memory."""

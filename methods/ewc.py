@@ -39,7 +39,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
+from methods.parts.anchoring import ImportanceConfig, ParameterRows, Penalty, quadratic
 from methods.parts.ranges import require_count, require_strength
 from methods.parts.sensitivity.fisher import Labels, diagonal_fisher
 
@@ -48,7 +48,7 @@ class EWC(Penalty):
     """Penalise changes of parameters in proportion to their Fisher information."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(PenaltyConfig):
+    class Config(ImportanceConfig):
         """Hyperparameters of EWC.
 
         Attributes:
@@ -57,7 +57,7 @@ class EWC(Penalty):
             gamma: decay of the running importance per task, in (0, 1]; online only.
             labels: the labels in the Fisher's expectation; see `methods.parts.sensitivity.fisher`.
             num_samples: number of training examples for the Fisher; None: all.
-            penalise_head: see `methods.parts.anchoring`.
+            penalise_head, state_dtype: see `methods.parts.anchoring`.
             normalise: whether each task's Fisher is scaled to mean 1.
         """
 
@@ -84,8 +84,10 @@ class EWC(Penalty):
         super().__init__(network, config, outlook)
         # The shapes of the state that will be loaded: no row before the first task.
         rows = outlook.num_learned if config.mode == "offline" else min(outlook.num_learned, 1)
-        self.importance = ParameterRows(self.anchored_parameters(), rows)
-        self.past_anchors = ParameterRows(self.anchored_parameters(), max(rows - 1, 0))
+        self.importance = ParameterRows(self.anchored_parameters(), rows, config.state_dtype)
+        self.past_anchors = ParameterRows(
+            self.anchored_parameters(), max(rows - 1, 0), config.state_dtype
+        )
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the penalty from the second task on."""

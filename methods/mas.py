@@ -34,7 +34,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, quadratic
+from methods.parts.anchoring import ImportanceConfig, ParameterRows, Penalty, quadratic
 from methods.parts.ranges import require_strength
 from methods.parts.sensitivity.sensitivity import mean_over_examples
 
@@ -43,13 +43,13 @@ class MAS(Penalty):
     """Penalise changes of parameters in proportion to the outputs' sensitivity to them."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(PenaltyConfig):
+    class Config(ImportanceConfig):
         """Hyperparameters of MAS.
 
         Attributes:
             lam: strength of the penalty, at least 0.
             accumulate: whether importances of tasks are summed, or averaged with weight 1/t.
-            penalise_head: see `methods.parts.anchoring`.
+            penalise_head, state_dtype: see `methods.parts.anchoring`.
         """
 
         lam: float = 0.03
@@ -65,7 +65,9 @@ class MAS(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self.importance = ParameterRows(self.anchored_parameters(), min(outlook.num_learned, 1))
+        self.importance = ParameterRows(
+            self.anchored_parameters(), min(outlook.num_learned, 1), config.state_dtype
+        )
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the penalty from the second task on."""

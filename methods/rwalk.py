@@ -41,7 +41,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, add_pull
+from methods.parts.anchoring import ImportanceConfig, ParameterRows, Penalty, add_pull
 from methods.parts.path import PathIntegral
 from methods.parts.ranges import require_one, require_positive, require_strength
 from methods.parts.sensitivity.fisher import diagonal_fisher
@@ -51,7 +51,7 @@ class RWalk(Penalty):
     """Penalise changes of parameters in proportion to Fisher information plus path score."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(PenaltyConfig):
+    class Config(ImportanceConfig):
         """Hyperparameters of RWalk.
 
         Attributes:
@@ -59,7 +59,7 @@ class RWalk(Penalty):
             alpha: weight of the newest batch in the running Fisher, in (0, 1].
             interval: steps between two updates of Fisher and score, at least 1.
             epsilon: damping of the score, above 0.
-            penalise_head: see `methods.parts.anchoring`.
+            penalise_head, state_dtype: see `methods.parts.anchoring`.
         """
 
         lam: float = 1.0
@@ -89,7 +89,7 @@ class RWalk(Penalty):
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         rows = 2 * min(outlook.num_learned, 1)
-        self.importance = ParameterRows(self.anchored_parameters(), rows)
+        self.importance = ParameterRows(self.anchored_parameters(), rows, config.state_dtype)
 
     def begin_task(self, task: TaskView) -> None:
         """Anchor the parameters, start a path and compute the weights of the penalty."""

@@ -33,7 +33,7 @@ import torch
 from torch import nn
 
 from methods.base import Examples, Outlook, TaskView
-from methods.parts.anchoring import ParameterRows, Penalty, PenaltyConfig, add_pull
+from methods.parts.anchoring import ImportanceConfig, ParameterRows, Penalty, add_pull
 from methods.parts.path import PathIntegral
 from methods.parts.ranges import require_positive, require_strength
 
@@ -42,13 +42,13 @@ class SI(Penalty):
     """Penalise changes of parameters in proportion to their share of the loss's decrease."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(PenaltyConfig):
+    class Config(ImportanceConfig):
         """Hyperparameters of SI.
 
         Attributes:
             c: strength of the penalty, at least 0.
             xi: damping, above 0: bounds the importance of parameters that hardly moved.
-            penalise_head: see `methods.parts.anchoring`.
+            penalise_head, state_dtype: see `methods.parts.anchoring`.
         """
 
         c: float = 100.0
@@ -66,7 +66,9 @@ class SI(Penalty):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self.importance = ParameterRows(self.anchored_parameters(), min(outlook.num_learned, 1))
+        self.importance = ParameterRows(
+            self.anchored_parameters(), min(outlook.num_learned, 1), config.state_dtype
+        )
 
     def begin_task(self, task: TaskView) -> None:
         """Anchor the parameters and start the path integral of the task."""

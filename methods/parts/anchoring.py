@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Method, Outlook, Setting, TaskView
+from methods.base import Method, Outlook, Setting, TaskView, neutral
 from methods.parts.former import copy_values
+from methods.parts.stored_values import TYPES, StateDtype, read, store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,18 @@ class PenaltyConfig(base.Config):
     """
 
     penalise_head: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportanceConfig(PenaltyConfig):
+    """Hyperparameters of a quadratic penalty with importances.
+
+    Attributes:
+        state_dtype: how importances, and anchors that are carried, are stored: float32, bfloat16,
+            or int8 with a scale for each tensor; see `methods.parts.stored_values`.
+    """
+
+    state_dtype: StateDtype = neutral("float32")  # noqa: RUF009 - a field
 
 
 class Penalty(Method):
@@ -72,13 +85,23 @@ class ParameterRows(nn.Module):
     """Rows of values for named parameters, stored as one buffer [rows, *shape] per parameter.
 
     A buffer has the name of its parameter with "/" for ".", which buffer names must not contain.
+
+    Args:
+        parameters: name -> tensor, for the shapes.
+        rows: how many there are, as a state that is loaded has.
+        dtype: as which the values are stored; int8 has a scale for each tensor of each row.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor], rows: int) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Tensor], rows: int, dtype: StateDtype = "float32"
+    ) -> None:
         super().__init__()
-        self._names = tuple(parameters)
+        self._names, self._dtype = tuple(parameters), dtype
         for name, value in parameters.items():
-            self.register_buffer(buffer_name(name), value.detach().new_zeros((rows, *value.shape)))
+            zeros = value.detach().new_zeros((rows, *value.shape))
+            self.register_buffer(buffer_name(name), zeros.to(TYPES.get(dtype, zeros.dtype)))
+            if dtype == "int8":
+                self.register_buffer(scale_name(name), zeros.new_ones(rows))
 
     @property
     def rows(self) -> int:
@@ -86,14 +109,25 @@ class ParameterRows(nn.Module):
         return len(self.get_buffer(buffer_name(self._names[0]))) if self._names else 0
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
-        """Return one row: parameter name -> tensor of its shape."""
-        return {name: self.get_buffer(buffer_name(name))[row] for name in self._names}
+        """Return one row: parameter name -> tensor of its shape, as real numbers."""
+        return {name: self._read(name, row) for name in self._names}
+
+    def _read(self, name: str, row: int) -> Tensor:
+        stored = self.get_buffer(buffer_name(name))[row]
+        if self._dtype == "int8":
+            return read(stored, self.get_buffer(scale_name(name))[row])
+        return read(stored)
 
     def append(self, values: Mapping[str, Tensor]) -> None:
         """Add a row at the end."""
         for name in self._names:
-            rows = self.get_buffer(buffer_name(name))
-            setattr(self, buffer_name(name), torch.cat((rows, values[name].detach().unsqueeze(0))))
+            stored, scale = store(values[name].detach(), self._dtype)
+            self._append(buffer_name(name), stored)
+            if scale is not None:
+                self._append(scale_name(name), scale)
+
+    def _append(self, buffer: str, value: Tensor) -> None:
+        setattr(self, buffer, torch.cat((self.get_buffer(buffer), value.unsqueeze(0))))
 
     def replace(self, values: Mapping[str, Tensor]) -> None:
         """Drop all rows and add one."""
@@ -102,14 +136,19 @@ class ParameterRows(nn.Module):
 
     def clear(self) -> None:
         """Drop all rows."""
-        for name in self._names:
+        for name, buffer in list(self.named_buffers()):
             # A slice alone would keep the memory of all rows.
-            setattr(self, buffer_name(name), self.get_buffer(buffer_name(name))[:0].clone())
+            setattr(self, name, buffer[:0].clone())
 
 
 def buffer_name(parameter: str) -> str:
     """Return the name of the buffer with a parameter's rows."""
     return parameter.replace(".", "/")
+
+
+def scale_name(parameter: str) -> str:
+    """Return the name of the buffer with the scales of a parameter's rows, one each."""
+    return f"{buffer_name(parameter)}#scale"
 
 
 def penalised_parameters(network: nn.Module, penalise_head: bool) -> dict[str, Tensor]:

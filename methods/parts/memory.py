@@ -6,7 +6,8 @@ Shape legend: M rows filled, B examples of a batch, C outputs of the head.
 
 State, below a memory's name in its method:
     x: uint8 [M, channels, height, width], or float32 [M, d]. y: uint8 [M], or int16 with more than
-    256 classes. logits: float32 [M, C], if the method stores them. A policy may add counters.
+    256 classes. logits: float32 or float16 [M, C], if the method stores them. A policy may add
+    counters. With a codec, x: uint8 [bytes], the files one after the other, and sizes: int32 [M].
     Between tasks all rows are filled, so the bytes of the tensors are the bytes used.
 
 Reference:
@@ -26,6 +27,9 @@ from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, Setting, TaskView, input_dtype
 from methods.parts.budget import Budget
+from methods.parts.codecs import EncodedImages, codec_objection
+
+SIZE_BYTES = 4  # of a file
 
 
 class Memory(nn.Module, ABC):
@@ -37,7 +41,7 @@ class Memory(nn.Module, ABC):
             mixes the tasks.
     """
 
-    x: Tensor
+    x: Tensor | EncodedImages
     y: Tensor
     logits: Tensor
 
@@ -48,11 +52,18 @@ class Memory(nn.Module, ABC):
         self.filled = self.past = 0
         label = torch.uint8 if outlook.num_classes <= 256 else torch.int16
         shape = outlook.input_shape
-        self.register_buffer("x", torch.zeros((0, *shape), dtype=input_dtype(shape)))
+        plain = torch.zeros((0, *shape), dtype=input_dtype(shape))
+        self._image_bytes = plain.element_size() * plain.shape[1:].numel()
+        self.columns: tuple[str, ...] = ("y",)
+        if budget.codec is None:
+            self.register_buffer("x", plain)
+            self.columns = ("x", "y")
+        else:
+            self.x = EncodedImages(budget.codec, shape)
         self.register_buffer("y", torch.zeros(0, dtype=label))
-        self.columns: tuple[str, ...] = ("x", "y")
         if logits:
-            self.register_buffer("logits", torch.zeros((0, outlook.num_classes)))
+            zeros = torch.zeros((0, outlook.num_classes), dtype=budget.logits)
+            self.register_buffer("logits", zeros)
             self.columns += ("logits",)
 
     @abstractmethod
@@ -76,6 +87,8 @@ class Memory(nn.Module, ABC):
     def objection(cls, budget: Budget, setting: Setting, logits: bool = False) -> str | None:
         """Return why a budget is too small for a setting, or None."""
         outlook = Outlook(setting.num_classes, setting.input_shape, setting.num_tasks)
+        if (unfit := codec_objection(budget.codec, setting.input_shape)) is not None:
+            return unfit
         memory = cls(budget, outlook, logits)
         least, unit = cls.smallest_size(setting)
         if memory.capacity >= least:
@@ -88,9 +101,10 @@ class Memory(nn.Module, ABC):
 
     @property
     def row_bytes(self) -> int:
-        """Bytes per example."""
-        columns = [getattr(self, name) for name in self.columns]
-        return sum(c.element_size() * c.shape[1:].numel() for c in columns)
+        """Bytes per example; with a codec those of its pixels, and of the size of its file."""
+        columns = [getattr(self, name) for name in self.columns if name != "x"]
+        image = self._image_bytes + (SIZE_BYTES if self.budget.codec else 0)
+        return image + sum(int(c.element_size() * c.shape[1:].numel()) for c in columns)
 
     @property
     def counter_bytes(self) -> int:
@@ -105,7 +119,7 @@ class Memory(nn.Module, ABC):
 
     def __getitem__(self, rows: Tensor | slice) -> Examples:
         """Return the examples in some rows."""
-        return Examples(self.x[rows], self.y[rows].long())
+        return Examples(self.x[rows].to(self.y.device), self.y[rows].long())
 
     def draw(self, count: int, generator: torch.Generator, among: int | None = None) -> Tensor:
         """Return `count` distinct random rows of the first `among`, or all if there are fewer."""
@@ -120,8 +134,9 @@ class Memory(nn.Module, ABC):
 
     def write(self, rows: Tensor, examples: Examples, logits: Tensor | None = None) -> None:
         """Write examples to distinct rows."""
-        if examples.x.dtype != self.x.dtype:
-            kept = "uint8 images" if self.x.dtype == torch.uint8 else "float32 features"
+        own = self.x.dtype if isinstance(self.x, Tensor) else torch.uint8
+        if examples.x.dtype != own:
+            kept = "uint8 images" if own == torch.uint8 else "float32 features"
             raise TypeError(f"this memory keeps {kept}, given {examples.x.dtype}")
         self.x[rows] = examples.x
         self.y[rows] = examples.y.to(self.y.dtype)
@@ -136,6 +151,8 @@ class Memory(nn.Module, ABC):
             common = min(rows, len(old))
             new[:common] = old[:common]
             setattr(self, name, new)
+        if isinstance(self.x, EncodedImages):
+            self.x.resize(rows)
         self.filled = min(self.filled, rows)
 
     def keep(self, rows: Tensor) -> None:
@@ -143,7 +160,18 @@ class Memory(nn.Module, ABC):
         for name in self.columns:
             column = getattr(self, name)
             setattr(self, name, column[rows.to(column.device)])
+        if isinstance(self.x, EncodedImages):
+            self.x.keep(rows)
         self.filled = len(rows)
+
+    def replay_logits(self, rows: Tensor) -> Tensor:
+        """Return the logits [M, C] stored in some rows, float32."""
+        return self.logits[rows].float()
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if isinstance(self.x, EncodedImages):
+            destination |= {f"{prefix}{name}": t for name, t in self.x.state().items()}
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         # The number of filled rows is not stored: it is the length of the loaded tensors.
@@ -153,6 +181,12 @@ class Memory(nn.Module, ABC):
                 raise ValueError(f"a memory of {self.capacity} examples cannot hold {len(stored)}")
             self.resize(len(stored))
             self.filled = len(stored)
+        if isinstance(self.x, EncodedImages):
+            files = {name: state_dict[f"{prefix}{name}"] for name in ("x", "sizes")}
+            self.x.load(**files)
+            state_dict = {
+                n: t for n, t in state_dict.items() if n.removeprefix(prefix) not in files
+            }
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 

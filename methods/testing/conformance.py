@@ -86,7 +86,7 @@ def check_views(blobs: Blobs) -> None:
     learn(method, view, epochs=1, augment=({"name": "flip", "p": 1.0},))
     plain = {row.cpu().numpy().tobytes() for row in view.examples.x}
     for name, tensor in method.state_dict().items():
-        if name.endswith("memory.x"):
+        if name.endswith("memory.x") and tensor.dim() > 1:  # a file holds what it encodes
             rows = {row.cpu().numpy().tobytes() for row in tensor}
             require(rows <= plain, f"{name} holds augmented examples: store those of after_step")
 
@@ -108,7 +108,8 @@ def check_state(blobs: Blobs, state: State) -> None:
         require(is_category, f"{categories[first]!r} is no storage category; valid: {CATEGORIES}")
     size = getattr(blobs.config, "memory_size", None)
     for name, tensor in state.items():
-        if size is not None and name.endswith("memory.x"):
+        rows = name.endswith("memory.sizes") or (name.endswith("memory.x") and tensor.dim() > 1)
+        if size is not None and rows:
             require(len(tensor) <= size, f"{name} has {len(tensor)} rows; memory_size is {size}")
     size = getattr(blobs.config, "memory_bytes", None)
     if size is not None:

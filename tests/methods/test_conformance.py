@@ -65,6 +65,12 @@ VARIANTS = [
     (AGEM, AGEM.Config(memory_size=9, policy="ring", replay_batch_size=4)),
     (GDumb, GDumb.Config(memory_size=11, passes=2)),
     (BiC, BiC.Config(memory_bytes=1200, held_out_share=0.3, correction_epochs=3)),
+    (ER, ER.Config(memory_size=20, codec="png")),
+    (ICaRL, ICaRL.Config(memory_size=20, codec="jpeg")),
+    (DER, DER.Config(memory_size=20, logits_dtype="float16", codec="jpeg")),
+    (EWC, EWC.Config(state_dtype="int8", mode="offline")),
+    (EWC, EWC.Config(state_dtype="bfloat16")),
+    (SI, SI.Config(state_dtype="int8")),
     (WA, WA.Config(memory_bytes=300, exemplar_passes=1, positive_weights=False)),
 ]
 

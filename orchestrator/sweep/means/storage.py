@@ -47,6 +47,11 @@ def fit_storage(trial: Trial, seed: int, budget: int) -> int | None:
     left = budget - sum(fixed.values())
     if left < 0:
         raise TooDear(f"{describe_sum(fixed)}, which is {-left:,} B above {budget:,} B")
+    if (codec := getattr(trial.method.config, "codec", None)) is not None:
+        raise TooDear(
+            f"{describe_sum(fixed)}, and a memory of files (codec: {codec}), whose bytes are known "
+            "only when they are stored: leave codec out"
+        )
     if trial.method.config.with_storage(budget) is None:
         return None
     room = f"{describe_sum(fixed)}, which leaves {left:,} B of {budget:,} B for its memory"
