@@ -17,6 +17,7 @@ from torch import Tensor
 from orchestrator.errors import RepertoireError, StoreUnwritable
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage import files as files_module
+from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.maintenance import Inventory, delete_files, list_inventory
 from orchestrator.stages.storage.store import StageStore
 
@@ -534,6 +535,11 @@ def test_a_stage_takes_so_many_requests_to_a_bucket(bucket, requests, tmp_path, 
         *("HEAD record.json", "PUT state", "HEAD record.json", "PUT record.json"),
         "HEAD failure.json",
     ]
+    requests.clear()
+    with hold_lease(open_leases(store.files, store.folder), KEY, "me", lambda: False):
+        pass
+    methods = [request.split()[0] for request in requests]
+    assert methods == ["PUT", "GET", "HEAD", "DELETE", "PUT"]
     requests.clear()
     assert len(store.records([(KEY, frozenset()), (OTHER, frozenset())])) == 2
     assert len(requests) == 2 * 2
