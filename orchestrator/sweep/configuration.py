@@ -51,7 +51,16 @@ class Configurations:
 
     @staticmethod
     def from_sweep(sweep: Sweep) -> Configurations:
-        """Return the configurations of a sweep."""
+        """Return the configurations of a sweep.
+
+        Raises:
+            RepertoireError: the sweep has means, whose dials follow from cells, not from a path.
+        """
+        if sweep.means is not None:
+            raise RepertoireError(
+                f"{sweep.name}: means: a single configuration has no cell; leave means out, or run "
+                "the sweep with repertoire run"
+            )
         content = parse_yaml(sweep.text)
         source = capture_source(find_dotted_names(content), sweep.folder)
         return Configurations(sweep.name, content, source, sweep.folder)

@@ -94,3 +94,8 @@ def test_a_grid_of_the_file_needs_a_value(tmp_path: Path) -> None:
     with pytest.raises(RepertoireError, match="compares a grid"):
         both.trial({"method.name": "er"})
     assert both.trial({"method.name": "er", "method.memory_size": 20}).method.config.memory_size
+
+
+def test_a_sweep_with_means_has_no_single_configurations(tmp_path: Path) -> None:
+    with pytest.raises(RepertoireError, match="lab: means: a single configuration has no cell"):
+        configurations(tmp_path, SWEEP + "means: {storage: 1 MB}\n")
