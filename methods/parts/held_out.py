@@ -10,6 +10,7 @@ Deviations:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import floor
 
 import torch
@@ -23,9 +24,9 @@ def divide_budget(budget: Budget, share: float) -> tuple[Budget, Budget]:
     """Return a share of a budget, rounded down, and the rest."""
     if budget.examples is None:
         size = floor((budget.size or 0) * share + 1e-9)
-        return Budget(None, size), Budget(None, (budget.size or 0) - size)
+        return replace(budget, size=size), replace(budget, size=(budget.size or 0) - size)
     rows = floor(budget.examples * share + 1e-9)
-    return Budget(rows), Budget(budget.examples - rows)
+    return replace(budget, examples=rows), replace(budget, examples=budget.examples - rows)
 
 
 def hold_out(y: Tensor, room: int, share: float, generator: torch.Generator) -> Tensor:

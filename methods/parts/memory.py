@@ -181,7 +181,8 @@ class Memory(nn.Module, ABC):
                 raise ValueError(f"a memory of {self.capacity} examples cannot hold {len(stored)}")
             self.resize(len(stored))
             self.filled = len(stored)
-        if isinstance(self.x, EncodedImages):
+        # The first stage of a method loads the network alone.
+        if isinstance(self.x, EncodedImages) and stored is not None:
             files = {name: state_dict[f"{prefix}{name}"] for name in ("x", "sizes")}
             self.x.load(**files)
             state_dict = {

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from methods.base import Examples, Outlook, Setting
+from methods.bic import BiC
 from methods.der import DER
 from methods.er import ER
 from methods.gdumb import GDumb
@@ -17,8 +18,14 @@ from methods.parts.reservoir import ReservoirMemory
 from methods.testing.blobs import Blobs
 from methods.testing.equality import require_same
 from methods.testing.snapshots import snapshots
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.networks.networks import MLP
 from orchestrator.seeding import stream
+from orchestrator.stages.build_stages import build_stages
+from orchestrator.stages.code.components import create_component
 from orchestrator.stages.costs import storage_bytes
+from orchestrator.stages.learning.learner import Training
+from orchestrator.stages.run_stage import run_stage
 from orchestrator.sweep.sweep import Sweep
 
 SMOOTH = torch.linspace(0, 255, 32).to(torch.uint8)
@@ -83,6 +90,26 @@ def test_a_task_begun_from_a_loaded_memory_ends_as_one_that_goes_on(method):
     blobs = Blobs(method, method.Config(memory_size=12, codec="jpeg"), "class", epochs=1)
     for straight, resumed in zip(snapshots(blobs), snapshots(blobs, reload=True), strict=True):
         require_same(straight.state, resumed.state, f"after task {straight.after}")
+
+
+@pytest.mark.parametrize("codec", ["png", "jpeg"])
+def test_stages_of_a_sweep_carry_files_and_the_record_counts_their_bytes(codec):
+    benchmark = Benchmark(name="split_digits", scenario="class", samples_per_task=24)
+    network = create_component("network", "mlp", MLP.Config(hidden=(8,)))
+    method = create_component("method", "er", ER.Config(memory_size=30, codec=codec))
+    state, sizes = None, []
+    for stage in build_stages(benchmark, network, Training(batch_size=8), method, 0)[:3]:
+        state, record = run_stage(stage, state, ("sweep", "trial", 0))
+        sizes.append(record.costs.storage.get("buffer", 0))
+    assert sizes[0] == 0
+    assert len(state["memory.sizes"]) == 30
+    assert sizes[2] == int(state["memory.sizes"].sum()) + 30 * (4 + 1) + 8
+
+
+def test_what_bic_holds_out_is_stored_with_the_codec_too():
+    blobs = Blobs(BiC, BiC.Config(memory_size=20, codec="png"), "class", epochs=1)
+    names = {name for name in next(snapshots(blobs)).state if name.endswith("sizes")}
+    assert names == {"memory.sizes", "held_out.sizes"}
 
 
 @pytest.mark.parametrize(
