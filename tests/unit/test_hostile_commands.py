@@ -34,9 +34,13 @@ name: s
 benchmark: {name: split_digits, scenario: task, num_tasks: 2, samples_per_task: 10}
 network: {name: mlp, hidden: [4]}
 training: {iterations: 1, batch_size: 5}
-methods: [{name: ewc, lam: {loguniform: [1, 9]}}]
+methods: [{name: ewc, lam: {loguniform: [1, 9]}}, "own:Mine"]
 seeds: [0]
 search: {algorithm: random, num_trials: 1}
+"""
+OWN = """
+from methods.finetune import Finetune
+class Mine(Finetune): ...
 """
 DEEP = b"[" * 100_000 + b"]" * 100_000
 OTHERS = ("search.json", "progress.json", "versions.json", "sweep.yaml", "trials.parquet")
@@ -64,6 +68,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep, its results and a pack of them."""
     folder = tmp_path_factory.mktemp("original")
     (folder / "s.yaml").write_text(SWEEP)
+    (folder / "own.py").write_text(OWN)
     with within(folder):
         assert type_command("run", "s.yaml", "--backend", "inline").exit_code == 0
         assert type_command("pack", "results", "--out", "s.zip").exit_code == 0
@@ -116,6 +121,7 @@ def type_all(place: Path, trial: str) -> None:
         ("ui", "results"),
         ("dashboard", "results"),
         ("report", "results"),
+        ("track", "results"),
         ("store", "verify", "results"),
         ("store", "gc", "results"),
         ("store", "audit", "results"),
