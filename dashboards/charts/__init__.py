@@ -5,10 +5,12 @@ background; `apply_theme(figure, dark=True)` changes them for a dark one. May im
 `terminal` and what is below them. Begin with `tradeoff.py`.
 """
 
+from dashboards.charts.agreement import agreement as agreement
 from dashboards.charts.costs import computation as computation
 from dashboards.charts.costs import sharing as sharing
 from dashboards.charts.costs import storage as storage
 from dashboards.charts.curves import forgetting as forgetting
+from dashboards.charts.growth import growth as growth
 from dashboards.charts.hyperparameters import parallel_coordinates as parallel_coordinates
 from dashboards.charts.importances import importance as importance
 from dashboards.charts.learning import learning_curves as learning_curves
@@ -18,6 +20,7 @@ from dashboards.charts.paired import differences as differences
 from dashboards.charts.surface.accuracies import accuracies as accuracies
 from dashboards.charts.surface.budgets import by_compute as by_compute
 from dashboards.charts.surface.budgets import by_storage as by_storage
+from dashboards.charts.surface.prices import by_price as by_price
 from dashboards.charts.surface.winners import winners as winners
 from dashboards.charts.theme import apply_theme as apply_theme
 from dashboards.charts.tradeoff import trade_off as trade_off

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboards.pages import costs, forgetting, leaderboard, live, r_matrix, search, trade_off
+from dashboards.pages import (
+    costs,
+    equal_means,
+    forgetting,
+    leaderboard,
+    live,
+    r_matrix,
+    search,
+    trade_off,
+)
 from dashboards.view import View, open_view, show_counts
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.escaping import escape_markdown
@@ -21,6 +30,7 @@ PAGES: dict[str, Callable[[View], None]] = {
     "Forgetting": forgetting.show,
     "Search": search.show,
     "Costs": costs.show,
+    "Equal means": equal_means.show,
     "Live": live.show,
 }
 

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from orchestrator.columns import METRICS, SUMMED
+from orchestrator.columns import MEANS, METRICS, SUMMED
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
 
 METHODS = {"finetune": [{}], "ewc": [{"lam": 1.0}, {"lam": 100}], "er": [{"memory_size": 10}]}
-COSTS = [name for name in TRIALS.names if name.endswith("_bytes") or name in SUMMED]
+COSTS = [
+    name
+    for name in TRIALS.names
+    if (name.endswith("_bytes") and name not in MEANS) or name in SUMMED
+]
 
 
 def random_tables(
@@ -121,6 +125,7 @@ def _stages(trial: dict[str, Any]) -> list[dict[str, Any]]:
             "parent": keys[after - 1] if after else None,
             "cached": after == 0,
             "status": "complete",
+            "storage_bytes": 1000 + 10 * after,
             "train_flops": 100.0,
             "consolidate_flops": 10.0,
             "eval_flops": 1.0,

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from random_tables import random_tables, write_random
+from test_surface import surface
 
 from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import comparison_columns, configurations, differences
@@ -25,6 +26,7 @@ from dashboards.data.matrices import (
     read_matrices,
     read_trials,
 )
+from dashboards.data.means import of_cell, read_growth
 from dashboards.data.scope import EVERYTHING, Scope, list_choices
 from dashboards.data.stages import (
     StoredProgress,
@@ -410,3 +412,31 @@ def test_a_sweep_that_has_only_just_begun_is_a_sweep(tmp_path: Path) -> None:
     assert [folder.name for folder in warehouse.folders] == ["s"]
     assert len(warehouse.notes) == 3
     assert count_statuses(warehouse, "s").empty
+
+
+def test_growth_is_the_mean_over_seeds_of_what_stages_carry_and_spend(dir: Path) -> None:
+    table = read_growth(Warehouse.open(dir), Scope(sweep=("one",)))
+    stages, trials = (
+        pd.read_parquet(dir / "one" / f"{name}.parquet") for name in ("stages", "trials")
+    )
+    kept = trials[trials["status"] == "complete"][["trial_id", "seed"]]
+    rows = stages[stages["after"] > 0].merge(kept)
+    rows["compute_flops"] = rows["train_flops"] + rows["consolidate_flops"]
+    means = rows.groupby(["trial_id", "after"], sort=False).mean(numeric_only=True)
+    assert len(table) == len(means) > 0
+    for column in ("storage_bytes", "compute_flops"):
+        np.testing.assert_allclose(sorted(table[column]), sorted(means[column]))
+
+
+def test_a_cell_has_its_trials_without_its_budgets_in_their_labels(tmp_path: Path) -> None:
+    drawn = surface([[[[0.5]]]], storage=(1000, 2000), compute=(1.0, 4.0))
+    costs = pd.DataFrame(
+        {
+            "label": ["er means.compute=1 means.storage_bytes=1000", "er lam=1 means.compute=4"],
+            "means_storage_bytes": [1000, 1000],
+            "means_compute": [1.0, 4.0],
+        }
+    )
+    assert list(of_cell(costs, drawn, (0, 0))["label"]) == ["er"]
+    assert list(of_cell(costs, drawn, (0, 1))["label"]) == ["er lam=1"]
+    assert of_cell(costs, drawn, (1, 0)).empty

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +21,16 @@ import streamlit as st
 from random_tables import write_random
 from streamlit.testing.v1 import AppTest
 from test_dashboard_data import progress_content, searched, spoil
+from test_prices import means_folder
 
+from dashboards.data.means import read_surfaces
+from dashboards.data.scope import EVERYTHING
+from dashboards.data.warehouse import Warehouse
 from dashboards.pages.app import PAGES
 from dashboards.serve import APP
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
+from orchestrator.terminal.units import interval_text
 
 pytestmark = pytest.mark.slow
 
@@ -43,14 +50,17 @@ def no_search_for_components() -> Iterator[None]:
         yield
 
 
-def page(title: str, *dirs: Path) -> AppTest:
-    """Return a page as it is first drawn."""
+def page(title: str, *dirs: Path, **choices: str) -> AppTest:
+    """Return a page as it is first drawn, with choices in its address."""
     script = f"""
         from pathlib import Path
         from dashboards.pages.app import main
         main(tuple(map(Path, {[str(folder) for folder in dirs]!r})), first={title!r})
     """
-    return AppTest.from_string(script, default_timeout=20).run()
+    shown = AppTest.from_string(script, default_timeout=20)
+    for name, choice in choices.items():
+        shown.query_params[name] = choice
+    return shown.run()
 
 
 def words(shown: AppTest) -> str:
@@ -169,6 +179,7 @@ SAID = {
     (nan_in_r, "Forgetting"): r"No accuracy was measured",
     (one_task, "R matrix"): r"FWT is undefined here: there is no transfer between tasks",
     (one_task, "Leaderboard"): r"BWT is undefined",
+    (running, "Equal means"): r"None of these sweeps compares methods at equal means",
     (one_seed, "Leaderboard"): r"undefined, or one seed",
     (one_seed, "Search"): r"None of these sweeps searches hyperparameters",
     (with_search, "Search"): r"Chosen: ewc lam=100, objective 0\.500",
@@ -217,6 +228,36 @@ def test_the_leaderboard_shows_the_figures_of_comparison_best_first(tmp_path: Pa
         np.testing.assert_allclose(table[column], expected[name])
     np.testing.assert_allclose(table["storage (kB)"], expected["storage_bytes_mean"] / 1e3)
     np.testing.assert_allclose(table["compute (GFLOP)"], expected["compute_flops_mean"] / 1e9)
+
+
+def test_equal_means_shows_the_chosen_cell_of_the_surface_and_keeps_it_in_the_address(
+    tmp_path: Path,
+) -> None:
+    means_folder(tmp_path / "s")
+    shown = page("Equal means", tmp_path)
+    assert [element.value for element in shown.exception] == []
+    assert "Fit no cell: joint." in words(shown)
+    charts = [json.loads(chart.proto.spec) for chart in shown.get("plotly_chart")]
+    winners, by_storage = charts[0], charts[1]
+    assert [trace["name"] for trace in winners["data"]] == ["er"]
+    line = next(trace for trace in by_storage["data"] if trace["name"] == "er")
+    (surface,) = read_surfaces(Warehouse.open(tmp_path), EVERYTHING)
+    np.testing.assert_allclose(plain_array(line["y"]), surface.mean[0, :, 0])
+    assert "At 20 kB." in words(shown)
+    other = page("Equal means", tmp_path, **{"at-storage": "10 kB", "method": "joint"})
+    assert "At 10 kB." in words(other)
+    assert other.selectbox(key="method").value == "joint"
+    prices = next(table.value for table in shown.dataframe if "from price" in table.value)
+    assert list(prices["ACC"]) == [
+        interval_text(float(m), float(h))
+        for m, h in zip(surface.mean[0, :, 0], surface.half_width[0, :, 0], strict=True)
+    ]
+
+
+def plain_array(values: Any) -> Any:
+    """Return the numbers of a trace, which plotly may pack as bytes in base64."""
+    packed = isinstance(values, dict)
+    return np.frombuffer(b64decode(values["bdata"]), values["dtype"]) if packed else values
 
 
 def test_streamlit_finds_no_folder_of_pages_beside_the_script() -> None:

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from test_prices import market
 from test_surface import surface
 
 from dashboards import charts
 from dashboards.charts.surface.budgets import spread_labels
+from dashboards.charts.surface.rates import exchange_table, rates_table
 from dashboards.charts.surface.styles import method_styles
 from dashboards.charts.theme import rgba_text
+from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
+from orchestrator.results.surface.rates import marginal_rates
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
+from orchestrator.terminal.units import interval_text
 
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
 
@@ -122,6 +127,50 @@ def test_the_grid_of_a_method_has_its_means_and_lines_of_equal_accuracy() -> Non
     assert axis.cmin <= np.nanmin(drawn.mean) < np.nanmax(drawn.mean) <= axis.cmax
     small = charts.accuracies(surface(values[:, :, :2]), 0)
     assert [trace.type for trace in small.data] == ["heatmap"], "two budgets bound no line"
+
+
+def test_rates_are_in_a_table_with_their_intervals() -> None:
+    values = np.random.default_rng(0).uniform(0, 1, (2, 3, 2, 4))
+    values[1, 0, 0, 0] = np.nan
+    drawn = surface(values, compute=(1.0, 4.0))
+    rates = marginal_rates(drawn)
+    table = rates_table(drawn).set_index(["method", "doubling of", "from", "at"])
+    row = table.loc["a", "bytes", "2 kB", "4 x fine-tuning"]
+    expected = interval_text(rates.storage[0, 1, 1], rates.storage_half[0, 1, 1])
+    assert (row["to"], row["per doubling"]) == ("4 kB", expected)
+    row = table.loc["a", "FLOPs", "1 x fine-tuning", "4 kB"]
+    assert row["per doubling"] == interval_text(rates.compute[0, 2, 0], rates.compute_half[0, 2, 0])
+    count = np.isfinite(rates.storage).sum() + np.isfinite(rates.compute).sum()
+    assert len(table) == count == 2 * (4 + 3) - 2, "b is not complete in its first cell"
+
+
+def test_what_a_gigaflop_replaces_is_in_a_table() -> None:
+    seeds = np.array([0.0, 0.01, -0.01])
+    gains = np.array([[[0.5 + seeds, 0.54 + seeds], [0.52 + seeds, 0.56 + seeds]]])
+    (row,) = exchange_table(surface(gains)).to_dict("records")
+    assert (row["method"], row["at"], row["1 GFLOP replaces"]) == ("a", "1 kB and 1 x", "2 kB")
+    assert row["interval"] == "[2 kB, 2 kB]"
+    unsure = gains + np.array([[[[0, 0, 0]] * 2, [[0.1, -0.1, 0]] * 2]])
+    assert list(exchange_table(surface(unsure))["interval"]) == ["[−∞, ∞]"]
+    assert exchange_table(surface(-gains)).empty, "bytes that buy nothing are not replaced"
+    assert exchange_table(surface(gains[:, :1])).empty, "one budget has no next"
+
+
+def test_a_point_is_at_its_price_and_the_best_is_a_step_line() -> None:
+    drawn, prices = market(), Prices(storage=1e-9, compute=1e-15)
+    figure = charts.by_price(drawn, prices)
+    price = trial_prices(drawn, prices)
+    for m, name in enumerate(drawn.methods):
+        known = np.isfinite(price[m])
+        assert list(named(figure, name).x) == pytest.approx(list(price[m][known]))
+        assert list(named(figure, name).y) == pytest.approx(list(drawn.mean[m][known]))
+    best = named(figure, "best for the price")
+    winners = list(price_winners(drawn, prices))
+    assert list(best.x) == pytest.approx([*(w.price for w in winners), np.nanmax(price)])
+    assert best.line.shape == "hv"
+    assert best.y[-2] == best.y[-1] == np.nanmax(drawn.mean)
+    nothing = surface(np.full((1, 1, 1, 2), np.nan))
+    assert "No cell is complete" in charts.by_price(nothing, prices).layout.annotations[0].text
 
 
 def test_names_of_methods_are_text_to_plotly() -> None:

@@ -1,0 +1,58 @@
+"""FLOPs against measured seconds: whether FLOPs tell the truth on this hardware."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import empty_figure, legend
+from dashboards.charts.plain import plain_texts
+from dashboards.charts.quantities import find_quantity, si_text
+from dashboards.charts.theme import assign_lines, assign_symbols, template
+from orchestrator.results.agreement import rank_agreements
+
+HEIGHT, EDGES = 380, 130  # pixels
+
+
+@plain_texts
+def agreement(costs: pd.DataFrame) -> go.Figure:
+    """Draw a point per trial, FLOPs across and seconds up, a colour and a shape per method.
+
+    Args:
+        costs: as from `orchestrator.results.agreement.measured_costs`.
+    """
+    if costs.empty:
+        return empty_figure("No complete trial has measured seconds.")
+    layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
+    figure = go.Figure(layout=layout)
+    colours, symbols = assign_lines(costs["method"]), assign_symbols(costs["method"])
+    for method, rows in costs.groupby("method", sort=False):
+        look = {"color": colours[method]["color"], "symbol": symbols[method], "size": 8}
+        figure.add_trace(
+            go.Scatter(
+                name=str(method),
+                mode="markers",
+                x=rows["compute_flops"],
+                y=rows["seconds"],
+                marker=look | {"opacity": 0.75},
+                hoverinfo="text",
+                hovertext=[
+                    f"<b>{method}</b>, seed {row['seed']}<br>"
+                    f"{si_text(row['compute_flops'], 'FLOP')}, {si_text(row['seconds'], 's')}"
+                    for row in rows.to_dict("records")
+                ],
+            )
+        )
+    figure.update_xaxes(find_quantity("compute_flops").axis())
+    return figure.update_yaxes(find_quantity("seconds").axis())
+
+
+def agreement_sentences(costs: pd.DataFrame) -> list[str]:
+    """Return a sentence for each device on how FLOPs rank its trials against seconds."""
+    return [
+        f"On {each.device}: Spearman's rank correlation of FLOPs and seconds is {each.rho:.3f} "
+        f"over {each.n:,} trials."
+        if each.rho == each.rho
+        else f"On {each.device}: {each.n:,} trials with too few different costs to rank."
+        for each in rank_agreements(costs)
+    ]

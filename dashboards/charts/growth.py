@@ -1,0 +1,115 @@
+"""Growth of storage and computation with the number of tasks, extrapolated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import add_traces, empty_figure, panel_position, panels
+from dashboards.charts.plain import plain_texts
+from dashboards.charts.quantities import UNDEFINED, si_text
+from dashboards.charts.theme import assign_lines
+from orchestrator.results.growth import Growth, fit_growth
+from orchestrator.results.surface.surface import STORAGE
+
+# Column -> what it is of T, its short name, and its unit.
+GROWING = {
+    "storage_bytes": ("storage carried after task T", "bytes", "B"),
+    "compute_flops": ("training and consolidation of task T", "FLOPs per task", "FLOP"),
+}
+
+
+@plain_texts
+def growth(costs: pd.DataFrame, num_tasks: int) -> go.Figure:
+    """Draw bytes after, and FLOPs of, each task, and thin lines to what they come to.
+
+    Args:
+        costs: `label`, `after`, and the columns of GROWING; a row per configuration and task, as
+            from `dashboards.data.means.read_growth`.
+        num_tasks: the number of tasks to extrapolate to.
+    """
+    if costs.empty:
+        return empty_figure("No stage has been computed.")
+    figure = panels([words for words, *_ in GROWING.values()], height=360)
+    styles = assign_lines(costs["label"])
+    for index, (column, (_, _, unit)) in enumerate(GROWING.items()):
+        for label, rows in costs.groupby("label", sort=False):
+            lines = growth_lines(rows.sort_values("after"), column, num_tasks)
+            for line in lines:
+                line.update(name=str(label), legendgroup=str(label), line=styles[label])
+                line.update(marker={"color": styles[label]["color"], "size": 6})
+                if line.mode == "lines":
+                    line.update(line_width=1, opacity=0.6)
+                add_traces(figure, [line], panel_position(index))
+        axis = {"tickformat": "~s", "ticksuffix": unit, "rangemode": "tozero"}
+        figure.update_yaxes(axis, **panel_position(index))
+    return figure.update_xaxes(title="T: number of tasks")
+
+
+def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:
+    """Yield what was measured, and the line through the last of it to the number of tasks."""
+    values, unit = rows[column].to_numpy(float), GROWING[column][2]
+    fit = fit_growth(values)
+    yield go.Scatter(
+        mode="lines+markers",
+        x=rows["after"].to_numpy(),
+        y=values,
+        hoverinfo="text+name",
+        hovertext=[
+            f"T = {t}: {si_text(v, unit)}" for t, v in zip(rows["after"], values, strict=True)
+        ],
+    )
+    ends = np.array([len(values) - fit.tasks + 1, num_tasks])
+    yield go.Scatter(
+        mode="lines",
+        showlegend=False,
+        x=ends,
+        y=[fit.at(end) for end in ends],
+        hoverinfo="text+name",
+        hovertext=[formula(fit, unit)] * 2,
+    )
+
+
+def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
+    """Return the formula of each configuration's costs, and what they come to, as text.
+
+    Args:
+        costs: as of `growth`; with a budget of storage in `means_storage_bytes` there is a column
+            for the number of tasks from which on what is carried would be above it.
+        num_tasks: the number of tasks to extrapolate to.
+    """
+    rows = []
+    for label, part in costs.groupby("label", sort=False):
+        fits = {
+            name: fit_growth(part.sort_values("after")[name].to_numpy(float)) for name in GROWING
+        }
+        row = {"configuration": str(label)}
+        for column, fit in fits.items():
+            row |= fit_cells(fit, *GROWING[column][1:], num_tasks)
+        budget = part[STORAGE].iloc[0] if STORAGE in part else float("nan")
+        if pd.notna(budget):
+            above = fits["storage_bytes"].reaches(budget)
+            row["above its budget from T"] = UNDEFINED if above is None else str(above)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, str]:
+    """Return the cells of a fit: formula, how it was found, value with a number of tasks."""
+    off = f", off by up to {100 * fit.misfit:.0f} %" if fit.misfit >= 0.005 else ""
+    return {
+        name: formula(fit, unit),
+        f"{name} are": f"{fit.kind} over the last {fit.tasks}{off}",
+        f"{name} at T = {num_tasks}": si_text(fit.at(num_tasks), unit),
+    }
+
+
+def formula(fit: Growth, unit: str) -> str:
+    """Return a growth as a formula in T: `2.10 kB x T + 30 kB`."""
+    if not fit.slope:
+        return si_text(fit.start, unit)
+    sign = "+" if fit.start >= 0 else "−"
+    return f"{si_text(fit.slope, unit)} x T {sign} {si_text(abs(fit.start), unit)}"

@@ -1,0 +1,73 @@
+"""Accuracy against price: what each trial costs, and who wins for how much."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboards.charts.panels import empty_figure, legend
+from dashboards.charts.quantities import interval_text, short_label
+from dashboards.charts.surface.styles import method_styles, plain_surface
+from dashboards.charts.theme import GREY, template
+from orchestrator.results.surface.findings import cell_name
+from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
+from orchestrator.results.surface.surface import Surface
+
+HEIGHT, EDGES = 380, 130  # pixels
+
+
+def by_price(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure:
+    """Draw a point per method and cell, price across and the metric up, and the best of a price.
+
+    The best is a step line: from each price on, the highest accuracy for that price or less.
+    """
+    surface = plain_surface(surface)
+    price = trial_prices(surface, prices)
+    if not np.isfinite(price).any():
+        return empty_figure("No cell is complete, so nothing has a price.")
+    layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
+    figure = go.Figure(layout=layout)
+    winners = list(price_winners(surface, prices))
+    best = [float(surface.mean[w.method, *w.place]) for w in winners]
+    figure.add_trace(
+        go.Scatter(
+            name="best for the price",
+            mode="lines",
+            x=[*(w.price for w in winners), float(np.nanmax(price))],
+            y=[*best, best[-1]],
+            line={"color": GREY, "shape": "hv", "width": 1.5},
+            hoverinfo="skip",
+        )
+    )
+    for m, (name, style) in enumerate(
+        zip(surface.methods, method_styles(surface.methods), strict=True)
+    ):
+        cells = [(int(a), int(b)) for a, b in np.argwhere(np.isfinite(price[m]))]
+        if not cells:
+            continue
+        figure.add_trace(
+            go.Scatter(
+                name=name,
+                mode="markers",
+                x=[float(price[m, *cell]) for cell in cells],
+                y=[float(surface.mean[m, *cell]) for cell in cells],
+                marker={
+                    "color": style.color,
+                    "size": 9,
+                    "symbol": "diamond" if style.pattern else "circle",
+                },
+                hoverinfo="text",
+                hovertext=[price_text(surface, m, cell, float(price[m, *cell])) for cell in cells],
+            )
+        )
+    figure.update_xaxes(type="log", title="price of a trial", dtick="D2")
+    return figure.update_yaxes(title=short_label(metric))
+
+
+def price_text(surface: Surface, method: int, cell: tuple[int, int], price: float) -> str:
+    """Return the hover text of a trial: method, cell, price, accuracy."""
+    mean, half = surface.mean[method, *cell], surface.half_width[method, *cell]
+    return (
+        f"<b>{surface.methods[method]}</b> at {cell_name(surface, *cell)}<br>"
+        f"{price:.3g}: {interval_text(float(mean), float(half))}"
+    )

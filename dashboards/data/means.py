@@ -1,0 +1,59 @@
+"""The surface of sweeps with means, and the growth of costs with the number of tasks."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from dashboards.data.comparing import add_labels
+from dashboards.data.scope import IS_COMPARED, Scope
+from dashboards.data.warehouse import Warehouse
+from orchestrator.results.agreement import measured_costs
+from orchestrator.results.results import Results
+from orchestrator.results.surface.surface import COMPUTE, STORAGE, Surface, have_means, surfaces
+
+CELL = [STORAGE, COMPUTE]
+BUDGET = r"\s*\bmeans\.\w+=\S+"  # of a cell, in a label
+
+
+def read_surfaces(warehouse: Warehouse, scope: Scope, metric: str = "acc") -> list[Surface]:
+    """Return the surface of each setting in scope; none if no trial in scope has means."""
+    trials = warehouse.results.trials
+    trials = trials[scope.mask(trials)]
+    if not have_means(trials).any():
+        return []
+    return list(surfaces(Results(trials, pd.DataFrame(), pd.DataFrame()), metric))
+
+
+def read_costs(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return FLOPs and seconds of each trial in scope, see `measured_costs`."""
+    trials = warehouse.results.trials
+    return measured_costs(trials[scope.mask(trials)])
+
+
+def of_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
+    """Return the rows of `read_growth` in one cell of a surface, without its budgets in labels."""
+    budgets = surface.storage[place[0]], surface.compute[place[1]]
+    among = pd.Series(True, index=costs.index)
+    for name, budget in zip(CELL, budgets, strict=True):
+        among &= costs[name].isna() if budget is None else costs[name] == budget
+    rows = costs[among]
+    return rows.assign(label=rows["label"].astype(str).str.replace(BUDGET, "", regex=True))
+
+
+def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return the costs of each configuration in scope after each task, means over its seeds.
+
+    Columns: `label`, those of CELL, `after` (from 1), `storage_bytes` carried after this task, and
+    `compute_flops` of its training and consolidation; tasks whose costs are not known are left out.
+    """
+    answer = warehouse.frame(
+        f"SELECT sweep, phase, trial_id, {STORAGE}, {COMPUTE}, after, "
+        "avg(s.storage_bytes) AS storage_bytes, "
+        "avg(s.train_flops + s.consolidate_flops) AS compute_flops "
+        "FROM (SELECT * FROM stages WHERE after > 0) AS s "
+        f"JOIN (SELECT sweep, phase, trial_id, seed, place, {STORAGE}, {COMPUTE} FROM trials "
+        f"WHERE {scope.where(*IS_COMPARED)}) USING (sweep, trial_id, seed) "
+        "GROUP BY ALL ORDER BY min(place), after"
+    )
+    columns = ["label", *CELL, "after", "storage_bytes", "compute_flops"]
+    return add_labels(warehouse, answer.dropna(subset=columns[-2:]))[columns]

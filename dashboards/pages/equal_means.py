@@ -1,0 +1,161 @@
+"""The page Equal means: what a byte buys and what a FLOP buys, method against method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import charts
+from dashboards.charts.agreement import agreement_sentences
+from dashboards.charts.growth import growth_table
+from dashboards.charts.quantities import short_label
+from dashboards.charts.surface.rates import exchange_table, rates_table
+from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
+from dashboards.pages.pricing import show_prices
+from dashboards.view import View
+from orchestrator.columns import METRICS
+from orchestrator.results.surface.findings import cell_name, findings
+from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.escaping import escape_markdown
+from orchestrator.terminal.surface_tables import compute_name, storage_name
+
+WIDTH = 250  # of a selection box, in pixels
+MOST_LINES = 12  # configurations in the chart of growth
+NO_MEANS = (
+    "None of these sweeps compares methods at equal means. A sweep with a section `means:`, which "
+    "fixes storage and computation, shows here what a byte and what a FLOP buy."
+)
+
+
+def show(view: View) -> None:
+    """Draw the surface of a sweep with means; of any sweep growth, and FLOPs against seconds."""
+    metric = str(choose("Metric", METRICS, 0, short_label))
+    surfaces = {each.title: each for each in read_surfaces(view.warehouse, view.scope, metric)}
+    if surfaces:
+        title = choose("Setting", list(surfaces), 0) if len(surfaces) > 1 else next(iter(surfaces))
+        place = _show_surface(view, surfaces[title], metric)
+        costs = read_growth(view.warehouse, view.scope)
+        _show_growth(
+            view, of_cell(costs, surfaces[title], place), cell_name(surfaces[title], *place)
+        )
+    else:
+        st.info(NO_MEANS)
+        _show_growth(view, read_growth(view.warehouse, view.scope))
+    _show_agreement(view)
+
+
+def choose(label: str, options: Sequence[Any], first: int, name: Any = str) -> Any:
+    """Return the option that the user chose, which the address keeps."""
+    return st.selectbox(
+        label,
+        options,
+        first,
+        format_func=name,
+        key=label.lower().replace(" ", "-"),
+        width=WIDTH,
+        bind="query-params",
+    )
+
+
+def _show_surface(view: View, surface: Surface, metric: str) -> tuple[int, int]:
+    """Draw a surface; return the numbers of the chosen storage and computation."""
+    st.markdown(f"**{escape_markdown(surface.title)}**, {len(surface.seeds)} seeds")
+    st.subheader("Who wins where")
+    view.chart(charts.winners(surface), "winners chart")
+    st.caption(
+        f"The best in {short_label(metric)} of each cell. A filled cell has one winner; in an "
+        "unfilled one the methods of the strip are not told apart (paired t-tests, Holm's "
+        "correction for all pairs). Hatched: nothing fits, or nothing is complete."
+    )
+    _show_findings(surface, metric)
+    place = _show_budgets(view, surface, metric)
+    _show_method(view, surface, metric)
+    show_prices(view, surface, metric)
+    return place
+
+
+def _show_findings(surface: Surface, metric: str) -> None:
+    if metric == "acc":
+        st.markdown("\n".join(f"- {escape_markdown(line)}" for line in findings(surface)))
+
+
+def _show_budgets(view: View, surface: Surface, metric: str) -> tuple[int, int]:
+    st.subheader(f"{short_label(metric)} against bytes and against FLOPs")
+    sizes, epochs = (
+        list(map(storage_name, surface.storage)),
+        list(map(compute_name, surface.compute)),
+    )
+    with st.container(horizontal=True):
+        compute = epochs.index(choose("At computation", epochs, len(epochs) - 1))
+        storage = sizes.index(choose("At storage", sizes, len(sizes) - 1))
+    view.chart(charts.by_storage(surface, compute, metric), "bytes chart")
+    st.caption(
+        f"At {epochs[compute]}. Bars are 95 % intervals over seeds; dashed: joint retraining; "
+        "crosses: budgets that a method does not fit."
+    )
+    view.chart(charts.by_compute(surface, storage, metric), "computation chart")
+    st.caption(
+        f"At {sizes[storage]}. A ring is where joint retraining overtakes a method for good."
+    )
+    return storage, compute
+
+
+def _show_method(view: View, surface: Surface, metric: str) -> None:
+    st.subheader("One method over the grid")
+    method = surface.methods.index(choose("Method", surface.methods, 0))
+    view.chart(charts.accuracies(surface, method, metric), "grid chart")
+    st.caption("White lines join equal values. Hatched: does not fit, or not complete.")
+    name = surface.methods[method]
+    for table, key, words in (
+        (rates_table(surface), "rates table", "what a doubling of one budget changes"),
+        (exchange_table(surface), "exchange table", "how many bytes one GFLOP replaces"),
+    ):
+        own = table[table["method"] == name].drop(columns="method")
+        if len(own):
+            st.dataframe(own, hide_index=True, key=key)
+            st.caption(f"{escape_markdown(name)}: {words}, with 95 % intervals over seeds.")
+        else:
+            st.caption(f"{escape_markdown(name)}: no value for {words}.")
+
+
+def _show_growth(view: View, costs: pd.DataFrame, cell: str = "") -> None:
+    if costs.empty:
+        return
+    st.subheader("Growth with the number of tasks" + (f", at {cell}" if cell else ""))
+    labels = list(costs["label"].unique())
+    shown = labels[:MOST_LINES]
+    if len(labels) > MOST_LINES:
+        shown = st.multiselect("Configurations", labels, shown, key="growth of")
+    last = int(costs["after"].max())
+    num_tasks = st.number_input(
+        "Extrapolate to tasks",
+        last,
+        10_000,
+        max(20, 2 * last),
+        key="tasks",
+        width=WIDTH,
+        bind="query-params",
+    )
+    rows = costs[costs["label"].isin(shown)]
+    view.chart(charts.growth(rows, int(num_tasks)), "growth chart")
+    st.dataframe(growth_table(rows, int(num_tasks)), hide_index=True, key="growth table")
+    st.caption(
+        "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less "
+        "is constant: their mean. A falling one stays at its last value. Otherwise it is the line "
+        "of least squares through them; not linear: the line is off by more than 5 %. A memory "
+        "that is not full yet grows up to its budget; a method without such a bound does not fit "
+        "from there on."
+    )
+
+
+def _show_agreement(view: View) -> None:
+    costs = read_costs(view.warehouse, view.scope)
+    if costs.empty:
+        return
+    st.subheader("FLOPs against seconds")
+    view.chart(charts.agreement(costs), "agreement chart")
+    for line in agreement_sentences(costs):
+        st.markdown(escape_markdown(line))

@@ -1,0 +1,63 @@
+"""The prices of the page Equal means: both budgets as one, and who wins for how much."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import charts
+from dashboards.charts.quantities import short_label
+from dashboards.view import View
+from orchestrator.results.surface.prices import FLOP_UNITS, HOUR_SECONDS, Prices, price_winners
+from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.price_tables import winner_cells
+
+# Steps of a slider, in some currency.
+STEPS = [0.0, *(float(f"{m}e{e}") for e in range(-3, 4) for m in (1, 2, 5))]
+BY = {"PFLOP": FLOP_UNITS["PFLOP"], "GPU-hour": HOUR_SECONDS}
+WIDTH = 300  # of a slider, in pixels
+
+
+def show_prices(view: View, surface: Surface, metric: str) -> None:
+    """Draw the metric against the price that the sliders make of bytes and FLOPs."""
+    st.subheader("Prices")
+    prices = choose_prices()
+    if not prices.storage and not prices.compute:
+        st.info("Everything is free. Move a slider to give storage or computation a price.")
+        return
+    view.chart(charts.by_price(surface, prices, metric), "price chart")
+    heads = ("from price", "best", "at", short_label(metric), "not told apart")
+    rows = [winner_cells(surface, winner) for winner in price_winners(surface, prices)]
+    st.dataframe(pd.DataFrame(rows, columns=list(heads)), hide_index=True, key="price table")
+    st.caption(
+        "A trial pays for the bytes carried after its last task, for as many months as they are "
+        "kept, and for all training and consolidation; by GPU-hour, for the measured time on the "
+        "device that ran it."
+    )
+
+
+def choose_prices() -> Prices:
+    """Return the prices that the user chose, which the address keeps."""
+    with st.container(horizontal=True):
+        unit = str(st.selectbox("Pay by", list(BY), key="pay-by", width=130, bind="query-params"))
+        compute = price_slider(f"Price of a {unit}", "compute-price", 2.0)
+        storage = price_slider("Price of a GB-month", "storage-price", 0.02)
+        months = st.number_input(
+            "Months kept", 0.0, 1200.0, 12.0, key="months", width=130, bind="query-params"
+        )
+    return Prices(storage / 1e9, compute / BY[unit], unit == "GPU-hour", float(months))
+
+
+def price_slider(label: str, key: str, first: float) -> float:
+    """Return the price that the user chose, of STEPS."""
+    return float(
+        st.select_slider(
+            label,
+            STEPS,
+            first,
+            format_func=lambda x: f"{x:g}",
+            key=key,
+            width=WIDTH,
+            bind="query-params",
+        )
+    )

@@ -1,0 +1,73 @@
+"""Growth of costs with the number of tasks, and what it comes to after more of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+import numpy as np
+
+from orchestrator.results.statistics import Floats
+
+# Up to this share of their mean, the last values differ as tasks do (in their numbers of examples).
+STEADY = 0.05
+LEAST = 3  # tasks that a line goes through
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A cost as a function of the number of tasks: `start + slope * T`.
+
+    Attributes:
+        kind: "constant"; "falling", which is taken for constant at its last value; "linear"; or
+            "not linear", a line that is off by more than 5 %.
+        start: the constant part.
+        slope: growth per task; 0 for a constant cost.
+        tasks: number of the last tasks that it goes through.
+        misfit: largest distance from these, as a share of their mean.
+    """
+
+    kind: str
+    start: float
+    slope: float
+    tasks: int
+    misfit: float
+
+    def at(self, num_tasks: float) -> float:
+        """Return the cost with a number of tasks."""
+        return self.start + self.slope * num_tasks
+
+    def reaches(self, limit: float) -> int | None:
+        """Return the first number of tasks with which the cost is above a limit, if it grows."""
+        if not self.slope:
+            return None
+        # 1e-9, since a quotient may fall short of a whole number.
+        return max(1, floor((limit - self.start) / self.slope + 1e-9) + 1)
+
+
+def fit_growth(values: Floats) -> Growth:
+    """Return the growth of a cost by its values at the last of T tasks.
+
+    They are the last half, at least three. If they differ by at most 5 % of their mean, the cost is
+    constant: their mean. If it falls, its last value is taken, since no cost falls below 0 with
+    enough tasks. Otherwise it is the line of least squares through them.
+
+    Args:
+        values: the cost with 1 to T tasks [T], at least one.
+    """
+    used = min(len(values), max(LEAST, ceil(len(values) / 2)))
+    last = np.asarray(values[-used:], dtype=float)
+    mean = float(last.mean())
+    if used < 2 or np.ptp(last) <= STEADY * abs(mean):
+        return Growth("constant", mean, 0.0, used, share(last - mean, mean))
+    tasks = np.arange(len(values) - used, len(values)) + 1.0
+    slope, start = (float(each) for each in np.polyfit(tasks, last, 1))
+    if slope <= 0:
+        return Growth("falling", float(last[-1]), 0.0, used, share(last - last[-1], mean))
+    misfit = share(last - start - slope * tasks, mean)
+    return Growth("linear" if misfit <= STEADY else "not linear", start, slope, used, misfit)
+
+
+def share(distances: Floats, mean: float) -> float:
+    """Return the largest of some distances as a share of a mean; 0 if that is 0."""
+    return float(np.abs(distances).max() / abs(mean)) if mean else 0.0

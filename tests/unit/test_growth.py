@@ -1,0 +1,122 @@
+"""Growth of costs with the number of tasks, and FLOPs against seconds, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dashboards import charts
+from dashboards.charts.agreement import agreement_sentences
+from dashboards.charts.growth import growth_table
+from orchestrator.results.agreement import measured_costs, rank_agreements
+from orchestrator.results.growth import fit_growth
+
+
+def test_a_line_goes_through_the_last_half_and_on() -> None:
+    # The first tasks fill what is not there yet; from task 4 on it is 10 + 2 T.
+    fit = fit_growth(np.array([5.0, 9, 17, 18, 20, 22]))
+    assert (fit.kind, fit.tasks) == ("linear", 3)
+    assert (fit.start, fit.slope) == pytest.approx((10, 2))
+    assert fit.at(100) == pytest.approx(210)
+    assert fit.reaches(29.5) == 10  # 10 + 2 * 9 = 28, 10 + 2 * 10 = 30
+    assert fit.misfit == pytest.approx(0, abs=1e-9)
+
+
+def test_a_constant_is_the_mean_of_what_differs_as_tasks_do() -> None:
+    fit = fit_growth(np.array([40.0, 98, 102, 100]))
+    assert (fit.kind, fit.at(50), fit.slope, fit.reaches(1)) == ("constant", 100, 0, None)
+    assert fit.misfit == pytest.approx(0.02)
+    assert fit_growth(np.array([7.0])).at(9) == 7
+    assert fit_growth(np.zeros(4)).at(9) == 0
+
+
+def test_what_bends_is_said_to_be_no_line_and_what_falls_stays() -> None:
+    fit = fit_growth(np.array([1.0, 4, 16, 64, 256, 1024]))
+    assert fit.kind == "not linear"
+    tasks = np.array([4.0, 5, 6])
+    slope, start = np.polyfit(tasks, [64, 256, 1024], 1)
+    off = np.abs(np.array([64, 256, 1024]) - start - slope * tasks).max()
+    assert fit.misfit == pytest.approx(off / np.mean([64, 256, 1024]))
+    falling = fit_growth(np.array([9.0, 8, 6, 4]))
+    assert (falling.kind, falling.at(1000)) == ("falling", 4)
+
+
+def costs() -> pd.DataFrame:
+    """Return a memory that grows by 10 kB a task, and one configuration that does not grow."""
+    tasks = np.arange(1, 7)
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "label": label,
+                "means_storage_bytes": 100_000.0,
+                "after": tasks,
+                "storage_bytes": start + slope * tasks,
+                "compute_flops": 1e6 * tasks if slope else 1e6,
+            }
+        )
+        for label, start, slope in (("er", 20_000, 10_000), ("<b>ewc", 50_000, 0))
+    )
+
+
+def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None:
+    figure = charts.growth(costs(), 50)
+    measured, line = (trace for trace in figure.data[:2])
+    assert (measured.name, list(measured.y)) == ("er", [30e3, 40e3, 50e3, 60e3, 70e3, 80e3])
+    assert list(line.x) == [4, 50]
+    assert list(line.y) == pytest.approx([60e3, 520e3])
+    assert line.hovertext[0] == "10.0 kB x T + 20.0 kB"
+    assert "&lt;b&gt;ewc" in {trace.name for trace in figure.data}
+    table = growth_table(costs(), 50).set_index("configuration")
+    assert table.loc["er", "bytes"] == "10.0 kB x T + 20.0 kB"
+    assert table.loc["er", "bytes are"] == "linear over the last 3"
+    assert table.loc["er", "bytes at T = 50"] == "520 kB"
+    assert table.loc["er", "above its budget from T"] == "9"  # 20 + 80 = 100 is not above it
+    assert table.loc["<b>ewc", "FLOPs per task at T = 50"] == "1 MFLOP"
+    assert table.loc["<b>ewc", "above its budget from T"] == "–"
+
+
+def trials() -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    flops = draw.uniform(1e6, 1e9, 20)
+    return pd.DataFrame(
+        {
+            "sweep": "s",
+            "method": ["er", "ewc"] * 10,
+            "trial_id": "t",
+            "seed": range(20),
+            "phase": "evaluation",
+            "status": ["complete"] * 19 + ["infeasible"],
+            "device": ["cpu"] * 12 + ["cuda"] * 8,
+            "train_flops": flops,
+            "consolidate_flops": 0.0,
+            "train_seconds": flops / 1e8 * draw.uniform(0.5, 2, 20),
+            "consolidate_seconds": 0.0,
+        }
+    )
+
+
+def test_flops_are_ranked_against_seconds_on_each_device() -> None:
+    measured = measured_costs(trials())
+    assert len(measured) == 19, "an infeasible trial took no time"
+    on_cpu, on_gpu = rank_agreements(measured)
+    assert [(a.device, a.n) for a in (on_cpu, on_gpu)] == [("cpu", 12), ("cuda", 7)]
+    ranks = measured[measured["device"] == "cpu"][["compute_flops", "seconds"]].rank()
+    assert on_cpu.rho == pytest.approx(stats.pearsonr(*ranks.to_numpy().T).statistic)
+    lines = agreement_sentences(measured)
+    assert f"correlation of FLOPs and seconds is {on_cpu.rho:.3f} over 12 trials" in lines[0]
+    alone = agreement_sentences(measured[:1])
+    assert alone == ["On cpu: 1 trials with too few different costs to rank."]
+
+
+def test_a_point_is_at_the_flops_and_seconds_of_its_trial() -> None:
+    measured = measured_costs(trials())
+    figure = charts.agreement(measured)
+    assert [trace.name for trace in figure.data] == ["er", "ewc"]
+    for trace in figure.data:
+        own = measured[measured["method"] == trace.name]
+        assert list(trace.x) == list(own["compute_flops"])
+        assert list(trace.y) == list(own["seconds"])
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", "log")
+    assert "No complete trial" in charts.agreement(measured[:0]).layout.annotations[0].text
