@@ -26,6 +26,7 @@ from methods.icarl import ICaRL
 from methods.independent import Independent
 from methods.joint import Joint
 from methods.l2 import L2
+from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
 from methods.packnet import PackNet
@@ -59,4 +60,5 @@ METHODS: Mapping[str, type[Method]] = {
     "icarl": ICaRL,
     "wa": WA,
     "bic": BiC,
+    "lucir": LUCIR,
 }

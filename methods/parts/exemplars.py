@@ -90,6 +90,19 @@ def representations(network: nn.Module, x: Tensor) -> Tensor:
     return F.normalize(torch.cat(features))
 
 
+def scores_and_features(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scores [B, C] and the features [B, F] they are of, in one pass with gradients."""
+    features: list[Tensor] = []
+    handle = output_layer(network).register_forward_pre_hook(
+        lambda _, args: features.append(args[0])
+    )
+    try:
+        scores: Tensor = network(x)
+    finally:
+        handle.remove()
+    return scores, features[0].float()
+
+
 @torch.no_grad()
 def herd(features_NF: Tensor, count: int) -> Tensor:
     """Return the indices [min(count, N)] of the examples in the order of choice.

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class CosineHead(nn.Module):
+class CosineHead(nn.Linear):
     """Scores s cos(w_c, x), with a scale s that is learned.
 
     Args:
@@ -31,7 +31,8 @@ class CosineHead(nn.Module):
     """
 
     def __init__(self, head: nn.Linear, scale: float = 10.0) -> None:
-        super().__init__()
+        # On no device, so that nothing is drawn for weights that are replaced.
+        super().__init__(head.in_features, head.out_features, bias=False, device="meta")
         self.weight = nn.Parameter(head.weight.detach().clone())
         self.scale = nn.Parameter(torch.tensor(scale))
 

@@ -34,6 +34,7 @@ SMALL = {
     "generative_replay": "{name: generative_replay, hidden: [16], latent_size: 4}",
     "gem": "{name: gem, memory_size: 100}",
     "icarl": "{name: icarl, memory_size: 200, exemplar_passes: 1}",
+    "lucir": "{name: lucir, memory_size: 200, exemplar_passes: 1}",
     "bic": "{name: bic, memory_size: 1000, exemplar_passes: 1, correction_epochs: 2}",
     "wa": "{name: wa, memory_size: 200, exemplar_passes: 1}",
     # Its parts of a task have lengths fixed before.

@@ -22,6 +22,7 @@ from methods.gem import GEM
 from methods.generative_replay import GenerativeReplay
 from methods.icarl import ICaRL
 from methods.l2 import L2
+from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
 from methods.rwalk import RWalk
@@ -41,6 +42,7 @@ SMALL = {
     "gem": GEM.Config(memory_size=18),
     "icarl": ICaRL.Config(memory_size=12),
     "wa": WA.Config(memory_size=12),
+    "lucir": LUCIR.Config(memory_size=12),
     "bic": BiC.Config(memory_size=60, correction_epochs=5),
 }
 VARIANTS = [
@@ -64,6 +66,7 @@ VARIANTS = [
     (GEM, GEM.Config(memory_bytes=500, margin=2, ridge=0.1)),
     (AGEM, AGEM.Config(memory_size=9, policy="ring", replay_batch_size=4)),
     (GDumb, GDumb.Config(memory_size=11, passes=2)),
+    (LUCIR, LUCIR.Config(memory_bytes=300, lam_base=0, margin_weight=0)),
     (BiC, BiC.Config(memory_bytes=1200, held_out_share=0.3, correction_epochs=3)),
     (ER, ER.Config(memory_size=20, codec="png")),
     (ICaRL, ICaRL.Config(memory_size=20, codec="jpeg")),

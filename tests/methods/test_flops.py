@@ -143,6 +143,13 @@ def test_wa_passes_new_examples_to_choose_among_them(network):
     assert measure("wa", network, memory_size=HELD)[1] == pytest.approx(expected, rel=0.01)
 
 
+def test_lucir_pays_for_a_teacher_and_once_for_the_features_of_new_examples():
+    config = {"memory_size": HELD, "exemplar_passes": 1}
+    count, shown = COUNTS["mlp"], NEW + HELD
+    expected = 2 * (shown * (count.step + count.forward) + NEW * count.forward)
+    assert measure("lucir", "mlp", **config)[0] == pytest.approx(expected, rel=0.02)
+
+
 def test_bic_pays_for_a_forward_pass_of_what_is_held_out_in_each_epoch_of_the_correction():
     config = {"memory_size": HELD, "held_out_share": 0.5, "exemplar_passes": 1}
     few, many = (measure("bic", "mlp", **config, correction_epochs=n)[0] for n in (1, 11))
@@ -179,8 +186,8 @@ def test_progressive_networks_pay_for_older_columns_forward_and_for_laterals():
 
 
 def test_no_method_is_left_out():
-    others = {"bic", "gem", "agem", "ewc", "mas", "rwalk", "generative_replay", "hat", "pnn"}
-    assert METHODS.keys() == PASSES.keys() | others
+    others = {"gem", "agem", "ewc", "mas", "rwalk", "generative_replay", "hat", "pnn"}
+    assert METHODS.keys() == PASSES.keys() | others | {"bic", "lucir"}
 
 
 def test_each_group_of_a_convolution_counts_for_itself():

@@ -102,6 +102,14 @@ def test_icarl_keeps_exemplars_and_their_means(network):
 
 
 @pytest.mark.parametrize("network", ["mlp"])
+def test_lucir_keeps_exemplars_and_a_scale_in_place_of_biases(network):
+    method = build_and_learn("lucir", network, memory_size=ROWS)
+    sizes = storage_bytes(method.state_dict(), method.storage)
+    assert sizes["model"] == COUNTS[network].carried + 4 * (1 - CLASSES)
+    assert sizes["buffer"] == ROWS * IMAGES[network]
+
+
+@pytest.mark.parametrize("network", ["mlp"])
 def test_bic_keeps_exemplars_examples_held_out_and_two_numbers(network):
     # A class holds out at least one of its few examples.
     method = build_and_learn(
@@ -155,5 +163,5 @@ def test_what_takes_layers_apart_says_so_of_a_resnet(method):
 def test_no_method_is_left_out():
     penalties = {"l2", "si", "mas", "rwalk", "ewc", "lwf"}
     references = {"finetune", "freeze", "cumulative", "joint", "independent"}
-    others = {"icarl", "bic", "generative_replay", "packnet", *ISOLATING}
+    others = {"icarl", "bic", "lucir", "generative_replay", "packnet", *ISOLATING}
     assert METHODS.keys() == penalties | references | others | {name for name, _ in REHEARSAL}
