@@ -86,7 +86,7 @@ class Trial:
             "benchmark": benchmark,
             "network": self.network.describe(),
             "training": self.training.describe(),
-            "method": {"name": self.method.name, **as_json(self.method.config)},
+            "method": self.method.describe(),
         }
         changing = () if self.adaptive or not self.schedule else tuple(self.schedule[0])
         # A value that changes from task to task is in the schedule, and nowhere else.

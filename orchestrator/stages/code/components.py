@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.hashing import to_json, to_keyed_json
+from orchestrator.hashing import to_keyed_json
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.classes import find_class, is_dotted
 from orchestrator.stages.code.identity import code_identity
@@ -42,9 +42,8 @@ class Component:
         return {"identity": self.identity, "config": config}
 
     def describe(self) -> dict[str, Any]:
-        """Return name and hyperparameters, for display; of a network those that are not neutral."""
-        plain = to_keyed_json if self.kind == "network" else to_json
-        return {"name": self.name, **plain(self.config)}
+        """Return name and hyperparameters, for display, without those at their neutral value."""
+        return {"name": self.name, **to_keyed_json(self.config)}
 
 
 def create_component(kind: str, name: str, config: Any, source: Source | None = None) -> Component:
