@@ -33,7 +33,7 @@ def growth(costs: pd.DataFrame, num_tasks: int) -> go.Figure:
     """
     if costs.empty:
         return empty_figure("No stage has been computed.")
-    figure = panels([words for words, *_ in GROWING.values()], height=360)
+    figure = panels([words for words, *_ in GROWING.values()], columns=1)
     styles = assign_lines(costs["label"])
     for index, (column, (_, _, unit)) in enumerate(GROWING.items()):
         for label, rows in costs.groupby("label", sort=False):
@@ -43,9 +43,9 @@ def growth(costs: pd.DataFrame, num_tasks: int) -> go.Figure:
                 line.update(marker={"color": styles[label]["color"], "size": 6})
                 if line.mode == "lines":
                     line.update(line_width=1, opacity=0.6)
-                add_traces(figure, [line], panel_position(index))
+                add_traces(figure, [line], panel_position(index, 1))
         axis = {"tickformat": "~s", "ticksuffix": unit, "rangemode": "tozero"}
-        figure.update_yaxes(axis, **panel_position(index))
+        figure.update_yaxes(axis, **panel_position(index, 1))
     return figure.update_xaxes(title="T: number of tasks")
 
 

@@ -14,24 +14,31 @@ from matplotlib.figure import Figure
 
 from dashboards.data.comparing import compare_configurations
 from dashboards.data.matrices import read_curves
+from dashboards.data.means import read_surfaces
+from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.figures.bars import costs as costs
-from dashboards.figures.canvas import save
+from dashboards.figures.canvas import save as save
 from dashboards.figures.curves import forgetting as forgetting
 from dashboards.figures.matrices import r_matrices as r_matrices
 from dashboards.figures.plane import trade_off as trade_off
+from dashboards.figures.surface import budgets as budgets
+from dashboards.figures.surface import winners as winners
 from orchestrator.errors import RepertoireError
 
 FIGURES = ("trade_off", "forgetting", "costs", "r_matrices")
+MEANS_FIGURES = ("winners", "budgets")  # of sweeps with means
 KINDS = (".svg", ".pdf")
 
 
 def draw(warehouse: Warehouse, name: str) -> Figure:
-    """Draw one of FIGURES.
+    """Draw one of FIGURES or of MEANS_FIGURES.
 
     Raises:
-        RepertoireError: no trial is complete, or no accuracy was measured.
+        RepertoireError: no trial is complete, no accuracy was measured, or no trial has means.
     """
+    if name in MEANS_FIGURES:
+        return draw_means(warehouse, name)
     table = compare_configurations(warehouse)
     if table.empty:
         raise RepertoireError("no complete trial to draw: run the sweep to its end first")
@@ -46,14 +53,29 @@ def draw(warehouse: Warehouse, name: str) -> Figure:
         return forgetting(curves) if name == "forgetting" else r_matrices(curves)
 
 
+def draw_means(warehouse: Warehouse, name: str) -> Figure:
+    """Draw one of MEANS_FIGURES."""
+    drawn = read_surfaces(warehouse, EVERYTHING)
+    if not drawn:
+        raise RepertoireError(
+            f"no trial has means, so there is no figure {name}: it takes a sweep with a section "
+            "`means`"
+        )
+    with matplotlib.rc_context({"text.parse_math": False}):
+        return winners(drawn) if name == "winners" else budgets(drawn)
+
+
 def save_all(warehouse: Warehouse, folder: Path) -> Iterator[Path]:
     """Draw all figures into a folder, as SVG and PDF; yield each file written.
+
+    Those of MEANS_FIGURES are drawn if a trial has means.
 
     Raises:
         RepertoireError: as `draw`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in FIGURES:
+    more = MEANS_FIGURES if read_surfaces(warehouse, EVERYTHING) else ()
+    for name in (*FIGURES, *more):
         figure = draw(warehouse, name)
         for kind in KINDS:
             save(figure, folder / f"{name}{kind}")

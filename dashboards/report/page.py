@@ -17,6 +17,7 @@ from dashboards.charts.theme import template
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.chapter import Chapter
 from dashboards.report.chapters import comparison_chapters, take_readable
+from dashboards.report.means_chapters import means_chapters
 from dashboards.report.missing import missing_notes
 from dashboards.report.protocol import METRICS, protocol_chapters, read_sweep_file
 from dashboards.report.search_chapters import search_chapters, sharing_chapter
@@ -33,7 +34,13 @@ def render(warehouse: Warehouse, command: str) -> str:
     """
     lacking: list[str] = []
     lacking += take_readable(missing_notes(warehouse), lacking)
-    sections = (comparison_chapters, search_chapters, sharing_chapter, protocol_chapters)
+    sections = (
+        comparison_chapters,
+        means_chapters,
+        search_chapters,
+        sharing_chapter,
+        protocol_chapters,
+    )
     *chapters, protocol = (take_readable(section(warehouse), lacking) for section in sections)
     shown = [chapter for section in chapters for chapter in section] or [NOTHING]
     return (

@@ -15,19 +15,32 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
+from random_tables import write_random
+from test_prices import means_folder
+from test_surface import surface
+from test_surface_charts import contested
 
 from dashboards import figures
 from dashboards.charts.costs import FLOPS, STORAGE
 from dashboards.data.comparing import compare_configurations
 from dashboards.data.matrices import read_curves
 from dashboards.data.warehouse import Warehouse
-from dashboards.figures import FIGURES, costs, draw, forgetting, r_matrices, trade_off
+from dashboards.figures import (
+    FIGURES,
+    MEANS_FIGURES,
+    costs,
+    draw,
+    forgetting,
+    r_matrices,
+    trade_off,
+)
 from dashboards.figures.__main__ import main
 from orchestrator.errors import RepertoireError
 from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.results.results import Results
+from orchestrator.results.surface.winners import winner_map
 from orchestrator.results.tables.collect import collect_tables
 from orchestrator.results.tables.tables import write_tables
 from orchestrator.stages.record import Costs, Record, Score
@@ -302,3 +315,46 @@ def test_pyplot_which_keeps_figures_alive_is_never_imported() -> None:
         for name in [getattr(node, "module", ""), *(alias.name for alias in node.names)]
     }
     assert not {name for name in names if name and "pyplot" in name}
+
+
+def test_a_winner_map_for_a_paper_has_the_winners_of_the_surface() -> None:
+    drawn = contested()
+    (axes,) = figures.winners([drawn]).axes
+    shown: dict[tuple[int, int], list[str]] = {}
+    for patch in axes.patches:
+        if patch.get_fill():
+            place = (round(patch.get_y() + 0.48), round(patch.get_x() + patch.get_width() / 2))
+            shown.setdefault(place, []).append(patch.get_label())
+    assert shown == {
+        cell.place: [drawn.methods[m] for m in cell.ties] for cell in winner_map(drawn) if cell.ties
+    }
+    assert sorted(p.get_hatch() for p in axes.patches if not p.get_fill()) == ["////", "xxxx"]
+    texts = {(round(text.get_position()[1]), text.get_position()[0]): text for text in axes.texts}
+    assert texts[0, 0].get_text() == f"a\n{drawn.mean[0, 0, 0]:.3f}"
+    assert texts[0, 1].get_text().startswith("a = b\n")
+
+
+def test_lines_for_a_paper_are_the_means_at_the_most_of_the_other_budget() -> None:
+    values = np.random.default_rng(0).uniform(0, 1, (2, 3, 2, 4))
+    drawn = surface(values, names=("er", "joint"))
+    left, right = figures.budgets([drawn]).axes
+    for axes, along, mean in (
+        (left, drawn.storage, drawn.mean[:, :, -1]),
+        (right, drawn.compute, drawn.mean[:, -1]),
+    ):
+        lines = [container.lines[0] for container in axes.containers]
+        for line, row in zip(lines, mean, strict=True):
+            assert tuple(line.get_xdata()) == along
+            assert list(line.get_ydata()) == pytest.approx(list(row))
+        assert [line.get_linestyle() for line in lines] == ["-", "--"]
+        assert {note.get_text() for note in axes.texts} == {"er", "joint"}
+
+
+def test_figures_of_means_are_written_where_trials_have_means(tmp_path: Path) -> None:
+    warehouse = Warehouse.open(means_folder(tmp_path / "s"))
+    for name in MEANS_FIGURES:
+        figures.save(draw(warehouse, name), tmp_path / f"{name}.pdf")
+        assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    without = Warehouse.open(write_random(tmp_path / "t", complete=1.0))
+    with pytest.raises(RepertoireError, match="no trial has means, so there is no figure winners"):
+        draw(without, "winners")

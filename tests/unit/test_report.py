@@ -18,13 +18,17 @@ from forked import run_forked
 from random_tables import write_random
 from test_dashboard_data import searched
 from test_dashboard_pages import CASES
+from test_prices import means_folder
 from test_tracking import Chain, write_folder
 
+from dashboards.data.means import read_surfaces
+from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import open_results
 from dashboards.figures import FIGURES, save_all
 from dashboards.report import __main__ as report_command
 from dashboards.report import captions, chapters, cost_captions
 from dashboards.report.__main__ import main
+from dashboards.report.means_chapters import means_chapters
 from dashboards.report.missing import missing_notes
 from dashboards.report.page import render
 from dashboards.report.protocol import protocol_chapters
@@ -32,6 +36,7 @@ from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
+from orchestrator.results.surface.findings import findings
 from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import resolve_target
 
@@ -356,3 +361,24 @@ def test_a_report_that_cannot_be_written_is_the_user_s_mistake(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(RepertoireError, match="the report cannot be written to"):
         main([str(tmp_path), "--out", str(tmp_path / "file" / "report.html")])
+
+
+def test_the_chapter_on_equal_means_has_its_findings_and_the_lines_of_the_surface(
+    tmp_path: Path,
+) -> None:
+    warehouse = open_results([means_folder(tmp_path / "s")])
+    (surface,) = read_surfaces(warehouse, EVERYTHING)
+    (chapter,) = means_chapters(warehouse)
+    assert chapter.sentences == list(findings(surface))
+    assert [chart.heading for chart in chapter.charts] == [
+        "Who wins where",
+        "What bytes buy",
+        "What computation buys",
+    ]
+    drawn, lines, _ = (chart.figure for chart in chapter.charts)
+    assert [trace.name for trace in drawn.data] == ["er"]
+    line = next(trace for trace in lines.data if trace.name == "er")
+    assert list(line.y) == pytest.approx(list(surface.mean[0, :, 0]))
+    assert "At equal means: split_digits" in prose(render(warehouse, "repertoire report"))
+    without = open_results([write_random(tmp_path / "t", complete=1.0)])
+    assert list(means_chapters(without)) == []

@@ -62,8 +62,7 @@ def by_compute(surface: Surface, storage: int, metric: str = "acc") -> go.Figure
     figure = draw_lines(surface, (axis, names), (slice(None), storage), unfit)
     for mark in break_even_marks(surface, storage):
         figure.add_trace(mark, row=1, col=1)
-    title = "computation (multiples of fine-tuning one epoch)"
-    figure.update_xaxes(title=title, row=2 if unfit.any() else 1)
+    figure.update_xaxes(title="computation (epochs of fine-tuning)", row=2 if unfit.any() else 1)
     return figure.update_yaxes(title=short_label(metric), row=1)
 
 

@@ -60,7 +60,7 @@ def by_price(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure
                 hovertext=[price_text(surface, m, cell, float(price[m, *cell])) for cell in cells],
             )
         )
-    figure.update_xaxes(type="log", title="price of a trial", dtick="D2")
+    figure.update_xaxes(type="log", title="price of a trial", tickformat="~g")
     return figure.update_yaxes(title=short_label(metric))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -20,7 +21,7 @@ from dashboards.charts.surface.styles import (
     method_styles,
     plain_surface,
 )
-from dashboards.charts.theme import rgba_text, template
+from dashboards.charts.theme import FAINT, rgba_text, template
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.terminal.surface_tables import compute_name, storage_name, winner_text
@@ -56,9 +57,17 @@ def winners(surface: Surface) -> go.Figure:
         a, b = cell.place
         y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
         figure.add_annotation(x=b, y=y, text=cell_text(surface, cell), showarrow=False)
+    figure.update_layout(shapes=[cell_outline(*cell.place) for cell in cells])
     names = (list(map(storage_name, surface.storage)), list(map(compute_name, surface.compute)))
     grid_axes(figure, names)
     return figure
+
+
+def cell_outline(a: int, b: int) -> dict[str, Any]:
+    """Return the outline of a cell."""
+    half = CELL / 2
+    sides = {"x0": b - half, "x1": b + half, "y0": a - half, "y1": a + half}
+    return {"type": "rect", "line": {"color": FAINT, "width": 1}, **sides}
 
 
 def strips_by_method(cells: list[WinningCell]) -> dict[int, list[Strip]]:

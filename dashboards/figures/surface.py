@@ -1,0 +1,148 @@
+"""Figures of a sweep with means: the winner map, and accuracy against each budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from dashboards.charts.surface.budgets import spread_labels, value_range
+from dashboards.charts.surface.styles import CELL, UNFIT, method_styles
+from dashboards.charts.surface.winners import STRIP, empty_reason, strips_by_method
+from dashboards.figures.canvas import create_axes
+from orchestrator.results.statistics import Floats
+from orchestrator.results.surface.surface import Surface
+from orchestrator.results.surface.winners import winner_map
+from orchestrator.terminal.surface_tables import compute_name, storage_name, winner_text
+
+CELL_WIDTH, CELL_HEIGHT, EDGE = 1.7, 0.75, 1.2  # inches
+WIDTH, HEIGHT = 4.6, 3.4  # of a panel of lines, inches
+LABEL = 0.045  # height of a label, as a share of the panel
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 3))}
+IN_A_LINE = 3  # entries of the legend, for each column of cells
+HATCHES = {"": "", ".": "..", "+": "++", "-": "--"}  # of a pattern of Plotly
+EMPTY = {True: "////", False: "xxxx"}  # nothing fits, or nothing is complete
+
+
+def winners(surfaces: Sequence[Surface]) -> Figure:
+    """Draw the winner map of each setting; ties as strips, cells without a winner hatched."""
+    down = max(len(each.storage) for each in surfaces)
+    across = max(len(each.compute) for each in surfaces)
+    size = (CELL_WIDTH * across + EDGE, CELL_HEIGHT * down + EDGE)
+    figure, grid = create_axes(len(surfaces), 1, *size)
+    for axes, surface in zip(grid, surfaces, strict=True):
+        draw_cells(axes, surface)
+        axes.set_title(surface.title, fontsize=10)
+    patches = [patch for axes in grid for patch in axes.patches if patch.get_fill()]
+    by_label = {str(patch.get_label()): patch for patch in patches}
+    figure.legend(
+        list(by_label.values()),
+        list(by_label),
+        loc="outside lower center",
+        ncols=IN_A_LINE * across,
+        fontsize=8,
+        frameon=False,
+    )
+    return figure
+
+
+def draw_cells(axes: Axes, surface: Surface) -> None:
+    """Draw the cells of a winner map with their names and accuracies."""
+    cells, styles = winner_map(surface), method_styles(surface.methods)
+    for method, strips in strips_by_method(cells).items():
+        style = styles[method]
+        for a, b, left, width in strips:
+            patch = Rectangle(
+                (b + left, a - CELL / 2),
+                width,
+                CELL if width == CELL else STRIP,
+                facecolor=(style.color, 0.5),
+                edgecolor=style.color,
+                hatch=HATCHES[style.pattern],
+                linewidth=0,
+                label=surface.methods[method],
+            )
+            axes.add_patch(patch)
+    for cell in cells:
+        a, b = cell.place
+        if cell.best is None:
+            hatch = EMPTY[empty_reason(surface, cell) == UNFIT]
+            corner = (b - CELL / 2, a - CELL / 2)
+            axes.add_patch(
+                Rectangle(corner, CELL, CELL, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0)
+            )
+            continue
+        y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
+        text = f"{winner_text(surface, cell)}\n{surface.mean[cell.best, a, b]:.3f}"
+        axes.text(b, y, text, ha="center", va="center", fontsize=8)
+    for edge in range(1, len(surface.storage)):
+        axes.axhline(edge - 0.5, color="0.8", linewidth=0.8)
+    for edge in range(1, len(surface.compute)):
+        axes.axvline(edge - 0.5, color="0.8", linewidth=0.8)
+    axes.set_xlim(-0.5, len(surface.compute) - 0.5)
+    axes.set_ylim(-0.5, len(surface.storage) - 0.5)
+    axes.set_xticks(range(len(surface.compute)), list(map(compute_name, surface.compute)))
+    axes.set_yticks(range(len(surface.storage)), list(map(storage_name, surface.storage)))
+    axes.tick_params(labelsize=8)
+
+
+def budgets(surfaces: Sequence[Surface]) -> Figure:
+    """Draw accuracy against bytes at the most computation, and the other way about."""
+    figure, grid = create_axes(2 * len(surfaces), 2, WIDTH, HEIGHT)
+    for index, surface in enumerate(surfaces):
+        left, right = grid[2 * index], grid[2 * index + 1]
+        storage = [float(size or 1) for size in surface.storage]
+        compute = [float(epochs or 1) for epochs in surface.compute]
+        mean, half = surface.mean, surface.half_width
+        draw_lines(left, surface, storage, mean[:, :, -1], half[:, :, -1])
+        draw_lines(right, surface, compute, mean[:, -1], half[:, -1])
+        left.set_xticks(storage, list(map(storage_name, surface.storage)), fontsize=8)
+        right.set_xticks(compute, [f"{epochs:g}" for epochs in compute], fontsize=8)
+        left.set_title(f"{surface.title}\nat {compute_name(surface.compute[-1])}", fontsize=9)
+        right.set_title(f"at {storage_name(surface.storage[-1])}", fontsize=9)
+        left.set_xlabel("storage carried from task to task", fontsize=8)
+        right.set_xlabel("computation (epochs of fine-tuning)", fontsize=8)
+        left.set_ylabel("ACC after the last task (test)", fontsize=8)
+    return figure
+
+
+def draw_lines(
+    axes: Axes, surface: Surface, along: Sequence[float], mean: Floats, half: Floats
+) -> None:
+    """Draw a line per method with 95% intervals, named at its end."""
+    styles = method_styles(surface.methods)
+    lines = [m for m in range(len(mean)) if np.isfinite(mean[m]).any()]
+    for m in lines:
+        axes.errorbar(
+            along,
+            mean[m],
+            np.nan_to_num(half[m]),
+            color=styles[m].color,
+            linestyle=DASHES[styles[m].dash],
+            marker="o",
+            markersize=3,
+            linewidth=1.3,
+            elinewidth=0.6,
+            label=surface.methods[m],
+        )
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    low, high = value_range(mean)
+    axes.set_ylim(low, high)
+    last = [int(np.flatnonzero(np.isfinite(mean[m]))[-1]) for m in lines]
+    ends = np.array([mean[m, at] for m, at in zip(lines, last, strict=True)])
+    for m, at, y in zip(lines, last, spread_labels(ends, LABEL * (high - low)), strict=True):
+        axes.annotate(
+            surface.methods[m],
+            (along[at], mean[m, at]),
+            xytext=(1.03, (y - low) / (high - low)),
+            textcoords="axes fraction",
+            color=styles[m].color,
+            fontsize=7,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": styles[m].color, "linewidth": 0.4},
+        )
+    axes.tick_params(labelsize=8)
