@@ -164,10 +164,6 @@ class Memory(nn.Module, ABC):
             self.x.keep(rows)
         self.filled = len(rows)
 
-    def replay_logits(self, rows: Tensor) -> Tensor:
-        """Return the logits [M, C] stored in some rows, float32."""
-        return self.logits[rows].float()
-
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         if isinstance(self.x, EncodedImages):
