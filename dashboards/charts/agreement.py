@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import find_quantity, si_text
+from dashboards.charts.surface.styles import method_lines
 from dashboards.charts.theme import assign_lines, assign_symbols, template
 from orchestrator.results.agreement import rank_agreements
 
@@ -15,17 +18,19 @@ HEIGHT, EDGES = 380, 130  # pixels
 
 
 @plain_texts
-def agreement(costs: pd.DataFrame) -> go.Figure:
+def agreement(costs: pd.DataFrame, methods: Sequence[str] = ()) -> go.Figure:
     """Draw a point per trial, FLOPs across and seconds up, a colour and a shape per method.
 
     Args:
         costs: as from `orchestrator.results.agreement.measured_costs`.
+        methods: of a surface beside it, whose colours methods of the same names have.
     """
     if costs.empty:
         return empty_figure("No complete trial has measured seconds.")
     layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
     figure = go.Figure(layout=layout)
-    colours, symbols = assign_lines(costs["method"]), assign_symbols(costs["method"])
+    colours = assign_lines(costs["method"]) | method_lines(methods)
+    symbols = assign_symbols(costs["method"])
     for method, rows in costs.groupby("method", sort=False):
         look = {"color": colours[method]["color"], "symbol": symbols[method], "size": 8}
         figure.add_trace(

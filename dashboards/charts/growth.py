@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from dashboards.charts.panels import add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import UNDEFINED, si_text
+from dashboards.charts.surface.styles import method_lines
 from dashboards.charts.theme import assign_lines
 from orchestrator.results.growth import Growth, fit_growth
 from orchestrator.results.surface.surface import STORAGE
@@ -23,18 +24,19 @@ GROWING = {
 
 
 @plain_texts
-def growth(costs: pd.DataFrame, num_tasks: int) -> go.Figure:
+def growth(costs: pd.DataFrame, num_tasks: int, methods: Sequence[str] = ()) -> go.Figure:
     """Draw bytes after, and FLOPs of, each task, and thin lines to what they come to.
 
     Args:
         costs: `label`, `after`, and the columns of GROWING; a row per configuration and task, as
             from `dashboards.data.means.read_growth`.
         num_tasks: the number of tasks to extrapolate to.
+        methods: of a surface beside it, whose colours labels of the same names have.
     """
     if costs.empty:
         return empty_figure("No stage has been computed.")
     figure = panels([words for words, *_ in GROWING.values()], columns=1)
-    styles = assign_lines(costs["label"])
+    styles = assign_lines(costs["label"]) | method_lines(methods)
     for index, (column, (_, _, unit)) in enumerate(GROWING.items()):
         for label, rows in costs.groupby("label", sort=False):
             lines = growth_lines(rows.sort_values("after"), column, num_tasks)

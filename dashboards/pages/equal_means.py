@@ -33,18 +33,19 @@ NO_MEANS = (
 def show(view: View) -> None:
     """Draw the surface of a sweep with means; of any sweep growth, and FLOPs against seconds."""
     metric = str(choose("Metric", METRICS, 0, short_label))
+    methods: Sequence[str] = ()
     surfaces = {each.title: each for each in read_surfaces(view.warehouse, view.scope, metric)}
     if surfaces:
         title = choose("Setting", list(surfaces), 0) if len(surfaces) > 1 else next(iter(surfaces))
         place = _show_surface(view, surfaces[title], metric)
-        costs = read_growth(view.warehouse, view.scope)
-        _show_growth(
-            view, of_cell(costs, surfaces[title], place), cell_name(surfaces[title], *place)
-        )
+        surface = surfaces[title]
+        methods = surface.methods
+        costs = of_cell(read_growth(view.warehouse, view.scope), surface, place)
+        _show_growth(view, costs, methods, cell_name(surface, *place))
     else:
         st.info(NO_MEANS)
         _show_growth(view, read_growth(view.warehouse, view.scope))
-    _show_agreement(view)
+    _show_agreement(view, methods)
 
 
 def choose(label: str, options: Sequence[Any], first: int, name: Any = str) -> Any:
@@ -121,7 +122,9 @@ def _show_method(view: View, surface: Surface, metric: str) -> None:
             st.caption(f"{escape_markdown(name)}: no value for {words}.")
 
 
-def _show_growth(view: View, costs: pd.DataFrame, cell: str = "") -> None:
+def _show_growth(
+    view: View, costs: pd.DataFrame, methods: Sequence[str] = (), cell: str = ""
+) -> None:
     if costs.empty:
         return
     st.subheader("Growth with the number of tasks" + (f", at {cell}" if cell else ""))
@@ -140,7 +143,7 @@ def _show_growth(view: View, costs: pd.DataFrame, cell: str = "") -> None:
         bind="query-params",
     )
     rows = costs[costs["label"].isin(shown)]
-    view.chart(charts.growth(rows, int(num_tasks)), "growth chart")
+    view.chart(charts.growth(rows, int(num_tasks), methods), "growth chart")
     st.dataframe(growth_table(rows, int(num_tasks)), hide_index=True, key="growth table")
     st.caption(
         "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less "
@@ -151,11 +154,11 @@ def _show_growth(view: View, costs: pd.DataFrame, cell: str = "") -> None:
     )
 
 
-def _show_agreement(view: View) -> None:
+def _show_agreement(view: View, methods: Sequence[str]) -> None:
     costs = read_costs(view.warehouse, view.scope)
     if costs.empty:
         return
     st.subheader("FLOPs against seconds")
-    view.chart(charts.agreement(costs), "agreement chart")
+    view.chart(charts.agreement(costs, methods), "agreement chart")
     for line in agreement_sentences(costs):
         st.markdown(escape_markdown(line))

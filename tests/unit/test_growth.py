@@ -10,6 +10,7 @@ from scipy import stats
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import growth_table
+from dashboards.charts.surface.styles import method_styles
 from orchestrator.results.agreement import measured_costs, rank_agreements
 from orchestrator.results.growth import fit_growth
 
@@ -68,6 +69,9 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     assert list(line.y) == pytest.approx([60e3, 520e3])
     assert line.hovertext[0] == "10.0 kB x T + 20.0 kB"
     assert "&lt;b&gt;ewc" in {trace.name for trace in figure.data}
+    beside = charts.growth(costs(), 50, ["joint", "ewc", "er"])
+    style = method_styles(["joint", "ewc", "er"])[2]
+    assert beside.data[0].line.color == style.color != figure.data[0].line.color
     table = growth_table(costs(), 50).set_index("configuration")
     assert table.loc["er", "bytes"] == "10.0 kB x T + 20.0 kB"
     assert table.loc["er", "bytes are"] == "linear over the last 3"

@@ -60,7 +60,9 @@ def by_price(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure
                 hovertext=[price_text(surface, m, cell, float(price[m, *cell])) for cell in cells],
             )
         )
-    figure.update_xaxes(type="log", title="price of a trial", tickformat="~g")
+    figure.update_xaxes(
+        type="log", title="price of a trial", tickformat=".2~e", nticks=6, tickangle=0
+    )
     return figure.update_yaxes(title=short_label(metric))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -40,6 +40,14 @@ def method_styles(methods: Sequence[str]) -> list[Style]:
     others = [name for name in methods if name != RETRAINING]
     look_of = {name: looks[i % len(looks)] for i, name in enumerate(others)}
     return [look_of.get(name, Style(GREY, "dash", "")) for name in methods]
+
+
+def method_lines(methods: Sequence[str]) -> dict[Hashable, dict[str, str]]:
+    """Return name, escaped for Plotly -> colour and dash of the line of each method."""
+    styles = zip(methods, method_styles(methods), strict=True)
+    return {
+        escape_plotly(name): {"dash": style.dash, "color": style.color} for name, style in styles
+    }
 
 
 def plain_surface(surface: Surface) -> Surface:
