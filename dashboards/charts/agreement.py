@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.plain import plain_texts
-from dashboards.charts.quantities import find_quantity, si_text
+from dashboards.charts.quantities import si_text
 from dashboards.charts.surface.styles import method_lines
 from dashboards.charts.theme import assign_lines, assign_symbols, template
+from dashboards.charts.tradeoff_axes import axis_layout
 from orchestrator.results.agreement import rank_agreements
 
 HEIGHT, EDGES = 380, 130  # pixels
@@ -48,8 +49,9 @@ def agreement(costs: pd.DataFrame, methods: Sequence[str] = ()) -> go.Figure:
                 ],
             )
         )
-    figure.update_xaxes(find_quantity("compute_flops").axis())
-    return figure.update_yaxes(find_quantity("seconds").axis())
+    means = costs.rename(columns=lambda name: f"{name}_mean")
+    figure.update_xaxes(axis_layout(means, "compute_flops"))
+    return figure.update_yaxes(axis_layout(means, "seconds"))
 
 
 def agreement_sentences(costs: pd.DataFrame) -> list[str]:
