@@ -25,7 +25,7 @@ from orchestrator.terminal.surface_tables import compute_name, storage_name
 WIDTH = 250  # of a selection box, in pixels
 MOST_LINES = 12  # configurations in the chart of growth
 NO_MEANS = (
-    "None of these sweeps compares methods at equal means. A sweep with a section `means:`, which "
+    "None of these sweeps compares methods at equal means. A sweep with a section means, which "
     "fixes storage and computation, shows here what a byte and what a FLOP buy."
 )
 
