@@ -280,11 +280,13 @@ def test_an_option_added_to_a_benchmark_renames_no_trial_at_its_neutral_value():
     assert trial(benchmark=replace(longer, blur=0.5)).trial_id != trial().trial_id
 
 
-def test_an_option_of_a_method_at_its_neutral_value_renames_no_trial_and_is_shown():
+def test_an_option_of_a_method_at_its_neutral_value_renames_no_trial_and_adds_no_column():
     ewc = method("ewc", lam=3.0)
     longer = trial(replace(ewc, config=LongerEWC(lam=3.0)))
-    assert longer.trial_id == trial(ewc).trial_id
-    assert longer.config["method"]["warm"] == 0
+    assert (longer.trial_id, longer.config) == (trial(ewc).trial_id, trial(ewc).config)
+    warm = trial(replace(ewc, config=LongerEWC(lam=3.0, warm=2)))
+    assert warm.trial_id != longer.trial_id
+    assert warm.config["method"]["warm"] == 2
 
 
 def test_an_option_of_training_at_its_neutral_value_renames_no_trial_and_adds_no_column():

@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from methods import METHODS
-from orchestrator.hashing import to_json
+from orchestrator.hashing import to_keyed_json
 from orchestrator.sweep.sweep import Sweep
 
 Load = Callable[[str], Sweep]
@@ -50,6 +50,7 @@ def test_a_file_is_read_whole(load):
         ("finetune", (0, 1)),
         ("ewc", (0, 1)),
     ]
+    ewc = METHODS["ewc"].Config(lam=7.0, penalise_head=False)
     assert sweep.trials[1].config == {
         "benchmark": {
             "name": "split_digits",
@@ -72,7 +73,7 @@ def test_a_file_is_read_whole(load):
             "weight_decay": 0.0,
             "num_threads": 1,
         },
-        "method": {"name": "ewc", **to_json(METHODS["ewc"].Config(lam=7.0, penalise_head=False))},
+        "method": {"name": "ewc", **to_keyed_json(ewc)},
     }
     assert sweep.text == text_of(methods="[finetune, {name: ewc, lam: 7}]")
 
