@@ -18,11 +18,18 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 
 HERE = Path(__file__).parent
 SERVERS = ("cluster", "browser")  # folders whose tests share a server
+MLFLOW = "mlflow"  # tests that share a database that MLflow has prepared
+ALONE = (*SERVERS, MLFLOW)
 
 
 def pytest_configure() -> None:
     """Collect no garbage while modules are imported: what they make stays."""
     gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what one process does alone, so that others need not wait for it at the end."""
+    items.sort(key=lambda item: scope(item.nodeid) not in ALONE)
 
 
 def pytest_collection_finish() -> None:
@@ -41,14 +48,19 @@ class SharedFixtures(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        if (folder := Path(file).parent.name) in SERVERS:
-            return folder
-        text = read(HERE.parent / file)
-        if "blank_database" in text:
-            return "mlflow"
-        # Cases of one test stay together: fewer scopes to hand out, and what they cache is shared.
-        return file if 'scope="module"' in text else nodeid.partition("[")[0]
+        return scope(nodeid)
+
+
+def scope(nodeid: str) -> str:
+    """Return the name of what a test shares with others of its process."""
+    file = nodeid.partition("::")[0]
+    if (folder := Path(file).parent.name) in SERVERS:
+        return folder
+    text = read(HERE.parent / file)
+    if "blank_database" in text:
+        return MLFLOW
+    # Cases of one test stay together: fewer scopes to hand out, and what they cache is shared.
+    return file if 'scope="module"' in text else nodeid.partition("[")[0]
 
 
 @cache

@@ -12,7 +12,12 @@ from methods.ewc import EWC
 from methods.testing.blobs import Blobs
 from methods.testing.snapshots import snapshots
 
-CASES = [(name, scenario) for name, cls in METHODS.items() for scenario in sorted(cls.scenarios)]
+# `make test` goes through one scenario of each method, which has all that the method carries.
+CASES = [
+    pytest.param(name, scenario, marks=[pytest.mark.variant] if number else [])
+    for name, cls in METHODS.items()
+    for number, scenario in enumerate(sorted(cls.scenarios))
+]
 
 
 def parts(state):

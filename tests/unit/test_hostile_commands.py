@@ -208,7 +208,10 @@ COLUMNS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "table",
     ["trials", *(pytest.param(name, marks=pytest.mark.variant) for name in ("stages", "accuracy"))],
 )
-@pytest.mark.parametrize("kind", COLUMNS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=[pytest.mark.variant] if "huge" in k else []) for k in COLUMNS],
+)
 def test_commands_that_read_tables_survive_columns_of_other_kinds(
     place: Path, table: str, kind: str
 ) -> None:

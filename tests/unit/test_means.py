@@ -180,7 +180,7 @@ def check_budgets(folder: Path, methods: list[str], compute: int, scenario: str 
 
 
 def test_what_was_counted_meets_the_budgets_to_the_last_step(tmp_path: Path) -> None:
-    check_budgets(tmp_path, ["er", "icarl", "gem", "gdumb", "joint", "lwf"], compute=12)
+    check_budgets(tmp_path, ["er", "icarl", "gem", "gdumb", "joint", "lwf"], compute=6)
 
 
 @pytest.mark.variant
