@@ -17,9 +17,9 @@ from dashboards.data.means import of_cell, read_costs, read_growth, read_surface
 from dashboards.pages.pricing import show_prices
 from dashboards.view import View
 from orchestrator.columns import METRICS
-from orchestrator.results.surface.findings import cell_name, findings
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_markdown
+from orchestrator.terminal.surface_findings import cell_name, findings
 from orchestrator.terminal.surface_tables import compute_name, storage_name
 
 WIDTH = 250  # of a selection box, in pixels

@@ -9,8 +9,8 @@ from dashboards.data.means import read_surfaces
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.chapter import Chapter, Chart
-from orchestrator.results.surface.findings import findings
 from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.surface_findings import findings
 from orchestrator.terminal.surface_tables import compute_name, storage_name
 
 WINNERS = (

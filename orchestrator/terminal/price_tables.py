@@ -7,9 +7,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.results.surface.findings import cell_name, interval
 from orchestrator.results.surface.prices import PricedWinner, Prices, price_winners
 from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.surface_findings import cell_name
+from orchestrator.terminal.units import interval_text
 
 MOST_TIES = 3  # names in a cell; the others are counted
 
@@ -42,6 +43,6 @@ def winner_cells(surface: Surface, winner: PricedWinner) -> tuple[str, ...]:
         f"{winner.price:.3g}",
         surface.methods[winner.method],
         cell_name(surface, *winner.place),
-        interval(mean, half),
+        interval_text(mean, half),
         ", ".join(ties[:MOST_TIES]) + more,
     )

@@ -10,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.results.surface.findings import findings, interval, size_text
 from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import WinningCell, winner_map
+from orchestrator.terminal.surface_findings import findings
+from orchestrator.terminal.units import interval_text, si_text
 
 NOT_FIT, MISSING = "does not fit", "not complete"
 MAX_TIES = 3  # names in a cell; the others are counted
@@ -37,7 +38,7 @@ def accuracy_tables(surface: Surface) -> Iterator[RenderableType]:
                 if surface.infeasible[m, a, b]
                 else MISSING
                 if np.isnan(mean[m, a, b])
-                else interval(float(mean[m, a, b]), float(half[m, a, b]))
+                else interval_text(float(mean[m, a, b]), float(half[m, a, b]))
                 for a in range(len(surface.storage))
             ]
             table.add_row(name, *cells)
@@ -71,7 +72,7 @@ def winner_text(surface: Surface, cell: WinningCell) -> str:
 
 def storage_name(size: int | None) -> str:
     """Return a budget of storage as text."""
-    return "any storage" if size is None else size_text(size)
+    return "any storage" if size is None else si_text(size, "B")
 
 
 def compute_name(compute: float | None) -> str:

@@ -24,11 +24,11 @@ from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.search.price import count_prices
-from orchestrator.sweep.means.byte_sizes import parse_bytes
 from orchestrator.sweep.means.prices import price_trial, read_prices
 from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.means.steps import TaskPrice
 from orchestrator.sweep.means.storage import fixed_bytes
+from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.sweep import Sweep
 
 SWEEP = {
@@ -66,7 +66,7 @@ def finish(folder: Path, methods: str, means: str, **parts: str) -> pd.DataFrame
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("0.5 MB", 500_000), ("64 KiB", 65_536), (1000, 1000), ("1e3B", 1000), ("2gb", 2 * 10**9)],
+    [("0.5 MB", 500_000), ("64 KiB", 65_536), (1000, 1000), ("1.5kB", 1500), ("2gb", 2 * 10**9)],
 )
 def test_bytes_are_decimal_unless_they_are_said_to_be_binary(text: object, size: int) -> None:
     assert parse_bytes(text) == size

@@ -36,7 +36,7 @@ from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
-from orchestrator.results.surface.findings import findings
+from orchestrator.terminal.surface_findings import findings
 from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import resolve_target
 

@@ -18,10 +18,10 @@ from orchestrator.results.surface.areas import (
     storage_areas,
     volumes,
 )
-from orchestrator.results.surface.findings import findings
 from orchestrator.results.surface.rates import exchange_rate, marginal_rates, ratio_of_means
 from orchestrator.results.surface.surface import Surface, build_surface, surfaces
 from orchestrator.results.surface.winners import winner_map
+from orchestrator.terminal.surface_findings import findings
 
 
 def surface(values: object, infeasible: object = False, **changes: Any) -> Surface:

@@ -16,8 +16,7 @@ from dashboards.charts.quantities import interval_text, short_label
 from dashboards.charts.surface.styles import UNFIT, Style, method_styles, plain_surface
 from dashboards.charts.theme import GREY, HIGHLIGHT, rgba_text, template
 from orchestrator.results.statistics import Floats
-from orchestrator.results.surface.areas import break_even
-from orchestrator.results.surface.findings import RETRAINING
+from orchestrator.results.surface.areas import RETRAINING, break_even
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.surface_tables import compute_name, storage_name
 

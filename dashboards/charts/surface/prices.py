@@ -9,9 +9,9 @@ from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.quantities import interval_text, short_label
 from dashboards.charts.surface.styles import method_styles, plain_surface
 from dashboards.charts.theme import GREY, template
-from orchestrator.results.surface.findings import cell_name
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.surface_findings import cell_name
 
 HEIGHT, EDGES = 380, 130  # pixels
 

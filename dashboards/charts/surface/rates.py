@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.results.statistics import Floats
-from orchestrator.results.surface.findings import cell_name, size_text
 from orchestrator.results.surface.rates import exchange_rate, marginal_rates
 from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.surface_findings import cell_name
 from orchestrator.terminal.surface_tables import compute_name, storage_name
-from orchestrator.terminal.units import UNDEFINED, interval_text
+from orchestrator.terminal.units import UNDEFINED, interval_text, si_text
 
 
 def rates_table(surface: Surface) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def exchange_table(surface: Surface) -> pd.DataFrame:
                 (
                     surface.methods[m],
                     cell_name(surface, a, b),
-                    size_text(rate.value),
+                    si_text(rate.value, "B"),
                     UNDEFINED if np.isnan(rate.low) else f"[{', '.join(ends)}]",
                 )
             )
@@ -78,4 +78,4 @@ def exchange_table(surface: Surface) -> pd.DataFrame:
 
 def exchange_text(size: float) -> str:
     """Return an end of an interval in bytes; an infinite one has no unit."""
-    return size_text(size) if np.isfinite(size) else f"{'−' if size < 0 else ''}∞"
+    return si_text(size, "B") if np.isfinite(size) else f"{'−' if size < 0 else ''}∞"

@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboards.charts.theme import COLOURS, FAINT, GREY
-from orchestrator.results.surface.findings import RETRAINING
+from orchestrator.results.surface.areas import RETRAINING
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_plotly
 

@@ -7,6 +7,8 @@ import numpy as np
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
 
+RETRAINING = "joint"  # the method that the others are held against
+
 
 def area(values: Floats, budgets: Floats) -> Floats:
     """Return the area under values against the logarithm of budgets, divided by its range.

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from orchestrator.errors import suggest
 from orchestrator.sweep.group import Group
-from orchestrator.sweep.means.byte_sizes import parse_bytes
 from orchestrator.sweep.options import Options
+from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.reading.decoding import decode
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.trial import Trial

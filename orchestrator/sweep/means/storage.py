@@ -26,6 +26,9 @@ MEMORY = "buffer"  # the storage category of examples
 
 Bytes = dict[str, int]
 
+# By the key of the last stage: a method is built for each task, and has a cell for each budget.
+_FIXED: dict[str, Bytes] = {}
+
 
 class TooDear(Exception):
     """A trial does not fit; the message is the sum that shows it."""
@@ -42,8 +45,7 @@ def fit_storage(trial: Trial, seed: int, budget: int) -> int | None:
     Raises:
         TooDear: it carries more whatever its memory, or its memory would be too small.
     """
-    stages = trial.stages(seed)
-    fixed = largest(fixed_bytes(stages))
+    fixed = largest_fixed(trial.stages(seed))
     left = budget - sum(fixed.values())
     if left < 0:
         raise TooDear(f"{describe_sum(fixed)}, which is {-left:,} B above {budget:,} B")
@@ -73,7 +75,7 @@ def set_memory(trial: Trial, size: int) -> Trial:
 def carried_bytes(trial: Trial, seed: int) -> Bytes:
     """Return the bytes that a trial carries at its largest with its memory full, by category."""
     stages = trial.stages(seed)
-    fixed, memory = largest(fixed_bytes(stages)), build_method(stages[-1], None, len(stages) - 1)
+    fixed, memory = largest_fixed(stages), build_method(stages[-1], None, len(stages) - 1)
     sizes = [size_when_full(each) for each in memory.modules() if isinstance(each, Memory)]
     return {**fixed, MEMORY: fixed.get(MEMORY, 0) + sum(sizes)} if sizes else fixed
 
@@ -83,9 +85,12 @@ def size_when_full(memory: Memory) -> int:
     return memory.capacity * memory.row_bytes + memory.counter_bytes
 
 
-def largest(by_task: Sequence[Bytes]) -> Bytes:
-    """Return the bytes after the task with the largest sum."""
-    return max(by_task, key=lambda each: sum(each.values()))
+def largest_fixed(stages: Sequence[Stage]) -> Bytes:
+    """Return the bytes of `fixed_bytes` after the task with the largest sum."""
+    key = stages[-1].key
+    if key not in _FIXED:
+        _FIXED[key] = max(fixed_bytes(stages), key=lambda each: sum(each.values()))
+    return _FIXED[key]
 
 
 def fixed_bytes(stages: Sequence[Stage]) -> list[Bytes]:

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from orchestrator.results.surface.areas import break_even, volumes
+from orchestrator.results.surface.areas import RETRAINING, break_even, volumes
 from orchestrator.results.surface.rates import exchange_rate, marginal_rates
 from orchestrator.results.surface.surface import Surface, half_width
 from orchestrator.results.surface.winners import winner_map
-
-RETRAINING = "joint"
-BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+from orchestrator.terminal.units import interval_text, si_text
 
 
 def findings(surface: Surface) -> Iterator[str]:
@@ -68,7 +66,7 @@ def describe_volumes(surface: Surface) -> Iterator[str]:
     by_seed = volumes(surface)
     mean, half = by_seed.mean(axis=-1), half_width(by_seed)
     order = [i for i in np.argsort(-mean, kind="stable") if np.isfinite(mean[i]) and mean[i] > 0]
-    parts = [f"{surface.methods[i]} {interval(mean[i], half[i])}" for i in order[:5]]
+    parts = [f"{surface.methods[i]} {interval_text(mean[i], half[i])}" for i in order[:5]]
     if parts:
         yield f"Hypervolume over both budgets (share of the box): {', '.join(parts)}."
 
@@ -96,10 +94,11 @@ def describe_exchange(surface: Surface) -> Iterator[str]:
         for a, b in np.ndindex(len(surface.storage) - 1, len(surface.compute) - 1):
             rate = exchange_rate(surface, number, a, b)
             if np.isfinite(rate.low + rate.high) and rate.low > 0:
-                yield (
-                    f"For {name} at {cell_name(surface, a, b)}, 1 GFLOP replaces "
-                    f"{size_text(rate.value)} [{size_text(rate.low)}, {size_text(rate.high)}]."
+                value, low, high = (
+                    si_text(each, "B") for each in (rate.value, rate.low, rate.high)
                 )
+                where = f"{name} at {cell_name(surface, a, b)}"
+                yield f"For {where}, 1 GFLOP replaces {value} [{low}, {high}]."
 
 
 def describe_break_even(surface: Surface) -> Iterator[str]:
@@ -109,7 +108,7 @@ def describe_break_even(surface: Surface) -> Iterator[str]:
     joint = surface.methods.index(RETRAINING)
     for a, size in enumerate(surface.storage):
         if not surface.infeasible[joint, a].all():
-            where = "" if size is None else f" at {size_text(size)}"
+            where = "" if size is None else f" at {si_text(size, 'B')}"
             yield from compare_with_retraining(surface, joint, a, where)
 
 
@@ -140,16 +139,5 @@ def compare_with_retraining(
 def cell_name(surface: Surface, storage: int, compute: int) -> str:
     """Return a cell as text: `1 MB and 4 x`."""
     size, epochs = surface.storage[storage], surface.compute[compute]
-    parts = [] if size is None else [size_text(size)]
+    parts = [] if size is None else [si_text(size, "B")]
     return " and ".join([*parts, *([] if epochs is None else [f"{epochs:g} x"])])
-
-
-def size_text(size: float) -> str:
-    """Return bytes with a decimal unit, to three digits."""
-    scale, unit = next((each for each in BYTES if abs(size) >= each[0]), (1.0, "B"))
-    return f"{size / scale:.3g} {unit}"
-
-
-def interval(mean: float, half: float) -> str:
-    """Return a mean with half of its interval, if there is one."""
-    return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
