@@ -15,6 +15,7 @@ from methods.cumulative import Cumulative
 from methods.der import DER
 from methods.derpp import DERPP
 from methods.er import ER
+from methods.er_ace import ERACE
 from methods.ewc import EWC
 from methods.finetune import Finetune
 from methods.freeze import Freeze
@@ -61,4 +62,5 @@ METHODS: Mapping[str, type[Method]] = {
     "wa": WA,
     "bic": BiC,
     "lucir": LUCIR,
+    "er_ace": ERACE,
 }

@@ -1,0 +1,74 @@
+"""ER-ACE: experience replay in which a batch does not compete with the classes of the past.
+
+New classes begin with features close to those of old ones. To compare them pushes the old ones away
+abruptly. So the outputs of the batch compete among the classes that are in the batch alone, and
+those of stored examples among all classes seen:
+
+    L = CE(B; classes in B) + CE(M; all classes seen)
+
+B is the batch, M a batch from the memory; each CE is a mean over its examples.
+
+State:
+    memory.*: the stored examples, see `parts.memory`; they change during a task (reservoir, ring)
+    or when it ends (class-balanced).
+
+Reference:
+    Caccia et al. 2022, New insights on reducing abrupt representation change in online continual
+    learning, ICLR, section 4, ER-ACE.
+
+Deviations:
+    While nothing is stored, no class is old: the step is that of `finetune`, bit for bit. The
+    formula would leave out the seen classes that are not in the batch there too.
+    Classes not yet seen compete as the benchmark's `train_mask` says, where they are in the batch;
+    in the authors' code they compete always.
+    As in `er`, the memory is offered each training example once, in the first epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from methods.base import Examples
+from methods.parts.memory import Memory
+from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
+
+
+class ERACE(Rehearsal):
+    """Learn a batch among its own classes, and stored examples among all."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config(RehearsalConfig):
+        """Hyperparameters of ER-ACE.
+
+        Attributes:
+            policy: which examples are stored: a uniform sample of all seen (reservoir), the last
+                of each task (ring), or equally many of each class (class_balanced).
+        """
+
+        policy: Literal["reservoir", "ring", "class_balanced"] = "reservoir"
+
+    @classmethod
+    def policy(cls, config: Any) -> type[Memory]:
+        """Return the configured policy."""
+        return POLICIES[config.policy]
+
+    def loss(self, batch: Examples) -> Tensor:
+        """Return the loss of the batch among its classes, plus that of a batch from the memory."""
+        rows = self.draw(batch)
+        if not len(rows):
+            return self.task_loss(batch)
+        stored = self.task_loss(self.augment(self.memory[rows]))
+        logits = self.network(batch.x)
+        absent = logits.masked_fill(self.absent(batch), float("-inf"))
+        return self.task_loss(batch, absent) + stored
+
+    def absent(self, batch: Examples) -> Tensor:
+        """Return the outputs, bool [C], that are no label of a batch."""
+        absent = torch.ones(self.outlook.num_classes, dtype=torch.bool, device=batch.y.device)
+        absent[batch.y] = False
+        absent[batch.mixture()[0]] = False
+        return absent
