@@ -15,6 +15,7 @@ ALIKE = {
     "rwalk": "si",
     "derpp": "der",
     "agem": "gem",
+    "er_ace": "er",
 }
 
 

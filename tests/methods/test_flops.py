@@ -48,6 +48,7 @@ PASSES = {
     "independent": ({}, NEW, 0),
     "packnet": ({}, NEW, 0),
     "er": ({**MEMORY, "policy": "class_balanced"}, NEW + HELD, 0),
+    "er_ace": (MEMORY, NEW + HELD, 0),
     "der": (MEMORY, NEW + HELD, 0),
     "derpp": (MEMORY, NEW + 2 * HELD, 0),
     "gdumb": ({"memory_size": HELD, "passes": 2}, 2 * HELD, 0),
