@@ -22,6 +22,7 @@ from methods.freeze import Freeze
 from methods.gdumb import GDumb
 from methods.gem import GEM
 from methods.generative_replay import GenerativeReplay
+from methods.gpm import GPM
 from methods.hat import HAT
 from methods.icarl import ICaRL
 from methods.independent import Independent
@@ -53,6 +54,7 @@ METHODS: Mapping[str, type[Method]] = {
     "hat": HAT,
     "packnet": PackNet,
     "pnn": PNN,
+    "gpm": GPM,
     "agem": AGEM,
     "der": DER,
     "derpp": DERPP,

@@ -25,16 +25,16 @@ Deviations:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from methods.base import Examples, Setting, TaskView
 from methods.parts.exemplar_replay import ExemplarConfig, ExemplarReplay
 from methods.parts.exemplars import output_layer
+from methods.parts.heads import align_weights
 from methods.parts.ranges import require_positive
 
 
@@ -84,10 +84,3 @@ class WA(ExemplarReplay):
         if self.old_C.any():
             old = self.old_C.nonzero().flatten().tolist()
             align_weights(output_layer(self.network), old, task.classes)
-
-
-@torch.no_grad()
-def align_weights(head: nn.Linear, old: Sequence[int], new: Sequence[int]) -> None:
-    """Scale the new classes' weights to the mean norm of the old classes', in place."""
-    norm_C = head.weight.norm(dim=1)
-    head.weight[list(new)] *= norm_C[list(old)].mean() / norm_C[list(new)].mean()

@@ -49,6 +49,9 @@ class ExemplarConfig(MemoryConfig):
 class ExemplarReplay(Method):
     """A method that trains on new examples and exemplars together, with the old network as teacher.
 
+    Class attributes:
+        has_teacher: whether the old network is copied as the teacher.
+
     Attributes:
         old_C: bool, the outputs of earlier tasks.
         old_share: their share of the outputs seen, this task's included.
@@ -56,6 +59,7 @@ class ExemplarReplay(Method):
     """
 
     Config: ClassVar[type[base.Config]] = ExemplarConfig
+    has_teacher: ClassVar[bool] = True
     scenarios: ClassVar[frozenset[str]] = frozenset({"class"})
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"exemplar_passes"})
     storage: ClassVar[dict[str, str]] = {"memory": "buffer"}
@@ -103,7 +107,7 @@ class ExemplarReplay(Method):
     def start_replay(self, task: TaskView) -> None:
         """Note the old classes and, if there are any, copy the network as the teacher."""
         self.memory.begin_task(task)
-        if self.memory.filled:
+        if self.has_teacher and self.memory.filled:
             self.teacher = FormerNetwork(self.network)
         self.old_C = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
         num_old = int(self.old_C.sum())
@@ -132,7 +136,6 @@ class ExemplarReplay(Method):
         change = divergence(self.teacher(batch.x), logits_BC, self._groups_GC, temperature)
         return (1 - self.old_share) * loss + self.old_share * change
 
-    @final
     @torch.no_grad()
     def represent(self, x: Tensor) -> Tensor:
         """Return normalised representations [B, F] of images, in evaluation mode."""

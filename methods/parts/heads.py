@@ -15,6 +15,7 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -46,10 +47,21 @@ def cosine_scores(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
     return scale * F.linear(F.normalize(x), F.normalize(weight))
 
 
+@torch.no_grad()
+def align_weights(head: nn.Linear | GrowingHead, old: Sequence[int], new: Sequence[int]) -> None:
+    """Scale the new classes' weights to the mean norm of the old classes', in place.
+
+    Reference: Zhao et al. 2020, Maintaining discrimination and fairness in class incremental
+        learning, CVPR.
+    """
+    norm_C = head.weight.norm(dim=1)
+    head.weight[list(new)] *= norm_C[list(old)].mean() / norm_C[list(new)].mean()
+
+
 class GrowingHead(nn.Module):
     """A linear head that has the first R of its C outputs; the others score 0.
 
-    It has as many rows as a state that is loaded.
+    It has as many rows, and as many inputs, as a state that is loaded.
 
     Args:
         head: whose sizes it has when all outputs are there.
@@ -71,12 +83,32 @@ class GrowingHead(nn.Module):
         more, features = rows - len(self.bias), self.weight.shape[1]
         if more <= 0:
             return
-        bound = features**-0.5
         # Weight and bias of a row in one draw: a row's values do not depend on how many follow.
-        drawn = (torch.rand(more, features + 1, generator=generator) * 2 - 1) * bound
-        drawn = drawn.to(self.weight.device)
-        self.weight = nn.Parameter(torch.cat((self.weight.detach(), drawn[:, 1:])))
-        self.bias = nn.Parameter(torch.cat((self.bias.detach(), drawn[:, 0])))
+        drawn = self._draw(more, features + 1, features, generator)
+        self.append(drawn[:, 1:], drawn[:, 0])
+
+    def append(self, weight: Tensor, bias: Tensor) -> None:
+        """Add outputs with weights [rows, F] and biases [rows]."""
+        self.weight = nn.Parameter(torch.cat((self.weight.detach(), weight)))
+        self.bias = nn.Parameter(torch.cat((self.bias.detach(), bias)))
+
+    def widen(self, features: int, generator: torch.Generator) -> None:
+        """Add inputs until there are `features`, with weights by the law of `nn.Linear`."""
+        rows, before = self.weight.shape
+        drawn = self._draw(rows, features - before, features, generator)
+        self.weight = nn.Parameter(torch.cat((self.weight.detach(), drawn), dim=1))
+
+    @torch.no_grad()
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw all weights and biases anew, in place."""
+        rows, features = self.weight.shape
+        drawn = self._draw(rows, features + 1, features, generator)
+        self.weight.copy_(drawn[:, 1:])
+        self.bias.copy_(drawn[:, 0])
+
+    def _draw(self, rows: int, columns: int, features: int, generator: torch.Generator) -> Tensor:
+        drawn = (torch.rand(rows, columns, generator=generator) * 2 - 1) * features**-0.5
+        return drawn.to(self.weight.device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         for name in ("weight", "bias"):

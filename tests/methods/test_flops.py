@@ -188,7 +188,7 @@ def test_progressive_networks_pay_for_older_columns_forward_and_for_laterals():
 
 def test_no_method_is_left_out():
     others = {"gem", "agem", "ewc", "mas", "rwalk", "generative_replay", "hat", "pnn"}
-    assert METHODS.keys() == PASSES.keys() | others | {"bic", "lucir"}
+    assert METHODS.keys() == PASSES.keys() | others | {"bic", "lucir", "gpm"}
 
 
 def test_each_group_of_a_convolution_counts_for_itself():

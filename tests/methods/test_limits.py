@@ -32,7 +32,7 @@ def with_strength(method_class, strength):
 
 
 def test_methods_with_one_strength_declare_it():
-    expected = {"ewc", "si", "mas", "rwalk", "l2", "lwf", "gem", "agem", "der"}
+    expected = {"ewc", "si", "mas", "rwalk", "l2", "lwf", "gem", "agem", "der", "gpm"}
     assert expected == HAVE_STRENGTH
 
 

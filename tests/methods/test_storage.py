@@ -164,5 +164,5 @@ def test_what_takes_layers_apart_says_so_of_a_resnet(method):
 def test_no_method_is_left_out():
     penalties = {"l2", "si", "mas", "rwalk", "ewc", "lwf"}
     references = {"finetune", "freeze", "cumulative", "joint", "independent"}
-    others = {"icarl", "bic", "lucir", "generative_replay", "packnet", *ISOLATING}
+    others = {"icarl", "bic", "lucir", "gpm", "generative_replay", "packnet", *ISOLATING}
     assert METHODS.keys() == penalties | references | others | {name for name, _ in REHEARSAL}

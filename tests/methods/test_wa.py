@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from methods.base import Examples, Setting
+from methods.parts.heads import align_weights
 from methods.testing.blobs import Blobs, stream
 from methods.testing.snapshots import snapshots
-from methods.wa import WA, align_weights
+from methods.wa import WA
 from orchestrator.networks.mlp import MLP
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, train_task
