@@ -107,7 +107,8 @@ class GrowingHead(nn.Module):
         self.bias.copy_(drawn[:, 0])
 
     def _draw(self, rows: int, columns: int, features: int, generator: torch.Generator) -> Tensor:
-        drawn = (torch.rand(rows, columns, generator=generator) * 2 - 1) * features**-0.5
+        bound = features**-0.5
+        drawn: Tensor = (torch.rand(rows, columns, generator=generator) * 2 - 1) * bound
         return drawn.to(self.weight.device)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
