@@ -31,6 +31,7 @@ from methods.l2 import L2
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
+from methods.ncm import NCM
 from methods.packnet import PackNet
 from methods.pnn import PNN
 from methods.rwalk import RWalk
@@ -45,6 +46,7 @@ METHODS: Mapping[str, type[Method]] = {
     "er": ER,
     "cumulative": Cumulative,
     "freeze": Freeze,
+    "ncm": NCM,
     "l2": L2,
     "si": SI,
     "mas": MAS,

@@ -70,6 +70,9 @@ class Method(TrainingHooks):
         inert_on_first_task: hyperparameters that cannot change the first task's stage (tested).
         divides_task: whether the method divides the steps of a task into parts of a length given
             beforehand, so that its training cannot stop early.
+        takes_steps: whether the method learns by steps of an optimiser. One that does not goes
+            through no phase and learns in `end_task`, in closed form or in one pass; its stages
+            depend on no option of the training but `num_threads`.
         takes_mixtures: whether `loss` can take examples that are mixed with others, whose labels
             are shared (mixup, cutmix); `task_loss` can.
         strength: the hyperparameter that reduces forgetting as it grows and equals `finetune`, bit
@@ -86,6 +89,7 @@ class Method(TrainingHooks):
     scores_unseen: ClassVar[bool] = True
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset()
     divides_task: ClassVar[bool] = False
+    takes_steps: ClassVar[bool] = True
     takes_mixtures: ClassVar[bool] = True
     strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}

@@ -12,7 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.code.identity import code_identity
-from orchestrator.stages.keys import initial_key, stage_key
+from orchestrator.stages.keys import initial_key, stage_key, training_content
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
 
@@ -70,7 +70,7 @@ def build_chain(
     contents = {
         number: {
             "seed": seed,
-            "training": training.content(),
+            "training": training_content(training, method),
             "method": common.once("method", (method,), method.content),
         }
         for number, (training, method) in {id(step): step for step in steps}.items()

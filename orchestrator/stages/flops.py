@@ -1,13 +1,14 @@
-"""Count FLOPs: those of matrix products and convolutions, forward and backward.
+"""Count FLOPs: those of matrix products, convolutions and Cholesky factorisations.
 
 Each multiply-add counts as two. Element-wise work (activations, penalties, optimiser) is not
-counted. The formulas are PyTorch's own.
+counted. The formulas of products and convolutions, forward and backward, are PyTorch's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from math import prod
 from typing import Any, cast
 
 import torch
@@ -32,9 +33,34 @@ def convolution_backward_flops(*shapes: Any, out_shape: Any) -> int:
     return inputs + weights // int(groups)
 
 
+def cholesky_flops(shape: Any, *_: Any, out_shape: Any, **__: Any) -> int:
+    """Return the FLOPs of factorising symmetric matrices [..., n, n]: n^3 / 3 each."""
+    *batch, n, _last = shape
+    return prod(batch) * n**3 // 3
+
+
+def cholesky_solve_flops(shape: Any, *_: Any, out_shape: Any, **__: Any) -> int:
+    """Return the FLOPs of solving for right-hand sides [..., n, k], given the factor: 2 n^2 k."""
+    *batch, n, k = shape
+    return 2 * prod(batch) * n**2 * k
+
+
+def triangular_solve_flops(shape: Any, *_: Any, out_shape: Any, **__: Any) -> int:
+    """Return the FLOPs of solving triangular matrices [..., n, n] for k columns: n^2 k each."""
+    return int(shape[-1]) * prod(out_shape)
+
+
 FORMULAS: Mapping[Any, Callable[..., int]] = {
     **flop_registry,
-    torch.ops.aten.convolution_backward: shape_wrapper(convolution_backward_flops),  # type: ignore[no-untyped-call]
+    **{
+        operation: shape_wrapper(formula)  # type: ignore[no-untyped-call]
+        for operation, formula in (
+            (torch.ops.aten.convolution_backward, convolution_backward_flops),
+            (torch.ops.aten.linalg_cholesky_ex, cholesky_flops),
+            (torch.ops.aten.cholesky_solve, cholesky_solve_flops),
+            (torch.ops.aten.linalg_solve_triangular, triangular_solve_flops),
+        )
+    },
 }
 
 

@@ -14,6 +14,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.hashing import digest_json
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.learning import learner
+from orchestrator.stages.learning.training import Training
 
 
 def initial_key(benchmark: Benchmark, network: Component, seed: int) -> str:
@@ -56,6 +57,13 @@ def stage_key(
         # Trials that differ in what cannot matter yet share their first stage.
         content["method"] = method.content(inert)
     return digest_json("stage", content)
+
+
+def training_content(training: Training, method: Component) -> dict[str, Any]:
+    """Return a training for a key: of a method that takes no steps the number of threads alone."""
+    if method.cls.takes_steps:
+        return training.content()
+    return {"num_threads": training.num_threads}
 
 
 def mask_content(benchmark: Benchmark) -> dict[str, str]:

@@ -146,8 +146,9 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
         "optimizer": [stage.training.optimizer, stage.training.optimizer_code],
     }
     flops = _FLOPS.setdefault(digest("arithmetic", content), {})
-    if stage.training.compile:
-        # The first step of each kind is not compiled, so it must not depend on earlier stages.
+    if stage.training.compile or not stage.method.cls.takes_steps:
+        # The first step of each kind is not compiled, so it must not depend on earlier stages. What
+        # a method without steps computes may depend on how many examples it has stored.
         flops = {}
     # The work of consolidation depends on the size of the task, so it is counted every time.
     return {"train": FlopMeter(flops), "eval": FlopMeter(flops), "consolidate": FlopMeter()}

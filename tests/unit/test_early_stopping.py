@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 SERVING = {
     "task": ["independent", "hat", "pnn"],
-    "class": [name for name in METHODS if name not in ("independent", "hat", "pnn", "packnet")],
+    "class": [n for n, cls in METHODS.items() if cls.takes_steps and "class" in cls.scenarios],
 }
 CASES = [(scenario, name) for scenario, names in SERVING.items() for name in names]
 

@@ -61,6 +61,8 @@ def train_task(
 ) -> Trained:
     """Train a method on one task, up to but not including `end_task`.
 
+    A method that takes no steps goes through no phase: no example, epoch or FLOP is counted.
+
     Args:
         method: with the state of the parent stage; changed in place.
         view: the task, its examples on the device of the method.
@@ -75,8 +77,8 @@ def train_task(
     method.train()
     method.see(view.allowed, training.label_smoothing)
     method.begin_task(view)
-    trained = Trained()
-    for phase in method.phases(view):
+    trained = Trained(working_bytes=0 if method.takes_steps else working_bytes(view, method))
+    for phase in method.phases(view) if method.takes_steps else ():
         own = phase_training(training, phase)
         generator = view.stream(" ".join(["augmentation", phase.name]).strip())
         augmentation = create_augmentation(own.read_changes(), generator)
@@ -116,16 +118,17 @@ def train_epochs(
             method.after_epoch(epoch)
             if stopping is not None and stopping.is_over(epoch):
                 break
-    held = working_bytes(view, updates, stopping)
+    kept = () if stopping is None else stopping.kept
+    held = working_bytes(view, method, updates, kept)
     state = updates.kept.capture() if stopping is None else stopping.restore()
     return Trained(samples, epoch, state, held)
 
 
-def working_bytes(view: TaskView, updates: Updates, stopping: EarlyStopping | None) -> int:
+def working_bytes(view: TaskView, method: Method, *rest: object) -> int:
     """Return the bytes that training holds, without the task's examples and its masks."""
-    masks = (view.allowed, updates.method._forbidden)
+    masks = (view.allowed, method._forbidden)
     data = (view.examples.x, view.examples.y, *(mask for mask in masks if mask is not None))
-    return held_bytes((updates, () if stopping is None else stopping.kept), without=data)
+    return held_bytes((method, *rest), without=data)
 
 
 def raise_if_diverged(value: Tensor, story: str) -> None:
