@@ -36,18 +36,18 @@ def convolution_backward_flops(*shapes: Any, out_shape: Any) -> int:
 def cholesky_flops(shape: Any, *_: Any, out_shape: Any, **__: Any) -> int:
     """Return the FLOPs of factorising symmetric matrices [..., n, n]: n^3 / 3 each."""
     *batch, n, _last = shape
-    return prod(batch) * n**3 // 3
+    return int(prod(batch) * n**3 // 3)
 
 
 def cholesky_solve_flops(shape: Any, *_: Any, out_shape: Any, **__: Any) -> int:
     """Return the FLOPs of solving for right-hand sides [..., n, k], given the factor: 2 n^2 k."""
     *batch, n, k = shape
-    return 2 * prod(batch) * n**2 * k
+    return int(2 * prod(batch) * n**2 * k)
 
 
 def triangular_solve_flops(shape: Any, *_: Any, out_shape: Any, **__: Any) -> int:
     """Return the FLOPs of solving triangular matrices [..., n, n] for k columns: n^2 k each."""
-    return int(shape[-1]) * prod(out_shape)
+    return int(shape[-1] * prod(out_shape))
 
 
 FORMULAS: Mapping[Any, Callable[..., int]] = {
