@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from orchestrator.results.surface.areas import RETRAINING, break_even, volumes
+from orchestrator.results.surface.areas import RETRAINING, break_even, front_volume, volumes
 from orchestrator.results.surface.rates import exchange_rate, marginal_rates
 from orchestrator.results.surface.surface import Surface, half_width
 from orchestrator.results.surface.winners import winner_map
@@ -68,7 +68,10 @@ def describe_volumes(surface: Surface) -> Iterator[str]:
     order = [i for i in np.argsort(-mean, kind="stable") if np.isfinite(mean[i]) and mean[i] > 0]
     parts = [f"{surface.methods[i]} {interval_text(mean[i], half[i])}" for i in order[:5]]
     if parts:
+        front = front_volume(surface)
+        together = interval_text(front.mean(), half_width(front))
         yield f"Hypervolume over both budgets (share of the box): {', '.join(parts)}."
+        yield f"Hypervolume of the best method of each cell: {together}."
 
 
 def describe_rates(surface: Surface) -> Iterator[str]:

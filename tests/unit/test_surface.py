@@ -15,6 +15,7 @@ from orchestrator.results.surface.areas import (
     area,
     break_even,
     compute_areas,
+    front_volume,
     storage_areas,
     volumes,
 )
@@ -67,6 +68,14 @@ def test_a_volume_is_that_of_the_running_maximum() -> None:
     assert volumes(surface(values)) == pytest.approx(np.array([[0.8]]))
     rising = [[[[0.0], [0.4]], [[0.4], [0.8]]]]
     assert volumes(surface(rising)) == pytest.approx(np.array([[0.4]]))
+
+
+def test_the_volume_of_all_is_that_of_the_best_mean_of_each_cell() -> None:
+    # Means at 1 kB: .5 and .4; at 2 kB b alone is complete. On seed 1 a is worse, and counts.
+    values = [[[[0.8, 0.2]], [[np.nan, np.nan]]], [[[0.4, 0.4]], [[0.6, 0.6]]]]
+    assert front_volume(surface(values)) == pytest.approx(np.array([0.8, 0.4]))
+    nowhere = [[[[np.nan]], [[0.6]]]]
+    assert front_volume(surface(nowhere)) == pytest.approx(np.array([0.3]))
 
 
 def test_rates_are_differences_per_doubling_with_an_interval_over_seeds() -> None:

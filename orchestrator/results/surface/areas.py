@@ -50,8 +50,25 @@ def volumes(surface: Surface) -> Floats:
     The share of the box of log bytes, log FLOPs and accuracy that its cells dominate: a larger
     budget may be spent as a smaller one. So it is the area under the running maximum.
     """
-    best = np.maximum.accumulate(_zero_where_infeasible(surface), axis=1)
-    best = np.maximum.accumulate(best, axis=2)
+    return _volume(_zero_where_infeasible(surface), surface)
+
+
+def front_volume(surface: Surface) -> Floats:
+    """Return the hypervolume of all methods together, by seed [S], at most 1.
+
+    In each cell it is the method of the largest mean that counts, so that the seeds tell how
+    certain the volume is and choose nothing. A cell in which no method is complete counts as 0.
+    """
+    mean = np.where(np.isfinite(surface.mean), surface.mean, -np.inf)
+    best = np.argmax(mean, axis=0)[None, ..., None]
+    values = np.take_along_axis(surface.values, best, axis=0)[0]
+    return _volume(np.where(np.isfinite(mean).any(axis=0)[..., None], values, 0.0), surface)
+
+
+def _volume(values: Floats, surface: Surface) -> Floats:
+    """Return the area under the running maximum of values [..., A, B, S] over both budgets."""
+    best = np.maximum.accumulate(values, axis=-2)
+    best = np.maximum.accumulate(best, axis=-3)
     over_compute = area(best, _budgets(surface.compute))
     return area(over_compute, _budgets(surface.storage))
 
