@@ -1,0 +1,1 @@
+"""A sweep on a local Ray against plain Ray Tune: `python -m perf.sweep`."""
