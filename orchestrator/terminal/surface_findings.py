@@ -69,7 +69,7 @@ def describe_volumes(surface: Surface) -> Iterator[str]:
     parts = [f"{surface.methods[i]} {interval_text(mean[i], half[i])}" for i in order[:5]]
     if parts:
         front = front_volume(surface)
-        together = interval_text(front.mean(), half_width(front))
+        together = interval_text(float(front.mean()), float(half_width(front)))
         yield f"Hypervolume over both budgets (share of the box): {', '.join(parts)}."
         yield f"Hypervolume of the best method of each cell: {together}."
 

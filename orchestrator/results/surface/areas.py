@@ -62,7 +62,8 @@ def front_volume(surface: Surface) -> Floats:
     mean = np.where(np.isfinite(surface.mean), surface.mean, -np.inf)
     best = np.argmax(mean, axis=0)[None, ..., None]
     values = np.take_along_axis(surface.values, best, axis=0)[0]
-    return _volume(np.where(np.isfinite(mean).any(axis=0)[..., None], values, 0.0), surface)
+    nowhere = np.isneginf(mean).all(axis=0)
+    return _volume(np.where(np.expand_dims(nowhere, -1), 0.0, values), surface)
 
 
 def _volume(values: Floats, surface: Surface) -> Floats:
