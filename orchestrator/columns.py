@@ -58,6 +58,7 @@ VALIDATED = tuple(f"val_{name}" for name in SELECTABLE)
 # Parts of the state that lives until the next task.
 CATEGORIES = (
     "model",
+    "backbone",
     "anchor",
     "importance",
     "teacher",

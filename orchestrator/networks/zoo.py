@@ -42,7 +42,7 @@ class TorchvisionNetwork(ZooNetwork):
         self.body = import_torchvision().models.get_model(
             self.architecture, weights=None, **options
         )
-        linear = _detach_output_layer(self.body)
+        linear = detach_output_layer(self.body)
         keeps = config.head == "linear"
         self.head = linear if keeps else self.create_head(linear.in_features)
 
@@ -60,11 +60,11 @@ class TimmNetwork(ZooNetwork):
     @classmethod
     def architectures(cls) -> list[str]:
         """Return the names of timm's classifiers."""
-        return list(_import_timm().list_models())
+        return list(import_timm().list_models())
 
     def __init__(self, config: ZooNetwork.Config, shape: NetworkShape) -> None:
         super().__init__(config, shape)
-        create = _import_timm().create_model
+        create = import_timm().create_model
         channels, *size = shape.input_shape
         options = {"pretrained": False, "num_classes": 0, "in_chans": channels}
         try:
@@ -100,7 +100,12 @@ def find_zoo_class(name: str) -> type[Network]:
     return type(base.__name__, (base,), members)
 
 
-def _import_timm() -> Any:
+def import_timm() -> Any:
+    """Return the package timm.
+
+    Raises:
+        RepertoireError: it is not installed.
+    """
     try:
         import_torchvision()  # which timm imports
         return import_module("timm")
@@ -111,7 +116,7 @@ def _import_timm() -> Any:
         ) from error
 
 
-def _detach_output_layer(network: nn.Module) -> nn.Linear:
+def detach_output_layer(network: nn.Module) -> nn.Linear:
     """Return the last linear layer of a network, and put the identity in its place.
 
     Raises:

@@ -91,4 +91,8 @@ def inference_costs(
     method.eval()
     x = task.train.x[:1].to(device)
     task_id = task.index if stage.benchmark.scenario == "task" else None
-    return prediction_costs(lambda: method.predict(x, task_id), method.state_dict())
+    # A frozen body is read too, and is no part of the state.
+    frozen = getattr(method.network, "frozen", None)
+    body = {} if frozen is None else {f"body.{n}": t for n, t in frozen.module.state_dict().items()}
+    state = {**method.state_dict(), **body}
+    return prediction_costs(lambda: method.predict(x, task_id), state)

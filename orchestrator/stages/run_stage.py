@@ -15,7 +15,7 @@ from torch import Tensor
 from methods.base import Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.hashing import digest, to_json
-from orchestrator.stages.costs import FlopMeter, raw_data_bytes, storage_bytes
+from orchestrator.stages.costs import FlopMeter, backbone_bytes, raw_data_bytes, storage_bytes
 from orchestrator.stages.environment import (
     describe_environment,
     device_name,
@@ -84,6 +84,7 @@ def run_stage(
         if state is not None:
             inference = inference_costs(stage, method, device)
     storage = storage_bytes(state or {}, method.storage)
+    storage |= backbone_bytes(method.network) if state is not None else {}
     if raw_data:
         storage["raw_data"] = raw_data
     record = Record(

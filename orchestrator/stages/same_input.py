@@ -6,9 +6,11 @@ import platform
 
 from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError
+from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.stages.build_stages import benchmark_setting
 from orchestrator.stages.code.data_function import function_identity
 from orchestrator.stages.code.identity import code_identity
+from orchestrator.stages.code.source import Source
 from orchestrator.stages.stage import Stage
 
 
@@ -25,22 +27,30 @@ def require_same_code(stage: Stage) -> None:
 
 
 def require_same_function(stage: Stage) -> None:
-    """Raise unless this process makes the user's data by the code that the sweep was read with."""
+    """Raise unless this process has the functions of data and backbone that the sweep has."""
     for data in stage.benchmark.data_sets:
         form = getattr(data, "form", None)
-        if not isinstance(form, Function):
-            continue
-        code = function_identity(form.function, form.source)
-        if code != form.identity_of_code:
-            raise RepertoireError(
-                f"the code of {form.function} on {platform.node()} is {code}, and the sweep was "
-                f"planned with {form.identity_of_code}; give every node the same installation"
-            )
+        if isinstance(form, Function):
+            _require_function(form.function, form.source, form.identity_of_code)
+    config = stage.network.config
+    if isinstance(config, Pretrained.Config) and config.backbone.kind == "module":
+        _require_function(config.backbone.name, config.backbone.source, config.backbone.code)
+
+
+def _require_function(name: str, source: Source, expected: str) -> None:
+    code = function_identity(name, source)
+    if code != expected:
+        raise RepertoireError(
+            f"the code of {name} on {platform.node()} is {code}, and the sweep was planned with "
+            f"{expected}; give every node the same installation"
+        )
 
 
 def require_same_data(stage: Stage) -> None:
     """Raise unless this machine's data is what the stage's key was made of, wherever that was."""
     stage.benchmark.require_same_data()
+    if isinstance(stage.network.config, Pretrained.Config):
+        stage.network.config.weights.require_same()
     if stage.benchmark.task_keys() != stage.task_keys:
         raise RepertoireError(
             f"the data of {stage.benchmark.title} on {platform.node()} is not the data this sweep "

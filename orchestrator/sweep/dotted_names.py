@@ -17,6 +17,8 @@ def find_dotted_names(content: dict[str, Any]) -> list[str]:
     if isinstance(search, dict):
         places += [search.get("algorithm"), search.get("scheduler")]
     names = [place.get("name") if isinstance(place, dict) else place for place in places]
+    network = content.get("network")
+    names += find_texts(network.get("backbone") if isinstance(network, dict) else None)
     benchmark = content.get("benchmark")
     given = benchmark if isinstance(benchmark, dict) else {}
     names += find_texts([given.get("data"), given.get("sequence")])

@@ -20,7 +20,8 @@ from orchestrator.sweep.data_section import OwnCode, with_data
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
 from orchestrator.sweep.method_entries import find_repetitions, read_method_entries
-from orchestrator.sweep.read_section import read_component, read_section
+from orchestrator.sweep.network_section import read_networks
+from orchestrator.sweep.read_section import read_section
 from orchestrator.sweep.reading.decoding import read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.search_section.checks import check_search
@@ -78,7 +79,7 @@ def read_sections(
         mistakes.append(f"methods: must be {valid}, given {abbreviate(methods)}")
         methods = []
     benchmarks = read_benchmarks(content, grids, own, mistakes)
-    networks = read_component("network", "network", network, source, mistakes, grids)
+    networks = read_networks(network, own, mistakes, grids)
     common = read_common_training(content, source, grids)
     mistakes.extend(common.mistakes)
     return Sections(

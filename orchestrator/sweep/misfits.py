@@ -31,6 +31,11 @@ def misfit(benchmark: Benchmark, network: Component, method: Component | None = 
         return f"{method.name} cannot say whether it fits, since its objection() raised {reason}"
     if objection is not None:
         return f"{method.name} {objection}"
+    if getattr(network.config, "train", None) == "none" and method.cls.takes_steps:
+        return (
+            f"{method.name} learns by gradient steps, and network.train: none leaves nothing to "
+            "train; valid: head, adapters, all, or a method in closed form"
+        )
     return build_objection(benchmark, network, method) if is_dotted(network.name) else None
 
 

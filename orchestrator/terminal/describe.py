@@ -13,7 +13,9 @@ from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.benchmarks.stream_data import SEQUENCE
 from orchestrator.graph.plan import Plan
-from orchestrator.networks.networks import NETWORKS
+from orchestrator.networks.networks import NETWORKS, Network
+from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
+from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
 from orchestrator.terminal.progress_text import duration_text
 from orchestrator.terminal.units import bytes_text
@@ -87,7 +89,8 @@ def methods_table() -> Table:
 def networks_table() -> Table:
     """Return the networks with their options."""
     table = create_table("network", "options (defaults)", "what it is")
-    for name, cls in sorted(NETWORKS.items()):
+    networks: dict[str, type[Network]] = {**NETWORKS, PRETRAINED: Pretrained}
+    for name, cls in sorted(networks.items()):
         table.add_row(name, hyperparameters_text(cls.Config), first_sentence(cls))
     return table
 

@@ -13,6 +13,8 @@ from methods import METHODS
 from methods.base import Method
 from orchestrator.errors import RepertoireError, UnknownName, suggest
 from orchestrator.networks.networks import NETWORKS, Network
+from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
+from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.networks.zoo import find_zoo_class, is_zoo_name
 from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.own_files import OURS
@@ -45,10 +47,13 @@ def find_class(kind: str, name: str, source: Source | None = None) -> type[Any]:
     table, base = TABLES[kind]
     if name in table:
         return table[name]
+    if kind == "network" and name == PRETRAINED:
+        return Pretrained
     if kind == "network" and is_zoo_name(name):
         return find_zoo_class(name)
     if not is_dotted(name):
-        raise UnknownName(kind, name, [*table, "your_module:YourClass"])
+        further = [PRETRAINED] if kind == "network" else []
+        raise UnknownName(kind, name, [*table, *further, "your_module:YourClass"])
     return import_class(f"{kind} {name!r}", name, base, source)
 
 

@@ -1,4 +1,4 @@
-"""A function of the user's own that returns data: imported, and identified by its code."""
+"""Functions of the user's own that return data or a backbone, identified by their code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, cast
 from orchestrator.benchmarks.sources.function import Function
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.hashing import digest
+from orchestrator.networks.pretrained.backbones import Backbone
 from orchestrator.stages.code.built_ins import referenced_built_ins
 from orchestrator.stages.code.classes import import_own_module
 from orchestrator.stages.code.identity import module_code
@@ -30,6 +31,26 @@ def create_function(name: str, source: Source) -> Function:
     return Function(
         function=name,
         identity_of_code=function_identity(name, source),
+        source=source,
+        load=partial(load_function, name, source),
+    )
+
+
+def create_backbone_function(name: str, source: Source) -> Backbone:
+    """Return the backbone that a function of the user's own returns.
+
+    Args:
+        name: `module:function`.
+        source: the user's own code, which defines the function unless it is installed.
+
+    Raises:
+        RepertoireError: it cannot be imported, or is no function.
+    """
+    load_function(name, source)
+    return Backbone(
+        kind="module",
+        name=name,
+        code=function_identity(name, source),
         source=source,
         load=partial(load_function, name, source),
     )

@@ -1,0 +1,110 @@
+"""Backbones: the bodies that pretrained weights go into, as a sweep names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import nn
+
+from methods.base import neutral
+from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.networks.base import Network, NetworkShape
+from orchestrator.networks.zoo import ZOOS, detach_output_layer, import_timm
+
+Kind = Literal["timm", "torchvision", "module", "network"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """An architecture without its weights and without its output layer.
+
+    Attributes:
+        kind: "timm" and "torchvision": an architecture of the library; "module": what a function
+            of the user's own returns; "network": the body of a network of the table.
+        name: of the architecture, of the function (`module:function`), or of the network.
+        config: hyperparameters of a network of the table.
+        code: identifies the code of the function, or of the network of the table.
+        source: the user's own code, which defines the function unless it is installed.
+        load: returns the function, or the class of the network.
+    """
+
+    kind: Kind
+    name: str
+    config: Any = neutral(None)  # noqa: RUF009 - a field
+    code: str | None = neutral(None)
+    source: Any = field(default=None, metadata={"internal": True}, compare=False, repr=False)
+    load: Callable[[], Any] = field(
+        default=lambda: None, metadata={"internal": True}, compare=False, repr=False
+    )
+
+    @property
+    def title(self) -> str:
+        """The name, with the library for an architecture of one."""
+        return f"{self.kind}:{self.name}" if self.kind in ZOOS else self.name
+
+    def require_known(self) -> None:
+        """Raise unless the library is installed and has the architecture.
+
+        Raises:
+            UnknownName: it has no such architecture.
+            RepertoireError: it is not installed.
+        """
+        if self.kind in ZOOS:
+            known = ZOOS[self.kind].architectures()
+            # Weights of timm have a tag after the architecture.
+            if self.name.partition(".")[0] not in known:
+                raise UnknownName(f"backbone of {self.kind}", self.name, known)
+
+    def build(self, shape: NetworkShape) -> nn.Module:
+        """Return the body, its weights drawn, for normalised images of a shape [B, c, h, w].
+
+        Raises:
+            RepertoireError: a function of the user's own fails, or returns no module.
+        """
+        if self.kind == "timm":
+            return _build_timm(self.name, shape.input_shape)
+        if self.kind == "torchvision":
+            return _build_torchvision(self.name, shape.input_shape)
+        if self.kind == "module":
+            return _build_own(self.name, self.load())
+        network: type[Network] = self.load()
+        return network(self.config, shape).body
+
+
+def _build_timm(name: str, input_shape: tuple[int, ...]) -> nn.Module:
+    channels, *size = input_shape
+    create = import_timm().create_model
+    options = {"pretrained": False, "num_classes": 0, "in_chans": channels}
+    try:
+        body: nn.Module = create(name, img_size=tuple(size), **options)
+    except TypeError:  # convolutional networks take images of any size
+        body = create(name, **options)
+    return body
+
+
+def _build_torchvision(name: str, input_shape: tuple[int, ...]) -> nn.Module:
+    options: dict[str, Any] = {}
+    # Networks whose positions are learned for images of one size.
+    if name.startswith("vit_"):
+        options["image_size"] = input_shape[1]
+    if name.startswith("maxvit"):
+        options["input_size"] = input_shape[1:]
+    body: nn.Module = import_torchvision().models.get_model(name, weights=None, **options)
+    detach_output_layer(body)
+    return body
+
+
+def _build_own(name: str, function: Callable[[], Any]) -> nn.Module:
+    try:
+        body = function()
+    except Exception as error:  # the user's code may raise anything
+        raise RepertoireError(f"{name} raised {type(error).__name__}: {error}") from error
+    if not isinstance(body, nn.Module):
+        raise RepertoireError(
+            f"{name} returns {type(body).__name__}; it must take nothing and return a "
+            "torch.nn.Module that turns normalised images [B, c, h, w] into features"
+        )
+    return body

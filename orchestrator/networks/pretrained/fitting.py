@@ -1,0 +1,68 @@
+"""Weights put into a body, and why they do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor, nn
+
+from orchestrator.errors import WrongData
+
+SHOWN = 3  # names of a kind in a message
+# Absent from checkpoints of early releases of torch; used in training alone.
+OPTIONAL = "num_batches_tracked"
+
+
+def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, name: str) -> None:
+    """Put weights into a body, in place.
+
+    Weights of an output layer that was taken from the body, and is an identity there, are left out.
+    Those of a whole network of this project are found below `network.body` or `body`.
+
+    Args:
+        body: the body.
+        tensors: the weights by name.
+        where: their file, for messages.
+        name: of the body, for messages.
+
+    Raises:
+        WrongData: a weight is missing, too much, or of another shape.
+    """
+    own = body.state_dict()
+    tensors = _without_prefix(tensors)
+    gone = tuple(f"{n}." for n, module in body.named_modules() if isinstance(module, nn.Identity))
+    given = {n: t for n, t in tensors.items() if n in own or not n.startswith(gone)}
+    reasons = [*_describe_misfits(own, given)]
+    if reasons:
+        raise WrongData(f"{where} does not fit {name}: {'; '.join(reasons)}")
+    body.load_state_dict(given, strict=False)
+
+
+def _without_prefix(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    for prefix in ("network.body.", "body."):
+        below = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        if below:
+            return below
+    return tensors
+
+
+def _describe_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Iterator[str]:
+    missing = [n for n in own if n not in given and not n.endswith(OPTIONAL)]
+    unexpected = [n for n in given if n not in own]
+    if missing:
+        yield f"missing {_list_names(missing, own)}"
+    if unexpected:
+        yield f"unexpected {_list_names(unexpected, given)}"
+    other = [n for n in own if n in given and own[n].shape != given[n].shape]
+    if other:
+        shapes = (f"{n} {list(given[n].shape)}, not {list(own[n].shape)}" for n in other[:SHOWN])
+        yield f"of another shape {', '.join(shapes)}{_more(other)}"
+
+
+def _list_names(names: list[str], tensors: Mapping[str, Tensor]) -> str:
+    first = (f"{name} {list(tensors[name].shape)}" for name in names[:SHOWN])
+    return f"{', '.join(first)}{_more(names)}"
+
+
+def _more(names: list[str]) -> str:
+    return f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

@@ -1,0 +1,129 @@
+"""Weights from a file: read without executing anything, and named by the digest of their content.
+
+A digest is kept below the folder of data sets, in `weights/`, with the size and time of its file,
+so that a file is hashed once on each machine.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from orchestrator.benchmarks.data_folder import data_folder
+from orchestrator.benchmarks.sources.cache.array_files import READ_ERRORS, file_stamp, write_text
+from orchestrator.benchmarks.sources.files import require_file
+from orchestrator.errors import MissingData, WrongData
+from orchestrator.hashing import digest, digest_bytes, parse_json
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+# Under which checkpoints keep the weights of their network.
+NESTED = ("state_dict", "model", "model_state_dict", "state_dict_ema")
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A file of weights.
+
+    Attributes:
+        file: its path; in no key.
+        digest: of its content.
+    """
+
+    file: str = field(metadata={"unkeyed": True}, compare=False)
+    digest: str
+
+    def require_same(self) -> None:
+        """Raise unless the file on this machine has the content that the sweep was planned with.
+
+        Raises:
+            MissingData: it is not there.
+            WrongData: it has other content.
+        """
+        if file_digest(Path(self.file)) != self.digest:
+            raise WrongData(
+                f"the weights {self.file} on {platform.node()} are not those that this sweep was "
+                "planned with; give every node the same file, or plan again"
+            )
+
+
+def open_weights(path: Path) -> Weights:
+    """Return the weights of a file, which must be readable.
+
+    Raises:
+        MissingData: there is no such file, or it is damaged.
+        WrongData: it holds more than tensors, or is in no known format.
+    """
+    return Weights(file=str(path), digest=file_digest(path))
+
+
+def file_digest(path: Path) -> str:
+    """Return the digest of a file's content; it is read again only if its size or time changed."""
+    stamp = file_stamp(require_file(path))
+    note = Path(data_folder()) / "weights" / f"{digest('weights', str(path.resolve()))}.json"
+    with suppress(*READ_ERRORS):
+        known = parse_json(note.read_text("utf-8"))
+        if known["stamp"] == stamp:
+            return str(known["digest"])
+    content = digest_bytes(path.read_bytes())
+    with suppress(OSError):  # a cache that cannot be written is done without
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_text(note, json.dumps({"stamp": stamp, "digest": content}))
+    return content
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file by name, on the CPU; nothing in it is executed.
+
+    Those of a checkpoint that holds more are found under its usual names, such as "state_dict".
+
+    Raises:
+        MissingData: there is no such file, or it is damaged.
+        WrongData: it holds more than tensors, or is in no known format.
+    """
+    require_file(path)
+    if path.suffix not in SUFFIXES:
+        raise WrongData(f"{path}: no file of weights; valid: {', '.join(SUFFIXES)}")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WrongData(
+            f"{path}: holds code or Python objects beside tensors, which are never unpickled; save "
+            "its state_dict() alone, by safetensors.torch.save_file"
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise MissingData(f"{path}: cannot be read as weights: {reason}") from error
+    return _find_tensors(content, path)
+
+
+def _find_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return the mapping of names to tensors in what a checkpoint holds."""
+    nested = (content.get(name) for name in NESTED) if isinstance(content, Mapping) else ()
+    found = [content, *nested]
+    for each in found:
+        if isinstance(each, Mapping) and each and _is_state(each):
+            prefix = "module." if all(name.startswith("module.") for name in each) else ""
+            return {name.removeprefix(prefix): tensor for name, tensor in each.items()}
+    kind = type(content).__name__
+    raise WrongData(
+        f"{path}: holds {kind} without tensors by name; valid: a state_dict(), or one under "
+        f"{', '.join(NESTED)}"
+    )
+
+
+def _is_state(content: Mapping[Any, Any]) -> bool:
+    return all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())

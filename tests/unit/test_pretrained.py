@@ -1,0 +1,319 @@
+"""Pretrained networks: weights read and named, a frozen body, and what does not fit."""
+
+import copy
+import json
+import pickle
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from backbone_lab import build, images, load, make_body, network_text, write_body
+from safetensors.torch import save_file
+from torch import nn
+
+from methods.parts.initialisation import frozen_copy, reinitialise
+from orchestrator.errors import SweepError, WrongData
+from orchestrator.networks.base import NetworkShape
+from orchestrator.networks.networks import MLP, ViTTiny, build_network
+from orchestrator.networks.pretrained.bodies import body_facts
+from orchestrator.networks.pretrained.input_rule import InputRule, Preparation
+from orchestrator.networks.pretrained.weights import file_digest, read_tensors
+from orchestrator.seeding import stream
+from orchestrator.stages.run_stage import run_stage
+from orchestrator.stages.same_input import require_same_data, require_same_function
+from orchestrator.sweep.sweep import Sweep
+
+AUGMENTED = "{batch_size: 16, augment: [flip]}"  # so that bodies see images
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder with the code and the weights of a body, and a cache of its own."""
+    monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    write_body(tmp_path)
+    return tmp_path
+
+
+def run_chain(sweep: Sweep):
+    """Return the states and the records of the first trial."""
+    state, result = None, []
+    for stage in sweep.trials[0].stages(0):
+        state, record = run_stage(stage, state, ("lab", "t", 0))
+        result.append((state, record))
+    return result
+
+
+def mistakes(folder: Path, **parts: str) -> tuple[str, ...]:
+    with pytest.raises(SweepError) as caught:
+        load(folder, **parts)
+    return caught.value.mistakes
+
+
+# the body
+
+
+def test_features_are_those_of_the_body_on_normalised_images(folder):
+    network, x = build(load(folder)), images()
+    with torch.no_grad():
+        expected = make_body()((x.float() / 255 - 0.3) / 0.4)
+    torch.testing.assert_close(network.features(x), expected)
+    assert network(x).shape == (8, 10)
+
+
+@pytest.mark.parametrize("train", ["head", "adapters"])
+def test_a_frozen_body_is_in_no_state_and_has_no_parameter_of_the_network(folder, train):
+    network = build(load(folder, network=network_text(train)))
+    assert [*network.state_dict()] == ["head.weight", "head.bias"]
+    assert [name for name, _ in network.named_parameters()] == ["head.weight", "head.bias"]
+    assert network.frozen_bytes == sum(
+        t.numel() * t.element_size() for t in make_body().state_dict().values()
+    )
+
+
+def test_statistics_of_a_frozen_body_do_not_move_in_training(folder):
+    network = build(load(folder)).train()
+    before = copy.deepcopy(network.body.state_dict())
+    network(images()).sum().backward()
+    assert not any(module.training for module in network.body.modules())
+    after = network.body.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(p.grad is None for p in network.body.parameters())
+    assert network.head.weight.grad is not None
+
+
+def test_a_copy_shares_the_body_and_fresh_draws_the_head_alone(folder):
+    network = build(load(folder))
+    head = network.head.weight.detach().clone()
+    assert frozen_copy(network).body is network.body
+    reinitialise(network, stream(3, "weights"))
+    assert not torch.equal(network.head.weight, head)
+    assert torch.equal(network.features(images()), build(load(folder)).features(images()))
+
+
+def test_what_a_method_puts_into_a_body_stays_in_its_network(folder):
+    one, other = (build(load(folder, network=network_text("adapters"))) for _ in range(2))
+    assert one.body is not other.body
+    image = images().float().div(255).requires_grad_()
+    one.features(image).sum().backward()
+    assert image.grad is not None
+    assert image.grad.abs().sum() > 0
+
+
+def test_the_head_does_not_depend_on_the_body(folder):
+    mlp = build_network(MLP, MLP.Config(hidden=()), NetworkShape((12,), 10, (0.0,), (1.0,)), 4)
+    assert torch.equal(build(load(folder), seed=4).head.weight, mlp.head.weight)
+
+
+def test_training_all_begins_from_the_weights_and_is_an_ordinary_network(folder):
+    network = build(load(folder, network=network_text("all")))
+    body = make_body()
+    plain = nn.Sequential(body.train(), nn.Linear(12, 10))
+    plain[1].load_state_dict(network.head.state_dict())
+    network.train()
+    for each, x in ((network, images()), (plain, (images().float() / 255 - 0.3) / 0.4)):
+        optimizer = torch.optim.SGD(each.parameters(), lr=0.1)
+        each(x).square().sum().backward()
+        optimizer.step()
+    for name, value in body.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[f"body.{name}"], value)
+    assert network.frozen_bytes == 0
+
+
+def test_stages_store_the_head_and_count_the_body_apart(folder):
+    (first, _), (last, record), *_ = run_chain(load(folder, training=AUGMENTED))
+    assert {*first} == {*last} == {"network.head.weight", "network.head.bias"}
+    size = sum(t.numel() * t.element_size() for t in make_body().state_dict().values())
+    assert record.costs.storage == {"model": 4 * 130, "backbone": size}
+    # An image of 8 x 8: 36 places of 3 filters with 9 weights, then 12 x 10 of the head.
+    forward = 2 * (36 * 3 * 9 + 12 * 10)
+    assert record.costs.inference_flops == forward
+    assert record.costs.train_flops == 32 * (forward + 2 * 12 * 10)
+    assert record.costs.inference_bytes >= 4 * (3 * 9 + 3 + 130)
+
+
+def test_all_is_carried_as_the_model(folder):
+    _, record = run_chain(load(folder, network=network_text("all"), training=AUGMENTED))[-1]
+    assert {*record.costs.storage} == {"model"}
+
+
+# the input
+
+
+def test_images_are_resized_repeated_and_normalised():
+    shape = NetworkShape((1, 8, 8), 10, (0.5,), (0.5,))
+    rule = InputRule(size=12).resolve(shape, of_data=False)
+    assert rule.shape == (3, 12, 12)
+    x = torch.full((2, 1, 8, 8), 255, dtype=torch.uint8)
+    prepared = Preparation(rule)(x)
+    assert prepared.shape == (2, 3, 12, 12)
+    for channel, (mean, std) in enumerate(zip(rule.mean, rule.std, strict=True)):
+        torch.testing.assert_close(
+            prepared[:, channel], torch.full((2, 12, 12), (1 - mean) / std), atol=1e-5, rtol=1e-5
+        )
+
+
+def test_images_of_the_size_are_taken_as_they_are():
+    rule = InputRule().resolve(NetworkShape((1, 8, 8), 10, (0.3,), (0.4,)), of_data=True)
+    x = images()
+    torch.testing.assert_close(Preparation(rule)(x), (x.float() / 255 - 0.3) / 0.4)
+
+
+# weights and keys
+
+
+def keys(folder: Path, **parts: str) -> list[str]:
+    return [stage.key for stage in load(folder, **parts).trials[0].stages(0)]
+
+
+def test_two_paths_with_one_content_have_one_key_and_other_content_another(folder):
+    (folder / "deep").mkdir()
+    write_body(folder / "deep", "copy.safetensors")
+    write_body(folder, "other.safetensors", seed=1)
+    first = keys(folder)
+    assert keys(folder, network=network_text(weights="deep/copy.safetensors")) == first
+    assert keys(folder, network=network_text(weights="other.safetensors"))[1] != first[1]
+
+
+@pytest.mark.parametrize("training", ["{batch_size: 16}", AUGMENTED])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{mean: [0.3], std: [0.5]}",
+        "{mean: [0.2], std: [0.4]}",
+        "{size: 9, mean: [0.3], std: [0.4]}",
+        "{size: 9, mean: [0.3], std: [0.4], interpolation: bicubic}",
+    ],
+)
+def test_another_input_rule_is_another_key(folder, rule, training):
+    others = {tuple(keys(folder, training=training))}
+    others.add(tuple(keys(folder, training=training, network=network_text(rule=rule))))
+    assert len(others) == 2
+
+
+def test_another_code_of_the_function_is_another_key(folder):
+    first = keys(folder)
+    (folder / "tinybody.py").write_text((folder / "tinybody.py").read_text() + "\nZERO = 0\n")
+    assert keys(folder)[1] != first[1]
+
+
+def test_a_digest_is_kept_with_the_time_and_size_of_its_file(folder, monkeypatch):
+    path = folder / "tiny.safetensors"
+    digest = file_digest(path)
+    (note,) = (folder / "data" / "weights").glob("*.json")
+    note.write_text(json.dumps({**json.loads(note.read_text()), "digest": "kept"}))
+    assert file_digest(path) == "kept"
+    path.write_bytes(path.read_bytes() + b" ")
+    assert file_digest(path) not in (digest, "kept")
+
+
+def test_a_worker_with_other_weights_refuses(folder):
+    sweep = load(folder, training=AUGMENTED)
+    stage = pickle.loads(pickle.dumps(sweep.trials[0].stages(0)[0]))
+    require_same_data(stage)
+    require_same_function(stage)
+    write_body(folder, seed=5)
+    with pytest.raises(WrongData, match=r"tiny\.safetensors on .* are not those"):
+        require_same_data(stage)
+
+
+@pytest.mark.parametrize("nested", [None, "state_dict", "model"])
+def test_checkpoints_of_torch_are_read_with_their_usual_nesting(folder, nested):
+    state = {f"module.{name}": t for name, t in make_body().state_dict().items()}
+    torch.save(state if nested is None else {nested: state, "epoch": 3}, folder / "body.pth")
+    assert {*read_tensors(folder / "body.pth")} == {*make_body().state_dict()}
+    assert build(load(folder, network=network_text(weights="body.pth"))).frozen_bytes
+
+
+def test_a_network_of_the_table_takes_the_weights_of_a_stage(folder):
+    config = ViTTiny.Config(patch=4, width=12, depth=1)
+    vit = build_network(ViTTiny, config, NetworkShape((1, 8, 8), 10, (0.3,), (0.4,)), 7)
+    save_file({f"network.{n}": t for n, t in vit.state_dict().items()}, folder / "s.safetensors")
+    network = build(
+        load(
+            folder,
+            network="{name: pretrained, backbone: {name: vit_tiny, patch: 4, width: 12, depth: 1},"
+            " weights: s.safetensors, input: {mean: [0.3], std: [0.4]}}",
+        )
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(network.features(images()), vit.features(images()))
+
+
+# mistakes
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path("/nowhere/bomb").touch, ())
+
+
+def test_a_checkpoint_with_code_in_it_is_refused(folder):
+    torch.save({"a": Bomb()}, folder / "bomb.pth")
+    (line,) = mistakes(folder, network=network_text(weights="bomb.pth"), training=AUGMENTED)
+    assert "bomb.pth: holds code or Python objects beside tensors" in line
+
+
+def test_weights_that_do_not_fit_are_named_with_their_shapes(folder):
+    state = make_body().state_dict()
+    state["0.weight"] = torch.zeros(4, 1, 3, 3)
+    del state["0.bias"]
+    save_file({**state, "fc.weight": torch.zeros(2, 2)}, folder / "w.safetensors")
+    (line,) = mistakes(folder, network=network_text(weights="w.safetensors"))
+    assert "w.safetensors does not fit tinybody:build: missing 0.bias [3]" in line
+    assert "unexpected fc.weight [2, 2]" in line
+    assert "of another shape 0.weight [4, 1, 3, 3], not [3, 1, 3, 3]" in line
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (network_text(weights="none.safetensors"), "network.weights: .*none.safetensors: no such"),
+        (network_text(weights="tinybody.py"), "tinybody.py: no file of weights; valid: .safetens"),
+        (network_text(weights="default"), "network.weights: tinybody:build has no default weights"),
+        ('{name: pretrained, backbone: {module: "tinybody:biuld"}}', "did you mean 'build'"),
+        ("{name: pretrained, backbone: {torchvision: resnet81}}", "resnet81.*did you mean"),
+        ("{name: pretrained, backbone: {torch: resnet18}}", r"network.backbone: must be \{timm:"),
+        ("{name: pretrained, backbone: vit_tinny}", "unknown backbone 'vit_tinny'.*vit_tiny"),
+        ("pretrained", "network.backbone: is missing"),
+        ("{name: pretrained, backbone: {name: resnet32}}", "network.weights: is missing"),
+        (network_text("heads"), "network.train: .*did you mean 'head'"),
+        (network_text("none"), "finetune learns by gradient steps, and network.train: none"),
+        (network_text(rule="{mean: [0.3]}"), "network.input.mean: must be given together with std"),
+        (network_text(rule="{mean: [0.3], std: [0]}"), "network.input.std: .*must be above 0"),
+        (network_text(rule="{size: 2, mean: [1], std: [1]}"), "cannot take images of 2x2 pixels"),
+    ],
+)
+def test_each_mistake_is_one_message(folder, network, message):
+    lines = mistakes(folder, network=network)
+    assert len(lines) == 1
+    assert re.search(message, lines[0]), lines[0]
+
+
+def test_features_of_a_table_are_no_images(folder):
+    sweep = load(folder)
+    shape = NetworkShape((13,), 3, (0.0,), (1.0,))
+    config = sweep.trials[0].network.config
+    assert "name: needs images" in sweep.trials[0].network.cls.objection(config, shape)
+
+
+def test_timm_that_is_not_installed_is_said(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    (line,) = mistakes(folder, network="{name: pretrained, backbone: {timm: resnet18}}")
+    assert "need the package timm, which is not installed: pip install" in line
+
+
+def test_default_weights_that_are_not_here_are_not_downloaded(folder, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder))
+    network = "{name: pretrained, backbone: {torchvision: resnet18}, weights: default}"
+    (line,) = mistakes(folder, network=network)
+    assert "are not on this machine" in line
+    assert "python -c" in line
+
+
+def test_facts_of_a_body_are_counted_on_one_image(folder):
+    config = load(folder).trials[0].network.config
+    facts = body_facts(config.body_spec(NetworkShape((1, 8, 8), 10, (0.5,), (0.5,))))
+    assert (facts.num_features, facts.flops) == (12, 2 * 36 * 3 * 9)
