@@ -31,6 +31,7 @@ from methods.l2 import L2
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
+from methods.mir import MIR
 from methods.ncm import NCM
 from methods.packnet import PackNet
 from methods.pnn import PNN
@@ -67,4 +68,5 @@ METHODS: Mapping[str, type[Method]] = {
     "bic": BiC,
     "lucir": LUCIR,
     "er_ace": ERACE,
+    "mir": MIR,
 }

@@ -20,16 +20,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from methods.base import Examples, Outlook
 from methods.parts.episodic import Gradients
-from methods.parts.memory import Memory
 from methods.parts.ranges import require_share
-from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
+from methods.parts.rehearsal import Rehearsal, RehearsalConfig
 
 # Avoids 0 / 0 where the reference gradient is zero.
 TINY = torch.finfo(torch.float32).tiny
@@ -57,11 +56,6 @@ class AGEM(Rehearsal):
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"strength"})
     strength: ClassVar[str | None] = "strength"
     config: Config
-
-    @classmethod
-    def policy(cls, config: Any) -> type[Memory]:
-        """Return the configured policy."""
-        return POLICIES[config.policy]
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)

@@ -1,7 +1,12 @@
 """Experience replay: every step also trains on examples from a small memory.
 
 Each step draws a batch from the memory, without replacement, and minimises the mean cross-entropy
-of new and drawn examples taken together ("concat-mean": every example has the same weight).
+of new and drawn examples taken together ("concat-mean": every example has the same weight). With
+`weighting: tasks` it minimises, in task t,
+
+    L = 1/t CE(B) + (1 - 1/t) CE(M)
+
+B is the batch, M that from the memory; each CE is a mean over its examples.
 
 State:
     memory.*: the stored examples, see `parts.memory`; they change during a task (reservoir, ring)
@@ -9,7 +14,10 @@ State:
 
 Reference:
     Chaudhry et al. 2019, On tiny episodic memories in continual learning, arXiv:1902.10486,
-    algorithm 1. Rolnick et al. 2019, Experience replay for continual learning, NeurIPS.
+    algorithm 1. Rolnick et al. 2019, Experience replay for continual learning, NeurIPS. Weights by
+    tasks: van de Ven, Tuytelaars & Tolias 2022, Three types of incremental learning, Nature Machine
+    Intelligence 4. Several steps on a batch: Aljundi et al. 2019, Online continual learning with
+    maximally interfered retrieval, NeurIPS.
 
 Deviations:
     The memory is offered each training example once, in the first epoch, so that several epochs do
@@ -21,35 +29,45 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from methods.base import Examples
-from methods.parts.memory import Memory
-from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
+from methods.base import Examples, Outlook, TaskView, neutral
+from methods.parts.rehearsal import Replay, ReplayConfig
 
 
-class ER(Rehearsal):
+class ER(Replay):
     """Train on new and stored examples together."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(RehearsalConfig):
+    class Config(ReplayConfig):
         """Hyperparameters of experience replay.
 
         Attributes:
-            policy: which examples are stored: a uniform sample of all seen (reservoir), the last
-                of each task (ring), or equally many of each class (class_balanced).
+            weighting: whether all examples of a step weigh the same, or all tasks.
         """
 
-        policy: Literal["reservoir", "ring", "class_balanced"] = "reservoir"
+        weighting: Literal["examples", "tasks"] = neutral("examples")
 
-    @classmethod
-    def policy(cls, config: Any) -> type[Memory]:
-        """Return the configured policy."""
-        return POLICIES[config.policy]
+    config: Config
+
+    def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
+        super().__init__(network, config, outlook)
+        self._task = 1
+
+    def begin_task(self, task: TaskView) -> None:
+        """Prepare the memory and the weights of the task."""
+        super().begin_task(task)
+        self._task = task.index
 
     def loss(self, batch: Examples) -> Tensor:
-        """Return the mean cross-entropy of the batch and a batch from the memory."""
+        """Return the cross-entropy of the batch and of a batch from the memory."""
         rows = self.draw(batch)
-        return self.task_loss(batch + self.augment(self.memory[rows]) if len(rows) else batch)
+        if not len(rows):
+            return self.task_loss(batch)
+        replayed = self.augment(self.memory[rows])
+        if self.config.weighting == "examples":
+            return self.task_loss(batch + replayed)
+        new = self.task_loss(batch) / self._task
+        return new + (1 - 1 / self._task) * self.task_loss(replayed)

@@ -26,35 +26,15 @@ Deviations:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
-
 import torch
 from torch import Tensor
 
 from methods.base import Examples
-from methods.parts.memory import Memory
-from methods.parts.rehearsal import POLICIES, Rehearsal, RehearsalConfig
+from methods.parts.rehearsal import Replay
 
 
-class ERACE(Rehearsal):
+class ERACE(Replay):
     """Learn a batch among its own classes, and stored examples among all."""
-
-    @dataclass(frozen=True, kw_only=True)
-    class Config(RehearsalConfig):
-        """Hyperparameters of ER-ACE.
-
-        Attributes:
-            policy: which examples are stored: a uniform sample of all seen (reservoir), the last
-                of each task (ring), or equally many of each class (class_balanced).
-        """
-
-        policy: Literal["reservoir", "ring", "class_balanced"] = "reservoir"
-
-    @classmethod
-    def policy(cls, config: Any) -> type[Memory]:
-        """Return the configured policy."""
-        return POLICIES[config.policy]
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the loss of the batch among its classes, plus that of a batch from the memory."""

@@ -16,6 +16,7 @@ ALIKE = {
     "derpp": "der",
     "agem": "gem",
     "er_ace": "er",
+    "mir": "er",
 }
 
 

@@ -13,6 +13,8 @@ Deviations:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,8 @@ class ClassBalancedMemory(Memory):
 
     If a class occurs again in task t, its examples of earlier tasks keep (t-1)/t of its rows.
     """
+
+    balances_classes: ClassVar[bool] = True
 
     @staticmethod
     def smallest_size(setting: Setting) -> tuple[int, str]:
@@ -46,7 +50,7 @@ class ClassBalancedMemory(Memory):
         generator = task.stream("memory")
         classes = torch.cat((old, new)).bincount().nonzero().flatten().tolist()
         rows_to_keep, rows_to_add = [], []
-        shares = equal_shares(self.capacity, len(classes))
+        shares = self.shares(len(classes))
         for label, share in zip(classes, shares, strict=True):
             old_rows = self.rank_stored((old == label).nonzero().flatten(), generator)
             new_rows = (new == label).nonzero().flatten()
@@ -56,6 +60,12 @@ class ClassBalancedMemory(Memory):
             room = share - len(rows_to_keep[-1])
             rows_to_add.append(self.rank_new(task.examples, new_rows, room, generator))
         self.replace(torch.cat(rows_to_keep), task.examples, torch.cat(rows_to_add))
+
+    def shares(self, num_classes: int) -> list[int]:
+        """Return the rows of each of the classes seen."""
+        if self.budget.per_class is not None:
+            return [self.budget.per_class] * num_classes
+        return equal_shares(self.capacity, num_classes)
 
     def rank_stored(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Return the stored rows of a class in the order of preference."""

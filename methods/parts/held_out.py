@@ -22,6 +22,10 @@ from methods.parts.class_balanced import shuffle
 
 def divide_budget(budget: Budget, share: float) -> tuple[Budget, Budget]:
     """Return a share of a budget, rounded down, and the rest."""
+    if budget.per_class is not None:
+        each = floor(budget.per_class * share + 1e-9)
+        rest = budget.per_class - each
+        return replace(budget, per_class=each), replace(budget, per_class=rest)
     if budget.examples is None:
         size = floor((budget.size or 0) * share + 1e-9)
         return replace(budget, size=size), replace(budget, size=(budget.size or 0) - size)

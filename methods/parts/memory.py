@@ -20,7 +20,7 @@ Deviations:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,10 @@ class Memory(nn.Module, ABC):
         filled: number of rows, at the front, that contain an example.
         past: number of rows, at the front, that contain examples of earlier tasks; 0 if the policy
             mixes the tasks.
+        balances_classes: whether a class can have a budget of its own.
     """
+
+    balances_classes: ClassVar[bool] = False
 
     x: Tensor | EncodedImages
     y: Tensor
@@ -89,6 +92,8 @@ class Memory(nn.Module, ABC):
         outlook = Outlook(setting.num_classes, setting.input_shape, setting.num_tasks)
         if (unfit := codec_objection(budget.codec, setting.input_shape)) is not None:
             return unfit
+        if budget.per_class is not None and not cls.balances_classes:
+            return f"has no share for each class, so {budget} has no meaning: give memory_size"
         memory = cls(budget, outlook, logits)
         least, unit = cls.smallest_size(setting)
         if memory.capacity >= least:
@@ -115,7 +120,7 @@ class Memory(nn.Module, ABC):
     @property
     def capacity(self) -> int:
         """The largest number of examples."""
-        return self.budget.rows(self.row_bytes, self.counter_bytes)
+        return self.budget.rows(self.row_bytes, self.counter_bytes, self.num_classes)
 
     def __getitem__(self, rows: Tensor | slice) -> Examples:
         """Return the examples in some rows."""

@@ -9,19 +9,18 @@ Deviations:
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.base import Examples, Method, Outlook, Setting, TaskView, neutral
 from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
 from methods.parts.memory import Memory
-from methods.parts.ranges import require_count
+from methods.parts.ranges import require_count, require_one
 from methods.parts.reservoir import ReservoirMemory
 from methods.parts.ring import RingMemory
 
@@ -47,6 +46,24 @@ class RehearsalConfig(MemoryConfig):
         require_count("replay_batch_size", self.replay_batch_size)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReplayConfig(RehearsalConfig):
+    """Hyperparameters of a method that replays from a memory of any policy.
+
+    Attributes:
+        policy: which examples are stored: a uniform sample of all seen (reservoir), the last of
+            each task (ring), or equally many of each class (class_balanced).
+        updates_per_batch: number of steps on each batch, at least 1, each with a draw of its own.
+    """
+
+    policy: Literal["reservoir", "ring", "class_balanced"] = "reservoir"
+    updates_per_batch: int = neutral(1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_one("updates_per_batch", self.updates_per_batch)
+
+
 class Rehearsal(Method):
     """A method that draws batches from a memory.
 
@@ -60,9 +77,9 @@ class Rehearsal(Method):
     config: Any
 
     @classmethod
-    @abstractmethod
     def policy(cls, config: Any) -> type[Memory]:
-        """Return the class of the memory."""
+        """Return the class of the memory; that of `config.policy`, unless it is overridden."""
+        return POLICIES[config.policy]
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
@@ -110,3 +127,14 @@ class Rehearsal(Method):
         """
         largest = self.config.replay_batch_size or self._largest_draw or self.num_drawable
         return min(self.num_drawable, largest)
+
+
+class Replay(Rehearsal):
+    """A method that replays from a memory of any policy, in one or more steps a batch."""
+
+    Config: ClassVar[type[base.Config]] = ReplayConfig
+
+    def num_updates(self, batch: Examples) -> int:
+        """Return the configured number of steps on a batch."""
+        updates: int = self.config.updates_per_batch
+        return updates

@@ -15,7 +15,19 @@ from methods.parts.ring import RingMemory
 from methods.testing.blobs import Blobs
 from methods.testing.snapshots import snapshots
 
-WITH_MEMORY = ("er", "er_ace", "der", "derpp", "gem", "agem", "icarl", "gdumb", "wa", "lucir")
+WITH_MEMORY = (
+    "er",
+    "er_ace",
+    "mir",
+    "der",
+    "derpp",
+    "gem",
+    "agem",
+    "icarl",
+    "gdumb",
+    "wa",
+    "lucir",
+)
 FASHION = Setting("class", 10, (1, 28, 28), "mlp", 5)
 OUTLOOK = Outlook(10, (1, 28, 28))
 

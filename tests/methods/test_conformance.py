@@ -25,6 +25,7 @@ from methods.l2 import L2
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
+from methods.mir import MIR
 from methods.rwalk import RWalk
 from methods.si import SI
 from methods.testing.conformance import assert_conforms
@@ -60,6 +61,9 @@ VARIANTS = [
     (ER, ER.Config(memory_size=11, policy="class_balanced")),
     (ER, ER.Config(memory_size=1000, policy="class_balanced", replay_batch_size=3)),
     (ER, ER.Config(memory_bytes=400, policy="ring")),
+    (ER, ER.Config(memory_per_class=3, policy="class_balanced", updates_per_batch=2)),
+    (ER, ER.Config(memory_size=20, weighting="tasks")),
+    (MIR, MIR.Config(memory_size=30, replay_batch_size=5, virtual_lr=0.3)),
     (DER, DER.Config(memory_size=13, alpha=0.3, replay_batch_size=5)),
     (DERPP, DERPP.Config(memory_bytes=900, alpha=0, beta=2)),
     (GEM, GEM.Config(memory_size=20, margin=0)),

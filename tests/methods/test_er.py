@@ -16,7 +16,8 @@ from methods.parts.ring import RingMemory
 from methods.testing import assert_conforms
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs
 from methods.testing.snapshots import snapshots
-from orchestrator.stages.costs import storage_bytes
+from orchestrator.stages.costs import FlopMeter, storage_bytes
+from orchestrator.stages.learning.learner import Training, train_task
 
 EXAMPLES_PER_TASK = 48
 
@@ -116,3 +117,52 @@ def test_a_method_with_a_memory_need_not_name_its_hyperparameters():
     assert "room for 2 examples" in Latest.objection(
         Latest.Config(memory_size=2), Setting("task", 6, IMAGE, "mlp", NUM_TASKS)
     )
+
+
+def test_weighted_by_tasks_the_new_one_has_a_share_of_one_in_t():
+    method, view = after_first_task(memory_size=30, weighting="tasks")
+    batch = view.examples[:6]
+    replayed = method.memory.sample(6, view.stream("replay"))
+    expected = (method.task_loss(batch) + method.task_loss(replayed)) / 2
+    torch.testing.assert_close(method.loss(batch), expected)
+
+
+def test_weighted_by_tasks_the_first_one_learns_from_its_batches_alone():
+    blobs = er(memory_size=30, weighting="tasks")
+    method, view = blobs.fresh(), blobs.view(1)
+    method.see(view.allowed)
+    method.begin_task(view)
+    method.after_step(view.examples[:30])
+    assert torch.equal(method.loss(view.examples), method.task_loss(view.examples))
+
+
+def test_several_updates_on_a_batch_replay_draws_of_their_own_and_store_it_once():
+    blobs = er(memory_size=30, updates_per_batch=3)
+    method, view = blobs.fresh(), blobs.view(1)
+    draws, steps = [], []
+    draw = method.draw
+    method.draw = lambda batch: draws.append(draw(batch).tolist()) or torch.tensor(draws[-1])
+    method.after_backward = lambda: steps.append(method.update)
+    train_task(method, view, Training(batch_size=24, lr=0.01), FlopMeter())
+    assert steps == [0, 1, 2] * 2
+    assert [len(rows) for rows in draws] == [0, 24, 24, 24, 24, 24]
+    assert draws[1] != draws[2] != draws[3]
+    assert method.memory._offered == len(view.examples)
+
+
+def test_a_budget_for_each_class_grows_with_the_classes():
+    blobs = er(memory_per_class=5, policy="class_balanced")
+    for snapshot in snapshots(blobs):
+        counts = snapshot.state["memory.y"].bincount()
+        assert counts.tolist() == [5] * (2 * snapshot.after)
+
+
+def test_a_budget_for_each_class_needs_a_memory_with_shares_for_classes():
+    setting = Setting("class", 6, IMAGE, "mlp", NUM_TASKS)
+    story = "has no share for each class, so memory_per_class: 5 has no meaning"
+    assert story in ER.objection(ER.Config(memory_per_class=5), setting)
+    config = ER.Config(memory_per_class=5, policy="class_balanced")
+    assert ER.objection(config, setting) is None
+    assert config.with_storage(900) == ER.Config(memory_bytes=900, policy="class_balanced")
+    with pytest.raises(ValueError, match="memory_size must be left out where memory_per_class is"):
+        ER.Config(memory_size=4, memory_per_class=5)

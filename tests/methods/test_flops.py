@@ -161,6 +161,13 @@ def test_bic_pays_for_a_forward_pass_of_what_is_held_out_in_each_epoch_of_the_co
     assert many - few == pytest.approx(10 * 2 * held * COUNTS["mlp"].forward, rel=0.01)
 
 
+def test_mir_pays_twice_forward_for_candidates_and_a_step_for_those_it_replays():
+    config = {"memory_size": HELD, "policy": "class_balanced", "replay_batch_size": HELD // 2}
+    count = COUNTS["mlp"]
+    expected = 2 * ((NEW + HELD // 2) * count.step + 2 * HELD * count.forward)
+    assert measure("mir", "mlp", **config, candidates=HELD)[0] == pytest.approx(expected, rel=0.01)
+
+
 def test_generative_replay_pays_for_the_generator_the_old_solver_and_drawing():
     encoder, decoder = (sum(a * b for a, b in half) for half in GENERATOR)
     solver = COUNTS["mlp"]
@@ -203,7 +210,7 @@ def test_methods_on_fixed_features_pay_for_a_pass_forward_and_what_follows_from_
 
 def test_no_method_is_left_out():
     others = {"gem", "agem", "ewc", "mas", "rwalk", "generative_replay", "hat", "pnn"}
-    assert METHODS.keys() - FIXED.keys() == PASSES.keys() | others | {"bic", "lucir", "gpm"}
+    assert METHODS.keys() - FIXED.keys() == PASSES.keys() | others | {"bic", "lucir", "gpm", "mir"}
 
 
 def test_each_group_of_a_convolution_counts_for_itself():

@@ -77,6 +77,7 @@ REHEARSAL = {
     ("er", "class_balanced"): lambda row: ROWS * row,
     ("er", "ring"): lambda row: ROWS * row + NUM_TASKS * COUNTER,
     ("er_ace", "reservoir"): lambda row: ROWS * row + COUNTER,
+    ("mir", "class_balanced"): lambda row: ROWS * row,
     ("der", None): lambda row: ROWS * (row + LOGITS) + COUNTER,
     ("derpp", None): lambda row: ROWS * (row + LOGITS) + COUNTER,
     ("gem", None): lambda row: ROWS * row + NUM_TASKS * COUNTER,

@@ -20,7 +20,7 @@ from orchestrator.stages.run_stage import flop_meters
 pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
-MEMORIES = ("er", "er_ace", "der", "derpp", "agem", "gem", "icarl", "gdumb", "wa", "lucir")
+MEMORIES = ("er", "er_ace", "mir", "der", "derpp", "agem", "gem", "icarl", "gdumb", "wa", "lucir")
 IN_CLASSES = [n for n, cls in METHODS.items() if cls.takes_steps and "class" in cls.scenarios]
 IN_TASKS = [n for n, cls in METHODS.items() if "class" not in cls.scenarios]
 
