@@ -17,6 +17,7 @@ from methods.derpp import DERPP
 from methods.er import ER
 from methods.er_ace import ERACE
 from methods.ewc import EWC
+from methods.fecam import FeCAM
 from methods.finetune import Finetune
 from methods.freeze import Freeze
 from methods.gdumb import GDumb
@@ -27,6 +28,7 @@ from methods.hat import HAT
 from methods.icarl import ICaRL
 from methods.independent import Independent
 from methods.joint import Joint
+from methods.knn import KNN
 from methods.l2 import L2
 from methods.lucir import LUCIR
 from methods.lwf import LwF
@@ -35,8 +37,10 @@ from methods.mir import MIR
 from methods.ncm import NCM
 from methods.packnet import PackNet
 from methods.pnn import PNN
+from methods.ranpac import RanPAC
 from methods.rwalk import RWalk
 from methods.si import SI
+from methods.slda import SLDA
 from methods.wa import WA
 
 METHODS: Mapping[str, type[Method]] = {
@@ -48,6 +52,10 @@ METHODS: Mapping[str, type[Method]] = {
     "cumulative": Cumulative,
     "freeze": Freeze,
     "ncm": NCM,
+    "slda": SLDA,
+    "ranpac": RanPAC,
+    "fecam": FeCAM,
+    "knn": KNN,
     "l2": L2,
     "si": SI,
     "mas": MAS,

@@ -86,7 +86,8 @@ def check_views(blobs: Blobs) -> None:
     learn(method, view, epochs=1, augment=({"name": "flip", "p": 1.0},))
     plain = {row.cpu().numpy().tobytes() for row in view.examples.x}
     for name, tensor in method.state_dict().items():
-        if name.endswith("memory.x") and tensor.dim() > 1:  # a file holds what it encodes
+        # A file holds what it encodes, and features are not examples.
+        if name.endswith("memory.x") and tensor.shape[1:] == view.examples.x.shape[1:]:
             rows = {row.cpu().numpy().tobytes() for row in tensor}
             require(rows <= plain, f"{name} holds augmented examples: store those of after_step")
 

@@ -15,7 +15,7 @@ from methods.base import Examples
 from methods.testing.blobs import Blobs
 from methods.testing.snapshots import snapshots
 
-CONFIGS = {"gdumb": {"passes": 1}}
+CONFIGS = {"gdumb": {"passes": 1}, "ranpac": {"projection": 30}}
 MEMORY_SIZE = 12
 APART = ("hat", "pnn")  # take linear layers apart, and nothing else
 NETWORKS = [

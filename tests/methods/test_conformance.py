@@ -21,11 +21,13 @@ from methods.gdumb import GDumb
 from methods.gem import GEM
 from methods.generative_replay import GenerativeReplay
 from methods.icarl import ICaRL
+from methods.knn import KNN
 from methods.l2 import L2
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
 from methods.mir import MIR
+from methods.ranpac import RanPAC
 from methods.rwalk import RWalk
 from methods.si import SI
 from methods.testing.conformance import assert_conforms
@@ -41,6 +43,8 @@ CASES = [
 SMALL = {
     "generative_replay": GenerativeReplay.Config(hidden=(24,), latent_size=4),
     "gem": GEM.Config(memory_size=18),
+    "ranpac": RanPAC.Config(projection=24),
+    "knn": KNN.Config(memory_size=12),
     "icarl": ICaRL.Config(memory_size=12),
     "wa": WA.Config(memory_size=12),
     "lucir": LUCIR.Config(memory_size=12),
@@ -72,6 +76,7 @@ VARIANTS = [
     (GDumb, GDumb.Config(memory_size=11, passes=2)),
     (LUCIR, LUCIR.Config(memory_bytes=300, lam_base=0, margin_weight=0)),
     (BiC, BiC.Config(memory_bytes=1200, held_out_share=0.3, correction_epochs=3)),
+    (KNN, KNN.Config(memory_bytes=400, k=1, metric="euclidean")),
     (ER, ER.Config(memory_size=20, codec="png")),
     (ICaRL, ICaRL.Config(memory_size=20, codec="jpeg")),
     (DER, DER.Config(memory_size=20, logits_dtype="float16", codec="jpeg")),

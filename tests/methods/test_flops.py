@@ -194,8 +194,19 @@ def test_progressive_networks_pay_for_older_columns_forward_and_for_laterals():
 
 
 # Multiply-adds that consolidate the features of task 2, beside their passes through the network.
+WIDE = COUNTS["mlp"].features
 FIXED = {
-    "ncm": ({}, NEW * CLASSES * COUNTS["mlp"].features),
+    "ncm": ({}, NEW * CLASSES * WIDE),
+    # Delta, the means, a factor, and its solutions for all means.
+    "slda": ({}, NEW * WIDE * (WIDE + CLASSES) + WIDE**3 / 6 + WIDE**2 * CLASSES),
+    # The projection, G, Q, and the weights.
+    "ranpac": (
+        {"projection": 600, "lam": 1.0},
+        NEW * 600 * (WIDE + 600 + CLASSES) + 600**3 / 6 + 600**2 * CLASSES,
+    ),
+    # Of two classes the covariance, what a factor gives back, and a factor.
+    "fecam": ({}, NEW * WIDE * (WIDE + CLASSES) + 2 * (WIDE**3 + WIDE**3 / 6)),
+    "knn": ({"memory_size": CLASSES}, 0),
 }
 
 

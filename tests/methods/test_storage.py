@@ -165,8 +165,21 @@ def test_what_takes_layers_apart_says_so_of_a_resnet(method):
 # Their network has no output layer.
 BODY = COUNTS["mlp"].carried - 4 * COUNTS["mlp"].head
 FEATURES = COUNTS["mlp"].features
+MEANS = CLASSES * (4 * FEATURES + COUNTER)
+TRIANGLE = FEATURES * (FEATURES + 1) // 2
 FIXED = {
-    "ncm": ({}, CLASSES * (4 * FEATURES + COUNTER), 0),
+    "ncm": ({}, MEANS, 0),
+    # A triangle of the covariance, and weights and biases.
+    "slda": ({}, MEANS + 4 * (TRIANGLE + CLASSES * (FEATURES + 1)), 0),
+    # P, a triangle of G, Q and W.
+    "ranpac": (
+        {"projection": 50},
+        4 * (50 * FEATURES + 50 * 51 // 2 + 2 * CLASSES * 50) + CLASSES * COUNTER,
+        0,
+    ),
+    "fecam": ({}, MEANS + 4 * CLASSES * (TRIANGLE + FEATURES), 0),
+    # Features, a byte for a label, and two for the task of a class.
+    "knn": ({"memory_size": ROWS}, 0, ROWS * (4 * FEATURES + 1) + 2 * CLASSES),
 }
 
 

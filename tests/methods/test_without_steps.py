@@ -22,6 +22,7 @@ from orchestrator.stages.run_stage import run_stage
 
 STREAM = Benchmark(name="split_digits", scenario="class", num_tasks=5, samples_per_task=20)
 NETWORK = create_component("network", "mlp", MLP.Config(hidden=(6,)))
+CONFIGS = {"ranpac": {"projection": 30}, "knn": {"memory_size": 12}}
 WITHOUT_STEPS = [name for name, cls in METHODS.items() if not cls.takes_steps]
 TRAININGS = (
     Training(epochs=3, lr=0.5, optimizer="sgd", batch_size=7, keep_optimizer=True),
@@ -30,7 +31,7 @@ TRAININGS = (
 
 
 def chain(name, training=TRAININGS[0]):
-    method = create_component("method", name, METHODS[name].Config())
+    method = create_component("method", name, METHODS[name].Config(**CONFIGS.get(name, {})))
     return build_stages(STREAM, NETWORK, training, method, 0)
 
 
@@ -82,7 +83,7 @@ def test_phases_of_a_method_without_steps_are_not_gone_through():
 @pytest.mark.parametrize("name", WITHOUT_STEPS)
 def test_the_network_is_left_as_it_was_and_its_head_is_not_carried(name):
     cls = METHODS[name]
-    blobs = Blobs(cls, cls.Config(), "class", batch_norm=True)
+    blobs = Blobs(cls, cls.Config(**CONFIGS.get(name, {})), "class", batch_norm=True)
     untrained = copy_state(blobs.fresh().network.state_dict())
     last = next(snapshots(blobs)).state
     carried = {n.removeprefix("network."): t for n, t in last.items() if n.startswith("network.")}

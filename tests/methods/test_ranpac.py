@@ -1,0 +1,87 @@
+"""RanPAC: ridge regression by normal equations, the order of classes, the choice of the ridge."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from on_features import learn, on_features, predict
+
+from methods.ranpac import RIDGES, RanPAC, choose_ridge
+from methods.testing.blobs import stream
+
+GENERATOR = stream(0, "ranpac")
+Y = torch.arange(60) % 6
+X = torch.randn((6, 5), generator=GENERATOR)[Y] + torch.randn((60, 5), generator=GENERATOR) / 3
+
+
+def learn_in_order(method, order):
+    """Learn two classes a task, in an order of the classes."""
+    for index in range(0, len(order), 2):
+        rows = torch.isin(Y, torch.tensor(order[index : index + 2]))
+        learn(method, index // 2 + 1, X[rows].tolist(), Y[rows].tolist())
+
+
+def test_without_a_projection_it_is_ridge_regression_by_normal_equations():
+    method = on_features(RanPAC, 5, 6, projection=None, lam=0.7)
+    learn_in_order(method, [0, 1, 2, 3, 4, 5])
+    x, y = X.double(), F.one_hot(Y).double()
+    weights = torch.linalg.solve(x.T @ x + 0.7 * torch.eye(5), x.T @ y)
+    actual = predict(method, X.tolist()).double()
+    torch.testing.assert_close(actual, x @ weights, atol=1e-6, rtol=1e-5)
+
+
+def test_with_one_the_features_are_projected_and_rectified():
+    method = on_features(RanPAC, 5, 6, projection=12, lam=0.7)
+    learn_in_order(method, [0, 1, 2, 3, 4, 5])
+    projection = torch.randn((5, 12), generator=stream(1, "projection"))
+    assert torch.equal(method.projection, projection)
+    h, y = (X @ projection).relu().double(), F.one_hot(Y).double()
+    weights = torch.linalg.solve(h.T @ h + 0.7 * torch.eye(12), h.T @ y)
+    actual = predict(method, X.tolist()).double()
+    torch.testing.assert_close(actual, h @ weights, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("projection", [None, 12])
+def test_scores_do_not_depend_on_the_order_of_the_classes(projection):
+    scores = []
+    for order in ([0, 1, 2, 3, 4, 5], [5, 2, 4, 0, 3, 1]):
+        method = on_features(RanPAC, 5, 6, projection=projection, lam=1.0)
+        learn_in_order(method, order)
+        scores.append(predict(method, X.tolist()))
+    torch.testing.assert_close(*scores, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("width", [4, 70], ids=["more examples", "more features"])
+def test_the_ridge_is_that_with_the_least_error_on_held_out_rows(width):
+    generator = stream(3, "ridge")
+    h = torch.randn((50, width), generator=generator)
+    y = (h[:, :3] + 2 * torch.randn((50, 3), generator=generator)).argmax(dim=1)
+    y, held = F.one_hot(y, 3), torch.arange(0, 50, 5)
+    rest = torch.tensor([i for i in range(50) if i % 5])
+    a, b = h[rest].double(), y[rest].double()
+    errors = {}
+    for ridge in RIDGES:
+        weights = torch.linalg.solve(a.T @ a + ridge * torch.eye(width), a.T @ b)
+        errors[ridge] = (h[held].double() @ weights - y[held]).square().mean().item()
+    assert choose_ridge(h, y, held) == min(errors, key=errors.get)
+
+
+def test_noise_asks_for_more_ridge_than_a_clean_line():
+    generator = stream(4, "noise")
+    h, held = torch.randn((40, 20), generator=generator), torch.arange(8)
+    clean = F.one_hot((h[:, 0] > 0).long())
+    noise = F.one_hot(torch.randint(0, 2, (40,), generator=generator))
+    assert choose_ridge(h, noise, held) > choose_ridge(h, clean, held)
+    assert choose_ridge(h, clean, held[:0]) == 1
+
+
+def test_the_projection_is_drawn_once_and_carried():
+    method = on_features(RanPAC, 5, 6, projection=12)
+    learn_in_order(method, [0, 1, 2, 3])
+    again = on_features(RanPAC, 5, 6, num_learned=2, projection=12)
+    again.load_state_dict(method.state_dict())
+    for each in (method, again):
+        rows = Y >= 4
+        learn(each, 3, X[rows].tolist(), Y[rows].tolist())
+    assert all(torch.equal(t, again.state_dict()[n]) for n, t in method.state_dict().items())
