@@ -78,7 +78,7 @@ class KNN(FixedFeatures):
         least = outlook.num_classes
         if self.memory.capacity < least:
             raise ValueError(
-                f"has room for {self.memory.capacity} examples ({config.budget}) of "
+                f"its memory has room for {self.memory.capacity} examples ({config.budget}) of "
                 f"{self.num_features} features, but needs room for {least}, one for each class: "
                 f"give memory_bytes: {least * self.memory.row_bytes}, or more"
             )

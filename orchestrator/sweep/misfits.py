@@ -36,13 +36,21 @@ def misfit(benchmark: Benchmark, network: Component, method: Component | None = 
             f"{method.name} learns by gradient steps, and network.train: none leaves nothing to "
             "train; valid: head, adapters, all, or a method in closed form"
         )
-    return build_objection(benchmark, network, method) if is_dotted(network.name) else None
+    unsure = is_dotted(network.name) or depends_on_features(method)
+    return build_objection(benchmark, network, method) if unsure else None
+
+
+def depends_on_features(method: Component) -> bool:
+    """Return whether how many examples fit depends on how many features the network has."""
+    sized = getattr(method.config, "memory_bytes", None) is not None
+    return sized and not method.cls.takes_steps
 
 
 def build_objection(benchmark: Benchmark, network: Component, method: Component) -> str | None:
     """Return why a method cannot be built around a user's network, or None.
 
-    A built-in network fits by its objection alone; a user's network must be built to know.
+    A built-in network fits by its objection alone, unless features are stored in a number of bytes;
+    a user's network must be built to know.
     """
     shape, given = network_shape(benchmark), f"network.name: {network.name}"
     kind = "images" if len(shape.input_shape) == 3 else "features"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -189,13 +190,14 @@ def test_what_was_counted_meets_the_budgets_to_the_last_step(tmp_path: Path) -> 
 def test_every_method_meets_budgets_of_many_steps_within_a_hundredth(
     tmp_path: Path, scenario: str
 ) -> None:
-    unfit = {"finetune", "generative_replay", "pnn", "independent", "rwalk"}  # beyond 12 kB
+    # Beyond 12 kB.
+    unfit = {"finetune", "generative_replay", "pnn", "independent", "rwalk", "ranpac"}
     serve = [name for name, cls in METHODS.items() if scenario in cls.scenarios]
     methods = [name for name in serve if name not in unfit]
     check_budgets(tmp_path, methods, 128, scenario)
     stages = load(tmp_path / "results" / "lab").stages.query("after > 0")
     spent = compute_flops(stages).to_numpy().reshape(-1, 2)
-    idle = [n == "freeze" for n in ["finetune", *methods]]
+    idle = [n == "freeze" or not METHODS[n].takes_steps for n in ["finetune", *methods]]
     assert (spent >= 0.99 * spent[0])[~np.array(idle)].all()
 
 
@@ -218,6 +220,55 @@ def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
     stages = load(tmp_path / "results" / "lab").stages
     keys = stages[stages["trial_id"].isin(own["trial_id"])]["key"]
     assert keys.nunique() == 1 + 2 * 2  # stage 0, and two tasks of two lengths
+
+
+def test_anchors_on_features_fit_or_do_not_with_the_sum_that_shows_it(tmp_path: Path) -> None:
+    """Features are the 64 pixels: a mean and its count take 264 bytes, a stored example 257."""
+    trials = finish(
+        tmp_path,
+        "[finetune, ncm, knn, {name: ranpac, projection: 100, lam: 1}]",
+        "{storage: {grid: [2.6 kB, 90 kB]}, compute: {grid: [1, 20]}}",
+        network="{name: mlp, hidden: []}",
+    )
+    rows = trials.set_index(["method", "means_storage_bytes", "means_compute"]).sort_index()
+    ncm = rows.loc["ncm"]
+    assert ncm["status"].tolist() == ["infeasible"] * 2 + ["complete"] * 2
+    assert ncm["story"].iloc[0] == "it carries model 2,640 B, which is 40 B above 2,600 B"
+    assert set(ncm["means_dial"]) == {"{}"}
+    assert ncm["storage_bytes"].iloc[2] == 10 * (4 * 64 + 8)
+    # An epoch of fine-tuning is 64 examples forward and back to the weights; ncm has the sums.
+    assert ncm["consolidate_flops"].iloc[2:].tolist() == [2 * 2 * 64 * 10 * 64] * 2
+    knn = rows.loc["knn"]
+    assert set(knn["status"]) == {"complete"}
+    # Ten rows in 2,580 bytes, all 128 examples in 89,980.
+    assert knn["storage_bytes"].tolist() == [10 * 257 + 20] * 2 + [128 * 257 + 20] * 2
+    assert json.loads(knn["means_dial"].iloc[2]) == {"method.memory_bytes": 90_000 - 2 * 10}
+    story = rows.loc["ranpac", "story"][90_000, 1]
+    assert re.fullmatch(
+        r"task 1 takes no step, and consolidation ([\d,]+) FLOP, which is [\d,]+ FLOP above "
+        r"163,840 FLOP, 1 x fine-tuning for an epoch",
+        story,
+    )
+    assert rows.loc["ranpac", "status"][90_000, 20] == "complete"
+    stages = load(tmp_path / "results" / "lab").stages
+    keys = stages[stages["trial_id"].isin(ncm["trial_id"])]["key"]
+    assert keys.nunique() == 1 + 2  # both computations have the same stages
+
+
+def test_a_memory_of_features_that_is_too_small_is_infeasible(tmp_path: Path) -> None:
+    sweep, _, _ = solve(
+        tmp_path,
+        "[knn, finetune]",
+        "{storage: {grid: [2.5 kB, 4 kB]}}",
+        network="{name: mlp, hidden: []}",
+    )
+    outcomes = {cell.trial.method.name: cell.outcome for cell in sweep.cells if cell.outcome}
+    assert outcomes["knn"] == (
+        "infeasible",
+        "it carries buffer 20 B, which leaves 2,480 B of 2,500 B for its memory, and knn cannot "
+        "take mlp: its memory has room for 9 examples (memory_bytes: 2480) of 64 features, but "
+        "needs room for 10, one for each class: give memory_bytes: 2570, or more",
+    )
 
 
 def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def solve_cell(trial: Trial, storage: int | None, compute: float | None, prices:
             cell = replace(cell, prices=(unit, own))
             steps = count_steps(prices(unit), prices(own), compute)
             flops = [p.flops(n) for p, n in zip(prices(own)[0], steps, strict=True)]
-            cell = replace(cell, steps=tuple(steps), flops=tuple(flops), prices=())
+            # A method that takes no steps costs what it costs, and has no dial.
+            dial = tuple(steps) if trial.method.cls.takes_steps else None
+            cell = replace(cell, steps=dial, flops=tuple(flops), prices=())
     except TooDear as error:
         cell = replace(cell, outcome=(INFEASIBLE, str(error)), prices=())
     except Unpriceable as error:
@@ -118,10 +120,14 @@ def count_steps(units: tuple[Prices, ...], own: tuple[Prices, ...], compute: flo
         if not steps[-1]:
             price, budget = next(each for each in of_seeds if not each[0].most_iterations(each[1]))
             first, rest = price.flops(1), price.consolidation
+            parts = (
+                f"one step {first - rest:,} FLOP + consolidation {rest:,} FLOP = {first:,} FLOP"
+                if price.batches
+                else f"no step, and consolidation {first:,} FLOP"
+            )
             raise TooDear(
-                f"task {task + 1} takes one step {first - rest:,} FLOP + consolidation {rest:,} "
-                f"FLOP = {first:,} FLOP, which is {first - budget:,.0f} FLOP above {budget:,.0f} "
-                f"FLOP, {compute:g} x fine-tuning for an epoch"
+                f"task {task + 1} takes {parts}, which is {first - budget:,.0f} FLOP above "
+                f"{budget:,.0f} FLOP, {compute:g} x fine-tuning for an epoch"
             )
     return steps
 
