@@ -1,6 +1,8 @@
-"""The prices of the page Equal means: both budgets as one, and who wins for how much."""
+"""The prices of the page Equal means: all costs as one, and who wins for how much."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +17,7 @@ from orchestrator.terminal.price_tables import winner_cells
 # Steps of a slider, in some currency.
 STEPS = [0.0, *(float(f"{m}e{e}") for e in range(-3, 4) for m in (1, 2, 5))]
 BY = {"PFLOP": FLOP_UNITS["PFLOP"], "GPU-hour": HOUR_SECONDS}
+NUMBERS = (0.0, *(float(f"1e{e}") for e in range(3, 13)))
 WIDTH = 300  # of a slider, in pixels
 
 
@@ -31,8 +34,9 @@ def show_prices(view: View, surface: Surface, metric: str) -> None:
     st.dataframe(pd.DataFrame(rows, columns=list(heads)), hide_index=True, key="price table")
     st.caption(
         "A trial pays for the bytes carried after its last task, for as many months as they are "
-        "kept, and for all training and consolidation; by GPU-hour, for the measured time on the "
-        "device that ran it."
+        "kept, for all training and consolidation, and for the predictions of these months; by "
+        "GPU-hour, for the measured time on the device that ran it, of predictions for that of "
+        "evaluation."
     )
 
 
@@ -45,15 +49,18 @@ def choose_prices() -> Prices:
         months = st.number_input(
             "Months kept", 0.0, 1200.0, 12.0, key="months", width=130, bind="query-params"
         )
-    return Prices(storage / 1e9, compute / BY[unit], unit == "GPU-hour", float(months))
+        predictions = price_slider("Predictions a month", "predictions", 0.0, NUMBERS)
+    return Prices(storage / 1e9, compute / BY[unit], unit == "GPU-hour", float(months), predictions)
 
 
-def price_slider(label: str, key: str, first: float) -> float:
-    """Return the price that the user chose, of STEPS."""
+def price_slider(
+    label: str, key: str, first: float, steps: Sequence[float] = tuple(STEPS)
+) -> float:
+    """Return the value that the user chose, of some steps."""
     return float(
         st.select_slider(
             label,
-            STEPS,
+            steps,
             first,
             format_func=lambda x: f"{x:g}",
             key=key,

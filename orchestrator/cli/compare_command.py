@@ -77,7 +77,7 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
             "--prices",
             metavar="PRICES",
             help="At equal means, who wins for how much: storage=0.02/GB-month,compute=2/GPU-hour "
-            "(or /PFLOP), months=12.",
+            "(or /PFLOP), months=12, predictions=1e6/month.",
         ),
     ] = None,
     force: Annotated[

@@ -18,19 +18,34 @@ MOST_TIES = 3  # names in a cell; the others are counted
 def price_table(surface: Surface, prices: Prices) -> Group:
     """Return the winners of a surface by price for a Rich console."""
     head = f"{surface.title}: who wins for how much, {len(surface.seeds)} seeds"
-    kept = f"What is carried is kept for {prices.months:g} month{'s' * (prices.months != 1)}"
-    paid = "measured hours on the device that ran them" if prices.by_time else "FLOPs"
     table = Table(
         *("from price", "best", "at", "ACC", "not told apart"),
         box=SIMPLE,
-        caption=f"{kept}; training and consolidation are paid by {paid}.",
+        caption=describe_prices(prices),
         caption_justify="left",
     )
     for winner in price_winners(surface, prices):
         table.add_row(*winner_cells(surface, winner))
     if not table.row_count:
-        return Group(Text(head, style="bold"), Text("No cell is complete, so nothing has a price."))
+        return Group(Text(head, style="bold"), Text(why_unpriced(prices)))
     return Group(Text(head, style="bold"), table)
+
+
+def describe_prices(prices: Prices) -> str:
+    """Return what is paid for, as a sentence."""
+    months = f"{prices.months:g} month{'s' * (prices.months != 1)}"
+    work, served = "training and consolidation", ""
+    if prices.predictions:
+        work = "training, consolidation and predictions"
+        served = f", and {prices.predictions:g} predictions a month are served"
+    paid = "measured hours on the device that ran them" if prices.by_time else "FLOPs"
+    return f"What is carried is kept for {months}{served}; {work} are paid by {paid}."
+
+
+def why_unpriced(prices: Prices) -> str:
+    """Return why no cell of a surface has a price."""
+    figures = " with a count of the FLOPs of a prediction" if prices.predictions else ""
+    return f"No cell is complete{figures}, so nothing has a price."
 
 
 def winner_cells(surface: Surface, winner: PricedWinner) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app, main
 from orchestrator.errors import RepertoireError
+from orchestrator.results.load import load
 from orchestrator.results.surface.prices import (
     Prices,
     parse_prices,
     price_winners,
     trial_prices,
 )
-from orchestrator.results.surface.surface import Surface
+from orchestrator.results.surface.surface import Surface, surfaces
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, write_tables
@@ -44,6 +46,31 @@ def test_a_trial_pays_for_its_bytes_by_the_month_and_for_its_flops() -> None:
     by_time = parse_prices("compute=2/GPU-hour")
     assert by_time.by_time
     np.testing.assert_allclose(trial_prices(market(), by_time)[:2, 0, 0], [2.0, 4.0])
+
+
+def test_predictions_are_a_third_price_and_change_who_wins() -> None:
+    """b serves 1,000 predictions for 1 TFLOP, a for 10: in two months of a million, 2 and 20 P."""
+    flops = np.array([[1e10, 1e10], [1e9, np.nan], [1e9, 1e9]])[..., None]
+    priced = replace(market(), prediction_flops=flops, prediction_seconds=flops / 1e12)
+    prices = parse_prices("compute=3/PFLOP, months=2, predictions=1e6/month")
+    expected = [[[3 + 60.0], [3 + 60.0]], [[6 + 6.0], [np.nan]], [[12 + 6.0], [np.nan]]]
+    np.testing.assert_allclose(trial_prices(priced, prices), expected)
+    served = [priced.methods[w.method] for w in price_winners(priced, prices)]
+    trained = [
+        priced.methods[w.method] for w in price_winners(priced, replace(prices, predictions=0))
+    ]
+    assert (served, trained) == (["b"], ["a", "b"])
+    # By time: a millisecond each, 2,000 seconds in two months, besides two hours of training.
+    by_time = parse_prices("compute=3.6/GPU-hour, months=2, predictions=1e6/month")
+    assert trial_prices(priced, by_time)[1, 0, 0] == pytest.approx(2 * 3.6 + 2)
+
+
+def test_a_prediction_takes_the_seconds_for_a_flop_that_evaluation_took(tmp_path: Path) -> None:
+    (drawn,) = surfaces(load(means_folder(tmp_path / "s")))
+    # 2 MFLOP a prediction, where 4 GFLOP of evaluation took a second: half a millisecond.
+    np.testing.assert_allclose(drawn.prediction_flops[0, :, 0], 2e6)
+    np.testing.assert_allclose(drawn.prediction_seconds[0, :, 0], 0.5e-3)
+    assert np.isnan(drawn.prediction_flops[1]).all()
 
 
 def test_a_winner_is_the_best_that_the_price_buys() -> None:
@@ -72,7 +99,18 @@ def test_a_dearer_trial_is_tied_only_where_it_can_be_paid() -> None:
         ("compute=-2/PFLOP", "a number from 0 on, not `-2`"),
         ("storage=nan/GB-month", "a number from 0 on, not `nan`"),
         ("compute=2/PFLOP,months=x", "months takes a number from 0 on, not `x`"),
-        ("energy=2/kWh", "`energy=2/kWh` is none of storage=, compute= and months="),
+        (
+            "energy=2/kWh",
+            "`energy=2/kWh` is none of storage=, compute=, months=, predictions=",
+        ),
+        (
+            "compute=2/PFLOP,predictions=1e6",
+            "the number of predictions is per month, not ``",
+        ),
+        (
+            "storage=2/GB-month,predictions=1e6/month",
+            "predictions are paid by the price of compute, which is not given",
+        ),
         ("compute=2/PFLOP,compute=3/PFLOP", "compute is given twice"),
         ("storage=0/GB-month", "nothing has a price above 0"),
         ("", "nothing has a price above 0"),
@@ -110,6 +148,9 @@ def means_folder(folder: Path) -> Path:
                 "storage_bytes": size,
                 "train_flops": 1e12,
                 "consolidate_flops": 0.0,
+                "inference_flops": 2e6,
+                "eval_flops": 4e9,
+                "eval_seconds": 1.0,
                 "train_seconds": 1.8,
                 "consolidate_seconds": 0.0,
             }
@@ -139,6 +180,10 @@ def test_compare_prints_who_wins_for_how_much(tmp_path: Path) -> None:
         ("2", "0.605"),
         ("3", "0.705"),
     ]
+    answer = CliRunner().invoke(app, [*words, "compute=1/TFLOP,predictions=1e6/month"])
+    # 1 TFLOP of training, and a million predictions of 2 MFLOP.
+    assert [line.split()[0] for line in answer.output.splitlines() if " er " in line] == ["3"]
+    assert "1e+06 predictions a month are served" in " ".join(answer.output.split())
     answer = CliRunner().invoke(app, [*words, "compute=2/GPU-hour"])
     assert "0.001" in answer.output
     assert "hours on the device" in " ".join(answer.output.split())

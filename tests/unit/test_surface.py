@@ -41,6 +41,8 @@ def surface(values: object, infeasible: object = False, **changes: Any) -> Surfa
         carried=changes.get("carried", np.full((m, a, b), 1000.0)),
         spent=changes.get("spent", np.full((m, a, b), 1e9)),
         seconds=changes.get("seconds", np.full((m, a, b), 60.0)),
+        prediction_flops=changes.get("prediction_flops", np.full((m, a, b), np.nan)),
+        prediction_seconds=changes.get("prediction_seconds", np.full((m, a, b), np.nan)),
         flops=np.array(compute, dtype=float) * 1e9,
     )
 
@@ -158,7 +160,13 @@ def rows() -> pd.DataFrame:
     table = pd.DataFrame([dict(zip(names, cell, strict=True)) for cell in cells]).assign(**common)
     table["storage_bytes"] = [900, 1200, 1000, 1000, 0, 0]
     costs = {"train_flops": 3.0, "consolidate_flops": 1.0, "train_seconds": 2.0}
-    return table.assign(means_compute=2.0, means_dial="{}", consolidate_seconds=0.5, **costs)
+    costs |= {
+        "consolidate_seconds": 0.5,
+        "eval_seconds": 3.0,
+        "eval_flops": 6,
+        "inference_flops": 2,
+    }
+    return table.assign(means_compute=2.0, means_dial="{}", **costs)
 
 
 def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
@@ -170,6 +178,7 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert built.flops.tolist() == [4.0]
     assert built.seconds[:2, 0, 0].tolist() == [2.5, 2.5]
     assert (built.carried[0, 0, 0], built.spent[0, 0, 0]) == (1200, 4)
+    assert (built.prediction_flops[0, 0, 0], built.prediction_seconds[0, 0, 0]) == (2, 1)
     sentences = list(findings(built))
     assert "Fit no cell: joint." in sentences
     assert "Above their budget, so not comparable: er lam=10 at 1 kB and 2 x." in sentences

@@ -11,6 +11,7 @@ from dashboards.charts.surface.styles import method_styles, plain_surface
 from dashboards.charts.theme import GREY, template
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.price_tables import why_unpriced
 from orchestrator.terminal.surface_findings import cell_name
 
 HEIGHT, EDGES = 380, 130  # pixels
@@ -24,7 +25,7 @@ def by_price(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure
     surface = plain_surface(surface)
     price = trial_prices(surface, prices)
     if not np.isfinite(price).any():
-        return empty_figure("No cell is complete, so nothing has a price.")
+        return empty_figure(why_unpriced(prices))
     layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
     figure = go.Figure(layout=layout)
     winners = list(price_winners(surface, prices))

@@ -1,4 +1,4 @@
-"""Prices of storage and computation: both budgets as one, and who wins for how much."""
+"""Prices of storage, computation and predictions: all as one, and who wins for how much."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ STORAGE_UNITS = {"MB-month": 1e6, "GB-month": 1e9, "TB-month": 1e12}
 FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18}
 HOUR = "GPU-hour"
 HOUR_SECONDS = 3600.0
-EXAMPLE = "storage=0.02/GB-month,compute=2/GPU-hour,months=12"
+MONTH = "month"
+NAMES = ("storage", "compute", "months", "predictions")
+EXAMPLE = "storage=0.02/GB-month,compute=2/GPU-hour,months=12,predictions=1e6/month"
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,15 @@ class Prices:
         storage: of a byte for a month.
         compute: of a FLOP, or of a second if `by_time`.
         by_time: whether computation is paid by the measured time instead of by FLOPs.
-        months: for how long what is carried is kept.
+        months: for how long what is carried is kept, and predictions are served.
+        predictions: examples that are predicted in a month, each for the price of its computation.
     """
 
     storage: float = 0.0
     compute: float = 0.0
     by_time: bool = False
     months: float = 1.0
+    predictions: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,10 @@ class PricedWinner:
 
 
 def parse_prices(text: str) -> Prices:
-    """Return the prices of a text: `storage=0.02/GB-month,compute=2/GPU-hour,months=12`.
+    """Return the prices of a text such as EXAMPLE.
 
-    What is not named costs nothing; what is carried is kept for one month.
+    What is not named costs nothing; what is carried is kept for one month, and nothing is
+    predicted.
 
     Raises:
         RepertoireError: a name, a unit or a number is none, or everything is free.
@@ -66,8 +71,9 @@ def parse_prices(text: str) -> Prices:
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (word.strip() for word in part.partition("="))
-        if name not in ("storage", "compute", "months") or not equals:
-            raise price_error(text, f"`{part}` is none of storage=, compute= and months=")
+        if name not in NAMES or not equals:
+            valid = ", ".join(f"{each}=" for each in NAMES)
+            raise price_error(text, f"`{part}` is none of {valid}")
         if name in given:
             raise price_error(text, f"{name} is given twice")
         given[name] = value
@@ -76,7 +82,20 @@ def parse_prices(text: str) -> Prices:
     if not storage and not compute:
         raise price_error(text, "nothing has a price above 0")
     months = price_number(text, "months", given["months"]) if "months" in given else 1.0
-    return Prices(storage, compute, unit == HOUR, months)
+    predictions = read_predictions(text, given)
+    if predictions and not compute:
+        raise price_error(text, "predictions are paid by the price of compute, which is not given")
+    return Prices(storage, compute, unit == HOUR, months, predictions)
+
+
+def read_predictions(text: str, given: dict[str, str]) -> float:
+    """Return the number of predictions in a month; 0 if it is not given."""
+    if "predictions" not in given:
+        return 0.0
+    number, _, unit = (word.strip() for word in given["predictions"].partition("/"))
+    if unit != MONTH:
+        raise price_error(text, f"the number of predictions is per {MONTH}, not `{unit}`")
+    return price_number(text, "predictions", number)
 
 
 def unit_price(
@@ -110,10 +129,14 @@ def price_error(text: str, why: str) -> RepertoireError:
 def trial_prices(surface: Surface, prices: Prices) -> Floats:
     """Return what a trial of each cell costs [M, A, B]; NaN where not every seed is complete.
 
-    It is paid for what is carried after the last task, for `months`, and for all training and
-    consolidation; what a budget allows and a method leaves is not paid.
+    It is paid for what is carried after the last task, for `months`, for all training and
+    consolidation, and for predictions after the last task; what a budget allows and a method leaves
+    is not paid.
     """
     used = surface.seconds if prices.by_time else surface.spent
+    if prices.predictions:
+        each = surface.prediction_seconds if prices.by_time else surface.prediction_flops
+        used = used + prices.predictions * prices.months * each
     price = prices.storage * prices.months * surface.carried + prices.compute * used
     return np.where(np.isfinite(surface.mean), price, np.nan)
 

@@ -40,6 +40,10 @@ class Surface:
             complete.
         spent: FLOPs of training and consolidation of all tasks, likewise.
         seconds: of training and consolidation of all tasks, likewise.
+        prediction_flops: FLOPs of predicting one example after the last task, likewise; NaN where
+            no release counted them.
+        prediction_seconds: of predicting one example, at the seconds for a FLOP that evaluation
+            took, likewise.
         flops: FLOPs of training and consolidation of all tasks that a budget of computation allows
             [B]; NaN if they are not known.
     """
@@ -54,6 +58,8 @@ class Surface:
     carried: Floats
     spent: Floats
     seconds: Floats
+    prediction_flops: Floats
+    prediction_seconds: Floats
     flops: Floats
 
     @property
@@ -116,8 +122,13 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
     np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
     seconds = rows["train_seconds"] + rows["consolidate_seconds"]
+    prediction = rows["inference_flops"]
+    pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
     costs = []
-    for figures in (rows["storage_bytes"], compute_flops(rows), seconds):
+    for figures in (
+        *(rows["storage_bytes"], compute_flops(rows), seconds),
+        *(prediction, (prediction * pace).where(prediction > 0, prediction)),
+    ):
         costs.append(np.full(infeasible.shape, np.nan))
         np.fmax.at(costs[-1], cell, np.where(complete, figures.to_numpy(float), np.nan))
     return Surface(
@@ -131,6 +142,8 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         carried=costs[0],
         spent=costs[1],
         seconds=costs[2],
+        prediction_flops=costs[3],
+        prediction_seconds=costs[4],
         flops=allowed_flops(rows, compute),
     )
 
