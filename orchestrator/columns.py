@@ -83,7 +83,7 @@ PHASE_SECONDS = tuple(f"{phase}_seconds" for phase in PHASES)
 SECONDS = (*PHASE_SECONDS, "cpu_seconds", "gpu_seconds")
 # Of releases that count them: null for the stages of others, never 0.
 INFERENCE = ("inference_flops", "inference_bytes")
-LATE_COSTS = ("working_bytes", *INFERENCE, "energy_joules")
+LATE_COSTS = ("working_bytes", *INFERENCE, "energy_joules", "saved_flops")
 SUMMED = (*FLOPS, *SECONDS, "samples")
 # Costs that a rerun repeats exactly, so that a search may rank by them.
 WORK = (*FLOPS, "samples")
@@ -107,6 +107,7 @@ COST_COLUMNS = (
     Column("working_bytes", "working memory", "held while learning a task", "B", int, small=True),
     Column("inference_flops", "prediction", "predicting one example", "FLOP", small=True),
     Column("inference_bytes", "read", "read to predict one example", "B", int, small=True),
+    Column("saved_flops", "saved", "a frozen body, by features", "FLOP", small=True),
     Column("energy_joules", "energy", "energy of the device", "J", small=True),
 )
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}

@@ -53,7 +53,7 @@ class Benchmark(BenchmarkOptions):
         """
         for data in self.data_sets:
             if isinstance(data, OwnData):
-                data.load()
+                data.require_same()
 
     def task_keys(self) -> tuple[str, ...]:
         """Return the tasks' keys in the order of the sequence; reads the data set.

@@ -24,6 +24,7 @@ from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.folder.writer import writer_lock
 from orchestrator.results.tables.sweep_folders import refuse_pipes
+from orchestrator.search.features import compute_features
 from orchestrator.search.price import count_prices
 from orchestrator.search.validation import require_validation
 from orchestrator.stages.storage.store import StageStore
@@ -112,6 +113,7 @@ def run_locked(
             display.say(remark)
         if sweep.search is not None:
             display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
+        compute_features(sweep, tables, place, brake, display.show)
         sweep = count_prices(sweep, tables, place, brake, display.show)
         former = keep_former_tables(folder, sweep, options.replace) if unpriced else []
         for line in [*former, *means_lines(sweep)]:

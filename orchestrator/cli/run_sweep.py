@@ -10,6 +10,7 @@ from orchestrator.backends import factory
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
+from orchestrator.graph.features import feature_states
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress
 from orchestrator.graph.progress_file import ProgressFile
@@ -27,6 +28,7 @@ from orchestrator.stages.worker import Order
 from orchestrator.sweep.means.solve import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
+from orchestrator.terminal.describe import feature_rows
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,13 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
 
     The trials of a sweep with means are those whose dials are solved for.
     """
+    features = [*feature_rows(feature_states(sweep, store))]
     sweep = solve_sweep(sweep, store)
     study = create_study(sweep, store, folder, factory, read_only=True)
     if study is None:
-        return plan(sweep, store), []
+        return plan(sweep, store), features
     study.begin()
-    return plan(sweep, store), forecast(study)
+    return plan(sweep, store), [*features, *forecast(study)]
 
 
 def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[Order]:

@@ -22,8 +22,7 @@ RECORDS_PER_KIND = 32  # the longest of a sample will do; to read all takes long
 
 def stage_kind(order: Order) -> Kind:
     """Return what stages of like duration share: benchmark, network, method, whether it trains."""
-    stage = order.stages[0]
-    return (stage.benchmark.title, stage.network.name, stage.method.name, stage.after > 0)
+    return order.stages[0].kind
 
 
 @dataclass

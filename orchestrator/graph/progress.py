@@ -15,7 +15,7 @@ class Progress:
     """Counts of a running sweep.
 
     Attributes:
-        phase: "search" or "evaluation".
+        phase: "features", "search" or "evaluation".
         trials: known trials of this phase.
         asked_for: stages of all trials, counting shared ones once for each; a search adds to it.
         to_go: stages left to compute; an upper limit for a search that stops some early.

@@ -46,7 +46,7 @@ def count_prices(
 
         backend.compute(Evaluation(prices), sweep, tables.store, observe, brake)
         solved = solve_sweep(sweep, tables.records)
-    tables.further_keys = frozenset(price_keys(sweep))
+    tables.further_keys |= price_keys(sweep)
     return solved
 
 

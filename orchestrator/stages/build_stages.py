@@ -12,6 +12,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.code.identity import code_identity
+from orchestrator.stages.features.learned_parts import learned_parts
 from orchestrator.stages.keys import initial_key, stage_key, training_content
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
@@ -44,7 +45,7 @@ def build_stages(
     benchmark: Benchmark, network: Component, training: Training, method: Component, seed: int
 ) -> tuple[Stage, ...]:
     """Return the chain of stages of one trial on one seed, after = 0..T."""
-    method = fill_defaults(method, benchmark, network)
+    method = fill_defaults(method, *learned_parts(benchmark, network, training))
     return build_chain(benchmark, network, [(training, method)] * benchmark.num_tasks, seed)
 
 
@@ -65,6 +66,9 @@ def build_chain(
         common: what is known of the objects of other chains.
     """
     common = common or Common()
+    benchmark, network = common.once(
+        "learned", (benchmark, network, steps[0][0]), partial(_learned, benchmark, network, steps)
+    )
     task_keys = common.once("tasks", (benchmark,), benchmark.task_keys)
     # Most trials repeat one step for every task, so its content for keys is built once.
     contents = {
@@ -98,6 +102,12 @@ def build_chain(
             )
         )
     return tuple(chain)
+
+
+def _learned(
+    benchmark: Benchmark, network: Component, steps: Sequence[tuple[Training, Component]]
+) -> tuple[Benchmark, Component]:
+    return learned_parts(benchmark, network, *(training for training, _ in steps))
 
 
 def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -> Component:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import ParamSpec, TypeVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from methods.base import Examples, Method
 from orchestrator.columns import CATEGORIES as CATEGORIES
@@ -81,12 +81,6 @@ def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) ->
         category = table[first]
         total[category] = total.get(category, 0) + tensor.numel() * tensor.element_size()
     return total
-
-
-def backbone_bytes(network: nn.Module) -> dict[str, int]:
-    """Return the bytes of a network's frozen body, which is no part of a state; {} without one."""
-    size: int = getattr(network, "frozen_bytes", 0)
-    return {"backbone": size} if size else {}
 
 
 def raw_data_bytes(method: Method, examples: Examples) -> int:

@@ -20,6 +20,15 @@ from orchestrator.stages.switches import use_default_switches
 
 @contextmanager
 def fix_arithmetic(stage: Stage, device: str = "cpu") -> Iterator[None]:
+    """Fix threads, torch's switches and the global generators for a stage; then restore them."""
+    # Stage 0 is shared by all trainings.
+    threads = stage.training.num_threads if stage.after else 1
+    with fix_threads(threads, derive_seed(stage.seed, stage.after, "ambient"), device):
+        yield
+
+
+@contextmanager
+def fix_threads(num_threads: int, seed: int, device: str = "cpu") -> Iterator[None]:
     """Fix threads, torch's switches and the global generators in the block; then restore them."""
     if device.startswith("cuda"):
         # With several workspaces of its own choice cuBLAS may add in another order each time. It
@@ -27,13 +36,9 @@ def fix_arithmetic(stage: Stage, device: str = "cpu") -> Iterator[None]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # How many threads share a sum decides its last bits.
     before = torch.get_num_threads()
-    # Stage 0 is shared by all trainings.
-    torch.set_num_threads(stage.training.num_threads if stage.after else 1)
+    torch.set_num_threads(num_threads)
     try:
-        with (
-            use_default_switches(device),
-            seed_global_generators(derive_seed(stage.seed, stage.after, "ambient")),
-        ):
+        with use_default_switches(device), seed_global_generators(seed):
             yield
     finally:
         torch.set_num_threads(before)

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from methods.base import Method
+from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.stage import Stage
 
@@ -95,4 +96,12 @@ def inference_costs(
     frozen = getattr(method.network, "frozen", None)
     body = {} if frozen is None else {f"body.{n}": t for n, t in frozen.module.state_dict().items()}
     state = {**method.state_dict(), **body}
-    return prediction_costs(lambda: method.predict(x, task_id), state)
+    flops, read = prediction_costs(lambda: method.predict(x, task_id), state)
+    if flops is None or read is None:
+        return None, None
+    # An image that is new has to pass through the body that its features are of.
+    features = feature_sets(stage.benchmark)
+    return (
+        flops + sum(each.body_flops for each in features),
+        read + sum(each.body_bytes for each in features),
+    )

@@ -31,7 +31,9 @@ class Costs:
     `working_bytes` is what learning the task holds, at its end and largest over its phases (see
     `held_bytes`); None at stage 0. `inference_flops` and `inference_bytes` are of predicting one
     example of the task just learned (see `inference`). `energy_joules` is of the device in all
-    phases, with all that ran on it; None without a meter. None in records of earlier releases.
+    phases, with all that ran on it; None without a meter. `saved_flops` are those that a frozen
+    body would have spent in training and consolidation on what features stood for; None where
+    there were no features. All are None in records of earlier releases.
     """
 
     storage: Mapping[str, int] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Costs:
     inference_flops: int | None = field(default=None, metadata={"since": "0.2"})
     inference_bytes: int | None = field(default=None, metadata={"since": "0.2"})
     energy_joules: float | None = field(default=None, metadata={"since": "0.2"})
+    saved_flops: int | None = field(default=None, metadata={"since": "0.2"})
     gpu_memory_share: float | None = field(default=None, metadata={"since": "0.2"})
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.stages.differences import have_same_bits, score_differences, tensor_differences
+from orchestrator.stages.features.attach import attach_features
 from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.stages.same_input import require_same_data
@@ -49,6 +50,7 @@ def reproduce_chain(
         stored = store.record(stage.key, stage.task_keys)
         if stored is None:
             return
+        attach_features(stage.benchmark, store, stored.computed_for, device)
         state, anew = recompute(stage, states.get(stage.parent or ""), device)
         yield compare_stage(stage, stored, anew, store.state(stage.key), state, tolerance)
         if state is None:
@@ -66,6 +68,7 @@ def reproduce_stage(
     parent = store.state(stage.parent) if stage.parent else None
     if stored is None or (stage.parent and parent is None):
         return None
+    attach_features(stage.benchmark, store, stored.computed_for, device)
     state, anew = recompute(stage, parent, device)
     return compare_stage(stage, stored, anew, store.state(stage.key), state, tolerance)
 

@@ -15,13 +15,14 @@ from torch import Tensor
 from methods.base import Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.hashing import digest, to_json
-from orchestrator.stages.costs import FlopMeter, backbone_bytes, raw_data_bytes, storage_bytes
+from orchestrator.stages.costs import FlopMeter, raw_data_bytes, storage_bytes
 from orchestrator.stages.environment import (
     describe_environment,
     device_name,
     fix_arithmetic,
     require_device,
 )
+from orchestrator.stages.features.carried import backbone_bytes, count_saved_flops
 from orchestrator.stages.inference import inference_costs
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
@@ -64,6 +65,7 @@ def run_stage(
     with fix_arithmetic(stage, device):
         reset_peak_memory(device)
         method = build_method(stage, parent, learned=max(stage.after - 1, 0)).to(device)
+        saved_flops = count_saved_flops(stage, method)
         try:
             if stage.after:
                 view = task_view(stage, method, device)
@@ -77,6 +79,7 @@ def run_stage(
         # A result, not a failure: it is recorded, and the chain ends here.
         except Diverged as error:
             story = str(error)
+        saved = saved_flops()
         with clock.phase("eval"):
             if state is not None:
                 evaluation = score_tasks(stage, method, stage.task_keys, device, meters["eval"])
@@ -84,7 +87,7 @@ def run_stage(
         if state is not None:
             inference = inference_costs(stage, method, device)
     storage = storage_bytes(state or {}, method.storage)
-    storage |= backbone_bytes(method.network) if state is not None else {}
+    storage |= backbone_bytes(stage, method.network) if state is not None else {}
     if raw_data:
         storage["raw_data"] = raw_data
     record = Record(
@@ -113,6 +116,7 @@ def run_stage(
             inference_flops=inference[0],
             inference_bytes=inference[1],
             energy_joules=clock.joules,
+            saved_flops=saved if stage.after else None,
         ),
         evaluation=evaluation,
         computed_for=computed_for,

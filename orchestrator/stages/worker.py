@@ -12,6 +12,8 @@ import torch
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.environment import device_name
+from orchestrator.stages.features.attach import attach_features, find_or_compute
+from orchestrator.stages.features.feature_task import FeatureTask
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -38,7 +40,8 @@ class Order:
     """A stage to run, and the trial that its record names.
 
     Attributes:
-        stages: the stage; more than once if benchmarks with other tasks share it (same key).
+        stages: the stage; more than once if benchmarks with other tasks share it (same key). Or
+            a `FeatureTask`.
         computed_for: (sweep, trial_id, seed).
     """
 
@@ -102,13 +105,16 @@ def this_worker(device: str) -> WorkerInfo:
 
 
 def find_or_run(
-    stage: Stage,
+    stage: Stage | FeatureTask,
     computed_for: tuple[str, str, int],
     store: StageStore,
     device: str,
     owner: str | None = None,
 ) -> Outcome:
-    """Find a stage in the store, complete its scores, or run it."""
+    """Find a stage in the store, complete its scores, or run it; or a task that makes features."""
+    if isinstance(stage, FeatureTask):
+        computed = find_or_compute(stage, store, computed_for, device, owner)
+        return StageDone(stage.key, "computed" if computed else "none")
     require_same_code(stage)
     require_same_function(stage)
     require_same_data(stage)
@@ -119,7 +125,8 @@ def find_or_run(
         leases, stage.key, owner, lambda: store.record(stage.key, fresh=True) is not None
     ):
         # Another process may have stored it since the stage was asked for.
-        return find_stored(stage, store, device) or run_missing(stage, computed_for, store, device)
+        found = find_stored(stage, store, device)
+        return found or run_missing(stage, computed_for, store, device, owner)
 
 
 def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:
@@ -134,13 +141,18 @@ def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:
 
 
 def run_missing(
-    stage: Stage, computed_for: tuple[str, str, int], store: StageStore, device: str
+    stage: Stage,
+    computed_for: tuple[str, str, int],
+    store: StageStore,
+    device: str,
+    owner: str | None = None,
 ) -> Outcome:
     """Run a stage and store it."""
     # The graph asks for a stage once its parent is stored, perhaps by another host.
     parent = load_state(stage.parent, store, written=True) if stage.parent else None
     if stage.parent and parent is None:
         return ParentLost(stage.key)
+    attach_features(stage.benchmark, store, computed_for, device, owner)
     state, record = run_stage(stage, parent, computed_for, device)
     store.put(state, record)
     outcome = stored_outcome(record, "computed")
@@ -168,6 +180,7 @@ def score_missing_tasks(stage: Stage, store: StageStore, device: str) -> bool:
     if record is None or state is None:
         return False
     missing = tuple(key for key in stage.task_keys if key not in record.evaluation)
+    attach_features(stage.benchmark, store, record.computed_for, device)
     store.put_evaluation(stage.key, evaluate_state(stage, state, missing, device))
     return True
 

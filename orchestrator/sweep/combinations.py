@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any
 
+from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.sweep.method_entries import MethodEntry
 from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.section import Part
@@ -41,11 +42,14 @@ def combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
         objections = list(_find_misfits((benchmark, network)))
         mistakes.extend(objections)
         for entry in sections.entries if not objections else ():
-            wrong = list(_find_misfits((benchmark, network, entry.method)))
+            # Whether a network sees images or their features is for the training to say.
+            depends = _depends_on_training(network)
+            wrong = [] if depends else [*_find_misfits((benchmark, network, entry.method))]
             mistakes.extend(wrong)
             for training in entry.trainings if not wrong else ():
                 parts = (benchmark, network, training, entry.method)
-                unfit = list(_find_unfit_trainings(parts))
+                unfit = [*_find_misfits(parts)] if depends else []
+                unfit += _find_unfit_trainings(parts)
                 mistakes.extend(unfit)
                 valid += [] if unfit else [parts]
     # In the order of the file: methods first, then benchmarks, networks and trainings.
@@ -54,12 +58,17 @@ def combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
     return sorted(complete, key=lambda p: [places[id(p[i])] for i in (3, 0, 1, 2)])
 
 
+def _depends_on_training(network: Part) -> bool:
+    return any(isinstance(each.config, Pretrained.Config) for each in network.examples)
+
+
 def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
-    """Yield why examples of a benchmark, a network and perhaps a method do not go together."""
+    """Yield why examples of a benchmark, a network, perhaps a training and a method do not fit."""
     if not all(part.examples for part in parts):
         return
     for components in example_combinations(parts):
-        objection = misfit(*components)
+        benchmark, network, *between, method = (*components, None)[: max(len(parts), 3)]
+        objection = misfit(benchmark, network, method, *between)
         if objection is not None:
             of_network = objection.startswith("network.")
             yield objection if of_network else f"{parts[-1].form.where}: {objection}"

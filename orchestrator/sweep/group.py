@@ -46,9 +46,11 @@ class Group:
             InfeasiblePoint: the values do not go together.
         """
         components = [part.build(point) for part in self.parts]
-        benchmark, network, _, method = components
+        benchmark, network, training, method = components
         # Checked anew: the examples of a sweep vary one field at a time, a point varies all.
-        objection = misfit(benchmark, network, method) or first_objection(tuple(components))
+        objection = misfit(benchmark, network, method, training) or first_objection(
+            tuple(components)
+        )
         if objection is not None:
             raise InfeasiblePoint(objection)
         return self._create_trial(components, seeds)

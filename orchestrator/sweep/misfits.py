@@ -12,16 +12,28 @@ from orchestrator.networks.networks import build_network
 from orchestrator.stages.build_stages import benchmark_setting, fill_defaults, network_shape
 from orchestrator.stages.code.classes import is_dotted
 from orchestrator.stages.code.components import Component
+from orchestrator.stages.features.learned_parts import learned_parts
+from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import failure_story
 
 
-def misfit(benchmark: Benchmark, network: Component, method: Component | None = None) -> str | None:
-    """Return why a benchmark, a network and a method do not go together, or None."""
+def misfit(
+    benchmark: Benchmark,
+    network: Component,
+    method: Component | None = None,
+    training: Training | None = None,
+) -> str | None:
+    """Return why a benchmark, a network and a method do not go together, or None.
+
+    Without a training, it is taken for one that does not augment images.
+    """
     wrong = network.cls.objection(network.config, network_shape(benchmark))
     if wrong is not None:
         return f"network.{wrong}"
     if method is None:
         return None
+    trains = getattr(network.config, "train", None)
+    benchmark, network = learned_parts(benchmark, network, *([training] if training else []))
     try:
         objection = method.cls.objection(method.config, benchmark_setting(benchmark, network))
     except Exception as error:  # a user's class may raise anything
@@ -31,7 +43,7 @@ def misfit(benchmark: Benchmark, network: Component, method: Component | None = 
         return f"{method.name} cannot say whether it fits, since its objection() raised {reason}"
     if objection is not None:
         return f"{method.name} {objection}"
-    if getattr(network.config, "train", None) == "none" and method.cls.takes_steps:
+    if trains == "none" and method.cls.takes_steps:
         return (
             f"{method.name} learns by gradient steps, and network.train: none leaves nothing to "
             "train; valid: head, adapters, all, or a method in closed form"

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.benchmarks.stream_data import SEQUENCE
+from orchestrator.graph.features import FeatureState
 from orchestrator.graph.plan import Plan
 from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
@@ -57,6 +58,15 @@ def plan_table(
     for name, value in [*figures, *(rows if plan.chains else [])]:
         table.add_row(name, str(value))
     return table
+
+
+def feature_rows(states: Sequence[FeatureState]) -> Iterator[tuple[str, str]]:
+    """Yield a name and a text for each of the features of a plan."""
+    for each in states:
+        spec, size = each.features.spec, bytes_text(each.num_bytes)
+        left = f"{each.images_left:,} of {each.images:,} images to compute"
+        state = "in the store" if each.is_stored else left
+        yield f"features of {each.features.title}, {spec.body.backbone.title}", f"{size}, {state}"
 
 
 def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from orchestrator.graph.progress import Progress
 
+PHASES = {"search": "searching", "features": "features"}
+
 
 def progress_line(progress: Progress) -> str:
     """Return progress as a line."""
     eta = progress.eta_seconds()
     parts = [
-        *(["searching"] if progress.phase == "search" else []),
+        *([PHASES[progress.phase]] if progress.phase in PHASES else []),
         f"trials {progress.trials_done}/{progress.trials}",
         f"stages {progress.executed} done",
         f"{progress.shared} shared",

@@ -23,7 +23,8 @@ from orchestrator.benchmarks.datasets.dataset_table import DATASETS
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Arrays
 from orchestrator.benchmarks.sources.cache.array_files import Stored, as_tensor
 from orchestrator.benchmarks.sources.cache.cache import in_memory, load_arrays
-from orchestrator.benchmarks.sources.own_data import OWN_DATA
+from orchestrator.benchmarks.sources.feature_set import FeatureSet
+from orchestrator.benchmarks.sources.own_data import OWN_DATA, OwnData, register
 from orchestrator.benchmarks.sources.torchvision_files import FAILURES
 from orchestrator.errors import MissingData, UnknownName
 
@@ -91,8 +92,34 @@ def dataset_facts(name: str) -> DatasetFacts:
     )
 
 
+class FeatureDataset(Dataset):
+    """Features with the labels of their images; the features are read on first access."""
+
+    def __init__(self, features: FeatureSet, images: Dataset) -> None:
+        for name in ("train_y", "test_y"):
+            object.__setattr__(self, name, getattr(images, name))
+        object.__setattr__(self, "name", features.digest)
+        object.__setattr__(self, "fingerprint", features.digest)
+        object.__setattr__(self, "features", features)
+
+    @property
+    def train_x(self) -> Tensor:
+        """Features of the training images, float32 [N, d]."""
+        return self.features.tensors()[0]  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def test_x(self) -> Tensor:
+        """Features of the test images, float32 [N, d]."""
+        return self.features.tensors()[1]  # type: ignore[attr-defined,no-any-return]
+
+
 @cache
 def _load_own(name: str, folder: str) -> Dataset:
+    own = OWN_DATA[name]
+    if isinstance(own, FeatureSet):
+        images = own.images
+        of_images = register(images).digest if isinstance(images, OwnData) else images
+        return FeatureDataset(own, load_dataset(of_images))
     return as_dataset(name, OWN_DATA[name].load(), fingerprint=name)
 
 

@@ -41,6 +41,10 @@ class OwnData:
         """A name that no other data has."""
         return f"{self.title}-{self.digest[:DIGITS]}"
 
+    def require_same(self) -> None:
+        """Raise unless this machine has the arrays, as `load` does."""
+        self.load()
+
     def load(self) -> Stored:
         """Return the arrays, read again if files changed.
 

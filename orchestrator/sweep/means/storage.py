@@ -15,6 +15,7 @@ import torch
 from methods.base import Method, input_dtype
 from methods.parts.memory import Memory
 from orchestrator.stages.costs import storage_bytes
+from orchestrator.stages.features.carried import backbone_bytes
 from orchestrator.stages.learning.optimizer_state import KeptOptimizer, carried_entries
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.stages.stage import Stage
@@ -60,7 +61,7 @@ def fit_storage(trial: Trial, seed: int, budget: int) -> int | None:
     if left == 0:
         raise TooDear(room)
     method = set_memory(trial, left).method
-    objection = misfit(trial.benchmark, trial.network, method)
+    objection = misfit(trial.benchmark, trial.network, method, trial.training)
     if objection is not None:
         raise TooDear(f"{room}, and {objection}")
     return left
@@ -109,7 +110,8 @@ def state_bytes(stage: Stage) -> Bytes:
         for name, tensor in method.state_dict().items()
         if name.rpartition(".")[0] not in memories
     }
-    return storage_bytes({**state, **optimizer_entries(method, stage)}, method.storage)
+    carried = storage_bytes({**state, **optimizer_entries(method, stage)}, method.storage)
+    return {**carried, **backbone_bytes(stage, method.network)}
 
 
 def optimizer_entries(method: Method, stage: Stage) -> dict[str, torch.Tensor]:

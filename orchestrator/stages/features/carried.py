@@ -1,0 +1,37 @@
+"""What a frozen body costs a stage, whether images pass through it or features stand for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from methods.base import Method
+from orchestrator.stages.features.learned_parts import feature_sets
+from orchestrator.stages.stage import Stage
+
+
+def backbone_bytes(stage: Stage, network: nn.Module) -> dict[str, int]:
+    """Return the bytes of a frozen body, which is no part of a state; {} without one."""
+    size: int = getattr(network, "frozen_bytes", 0)
+    size += sum(features.body_bytes for features in feature_sets(stage.benchmark))
+    return {"backbone": size} if size else {}
+
+
+def count_saved_flops(stage: Stage, method: Method) -> Callable[[], int | None]:
+    """Count from now on the FLOPs that a body would have spent on what the network is given.
+
+    Returns:
+        A function that returns them; None for a stage that learns on no features, or whose network
+        is compiled, so that its passes cannot be counted.
+    """
+    features = feature_sets(stage.benchmark)
+    if not features or stage.training.compile:
+        return lambda: None
+    rows = [0]
+
+    def count(_layer: nn.Module, inputs: tuple[object, ...]) -> None:
+        rows[0] += len(inputs[0])  # type: ignore[arg-type]
+
+    method.network.get_submodule("body").register_forward_pre_hook(count)
+    return lambda: rows[0] * features[0].body_flops

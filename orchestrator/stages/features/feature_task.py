@@ -1,0 +1,173 @@
+"""Tasks that compute features: a shard of the images, and the join of all shards.
+
+A shard is stored as a stage's state is, so that a run that is killed keeps those that it finished;
+the join stores the features as a whole and deletes the shards.
+
+Shape legend: N training images, M test images, F features.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from orchestrator.benchmarks.datasets.dataset import load_dataset
+from orchestrator.benchmarks.sources.feature_set import FeatureSet
+from orchestrator.errors import RepertoireError
+from orchestrator.hashing import digest
+from orchestrator.networks.pretrained.bodies import FrozenBody, load_body
+from orchestrator.networks.pretrained.input_rule import Preparation
+from orchestrator.stages.environment import (
+    describe_environment,
+    device_name,
+    fix_threads,
+    require_device,
+)
+from orchestrator.stages.features.learned_parts import images_of
+from orchestrator.stages.learning.forward_pass import autocast
+from orchestrator.stages.record import Costs, Record
+from orchestrator.stages.storage.store import StageStore, State
+from orchestrator.stages.usage import peak_memory_bytes, reset_peak_memory
+
+SHARD = 1024  # images: a finished shard is what a killed run keeps
+# Never a setting: the bits of features depend on it. It divides the images of a shard.
+BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureTask:
+    """A shard of features, or their join.
+
+    Attributes:
+        features: the features.
+        shard: its number, from 0; None: the join.
+        key: its identity in the store.
+    """
+
+    features: FeatureSet
+    shard: int | None
+    key: str
+    parent: None = None
+    after: int = 0
+    task_keys: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> tuple[str, str, str, bool]:
+        """What tasks of like duration share, as `Stage.kind`."""
+        name = "join" if self.shard is None else "features"
+        return (self.features.title, self.features.spec.body.backbone.title, name, False)
+
+
+def join_task(features: FeatureSet) -> FeatureTask:
+    """Return the task that joins the shards of features; its key is that of the features."""
+    return FeatureTask(features=features, shard=None, key=features.digest)
+
+
+def shard_tasks(features: FeatureSet) -> list[FeatureTask]:
+    """Return the tasks that compute the shards of features."""
+    return [
+        FeatureTask(features=features, shard=i, key=digest("shard", [features.digest, i, SHARD]))
+        for i in range(-(-count_images(features) // SHARD))
+    ]
+
+
+def count_images(features: FeatureSet) -> int:
+    """Return the number of training and test images."""
+    images = load_dataset(images_of(features))
+    return len(images.train_y) + len(images.test_y)
+
+
+def run_feature_task(
+    task: FeatureTask, store: StageStore, computed_for: tuple[str, str, int], device: str
+) -> None:
+    """Compute a task and store its result."""
+    require_same_images(task.features)
+    started = time.process_time(), time.perf_counter()
+    reset_peak_memory(device)
+    if task.shard is None:
+        state, flops = _join(task, store, computed_for, device), 0
+    else:
+        rows = compute_features(task.features, task.shard, device)
+        state, flops = {"x": rows}, len(rows) * task.features.body_flops
+    record = Record(
+        key=task.key,
+        parent=None,
+        after=0,
+        status="complete",
+        costs=Costs(
+            consolidate_flops=flops,
+            consolidate_seconds=time.perf_counter() - started[1],
+            cpu_seconds=time.process_time() - started[0],
+            peak_memory_bytes=peak_memory_bytes(device),
+            device=device_name(device),
+        ),
+        evaluation={},
+        computed_for=computed_for,
+        spec={"features": task.features.spec.content(), "shard": task.shard},
+        environment=describe_environment(),
+    )
+    store.put(state, record)
+    if task.shard is None:
+        for shard in shard_tasks(task.features):
+            store.delete(shard.key)
+
+
+def require_same_images(features: FeatureSet) -> None:
+    """Raise unless this machine has the images and the weights that features are planned of.
+
+    Raises:
+        RepertoireError: it has others.
+    """
+    features.require_same()
+    features.spec.body.weights.require_same()
+    if load_dataset(images_of(features)).fingerprint != features.images_digest:
+        raise RepertoireError(
+            f"the images of {features.title} on this machine are not those that this sweep was "
+            "planned with; give every node the same files (REPERTOIRE_DATA)"
+        )
+
+
+def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> Tensor:
+    """Return the features of the images of a shard, float32 [images, F] on the CPU.
+
+    Training images come first, then test images.
+    """
+    require_device(device)
+    images, spec = load_dataset(images_of(features)), features.spec
+    first, count = shard * SHARD, len(images.train_y)
+    parts = [images.train_x[first : first + SHARD]]
+    parts.append(images.test_x[max(first - count, 0) : max(first + SHARD - count, 0)])
+    x = torch.cat([part for part in parts if len(part)])
+    with fix_threads(1, 0, device), torch.no_grad():
+        body, prepare = FrozenBody(load_body(spec.body)), Preparation(spec.body.rule).to(device)
+        with autocast(spec.precision, torch.device(device)):
+            batches = [
+                body(prepare(batch.to(device))).flatten(1) for batch in torch.split(x, BATCH)
+            ]
+        return torch.cat([batch.float().cpu() for batch in batches])
+
+
+def _join(
+    task: FeatureTask, store: StageStore, computed_for: tuple[str, str, int], device: str
+) -> State:
+    """Return the features of all shards; one that is missing is computed."""
+    features = task.features
+    count = len(load_dataset(images_of(features)).train_y)
+    whole: Any = None
+    for shard in (tasks := shard_tasks(features)):
+        state = store.state(shard.key)
+        if state is None:
+            run_feature_task(shard, store, computed_for, device)
+            state = store.state(shard.key)
+        rows = compute_features(features, shard.shard or 0, device) if state is None else state["x"]
+        if whole is None:
+            rest = len(load_dataset(images_of(features)).test_y)
+            whole = torch.empty((count + rest, rows.shape[1]))
+        first = tasks.index(shard) * SHARD
+        whole[first : first + len(rows)] = rows
+    # Copies, since two tensors of one memory cannot be stored.
+    return {"train": whole[:count].clone(), "test": whole[count:].clone()}

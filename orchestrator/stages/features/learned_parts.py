@@ -1,0 +1,108 @@
+"""What the stages of a trial on a frozen body learn on: features, with the head alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.benchmarks.datasets.dataset import dataset_facts, load_dataset
+from orchestrator.benchmarks.sources.arrays.arrays import Facts
+from orchestrator.benchmarks.sources.feature_set import FeatureSet
+from orchestrator.benchmarks.sources.own_data import OwnData, register
+from orchestrator.hashing import canonical_json, digest, to_keyed_json
+from orchestrator.networks.base import NetworkShape
+from orchestrator.networks.networks import MLP
+from orchestrator.networks.pretrained.bodies import BodySpec, body_facts
+from orchestrator.networks.pretrained.pretrained import Pretrained
+from orchestrator.stages.code.components import Component, create_component
+from orchestrator.stages.learning.training import Training
+
+VERSION = 1  # raised by hand when the same content gives other features
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """What computes features: the body, its weights and its input, and the precision."""
+
+    body: BodySpec
+    precision: str
+
+    def content(self) -> dict[str, Any]:
+        """Return its content for a key."""
+        own = {"version": VERSION, "precision": self.precision}
+        body = {name: to_keyed_json(getattr(self.body, name)) for name in ("backbone", "weights")}
+        return {**own, **body, "input": to_keyed_json(self.body.rule)}
+
+
+def learned_parts(
+    benchmark: Benchmark, network: Component, *trainings: Training
+) -> tuple[Benchmark, Component]:
+    """Return the benchmark and the network that the stages of a trial have.
+
+    They are the features and the head where the body of a pretrained network is frozen, nothing
+    changes its images from task to task, and none of the trainings augments them; else as given.
+    """
+    config = network.config
+    is_plain = isinstance(config, Pretrained.Config) and config.train in ("none", "head")
+    if not is_plain or benchmark.stream_data.transformation != "split":
+        return benchmark, network
+    if any(training.read_changes() for training in trainings):
+        return benchmark, network
+    precision = trainings[0].precision if trainings else "float32"
+    shape = NetworkShape(
+        benchmark.input_shape, benchmark.num_classes, benchmark.mean, benchmark.std
+    )
+    if network.cls.objection(config, shape) is not None:  # said where a sweep is checked
+        return benchmark, network
+    images = benchmark.data_sets[0]
+    name = benchmark.stream_data.names[0]
+    fingerprint = load_dataset(name).fingerprint
+    features = _feature_set(images, name, fingerprint, config.body_spec(shape), precision)
+    return replace(benchmark, name="split", data=features), _head(config.head)
+
+
+@lru_cache(maxsize=4)
+def _head(kind: Any) -> Component:
+    return create_component("network", "mlp", MLP.Config(hidden=(), head=kind))
+
+
+@lru_cache(maxsize=64)
+def _feature_set(
+    images: Any, name: str, fingerprint: str, body: BodySpec, precision: str
+) -> FeatureSet:
+    spec = FeatureSpec(body, precision)
+    of_images, facts = dataset_facts(name), body_facts(spec.body)
+    content = {"images": fingerprint, "version": of_images.version, **spec.content()}
+    features = FeatureSet(
+        source=canonical_json({"features": body.backbone.title, "of": name}),
+        digest=digest("features", content),
+        form=getattr(images, "form", None),  # type: ignore[arg-type]
+        facts=Facts(
+            classes=of_images.class_names or tuple(range(of_images.num_classes)),
+            input_shape=(facts.num_features,),
+            mean=(0.0,),
+            std=(1.0,),
+        ),
+        content=digest("features", content),
+        images=images,
+        images_digest=fingerprint,
+        spec=spec,
+        body_bytes=facts.num_bytes,
+        body_flops=facts.flops,
+    )
+    register(features)
+    return features
+
+
+def feature_sets(benchmark: Benchmark) -> Sequence[FeatureSet]:
+    """Return the features that a benchmark is made of; none if it is of other data."""
+    return [data for data in benchmark.data_sets if isinstance(data, FeatureSet)]
+
+
+def images_of(features: FeatureSet) -> str:
+    """Return the name by which this process loads the images of features."""
+    images = features.images
+    return register(images).digest if isinstance(images, OwnData) else str(images)
