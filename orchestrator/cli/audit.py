@@ -7,13 +7,20 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
+
+from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.cli.replay import list_sweep_folders, replay_chains
 from orchestrator.cli.reproduce import Check
 from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.results.folder.kept_code import load_kept_code
+from orchestrator.stages.differences import tensor_difference
+from orchestrator.stages.features.feature_task import compute_features
+from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.reproduce import reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
+from orchestrator.stages.storage.mapped import map_state
 from orchestrator.stages.storage.record_cache import ReadableRecords
 from orchestrator.terminal.reproduction import (
     describe_environments,
@@ -57,7 +64,22 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
         f"{counts['close']} equal within {check.tolerance:g}, {counts['different']} different"
         + (f", {counts['lost']} without a parent" if counts["lost"] else "")
     )
-    return int(counts["different"] > 0)
+    features = {f.digest: f for stage in stages.values() for f in feature_sets(stage.benchmark)}
+    same = [audit_features(each, check) for each in features.values()]
+    return int(counts["different"] > 0 or not all(same))
+
+
+def audit_features(features: FeatureSet, check: Check) -> bool:
+    """Compute the first shard of features anew; return whether it is as stored, or none is."""
+    stored = map_state(features.digest, check.store)
+    if stored is None:
+        return True
+    anew = compute_features(features, 0)
+    rows = torch.cat((stored["train"], stored["test"][: len(anew)]))[: len(anew)]
+    difference = tensor_difference(rows, anew)
+    verdict = "the same bits" if torch.equal(rows, anew) else f"a difference of {difference:.2g}"
+    check.say(f"features {features.name}: {len(anew)} of them computed anew: {verdict}")
+    return difference <= check.tolerance
 
 
 def audit_stage(stage: Stage, check: Check) -> str:

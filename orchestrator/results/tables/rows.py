@@ -64,7 +64,7 @@ def trial_row(
 
 
 def _late_costs(records: list[Record], learned: list[Record]) -> dict[str, Any]:
-    """Return the largest working memory, the last inference, and the energy of all stages.
+    """Return the largest working memory, the last inference, and energy and saved FLOPs in sum.
 
     Each is null where a stage has none: of a part of the stages it would look like less.
     """
@@ -74,6 +74,8 @@ def _late_costs(records: list[Record], learned: list[Record]) -> dict[str, Any]:
     row: dict[str, Any] = {n: getattr(learned[-1].costs, n) for n in INFERENCE} if learned else {}
     row["working_bytes"] = max(known) if known and len(known) == len(working) else None
     row["energy_joules"] = sum(joules) if joules and len(joules) == len(energy) else None
+    saved = [r.costs.saved_flops for r in records if r.costs.saved_flops is not None]
+    row["saved_flops"] = sum(saved) if saved else None
     return row
 
 

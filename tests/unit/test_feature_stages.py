@@ -1,0 +1,270 @@
+"""Features of a frozen body: computed once in shards, kept in the store, learned on by methods."""
+
+import pickle
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from backbone_lab import build, load, network_text, write_body
+
+import orchestrator
+from methods import METHODS
+from orchestrator.backends.inline import Inline
+from orchestrator.benchmarks.datasets.dataset import load_dataset
+from orchestrator.benchmarks.sources.feature_set import ATTACHED, FeatureSet
+from orchestrator.cli.run_sweep import plan_sweep, run_sweep
+from orchestrator.errors import SweepError
+from orchestrator.graph.brake import Brake
+from orchestrator.results.folder.garbage import delete_garbage, find_garbage
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.folder.wanted_keys import Rules
+from orchestrator.search.features import compute_features
+from orchestrator.stages import build_stages
+from orchestrator.stages.features import feature_task
+from orchestrator.stages.features.feature_task import BATCH, shard_tasks
+from orchestrator.stages.features.learned_parts import feature_sets
+from orchestrator.stages.outcomes import StageDone
+from orchestrator.stages.run_stage import run_stage
+from orchestrator.stages.storage.mapped import map_state
+from orchestrator.stages.worker import Order, compute_order
+from orchestrator.sweep.sweep import Sweep
+
+INLINE = Inline()
+BODY_FLOPS = 2 * 36 * 3 * 9  # of an image of 8 x 8: 36 places, 3 filters of 9 weights
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder with the code and the weights of a body, and a process that has no features."""
+    monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr("orchestrator.stages.features.attach.ATTACHED", ATTACHED)
+    ATTACHED.clear()
+    write_body(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def shards(monkeypatch):
+    """The numbers of the shards that are computed."""
+    computed, compute = [], feature_task.compute_features
+
+    def note(features, shard, device="cpu"):
+        computed.append(shard)
+        return compute(features, shard, device)
+
+    monkeypatch.setattr(feature_task, "compute_features", note)
+    return computed
+
+
+def features_of(sweep: Sweep) -> FeatureSet:
+    (features,) = feature_sets(sweep.trials[0].stages(0)[0].benchmark)
+    return features
+
+
+def prepare(folder: Path, sweep: Sweep) -> tuple[Tabulator, Brake]:
+    """Compute the features of a sweep, as a run does before its trials."""
+    out = folder / "out"
+    tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
+    brake = Brake(sweep.budget, sweep.resources)
+    compute_features(sweep, tables, INLINE, brake, lambda progress: None)
+    return tables, brake
+
+
+def run_inline(folder: Path, **parts: str):
+    """Run the sweep; return its results."""
+    sweep = load(folder, **parts)
+    tables, brake = prepare(folder, sweep)
+    outcome = run_sweep(sweep, tables, INLINE, brake)
+    assert outcome.complete
+    assert not outcome.evaluation.failed
+    return orchestrator.load(folder / "out" / sweep.name)
+
+
+def store_of(folder: Path):
+    return open_store(folder / "out", None)
+
+
+# what they are
+
+
+def test_features_are_those_of_the_network_bit_for_bit(folder):
+    sweep, digits = load(folder), load_dataset("digits")
+    prepare(folder, sweep)
+    state = map_state(features_of(sweep).digest, store_of(folder))
+    network = build(sweep)
+    x = torch.cat((digits.train_x, digits.test_x))
+    expected = torch.cat([network.features(batch) for batch in torch.split(x, BATCH)])
+    assert torch.equal(torch.cat((state["train"], state["test"])), expected)
+    assert state["train"].dtype == torch.float32
+    assert len(state["train"]) == len(digits.train_x)
+
+
+def test_stages_on_features_are_those_on_images(folder, monkeypatch):
+    parts = {"methods": "[{name: er, memory_size: 20}]", "training": "{epochs: 2, batch_size: 16}"}
+    results = run_inline(folder, **parts)
+    on_features = results.accuracy.set_index(["split", "after", "task"]).loss
+    monkeypatch.setattr(build_stages, "learned_parts", lambda b, n, *_: (b, n))
+    trial, state = load(folder, **parts).trials[0], None
+    for stage in trial.stages(0):
+        state, record = run_stage(stage, state, ("", "", 0))
+        for number, key in enumerate(stage.task_keys, 1):
+            loss = record.evaluation[key]["test"].loss
+            if loss is not None:
+                assert on_features["test", stage.after, number] == pytest.approx(loss, abs=1e-4)
+    assert stage.benchmark.input_shape == (1, 8, 8)
+
+
+def test_the_precision_of_the_training_is_that_of_the_features(folder):
+    one, other = (
+        features_of(load(folder, training=f"{{batch_size: 16, precision: {each}}}"))
+        for each in ("float32", "bf16")
+    )
+    assert one.digest != other.digest
+
+
+def test_what_is_trained_does_not_matter_to_features(folder):
+    head = load(folder, methods="[finetune]").trials[0].stages(0)
+    assert head[0].network.name == "mlp"
+    assert head[0].benchmark.input_shape == (12,)
+    cosine = load(folder, network=network_text()[:-1] + ", head: cosine}").trials[0].stages(0)
+    assert cosine[0].benchmark.data == head[0].benchmark.data
+    assert cosine[0].key != head[0].key
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"training": "{batch_size: 16, augment: [flip]}"},
+        {"network": network_text("adapters")},
+        {"network": network_text("all")},
+        {"benchmark": "{name: permuted_digits, num_tasks: 2, scenario: domain}"},
+    ],
+)
+def test_images_that_change_and_bodies_that_learn_have_no_features(folder, parts):
+    stage = load(folder, **parts).trials[0].stages(0)[1]
+    assert stage.network.name == "pretrained"
+    assert stage.benchmark.input_shape == (1, 8, 8)
+
+
+# the store
+
+
+def test_a_killed_run_goes_on_with_the_shards_that_are_left(folder, shards):
+    prepare(folder, sweep := load(folder, budget="{stages: 1}"))
+    assert shards == [0]
+    first, second = (task.key for task in shard_tasks(features_of(sweep)))
+    store = store_of(folder)
+    assert store.record(first) is not None
+    assert store.record(second) is None
+    prepare(folder, load(folder))
+    assert shards == [0, 1]
+    assert store.record(features_of(sweep).digest) is not None
+    assert store.keys() == [features_of(sweep).digest]  # the shards are joined
+
+
+def test_a_plan_says_what_is_to_compute(folder):
+    sweep = load(folder)
+    _, rows = plan_sweep(sweep, store_of(folder), folder / "out")
+    name = "features of digits, tinybody:build"
+    assert rows == [(name, "86.3 kB, 1,797 of 1,797 images to compute")]
+    prepare(folder, load(folder, budget="{stages: 1}"))
+    assert "773 of 1,797" in plan_sweep(sweep, store_of(folder), folder / "out")[1][0][1]
+    prepare(folder, sweep)
+    assert plan_sweep(sweep, store_of(folder), folder / "out")[1] == [
+        (name, "86.3 kB, in the store")
+    ]
+
+
+def test_sweeps_methods_and_seeds_share_features(folder, shards):
+    run_inline(folder, methods="[finetune, joint]", seeds="[0, 1]")
+    run_inline(folder, name="other", methods="[{name: lwf, lam: 1}]", seeds="[2]")
+    assert shards == [0, 1]
+
+
+def test_a_stage_whose_features_are_missing_computes_them(folder, shards):
+    stage = load(folder).trials[0].stages(0)[0]
+    fresh = pickle.loads(pickle.dumps(stage))
+    outcome = compute_order(Order((fresh,), ("lab", "t", 0)), store_of(folder))
+    assert isinstance(outcome, StageDone), outcome
+    assert shards == [0, 1]
+
+
+def test_garbage_collection_keeps_features_of_sweeps_and_collects_others(folder):
+    run_inline(folder)
+    store, rules = store_of(folder), Rules(folder / "out", older_than=0)
+    key = features_of(load(folder)).digest
+    assert find_garbage(store, rules).unwanted == []
+    run_inline(folder, name="other", network="{name: mlp, hidden: [4]}")
+    shutil.rmtree(folder / "out" / "lab")
+    garbage = find_garbage(store, rules)
+    assert key in garbage.unwanted
+    delete_garbage(store, rules, garbage)
+    assert store.record(key) is None
+
+
+def test_damaged_features_are_named_and_computed_again(folder, shards):
+    prepare(folder, sweep := load(folder))
+    (file,) = (folder / "out" / "stages").glob("??/*/state.safetensors")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert map_state(features_of(sweep).digest, store_of(folder)) is None
+    prepare(folder, sweep)
+    assert shards == [0, 1, 0, 1]
+    assert file.read_bytes() == whole
+
+
+# what is learned on them, and its costs
+
+
+def test_costs_are_those_of_the_head_and_the_body_apart(folder):
+    results = run_inline(folder)
+    row = results.trials.iloc[0]
+    forward = 2 * 12 * 10
+    assert row.train_flops == 2 * 32 * 2 * forward
+    assert row.saved_flops == 2 * 32 * BODY_FLOPS
+    assert row.inference_flops == forward + BODY_FLOPS
+    assert row.storage_model_bytes == 4 * 130
+    body = sum(t.numel() * t.element_size() for t in build(load(folder)).body.state_dict().values())
+    assert row.storage_backbone_bytes == body
+    assert row.storage_bytes == row.storage_model_bytes + body
+
+
+def test_memories_store_features(folder):
+    results = run_inline(folder, methods="[{name: er, memory_size: 20}]")
+    # A feature is 4 bytes; the label is one.
+    assert results.trials.iloc[0].storage_buffer_bytes >= 20 * (4 * 12 + 1)
+    stage = load(folder, methods="[{name: er, memory_size: 20}]").trials[0].stages(0)[-1]
+    state = store_of(folder).state(stage.key)
+    assert state["memory.x"].shape == (20, 12)
+    assert state["memory.x"].dtype == torch.float32
+
+
+# Why a method cannot, and does not on a table of features either.
+REFUSED = {
+    "hat": "hidden layer",
+    "pnn": "hidden layer",
+    "generative_replay": "its generator is a model of pixels",
+}
+
+
+def test_every_method_learns_on_features_or_says_why_not(folder):
+    for name, method in METHODS.items():
+        scenario = min(method.scenarios & {"task", "class"})
+        memory = {"memory_size"} & set(method.Config.__dataclass_fields__)
+        options = ", memory_size: 100" * len(memory)
+        parts = {
+            "benchmark": "{name: split_digits, num_tasks: 2, samples_per_task: 24, "
+            f"scenario: {scenario}}}",
+            "methods": f"[{{name: {name}{options}}}]",
+        }
+        if name in REFUSED:
+            with pytest.raises(SweepError, match=REFUSED[name]):
+                load(folder, **parts)
+            continue
+        for stage in load(folder, **parts).trials[0].stages(0):
+            outcome = compute_order(Order((stage,), ("lab", "t", 0)), store_of(folder))
+            assert isinstance(outcome, StageDone), (name, outcome)
