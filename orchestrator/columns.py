@@ -77,7 +77,12 @@ MEANS = ("means_storage_bytes", "means_compute", "means_dial")
 INFEASIBLE = "infeasible"  # the status of a trial that no dial makes meet its means
 PHASE_WORDS = {"train": "training", "consolidate": "consolidation", "eval": "evaluation"}
 PHASES = tuple(PHASE_WORDS)
-STORAGE = ("storage_bytes", *(f"storage_{category}_bytes" for category in CATEGORIES))
+# Null in tables of releases that had no such networks.
+LATE_STORAGE = ("storage_backbone_bytes", "storage_without_backbone_bytes")
+STORAGE = (
+    "storage_bytes",
+    *(f"storage_{category}_bytes" for category in CATEGORIES if category != "backbone"),
+)
 FLOPS = tuple(f"{phase}_flops" for phase in PHASES)
 PHASE_SECONDS = tuple(f"{phase}_seconds" for phase in PHASES)
 SECONDS = (*PHASE_SECONDS, "cpu_seconds", "gpu_seconds")
@@ -87,7 +92,7 @@ LATE_COSTS = ("working_bytes", *INFERENCE, "energy_joules", "saved_flops")
 SUMMED = (*FLOPS, *SECONDS, "samples")
 # Costs that a rerun repeats exactly, so that a search may rank by them.
 WORK = (*FLOPS, "samples")
-REPEATABLE = (*STORAGE, *WORK)
+REPEATABLE = (*STORAGE, *LATE_STORAGE, *WORK)
 
 TRAINING = "training and consolidation"
 COST_COLUMNS = (
@@ -95,6 +100,14 @@ COST_COLUMNS = (
     *(
         Column(f"storage_{part}_bytes", part.replace("_", " "), f"storage: {part}", "B", int, True)
         for part in CATEGORIES
+    ),
+    Column(
+        "storage_without_backbone_bytes",
+        "storage without backbone",
+        "storage without a frozen, pretrained body",
+        "B",
+        int,
+        small=True,
     ),
     Column("compute_flops", "computation", TRAINING, "FLOP", small=True),
     *(Column(f"{p}_flops", words, words, "FLOP", small=True) for p, words in PHASE_WORDS.items()),

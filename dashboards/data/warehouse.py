@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from dashboards.data.folders import REMEDY, SCHEMAS, SweepFolder, is_readable, open_folders
 from dashboards.data.views import view_query
-from orchestrator.columns import FLOPS, LATE_COSTS, SECONDS, STORAGE
+from orchestrator.columns import FLOPS, LATE_COSTS, LATE_STORAGE, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
 from orchestrator.results.names.identity import common_trial_ids
@@ -36,7 +36,7 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 NO_TABLE = -1
 COSTS = (
     *(*STORAGE, "compute_flops", *FLOPS, "seconds", *SECONDS, "peak_memory_bytes", "samples"),
-    *LATE_COSTS,
+    *(*LATE_COSTS, *LATE_STORAGE),
 )
 MORE = tuple(cost for cost in COSTS if cost not in VALUES)
 KEY = ["sweep", "phase", "trial_id"]

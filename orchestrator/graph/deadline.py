@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator.graph.events import ChainWanted, Event, Instruction
+from orchestrator.stages.features.feature_task import FeatureTask
 from orchestrator.stages.outcomes import Key, StageDone
 from orchestrator.stages.worker import Order
 
@@ -22,7 +24,10 @@ RECORDS_PER_KIND = 32  # the longest of a sample will do; to read all takes long
 
 def stage_kind(order: Order) -> Kind:
     """Return what stages of like duration share: benchmark, network, method, whether it trains."""
-    return order.stages[0].kind
+    stage: Any = order.stages[0]
+    if isinstance(stage, FeatureTask):
+        return stage.kind
+    return (stage.benchmark.title, stage.network.name, stage.method.name, stage.after > 0)
 
 
 @dataclass

@@ -78,6 +78,9 @@ class Scorer:
         storage = records[-1].costs.storage
         costs = {f"storage_{name}_bytes": float(storage.get(name, 0)) for name in CATEGORIES}
         costs["storage_bytes"] = float(sum(storage.values()))
+        costs["storage_without_backbone_bytes"] = (
+            costs["storage_bytes"] - costs["storage_backbone_bytes"]
+        )
         costs |= {name: float(sum(getattr(r.costs, name) for r in records)) for name in WORK}
         r = validation_matrix(records, chain[0].task_keys)
         return costs | metrics_after(r, after, chain[0].benchmark.scenario)

@@ -33,11 +33,6 @@ class Stage:
     parent: str | None
     task_keys: tuple[str, ...]
 
-    @property
-    def kind(self) -> tuple[str, str, str, bool]:
-        """What stages of like duration share: benchmark, network, method, whether it trains."""
-        return (self.benchmark.title, self.network.name, self.method.name, self.after > 0)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:

@@ -108,6 +108,6 @@ def test_a_column_has_one_type_and_one_direction(name: str) -> None:
 
 def test_costs_of_the_tables_have_a_column() -> None:
     fixed = (*columns.STORAGE, *columns.FLOPS, *columns.SECONDS, "peak_memory_bytes", "samples")
-    fixed += columns.LATE_COSTS
+    fixed += columns.LATE_COSTS + columns.LATE_STORAGE
     assert set(fixed) <= set(columns.COLUMNS)
     assert set(columns.REPEATABLE) <= set(columns.COLUMNS)

@@ -52,7 +52,7 @@ TRIALS = [
     "learning_accuracy",
     "val_acc",
     "storage_bytes",
-    *(f"storage_{category}_bytes" for category in CATEGORIES),
+    *(f"storage_{category}_bytes" for category in CATEGORIES if category != "backbone"),
     "train_flops",
     "consolidate_flops",
     "eval_flops",

@@ -125,7 +125,9 @@ def _storage_columns(costs: Costs) -> dict[str, int]:
     """Return bytes by category and in total; a user's own category counts in the total only."""
     storage = costs.storage
     by_category = {column: storage.get(name, 0) for name, column in STORAGE_COLUMNS.items()}
-    return {"storage_bytes": sum(storage.values()), **by_category}
+    total = sum(storage.values())
+    without = total - storage.get("backbone", 0)
+    return {"storage_bytes": total, "storage_without_backbone_bytes": without, **by_category}
 
 
 def _r_matrix(chain: Chain, records: list[Record], split: str) -> R:

@@ -14,6 +14,7 @@ from orchestrator.columns import (
     COLUMNS,
     FLOPS,
     LATE_COSTS,
+    LATE_STORAGE,
     MEANS,
     METRICS,
     STORAGE,
@@ -76,7 +77,8 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
-        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE, *MEANS, *LATE_COSTS),
+        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE, *MEANS),
+        *(*LATE_COSTS, *LATE_STORAGE),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
@@ -84,6 +86,7 @@ STAGES = create_schema(
     [
         *(*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER),
         *("hyperparameters", "epochs", "pid", "gpu_utilisation", *LATE_COSTS, "gpu_memory_share"),
+        *LATE_STORAGE,
     ]
 )
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
