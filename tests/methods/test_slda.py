@@ -10,7 +10,7 @@ from on_features import T, learn, on_features, predict
 
 from methods.ncm import NCM
 from methods.parts.symmetric import unpack
-from methods.slda import SLDA
+from methods.slda import SLDA, cumulative_sums
 from methods.testing.blobs import stream
 
 GENERATOR = stream(0, "slda")
@@ -41,6 +41,12 @@ def test_tasks_of_any_length_give_what_the_stream_gives_one_by_one(cuts):
     means, sigma = stream_by_the_formula(X, Y, 4)
     torch.testing.assert_close(method.means.double(), means, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(unpack(method.covariance).double(), sigma, atol=1e-5, rtol=1e-5)
+
+
+def test_a_scan_has_the_sums_of_rows_up_to_each():
+    for size in (0, 1, 2, 7, 64, 100):
+        values = torch.arange(size * 2.0).view(size, 2)
+        assert torch.equal(cumulative_sums(values), values.cumsum(dim=0))
 
 
 def test_discriminants_are_those_of_the_shrunk_inverse():

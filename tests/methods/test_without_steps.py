@@ -70,6 +70,25 @@ def test_no_example_or_epoch_is_counted_and_all_work_is_consolidation():
         assert costs.working_bytes == sum(costs.storage.values()) + 3 * 4
 
 
+# Multiply-adds of a prediction from 6 features after two tasks, and numbers of the state it reads
+# besides the network: four classes are seen, and a memory of 12 is full.
+PREDICTIONS = {
+    "ncm": (6 * 10, 10 * 6 * 4 + 10 * 8),
+    "slda": (6 * 10, 4 * (10 * 6 + 10) + 10 * 8),
+    "ranpac": (6 * 30 + 30 * 10, 4 * (6 * 30 + 30 * 10) + 10 * 8),
+    "fecam": (4 * 6 * 6 / 2, 4 * (10 * 6 + 4 * 21) + 10 * 8),
+    "knn": (12 * 6, 12 * (4 * 6 + 1) + 10 * 2),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_STEPS)
+def test_a_prediction_costs_what_it_computes_and_reads(name):
+    flops, rest = PREDICTIONS[name]
+    _, (*_, last) = run(chain(name)[:3])
+    assert last.costs.inference_flops == 2 * (64 * 6 + flops)
+    assert last.costs.inference_bytes == 4 * (64 * 6 + 6) + rest
+
+
 def test_phases_of_a_method_without_steps_are_not_gone_through():
     class HasPhases(NCM):
         def phases(self, task):
