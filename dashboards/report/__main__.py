@@ -10,8 +10,6 @@ from pathlib import Path
 
 from dashboards.data.folders import SweepFolder
 from dashboards.data.warehouse import open_results
-from dashboards.figures import save_all
-from dashboards.report.page import render
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.terminal.escaping import replace_controls
@@ -27,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--figures", type=Path, metavar="DIR", help="also SVG and PDF figures")
     given = parser.parse_args(arguments)
     warehouse = open_results([given.dir])
+    # After the folder was found to have results, and matplotlib only where figures are drawn.
+    from dashboards.report.page import render
+
     out: Path = given.out or given.dir / "report.html"
     command = shlex.join(["repertoire", "report", *(arguments or sys.argv[1:])])
     page = render(warehouse, command)
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for line in attach_report(warehouse.folders, out):
         print_line(line)
     if given.figures:
+        from dashboards.figures import save_all
+
         files = list(save_all(warehouse, given.figures))
         print_line(f"figures: {len(files)} files in {given.figures}")
 
