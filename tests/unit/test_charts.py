@@ -15,6 +15,8 @@ from dashboards.charts import hyperparameters, matrix, theme
 from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
 from orchestrator.results import metrics
 
+pytestmark = pytest.mark.slow
+
 NAN = float("nan")
 
 

@@ -120,6 +120,7 @@ def test_a_lone_owner_writes_once_and_lists_once_and_a_renewal_is_a_write() -> N
     assert bucket.objects == {}
 
 
+@pytest.mark.slow
 def test_a_dead_process_of_this_host_is_not_waited_for(bucket: Callable[[str], str]) -> None:
     from multiprocessing import get_context
 
@@ -132,6 +133,7 @@ def test_a_dead_process_of_this_host_is_not_waited_for(bucket: Callable[[str], s
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.slow
 def test_two_commands_on_one_bucket_compute_each_stage_once(
     bucket: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +164,7 @@ def test_two_commands_on_one_bucket_compute_each_stage_once(
     assert list_inventory(store).partial == []  # no claim is left
 
 
+@pytest.mark.slow
 def test_claims_are_found_as_leftovers_of_a_bucket(bucket: Callable[[str], str]) -> None:
     store = StageStore(bucket("left"))
     assert Claims(store.files).take("k", "a/b/c", 30)

@@ -205,6 +205,7 @@ def holder(imports: str, held: str) -> dict[str, str]:
     return {"mine.py": HOLDER.format(imports=imports, held=held)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("imports", "held"),
     [

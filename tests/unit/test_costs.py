@@ -107,6 +107,7 @@ class CountingMeter(FlopMeter):
         return super().measure(kind, work, *given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "config"),
     [

@@ -172,6 +172,7 @@ seeds: [0]
 SEARCH = "search: {algorithm: random, num_trials: 2}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "left"),
     [

@@ -14,6 +14,8 @@ from dashboards.charts.surface.styles import method_styles
 from orchestrator.results.agreement import measured_costs, rank_agreements
 from orchestrator.results.growth import fit_growth
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_line_goes_through_the_last_half_and_on() -> None:
     # The first tasks fill what is not there yet; from task 4 on it is 10 + 2 T.

@@ -43,6 +43,7 @@ def own_part(state):
     return {name: tensor for name, tensor in state.items() if not name.startswith(STATE)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name, cls in METHODS.items() if cls.takes_steps and name not in ALIKE]
 )
@@ -54,6 +55,7 @@ def test_every_method_goes_on_with_it_and_keeps_it_of_what_is_carried_alone(name
         assert f"{STATE}.network.head.weight/momentum_buffer" in kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_goes_on_beside_parameters_that_are_new(optimizer):
     for name in ("hat", "pnn"):

@@ -180,6 +180,7 @@ def check_budgets(folder: Path, methods: list[str], compute: int, scenario: str 
         assert np.isnan(most) or size > storage - 10 * 65 or most > 2 * 32 * 65, name
 
 
+@pytest.mark.slow
 def test_what_was_counted_meets_the_budgets_to_the_last_step(tmp_path: Path) -> None:
     check_budgets(tmp_path, ["er", "icarl", "gem", "gdumb", "joint", "lwf"], compute=6)
 
@@ -201,6 +202,7 @@ def test_every_method_meets_budgets_of_many_steps_within_a_hundredth(
     assert (spent >= 0.99 * spent[0])[~np.array(idle)].all()
 
 
+@pytest.mark.slow
 def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
     tmp_path: Path,
 ) -> None:
@@ -222,6 +224,7 @@ def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
     assert keys.nunique() == 1 + 2 * 2  # stage 0, and two tasks of two lengths
 
 
+@pytest.mark.slow
 def test_anchors_on_features_fit_or_do_not_with_the_sum_that_shows_it(tmp_path: Path) -> None:
     """Features are the 64 pixels: a mean and its count take 264 bytes, a stored example 257."""
     trials = finish(
@@ -271,6 +274,7 @@ def test_a_memory_of_features_that_is_too_small_is_infeasible(tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> None:
     parts = {"methods": "[finetune, er]", "means": "{compute: 2}"}
     cut = finish(tmp_path, **parts, budget="{stages: 2}")
@@ -282,6 +286,7 @@ def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> Non
     pd.testing.assert_frame_equal(whole[columns], straight[columns])
 
 
+@pytest.mark.slow
 def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> None:
     trials = finish(
         tmp_path,

@@ -52,6 +52,7 @@ def run(folder: Path, answer: Answer, text: str, out: str) -> tuple[int, str]:
     return answer("run", "tiny.yaml", "--backend", "inline", "--out", out, "--store", "stages")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [GRID, SEARCH], ids=["grid", "search"])
 def test_a_sweep_that_is_wholly_stored_is_answered(
     tmp_path: Path, answer: Answer, lock: Callable[[], None], text: str
@@ -65,6 +66,7 @@ def test_a_sweep_that_is_wholly_stored_is_answered(
     assert first.trials[columns].equals(second.trials[columns])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "more"),
     [

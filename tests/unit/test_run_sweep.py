@@ -49,6 +49,7 @@ def test_a_search_that_goes_on_is_told_as_one_and_ends_complete(tmp_path: Path) 
     assert lab.trials(tmp_path, "evaluation")["acc"].notna().all()
 
 
+@pytest.mark.slow
 def test_what_a_spent_budget_leaves_is_not_told_as_stopped_by_the_scheduler(tmp_path: Path) -> None:
     budget = "the budget is spent (stages: 7)"
     parts = {

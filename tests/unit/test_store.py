@@ -454,6 +454,7 @@ def test_an_address_that_no_file_system_has_is_the_user_s_mistake(uri):
         StageStore(uri)
 
 
+@pytest.mark.slow
 def test_a_bucket_is_a_store_like_any_other(bucket):
     store = StageStore(bucket("deep/path"))
     assert (store.keys(), store.record(KEY), store.state(KEY)) == ([], None, None)
@@ -473,6 +474,7 @@ def test_a_bucket_is_a_store_like_any_other(bucket):
     )
 
 
+@pytest.mark.slow
 def test_a_damaged_object_of_a_bucket_is_set_aside_as_well(bucket):
     store = StageStore(bucket("damage"))
     store.put(STATE, record())
@@ -492,6 +494,7 @@ def test_a_damaged_object_of_a_bucket_is_set_aside_as_well(bucket):
     assert store.keys() == []
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there_is_the_user_s_mistake(bucket):
     with pytest.raises(RepertoireError, match="Bucket 'elsewhere' not found"):
         StageStore(bucket("x").replace("stages/x", "elsewhere/x"))
@@ -517,6 +520,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_a_stage_takes_so_many_requests_to_a_bucket(bucket, requests, tmp_path, monkeypatch):
     """The numbers of docs/cluster.md: a stage with a parent, on a node that has the parent's state.
 
@@ -551,6 +555,7 @@ def test_a_stage_takes_so_many_requests_to_a_bucket(bucket, requests, tmp_path, 
     assert sorted(requests) == ["GET record.json", "GET state", "HEAD record.json", "HEAD state"]
 
 
+@pytest.mark.slow
 def test_a_damaged_state_of_a_bucket_is_found_though_the_node_has_it(bucket, tmp_path, monkeypatch):
     monkeypatch.setenv("REPERTOIRE_STATE_CACHE_GB", "1")
     monkeypatch.setenv("REPERTOIRE_STATE_CACHE", str(tmp_path))

@@ -139,6 +139,7 @@ def stage(folder: Path, content: dict[str, bytes], exclusive: bool) -> int | Non
     return writer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exclusive", [True, False], ids=["disk", "object store"])
 def test_no_interleaving_of_two_writers_leaves_a_damaged_stage(
     tmp_path: Path, exclusive: bool
