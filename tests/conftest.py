@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -27,9 +28,14 @@ def pytest_configure() -> None:
     gc.disable()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what one process does alone, so that others need not wait for it at the end."""
     items.sort(key=lambda item: scope(item.nodeid) not in ALONE)
+    if hypothesis := sys.modules.get("hypothesis.internal.conjecture.providers"):
+        # It would parse each module that this process has imported, for constants to try: seconds,
+        # and examples that depend on which tests share a process.
+        hypothesis._get_local_constants = lambda: hypothesis._local_constants  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish() -> None:
