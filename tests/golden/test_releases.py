@@ -108,14 +108,6 @@ def one_row(trials: pd.DataFrame, method: str, seed: int) -> tuple[str, int]:
     return trial_id, seed
 
 
-def test_its_journal_is_resumed_with_the_decisions_that_it_holds(release):
-    journal = release / "folder/searching/search.jsonl"
-    before = journal.read_text(encoding="utf-8")
-    rerun(release, "searching")
-    if "ewc" not in RAISED:
-        assert journal.read_text(encoding="utf-8") == before
-
-
 def test_a_search_cut_off_in_the_middle_of_its_journal_ends_as_it_did(release):
     before = rows(release / "folder/searching")
     journal = release / "folder/searching/search.jsonl"

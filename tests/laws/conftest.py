@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from lab import NUMBERS, Lab
+from lab import NUMBERS, Lab, count_computed
 from untracked import untracked
-
-from orchestrator.stages import run_stage, worker
 
 
 @pytest.fixture
@@ -24,16 +22,10 @@ def make_lab(tmp_path: Path) -> Callable[[], Lab]:
 
 
 @pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def computed() -> Iterator[list[str]]:
     """The keys that were really computed, in order."""
-    keys: list[str] = []
-
-    def counting(stage, *args):  # type: ignore[no-untyped-def]
-        keys.append(stage.key)
-        return run_stage.run_stage(stage, *args)
-
-    monkeypatch.setattr(worker, "run_stage", counting)
-    return keys
+    with count_computed() as keys:
+        yield keys
 
 
 @pytest.fixture(autouse=True, scope="package")

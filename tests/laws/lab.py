@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from orchestrator.backends.inline import Inline
 from orchestrator.graph.driver import Backend
@@ -14,11 +18,26 @@ from orchestrator.graph.progress import Progress
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.evaluate import evaluate
+from orchestrator.stages import run_stage, worker
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
 NUMBERS = itertools.count()
 INLINE = Inline()
+
+
+@contextmanager
+def count_computed() -> Iterator[list[str]]:
+    """Return a context that gives the keys that were really computed in it, in order."""
+    keys: list[str] = []
+
+    def counting(stage, *args):  # type: ignore[no-untyped-def]
+        keys.append(stage.key)
+        return run_stage.run_stage(stage, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "run_stage", counting)
+        yield keys
 
 
 @dataclass

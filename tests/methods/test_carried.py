@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 import torch
+from test_conformance import SMALL
 
 from methods import METHODS
 from methods.ewc import EWC
@@ -13,7 +15,6 @@ from methods.testing.blobs import Blobs
 from methods.testing.snapshots import snapshots
 
 # `make test` goes through one scenario of each method, which has all that the method carries.
-SMALL = {"ranpac": {"projection": 30}}
 CASES = [
     pytest.param(name, scenario, marks=[pytest.mark.variant] if number else [])
     for name, cls in METHODS.items()
@@ -46,8 +47,8 @@ def copies(state):
 @pytest.mark.parametrize(("name", "scenario"), CASES)
 def test_no_method_carries_a_tensor_twice(name, scenario):
     cls = METHODS[name]
-    blobs = Blobs(cls, cls.Config(**SMALL.get(name, {})), scenario, epochs=1)
-    blobs = Blobs(cls, cls.with_defaults(blobs.config, blobs.setting("mlp")), scenario, epochs=1)
+    blobs = Blobs(cls, SMALL.get(name, cls.Config()), scenario, epochs=1)
+    blobs = replace(blobs, config=cls.with_defaults(blobs.config, blobs.setting("mlp")))
     for snapshot in snapshots(blobs):
         assert copies(snapshot.state) == [], f"after task {snapshot.after}"
 

@@ -32,7 +32,7 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.terminal.units import interval_text
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_search_for_components")]
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +40,6 @@ def nothing_kept() -> Iterator[None]:
     """Close what the pages keep open from one visit to the next."""
     yield
     st.cache_resource.clear()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_search_for_components() -> Iterator[None]:
-    """Let streamlit not read the metadata of every installed package for each page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", list)
-        yield
 
 
 def page(title: str, *dirs: Path, **choices: str) -> AppTest:

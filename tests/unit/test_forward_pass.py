@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from alike import cases
 from test_optimizers import mistakes_of, sweep_with
 from torch import nn
 
@@ -45,7 +46,7 @@ def train_method(name="finetune", meter=None, **options):
     return copy_state(method.state_dict())
 
 
-@pytest.mark.parametrize("name", [*IN_CLASSES, *IN_TASKS])
+@pytest.mark.parametrize("name", cases([(name,) for name in (*IN_CLASSES, *IN_TASKS)]))
 def test_every_method_learns_in_bf16_with_a_state_in_float32(name):
     plain, bf16 = train_method(name), train_method(name, precision="bf16")
     assert {n: t.dtype for n, t in bf16.items()} == {n: t.dtype for n, t in plain.items()}

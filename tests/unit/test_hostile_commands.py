@@ -210,7 +210,10 @@ COLUMNS: dict[str, Callable[[pa.Array], pa.Array]] = {
 )
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(k, marks=[pytest.mark.variant] if "huge" in k else []) for k in COLUMNS],
+    [
+        pytest.param(k, marks=[pytest.mark.variant] if "huge" in k or k == "infinite" else [])
+        for k in COLUMNS
+    ],
 )
 def test_commands_that_read_tables_survive_columns_of_other_kinds(
     place: Path, table: str, kind: str

@@ -27,7 +27,7 @@ CHART = "application/vnd.plotly.v1+json"
 # The quickstart in small: the same names and columns, seconds instead of a minute.
 SWEEP = """\
 name: quickstart
-benchmark: {name: split_digits, scenario: {grid: [class, task]}, num_tasks: 2}
+benchmark: {name: split_digits, scenario: {grid: [class, task]}, num_tasks: 2, samples_per_task: 64}
 network: {name: mlp, hidden: [8]}
 training: {epochs: 1, batch_size: 64, lr: 1e-2}
 methods: [finetune, {name: er, memory_size: 20}]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from alike import cases
 from torch import nn
 
 from methods import METHODS
@@ -440,7 +441,8 @@ def test_outputs_that_do_not_compete_get_no_gradient():
 
 
 @pytest.mark.parametrize(
-    "method", [m for m, cls in METHODS.items() if cls.takes_steps and "class" in cls.scenarios]
+    "method",
+    cases([(m,) for m, cls in METHODS.items() if cls.takes_steps and "class" in cls.scenarios]),
 )
 def test_smoothing_of_0_changes_no_bit_and_of_a_tenth_changes_all_but_icarl(method):
     usual = train_tasks(method, tasks=1)

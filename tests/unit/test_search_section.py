@@ -584,16 +584,16 @@ def test_no_mistake_hides_another(mistakes: Callable[[str], list[str]]) -> None:
 
 
 @pytest.mark.parametrize("text", [text for text, _ in WRONG.values()], ids=WRONG.keys())
-@pytest.mark.parametrize("command", ["plan", "run"])
 def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(
-    answer: Callable[..., tuple[int, str]], tmp_path: Path, command: str, text: str
+    answer: Callable[..., tuple[int, str]], tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
-    code, err = answer(command, "wrong.yaml")
-    assert code == 2
-    assert err.startswith("repertoire: wrong.yaml: 1 mistake\n  - ")
-    assert len(err.splitlines()) == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["wrong.yaml"]
+    for command in ("plan", "run"):
+        code, err = answer(command, "wrong.yaml")
+        assert code == 2
+        assert err.startswith("repertoire: wrong.yaml: 1 mistake\n  - ")
+        assert len(err.splitlines()) == 2
+        assert [path.name for path in tmp_path.iterdir()] == ["wrong.yaml"]
 
 
 # --- values that are numbers to YAML 1.1, or to no library ----------------------------------------

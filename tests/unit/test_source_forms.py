@@ -83,6 +83,7 @@ def test_images_in_every_form_are_one_trial_with_one_mapping(folder):
     assert names == {tuple("0123456789")}
 
 
+@pytest.mark.variant  # of digits in such a file: test_sources.py
 @pytest.mark.skipif(not DEBIAN_FASHION_MNIST.is_dir(), reason="needs dataset-fashion-mnist")
 def test_fashion_mnist_in_an_npz_file_gives_the_r_of_the_named_set(folder):
     fashion = load_dataset("fashion_mnist")

@@ -448,14 +448,14 @@ NO_MAPPING = {
 @pytest.mark.parametrize(
     "text", [*(text for text, _ in WRONG.values()), *NO_MAPPING.values()], ids=[*WRONG, *NO_MAPPING]
 )
-@pytest.mark.parametrize("command", ["plan", "run"])
-def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(answer, command, text, tmp_path):
+def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(answer, text, tmp_path):
     (tmp_path / "wrong.yaml").write_text(text, encoding="utf-8")
-    code, err = answer(command, "wrong.yaml")
-    assert code == 2
-    assert err.startswith("repertoire: wrong.yaml: 1 mistake\n  - ")
-    assert "Traceback" not in err
-    assert [path.name for path in tmp_path.iterdir()] == ["wrong.yaml"]
+    for command in ("plan", "run"):
+        code, err = answer(command, "wrong.yaml")
+        assert code == 2
+        assert err.startswith("repertoire: wrong.yaml: 1 mistake\n  - ")
+        assert "Traceback" not in err
+        assert [path.name for path in tmp_path.iterdir()] == ["wrong.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -852,7 +852,7 @@ def test_no_call_holds_more_than_mlflow_takes_of_all_kinds_together(
     assert limited.tags[-1] == SENT
 
 
-@pytest.mark.parametrize("num_tasks", [pytest.param(37, marks=pytest.mark.variant), 100])
+@pytest.mark.parametrize("num_tasks", [37, pytest.param(100, marks=pytest.mark.variant)])
 def test_a_long_stream_is_sent_and_its_charts_stay_few(
     num_tasks: int, directory: Path, target: Target
 ) -> None:

@@ -560,8 +560,9 @@ def points_of(sampler: Any, metric: Any) -> list[Mapping[str, Any]]:
 def test_the_same_seed_suggests_the_same_and_another_something_else(
     algorithm: Any, metric: Any
 ) -> None:
-    assert suggestions(algorithm, 5, metric) == suggestions(algorithm, 5, metric)
-    assert suggestions(algorithm, 5, metric) != suggestions(algorithm, 6, metric)
+    first, again, other = (suggestions(algorithm, seed, metric) for seed in (5, 5, 6))
+    assert first == again
+    assert first != other
 
 
 @pytest.mark.parametrize(("mode", "sign"), [("max", 1.0), ("min", -1.0)])
