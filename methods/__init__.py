@@ -13,6 +13,7 @@ from methods.base import Method
 from methods.bic import BiC
 from methods.cumulative import Cumulative
 from methods.der import DER
+from methods.der_expand import DERExpand
 from methods.derpp import DERPP
 from methods.er import ER
 from methods.er_ace import ERACE
@@ -33,10 +34,13 @@ from methods.l2 import L2
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
+from methods.memo import MEMO
 from methods.mir import MIR
 from methods.ncm import NCM
 from methods.packnet import PackNet
 from methods.pnn import PNN
+from methods.podnet import PODNet
+from methods.progress_compress import ProgressCompress
 from methods.ranpac import RanPAC
 from methods.rwalk import RWalk
 from methods.si import SI
@@ -66,6 +70,10 @@ METHODS: Mapping[str, type[Method]] = {
     "packnet": PackNet,
     "pnn": PNN,
     "gpm": GPM,
+    "der_expand": DERExpand,
+    "memo": MEMO,
+    "podnet": PODNet,
+    "progress_compress": ProgressCompress,
     "agem": AGEM,
     "der": DER,
     "derpp": DERPP,

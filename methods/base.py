@@ -75,6 +75,8 @@ class Method(TrainingHooks):
             depend on no option of the training but `num_threads`.
         takes_mixtures: whether `loss` can take examples that are mixed with others, whose labels
             are shared (mixup, cutmix); `task_loss` can.
+        takes_any_body: whether any network with a head will do; False: its `body` must be an
+            `nn.Sequential` of several layers.
         strength: the hyperparameter that reduces forgetting as it grows and equals `finetune`, bit
             for bit, at 0 (tested); None if there is no single one. A search may lower it until a
             new task is learned well enough.
@@ -91,6 +93,7 @@ class Method(TrainingHooks):
     divides_task: ClassVar[bool] = False
     takes_steps: ClassVar[bool] = True
     takes_mixtures: ClassVar[bool] = True
+    takes_any_body: ClassVar[bool] = True
     strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}
 

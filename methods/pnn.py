@@ -23,10 +23,7 @@ Deviations:
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar, cast
 
 import torch
@@ -36,10 +33,9 @@ from methods import base
 from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.chain import chain_objection, find_chain
 from methods.parts.initialisation import frozen_copy, reinitialise
-from methods.parts.layers import Layer, attach_hooks, select_layers
+from methods.parts.laterals import Hidden, create_laterals, run_column
+from methods.parts.layers import select_layers
 from methods.parts.ranges import require_count, require_positive
-
-Hidden = list[Tensor]  # the inputs of a column's layers from the second on
 
 
 class PNN(Method):
@@ -121,64 +117,10 @@ class PNN(Method):
             into: number of layers, from the second on, that receive laterals.
         """
         network = [*self.columns, self.network][column - 1]
-        layers = select_layers(network, self._names)[1:]
-        hidden: Hidden = []
-
-        def add_lateral(
-            place: int,
-        ) -> Callable[[nn.Module, Sequence[Tensor], Tensor], Tensor | None]:
-            def hook(_layer: nn.Module, inputs: Sequence[Tensor], output: Tensor) -> Tensor | None:
-                hidden.append(inputs[0])
-                if not older or place >= into:
-                    return None
-                lateral = cast(nn.ModuleList, self.laterals[column - 2])[place]
-                return output + cast(Tensor, lateral([h[place] for h in older]))
-
-            return hook
-
-        with attach_hooks(
-            layer.register_forward_hook(add_lateral(i)) for i, layer in enumerate(layers)
-        ):
-            return hidden, network(x)
+        laterals = [*cast(nn.ModuleList, self.laterals[column - 2])] if older else []
+        return run_column(network, self._names, x, older, laterals[:into])
 
     def new_laterals(self, num_older: int) -> nn.ModuleList:
         """Return uninitialised laterals into each layer of a column from the second on."""
         layers = select_layers(self.network, self._names)
-        with torch.random.fork_rng(devices=[]):
-            return nn.ModuleList(
-                Lateral(num_older, layer, self.config.projection, self.config.alpha)
-                for _, layer in pairwise(layers)
-            )
-
-
-class Lateral(nn.Module):
-    """U relu(V [alpha_1 h_1, ..., alpha_K h_K]): the input of one layer from K older columns."""
-
-    def __init__(self, num_older: int, into: Layer, width: int | None, alpha: float) -> None:
-        super().__init__()
-        above, below = into.weight.shape[:2]
-        self._largest = alpha
-        self.alpha = nn.Parameter(torch.empty(num_older))
-        self.project: Layer
-        self.expand: Layer
-        if isinstance(into, nn.Linear):
-            self.project = nn.Linear(num_older * below, width or below, bias=False)
-            self.expand = nn.Linear(width or below, above, bias=False)
-        else:
-            self.project = nn.Conv2d(num_older * below, width or below, 1, bias=False)
-            # A copy keeps stride and padding, so that its maps have the size of the layer's.
-            self.expand = copy.deepcopy(into)
-            self.expand.weight = nn.Parameter(torch.empty(above, width or below, *into.kernel_size))
-            self.expand.in_channels, self.expand.bias = width or below, None
-
-    def reset_parameters(self) -> None:
-        """Initialise all weights."""
-        nn.init.uniform_(self.alpha, 0, self._largest)
-        self.project.reset_parameters()
-        self.expand.reset_parameters()
-
-    def forward(self, older: list[Tensor]) -> Tensor:
-        """Return the term [B, out, ...] to add to the layer, from older columns' [B, in, ...]."""
-        alpha = self.alpha.view(-1, *[1] * (older[0].dim() - 1))
-        scaled = (torch.stack(older, dim=1) * alpha).flatten(1, 2)
-        return self.expand(self.project(scaled).relu())  # type: ignore[no-any-return]
+        return create_laterals(layers, num_older, self.config.projection, self.config.alpha)

@@ -15,6 +15,7 @@ ALIKE = {
     "rwalk": "si",
     "derpp": "der",
     "agem": "gem",
+    "progress_compress": "ewc",
     "er_ace": "er",
     "mir": "er",
 }

@@ -27,6 +27,7 @@ from methods.parts.distillation import divergence, groups
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import ExemplarMemory, output_layer, representations
 from methods.parts.former import FormerNetwork
+from methods.parts.held_out import first_of_each
 from methods.parts.memory import repeat
 from methods.parts.ranges import require_count
 
@@ -119,6 +120,15 @@ class ExemplarReplay(Method):
         """Return examples and the exemplars, repeated `exemplar_passes` times."""
         exemplars = self.memory[: self.memory.filled]
         return examples + repeat(exemplars, self.config.exemplar_passes)
+
+    @final
+    def balanced_examples(self, task: TaskView) -> Examples:
+        """Return exemplars and random new examples, as many of each class as of the rarest."""
+        examples = self.memory[: self.memory.filled] + task.examples
+        # Drawn on the CPU, so that a GPU takes the same examples.
+        order = torch.randperm(len(examples), generator=task.stream("balanced examples"))
+        examples = examples[order.to(examples.y.device)]
+        return examples[first_of_each(examples.y)]
 
     @final
     def keep_exemplars(self, task: TaskView) -> None:

@@ -10,6 +10,8 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
+from math import prod
 from typing import cast
 from zlib import crc32
 
@@ -99,7 +101,8 @@ class Blobs:
 
     def _method(self, generator: torch.Generator, num_learned: int) -> Method:
         outlook = Outlook(self.num_classes, IMAGE, num_learned)
-        network = small_network(outlook, self.batch_norm, generator)
+        in_blocks = not self.method_class.takes_any_body
+        network = small_network(outlook, self.batch_norm, generator, in_blocks)
         return self.method_class(network, self.config, outlook)
 
 
@@ -108,11 +111,13 @@ def stream(index: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(crc32(f"{index} {purpose}".encode()))
 
 
-def small_network(outlook: Outlook, batch_norm: bool, generator: torch.Generator) -> nn.Module:
+def small_network(
+    outlook: Outlook, batch_norm: bool, generator: torch.Generator, in_blocks: bool = False
+) -> nn.Module:
     """Return a small network whose weights depend on the generator alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(generator.get_state())
-        return SmallNetwork(outlook, batch_norm)
+        return (SmallBlocks if in_blocks else SmallNetwork)(outlook, batch_norm)
 
 
 class SmallNetwork(nn.Module):
@@ -129,3 +134,20 @@ class SmallNetwork(nn.Module):
         """Return scores [B, C] of uint8 images, or of float pixels in [0, 1]."""
         pixels = x if x.is_floating_point() else x.float() / 255
         return cast(Tensor, self.head(self.norm(self.body(pixels.flatten(1))).relu()))
+
+
+class SmallBlocks(nn.Module):
+    """A body of two linear layers in sequence, optionally with batch normalisation, and a head."""
+
+    def __init__(self, outlook: Outlook, batch_norm: bool = False) -> None:
+        super().__init__()
+        norms = (nn.BatchNorm1d(12) if batch_norm else nn.Identity() for _ in range(2))
+        layers = nn.Linear(prod(outlook.input_shape), 12), nn.Linear(12, 12)
+        blocks = ((layer, norm, nn.ReLU()) for layer, norm in zip(layers, norms, strict=True))
+        self.body = nn.Sequential(nn.Flatten(), *chain.from_iterable(blocks))
+        self.head = nn.Linear(12, outlook.num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores [B, C] of uint8 images, or of float pixels in [0, 1]."""
+        pixels = x if x.is_floating_point() else x.float() / 255
+        return cast(Tensor, self.head(self.body(pixels)))

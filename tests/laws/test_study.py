@@ -35,6 +35,9 @@ SMALL = {
     "gem": "{name: gem, memory_size: 100}",
     "icarl": "{name: icarl, memory_size: 200, exemplar_passes: 1}",
     "lucir": "{name: lucir, memory_size: 200, exemplar_passes: 1}",
+    "der_expand": "{name: der_expand, memory_size: 200, exemplar_passes: 1, classifier_epochs: 2}",
+    "memo": "{name: memo, memory_size: 200, exemplar_passes: 1}",
+    "podnet": "{name: podnet, memory_size: 200, exemplar_passes: 1, balanced_epochs: 2}",
     "bic": "{name: bic, memory_size: 1000, exemplar_passes: 1, correction_epochs: 2}",
     "wa": "{name: wa, memory_size: 200, exemplar_passes: 1}",
     # Its parts of a task have lengths fixed before.

@@ -27,6 +27,7 @@ WITH_MEMORY = (
     "gdumb",
     "wa",
     "lucir",
+    "memo",
 )
 FASHION = Setting("class", 10, (1, 28, 28), "mlp", 5)
 OUTLOOK = Outlook(10, (1, 28, 28))

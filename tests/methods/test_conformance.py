@@ -13,6 +13,7 @@ from methods.agem import AGEM
 from methods.base import Method
 from methods.bic import BiC
 from methods.der import DER
+from methods.der_expand import DERExpand
 from methods.derpp import DERPP
 from methods.er import ER
 from methods.ewc import EWC
@@ -25,7 +26,9 @@ from methods.l2 import L2
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
+from methods.memo import MEMO
 from methods.mir import MIR
+from methods.podnet import PODNet
 from methods.ranpac import RanPAC
 from methods.rwalk import RWalk
 from methods.si import SI
@@ -52,6 +55,9 @@ SMALL = {
     "knn": KNN.Config(memory_size=12),
     "icarl": ICaRL.Config(memory_size=12),
     "wa": WA.Config(memory_size=12),
+    "der_expand": DERExpand.Config(memory_size=12, classifier_epochs=2),
+    "memo": MEMO.Config(memory_size=12),
+    "podnet": PODNet.Config(memory_size=12, balanced_epochs=2),
     "lucir": LUCIR.Config(memory_size=12),
     "bic": BiC.Config(memory_size=60, correction_epochs=5),
 }

@@ -221,7 +221,14 @@ def test_methods_on_fixed_features_pay_for_a_pass_forward_and_what_follows_from_
 
 def test_no_method_is_left_out():
     others = {"gem", "agem", "ewc", "mas", "rwalk", "generative_replay", "hat", "pnn"}
-    assert METHODS.keys() - FIXED.keys() == PASSES.keys() | others | {"bic", "lucir", "gpm", "mir"}
+    # Counted by hand in the tests of each.
+    elsewhere = {"der_expand", "memo", "podnet", "progress_compress"}
+    assert METHODS.keys() - FIXED.keys() - elsewhere == PASSES.keys() | others | {
+        "bic",
+        "lucir",
+        "gpm",
+        "mir",
+    }
 
 
 def test_each_group_of_a_convolution_counts_for_itself():

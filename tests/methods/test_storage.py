@@ -195,6 +195,8 @@ def test_no_method_is_left_out():
     penalties = {"l2", "si", "mas", "rwalk", "ewc", "lwf"}
     references = {"finetune", "freeze", "cumulative", "joint", "independent"}
     others = {"icarl", "bic", "lucir", "gpm", "generative_replay", "packnet", *ISOLATING}
-    assert METHODS.keys() - FIXED.keys() == penalties | references | others | {
+    # Counted by hand in the tests of each.
+    elsewhere = {"der_expand", "memo", "podnet", "progress_compress"}
+    assert METHODS.keys() - FIXED.keys() - elsewhere == penalties | references | others | {
         name for name, _ in REHEARSAL
     }

@@ -51,8 +51,10 @@ def test_every_method_learns_in_bf16_with_a_state_in_float32(name):
     plain, bf16 = train_method(name), train_method(name, precision="bf16")
     assert {n: t.dtype for n, t in bf16.items()} == {n: t.dtype for n, t in plain.items()}
     assert {n: t.shape for n, t in bf16.items()} == {n: t.shape for n, t in plain.items()}
-    if name not in ("agem", "gem"):  # the gradient of a memory decides which step is taken
-        for weight in ("network.head.weight", "network.body.weight"):
+    # The gradient of a memory decides which step is taken, centroids which examples are theirs.
+    if name not in ("agem", "gem", "podnet"):
+        first = next(name for name in plain if name.startswith("network.body"))
+        for weight in ("network.head.weight", first):
             assert unequal_entries({weight: plain[weight]}, {weight: bf16[weight]})
             assert torch.allclose(plain[weight], bf16[weight], atol=0.05)
 
