@@ -21,8 +21,9 @@ Deviations:
     Maps are those after the last ReLU of a stage; the authors take those before it, and remove the
     last of their ResNet. A stage is a run of layers whose maps have one shape. A network without
     convolutions has no maps: of the distillation the flat term alone is left. The scale of the
-    similarities begins at 10, theirs at 1, since a task is often trained for one epoch. An epoch
-    passes over the exemplars five times by default, as in `methods.icarl`.
+    similarities begins at 10, theirs at 1, since a task is often trained for one epoch. It stays at
+    least 1: the loss lowers it as long as examples are not a margin apart. An epoch passes over the
+    exemplars five times by default, as in `methods.icarl`.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from methods.parts.ranges import require_one, require_positive, require_strength
 from methods.parts.stages import maps_and_features, pooled
 
 BALANCED = "balanced fine-tuning"
+LEAST_SCALE = 1.0
 
 
 class PODNet(ExemplarReplay):
@@ -132,7 +134,7 @@ class PODNet(ExemplarReplay):
         self._balances = phase.name == BALANCED
         for parameter in self._learning:
             parameter.requires_grad_(not self._balances)
-        self.head.requires_grad_(True)
+        self.head.weight.requires_grad_(True)
 
     def examples(self, task: TaskView) -> Examples:
         """Return new examples and exemplars, in the second phase as many of each class."""
@@ -168,6 +170,11 @@ class PODNet(ExemplarReplay):
         gradient = self.head.weight.grad
         if self.teacher is not None and not self._balances and gradient is not None:
             self.head.weight.grad = gradient * self.learning_rows(gradient)
+
+    @torch.no_grad()
+    def after_step(self, batch: Examples) -> None:
+        """Keep the scale from 0, below which examples would flee from their own proxies."""
+        self.head.scale.clamp_(min=min(LEAST_SCALE, self.config.scale))
 
     def learning_rows(self, gradient: Tensor) -> Tensor:
         """Return 1 for the rows of the head that are not proxies of old classes, 0 for these."""

@@ -152,7 +152,7 @@ def test_the_second_phase_trains_the_head_alone_on_as_many_of_each_class():
     assert (plain.name, phase.name, phase.training["epochs"]) == ("", BALANCED, 2)
     method.begin_phase(phase, task)
     names = {n for n, p in method.named_parameters() if p.requires_grad}
-    assert names == {"network.head.weight", "network.head.scale"}
+    assert names == {"network.head.weight"}
     examples = method.examples(task)
     assert examples.y.bincount().tolist() == [6, 6, 6, 6]
     batch = Examples(examples.x, examples.y)
@@ -160,6 +160,16 @@ def test_the_second_phase_trains_the_head_alone_on_as_many_of_each_class():
     method.after_backward()
     assert method.head.weight.grad[:20].abs().sum() > 0
     assert len(podnet(balanced_epochs=0).fresh().phases(task)) == 1
+
+
+@pytest.mark.parametrize(("start", "least"), [(10.0, 1.0), (0.5, 0.5)])
+def test_the_scale_does_not_fall_to_where_the_loss_drives_examples_from_their_proxies(start, least):
+    blobs = podnet(scale=start)
+    method = blobs.fresh()
+    with torch.no_grad():
+        method.head.scale.fill_(-3.0)
+    method.after_step(blobs.examples(1))
+    assert method.head.scale.item() == least
 
 
 NEW, HELD, PROXIES = 16, 8, 2
