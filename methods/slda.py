@@ -129,6 +129,7 @@ def cumulative_sums(values: Tensor) -> Tensor:
 
     A scan in steps of 1, 2, 4, ...: unlike `torch.cumsum` it adds in one order on a GPU too.
     """
+    values = values.clone()
     for step in (2**power for power in range(24)):
-        values = torch.cat((values[:step], values[step:] + values[:-step]))
+        values[step:] += values[:-step].clone()
     return values

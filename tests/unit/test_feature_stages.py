@@ -103,19 +103,32 @@ def test_features_are_those_of_the_network_bit_for_bit(folder):
     assert len(state["train"]) == len(digits.train_x)
 
 
-def test_stages_on_features_are_those_on_images(folder, monkeypatch):
-    parts = {"methods": "[{name: er, memory_size: 20}]", "training": "{epochs: 2, batch_size: 16}"}
+@pytest.mark.parametrize(
+    ("train", "methods"),
+    [
+        ("head", "[{name: er, memory_size: 20}]"),
+        (
+            "none",
+            "[ncm, slda, {name: ranpac, projection: 20}, fecam, {name: knn, memory_size: 20}]",
+        ),
+    ],
+)
+def test_stages_on_features_are_those_on_images(folder, monkeypatch, train, methods):
+    training = "{epochs: 2, batch_size: 16}"
+    parts = {"methods": methods, "training": training, "network": network_text(train)}
     results = run_inline(folder, **parts)
-    on_features = results.accuracy.set_index(["split", "after", "task"]).loss
+    on_features = results.accuracy.set_index(["trial_id", "split", "after", "task"]).loss
     monkeypatch.setattr(build_stages, "learned_parts", lambda b, n, *_: (b, n))
-    trial, state = load(folder, **parts).trials[0], None
-    for stage in trial.stages(0):
-        state, record = run_stage(stage, state, ("", "", 0))
-        for number, key in enumerate(stage.task_keys, 1):
-            loss = record.evaluation[key]["test"].loss
-            if loss is not None:
-                assert on_features["test", stage.after, number] == pytest.approx(loss, abs=1e-4)
-    assert stage.benchmark.input_shape == (1, 8, 8)
+    for trial in load(folder, **parts).trials:
+        state = None
+        for stage in trial.stages(0):
+            state, record = run_stage(stage, state, ("", "", 0))
+            for number, key in enumerate(stage.task_keys, 1):
+                loss = record.evaluation[key]["test"].loss
+                own = trial.trial_id, "test", stage.after, number
+                if loss is not None:
+                    assert on_features[own] == pytest.approx(loss, abs=1e-4, rel=1e-4)
+        assert stage.benchmark.input_shape == (1, 8, 8)
 
 
 def test_the_precision_of_the_training_is_that_of_the_features(folder):
