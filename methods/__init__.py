@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from methods.agem import AGEM
 from methods.base import Method
 from methods.bic import BiC
+from methods.continual_backprop import ContinualBackprop
 from methods.cumulative import Cumulative
 from methods.der import DER
 from methods.der_expand import DERExpand
@@ -43,6 +44,7 @@ from methods.podnet import PODNet
 from methods.progress_compress import ProgressCompress
 from methods.ranpac import RanPAC
 from methods.rwalk import RWalk
+from methods.shrink_perturb import ShrinkPerturb
 from methods.si import SI
 from methods.slda import SLDA
 from methods.wa import WA
@@ -85,4 +87,6 @@ METHODS: Mapping[str, type[Method]] = {
     "lucir": LUCIR,
     "er_ace": ERACE,
     "mir": MIR,
+    "shrink_perturb": ShrinkPerturb,
+    "continual_backprop": ContinualBackprop,
 }

@@ -43,10 +43,13 @@ class AGEM(Rehearsal):
 
         Attributes:
             policy: the last examples of each task, or equally many random ones of each class.
+            replay_batch_size: number of stored examples of the reference gradient, at least 1; 256
+                in the authors' code. None: as many as new ones, the default of release 0.1.
             strength: share of the correction that is applied, in [0, 1]; 1 is the paper's.
         """
 
         policy: Literal["ring", "class_balanced"] = "class_balanced"
+        replay_batch_size: int | None = 256
         strength: float = 1.0
 
         def __post_init__(self) -> None:

@@ -14,8 +14,8 @@ Reference:
 Deviations:
     The squared distance is a mean over the C outputs, as in the authors' code, to which their
     values of alpha belong; the paper has a sum, whose alpha is ours divided by C. It covers all
-    outputs, whichever compete. The reservoir is offered each example once, in the first epoch; in
-    the authors' code it is offered them in every epoch.
+    outputs, whichever compete. The reservoir is offered each example once, in the first epoch; with
+    `offered: every_epoch` again in each, as in the authors' code.
 """
 
 from __future__ import annotations
@@ -45,10 +45,13 @@ class DER(Rehearsal):
         Attributes:
             alpha: weight of the distance to the stored logits, at least 0.
             logits_dtype: as which logits are stored: float32 or float16.
+            offered: whether the reservoir is offered an example once, or in every epoch, with the
+                logits that it then has.
         """
 
         alpha: float = 1.0
         logits_dtype: Literal["float32", "float16"] = neutral("float32")
+        offered: Literal["once", "every_epoch"] = neutral("once")
 
         def __post_init__(self) -> None:
             super().__post_init__()
@@ -65,9 +68,16 @@ class DER(Rehearsal):
     keeps_logits: ClassVar[bool] = True
     config: Config
 
+    memory: ReservoirMemory
+
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self._logits: Tensor | None = None
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Let the reservoir be offered the task's examples again, if it is to be."""
+        if epoch > 1 and self.config.offered == "every_epoch":
+            self.memory.begin_pass()
 
     @classmethod
     def policy(cls, config: Any) -> type[Memory]:

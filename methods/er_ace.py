@@ -43,8 +43,8 @@ class ERACE(Replay):
             return self.task_loss(batch)
         stored = self.task_loss(self.augment(self.memory[rows]))
         logits = self.network(batch.x)
-        absent = logits.masked_fill(self.absent(batch), float("-inf"))
-        return self.task_loss(batch, absent) + stored
+        own = logits.masked_fill(self.absent(batch), float("-inf"))
+        return self.task_loss(batch, own) + stored
 
     def absent(self, batch: Examples) -> Tensor:
         """Return the outputs, bool [C], that are no label of a batch."""

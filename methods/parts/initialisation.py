@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from methods.base import Setting
 
@@ -27,6 +27,15 @@ def frozen_copy(network: nn.Module) -> nn.Module:
 def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
     """Initialise a network's weights and running statistics again, in place.
 
+    Raises:
+        TypeError: the network has no `fresh`, and a module with parameters no `reset_parameters`.
+    """
+    network.load_state_dict(fresh_state(network, generator))
+
+
+def fresh_state(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return the state of a new network of the same kind, on the CPU; advance the generator.
+
     If the network has a method `fresh()`, which returns a new untrained network, its weights are
     used. Otherwise `reset_parameters()` is called on each layer. Both draw from torch's global
     generator, whose state is restored, and on the CPU, so that a GPU starts from the same weights.
@@ -36,7 +45,9 @@ def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(generator.get_state())
-        network.load_state_dict(draw_network(network).state_dict())
+        state = draw_network(network).state_dict()
+        generator.set_state(torch.default_generator.get_state())
+    return dict(state)
 
 
 def draws_by_layer(setting: Setting) -> bool:

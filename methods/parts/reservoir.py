@@ -8,7 +8,8 @@ Reference:
 
 Deviations:
     A batch is processed at once; draws are floor(u i) with u of 53 bits. Only the first pass over a
-    task's examples is offered, so that several epochs do not fill the memory with copies.
+    task's examples is offered, so that several epochs do not fill the memory with copies, unless
+    `begin_pass` is called.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ class ReservoirMemory(Memory):
         super().__init__(budget, outlook, logits)
         self.register_buffer("offered", torch.zeros((), dtype=torch.int64))
         # During a task the counts are Python numbers: reading a tensor would wait for the GPU.
-        self._offered = self._left = 0
+        self._offered = self._left = self._size = 0
         self._generator = torch.Generator()
 
     def begin_task(self, task: TaskView) -> None:
         """Add the rows that this task can fill."""
         self._offered = int(self.offered)
-        self._left = len(task.examples)
+        self._size = len(task.examples)
         self._generator = task.stream("memory")
+        self.begin_pass()
+
+    def begin_pass(self) -> None:
+        """Let a pass over the task's examples be offered; add the rows that it can fill."""
+        self._left = self._size
         self.resize(min(self.capacity, self.filled + self._left))
 
     def after_step(self, batch: Examples, logits: Tensor | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_step_s_gradient_loses_what_raises_the_loss_of_a_batch_of_the_past(
 
 
 def test_with_less_strength_it_loses_that_share_of_it():
-    method, view = begin_third_task(agem(memory_size=30, strength=0.25))
+    method, view = begin_third_task(agem(memory_size=30, strength=0.25, replay_batch_size=20))
     rows = torch.randperm(30, generator=view.stream("replay"))[:20]
     r = gradient(method, method.task_loss(method.memory[rows]))
     g = gradient(method, method.task_loss(view.examples[10:30]))
@@ -143,8 +144,32 @@ def test_storage_is_the_examples(policy, counters):
 
 
 def test_flops_are_those_of_two_batches_and_four_products():
-    blobs = agem(memory_size=30)
+    blobs = agem(memory_size=30, replay_batch_size=None)
     *_, last = islice(snapshots(blobs), 2)
     method, meter = blobs.restore(last.state, num_learned=2), FlopMeter()
     train_task(method, blobs.view(3), Training(batch_size=16, lr=0.01), meter)
     assert meter.total == 3 * ((16 + 16) * FLOPS + 2 * 2 * 2 * PARAMETERS)
+
+
+def test_by_default_the_reference_is_of_256_stored_examples_as_the_authors_is():
+    method, view = begin_third_task(agem(memory_size=300))
+    method.loss(view.examples[:5])
+    stored = 2 * len(view.examples)
+    assert len(method._rows) == min(256, stored) == stored
+    assert AGEM.Config().replay_batch_size == 256
+
+
+def test_batch_normalisation_also_counts_the_reference_batch():
+    blobs = replace(agem(memory_size=30, replay_batch_size=9), batch_norm=True)
+    method, view = begin_third_task(blobs)
+    norm, batch = method.network.norm, view.examples[:12]
+    mean, tracked = norm.running_mean.clone(), int(norm.num_batches_tracked)
+    with torch.no_grad():
+        rows = torch.randperm(30, generator=view.stream("replay"))[:9]
+        for examples in (batch, method.memory[rows]):
+            pixels = examples.x.float().flatten(1) / 255
+            mean = 0.9 * mean + 0.1 * method.network.body(pixels).mean(dim=0)
+    method.loss(batch).backward()
+    method.after_backward()
+    torch.testing.assert_close(norm.running_mean, mean)
+    assert int(norm.num_batches_tracked) == tracked + 2

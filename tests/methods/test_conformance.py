@@ -12,6 +12,7 @@ from methods import METHODS, base, conformance, testing
 from methods.agem import AGEM
 from methods.base import Method
 from methods.bic import BiC
+from methods.continual_backprop import ContinualBackprop
 from methods.der import DER
 from methods.der_expand import DERExpand
 from methods.derpp import DERPP
@@ -53,6 +54,7 @@ SMALL = {
     "gem": GEM.Config(memory_size=18),
     "ranpac": RanPAC.Config(projection=24),
     "knn": KNN.Config(memory_size=12),
+    "continual_backprop": ContinualBackprop.Config(replacement_rate=0.1, maturity=2),
     "icarl": ICaRL.Config(memory_size=12),
     "wa": WA.Config(memory_size=12),
     "der_expand": DERExpand.Config(memory_size=12, classifier_epochs=2),

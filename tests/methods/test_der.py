@@ -158,3 +158,26 @@ def test_flops_are_those_of_the_batch_and_of_each_draw(method, draws):
 def test_hyperparameters_out_of_range_are_refused(method, config, story):
     with pytest.raises(ValueError, match=story):
         method.Config(**config)
+
+
+@pytest.mark.parametrize(("offered", "count"), [("once", 48), ("every_epoch", 3 * 48)])
+def test_the_reservoir_is_offered_each_example_once_or_in_every_epoch(offered, count):
+    blobs = der(memory_size=100, offered=offered)
+    method, view = blobs.fresh(), blobs.view(1)
+    train_task(method, view, Training(epochs=3, batch_size=20, lr=0.01), FlopMeter())
+    method.end_task(view)
+    assert int(method.memory.offered) == count
+    assert len(method.memory.y) == min(100, count)
+
+
+def test_an_example_that_is_offered_again_comes_with_its_new_logits():
+    """All of three epochs is stored: each image three times, with other logits each time."""
+    blobs = der(memory_size=1000, offered="every_epoch")
+    method, view = blobs.fresh(), blobs.view(1)
+    train_task(method, view, Training(epochs=3, batch_size=20, lr=0.1), FlopMeter())
+    method.end_task(view)
+    images, times = method.memory.x.flatten(1).unique(dim=0, return_counts=True)
+    assert len(images) == 48
+    assert (times == 3).all()
+    same = (method.memory.x == method.memory.x[0]).flatten(1).all(dim=1)
+    assert len(method.memory.logits[same].unique(dim=0)) == 3

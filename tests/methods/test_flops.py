@@ -41,6 +41,7 @@ PASSES = {
     "finetune": ({}, NEW, 0),
     "freeze": ({}, 0, 0),
     "l2": ({}, NEW, 0),
+    "shrink_perturb": ({}, NEW, 0),
     "si": ({}, NEW, 0),
     "lwf": ({}, NEW, NEW),
     "cumulative": ({}, 2 * NEW, 0),
@@ -178,8 +179,12 @@ def test_generative_replay_pays_for_the_generator_the_old_solver_and_drawing():
     assert consolidate == 0
 
 
-def test_hat_pays_for_its_gates_next_to_nothing():
-    train, consolidate = measure("hat", "mlp")
+@pytest.mark.parametrize(
+    ("method", "config"),
+    [("hat", {}), ("continual_backprop", {"replacement_rate": 0.01, "maturity": 0})],
+)
+def test_gates_and_utilities_of_units_cost_next_to_nothing(method, config):
+    train, consolidate = measure(method, "mlp", **config)
     assert train == pytest.approx(2 * NEW * COUNTS["mlp"].step, rel=0.01)
     assert consolidate == 0
 
@@ -228,6 +233,7 @@ def test_no_method_is_left_out():
         "lucir",
         "gpm",
         "mir",
+        "continual_backprop",
     }
 
 

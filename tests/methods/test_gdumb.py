@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import islice
 
@@ -110,3 +111,23 @@ def test_flops_are_those_of_the_examples_trained_on():
 def test_passes_below_one_are_refused():
     with pytest.raises(ValueError, match="passes must be at least 1 or left out, given 0"):
         GDumb.Config(passes=0)
+
+
+def test_cutmix_and_a_cosine_are_options_of_its_training():
+    blobs = gdumb(memory_size=12)
+    method, view = blobs.fresh(), blobs.view(1)
+    rates, shares = [], []
+    loss = method.loss
+
+    def record(batch):
+        rates.append(method.learning_rate)
+        shares.append(batch.share)
+        return loss(batch)
+
+    method.loss = record
+    training = Training(
+        epochs=2, batch_size=24, optimizer="sgd", lr=0.1, schedule="cosine", augment=["cutmix"]
+    )
+    train_task(method, view, training, FlopMeter())
+    assert rates == pytest.approx([0.05 * (1 + math.cos(math.pi * k / 4)) for k in range(4)])
+    assert all(share is not None and (share < 1).any() for share in shares)

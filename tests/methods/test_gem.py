@@ -230,3 +230,16 @@ def test_a_network_with_parameters_that_have_no_gradient_is_left_alone_there():
         train_task(method, gem().view(index), Training(batch_size=20, lr=0.01), FlopMeter())
         method.end_task(gem().view(index))
     assert network.body.weight.grad is None
+
+
+def test_batch_normalisation_also_counts_the_examples_of_each_past_task():
+    blobs = Blobs(GEM, GEM.Config(memory_size=30), "class", batch_norm=True)
+    *_, last = islice(snapshots(blobs), 2)
+    method, view = blobs.restore(last.state, num_learned=2), blobs.view(3)
+    method.train()
+    method.see(view.allowed)
+    method.begin_task(view)
+    tracked = int(method.network.norm.num_batches_tracked)
+    method.loss(view.examples[:12]).backward()
+    method.after_backward()
+    assert int(method.network.norm.num_batches_tracked) == tracked + 1 + 2

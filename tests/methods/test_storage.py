@@ -12,7 +12,7 @@ ROWS = 20  # of 60 examples met
 IMAGES = {name: count.pixels + 1 for name, count in COUNTS.items()}  # a byte a pixel, and a label
 NETWORKS = sorted(SHAPES)
 LEARNING = ["mlp", pytest.param("resnet18", marks=pytest.mark.variant)]
-ISOLATING = ("hat", "pnn")  # take linear layers apart
+ISOLATING = ("hat", "pnn", "continual_backprop")  # take linear layers apart
 
 
 def extra(method):
@@ -59,7 +59,7 @@ def test_lwf_keeps_a_byte_for_each_class(network):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("method", ["finetune", "freeze", "cumulative", "joint"])
+@pytest.mark.parametrize("method", ["finetune", "freeze", "cumulative", "joint", "shrink_perturb"])
 def test_references_keep_the_network_alone(network, method):
     assert extra(built(method, network, NUM_TASKS)) == {}
 
@@ -147,6 +147,11 @@ def test_hat_keeps_a_number_for_each_hidden_unit_and_task():
     assert extra(built("hat", "mlp", NUM_TASKS)) == {"importance": 4 * NUM_TASKS * (400 + 400)}
 
 
+def test_continual_backprop_keeps_utility_and_age_of_hidden_units_and_a_count_for_each_layer():
+    method = built("continual_backprop", "mlp", NUM_TASKS)
+    assert extra(method) == {"importance": (4 + 4) * (400 + 400) + 2 * 8}
+
+
 def test_progressive_networks_keep_all_columns_and_their_laterals():
     columns = (NUM_TASKS - 1) * COUNTS["mlp"].carried
     # From k older columns into both layers above the first: a scale for each, V and U.
@@ -193,7 +198,7 @@ def test_methods_on_fixed_features_keep_statistics_in_place_of_a_head(method):
 
 def test_no_method_is_left_out():
     penalties = {"l2", "si", "mas", "rwalk", "ewc", "lwf"}
-    references = {"finetune", "freeze", "cumulative", "joint", "independent"}
+    references = {"shrink_perturb", "finetune", "freeze", "cumulative", "joint", "independent"}
     others = {"icarl", "bic", "lucir", "gpm", "generative_replay", "packnet", *ISOLATING}
     # Counted by hand in the tests of each.
     elsewhere = {"der_expand", "memo", "podnet", "progress_compress"}
