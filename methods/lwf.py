@@ -15,8 +15,8 @@ Reference:
 
 Deviations:
     The divergence replaces the cross-entropy with the teacher: the value differs, the gradient does
-    not. The factor T^2 is off by default, as in the paper (`scale_by_temperature`). No warm-up, in
-    which only the new outputs learn.
+    not. The factor T^2 is off by default, as in the paper (`scale_by_temperature`). The paper's
+    warm-up, in which only the new outputs learn, is off by default (`warm_up_epochs`).
     Groups follow the benchmark's table of competing outputs. If each task has its own outputs, each
     old task has a softmax and the divergences are summed, as in the paper; if all seen classes
     compete, all old classes share one softmax.
@@ -25,17 +25,19 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Examples, Method, Outlook, TaskView
+from methods.base import Examples, Method, Outlook, Phase, TaskView, neutral
 from methods.parts.distillation import divergence, groups
 from methods.parts.former import FormerNetwork
 from methods.parts.ranges import require_positive, require_strength
+from methods.parts.warm_up import WARM_UP, WarmUp
 
 
 class LwF(Method):
@@ -49,19 +51,32 @@ class LwF(Method):
             lam: weight of the distillation, at least 0.
             temperature: T, above 0; higher values give unlikely classes more weight.
             scale_by_temperature: whether the divergence is multiplied by T^2.
+            scale_by_tasks: whether it is multiplied by t - 1, the number of tasks before.
+            distil_over: "old" classes, or "all" outputs that compete with an old class, new ones
+                included.
+            warm_up_epochs: epochs before the others in which only the new outputs' weights and
+                biases learn, from the second task on.
         """
 
         lam: float = 1.0
         temperature: float = 2.0
         scale_by_temperature: bool = False
+        scale_by_tasks: bool = neutral(False)
+        distil_over: Literal["old", "all"] = neutral("old")
+        warm_up_epochs: int = neutral(0)
 
         def __post_init__(self) -> None:
             require_strength("lam", self.lam)
             require_positive("temperature", self.temperature)
+            if self.warm_up_epochs < 0:
+                raise ValueError(f"warm_up_epochs must be at least 0, given {self.warm_up_epochs}")
 
     version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset(
-        {"lam", "temperature", "scale_by_temperature"}
+        {
+            *("lam", "temperature", "scale_by_temperature", "scale_by_tasks"),
+            *("distil_over", "warm_up_epochs"),
+        }
     )
     strength: ClassVar[str | None] = "lam"
     storage: ClassVar[dict[str, str]] = {"old_classes": "teacher"}
@@ -72,26 +87,53 @@ class LwF(Method):
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self.teacher: FormerNetwork | None = None
+        self.warm_up = WarmUp(network) if config.warm_up_epochs else None
+        self._weight = config.lam
         self.register_buffer("old_classes", torch.zeros(outlook.num_classes, dtype=torch.bool))
 
     def begin_task(self, task: TaskView) -> None:
         """Copy the network as the teacher and compute the groups of competing old classes."""
         if task.index > 1:
             self.teacher = FormerNetwork(self.network)
-            self._groups_GC = groups(self.old_classes, task.allowed)
+            whole = self.config.distil_over == "all"
+            self._groups_GC = groups(self.old_classes, task.allowed, whole)
+        self._weight = self.config.lam
+        if self.config.scale_by_temperature:
+            self._weight *= self.config.temperature**2
+        if self.config.scale_by_tasks:
+            self._weight *= task.index - 1
+
+    def phases(self, task: TaskView) -> Sequence[Phase]:
+        """Return the training, after a warm-up if new outputs are to have one."""
+        new = [label for label in task.classes if not self.old_classes[label]]
+        if self.warm_up is None or self.teacher is None or not new:
+            return (Phase(),)
+        self.warm_up.new = new
+        training = {"epochs": self.config.warm_up_epochs, "iterations": None}
+        return (Phase(WARM_UP, {**training, "early_stopping": None}), Phase())
+
+    def begin_phase(self, phase: Phase, task: TaskView) -> None:
+        """Begin or end the warm-up."""
+        if self.warm_up is not None:
+            self.warm_up.switch(phase.name == WARM_UP)
+
+    def after_step(self, batch: Examples) -> None:
+        """Put what is not new back to where it was, in a warm-up."""
+        if self.warm_up is not None:
+            self.warm_up.after_step()
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the divergence from the second task on."""
+        if self.warm_up is not None and self.warm_up.active:
+            with self.warm_up.evaluation():
+                return self.task_loss(batch)
         if self.teacher is None or self.config.lam == 0:
             return self.task_loss(batch)
         logits_BC = self.network(batch.x)
-        scale = self.config.lam
-        if self.config.scale_by_temperature:
-            scale *= self.config.temperature**2
         change = divergence(
             self.teacher(batch.x), logits_BC, self._groups_GC, self.config.temperature
         )
-        return self.task_loss(batch, logits_BC) + scale * change
+        return self.task_loss(batch, logits_BC) + self._weight * change
 
     def end_task(self, task: TaskView) -> None:
         """Mark the task's classes as old and drop the teacher."""

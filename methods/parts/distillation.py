@@ -15,11 +15,15 @@ import torch
 from torch import Tensor
 
 
-def groups(old_C: Tensor, allowed: Tensor | None) -> Tensor:
-    """Return bool [G, C]: the distinct sets of old classes that compete with an old class."""
+def groups(old_C: Tensor, allowed: Tensor | None, whole: bool = False) -> Tensor:
+    """Return bool [G, C]: the distinct sets of old classes that compete with an old class.
+
+    With `whole` they have all outputs that compete with it, new classes' too.
+    """
+    members_C = torch.ones_like(old_C) if whole else old_C
     if allowed is None:
-        return old_C.unsqueeze(0)
-    rows: Tensor = torch.unique((allowed[old_C] & old_C).byte(), dim=0)
+        return members_C.unsqueeze(0)
+    rows: Tensor = torch.unique((allowed[old_C] & members_C).byte(), dim=0)
     return rows.bool()
 
 

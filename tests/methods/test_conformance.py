@@ -72,6 +72,7 @@ VARIANTS = [
     (MAS, MAS.Config(lam=10, accumulate="mean", penalise_head=True)),
     (RWalk, RWalk.Config(lam=10, alpha=0.5, interval=2, penalise_head=True)),
     (L2, L2.Config(lam=10, penalise_head=True)),
+    (LwF, LwF.Config(warm_up_epochs=1, scale_by_tasks=True, distil_over="all")),
     (LwF, LwF.Config(lam=3, temperature=0.5, scale_by_temperature=True)),
     (ER, ER.Config(memory_size=7)),
     (ER, ER.Config(memory_size=30, replay_batch_size=25)),

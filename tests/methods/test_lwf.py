@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,8 +11,11 @@ import torch.nn.functional as F
 from methods.lwf import LwF
 from methods.parts.distillation import divergence, groups
 from methods.testing.blobs import Blobs
+from methods.testing.equality import copy_state
 from methods.testing.snapshots import snapshots
 from orchestrator.seeding import stream
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.learning.learner import Training, train_task
 
 SCENARIOS = ["task", "domain", "class"]
 
@@ -175,3 +180,68 @@ def test_a_heavier_weight_keeps_the_old_answers_better():
 def test_hyperparameters_out_of_range_are_refused(config, story):
     with pytest.raises(ValueError, match=story):
         LwF.Config(**config)
+
+
+def in_task(index, scenario="class", **config):
+    """The method in a task, as it begins, with weights moved since."""
+    blobs = Blobs(LwF, LwF.Config(**config), scenario, epochs=1)
+    *_, last = islice(snapshots(blobs), index - 1)
+    method = blobs.restore(last.state, num_learned=index - 1)
+    method.see(blobs.allowed(index))
+    method.begin_task(blobs.view(index))
+    with torch.no_grad():
+        for p in method.network.parameters():
+            p.add_(0.3 * torch.randn(p.shape, generator=stream(0, index, "move")))
+    return method, blobs.examples(index)
+
+
+@pytest.mark.parametrize(("index", "tasks"), [(2, 1), (3, 2)])
+def test_the_divergence_can_be_weighted_by_the_number_of_tasks_before(index, tasks):
+    method, batch = in_task(index, scale_by_tasks=True, lam=0.5)
+    plain, _ = in_task(index, lam=0.5)
+    own = plain.task_loss(batch)
+    torch.testing.assert_close(method.loss(batch), own + tasks * (plain.loss(batch) - own))
+
+
+def test_distilled_over_all_outputs_the_new_ones_of_the_teacher_count_too():
+    method, batch = in_task(2, distil_over="all", temperature=1.0)
+    target, own = (n(batch.x)[:, :4] for n in (method.teacher, method.network))
+    kept = F.kl_div(own.log_softmax(1), target.softmax(1), reduction="batchmean")
+    torch.testing.assert_close(method.loss(batch), method.task_loss(batch) + kept)
+    each, batch = in_task(2, "task", distil_over="all")
+    same, _ = in_task(2, "task")
+    torch.testing.assert_close(each.loss(batch), same.loss(batch))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_in_a_warm_up_new_outputs_learn_and_nothing_else_moves(batch_norm):
+    blobs = Blobs(LwF, LwF.Config(warm_up_epochs=2), "class", batch_norm, epochs=1)
+    method = blobs.restore(next(snapshots(blobs)).state, num_learned=1)
+    task, moved = blobs.view(2), {}
+    begin = method.begin_phase
+
+    def note(phase, view):
+        moved[phase.name] = copy_state(method.network.state_dict())
+        begin(phase, view)
+
+    method.begin_phase = note
+    train_task(method, task, Training(batch_size=16, lr=0.01, weight_decay=0.1), FlopMeter())
+    start, after = moved["warm-up"], moved[""]
+    for name, before in start.items():
+        new = torch.zeros(len(before), dtype=torch.bool) if before.dim() else torch.zeros(())
+        if name.startswith("head"):
+            new[[2, 3]] = True
+            assert (after[name][[2, 3]] != before[[2, 3]]).any()
+        assert torch.equal(
+            after[name][~new] if before.dim() else after[name],
+            before[~new] if before.dim() else before,
+        ), name
+    assert all(p.requires_grad for p in method.network.parameters())
+    assert not torch.equal(method.network.body.weight, after["body.weight"])
+
+
+def test_where_no_output_is_new_there_is_no_warm_up():
+    method, _ = in_task(2, "domain", warm_up_epochs=2)
+    assert len(method.phases(Blobs(LwF, LwF.Config(), "domain").view(2))) == 1
+    with pytest.raises(ValueError, match="no linear layer named head"):
+        LwF(torch.nn.Linear(2, 2), LwF.Config(warm_up_epochs=1), method.outlook)
