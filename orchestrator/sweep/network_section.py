@@ -12,7 +12,7 @@ from orchestrator.hashing import canonical_json
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.networks.pretrained.backbones import Backbone
 from orchestrator.networks.pretrained.pretrained import BACKBONES, DEFAULT, NAME, WEIGHTS
-from orchestrator.networks.pretrained.weights import open_weights
+from orchestrator.networks.pretrained.weights import find_in_package, open_weights
 from orchestrator.networks.zoo import ZOOS
 from orchestrator.stages.code.classes import find_class, is_dotted
 from orchestrator.stages.code.data_function import create_backbone_function
@@ -85,11 +85,15 @@ def _read_value(given: Any, where: str, read: Read, mistakes: list[str]) -> str 
 
 def _read_weights(given: Any, where: str, folder: Path) -> str:
     """Return the path of a file of weights, which is opened, or "default"."""
-    if not isinstance(given, str):
-        raise RepertoireError(f"must be a file of weights, or default, given {abbreviate(given)}")
     if given == DEFAULT:
-        return given
-    path = folder / Path(given).expanduser()
+        return DEFAULT
+    if isinstance(given, dict) and {*given} == {"package", "file"}:
+        path = find_in_package(str(given["package"]), str(given["file"]))
+    elif isinstance(given, str):
+        path = folder / Path(given).expanduser()
+    else:
+        forms = "a file of weights, {package: NAME, file: FILE}, or default"
+        raise RepertoireError(f"must be {forms}, given {abbreviate(given)}")
     WEIGHTS[str(path)] = open_weights(path)
     return str(path)
 

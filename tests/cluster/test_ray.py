@@ -6,26 +6,36 @@ import itertools
 import platform
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from orchestrator.backends.factory import BACKENDS
 from orchestrator.backends.inline import Inline
 from orchestrator.backends.ray_backend import OnRay
 from orchestrator.backends.ray_tasks import MAX_DEATHS
+from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.errors import RepertoireError
+from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
 from orchestrator.graph.events import Event, Instruction
+from orchestrator.graph.features import sweep_features
 from orchestrator.graph.plan import plan
 from orchestrator.graph.progress import Progress
+from orchestrator.networks.base import NetworkShape
+from orchestrator.networks.networks import CNN, build_network
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.search.evaluate import evaluate
+from orchestrator.search.features import compute_features
 from orchestrator.stages.outcomes import StageDone
+from orchestrator.stages.storage.mapped import map_state
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = [
@@ -42,6 +52,16 @@ training: {{batch_size: 16}}
 methods: {methods}
 seeds: {seeds}
 resources: {{cpus: {cpus}}}
+"""
+SMALL = CNN.Config(channels=(2,), hidden=4)
+FEATURES = """
+name: lab
+benchmark: {name: split_digits, num_tasks: 2, samples_per_task: 32}
+network: {name: pretrained, backbone: {name: cnn, channels: [2], hidden: 4},
+  weights: body.safetensors}
+training: {batch_size: 16}
+methods: [finetune]
+seeds: [0]
 """
 THREE = (
     "[finetune, joint, {name: ewc, lam: {grid: [1, 100]}, training: {keep_optimizer: true, "
@@ -186,3 +206,23 @@ def test_nothing_runs_on_when_the_news_cannot_be_told(tmp_path: Path) -> None:
 def test_a_stage_too_large_for_every_node_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(RepertoireError, match="no node of this Ray has"):
         compute(tmp_path, "[finetune]", OnRay(), cpus=64)
+
+
+def test_features_are_computed_by_workers_once_and_are_those_of_one_process(
+    tmp_path: Path,
+) -> None:
+    shape = NetworkShape((1, 8, 8), 10, (0.3,), (0.4,))
+    save_file(build_network(CNN, SMALL, shape, 0).state_dict(), tmp_path / "body.safetensors")
+    path, bits = tmp_path / "sweep.yaml", []
+    path.write_text(FEATURES)
+    for place in (OnRay(), Inline()):
+        sweep, out = Sweep.load(path), tmp_path / type(place).__name__
+        tables = Tabulator((), open_store(out, None), results_folder(sweep, out))
+        with place if isinstance(place, OnRay) else nullcontext(place) as backend:
+            compute_features(sweep, tables, backend, Brake(), lambda progress: None)
+            if isinstance(place, OnRay):
+                assert run_sweep(sweep, tables, backend, Brake()).complete
+        (features,) = sweep_features(sweep)
+        bits.append(map_state(features.digest, tables.store))
+    assert torch.equal(bits[0]["train"], bits[1]["train"])
+    assert torch.equal(bits[0]["test"], bits[1]["test"])

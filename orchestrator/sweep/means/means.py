@@ -37,10 +37,12 @@ class Means:
             LARGEST: what the dearest method of the sweep carries as it is configured; None: free.
         compute: FLOPs of training and consolidating each task, in multiples of fine-tuning it for
             one epoch; None: free.
+        backbone: whether the bytes of a frozen, pretrained body count against the storage.
     """
 
     storage: tuple[int | Literal["largest"] | None, ...] = (None,)
     compute: tuple[float | None, ...] = (None,)
+    backbone: Literal["counted", "apart"] = "counted"
 
     @property
     def cells(self) -> Iterator[tuple[int | Literal["largest"] | None, float | None]]:
@@ -55,6 +57,7 @@ class _MeansSection(Options):
     preset: str | None = None
     storage: Any = None
     compute: Any = None
+    backbone: Literal["counted", "apart"] = "counted"
 
 
 def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
@@ -82,7 +85,7 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
         return None
     storage = _read_axis(values.get("storage"), "storage", _parse_storage, mistakes)
     compute = _read_axis(values.get("compute"), "compute", _parse_compute, mistakes)
-    return Means(storage, compute) if storage and compute else None
+    return Means(storage, compute, section.backbone) if storage and compute else None
 
 
 def check_means(

@@ -11,7 +11,7 @@ from orchestrator.sweep.group_names import name_groups
 from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, solve_cell
 from orchestrator.sweep.means.means import LARGEST, Means
 from orchestrator.sweep.means.prices import PriceRecords, Prices, Unpriced, read_prices
-from orchestrator.sweep.means.storage import carried_bytes
+from orchestrator.sweep.means.storage import carried_bytes, counted_bytes
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 
@@ -37,11 +37,15 @@ def solve_with(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
     """Return a sweep with the trials and groups of its cells, as far as prices are known."""
     trials = [*sweep.trials, *(group.first_trial(sweep.seeds) for group in sweep.groups)]
     budgets = [*budget_pairs(means, trials)]
-    cells = [solve_cell(trial, *pair, prices) for trial in sweep.trials for pair in budgets]
+    cells = [
+        solve_cell(trial, *pair, prices, means.backbone)
+        for trial in sweep.trials
+        for pair in budgets
+    ]
     groups: list[Group] = []
     for group in sweep.groups:
         for pair in budgets:
-            cell = solve_cell(group.first_trial(sweep.seeds), *pair, prices)
+            cell = solve_cell(group.first_trial(sweep.seeds), *pair, prices, means.backbone)
             cells.append(cell)
             groups += [replace(group, cell=cell)] if is_ready(cell) else []
     ready = tuple(
@@ -56,7 +60,8 @@ def budget_pairs(
     """Yield the pairs of budgets, with the bytes of the dearest trial where they are meant."""
     largest = None
     if LARGEST in means.storage:
-        largest = max(sum(carried_bytes(trial, trial.seeds[0]).values()) for trial in trials)
+        carried = (carried_bytes(trial, trial.seeds[0]) for trial in trials)
+        largest = max(sum(counted_bytes(each, means.backbone).values()) for each in carried)
     for storage, compute in means.cells:
         yield largest if storage == LARGEST else storage, compute
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
+from typing import Literal
 
 import torch
 
@@ -26,6 +27,7 @@ from orchestrator.sweep.trial import Trial
 MEMORY = "buffer"  # the storage category of examples
 
 Bytes = dict[str, int]
+Backbone = Literal["counted", "apart"]
 
 # By the key of the last stage: a method is built for each task, and has a cell for each budget.
 _FIXED: dict[str, Bytes] = {}
@@ -35,18 +37,19 @@ class TooDear(Exception):
     """A trial does not fit; the message is the sum that shows it."""
 
 
-def fit_storage(trial: Trial, seed: int, budget: int) -> int | None:
+def fit_storage(trial: Trial, seed: int, budget: int, backbone: Backbone = "counted") -> int | None:
     """Return the bytes of memory that a budget leaves room for; None if the method has no dial.
 
     Args:
         trial: a method with or without a memory.
         seed: one of its seeds.
         budget: bytes, of everything that is carried from task to task, at its largest.
+        backbone: whether a frozen body counts.
 
     Raises:
         TooDear: it carries more whatever its memory, or its memory would be too small.
     """
-    fixed = largest_fixed(trial.stages(seed))
+    fixed = counted_bytes(largest_fixed(trial.stages(seed)), backbone)
     left = budget - sum(fixed.values())
     if left < 0:
         raise TooDear(f"{describe_sum(fixed)}, which is {-left:,} B above {budget:,} B")
@@ -65,6 +68,11 @@ def fit_storage(trial: Trial, seed: int, budget: int) -> int | None:
     if objection is not None:
         raise TooDear(f"{room}, and {objection}")
     return left
+
+
+def counted_bytes(sizes: Bytes, backbone: Backbone) -> Bytes:
+    """Return the bytes by category that count, without those of a frozen body if it is apart."""
+    return {k: v for k, v in sizes.items() if backbone == "counted" or k != "backbone"}
 
 
 def set_memory(trial: Trial, size: int) -> Trial:
