@@ -90,6 +90,8 @@ def compute_first(folder: Path, address: str) -> None:
 
 
 def test_a_cluster_computes_what_a_user_wrote(folder: Path, one_node: str) -> None:
+    # A stage takes both processors: another worker would take as long to start as all stages.
+    (folder / "sweep.yaml").write_text(f"{SWEEP}resources: {{cpus: 2}}\n")
     compute_first(folder, one_node)
 
 

@@ -69,15 +69,18 @@ def tuner(
 
 
 def test_trials_share_their_beginning_and_equal_what_repertoire_run_computes(
-    tmp_path: Path, learner: Any
+    tmp_path: Path, one_ray: None
 ) -> None:
+    few = SWEEP.replace("iterations: 20", "iterations: 4")
+    (tmp_path / "by_hand.yaml").write_text(few)
+    learner = orchestrator.tune.trainable(tmp_path / "by_hand.yaml", store=tmp_path / "stages")
     space = {"method.lam": tune.grid_search([1.0, 30.0, 100.0]), "training.lr": 0.05}
     # One process for all, since each takes longer to start than these trials to learn.
     results = tuner(tmp_path, learner, space, at_once=1, reuse_actors=True).fit()
     assert not results.errors
     assert [result.metrics["tasks"] for result in results] == [5, 5, 5]
 
-    text = SWEEP.replace("[ewc]", "[{name: ewc, lam: {grid: [1.0, 30.0, 100.0]}}]")
+    text = few.replace("[ewc]", "[{name: ewc, lam: {grid: [1.0, 30.0, 100.0]}}]")
     (tmp_path / "run.yaml").write_text(text.replace("lr: 0.1", "lr: 0.05"))
     trials = evaluate(tmp_path / "run.yaml", tmp_path / "run")
     tune_store = StageStore(str(tmp_path / "stages"))
