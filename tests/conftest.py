@@ -41,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """From here on, look for garbage among what tests make, not among modules."""
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)  # tests make few cycles, and memory is no concern here
     gc.enable()
     # Before the interpreter takes down the modules: nanobind complains of what it finds alive.
     # Not in pytest_unconfigure: pytest collects garbage twice after it, seconds over all modules.

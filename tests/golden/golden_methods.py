@@ -136,7 +136,8 @@ class Case:
             seed=0,
             key=f"{self.name} {after}",
             parent=None,
-            task_keys=self.benchmark.task_keys()[: self.tasks],
+            # Of the state before the first task there are no figures.
+            task_keys=self.benchmark.task_keys()[: self.tasks] if after else (),
         )
 
     def figures(self, device: str = "cpu") -> dict[str, Any]:
