@@ -19,6 +19,12 @@ ALIKE = {
     "er_ace": "er",
     "mir": "er",
 }
+# Options of methods whose defaults are large, for tests that hold at any size.
+SMALL: dict[str, dict[str, object]] = {
+    "generative_replay": {"hidden": (24,), "latent_size": 4},
+    "bic": {"correction_epochs": 5},
+    "ranpac": {"projection": 24},
+}
 
 
 def each_method() -> list[ParameterSet]:

@@ -124,7 +124,9 @@ TRAININGS = {
 }
 
 
-@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param("schedule", marks=pytest.mark.variant), "all", "kept"]
+)
 def test_nor_does_it_under_a_schedule(name: str, make_lab) -> None:
     straight, resumed = (
         make_lab().ask("[si]", benchmark=permuted(), training=TRAININGS[name]) for _ in range(2)

@@ -56,7 +56,7 @@ WEIGHTS = {
         n: f + scale_to_unit(m.importance[1])[n] for n, f in scale_to_unit(m.importance[0]).items()
     },
 }
-RATE, STEPS = 1e-4, 200
+RATE, STEPS = 1e-4, 120
 
 
 @pytest.mark.parametrize("method_class", WEIGHTS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alike import each_method
+from alike import SMALL, each_method
 from test_optimizers import mistakes_of, sweep_with
 
 from methods import METHODS
@@ -254,7 +254,7 @@ def test_every_method_learns_with_augmentation_and_those_that_mix_say_so(name, t
     cls = METHODS[name]
     sizes = {"memory_size": 12} if "memory_size" in cls.Config.__dataclass_fields__ else {}
     scenario = "class" if "class" in cls.scenarios else "task"
-    blobs = Blobs(cls, cls.Config(**sizes), scenario)
+    blobs = Blobs(cls, cls.Config(**sizes, **SMALL.get(name, {})), scenario)
     blobs = replace(blobs, config=cls.with_defaults(blobs.config, blobs.setting("mlp")))
     changes = ("pad_crop", "flip", *(("mixup",) if cls.takes_mixtures else ()))
     states = []

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from alike import cases
+from alike import SMALL, cases
 from test_optimizers import mistakes_of, sweep_with
 
 from methods import METHODS
@@ -33,7 +33,7 @@ CASES = [(scenario, name) for scenario, names in SERVING.items() for name in nam
 def blobs_of(name="finetune", scenario="class"):
     cls = METHODS[name]
     sizes = {"memory_size": 12} if "memory_size" in cls.Config.__dataclass_fields__ else {}
-    blobs = Blobs(cls, cls.Config(**sizes), scenario)
+    blobs = Blobs(cls, cls.Config(**sizes, **SMALL.get(name, {})), scenario)
     return replace(blobs, config=cls.with_defaults(blobs.config, blobs.setting("mlp")))
 
 

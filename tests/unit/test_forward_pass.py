@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from alike import cases
+from alike import SMALL, cases
 from test_optimizers import mistakes_of, sweep_with
 from torch import nn
 
@@ -28,7 +28,8 @@ IN_TASKS = [n for n, cls in METHODS.items() if "class" not in cls.scenarios]
 
 def blobs_of(name):
     cls = METHODS[name]
-    config = cls.Config(**({"memory_size": 12} if name in MEMORIES else {}))
+    sizes = {"memory_size": 12} if name in MEMORIES else {}
+    config = cls.Config(**sizes, **SMALL.get(name, {}))
     blobs = Blobs(cls, config, "class" if name in IN_CLASSES else "task", batch_norm=False)
     return replace(blobs, config=cls.with_defaults(config, blobs.setting("mlp")))
 

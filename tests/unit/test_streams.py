@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alike import cases
+from alike import SMALL, cases
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
@@ -161,7 +161,7 @@ def test_every_method_learns_tasks_of_unequal_size(name, scenario):
     stream = benchmark(classes_per_task=(6, 1, 3), scenario=scenario, samples_per_task=24)
     config = find_class("method", name).Config
     sized = {"memory_size": 20} if "memory_size" in config.__dataclass_fields__ else {}
-    method = create_component("method", name, config(**sized))
+    method = create_component("method", name, config(**sized, **SMALL.get(name, {})))
     network = create_component("network", "mlp", MLP.Config(hidden=(8,)))
     states = {}
     for stage in build_stages(stream, network, Training(batch_size=8), method, 0):
