@@ -142,6 +142,7 @@ def drawn(stream):
     return [{part: set(rows.tolist()) for part, rows in split.items()} for split in splits]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [None, 60])
 @pytest.mark.parametrize("order", ["natural", "seeded"])
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])

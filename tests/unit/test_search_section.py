@@ -583,6 +583,7 @@ def test_no_mistake_hides_another(mistakes: Callable[[str], list[str]]) -> None:
 # --- the command line ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [text for text, _ in WRONG.values()], ids=WRONG.keys())
 def test_the_user_s_mistake_ends_with_code_2_and_leaves_nothing(
     answer: Callable[..., tuple[int, str]], tmp_path: Path, text: str

@@ -445,6 +445,7 @@ NO_MAPPING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [*(text for text, _ in WRONG.values()), *NO_MAPPING.values()], ids=[*WRONG, *NO_MAPPING]
 )
