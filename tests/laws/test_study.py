@@ -39,6 +39,7 @@ SMALL = {
     "memo": "{name: memo, memory_size: 200, exemplar_passes: 1}",
     "podnet": "{name: podnet, memory_size: 200, exemplar_passes: 1, balanced_epochs: 2}",
     "bic": "{name: bic, memory_size: 1000, exemplar_passes: 1, correction_epochs: 2}",
+    "ranpac": "{name: ranpac, projection: 100}",
     "wa": "{name: wa, memory_size: 200, exemplar_passes: 1}",
     # Its parts of a task have lengths fixed before.
     "packnet": "{name: packnet, training: {early_stopping: null}}",

@@ -39,6 +39,7 @@ SWEEP = {
     "training": "{batch_size: 4}",
     "seeds": "[0]",
 }
+PIXELS = {"network": "{name: mlp, hidden: []}"}  # features are the 64 pixels
 MODEL = 4 * (64 * 8 + 8 + 8 * 10 + 10)  # bytes of the network of the lab: 64-8-10
 
 
@@ -225,56 +226,44 @@ def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
 
 
 @pytest.mark.slow
-def test_anchors_on_features_fit_or_do_not_with_the_sum_that_shows_it(tmp_path: Path) -> None:
-    """Features are the 64 pixels: a mean and its count take 264 bytes, a stored example 257."""
-    trials = finish(
-        tmp_path,
-        "[finetune, ncm, knn, {name: ranpac, projection: 100, lam: 1}]",
-        "{storage: {grid: [2.6 kB, 90 kB]}, compute: {grid: [1, 20]}}",
-        network="{name: mlp, hidden: []}",
-    )
-    rows = trials.set_index(["method", "means_storage_bytes", "means_compute"]).sort_index()
+def test_anchors_on_features_cost_what_they_cost_at_each_computation(tmp_path: Path) -> None:
+    """An epoch of fine-tuning passes 64 examples forward and back to the weights, 163,840 FLOP."""
+    methods = "[finetune, ncm, {name: ranpac, projection: 100, lam: 1}]"
+    trials = finish(tmp_path, methods, "{compute: {grid: [1, 20]}}", **PIXELS)
+    rows = trials.set_index(["method", "means_compute"]).sort_index()
     ncm = rows.loc["ncm"]
-    assert ncm["status"].tolist() == ["infeasible"] * 2 + ["complete"] * 2
-    assert ncm["story"].iloc[0] == "it carries model 2,640 B, which is 40 B above 2,600 B"
     assert set(ncm["means_dial"]) == {"{}"}
-    assert ncm["storage_bytes"].iloc[2] == 10 * (4 * 64 + 8)
-    # An epoch of fine-tuning is 64 examples forward and back to the weights; ncm has the sums.
-    assert ncm["consolidate_flops"].iloc[2:].tolist() == [2 * 2 * 64 * 10 * 64] * 2
-    knn = rows.loc["knn"]
-    assert set(knn["status"]) == {"complete"}
-    # Ten rows in 2,580 bytes, all 128 examples in 89,980.
-    assert knn["storage_bytes"].tolist() == [10 * 257 + 20] * 2 + [128 * 257 + 20] * 2
-    assert json.loads(knn["means_dial"].iloc[2]) == {"method.memory_bytes": 90_000 - 2 * 10}
-    story = rows.loc["ranpac", "story"][90_000, 1]
+    # Sums of 10 classes, as a product of labels and features, in both tasks.
+    assert ncm["consolidate_flops"].tolist() == [2 * 2 * 64 * 10 * 64] * 2
+    stages = load(tmp_path / "results" / "lab").stages
+    keys = stages[stages["trial_id"].isin(ncm["trial_id"])]["key"]
+    assert keys.nunique() == 1 + 2, "both computations have the same stages"
+    assert rows.loc["ranpac", "status"].tolist() == ["infeasible", "complete"]
     assert re.fullmatch(
         r"task 1 takes no step, and consolidation ([\d,]+) FLOP, which is [\d,]+ FLOP above "
         r"163,840 FLOP, 1 x fine-tuning for an epoch",
-        story,
+        rows.loc[("ranpac", 1), "story"],
     )
-    assert rows.loc["ranpac", "status"][90_000, 20] == "complete"
-    stages = load(tmp_path / "results" / "lab").stages
-    keys = stages[stages["trial_id"].isin(ncm["trial_id"])]["key"]
-    assert keys.nunique() == 1 + 2  # both computations have the same stages
 
 
-def test_a_memory_of_features_that_is_too_small_is_infeasible(tmp_path: Path) -> None:
-    sweep, _, _ = solve(
-        tmp_path,
-        "[knn, finetune]",
-        "{storage: {grid: [2.5 kB, 4 kB]}}",
-        network="{name: mlp, hidden: []}",
-    )
+def test_anchors_on_features_fit_the_bytes_or_do_not_with_the_sum(tmp_path: Path) -> None:
+    """A mean and its count take 264 bytes a class, a stored example 257."""
+    sweep, _, _ = solve(tmp_path, "[ncm, knn]", "{storage: {grid: [2.5 kB, 2.64 kB]}}", **PIXELS)
+    ncm, knn = (trial for trial in sweep.trials)
+    assert (ncm.method.name, ncm.dial) == ("ncm", {})
+    assert knn.dial == {"method.memory_bytes": 2640 - 2 * 10}
     outcomes = {cell.trial.method.name: cell.outcome for cell in sweep.cells if cell.outcome}
-    assert outcomes["knn"] == (
-        "infeasible",
-        "it carries buffer 20 B, which leaves 2,480 B of 2,500 B for its memory, and knn cannot "
-        "take mlp: its memory has room for 9 examples (memory_bytes: 2480) of 64 features, but "
-        "needs room for 10, one for each class: give memory_bytes: 2570, or more",
-    )
+    assert outcomes == {
+        "ncm": ("infeasible", "it carries model 2,640 B, which is 140 B above 2,500 B"),
+        "knn": (
+            "infeasible",
+            "it carries buffer 20 B, which leaves 2,480 B of 2,500 B for its memory, and knn "
+            "cannot take mlp: its memory has room for 9 examples (memory_bytes: 2480) of 64 "
+            "features, but needs room for 10, one for each class: give memory_bytes: 2570, or more",
+        ),
+    }
 
 
-@pytest.mark.slow
 def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> None:
     parts = {"methods": "[finetune, er]", "means": "{compute: 2}"}
     cut = finish(tmp_path, **parts, budget="{stages: 2}")
