@@ -56,10 +56,7 @@ class MEMO(Expansion):
                 raise ValueError(f"specialised must be at least 0, given {self.specialised}")
 
     takes_any_body: ClassVar[bool] = False
-    inert_on_first_task: ClassVar[frozenset[str]] = Expansion.inert_on_first_task | {
-        "align",
-        "specialised",
-    }
+    inert_on_first_task: ClassVar[frozenset[str]] = Expansion.inert_on_first_task | {"align"}
     config: Config
 
     @classmethod

@@ -10,7 +10,7 @@ Reference:
 
 Deviations:
     The singular values and vectors of the matrix of inputs are computed from its product with
-    itself, in double precision, on the CPU. A bias is the weight of an input that is 1; the paper's
+    itself, in double precision. A bias is the weight of an input that is 1; the paper's
     layers have none.
 """
 
@@ -29,7 +29,7 @@ from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.layers import Layer, attach_hooks, select_layers
 
 # Examples per forward pass: patches of an image take many times its memory.
-BATCH = 64
+BATCH = 256
 NEEDED = "it must be made of linear layers, convolutions without groups and batch normalisation"
 # Of the sum of squares; below it a direction is rounding.
 NOTHING = 1e-12
@@ -56,7 +56,7 @@ class Bases(nn.Module):
     def extend(self, name: str, moment: Tensor, threshold: float) -> None:
         """Add the directions of a layer's inputs that `new_directions` returns."""
         basis = self[name]
-        added = new_directions(basis.double().cpu(), moment, threshold)
+        added = new_directions(basis.double(), moment, threshold)
         setattr(self, buffer_name(name), torch.cat((basis, added.to(basis)), dim=1))
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
@@ -101,12 +101,14 @@ def input_moments(network: nn.Module, names: Sequence[str], x: Tensor) -> dict[s
     In evaluation mode. Inputs of a convolution are the patches that it multiplies.
     """
     layers = dict(zip(names, select_layers(network, names), strict=True))
-    moments = {n: torch.zeros((num_inputs(m),) * 2).double() for n, m in layers.items()}
+    moments = {
+        n: m.weight.new_zeros((num_inputs(m),) * 2, dtype=torch.float64) for n, m in layers.items()
+    }
 
     def add(name: str) -> Callable[[Layer, tuple[Tensor]], None]:
         def hook(layer: Layer, inputs: tuple[Tensor]) -> None:
             rows_ND = input_rows(layer, inputs[0]).double()
-            moments[name] += (rows_ND.T @ rows_ND).cpu()
+            moments[name] += rows_ND.T @ rows_ND
 
         return hook
 
