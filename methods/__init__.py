@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from methods.agem import AGEM
 from methods.base import Method
 from methods.bic import BiC
+from methods.coda_prompt import CodaPrompt
 from methods.continual_backprop import ContinualBackprop
 from methods.cumulative import Cumulative
 from methods.der import DER
@@ -32,6 +33,8 @@ from methods.independent import Independent
 from methods.joint import Joint
 from methods.knn import KNN
 from methods.l2 import L2
+from methods.l2p import L2P
+from methods.lora import InfLoRA
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
@@ -46,6 +49,7 @@ from methods.ranpac import RanPAC
 from methods.rwalk import RWalk
 from methods.shrink_perturb import ShrinkPerturb
 from methods.si import SI
+from methods.slca import SLCA
 from methods.slda import SLDA
 from methods.wa import WA
 
@@ -89,4 +93,8 @@ METHODS: Mapping[str, type[Method]] = {
     "mir": MIR,
     "shrink_perturb": ShrinkPerturb,
     "continual_backprop": ContinualBackprop,
+    "l2p": L2P,
+    "coda_prompt": CodaPrompt,
+    "lora": InfLoRA,
+    "slca": SLCA,
 }

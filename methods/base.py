@@ -77,6 +77,7 @@ class Method(TrainingHooks):
             are shared (mixup, cutmix); `task_loss` can.
         takes_any_body: whether any network with a head will do; False: its `body` must be an
             `nn.Sequential` of several layers.
+        needs_tokens: whether the network must be a transformer with a class token.
         strength: the hyperparameter that reduces forgetting as it grows and equals `finetune`, bit
             for bit, at 0 (tested); None if there is no single one. A search may lower it until a
             new task is learned well enough.
@@ -94,6 +95,7 @@ class Method(TrainingHooks):
     takes_steps: ClassVar[bool] = True
     takes_mixtures: ClassVar[bool] = True
     takes_any_body: ClassVar[bool] = True
+    needs_tokens: ClassVar[bool] = False
     strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}
 

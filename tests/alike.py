@@ -6,6 +6,9 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from methods import METHODS
+from orchestrator.networks.mlp import MLP
+from orchestrator.networks.vit import ViTTiny
+from orchestrator.stages.code.components import Component, create_component
 
 # Of each family, `make test` goes through the first; the golden numbers hold all.
 ALIKE = {
@@ -18,6 +21,8 @@ ALIKE = {
     "progress_compress": "ewc",
     "er_ace": "er",
     "mir": "er",
+    "coda_prompt": "l2p",
+    "lora": "l2p",
 }
 # Options of methods whose defaults are large, for tests that hold at any size.
 SMALL: dict[str, dict[str, object]] = {
@@ -25,6 +30,17 @@ SMALL: dict[str, dict[str, object]] = {
     "bic": {"correction_epochs": 5},
     "ranpac": {"projection": 24},
 }
+# Methods that take transformers alone, and a small one for 8x8 images.
+NEED_TOKENS = frozenset(name for name, cls in METHODS.items() if cls.needs_tokens)
+VIT = {"patch": 4, "width": 8, "depth": 2, "heads": 2, "expansion": 2}
+VIT_IN_A_SWEEP = f"{{name: vit_tiny, {', '.join(f'{n}: {v}' for n, v in VIT.items())}}}"
+
+
+def small_network(name: str, *hidden: int) -> Component:
+    """Return the network for a test of a method: an mlp, or a transformer where it needs one."""
+    if name in NEED_TOKENS:
+        return create_component("network", "vit_tiny", ViTTiny.Config(**VIT))
+    return create_component("network", "mlp", MLP.Config(hidden=hidden))
 
 
 def each_method() -> list[ParameterSet]:

@@ -1,4 +1,4 @@
-"""Data and network of the conformance suite: three small tasks and two linear layers.
+"""Data and networks of the conformance suite: three small tasks, two linear layers.
 
 Reference:
     None.
@@ -101,8 +101,11 @@ class Blobs:
 
     def _method(self, generator: torch.Generator, num_learned: int) -> Method:
         outlook = Outlook(self.num_classes, IMAGE, num_learned)
-        in_blocks = not self.method_class.takes_any_body
-        network = small_network(outlook, self.batch_norm, generator, in_blocks)
+        if self.method_class.needs_tokens:
+            network = small_transformer(outlook, generator)
+        else:
+            in_blocks = not self.method_class.takes_any_body
+            network = small_network(outlook, self.batch_norm, generator, in_blocks)
         return self.method_class(network, self.config, outlook)
 
 
@@ -118,6 +121,18 @@ def small_network(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(generator.get_state())
         return (SmallBlocks if in_blocks else SmallNetwork)(outlook, batch_norm)
+
+
+def small_transformer(outlook: Outlook, generator: torch.Generator) -> nn.Module:
+    """Return a small transformer whose weights depend on the generator alone."""
+    from orchestrator.networks.base import NetworkShape
+    from orchestrator.networks.vit import ViTTiny
+
+    shape = NetworkShape(outlook.input_shape, outlook.num_classes, (0.5,), (0.25,))
+    config = ViTTiny.Config(patch=2, width=8, depth=2, heads=2, expansion=2)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.set_state(generator.get_state())
+        return ViTTiny(config, shape)
 
 
 class SmallNetwork(nn.Module):

@@ -16,6 +16,8 @@ from orchestrator.stages.features.learned_parts import learned_parts
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import failure_story
 
+KNOWN_TO_HAVE_TOKENS = ("vit_tiny",)
+
 
 def misfit(
     benchmark: Benchmark,
@@ -48,7 +50,8 @@ def misfit(
             f"{method.name} learns by gradient steps, and network.train: none leaves nothing to "
             "train; valid: head, adapters, all, or a method in closed form"
         )
-    unsure = is_dotted(network.name) or depends_on_features(method)
+    looks_inside = method.cls.needs_tokens and network.name not in KNOWN_TO_HAVE_TOKENS
+    unsure = is_dotted(network.name) or depends_on_features(method) or looks_inside
     return build_objection(benchmark, network, method) if unsure else None
 
 
@@ -62,7 +65,7 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
     """Return why a method cannot be built around a user's network, or None.
 
     A built-in network fits by its objection alone, unless features are stored in a number of bytes;
-    a user's network must be built to know.
+    a user's network must be built to know, and so must any for a method that needs tokens.
     """
     shape, given = network_shape(benchmark), f"network.name: {network.name}"
     kind = "images" if len(shape.input_shape) == 3 else "features"

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.networks import MLP, Network, NetworkConfig, NetworkShape
+from orchestrator.networks.vit import ViTTiny
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.run_stage import run_stage
 
@@ -53,6 +54,7 @@ def block(before: int, after: int) -> tuple[nn.Module, ...]:
 NETWORKS: dict[str, tuple[type[Network], Any]] = {
     "mlp": (MLP, MLP.Config(hidden=(16, 12))),
     "convnet": (ConvNet, NetworkConfig()),
+    "vit": (ViTTiny, ViTTiny.Config(patch=4, width=8, depth=2, heads=2, expansion=2)),
 }
 
 
@@ -209,6 +211,7 @@ def case(method: str, scenario: str, network: str, optimizer: str, **more: Any) 
     )
 
 
+FEW: dict[str, Any] = {"samples": 24, "epochs": 2, "tasks": 2}
 CASES: dict[str, Case] = {
     each.name: each
     for each in (
@@ -352,6 +355,18 @@ CASES: dict[str, Case] = {
         case("wa", "class", "mlp", "sgd", memory_size=31),
         case("wa", "class", "convnet", "adam", memory_size=31, exemplar_passes=2),
         case("wa", "class", "mlp", "adamw", memory_size=31, positive_weights=False),
+        case("l2p", "task", "vit", "sgd", **FEW, pool=4, top=2, length=2),
+        case("l2p", "domain", "vit", "adam", **FEW, pool=3, top=3, length=1, pull=0.1),
+        case("l2p", "class", "vit", "adamw", **FEW, body_tasks=1),
+        case("coda_prompt", "task", "vit", "sgd", **FEW, components=3, length=4),
+        case("coda_prompt", "domain", "vit", "adam", **FEW, components=2, length=2, blocks=1),
+        case("coda_prompt", "class", "vit", "adamw", **FEW, components=5, ortho=1.0, body_tasks=1),
+        case("lora", "task", "vit", "sgd", **FEW, rank=2),
+        case("lora", "domain", "vit", "adam", **FEW, rank=2, share=0.5, rise=0.1),
+        case("lora", "class", "vit", "adamw", **FEW, rank=3, body_tasks=1),
+        case("slca", "class", "mlp", "sgd", per_class=16),
+        case("slca", "class", "convnet", "adam", per_class=16, slow=0.5, alignment_lr=0.1),
+        case("slca", "class", "mlp", "adamw", per_class=8, temperature=1.0, alignment_epochs=2),
     )
 }
 

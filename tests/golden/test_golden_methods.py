@@ -8,7 +8,7 @@ import json
 
 import pytest
 import torch
-from golden_methods import CASES, FIGURES, NETWORKS, OPTIMIZERS, RTOL, differ
+from golden_methods import CASES, FIGURES, OPTIMIZERS, RTOL, differ
 
 from methods import METHODS
 from methods.base import Setting
@@ -54,10 +54,10 @@ def test_cases_cover_networks_optimizers_and_scenarios(method):
     assert {case.scenario for case in cases} == cls.scenarios
     assert {case.optimizer for case in cases} == OPTIMIZERS.keys()
     scenario = min(cls.scenarios)
-    settings = {"mlp": "mlp", "convnet": "resnet18"}
+    settings = {"vit": "vit_tiny"} if cls.needs_tokens else {"mlp": "mlp", "convnet": "resnet18"}
     used = {
         network
-        for network in NETWORKS
+        for network in settings
         if not cls.objection(
             cls.Config(), Setting(scenario, 10, (1, 8, 8), settings[network], num_tasks=5)
         )

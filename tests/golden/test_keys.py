@@ -24,6 +24,7 @@ methods: [{methods}]
 seeds: [0]
 """
 NETWORKS = {"mlp": "mlp", "cnn": "cnn", "resnet18": "{name: resnet18, variant: slim}"}
+NETWORKS |= {"vit_tiny": "vit_tiny"}
 
 
 def keys_of(sweep: Sweep) -> dict[str, str]:
@@ -43,7 +44,10 @@ def keys_of(sweep: Sweep) -> dict[str, str]:
 
 def load_defaults(folder: Path, scenario: str, network: str = "mlp") -> Sweep:
     """Return a sweep of every method that serves a scenario, with default configuration."""
-    names = METHODS if network == "mlp" else ("finetune", "ewc")
+    tokens = {name for name, cls in METHODS.items() if cls.needs_tokens}
+    of_network = {"mlp": METHODS.keys() - tokens, "vit_tiny": tokens}
+    chosen = of_network.get(network, {"finetune", "ewc"})
+    names = [name for name in METHODS if name in chosen]
     methods = ", ".join(name for name in names if scenario in METHODS[name].scenarios)
     text = DEFAULTS.format(scenario=scenario, network=NETWORKS[network], methods=methods)
     (folder / "defaults.yaml").write_text(text)
@@ -54,6 +58,7 @@ CASES = [
     *((scenario, "mlp") for scenario in ("task", "domain", "class")),
     ("task", "cnn"),
     ("task", "resnet18"),
+    *((scenario, "vit_tiny") for scenario in ("task", "domain", "class")),
 ]
 
 
@@ -81,7 +86,9 @@ def test_every_method_has_keys_in_each_scenario_it_serves():
     defaults = json.loads(KEYS.read_text(encoding="utf-8"))["defaults"]
     have = {(label.partition("-")[0], case) for case in defaults for label in defaults[case]}
     assert have >= {
-        (name, f"{scenario} mlp") for name, cls in METHODS.items() for scenario in cls.scenarios
+        (name, f"{scenario} {'vit_tiny' if cls.needs_tokens else 'mlp'}")
+        for name, cls in METHODS.items()
+        for scenario in cls.scenarios
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from alike import NEED_TOKENS, VIT_IN_A_SWEEP
 from lab import Lab
 from safetensors.torch import save
 
@@ -97,8 +98,9 @@ class OneStageAtATime(Inline):
 def test_stopping_at_every_task_boundary_changes_nothing(
     name: str, scenario: str, make_lab
 ) -> None:
+    network = {"network": VIT_IN_A_SWEEP} if name in NEED_TOKENS else {}
     straight, resumed = (
-        make_lab().ask(f"[{name}]", benchmark=permuted(scenario)) for _ in range(2)
+        make_lab().ask(f"[{name}]", benchmark=permuted(scenario), **network) for _ in range(2)
     )
     straight.run()
     for _ in range(4):

@@ -21,7 +21,10 @@ CLASSES = 2 * NUM_TASKS
 SHAPES = {
     "mlp": NetworkShape((1, 28, 28), CLASSES, (0.5,), (0.5,)),
     "resnet18": NetworkShape((3, 32, 32), CLASSES, (0.5,) * 3, (0.5,) * 3),
+    "vit_tiny": NetworkShape((1, 28, 28), CLASSES, (0.5,), (0.5,)),
 }
+# Two blocks of the full width, not twelve.
+OPTIONS = {"vit_tiny": {"depth": 2, "patch": 7}}
 LAYERS = ((784, 400), (400, 400), (400, CLASSES))
 # Channels in and out, width of the kernel, rows of the output: the slim ResNet on 32x32 images.
 CONVOLUTIONS = (
@@ -92,7 +95,8 @@ def built(name, network, num_learned=0, **config):
     shape, cls = SHAPES[network], NETWORKS[network]
     outlook = Outlook(shape.num_classes, shape.input_shape, num_learned)
     method = METHODS[name]
-    return method(build_network(cls, cls.Config(), shape, seed=0), method.Config(**config), outlook)
+    sizes = cls.Config(**OPTIONS.get(network, {}))
+    return method(build_network(cls, sizes, shape, seed=0), method.Config(**config), outlook)
 
 
 def view(index, network, per_class=PER_CLASS, told=False):

@@ -12,6 +12,7 @@ from methods import METHODS, base, conformance, testing
 from methods.agem import AGEM
 from methods.base import Method
 from methods.bic import BiC
+from methods.coda_prompt import CodaPrompt
 from methods.continual_backprop import ContinualBackprop
 from methods.der import DER
 from methods.der_expand import DERExpand
@@ -24,6 +25,8 @@ from methods.generative_replay import GenerativeReplay
 from methods.icarl import ICaRL
 from methods.knn import KNN
 from methods.l2 import L2
+from methods.l2p import L2P
+from methods.lora import InfLoRA
 from methods.lucir import LUCIR
 from methods.lwf import LwF
 from methods.mas import MAS
@@ -33,6 +36,7 @@ from methods.podnet import PODNet
 from methods.ranpac import RanPAC
 from methods.rwalk import RWalk
 from methods.si import SI
+from methods.slca import SLCA
 from methods.testing.conformance import assert_conforms
 from methods.wa import WA
 
@@ -62,6 +66,10 @@ SMALL = {
     "podnet": PODNet.Config(memory_size=12, balanced_epochs=2),
     "lucir": LUCIR.Config(memory_size=12),
     "bic": BiC.Config(memory_size=60, correction_epochs=5),
+    "l2p": L2P.Config(pool=3, top=2, length=1),
+    "coda_prompt": CodaPrompt.Config(components=2, length=2),
+    "lora": InfLoRA.Config(rank=2),
+    "slca": SLCA.Config(alignment_epochs=1, per_class=4),
 }
 VARIANTS = [
     (EWC, EWC.Config(lam=1000, mode="offline")),
@@ -98,6 +106,10 @@ VARIANTS = [
     (EWC, EWC.Config(state_dtype="bfloat16")),
     (SI, SI.Config(state_dtype="int8")),
     (WA, WA.Config(memory_bytes=300, exemplar_passes=1, positive_weights=False)),
+    (L2P, L2P.Config(pool=2, top=2, length=2, body_tasks=2)),
+    (CodaPrompt, CodaPrompt.Config(components=9, length=2, ortho=1.0, body_tasks=1)),
+    (InfLoRA, InfLoRA.Config(rank=20, share=1.0, body_tasks=1)),
+    (SLCA, SLCA.Config(slow=0.5, alignment_epochs=0)),
 ]
 
 

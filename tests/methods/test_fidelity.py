@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from alike import small_network
 
 from methods import METHODS
 from methods.base import Config, Setting
 from methods.finetune import Finetune
 from methods.testing.blobs import Blobs
 from orchestrator.benchmarks.benchmark import Benchmark
-from orchestrator.networks.networks import MLP
 from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.costs import FlopMeter
@@ -84,10 +84,8 @@ def test_a_method_is_shown_training_images_alone(name):
     cls = METHODS[name]
     scenario = "class" if "class" in cls.scenarios else "task"
     benchmark = Benchmark(name="split_digits", scenario=scenario, num_tasks=5)
-    network = create_component("network", "mlp", MLP.Config(hidden=(9,)))
-    chain = build_stages(
-        benchmark, network, Training(), create_component("method", name, cls.Config()), 0
-    )
+    method = create_component("method", name, cls.Config())
+    chain = build_stages(benchmark, small_network(name, 9), Training(), method, 0)
     shown = task_view(chain[2], build_method(chain[2], None, learned=0), "cpu").examples.x
     tasks = benchmark.tasks()
     trained_on = tasks[:2] if cls.trains_on == "seen" else tasks[1:2]

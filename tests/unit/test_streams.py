@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alike import SMALL, cases
+from alike import SMALL, cases, small_network
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.benchmarks.datasets.dataset_table import CIFAR10_CLASSES
 from orchestrator.benchmarks.orders import class_numbers
-from orchestrator.networks.networks import MLP
 from orchestrator.stages.build_stages import build_stages, network_shape
 from orchestrator.stages.code.classes import find_class
 from orchestrator.stages.code.components import create_component
@@ -162,7 +161,7 @@ def test_every_method_learns_tasks_of_unequal_size(name, scenario):
     config = find_class("method", name).Config
     sized = {"memory_size": 20} if "memory_size" in config.__dataclass_fields__ else {}
     method = create_component("method", name, config(**sized, **SMALL.get(name, {})))
-    network = create_component("network", "mlp", MLP.Config(hidden=(8,)))
+    network = small_network(name, 8)
     states = {}
     for stage in build_stages(stream, network, Training(batch_size=8), method, 0):
         states[stage.key], record = run_stage(stage, states.get(stage.parent), ("s", "t", 0))
