@@ -37,31 +37,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.base import Examples, Method, Outlook, Setting, TaskView
-from methods.parts.budget import MemoryConfig
 from methods.parts.class_balanced import ClassBalancedMemory
-from methods.parts.evaluation_mode import evaluation_mode
-from methods.parts.exemplars import ExemplarMemory, output_layer, representations
-from methods.parts.former import FormerNetwork
-from methods.parts.memory import repeat
-from methods.parts.ranges import require_count
+from methods.parts.exemplar_hooks import ExemplarConfig, ExemplarHooks
+from methods.parts.exemplars import output_layer
 
 
-class ICaRL(Method):
+class ICaRL(ExemplarHooks, Method):
     """Train on new examples and exemplars, and classify by the nearest mean of exemplars."""
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(MemoryConfig):
+    class Config(ExemplarConfig):
         """Hyperparameters of iCaRL. The budget is for exemplars; the means are not part of it.
 
         Attributes:
             exemplar_passes: passes over the exemplars per epoch, at least 1.
         """
-
-        exemplar_passes: int = 5
-
-        def __post_init__(self) -> None:
-            super().__post_init__()
-            require_count("exemplar_passes", self.exemplar_passes)
 
     version: ClassVar[int] = 2
     scenarios: ClassVar[frozenset[str]] = frozenset({"task", "class"})
@@ -86,40 +76,30 @@ class ICaRL(Method):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
-        self.memory = ExemplarMemory(config.budget, outlook, self.represent)
+        self.create_memory(config.budget)
         num_features = output_layer(network).in_features
         self.register_buffer("means", torch.zeros((outlook.num_classes, num_features)))
-        self._teacher: FormerNetwork | None = None
-        self._old = self._kept = torch.zeros(outlook.num_classes, dtype=torch.bool)
+        self._distilled = self.old_C
 
     def begin_task(self, task: TaskView) -> None:
         """Copy the network as the teacher, from the second task on."""
-        self.memory.begin_task(task)
-        if self.memory.filled:
-            self._teacher = FormerNetwork(self.network)
-        self._old = self.memory.y.long().bincount(minlength=self.outlook.num_classes) > 0
-        self._kept = self._old & (task.scenario != "task")
-
-    def examples(self, task: TaskView) -> Examples:
-        """Return the task's examples and the exemplars, repeated `exemplar_passes` times."""
-        exemplars = self.memory[: self.memory.filled]
-        return task.examples + repeat(exemplars, self.config.exemplar_passes)
+        self.start_memory(task)
+        self._distilled = self.old_C & (task.scenario != "task")
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the sum of binary cross-entropies over outputs, mean over the batch."""
         logits = self.network(batch.x)
         target = F.one_hot(batch.y, self.outlook.num_classes).to(logits.dtype)
-        if self._teacher is not None:
-            target = torch.where(self._old, self._teacher(batch.x).sigmoid(), target)
+        if self.teacher is not None:
+            target = torch.where(self.old_C, self.teacher(batch.x).sigmoid(), target)
         # The mask of the outputs, read from masked zeros.
-        competes = (self.masked(torch.zeros_like(logits), batch.y) == 0) | self._kept
+        competes = (self.masked(torch.zeros_like(logits), batch.y) == 0) | self._distilled
         loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (loss * competes).sum(dim=1).mean()
 
     def end_task(self, task: TaskView) -> None:
         """Choose exemplars of the new classes and drop some of the old classes."""
-        self._teacher = None
-        self.memory.end_task(task)
+        self.keep_exemplars(task)
         self.means = self.memory.means()
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
@@ -136,13 +116,3 @@ class ICaRL(Method):
     def predict_current(self, x: Tensor, task: int | None) -> Tensor:
         """Return the outputs [B, C] of the network, since new classes have no exemplars yet."""
         return cast(Tensor, self.network(x))
-
-    @torch.no_grad()
-    def represent(self, x: Tensor) -> Tensor:
-        """Return normalised representations [B, F] of images, in evaluation mode."""
-        with evaluation_mode(self.network):
-            return representations(self.network, x)
-
-    def step_kind(self) -> object:
-        """Return whether a step runs the teacher."""
-        return self._teacher is not None

@@ -16,6 +16,7 @@ from methods.icarl import ICaRL
 from methods.parts.exemplars import herd, representations
 from methods.testing.blobs import IMAGE, NUM_TASKS, Blobs, stream
 from methods.testing.snapshots import snapshots
+from orchestrator.stages.code.built_ins import built_in_bases
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.learning.learner import Training, train_task
 
@@ -172,13 +173,13 @@ def test_the_teacher_is_in_evaluation_mode_learns_nothing_and_is_not_carried(bat
     blobs = icarl(batch_norm=batch_norm)
     method, view = within_task(blobs, 2)
     train_task(method, view, Training(batch_size=16, lr=0.01), FlopMeter())
-    teacher = method._teacher.module
+    teacher = method.teacher.module
     first = next(snapshots(blobs)).state
     assert not any(module.training for module in teacher.modules())
     assert all(torch.equal(t, first[f"network.{n}"]) for n, t in teacher.state_dict().items())
     assert {n.split(".")[0] for n in method.state_dict()} == {"network", "memory", "means"}
     method.end_task(view)
-    assert method._teacher is None
+    assert method.teacher is None
 
 
 def test_it_remembers_what_it_learned():
@@ -227,9 +228,22 @@ def test_under_the_mask_of_the_current_task_new_images_keep_old_answers_unless_t
     logits.retain_grad()
     method.network.forward = lambda x: logits
     method.loss(blobs.examples(2)).backward()
-    teacher = method._teacher(blobs.examples(2).x).sigmoid()
+    teacher = method.teacher(blobs.examples(2).x).sigmoid()
     rows = len(logits)
     pull = (logits.sigmoid() - teacher)[:, :2] / rows if kept else torch.zeros(rows, 2)
     torch.testing.assert_close(logits.grad[:, :2], pull)
     assert logits.grad[:, 2:4].abs().min() > 0
     assert not logits.grad[:, 4:].any()
+
+
+def test_own_code_that_extends_icarl_is_keyed_by_icarl_alone():
+    class Own(ICaRL):
+        pass
+
+    assert built_in_bases(Own) == ["icarl/2"]
+
+
+def test_a_budget_for_each_class_grows_with_the_classes():
+    blobs = Blobs(ICaRL, ICaRL.Config(memory_per_class=3), "class", epochs=1)
+    counts = [learned.state["memory.y"].bincount().tolist() for learned in snapshots(blobs)]
+    assert counts == [[3] * 2, [3] * 4, [3] * 6]
