@@ -293,7 +293,10 @@ def test_what_is_drawn_of_a_folder_is_what_its_results_say(tmp_path: Path) -> No
     pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+# Each is drawn from hostile texts as well: test_hostile_pages.py.
+@pytest.mark.parametrize(
+    "figure", [FIGURES[0], *(pytest.param(f, marks=pytest.mark.variant) for f in FIGURES[1:])]
+)
 def test_the_command_draws_the_tables_of_a_folder_into_a_file(tmp_path: Path, figure: str) -> None:
     chain = chain_of("ewc", 0, {})
     write_tables(

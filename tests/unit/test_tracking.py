@@ -43,6 +43,7 @@ from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import LEDGER, sending_lock
 from orchestrator.tracking.mlflow_calls import quiet_mlflow
 from orchestrator.tracking.sent import SENT, Sent
+from orchestrator.tracking.sync_report import SyncReport
 
 pytestmark = [
     pytest.mark.slow,
@@ -726,11 +727,15 @@ def test_an_unreachable_server_is_one_message_and_what_it_missed_is_sent_later(
     assert (sync(folder, target).runs, sync(folder, target).runs) == (2, 0)
 
 
+@pytest.mark.parametrize("sender", ["stand-in", pytest.param("own", marks=pytest.mark.variant)])
 def test_a_tracker_says_once_what_went_wrong(
-    directory: Path, dead_server: str, monkeypatch: pytest.MonkeyPatch
+    sender: str, directory: Path, dead_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text: list[str] = []
     folder = write_folder(directory / "a", Chain())
+    if sender == "stand-in":
+        answer = SyncReport(uri="", complete=False, problem=f"{dead_server} does not answer")
+        monkeypatch.setattr(sys, "executable", write_sender(directory, answer))
     tracker = Tracker(folder, Target(dead_server), text.append, first_seconds=0.0)
     tracker.notify()
     wait_for(lambda: tracker.notify() or bool(text))
@@ -740,6 +745,16 @@ def test_a_tracker_says_once_what_went_wrong(
     report = tracker.close(timeout_seconds=60)
     assert "ended with code 1" in report.problem
     assert len(text) == 1
+
+
+def write_sender(directory: Path, answer: SyncReport) -> str:
+    """Write a stand-in for the process that sends: it notes its call and answers at once."""
+    names = ("runs", "steps", "artifacts", "removed", "complete", "problem")
+    fields = json.dumps({name: getattr(answer, name) for name in names})
+    sender = directory / "sender"
+    sender.write_text(f"#!/bin/sh\necho >> '{directory}/calls'\ncat > /dev/null\necho '{fields}'\n")
+    sender.chmod(0o755)
+    return str(sender)
 
 
 def wait_for(is_done: Callable[[], bool]) -> None:
@@ -787,14 +802,8 @@ def test_a_sweep_that_ends_soon_is_sent_once_at_its_end(
 ) -> None:
     """A stand-in for the process that sends answers at once, so its report is the tracker's."""
     folder = write_folder(directory / "a", Chain())
-    sender = directory / "sender"
-    sender.write_text(
-        f"#!/bin/sh\necho >> '{directory}/calls'\ncat > /dev/null\n"
-        """echo '{"runs": 1, "steps": 2, "artifacts": 1, "removed": 0, "complete": true, """
-        """"problem": ""}'\n"""
-    )
-    sender.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(sender))
+    answer = SyncReport(uri="", runs=1, steps=2, artifacts=1, complete=True)
+    monkeypatch.setattr(sys, "executable", write_sender(directory, answer))
     tracker = Tracker(folder, target, pytest.fail)
     tracker.notify()
     report = tracker.close(timeout_seconds=60)
