@@ -76,7 +76,8 @@ def names_across_tables(
         text = (result[rows.index] + " " + text).str.strip()
         # Within a table, equal settings with different code are different configurations.
         for _, part in rows.groupby(tables[rows.index], sort=False):
-            text[part.index] = _add_if_distinct(text[part.index], [code_texts(part)])
+            if not text[part.index].is_unique:
+                text[part.index] = _add_if_distinct(text[part.index], [code_texts(part)])
         result[rows.index] = text
     return result
 
@@ -95,6 +96,8 @@ def _add_trial_or_sweep(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[
     Names are equal if the code differs, if values differ beyond the printed digits, or if two
     sweeps have the trial.
     """
+    if names.is_unique:  # the usual case
+        return names
     sweep, trial = " (" + rows["sweep"] + ")", " " + rows["trial_id"]
     return _add_if_distinct(names, [code_texts(rows), trial, sweep, trial + sweep])
 
