@@ -87,9 +87,11 @@ def run_feature_task(
     """Compute a task and store its result."""
     require_same_images(task.features)
     started = time.process_time(), time.perf_counter()
+    shards = Costs() if task.shard is not None else _shard_costs(task.features, store)
     reset_peak_memory(device)
     if task.shard is None:
-        state, flops = _join(task, store, computed_for, device), 0
+        # Those of the shards, whose records are deleted with them.
+        state, flops = _join(task, store, computed_for, device), shards.consolidate_flops
     else:
         rows = compute_features(task.features, task.shard, device)
         state, flops = {"x": rows}, len(rows) * task.features.body_flops
@@ -100,8 +102,8 @@ def run_feature_task(
         status="complete",
         costs=Costs(
             consolidate_flops=flops,
-            consolidate_seconds=time.perf_counter() - started[1],
-            cpu_seconds=time.process_time() - started[0],
+            consolidate_seconds=time.perf_counter() - started[1] + shards.consolidate_seconds,
+            cpu_seconds=time.process_time() - started[0] + shards.cpu_seconds,
             peak_memory_bytes=peak_memory_bytes(device),
             device=device_name(device),
         ),
@@ -114,6 +116,17 @@ def run_feature_task(
     if task.shard is None:
         for shard in shard_tasks(task.features):
             store.delete(shard.key)
+
+
+def _shard_costs(features: FeatureSet, store: StageStore) -> Costs:
+    """Return the FLOPs and seconds of the shards that are stored, in sum."""
+    records = [store.record(task.key) for task in shard_tasks(features)]
+    costs = [record.costs for record in records if record is not None]
+    return Costs(
+        consolidate_flops=sum(each.consolidate_flops for each in costs),
+        consolidate_seconds=sum(each.consolidate_seconds for each in costs),
+        cpu_seconds=sum(each.cpu_seconds for each in costs),
+    )
 
 
 def require_same_images(features: FeatureSet) -> None:
