@@ -67,7 +67,9 @@ def test_a_method_is_as_if_training_had_ended_after_its_best_epoch(scenario, nam
     stopped, trained = train_tasks(
         blobs, replace(TRAINING, epochs=9, early_stopping=stopping), [3, 1, 2, 2]
     )
-    more = getattr(blobs.config, "alignment_epochs", 0)  # of a phase with a training of its own
+    # Of a phase with a training of its own.
+    own = ("alignment_epochs", "classifier_epochs", "balanced_epochs")
+    more = sum(getattr(blobs.config, field, 0) for field in own)
     assert trained.epochs in (4 + more, 0)  # freeze has no examples in its second task
     ended, plain = train_tasks(blobs, replace(TRAINING, epochs=2))
     assert not unequal_entries(stopped, ended)
