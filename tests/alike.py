@@ -21,6 +21,9 @@ ALIKE = {
     "progress_compress": "ewc",
     "er_ace": "er",
     "mir": "er",
+    "slda": "ncm",
+    "fecam": "ncm",
+    "memo": "der_expand",
     "coda_prompt": "l2p",
     "lora": "l2p",
 }

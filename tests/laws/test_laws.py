@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from alike import NEED_TOKENS, VIT_IN_A_SWEEP
+from alike import NEED_TOKENS, VIT_IN_A_SWEEP, cases
 from lab import Lab
 from safetensors.torch import save
 
@@ -371,7 +371,7 @@ def first_stage(name: str) -> tuple[State, State, Record]:
     return start, state, record
 
 
-@pytest.mark.parametrize(("name", "field"), INERT)
+@pytest.mark.parametrize(("name", "field"), cases(INERT))
 def test_two_values_of_an_inert_hyperparameter_give_the_same_first_stage(
     name: str, field: str
 ) -> None:
