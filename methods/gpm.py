@@ -85,7 +85,10 @@ class GPM(Method):
         """Return the scenario's objection, or that the network has other layers or another head."""
         needs = "needs linear layers, convolutions without groups and batch normalisation alone"
         library, colon, _ = setting.network.partition(":")
-        if setting.network == "vit_tiny" or (colon and library in ("torchvision", "timm")):
+        other = setting.network == "vit_tiny" or (colon and library in ("torchvision", "timm"))
+        # Of a body that learns it is not known here what it is made of.
+        train = getattr(setting.network_config, "train", "all")
+        if other or (setting.network == "pretrained" and train not in ("head", "none")):
             return f"{needs} (mlp, cnn, resnet18, resnet32, or your own), given {setting.network}"
         cosine = getattr(setting.network_config, "head", "linear") == "cosine"
         if cosine and cls.with_defaults(config, setting).project_head:

@@ -149,18 +149,20 @@ def orthogonal_part(changes: Iterable[Tensor], basis: Tensor) -> Iterator[Tensor
 
 
 def projectable_layers(network: nn.Module) -> list[str]:
-    """Return the names of all linear layers and convolutions of a network.
+    """Return the names of all linear layers and convolutions of a network that learn.
 
     Raises:
-        ValueError: another layer than these and batch normalisation has parameters.
+        ValueError: another layer than these and batch normalisation learns.
     """
     names = []
     for name, module in network.named_modules():
+        own = [p for p in module.parameters(recurse=False) if p.requires_grad]
+        if not own:
+            continue
         plain = type(module) in (nn.Linear, nn.Conv2d) and getattr(module, "groups", 1) == 1
         if plain:
             names.append(name)
-        own = next(module.parameters(recurse=False), None)
-        if own is not None and not plain and name != "head" and not isinstance(module, _BatchNorm):
+        elif name != "head" and not isinstance(module, _BatchNorm):
             raise ValueError(
                 f"{name or 'it'} ({type(module).__name__}) has parameters whose changes cannot be "
                 f"kept orthogonal to inputs; {NEEDED}"

@@ -197,6 +197,7 @@ def test_convolutions_residual_networks_are_taken_and_tokens_refused():
     for network, told in (
         ("vit_tiny", "given vit_tiny"),
         ("timm:vit", "given timm:vit"),
+        ("pretrained", "given pretrained"),
         ("mlp", None),
     ):
         refusal = GPM.objection(GPM.Config(), Setting("class", 4, (3, 16, 16), network))
