@@ -27,10 +27,12 @@ def frozen_copy(network: nn.Module) -> nn.Module:
 def reinitialise(network: nn.Module, generator: torch.Generator) -> None:
     """Initialise a network's weights and running statistics again, in place.
 
+    The generator is not advanced.
+
     Raises:
         TypeError: the network has no `fresh`, and a module with parameters no `reset_parameters`.
     """
-    network.load_state_dict(fresh_state(network, generator))
+    network.load_state_dict(fresh_state(network, generator.clone_state()))
 
 
 def fresh_state(network: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ Deviations:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -91,9 +92,9 @@ class TokenAdapter(Method):
         """Return the task's loss, of which no output of another task is part."""
         return self.task_loss(batch, own_outputs_only(logits_BC.float(), self._classes))
 
+    @abstractmethod
     def adapted_scores(self, x: Tensor) -> Tensor:
         """Return scores [B, C]."""
-        raise NotImplementedError
 
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return scores [B, C]."""

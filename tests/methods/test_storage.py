@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, SHAPES, build_and_learn, built, view
+from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, build_and_learn, built, view
 
 from methods import METHODS
 from orchestrator.stages.costs import raw_data_bytes, storage_bytes
 
 ROWS = 20  # of 60 examples met
 IMAGES = {name: count.pixels + 1 for name, count in COUNTS.items()}  # a byte a pixel, and a label
-NETWORKS = sorted(SHAPES)
+NETWORKS = sorted(COUNTS)
 LEARNING = ["mlp", pytest.param("resnet18", marks=pytest.mark.variant)]
 ISOLATING = ("hat", "pnn", "continual_backprop")  # take linear layers apart
 

@@ -107,7 +107,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
         ("methods.er:Nobody", r"no class 'Nobody' in .*methods/er\.py; valid: ER$"),
         ("methods.base:nn", "is not a subclass of methods.base.Method"),
         ("orchestrator.networks.networks:MLP", "is not a subclass of methods.base.Method"),
-        ("methods.parts.rehearsal:Rehearsal", "must define policy, as its base does not"),
+        ("methods.parts.fixed_features:ClassMeans", "must define score, as its base does not"),
     ],
 )
 def test_a_dotted_name_that_is_no_method_says_why(name, told):
