@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 import re
 import sys
@@ -14,10 +15,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from methods.parts.initialisation import frozen_copy, reinitialise
-from orchestrator.errors import SweepError, WrongData
+from orchestrator.errors import RepertoireError, SweepError, WrongData
 from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.networks import MLP, ViTTiny, build_network
 from orchestrator.networks.pretrained.bodies import body_facts
+from orchestrator.networks.pretrained.fitting import load_weights
 from orchestrator.networks.pretrained.input_rule import InputRule, Preparation
 from orchestrator.networks.pretrained.weights import file_digest, read_tensors
 from orchestrator.seeding import stream
@@ -26,6 +28,44 @@ from orchestrator.stages.same_input import require_same_data, require_same_funct
 from orchestrator.sweep.sweep import Sweep
 
 SWEEPS = Path(__file__).parents[2] / "sweeps"
+# Bodies that return no features: each has one weight, of 1.
+BODIES = """
+import torch
+from torch import nn
+
+
+class Body(nn.Module):
+    def __init__(self, change):
+        super().__init__()
+        self.scale, self.change = nn.Parameter(torch.zeros(1)), change
+
+    def forward(self, x):
+        return self.change(x.flatten(1) * self.scale)
+
+
+def flat():
+    return Body(torch.flatten)
+
+
+def several():
+    return Body(lambda x: (x, x))
+
+
+def whole():
+    return Body(torch.Tensor.long)
+
+
+def endless():
+    return Body(lambda x: x / 0)
+
+
+def leaves():
+    raise SystemExit(3)
+"""
+OTHER = (
+    '{{name: pretrained, backbone: {{module: "otherbody:{}"}}, weights: weights.pth, '
+    "input: {{mean: [0.3], std: [0.4]}}}}"
+)
 AUGMENTED = "{batch_size: 16, augment: [flip]}"  # so that bodies see images
 
 
@@ -210,6 +250,16 @@ def test_a_digest_is_kept_with_the_time_and_size_of_its_file(folder, monkeypatch
     assert file_digest(path) not in (digest, "kept")
 
 
+def test_a_file_that_was_replaced_with_its_time_kept_is_hashed_again(folder):
+    path = folder / "tiny.safetensors"
+    before, status = file_digest(path), path.stat()
+    write_body(folder, "other.safetensors", seed=1)
+    os.utime(folder / "other.safetensors", ns=(status.st_atime_ns, status.st_mtime_ns))
+    (folder / "other.safetensors").replace(path)
+    assert path.stat().st_size == status.st_size
+    assert file_digest(path) != before
+
+
 def test_a_worker_with_other_weights_refuses(folder):
     sweep = load(folder, training=AUGMENTED)
     stage = pickle.loads(pickle.dumps(sweep.trials[0].stages(0)[0]))
@@ -269,6 +319,49 @@ def test_weights_that_do_not_fit_are_named_with_their_shapes(folder):
 
 
 @pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (torch.Tensor.long, "int64"),
+        (lambda weight: weight.to(torch.complex64), "complex64"),
+        (torch.Tensor.to_sparse, "float32 sparse_coo"),
+        (lambda weight: weight.to("meta"), "float32 without values"),
+    ],
+)
+def test_weights_of_another_type_are_not_converted(folder, change, kind):
+    state = make_body().state_dict()
+    torch.save({**state, "0.weight": change(state["0.weight"])}, folder / "w.pth")
+    (line,) = mistakes(folder, network=network_text(weights="w.pth"))
+    assert line.endswith(f"w.pth does not fit tinybody:build: of another type 0.weight {kind}")
+
+
+def test_weights_of_half_precision_are_taken(folder):
+    state = {name: t.half() if t.dim() else t for name, t in make_body().state_dict().items()}
+    torch.save(state, folder / "w.pth")
+    network = build(load(folder, network=network_text(weights="w.pth")))
+    assert torch.equal(network.body[0].weight, state["0.weight"].float())
+
+
+def test_damaged_checkpoints_are_one_message(folder, recwarn):
+    torch.save(make_body().state_dict(), folder / "whole.pth", _use_new_zipfile_serialization=False)
+    content = (folder / "whole.pth").read_bytes()
+    for number, damaged in enumerate((b"", b"hello", content[: len(content) // 2])):
+        (folder / f"{number}.pth").write_bytes(damaged)
+        with pytest.raises(RepertoireError, match=f"{number}.pth: (cannot be read|holds code)"):
+            read_tensors(folder / f"{number}.pth")
+    torch.jit.save(torch.jit.script(make_body()), folder / "script.pt")
+    recwarn.clear()
+    with pytest.raises(WrongData, match=r"script.pt: holds code.*its state_dict\(\) alone"):
+        read_tensors(folder / "script.pt")
+    assert not recwarn
+
+
+def test_positions_of_another_size_say_what_to_do():
+    body = nn.ParameterDict({"pos_embed": torch.zeros(1, 5, 2)})
+    with pytest.raises(WrongData, match=r"\[1, 17, 2\], not \[1, 5, 2\]; .* give input.size the"):
+        load_weights(body, {"pos_embed": torch.zeros(1, 17, 2)}, "w.pth", "vit")
+
+
+@pytest.mark.parametrize(
     ("network", "message"),
     [
         (network_text(weights="none.safetensors"), "network.weights: .*none.safetensors: no such"),
@@ -285,9 +378,19 @@ def test_weights_that_do_not_fit_are_named_with_their_shapes(folder):
         (network_text(rule="{mean: [0.3]}"), "network.input.mean: must be given together with std"),
         (network_text(rule="{mean: [0.3], std: [0]}"), "network.input.std: .*must be above 0"),
         (network_text(rule="{size: 2, mean: [1], std: [1]}"), "cannot take images of 2x2 pixels"),
+        (network_text(rule="{size: 3.5}"), "network.input.size: must be a whole number"),
+        (network_text(rule="{size: [8]}"), r"network.input.size\[1\]: is missing"),
+        (network_text(rule="{mean: [1, 1], std: [1, 1]}"), "pixels and 2 channels.*mean and std"),
+        (OTHER.format("flat"), r"otherbody:flat returns float32 \[128\] for 2 images.*\[2, F\]"),
+        (OTHER.format("several"), "otherbody:several returns tuple, no tensor of features"),
+        (OTHER.format("whole"), r"returns int64 \[2, 64\] for 2 images; it must return float32"),
+        (OTHER.format("endless"), "weights.pth returns features that are not finite"),
+        (OTHER.format("leaves"), "otherbody:leaves raised SystemExit: 3"),
     ],
 )
 def test_each_mistake_is_one_message(folder, network, message):
+    (folder / "otherbody.py").write_text(BODIES)
+    torch.save({"scale": torch.ones(1)}, folder / "weights.pth")
     lines = mistakes(folder, network=network)
     assert len(lines) == 1
     assert re.search(message, lines[0]), lines[0]

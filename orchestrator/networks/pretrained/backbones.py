@@ -62,7 +62,8 @@ class Backbone:
         """Return the body, its weights drawn, for normalised images of a shape [B, c, h, w].
 
         Raises:
-            RepertoireError: a function of the user's own fails, or returns no module.
+            RepertoireError: a function of the user's own fails, or returns no module; an
+            architecture has no linear output layer in whose place features are.
         """
         if self.kind == "timm":
             return _build_timm(self.name, shape.input_shape)
@@ -93,14 +94,17 @@ def _build_torchvision(name: str, input_shape: tuple[int, ...]) -> nn.Module:
     if name.startswith("maxvit"):
         options["input_size"] = input_shape[1:]
     body: nn.Module = import_torchvision().models.get_model(name, weights=None, **options)
-    detach_output_layer(body)
+    try:
+        detach_output_layer(body)
+    except ValueError as error:
+        raise RepertoireError(f"torchvision:{name} is no body of features: {error}") from error
     return body
 
 
 def _build_own(name: str, function: Callable[[], Any]) -> nn.Module:
     try:
         body = function()
-    except Exception as error:  # the user's code may raise anything
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
         raise RepertoireError(f"{name} raised {type(error).__name__}: {error}") from error
     if not isinstance(body, nn.Module):
         raise RepertoireError(

@@ -83,8 +83,11 @@ def load_body(spec: BodySpec) -> nn.Module:
     rule = spec.rule
     shape = replace(spec.shape, input_shape=rule.shape, mean=rule.mean, std=rule.std)
     # What is drawn here is replaced, so nothing else may depend on it.
-    with seed_global_generators(0):
-        body = spec.backbone.build(shape)
+    try:
+        with seed_global_generators(0):
+            body = spec.backbone.build(shape)
+    except FAILURES as error:
+        raise RepertoireError(_cannot_take(spec, error)) from error
     tensors = read_tensors(Path(spec.weights.file))
     load_weights(body, tensors, spec.weights.file, spec.backbone.title)
     return body.eval().requires_grad_(False)
@@ -92,26 +95,48 @@ def load_body(spec: BodySpec) -> nn.Module:
 
 @lru_cache(maxsize=64)
 def body_facts(spec: BodySpec) -> BodyFacts:
-    """Return what a body is and takes, from one image.
+    """Return what a body is and takes, from two images.
 
     Raises:
-        RepertoireError: it cannot be built, its weights do not fit, or it takes no such images.
+        RepertoireError: it cannot be built, its weights do not fit, it takes no such images, or
+            what it returns are no features.
     """
-    size = "x".join(map(str, spec.rule.size))
+    body = load_body(spec)
+    # Two images, so that a body that mixes images is known; no constant ones, whose features may
+    # be undefined where they are normalised.
+    drawn = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (2, *spec.shape.input_shape), generator=drawn).to(torch.uint8)
     try:
-        body = load_body(spec)
-        image = torch.zeros((1, *spec.shape.input_shape), dtype=torch.uint8)
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            features = body(Preparation(spec.rule)(image))
-        if not isinstance(features, Tensor):
-            raise TypeError(f"it returns {type(features).__name__}, no tensor of features")
+        with seed_global_generators(0), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            features = body(Preparation(spec.rule)(images))
     except FAILURES as error:
-        reason = str(error).partition("\n")[0]
+        raise RepertoireError(_cannot_take(spec, error)) from error
+    _require_features(spec, features)
+    size = features.flatten(1).shape[1]
+    return BodyFacts(size, module_bytes(body), counter.get_total_flops() // len(images))
+
+
+def _require_features(spec: BodySpec, features: object) -> None:
+    """Raise unless features are those of two images: a tensor [2, ...] of finite numbers."""
+    name = spec.backbone.title
+    if not isinstance(features, Tensor):
+        raise RepertoireError(f"{name} returns {type(features).__name__}, no tensor of features")
+    if features.dim() < 2 or len(features) != 2 or not features.is_floating_point():
+        kind = f"{features.dtype} {list(features.shape)}".removeprefix("torch.")
+        raise RepertoireError(f"{name} returns {kind} for 2 images; it must return float32 [2, F]")
+    if not features.isfinite().all():
         raise RepertoireError(
-            f"{spec.backbone.title} cannot take images of {size} pixels: {reason}; give "
-            "input.size the size that it was trained on"
-        ) from error
-    return BodyFacts(features.flatten(1).shape[1], module_bytes(body), counter.get_total_flops())
+            f"{name} with {spec.weights.file} returns features that are not finite"
+        )
+
+
+def _cannot_take(spec: BodySpec, error: Exception) -> str:
+    """Return the message of what a body raised for images that its input rule prepared."""
+    size, reason = "x".join(map(str, spec.rule.size)), str(error).partition("\n")[0]
+    return (
+        f"{spec.backbone.title} cannot take images of {size} pixels and {len(spec.rule.mean)} "
+        f"channels: {reason}; give input the size, mean and std that it was trained with"
+    )
 
 
 def module_bytes(module: nn.Module) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from orchestrator.errors import WrongData
@@ -26,7 +27,7 @@ def load_weights(body: nn.Module, tensors: Mapping[str, Tensor], where: str, nam
         name: of the body, for messages.
 
     Raises:
-        WrongData: a weight is missing, too much, or of another shape.
+        WrongData: a weight is missing, too much, or of another shape or type.
     """
     own = body.state_dict()
     tensors = _without_prefix(tensors)
@@ -57,6 +58,24 @@ def _describe_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) ->
     if other:
         shapes = (f"{n} {list(given[n].shape)}, not {list(own[n].shape)}" for n in other[:SHOWN])
         yield f"of another shape {', '.join(shapes)}{_more(other)}"
+    if any("pos" in name for name in other):
+        yield "positions are of one size: give input.size the size that it was trained on"
+    kinds = [n for n in own if n in given and not _is_copyable(own[n], given[n])]
+    if kinds:
+        types = (f"{n} {_describe_type(given[n])}" for n in kinds[:SHOWN])
+        yield f"of another type {', '.join(types)}{_more(kinds)}"
+
+
+def _is_copyable(own: Tensor, given: Tensor) -> bool:
+    """Return whether numbers are copied as they are, to the precision of the body."""
+    is_plain = given.layout == torch.strided and not given.is_meta and not given.is_quantized
+    return is_plain and (given.is_floating_point() or not own.is_floating_point())
+
+
+def _describe_type(tensor: Tensor) -> str:
+    parts = [tensor.dtype, *([tensor.layout] if tensor.layout != torch.strided else [])]
+    where = " without values" if tensor.is_meta else ""
+    return " ".join(str(each).removeprefix("torch.") for each in parts) + where
 
 
 def _list_names(names: list[str], tensors: Mapping[str, Tensor]) -> str:

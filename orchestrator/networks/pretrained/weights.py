@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 import platform
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -88,7 +88,8 @@ def find_in_package(package: str, file: str) -> Path:
 
 def file_digest(path: Path) -> str:
     """Return the digest of a file's content; it is read again only if its size or time changed."""
-    stamp = file_stamp(require_file(path))
+    # With the time of its inode, since tools that copy keep the time of the content.
+    stamp = [*file_stamp(require_file(path)), path.stat().st_ctime_ns]
     note = Path(data_folder()) / "weights" / f"{digest('weights', str(path.resolve()))}.json"
     with suppress(*READ_ERRORS):
         known = parse_json(note.read_text("utf-8"))
@@ -116,16 +117,25 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about how the file was made
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise WrongData(
-            f"{path}: holds code or Python objects beside tensors, which are never unpickled; save "
-            "its state_dict() alone, by safetensors.torch.save_file"
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise MissingData(f"{path}: cannot be read as weights: {reason}") from error
+        raise WrongData(_holds_code(path)) from error
+    except Exception as error:  # a damaged file may raise anything
+        if "TorchScript" in str(error):
+            raise WrongData(_holds_code(path)) from error
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        named = reason if " " in reason else "no file of torch.save, or a damaged one"
+        raise MissingData(f"{path}: cannot be read as weights: {named}") from error
     return _find_tensors(content, path)
+
+
+def _holds_code(path: Path) -> str:
+    return (
+        f"{path}: holds code or Python objects beside tensors, which are never unpickled; save "
+        "its state_dict() alone, by safetensors.torch.save_file"
+    )
 
 
 def _find_tensors(content: Any, path: Path) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.networks.pretrained.bodies import FrozenBody, load_body
 from orchestrator.networks.pretrained.input_rule import Preparation
+from orchestrator.seeding import seed_global_generators
 from orchestrator.stages.environment import (
     describe_environment,
     device_name,
@@ -155,7 +156,8 @@ def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> T
     parts = [images.train_x[first : first + SHARD]]
     parts.append(images.test_x[max(first - count, 0) : max(first + SHARD - count, 0)])
     x = torch.cat([part for part in parts if len(part)])
-    with fix_threads(1, 0, device), torch.no_grad():
+    # Of a body that draws numbers, a shard has the same in every process.
+    with fix_threads(1, 0, device), seed_global_generators(shard), torch.no_grad():
         body, prepare = FrozenBody(load_body(spec.body)), Preparation(spec.body.rule).to(device)
         with autocast(spec.precision, torch.device(device)):
             batches = [

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from orchestrator.errors import suggest
 
@@ -46,7 +47,9 @@ def describe_errors(
         if detail["type"] in ("value_error", "assertion_error"):
             yield from locate_errors(str(detail["ctx"]["error"]), first, names, where)
         else:
-            expected.setdefault((first, error_place(detail, where)), []).append(detail)
+            expected.setdefault(
+                (first, error_place(detail, where, nested_fields(kind))), []
+            ).append(detail)
     for (first, path), details in expected.items():
         # Of several types, the one that fits best has its mistake at the deepest place.
         if not any(
@@ -66,7 +69,21 @@ def locate_errors(text: str, first: str, names: list[str], where: str) -> Iterat
             yield first, f"{where}.{first}: {line}" if first else f"{where}: {line}"
 
 
-def error_place(detail: ErrorDetails, where: str) -> str:
+@cache
+def nested_fields(kind: Any) -> frozenset[str]:
+    """Return the fields of the dataclasses that a dataclass has for values, at any depth."""
+    names, left = set[str](), [*get_type_hints(kind).values()]
+    while left:
+        each = left.pop()
+        left += get_args(each)
+        if is_dataclass(each):
+            hints = get_type_hints(each)
+            left += [hint for name, hint in hints.items() if name not in names]
+            names |= {field.name for field in fields(each)}
+    return frozenset(names)
+
+
+def error_place(detail: ErrorDetails, where: str, nested: frozenset[str] = frozenset()) -> str:
     """Return the place of a mistake, by fields and items, without pydantic's names of types."""
     path, last, before = where, len(detail["loc"]) - 1, ""
     for i, part in enumerate(detail["loc"]):
@@ -75,6 +92,7 @@ def error_place(detail: ErrorDetails, where: str) -> str:
         elif (
             i == 0
             or before.startswith("dict[")
+            or part in nested
             or (i == last and detail["type"] in (*UNKNOWN, *MISSING))
         ):
             path += f".{part}"
