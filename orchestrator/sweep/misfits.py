@@ -9,6 +9,7 @@ from methods.parts.evaluation_mode import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.heads import CosineLinear
 from orchestrator.networks.networks import build_network
+from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.stages.build_stages import benchmark_setting, fill_defaults, network_shape
 from orchestrator.stages.code.classes import is_dotted
 from orchestrator.stages.code.components import Component
@@ -16,6 +17,7 @@ from orchestrator.stages.features.learned_parts import learned_parts
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import failure_story
 
+ON_FEATURES = "learns on features of the body, by an output layer alone (docs/backbones.md)"
 KNOWN_TO_HAVE_TOKENS = ("vit_tiny",)
 
 
@@ -35,7 +37,10 @@ def misfit(
     if method is None:
         return None
     trains = getattr(network.config, "train", None)
-    benchmark, network = learned_parts(benchmark, network, *([training] if training else []))
+    # What needs tokens objects to the network as it was given, not to the head that stands for it.
+    if not method.cls.needs_tokens:
+        trainings = [training] if training else []
+        benchmark, network = learned_parts(benchmark, network, *trainings)
     try:
         objection = method.cls.objection(method.config, benchmark_setting(benchmark, network))
     except Exception as error:  # a user's class may raise anything
@@ -44,14 +49,17 @@ def misfit(
         reason = failure_story(error).splitlines()[0]
         return f"{method.name} cannot say whether it fits, since its objection() raised {reason}"
     if objection is not None:
-        return f"{method.name} {objection}"
+        stands_for_body = trains is not None and network.name != PRETRAINED
+        note = f"; with network.train: {trains} it {ON_FEATURES}" if stands_for_body else ""
+        return f"{method.name} {objection}{note}"
     if trains == "none" and method.cls.takes_steps:
         return (
             f"{method.name} learns by gradient steps, and network.train: none leaves nothing to "
             "train; valid: head, adapters, all, or a method in closed form"
         )
     looks_inside = method.cls.needs_tokens and network.name not in KNOWN_TO_HAVE_TOKENS
-    unsure = is_dotted(network.name) or depends_on_features(method) or looks_inside
+    of_unknown_layers = is_dotted(network.name) or network.name == PRETRAINED
+    unsure = of_unknown_layers or depends_on_features(method) or looks_inside
     return build_objection(benchmark, network, method) if unsure else None
 
 
@@ -65,7 +73,8 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
     """Return why a method cannot be built around a user's network, or None.
 
     A built-in network fits by its objection alone, unless features are stored in a number of bytes;
-    a user's network must be built to know, and so must any for a method that needs tokens.
+    a user's network or a pretrained body must be built to know, and so must any for a method that
+    needs tokens.
     """
     shape, given = network_shape(benchmark), f"network.name: {network.name}"
     kind = "images" if len(shape.input_shape) == 3 else "features"

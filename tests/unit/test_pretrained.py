@@ -66,6 +66,7 @@ OTHER = (
     '{{name: pretrained, backbone: {{module: "otherbody:{}"}}, weights: weights.pth, '
     "input: {{mean: [0.3], std: [0.4]}}}}"
 )
+DIGITS = NetworkShape((1, 8, 8), 10, (0.5,), (0.5,))
 AUGMENTED = "{batch_size: 16, augment: [flip]}"  # so that bodies see images
 
 
@@ -401,6 +402,28 @@ def test_features_of_a_table_are_no_images(folder):
     shape = NetworkShape((13,), 3, (0.0,), (1.0,))
     config = sweep.trials[0].network.config
     assert "name: needs images" in sweep.trials[0].network.cls.objection(config, shape)
+
+
+@pytest.mark.parametrize("name", ["continual_backprop", "progress_compress"])
+def test_a_body_of_unknown_layers_is_looked_at_when_the_sweep_is_read(folder, name):
+    (line,) = mistakes(folder, methods=f"[{name}]", training=AUGMENTED)
+    assert f"{name} cannot take pretrained: Pretrained is no chain of layers: it has no" in line
+    (line,) = mistakes(folder, methods=f"[{name}]")
+    assert "needs at least one hidden layer" in line
+    assert "with network.train: head it learns on features of the body" in line
+
+
+def test_prompts_for_a_frozen_transformer_need_adapters(folder):
+    network = ViTTiny(ViTTiny.Config(width=4, heads=1, depth=1), DIGITS)
+    save_file(network.body.state_dict(), folder / "vit.safetensors")
+    text = "{name: pretrained, backbone: {name: vit_tiny, width: 4, heads: 1, depth: 1}, %s}"
+    for train, wrong in (("head", 1), ("adapters", 0)):
+        options = {"network": text % f"weights: vit.safetensors, train: {train}"}
+        if wrong:
+            (line,) = mistakes(folder, methods="[lora]", **options)
+            assert "give train: adapters, not train: head" in line
+        else:
+            assert load(folder, methods="[lora]", **options)
 
 
 def test_timm_that_is_not_installed_is_said(folder, monkeypatch):
