@@ -42,14 +42,13 @@ def describe_errors(
     """Yield each mistake as (field, line), where the line has its place."""
     names = [field.name for field in fields(kind)]
     expected: dict[tuple[str, str], list[ErrorDetails]] = {}
+    nested = nested_fields(kind)  # type: ignore[arg-type]
     for detail in error.errors(include_url=False):
         first = str(detail["loc"][0]) if detail["loc"] else ""
         if detail["type"] in ("value_error", "assertion_error"):
             yield from locate_errors(str(detail["ctx"]["error"]), first, names, where)
         else:
-            expected.setdefault(
-                (first, error_place(detail, where, nested_fields(kind))), []
-            ).append(detail)
+            expected.setdefault((first, error_place(detail, where, nested)), []).append(detail)
     for (first, path), details in expected.items():
         # Of several types, the one that fits best has its mistake at the deepest place.
         if not any(
