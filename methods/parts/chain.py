@@ -57,7 +57,9 @@ def chain_objection(setting: Setting) -> str | None:
         return f"needs a chain of layers (mlp, cnn, or your own), given {setting.network}, {reason}"
     if getattr(setting.network_config, "head", "linear") == "cosine":
         return "needs a linear head, given head: cosine"
-    if getattr(setting.network_config, "hidden", None) == ():
+    # A pretrained body has layers of its own, which are looked at when it is built.
+    is_pretrained = setting.network == "pretrained"
+    if not is_pretrained and getattr(setting.network_config, "hidden", None) == ():
         return "needs at least one hidden layer, given hidden: []"
     return None
 

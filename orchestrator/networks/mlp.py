@@ -26,6 +26,10 @@ class MLP(Network):
     def __init__(self, config: Config, shape: NetworkShape) -> None:
         super().__init__(config, shape)
         widths = (prod(shape.input_shape), *config.hidden)
-        layers = (layer for wide in pairwise(widths) for layer in (nn.Linear(*wide), nn.ReLU()))
-        self.body = nn.Sequential(nn.Flatten(), *layers)
+        self.body = nn.Sequential(nn.Flatten(), *hidden_layers(widths))
         self.head = self.create_head(widths[-1])
+
+
+def hidden_layers(widths: tuple[int, ...]) -> list[nn.Module]:
+    """Return fully connected layers with ReLU from the first width to the last."""
+    return [layer for wide in pairwise(widths) for layer in (nn.Linear(*wide), nn.ReLU())]

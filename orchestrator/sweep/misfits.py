@@ -17,7 +17,7 @@ from orchestrator.stages.features.learned_parts import learned_parts
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import failure_story
 
-ON_FEATURES = "learns on features of the body, by an output layer alone (docs/backbones.md)"
+ON_FEATURES = "learns on features of the body; network.hidden: [WIDTH, ...] gives it hidden layers"
 KNOWN_TO_HAVE_TOKENS = ("vit_tiny",)
 
 
@@ -50,6 +50,7 @@ def misfit(
         return f"{method.name} cannot say whether it fits, since its objection() raised {reason}"
     if objection is not None:
         stands_for_body = trains is not None and network.name != PRETRAINED
+        stands_for_body &= not getattr(network.config, "hidden", ())
         note = f"; with network.train: {trains} it {ON_FEATURES}" if stands_for_body else ""
         return f"{method.name} {objection}{note}"
     if trains == "none" and method.cls.takes_steps:

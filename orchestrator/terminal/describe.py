@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from rich.table import Column, Table
@@ -62,11 +63,16 @@ def plan_table(
 
 def feature_rows(states: Sequence[FeatureState]) -> Iterator[tuple[str, str]]:
     """Yield a name and a text for each of the features of a plan."""
-    for each in states:
+    names = [f"{each.features.title}, {each.features.spec.body.backbone.title}" for each in states]
+    for name, each in zip(names, states, strict=True):
         spec, size = each.features.spec, bytes_text(each.num_bytes)
         left = f"{each.images_left:,} of {each.images:,} images to compute"
         state = "in the store" if each.is_stored else left
-        yield f"features of {each.features.title}, {spec.body.backbone.title}", f"{size}, {state}"
+        rows = "x".join(map(str, spec.body.rule.size))
+        # Where others are of the same data and body, what else they may differ in.
+        other = f", {Path(spec.body.weights.file).name} at {rows}, {spec.precision}"
+        more = other if names.count(name) > 1 else ""
+        yield f"features of {name}{more}", f"{size}, {state}"
 
 
 def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from backbone_lab import build, load, network_text, write_body
+from backbone_lab import build, images, load, network_text, write_body
 
 import orchestrator
 from methods import METHODS
@@ -20,6 +20,7 @@ from orchestrator.cli.reproduce import Check
 from orchestrator.cli.run_sweep import plan_sweep, run_sweep
 from orchestrator.errors import SweepError
 from orchestrator.graph.brake import Brake
+from orchestrator.graph.features import feature_states
 from orchestrator.results.folder.garbage import delete_garbage, find_garbage
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
@@ -35,6 +36,7 @@ from orchestrator.stages.storage.mapped import map_state
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.describe import feature_rows
 
 INLINE = Inline()
 BODY_FLOPS = 2 * 36 * 3 * 9  # of an image of 8 x 8: 36 places, 3 filters of 9 weights
@@ -197,6 +199,14 @@ def test_a_plan_says_what_is_to_compute(folder):
     ]
 
 
+def test_a_plan_names_what_features_of_one_body_differ_in(folder):
+    rule = "{mean: [0.3], std: [0.4], size: {grid: [8, 12]}}"
+    sweep = load(folder, network=network_text(rule=rule))
+    names = [name for name, _ in feature_rows(feature_states(sweep, store_of(folder)))]
+    body = "features of digits, tinybody:build, tiny.safetensors"
+    assert names == [f"{body} at 8x8, float32", f"{body} at 12x12, float32"]
+
+
 def test_sweeps_methods_and_seeds_share_features(folder, shards):
     run_inline(folder, methods="[finetune, joint]", seeds="[0, 1]")
     run_inline(folder, name="other", methods="[{name: lwf, lam: 1}]", seeds="[2]")
@@ -262,7 +272,7 @@ def test_memories_store_features(folder):
 
 
 # What a method needs that the head alone does not have, and a table of features neither.
-NEEDED = re.compile("hidden layer|layers of the body|pixels|tokens|transformer")
+NEEDED = re.compile("hidden layer|layers of the body|pixels|tokens|transformer|train: adapters")
 
 
 @pytest.mark.slow
@@ -286,6 +296,56 @@ def test_every_method_learns_on_features_or_says_what_it_needs(folder):
             outcome = compute_order(Order((stage,), ("lab", "t", 0)), store_of(folder))
             assert isinstance(outcome, StageDone), (name, outcome)
     assert {"hat", "pnn", "generative_replay"} <= refused <= METHODS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario"),
+    [
+        ("hat", "task"),
+        ("pnn", "task"),
+        ("continual_backprop", "class"),
+        ("progress_compress", "class"),
+        ("memo", "class"),
+    ],
+)
+def test_hidden_layers_serve_methods_that_need_them_on_features_and_images(folder, name, scenario):
+    memory = ", memory_size: 100" * (name == "memo")
+    parts = {
+        "benchmark": "{name: split_digits, num_tasks: 2, samples_per_task: 24, "
+        f"scenario: {scenario}}}",
+        "network": f"{network_text()[:-1]}, hidden: [5]}}",
+        "methods": f"[{{name: {name}{memory}}}]",
+    }
+    for stage in load(folder, **parts).trials[0].stages(0):
+        assert stage.network.config.hidden == (5,)
+        assert stage.benchmark.input_shape == (12,)
+        outcome = compute_order(Order((stage,), ("lab", "t", 0)), store_of(folder))
+        assert isinstance(outcome, StageDone), outcome
+    if name == "memo":  # which needs to know the layers of a body
+        return
+    record = store_of(folder).record(stage.key)
+    # Each pass of the layers would have been one of the body.
+    passes = record.costs.saved_flops / feature_sets(stage.benchmark)[0].body_flops
+    assert passes == int(passes) >= 24
+
+
+def test_hidden_layers_are_between_the_body_and_the_head(folder):
+    """A pixel network has them too, with the same costs; what is drawn must learn."""
+    text = f"{network_text()[:-1]}, hidden: [5, 4]}}"
+    network = build(load(folder, network=text, training="{augment: [flip]}"))
+    assert [tuple(p.shape) for p in network.parameters()] == [
+        *((5, 12), (5,), (4, 5), (4,), (10, 4), (10,))
+    ]
+    x = images()
+    below = network.frozen(network.normalise(x))
+    assert torch.equal(network(x), network.head(network.hidden(below)))
+    for wrong, message in (
+        (network_text("none"), "network.hidden: layers that are drawn must learn"),
+        (network_text(), r"network.hidden: \[0\] must be whole numbers of at least 1"),
+    ):
+        width = 0 if "least" in message else 5
+        with pytest.raises(SweepError, match=message):
+            load(folder, network=f"{wrong[:-1]}, hidden: [{width}]}}", methods="[ncm]")
 
 
 @pytest.mark.parametrize(("backbone", "share"), [("counted", 1), ("apart", 0)])

@@ -11,8 +11,10 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from methods.base import neutral
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.base import Network, NetworkConfig, NetworkShape, image_objection
+from orchestrator.networks.mlp import hidden_layers
 from orchestrator.networks.pretrained.backbones import Backbone
 from orchestrator.networks.pretrained.bodies import (
     BodySpec,
@@ -53,16 +55,22 @@ class Pretrained(Network):
                 machine.
             train: "none", the "head", the head and what a method adds ("adapters"), or "all".
             input: how images reach the body.
+            hidden: widths of fully connected layers with ReLU between the body and the head.
         """
 
         backbone: Any = None
         weights: Any = None
         train: Train = "head"
         input: InputRule = field(default_factory=InputRule)
+        hidden: tuple[int, ...] = neutral(())
 
         def __post_init__(self) -> None:
             mistakes = [f"input.{line}" for line in self.input.find_mistakes()]
             mistakes += self._resolve()
+            if any(width < 1 for width in self.hidden):
+                mistakes.append(f"hidden: {list(self.hidden)} must be whole numbers of at least 1")
+            if self.hidden and self.train == "none":
+                mistakes.append("hidden: layers that are drawn must learn, and train is none")
             if mistakes:
                 raise ValueError("\n".join(mistakes))
 
@@ -118,7 +126,9 @@ class Pretrained(Network):
         self.frozen: FrozenBody | None = FrozenBody(body) if config.is_frozen else None
         if not config.is_frozen:
             self.body = body.requires_grad_(True).train()
-        self.head = self.create_head(body_facts(spec).num_features)
+        widths = (body_facts(spec).num_features, *config.hidden)
+        self.hidden = nn.Sequential(*hidden_layers(widths))
+        self.head = self.create_head(widths[-1])
         if config.train == "none":
             self.head.requires_grad_(False)
 
@@ -143,4 +153,5 @@ class Pretrained(Network):
         with torch.no_grad() if plain else nullcontext():
             pixels = self.normalise(x)
             body = self.body if self.frozen is None else self.frozen
-            return body(pixels).flatten(1)
+            features = body(pixels).flatten(1)
+        return self.hidden(features)  # type: ignore[no-any-return]

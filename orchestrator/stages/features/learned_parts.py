@@ -42,8 +42,9 @@ def learned_parts(
 ) -> tuple[Benchmark, Component]:
     """Return the benchmark and the network that the stages of a trial have.
 
-    They are the features and the head where the body of a pretrained network is frozen, nothing
-    changes its images from task to task, and none of the trainings augments them; else as given.
+    They are the features and the layers above the body where the body of a pretrained network is
+    frozen, nothing changes its images from task to task, and none of the trainings augments them;
+    else as given.
     """
     config = network.config
     is_plain = isinstance(config, Pretrained.Config) and config.train in ("none", "head")
@@ -61,12 +62,12 @@ def learned_parts(
     name = benchmark.stream_data.names[0]
     fingerprint = load_dataset(name).fingerprint
     features = _feature_set(images, name, fingerprint, config.body_spec(shape), precision)
-    return replace(benchmark, name="split", data=features), _head(config.head)
+    return replace(benchmark, name="split", data=features), _head(config.head, config.hidden)
 
 
 @lru_cache(maxsize=4)
-def _head(kind: Any) -> Component:
-    return create_component("network", "mlp", MLP.Config(hidden=(), head=kind))
+def _head(kind: Any, hidden: tuple[int, ...]) -> Component:
+    return create_component("network", "mlp", MLP.Config(hidden=hidden, head=kind))
 
 
 @lru_cache(maxsize=64)
