@@ -33,19 +33,26 @@ class FlopMeter:
 
     Attributes:
         counting: returns a context for the work that is counted.
-        batches: size of a batch -> how many there were, and the FLOPs of the steps on the last.
     """
 
     def __init__(self, known: dict[Hashable, int] | None = None) -> None:
         self.total = 0
         self._known = {} if known is None else known
         self.counting: Callable[[], AbstractContextManager[object]] = nullcontext
-        self.batches: dict[int, tuple[int, int]] = {}
+        self._batches: dict[tuple[str, int], tuple[int, int]] = {}
 
-    def note_batch(self, size: int, flops: int) -> None:
-        """Note the FLOPs of all steps on a batch of a size."""
-        count, _ = self.batches.get(size, (0, 0))
-        self.batches[size] = (count + 1, flops)
+    def note_batch(self, size: int, flops: int, phase: str = "") -> None:
+        """Note the FLOPs of all steps on a batch of a size, in a phase as long as the training."""
+        count, _ = self._batches.get((phase, size), (0, 0))
+        self._batches[phase, size] = (count + 1, flops)
+
+    @property
+    def batches(self) -> dict[int, tuple[int, int]]:
+        """Size of a batch -> the number in a phase, and the FLOPs of the last of each, in sum."""
+        batches: dict[int, tuple[int, int]] = {}
+        for (_, size), (count, flops) in self._batches.items():
+            batches[size] = (count, flops + batches.get(size, (0, 0))[1])
+        return batches
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Call `work`, add its FLOPs to `total`, and return its result."""

@@ -26,9 +26,11 @@ from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.search.price import count_prices
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.record import Costs
 from orchestrator.sweep.means.prices import price_trial, read_prices
 from orchestrator.sweep.means.solve import solve_sweep
-from orchestrator.sweep.means.steps import TaskPrice
+from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.means.storage import fixed_bytes
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.sweep import Sweep
@@ -180,6 +182,26 @@ def check_budgets(folder: Path, methods: list[str], compute: int, scenario: str 
         most = trials.loc[name, "config.method.memory_bytes"]
         # A row for each class may not divide; or the memory holds all data.
         assert np.isnan(most) or size > storage - 10 * 65 or most > 2 * 32 * 65, name
+
+
+def test_a_phase_as_long_as_the_training_is_part_of_the_price_of_a_step() -> None:
+    """Two phases of two steps: 10 and 3 on 16 examples, 5 and 1 on the last 8."""
+    meter = FlopMeter()
+    for phase, steps in (("", [(16, 10), (8, 5)]), ("compress", [(16, 3), (8, 1)])):
+        for size, flops in steps:
+            meter.note_batch(size, flops, phase)
+    assert meter.batches == {16: (1, 13), 8: (1, 6)}
+    costs = Costs(
+        train_flops=19, batch_flops={str(n): [*each] for n, each in meter.batches.items()}
+    )
+    price = price_from_costs(costs)
+    assert price is not None
+    assert [price.flops(steps) for steps in (1, 2, 3, 4)] == [13, 19, 32, 38]
+
+
+@pytest.mark.slow
+def test_progress_compress_meets_a_budget_with_both_phases(tmp_path: Path) -> None:
+    check_budgets(tmp_path, ["er", "progress_compress"], compute=6)
 
 
 @pytest.mark.slow

@@ -88,6 +88,7 @@ def train_task(
         shown = replace(view, examples=method.examples(view))
         updates = Updates(method, own, shown, meter, phase.name)
         updates.augmentation = augmentation
+        updates.has_own_length = bool({"epochs", "iterations"} & phase.training.keys())
         updates.kept.restore(parent or {})
         data, state = (view.examples, shown.examples), updates.kept.capture
         stopping = create_stopping(own.early_stopping, method, validate, data, state)

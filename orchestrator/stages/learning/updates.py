@@ -35,9 +35,11 @@ class Updates:
         method: as given.
         kept: the state of the optimiser that is carried from task to task, if any.
         augmentation: of the batches, if any.
+        has_own_length: whether the phase is as long as it says itself, not as the task's training.
     """
 
     augmentation: Augmentation | None = None
+    has_own_length = False
 
     def __init__(
         self, method: Method, training: Training, view: TaskView, meter: FlopMeter, phase: str
@@ -67,8 +69,8 @@ class Updates:
             method.update = update
             kind = (*self._kind, len(batch), method.step_kind())
             total += self._meter.measure(kind, self._step, batch)
-        if not self._kind:  # phases with a name have trainings, and lengths, of their own
-            self._meter.note_batch(len(batch), self._meter.total - before)
+        if not self.has_own_length:
+            self._meter.note_batch(len(batch), self._meter.total - before, *self._kind)
         if self._scheduler is not None:
             # Once a batch, however many steps the method takes on it.
             self._scheduler.step()
