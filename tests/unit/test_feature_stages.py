@@ -34,6 +34,7 @@ from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.storage.mapped import map_state
 from orchestrator.stages.worker import Order, compute_order
+from orchestrator.sweep.means.prices import price_trial, unit_trial
 from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import feature_rows
@@ -358,6 +359,23 @@ def test_a_budget_counts_the_body_unless_it_is_apart(folder, backbone, share):
     (trial,) = solve_sweep(sweep, store_of(folder)).trials
     body = build(load(folder)).frozen_bytes
     assert trial.method.config.memory_bytes == 5000 - 4 * 130 - share * body
+
+
+def test_the_unit_of_computation_trains_the_head_where_nothing_is_trained(folder):
+    """A permuted stream has no features, so that fine-tuning is of the pretrained network."""
+    permuted = "{name: permuted_digits, num_tasks: 2, scenario: domain, samples_per_task: 32}"
+    results = run_inline(
+        folder,
+        benchmark=permuted,
+        network=network_text("none"),
+        methods="[ncm]",
+        means="{compute: 2}",
+    )
+    assert results.trials.status.tolist() == ["complete"]
+    on_features = load(folder, network=network_text("none"), methods="[ncm]").trials[0]
+    with_head = load(folder, methods="[finetune]").trials[0]
+    keys = [stage.key for stage in price_trial(with_head).stages(0)]
+    assert [stage.key for stage in unit_trial(on_features).stages(0)] == keys
 
 
 def test_an_audit_computes_features_anew(folder):

@@ -66,7 +66,10 @@ def price_trial(trial: Trial) -> Trial:
 def unit_trial(trial: Trial) -> Trial:
     """Return the trial that prices fine-tuning on the tasks of a trial: the unit of computation."""
     finetune = create_component("method", "finetune", Finetune.Config())
-    return price_trial(replace(trial, method=finetune, selection={}))
+    network = trial.network
+    if getattr(network.config, "train", None) == "none":  # of a body whose head may learn
+        network = replace(network, config=replace(network.config, train="head"))
+    return price_trial(replace(trial, method=finetune, network=network, selection={}))
 
 
 def priced_seeds(trial: Trial) -> tuple[int, ...]:
