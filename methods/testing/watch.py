@@ -61,7 +61,7 @@ class ExactMeter:
         require(earlier == flops, f"steps of kind {kind} took {earlier} and {flops} FLOPs: {story}")
         return result
 
-    def note_batch(self, size: int, flops: int) -> None:
+    def note_batch(self, size: int, flops: int, phase: str = "") -> None:
         """Do nothing: `step_kind` is what the suite holds to."""
 
 
