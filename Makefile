@@ -41,8 +41,9 @@ check: $(VENV)/.ready-test  ## Lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, on a GPU too, and what a trial costs at 250 and at 1,000
+perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, a sweep against plain Tune, a GPU, and what a trial costs at 250 and at 1,000
 	$(BIN)/python -m perf.one_run
+	$(BIN)/python -m perf.sweep
 	$(BIN)/python -m perf.gpu
 	$(BIN)/python -m perf.scale --sizes 250 1000 --phases read plan run warm compare random asha
 
