@@ -45,8 +45,8 @@ from methods.parts.anchoring import ParameterRows, buffer_name
 from methods.parts.attention import replace_attention
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplars import BATCH
+from methods.parts.growing_subspace import Subspace
 from methods.parts.ranges import require_share, require_strength
-from methods.parts.subspace import Subspace
 from methods.parts.token_adapter import TokenAdapter, TokenAdapterConfig
 
 

@@ -41,9 +41,9 @@ from methods.base import Examples, Outlook, Phase, TaskView
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplar_replay import ExemplarConfig, ExemplarReplay
 from methods.parts.exemplars import output_layer
+from methods.parts.pooled_maps import maps_and_features, pooled
 from methods.parts.proxies import ProxyHead, centroids, nca_loss
 from methods.parts.ranges import require_one, require_positive, require_strength
-from methods.parts.stages import maps_and_features, pooled
 
 BALANCED = "balanced fine-tuning"
 LEAST_SCALE = 1.0

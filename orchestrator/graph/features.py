@@ -35,8 +35,8 @@ def sweep_features(sweep: Sweep) -> list[FeatureSet]:
     for group in sweep.groups:
         parts += [each[:3] for each in example_combinations(group.parts)]
     benchmarks = (learned_parts(*each)[0] for each in parts)
-    found = {each.digest: each for benchmark in benchmarks for each in feature_sets(benchmark)}
-    return list(found.values())
+    by_digest = {each.digest: each for b in benchmarks for each in feature_sets(b)}
+    return list(by_digest.values())
 
 
 @dataclass(frozen=True)

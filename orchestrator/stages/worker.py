@@ -125,8 +125,8 @@ def find_or_run(
         leases, stage.key, owner, lambda: store.record(stage.key, fresh=True) is not None
     ):
         # Another process may have stored it since the stage was asked for.
-        found = find_stored(stage, store, device)
-        return found or run_missing(stage, computed_for, store, device, owner)
+        stored = find_stored(stage, store, device)
+        return stored or run_missing(stage, computed_for, store, device, owner)
 
 
 def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:

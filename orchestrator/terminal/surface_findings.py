@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from orchestrator.results.surface.areas import RETRAINING, break_even, front_volume, volumes
+from orchestrator.results.statistics import Floats
+from orchestrator.results.surface.areas import (
+    RETRAINING,
+    break_even,
+    compute_areas,
+    front_volume,
+    storage_areas,
+    volumes,
+)
 from orchestrator.results.surface.rates import exchange_rate, marginal_rates
 from orchestrator.results.surface.surface import Surface, half_width
 from orchestrator.results.surface.winners import winner_map
@@ -19,6 +27,7 @@ def findings(surface: Surface) -> Iterator[str]:
     yield from describe_winners(surface)
     yield from describe_infeasible(surface)
     yield from describe_excess(surface)
+    yield from describe_areas(surface)
     yield from describe_volumes(surface)
     yield from describe_rates(surface)
     yield from describe_exchange(surface)
@@ -63,15 +72,29 @@ def describe_excess(surface: Surface) -> Iterator[str]:
 
 def describe_volumes(surface: Surface) -> Iterator[str]:
     """Yield the methods in the order of their hypervolume."""
-    by_seed = volumes(surface)
-    mean, half = by_seed.mean(axis=-1), half_width(by_seed)
-    order = [i for i in np.argsort(-mean, kind="stable") if np.isfinite(mean[i]) and mean[i] > 0]
-    parts = [f"{surface.methods[i]} {interval_text(mean[i], half[i])}" for i in order[:5]]
-    if parts:
+    if best := best_text(surface, volumes(surface)):
         front = front_volume(surface)
         together = interval_text(float(front.mean()), float(half_width(front)))
-        yield f"Hypervolume over both budgets (share of the box): {', '.join(parts)}."
+        yield f"Hypervolume over both budgets (share of the box): {best}."
         yield f"Hypervolume of the best method of each cell: {together}."
+
+
+def describe_areas(surface: Surface) -> Iterator[str]:
+    """Yield the area under accuracy against each budget, at the most of the other."""
+    for budgets, areas, what, rest in (
+        (surface.storage, storage_areas(surface), "bytes", (None, surface.compute[-1])),
+        (surface.compute, compute_areas(surface), "FLOPs", (surface.storage[-1], None)),
+    ):
+        if len(budgets) > 1 and (best := best_text(surface, areas[:, -1])):
+            where = f" at {budget_text(*rest)}" if rest != (None, None) else ""
+            yield f"Area under accuracy against the logarithm of {what}{where}: {best}."
+
+
+def best_text(surface: Surface, by_seed: Floats) -> str:
+    """Return the five methods with the largest means of values [M, S], with their intervals."""
+    mean, half = by_seed.mean(axis=-1), half_width(by_seed)
+    order = [i for i in np.argsort(-mean, kind="stable") if np.isfinite(mean[i]) and mean[i] > 0]
+    return ", ".join(f"{surface.methods[i]} {interval_text(mean[i], half[i])}" for i in order[:5])
 
 
 def describe_rates(surface: Surface) -> Iterator[str]:
@@ -141,6 +164,10 @@ def compare_with_retraining(
 
 def cell_name(surface: Surface, storage: int, compute: int) -> str:
     """Return a cell as text: `1 MB and 4 x`."""
-    size, epochs = surface.storage[storage], surface.compute[compute]
+    return budget_text(surface.storage[storage], surface.compute[compute])
+
+
+def budget_text(size: int | None, epochs: float | None) -> str:
+    """Return budgets of storage and computation as text; None is free."""
     parts = [] if size is None else [si_text(size, "B")]
     return " and ".join([*parts, *([] if epochs is None else [f"{epochs:g} x"])])

@@ -29,9 +29,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from orchestrator.columns import PHASE_SECONDS
 from orchestrator.sweep.sweep import Sweep
-from perf.gpu.timing import print_head, print_row, spread
-from perf.sweep.clock import Seconds, run_command
+from perf.gpu.timing import Seconds, print_head, print_row, spread
+from perf.sweep.clock import run_command
 
 CASES: dict[str, dict[str, Any]] = {
     "digits": {"hidden": [128, 128], "training": {"epochs": 20, "batch_size": 32}},
@@ -81,9 +82,7 @@ def run_ours(path: Path, folder: Path) -> tuple[Seconds, float]:
     command = [sys.executable, "-m", "orchestrator.cli", "run", str(path), "--out", str(folder)]
     seconds = run_command(command, folder.with_suffix(".log"))
     stages = pd.read_parquet(folder / path.stem / "stages.parquet").drop_duplicates("key")
-    phases = [name for name in stages if name in ("train_seconds", "eval_seconds")]
-    phases += [name for name in stages if name == "consolidate_seconds"]
-    return seconds, float(stages[phases].sum().sum())
+    return seconds, float(stages[list(PHASE_SECONDS)].sum().sum())
 
 
 def run_rival(name: str, data: str, arrays: Path, ends: list[int], folder: Path) -> Seconds:
@@ -140,7 +139,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+    with tempfile.TemporaryDirectory() as name:
         for data in given.data:
             path = write_sweep(data, Path(name))
             arrays, ends = write_arrays(path, Path(name))

@@ -8,23 +8,17 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
+
+from perf.gpu.timing import Seconds
 
 MARK = "REPERTOIRE_PERF_RUN"
 INTERVAL = 0.1
 
 
-class Seconds(NamedTuple):
-    """Wall seconds of a command, and processor seconds (user + system) of all its processes."""
-
-    wall: float
-    cpu: float
-
-
 def run_command(command: Sequence[str], log: Path) -> Seconds:
-    """Run a command to its end; its output goes to a file.
+    """Run a command to its end; its output goes to a file. Processor seconds are user + system.
 
     Ray's processes leave the session of the command, so they are known by a variable of the
     environment, which they inherit. What a process uses after it was last seen is lost: at most

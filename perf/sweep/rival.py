@@ -21,7 +21,6 @@ from ray import init, shutdown, tune
 from torch import Tensor, nn
 
 EVALUATION_BATCH = 1024
-LARGE_NEGATIVE = float("-inf")
 
 Setting = dict[str, Any]
 Part = tuple[Tensor, Tensor]
@@ -66,7 +65,7 @@ class BareTrainable(tune.Trainable):
         optimizer = torch.optim.Adam(self.net.parameters(), lr=self.lr, fused=True)
         for _ in range(self.setting["epochs"]):
             for index in torch.randperm(len(y)).split(self.setting["batch_size"]):
-                scores = self.net(x[index]).masked_fill(mask, LARGE_NEGATIVE)
+                scores = self.net(x[index]).masked_fill(mask, float("-inf"))
                 loss = F.cross_entropy(scores, y[index])
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -82,7 +81,7 @@ class BareTrainable(tune.Trainable):
                 correct, loss = 0, 0.0
                 for start in range(0, len(y), EVALUATION_BATCH):
                     rows = slice(start, start + EVALUATION_BATCH)
-                    scores = self.net(x[rows]).masked_fill(mask, LARGE_NEGATIVE)
+                    scores = self.net(x[rows]).masked_fill(mask, float("-inf"))
                     correct += int((scores.argmax(dim=1) == y[rows]).sum())
                     loss += float(F.cross_entropy(scores, y[rows], reduction="sum"))
             row.append(correct / len(y))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from methods.l2p import L2P
 from methods.lora import InfLoRA
 from methods.parts.attention import replace_attention
-from methods.parts.subspace import Subspace
+from methods.parts.growing_subspace import Subspace
 from methods.testing.blobs import Blobs, stream
 from methods.testing.snapshots import snapshots
 from orchestrator.stages.inference import prediction_costs

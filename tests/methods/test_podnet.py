@@ -13,8 +13,8 @@ from torch import nn
 
 from methods.base import Examples
 from methods.parts.heads import cosine_scores
+from methods.parts.pooled_maps import maps_and_features, pooled
 from methods.parts.proxies import ProxyHead, centroids, nca_loss
-from methods.parts.stages import maps_and_features, pooled
 from methods.podnet import BALANCED, PODNet
 from methods.testing.blobs import Blobs, stream
 from methods.testing.snapshots import snapshots

@@ -64,6 +64,16 @@ def test_areas_along_both_axes_and_what_does_not_fit_counts_as_nothing() -> None
     assert storage_areas(surface(values, unfit)) == pytest.approx(np.array([[[0.3], [0.4]]]))
 
 
+def test_areas_are_told_at_the_most_of_the_other_budget_the_largest_first() -> None:
+    # b at 2 x: (.4 + .8) / 2 over bytes; at 2 kB: (.6 + .8) / 2 over FLOPs. a is a tenth of it.
+    b = np.array([[[0.2], [0.4]], [[0.6], [0.8]]])
+    sentences = [line for line in findings(surface([b / 10, b])) if line.startswith("Area")]
+    assert sentences == [
+        "Area under accuracy against the logarithm of bytes at 2 x: b 0.600, a 0.060.",
+        "Area under accuracy against the logarithm of FLOPs at 2 kB: b 0.700, a 0.070.",
+    ]
+
+
 def test_a_volume_is_that_of_the_running_maximum() -> None:
     # The cell with more of both is worse: a larger budget may be spent as the smaller one.
     values = [[[[0.8], [0.5]], [[0.6], [0.4]]]]

@@ -141,8 +141,7 @@ def _holds_code(path: Path) -> str:
 def _find_tensors(content: Any, path: Path) -> dict[str, Tensor]:
     """Return the mapping of names to tensors in what a checkpoint holds."""
     nested = (content.get(name) for name in NESTED) if isinstance(content, Mapping) else ()
-    found = [content, *nested]
-    for each in found:
+    for each in (content, *nested):
         if isinstance(each, Mapping) and each and _is_state(each):
             prefix = "module." if all(name.startswith("module.") for name in each) else ""
             return {name.removeprefix(prefix): tensor for name, tensor in each.items()}

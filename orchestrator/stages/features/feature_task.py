@@ -173,16 +173,16 @@ def _join(
     features = task.features
     count = len(load_dataset(images_of(features)).train_y)
     whole: Any = None
-    for shard in (tasks := shard_tasks(features)):
+    for number, shard in enumerate(shard_tasks(features)):
         state = store.state(shard.key)
         if state is None:
             run_feature_task(shard, store, computed_for, device)
             state = store.state(shard.key)
-        rows = compute_features(features, shard.shard or 0, device) if state is None else state["x"]
+        rows = compute_features(features, number, device) if state is None else state["x"]
         if whole is None:
             rest = len(load_dataset(images_of(features)).test_y)
             whole = torch.empty((count + rest, rows.shape[1]))
-        first = tasks.index(shard) * SHARD
+        first = number * SHARD
         whole[first : first + len(rows)] = rows
     # Copies, since two tensors of one memory cannot be stored.
     return {"train": whole[:count].clone(), "test": whole[count:].clone()}

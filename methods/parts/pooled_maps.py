@@ -1,4 +1,4 @@
-"""The maps of a network's stages, and their pooled outputs.
+"""The maps of a network at each of its resolutions, and their sums over rows and columns.
 
 Shape legend: B examples, F features, c channels, h rows, w columns.
 
@@ -22,10 +22,10 @@ from methods.parts.layers import attach_hooks
 
 
 def maps_and_features(network: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
-    """Return scores [B, C], the map [B, c, h, w] of each stage, and features [B, F].
+    """Return scores [B, C], the map [B, c, h, w] of each resolution, and features [B, F].
 
-    A stage is a run of children of the network's `body` (or of the network, if it has none) whose
-    outputs are maps of one shape; its map is the last of them.
+    The paper calls it a stage: a run of children of the network's `body` (or of the network, if it
+    has none) whose outputs are maps of one shape; its map is the last of them.
     """
     maps: list[Tensor] = []
     features: list[Tensor] = []
