@@ -80,17 +80,28 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
             "(or /PFLOP), months=12, predictions=1e6/month.",
         ),
     ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="COLUMN", help="Best first: acc, storage, n, or method."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="NAMES", help="Those to print: acc,forgetting,time."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="One table, with a warning if not comparable.")
     ] = False,
 ) -> None:
     """Compare methods: means with 95 % intervals, paired differences, ranks, Pareto front."""
+    from orchestrator.results.arrangement import sort_rows, with_columns
+    from orchestrator.results.best import with_best
     from orchestrator.results.comparison import comparison
     from orchestrator.results.contrasts import with_differences
     from orchestrator.results.front import with_front
     from orchestrator.results.load import load
     from orchestrator.results.ranking import with_ranks
     from orchestrator.terminal.comparison.rendering import render
+    from orchestrator.terminal.console import terminal_width
 
     results = load(*dirs)
     if means or prices is not None:
@@ -101,7 +112,13 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     table = with_ranks(with_differences(results, table, against))
     if pareto is not None:
         table = with_front(table, [name.strip() for name in pareto.split(",")])
-    show(render(table, format.value))
+    if sort is not None:
+        table = sort_rows(table, sort)
+    if columns is not None:
+        table = with_columns(table, columns.split(","))
+    if format in (Format.markdown, Format.latex):
+        table = with_best(results, table)
+    show(render(table, format.value, terminal_width()))
 
 
 def means_pages(results: Results, means: bool, prices: str | None) -> Iterator[RenderableType]:

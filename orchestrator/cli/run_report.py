@@ -14,6 +14,7 @@ from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.terminal.comparison.rendering import render_first
+from orchestrator.terminal.console import terminal_width
 from orchestrator.terminal.failures import group_endings, trial_line
 from orchestrator.terminal.progress_text import duration_text
 
@@ -72,7 +73,8 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     do not fit their means.
     """
     results = load(folder)
-    table = render_first(comparison(results), f"repertoire compare {folder}")
+    more = f"repertoire compare {folder}"
+    table = render_first(comparison(results), more, width=terminal_width())
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     trials, searched = results.trials, results.trials["phase"] == "search"
     unfit = trials["status"] == INFEASIBLE

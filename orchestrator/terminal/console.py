@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,13 @@ from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
 
 from orchestrator.terminal.escaping import CONTROLS, replace_controls
+
+NARROW, WIDE = 80, 200  # characters; longer lines are hard to read, shorter ones break tables
+
+
+def terminal_width() -> int:
+    """Return the characters of a line of the terminal, from 80 to 200; 80 where there is none."""
+    return min(max(shutil.get_terminal_size().columns, NARROW), WIDE)
 
 
 class PlainConsole(Console):

@@ -12,10 +12,13 @@ import pyarrow as pa
 import pytest
 
 from orchestrator.errors import UnknownName
+from orchestrator.results.arrangement import sort_rows, with_columns
+from orchestrator.results.best import with_best
 from orchestrator.results.comparison import comparison
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import TRIALS
+from orchestrator.terminal.comparison.latex import label_names
 from orchestrator.terminal.comparison.rendering import render, render_first
 
 T_2 = 4.302652729749462  # Student's t, 2 degrees of freedom, 0.975
@@ -288,6 +291,90 @@ def test_latex_uses_booktabs_and_escapes_names() -> None:
         in printed
     )
     assert all(line.startswith("%") or "±" not in line for line in printed.splitlines())
+
+
+def test_latex_has_a_caption_and_a_label_of_its_own_for_each_table() -> None:
+    rows = [*three_seeds(), *three_seeds(scenario="class")]
+    printed = render(compare(*rows), "latex")
+    captions = re.findall(r"\\caption{(.*)}", printed)
+    assert captions[0].startswith(r"split\_digits, domain-incremental, 5 tasks (sweep s). $\pm$ is")
+    assert printed.count(r"\begin{table}") == printed.count(r"\end{table}") == len(captions) == 2
+    assert len(set(re.findall(r"\\label{tab:([a-z0-9-]+)}", printed))) == 2
+    assert label_names(["A: b", "a b", "c"]) == ["a-b", "a-b--2", "c"]
+
+
+def test_bold_is_the_best_and_what_does_not_differ_from_it_clearly_by_the_paired_test() -> None:
+    # On each seed er is behind by 0.1 give or take 0.001, si by 0.1 give or take 0.2.
+    behind = {"ewc": (0, 0, 0), "er": (0.099, 0.1, 0.101), "si": (-0.1, 0.1, 0.3)}
+    rows = [
+        row(method, seed, 0.8 - lost, fwt=None, forgetting=0.25 + 0.1 * (method == "si"))
+        for method, by_seed in behind.items()
+        for seed, lost in enumerate(by_seed)
+    ]
+    table = compare(*rows)
+    marked = with_best(results_of(rows), table)
+    assert list(marked.acc_best) == [True, False, True]
+    assert list(marked.forgetting_best) == [True, True, False]  # the least, and equal to it
+    assert not marked.fwt_best.any()
+    assert "| si | **0.700 ±" in render(marked, "markdown")
+    assert "| er | 0.700 ±" in render(marked, "markdown")
+    assert r"er & $0.700 \pm 0.002$" in render(marked, "latex")
+    assert r"ewc & $\mathbf{0.800 \pm 0.000}$" in render(marked, "latex")
+    assert "bold is the best" in render(marked, "markdown")
+    assert "bold" not in render(table, "markdown")
+    assert not with_best(results_of(rows[:3]), compare(*rows[:3])).acc_best.any()  # one row alone
+
+
+def test_rows_are_sorted_best_first_within_their_table_and_undefined_last() -> None:
+    accs = {"ewc": 0.5, "er": 0.9, "si": 0.7}
+    table = compare(
+        *(row(m, acc=acc, storage_bytes=int(100 * acc)) for m, acc in accs.items()),
+        row("lwf", fwt=None),
+        row("mas", scenario="task", acc=0.95),
+    )
+    for name, order in {
+        "acc": ["er", "lwf", "si", "ewc", "mas"],
+        "Storage": ["ewc", "si", "er", "lwf", "mas"],
+        "method": ["er", "ewc", "lwf", "si", "mas"],
+        "fwt": ["ewc", "er", "si", "lwf", "mas"],
+    }.items():
+        assert list(sort_rows(table, name).label) == order
+    with pytest.raises(UnknownName, match="did you mean 'acc'"):
+        sort_rows(table, "accc")
+
+
+def test_columns_that_are_asked_for_are_those_printed_in_every_format() -> None:
+    table = with_columns(compare(*three_seeds()), ["time", "la", "acc"])
+    assert "| method | time (s) | LA | ACC | n |" in render(table, "markdown")
+    assert "FWT" not in render(table)
+    header = render(table, "csv").splitlines()[0].split(",")
+    assert {"label", "n", "acc_mean", "seconds_mean", "learning_accuracy_ci95"} <= {*header}
+    assert not [name for name in header if name.startswith(("bwt", "storage", "compute"))]
+    assert "bwt_mean" not in json.loads(render(table, "json"))["rows"][0]
+    with pytest.raises(UnknownName, match="column of a comparison 'accuracy'"):
+        with_columns(table, ["accuracy"])
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_name_of_80_characters_is_wrapped_and_no_number_is(width: int) -> None:
+    name = "mypackage.methods." + "a" * 62
+    rows = [*three_seeds(), *three_seeds(method=name)]
+    table = with_columns(compare(*rows), ["acc", "bwt", "forgetting", "storage"])
+    lines = render(table, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert text.count("0.800") == text.count("-0.250") == 2
+    inline = f"0.800 ± {T_2 * 0.1 / np.sqrt(3):.3f}"
+    assert (inline in text) == (width > 80)
+
+
+def test_columns_that_do_not_fit_make_the_table_wider_and_lose_no_digit() -> None:
+    every = ["acc", "aia", "bwt", "fwt", "forgetting", "la", "storage", "computation", "time"]
+    printed = render(with_columns(compare(*three_seeds()), every), width=80)
+    assert max(map(len, printed.splitlines())) > 80
+    assert "…" not in printed
+    assert "2.50" in printed
 
 
 def test_a_bracket_in_a_label_is_printed_as_it_is() -> None:

@@ -114,6 +114,18 @@ def test_rows_are_held_against_the_best_or_the_one_that_is_named(tmp_path: Path)
         compared(folder, "--against", "ewcc")
 
 
+def test_the_table_is_as_wide_as_the_terminal_and_sorted_as_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sweep(tmp_path / "a")
+    monkeypatch.setenv("COLUMNS", "150")
+    wide = compared(folder, "--sort", "acc", "--columns", "acc,bwt,forgetting,storage,la")
+    rows = [line for line in wide.splitlines() if "0.100 ± 0.000" in line]
+    assert [line.split()[0] for line in rows] == ["si", "er", "ewc", "gem"]
+    monkeypatch.setenv("COLUMNS", "40")  # narrower than any table
+    assert 40 < max(map(len, compared(folder).splitlines())) <= 80
+
+
 def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Path) -> None:
     one, other = sweep(tmp_path / "a"), sweep(tmp_path / "b", epochs=5)
     with pytest.raises(RepertoireError, match=r"training.epochs 1 \(a\), 5 \(b\)"):

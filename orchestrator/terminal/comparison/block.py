@@ -16,6 +16,7 @@ class Block:
         rows: cells in the order of `headers`.
         notes: printed below the table.
         warning: printed in every format; empty for none.
+        best: for each row the headers of the cells that are the best of the table.
     """
 
     title: str
@@ -23,3 +24,8 @@ class Block:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     warning: str = ""
+    best: Sequence[frozenset[str]] = ()
+
+    def is_best(self, row: int, column: int) -> bool:
+        """Return whether a cell is the best of its column, or ties with that."""
+        return bool(self.best) and self.headers[column] in self.best[row]

@@ -6,7 +6,8 @@ the mean ranks over tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -23,8 +24,14 @@ from orchestrator.terminal.units import (
     three_digits,
 )
 
-LABELS = tuple(COLUMNS[name].label for name in SHOWN_METRICS)
-HEADERS = ("method", *LABELS, "storage", "compute (GFLOP)", "n")
+Row = Mapping[Hashable, Any]
+
+SHOWN = (*SHOWN_METRICS, "storage_bytes", "compute_flops")
+COST_HEADERS = {
+    "storage_bytes": "storage",
+    "compute_flops": "compute (GFLOP)",
+    "seconds": "time (s)",
+}
 
 
 def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
@@ -32,7 +39,7 @@ def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
     for _, rows in table.groupby("table", sort=False):
         warning = str(rows["not_comparable"].iloc[0]) if "not_comparable" in rows else ""
         warning = f"NOT COMPARABLE: {warning}" if warning else ""
-        yield Block(table_title(rows), HEADERS, list(_cells(rows)), _fwt_note(rows), warning)
+        yield _values_block(rows, table.attrs.get("columns", SHOWN), warning)
         # A table that lacks the reference has nulls there.
         if "against" in rows and len(rows) > 1 and isinstance(rows["against"].iloc[0], str):
             yield differences_block(rows, warning)
@@ -55,14 +62,36 @@ def list_sweeps(rows: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(sweep for text in texts for sweep in text.split(", ")))
 
 
-def _cells(rows: pd.DataFrame) -> Iterator[list[str]]:
-    for row in rows.to_dict("records"):
-        metrics = [
-            interval_text(row[f"{name}_mean"], row[f"{name}_ci95"]) for name in SHOWN_METRICS
-        ]
-        label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
-        compute = three_digits(row["compute_flops_mean"] / 1e9)
-        yield [label, *metrics, bytes_text(row["storage_bytes_mean"]), compute, str(row["n"])]
+def header(value: str) -> str:
+    """Return the header of a value's column."""
+    return COST_HEADERS.get(value, COLUMNS[value].label)
+
+
+def _values_block(rows: pd.DataFrame, values: Sequence[str], warning: str) -> Block:
+    records = rows.to_dict("records")
+    best = [frozenset(header(v) for v in values if row.get(f"{v}_best")) for row in records]
+    return Block(
+        title=table_title(rows),
+        headers=("method", *map(header, values), "n"),
+        rows=[_cells(row, values) for row in records],
+        notes=_fwt_note(rows) if "fwt" in values else (),
+        warning=warning,
+        best=best,
+    )
+
+
+def _cells(row: Row, values: Sequence[str]) -> list[str]:
+    label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
+    return [label, *(_figure(row, value) for value in values), str(row["n"])]
+
+
+def _figure(row: Row, value: str) -> str:
+    mean = row[f"{value}_mean"]
+    if value == "storage_bytes":
+        return bytes_text(mean)
+    if value in COST_HEADERS:
+        return three_digits(mean / 1e9 if value == "compute_flops" else mean)
+    return interval_text(mean, row[f"{value}_ci95"])
 
 
 def _fwt_note(rows: pd.DataFrame) -> list[str]:

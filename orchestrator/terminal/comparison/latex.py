@@ -12,7 +12,7 @@ import pandas as pd
 
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
-from orchestrator.terminal.comparison.notes import closing_notes
+from orchestrator.terminal.comparison.notes import closing_notes, value_notes
 from orchestrator.terminal.escaping import in_one_line
 from orchestrator.terminal.units import UNDEFINED
 
@@ -23,6 +23,7 @@ LATEX_SPECIAL = {
     "<": r"\textless{}",
     UNDEFINED: "--",
     "Δ": r"$\Delta$",
+    "±": r"$\pm$",
     **{c: f"\\{c}" for c in "&%$#_{}"},
 }
 
@@ -31,41 +32,75 @@ MATHEMATICS = re.compile(r"-[\d.]+|\[.*\]|.* ± .*")
 
 
 def latex(table: pd.DataFrame) -> str:
-    """Return a comparison as LaTeX; notes are comments."""
-    drawn = [line for block in build_blocks(table) for line in _tabular(block)]
+    """Return a comparison as LaTeX, a `table` with caption and label each; notes are comments."""
+    notes, blocks = value_notes(table), list(build_blocks(table))
+    names = label_names([block.title for block in blocks])
+    # Only a table of values has intervals and bold figures.
+    drawn = [
+        line
+        for block, name in zip(blocks, names, strict=True)
+        for line in _float(block, name, notes if block.best else [])
+    ]
     closing = [_comment(note) for note in closing_notes(table)]
     return "\n".join([r"% needs \usepackage{booktabs}", *drawn, *closing]) + "\n"
 
 
-def _tabular(block: Block) -> list[str]:
-    def line(cells: Sequence[str]) -> str:
-        label, *figures = cells
-        return " & ".join([_escape(label), *map(_figure, figures)]) + r" \\"
+def label_names(titles: Sequence[str]) -> list[str]:
+    """Return a name for each title of which a label can be made; equal ones are numbered."""
+    names: list[str] = []
+    for title in titles:
+        name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        again = sum(each == name or each.startswith(f"{name}--") for each in names)
+        names.append(f"{name}--{again + 1}" if again else name)
+    return names
 
+
+def _float(block: Block, name: str, notes: Sequence[str]) -> list[str]:
+    caption = ". ".join([block.title, *(f"{note[:1].upper()}{note[1:]}" for note in notes)])
+    return [
+        *map(_comment, (block.title, *block.notes)),
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_escape(caption)}.}}",
+        rf"\label{{tab:{name}}}",
+        *_tabular(block),
+        r"\end{table}",
+    ]
+
+
+def _tabular(block: Block) -> list[str]:
     columns = len(block.headers)
     # A comment would be lost on paper.
     warning = rf"\multicolumn{{{columns}}}{{l}}{{\textbf{{{_escape(block.warning)}}}}} \\"
     return [
-        *map(_comment, (block.title, *block.notes)),
         rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}",
         *([warning] if block.warning else []),
         r"\toprule",
-        line(block.headers),
+        _line(block.headers, [False] * columns),
         r"\midrule",
-        *map(line, block.rows),
+        *(
+            _line(row, [block.is_best(i, column) for column in range(columns)])
+            for i, row in enumerate(block.rows)
+        ),
         r"\bottomrule",
         r"\end{tabular}",
     ]
+
+
+def _line(cells: Sequence[str], bold: Sequence[bool]) -> str:
+    figures = map(_figure, cells[1:], bold[1:])
+    return " & ".join([_escape(cells[0]), *figures]) + r" \\"
 
 
 def _comment(text: str) -> str:
     return f"% {in_one_line(text)}"  # what comes after the end of a line would be code
 
 
-def _figure(cell: str) -> str:
+def _figure(cell: str, bold: bool) -> str:
     if MATHEMATICS.fullmatch(cell):
-        return f"${cell.replace('±', chr(92) + 'pm')}$"
-    return _escape(cell)
+        formula = cell.replace("±", r"\pm")
+        return rf"$\mathbf{{{formula}}}$" if bold else f"${formula}$"
+    return rf"\textbf{{{_escape(cell)}}}" if bold else _escape(cell)
 
 
 def _escape(text: str) -> str:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import pandas as pd
 
 ON_FRONT = "*"
+INTERVAL_NOTE = "± is the 95% Student-t interval of the mean over n seeds"
+BEST_NOTE = (
+    "bold is the best of a column, and what does not differ from it clearly: p of at least 0.05, "
+    "paired by seed, Holm for all pairs"
+)
+
+
+def value_notes(table: pd.DataFrame) -> list[str]:
+    """Return the notes on how the figures of a comparison are to be read."""
+    notes = [INTERVAL_NOTE] if (table["n"] > 1).any() else []
+    best = [name for name in table if str(name).endswith("_best") and name != "against_best"]
+    return [*notes, *([BEST_NOTE] if table[best].to_numpy(bool).any() else [])]
 
 
 def closing_notes(table: pd.DataFrame) -> list[str]:
     """Return the notes on all tables of a comparison."""
-    notes = []
-    if (table["n"] > 1).any():
-        notes.append("± is the 95% Student-t interval of the mean over n seeds")
+    notes = value_notes(table)
     if metrics := table.attrs.get("front"):
         notes.append(
             f"{ON_FRONT} is on the Pareto front of {', '.join(metrics)}: no row beats it in all of "

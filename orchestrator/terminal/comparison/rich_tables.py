@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 from rich.box import SIMPLE
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -17,32 +17,35 @@ from orchestrator.columns import COLUMNS
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes
-from orchestrator.terminal.console import PlainConsole
+from orchestrator.terminal.console import NARROW, PlainConsole
 
+NAME, SHORTEST_NAME = 28, 12  # characters of a name before it is broken
 # What a narrow terminal does without; ACC and forgetting say most of it.
 LEFT_OUT = (COLUMNS["average_incremental_accuracy"].label,)
 
 
-def rich_table(table: pd.DataFrame, width: int = 80) -> Group:
-    """Return a comparison for a Rich console.
+def rich_table(table: pd.DataFrame, width: int = NARROW) -> tuple[Group, int]:
+    """Return a comparison for a Rich console, and the width of the console that it needs.
 
-    If it is too wide, intervals are below means; if it still is, columns of `LEFT_OUT` are missing.
+    Names are broken before numbers. If that is not enough, intervals are below means; then columns
+    of `LEFT_OUT` are missing, unless they were asked for. What still does not fit is wider.
     """
     blocks, notes = list(build_blocks(table)), closing_notes(table)
-    separator = " " if fits(blocks, " ", width) else "\n"
-    if not fits(blocks, separator, width):
+    separator = " " if needed_width(blocks, " ") <= width else "\n"
+    if needed_width(blocks, separator) > width and "columns" not in table.attrs:
         blocks = [leave_out(block, LEFT_OUT) for block in blocks]
         notes.append(f"{', '.join(LEFT_OUT)}: in a wider terminal, and in the other formats")
     drawn = [piece for block in blocks for piece in _draw(block, separator)]
-    return Group(*drawn, *(Text(note, style="dim") for note in notes))
+    group = Group(*drawn, *(Text(note, style="dim") for note in notes))
+    return group, max(width, needed_width(blocks, separator, SHORTEST_NAME))
 
 
-def fits(blocks: Sequence[Block], separator: str, width: int) -> bool:
-    """Return whether no cell of any block has to be broken."""
+def needed_width(blocks: Sequence[Block], separator: str, name: int = NAME) -> int:
+    """Return the width at which no number is broken, and no name of up to `name` characters."""
     # So wide that nothing is broken while it is measured.
     wide = PlainConsole(width=10_000)
-    widths = (wide.measure(_grid(widest_row(block), separator)).maximum for block in blocks)
-    return all(needed <= width for needed in widths)
+    grids = (_grid(widest_row(block, name), separator) for block in blocks)
+    return max((wide.measure(grid).maximum for grid in grids), default=0)
 
 
 def leave_out(block: Block, headers: Sequence[str]) -> Block:
@@ -52,10 +55,11 @@ def leave_out(block: Block, headers: Sequence[str]) -> Block:
     return replace(block, headers=[block.headers[i] for i in kept], rows=rows)
 
 
-def widest_row(block: Block) -> Block:
-    """Return a block with a single row, the widest cell of each column."""
+def widest_row(block: Block, name: int) -> Block:
+    """Return a block with a row of the widest cell of each column, the first cut at a width."""
     columns = zip(*block.rows, strict=True)
     row = tuple(max(column, key=cell_len) for column in columns)
+    row = (set_cell_size(row[0], min(cell_len(row[0]), name)), *row[1:]) if row else row
     return replace(block, rows=[row] if row else [])
 
 

@@ -1,0 +1,72 @@
+"""The columns and the order of the rows of a comparison, as a user asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from orchestrator.columns import COLUMNS, is_small_better
+from orchestrator.errors import UnknownName
+from orchestrator.results.comparison import VALUES
+
+# By the names of the tables, and by those that a table for people prints.
+NAMES = {
+    **{COLUMNS[name].label.lower(): name for name in VALUES},
+    **{name: name for name in VALUES},
+}
+LABEL, COUNT = "method", "n"
+
+
+def with_columns(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Return a comparison of which only some values are printed, in this order.
+
+    Raises:
+        UnknownName: there is no such value.
+    """
+    chosen = table.copy(deep=False)
+    columns = dict.fromkeys(find_value("column of a comparison", name) for name in names)
+    chosen.attrs = {**table.attrs, "columns": tuple(columns)}
+    return chosen
+
+
+def sort_rows(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a comparison with the rows of each table sorted, the best first, undefined last.
+
+    Args:
+        table: the comparison.
+        name: a value, "n", or "method" for the alphabet.
+
+    Raises:
+        UnknownName: there is no such value.
+    """
+    value = find_value("column to sort by", name, (LABEL, COUNT))
+    by = {LABEL: "label", COUNT: COUNT}.get(value, f"{value}_mean")
+    tables = table.assign(place=pd.factorize(table["table"])[0])
+    ascending = value == LABEL or is_small_better(value)
+    order = tables.sort_values(["place", by], ascending=[True, ascending], kind="stable").index
+    result = table.loc[order].reset_index(drop=True)
+    result.attrs = dict(table.attrs)
+    return result
+
+
+def find_value(kind: str, name: str, further: tuple[str, ...] = ()) -> str:
+    """Return the value that a comparison has under a name.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    names = {**NAMES, **{each: each for each in further}}
+    if name.strip().lower() not in names:
+        raise UnknownName(kind, name, (*further, *VALUES))
+    return names[name.strip().lower()]
+
+
+def printed_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a comparison without the figures of the values that are not to be printed."""
+    columns = table.attrs.get("columns", VALUES)
+    hidden = tuple(f"{value}_" for value in VALUES if value not in columns)
+    kept = [name for name in table if not str(name).startswith(hidden)] if hidden else list(table)
+    result = table[kept]
+    result.attrs = dict(table.attrs)
+    return result
