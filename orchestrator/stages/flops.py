@@ -17,6 +17,8 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import conv_backward_flop, flop_registry
 
+from orchestrator.stages.without_compiler import without_compiler
+
 
 def convolution_backward_flops(*shapes: Any, out_shape: Any) -> int:
     """Return the FLOPs of the backward pass of a convolution.
@@ -86,6 +88,7 @@ FORMULAS: Mapping[Any, Callable[..., int]] = {
 }
 
 
+@without_compiler
 class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context in which FLOPs are added to `total`.
 

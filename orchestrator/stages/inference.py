@@ -18,8 +18,10 @@ from methods.base import Method
 from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.flops import FlopCounter
 from orchestrator.stages.stage import Stage
+from orchestrator.stages.without_compiler import without_compiler
 
 
+@without_compiler
 class ReadCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context in which the parts of a state that operations read are noted.
 

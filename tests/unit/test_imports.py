@@ -47,6 +47,22 @@ for name in sys.argv[1:]:
     after = surroundings()
     changed = [what for what in before if after[what] != before[what]]
     assert not changed, f"importing {name} changes: {changed}"
+
+from orchestrator.stages.flops import FlopCounter
+from orchestrator.stages.without_compiler import spare_optimizers
+
+spare_optimizers()
+weights = torch.nn.Parameter(torch.ones(2, 2))
+for cls in (torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop):
+    optimizer = cls([weights], lr=0.1)
+    with FlopCounter() as counter:
+        (weights @ weights).sum().backward()
+    assert counter.total == 3 * 16, counter.total
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.zero_grad()
+compiler = [name for name in ("torch._dynamo", "sympy") if name in sys.modules]
+assert not compiler, f"a step of an optimiser imports {compiler}"
 """
 
 IMPORT_ONE = """
@@ -75,7 +91,7 @@ def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_importing_every_module_loads_neither_ray_nor_mlflow_prints_nothing_and_changes_nothing():
+def test_importing_every_module_changes_nothing_and_a_step_needs_no_compiler():
     names = modules()
     assert {
         "orchestrator.results.folder.tabulator",

@@ -77,7 +77,9 @@ def sum_by_layer(
     outputs = [calls[name][0][1] for name in layers]
     sizes = [torch.zeros_like(z) for z in outputs]
     for weight_B, direction_BC in directions(logits_BC):
-        deltas = torch.autograd.grad(logits_BC, outputs, direction_BC, retain_graph=True)
+        # The gradient of a number: for one of logits, torch would import a symbolic solver (0.6 s).
+        along = (logits_BC * direction_BC).sum()
+        deltas = torch.autograd.grad(along, outputs, retain_graph=True)
         for size, delta in zip(sizes, deltas, strict=True):
             # The layer's input is the same for all directions: sum first, multiply once.
             size.addcmul_(weight_B.unsqueeze(1), size_of(delta))

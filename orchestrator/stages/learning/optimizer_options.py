@@ -19,6 +19,7 @@ from orchestrator.stages.learning.optimizers import (
     valid_options,
 )
 from orchestrator.stages.learning.option_kinds import check_kinds
+from orchestrator.stages.without_compiler import spare_optimizers
 
 
 def split_options(given: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -104,6 +105,7 @@ def check_optimizer(
 
 def objection_to(cls: type[Optimizer], settings: Mapping[str, Any]) -> str | None:
     """Return what an optimiser raises for its arguments, in its constructor or its first step."""
+    spare_optimizers()
     weights = torch.nn.Parameter(torch.zeros(2, 2))
     weights.grad = torch.ones(2, 2)
     try:

@@ -19,6 +19,7 @@ from orchestrator.stages.learning.optimizers import clip_gradients, unfuse_mixed
 from orchestrator.stages.learning.parameter_groups import group_parameters
 from orchestrator.stages.learning.schedules import create_lr_scheduler
 from orchestrator.stages.learning.training import Training as Training
+from orchestrator.stages.without_compiler import spare_optimizers
 
 
 class Updates:
@@ -95,6 +96,7 @@ class Updates:
 
 def make_optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
     """Return a fresh optimiser over the parameters that learn."""
+    spare_optimizers()
     groups = group_parameters(method, training.lr)
     optimizer = training.optimizer_class()(groups, **training.optimizer_settings())
     if type(optimizer) is SGD:
