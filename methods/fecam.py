@@ -12,9 +12,10 @@ Shape legend: N examples, B examples to score, C classes, F features.
 
 State:
     means: float32 [C, F], of transformed features. counts: int64 [C]. factors: float32
-    [C, F (F + 1) / 2], the Cholesky factors of S_n, which distances are solved with. scales:
-    float32 [C, F], the roots of the diagonal of S_s; with them S follows from a factor, so that it
-    is not carried beside it. All change when a task ends, and are part of the model.
+    [C, F (F + 1) / 2], the Cholesky factors of S_n, which distances are solved with, as
+    `methods.parts.symmetric` packs them. scales: float32 [C, F], the roots of the diagonal of S_s;
+    with them S follows from a factor, so that it is not carried beside it. All change when a task
+    ends, and are part of the model.
 
 Reference:
     Goswami et al. 2023, FeCAM: exploiting the heterogeneity of class distributions in exemplar-free
@@ -38,7 +39,13 @@ from methods import base
 from methods.base import Outlook, TaskView
 from methods.parts.fixed_features import ClassMeans
 from methods.parts.ranges import require_strength
-from methods.parts.symmetric import factorise, pack, triangle_size, unpack_upper
+from methods.parts.symmetric import (
+    factorise,
+    inverse_norms,
+    pack_factor,
+    triangle_size,
+    unpack_factor,
+)
 
 
 class FeCAM(ClassMeans):
@@ -64,6 +71,7 @@ class FeCAM(ClassMeans):
             require_strength("shrink_diagonal", self.shrink_diagonal)
             require_strength("shrink_rest", self.shrink_rest)
 
+    version: ClassVar[int] = 2  # a class met for the first time costs no product of its factor
     storage: ClassVar[dict[str, str]] = {
         **ClassMeans.storage,
         **{"factors": "model", "scales": "model"},
@@ -91,10 +99,12 @@ class FeCAM(ClassMeans):
             if not len(own):
                 continue
             before, total = int(counts[label]), int(self.counts[label])
-            scatter = self.covariance(label) * max(before - 1, 0)
             offset = own - own.mean(dim=0)
-            gap = own.mean(dim=0) - means[label]
-            scatter += offset.T @ offset + gap.outer(gap) * before * len(own) / total
+            scatter = offset.T @ offset
+            if before:
+                gap = own.mean(dim=0) - means[label]
+                scatter += self.covariance(label) * (before - 1)
+                scatter += gap.outer(gap) * before * len(own) / total
             self.set_covariance(label, scatter / max(total - 1, 1))
 
     def transform(self, features: Tensor) -> Tensor:
@@ -108,13 +118,13 @@ class FeCAM(ClassMeans):
         scale = matrix.diagonal().clamp(min=torch.finfo(torch.float32).tiny).sqrt()
         matrix = matrix / scale.outer(scale)
         matrix.fill_diagonal_(1)
-        self.factors[label] = pack(factorise(matrix).T).float()
+        self.factors[label] = pack_factor(factorise(matrix).float())
         self.scales[label] = scale.float()
 
     def covariance(self, label: int) -> Tensor:
         """Return the covariance [F, F] of a class before it was shrunk, float64."""
-        factor = unpack_upper(self.factors[label].double())
-        matrix = factor.T @ factor * self.scales[label].double().outer(self.scales[label].double())
+        factor = unpack_factor(self.factors[label].double())
+        matrix = factor @ factor.T * self.scales[label].double().outer(self.scales[label].double())
         return matrix - self.ridge(matrix, shrunk=True)
 
     def ridge(self, covariance: Tensor, shrunk: bool = False) -> Tensor:
@@ -129,16 +139,9 @@ class FeCAM(ClassMeans):
     def score(self, features: Tensor, task: int | None) -> Tensor:
         """Return minus the distances [B, C] of features [B, F]; 0 for an unseen class."""
         z_BF, means_CF = F.normalize(self.transform(features)), F.normalize(self.means)
+        classes = zip(self.counts.tolist(), means_CF, self.factors, strict=True)
         scores = [
-            -self.squared_norms(z_BF - means_CF[label], label)
-            if count
-            else z_BF.new_zeros(len(z_BF))
-            for label, count in enumerate(self.counts.tolist())
+            -inverse_norms(factor.clone(), z_BF - mean) if count else z_BF.new_zeros(len(z_BF))
+            for count, mean, factor in classes
         ]
         return torch.stack(scores, dim=1)
-
-    def squared_norms(self, offsets: Tensor, label: int) -> Tensor:
-        """Return u^T S_n^-1 u [B] for offsets u [B, F] from the mean of a class."""
-        upper = unpack_upper(self.factors[label])
-        solution: Tensor = torch.linalg.solve_triangular(upper.T, offsets.T, upper=False)
-        return solution.square().sum(dim=0)

@@ -9,6 +9,7 @@ from on_features import T, learn, on_features, predict
 
 from methods.fecam import FeCAM
 from methods.ncm import NCM
+from methods.parts.symmetric import inverse_norms, pack_factor, triangle_size, unpack_factor
 from methods.testing.blobs import stream
 
 POINTS = [[1.0, 1.0], [3.0, 1.0], [5.0, 4.0]]
@@ -33,8 +34,20 @@ def test_shrinking_by_hand():
     assert added.tolist() == [[3.5, 3.0], [3.0, 3.5]]
     torch.testing.assert_close(method.scales[0], T([7.5, 6.5]).sqrt())
     correlation = 6 / (7.5 * 6.5) ** 0.5
-    factor = T([1.0, correlation, (1 - correlation**2) ** 0.5])
-    torch.testing.assert_close(method.factors[0], factor)
+    rectangle = T([(1 - correlation**2) ** 0.5, 1.0, correlation])
+    torch.testing.assert_close(method.factors[0], rectangle)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 6])
+def test_a_packed_factor_gives_itself_back_and_distances_without_being_unpacked(size):
+    points = torch.randn((2 * size, size), generator=stream(3, "pack"), dtype=torch.float64)
+    matrix, x = points.T @ points, points[:4]
+    lower = torch.linalg.cholesky(matrix)
+    packed = pack_factor(lower)
+    assert packed.shape == (triangle_size(size),)
+    assert torch.equal(unpack_factor(packed), lower)
+    expected = (x @ torch.linalg.inv(matrix) * x).sum(dim=1)
+    torch.testing.assert_close(inverse_norms(packed, x), expected)
 
 
 def test_distances_by_hand():

@@ -209,8 +209,8 @@ FIXED = {
         {"projection": 600, "lam": 1.0},
         NEW * 600 * (WIDE + 600 + CLASSES) + 600**3 / 6 + 600**2 * CLASSES,
     ),
-    # Of two classes the covariance, what a factor gives back, and a factor.
-    "fecam": ({}, NEW * WIDE * (WIDE + CLASSES) + 2 * (WIDE**3 + WIDE**3 / 6)),
+    # Of two classes, met for the first time, the covariance and its factor.
+    "fecam": ({}, NEW * WIDE * (WIDE + CLASSES) + 2 * WIDE**3 / 6),
     "knn": ({"memory_size": CLASSES}, 0),
 }
 
