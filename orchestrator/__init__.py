@@ -1,22 +1,55 @@
 """Repertoire: runs continual-learning experiments and compares what each method buys and costs.
 
-`load("results")` opens the tables of a results folder; everything else is on the command line.
-Heavy packages are imported by the functions that need them. Begin with `cli/run.py`.
+    import orchestrator as rp
+
+    sweep = rp.Sweep.from_file("sweeps/quickstart.yaml")
+    results = sweep.run("results")
+    results.compare()
+
+The names of `__all__` are for users; everything else may change. docs/python.md has examples.
+A name is imported when it is asked for, so that the command line starts at once; begin with
+`api/sweep.py`, or with `cli/run.py` for the command line.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from orchestrator.api.comparison import Comparison
+    from orchestrator.api.results import Results, load
+    from orchestrator.api.sweep import Sweep
+    from orchestrator.api.sweep_plan import SweepPlan
+    from orchestrator.errors import RepertoireError, SweepError
 
-    from orchestrator.results.results import Results
+__all__ = [
+    "Comparison",
+    "RepertoireError",
+    "Results",
+    "Sweep",
+    "SweepError",
+    "SweepPlan",
+    "load",
+]
+
+PLACES = {
+    "Comparison": "orchestrator.api.comparison",
+    "RepertoireError": "orchestrator.errors",
+    "Results": "orchestrator.api.results",
+    "Sweep": "orchestrator.api.sweep",
+    "SweepError": "orchestrator.errors",
+    "SweepPlan": "orchestrator.api.sweep_plan",
+    "load": "orchestrator.api.results",
+}
 
 
-def load(*folders: str | Path) -> Results:
-    """Open sweep folders, or folders that hold sweep folders, as one."""
-    # Pandas takes a second to import, which `repertoire --help` should not wait for.
-    from orchestrator.results import load as loading
+def __getattr__(name: str) -> Any:
+    if name not in PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = getattr(import_module(PLACES[name]), name)
+    return globals()[name]
 
-    return loading.load(*folders)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

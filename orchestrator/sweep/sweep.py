@@ -33,7 +33,7 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _File(Options):
+class TopLevel(Options):
     """The top level of a sweep file; its sections are checked one by one after it."""
 
     name: str
@@ -96,7 +96,29 @@ class Sweep:
         """
         path = Path(path)
         content = read_yaml(path)
-        folder = path.parent.resolve()
+        text = path.read_text(encoding="utf-8")
+        return Sweep.read(content, text, str(path), path.parent.resolve(), data_folder)
+
+    @staticmethod
+    def read(
+        content: dict[str, Any],
+        text: str,
+        where: str,
+        folder: Path,
+        data_folder: Path | None = None,
+    ) -> Sweep:
+        """Return the sweep of the data of a file.
+
+        Args:
+            content: the data.
+            text: the same as YAML.
+            where: what the data is from, for messages.
+            folder: is searched first for the user's own code.
+            data_folder: what paths of data are relative to; None: `folder`.
+
+        Raises:
+            SweepError: with all mistakes, each with its place and what is valid.
+        """
         # Before the sections are read: the code in the keys is the code that is imported (ADR 13).
         source = capture_source(find_dotted_names(content), folder)
         mistakes: list[str] = []
@@ -110,7 +132,7 @@ class Sweep:
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))
         )
         if mistakes or resources is None or budget is None or mlflow is None:
-            raise SweepError(str(path), dict.fromkeys(mistakes))
+            raise SweepError(where, dict.fromkeys(mistakes))
         return Sweep(
             name=content["name"],
             trials=tuple(trials),
@@ -120,7 +142,7 @@ class Sweep:
             budget=budget,
             resources=resources,
             mlflow=mlflow,
-            text=path.read_text(encoding="utf-8"),
+            text=text,
             folder=folder,
             source=source,
             means=means,
@@ -141,7 +163,7 @@ class Sweep:
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
     """Note the mistakes in the keys, the name and the seeds of a file."""
     top = {key: value if key in ("name", "seeds") else None for key, value in content.items()}
-    decode(_File, top, "", mistakes)
+    decode(TopLevel, top, "", mistakes)
     name, seeds = content.get("name"), content.get("seeds")
     if isinstance(name, str) and not SAFE_NAME.fullmatch(name):
         mistakes.append(

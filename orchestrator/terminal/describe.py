@@ -33,6 +33,20 @@ def plan_table(
         search: figures of its search, by name.
         recorded: durations and peaks of stages of earlier runs.
     """
+    table = Table(title=f"plan of {plan.sweep.name}", show_header=False, title_justify="left")
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    notes = [text for name, text in search if name == "note"]
+    table.caption, table.caption_justify = "\n".join(notes) or None, "left"
+    for name, value in plan_figures(plan, search, recorded):
+        table.add_row(name, value)
+    return table
+
+
+def plan_figures(
+    plan: Plan, search: Sequence[tuple[str, str]] = (), recorded: Durations | None = None
+) -> list[tuple[str, str]]:
+    """Return the figures of a plan by name, after those of its search; see `plan_table`."""
     seconds = plan.estimated_seconds()
     rows: list[tuple[str, Any]] = [
         ("trials", len(plan.sweep.trials)),
@@ -49,16 +63,9 @@ def plan_table(
         ),
         *(recorded_rows(plan, recorded) if recorded else ()),
     ]
-    table = Table(title=f"plan of {plan.sweep.name}", show_header=False, title_justify="left")
-    table.add_column(style="dim")
-    table.add_column(justify="right")
-    notes = [text for name, text in search if name == "note"]
-    table.caption, table.caption_justify = "\n".join(notes) or None, "left"
     figures = [row for row in search if row[0] != "note"]
     # A sweep that only searches has no chains before its winners are known.
-    for name, value in [*figures, *(rows if plan.chains else [])]:
-        table.add_row(name, str(value))
-    return table
+    return [(name, str(value)) for name, value in [*figures, *(rows if plan.chains else [])]]
 
 
 def feature_rows(states: Sequence[FeatureState]) -> Iterator[tuple[str, str]]:

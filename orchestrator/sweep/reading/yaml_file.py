@@ -77,6 +77,18 @@ for _kind, _pattern in NUMBERS.items():
     )
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes YAML that `_Loader` reads back as it was: text that is like a number is quoted."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+for _first, _resolvers in _Loader.yaml_implicit_resolvers.items():
+    for _tag, _regexp in _resolvers:
+        _Dumper.add_implicit_resolver(_tag, _regexp, [_first])
+
+
 def count_values(node: yaml.Node, counted: dict[int, int | None]) -> int:
     """Return the number of values of a node with each alias written out.
 
@@ -123,6 +135,14 @@ def parse_yaml(text: str) -> Any:
     return yaml.load(text, _Loader)  # a SafeLoader
 
 
+def write_yaml(content: Any) -> str:
+    """Return plain data as YAML text, from which `parse_yaml` returns equal data."""
+    text: str = yaml.dump(
+        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None
+    )
+    return text
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file.
 
@@ -132,7 +152,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     where = str(path)
     try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         beside = [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
         hint = suggest(path.name, beside) if beside else f"there is no sweep in {path.parent}"
@@ -141,17 +161,35 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SweepError(where, ["this is a folder; name a sweep file in it"]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SweepError(where, [f"cannot be read: {error}"]) from None
+    return read_yaml_text(text, where)
+
+
+def read_yaml_text(text: str, where: str) -> dict[str, Any]:
+    """Return the mapping in YAML text.
+
+    Raises:
+        SweepError: it is no YAML or no mapping, or has an unsafe tag; begins with `where`.
+    """
+    try:
+        content = parse_yaml(text)
     except yaml.YAMLError as error:
         raise SweepError(where, [f"not valid YAML: {yaml_message(error)}"]) from None
     except (ValueError, LookupError) as error:  # of a tag on a value that does not fit it: !!int x
         raise SweepError(where, [f"not valid YAML: {error}"]) from None
     except RecursionError:
         raise SweepError(where, ["nested too deeply"]) from None
+    return require_mapping(content, where)
+
+
+def require_mapping(content: Any, where: str) -> dict[str, Any]:
+    """Return the data of a sweep if it is a mapping.
+
+    Raises:
+        SweepError: it is not.
+    """
     if not isinstance(content, dict):
-        raise SweepError(
-            where,
-            [f"must hold keys and values, {GIVEN.get(type(content), 'given a single value')}"],
-        )
+        given = GIVEN.get(type(content), "given a single value")
+        raise SweepError(where, [f"must hold keys and values, {given}"])
     return content
 
 

@@ -1,0 +1,172 @@
+"""The charts and figures of results folders by their names, for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.figure import Figure
+
+from dashboards import charts, figures
+from dashboards.data.candidates import read_candidates, read_learning_curves
+from dashboards.data.comparing import configurations
+from dashboards.data.matrices import mean_matrix, read_curves, read_matrices
+from dashboards.data.scope import COLUMNS, Scope
+from dashboards.data.stages import read_stages
+from dashboards.data.warehouse import Warehouse, open_results
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.results.front import with_front
+from orchestrator.results.lookup import find_configuration
+from orchestrator.terminal.comparison.blocks import table_title
+
+NOTHING = "no complete trial to draw: run the sweep to its end first"
+NO_SEARCH = "no candidate of a search to draw: it takes a sweep with a section `search`"
+
+
+def draw_chart(
+    folders: Sequence[Path], name: str, scope: Mapping[str, str | Sequence[str]]
+) -> go.Figure:
+    """Draw one of CHARTS.
+
+    Args:
+        folders: results folders.
+        name: of the chart.
+        scope: the values to show of "sweep", "benchmark", "scenario" and "method", one or several.
+
+    Raises:
+        UnknownName: there is no such chart, or no such column to choose by.
+        RepertoireError: there is nothing to draw, or rows of several tables are in the scope.
+    """
+    if name not in CHARTS:
+        raise UnknownName("chart", name, [*CHARTS, R_MATRIX])
+    return CHARTS[name](open_results(folders), read_scope(scope))
+
+
+def draw_r_matrix(
+    folders: Sequence[Path], trial: str, seed: int | None = None, split: str = "test"
+) -> go.Figure:
+    """Draw R of a trial, with the cells of backward transfer highlighted.
+
+    Args:
+        folders: results folders.
+        trial: its label, its id, or the beginning of its id.
+        seed: None: the mean over seeds.
+        split: "test" or "validation".
+
+    Raises:
+        UnknownName: there is no such trial, seed or split.
+        RepertoireError: several trials match, or nothing was measured.
+    """
+    if split not in ("test", "validation"):
+        raise UnknownName("split", split, ("test", "validation"))
+    warehouse = open_results(folders)
+    row = find_configuration(warehouse.results, trial)
+    matrices = read_matrices(warehouse, str(row["sweep"]), str(row["trial_id"]), split)
+    measured = {each: r for each, r in matrices.items() if (r == r).any()}
+    if seed is not None and seed not in matrices:
+        raise UnknownName(f"seed of {row['label']}", str(seed), map(str, matrices))
+    shown = {each: r for each, r in measured.items() if seed in (None, each)}
+    if not shown:
+        raise RepertoireError(f"no {split} accuracy of {row['label']} was measured")
+    of_seed = "mean over seeds" if seed is None else f"seed {seed}"
+    return charts.r_matrix(mean_matrix(shown), "bwt", f"{row['label']}, {of_seed}")
+
+
+def draw_figure(folders: Sequence[Path], name: str) -> Figure:
+    """Draw a figure for a paper.
+
+    Raises:
+        UnknownName: there is no such figure.
+        RepertoireError: there is nothing to draw.
+    """
+    known = (*figures.FIGURES, *figures.MEANS_FIGURES)
+    if name not in known:
+        raise UnknownName("figure", name, known)
+    return figures.draw(open_results(folders), name)
+
+
+def read_scope(given: Mapping[str, str | Sequence[str]]) -> Scope:
+    """Return the scope with these values of its columns."""
+    for column in given:
+        if column not in COLUMNS:
+            raise UnknownName("column to choose by", column, COLUMNS)
+    return Scope(**{c: (v,) if isinstance(v, str) else tuple(v) for c, v in given.items()})
+
+
+def draw_trade_off(warehouse: Warehouse, scope: Scope) -> go.Figure:
+    """Draw the costs of each configuration against its accuracy, a panel for each table."""
+    return charts.trade_off(with_front(_compared(warehouse, scope)))
+
+
+def draw_forgetting(warehouse: Warehouse, scope: Scope) -> go.Figure:
+    """Draw the accuracy on each task while later tasks are learned."""
+    curves = read_curves(warehouse, _one_table(warehouse, scope))
+    if not curves["accuracy_mean"].notna().any():
+        raise RepertoireError("no accuracy was measured: accuracy.parquet has none")
+    return charts.forgetting(curves)
+
+
+def draw_sharing(warehouse: Warehouse, scope: Scope) -> go.Figure:
+    """Draw how many stages were computed, and how many the store had."""
+    return charts.sharing(read_stages(warehouse, scope))
+
+
+def draw_candidates(draw: Callable[[pd.DataFrame, str], go.Figure]) -> Chart:
+    """Return the chart of the candidates of a search, by a function of them and their objective."""
+
+    def drawn(warehouse: Warehouse, scope: Scope) -> go.Figure:
+        rows = read_candidates(warehouse, scope)
+        if rows.empty:
+            raise RepertoireError(NO_SEARCH)
+        return draw(rows, "objective" if rows["objective"].notna().any() else "val_acc")
+
+    return drawn
+
+
+def draw_learning_curves(warehouse: Warehouse, scope: Scope) -> go.Figure:
+    """Draw the validation accuracy of the candidates of a search, task by task."""
+    curves = read_learning_curves(warehouse, scope)
+    if curves.empty:
+        raise RepertoireError(NO_SEARCH)
+    return charts.learning_curves(curves)
+
+
+def draw_rows(draw: Callable[[pd.DataFrame], go.Figure]) -> Chart:
+    """Return the chart of the rows of one table of the comparison, by a function of them."""
+    return lambda warehouse, scope: draw(_one_table(warehouse, scope))
+
+
+def _compared(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    rows = configurations(warehouse, scope)
+    if rows.empty:
+        raise RepertoireError(NOTHING)
+    return rows
+
+
+def _one_table(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+    """Return the rows of the comparison in scope, which must be of one table."""
+    rows = _compared(warehouse, scope)
+    titles = [table_title(part) for _, part in rows.groupby("table", sort=False)]
+    if len(titles) > 1:
+        raise RepertoireError(
+            f"this chart shows one table, and there are {len(titles)}: {'; '.join(titles)}; choose "
+            f"one by {', '.join(f'{name}=' for name in COLUMNS)}"
+        )
+    return rows
+
+
+Chart = Callable[[Warehouse, Scope], Any]
+R_MATRIX = "r_matrix"
+CHARTS: dict[str, Chart] = {
+    "trade_off": draw_trade_off,
+    "forgetting": draw_forgetting,
+    "storage": draw_rows(charts.storage),
+    "computation": draw_rows(charts.computation),
+    "sharing": draw_sharing,
+    "parallel_coordinates": draw_candidates(charts.parallel_coordinates),
+    "importance": draw_candidates(charts.importance),
+    "learning_curves": draw_learning_curves,
+}

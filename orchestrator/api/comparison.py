@@ -1,0 +1,62 @@
+"""A comparison in Python: a data frame that is shown as the table of `repertoire compare`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.terminal.comparison.blocks import build_blocks
+from orchestrator.terminal.comparison.notes import closing_notes
+from orchestrator.terminal.comparison.rendering import FIRST_ROWS, render
+from orchestrator.terminal.html_table import html_table
+
+
+class Comparison(pd.DataFrame):
+    """A row per configuration, with means and 95% intervals: see `results.comparison`.
+
+    It is a data frame, and what is selected from it is a plain one. A notebook shows it as one
+    table with units; `print` shows what `repertoire compare` does.
+    """
+
+    def render(self, format: str = "table", width: int = 100) -> str:
+        """Return it as text: "table", "markdown", "latex" (booktabs), "csv" or "json".
+
+        Raises:
+            UnknownName: there is no such format.
+        """
+        return render(plain_frame(self), format, width)
+
+    def __repr__(self) -> str:
+        return self.render()
+
+    def _repr_html_(self) -> str:
+        return comparison_html(plain_frame(self))
+
+
+def plain_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a plain data frame of the same rows, with the notes of the comparison."""
+    plain = pd.DataFrame(table)
+    plain.attrs = dict(table.attrs)
+    return plain
+
+
+def as_comparison(table: pd.DataFrame) -> Comparison:
+    """Return the frame of a comparison as one that is shown as a table."""
+    compared: Any = Comparison(table)
+    compared.attrs = dict(table.attrs)
+    return compared  # type: ignore[no-any-return]
+
+
+def comparison_html(table: pd.DataFrame, more: str = "compare() has all rows") -> str:
+    """Return a comparison as one table of HTML, with its first rows if there are many.
+
+    Args:
+        table: the comparison.
+        more: where the other rows are.
+    """
+    first = table.head(FIRST_ROWS)
+    first.attrs = dict(table.attrs)
+    others = len(table) - len(first)
+    further = [f"{others} further rows: {more}"] if others else []
+    return html_table(list(build_blocks(first)), [*further, *closing_notes(first)])

@@ -1,0 +1,144 @@
+"""Results in Python: tables, the comparison, R, the Pareto front, and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.api.comparison import Comparison, as_comparison, comparison_html
+from orchestrator.errors import RepertoireError
+from orchestrator.results import load as loading
+from orchestrator.results import results as tables
+from orchestrator.results.comparison import VALUES, comparison
+from orchestrator.results.contrasts import with_differences
+from orchestrator.results.front import with_front
+from orchestrator.results.pareto import DEFAULT_METRICS, front_mask
+from orchestrator.results.ranking import with_ranks
+from orchestrator.sweep.objective.objective_text import Mode
+from orchestrator.terminal.comparison.rendering import render_first
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as PaperFigure
+    from plotly.graph_objects import Figure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Results(tables.Results):
+    """The results of one sweep or of several; a notebook shows their comparison as one table.
+
+    Attributes:
+        trials, accuracy, stages: the tables, as data frames; docs/python.md names their columns.
+        notes: on rows that were left out, since several sweeps have them.
+        folders: that were opened; figures are drawn from the tables in them.
+    """
+
+    folders: tuple[Path, ...] = ()
+
+    def compare(
+        self,
+        by: str = "method",
+        *,
+        against: str | None = None,
+        force: bool = False,
+    ) -> Comparison:
+        """Return the comparison of the configurations: means, intervals, differences and ranks.
+
+        Args:
+            by: the source of the labels: "method", "trial_id", or a `config.*` column or its short
+                name.
+            against: label of the row that others are compared with on common seeds; None: the row
+                of the largest mean ACC.
+            force: one table for each benchmark, even if its rows are not comparable.
+
+        Raises:
+            UnknownName: there is no such column or row.
+            RepertoireError: several folders have sweeps of one setting that are not comparable.
+        """
+        together = len(self.folders) > 1
+        table = comparison(self, by, together=together, force=force)
+        return as_comparison(with_ranks(with_differences(self, table, against)))
+
+    def pareto(
+        self, metrics: Sequence[str] = DEFAULT_METRICS, modes: Sequence[Mode] | None = None
+    ) -> Comparison:
+        """Return the rows of the comparison that are on the Pareto front of their table.
+
+        Args:
+            metrics: columns of `trials`, or "compute_flops", those of training and consolidation.
+            modes: "max" or "min" for each; None: "min" for costs and forgetting, else "max".
+
+        Raises:
+            UnknownName: there is no such metric or mode.
+        """
+        more = [name for name in metrics if name not in VALUES and name in self.trials]
+        table = comparison(self, values=(*VALUES, *more))
+        front = table[front_mask(table, metrics, modes, ["table"])].reset_index(drop=True)
+        front.attrs = dict(table.attrs)
+        return as_comparison(front)
+
+    def figure(
+        self,
+        name: str = "trade_off",
+        *,
+        trial: str | None = None,
+        seed: int | None = None,
+        **chosen: str | Sequence[str],
+    ) -> Figure:
+        """Return an interactive chart of the results, of Plotly; a notebook draws it.
+
+        Args:
+            name: "trade_off"; "forgetting", "storage" and "computation" of one table of the
+                comparison; "sharing" of stages; "parallel_coordinates", "importance" and
+                "learning_curves" of a search; "r_matrix" of a trial.
+            trial: label or id of the trial of "r_matrix".
+            seed: its seed; None: the mean over seeds.
+            chosen: what is shown: `scenario="class"`, or a list of several; also `sweep`,
+                `benchmark` and `method`.
+
+        Raises:
+            UnknownName: there is no such chart, trial or column to choose by.
+            RepertoireError: there is nothing to draw, or there are several tables.
+        """
+        # Plotly and DuckDB take a second to import.
+        from dashboards import gallery
+
+        if name != gallery.R_MATRIX:
+            return gallery.draw_chart(self.folders, name, chosen)
+        if trial is None:
+            raise RepertoireError('r_matrix is of one trial: figure("r_matrix", trial=LABEL)')
+        return gallery.draw_r_matrix(self.folders, trial, seed)
+
+    def paper_figure(self, name: str = "trade_off") -> PaperFigure:
+        """Return a figure for a paper, of matplotlib; its `savefig` writes PDF, SVG and PNG.
+
+        Args:
+            name: "trade_off", "forgetting", "costs" or "r_matrices"; of a sweep with means also
+                "winners" and "budgets".
+
+        Raises:
+            UnknownName: there is no such figure.
+            RepertoireError: there is nothing to draw.
+        """
+        from dashboards import gallery
+
+        return gallery.draw_figure(self.folders, name)
+
+    def __repr__(self) -> str:
+        return render_first(comparison(self), "compare() has all rows").rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        return comparison_html(with_front(comparison(self)))
+
+
+def load(*folders: str | Path) -> Results:
+    """Open sweep folders, or folders that hold sweep folders, as one.
+
+    Raises:
+        RepertoireError: a folder has no tables, a table is damaged, or two folders have different
+            values of one (trial, seed).
+    """
+    opened = loading.load(*folders)
+    content = {field.name: getattr(opened, field.name) for field in fields(opened)}
+    return Results(**content, folders=tuple(map(Path, folders)))

@@ -1,0 +1,85 @@
+"""Runs a sweep from Python, as `repertoire run` does, and shows its progress."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from orchestrator.backends.factory import BACKENDS, Place
+from orchestrator.cli.compute import RunOptions, compute
+from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
+from orchestrator.cli.options import job_address
+from orchestrator.cli.until import parse_until
+from orchestrator.errors import RepertoireError, UnknownName
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.notebook import open_display
+
+Given = TypeVar("Given")
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """What `Sweep.run` is given beside the sweep and its folder, as `repertoire run` has it."""
+
+    backend: str = "ray"
+    store: str | Path | None = None
+    address: str | None = None
+    replace: bool = False
+    until: str | None = None
+
+    def read_options(self) -> RunOptions:
+        """Return the options of the run.
+
+        Raises:
+            RepertoireError: a backend that is none, or a time that has passed or is none.
+        """
+        if self.backend not in BACKENDS:
+            raise UnknownName("backend", self.backend, BACKENDS)
+        place = Place(self.address or job_address(os.environ))
+        until = None if self.until is None else parse("until", parse_until, self.until)
+        return RunOptions(self.backend, place, self.replace, until)
+
+
+def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Path:
+    """Run a sweep in this process or from it; return the folder of its tables.
+
+    Raises:
+        RepertoireError: the sweep cannot be run so; a failed trial raises nothing.
+        KeyboardInterrupt: at the second interruption; at the first, running stages are finished.
+    """
+    options, folder = arguments.read_options(), read_folder(out)
+    store = None if arguments.store is None else parse("store", parse_store, str(arguments.store))
+    if options.backend == "ray":
+        shorten_ray_folder()
+    display = open_display()
+    finished = compute(sweep, folder, store, options, display)
+    for line in [*finished.messages, *finished.closing]:
+        display.say(line)
+    return finished.folder
+
+
+def read_folder(out: str | Path) -> Path:
+    """Return a results folder with its tilde expanded.
+
+    Raises:
+        RepertoireError: it is a file.
+    """
+    return parse("out", parse_folder, out)
+
+
+def parse(name: str, reader: Callable[[Given], Parsed], given: Given) -> Parsed:
+    """Return an argument as the command line reads it.
+
+    Raises:
+        RepertoireError: it is not valid; begins with the name of the argument.
+    """
+    try:
+        return reader(given)
+    except typer.BadParameter as error:
+        raise RepertoireError(f"{name}: {error.message}") from None

@@ -1,0 +1,203 @@
+"""The run of a sweep from the checked sweep to its tables; shared by the command and Python."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from orchestrator.backends.factory import BACKENDS, Place
+from orchestrator.backends.ray_backend import Say
+from orchestrator.backends.stage_needs import AUTO
+from orchestrator.cli.run_report import counts_line, describe_missing, plan_line
+from orchestrator.cli.run_sweep import Outcome, Screen, pending_orders, run_sweep
+from orchestrator.cli.until import EndTime, first_end_time
+from orchestrator.graph.brake import Brake, pull_on_signal
+from orchestrator.graph.deadline import Deadline
+from orchestrator.graph.stored_stages import wall_seconds
+from orchestrator.results.durations import read_gpu_shares
+from orchestrator.results.folder.kept_files import keep_former_tables
+from orchestrator.results.folder.places import open_store, results_folder
+from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.results.folder.writer import writer_lock
+from orchestrator.results.tables.sweep_folders import refuse_pipes
+from orchestrator.search.features import compute_features
+from orchestrator.search.price import count_prices
+from orchestrator.search.validation import require_validation
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.sweep.means.solve import missing_prices, solve_sweep
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.console import PlainConsole
+from orchestrator.terminal.means_page import means_lines
+from orchestrator.terminal.screen import Display
+from orchestrator.tracking import Tracker, resolve_target
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of `repertoire run`.
+
+    Attributes:
+        backend: a name of `BACKENDS`.
+        place: a running Ray cluster.
+        replace: put tables of another sweep of the same name aside.
+        until: a time that no stage must outlast; the end of a Slurm job counts without it.
+    """
+
+    backend: str = "ray"
+    place: Place = field(default_factory=Place)
+    replace: bool = False
+    until: EndTime | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended, complete or not.
+
+    Attributes:
+        folder: of the tables.
+        outcome: where it ended.
+        messages: what went wrong beside the stages: with MLflow, or in the store.
+        missing: a line for each result that is missing, with the reason.
+        places: of MLflow and of the stages, a line.
+    """
+
+    folder: Path
+    outcome: Outcome
+    messages: tuple[str, ...]
+    missing: tuple[str, ...]
+    places: str
+
+    @property
+    def closing(self) -> list[str]:
+        """The last lines on the run, with the number of stages that were computed."""
+        counts = f"{counts_line(self.outcome)} Tables: {self.folder}/*.parquet"
+        return [*self.outcome.notes, *self.missing, counts, self.places]
+
+
+def compute(
+    sweep: Sweep,
+    out: Path,
+    store_uri: str | None,
+    options: RunOptions,
+    display: Display | None = None,
+) -> Finished:
+    """Run a sweep, and show its progress; see `run`.
+
+    With a display, lines that come before the progress are shown there too.
+    """
+    require_validation(sweep)  # before the results folder exists
+    folder = results_folder(sweep, out)
+    refuse_pipes(folder)
+
+    def say(line: str) -> None:
+        PlainConsole().print(line, markup=False, highlight=False, soft_wrap=True)
+
+    say_first = say if display is None else display.say
+    if options.place.address is not None:
+        require_ready_cluster(
+            sweep, folder, open_store(out, store_uri, read_only=True), options, say_first
+        )
+    solved = solve_sweep(sweep, open_store(out, store_uri, read_only=True))
+    # For the whole run, since two commands would write the same tables and journal.
+    with writer_lock(folder, say_first):
+        unpriced = bool(missing_prices(solved))
+        if not unpriced:  # else its trials are not known yet
+            for line in keep_former_tables(folder, solved, options.replace):
+                say_first(line)
+        return compute_locked(sweep, out, store_uri, options, display or Display(), unpriced)
+
+
+def compute_locked(
+    sweep: Sweep,
+    out: Path,
+    store_uri: str | None,
+    options: RunOptions,
+    display: Display,
+    unpriced: bool = False,
+) -> Finished:
+    """Run a sweep whose folder is locked for writing; see `compute`.
+
+    With `unpriced`, former tables are looked at once its trials are solved for.
+    """
+    store, folder = open_store(out, store_uri), results_folder(sweep, out)
+    target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
+    tables = Tabulator((), store, folder, Tracker(folder, target, say=messages.append))
+    brake, entry = create_brake(sweep, store, options.until), BACKENDS[options.backend]
+    with (
+        display,
+        pull_on_signal(brake, display.say),
+        entry.open(with_recorded_shares(options.place, sweep, out), display.say) as place,
+    ):
+        for remark in [*sweep.remarks, *describe_deadline(brake.deadline)]:
+            display.say(remark)
+        if sweep.search is not None:
+            display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
+        compute_features(sweep, tables, place, brake, display.show)
+        sweep = count_prices(sweep, tables, place, brake, display.show)
+        former = keep_former_tables(folder, sweep, options.replace) if unpriced else []
+        for line in [*former, *means_lines(sweep)]:
+            display.say(line)
+        screen = Screen(display.show, lambda plan: display.say(f"{sweep.name}: {plan_line(plan)}"))
+        outcome = run_sweep(sweep, tables, place, brake, screen, entry.create_queue)
+    return Finished(
+        folder=folder,
+        outcome=outcome,
+        messages=(*messages, *store.damaged, *describe_refusal(tables)),
+        missing=tuple(describe_missing(outcome, brake)),
+        places=f"MLflow: {target.safe_uri}    Stages: {store.uri}",
+    )
+
+
+def with_recorded_shares(place: Place, sweep: Sweep, out: Path) -> Place:
+    """Return a place with the shares of a GPU that the results folder has records of."""
+    if sweep.resources.gpus != AUTO:
+        return place
+    return replace(place, gpu_shares=read_gpu_shares(out))
+
+
+def require_ready_cluster(
+    sweep: Sweep, folder: Path, store: StageStore, options: RunOptions, say: Say
+) -> None:
+    """Check the nodes of a cluster if there is something to compute; nothing is written.
+
+    Raises:
+        RepertoireError: a node cannot run the sweep.
+    """
+    address = options.place.address
+    if address is not None and (orders := pending_orders(sweep, store, folder)):
+        BACKENDS[options.backend].check(address, sweep, store.uri, orders, say)
+
+
+def create_brake(sweep: Sweep, store: StageStore, until: EndTime | None) -> Brake:
+    """Return the brake of a run: its budget, and the time that it must not outlast."""
+    now = datetime.now().astimezone()
+    seconds_by_key = partial(stage_seconds, store)
+    end, deadline = first_end_time(until, os.environ, now), None
+    if end is not None:
+        seconds = (end.moment - now).total_seconds()
+        deadline = Deadline(seconds, end.describe(now), seconds_by_key)
+    return Brake(sweep.budget, sweep.resources, seconds_by_key, deadline)
+
+
+def describe_deadline(deadline: Deadline | None) -> list[str]:
+    """Return a line on the time that no stage must outlast, if there is one."""
+    return [] if deadline is None else [f"no stage starts that would not end by {deadline.label}"]
+
+
+def describe_refusal(tables: Tabulator) -> list[str]:
+    """Return a line on a store that cannot be written and answered all the same."""
+    if tables.refusal is None:
+        return []
+    return [
+        f"{tables.refusal}. It has all stages of this sweep; that they are in use could not be "
+        "noted there, so its owner's `repertoire store gc` may delete them"
+    ]
+
+
+def stage_seconds(store: StageStore, key: str) -> float:
+    """Return the seconds a finished stage took."""
+    record = store.record(key)
+    return 0.0 if record is None else wall_seconds(record)

@@ -1,0 +1,373 @@
+"""`import orchestrator as rp`: a sweep in Python is the sweep of the file, and is run and shown."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from untracked import untracked
+
+import orchestrator as rp
+from methods.er import ER
+from methods.finetune import Finetune
+from orchestrator.api.sections import Sections
+from orchestrator.cli.run import RunOptions, run
+from orchestrator.graph.progress import Progress
+from orchestrator.networks.networks import MLP
+from orchestrator.sweep.reading.yaml_file import parse_yaml, write_yaml
+from orchestrator.sweep.sweep import Sweep as FileSweep
+from orchestrator.sweep.sweep import TopLevel
+from orchestrator.terminal.comparison.block import Block
+from orchestrator.terminal.html_table import html_table
+from orchestrator.terminal.notebook import NotebookDisplay, open_display
+
+FILE = """\
+name: small
+benchmark: {name: split_digits, scenario: {grid: [class, task]}, num_tasks: 2, samples_per_task: 32}
+network: {name: mlp, hidden: [4]}
+training: {epochs: 1, batch_size: 32, lr: 1e-2, optimizer: sgd}
+methods: [finetune, {name: er, memory_size: 20}, "own_methods:Mine"]
+seeds: [0, 1]
+"""
+OWN = """\
+import signal
+from pathlib import Path
+from methods.finetune import Finetune
+
+class Mine(Finetune):
+    class Inner(Finetune): pass
+
+class Broken(Finetune):
+    def loss(self, *args):
+        raise ValueError("no such thing")
+
+class Interrupted(Finetune):
+    def end_task(self, *args):
+        if not Path("interrupted").exists():
+            Path("interrupted").touch()
+            signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """A module of the user's own, as a script or notebook imports it."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own_methods.py").write_text(OWN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield importlib.import_module("own_methods")
+    del sys.modules["own_methods"]
+
+
+def sections(own: ModuleType, **more: Any) -> dict[str, Any]:
+    """FILE in Python, with objects in the places of names."""
+    return {
+        "name": "small",
+        "benchmark": {
+            "name": "split_digits",
+            "scenario": {"grid": ["class", "task"]},
+            "num_tasks": np.int64(2),
+            "samples_per_task": 32,
+        },
+        "network": {"name": MLP, "hidden": (4,)},
+        "training": {"epochs": 1, "batch_size": 32, "lr": 1e-2, "optimizer": "sgd"},
+        "methods": [Finetune, {"name": ER, "memory_size": 20}, own.Mine],
+        "seeds": range(2),
+    } | more
+
+
+@pytest.fixture(scope="module")
+def file(own: ModuleType) -> Path:
+    path = Path(own.__file__).parent / "small.yaml"
+    path.write_text(FILE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def out(own: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a sweep that was made and run in Python."""
+    folder = tmp_path_factory.mktemp("out")
+    with untracked():
+        rp.Sweep(**sections(own)).run(folder, backend="inline")
+    return folder
+
+
+def keys(sweep: FileSweep) -> list[str]:
+    return [stage.key for _, stages in sweep.chains() for stage in stages]
+
+
+def mistakes(make: Callable[[], object]) -> tuple[str, ...]:
+    with pytest.raises(rp.SweepError) as caught:
+        make()
+    return caught.value.mistakes
+
+
+def test_a_sweep_of_objects_has_the_stages_of_the_file(own: ModuleType, file: Path) -> None:
+    from_file = rp.Sweep.from_file(file)
+    of_file = keys(from_file.spec)
+    assert len(of_file) == 36
+    assert keys(rp.Sweep(**sections(own)).spec) == of_file
+    assert keys(rp.Sweep.from_dict(sections(own), folder=file.parent).spec) == of_file
+    assert from_file.text == FILE
+    written = file.with_name("written.yaml")
+    written.write_text(rp.Sweep(**sections(own)).text)
+    assert keys(FileSweep.load(written)) == of_file
+
+
+def test_a_run_in_python_measures_what_the_command_does(file: Path, out: Path) -> None:
+    with untracked():
+        assert run(file, file.parent / "out", None, RunOptions("inline")) == 0
+    of_command, here = rp.load(file.parent / "out"), rp.load(out)
+    assert len(here.trials) == 12
+    pd.testing.assert_frame_equal(here.accuracy, of_command.accuracy, check_exact=True)
+    assert here.stages["key"].tolist() == of_command.stages["key"].tolist()
+    first = here.trials.iloc[0]
+    r = here.r_matrix(first["trial_id"], 0)
+    assert r.shape == (3, 2)
+    np.testing.assert_array_equal(r, of_command.r_matrix(first["trial_id"], 0))
+
+
+def test_a_plan_counts_and_writes_nothing(own: ModuleType, out: Path, tmp_path: Path) -> None:
+    sweep = rp.Sweep(**sections(own))
+    before, after = sweep.plan(tmp_path / "new"), sweep.plan(out)
+    assert not (tmp_path / "new").exists()
+    # Two seeds of two scenarios: stage 0 is common to three methods, as is er's first task.
+    assert before.stages_asked_for == 36
+    assert before.stages_left == len(set(keys(sweep.spec)))
+    assert (after.stages_left, after.stages_stored) == (0, before.stages_left)
+    assert "stages left" in repr(before)
+    assert before._repr_html_().count("<table>") == 1
+
+
+WRONG: dict[str, Any] = {
+    "name": "a/b",
+    "benchmark": {"name": "split_digit"},
+    "methods": [{"name": "ewc", "lmbda": 1}, "finetune", "finetune"],
+    "training": {"epochs": "many", "lr": -1},
+    "seeds": [],
+    "sead": 1,
+}
+
+
+def test_mistakes_are_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(write_yaml(WRONG))
+    of_file = mistakes(lambda: rp.Sweep.from_file(tmp_path / "wrong.yaml"))
+    assert len(of_file) >= 7
+    assert mistakes(lambda: rp.Sweep.from_dict(WRONG)) == of_file
+    assert mistakes(lambda: rp.Sweep(**WRONG)) == of_file
+    assert mistakes(lambda: rp.Sweep.from_dict([])) == ("must hold keys and values, given a list",)  # type: ignore[arg-type]
+
+
+def test_a_value_that_no_file_can_hold_is_refused_at_its_place() -> None:
+    wrong = {"training": {"lr": np.zeros(3)}, "benchmark": {"name": "split_digits", "order": {1}}}
+    first, second = mistakes(lambda: rp.Sweep.from_dict(wrong))
+    assert first.startswith("training.lr: must be text, a number")
+    assert first.endswith("given an array (3); save data into a file and name that: {npz: FILE}")
+    assert second.startswith("benchmark.order: must be")
+    assert second.endswith("given {1}")
+    endless: dict[str, Any] = {}
+    endless["benchmark"] = endless
+    assert "holds itself" in mistakes(lambda: rp.Sweep.from_dict(endless))[0]
+
+
+def refusal(given: Any, folder: Path | str = ".") -> str:
+    (line,) = mistakes(lambda: rp.Sweep.from_dict({"methods": [given]}, folder))
+    assert line.startswith("methods[0]: ")
+    return line
+
+
+def test_an_object_that_no_worker_could_import_says_what_is_needed(
+    own: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Inner must stand by itself at the top of own_methods.py" in refusal(own.Mine.Inner)
+    assert "<lambda> must stand by itself" in refusal(lambda: 1)
+    cell = type("Cell", (Finetune,), {"__module__": "__main__", "__qualname__": "Cell"})
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # as in a notebook
+    assert "Cell is defined in no file" in refusal(cell)
+    assert "save it into a file, such as mine.py" in refusal(cell)
+    script = tmp_path / "study.py"
+    sys.modules["__main__"].__file__ = str(script)
+    script.write_text("class Cell: pass\nprint(1)\n")
+    assert "is defined in the script study.py, which importing it would run" in refusal(cell)
+    script.write_text("class Cell: pass\nif __name__ == '__main__':\n    print(1)\n")
+    assert "finds no module 'study'; give the folder" in refusal(cell)
+    (tmp_path / "own_methods.py").write_text("class Mine: pass\n")
+    assert f"takes module 'own_methods' from {tmp_path}" in refusal(own.Mine, tmp_path)
+
+
+def test_a_function_stands_for_data_or_a_backbone(own: ModuleType) -> None:
+    from orchestrator.api.plain_data import PlainData
+
+    data = PlainData(Path(own.__file__).parent)
+    own.build = type(own.Mine.loss)((lambda: None).__code__, {}, "build")  # type: ignore[misc]
+    own.build.__module__, own.build.__qualname__ = "own_methods", "build"
+    given = {"benchmark": {"data": own.build}, "network": {"backbone": {"grid": [own.build]}}}
+    assert data.convert(given) == {
+        "benchmark": {"data": "own_methods:build"},
+        "network": {"backbone": {"grid": [{"module": "own_methods:build"}]}},
+    }
+    assert data.convert(own.build, "network.backbone.module") == "own_methods:build"
+
+
+TEXTS = ["1e-3", "1_000", "0o7", "010", "1:30", "yes", "~", "", " a", "a: b", "# no", "é", "-.5"]
+TEXTS += [
+    "{x}",
+    "2026-01-01",
+    ".inf",
+    "a\nb",
+    "*a",
+    "!x",
+    "'",
+    '"',
+    "null",
+    "0x1F",
+    "<<",
+    "=",
+    "\t",
+]
+NUMBERS = [0, -1, 2**63, 1e-3, 1e300, 5e-324, -0.5, 1e16, 123456789.123]
+
+
+def test_plain_data_is_read_back_as_it_was() -> None:
+    shared = {"a": 1}
+    given = {"t": TEXTS, "n": NUMBERS, "o": [None, True, False, [], {}, shared, shared]}
+    given |= {key: [[1.5], {"b": "1e5"}] for key in TEXTS[:6]}
+    read = parse_yaml(write_yaml(given))
+    assert read == given
+    assert list(map(type, read["n"])) == list(map(type, NUMBERS))
+    assert "&" not in write_yaml(given)
+
+
+@pytest.mark.parametrize("method", ["Broken", "Interrupted"])
+def test_what_fails_or_is_interrupted_is_in_the_results_and_the_same_call_goes_on(
+    own: ModuleType, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = sections(own, methods=[getattr(own, method), "finetune"], seeds=[0])
+    given["benchmark"]["scenario"] = "class"
+    sweep = rp.Sweep(**given)
+    before = signal.getsignal(signal.SIGINT)
+    with untracked():
+        results = sweep.run(tmp_path, backend="inline")
+    assert signal.getsignal(signal.SIGINT) == before
+    status = results.trials.set_index("method")["status"]
+    if method == "Broken":
+        assert status.to_dict() == {"own_methods:Broken": "failed", "finetune": "complete"}
+        assert "no such thing" in results.trials["story"].iloc[0]
+        assert "left out, by (trial, seed): 1 failed" in results._repr_html_()
+        return
+    assert "complete" not in set(status)
+    computed = len(results.stages["key"].drop_duplicates())
+    assert 0 < computed < len(set(keys(sweep.spec)))
+    with untracked():
+        assert set(sweep.run(tmp_path, backend="inline").trials["status"]) == {"complete"}
+
+
+def test_arguments_of_a_run_are_checked_as_those_of_the_command(
+    own: ModuleType, tmp_path: Path
+) -> None:
+    sweep = rp.Sweep(**sections(own))
+    (tmp_path / "file").touch()
+    wrong: list[tuple[Mapping[str, Any], str]] = [
+        ({"backend": "dask"}, "unknown backend 'dask'; valid: inline, ray"),
+        ({"until": "soon"}, "until: 'soon' is not a time"),
+        ({"out": tmp_path / "file"}, "is a file; give a folder"),
+    ]
+    for given, message in wrong:
+        with pytest.raises(rp.RepertoireError, match=message):
+            sweep.run(**{"out": tmp_path / "out", **given})
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_and_comparison_are_shown_as_one_table_and_stay_frames(out: Path) -> None:
+    results = rp.load(out)
+    for shown in (results, results.compare(), results.pareto()):
+        page = shown._repr_html_()
+        assert page.count("<table>") == page.count("</table>") == 1
+        assert "own_methods:Mine" in page
+        assert "class-incremental" in page
+        assert "task-incremental" in page
+    table = results.compare(against="finetune")
+    assert type(table[["label", "acc_mean"]]) is pd.DataFrame
+    assert set(table.query("method == 'er'")["against"]) == {"finetune"}
+    assert table.render("markdown").startswith("**split\\_digits") or "|" in table.render(
+        "markdown"
+    )
+    assert repr(table) == table.render()
+    cheapest = results.pareto(["storage_bytes", "learning_accuracy"], ["min", "max"])
+    assert set(cheapest["label"]) <= set(table["label"])
+    assert cheapest["storage_bytes_mean"].min() == table["storage_bytes_mean"].min()
+
+
+def test_html_shows_text_as_text() -> None:
+    block = Block("<script>", ("<a>", "&"), [["<b>x</b>", "\x1b[31m"]], ("<i>",), "<u>")
+    page = html_table([block], ["</table><img>"])
+    for tag in ("<script>", "<a>", "<b>x", "<i>", "<u>", "<img>", "\x1b"):
+        assert tag not in page
+    assert "&lt;b&gt;x&lt;/b&gt;" in page
+
+
+@pytest.mark.slow
+def test_figures_are_drawn_by_name(out: Path) -> None:
+    results = rp.load(out)
+    assert {"finetune", "er"} <= {trace.name for trace in results.figure("trade_off").data}
+    of_class = results.figure("forgetting", scenario="class")
+    assert len(of_class.data)
+    matrix = results.figure("r_matrix", trial=results.trials["trial_id"].iloc[0], seed=0)
+    r = results.r_matrix(results.trials["trial_id"].iloc[0], 0)
+    np.testing.assert_allclose(np.array(matrix.data[0].z, dtype=float), r)
+    assert results.paper_figure("costs").axes
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"name": "trade-off"}, "did you mean 'trade_off'"),
+        ({"name": "storage"}, "this chart shows one table, and there are 2"),
+        ({"name": "storage", "scenarios": "class"}, "did you mean 'scenario'"),
+        ({"name": "r_matrix"}, "r_matrix is of one trial"),
+        ({"name": "importance"}, "it takes a sweep with a section `search`"),
+    ]
+    for given, message in wrong:
+        with pytest.raises(rp.RepertoireError, match=message):
+            results.figure(**given)
+
+
+def test_a_notebook_has_one_output_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, dict[str, str], str]] = []
+
+    def record(kind: str) -> Callable[..., None]:
+        return lambda data, raw, display_id: shown.append((kind, data, display_id))
+
+    ipython: Any = ModuleType("IPython")
+    ipython.get_ipython = lambda: SimpleNamespace(kernel=None)
+    display: Any = ModuleType("IPython.display")
+    display.display, display.update_display = record("new"), record("update")
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    with open_display() as screen:
+        assert isinstance(screen, NotebookDisplay)
+        screen.say("a <b>")
+        screen.show(Progress(trials=3, to_go=5))
+        screen.show(Progress(trials=3, to_go=4))  # too soon after the last
+    assert [kind for kind, _, _ in shown] == ["new", "update", "update"]
+    assert len({name for _, _, name in shown}) == 1
+    assert "a &lt;b&gt;" in shown[0][1]["text/html"]
+    assert '<progress value="0" max="5">' in shown[1][1]["text/html"]
+    assert shown[2][1]["text/plain"] == "a <b>"
+
+
+def test_public_names_are_there_and_sections_are_those_of_the_file() -> None:
+    assert set(rp.__all__) <= set(dir(rp))
+    assert all(getattr(rp, name).__name__ == name for name in rp.__all__)
+    assert list(Sections.__annotations__) != []
+    assert set(Sections.__annotations__) == set(TopLevel.__dataclass_fields__)
+    with pytest.raises(AttributeError, match="no attribute 'Swep'"):
+        rp.Swep  # noqa: B018
+    for package in ("orchestrator", "methods"):
+        assert (Path(rp.__file__).parents[1] / package / "py.typed").is_file()
