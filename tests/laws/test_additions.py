@@ -128,9 +128,9 @@ ADDITIONS: dict[str, dict[str, str | list[tuple[str, str]]]] = {
             "    def _note(self, call: str) -> None:\n"
             '        with self._file.open("a") as file:\n            print(call, file=file)\n'
         ),
-        "cli/run.py": [
+        "cli/compute.py": [
             (
-                "target, sync\n",
+                "Tracker, resolve_target\n",
                 "from orchestrator.tracking.mine import FileTracker\n\n"
                 "Tracker = lambda folder, *_, **__: FileTracker(folder)\n",
             )
