@@ -13,10 +13,12 @@ from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
+from orchestrator.results.searches import searches
 from orchestrator.terminal.comparison.rendering import render_first
 from orchestrator.terminal.console import terminal_width
-from orchestrator.terminal.failures import group_endings, trial_line
+from orchestrator.terminal.failures import group_endings, trials_line
 from orchestrator.terminal.progress_text import duration_text
+from orchestrator.terminal.search_page import search_tables
 
 CONTINUES = "and the same command continues"
 
@@ -76,11 +78,13 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     more = f"repertoire compare {folder}"
     table = render_first(comparison(results), more, width=terminal_width())
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
+    if outcomes := searches(results):
+        console.print(search_tables(outcomes))
     trials, searched = results.trials, results.trials["phase"] == "search"
     unfit = trials["status"] == INFEASIBLE
     fell_short = ~searched & ~unfit & (trials["status"] != "complete")
     bad = trials[(trials["status"] == "failed") | fell_short]
-    unfinished = [trial_line(alike) for alike in group_endings(bad.to_dict("records"))]
+    unfinished = [trials_line(alike) for alike in group_endings(bad.to_dict("records"), by=())]
     hint = "its traceback: repertoire show {} {} --traceback"
     failed = bad.loc[bad["status"] == "failed", "trial_id"]
     hints = [hint.format(folder, failed.iloc[0])] if len(failed) else []

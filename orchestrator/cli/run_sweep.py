@@ -30,6 +30,8 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
 from orchestrator.terminal.describe import feature_rows
 
+NOTHING_LEFT = "nothing is left to compute"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -115,15 +117,22 @@ def run_sweep(
 def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, list[Row]]:
     """Return the plan of a sweep and the forecast of its search; nothing is written.
 
+    Once the search is complete, the plan has its winners.
     The trials of a sweep with means are those whose dials are solved for.
     """
-    features = [*feature_rows(feature_states(sweep, store))]
+    rows = [*feature_rows(feature_states(sweep, store))]
     sweep = solve_sweep(sweep, store)
     study = create_study(sweep, store, folder, factory, read_only=True)
-    if study is None:
-        return plan(sweep, store), features
-    study.begin()
-    return plan(sweep, store), [*features, *forecast(study)]
+    winners: list[ChainStages] = []
+    if study is not None:
+        study.replay()
+        winners = winner_chains(sweep, study.winners()) if study.complete else []
+        rows += forecast(study)
+    planned = plan(sweep, store, winners)
+    searched = study is None or study.complete
+    if searched and not planned.to_run and not missing_prices(sweep):
+        rows.append(("note", NOTHING_LEFT))
+    return planned, rows
 
 
 def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[Order]:
@@ -134,7 +143,7 @@ def pending_orders(sweep: Sweep, store: StageStore, folder: Path) -> list[Order]
     study = create_study(sweep, store, folder, factory, read_only=True)
     winners: list[ChainStages] = []
     if study is not None:
-        study.begin()
+        study.replay()
         if not study.complete:
             return [*study.orders.values()]
         winners = winner_chains(sweep, study.winners())

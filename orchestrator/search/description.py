@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from orchestrator.search.candidate import Candidate
 from orchestrator.search.group_search import GroupSearch
+from orchestrator.search.task_candidate import TaskCandidate
 from orchestrator.sweep.search_section.schedulers import GRACE_TASKS
 from orchestrator.sweep.search_section.search import Search
 
@@ -37,7 +38,19 @@ def describe_group(group_search: GroupSearch, winners: Iterable[Candidate]) -> d
         "space": group_search.group.describe(),
         "winner": [winner.trial.trial_id for winner in winners],
         "winners": [describe_winner(group_search, winner) for winner in winners],
+        "candidates": describe_endings(group_search.candidates),
     }
+
+
+def describe_endings(candidates: Sequence[Candidate | TaskCandidate]) -> dict[str, Any]:
+    """Return how many candidates there are of each status, and why those ended that ended early."""
+    early = [
+        {"candidate": number, "status": each.status, "story": each.story.partition("\n")[0]}
+        for number, each in enumerate(candidates)
+        if each.is_over and each.status != "complete"
+    ]
+    counts = Counter(each.status for each in candidates)
+    return {"number": len(candidates), "statuses": dict(counts), "ended_early": early}
 
 
 def describe_winner(group_search: GroupSearch, candidate: Candidate) -> dict[str, Any]:

@@ -19,9 +19,27 @@ def forecast(study: Study | PerTaskStudy) -> list[Row]:
     Args:
         study: a search that has begun, on a journal that is read only.
     """
+    if study.complete:
+        return list(_outcome_rows(study))
     if isinstance(study, PerTaskStudy):
         return list(_forecast_per_task(study.selections))
     return list(_forecast_study(study))
+
+
+def _outcome_rows(study: Study | PerTaskStudy) -> Iterator[Row]:
+    """Yield the rows of a search that is complete."""
+    yield "search", "complete"
+    yield "search: candidates", str(_num_tried(study))
+    yield "search: stages asked for", str(study.tally()["asked_for"])
+    yield "search: winners", str(len({each.trial.identity for each in study.winners()}))
+    for note in [*study.missing_winners(), *study.notes]:
+        yield "note", note
+
+
+def _num_tried(study: Study | PerTaskStudy) -> int:
+    if isinstance(study, PerTaskStudy):
+        return sum(len(selection.attempts) for selection in study.selections)
+    return sum(len(group_search.candidates) for group_search in study.searches)
 
 
 def _forecast_study(study: Study) -> Iterator[Row]:
@@ -36,6 +54,7 @@ def _forecast_study(study: Study) -> Iterator[Row]:
     yield "search: stages asked for, at most", str(asked_for)
     yield "search: distinct stages, at most", str(len(distinct) + undrawn)
     yield "search: of these in the store", str(stored)
+    yield "search: stages left, at most", str(study.tally()["to_go"])
     evaluation = sum(seeds * (num_tasks + 1) for num_tasks in tasks)
     yield "evaluation of winners: stages", f"{evaluation}, one winner a group"
     for note in study.notes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainId, ChainWanted, Event
-from orchestrator.search.description import count_statuses, describe_search
+from orchestrator.search.description import count_statuses, describe_endings, describe_search
 from orchestrator.search.seed_selection import SeedSelection
 from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.worker import Order, extend_order
@@ -39,6 +39,25 @@ class PerTaskStudy:
             for selection in self.selections
             for event in self._note_orders(selection, selection.begin())
         ]
+
+    def replay(self) -> None:
+        """Begin, and take the steps that follow from stages that are stored."""
+        wanted = self.begin()
+        while wanted:
+            event = wanted.pop()
+            if isinstance(event, ChainWanted) and (end := self._stored_end(event.chain)):
+                wanted += self.handle(end)
+
+    def _stored_end(self, chain: ChainId) -> ChainEnded | None:
+        """Return how a chain ended, if its stages are stored."""
+        selection, number = self._find_attempt(chain)
+        for stage in selection.attempts[number].stages:
+            record = selection.scorer.record(stage)
+            if record is None:
+                return None
+            if record.status == "diverged":
+                return ChainEnded(chain, "diverged", record.story)
+        return ChainEnded(chain, "complete")
 
     def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the requests that follow from news of a chain."""
@@ -148,4 +167,6 @@ class PerTaskStudy:
                     "hyperparameters": [dict(point) for point in selection.choices],
                 }
                 group.setdefault("winners", []).append(winner)
+            by_seed = group.setdefault("candidates_of_seeds", {})
+            by_seed[str(selection.seed)] = describe_endings(selection.attempts)
         return describe_search(self.search) | {"groups": groups}

@@ -47,6 +47,10 @@ class Study:
         """Return the first requests for stages."""
         return self._note_orders(event for each in self.searches for event in each.begin())
 
+    def replay(self) -> None:
+        """Begin, and take the steps of the journal; nothing is computed."""
+        self.begin()
+
     def handle(self, news: ChainAdvanced | ChainEnded) -> list[Event]:
         """Return the requests that follow from news of a chain."""
         group_search, candidate = self._find_candidate(news.chain[0])

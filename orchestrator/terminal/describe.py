@@ -8,7 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group
 from rich.table import Column, Table
+from rich.text import Text
 
 from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
@@ -25,8 +27,8 @@ from orchestrator.terminal.units import bytes_text
 
 def plan_table(
     plan: Plan, search: Sequence[tuple[str, str]] = (), recorded: Durations | None = None
-) -> Table:
-    """Return a plan as a table of figures, followed by the figures of its search.
+) -> Group:
+    """Return a plan as a table of figures, after the figures of its search, and notes below.
 
     Args:
         plan: the plan.
@@ -37,10 +39,9 @@ def plan_table(
     table.add_column(style="dim")
     table.add_column(justify="right")
     notes = [text for name, text in search if name == "note"]
-    table.caption, table.caption_justify = "\n".join(notes) or None, "left"
     for name, value in plan_figures(plan, search, recorded):
         table.add_row(name, value)
-    return table
+    return Group(table, *map(Text, notes))
 
 
 def plan_figures(
@@ -49,7 +50,7 @@ def plan_figures(
     """Return the figures of a plan by name, after those of its search; see `plan_table`."""
     seconds = plan.estimated_seconds()
     rows: list[tuple[str, Any]] = [
-        ("trials", len(plan.sweep.trials)),
+        ("trials", len({chain.trial_id for chain in plan.chains if chain.keys})),
         ("trials x seeds", len(plan.chains)),
         ("stages asked for", plan.asked_for),
         ("distinct stages", len(plan.orders)),

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[Any, Any]
+MAX_TRIALS = 3  # named in a line
 
 
-def group_endings(rows: Iterable[Row]) -> list[list[Row]]:
-    """Group rows of the trials table by trial, status, tasks done and reason."""
+def group_endings(rows: Iterable[Row], by: Sequence[str] = ("trial_id",)) -> list[list[Row]]:
+    """Group rows of the trials table by trial, status, tasks done and reason.
+
+    Args:
+        rows: the rows.
+        by: further columns to group by; none puts trials together that ended alike.
+    """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        ending = (row["trial_id"], row["phase"], row["status"], row["tasks_done"], story_line(row))
+        trial = tuple(row[name] for name in by)
+        ending = (*trial, row["phase"], row["status"], row["tasks_done"], story_line(row))
         groups.setdefault(ending, []).append(row)
     return list(groups.values())
 
 
-def trial_line(rows: list[Row]) -> str:
-    """Return a line on how a trial ended on some of its seeds, with its id."""
-    row = rows[0]
-    place = f"{row['trial_id']} {seeds_text(rows)} after {row['tasks_done']} tasks"
-    return f"{row['status']}: {place}{reason_text(row)}"
+def trials_line(rows: list[Row]) -> str:
+    """Return a line on trials that ended alike, with the id and seeds of the first of them."""
+    row, trials = rows[0], group_endings(rows)
+    places = [f"{alike[0]['trial_id']} {seeds_text(alike)}" for alike in trials[:MAX_TRIALS]]
+    others = len(trials) - MAX_TRIALS
+    places += [f"{others} more trials"] if others > 0 else []
+    return f"{row['status']}: {enumerate_text(places)} after {tasks_text(row)}{reason_text(row)}"
 
 
 def seeds_line(rows: list[Row]) -> str:
@@ -49,6 +58,14 @@ def traceback_text(row: Row) -> str:
 def seeds_text(rows: list[Row]) -> str:
     """Return the seeds of rows: seed 3, or seeds 0, 1 and 2."""
     seeds = [str(row["seed"]) for row in rows]
-    if len(seeds) == 1:
-        return f"seed {seeds[0]}"
-    return f"seeds {', '.join(seeds[:-1])} and {seeds[-1]}"
+    return f"seed{'s' * (len(seeds) > 1)} {enumerate_text(seeds)}"
+
+
+def tasks_text(row: Row) -> str:
+    """Return the tasks that a row has done: 1 task, or 2 tasks."""
+    return f"{row['tasks_done']} task{'s' * (row['tasks_done'] != 1)}"
+
+
+def enumerate_text(words: Sequence[str]) -> str:
+    """Return words in a sentence: a, b and c."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import search_lab as lab
 
-from orchestrator.cli.run_sweep import plan_sweep
+from orchestrator.cli.run_sweep import NOTHING_LEFT, plan_sweep
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.sweep.sweep import Sweep
 
@@ -125,6 +125,7 @@ def test_a_search_asks_for_what_was_counted_by_hand(
         "search: stages asked for, at most": str(asked),
         "search: distinct stages, at most": str(distinct),
         "search: of these in the store": "0",
+        "search: stages left, at most": str(asked),
         "evaluation of winners: stages": f"{evaluation}, one winner a group",
     }
 
@@ -136,8 +137,13 @@ def test_a_search_without_early_stopping_does_what_the_forecast_says(tmp_path: P
     assert outcome.search is not None
     assert str(outcome.search.asked_for) == before["search: stages asked for, at most"]
     assert str(outcome.search.executed) == before["search: distinct stages, at most"]
-    after = figures(tmp_path, **parts)
-    assert after == before | {"search: of these in the store": str(outcome.search.executed)}
+    assert figures(tmp_path, **parts) == {
+        "search": "complete",
+        "search: candidates": before["search: candidates"],
+        "search: stages asked for": before["search: stages asked for, at most"],
+        "search: winners": "1",
+        "note": NOTHING_LEFT,
+    }
 
 
 @pytest.mark.parametrize("algorithm", ["random", "{name: optuna, startup: 2}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -11,16 +12,20 @@ from typing import Any
 import pandas as pd
 import pytest
 import search_lab as lab
+from rich.console import Console
 from search_lab import journal, points, trials
 
+from orchestrator.cli.run_sweep import NOTHING_LEFT
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.results.lookup import find_configuration
 from orchestrator.results.names.naming import labels
+from orchestrator.results.searches import searches
 from orchestrator.search.create import search_identity
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.comparison.rendering import render
+from orchestrator.terminal.search_page import candidates_text, search_tables
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +70,47 @@ def test_the_outcome_names_the_winner_s_hyperparameters_and_value(tmp_path: Path
     evaluated = trials(tmp_path, "evaluation")
     assert set(evaluated["trial_id"]) == {winner["trial_id"]}
     assert evaluated["config.method.lam"].iloc[0] == winner["hyperparameters"]["method.lam"]
+
+
+def test_how_candidates_ended_is_in_the_outcome_the_table_and_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = "task.index == 2 and self.config.lam < 100"
+    broken = broken_method(tmp_path, monkeypatch, "broken_some", small)
+    grid = f"[{{name: {broken}, lam: {{grid: [1, 10, 100]}}}}]"
+    lab.run(tmp_path, methods=grid, search="{algorithm: grid}")
+    (group,) = outcome(tmp_path)["groups"].values()
+    assert group["candidates"]["statuses"] == {"failed": 2, "complete": 1}
+    assert [each["candidate"] for each in group["candidates"]["ended_early"]] == [0, 1]
+    (searched,) = searches(load(tmp_path / "results/lab"))
+    assert (searched.num_candidates, dict(searched.statuses)) == (3, {"complete": 1, "failed": 2})
+    (reason,) = searched.reasons
+    assert reason.startswith("2 failed after 1 task: OSError: disk is full (broken_some.py:7, in")
+    ((settings, value),) = searched.winners
+    assert settings == "lam=100"
+    assert value == group["winners"][0]["objective"]["acc"]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(search_tables([searched]))
+    printed = console.export_text()
+    assert f"broken_some:Broken lam=100 {value:.4g} 3 1 2" in " ".join(printed.split())
+    assert "search of lab" in printed
+    sweep = Sweep.load(tmp_path / "lab.yaml")
+    # What failed is tried again, so something is left.
+    assert "search" not in dict(lab.forecast_rows(sweep, tmp_path))
+    assert candidates_text(searched) == "3 candidates were tried: 1 complete, 2 failed"
+
+
+def test_the_plan_of_a_finished_selection_at_each_task_has_its_winners_and_nothing_left(
+    tmp_path: Path,
+) -> None:
+    lab.run(tmp_path, seeds="[0, 1]", **PER_TASK)
+    sweep = Sweep.load(tmp_path / "lab.yaml")
+    rows = dict(lab.forecast_rows(sweep, tmp_path))
+    assert (rows["search"], rows["search: winners"]) == ("complete", "1")
+    assert rows["note"] == NOTHING_LEFT
+    by_seed = next(iter(outcome(tmp_path)["groups"].values()))["candidates_of_seeds"]
+    tried = {seed: len(trials(tmp_path).query(f"seed == {seed}")) for seed in (0, 1)}
+    assert {int(seed): each["number"] for seed, each in by_seed.items()} == tried
 
 
 def test_the_outcome_of_selection_at_each_task_names_each_choice(tmp_path: Path) -> None:
@@ -230,7 +276,7 @@ def test_a_search_begun_with_the_former_default_goes_on_and_says_so(tmp_path: Pa
     assert journal(tmp_path) == before
     sweep = Sweep.load(tmp_path / "lab.yaml")
     note = notes(sweep, tmp_path)
-    assert outcome(tmp_path)["notes"] == [note]
+    assert note == f"{outcome(tmp_path)['notes'][0]} {NOTHING_LEFT}"
     assert "was started with grace_tasks: 1" in note
     assert "write {name: asha, grace_tasks: 2} to begin it anew" in note
 

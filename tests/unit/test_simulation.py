@@ -311,7 +311,7 @@ def test_a_plan_shows_what_stages_like_those_left_took_in_an_earlier_run(
     left = make_plan("[finetune]", "[0, 1]")
 
     def rows(recorded: Durations) -> dict[str, str]:
-        table = plan_table(left, (), recorded)
+        table = plan_table(left, (), recorded).renderables[0]
         names, values = (list(column.cells) for column in table.columns)
         return dict(zip(map(str, names), map(str, values), strict=True))
 

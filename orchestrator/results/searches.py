@@ -1,0 +1,102 @@
+"""The searches of hyperparameters in results: what won, and how the other candidates ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.columns import UNFINISHED
+from orchestrator.results.pooling import CONFIGURATION
+from orchestrator.results.results import Results
+from orchestrator.results.winners import winner_settings
+
+STATUSES = ("complete", "stopped", "diverged", "failed", UNFINISHED)
+
+
+@dataclass(frozen=True)
+class GroupOutcome:
+    """The outcome of the search of one group.
+
+    Attributes:
+        sweep: name of the sweep.
+        group: name of the group, with the benchmark where that is searched too.
+        statuses: status -> number of candidates; those selected at each task count once a seed.
+        reasons: for each way in which candidates ended early, a line with their number.
+        winners: the hyperparameters and the objective of each winner; NaN for several objectives,
+            and for a selection at each task.
+    """
+
+    sweep: str
+    group: str
+    statuses: Mapping[str, int]
+    reasons: tuple[str, ...]
+    winners: tuple[tuple[str, float], ...]
+
+    @property
+    def num_candidates(self) -> int:
+        """The number of candidates that were tried."""
+        return sum(self.statuses.values())
+
+
+def searches(results: Results) -> list[GroupOutcome]:
+    """Return the outcome of each group that was searched, in the order of the rows."""
+    trials = results.trials
+    if "group" not in trials or trials["group"].isna().all():
+        return []
+    settings = winner_settings(trials, results.stages)
+    searched = trials[trials["group"].notna()]
+    return [
+        _group_outcome(str(sweep), str(group), rows, settings)
+        for (sweep, group), rows in searched.groupby(["sweep", "group"], sort=False)
+    ]
+
+
+def _group_outcome(
+    sweep: str, group: str, rows: pd.DataFrame, settings: Mapping[tuple[object, ...], str]
+) -> GroupOutcome:
+    candidates = _candidates(rows)
+    counts = Counter(map(_status, candidates.to_dict("records")))
+    won = rows[(rows["phase"] == "evaluation") & (rows["selected"] == True)]  # noqa: E712
+    winners = [
+        (settings.get(tuple(row[name] for name in CONFIGURATION), ""), float(row["objective"]))
+        for row in won.drop_duplicates(CONFIGURATION).to_dict("records")
+    ]
+    statuses = {status: counts[status] for status in STATUSES if counts[status]}
+    return GroupOutcome(sweep, group, statuses, tuple(_reasons(candidates)), tuple(winners))
+
+
+def _candidates(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each candidate, that of its worst seed."""
+    # A winner has no row of the search on the seeds that it was evaluated on too.
+    by_seed = ["seed"] if rows["candidate"].isna().any() else []
+    ranked = rows[rows["candidate"].notna()].assign(
+        is_complete=rows["status"] == "complete", is_evaluation=rows["phase"] == "evaluation"
+    )
+    ranked = ranked.sort_values(["is_evaluation", "is_complete"], kind="stable")
+    return ranked.drop_duplicates(["candidate", *by_seed]).sort_index()
+
+
+def _status(row: Mapping[Any, Any]) -> str:
+    unfinished = str(row["story"] or "").startswith(UNFINISHED)
+    return UNFINISHED if unfinished else str(row["status"])
+
+
+def _reasons(candidates: pd.DataFrame) -> Iterator[str]:
+    """Yield a line for each way in which candidates ended early."""
+    rows = [row for row in candidates.to_dict("records") if row["status"] != "complete"]
+    counts = Counter((_status(row), _reason(row)) for row in rows)
+    for (status, reason), number in counts.items():
+        yield f"{number} {status} {reason}"
+
+
+def _reason(row: Mapping[Any, Any]) -> str:
+    """Return where a candidate ended, and why if that is not the same for all that end there."""
+    done = int(row["tasks_done"])
+    place = f"after {done} task{'s' * (done != 1)}"
+    story = str(row["story"] or "").partition("\n")[0]
+    # The value that a scheduler stopped a candidate for is its own.
+    return place if not story or row["status"] == "stopped" else f"{place}: {story}"

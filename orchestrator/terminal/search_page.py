@@ -1,0 +1,59 @@
+"""The searches of results as a table: winners with their hyperparameters, and what was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isnan
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.results.searches import STATUSES, GroupOutcome
+from orchestrator.terminal.units import UNDEFINED
+
+
+def search_tables(outcomes: Sequence[GroupOutcome]) -> RenderableType:
+    """Return a table for each sweep that searched, with the reasons why candidates ended early."""
+    sweeps = dict.fromkeys(each.sweep for each in outcomes)
+    return Group(
+        *(
+            piece
+            for sweep in sweeps
+            for piece in _sweep_pieces(sweep, [each for each in outcomes if each.sweep == sweep])
+        )
+    )
+
+
+def candidates_text(outcome: GroupOutcome) -> str:
+    """Return how many candidates were tried, and how they ended."""
+    counts = ", ".join(f"{number} {status}" for status, number in outcome.statuses.items())
+    return f"{outcome.num_candidates} candidates were tried: {counts}"
+
+
+def _sweep_pieces(sweep: str, outcomes: Sequence[GroupOutcome]) -> Iterator[RenderableType]:
+    statuses = [each for each in STATUSES if any(each in one.statuses for one in outcomes)]
+    table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
+    table.add_column("searched", overflow="fold")
+    table.add_column("chosen", overflow="fold")
+    for header in ("objective", "tried", *statuses):
+        table.add_column(header, justify="right", no_wrap=True)
+    for outcome in outcomes:
+        for cells in _rows(outcome, statuses):
+            table.add_row(*map(Text, cells))
+    yield Text(f"search of {sweep}", style="bold")
+    yield table
+    for outcome in outcomes:
+        for reason in outcome.reasons:
+            yield Text(f"{outcome.group}: {reason}", style="dim")
+
+
+def _rows(outcome: GroupOutcome, statuses: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the cells of each winner, the first with the counts of the group."""
+    counts = [str(outcome.statuses.get(status, 0)) for status in statuses]
+    first = [str(outcome.num_candidates), *counts]
+    for i, (settings, value) in enumerate(outcome.winners or (("nothing", float("nan")),)):
+        shown = UNDEFINED if isnan(value) else f"{value:.4g}"
+        rest = [""] * len(first) if i else first
+        yield ["" if i else outcome.group, settings or "the only values", shown, *rest]
