@@ -7,12 +7,12 @@ same time, and minimises
     L = 1/t L_current + (1 - 1/t) L_replay
 
 The generator takes one step of its own optimiser after each step of the solver, on the same images
-with the same weights, so that it replays past tasks too.
+with the same weights, so that it replays past tasks too. On features it is a model of features.
 
 Shape legend: B images, C outputs, G groups of competing outputs (1 except in the task scenario).
 
 State:
-    generator: the weights of the generator after the last task.
+    generator: the weights of the generator after the last task, and the scale of features.
     seen: bool [C], the outputs used by labels of learned tasks. Both change when a task ends.
 
 Reference:
@@ -24,22 +24,23 @@ Deviations:
     In the task scenario a generated image belongs to no task; as in van de Ven's code the loss is
     the mean over the outputs of every earlier task. Labels are among outputs of earlier tasks. Soft
     targets have no factor temperature^2, as in that code. Each task starts with a new Adam for the
-    generator; in that code it is kept. `conditional` is an addition: labels are drawn first,
-    uniformly over the outputs seen.
+    generator; in that code it is kept. That code generates pixels: of features (a frozen body's, or
+    a table's) the generator has Gaussian outputs, see `methods.parts.generator`. `conditional` is
+    an addition: labels are drawn first, uniformly over the outputs seen.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods import base
-from methods.base import Examples, Method, Outlook, Setting, TaskView
+from methods.base import Examples, Method, Outlook, TaskView
 from methods.parts.distillation import soft_target_loss
 from methods.parts.former import FormerNetwork
 from methods.parts.generator import Generator
@@ -82,13 +83,6 @@ class GenerativeReplay(Method):
     config: Config
     seen: Tensor
 
-    @classmethod
-    def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return the scenario's objection, or that the examples are no images."""
-        images = len(setting.input_shape) == 3
-        features = "needs images, since its generator is a model of pixels; the data has features"
-        return super().objection(config, setting) or (None if images else features)
-
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         labels = outlook.num_classes if config.conditional else 0
@@ -100,9 +94,10 @@ class GenerativeReplay(Method):
         self._lesson: Lesson
 
     def begin_task(self, task: TaskView) -> None:
-        """Copy the old solver and the generator; initialise the generator at the first task."""
+        """Copy the old solver and the generator; begin the generator at the first task."""
         if task.index == 1:
             reinitialise(self.generator, task.stream("generator initialisation"))
+            self.generator.standardise(task.examples.x)
         self._lesson = Lesson.begin(self, task)
 
     def loss(self, batch: Examples) -> Tensor:

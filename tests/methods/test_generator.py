@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log
+from math import log, pi
 
 import pytest
 import torch
@@ -79,6 +79,69 @@ def test_parameters_are_counted_by_formula(num_labels):
     encoder = 16 * 12 + 12 + 12 * 8 + 8 + 8 * 6 + 6
     decoder = (3 + num_labels) * 8 + 8 + 8 * 12 + 12 + 12 * 16 + 16
     assert sum(p.numel() for p in generator(num_labels).parameters()) == encoder + decoder
+
+
+def features(count=6):
+    """Three features: of a spread of 100, of one of 0.01, and one that is constant."""
+    noise = torch.randn((count, 3), generator=stream(0, "features"))
+    return noise * torch.tensor([100.0, 0.01, 0.0]) + torch.tensor([7.0, -3.0, 5.0])
+
+
+def feature_generator(**options):
+    result = Generator((3,), **{"hidden": (8,), "latent_size": 3, **options})
+    reinitialise(result, stream(0, "generator"))
+    return result
+
+
+def test_features_are_standardised_by_the_examples_that_a_generator_begins_with():
+    vae, x = feature_generator(), features()
+    vae.standardise(x)
+    spread = x[:, :2].std(dim=0, correction=0)
+    assert torch.allclose(vae.centre, x.mean(dim=0))
+    # What is constant is as wide as the others in the mean.
+    assert torch.allclose(vae.spread, torch.stack((*spread, spread.mean())))
+    values = vae.encoder_input(x)
+    assert torch.allclose(values.mean(dim=0), torch.zeros(3), atol=1e-4)
+    assert torch.allclose(values.square().mean(dim=0), torch.tensor([1.0, 1, 0]), atol=1e-4)
+    alike = feature_generator()
+    alike.load_state_dict(vae.state_dict())
+    assert torch.equal(alike.draw(torch.arange(6), noise()), vae.draw(torch.arange(6), noise()))
+
+
+def test_the_loss_of_features_is_that_of_gaussians_of_variance_one_but_for_a_constant():
+    vae, x = feature_generator(), features()
+    vae.standardise(x)
+    values = (x - vae.centre) / vae.spread
+    mean, log_variance = vae.code(vae.encoder(values)).split(3, dim=1)
+    spread = (log_variance / 2).exp()
+    likelihood = Normal(vae.decoder(mean + spread * noise()), 1.0).log_prob(values).sum(dim=1)
+    divergence = kl_divergence(Normal(mean, spread), Normal(0.0, 1.0)).sum(dim=1)
+    expected = (divergence - likelihood).mean() - 3 / 2 * log(2 * pi)
+    assert torch.allclose(vae.loss(x, torch.zeros(6), noise()), expected, rtol=1e-5)
+
+
+def test_a_generator_of_images_has_no_scale_to_set():
+    vae = generator()
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    vae.standardise(examples().x)
+    assert before.keys() == vae.state_dict().keys()
+    assert not before.keys() & {"centre", "spread"}
+
+
+def test_features_drawn_have_the_means_of_classes_on_their_own_scale():
+    vae = feature_generator(num_labels=2, hidden=(32,))
+    y = torch.arange(2).repeat(20)
+    x = features(40) + torch.outer(y.float(), torch.tensor([500.0, 0.05, 0.0]))
+    vae.standardise(x)
+    optimizer, draws = torch.optim.Adam(vae.parameters(), lr=0.01), stream(0, "training")
+    for _ in range(200):
+        optimizer.zero_grad()
+        vae.draw_loss(x, y, draws).backward()
+        optimizer.step()
+    values = vae.draw(y, torch.randn((40, 3), generator=draws))
+    for label in (0, 1):
+        gap = values[y == label].mean(dim=0) - x[y == label].mean(dim=0)
+        assert (gap / vae.spread).abs().max() < 0.3
 
 
 def test_it_learns_to_draw_what_it_is_shown():

@@ -150,9 +150,6 @@ def test_what_needs_images_says_so_when_the_sweep_is_read(folder):
         folder, data, num_tasks=3, network="cnn"
     )
     assert "'rotated' needs images" in mistakes(folder, data, name="rotated")
-    assert "generative_replay needs images" in mistakes(
-        folder, data, num_tasks=3, methods="generative_replay"
-    )
 
 
 # the cache
