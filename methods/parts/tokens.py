@@ -103,7 +103,10 @@ def tokens_objection(setting: Setting) -> str | None:
         return f"needs {NEEDED}; given {setting.network}, which has no tokens"
     train = getattr(setting.network_config, "train", None)
     if train in ("none", "head"):
-        return f"puts prompts or branches into the body: give train: adapters, not train: {train}"
+        return (
+            "puts prompts or branches into the body, whose features, computed once, have no "
+            f"tokens: give train: adapters, not train: {train}"
+        )
     return None
 
 

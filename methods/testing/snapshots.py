@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,7 +70,7 @@ def learn(
     training = Training(epochs=epochs, batch_size=20, lr=0.01, **options)
     view = replace(view, num_steps=num_steps(len(view.examples), training))
     with watch_hooks(method):
-        train_task(method, view, training, cast(Any, meter or ExactMeter({})))
+        train_task(method, view, training, meter or ExactMeter({}))
         method.end_task(view)
 
 

@@ -21,26 +21,25 @@ from torch import Tensor, nn
 from methods.base import Method, Phase, TaskView
 from methods.testing.blobs import State
 from methods.testing.equality import copy_state, require, require_same
+from orchestrator.stages.costs import FlopMeter
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class ExactMeter:
+class ExactMeter(FlopMeter):
     """Count the FLOPs of steps; raise AssertionError if two steps of one kind differ.
+
+    Its `total` stays 0, since the suite compares FLOPs and does not sum them.
 
     Args:
         flops_by_kind: FLOPs of a step of each kind, extended by those of new kinds; None counts
             nothing, which is ten times faster.
         every: whether to count every step, or the first of each kind only.
-
-    Attributes:
-        total: 0, since the suite compares FLOPs and does not sum them.
     """
 
-    total = 0
-
     def __init__(self, flops_by_kind: dict[Hashable, int] | None, every: bool = True) -> None:
+        super().__init__()
         self.flops_by_kind = flops_by_kind
         self._every = every
         self._counted: set[Hashable] = set()
@@ -50,19 +49,16 @@ class ExactMeter:
         known = kind in self._counted and not self._every
         if self.flops_by_kind is None or known:
             return work(*args, **named)
-        from orchestrator.stages.flops import FlopCounter
-
-        with FlopCounter() as counter:
-            result = work(*args, **named)
+        # One that knows no kind as yet counts whatever it is given.
+        step = FlopMeter()
+        step.counting = self.counting
+        result = step.measure(kind, work, *args, **named)
         self._counted.add(kind)
-        flops = counter.total
+        flops = step.total
         earlier = self.flops_by_kind.setdefault(kind, flops)
         story = "step_kind must tell them apart"
         require(earlier == flops, f"steps of kind {kind} took {earlier} and {flops} FLOPs: {story}")
         return result
-
-    def note_batch(self, size: int, flops: int, phase: str = "") -> None:
-        """Do nothing: `step_kind` is what the suite holds to."""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from methods.parts.heads import CosineHead, GrowingHead
 from methods.testing.blobs import Blobs
 from methods.testing.conformance import assert_conforms
 from methods.testing.equality import copy_state, unequal_entries
+from methods.testing.watch import ExactMeter
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import RepertoireError
 from orchestrator.networks.networks import MLP
@@ -245,3 +246,16 @@ def test_a_memory_with_augmented_examples_breaks_the_contract():
 
     with pytest.raises(AssertionError, match=r"memory\.x holds augmented examples"):
         assert_conforms(Wrong, replace(Wrong.Config(), memory_size=12), scenario="class")
+
+
+def test_the_suites_meter_is_the_learners_in_all_but_what_it_measures():
+    """So an argument that the learner adds to a call of its meter is known to the suite too."""
+    assert issubclass(ExactMeter, FlopMeter)
+    own = {name for name, value in vars(ExactMeter).items() if callable(value)}
+    assert own == {"__init__", "measure"}
+    x, counted = torch.ones((2, 3)), {}
+    for exact in (ExactMeter(counted), ExactMeter(counted)):
+        exact.measure("kind", torch.mm, x, mat2=x.T)
+    assert counted == {"kind": 2 * 2 * 3 * 2}
+    with pytest.raises(AssertionError, match="step_kind must tell them apart"):
+        exact.measure("kind", torch.mm, x.T, x)
