@@ -11,6 +11,8 @@ from orchestrator.api.comparison import Comparison, as_comparison, comparison_ht
 from orchestrator.errors import RepertoireError
 from orchestrator.results import load as loading
 from orchestrator.results import results as tables
+from orchestrator.results.arrangement import sort_rows, with_columns
+from orchestrator.results.best import with_best
 from orchestrator.results.comparison import VALUES, comparison
 from orchestrator.results.contrasts import with_differences
 from orchestrator.results.front import with_front
@@ -41,6 +43,8 @@ class Results(tables.Results):
         by: str = "method",
         *,
         against: str | None = None,
+        sort: str | None = None,
+        columns: Sequence[str] | None = None,
         force: bool = False,
     ) -> Comparison:
         """Return the comparison of the configurations: means, intervals, differences and ranks.
@@ -50,6 +54,8 @@ class Results(tables.Results):
                 name.
             against: label of the row that others are compared with on common seeds; None: the row
                 of the largest mean ACC.
+            sort: a metric or a cost, the best first; "n" or "method".
+            columns: the metrics and costs to show; all are in the frame.
             force: one table for each benchmark, even if its rows are not comparable.
 
         Raises:
@@ -58,7 +64,10 @@ class Results(tables.Results):
         """
         together = len(self.folders) > 1
         table = comparison(self, by, together=together, force=force)
-        return as_comparison(with_ranks(with_differences(self, table, against)))
+        table = with_ranks(with_differences(self, table, against))
+        table = table if sort is None else sort_rows(table, sort)
+        table = table if columns is None else with_columns(table, columns)
+        return as_comparison(with_best(self, table))
 
     def pareto(
         self, metrics: Sequence[str] = DEFAULT_METRICS, modes: Sequence[Mode] | None = None
@@ -129,7 +138,7 @@ class Results(tables.Results):
         return render_first(comparison(self), "compare() has all rows").rstrip("\n")
 
     def _repr_html_(self) -> str:
-        return comparison_html(with_front(comparison(self)))
+        return comparison_html(with_best(self, with_front(comparison(self))))
 
 
 def load(*folders: str | Path) -> Results:

@@ -138,6 +138,14 @@ app.command("show")(show_command)
 app.command("reproduce")(reproduce_command)
 
 
+@app.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of a sweep file, by which editors complete and check it."""
+    from orchestrator.sweep.schema.sweep_schema import schema_text
+
+    typer.echo(schema_text(), nl=False)
+
+
 @app.command("list")
 def list_command(what: ListKind) -> None:
     """List the methods, benchmarks or networks a sweep can name."""

@@ -28,29 +28,36 @@ def escape(text: object) -> str:
 
 
 def _section(block: Block, width: int) -> str:
-    wide = [f"<b>{escape(block.title)}</b>"] if block.title else []
-    wide += [f'<b style="color:#D55E00">{escape(block.warning)}</b>'] if block.warning else []
-    heads = _cells(block.headers, "th", width)
-    rows = [f"<tr>{_cells(row, 'td', width)}</tr>" for row in block.rows]
-    below = [f"<small>{escape(note)}</small>" for note in block.notes]
+    above = [f"<b>{escape(block.title)}</b>"] if block.title else []
+    above += [f'<b style="color:#D55E00">{escape(block.warning)}</b>'] if block.warning else []
+    heads = [escape(header) for header in block.headers]
+    rows = [
+        [bold(escape(cell), block.is_best(i, j)) for j, cell in enumerate(row)]
+        for i, row in enumerate(block.rows)
+    ]
     parts = [
-        *(_wide_row(text, width) for text in wide),
-        *([f"<tr>{heads}</tr>"] if any(block.headers) else []),
-        *rows,
-        *(_wide_row(text, width) for text in below),
+        *(_wide_row(text, width) for text in above),
+        *([_row(heads, "th", width)] if any(heads) else []),
+        *(_row(cells, "td", width) for cells in rows),
+        *(_wide_row(f"<small>{escape(note)}</small>", width) for note in block.notes),
     ]
     return f"<tbody>{''.join(parts)}</tbody>"
+
+
+def bold(text: str, is_bold: bool) -> str:
+    """Return HTML in bold, if it is to be."""
+    return f"<b>{text}</b>" if is_bold else text
 
 
 def _wide_row(text: str, width: int) -> str:
     return f'<tr><td colspan="{width}" style="text-align:left">{text}</td></tr>'
 
 
-def _cells(cells: Sequence[str], tag: str, width: int) -> str:
-    """Return the cells of a row; the first is aligned left, and the row is as wide as others."""
+def _row(cells: Sequence[str], tag: str, width: int) -> str:
+    """Return a row as wide as others; its first cell is aligned left."""
     sides = ["left", *["right"] * (len(cells) - 1)]
     shown = [
-        f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>'
+        f'<{tag} style="text-align:{side}">{cell}</{tag}>'
         for side, cell in zip(sides, cells, strict=True)
     ]
-    return "".join([*shown, *[f"<{tag}></{tag}>"] * (width - len(cells))])
+    return f"<tr>{''.join(shown)}{f'<{tag}></{tag}>' * (width - len(cells))}</tr>"

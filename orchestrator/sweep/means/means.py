@@ -51,7 +51,7 @@ class Means:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _MeansSection(Options):
+class MeansSection(Options):
     """The section as it is written."""
 
     preset: str | None = None
@@ -70,7 +70,7 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
         valid = "the name of a preset, or keys and values"
         mistakes.append(f"means: must be {valid}, given {abbreviate(given)}")
         return None
-    section = decode(_MeansSection, given, "means", mistakes)
+    section = decode(MeansSection, given, "means", mistakes)
     if section is None:
         return None
     if section.preset is not None and section.preset not in PRESETS:

@@ -22,7 +22,7 @@ DEFAULT_TRIALS = 20  # twice Optuna's random start, so that its model draws half
 
 
 @dataclass(frozen=True, kw_only=True)
-class _SearchSection(Options):
+class SearchSection(Options):
     """The search section as it is written."""
 
     algorithm: str | dict[str, Any] | None = None
@@ -55,7 +55,7 @@ def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) ->
     if given is not content.get("search"):
         return None
     # Without its wrong options, so that the others are still checked against the rest.
-    section = decode(_SearchSection, given, "search", mistakes, salvage=True) or _SearchSection()
+    section = decode(SearchSection, given, "search", mistakes, salvage=True) or SearchSection()
     algorithm = None
     if section.algorithm is not None:
         algorithm = read_options("algorithm", section.algorithm, source, mistakes)
@@ -82,7 +82,7 @@ def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) ->
 
 
 def _read_seeds(
-    section: _SearchSection, algorithm: Any, of_sweep: Any, mistakes: list[str]
+    section: SearchSection, algorithm: Any, of_sweep: Any, mistakes: list[str]
 ) -> tuple[int, ...]:
     """Return the seeds of the search; by default one on which no result is reported.
 

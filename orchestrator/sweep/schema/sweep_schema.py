@@ -1,0 +1,109 @@
+"""The JSON Schema of a sweep file: its sections, each of the class that reads it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from methods import METHODS
+from orchestrator.networks.networks import NETWORKS
+from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
+from orchestrator.networks.pretrained.pretrained import Pretrained
+from orchestrator.networks.zoo import ZOOS
+from orchestrator.sweep.means.means import PRESETS, MeansSection
+from orchestrator.sweep.options import Budget, Mlflow, Resources
+from orchestrator.sweep.schema.benchmark_schema import benchmark_schema, data_schema
+from orchestrator.sweep.schema.dataclass_schema import Schema, fields_schema, one_of, space_schema
+from orchestrator.sweep.schema.named_schema import named_schema, options_schema
+from orchestrator.sweep.schema.training_schema import training_schema
+from orchestrator.sweep.search_section.algorithms import ALGORITHMS
+from orchestrator.sweep.search_section.read_search import SearchSection
+from orchestrator.sweep.search_section.schedulers import SCHEDULERS
+from orchestrator.sweep.sweep import SAFE_NAME, TopLevel
+
+DIALECT = "http://json-schema.org/draft-07/schema#"
+SEED: Schema = {"type": "integer", "minimum": 0}
+TEXT: Schema = {"type": "string"}
+TRAINING: Schema = {"$ref": "#/$defs/training"}
+
+
+def sweep_schema() -> Schema:
+    """Return the JSON Schema of a sweep file, in draft 7, which editors know best."""
+    special = {
+        "name": {**TEXT, "pattern": f"^{SAFE_NAME.pattern}$"},
+        "benchmark": {"$ref": "#/$defs/benchmark"},
+        "methods": {"type": "array", "items": {"$ref": "#/$defs/method"}, "minItems": 1},
+        "seeds": {"type": "array", "items": SEED, "minItems": 1, "uniqueItems": True},
+        "network": {"$ref": "#/$defs/network"},
+        "means": {"$ref": "#/$defs/means"},
+        "training": TRAINING,
+        "search": {"$ref": "#/$defs/search"},
+        "budget": fields_schema(Budget),
+        "resources": fields_schema(Resources),
+        "mlflow": fields_schema(Mlflow),
+    }
+    top = fields_schema(TopLevel, special)
+    definitions = {
+        "benchmark": benchmark_schema(),
+        "data": data_schema(),
+        "method": method_schema(),
+        "network": network_schema(),
+        "training": training_schema(),
+        "means": means_schema(),
+        "search": search_schema(),
+        "space": space_schema(),
+    }
+    return {"$schema": DIALECT, "title": "A sweep of Repertoire", **top, "$defs": definitions}
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of a sweep file as text."""
+    return json.dumps(sweep_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def method_schema() -> Schema:
+    """Return the schema of an entry of `methods`."""
+    return named_schema(
+        {
+            name: options_schema(cls.Config, more={"training": TRAINING})
+            for name, cls in METHODS.items()
+        }
+    )
+
+
+def network_schema() -> Schema:
+    """Return the schema of the section `network`."""
+    kinds = {name: options_schema(cls.Config) for name, cls in NETWORKS.items()}
+    kinds[PRETRAINED] = options_schema(Pretrained.Config, pretrained_fields())
+    return named_schema(kinds)
+
+
+def pretrained_fields() -> dict[str, Schema]:
+    """Return the schemas of the backbone and the weights of a pretrained network."""
+    package = {"package": TEXT, "file": TEXT}
+    named = {"type": "object", "properties": {"name": {"enum": [*NETWORKS]}}, "required": ["name"]}
+    return {
+        "backbone": one_of({"enum": [*NETWORKS]}, named, *map(only_key, (*ZOOS, "module"))),
+        "weights": one_of(TEXT, {"type": "object", "properties": package, "required": [*package]}),
+    }
+
+
+def only_key(name: str) -> Schema:
+    """Return the schema of a mapping with one key, of text."""
+    found: dict[str, Any] = {"properties": {name: TEXT}, "required": [name]}
+    return {"type": "object", **found, "additionalProperties": False}
+
+
+def search_schema() -> Schema:
+    """Return the schema of the section `search`."""
+    special = {
+        kind: named_schema({name: options_schema(c, searchable=False) for name, c in table.items()})
+        for kind, table in (("algorithm", ALGORITHMS), ("scheduler", SCHEDULERS))
+    }
+    return {**fields_schema(SearchSection, special), "required": ["algorithm"]}
+
+
+def means_schema() -> Schema:
+    """Return the schema of the section `means`."""
+    preset: Schema = {"enum": [*PRESETS]}
+    return one_of(preset, {"type": "null"}, fields_schema(MeansSection, {"preset": preset}))
