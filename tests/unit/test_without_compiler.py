@@ -34,7 +34,7 @@ def test_a_step_is_that_of_torch_with_and_without_the_compiler(monkeypatch, impo
     compiler = SimpleNamespace(
         graph_break=lambda: breaks.append(None), disable=lambda function, *_, **__: function
     )
-    monkeypatch.setattr(torch, "_dynamo", compiler, raising=False)
+    monkeypatch.setitem(vars(torch), "_dynamo", compiler)
     if imported:
         monkeypatch.setitem(sys.modules, COMPILER, compiler)
     else:
