@@ -158,6 +158,14 @@ def winner_chains(sweep: Sweep, winners: list[Winner]) -> list[ChainStages]:
         seeds = winner.trial.seeds if winner.trial.adaptive else sweep.seeds
         trial = replace(winner.trial, seeds=seeds)
         chains += [
-            trial_chain(sweep.name, trial, seed, selected=True, **winner.columns) for seed in seeds
+            trial_chain(
+                sweep.name,
+                trial,
+                seed,
+                selected=True,
+                rows=sweep.evaluate,
+                **winner.columns,
+            )
+            for seed in seeds
         ]
     return chains

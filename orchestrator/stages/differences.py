@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -46,11 +46,11 @@ def tensor_difference(one: Tensor, other: Tensor) -> float:
 
 
 def score_differences(
-    one: Evaluation, other: Evaluation, task_keys: Sequence[str]
+    one: Evaluation, other: Evaluation, tasks: Mapping[str, int]
 ) -> Iterator[tuple[str, float]]:
-    """Yield place -> difference of the accuracies and losses on some tasks."""
+    """Yield place -> difference of the accuracies and losses on some tasks, key -> number."""
     empty: Mapping[str, Score] = {}
-    for number, key in enumerate(task_keys, 1):
+    for key, number in tasks.items():
         before, after = one.get(key, empty), other.get(key, empty)
         for split in sorted(before.keys() | after.keys()):
             for figure in ("accuracy", "loss"):

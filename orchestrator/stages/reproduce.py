@@ -79,6 +79,12 @@ def recompute(stage: Stage, parent: State | None, device: str) -> tuple[State | 
     return run_stage(stage, parent, ("", "", stage.seed), device)
 
 
+def number_tasks(stage: Stage) -> dict[str, int]:
+    """Return task key -> number, 1..T, of the tasks that a stage is evaluated on."""
+    numbered = enumerate(stage.benchmark.task_keys(), 1)
+    return {key: number for number, key in numbered if key in stage.task_keys}
+
+
 def compare_stage(
     stage: Stage,
     stored: Record,
@@ -88,7 +94,7 @@ def compare_stage(
     tolerance: float,
 ) -> Reproduction:
     """Compare a stage's record and state with the recomputed ones."""
-    differences = dict(score_differences(stored.evaluation, anew.evaluation, stage.task_keys))
+    differences = dict(score_differences(stored.evaluation, anew.evaluation, number_tasks(stage)))
     same = not any(differences.values())
     if stored.status != anew.status:
         differences, same = {f"{anew.status}, not {stored.status}": float("inf")}, False

@@ -51,7 +51,7 @@ def require_same_data(stage: Stage) -> None:
     stage.benchmark.require_same_data()
     if isinstance(stage.network.config, Pretrained.Config):
         stage.network.config.weights.require_same()
-    if stage.benchmark.task_keys() != stage.task_keys:
+    if not set(stage.task_keys) <= set(stage.benchmark.task_keys()):
         raise RepertoireError(
             f"the data of {stage.benchmark.title} on {platform.node()} is not the data this sweep "
             "was planned with; give every node the same files (REPERTOIRE_DATA)"

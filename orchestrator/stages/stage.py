@@ -41,7 +41,8 @@ class Chain:
     Attributes:
         config: nested {"benchmark", "network", "training", "method"}, JSON types.
         keys: stage keys, after = 0..T, or up to where a search looks. task_keys: tasks 1..T in this
-            chain's order.
+            chain's order. measured: for each of `keys`, those of the tasks that it is evaluated
+            on; () if each is on all.
         scores_unseen: False where the method cannot score a task before learning it.
         group: which search it is a candidate of, and its number there; None if of none.
         objective: what the search ranked it by, if it was ranked by one figure.
@@ -66,6 +67,7 @@ class Chain:
     config: Mapping[str, Any]
     keys: tuple[str, ...]
     task_keys: tuple[str, ...]
+    measured: tuple[frozenset[str], ...] = ()
     scores_unseen: bool = True
     group: str | None = None
     candidate: int | None = None
@@ -82,3 +84,8 @@ class Chain:
     def depth(self) -> int:
         """How many tasks are learned at its end."""
         return len(self.keys) - 1
+
+    def requests(self) -> list[tuple[str, frozenset[str]]]:
+        """Return for each of `keys` the key and the tasks that it is evaluated on."""
+        measured = self.measured or [frozenset(self.task_keys)] * len(self.keys)
+        return [*zip(self.keys, measured, strict=True)]

@@ -18,6 +18,7 @@ from orchestrator.sweep.entries import read_entries
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.means.cells import Cell
 from orchestrator.sweep.means.means import Means, check_means, read_means
+from orchestrator.sweep.measured_rows import MeasuredRows, describe_rows, read_rows
 from orchestrator.sweep.options import Budget, Mlflow, Options, Resources
 from orchestrator.sweep.reading.decoding import decode, read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
@@ -47,6 +48,7 @@ class TopLevel(Options):
     budget: Any = None
     resources: Any = None
     mlflow: Any = None
+    evaluate: MeasuredRows = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,8 @@ class Sweep:
         source: the user's own code that the file names.
         means: the budgets that every method gets alike, if the file has any; the trials are then
             solved for before they run, see `means.solve`.
+        evaluate: the rows of R that are measured in full, of trials that are evaluated; candidates
+            of a search have all rows.
         cells: every method at each pair of budgets, once they are solved for; those that fit are
             the trials and groups.
     """
@@ -77,11 +81,12 @@ class Sweep:
     source: Source = field(default=Source({}), repr=False, compare=False)
     means: Means | None = None
     cells: tuple[Cell, ...] = ()
+    evaluate: MeasuredRows = "all"
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Warnings about the user's own code, a line each."""
-        return self.source.remarks
+        """Warnings about the user's own code, and cells of R that stay empty, a line each."""
+        return (*self.source.remarks, *describe_rows(self.evaluate))
 
     @staticmethod
     def load(path: str | Path, data_folder: Path | None = None) -> Sweep:
@@ -123,6 +128,7 @@ class Sweep:
         source = capture_source(find_dotted_names(content), folder)
         mistakes: list[str] = []
         _check_top(content, mistakes)
+        rows = read_rows(content, mistakes)
         search = read_search(content, source, mistakes)
         trials, groups = read_entries(content, search, source, mistakes, data_folder or folder)
         means = read_means(content, mistakes)
@@ -146,6 +152,7 @@ class Sweep:
             folder=folder,
             source=source,
             means=means,
+            evaluate=rows,
         )
 
     def chains(self) -> Iterator[tuple[Chain, tuple[Stage, ...]]]:
@@ -153,7 +160,8 @@ class Sweep:
         common = Common()
         for trial in self.trials:
             for seed in trial.seeds:
-                yield trial_chain(self.name, trial, seed, steps=trial.stages(seed, common))
+                steps = trial.stages(seed, common)
+                yield trial_chain(self.name, trial, seed, steps=steps, rows=self.evaluate)
         for cell in self.cells:
             if cell.outcome is not None:
                 for seed in cell.trial.seeds:
@@ -162,7 +170,12 @@ class Sweep:
 
 def _check_top(content: dict[str, Any], mistakes: list[str]) -> None:
     """Note the mistakes in the keys, the name and the seeds of a file."""
-    top = {key: value if key in ("name", "seeds") else None for key, value in content.items()}
+    # The other sections are checked one by one.
+    top = {
+        key: value if key in ("name", "seeds") else None
+        for key, value in content.items()
+        if key != "evaluate"
+    }
     decode(TopLevel, top, "", mistakes)
     name, seeds = content.get("name"), content.get("seeds")
     if isinstance(name, str) and not SAFE_NAME.fullmatch(name):

@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.hashing import canonical_json
 from orchestrator.stages.stage import Chain, Stage
+from orchestrator.sweep.measured_rows import MeasuredRows, restrict_to_rows
 from orchestrator.sweep.trial import Trial
 from orchestrator.sweep.trial_code import trial_code
 
@@ -22,13 +23,14 @@ def trial_chain(
         phase: "search" or "evaluation".
         more: further fields of `Chain`; with `outcome` the chain has no stages. `up_to`, the tasks
             after which the chain ends; `steps`, the stages of the trial on the seed if they are
-            known, since their keys take time.
+            known, since their keys take time; `rows`, those of R to measure in full (all).
     """
     steps = more.pop("steps", None) or trial.stages(seed)
     code = canonical_json(trial_code(trial, steps))
     task_keys, means = steps[0].task_keys, trial.selection.get("means", {})
     up_to = more.pop("up_to", trial.benchmark.num_tasks)
-    steps = () if more.get("outcome") else steps[: up_to + 1]
+    rows: MeasuredRows = more.pop("rows", "all")
+    steps = () if more.get("outcome") else restrict_to_rows(rows, steps)[: up_to + 1]
     chain = Chain(
         sweep=sweep,
         trial_id=trial.trial_id,
@@ -42,6 +44,7 @@ def trial_chain(
         config=trial.config,
         keys=tuple(step.key for step in steps),
         task_keys=task_keys,
+        measured=() if rows == "all" else tuple(frozenset(step.task_keys) for step in steps),
         scores_unseen=trial.method.cls.scores_unseen,
         hyperparameters=(({}, *trial.schedule) if trial.schedule else ()),
         code=code,

@@ -17,17 +17,17 @@ RecordsByKey = dict[RecordRequest, Record]
 
 def read_records(chains: Sequence[Chain], store: Records) -> RecordsByKey:
     """Read the records of chains, one depth at a time, up to the first missing or diverged one."""
-    reached = [(chain.keys, frozenset(chain.task_keys)) for chain in chains]
+    reached = [chain.requests() for chain in chains]
     records_by_key: RecordsByKey = {}
     depth = 0  # one call of the store for each depth, not for each chain
     while reached:
         # A dict drops repeats and keeps the order: chains that begin alike share their stages.
-        wanted = {(keys[depth], tasks): None for keys, tasks in reached if depth < len(keys)}
+        wanted = {requests[depth]: None for requests in reached if depth < len(requests)}
         records_by_key |= store.records(one for one in wanted if one not in records_by_key)
         reached = [
-            (keys, tasks)
-            for keys, tasks in reached
-            if depth < len(keys) and _is_complete(records_by_key.get((keys[depth], tasks)))
+            requests
+            for requests in reached
+            if depth < len(requests) and _is_complete(records_by_key.get(requests[depth]))
         ]
         depth += 1
     return records_by_key
@@ -39,10 +39,9 @@ def _is_complete(record: Record | None) -> bool:
 
 def chain_records(chain: Chain, records_by_key: RecordsByKey) -> list[Record]:
     """Return a chain's records before the first missing one, or up to the first diverged one."""
-    task_keys = frozenset(chain.task_keys)
     records: list[Record] = []
-    for key in chain.keys:
-        record = records_by_key.get((key, task_keys))
+    for request in chain.requests():
+        record = records_by_key.get(request)
         if record is None:
             break
         records.append(record)

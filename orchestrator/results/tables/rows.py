@@ -132,8 +132,14 @@ def _storage_columns(costs: Costs) -> dict[str, int]:
 
 def _r_matrix(chain: Chain, records: list[Record], split: str) -> R:
     """Return R [T+1, T] of a chain; rows after its last task are NaN."""
-    rows = ([_score(r, key, split).accuracy for key in chain.task_keys] for r in records)
-    return build_r_from_rows(list(rows), chain.num_tasks)
+    rows = [
+        [
+            _score(record, key, split).accuracy if key in measured else None
+            for key in chain.task_keys
+        ]
+        for record, (_, measured) in zip(records, chain.requests(), strict=False)
+    ]
+    return build_r_from_rows(rows, chain.num_tasks)
 
 
 def _score(record: Record, task: str, split: str) -> Score:
@@ -145,9 +151,10 @@ def accuracy_rows(chain: Chain, records: list[Record]) -> Iterator[Row]:
     trial = (chain.sweep, chain.trial_id, chain.seed)
     # Candidates have no rows on test data, so that nothing can be selected by them.
     splits = ("validation",) if chain.phase == "search" else SPLITS
-    for after, record in enumerate(records):
+    for after, (record, (_, measured)) in enumerate(zip(records, chain.requests(), strict=False)):
         if record.status == "complete":
-            for (task, key), split in product(enumerate(chain.task_keys, 1), splits):
+            tasks = [each for each in enumerate(chain.task_keys, 1) if each[1] in measured]
+            for (task, key), split in product(tasks, splits):
                 score = _score(record, key, split)
                 yield (*trial, split, after, task, score.accuracy, score.loss, score.n)
 
