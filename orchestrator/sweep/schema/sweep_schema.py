@@ -11,6 +11,7 @@ from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.networks.zoo import ZOOS
 from orchestrator.sweep.means.means import PRESETS, MeansSection
+from orchestrator.sweep.measured_rows import Every
 from orchestrator.sweep.options import Budget, Mlflow, Resources
 from orchestrator.sweep.schema.benchmark_schema import benchmark_schema, data_schema
 from orchestrator.sweep.schema.dataclass_schema import Schema, fields_schema, one_of, space_schema
@@ -23,6 +24,7 @@ from orchestrator.sweep.sweep import SAFE_NAME, TopLevel
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 SEED: Schema = {"type": "integer", "minimum": 0}
+COUNT: Schema = {"type": "integer", "minimum": 1}
 TEXT: Schema = {"type": "string"}
 TRAINING: Schema = {"$ref": "#/$defs/training"}
 
@@ -41,6 +43,7 @@ def sweep_schema() -> Schema:
         "budget": fields_schema(Budget),
         "resources": fields_schema(Resources),
         "mlflow": fields_schema(Mlflow),
+        "evaluate": one_of({"enum": ["all", "last"]}, fields_schema(Every, {"every": COUNT})),
     }
     top = fields_schema(TopLevel, special)
     definitions = {
