@@ -18,22 +18,23 @@ from orchestrator.tracking.target import EXPERIMENT, Target, resolve_target
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the report of a results folder, and print its path."""
+    """Write the report of results folders, and print its path."""
     parser = argparse.ArgumentParser(prog="repertoire report", description=main.__doc__)
-    parser.add_argument("dir", type=Path, metavar="DIR", help="a results folder")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: DIR/report.html")
+    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="results folders")
+    out = "default: report.html in the first DIR"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=out)
     parser.add_argument("--figures", type=Path, metavar="DIR", help="also SVG and PDF figures")
     given = parser.parse_args(arguments)
-    warehouse = open_results([given.dir])
+    warehouse = open_results(given.dirs)
     # After the folder was found to have results, and matplotlib only where figures are drawn.
     from dashboards.report.page import render
 
-    out: Path = given.out or given.dir / "report.html"
+    file: Path = given.out or given.dirs[0] / "report.html"
     command = shlex.join(["repertoire", "report", *(arguments or sys.argv[1:])])
     page = render(warehouse, command)
-    _write(out, page)
-    print_line(f"report: {out} ({len(page.encode()) / 1e6:.1f} MB)")
-    for line in attach_report(warehouse.folders, out):
+    _write(file, page)
+    print_line(f"report: {file} ({len(page.encode()) / 1e6:.1f} MB)")
+    for line in attach_report(warehouse.folders, file):
         print_line(line)
     if given.figures:
         from dashboards.figures import save_all

@@ -13,7 +13,7 @@ import typer
 from orchestrator.cli.compare_command import CompareCommand, compare_command
 from orchestrator.cli.environment import replace_unprintable, shorten_ray_folder
 from orchestrator.cli.options import (
-    Dir,
+    Dirs,
     Out,
     StoreUri,
     SweepFile,
@@ -162,11 +162,11 @@ app.command("import")(import_command)
 
 
 @app.command("track")
-def track_command(dir: Dir = Path("results")) -> None:
-    """Send the parts of a results folder that MLflow lacks."""
+def track_command(dirs: Dirs = [Path("results")]) -> None:  # noqa: B006
+    """Send the parts of results folders that MLflow lacks."""
     from orchestrator.cli.run import track
 
-    raise typer.Exit(track(dir))
+    raise typer.Exit(track(*dirs))
 
 
 app.add_typer(store_app, name="store")

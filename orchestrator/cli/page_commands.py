@@ -9,22 +9,29 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.environment import parse_folder
-from orchestrator.cli.options import Dir, Dirs, show
-from orchestrator.cli.server import run_server
+from orchestrator.cli.options import Dirs, show
+from orchestrator.cli.server import run_servers
 
 
 def ui_command(
-    dir: Dir = Path("results"),
-    port: Annotated[int, typer.Option(help="On the loopback address.")] = 5000,
+    dirs: Dirs = [Path("results")],  # noqa: B006
+    port: Annotated[
+        int, typer.Option(help="On the loopback address; further databases have the next ones.")
+    ] = 5000,
 ) -> None:
-    """Open MLflow's own UI on the runs of a results folder."""
+    """Open MLflow's own UI on the runs of results folders, one for each database."""
+    from orchestrator.results.folder.places import holding_folder
     from orchestrator.tracking import front_page, prepare_database
     from orchestrator.tracking import mlflow_command as command
 
-    served = command(dir, port)
-    prepare_database(dir)
-    show(f"open {front_page(dir, port)}")
-    raise typer.Exit(run_server(served))
+    # Sweeps of one results folder have one database.
+    folders = {holding_folder(folder).resolve(): holding_folder(folder) for folder in dirs}
+    commands = [command(folder, port + i) for i, folder in enumerate(folders.values())]
+    for i, folder in enumerate(folders.values()):
+        prepare_database(folder)
+        of_folder = f"  ({folder})" if len(folders) > 1 else ""
+        show(f"open {front_page(folder, port + i)}{of_folder}")
+    raise typer.Exit(run_servers(commands))
 
 
 def dashboard_command(
@@ -35,13 +42,14 @@ def dashboard_command(
     # A process of its own, since the command line, a lower layer, does not import dashboards.
     # -P: a folder named dashboards in the current folder must not shadow the package.
     command = [sys.executable, "-P", "-m", "dashboards.serve", *map(str, dirs)]
-    raise typer.Exit(run_server([*command, "--port", str(port)]))
+    raise typer.Exit(run_servers([[*command, "--port", str(port)]]))
 
 
 def report_command(
-    dir: Dir = Path("results"),
+    dirs: Dirs = [Path("results")],  # noqa: B006
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Default: DIR/report.html.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Default: report.html in the first DIR."),
     ] = None,
     figures: Annotated[
         Path | None,
@@ -57,6 +65,5 @@ def report_command(
     options = {"--out": out, "--figures": figures}
     given = [word for name, path in options.items() if path for word in (name, str(path))]
     # A process of its own, as for the dashboard.
-    raise typer.Exit(
-        run_server([sys.executable, "-P", "-m", "dashboards.report", str(dir), *given])
-    )
+    command = [sys.executable, "-P", "-m", "dashboards.report", *map(str, dirs), *given]
+    raise typer.Exit(run_servers([command]))

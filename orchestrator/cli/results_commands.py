@@ -12,12 +12,13 @@ from orchestrator.cli.options import StoreUri, Tolerance, show
 
 
 def show_command(
-    dir: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", parser=parse_folder, help="A results folder, or a sweep's."),
-    ],
-    trial: Annotated[
-        str, typer.Argument(metavar="TRIAL", help="Its id, the beginning of its id, or its label.")
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DIR... [TRIAL]",
+            help="Results folders, or a sweep's; then a trial: its id, the beginning of its id, or "
+            "its label. Without one: searches, and trials that are not complete.",
+        ),
     ],
     seed: Annotated[
         int | None, typer.Option("--seed", help="One seed; default: the mean of all.")
@@ -25,15 +26,24 @@ def show_command(
     split: Annotated[
         str | None, typer.Option("--split", help="test or validation; default: test.")
     ] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", help="Of the trial: task, domain or class.")
+    ] = None,
     traceback: Annotated[
         bool, typer.Option("--traceback", help="Show the traceback of failed seeds.")
     ] = False,
 ) -> None:
     """Show a trial: R as a coloured grid, with ACC, BWT, FWT and forgetting."""
     from orchestrator.results.load import load
+    from orchestrator.terminal.overview import overview
     from orchestrator.terminal.trial_page import trial_page
 
-    show(trial_page(load(dir), trial, seed, split, traceback))
+    *folders, trial = [*words, ""] if len(words) == 1 else words
+    results = load(*map(parse_folder, folders))
+    if trial:
+        show(trial_page(results, trial, seed, split, traceback, scenario))
+    else:
+        show(overview(results, traceback))
 
 
 def reproduce_command(

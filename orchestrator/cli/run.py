@@ -35,11 +35,9 @@ def run(path: Path, out: Path, store_uri: str | None = None, options: RunOptions
     return code or int(bool(finished.missing))
 
 
-def track(out: Path) -> int:
-    """Send each sweep of a results folder to MLflow; return the exit code."""
-    folders = sorted(path.parent for path in out.glob("*/trials.parquet"))
-    if not folders:
-        raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")
+def track(*outs: Path) -> int:
+    """Send each sweep of results folders, or of single sweeps, to MLflow; return the exit code."""
+    folders = dict.fromkeys(folder.resolve() for out in outs for folder in _tracked_folders(out))
     console, failed = PlainConsole(), 0
     for folder in folders:
         try:
@@ -50,3 +48,12 @@ def track(out: Path) -> int:
             line, failed = f"{folder.name}: {error}", failed + 1
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(failed > 0)
+
+
+def _tracked_folders(out: Path) -> list[Path]:
+    # Not by `sweep_folders`, since a sweep's folder that cannot be read stops no other.
+    if (out / "trials.parquet").exists():
+        return [out]
+    if folders := sorted(path.parent for path in out.glob("*/trials.parquet")):
+        return folders
+    raise RepertoireError(f"{out} holds no results; run a sweep with --out {out} first")

@@ -79,7 +79,7 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     table = render_first(comparison(results), more, width=terminal_width())
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     if outcomes := searches(results):
-        console.print(search_tables(outcomes))
+        console.print(search_tables(outcomes), overflow="ignore", crop=False)
     trials, searched = results.trials, results.trials["phase"] == "search"
     unfit = trials["status"] == INFEASIBLE
     fell_short = ~searched & ~unfit & (trials["status"] != "complete")

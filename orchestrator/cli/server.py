@@ -1,4 +1,4 @@
-"""Runs a server until it, or the command that started it, is ended."""
+"""Runs servers until they, or the command that started them, are ended."""
 
 from __future__ import annotations
 
@@ -14,36 +14,43 @@ END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS = 10.0  # to end by itself; then it is killed with what it started
 
 
-def run_server(command: Sequence[str]) -> int:
-    """Run a server until it or this process is ended; then end all processes it started.
+def run_servers(commands: Sequence[Sequence[str]]) -> int:
+    """Run servers until they or this process are ended; then end all processes they started.
 
     Returns:
-        Its exit code; 0 after a signal.
+        The largest of their exit codes; 0 after a signal.
     """
     stopped: list[int] = []
-    # In a group of its own, so that the workers it starts can be ended with it.
-    server = subprocess.Popen(list(command), start_new_session=True)
-    last = Timer(GRACE_SECONDS, _kill_group, (server, signal.SIGKILL))
+    servers: list[subprocess.Popen[bytes]] = []
+    last = Timer(GRACE_SECONDS, _kill_groups, (servers, signal.SIGKILL))
     last.daemon = True
 
     def stop(number: int, frame: Any) -> None:
         # Whoever asks twice does not want to wait.
-        _kill_group(server, signal.SIGKILL if stopped else signal.SIGTERM)
+        _kill_groups(servers, signal.SIGKILL if stopped else signal.SIGTERM)
         if not stopped:
             last.start()
         stopped.append(number)
 
+    # Before the servers start, so that none is left by a signal that comes in between.
     before = {number: signal.signal(number, stop) for number in END_SIGNALS}
     try:
-        code = server.wait()
+        for command in commands:
+            if not stopped:
+                # In a group of its own, so that the workers it starts can be ended with it.
+                servers.append(subprocess.Popen(list(command), start_new_session=True))
+        if stopped:
+            _kill_groups(servers, signal.SIGTERM)
+        codes = [server.wait() for server in servers]
     finally:
         last.cancel()
-        _kill_group(server, signal.SIGTERM)  # workers that it left
+        _kill_groups(servers, signal.SIGTERM)  # workers that they left
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 0 if stopped else code
+    return 0 if stopped else max(codes, default=0)
 
 
-def _kill_group(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(server.pid, number)
+def _kill_groups(servers: Sequence[subprocess.Popen[bytes]], number: signal.Signals) -> None:
+    for server in servers:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, number)

@@ -42,7 +42,7 @@ def configurations(results: Results) -> pd.DataFrame:
     )
 
 
-def find_configuration(results: Results, name: str) -> pd.Series[Any]:
+def find_configuration(results: Results, name: str, scenario: str | None = None) -> pd.Series[Any]:
     """Return the row of `configurations` with a name.
 
     Of several matching configurations, the only one that was evaluated is returned.
@@ -50,12 +50,17 @@ def find_configuration(results: Results, name: str) -> pd.Series[Any]:
     Args:
         results: of one sweep or several.
         name: trial id, the beginning of one, a label as `compare` prints it, or a description.
+        scenario: "task", "domain" or "class"; None: any.
 
     Raises:
-        UnknownName: no configuration matches.
+        UnknownName: no configuration matches, or none is of the scenario.
         RepertoireError: several configurations match; lists them.
     """
     rows = configurations(results)
+    if scenario is not None:
+        if scenario not in set(rows["scenario"]):
+            raise UnknownName("scenario", scenario, dict.fromkeys(rows["scenario"]))
+        rows = rows[rows["scenario"] == scenario]
     matching = match_name(rows, name)
     if (matching & rows["evaluated"]).sum() == 1:
         matching &= rows["evaluated"]

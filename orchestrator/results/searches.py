@@ -95,8 +95,8 @@ def _reasons(candidates: pd.DataFrame) -> Iterator[str]:
 
 def _reason(row: Mapping[Any, Any]) -> str:
     """Return where a candidate ended, and why if that is not the same for all that end there."""
-    done = int(row["tasks_done"])
-    place = f"after {done} task{'s' * (done != 1)}"
+    done = row["tasks_done"]
+    place = "early" if pd.isna(done) else f"after {done:.0f} task{'s' * (done != 1)}"
     story = str(row["story"] or "").partition("\n")[0]
     # The value that a scheduler stopped a candidate for is its own.
     return place if not story or row["status"] == "stopped" else f"{place}: {story}"

@@ -35,3 +35,7 @@ class PlainConsole(Console):
                 yield segment
             else:
                 yield segment._replace(text=replace_controls(segment.text))
+
+    def print_whole(self, content: Any) -> None:
+        """Print an object in which no word, such as a path, is broken; lines break between them."""
+        self.print(content, overflow="ignore", crop=False)

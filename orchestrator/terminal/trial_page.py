@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -10,9 +12,11 @@ from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
 from orchestrator.results.metrics import mean_std_interval, metrics_after
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
+from orchestrator.results.searches import searches
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
 from orchestrator.terminal.grid import AccuracyGrid
 from orchestrator.terminal.place import failed_place, log_lines, places_line
+from orchestrator.terminal.search_page import candidates_text
 from orchestrator.terminal.trial_selection import TrialSelection, select_trial
 from orchestrator.terminal.units import UNDEFINED, interval_text
 
@@ -23,6 +27,7 @@ def trial_page(
     seed: int | None = None,
     split: str | None = None,
     traceback: bool = False,
+    scenario: str | None = None,
 ) -> RenderableType:
     """Return a trial for a Rich console: R as a grid, its metrics, and its incomplete seeds.
 
@@ -32,17 +37,19 @@ def trial_page(
         seed: one seed; None for the mean over all complete ones.
         split: "test" or "validation"; None: "validation" for a candidate of a search, else "test".
         traceback: whether to show the traceback of a failed stage.
+        scenario: of the trial; None: any.
 
     Raises:
         UnknownName: there is no such trial, seed or split.
         RepertoireError: several trials match, or a candidate of a search has no test figures.
     """
-    shown = select_trial(results, name, seed, split)
+    shown = select_trial(results, name, seed, split, scenario)
     first = shown.seeds.iloc[0]
     about = [
         Text.assemble((shown.label, "bold"), f"  {first['trial_id']} (sweep {first['sweep']})"),
         Text(setting_title(first["benchmark"], first["scenario"], first["num_tasks"])),
         *([Text(f"chosen by the search: {shown.won_by}")] if shown.won_by else []),
+        *(Text(line) for line in _search_lines(results, shown)),
         Text(_caption(shown)),
         *([Text(where, style="dim")] if (where := _places(shown)) else []),
     ]
@@ -55,6 +62,16 @@ def trial_page(
     return Group(
         *about, Text(""), AccuracyGrid(mean), *_figures(shown), *_unfinished(shown, traceback)
     )
+
+
+def _search_lines(results: Results, shown: TrialSelection) -> Iterator[str]:
+    """Yield how many candidates the search of a winner tried, and why some ended early."""
+    first = shown.seeds.iloc[0]
+    if first.get("selected") and first["phase"] == "evaluation":
+        for outcome in searches(results):
+            if (outcome.sweep, outcome.group) == (first["sweep"], first["group"]):
+                yield candidates_text(outcome)
+                yield from outcome.reasons
 
 
 def _caption(shown: TrialSelection) -> str:
@@ -113,5 +130,5 @@ def _unfinished(shown: TrialSelection, traceback: bool) -> list[Text]:
         where = filter(None, dict.fromkeys(map(failed_place, alike)))
         lines += [Text(line, style="dim") for line in (*where, *log_lines(alike[0]))]
         if traceback and traceback_text(alike[0]):
-            lines.append(Text(traceback_text(alike[0])))
+            lines.append(Text(traceback_text(alike[0]), no_wrap=True))
     return lines

@@ -46,10 +46,14 @@ class TrialSelection:
 
 
 def select_trial(
-    results: Results, name: str, seed: int | None, split: str | None
+    results: Results,
+    name: str,
+    seed: int | None,
+    split: str | None,
+    scenario: str | None = None,
 ) -> TrialSelection:
     """Return the trial with a name; see `trial_page`."""
-    wanted = find_configuration(results, name)
+    wanted = find_configuration(results, name, scenario)
     label, trials = str(wanted["label"]), pool_trials(results.trials).trials
     rows = trials[(trials[CONFIGURATION] == wanted[CONFIGURATION]).all(axis="columns")]
     if seed is not None:

@@ -166,8 +166,8 @@ def test_a_signal_ends_a_server_and_the_workers_it_started(
         "time.sleep(300)"
     )
     program = (
-        "import sys; from orchestrator.cli.server import run_server;"
-        f"sys.exit(run_server([sys.executable, '-c', {server!r}]))"
+        "import sys; from orchestrator.cli.server import run_servers;"
+        f"sys.exit(run_servers([[sys.executable, '-c', {server!r}]]))"
     )
     command = subprocess.Popen([sys.executable, "-c", program])
     wait_for((tmp_path / "pids").exists)
@@ -194,7 +194,8 @@ def wait_for(is_done: Callable[[], bool]) -> None:
 
 def test_a_server_s_own_exit_code_is_passed_on_and_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in server.END_SIGNALS]
-    assert server.run_server([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    ends = [[sys.executable, "-S", "-c", f"raise SystemExit({code})"] for code in (3, 0)]
+    assert server.run_servers(ends) == 3
     assert [signal.getsignal(number) for number in server.END_SIGNALS] == before
 
 

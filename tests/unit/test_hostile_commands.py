@@ -90,7 +90,7 @@ def within(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "path", [*sys.path])
-        patch.setattr(page_commands, "run_server", lambda command: 0)
+        patch.setattr(page_commands, "run_servers", lambda commands: 0)
         yield
 
 

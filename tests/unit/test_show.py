@@ -330,6 +330,49 @@ def test_the_command_prints_the_page_and_refuses_what_is_not_there(tmp_path: Pat
     assert isinstance(refused.exception, UnknownName)
 
 
+def test_a_scenario_tells_trials_of_one_name_apart() -> None:
+    results = of(trial(), trial("ewc-77cd", scenario="class"))
+    assert "class-incremental" in words(results, "ewc", scenario="class")
+    assert "domain-incremental" in words(results, "ewc", scenario="domain")
+    with pytest.raises(UnknownName, match="scenario 'task'"):
+        words(results, "ewc", scenario="task")
+
+
+def test_several_folders_are_read_as_one_and_without_a_trial_there_is_an_overview(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    story = "OSError: disk is full (mine.py:7, in loss)\n\nTraceback: line 7"
+    failed = [
+        trial(f"er-{i}", seed, sweep="b", status="failed", tasks_done=1, story=story)
+        for i in range(5)
+        for seed in (0, 1)
+    ]
+    for name, rows in {"a": [trial(sweep="a")], "b": failed}.items():
+        write_tables(
+            tables_of(rows, [cell for row in rows for cell in cells(row)]), tmp_path / name
+        )
+    folders = [str(tmp_path / name) for name in ("a", "b")]
+    both = CliRunner().invoke(app, ["show", *folders, "ewc-12ab"])
+    assert "(sweep a)" in both.output
+    page = " ".join(CliRunner().invoke(app, ["show", str(tmp_path)]).output.split())
+    assert "a: 1 trials, 1 seeds, 1 of 1 complete b: 5 trials, 2 seeds, 0 of 10 complete" in page
+    # All that failed alike are one line, with the error and its place once.
+    assert page.count("disk is full (mine.py:7, in loss)") == 1
+    assert "failed: er-0 seeds 0 and 1, er-1 seeds 0 and 1, er-2 seeds 0 and 1 and 2 more" in page
+    whole = CliRunner().invoke(app, ["show", str(tmp_path), "--traceback"]).output
+    assert whole.count("Traceback: line 7") == 1
+
+
+def test_no_path_is_broken_in_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = "/scratch/" + "long-name-of-a-folder/" * 6 + "mine.py"
+    row = trial(status="failed", tasks_done=1, story=f"OSError: no {path} (mine.py:7, in loss)")
+    write_tables(tables_of([row], cells(row)), tmp_path / "s")
+    for words_typed in (["show", str(tmp_path)], ["show", str(tmp_path), "ewc"]):
+        assert path in CliRunner().invoke(app, words_typed).output
+
+
 def test_where_a_trial_ran_and_the_end_of_the_log_of_one_that_failed() -> None:
     ran = {"node": "gpu-1", "pid": 77, "device": "NVIDIA H100"}
     log = "epoch 3\nCUDA error"

@@ -1,0 +1,50 @@
+"""`repertoire show` without a trial: the sweeps, their searches, and the trials that fell short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from orchestrator.results.results import Results
+from orchestrator.results.searches import searches
+from orchestrator.terminal.failures import group_endings, traceback_text, trials_line
+from orchestrator.terminal.search_page import search_tables
+
+
+def overview(results: Results, traceback: bool = False) -> RenderableType:
+    """Return the sweeps of results with what was searched, and what is not complete and why.
+
+    Args:
+        results: of one sweep or several.
+        traceback: whether to show the tracebacks of what failed.
+    """
+    trials = results.trials
+    evaluated = trials[trials["phase"] == "evaluation"]
+    short = trials[
+        (trials["status"] == "failed")
+        | ((trials["phase"] == "evaluation") & (trials["status"] != "complete"))
+    ]
+    outcomes = searches(results)
+    return Group(
+        *(Text(line, style="bold") for line in _sweep_lines(evaluated)),
+        *([search_tables(outcomes)] if outcomes else []),
+        *_ending_lines(short, traceback),
+        Text("one of them: repertoire show DIR TRIAL; all in a table: repertoire compare DIR"),
+    )
+
+
+def _sweep_lines(evaluated: pd.DataFrame) -> Iterator[str]:
+    for sweep, rows in evaluated.groupby("sweep", sort=False):
+        done = rows["status"] == "complete"
+        trials, seeds = rows["trial_id"].nunique(), rows["seed"].nunique()
+        yield f"{sweep}: {trials} trials, {seeds} seeds, {done.sum()} of {len(rows)} complete"
+
+
+def _ending_lines(short: pd.DataFrame, traceback: bool) -> Iterator[Text]:
+    for alike in group_endings(short.to_dict("records"), by=()):
+        yield Text(trials_line(alike), "red")
+        if traceback and traceback_text(alike[0]):
+            yield Text(traceback_text(alike[0]), no_wrap=True)
