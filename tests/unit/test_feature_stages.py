@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from backbone_lab import build, images, load, network_text, write_body
+from safetensors.torch import save
 
 import orchestrator
 from methods import METHODS
@@ -28,11 +29,16 @@ from orchestrator.results.folder.wanted_keys import Rules
 from orchestrator.search.features import compute_features
 from orchestrator.stages import build_stages
 from orchestrator.stages.features import feature_task
-from orchestrator.stages.features.feature_task import BATCH, shard_tasks
+from orchestrator.stages.features.feature_task import (
+    BATCH,
+    join_task,
+    run_feature_task,
+    shard_tasks,
+)
 from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
-from orchestrator.stages.storage.mapped import map_state
+from orchestrator.stages.storage.mapped import map_state, mapped_tensors
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.means.prices import price_trial, unit_trial
 from orchestrator.sweep.means.solve import solve_sweep
@@ -233,6 +239,30 @@ def test_garbage_collection_keeps_features_of_sweeps_and_collects_others(folder)
     assert key in garbage.unwanted
     delete_garbage(store, rules, garbage)
     assert store.record(key) is None
+
+
+def test_a_join_counts_a_shard_that_it_finds_missing(folder, shards):
+    prepare(folder, sweep := load(folder, budget="{stages: 2}"))
+    store, features = store_of(folder), features_of(sweep)
+    one, other = shard_tasks(features)
+    seconds = store.record(one.key).costs.cpu_seconds
+    store.delete(other.key)
+    run_feature_task(join_task(features), store, ("lab", "t", 0), "cpu")
+    assert shards == [0, 1, 1]
+    costs = store.record(features.digest).costs
+    assert costs.consolidate_flops == 1797 * BODY_FLOPS
+    assert costs.cpu_seconds > seconds
+
+
+def test_features_are_joined_in_the_file_that_the_store_keeps(folder):
+    """As safetensors writes them, and no longer in the memory of the process."""
+    shapes = {"train": (3, 2), "test": (2, 2), "a": (0, 2)}
+    tensors, file = mapped_tensors(shapes, folder)
+    drawn = {name: torch.rand(shape) for name, shape in shapes.items()}
+    for name, tensor in tensors.items():
+        tensor.copy_(drawn[name])
+    assert bytes(file) == save(drawn)
+    assert list(folder.glob("*tmp*")) == []
 
 
 def test_damaged_features_are_named_and_computed_again(folder, shards):

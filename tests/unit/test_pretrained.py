@@ -59,6 +59,10 @@ def endless():
     return Body(lambda x: x / 0)
 
 
+def noisy():
+    return Body(lambda x: x + torch.rand(2, 1) / 1000)
+
+
 def leaves():
     raise SystemExit(3)
 """
@@ -386,6 +390,7 @@ def test_positions_of_another_size_say_what_to_do():
         (OTHER.format("several"), "otherbody:several returns tuple, no tensor of features"),
         (OTHER.format("whole"), r"returns int64 \[2, 64\] for 2 images; it must return float32"),
         (OTHER.format("endless"), "weights.pth returns features that are not finite"),
+        (OTHER.format("noisy"), "otherbody:noisy gives the same images other features each time"),
         (OTHER.format("leaves"), "otherbody:leaves raised SystemExit: 3"),
     ],
 )
@@ -395,6 +400,12 @@ def test_each_mistake_is_one_message(folder, network, message):
     lines = mistakes(folder, network=network)
     assert len(lines) == 1
     assert re.search(message, lines[0]), lines[0]
+
+
+def test_a_body_that_draws_may_be_trained(folder):
+    (folder / "otherbody.py").write_text(BODIES)
+    torch.save({"scale": torch.ones(1)}, folder / "weights.pth")
+    load(folder, network=f"{OTHER.format('noisy')[:-1]}, train: all}}")
 
 
 def test_features_of_a_table_are_no_images(folder):

@@ -45,11 +45,13 @@ class BodyFacts:
         num_features: of an image, F.
         num_bytes: of its parameters and buffers.
         flops: of an image.
+        is_random: whether it gives the same images other features each time, in evaluation mode.
     """
 
     num_features: int
     num_bytes: int
     flops: int
+    is_random: bool
 
 
 class FrozenBody:
@@ -107,13 +109,17 @@ def body_facts(spec: BodySpec) -> BodyFacts:
     drawn = torch.Generator().manual_seed(0)
     images = torch.randint(256, (2, *spec.shape.input_shape), generator=drawn).to(torch.uint8)
     try:
-        with seed_global_generators(0), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            features = body(Preparation(spec.rule)(images))
+        pixels = Preparation(spec.rule)(images)
+        with seed_global_generators(0), torch.no_grad():
+            with FlopCounterMode(display=False) as counter:
+                features = body(pixels)
+            again = body(pixels)
     except FAILURES as error:
         raise RepertoireError(_cannot_take(spec, error)) from error
     _require_features(spec, features)
     size = features.flatten(1).shape[1]
-    return BodyFacts(size, module_bytes(body), counter.get_total_flops() // len(images))
+    flops = counter.get_total_flops() // len(images)
+    return BodyFacts(size, module_bytes(body), flops, not torch.equal(features, again))
 
 
 def _require_features(spec: BodySpec, features: object) -> None:

@@ -109,9 +109,15 @@ class Pretrained(Network):
         if channels not in (1, needed):
             return f"input: takes images of {needed} channels, and the data has {channels}"
         try:
-            body_facts(config.body_spec(shape))
+            facts = body_facts(config.body_spec(shape))
         except RepertoireError as error:
             return f"weights: {error}"
+        if config.is_frozen and facts.is_random:
+            return (
+                f"backbone: {config.backbone.title} gives the same images other features each time "
+                "it is called, in evaluation mode, as if it drew random numbers; a body that is "
+                "frozen must give the same: draw only where self.training, or give train: all"
+            )
         return None
 
     config: Config

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +20,6 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.networks.pretrained.bodies import FrozenBody, load_body
 from orchestrator.networks.pretrained.input_rule import Preparation
-from orchestrator.seeding import seed_global_generators
 from orchestrator.stages.environment import (
     describe_environment,
     device_name,
@@ -31,6 +29,7 @@ from orchestrator.stages.environment import (
 from orchestrator.stages.features.learned_parts import images_of
 from orchestrator.stages.learning.forward_pass import autocast
 from orchestrator.stages.record import Costs, Record
+from orchestrator.stages.storage.mapped import mapped_tensors
 from orchestrator.stages.storage.store import StageStore, State
 from orchestrator.stages.usage import peak_memory_bytes, reset_peak_memory
 
@@ -82,6 +81,11 @@ def count_images(features: FeatureSet) -> int:
     return len(images.train_y) + len(images.test_y)
 
 
+def shard_size(features: FeatureSet, shard: int) -> int:
+    """Return the number of images of a shard."""
+    return min(SHARD, count_images(features) - shard * SHARD)
+
+
 def run_feature_task(
     task: FeatureTask, store: StageStore, computed_for: tuple[str, str, int], device: str
 ) -> None:
@@ -90,9 +94,11 @@ def run_feature_task(
     started = time.process_time(), time.perf_counter()
     shards = Costs() if task.shard is not None else _shard_costs(task.features, store)
     reset_peak_memory(device)
+    state: State | memoryview
     if task.shard is None:
         # Those of the shards, whose records are deleted with them.
-        state, flops = _join(task, store, computed_for, device), shards.consolidate_flops
+        state, missing = _join(task, store, computed_for, device)
+        flops = shards.consolidate_flops + missing
     else:
         rows = compute_features(task.features, task.shard, device)
         state, flops = {"x": rows}, len(rows) * task.features.body_flops
@@ -156,8 +162,7 @@ def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> T
     parts = [images.train_x[first : first + SHARD]]
     parts.append(images.test_x[max(first - count, 0) : max(first + SHARD - count, 0)])
     x = torch.cat([part for part in parts if len(part)])
-    # Of a body that draws numbers, a shard has the same in every process.
-    with fix_threads(1, 0, device), seed_global_generators(shard), torch.no_grad():
+    with fix_threads(1, 0, device), torch.no_grad():
         body, prepare = FrozenBody(load_body(spec.body)), Preparation(spec.body.rule).to(device)
         with autocast(spec.precision, torch.device(device)):
             batches = [
@@ -168,21 +173,24 @@ def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> T
 
 def _join(
     task: FeatureTask, store: StageStore, computed_for: tuple[str, str, int], device: str
-) -> State:
-    """Return the features of all shards; one that is missing is computed."""
-    features = task.features
-    count = len(load_dataset(images_of(features)).train_y)
-    whole: Any = None
+) -> tuple[memoryview, int]:
+    """Return the file of the features of all shards, and the FLOPs of those that were missing."""
+    features, flops = task.features, 0
+    images = load_dataset(images_of(features))
+    sizes = {"train": len(images.train_y), "test": len(images.test_y)}
+    shapes = {name: (size, features.num_features) for name, size in sizes.items()}
+    whole, file = mapped_tensors(shapes, store.folder)
     for number, shard in enumerate(shard_tasks(features)):
         state = store.state(shard.key)
         if state is None:
             run_feature_task(shard, store, computed_for, device)
             state = store.state(shard.key)
+            flops += shard_size(features, number) * features.body_flops
         rows = compute_features(features, number, device) if state is None else state["x"]
-        if whole is None:
-            rest = len(load_dataset(images_of(features)).test_y)
-            whole = torch.empty((count + rest, rows.shape[1]))
+        # Training images come first.
         first = number * SHARD
-        whole[first : first + len(rows)] = rows
-    # Copies, since two tensors of one memory cannot be stored.
-    return {"train": whole[:count].clone(), "test": whole[count:].clone()}
+        after = max(sizes["train"] - first, 0)
+        whole["train"][first : first + len(rows)] = rows[:after]
+        first = max(first - sizes["train"], 0)
+        whole["test"][first : first + len(rows[after:])] = rows[after:]
+    return file, flops

@@ -88,12 +88,12 @@ class ObjectFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes | memoryview) -> None:
         """Write a whole file or none: an object is there once its upload is complete."""
         with self._fs.open_output_stream(self._full_path(path)) as file:
             file.write(data)
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | memoryview) -> bool:
         """Write a whole file unless there is one; return whether it was written."""
         if self._exists(path):
             return False

@@ -42,10 +42,10 @@ class Files(Protocol):
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes | memoryview) -> None:
         """Write a complete file, replacing a former one, or nothing."""
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | memoryview) -> bool:
         """Write a complete file unless one exists; return whether it was written."""
 
     def move(self, path: str, target: str) -> bool:
@@ -64,7 +64,7 @@ class Files(Protocol):
         """Clear any cache that says that a path is absent: another host may have written it."""
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
+def write_atomically(path: Path, data: bytes | memoryview | str) -> None:
     """Replace a file atomically; creates its folder."""
     with _partial(path, data.encode() if isinstance(data, str) else data) as partial:
         os.replace(partial, path)
@@ -103,11 +103,11 @@ class LocalFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes | memoryview) -> None:
         """Write a complete file, replacing a former one, or nothing."""
         write_atomically(self._inside(path), data)
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | memoryview) -> bool:
         """Write a complete file unless one exists; return whether it was written."""
         target = self._inside(path)
         # Saves writing the data; where two processes come at once, the link decides.
@@ -194,7 +194,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 @contextmanager
-def _partial(path: Path, data: bytes) -> Iterator[Path]:
+def _partial(path: Path, data: bytes | memoryview) -> Iterator[Path]:
     """Write data beside its final path; delete the file at the end if it was not moved."""
     # In the same folder, since a rename is atomic within one file system alone.
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")

@@ -1,10 +1,15 @@
-"""A state of a store as tensors that are mapped from its file."""
+"""A state of a store as tensors that are mapped from its file, or written to it part by part."""
 
 from __future__ import annotations
 
+import json
 import mmap
+import tempfile
+from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 
 from orchestrator.hashing import digest_bytes
@@ -28,6 +33,40 @@ def map_state(key: str, store: StageStore) -> State | None:
         store.verify(key)
         return None
     return load_file(path)
+
+
+def mapped_tensors(
+    shapes: Mapping[str, tuple[int, ...]], folder: Path | None
+) -> tuple[State, memoryview]:
+    """Return tensors to be filled, float32, and the bytes of the state's file that they lie in.
+
+    They are mapped from a file without a name, so that they take no memory of the process beside
+    the pages of that file; it is gone with the last reference to them.
+
+    Args:
+        shapes: name -> shape.
+        folder: on a disk, for the file; None: where temporary files are.
+    """
+    places, end = {}, 0
+    for name in sorted(shapes):  # the order in which safetensors has tensors of one type
+        places[name] = (end, end := end + 4 * prod(shapes[name]))
+    header = {
+        name: {"dtype": "F32", "shape": shapes[name], "data_offsets": place}
+        for name, place in places.items()
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    start = 8 + len(text)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(start + end)
+        pages = mmap.mmap(file.fileno(), start + end)
+    pages[:start] = len(text).to_bytes(8, "little") + text
+    data = torch.frombuffer(pages, dtype=torch.uint8)[start:]
+    tensors = {
+        name: data[first:last].view(torch.float32).view(shapes[name])
+        for name, (first, last) in places.items()
+    }
+    return tensors, memoryview(pages)
 
 
 def _mapped_digest(path: Path) -> str:

@@ -30,11 +30,11 @@ class RetryingFiles:
         """Return the content of a file."""
         return self._call(lambda: self._files.read(path))
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes | memoryview) -> None:
         """Write a whole file or none, over the former one."""
         self._change(lambda: self._files.write(path, data))
 
-    def create(self, path: str, data: bytes) -> bool:
+    def create(self, path: str, data: bytes | memoryview) -> bool:
         """Write a whole file unless there is one; return whether it was written."""
         return self._change(lambda: self._files.create(path, data))
 

@@ -72,7 +72,9 @@ def state_name(content: Mapping[str, Any], where: str) -> str:
     return name
 
 
-def write_state(files: Files, key: str, data: bytes, state_digest: str) -> dict[str, str]:
+def write_state(
+    files: Files, key: str, data: bytes | memoryview, state_digest: str
+) -> dict[str, str]:
     """Write a state; return the entry of the record that names its file.
 
     A file that a record may refer to is never replaced by other bits. So the name holds the digest

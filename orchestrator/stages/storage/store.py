@@ -148,16 +148,21 @@ class StageStore:
         except SafetensorError as error:
             raise StoreCorrupt(f"{self._place(key)}, {name}: {error}") from error
 
-    def put(self, state: State | None, record: Record) -> None:
-        """Write a stage, the record last, unless it is stored already."""
+    def put(self, state: State | memoryview | None, record: Record) -> None:
+        """Write a stage, the record last, unless it is stored already.
+
+        Args:
+            state: its tensors; or the bytes of its file, as safetensors writes them.
+            record: of the stage.
+        """
         key = record.key
         if self.record(key) is None:
-            data = None if state is None else save_tensors(dict(state))
+            data = save_tensors(dict(state)) if isinstance(state, Mapping) else state
             content = pack_record(record) | {"state": None if data is None else digest_bytes(data)}
             if data is not None:
                 content |= write_state(self.files, key, data, content["state"])
                 if self._cache:  # the stages after it may run on this node
-                    self._cache.put(content["state"], data)
+                    self._cache.put(content["state"], bytes(data))
             self.files.create(stage_path(key, RECORD), seal(RECORD, content))
         self.files.delete(stage_path(key, FAILURE))
 
