@@ -55,9 +55,7 @@ class SweepPlan:
         return len(self.plan.to_compute)
 
     def __repr__(self) -> str:
-        console = PlainConsole(
-            file=io.StringIO(), width=100, color_system=None, force_jupyter=False
-        )
+        console = PlainConsole(file=io.StringIO(), width=100, color_system=None)
         with console.capture() as printed:
             console.print(plan_table(self.plan, self.search, self.recorded))
         lines = [line.rstrip() for line in printed.get().splitlines()]

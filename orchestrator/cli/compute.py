@@ -71,10 +71,10 @@ class Finished:
     places: str
 
     @property
-    def closing(self) -> list[str]:
-        """The last lines on the run, with the number of stages that were computed."""
+    def ending(self) -> list[str]:
+        """Lines on how it ended, with the number of stages that were computed."""
         counts = f"{counts_line(self.outcome)} Tables: {self.folder}/*.parquet"
-        return [*self.outcome.notes, *self.missing, counts, self.places]
+        return [*self.outcome.notes, *self.missing, counts]
 
 
 def compute(

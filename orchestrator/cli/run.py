@@ -31,7 +31,7 @@ def run(path: Path, out: Path, store_uri: str | None = None, options: RunOptions
     for message in finished.messages:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
     following = f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}"
-    code = print_report(console, finished.folder, [*finished.closing, following])
+    code = print_report(console, finished.folder, [*finished.ending, finished.places, following])
     return code or int(bool(finished.missing))
 
 

@@ -22,11 +22,12 @@ def terminal_width() -> int:
 class PlainConsole(Console):
     """A console on which text is text, whatever it holds.
 
-    Only Rich itself controls the terminal, and `[red]` or `:bomb:` in a text stay what they are.
+    Only Rich itself controls the terminal, and `[red]` or `:bomb:` in a text stay what they are. In
+    a notebook too it prints plain text: Rich would show each piece as an output of its own.
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(markup=False, emoji=False, **options)
+        super().__init__(markup=False, emoji=False, force_jupyter=False, **options)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments of an object, without control characters in their text."""

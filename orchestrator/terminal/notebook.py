@@ -10,6 +10,7 @@ import uuid
 from types import TracebackType
 
 from orchestrator.graph.progress import Progress
+from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.escaping import replace_controls
 from orchestrator.terminal.progress_text import progress_line
 from orchestrator.terminal.screen import Display
@@ -21,7 +22,8 @@ class NotebookDisplay(Display):
     """Shows `Progress` as a bar and a line under the cell that runs a sweep."""
 
     def __init__(self) -> None:
-        super().__init__()
+        # A notebook's output says that it is a terminal, on which Rich would draw its own bar.
+        super().__init__(PlainConsole(force_terminal=False))
         self._lines: list[str] = []
         self._progress: Progress | None = None
         self._next = 0.0
