@@ -69,7 +69,9 @@ def _search_lines(results: Results, shown: TrialSelection) -> Iterator[str]:
     first = shown.seeds.iloc[0]
     if first.get("selected") and first["phase"] == "evaluation":
         for outcome in searches(results):
-            if (outcome.sweep, outcome.group) == (first["sweep"], first["group"]):
+            same = (outcome.sweep, outcome.group) == (first["sweep"], first["group"])
+            # Tables of release 0.1 do not number their candidates.
+            if same and outcome.num_candidates:
                 yield candidates_text(outcome)
                 yield from outcome.reasons
 
