@@ -42,6 +42,8 @@ def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Return the configurations that forget least and most, with task 1 of the latter."""
     extremes = find_extremes(rows, "forgetting_mean")
     if extremes is None:
+        if curves["task"].nunique() > 1:
+            return "Forgetting needs every row of R, and this sweep measured some of them."
         return "There is one task, so nothing can be forgotten."
     least, most = extremes
     sentence = (

@@ -391,3 +391,10 @@ def test_the_chapter_on_equal_means_has_its_findings_and_the_lines_of_the_surfac
     assert "At equal means: split_digits" in prose(render(warehouse, "repertoire report"))
     without = open_results([write_random(tmp_path / "t", complete=1.0)])
     assert list(means_chapters(without)) == []
+
+
+def test_forgetting_that_is_not_measured_is_not_that_of_one_task() -> None:
+    rows = pd.DataFrame({"label": ["a"], "trial_id": ["t"], "forgetting_mean": [np.nan]})
+    curves = pd.DataFrame({"trial_id": ["t"] * 2, "task": [1, 2], "after": [2, 2]})
+    assert "Forgetting needs every row of R" in captions.forgetting(rows, curves)
+    assert "There is one task" in captions.forgetting(rows, curves[:1])
