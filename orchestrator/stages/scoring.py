@@ -34,8 +34,9 @@ def score_tasks(
     """Return the stage's scores on validation and test data of some tasks, by task key."""
     method.eval()
     scores: dict[str, dict[str, Score]] = {}
-    for task in stage.benchmark.tasks():
-        if task.key not in task_keys:
+    # The keys of all tasks at once, since each by itself looks its data set up.
+    for key, task in zip(stage.benchmark.task_keys(), stage.benchmark.tasks(), strict=True):
+        if key not in task_keys:
             continue
         seen = stage.after == 0 or task.index <= stage.after or method.scores_unseen
         allowed = stage.benchmark.eval_allowed(stage.after, task.index)
@@ -43,12 +44,12 @@ def score_tasks(
         task_id = task.index if stage.benchmark.scenario == "task" else None
         splits = {"validation": task.validation, "test": task.test}
         if seen:
-            scores[task.key] = {
+            scores[key] = {
                 split: score_examples(method.predict, examples.to(device), allowed, task_id, meter)
                 for split, examples in splits.items()
             }
         else:
-            scores[task.key] = {
+            scores[key] = {
                 split: Score(accuracy=None, loss=None, n=len(examples))
                 for split, examples in splits.items()
             }
