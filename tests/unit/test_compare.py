@@ -121,6 +121,13 @@ def test_a_network_is_named_as_such() -> None:
     assert list(compare(*trials).label) == ["ewc network=mlp", "ewc network=cnn"]
 
 
+def test_weights_are_named_by_the_first_digits_of_their_digest() -> None:
+    networks = [{"name": "pretrained", "weights": {"digest": digit * 40}} for digit in "ab"]
+    configs = [{"method": {"name": "ncm"}, "network": network} for network in networks]
+    trials = [row() | {"config": json.dumps(c), "trial_id": str(c)} for c in configs]
+    assert list(compare(*trials).label) == ["ncm weights=aaaaaaaa", "ncm weights=bbbbbbbb"]
+
+
 def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None:
     configs = [{"lam": 0.12345678}, {"lam": 0.12345679}]
     table = compare(*(row(config=c, trial_id=f"t{i}") for i, c in enumerate(configs)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,14 +11,17 @@ import numpy as np
 import pandas as pd
 
 SCHEDULE = "config.schedule"  # a list as long as the stream, so names mention it without its values
+DIGEST = re.compile(r"[0-9a-f]{40}")  # of a file's content, such as weights
+DIGEST_DIGITS = 8
 MAX_VALUE_LENGTH = 60  # characters in a name; trials of equal names get their id added
 
 
 def short_names(columns: Iterable[str]) -> dict[str, str]:
     """Return the short name of each `config.*` column, without its section if that is unambiguous.
 
-    `config.benchmark.scenario` is `scenario`, `config.network.name` is `network`. If two columns
-    have one short name, the method's column keeps it and the other keeps its section.
+    `config.benchmark.scenario` is `scenario`, `config.network.name` is `network`, and
+    `config.network.weights.digest` is `weights`. If two columns have one short name, the method's
+    column keeps it and the other keeps its section.
     """
     shortest = {column: _short_name(column) for column in columns}
     times = Counter(shortest.values())
@@ -30,7 +34,7 @@ def short_names(columns: Iterable[str]) -> dict[str, str]:
 
 
 def _short_name(column: str) -> str:
-    section, _, name = column.removeprefix("config.").partition(".")
+    section, _, name = column.removeprefix("config.").removesuffix(".digest").partition(".")
     return section if name in ("", "name") else name
 
 
@@ -58,8 +62,10 @@ def setting_texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
 
 
 def value_text(value: object) -> str:
-    """Return a value of a configuration as in a sweep file; reals have six digits."""
+    """Return a value of a configuration as in a sweep file; reals have six digits, digests eight."""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     text = f"{value:g}" if isinstance(value, float) else str(value)
+    if DIGEST.fullmatch(text):
+        return text[:DIGEST_DIGITS]
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 1]}…"
