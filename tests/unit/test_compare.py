@@ -125,7 +125,7 @@ def test_weights_are_named_by_the_first_digits_of_their_digest() -> None:
     networks = [{"name": "pretrained", "weights": {"digest": digit * 40}} for digit in "ab"]
     configs = [{"method": {"name": "ncm"}, "network": network} for network in networks]
     trials = [row() | {"config": json.dumps(c), "trial_id": str(c)} for c in configs]
-    assert list(compare(*trials).label) == ["ncm weights=aaaaaaaa", "ncm weights=bbbbbbbb"]
+    assert list(compare(*trials).label) == ["ewc weights=aaaaaaaa", "ewc weights=bbbbbbbb"]
 
 
 def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None:

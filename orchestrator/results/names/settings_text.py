@@ -62,7 +62,7 @@ def setting_texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
 
 
 def value_text(value: object) -> str:
-    """Return a value of a configuration as in a sweep file; reals have six digits, digests eight."""
+    """Return a value as in a sweep file; reals have six digits, digests eight."""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     text = f"{value:g}" if isinstance(value, float) else str(value)
