@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.hashing import canonical_json
+from orchestrator.sweep.combinations import example_combinations
 from orchestrator.sweep.means.cells import Cell, set_dials
 from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.section import InfeasiblePoint, Part
@@ -58,6 +59,13 @@ class Group:
     def first_trial(self, seeds: tuple[int, ...]) -> Trial:
         """Return the trial of the first example of each part, which is valid."""
         return self._create_trial([part.examples[0] for part in self.parts], seeds)
+
+    def example_trials(self, seeds: tuple[int, ...]) -> list[Trial]:
+        """Return the trials of the parts' examples, one field varied at a time.
+
+        The first is `first_trial`.
+        """
+        return [self._create_trial(parts, seeds) for parts in example_combinations(self.parts)]
 
     def _create_trial(self, components: Sequence[Any], seeds: tuple[int, ...]) -> Trial:
         benchmark, network, training, method = components

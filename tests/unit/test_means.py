@@ -314,6 +314,55 @@ def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("searched", "means", "message"),
+    [
+        (
+            {"training": "{batch_size: {choice: [4, 8]}, lr: {loguniform: [0.01, 0.1]}}"},
+            "{compute: 2}",
+            "finetune searches training.batch_size under equal means, and what the means allow "
+            "depends on it: at 4, 32, 32 steps on the tasks; at 8, 16, 16 steps on the tasks.",
+        ),
+        (
+            {"methods": "[{name: er, memory_size: 20, replay_batch_size: {choice: [4, 8]}}]"},
+            "{compute: 3}",
+            "er searches method.replay_batch_size under equal means",
+        ),
+        (
+            {
+                "methods": "[{name: er, memory_size: {choice: [20, 90]}, weighting: {choice: "
+                "[examples, tasks]}}]",
+                "network": "{name: mlp, hidden: {choice: [[8], [9]]}}",
+            },
+            "{storage: 10 kB}",
+            "er searches network.hidden under equal means, and what the means allow depends on "
+            f"it: at [8], {10_000 - MODEL:,} B of memory; at [9], "
+            f"{10_000 - MODEL - 4 * 75:,} B of memory. Candidates of a search have the same "
+            "dials: give network.hidden as a grid, so that each value has cells of its own",
+        ),
+    ],
+)
+def test_what_changes_the_dials_is_not_searched(
+    tmp_path: Path, searched: dict[str, str], means: str, message: str
+) -> None:
+    parts = {"methods": "[finetune]", "search": "{algorithm: random, num_trials: 2}"} | searched
+    with pytest.raises(RepertoireError, match=re.escape(message)):
+        solve(tmp_path, parts.pop("methods"), means, **parts)
+
+
+def test_what_changes_no_dial_is_searched_with_those_of_the_first_example(tmp_path: Path) -> None:
+    sweep, _, _ = solve(
+        tmp_path,
+        "[{name: ewc, lam: {loguniform: [1, 100]}}]",
+        "{compute: 4}",
+        training="{batch_size: 4, lr: {loguniform: [0.01, 0.1]}}",
+        search="{algorithm: random, num_trials: 2}",
+    )
+    (group,) = sweep.groups
+    assert len(group.example_trials((0,))) == 3  # lam at both ends, and another lr
+    assert len({trial.dial["training.iterations"][0] for trial in group.example_trials((0,))}) == 1
+
+
+@pytest.mark.parametrize(
     ("means", "mistake"),
     [
         ("{storage: 3 parsecs}", "means.storage: must be a number of bytes above 0"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
+from orchestrator.sweep.means.candidates import solve_candidates
 from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, solve_cell
 from orchestrator.sweep.means.means import LARGEST, Means
 from orchestrator.sweep.means.prices import PriceRecords, Prices, Unpriced, read_prices
@@ -22,7 +23,7 @@ def solve_sweep(sweep: Sweep, records: PriceRecords) -> Sweep:
     Cells whose prices are not stored yet have no trial; see `missing_prices`.
 
     Raises:
-        RepertoireError: no method fits in any cell.
+        RepertoireError: no method fits in any cell, or a search would need several dials in one.
     """
     if sweep.means is None:
         return sweep
@@ -45,7 +46,8 @@ def solve_with(sweep: Sweep, means: Means, prices: PriceList) -> Sweep:
     groups: list[Group] = []
     for group in sweep.groups:
         for pair in budgets:
-            cell = solve_cell(group.first_trial(sweep.seeds), *pair, prices, means.backbone)
+            examples = group.example_trials(sweep.seeds)
+            cell = solve_candidates(examples, *pair, prices, means.backbone)
             cells.append(cell)
             groups += [replace(group, cell=cell)] if is_ready(cell) else []
     ready = tuple(

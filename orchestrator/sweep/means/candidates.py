@@ -1,0 +1,99 @@
+"""The cell of the candidates of a search, which all have its dials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator.columns import INFEASIBLE
+from orchestrator.errors import RepertoireError
+from orchestrator.sweep.means.cells import Cell, PriceList, solve_cell
+from orchestrator.sweep.means.storage import Backbone
+from orchestrator.sweep.trial import Trial
+
+# Options of a training that change no FLOP and no byte, so that they need no price of their own.
+FREE = ("lr", "momentum", "weight_decay", "clip", "label_smoothing")
+
+
+def solve_candidates(
+    examples: Sequence[Trial],
+    storage: int | None,
+    compute: float | None,
+    prices: PriceList,
+    backbone: Backbone = "counted",
+) -> Cell:
+    """Return the cell of the candidates of a search at a pair of budgets.
+
+    Its dials are those of the first example; those of the others must be the same.
+
+    Args:
+        examples: trials at representative points of the space, one field varied at a time.
+        storage: in bytes; None: free.
+        compute: in epochs of fine-tuning; None: free.
+        prices: returns the prices of a price trial; raises Unpriced where they are not known yet.
+        backbone: whether a frozen body counts against the storage.
+
+    Raises:
+        RepertoireError: a field that is searched changes the dials.
+    """
+    first = examples[0]
+    cell = solve_cell(first, storage, compute, prices, backbone)
+    if cell.outcome is not None:
+        return cell
+    missing = {trial.identity: trial for trial in cell.prices}
+    for example in distinct_costs(examples):
+        other = solve_cell(example, storage, compute, prices, backbone)
+        missing |= {trial.identity: trial for trial in other.prices}
+        if differ(cell, other):
+            raise RepertoireError(describe_difference(cell, other))
+    return replace(cell, prices=tuple(missing.values()))
+
+
+def distinct_costs(examples: Sequence[Trial]) -> list[Trial]:
+    """Return the examples after the first, without those that cost the same as another."""
+    first = examples[0]
+    free = {name: getattr(first.training, name) for name in FREE}
+    alike = [replace(each, training=replace(each.training, **free)) for each in examples]
+    return list(
+        {each.identity: each for each in alike if each.identity != alike[0].identity}.values()
+    )
+
+
+def differ(one: Cell, other: Cell) -> bool:
+    """Return whether the dials of two cells differ, as far as they are known."""
+    if other.outcome is not None:  # a candidate that fails or diverges is no matter of means
+        return other.outcome[0] == INFEASIBLE
+    return one.memory != other.memory or (
+        None not in (one.steps, other.steps) and one.steps != other.steps
+    )
+
+
+def describe_difference(one: Cell, other: Cell) -> str:
+    """Return the message for a field that is searched and changes the dials."""
+    place, values = varied_field(one.trial, other.trial)
+    dials = [describe_dials(each, value) for each, value in zip((one, other), values, strict=True)]
+    return (
+        f"methods: {one.trial.method.name} searches {place} under equal means, and what the means "
+        f"allow depends on it: {'; '.join(dials)}. Candidates of a search have the same dials: "
+        f"give {place} as a grid, so that each value has cells of its own"
+    )
+
+
+def varied_field(one: Trial, other: Trial) -> tuple[str, tuple[object, object]]:
+    """Return the field in which two trials differ, by place, and its values."""
+    for section, fields in one.config.items():
+        others = other.config[section]
+        for name, value in fields.items():
+            if section not in ("selection", "schedule") and value != others.get(name):
+                return f"{section}.{name}", (value, others.get(name))
+    raise ValueError("the trials have the same configuration")
+
+
+def describe_dials(cell: Cell, value: object) -> str:
+    """Return what a cell solved for at a value: "32, 32 steps at 4"."""
+    if cell.outcome is not None:
+        return f"at {value}, {cell.outcome[1]}"
+    dials = [] if cell.memory is None else [f"{cell.memory:,} B of memory"]
+    if cell.steps is not None:
+        dials.append(f"{', '.join(map(str, cell.steps))} steps on the tasks")
+    return f"at {value}, {' and '.join(dials)}"
