@@ -69,7 +69,7 @@ class Tracker:
         """Return key -> MLflow run id of the trials sent so far."""
         return run_ids(self._folder)
 
-    def close(self, timeout_seconds: float = 1.0) -> SyncReport:
+    def close(self, timeout_seconds: float = 0.0) -> SyncReport:
         """Send the missing parts; return the report.
 
         After `timeout_seconds` the process continues in the background, independent of the

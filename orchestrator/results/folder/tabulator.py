@@ -24,7 +24,9 @@ from orchestrator.stages.storage.registration import Registration
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.sweep import Sweep
 
-CLOSING_SECONDS = 1.0  # for a tracker to finish; after that it continues in the background
+# For a tracker to finish; after that it continues in the background. None, since the import of
+# MLflow alone takes longer than a user would wait.
+CLOSING_SECONDS = 0.0
 
 
 class Tracker(Protocol):
