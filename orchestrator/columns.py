@@ -72,6 +72,8 @@ CATEGORIES = (
 UNFINISHED = "not finished"
 # The code of a trial by part, as JSON; null in tables of earlier releases.
 CODE = "code"
+# The label that the sweep file gives the entry of a trial's method; null without one.
+METHOD_LABEL = "method_label"
 # The budgets of a trial's cell, and what was solved for to meet them, as JSON.
 MEANS = ("means_storage_bytes", "means_compute", "means_dial")
 INFEASIBLE = "infeasible"  # the status of a trial that no dial makes meet its means

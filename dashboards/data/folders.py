@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE, MEANS
+from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE, MEANS, METHOD_LABEL
 from orchestrator.hashing import parse_json
 from orchestrator.results.tables.late_metrics import LATE_METRICS
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
@@ -28,7 +28,7 @@ MARKER_FILES = (
 REMEDY = "`repertoire run` with the same sweep writes it anew from the store"
 # Columns of later releases that no page needs.
 NOT_SHOWN = (
-    *("epochs", "gpu_utilisation", "gpu_memory_share", CODE, *MEANS, *WORKER),
+    *("epochs", "gpu_utilisation", "gpu_memory_share", CODE, *MEANS, METHOD_LABEL, *WORKER),
     *(*LATE_COSTS, *LATE_STORAGE),
 )
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from dashboards.data.folders import REMEDY, SCHEMAS, SweepFolder, is_readable, open_folders
 from dashboards.data.views import view_query
-from orchestrator.columns import FLOPS, LATE_COSTS, LATE_STORAGE, SECONDS, STORAGE
+from orchestrator.columns import FLOPS, LATE_COSTS, LATE_STORAGE, METHOD_LABEL, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import VALUES, comparison
 from orchestrator.results.names.identity import common_trial_ids
@@ -156,12 +156,14 @@ class Warehouse:
     def configurations(self, where: str) -> pd.DataFrame:
         """Return a row per configuration of a sweep, of the trials that fulfil an SQL condition.
 
-        Columns: those of SETTING, `phase`, `method`, `trial_id`, `config` and `config.*`.
+        Columns: those of SETTING, `phase`, `method`, `trial_id`, `method_label`, `config` and
+        `config.*`.
         """
         by = ", ".join([*SETTING, "phase", "method", "trial_id"])
         answer: pd.DataFrame = with_config_columns(
             self.table(
-                f"SELECT {by}, coalesce(any_value(config), '{{}}') AS config FROM trials "
+                f"SELECT {by}, any_value({METHOD_LABEL}) AS {METHOD_LABEL}, "
+                "coalesce(any_value(config), '{}') AS config FROM trials "
                 f"WHERE {where} GROUP BY ALL ORDER BY min(place)"
             )
         ).to_pandas()

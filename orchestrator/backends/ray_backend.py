@@ -49,6 +49,7 @@ class OnRay:
         gpu_shares: Mapping[Kind, float] = {},
     ) -> None:
         self._address, self._say, self._wait_seconds = address, say, wait_seconds
+        self._announced = False
         self._gpu_shares = gpu_shares
         self._kept: ExitStack | None = None
 
@@ -68,11 +69,19 @@ class OnRay:
         with ExitStack() as stack:
 
             def start() -> Workers:
+                self._announce()
                 # Kept in a `with` block, so that search and evaluation share a cluster.
                 (self._kept or stack).enter_context(cluster(self._address))
                 return self._workers(sweep, store, brake)
 
             drive(client, LazyWorkers(start), observe, brake)
+
+    def _announce(self) -> None:
+        """Say, once, what takes the seconds before the first stage starts."""
+        if not self._announced:
+            at = self._address
+            self._say(f"connecting to Ray at {at}" if at else "starting Ray on this machine")
+        self._announced = True
 
     def _workers(self, sweep: Sweep, store: StageStore, brake: Brake) -> Workers:
         import ray

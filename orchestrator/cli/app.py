@@ -12,6 +12,7 @@ import typer
 
 from orchestrator.cli.compare_command import CompareCommand, compare_command
 from orchestrator.cli.environment import replace_unprintable, shorten_ray_folder
+from orchestrator.cli.init_command import init_command
 from orchestrator.cli.options import (
     Dirs,
     Out,
@@ -60,6 +61,27 @@ class ListKind(StrEnum):
     networks = "networks"
 
 
+def print_version(asked: bool) -> None:
+    """Print the version and end, if it was asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"repertoire {version('repertoire-cl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all_commands(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=print_version, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Schedule continual-learning experiments on Ray; compare what each method buys and costs."""
+
+
 @app.command("plan")
 def plan_command(  # noqa: PLR0913 - an argument for each option
     sweep: SweepFile,
@@ -69,6 +91,9 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     durations: DurationsDir = None,
     failures: Failures = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the failures.")] = 0,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="List the trials with their hyperparameters.")
+    ] = False,
 ) -> None:
     """Show the stages of a sweep, those in the store and those left to run. Writes nothing."""
     from orchestrator.cli.run_sweep import plan_sweep
@@ -92,6 +117,10 @@ def plan_command(  # noqa: PLR0913 - an argument for each option
     recorded = read_recorded(durations, out)
     planned, search = plan_sweep(loaded, stages, folder)
     show(plan_table(planned, search, recorded))
+    if trials:
+        from orchestrator.terminal.trial_list import trials_table
+
+        show(trials_table(planned))
     former = describe_former_tables(folder, planned.sweep)
     for remark in [*loaded.remarks, *means_lines(planned.sweep), *former]:
         show(remark)
@@ -118,14 +147,23 @@ def run_command(  # noqa: PLR0913 - the options of a command
     ] = False,
     until: Until = None,
     wait_for_nodes: WaitForNodes = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print what failed or is missing, alone.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Print a line at each change of the progress.")
+    ] = False,
 ) -> None:
     """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
     from orchestrator.backends.factory import Place
     from orchestrator.cli.run import RunOptions, run
+    from orchestrator.terminal.screen import Detail
 
     place = Place(address or job_address(os.environ), wait_for_nodes)
     try:
-        code = run(sweep, out, store, RunOptions(backend.value, place, replace, until))
+        detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
+        options = RunOptions(backend.value, place, replace, until)
+        code = run(sweep, out, store, options, detail)
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"
         show_error(f"interrupted; {kept}")
@@ -136,6 +174,9 @@ def run_command(  # noqa: PLR0913 - the options of a command
 app.command("compare", cls=CompareCommand)(compare_command)
 app.command("show")(show_command)
 app.command("reproduce")(reproduce_command)
+
+
+app.command("init")(init_command)
 
 
 @app.command("schema")

@@ -75,7 +75,7 @@ def show(content: Any) -> None:
     else:
         from orchestrator.terminal.console import PlainConsole
 
-        PlainConsole().print_whole(content)
+        PlainConsole().print(content)
 
 
 def show_error(message: object) -> None:

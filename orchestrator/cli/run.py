@@ -6,17 +6,24 @@ from pathlib import Path
 
 from orchestrator.cli.compute import RunOptions as RunOptions
 from orchestrator.cli.compute import compute
-from orchestrator.cli.run_report import print_report
+from orchestrator.cli.run_report import print_report, print_shortfall
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.console import PlainConsole
+from orchestrator.terminal.screen import Detail, Display
 from orchestrator.tracking import read_target, sync
 
 WAIT_SECONDS = 600.0  # for another process that sends the sweep
 DEFAULTS = RunOptions()
 
 
-def run(path: Path, out: Path, store_uri: str | None = None, options: RunOptions = DEFAULTS) -> int:
+def run(
+    path: Path,
+    out: Path,
+    store_uri: str | None = None,
+    options: RunOptions = DEFAULTS,
+    detail: Detail = "usual",
+) -> int:
     """Run a sweep and report; return the exit code.
 
     Args:
@@ -24,12 +31,16 @@ def run(path: Path, out: Path, store_uri: str | None = None, options: RunOptions
         out: the results folder.
         store_uri: of the stage store; None for the one in `out`.
         options: where it runs, how it ends and what it may replace.
+        detail: how much is printed; "quiet" leaves what is missing or failed.
     """
-    finished = compute(Sweep.load(path), out, store_uri, options)
+    display = None if detail == "usual" else Display(detail=detail)
+    finished = compute(Sweep.load(path), out, store_uri, options, display)
     # A new one: the display, which would redraw its line over these, has ended.
     console = PlainConsole()
     for message in finished.messages:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
+    if detail == "quiet":
+        return print_shortfall(console, finished.folder, finished.missing)
     following = f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}"
     code = print_report(console, finished.folder, [*finished.ending, finished.places, following])
     return code or int(bool(finished.missing))

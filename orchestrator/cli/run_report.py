@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 
 from orchestrator.cli.run_sweep import Outcome
@@ -79,11 +81,9 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     table = render_first(comparison(results), more, width=terminal_width())
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     if outcomes := searches(results):
-        console.print(search_tables(outcomes), overflow="ignore", crop=False)
+        console.print(search_tables(outcomes))
     trials, searched = results.trials, results.trials["phase"] == "search"
-    unfit = trials["status"] == INFEASIBLE
-    fell_short = ~searched & ~unfit & (trials["status"] != "complete")
-    bad = trials[(trials["status"] == "failed") | fell_short]
+    unfit, bad = trials["status"] == INFEASIBLE, short_trials(trials)
     unfinished = [trials_line(alike) for alike in group_endings(bad.to_dict("records"), by=())]
     hint = "its traceback: repertoire show {} {} --traceback"
     failed = bad.loc[bad["status"] == "failed", "trial_id"]
@@ -102,3 +102,21 @@ def print_report(console: Console, folder: Path, closing: list[str]) -> int:
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return int(len(bad) > 0)
+
+
+def print_shortfall(console: Console, folder: Path, missing: Sequence[str]) -> int:
+    """Print the incomplete trials and what is missing, alone; return the exit code."""
+    bad = short_trials(load(folder).trials)
+    endings = group_endings(bad.to_dict("records"), by=())
+    for line in [*map(trials_line, endings), *missing]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return int(len(bad) > 0 or len(missing) > 0)
+
+
+def short_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that failed, and those of the evaluation that are not complete.
+
+    Candidates that a search stopped, and trials that do not fit their means, are none.
+    """
+    incomplete = ~trials["status"].isin(["complete", INFEASIBLE]) & (trials["phase"] != "search")
+    return trials[(trials["status"] == "failed") | incomplete]

@@ -87,7 +87,9 @@ def comparison(
     # Both have a row for each configuration, in order of appearance.
     table = average_configurations(kept, values).set_index(first.index)
     common = protocol_columns(first)
-    row_labels = labels(first.assign(table=grouping.table), by, config, ["table"], common)
+    row_labels = labels(
+        first.assign(table=grouping.table), by, config, ["table"], common, sweeps_of_rows
+    )
     table.insert(len(ROW), "table", grouping.table)
     table.insert(len(ROW), "label", row_labels)
     if grouping.differences:

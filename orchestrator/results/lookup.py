@@ -30,14 +30,15 @@ def configurations(results: Results) -> pd.DataFrame:
     config = [column for column in map(str, first) if column.startswith("config.")]
     table = comparison(results)
     compared = dict(zip(configuration_keys(table), table["label"], strict=True))
-    own = labels(first, "method", config, TABLE)
+    sweeps = sweeps_by_configuration(trials)
+    own = labels(first, "method", config, TABLE, sweeps=sweeps)
     label = [
         compared.get(key, name) for key, name in zip(configuration_keys(first), own, strict=True)
     ]
     evaluation = trials.loc[trials["phase"] == "evaluation", "trial_id"]
     return first.assign(
         label=label,
-        sweeps=pd.Series(sweeps_by_configuration(trials), first.index, object),
+        sweeps=pd.Series(sweeps, first.index, object),
         evaluated=first["trial_id"].isin(evaluation),
     )
 

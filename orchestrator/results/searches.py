@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.columns import UNFINISHED
+from orchestrator.columns import METHOD_LABEL, UNFINISHED
 from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.results import Results
 from orchestrator.results.winners import winner_settings
@@ -23,7 +23,7 @@ class GroupOutcome:
 
     Attributes:
         sweep: name of the sweep.
-        group: name of the group, with the benchmark where that is searched too.
+        group: name of the group by its label, with the benchmark where that is searched too.
         statuses: status -> number of candidates; those selected at each task count once a seed.
         reasons: for each way in which candidates ended early, a line with their number.
         winners: the hyperparameters and the objective of each winner; NaN for several objectives,
@@ -50,13 +50,19 @@ def searches(results: Results) -> list[GroupOutcome]:
     settings = winner_settings(trials, results.stages)
     searched = trials[trials["group"].notna()]
     return [
-        _group_outcome(str(sweep), str(group), rows, settings)
-        for (sweep, group), rows in searched.groupby(["sweep", "group"], sort=False)
+        _group_outcome(str(sweep), rows, settings)
+        for (sweep, _), rows in searched.groupby(["sweep", "group"], sort=False)
     ]
 
 
+def shown_group(row: pd.Series[Any]) -> str:
+    """Return the name of a row's group, which begins with the label of its method if it has one."""
+    label, group = row.get(METHOD_LABEL), str(row["group"])
+    return label + group.removeprefix(row["method"]) if isinstance(label, str) else group
+
+
 def _group_outcome(
-    sweep: str, group: str, rows: pd.DataFrame, settings: Mapping[tuple[object, ...], str]
+    sweep: str, rows: pd.DataFrame, settings: Mapping[tuple[object, ...], str]
 ) -> GroupOutcome:
     candidates = _candidates(rows)
     counts = Counter(map(_status, candidates.to_dict("records")))
@@ -66,6 +72,7 @@ def _group_outcome(
         for row in won.drop_duplicates(CONFIGURATION).to_dict("records")
     ]
     statuses = {status: counts[status] for status in STATUSES if counts[status]}
+    group = shown_group(rows.iloc[0])
     return GroupOutcome(sweep, group, statuses, tuple(_reasons(candidates)), tuple(winners))
 
 

@@ -76,6 +76,7 @@ class Group:
             method=method,
             seeds=seeds,
             fixed_stream=self.fixed_stream,
+            label=self.parts[3].label,
         )
         return trial if self.cell is None else set_dials(self.cell, trial)
 

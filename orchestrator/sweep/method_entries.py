@@ -1,12 +1,13 @@
 """The entries of `methods` in a sweep file: a method, and the training it is learned with.
 
-An entry may change values of the file's `training` for itself: `{name: ewc, training: {lr: 0.01}}`.
+An entry may change values of the file's `training` for itself: `{name: ewc, training: {lr: 0.01}}`,
+and name itself in all that is printed or drawn: `{name: er, label: ER (ours)}`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.stages.code.source import Source
@@ -14,6 +15,8 @@ from orchestrator.sweep.common_training import CommonTraining
 from orchestrator.sweep.read_section import read_component
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.section import Part
+
+MAX_LABEL = 80  # characters
 
 
 @dataclass(frozen=True)
@@ -50,20 +53,42 @@ def read_method_entries(
         elif own is not None:
             valid = "keys and values"
             mistakes.append(f"{where}.training: must be {valid}, given {abbreviate(own)}")
-        parts = read_component("method", where, without_training(given), source, mistakes, grids)
-        entries += [MethodEntry(part, trainings, isinstance(own, dict)) for part in parts]
+        label = read_label(given, where, mistakes)
+        parts = read_component("method", where, without_own_keys(given), source, mistakes, grids)
+        entries += [
+            MethodEntry(replace(part, label=label), trainings, isinstance(own, dict))
+            for part in parts
+        ]
     return entries
 
 
-def without_training(entry: Any) -> Any:
-    """Return an entry of `methods` without its own training."""
+def read_label(given: Any, where: str, mistakes: list[str]) -> str:
+    """Return the label of an entry of `methods`; "" if it has none, or none that is valid."""
+    label = given.get("label", "") if isinstance(given, dict) else ""
+    printable = isinstance(label, str) and label.isprintable() and label == label.strip()
+    if "label" in (given if isinstance(given, dict) else ()) and not (
+        printable and 0 < len(label) <= MAX_LABEL
+    ):
+        valid = f"text of 1 to {MAX_LABEL} characters in one line"
+        mistakes.append(f"{where}.label: must be {valid}, given {abbreviate(label)}")
+        return ""
+    return str(label)
+
+
+def without_own_keys(entry: Any) -> Any:
+    """Return an entry of `methods` without its own training and its label."""
     if not isinstance(entry, dict):
         return entry
-    return {key: value for key, value in entry.items() if key != "training"}
+    return {key: value for key, value in entry.items() if key not in ("training", "label")}
 
 
 def find_repetitions(entries: list[MethodEntry]) -> Iterator[str]:
-    """Yield the entries of `methods` that repeat an earlier one."""
+    """Yield the entries of `methods` that repeat an earlier one, or its label."""
+    by_label: dict[str, str] = {}
+    for part in (entry.method for entry in entries if entry.method.label):
+        where = by_label.setdefault(part.label, part.form.where)
+        if where != part.form.where:
+            yield f"{part.form.where}.label: {part.label!r} is that of {where} too; choose another"
     first: dict[tuple[str, str], str] = {}
     # The parts of a grid share what the file gives, and that may be as long as there are parts.
     given = {id(each.given): each.given for entry in entries for each in entry.trainings}

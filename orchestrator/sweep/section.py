@@ -50,6 +50,7 @@ class Part:
         given: the whole section as in the file, grids included.
         examples: instances at some points, to be checked before anything runs; empty if the part
             has mistakes.
+        label: the name that the file gives it for a reader.
     """
 
     form: SectionForm
@@ -57,6 +58,7 @@ class Part:
     space: Mapping[str, Domain]
     given: Mapping[str, Any]
     examples: tuple[Any, ...] = ()
+    label: str = ""
 
     def build(self, point: Mapping[str, Any]) -> Any:
         """Return the part of a trial at a point of the space; other places are ignored.

@@ -35,6 +35,7 @@ class Trial:
         selection: how the trial was chosen, if that is part of its configuration; "per_task" has
             by place the values to choose from, separately on each seed.
         adaptive: the schedule follows from `selection`, and is not part of the configuration.
+        label: the name that the sweep gives it for a reader, no part of the configuration.
         dial: what was solved for to meet the means of the sweep, by place; no part of the
             configuration, which has the values.
     """
@@ -49,6 +50,7 @@ class Trial:
     selection: Values = field(default_factory=dict)
     adaptive: bool = False
     dial: Values = field(default_factory=dict)
+    label: str = ""
 
     def __post_init__(self) -> None:
         # Defaults that depend on the benchmark become part of the configuration and its id.

@@ -50,6 +50,7 @@ def trial_chain(
         code=code,
         means_storage_bytes=means.get("storage_bytes"),
         means_compute=means.get("compute"),
+        method_label=trial.label or None,
         means_dial=canonical_json(dict(trial.dial)) if means else None,
         **{"selected": False, **more},
     )

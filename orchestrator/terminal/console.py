@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Iterable
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
+from rich.text import Text
 
 from orchestrator.terminal.escaping import CONTROLS, replace_controls
 
@@ -29,14 +31,20 @@ class PlainConsole(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, force_jupyter=False, **options)
 
+    def print(self, *objects: Any, crop: bool = False, **options: Any) -> None:
+        """Print objects; a word that is wider than the console, such as a path, is kept whole."""
+        super().print(*objects, crop=crop, **options)
+
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments of an object, without control characters in their text."""
+        options = options or self.options
+        # Not in the cell of a table, which is narrower.
+        if isinstance(renderable, Text) and options.max_width == self.width:
+            longest = max(map(cell_len, renderable.plain.split()), default=0)
+            if longest > self.width and not renderable.no_wrap:
+                options = options.update(width=longest)
         for segment in super().render(renderable, options):
             if segment.control or not CONTROLS.search(segment.text):
                 yield segment
             else:
                 yield segment._replace(text=replace_controls(segment.text))
-
-    def print_whole(self, content: Any) -> None:
-        """Print an object in which no word, such as a path, is broken; lines break between them."""
-        self.print(content, overflow="ignore", crop=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +11,6 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from methods import METHODS
 from orchestrator.benchmarks.benchmark import BENCHMARKS
 from orchestrator.benchmarks.stream_data import SEQUENCE
 from orchestrator.graph.features import FeatureState
@@ -21,6 +19,7 @@ from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
+from orchestrator.terminal.method_list import first_sentence, methods_table
 from orchestrator.terminal.progress_text import duration_text
 from orchestrator.terminal.units import bytes_text
 
@@ -97,19 +96,6 @@ def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
         yield "largest recorded peak of memory", bytes_text(peak)
 
 
-def methods_table() -> Table:
-    """Return the methods with their scenarios and hyperparameters."""
-    table = create_table("method", "scenarios", "hyperparameters (defaults)", "what it does")
-    for name, cls in sorted(METHODS.items()):
-        table.add_row(
-            name,
-            " ".join(sorted(cls.scenarios)),
-            hyperparameters_text(cls.Config),
-            first_sentence(cls),
-        )
-    return table
-
-
 def networks_table() -> Table:
     """Return the networks with their options."""
     table = create_table("network", "options (defaults)", "what it is")
@@ -137,11 +123,6 @@ def hyperparameters_text(config: type[Any]) -> str:
     """Return a configuration's fields with their defaults, a line each; bare where left open."""
     defaults = {field.name: getattr(config(), field.name) for field in fields(config)}
     return "\n".join(k if v is None else f"{k}={v}" for k, v in defaults.items()) or "-"
-
-
-def first_sentence(cls: type[Any]) -> str:
-    """Return the first sentence of a class's documentation."""
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
 
 
 TABLES: dict[str, Callable[[], Table]] = {

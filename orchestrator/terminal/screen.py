@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from types import TracebackType
+from typing import Literal
 
 from rich import progress as bars
 from rich.console import Console, RenderableType
@@ -15,13 +17,20 @@ from orchestrator.graph.progress import Progress
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.progress_text import progress_line
 
+Detail = Literal["quiet", "usual", "verbose"]
 PLAIN_EVERY_SECONDS = 10.0  # a log of a night's run stays readable
 
 
 class Display:
-    """Shows `Progress`: live on a terminal, a line every ten seconds elsewhere."""
+    """Shows `Progress`: live on a terminal, a line every ten seconds elsewhere.
 
-    def __init__(self, console: Console | None = None) -> None:
+    Args:
+        console: where to.
+        detail: "quiet" shows nothing; "verbose" prints a line whenever anything has changed.
+    """
+
+    def __init__(self, console: Console | None = None, detail: Detail = "usual") -> None:
+        self._detail, self._last_line = detail, ""
         # With the present sys.stdout, since it may be redirected later.
         self.console = console or PlainConsole(file=sys.stdout)
         self._bars = Bars(
@@ -31,7 +40,7 @@ class Display:
             console=self.console,
             refresh_per_second=4,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=detail == "quiet" or not self.console.is_terminal,
         )
         self._bar: bars.TaskID | None = None
         self._next_line = 0.0
@@ -50,16 +59,30 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print a line, above the live line if there is one."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self._detail != "quiet":
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, progress: Progress) -> None:
         """Show the progress; elsewhere than on a terminal at most every ten seconds."""
-        if self.console.is_terminal:
+        if self._detail == "quiet":
+            return
+        if self._detail == "verbose":
+            self._print_change(progress)
+        elif self.console.is_terminal:
             self._update(progress)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_EVERY_SECONDS
             # Not by Rich, which would break the line at 80 characters.
             print(progress_line(progress), file=self.console.file, flush=True)
+
+    def _print_change(self, progress: Progress) -> None:
+        """Print the progress if it differs from that of the last line in more than its ETA."""
+        line = progress_line(progress)
+        if (counts := line.partition(" · ETA")[0]) != self._last_line:
+            self._last_line = counts
+            self.say(f"{datetime.now():%H:%M:%S} {line}")
+        if self.console.is_terminal:
+            self._update(progress)
 
     def _update(self, progress: Progress) -> None:
         done, total = progress.executed, progress.executed + progress.to_go

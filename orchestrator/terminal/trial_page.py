@@ -12,7 +12,7 @@ from orchestrator.columns import COLUMNS, SHOWN_METRICS, explain_undefined_fwt
 from orchestrator.results.metrics import mean_std_interval, metrics_after
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.searches import searches
+from orchestrator.results.searches import searches, shown_group
 from orchestrator.terminal.failures import group_endings, seeds_line, traceback_text
 from orchestrator.terminal.grid import AccuracyGrid
 from orchestrator.terminal.place import failed_place, log_lines, places_line
@@ -69,7 +69,7 @@ def _search_lines(results: Results, shown: TrialSelection) -> Iterator[str]:
     first = shown.seeds.iloc[0]
     if first.get("selected") and first["phase"] == "evaluation":
         for outcome in searches(results):
-            same = (outcome.sweep, outcome.group) == (first["sweep"], first["group"])
+            same = (outcome.sweep, outcome.group) == (first["sweep"], shown_group(first))
             # Tables of release 0.1 do not number their candidates.
             if same and outcome.num_candidates:
                 yield candidates_text(outcome)

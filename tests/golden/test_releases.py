@@ -16,7 +16,7 @@ import pytest
 from dashboards.data.warehouse import Warehouse
 from orchestrator.backends.inline import Inline
 from orchestrator.cli.run_sweep import Outcome, run_sweep
-from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE
+from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE, METHOD_LABEL
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
@@ -52,7 +52,7 @@ def rerun(release: Path, name: str) -> tuple[Outcome, list[Chain]]:
 def rows(folder: Path) -> pd.DataFrame:
     """Return the rows of a folder by what does not change from release to release."""
     trials = load(folder).trials
-    later = ["mlflow_run_id", CODE, *WORKER, *LATE_COSTS, *LATE_STORAGE]
+    later = ["mlflow_run_id", CODE, *WORKER, *LATE_COSTS, *LATE_STORAGE, METHOD_LABEL]
     trials = trials[~trials["method"].isin(RAISED)].drop(columns=later)
     trials["trial_id"] = trials["trial_id"].str.replace(r"(-[0-9a-f]{8}).*", r"\1", regex=True)
     # The message alone: releases say the place of an error and its traceback otherwise.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib.metadata
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +17,10 @@ import pytest
 from forked import run_forked
 from typer.testing import CliRunner
 
+from methods import METHODS
 from orchestrator.cli.app import app, main
 from orchestrator.cli.run_report import print_report
+from orchestrator.terminal.method_list import default_texts, served
 from orchestrator.tracking import Target
 
 pytestmark = pytest.mark.slow
@@ -136,6 +140,47 @@ def test_lists_name_what_a_sweep_can_name() -> None:
     _, output = invoke("list", "methods")  # the default that counts, also where it is set late
     assert "memory_size=500" in output
     assert "None" not in output
+
+
+def test_methods_are_listed_with_what_they_serve_and_the_defaults_of_each_scenario(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    assert "penalise_head=false (task, class), true (domain)" in [*default_texts(METHODS["ewc"])]
+    assert "memory_size=500" in [*default_texts(METHODS["er"])]
+    served_by = {name: " ".join(served(cls)) for name, cls in METHODS.items()}
+    assert served_by["finetune"] == "task, domain, class images, rows"
+    assert served_by["l2p"].endswith("transformers")
+    assert all(served_by[name].startswith("class ") for name in ("bic", "wa"))
+
+
+def test_the_first_sweep_can_be_planned_as_it_is_and_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    file, out = str(tmp_path / "mine.yaml"), str(tmp_path / "results")
+    assert invoke("init", file) == (0, f"{file} is written. Next: repertoire plan {file}\n")
+    written = Path(file).read_text()
+    refused = CliRunner().invoke(app, ["init", file])
+    assert "is there already" in str(refused.exception)
+    assert Path(file).read_text() == written
+    code, output = invoke("plan", file, "--out", out, "--trials")
+    assert code == 0
+    # Each trial with what distinguishes it, its id, setting, seeds, and stages left.
+    assert re.search(r"replay memory_size=200 +er-[0-9a-f]{16} +split_digits.* 3 +18", output)
+    # What the comments suggest is right as well.
+    Path(file).write_text(
+        written.replace("# search", "search").replace("lam: 1000", "lam: {loguniform: [1, 1.0e+5]}")
+    )
+    assert invoke("plan", file, "--out", out)[0] == 0
+
+
+def test_quiet_prints_what_failed_alone_and_the_version_needs_no_command(done: Path) -> None:
+    sweep, out = str(done / "tiny.yaml"), str(done / "results")
+    words = ("run", sweep, "--out", out, "--backend", "inline")
+    assert invoke(*words, "--quiet") == (0, "")
+    assert "split_digits" in invoke(*words, "-v")[1]
+    assert invoke("--version") == (0, f"repertoire {importlib.metadata.version('repertoire-cl')}\n")
 
 
 def test_verify_finds_a_flipped_byte_and_a_run_mends_it(done: Path, tmp_path: Path) -> None:
@@ -259,7 +304,7 @@ def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
     from rich.console import Console
 
     monkeypatch.setattr(
-        "orchestrator.cli.run_report.render_first", lambda *_: "ewc note=[a] [/x] [bold]\n"
+        "orchestrator.cli.run_report.render_first", lambda *_, **__: "ewc note=[a] [/x] [bold]\n"
     )
     console = Console(file=io.StringIO(), width=80)
     print_report(console, done / "results" / "tiny", ["Next: [/y]"])

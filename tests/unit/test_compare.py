@@ -134,6 +134,38 @@ def test_configurations_that_print_alike_are_told_apart_by_their_trial() -> None
     assert list(table.label) == ["ewc lam=0.123457 t0", "ewc lam=0.123457 t1"]
 
 
+def test_labels_do_not_change_when_another_sweep_joins_and_collisions_get_an_addition() -> None:
+    own = [row(config={"lam": lam}) for lam in (1, 2)]
+    alone = compare(*own, row("er"))
+    assert list(alone.label) == ["ewc lam=1", "ewc lam=2", "er"]
+    # Another sweep varies something else, and has rows that would be called the same.
+    rates = [
+        row("er", sweep="t", trial_id=f"er {lr}")
+        | {"config": json.dumps({"method": {"name": "er"}, "training": {"lr": lr}})}
+        for lr in (0.5, 0.25)
+    ]
+    joined = compare(*own, row("er"), *rates)
+    assert list(joined.label) == [*alone.label, "er lr=0.5", "er lr=0.25"]
+    # By itself the second is `er`, as is that of the first sweep: it gets what tells it apart.
+    joined = compare(*own, row("er"), rates[0])
+    assert list(joined.label) == [*alone.label, "er lr=0.5"]
+    assert list(compare(rates[0]).label) == ["er"]
+
+
+def test_a_label_of_the_sweep_file_names_its_rows_with_what_varies_below_it() -> None:
+    ours = {"method_label": "ER (ours)"}
+    rows = [row("er", config={"memory_size": m}) | ours for m in (10, 20)]
+    table = compare(*rows, row("er"), row("ewc", method_label="A & B|x"))
+    ours_of = [f"ER (ours) memory_size={size}" for size in (10, 20)]
+    assert list(table.label) == [*ours_of, "er", "A & B|x"]
+    assert ours_of[0] in render(table, width=120)
+    assert r"A \& B|x &" in render(table, "latex")
+    assert r"| A & B\|x |" in render(table, "markdown")
+    # In another table it is the same name, so that it can be ranked over both.
+    both = compare(row("er") | ours, row("er", scenario="class") | ours)
+    assert set(both.attrs["over_tables"].values()) == {"ER (ours)"}
+
+
 def test_a_winner_s_hyperparameters_stand_below_the_table() -> None:
     candidates = [
         row(phase="search", config={"lam": lam}, seed=100, acc=None, group="ewc") for lam in (1, 10)

@@ -132,7 +132,7 @@ def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Pat
         compared(one, other)
     forced = compared(one, other, "--force")
     assert "NOT COMPARABLE: training.epochs 1 (a), 5 (b)" in forced
-    assert "si epochs=1" in forced
+    assert "si epochs=5" in forced
     apart = compared(tmp_path)
     assert apart.count("split_digits, domain-incremental, 2 tasks (sweep") == 2
     assert "in separate tables, since not comparable" in apart

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -49,6 +50,18 @@ def test_a_file_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -
     lines = shown(console).splitlines()
     assert len(lines) == 2
     assert all("stages 3 done" in line for line in lines)
+
+
+def test_verbose_prints_each_change_and_quiet_prints_nothing() -> None:
+    done = replace(HALF_WAY, executed=4, to_go=5)
+    for detail, lines in (("verbose", 2), ("quiet", 0)):
+        console = Console(file=io.StringIO(), force_terminal=False, width=200)
+        with Display(console, detail) as display:  # type: ignore[arg-type]
+            for progress in (HALF_WAY, HALF_WAY, done):
+                display.show(progress)
+        assert len(shown(console).splitlines()) == lines
+        display.say("more")
+        assert ("more" in shown(console)) == (detail == "verbose")
 
 
 @pytest.mark.parametrize(

@@ -162,9 +162,7 @@ def test_words_that_fit_one_trial_show_it_and_no_label_hides_another() -> None:
     # `ewc` is the label of the first, but describes all three.
     with pytest.raises(RepertoireError, match="'ewc' fits 3 trials") as refused:
         trial_page(results, "ewc")
-    assert "ewc-bb: ewc lam=1, split_digits, task-incremental, 2 tasks (sweep s)" in str(
-        refused.value
-    )
+    assert "ewc-bb: ewc, split_digits, task-incremental, 2 tasks (sweep s)" in str(refused.value)
     assert "ewc-aa (sweep s)" in words(results, "ewc class")
     assert "ewc-cc (sweep t)" in words(results, "ewc t")
     assert "ewc-bb (sweep s)" in words(results, "ewc task lam=1")

@@ -43,6 +43,36 @@ def text_of(**changes: str) -> str:
 # What a right file means
 
 
+def test_a_label_names_an_entry_and_is_no_part_of_what_is_computed(load):
+    plain = load(text_of(methods="[finetune, {name: er, memory_size: {grid: [10, 20]}}]"))
+    given = "[finetune, {name: er, label: ER (ours), memory_size: {grid: [10, 20]}}]"
+    labelled = load(text_of(methods=given))
+    assert [trial.label for trial in labelled.trials] == ["", "ER (ours)", "ER (ours)"]
+    for one, other in zip(plain.chains(), labelled.chains(), strict=True):
+        assert (one[0].keys, one[0].trial_id) == (other[0].keys, other[0].trial_id)
+        assert one[0].config == other[0].config
+    labels = [chain.method_label for chain, _ in labelled.chains()]
+    assert labels == [None] * 2 + ["ER (ours)"] * 4
+    search = "{algorithm: random, num_trials: 1}"
+    searched = "[{name: er, label: ours, memory_size: {choice: [1, 2]}}]"
+    group, *_ = load(text_of(methods=searched) + f"search: {search}").groups
+    assert (group.name, group.build_trial({"method.memory_size": 1}, (0,)).label) == ("er", "ours")
+
+
+@pytest.mark.parametrize(
+    ("methods", "line"),
+    [
+        ("[{name: er, label: [1]}]", "methods[0].label: must be text of 1 to 80 characters"),
+        ("[{name: er, label: ''}]", "methods[0].label: must be text of 1 to 80 characters"),
+        (f"[{{name: er, label: {'x' * 81}}}]", "methods[0].label: must be text of 1 to 80"),
+        ("[{name: er, label: x}, {name: ewc, label: x}]", "'x' is that of methods[0] too"),
+        ("[er, {name: er, label: x}]", "methods[1]: the same trial as methods[0]"),
+    ],
+)
+def test_a_label_that_names_nothing_or_two_entries_is_a_mistake(mistakes, methods, line):
+    assert any(line in each for each in mistakes(text_of(methods=methods)))
+
+
 def test_a_file_is_read_whole(load):
     sweep = load(text_of(methods="[finetune, {name: ewc, lam: 7}]"))
     assert (sweep.name, sweep.resources.cpus, sweep.mlflow.experiment) == ("right", 1.0, "mine")

@@ -1,4 +1,4 @@
-"""Names of configurations: the method, and the settings in which it differs from others."""
+"""Names of configurations: the method, and the settings that its sweep varies within it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.columns import METHOD_LABEL
 from orchestrator.results.names.code_parts import code_texts
 from orchestrator.results.names.settings_text import (
     concatenate,
@@ -16,6 +17,8 @@ from orchestrator.results.names.settings_text import (
 )
 from orchestrator.results.pooling import TABLE
 
+NAME = "base name"  # of a column
+
 
 def labels(
     first: pd.DataFrame,
@@ -23,35 +26,89 @@ def labels(
     config: Sequence[str],
     within: Sequence[str] = ("sweep", *TABLE),
     common: Sequence[str] = (),
+    sweeps: Sequence[Sequence[str]] | None = None,
 ) -> list[str]:
     """Return a name for each configuration.
 
+    A name follows from the sweep of its row alone, so that it does not change with what else is
+    loaded. Where rows of other sweeps have a name already, something is added to the later one.
+
     Args:
         first: one row of the trials table for each configuration.
-        by: "method" (with the settings that vary within a method), "trial_id", or a column of
-            `config`, which is then part of every name.
+        by: "method" (its label, if the sweep file gives one, with the settings that vary within
+            it), "trial_id", or a column of `config`, which is then part of every name.
         config: the columns that names may have.
         within: columns of a table; only rows that agree in them need different names.
         common: columns that are part of all names of a table if they vary in it.
+        sweeps: the sweeps that have each configuration; None: the one of its row.
     """
-    result = first["trial_id"].copy()
     if by == "trial_id":
-        return list(result)
+        return list(first["trial_id"])
+    held_by = pd.Series(list(sweeps or ([name] for name in first["sweep"])), first.index, object)
+    own, tables = held_by.str[0], [name for name in within if name != "sweep"]
+    result = pd.Series("", index=first.index, dtype=object)
+    for sweep in dict.fromkeys(own):
+        rows = first[[sweep in names for names in held_by]]
+        named = _names_in_sweep(rows, by, config, tables, common)
+        result.update(named[own[rows.index] == sweep])
+    for rows in _split_by(first, within):
+        result.update(_tell_apart(result[rows.index], rows, config))
+    return list(result)
+
+
+def base_names(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return the label that the sweep file gives each row's method, or else the method."""
+    methods = rows["method"].astype(str)
+    return rows[METHOD_LABEL].fillna(methods) if METHOD_LABEL in rows else methods
+
+
+def _names_in_sweep(
+    first: pd.DataFrame,
+    by: str,
+    config: Sequence[str],
+    within: Sequence[str],
+    common: Sequence[str],
+) -> pd.Series[str]:
+    """Return the names that the configurations of one sweep have by themselves; see `labels`."""
+    result = first["trial_id"].astype(object)
+    first = first.assign(**{NAME: base_names(first)})
     names = short_names(config)
     tables = [
         (rows.index, set(_varying_columns(rows, common))) for rows in _split_by(first, within)
     ]
     # What varies in a table is in all of its labels, whichever method varies it.
     of_table = {i: varying for index, varying in tables for i in index}
-    for rows in _split_by(first, [*within, "method"]):
+    for rows in _split_by(first, [*within, NAME]):
         varying = {*_varying_columns(rows, config), *of_table[rows.index[0]]}
         shown = [by] if by in config else []
         shown += [name for name in config if name in varying and name != by]
-        texts = concatenate(
-            rows["method"].astype(str), [setting_texts(rows[c], names[c]) for c in shown]
-        )
+        texts = concatenate(rows[NAME], [setting_texts(rows[c], names[c]) for c in shown])
         result[rows.index] = _add_trial_or_sweep(texts, rows)
-    return list(result)
+    return result
+
+
+def _tell_apart(names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]) -> pd.Series[str]:
+    """Return names of one table in which each that an earlier row has gets an addition."""
+    if names.is_unique:  # the usual case
+        return names
+    result, taken = names.copy(), {*names}
+    for name, equal in rows.groupby(names, sort=False):
+        additions = _additions(equal, config) if len(equal) > 1 else []
+        for index in equal.index[1:]:
+            longer = (f"{name}{texts[index]}" for texts in additions if texts[index])
+            result[index] = next((each for each in longer if each not in taken), name)
+            taken.add(result[index])
+    return result
+
+
+def _additions(equal: pd.DataFrame, config: Sequence[str]) -> list[pd.Series[str]]:
+    """Return texts that may tell rows of one name apart, the most telling first."""
+    names, empty = short_names(config), pd.Series("", equal.index, dtype=object)
+    settings = [setting_texts(equal[c], names[c]) for c in _varying_columns(equal, config)]
+    sweep, trial = " (" + equal["sweep"] + ")", " " + equal["trial_id"]
+    same_trial = equal["trial_id"].nunique() == 1
+    further = [sweep] if same_trial else [trial, sweep, trial + sweep]
+    return [concatenate(empty, settings), code_texts(equal), *further]
 
 
 def names_across_tables(
@@ -66,8 +123,8 @@ def names_across_tables(
         tables: the table of each row.
         config: the columns that names may have.
     """
-    result = first["method"].astype(str)
-    for rows in _split_by(first, ["method"]):
+    result = base_names(first)
+    for rows in _split_by(first.assign(**{NAME: result}), [NAME]):
         within = [
             set(_varying_columns(part, config)) for _, part in rows.groupby(tables[rows.index])
         ]

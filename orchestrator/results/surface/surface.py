@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from orchestrator.columns import INFEASIBLE, MEANS, compute_flops
 from orchestrator.errors import RepertoireError
+from orchestrator.results.names.naming import base_names
 from orchestrator.results.names.settings_text import settings_text
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
@@ -155,8 +156,8 @@ def method_names(rows: pd.DataFrame) -> pd.Series[str]:
         for name in map(str, rows)
         if name.startswith("config.") and not name.startswith(OF_THE_CELL)
     ]
-    result = rows["method"].astype(str)
-    for _, own in rows.groupby("method", sort=False):
+    result = base_names(rows)
+    for _, own in rows.groupby(result, sort=False):
         cells = own.groupby([STORAGE, COMPUTE], dropna=False)[config].nunique(dropna=False)
         varying = [name for name in config if (cells[name] > 1).any()]
         result[own.index] = (result[own.index] + " " + settings_text(own, varying)).str.strip()

@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.columns import CATEGORIES, CODE, INFERENCE, MEANS, SELECTABLE, SUMMED
+from orchestrator.columns import (
+    CATEGORIES,
+    CODE,
+    INFERENCE,
+    MEANS,
+    METHOD_LABEL,
+    SELECTABLE,
+    SUMMED,
+)
 from orchestrator.hashing import canonical_json, to_json
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.names.trial_ids import former_id
@@ -46,7 +54,7 @@ def trial_row(
     row: dict[str, Any] = {name: getattr(chain, name, None) for name in (*IDENTITY, "num_tasks")}
     row |= {"status": status, "story": story, "mlflow_run_id": run_id}
     row |= {"tasks_done": max(len(learned) - 1, 0), "config": canonical_json(chain.config)}
-    own = ("group", "candidate", "objective", CODE, *MEANS)
+    own = ("group", "candidate", "objective", CODE, *MEANS, METHOD_LABEL)
     row |= {name: getattr(chain, name) for name in own}
     if status == "complete":
         row |= _metrics(chain, records)

@@ -16,6 +16,7 @@ from orchestrator.columns import (
     LATE_COSTS,
     LATE_STORAGE,
     MEANS,
+    METHOD_LABEL,
     METRICS,
     STORAGE,
     VALIDATED,
@@ -78,7 +79,7 @@ TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
         *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE, *MEANS),
-        *(*LATE_COSTS, *LATE_STORAGE),
+        *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])

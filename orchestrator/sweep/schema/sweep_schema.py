@@ -12,6 +12,7 @@ from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.networks.zoo import ZOOS
 from orchestrator.sweep.means.means import PRESETS, MeansSection
 from orchestrator.sweep.measured_rows import Every
+from orchestrator.sweep.method_entries import MAX_LABEL
 from orchestrator.sweep.options import Budget, Mlflow, Resources
 from orchestrator.sweep.schema.benchmark_schema import benchmark_schema, data_schema
 from orchestrator.sweep.schema.dataclass_schema import Schema, fields_schema, one_of, space_schema
@@ -27,6 +28,12 @@ SEED: Schema = {"type": "integer", "minimum": 0}
 COUNT: Schema = {"type": "integer", "minimum": 1}
 TEXT: Schema = {"type": "string"}
 TRAINING: Schema = {"$ref": "#/$defs/training"}
+LABEL: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_LABEL,
+    "description": "Names the entry in tables and charts, instead of the method's name.",
+}
 
 
 def sweep_schema() -> Schema:
@@ -68,7 +75,7 @@ def method_schema() -> Schema:
     """Return the schema of an entry of `methods`."""
     return named_schema(
         {
-            name: options_schema(cls.Config, more={"training": TRAINING})
+            name: options_schema(cls.Config, more={"training": TRAINING, "label": LABEL})
             for name, cls in METHODS.items()
         }
     )

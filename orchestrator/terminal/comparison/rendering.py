@@ -33,7 +33,7 @@ def render(table: pd.DataFrame, format: str = "table", width: int = NARROW) -> s
         drawn, width = rich_table(table, width)
         console = PlainConsole(file=io.StringIO(), width=width, color_system=None)
         with console.capture() as printed:
-            console.print_whole(drawn)
+            console.print(drawn)
         return "\n".join(line.rstrip() for line in printed.get().splitlines()) + "\n"
     if format not in FORMATS:
         raise UnknownName("format", format, ("table", *FORMATS))

@@ -1,0 +1,99 @@
+"""The methods as a table: what they serve, and the values of their hyperparameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from rich.table import Column, Table
+
+from methods import METHODS
+from methods.base import Method, Setting
+from orchestrator.networks.networks import NETWORKS
+
+SCENARIOS = ("task", "domain", "class")
+# Small examples of each kind of input, which an objection may be asked about.
+INPUTS = {"images": (3, 32, 32), "rows": (64,)}
+OTHER_BODIES = {"images": ("mlp", "cnn"), "rows": ("mlp",)}
+
+
+def methods_table() -> Table:
+    """Return the methods with what they serve and their hyperparameters, open ones filled in."""
+    headers = ("method", "serves", "hyperparameters (defaults)", "what it does")
+    table = Table(*(Column(header, overflow="fold") for header in headers))
+    table.caption, table.caption_justify = "bare names are left out unless they are given", "left"
+    for name, cls in sorted(METHODS.items()):
+        defaults = "\n".join(default_texts(cls)) or "-"
+        table.add_row(name, "\n".join(served(cls)), defaults, first_sentence(cls))
+    return table
+
+
+def first_sentence(cls: type[Any]) -> str:
+    """Return the first sentence of a class's documentation."""
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def served(cls: type[Method]) -> Iterator[str]:
+    """Yield the scenarios, the inputs and the networks that a method serves."""
+    yield ", ".join(name for name in SCENARIOS if name in cls.scenarios)
+    if cls.needs_tokens:
+        yield "transformers"
+        return
+    config = cls.Config()
+    yield ", ".join(
+        kind
+        for kind in INPUTS
+        if any(
+            cls.objection(config, setting(scenario, kind, network)) is None
+            for network in OTHER_BODIES[kind]
+            for scenario in cls.scenarios
+        )
+    )
+    if not cls.takes_any_body:
+        yield "bodies of layers"
+    if not cls.takes_steps:
+        yield "no training steps"
+
+
+def setting(scenario: str, kind: str, network: str) -> Setting:
+    """Return a setting of five tasks of two classes."""
+    return Setting(
+        scenario=scenario,
+        num_classes=10,
+        input_shape=INPUTS[kind],
+        network=network,
+        num_tasks=5,
+        network_config=NETWORKS[network].Config(),
+    )
+
+
+def default_texts(cls: type[Method]) -> Iterator[str]:
+    """Yield each hyperparameter with its default, per scenario where that is left to it."""
+    by_scenario = {
+        scenario: cls.with_defaults(cls.Config(), setting(scenario, "images", "mlp"))
+        for scenario in SCENARIOS
+        if scenario in cls.scenarios
+    }
+    for field in fields(cls.Config):
+        values = {scenario: getattr(one, field.name) for scenario, one in by_scenario.items()}
+        yield default_text(field.name, values)
+
+
+def default_text(name: str, by_scenario: dict[str, Any]) -> str:
+    """Return `lam=1`, `lam` without a default, or `head=true (domain), false (task, class)`."""
+    scenarios: dict[Any, list[str]] = {}
+    for scenario, value in by_scenario.items():
+        scenarios.setdefault(value_text(value), []).append(scenario)
+    if len(scenarios) == 1:
+        return name + next(f"={text}" if text else "" for text in scenarios)
+    texts = (f"{text or 'none'} ({', '.join(names)})" for text, names in scenarios.items())
+    return f"{name}={', '.join(texts)}"
+
+
+def value_text(value: Any) -> str:
+    """Return a default as a sweep file has it; "" for none."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
