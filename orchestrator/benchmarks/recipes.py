@@ -10,6 +10,8 @@ from methods.base import neutral
 from orchestrator.benchmarks.class_split import ClassSplit
 from orchestrator.benchmarks.datasets.dataset import dataset_facts
 from orchestrator.benchmarks.orders import Order, order_tasks
+from orchestrator.benchmarks.sources.feature_set import FeatureSet
+from orchestrator.benchmarks.sources.own_data import OWN_DATA
 from orchestrator.benchmarks.task_changes import Change
 
 
@@ -105,10 +107,21 @@ def _shared_recipe(
         base,
         classes=tuple(range(count)),
         labels=tuple(range(first, first + count)),
-        sample=(seed, *content.values(), "sample") if sampled else None,
+        sample=(seed, *_drawn_from(content), "sample") if sampled else None,
         **content,
     )
     return _add_draw(recipe, "all tasks", seed)
+
+
+def _drawn_from(content: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what identifies the images that a task's samples are drawn from."""
+    data = OWN_DATA.get(content.get("dataset", ""))
+    if not isinstance(data, FeatureSet):
+        return tuple(content.values())
+    # The same rows whether images pass through a body or features stand for them.
+    shape = data.image_shape
+    resized = shape != dataset_facts(data.images_name).input_shape
+    return (data.images_name, *((shape,) if resized else ()))
 
 
 def _add_draw(recipe: Recipe, identity: object, seed: int) -> Recipe:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from backbone_lab import build, images, load, network_text, write_body
@@ -150,6 +151,43 @@ def test_the_precision_of_the_training_is_that_of_the_features(folder):
         for each in ("float32", "bf16")
     )
     assert one.digest != other.digest
+
+
+def write_greys(folder):
+    """Write 40 training and 12 test images of 12 x 10 pixels, of two classes."""
+    drawn = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (52, 12, 10, 1), generator=drawn).to(torch.uint8).numpy()
+    y = torch.arange(52).numpy() % 2
+    np.savez(folder / "c.npz", train_x=x[:40], train_y=y[:40], test_x=x[40:], test_y=y[40:])
+
+
+def test_each_data_set_of_a_sequence_has_features_of_its_images_in_the_common_shape(
+    folder, monkeypatch
+):
+    write_greys(folder)
+    parts = {
+        "benchmark": "{name: sequence, sequence: [{data: digits}, {data: {npz: c.npz}}], "
+        "scenario: class, samples_per_task: 32}",
+        "methods": "[ncm]",
+    }
+    results = run_inline(folder, **parts)
+    (trial,) = load(folder, **parts).trials
+    digits, _ = feature_sets(trial.stages(0)[0].benchmark)
+    assert (digits.spec.body.shape.input_shape, digits.num_features) == ((1, 12, 10), 12)
+    # Another shape is another key: those of the split data set are of 8 by 8 pixels.
+    assert digits.digest != features_of(load(folder)).digest
+    body = results.trials.iloc[0].storage_backbone_bytes
+    assert body == build(load(folder)).frozen_bytes
+    loss = results.accuracy.set_index(["split", "after", "task"]).loss
+    monkeypatch.setattr(build_stages, "learned_parts", lambda b, n, *_: (b, n))
+    state = None
+    for stage in trial.stages(0):
+        state, record = run_stage(stage, state, ("", "", 0))
+    assert stage.benchmark.input_shape == (1, 12, 10)
+    for number, key in enumerate(stage.task_keys, 1):
+        assert loss["test", 2, number] == pytest.approx(
+            record.evaluation[key]["test"].loss, rel=1e-4
+        )
 
 
 def test_what_is_trained_does_not_matter_to_features(folder):

@@ -44,6 +44,17 @@ class FeatureSet(OwnData):
         return self.images.title if isinstance(self.images, OwnData) else str(self.images)
 
     @property
+    def images_name(self) -> str:
+        """The name by which the images are loaded."""
+        return self.images.digest if isinstance(self.images, OwnData) else str(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The shape (c, h, w) that images are brought to before the body's input rule."""
+        shape: tuple[int, ...] = self.spec.body.shape.input_shape
+        return shape
+
+    @property
     def num_features(self) -> int:
         """The features of an image, F."""
         return self.facts.input_shape[0]

@@ -14,7 +14,8 @@ from orchestrator.stages.stage import Stage
 def backbone_bytes(stage: Stage, network: nn.Module) -> dict[str, int]:
     """Return the bytes of a frozen body, which is no part of a state; {} without one."""
     size: int = getattr(network, "frozen_bytes", 0)
-    size += sum(features.body_bytes for features in feature_sets(stage.benchmark))
+    # Those of a sequence have one body.
+    size += sum(features.body_bytes for features in feature_sets(stage.benchmark)[:1])
     return {"backbone": size} if size else {}
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from orchestrator.benchmarks.datasets.dataset import load_dataset
+from orchestrator.benchmarks.sequences import bring_to_shape
 from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
@@ -162,6 +163,8 @@ def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> T
     parts = [images.train_x[first : first + SHARD]]
     parts.append(images.test_x[max(first - count, 0) : max(first + SHARD - count, 0)])
     x = torch.cat([part for part in parts if len(part)])
+    if x.shape[1:] != features.image_shape:  # of a sequence, whose data sets have one shape
+        x = bring_to_shape(x, features.image_shape)
     with fix_threads(1, 0, device), torch.no_grad():
         body, prepare = FrozenBody(load_body(spec.body)), Preparation(spec.body.rule).to(device)
         with autocast(spec.precision, torch.device(device)):

@@ -12,6 +12,7 @@ from orchestrator.benchmarks.datasets.dataset import dataset_facts, load_dataset
 from orchestrator.benchmarks.sources.arrays.arrays import Facts
 from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.benchmarks.sources.own_data import OwnData, register
+from orchestrator.benchmarks.stream_data import SEQUENCE
 from orchestrator.hashing import canonical_json, digest, to_keyed_json
 from orchestrator.networks.base import NetworkShape
 from orchestrator.networks.networks import MLP
@@ -43,12 +44,12 @@ def learned_parts(
     """Return the benchmark and the network that the stages of a trial have.
 
     They are the features and the layers above the body where the body of a pretrained network is
-    frozen, nothing changes its images from task to task, and none of the trainings augments them;
-    else as given.
+    frozen, nothing changes the images of a data set from task to task, and none of the trainings
+    augments them; else as given.
     """
     config = network.config
     is_plain = isinstance(config, Pretrained.Config) and config.train in ("none", "head")
-    if not is_plain or benchmark.stream_data.transformation != "split":
+    if not is_plain or benchmark.stream_data.transformation not in ("split", SEQUENCE):
         return benchmark, network
     if any(training.read_changes() for training in trainings):
         return benchmark, network
@@ -58,11 +59,14 @@ def learned_parts(
     )
     if network.cls.objection(config, shape) is not None:  # said where a sweep is checked
         return benchmark, network
-    images = benchmark.data_sets[0]
-    name = benchmark.stream_data.names[0]
-    fingerprint = load_dataset(name).fingerprint
-    features = _feature_set(images, name, fingerprint, config.body_spec(shape), precision)
-    return replace(benchmark, name="split", data=features), _head(config.head, config.hidden)
+    body, head = config.body_spec(shape), _head(config.head, config.hidden)
+    data = tuple(
+        _feature_set(images, name, load_dataset(name).fingerprint, body, precision)
+        for images, name in zip(benchmark.data_sets, benchmark.stream_data.names, strict=True)
+    )
+    if benchmark.sequence is not None:
+        return replace(benchmark, sequence=data), head
+    return replace(benchmark, name="split", data=data[0]), head
 
 
 @lru_cache(maxsize=4)
@@ -77,6 +81,8 @@ def _feature_set(
     spec = FeatureSpec(body, precision)
     of_images, facts = dataset_facts(name), body_facts(spec.body)
     content = {"images": fingerprint, "version": of_images.version, **spec.content()}
+    if of_images.input_shape != body.shape.input_shape:  # those of a sequence come in one shape
+        content["shape"] = list(body.shape.input_shape)
     features = FeatureSet(
         source=canonical_json({"features": body.backbone.title, "of": name}),
         digest=digest("features", content),
@@ -99,7 +105,7 @@ def _feature_set(
 
 
 def feature_sets(benchmark: Benchmark) -> Sequence[FeatureSet]:
-    """Return the features that a benchmark is made of; none if it is of other data."""
+    """Return the features that a benchmark is made of, all of one body; none if of other data."""
     return [data for data in benchmark.data_sets if isinstance(data, FeatureSet)]
 
 
