@@ -10,7 +10,7 @@ from orchestrator.backends import factory
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend
 from orchestrator.graph.evaluation import CreateQueue, FirstInFirstOut
-from orchestrator.graph.features import feature_states
+from orchestrator.graph.features import bodies_in_steps, feature_states
 from orchestrator.graph.plan import Plan, plan
 from orchestrator.graph.progress import Progress
 from orchestrator.graph.progress_file import ProgressFile
@@ -28,7 +28,7 @@ from orchestrator.stages.worker import Order
 from orchestrator.sweep.means.solve import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
-from orchestrator.terminal.describe import feature_rows
+from orchestrator.terminal.describe import body_rows, feature_rows
 
 NOTHING_LEFT = "nothing is left to compute"
 
@@ -120,7 +120,7 @@ def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, lis
     Once the search is complete, the plan has its winners.
     The trials of a sweep with means are those whose dials are solved for.
     """
-    rows = [*feature_rows(feature_states(sweep, store))]
+    rows = [*feature_rows(feature_states(sweep, store)), *body_rows(bodies_in_steps(sweep))]
     sweep = solve_sweep(sweep, store)
     study = create_study(sweep, store, folder, factory, read_only=True)
     winners: list[ChainStages] = []

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.benchmarks.sources.feature_set import FeatureSet
 from orchestrator.graph.events import ChainAdvanced, ChainEnded, ChainWanted, Event
+from orchestrator.stages.code.components import Component
 from orchestrator.stages.features.feature_task import (
     SHARD,
     FeatureTask,
@@ -15,7 +17,12 @@ from orchestrator.stages.features.feature_task import (
     join_task,
     shard_tasks,
 )
-from orchestrator.stages.features.learned_parts import feature_sets, learned_parts
+from orchestrator.stages.features.learned_parts import (
+    feature_sets,
+    learned_parts,
+    reason_for_images,
+)
+from orchestrator.stages.learning.training import Training
 from orchestrator.stages.outcomes import Key
 from orchestrator.stages.storage.record_cache import Records
 from orchestrator.stages.worker import Order
@@ -31,12 +38,25 @@ def sweep_features(sweep: Sweep) -> list[FeatureSet]:
     Those of a space that searches networks are the ones at its representative points; a trial that
     needs others computes them itself.
     """
+    benchmarks = (learned_parts(*each)[0] for each in _parts(sweep))
+    by_digest = {each.digest: each for b in benchmarks for each in feature_sets(b)}
+    return list(by_digest.values())
+
+
+def bodies_in_steps(sweep: Sweep) -> dict[tuple[str, str], str]:
+    """Return (data, body) -> why the frozen body runs in every step; {} where features stand."""
+    reasons: dict[tuple[str, str], str] = {}
+    for benchmark, network, training in _parts(sweep):
+        if reason := reason_for_images(benchmark, network, training):
+            reasons[benchmark.title, network.config.backbone.title] = reason
+    return reasons
+
+
+def _parts(sweep: Sweep) -> list[tuple[Benchmark, Component, Training]]:
     parts = [(trial.benchmark, trial.network, trial.training) for trial in sweep.trials]
     for group in sweep.groups:
         parts += [each[:3] for each in example_combinations(group.parts)]
-    benchmarks = (learned_parts(*each)[0] for each in parts)
-    by_digest = {each.digest: each for b in benchmarks for each in feature_sets(b)}
-    return list(by_digest.values())
+    return parts
 
 
 @dataclass(frozen=True)

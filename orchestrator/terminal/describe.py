@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,12 @@ def feature_rows(states: Sequence[FeatureState]) -> Iterator[tuple[str, str]]:
         other = f", {Path(spec.body.weights.file).name} at {rows}, {spec.precision}"
         more = other if names.count(name) > 1 else ""
         yield f"features of {name}{more}", f"{size}, {state}"
+
+
+def body_rows(reasons: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
+    """Yield a name and a text for each frozen body of a plan that no features stand for."""
+    for (data, body), reason in reasons.items():
+        yield f"body for {data}, {body}", f"runs in every step: {reason}"
 
 
 def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:

@@ -200,18 +200,27 @@ def test_what_is_trained_does_not_matter_to_features(folder):
 
 
 @pytest.mark.parametrize(
-    "parts",
+    ("parts", "reason"),
     [
-        {"training": "{batch_size: 16, augment: [flip]}"},
-        {"network": network_text("adapters")},
-        {"network": network_text("all")},
-        {"benchmark": "{name: permuted_digits, num_tasks: 2, scenario: domain}"},
+        ({"training": "{batch_size: 16, augment: [flip]}"}, "augmented images differ from step"),
+        ({"network": network_text("adapters")}, "train: adapters changes what it computes"),
+        ({"network": network_text("all")}, None),
+        (
+            {"benchmark": "{name: permuted_digits, num_tasks: 2, scenario: domain}"},
+            "permuted images differ from task to task",
+        ),
     ],
 )
-def test_images_that_change_and_bodies_that_learn_have_no_features(folder, parts):
-    stage = load(folder, **parts).trials[0].stages(0)[1]
+def test_images_that_change_and_bodies_that_learn_have_no_features(folder, parts, reason):
+    sweep = load(folder, **parts)
+    stage = sweep.trials[0].stages(0)[1]
     assert stage.network.name == "pretrained"
     assert stage.benchmark.input_shape == (1, 8, 8)
+    _, rows = plan_sweep(sweep, store_of(folder), folder / "out")
+    data = sweep.trials[0].benchmark.title
+    text = [each for name, each in rows if name == f"body for {data}, tinybody:build"]
+    assert len(text) == (reason is not None)
+    assert all(each.startswith(f"runs in every step: {reason}") for each in text)
 
 
 # the store

@@ -48,10 +48,7 @@ def learned_parts(
     augments them; else as given.
     """
     config = network.config
-    is_plain = isinstance(config, Pretrained.Config) and config.train in ("none", "head")
-    if not is_plain or benchmark.stream_data.transformation not in ("split", SEQUENCE):
-        return benchmark, network
-    if any(training.read_changes() for training in trainings):
+    if not _is_frozen(network) or reason_for_images(benchmark, network, *trainings):
         return benchmark, network
     precision = trainings[0].precision if trainings else "float32"
     shape = NetworkShape(
@@ -67,6 +64,26 @@ def learned_parts(
     if benchmark.sequence is not None:
         return replace(benchmark, sequence=data), head
     return replace(benchmark, name="split", data=data[0]), head
+
+
+def reason_for_images(benchmark: Benchmark, network: Component, *trainings: Training) -> str | None:
+    """Return why images pass through the frozen body of a network in every step; None: they do not.
+
+    The body is then as dear in each epoch of each trial as features are once.
+    """
+    if not _is_frozen(network):
+        return None
+    kind = benchmark.stream_data.transformation
+    if kind not in ("split", SEQUENCE):
+        return f"{kind} images differ from task to task"
+    if network.config.train == "adapters":
+        return "train: adapters changes what it computes"
+    augmented = any(training.read_changes() for training in trainings)
+    return "augmented images differ from step to step" if augmented else None
+
+
+def _is_frozen(network: Component) -> bool:
+    return isinstance(network.config, Pretrained.Config) and network.config.is_frozen
 
 
 @lru_cache(maxsize=4)
