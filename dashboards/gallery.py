@@ -97,8 +97,13 @@ def read_scope(given: Mapping[str, str | Sequence[str]]) -> Scope:
 
 
 def draw_trade_off(warehouse: Warehouse, scope: Scope) -> go.Figure:
-    """Draw the costs of each configuration against its accuracy, a panel for each table."""
-    return charts.trade_off(with_front(_compared(warehouse, scope)))
+    """Draw the accuracy of each configuration against its costs, panels for each table."""
+    return charts.trade_off(_compared(warehouse, scope))
+
+
+def draw_cost_plane(warehouse: Warehouse, scope: Scope) -> go.Figure:
+    """Draw the costs of each configuration, with its accuracy as colour, a panel for each table."""
+    return charts.cost_plane(with_front(_compared(warehouse, scope)))
 
 
 def draw_forgetting(warehouse: Warehouse, scope: Scope) -> go.Figure:
@@ -162,6 +167,7 @@ Chart = Callable[[Warehouse, Scope], Any]
 R_MATRIX = "r_matrix"
 CHARTS: dict[str, Chart] = {
     "trade_off": draw_trade_off,
+    "cost_plane": draw_cost_plane,
     "forgetting": draw_forgetting,
     "storage": draw_rows(charts.storage),
     "computation": draw_rows(charts.computation),

@@ -17,6 +17,7 @@ from dashboards.charts.learning import learning_curves as learning_curves
 from dashboards.charts.lineage import trial_graph as trial_graph
 from dashboards.charts.matrix import r_matrix as r_matrix
 from dashboards.charts.paired import differences as differences
+from dashboards.charts.plane import cost_plane as cost_plane
 from dashboards.charts.surface.accuracies import accuracies as accuracies
 from dashboards.charts.surface.budgets import by_compute as by_compute
 from dashboards.charts.surface.budgets import by_storage as by_storage

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.charts.cost_axes import axis_layout
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import si_text
 from dashboards.charts.surface.styles import method_lines
 from dashboards.charts.theme import assign_lines, assign_symbols, template
-from dashboards.charts.tradeoff_axes import axis_layout
 from orchestrator.results.agreement import rank_agreements
 
 HEIGHT, EDGES = 380, 130  # pixels

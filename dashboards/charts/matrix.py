@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
-from dashboards.charts.theme import FAINT, HIGHLIGHT, template
+from dashboards.charts.theme import FAINT, HIGHLIGHT, bar_title, template
 from orchestrator.results.cells import ANNOTATED_TASKS, list_cells, step_corners
 from orchestrator.results.colours import colour_scale
 from orchestrator.results.metrics import R
@@ -39,7 +39,7 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
     heat = go.Heatmap(z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=colour_scale())
     heat.update(text=_texts(r, uses), hoverongaps=True, xgap=1, ygap=1)
     heat.texttemplate = "%{text}" if num_tasks <= ANNOTATED_TASKS else None
-    heat.colorbar = {"title": {"text": "accuracy", "side": "right"}, "thickness": 14}
+    heat.colorbar = {"title": bar_title("accuracy"), "thickness": 14}
     heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
     figure.add_trace(heat)
     for shape in (*_unmeasured_boxes(r), *_highlights(r, uses), _step(num_tasks)):

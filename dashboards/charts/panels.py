@@ -14,6 +14,7 @@ from orchestrator.results.pooling import SETTING
 
 # Of a panel, between panels, above and below all panels, and of a title, in pixels.
 HEIGHT, BETWEEN, EDGES, TITLE = 300, 76, 110, 30
+GAP = 0.29
 
 
 def split_by_setting(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -36,13 +37,16 @@ def _column_text(column: str, values: pd.Series[Any]) -> str:
     return forms.get(column, "{}").format(", ".join(map(str, values.unique())))
 
 
-def panels(titles: Sequence[str], columns: int = 2, height: int = HEIGHT) -> go.Figure:
+def panels(
+    titles: Sequence[str], columns: int = 2, height: int = HEIGHT, gap: float = GAP
+) -> go.Figure:
     """Return a figure with a panel for each title, at least one.
 
     Args:
         titles: printed above the panels.
         columns: largest number of panels in a row.
         height: of a panel without its surroundings, in pixels.
+        gap: width between panels, all of a row together, as a share of the figure.
     """
     across = max(1, min(columns, len(titles)))
     down = -(-max(1, len(titles)) // across)
@@ -51,7 +55,7 @@ def panels(titles: Sequence[str], columns: int = 2, height: int = HEIGHT) -> go.
         rows=down,
         cols=across,
         subplot_titles=list(titles) if any(titles) else None,
-        horizontal_spacing=0.29 / across,
+        horizontal_spacing=gap / across,
         vertical_spacing=BETWEEN / (total - EDGES),
     )
     figure.update_layout(template=template(), height=total, legend=legend(total - EDGES))

@@ -65,6 +65,11 @@ def template(dark: bool = False) -> go.layout.Template:
     )
 
 
+def bar_title(text: str) -> dict[str, str]:
+    """Return the title of a colour bar: above it, with an empty line, and so off its ticks."""
+    return {"text": f"{text}<br> ", "side": "top"}
+
+
 def apply_theme(figure: go.Figure, dark: bool) -> go.Figure:
     """Set the template of a figure for a light or dark background, in place; return it."""
     figure.layout.template = template(dark)

@@ -1,84 +1,182 @@
-"""The trade-off of configurations: two costs against each other, with a metric as colour."""
+"""The trade-off of configurations: a metric against each cost, in panels with one vertical axis."""
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.panels import (
-    add_traces,
-    empty_figure,
-    panel_position,
-    panels,
-    split_by_setting,
-)
-from dashboards.charts.plain import plain_texts
-from dashboards.charts.theme import GREY, assign_symbols
-from dashboards.charts.tradeoff_axes import axis_layout, axis_value, color_axis
-from dashboards.charts.tradeoff_marks import draw_points, front_rings, legend_entry
+from dashboards.charts.cost_axes import axis_layout, axis_value
+from dashboards.charts.hover import hover_texts
+from dashboards.charts.labels import place_labels, shorten
+from dashboards.charts.panel_scale import HEIGHT, WIDTH, PanelScale, half_widths
+from dashboards.charts.panels import add_traces, empty_figure, panels, split_by_setting
+from dashboards.charts.plain import escape_texts
+from dashboards.charts.quantities import find_quantity
+from dashboards.charts.theme import GREY, assign_lines, assign_symbols, rgba_text
+from orchestrator.results.pareto import front_mask
+from orchestrator.results.statistics import Floats
 
+COSTS = ("storage_bytes", "compute_flops")
 CORNERS = ("finetune", "joint")
+GAP = 0.07
+LETTER, LINE = 6.2, 15.0  # width and height of a letter of a label, in pixels
+MOST_LABELS = 20  # of a panel with more points those on its front have labels
+FRONT = "Pareto front of the means"
 
 
-@plain_texts
-def trade_off(
-    table: pd.DataFrame, x: str = "storage_bytes", y: str = "compute_flops", colour: str = "acc"
-) -> go.Figure:
-    """Draw a point per configuration: x and y are costs (or metrics), colour a metric.
+def trade_off(table: pd.DataFrame, metric: str = "acc", costs: Sequence[str] = COSTS) -> go.Figure:
+    """Draw a point per configuration, with its label: a metric against a cost, a panel per cost.
 
-    The shape of a marker tells the method, its size the width of the 95% interval; it is hollow
-    without an interval (one seed). joint and finetune have labels.
+    Bars are 95% intervals. The colour and the shape of a marker tell the method; it is hollow if
+    another row of the panel beats it in both quantities by intervals that do not overlap. The line
+    is the Pareto front of the means: the best that is to be had up to each cost.
 
     Args:
         table: rows of `results.comparison.comparison`, or with the columns `label`, `method`,
-            `trial_id`, `n`, and `<quantity>_mean`, `<quantity>_ci95` of x, y and colour. Columns of
-            the setting give a panel for each setting. Rows whose boolean column `front` is true
-            have a ring.
-        x: quantity of the horizontal axis.
-        y: quantity of the vertical axis.
-        colour: quantity of the colours.
+            `trial_id`, `n`, and `<quantity>_mean`, `<quantity>_ci95` of the metric and the costs.
+            Columns of the setting give a row of panels for each setting.
+        metric: quantity of the vertical axes.
+        costs: quantities of the horizontal axes.
 
     Returns:
         A figure; the `customdata` of a point is its trial_id.
     """
     if table.empty:
         return empty_figure("No complete trial to compare.")
+    table = escape_texts(table.assign(short=table["label"].map(shorten)))
     settings = split_by_setting(table)
-    figure = panels([title for title, _ in settings])
-    symbols = assign_symbols(table["method"])
-    for index, (_, rows) in enumerate(settings):
-        where = panel_position(index)
-        add_traces(figure, front_rings(rows, (x, y, colour)), where)
-        for method, part in rows.groupby("method", sort=False):
-            symbol = symbols[method]
-            marks = draw_points(part, (x, y, colour), symbol)
-            add_traces(
-                figure, [marks.update(name=str(method)), legend_entry(str(method), symbol)], where
-            )
-        for note in _corner_labels(rows, x, y):
-            figure.add_annotation(**note, **where)
-    figure.update_xaxes(axis_layout(table, x))
-    figure.update_yaxes(axis_layout(table, y))
-    return figure.update_layout(coloraxis=color_axis(table[f"{colour}_mean"], colour))
+    titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
+    figure = panels(titles, len(costs), HEIGHT, GAP)
+    styles = [assign_lines(table["method"]), assign_symbols(table["method"])]
+    looks = {m: (styles[0][m]["color"], styles[1][m]) for m in styles[0]}
+    labelled = True
+    for line, (_, rows) in enumerate(settings, start=1):
+        limits = metric_range(rows, metric)
+        for column, cost in enumerate(costs, start=1):
+            where = {"row": line, "col": column}
+            axis = axis_layout(rows, cost, narrow=True)
+            figure.update_xaxes(axis, **where)
+            add_traces(figure, panel_traces(rows, (cost, metric), looks), where)
+            shown = labelled_rows(rows, (cost, metric))
+            labelled &= len(shown) == len(rows)
+            for note in point_labels(rows, shown, (cost, metric), (axis.get("range"), limits)):
+                figure.add_annotation(**note, **where)
+            figure.update_yaxes(range=limits, showticklabels=column == 1, **where)
+        figure.update_yaxes(title=find_quantity(metric).title, row=line, col=1)
+    return figure.update_layout(showlegend=not labelled)
 
 
-def _corner_labels(rows: pd.DataFrame, x: str, y: str) -> list[dict[str, Any]]:
-    """Return the labels of joint and finetune; positions on a log axis are exponents."""
+def metric_range(rows: pd.DataFrame, metric: str) -> list[float]:
+    """Return the range of the values and their intervals, with room at both ends."""
+    mean, spread = rows[f"{metric}_mean"], half_widths(rows, metric)
+    low, high = (mean - spread).min(), (mean + spread).max()
+    if not low <= high:
+        return [0.0, 1.0]
+    room = 0.08 * (high - low) or 0.05
+    return [low - room, high + room]
+
+
+def panel_traces(
+    rows: pd.DataFrame, shown: tuple[str, str], looks: dict[Any, tuple[str, str]]
+) -> Iterator[go.Scatter]:
+    """Yield the front of a panel, and the points of each method."""
+    front = front_mask(rows, shown)
+    yield from front_line(rows, shown)
+    for method, part in rows.groupby("method", sort=False):
+        yield draw_points(part, shown, looks[method], front[part.index]).update(name=str(method))
+
+
+def draw_points(
+    rows: pd.DataFrame, shown: tuple[str, str], look: tuple[str, str], front: pd.Series[bool]
+) -> go.Scatter:
+    """Draw the points of a method with their intervals; hollow those that are not on the front."""
+    (cost, metric), (colour, symbol) = shown, look
+    bars = {"type": "data", "color": rgba_text(colour, 0.6), "thickness": 1.2, "width": 3}
+    return go.Scatter(
+        mode="markers",
+        x=rows[f"{cost}_mean"],
+        y=rows[f"{metric}_mean"],
+        error_x=bars | {"array": half_widths(rows, cost)},
+        error_y=bars | {"array": half_widths(rows, metric)},
+        customdata=rows["trial_id"],
+        hoverinfo="text",
+        hovertext=hover_texts(rows, (metric, *COSTS) if cost in COSTS else (metric, cost)),
+        marker={
+            "color": colour,
+            "symbol": front.map({True: symbol, False: f"{symbol}-open"}),
+            "size": 10,
+            "opacity": 1,
+            "line": {"width": 2, "color": colour},
+        },
+    )
+
+
+def front_line(rows: pd.DataFrame, shown: tuple[str, str]) -> Iterator[go.Scatter]:
+    """Yield the steps through the Pareto front of the means, up to the highest cost."""
+    ends = front_corners(rows, shown)
+    if len(ends):
+        yield go.Scatter(
+            name=FRONT,
+            mode="lines",
+            x=ends[:, 0],
+            y=ends[:, 1],
+            hoverinfo="skip",
+            line={"shape": "hv", "width": 1.5, "color": GREY},
+        )
+
+
+def front_corners(rows: pd.DataFrame, shown: tuple[str, str]) -> Floats:
+    """Return cost and metric of each row on the front of the means, and of its end [N + 1, 2]."""
+    means = rows[[f"{name}_mean" for name in shown]]
+    best = means[front_mask(means, shown)].sort_values(list(means)).to_numpy(float)
+    end = [[means.iloc[:, 0].max(), best[-1, 1]]] if len(best) else np.empty((0, 2))
+    return np.vstack([best, end])
+
+
+def labelled_rows(rows: pd.DataFrame, shown: tuple[str, str]) -> pd.DataFrame:
+    """Return the rows with a label: all, or of many those on the front of the means and corners."""
+    names = [f"{name}_mean" for name in shown]
+    if len(rows) <= MOST_LABELS:
+        return rows[rows[names].notna().all(axis=1)]
+    front = rows[front_mask(rows[names], shown)]
     corners = rows[rows["method"].isin(CORNERS)].drop_duplicates("method")
+    kept = pd.concat([front, corners.drop(index=front.index, errors="ignore")])
+    return kept[kept[names].notna().all(axis=1)].head(MOST_LABELS)
+
+
+def point_labels(
+    rows: pd.DataFrame,
+    shown: pd.DataFrame,
+    quantities: tuple[str, str],
+    limits: tuple[Sequence[float] | None, Sequence[float]],
+) -> list[dict[str, Any]]:
+    """Return the labels of a panel; positions on a log axis are exponents."""
+    if limits[0] is None:
+        return []
+    ordered = pd.concat([shown, rows.drop(index=shown.index)])
+    scale = PanelScale(*quantities, *limits)
+    bars = np.vstack([scale.bars(ordered), scale.steps(front_corners(rows, quantities))])
+    points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
+    sizes = np.array([[LETTER * len(text), LINE] for text in shown["short"]]).reshape(-1, 2)
+    offsets = place_labels(points, sizes, (WIDTH, HEIGHT), bars)
+    cost, metric = quantities
     return [
         {
-            "x": axis_value(row[f"{x}_mean"], x),
-            "y": axis_value(row[f"{y}_mean"], y),
-            "text": row["method"],
-            "ax": 0,
-            "ay": -32,
+            "x": axis_value(row[f"{cost}_mean"], cost),
+            "y": row[f"{metric}_mean"],
+            "text": row["short"],
+            "ax": dx,
+            "ay": -dy,
+            "font": {"size": 11},
+            "borderpad": 0,
+            "arrowhead": 0,
+            "arrowwidth": 0.8,
             "arrowcolor": GREY,
-            "arrowwidth": 1,
-            "standoff": 8,
+            "standoff": 5,
         }
-        for row in corners.to_dict("records")
-        if isfinite(row[f"{x}_mean"]) and isfinite(row[f"{y}_mean"])
+        for row, (dx, dy) in zip(shown.to_dict("records"), offsets, strict=True)
     ]

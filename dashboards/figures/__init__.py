@@ -1,7 +1,7 @@
 """Figures for papers, drawn with matplotlib from the same frames as the charts.
 
 `python -m dashboards.figures DIR FILE.png` draws one of them. May import `charts` and `data`
-beside it, and the orchestrator below `cli`. Begin with `plane.py`.
+beside it, and the orchestrator below `cli`. Begin with `tradeoff.py`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from dashboards.figures.bars import costs as costs
 from dashboards.figures.canvas import save as save
 from dashboards.figures.curves import forgetting as forgetting
 from dashboards.figures.matrices import r_matrices as r_matrices
-from dashboards.figures.plane import trade_off as trade_off
+from dashboards.figures.plane import cost_plane as cost_plane
 from dashboards.figures.surface import budgets as budgets
 from dashboards.figures.surface import winners as winners
+from dashboards.figures.tradeoff import trade_off as trade_off
 from orchestrator.errors import RepertoireError
 
-FIGURES = ("trade_off", "forgetting", "costs", "r_matrices")
+FIGURES = ("trade_off", "forgetting", "costs", "r_matrices", "cost_plane")
 MEANS_FIGURES = ("winners", "budgets")  # of sweeps with means
 KINDS = (".svg", ".pdf")
 
@@ -45,6 +46,8 @@ def draw(warehouse: Warehouse, name: str) -> Figure:
     with matplotlib.rc_context({"text.parse_math": False}):  # $ in a label is no formula
         if name == "trade_off":
             return trade_off(table)
+        if name == "cost_plane":
+            return cost_plane(table)
         if name == "costs":
             return costs(table)
         curves = read_curves(warehouse, table)

@@ -1,4 +1,4 @@
-"""The page Trade-off: two costs and a metric of each configuration."""
+"""The page Trade-off: a metric of each configuration against two costs, or the plane of both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import charts
@@ -20,47 +21,79 @@ from orchestrator.results.pooling import SETTING
 from orchestrator.terminal.escaping import escape_markdown
 
 FIRST = 2  # tables drawn before the user chooses others
-WIDTH = 250  # of a selection box, in pixels
+WIDTH = 178  # of a selection box, in pixels
+AXES, PLANE = "two panels", "plane of costs"
+# View -> labels of the selection of its metric and its two costs.
+VIEWS = {AXES: ("Metric", "Left", "Right"), PLANE: ("Colour", "Across", "Up")}
+AXES_CAPTION = (
+    "A point is a configuration, averaged over its seeds; bars are 95 % intervals (absent with one "
+    "seed). The line is the Pareto front of the means of a panel. A point is hollow if another "
+    "beats it in both quantities of the panel by intervals that do not overlap. Click a point for "
+    "its configuration."
+)
+PLANE_CAPTION = (
+    "A point is a configuration, averaged over its seeds; its size is the width of the 95 % "
+    "interval of the coloured metric; hollow: one seed, no interval. Ring: on the Pareto front, no "
+    "other point beats it in both costs and the metric by intervals that do not overlap. Click a "
+    "point for its configuration."
+)
 
 
 def show(view: View) -> None:
-    """Draw two costs against each other with a metric as colour; a click shows a configuration."""
+    """Draw a metric against two costs, or the plane of both; a click shows a configuration."""
     configured = configurations(view.warehouse, view.scope)
     if configured.empty:
         show_nothing_complete(configured)
         return
-    x, y, colour = _pick_axes(configured)
-    show_undefined(configured, colour)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        plane = st.segmented_control(
+            "View", list(VIEWS), default=AXES, key="view", bind="query-params"
+        )
+        metric, costs = _pick_axes(configured, VIEWS[plane or AXES])
+    show_undefined(configured, metric)
     tables = split_tables(configured)
     titles = list(tables)
     if len(titles) > FIRST:
         titles = st.multiselect("Tables", titles, titles[:FIRST], key="trade-off tables")
     for title in titles:
         st.markdown(f"**{escape_markdown(title)}**")
-        _draw(view, tables[title], (x, y, colour), title)
-    st.caption(
-        "A point is a configuration, averaged over its seeds; its size is the width of the 95 % "
-        "interval of the coloured metric; hollow: one seed, no interval. Ring: on the Pareto "
-        f"front, no other point beats it in both costs and {short_label(colour)} by intervals that "
-        "do not overlap. Click a point for its configuration."
-    )
+        # All rows of a table are comparable, so they share a panel.
+        rows = tables[title].drop(columns=SETTING)
+        draw = draw_plane if plane == PLANE else draw_axes
+        _show_chart(view, tables[title], draw(rows, metric, costs), title)
+    st.caption(PLANE_CAPTION if plane == PLANE else AXES_CAPTION)
     show_separation(configured)
     show_left_out(configured)
 
 
-def _pick_axes(table: pd.DataFrame) -> tuple[str, str, str]:
-    """Return the two costs and the metric that the user chose, of those with a value."""
+def draw_axes(rows: pd.DataFrame, metric: str, costs: tuple[str, str]) -> go.Figure:
+    """Draw the metric against each of the costs."""
+    return charts.trade_off(rows, metric, costs)
+
+
+def draw_plane(rows: pd.DataFrame, metric: str, costs: tuple[str, str]) -> go.Figure:
+    """Draw the costs against each other, with the metric as colour and the front ringed."""
+    shown = (*costs, metric)
+    return charts.cost_plane(rows.assign(front=front_mask(rows, shown)), *shown)
+
+
+def _pick_axes(table: pd.DataFrame, labels: Sequence[str]) -> tuple[str, tuple[str, str]]:
+    """Return the metric and the two costs that the user chose, of those with a value."""
     costs = [cost for cost in COSTS if (table[f"{cost}_mean"] > 0).any()]
 
     def pick(label: str, names: Sequence[str], first: str) -> str:
         at = names.index(first) if first in names else 0
-        chosen = st.selectbox(label, names, at, format_func=axis_title, key=label, width=WIDTH)
+        key = label.lower().replace(" ", "-")
+        chosen = st.selectbox(
+            label, names, at, format_func=axis_title, key=key, width=WIDTH, bind="query-params"
+        )
         return str(chosen)
 
-    with st.container(horizontal=True):
-        x = pick("Across", costs, "storage_bytes")
-        y = pick("Up", costs, "compute_flops")
-        return x, y, pick("Colour", METRICS, "acc")
+    metric = pick(labels[0], METRICS, "acc")
+    return metric, (
+        pick(labels[1], costs, "storage_bytes"),
+        pick(labels[2], costs, "compute_flops"),
+    )
 
 
 def axis_title(column: str) -> str:
@@ -68,15 +101,8 @@ def axis_title(column: str) -> str:
     return short_label(column) if column in METRICS else find_quantity(column).title
 
 
-def _draw(view: View, rows: pd.DataFrame, shown: tuple[str, str, str], key: str) -> None:
-    # All rows of a table are comparable, so they share a panel.
-    front = rows.assign(front=front_mask(rows, shown)).drop(columns=SETTING)
-    chosen = view.chart(
-        charts.trade_off(front, *shown),
-        f"trade-off {key}",
-        on_select="rerun",
-        selection_mode="points",
-    )
+def _show_chart(view: View, rows: pd.DataFrame, figure: go.Figure, key: str) -> None:
+    chosen = view.chart(figure, f"trade-off {key}", on_select="rerun", selection_mode="points")
     _show_clicked(view, rows, chosen)
 
 

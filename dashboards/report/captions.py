@@ -12,6 +12,16 @@ from dashboards.report.search_captions import count_text
 from orchestrator.columns import SHOWN_METRICS
 from orchestrator.terminal.units import p_value_text
 
+TRADE_OFF = (
+    "Bars are 95% intervals over seeds. The line is the Pareto front of the means of a panel; a "
+    "point is hollow if another beats it in both quantities of the panel by intervals that do not "
+    "overlap."
+)
+COST_PLANE = (
+    "Colour is ACC, size the width of its interval; hollow: one seed. Ringed: on the Pareto front "
+    "of ACC, storage and computation."
+)
+
 
 def trade_off(rows: pd.DataFrame) -> str:
     """Return the configurations of highest and second highest ACC, and those of least cost."""

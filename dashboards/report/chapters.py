@@ -68,9 +68,14 @@ def take_readable(items: Iterable[T], notes: list[str]) -> list[T]:
 
 
 def _overview_charts(rows: pd.DataFrame, shown: pd.DataFrame) -> list[Chart]:
-    plane = charts.trade_off(rows.drop(columns="table").assign(table=0))
+    one_table = rows.assign(table=0)
     return [
-        Chart("Trade-off: what it buys and what it costs", captions.trade_off(rows), plane),
+        Chart(
+            "Trade-off: what it buys and what it costs",
+            f"{captions.trade_off(rows)} {captions.TRADE_OFF}",
+            charts.trade_off(one_table),
+        ),
+        Chart("The plane of the two costs", captions.COST_PLANE, charts.cost_plane(one_table)),
         Chart("Storage, by category", cost_captions.storage(rows), charts.storage(shown)),
         Chart("Computation, by phase", cost_captions.computation(rows), charts.computation(shown)),
     ]

@@ -98,9 +98,9 @@ class Results(tables.Results):
         """Return an interactive chart of the results, of Plotly; a notebook draws it.
 
         Args:
-            name: "trade_off"; "forgetting", "storage" and "computation" of one table of the
-                comparison; "sharing" of stages; "parallel_coordinates", "importance" and
-                "learning_curves" of a search; "r_matrix" of a trial.
+            name: "trade_off" and "cost_plane"; "forgetting", "storage" and "computation" of one
+                table of the comparison; "sharing" of stages; "parallel_coordinates",
+                "importance" and "learning_curves" of a search; "r_matrix" of a trial.
             trial: label or id of the trial of "r_matrix".
             seed: its seed; None: the mean over seeds.
             chosen: what is shown: `scenario="class"`, or a list of several; also `sweep`,
@@ -123,8 +123,8 @@ class Results(tables.Results):
         """Return a figure for a paper, of matplotlib; its `savefig` writes PDF, SVG and PNG.
 
         Args:
-            name: "trade_off", "forgetting", "costs" or "r_matrices"; of a sweep with means also
-                "winners" and "budgets".
+            name: "trade_off", "forgetting", "costs", "r_matrices" or "cost_plane"; of a
+                sweep with means also "winners" and "budgets".
 
         Raises:
             UnknownName: there is no such figure.

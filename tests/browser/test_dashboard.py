@@ -68,26 +68,32 @@ def test_a_narrow_dark_screen_shows_every_page_without_scrolling_sideways(narrow
 
 def test_the_trade_off_stands_where_parquet_says(reader: Visitor, rows: pd.DataFrame) -> None:
     reader.open("Trade-off")
-    points = {
-        name: (x, y, colour)
-        for trace in reader.charts()[0]
-        if trace["colour"]
-        for name, x, y, colour in zip(
-            trace["customdata"], trace["x"], trace["y"], trace["colour"], strict=True
-        )
-    }
-    assert len(points) == len(rows)
-    for row in rows.to_dict("records"):
-        expected = [row[f"{name}_mean"] for name in ("storage_bytes", "compute_flops", "acc")]
-        assert points[row["trial_id"]] == pytest.approx(expected)
+    points = [trace for trace in reader.charts()[0] if trace["customdata"]]
+    for panel, cost in (("x", "storage_bytes_mean"), ("x2", "compute_flops_mean")):
+        places = {
+            trial: (x, y)
+            for trace in points
+            if trace["panel"] == panel
+            for trial, x, y in zip(trace["customdata"], trace["x"], trace["y"], strict=True)
+        }
+        assert places == {
+            row["trial_id"]: pytest.approx((row[cost], row["acc_mean"]))
+            for row in rows.to_dict("records")
+        }
 
 
 def test_any_two_costs_and_any_metric_can_be_chosen(visitor: Visitor, rows: pd.DataFrame) -> None:
+    visitor.page.get_by_role("radio", name="plane of costs").click()
+    visitor.settle()
     visitor.choose("Across", "training (s)")
     visitor.choose("Colour", "BWT")
     trace = next(t for t in visitor.charts()[0] if t["colour"] and t["name"] == "er")
     own = rows[rows["method"] == "er"]
     assert trace["colour"] == pytest.approx(list(own["bwt_mean"]))
+    assert trace["y"] == pytest.approx(list(own["compute_flops_mean"]))
+    assert "training (s)" in {title for title, _ in visitor.axes()}
+    visitor.page.reload()  # the address keeps the choices
+    visitor.settle()
     assert "training (s)" in {title for title, _ in visitor.axes()}
 
 

@@ -101,17 +101,27 @@ def test_every_chart_is_drawn_and_every_axis_is_named(opened: Callable[..., Page
 def test_the_trade_off_stands_where_parquet_says(
     opened: Callable[..., Page], rows: pd.DataFrame
 ) -> None:
-    plane = charts(opened(1280, "light"))["Trade-off: what it buys and what it costs"]
-    points = {
-        trial: (x, y)
-        for trace in plane
-        if trace["customdata"] and trace["name"] != "on the Pareto front"
-        for trial, x, y in zip(trace["customdata"], trace["x"], trace["y"], strict=True)
-    }
-    assert points == {
-        row["trial_id"]: pytest.approx((row["storage_bytes_mean"], row["compute_flops_mean"]))
-        for row in rows.to_dict("records")
-    }
+    drawn = charts(opened(1280, "light"))
+    axes, plane = (
+        drawn[name]
+        for name in ("Trade-off: what it buys and what it costs", "The plane of the two costs")
+    )
+    storage, compute = ([t for t in axes if t["panel"] == panel] for panel in ("x", "x2"))
+    for traces, across, up in (
+        (storage, "storage_bytes_mean", "acc_mean"),
+        (compute, "compute_flops_mean", "acc_mean"),
+        (plane, "storage_bytes_mean", "compute_flops_mean"),
+    ):
+        points = {
+            trial: (x, y)
+            for trace in traces
+            if trace["customdata"] and trace["name"] != "on the Pareto front"
+            for trial, x, y in zip(trace["customdata"], trace["x"], trace["y"], strict=True)
+        }
+        assert points == {
+            row["trial_id"]: pytest.approx((row[across], row[up]))
+            for row in rows.to_dict("records")
+        }
 
 
 def test_r_and_its_columns_as_curves_are_those_of_parquet(

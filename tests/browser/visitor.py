@@ -24,7 +24,7 @@ charts => charts.map(chart => chart._fullData.map(trace => {
         type: trace.type, name: trace.name, x: plain(trace.x), y: plain(trace.y),
         z: trace.z == null ? null : Array.from(trace.z, row => Array.from(row)),
         colour: plain(trace.marker?.color?.map ? trace.marker.color : null),
-        customdata: plain(trace.customdata),
+        customdata: plain(trace.customdata), panel: trace.xaxis,
     };
 }))
 """

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards import charts
-from dashboards.charts import hyperparameters, matrix, theme
+from dashboards.charts import hyperparameters, labels, matrix, theme
 from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
 from orchestrator.results import metrics
 
@@ -45,8 +45,78 @@ def named(figure: go.Figure) -> dict[str, Any]:
     return {trace.name: trace for trace in figure.data if trace.y is None or trace.y[0] is not None}
 
 
+def test_accuracy_is_drawn_against_each_cost_with_its_interval_in_the_colour_of_its_method() -> (
+    None
+):
+    table = comparison()
+    figure = charts.trade_off(table)
+    for axis, cost in (("x", "storage_bytes"), ("x2", "compute_flops")):
+        points = {t.customdata[0]: t for t in figure.data if t.customdata and t.xaxis == axis}
+        for row in table.fillna(0.0).to_dict("records"):
+            trace = points[row["trial_id"]]
+            assert (trace.x[0], trace.y[0]) == (row[f"{cost}_mean"], row["acc_mean"])
+            assert trace.error_y.array[0] == row["acc_ci95"]
+            assert trace.error_x.array[0] == row[f"{cost}_ci95"]
+        assert len({trace.marker.color for trace in points.values()}) == 3
+    assert figure.layout.yaxis.range == figure.layout.yaxis2.range
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
+    assert not figure.layout.showlegend  # every point has its label
+    texts = [note.text for note in figure.layout.annotations]
+    assert sorted(texts) == sorted(2 * ["finetune", "er memory_size=50", "joint"])
+
+
+def test_the_front_is_a_staircase_of_means_and_who_is_beaten_beyond_intervals_is_hollow() -> None:
+    table = comparison(
+        acc_mean=[0.5, 0.8, 0.7], acc_ci95=[0.0, 0.05, 0.2], compute_flops_mean=[3e9, 2e9, 1e10]
+    )
+    figure = charts.trade_off(table)
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [trace.line.shape for trace in lines] == ["hv", "hv"]
+    storage, compute = (list(zip(trace.x, trace.y, strict=True)) for trace in lines)
+    assert storage == [(1e5, 0.5), (2e5, 0.8), (4e6, 0.8)]
+    assert compute == [(2e9, 0.8), (1e10, 0.8)]
+    points = [trace for trace in figure.data if trace.xaxis == "x2" and trace.customdata]
+    hollow = {trace.name: str(trace.marker.symbol[0]) for trace in points}
+    # finetune is beaten by er in both; joint's interval reaches that of er.
+    assert [name for name, symbol in hollow.items() if "-open" in symbol] == ["finetune"]
+
+
+def test_of_many_points_those_on_the_front_have_labels_and_methods_a_legend() -> None:
+    num = 200
+    rng = np.random.default_rng(0)
+    values = {f"{name}_mean": rng.random(num) + 0.1 for name in ("storage_bytes", "compute_flops")}
+    table = pd.DataFrame({"acc_mean": rng.random(num), "acc_ci95": 0.01, **values})
+    names = [f"er {'with a very long name ' * 3}{i}" for i in range(num)]
+    figure = charts.trade_off(table.assign(method="er", label=names, trial_id=names, n=3))
+    assert figure.layout.showlegend
+    assert 2 <= len(figure.layout.annotations) <= 40
+    assert all(len(note.text) <= 28 for note in figure.layout.annotations)
+    for note in figure.layout.annotations:
+        row = table.loc[int(note.text.rpartition(" ")[2])]
+        cost = row["storage_bytes_mean" if note.xref == "x" else "compute_flops_mean"]
+        other = table["storage_bytes_mean" if note.xref == "x" else "compute_flops_mean"]
+        assert not ((other < cost) & (table["acc_mean"] > row["acc_mean"])).any()
+
+
+@pytest.mark.parametrize("num", [1, 12])
+def test_labels_cover_no_point_no_bar_and_no_other_label(num: int) -> None:
+    points = np.random.default_rng(num).uniform(80, 220, (num, 2))
+    sizes = np.tile([70.0, 15.0], (num, 1))
+    bars = np.array([[150.0, 0.0, 152.0, 300.0]])
+    offsets = labels.place_labels(points, sizes, (300, 300), bars)
+    low, high = points + offsets - sizes / 2, points + offsets + sizes / 2
+    boxes = np.vstack([np.hstack([low, high]), np.hstack([points - 6, points + 6]), bars])
+    for i in range(num):
+        others = np.delete(boxes, i, axis=0)
+        clear = (boxes[i, :2] >= others[:, 2:]) | (boxes[i, 2:] <= others[:, :2])
+        assert clear.any(axis=1).all()
+    assert low.min() >= 0
+    assert high.max() <= 300
+    assert labels.shorten("a" * 20 + "b" * 20) == "a" * 18 + "…" + "b" * 9
+
+
 def test_a_point_stands_at_its_costs_in_the_colour_of_its_metric() -> None:
-    points = named(charts.trade_off(comparison()))
+    points = named(charts.cost_plane(comparison()))
     er = points["er"]
     assert (list(er.x), list(er.y), list(er.marker.color)) == ([2e5], [6e9], [0.8])
     assert list(er.customdata) == ["e"]
@@ -54,7 +124,7 @@ def test_a_point_stands_at_its_costs_in_the_colour_of_its_metric() -> None:
 
 
 def test_any_two_quantities_can_be_axes_and_costs_alone_are_logarithmic() -> None:
-    figure = charts.trade_off(comparison(), x="compute_flops", y="acc", colour="storage_bytes")
+    figure = charts.cost_plane(comparison(), x="compute_flops", y="acc", colour="storage_bytes")
     assert list(named(figure)["er"].x) == [6e9]
     assert list(named(figure)["er"].y) == [0.8]
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
@@ -62,7 +132,7 @@ def test_any_two_quantities_can_be_axes_and_costs_alone_are_logarithmic() -> Non
 
 
 def test_ticks_are_round_and_carry_their_unit() -> None:
-    axis = charts.trade_off(comparison()).layout.xaxis
+    axis = charts.cost_plane(comparison()).layout.xaxis
     shown = dict(zip(map(round, axis.tickvals), axis.ticktext, strict=True))
     assert (shown[100_000], shown[2_000_000]) == ("100 kB", "2 MB")
     assert all(axis.range[0] <= log10(value) <= axis.range[1] for value in axis.tickvals)
@@ -70,7 +140,7 @@ def test_ticks_are_round_and_carry_their_unit() -> None:
 
 
 def test_a_marker_is_as_large_as_its_interval_is_wide_and_hollow_without_one() -> None:
-    points = named(charts.trade_off(comparison()))
+    points = named(charts.cost_plane(comparison()))
     sizes = {name: points[name].marker.size[0] for name in ("finetune", "er", "joint")}
     assert sizes["er"] - sizes["finetune"] == pytest.approx(110 * (0.1 - 0.01))
     assert sizes["joint"] == 11
@@ -79,7 +149,7 @@ def test_a_marker_is_as_large_as_its_interval_is_wide_and_hollow_without_one() -
 
 
 def test_the_front_is_ringed_and_the_corners_are_named_where_they_stand() -> None:
-    figure = charts.trade_off(comparison(front=[True, False, True]))
+    figure = charts.cost_plane(comparison(front=[True, False, True]))
     rings = named(figure)["on the Pareto front"]
     assert sorted(zip(rings.x, rings.y, strict=True)) == [(1e5, 3e9), (4e6, 1e10)]
     assert rings.marker.size[0] > named(figure)["finetune"].marker.size[0]
@@ -91,7 +161,7 @@ def test_the_front_is_ringed_and_the_corners_are_named_where_they_stand() -> Non
 
 
 def test_hover_gives_the_configuration_with_values_and_intervals() -> None:
-    (text,) = named(charts.trade_off(comparison()))["er"].hovertext
+    (text,) = named(charts.cost_plane(comparison()))["er"].hovertext
     assert text.split("<br>") == [
         "<b>er memory_size=50</b>",
         "storage carried between tasks: 200 kB",
@@ -101,14 +171,16 @@ def test_hover_gives_the_configuration_with_values_and_intervals() -> None:
     ]
 
 
-def test_settings_are_never_in_one_panel() -> None:
-    two = pd.concat([comparison(), comparison(scenario="task")])
-    figure = charts.trade_off(two)
-    assert {trace.xaxis for trace in figure.data} == {"x", "x2"}
+@pytest.mark.parametrize("draw", [charts.trade_off, charts.cost_plane])
+def test_settings_are_never_in_one_panel(draw: Any) -> None:
+    two = pd.concat([comparison(), comparison(scenario="task")], ignore_index=True)
+    figure = draw(two)
     titles = [note.text for note in figure.layout.annotations]
     assert {"class-incremental", "task-incremental"} <= set(titles)
-    listed = [trace.name for trace in figure.data if trace.showlegend is not False]
+    listed = [t.name for t in figure.data if t.showlegend is not False and t.mode != "lines"]
     assert listed == ["finetune", "er", "joint"]
+    places = {(t.xaxis, point) for t in figure.data for point in t.customdata or ()}
+    assert len(places) == 3 * len({axis for axis, _ in places}) >= 6
 
 
 R = np.array(
@@ -359,6 +431,7 @@ def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successo
     "figure",
     [
         charts.trade_off(comparison()[:0]),
+        charts.cost_plane(comparison()[:0]),
         charts.r_matrix(np.empty((0, 0))),
         charts.forgetting(curves("a", 0.0)[:0]),
         charts.storage(comparison()[:0]),

@@ -28,6 +28,7 @@ from dashboards.data.warehouse import Warehouse
 from dashboards.figures import (
     FIGURES,
     MEANS_FIGURES,
+    cost_plane,
     costs,
     draw,
     forgetting,
@@ -147,8 +148,33 @@ def labels(axes: Axes) -> list[Annotation]:
     return [text for text in actual if text.get_text()]
 
 
+def test_accuracy_stands_against_both_costs_with_bars_and_the_front_as_steps(
+    results: Results,
+) -> None:
+    table = comparison(results)
+    left, right = panels(trade_off(table))
+    for axes, column, scale in (
+        (left, "storage_bytes_mean", 1e3),
+        (right, "compute_flops_mean", 1e9),
+    ):
+        drawn = {str(bar.get_label()): bar for bar in axes.containers}
+        for row in table.to_dict("records"):
+            points, _, bars = drawn[row["trial_id"]]
+            assert points.get_xydata()[0] == pytest.approx([row[column] / scale, row["acc_mean"]])
+            low, high = bars[1].get_segments()[0][:, 1]
+            half = 0.0 if row["n"] == 1 else row["acc_ci95"]
+            assert (high - low) / 2 == pytest.approx(half)
+        assert axes.get_xscale() == "log"
+        assert {label.get_text() for label in labels(axes)} == set(table["label"])
+        (front,) = [line for line in axes.lines if line.get_label() == "_front"]
+        assert front.get_drawstyle() == "steps-post"
+        # The cheapest, finetune at 0.75; then that of highest ACC, lam=30 at 0.80.
+        assert list(front.get_ydata()) == pytest.approx([0.75, 0.8, 0.8])
+    assert left.get_ylim() == right.get_ylim()
+
+
 def test_each_configuration_stands_at_its_storage_and_computation(results: Results) -> None:
-    (axes,) = panels(trade_off(comparison(results)))
+    (axes,) = panels(cost_plane(comparison(results)))
     table = comparison(results)
     values = np.array([points.get_offsets()[0] for points in axes.collections])
     assert values[:, 0] == pytest.approx(table["storage_bytes_mean"].to_numpy() / 1000)
@@ -159,7 +185,7 @@ def test_each_configuration_stands_at_its_storage_and_computation(results: Resul
 
 
 def test_colour_is_the_mean_accuracy_over_seeds_on_a_scale_from_0_to_1(results: Results) -> None:
-    (axes,) = panels(trade_off(comparison(results)))
+    (axes,) = panels(cost_plane(comparison(results)))
     shown = [float(points.get_array()[0]) for points in axes.collections]
     assert shown == pytest.approx([0.75, 0.7, 0.75, 0.8])
     assert {points.get_clim() for points in axes.collections} == {(0.0, 1.0)}
@@ -169,7 +195,7 @@ def test_colour_is_the_mean_accuracy_over_seeds_on_a_scale_from_0_to_1(results: 
 def test_the_label_says_configuration_and_accuracy_and_one_place_has_one_label(
     results: Results,
 ) -> None:
-    (axes,) = panels(trade_off(comparison(results)))
+    (axes,) = panels(cost_plane(comparison(results)))
     assert [label.get_text() for label in labels(axes)] == [
         "finetune  (0.75)",
         "ewc lam=1  (0.70)\newc lam=9  (0.75)",
@@ -178,17 +204,17 @@ def test_the_label_says_configuration_and_accuracy_and_one_place_has_one_label(
 
 
 def test_of_two_at_the_same_place_the_one_in_front_is_smaller(results: Results) -> None:
-    (axes,) = panels(trade_off(comparison(results)))
+    (axes,) = panels(cost_plane(comparison(results)))
     back, front = axes.collections[1:3]
     assert front.get_sizes()[0] < back.get_sizes()[0]
     assert front.get_zorder() > back.get_zorder()
 
 
-@pytest.mark.parametrize("num", [2, 6, 12])
+@pytest.mark.parametrize("num", [2, 12])
 def test_no_label_covers_a_marker_or_another_label_or_leaves_the_panel(num: int) -> None:
     places = [(100 * 1.06**i, 3 * 1.04**i) for i in range(num)]
     crowd = [(chain_of("er", 0, {"memory_size": i}), *place, 0.0) for i, place in enumerate(places)]
-    figure = trade_off(comparison(results_of(*crowd)))
+    figure = cost_plane(comparison(results_of(*crowd)))
     (axes,) = panels(figure)
     boxes = [label.get_window_extent() for label in labels(axes)]
     centres = axes.transData.transform([points.get_offsets()[0] for points in axes.collections])
@@ -205,7 +231,7 @@ def test_each_scenario_has_a_panel_and_a_method_the_same_marker_in_all() -> None
         (chain_of("ewc", 0, {}, "domain"), 200, 4, 0.0),
         (chain_of("ewc", 0, {}, "task"), 200, 4, 0.0),
     )
-    domain, task = panels(trade_off(comparison(results)))
+    domain, task = panels(cost_plane(comparison(results)))
     assert domain.get_title() == "split_digits, domain-incremental, 2 tasks (sweep s)"
     assert task.get_title() == "split_digits, task-incremental, 2 tasks (sweep s)"
     shapes = [points.get_paths()[0].vertices for points in (*domain.collections, *task.collections)]

@@ -77,7 +77,8 @@ def test_no_chart_has_html_of_a_text(hostile):
     drawn = [
         charts.storage(rows),
         charts.computation(rows),
-        charts.trade_off(rows.assign(front=True)),
+        charts.trade_off(rows),
+        charts.cost_plane(rows.assign(front=True)),
         charts.forgetting(read_curves(warehouse, rows)),
         charts.differences(differences(warehouse, rows, 0, "acc")),
         charts.trial_graph(stage_rows(warehouse, "s")),

@@ -159,7 +159,7 @@ def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(
     results: Path, page: str
 ) -> None:
     table = comparison(load(results)).set_index("trial_id")
-    plane = embedded(page, "figures")[0]
+    axes, plane = embedded(page, "figures")[:2]
     places = {
         trial: (x, y)
         for trace in plane["data"]
@@ -172,6 +172,16 @@ def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(
         trial: pytest.approx((row["storage_bytes_mean"], row["compute_flops_mean"]))
         for trial, row in table.iterrows()
     }
+    for axis, cost in (("x", "storage_bytes_mean"), ("x2", "compute_flops_mean")):
+        points = [t for t in axes["data"] if t["xaxis"] == axis and "customdata" in t]
+        places = {
+            trial: (x, y)
+            for t in points
+            for trial, x, y in zip(t["customdata"], numbers(t["x"]), numbers(t["y"]), strict=True)
+        }
+        assert places == {
+            trial: pytest.approx((row[cost], row["acc_mean"])) for trial, row in table.iterrows()
+        }
 
 
 def test_the_table_on_the_page_has_a_row_for_each_configuration(results: Path, page: str) -> None:

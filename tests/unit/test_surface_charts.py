@@ -12,7 +12,7 @@ from test_prices import market
 from test_surface import surface
 
 from dashboards import charts
-from dashboards.charts.surface.budgets import spread_labels
+from dashboards.charts.labels import spread_labels
 from dashboards.charts.surface.rates import exchange_table, rates_table
 from dashboards.charts.surface.styles import method_styles
 from dashboards.charts.theme import rgba_text

@@ -15,7 +15,7 @@ from dashboards.charts.surface.styles import (
     hatched_cells,
     plain_surface,
 )
-from dashboards.charts.theme import SCALE, template
+from dashboards.charts.theme import SCALE, bar_title, template
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.surface_tables import compute_name, storage_name
@@ -62,7 +62,7 @@ def accuracies(surface: Surface, method: int, metric: str = "acc") -> go.Figure:
     for why, cells in ((UNFIT, unfit), (INCOMPLETE, np.isnan(mean) & ~unfit)):
         if cells.any():
             figure.add_trace(hatched_cells([(int(a), int(b)) for a, b in np.argwhere(cells)], why))
-    title = {"text": short_label(metric), "side": "right"}
+    title = bar_title(short_label(metric))
     figure.update_layout(
         coloraxis={"colorscale": SCALE, "cmin": low, "cmax": high, "colorbar": {"title": title}}
     )

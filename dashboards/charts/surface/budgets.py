@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
-from scipy.optimize import isotonic_regression
 
+from dashboards.charts.labels import spread_labels
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import interval_text, short_label
 from dashboards.charts.surface.styles import UNFIT, Style, method_styles, plain_surface
@@ -189,16 +189,6 @@ def line_labels(
             "arrowwidth": 1,
             "arrowcolor": rgba_text(styles[m].color, 0.6),
         }
-
-
-def spread_labels(places: Floats, gap: float) -> Floats:
-    """Return the nearest places, in least squares, that keep their order and a gap between them."""
-    order = np.argsort(places, kind="stable")
-    steps = gap * np.arange(len(places))
-    moved = np.empty(len(places))
-    if len(places):
-        moved[order] = isotonic_regression(places[order] - steps).x + steps
-    return moved
 
 
 def break_even_marks(surface: Surface, storage: int) -> Iterator[go.Scatter]:

@@ -1,14 +1,11 @@
-"""Marks of the trade-off: a point for each configuration, and a ring around those on the front."""
+"""Marks of the plane of two costs: points, and rings around those on the Pareto front."""
 
 from __future__ import annotations
-
-from math import isfinite
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.quantities import find_quantity, interval_text, short_label
+from dashboards.charts.hover import hover_texts
 from dashboards.charts.theme import GREY, HIGHLIGHT
 
 SMALLEST, LARGEST, PER_UNIT = 11.0, 34.0, 110.0  # diameters in pixels; per unit of half-width
@@ -33,7 +30,7 @@ def draw_points(rows: pd.DataFrame, shown: tuple[str, str, str], symbol: str) ->
         showlegend=False,
         customdata=rows["trial_id"],
         hoverinfo="text",
-        hovertext=_hover_texts(rows, shown),
+        hovertext=hover_texts(rows, shown),
         marker={
             "color": rows[f"{colour}_mean"],
             "coloraxis": "coloraxis",
@@ -43,29 +40,6 @@ def draw_points(rows: pd.DataFrame, shown: tuple[str, str, str], symbol: str) ->
             "line": {"width": spread.isna().map({True: 3, False: 1}), "color": GREY},
         },
     )
-
-
-def _hover_texts(rows: pd.DataFrame, shown: tuple[str, str, str]) -> list[str]:
-    """Return the hover text of each row: its label, quantities with intervals, and seeds."""
-    return [
-        "<br>".join(
-            [f"<b>{row['label']}</b>", *(_hover_line(row, name) for name in dict.fromkeys(shown))]
-        )
-        + f"<br>{row['n']} seed{'s' if row['n'] != 1 else ''}"
-        for row in rows.to_dict("records")
-    ]
-
-
-def _hover_line(row: dict[Any, Any], name: str) -> str:
-    quantity, mean, spread = (
-        find_quantity(name),
-        row[f"{name}_mean"],
-        row.get(f"{name}_ci95", float("nan")),
-    )
-    if not quantity.cost:
-        return f"{short_label(name)}: {interval_text(mean, spread)}"
-    either_side = f" ± {quantity.value_text(spread)}" if isfinite(spread) and spread else ""
-    return f"{quantity.words}: {quantity.value_text(mean)}{either_side}"
 
 
 def _sizes(spread: pd.Series[float]) -> pd.Series[float]:

@@ -1,0 +1,64 @@
+"""Axes of costs and metrics, with round ticks on logarithmic ones, and the colours of a metric."""
+
+from __future__ import annotations
+
+from math import ceil, floor, log10
+from textwrap import wrap
+from typing import Any
+
+import pandas as pd
+
+from dashboards.charts.quantities import find_quantity, short_label
+from dashboards.charts.theme import SCALE, bar_title
+
+# Up to so many decades -> ticks in each: of a panel as wide as the page, of one half as wide.
+Steps = dict[float, tuple[float, ...]]
+FINE = (1, 1.5, 2, 3, 4, 5, 7)
+WIDE: Steps = {0.8: FINE, 2.5: (1, 2, 5)}
+NARROW: Steps = {0.4: FINE, 0.9: (1, 2, 5), 2.0: (1, 3)}
+NARROW_TITLE = 22  # characters in a line of the title of a narrow axis
+
+
+def axis_layout(table: pd.DataFrame, name: str, narrow: bool = False) -> dict[str, Any]:
+    """Return the layout of an axis; a logarithmic one has room for markers and labels.
+
+    The title of a narrow axis has several lines, and its ticks have prefixes without units.
+    """
+    quantity, values = find_quantity(name), table[f"{name}_mean"]
+    values = values[values > 0]
+    layout = quantity.axis()
+    if narrow:
+        layout["title"]["text"] = "<br>".join(wrap(quantity.title, NARROW_TITLE))
+    if not quantity.cost or values.empty:
+        return layout
+    low, high = log10(values.min()), log10(values.max())
+    room = 0.14 * (high - low) + 0.05
+    shown = ticks(name, low - room, high + room, NARROW if narrow else WIDE)
+    if narrow:
+        shown["ticktext"] = [text.removesuffix(quantity.unit).strip() for text in shown["ticktext"]]
+    return layout | shown
+
+
+def ticks(name: str, low: float, high: float, steps_below: Steps) -> dict[str, Any]:
+    """Return round ticks with units between two exponents, more of them on a short axis."""
+    steps = next((steps for most, steps in steps_below.items() if high - low < most), (1,))
+    values = [m * 10.0**e for e in range(floor(low), ceil(high) + 1) for m in steps]
+    shown = [value for value in values if low <= log10(value) <= high]
+    texts = [find_quantity(name).value_text(value) for value in shown]
+    return {"range": [low, high], "tickangle": 0, "tickvals": shown, "ticktext": texts}
+
+
+def axis_value(value: float, name: str) -> float:
+    """Return the position of a value on its axis; an exponent on a logarithmic one."""
+    return log10(value) if find_quantity(name).cost and value > 0 else value
+
+
+def color_axis(values: pd.Series[float], colour: str) -> dict[str, Any]:
+    """Return the colour axis; that of a metric ends at tenths around the values."""
+    numbers = values.dropna()
+    bounds = {}
+    if len(numbers) and not find_quantity(colour).cost:
+        low, high = floor(numbers.min() * 10), ceil(numbers.max() * 10)
+        bounds = {"cmin": low / 10, "cmax": max(high, low + 1) / 10}
+    text = find_quantity(colour).title if find_quantity(colour).cost else short_label(colour)
+    return {"colorscale": SCALE, "colorbar": {"title": bar_title(text)}, **bounds}

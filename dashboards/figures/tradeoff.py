@@ -1,0 +1,125 @@
+"""The figure of the trade-off: accuracy against storage, and against computation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log10
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dashboards.charts.labels import shorten
+from dashboards.charts.panel_scale import half_widths
+from dashboards.charts.theme import assign_lines
+from dashboards.charts.tradeoff import COSTS, front_corners, labelled_rows
+from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
+from dashboards.figures.labels import draw_labels
+from dashboards.figures.plane import MARKERS
+from orchestrator.results.pareto import front_mask
+
+WIDTH, HEIGHT = 3.9, 3.6  # of a panel, inches
+AXES = {  # cost -> title of its axis, and the unit of the title
+    "storage_bytes": ("storage carried between tasks (kB)", 1e3),
+    "compute_flops": ("training and consolidation (GFLOP)", 1e9),
+}
+Look = tuple[str, str]  # colour and marker of a method
+
+
+def trade_off(table: pd.DataFrame) -> Figure:
+    """Draw ACC against storage and against computation, two panels for each table.
+
+    The colour and the shape of a marker tell the method, its label the configuration. Bars are 95%
+    intervals; the line is the Pareto front of the means; a marker is hollow if another row beats it
+    in ACC and the cost by intervals that do not overlap.
+
+    Args:
+        table: rows of `orchestrator.results.comparison.comparison`, at least one.
+    """
+    parts = split_tables(table)
+    figure, grid = create_axes(2 * len(parts), 2, WIDTH, HEIGHT)
+    colours = assign_lines(table["method"])
+    looks = {m: (colours[m]["color"], MARKERS[i % len(MARKERS)]) for i, m in enumerate(colours)}
+    for index, (title, rows) in enumerate(parts):
+        pair = grid[2 * index : 2 * index + 2]
+        pair[1].sharey(pair[0])
+        pair[1].tick_params(labelleft=False)
+        for axes, cost in zip(pair, COSTS, strict=True):
+            draw_panel(axes, rows, cost, looks)
+        pair[0].set_title(title, fontsize=10, loc="left")
+        pair[0].set_ylabel("ACC after the last task (test)", fontsize=9)
+    figure.draw_without_rendering()  # computes the layout, which labels need
+    for index, (_, rows) in enumerate(parts):
+        for axes, cost in zip(grid[2 * index : 2 * index + 2], COSTS, strict=True):
+            label_points(axes, rows, cost)
+    return figure
+
+
+def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Look]) -> None:
+    """Draw the front, and a point with its interval for each row."""
+    shown, scale = (cost, "acc"), AXES[cost][1]
+    corners = front_corners(rows, shown)
+    axes.plot(
+        corners[:, 0] / scale,
+        corners[:, 1],
+        drawstyle="steps-post",
+        color="0.6",
+        linewidth=1,
+        zorder=1,
+        label="_front",
+    )
+    front = front_mask(rows, shown)
+    for index, row in rows.iterrows():
+        colour, marker = looks[row["method"]]
+        axes.errorbar(
+            row[f"{cost}_mean"] / scale,
+            row["acc_mean"],
+            half_widths(rows, "acc")[index],
+            half_widths(rows, cost)[index] / scale,
+            color=colour,
+            marker=marker,
+            markersize=6,
+            markerfacecolor=colour if front[index] else "white",
+            elinewidth=0.8,
+            capsize=1.5,
+            label=row["trial_id"],
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel(AXES[cost][0], fontsize=9)
+    axes.grid(True, which="major", color="0.92", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8)
+    axes.margins(0.16, 0.1)
+    low, high = axes.get_xlim()
+    set_log_ticks(axes.xaxis, decades=log10(high / low))
+
+
+def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
+    """Draw the labels of a panel, of many rows those of `charts.tradeoff.labelled_rows`."""
+    shown = labelled_rows(rows, (cost, "acc"))
+    rest = rows.drop(index=shown.index)
+    scale = AXES[cost][1]
+    draw_labels(
+        axes,
+        list(map(shorten, shown["label"])),
+        positions(shown, cost),
+        bar_boxes(rows, cost, scale),
+        positions(rest[rest["acc_mean"].notna()], cost),
+    )
+
+
+def positions(rows: pd.DataFrame, cost: str) -> Sequence[tuple[float, float]]:
+    """Return the position of each row in a panel."""
+    return list(zip(rows[f"{cost}_mean"] / AXES[cost][1], rows["acc_mean"], strict=True))
+
+
+def bar_boxes(rows: pd.DataFrame, cost: str, scale: float) -> np.ndarray[tuple[int, int]]:
+    """Return the boxes of intervals, and of the steps of the front [K, 4]."""
+    x, y, half = rows[f"{cost}_mean"] / scale, rows["acc_mean"], half_widths(rows, "acc")
+    bars = np.stack([x, y - half, x, y + half], axis=1)
+    corners = front_corners(rows, (cost, "acc")) / [scale, 1.0]
+    start, end = corners[:-1], corners[1:]
+    flat = np.hstack([start, end[:, :1], start[:, 1:]])
+    rise = np.hstack([end[:, :1], start[:, 1:], end])
+    return np.vstack([bars[np.isfinite(bars).all(axis=1)], flat, rise])
