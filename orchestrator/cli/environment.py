@@ -10,6 +10,8 @@ from pathlib import Path
 
 import typer
 
+from orchestrator.errors import RepertoireError
+
 PLAIN = str.maketrans(
     dict(zip("·–—×↑↓│┃─━•★✓✗“”’‘", "---x^v||--**+x\"\"''", strict=True))
     | {"±": "+/-", "→": "->", "…": "...", "Δ": "delta ", "≤": "<=", "≥": ">="}
@@ -29,7 +31,8 @@ def parse_folder(typed: str | Path) -> Path:
             f"{text!r}: no such user has a home here; a folder of that name is ./{text}"
         )
     if path.exists() and not path.is_dir():
-        raise typer.BadParameter(f"{text!r} is a file; give a folder")
+        # Not by typer, whose box would break a long path in the middle of a word.
+        raise RepertoireError(f"{text!r} is a file; give a folder")
     return path
 
 

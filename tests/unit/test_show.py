@@ -369,6 +369,11 @@ def test_no_path_is_broken_in_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write_tables(tables_of([row], cells(row)), tmp_path / "s")
     for words_typed in (["show", str(tmp_path)], ["show", str(tmp_path), "ewc"]):
         assert path in CliRunner().invoke(app, words_typed).output
+    file = tmp_path / ("long-name-of-a-folder" * 5)
+    file.touch()
+    refused = CliRunner().invoke(app, ["compare", str(file)])
+    assert isinstance(refused.exception, RepertoireError)
+    assert f"{str(file)!r} is a file" in str(refused.exception)
 
 
 def test_where_a_trial_ran_and_the_end_of_the_log_of_one_that_failed() -> None:
