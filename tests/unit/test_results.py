@@ -581,7 +581,7 @@ def test_a_trial_of_release_0_1_and_of_this_one_are_one_configuration_over_two_f
     results = load(tmp_path / "now", tmp_path / "former", tmp_path / "collides")
     by_id = results.trials.groupby("trial_id")["seed"].agg(sorted).to_dict()
     assert by_id == {LONG: [0, 1, 2], "ewc-01234567": [0]}
-    assert comparison(results).set_index("label")["n"].to_dict() == {"ewc lam=1": 3, "ewc lam=2": 1}
+    assert comparison(results).set_index("label")["n"].to_dict() == {"ewc": 3, "ewc lam=2": 1}
     assert set(results.accuracy["trial_id"]) == set(results.stages["trial_id"]) == set(by_id)
     assert results.r_matrix(LONG, 0).shape == (4, 3)
 
