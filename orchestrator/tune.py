@@ -6,7 +6,7 @@ Begin with `trainable`; docs/tune.md has an example.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from orchestrator.backends.tune_trainable import StageTrainable
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 __all__ = ["trainable"]
 
 
+class HasSpec(Protocol):
+    """A sweep made in Python, `orchestrator.Sweep`."""
+
+    spec: Sweep
+
+
 def trainable(
-    sweep: str | Path | Sweep, *, store: str | Path | None = None
+    sweep: str | Path | Sweep | HasSpec, *, store: str | Path | None = None
 ) -> type[StageTrainable]:
     """Return a `ray.tune.Trainable` whose trials are configurations of a sweep file.
 
     Args:
-        sweep: the file, or the result of `Sweep.load`. The keys of Tune's `config` are paths in the
+        sweep: the file, or an `orchestrator.Sweep`. The keys of Tune's `config` are paths in the
             file: `method.lam`, `training.lr`, `method.name` among the sweep's
             methods, `seed` (by default the sweep's first).
         store: path or URI of the stage store, which every node must reach; by default the one
@@ -33,4 +39,4 @@ def trainable(
     """
     from orchestrator.backends.tune_trainable import create_trainable  # imports ray
 
-    return create_trainable(sweep, store)
+    return create_trainable(getattr(sweep, "spec", sweep), store)

@@ -32,7 +32,7 @@ class PlainData:
 
     def convert(self, given: Any, place: str = "") -> Any:
         """Return a value as plain data; None after noting a mistake."""
-        given = unwrap_scalar(given)
+        given = unwrap_array(given)
         if isinstance(given, Mapping):
             return self._convert_mapping(given, place)
         if isinstance(given, list | tuple | range):
@@ -50,7 +50,7 @@ class PlainData:
     def _convert_mapping(self, given: Mapping[Any, Any], place: str) -> dict[Any, Any]:
         below = f"{place}." if place else ""
         return {
-            unwrap_scalar(key): self.convert(value, f"{below}{key}") for key, value in given.items()
+            unwrap_array(key): self.convert(value, f"{below}{key}") for key, value in given.items()
         }
 
     def _convert_object(self, given: Any, place: str) -> Any:
@@ -66,10 +66,11 @@ class PlainData:
         return {"module": name} if BACKBONE.fullmatch(place) and ":" in name else name
 
 
-def unwrap_scalar(given: Any) -> Any:
-    """Return a scalar of NumPy or torch as Python's; other values as they are."""
-    is_scalar = hasattr(given, "item") and getattr(given, "shape", None) == ()
-    return given.item() if is_scalar else given
+def unwrap_array(given: Any) -> Any:
+    """Return a number or a row of numbers of NumPy or torch as Python's, else what is given."""
+    shape = getattr(given, "shape", None)
+    is_row = isinstance(shape, tuple) and len(shape) < 2 and hasattr(given, "tolist")
+    return given.tolist() if is_row else given
 
 
 def describe(given: Any) -> str:

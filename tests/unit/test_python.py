@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from untracked import untracked
 
 import orchestrator as rp
 from methods.er import ER
 from methods.finetune import Finetune
+from orchestrator.api.plain_data import PlainData
 from orchestrator.api.sections import Sections
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.graph.progress import Progress
@@ -169,15 +171,24 @@ def test_mistakes_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_value_that_no_file_can_hold_is_refused_at_its_place() -> None:
-    wrong = {"training": {"lr": np.zeros(3)}, "benchmark": {"name": "split_digits", "order": {1}}}
+    wrong = {
+        "training": {"lr": np.zeros((3, 2))},
+        "benchmark": {"name": "split_digits", "order": {1}},
+    }
     first, second = mistakes(lambda: rp.Sweep.from_dict(wrong))
     assert first.startswith("training.lr: must be text, a number")
-    assert first.endswith("given an array (3); save data into a file and name that: {npz: FILE}")
+    assert first.endswith("given an array (3x2); save data into a file and name that: {npz: FILE}")
     assert second.startswith("benchmark.order: must be")
     assert second.endswith("given {1}")
     endless: dict[str, Any] = {}
     endless["benchmark"] = endless
     assert "holds itself" in mistakes(lambda: rp.Sweep.from_dict(endless))[0]
+
+
+def test_a_row_of_numbers_is_a_list() -> None:
+    given = {"lam": {"grid": np.logspace(0, 2, 3)}, 1: np.arange(2), "x": torch.tensor([1.5])}
+    plain = {"lam": {"grid": [1.0, 10.0, 100.0]}, 1: [0, 1], "x": [1.5]}
+    assert PlainData(Path()).convert(given) == plain
 
 
 def refusal(given: Any, folder: Path | str = ".") -> str:
@@ -206,8 +217,6 @@ def test_an_object_that_no_worker_could_import_says_what_is_needed(
 
 
 def test_a_function_stands_for_data_or_a_backbone(own: ModuleType) -> None:
-    from orchestrator.api.plain_data import PlainData
-
     data = PlainData(Path(own.__file__).parent)
     own.build = type(own.Mine.loss)((lambda: None).__code__, {}, "build")  # type: ignore[misc]
     own.build.__module__, own.build.__qualname__ = "own_methods", "build"
@@ -359,6 +368,19 @@ def test_a_notebook_has_one_output_that_is_replaced(monkeypatch: pytest.MonkeyPa
     assert "a &lt;b&gt;" in shown[0][1]["text/html"]
     assert '<progress value="0" max="5">' in shown[1][1]["text/html"]
     assert shown[2][1]["text/plain"] == "a <b>"
+
+
+def test_a_trainable_takes_a_sweep_made_in_python(
+    own: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import orchestrator.tune
+
+    stub: Any = ModuleType("tune_trainable")  # the real one imports Ray
+    stub.create_trainable = lambda sweep, store: (sweep, store)
+    monkeypatch.setitem(sys.modules, "orchestrator.backends.tune_trainable", stub)
+    sweep = rp.Sweep(**sections(own))
+    assert orchestrator.tune.trainable(sweep, store="s") == (sweep.spec, "s")
+    assert orchestrator.tune.trainable("file.yaml") == ("file.yaml", None)
 
 
 def test_public_names_are_there_and_sections_are_those_of_the_file() -> None:
