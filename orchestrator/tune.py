@@ -39,4 +39,5 @@ def trainable(
     """
     from orchestrator.backends.tune_trainable import create_trainable  # imports ray
 
-    return create_trainable(getattr(sweep, "spec", sweep), store)
+    spec: str | Path | Sweep = getattr(sweep, "spec", sweep)  # type: ignore[arg-type]
+    return create_trainable(spec, store)

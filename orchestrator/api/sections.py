@@ -21,6 +21,7 @@ class Sections(TypedDict):
     network: NotRequired[str | type[Network] | Section]
     means: NotRequired[str | Section]
     training: NotRequired[Section]
+    evaluate: NotRequired[str | Section]
     search: NotRequired[Section]
     budget: NotRequired[Section]
     resources: NotRequired[Section]

@@ -62,6 +62,7 @@ def sweep_schema() -> Schema:
         "means": means_schema(),
         "search": search_schema(),
         "space": space_schema(),
+        "label": LABEL,
     }
     return {"$schema": DIALECT, "title": "A sweep of Repertoire", **top, "$defs": definitions}
 
@@ -75,7 +76,9 @@ def method_schema() -> Schema:
     """Return the schema of an entry of `methods`."""
     return named_schema(
         {
-            name: options_schema(cls.Config, more={"training": TRAINING, "label": LABEL})
+            name: options_schema(
+                cls.Config, more={"training": TRAINING, "label": {"$ref": "#/$defs/label"}}
+            )
             for name, cls in METHODS.items()
         }
     )
