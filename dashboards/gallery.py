@@ -13,7 +13,12 @@ from matplotlib.figure import Figure
 from dashboards import charts, figures
 from dashboards.data.candidates import read_candidates, read_learning_curves
 from dashboards.data.comparing import configurations
-from dashboards.data.matrices import mean_matrix, read_curves, read_matrices
+from dashboards.data.matrices import (
+    mean_matrix,
+    read_average_curves,
+    read_curves,
+    read_matrices,
+)
 from dashboards.data.scope import COLUMNS, Scope
 from dashboards.data.stages import read_stages
 from dashboards.data.warehouse import Warehouse, open_results
@@ -114,6 +119,11 @@ def draw_forgetting(warehouse: Warehouse, scope: Scope) -> go.Figure:
     return charts.forgetting(curves)
 
 
+def draw_average_accuracy(warehouse: Warehouse, scope: Scope) -> go.Figure:
+    """Draw the accuracy over the tasks seen while tasks are learned."""
+    return charts.average_accuracy(read_average_curves(warehouse, _one_table(warehouse, scope)))
+
+
 def draw_sharing(warehouse: Warehouse, scope: Scope) -> go.Figure:
     """Draw how many stages were computed, and how many the store had."""
     return charts.sharing(read_stages(warehouse, scope))
@@ -169,6 +179,7 @@ CHARTS: dict[str, Chart] = {
     "trade_off": draw_trade_off,
     "cost_plane": draw_cost_plane,
     "forgetting": draw_forgetting,
+    "average_accuracy": draw_average_accuracy,
     "storage": draw_rows(charts.storage),
     "computation": draw_rows(charts.computation),
     "sharing": draw_sharing,

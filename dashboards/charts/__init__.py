@@ -9,6 +9,7 @@ from dashboards.charts.agreement import agreement as agreement
 from dashboards.charts.costs import computation as computation
 from dashboards.charts.costs import sharing as sharing
 from dashboards.charts.costs import storage as storage
+from dashboards.charts.curves import average_accuracy as average_accuracy
 from dashboards.charts.curves import forgetting as forgetting
 from dashboards.charts.growth import growth as growth
 from dashboards.charts.hyperparameters import parallel_coordinates as parallel_coordinates

@@ -1,48 +1,92 @@
-"""The accuracy on each task while later tasks are learned."""
+"""The accuracy over the tasks seen, and on each task, while later tasks are learned."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from itertools import chain
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboards.charts.panels import add_traces, empty_figure, panel_position, panels
-from dashboards.charts.plain import plain_texts
-from dashboards.charts.theme import GREY, assign_lines, rgba_text
+from dashboards.charts.curve_marks import (
+    RANGE,
+    add_end_labels,
+    curve_looks,
+    draw_curve,
+    task_range,
+)
+from dashboards.charts.labels import shorten
+from dashboards.charts.panels import EDGES, add_traces, empty_figure, panel_position, panels
+from dashboards.charts.plain import escape_texts
+from dashboards.charts.theme import GREY
 
-COLUMNS, HEIGHT = 3, 190
+COLUMNS, HEIGHT, TALL = 3, 190, 330  # panels in a row; heights of a panel, in pixels
+LETTER, LONGEST = 6.6, 20  # width of a letter of a label, in pixels; letters of a label
 
 
-@plain_texts
+def average_accuracy(seen: pd.DataFrame) -> go.Figure:
+    """Draw the accuracy over the tasks seen after 1..T tasks, a line per configuration.
+
+    Lines have labels at their ends; bands are 95% intervals.
+
+    Args:
+        seen: `label`, `after`, `accuracy_mean`, `accuracy_ci95`, of one setting, as from
+            `dashboards.data.matrices.read_average_curves`.
+    """
+    if not seen["accuracy_mean"].notna().any():
+        return empty_figure("The accuracy on all tasks seen was not measured.")
+    seen = with_short_labels(seen)
+    looks = curve_looks(seen["label"])
+    figure = panels([""], 1, TALL)
+    for label, rows in seen.groupby("label", sort=False):
+        add_traces(figure, draw_curve(rows, looks[label]), panel_position(0, 1))
+    add_end_labels(figure, seen, looks, (0, 1), TALL)
+    ticks = max(1, int(seen["after"].max()) // 10)
+    figure.update_xaxes(title="tasks learned", dtick=ticks, range=task_range(seen))
+    figure.update_yaxes(title="accuracy over the tasks seen (test)", range=RANGE)
+    return finish(figure, seen).update_layout(margin={"t": 20}, height=TALL + EDGES)
+
+
 def forgetting(curves: pd.DataFrame) -> go.Figure:
     """Draw the accuracy on each task after 0..T tasks: a panel per task, a line per configuration.
 
-    A vertical line marks the point at which the task was learned; bands are 95% intervals.
+    A vertical line marks the point at which the task was learned; what was before is faint. Bands
+    are 95% intervals. Lines have labels at the end of each row of panels.
 
     Args:
         curves: `label`, `after`, `task`, `accuracy_mean`, `accuracy_ci95`, of one setting, as from
-            `orchestrator.results.averages.average_over_seeds`.
+            `orchestrator.results.averages.average_over_seeds`. Lines join what was measured.
     """
-    if curves.empty:
+    if not curves["accuracy_mean"].notna().any():
         return empty_figure("No accuracy was measured.")
+    curves = with_short_labels(curves)
+    looks = curve_looks(curves["label"])
     tasks = sorted(int(task) for task in curves["task"].unique())
     figure = panels([f"task {task}" for task in tasks], COLUMNS, HEIGHT)
-    styles = assign_lines(curves["label"])
     for index, task in enumerate(tasks):
         where, rows = panel_position(index, COLUMNS), curves[curves["task"] == task]
-        groups = rows.groupby("label", sort=False)
-        lines = (_line(label, part.sort_values("after"), styles[label]) for label, part in groups)
-        add_traces(figure, chain.from_iterable(lines), where)
+        for label, part in rows.groupby("label", sort=False):
+            add_traces(figure, draw_curve(part, looks[label], task), where)
+        if index % COLUMNS == COLUMNS - 1 or task == tasks[-1]:
+            add_end_labels(figure, rows, looks, (index, COLUMNS), HEIGHT)
     # All at once, since plotly takes quadratic time to add them one by one.
     figure.update_layout(shapes=[_learned_line(task, index) for index, task in enumerate(tasks)])
-    figure.update_xaxes(dtick=max(1, len(tasks) // 5), title="tasks learned")
-    figure.update_yaxes(range=[-0.02, 1.02])
+    ticks = max(1, len(tasks) // 5)
+    figure.update_xaxes(dtick=ticks, title="tasks learned", range=task_range(curves))
+    figure.update_yaxes(range=RANGE)
     figure.update_yaxes(title="accuracy (test)", col=1)
-    return figure.update_layout(hovermode="closest")
+    return finish(figure, curves)
+
+
+def with_short_labels(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the curves that were measured, escaped for Plotly, with the label at their ends."""
+    measured = curves[curves["accuracy_mean"].notna()]
+    return escape_texts(measured.assign(short=[shorten(t, LONGEST) for t in measured["label"]]))
+
+
+def finish(figure: go.Figure, curves: pd.DataFrame) -> go.Figure:
+    """Return a figure with room for the labels at the right, and no legend."""
+    room = LETTER * curves["short"].str.len().max() + 20
+    return figure.update_layout(showlegend=False, hovermode="closest", margin={"r": int(room)})
 
 
 def _learned_line(task: int, index: int) -> dict[str, Any]:
@@ -58,36 +102,3 @@ def _learned_line(task: int, index: int) -> dict[str, Any]:
         "y1": 1,
         "line": {"dash": "dot", "color": GREY, "width": 1},
     }
-
-
-def _line(label: Hashable, rows: pd.DataFrame, style: dict[str, str]) -> Iterator[go.Scatter]:
-    """Yield the band, if there are intervals, and the line."""
-    after, mean, spread = (
-        rows[name].to_numpy(float) for name in ("after", "accuracy_mean", "accuracy_ci95")
-    )
-    has_interval = np.isfinite(mean + spread)
-    if has_interval.any():
-        measured = after[has_interval]
-        upper, lower = (mean + spread)[has_interval], (mean - spread)[has_interval]
-        yield go.Scatter(
-            name=str(label),
-            showlegend=False,
-            hoverinfo="skip",
-            mode="lines",
-            fill="toself",
-            x=np.concatenate([measured, measured[::-1]]),
-            y=np.concatenate([upper, lower[::-1]]),
-            line={"width": 0},
-            fillcolor=rgba_text(style["color"], 0.16),
-        )
-    interval = " ± %{customdata:.3f}" if has_interval.any() else ""
-    yield go.Scatter(
-        name=str(label),
-        mode="lines+markers",
-        x=after,
-        y=mean,
-        customdata=spread,
-        line=style,
-        marker={"size": 5, "color": style["color"]},
-        hovertemplate=f"after %{{x}} tasks: %{{y:.3f}}{interval}",
-    )

@@ -7,7 +7,6 @@ grid are those of a template, which `apply_theme(figure, dark=True)` replaces.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from itertools import product
 
 import plotly.graph_objects as go
 
@@ -35,6 +34,7 @@ SCALE = "Cividis"
 GREY = "#8C8C8C"
 FAINT = "rgba(140,140,140,0.30)"
 HIGHLIGHT = "#D55E00"
+FAINT_LINE = 0.3  # opacity
 
 
 def template(dark: bool = False) -> go.layout.Template:
@@ -77,9 +77,14 @@ def apply_theme(figure: go.Figure, dark: bool) -> go.Figure:
 
 
 def assign_lines(names: Iterable[Hashable]) -> dict[Hashable, dict[str, str]]:
-    """Return a colour and a dash for each name, in order of appearance; they repeat after 28."""
-    styles = [{"dash": dash, "color": colour} for dash, colour in product(DASHES, COLOURS)]
-    return {name: styles[i % len(styles)] for i, name in enumerate(dict.fromkeys(names))}
+    """Return a colour and a dash for each name, in order of appearance; they repeat after 28.
+
+    Neighbours differ in both, so that one of two lines of the same values shows through the other.
+    """
+    return {
+        name: {"dash": DASHES[i % len(DASHES)], "color": COLOURS[i % len(COLOURS)]}
+        for i, name in enumerate(dict.fromkeys(names))
+    }
 
 
 def assign_symbols(names: Iterable[Hashable]) -> dict[Hashable, str]:

@@ -113,12 +113,46 @@ def read_curves(warehouse: Warehouse, rows: pd.DataFrame, split: str = "test") -
         SETTING, `method`, `trial_id`, `label`, `table`, `after`, `task`, `n`, and `accuracy_mean`,
         `accuracy_std`, `accuracy_ci95`, by configuration in order of appearance.
     """
+    cells, keys = _complete_cells(warehouse, rows, split)
+    return _average_cells(cells, rows, [*keys, "after", "task"])
+
+
+def read_average_curves(
+    warehouse: Warehouse, rows: pd.DataFrame, split: str = "test"
+) -> pd.DataFrame:
+    """Return the accuracy over the tasks seen, where all of them were measured.
+
+    Args:
+        warehouse: the results.
+        rows: rows of the comparison.
+        split: "test" or "validation".
+
+    Returns:
+        The columns of `read_curves` without `task`; a row for each number of tasks from 1 on.
+    """
+    cells, keys = _complete_cells(warehouse, rows, split)
+    seen = cells[(cells["task"] <= cells["after"]) & cells["accuracy"].notna()]
+    by_seed = seen.groupby([*keys, "sweep", "seed", "after"], sort=False, dropna=False)["accuracy"]
+    means = by_seed.agg(["mean", "count"]).reset_index()
+    means = means[means["count"] == means["after"]].rename(columns={"mean": "accuracy"})
+    return _average_cells(means, rows, [*keys, "after"])
+
+
+def _complete_cells(
+    warehouse: Warehouse, rows: pd.DataFrame, split: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the cells of R of the complete seeds, and the columns of a configuration."""
     keys = [*CONFIGURATION, "label", "table"]
     complete = complete_evaluations(warehouse.results.trials)
     order = rows[keys].assign(row=range(len(rows)))
     seeds = complete[[*CONFIGURATION, "sweep", "seed"]].merge(order, on=CONFIGURATION)
-    cells = seeds.merge(_cells(warehouse, seeds, split), on=TRIAL)
-    table = average_over_seeds(cells, ["row", *keys, "after", "task"], ["accuracy"])
-    table = table.sort_values(["row", "after", "task"], ignore_index=True)
+    return seeds.merge(_cells(warehouse, seeds, split), on=TRIAL), ["row", *keys]
+
+
+def _average_cells(cells: pd.DataFrame, rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return averages over seeds in the order of the rows, with the first sweep of each."""
+    table = average_over_seeds(cells, by, ["accuracy"])
+    order = [name for name in ("row", "after", "task") if name in by]
+    table = table.sort_values(order, ignore_index=True)
     table.insert(0, "sweep", rows["sweep"].to_numpy()[table.pop("row").to_numpy(int)])
     return table

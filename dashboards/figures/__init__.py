@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from dashboards.data.comparing import compare_configurations
-from dashboards.data.matrices import read_curves
+from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.data.means import read_surfaces
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
@@ -53,7 +53,9 @@ def draw(warehouse: Warehouse, name: str) -> Figure:
         curves = read_curves(warehouse, table)
         if curves.empty:
             raise RepertoireError(f"no accuracy to draw {name} from: accuracy.parquet has none")
-        return forgetting(curves) if name == "forgetting" else r_matrices(curves)
+        if name == "r_matrices":
+            return r_matrices(curves)
+        return forgetting(curves, read_average_curves(warehouse, table))
 
 
 def draw_means(warehouse: Warehouse, name: str) -> Figure:

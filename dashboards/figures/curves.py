@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from dashboards.charts.theme import assign_lines
+from dashboards.charts.curve_marks import Look, curve_looks
+from dashboards.charts.theme import FAINT_LINE
 from dashboards.figures.canvas import create_figure, split_tables
 
 COLUMNS, WIDTH, HEIGHT = 5, 1.75, 1.75  # panels in a row; inches
@@ -17,19 +20,23 @@ IN_A_LINE = 4  # entries of the legend
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
-def forgetting(curves: pd.DataFrame) -> Figure:
+def forgetting(curves: pd.DataFrame, seen: pd.DataFrame | None = None) -> Figure:
     """Draw accuracy against tasks learned: a panel per task, a line per configuration.
 
-    Each table of comparable rows has its own panels. A dotted line marks the point at which the
-    task was learned; bands are 95% intervals over seeds.
+    Each table of comparable rows has its own panels, the first of the mean over the tasks seen. A
+    dotted line marks the point at which the task was learned; what was before is faint; bands are
+    95% intervals over seeds.
 
     Args:
         curves: rows of `dashboards.data.matrices.read_curves`, of at least one configuration.
+        seen: rows of `dashboards.data.matrices.read_average_curves`; None: no first panel.
     """
-    parts = split_tables(curves)
+    # The mean over the tasks seen is drawn as the panel of a task 0.
+    curves = curves if seen is None else pd.concat([curves, seen.assign(task=0)])
+    parts = split_tables(curves[curves["accuracy_mean"].notna()])
     down = [ceil(rows["task"].nunique() / COLUMNS) for _, rows in parts]
-    across = min(COLUMNS, int(curves["task"].max()))
-    styles = assign_lines(curves["label"])
+    across = min(COLUMNS, curves["task"].nunique())
+    styles = curve_looks(curves["label"])
     height = HEADER * len(parts) + FOOTER * ceil(len(styles) / IN_A_LINE) + HEIGHT * sum(down)
     figure = create_figure(max(WIDTH * across, 4.5), height)
     places = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=down)[:, 0]
@@ -53,7 +60,7 @@ def _panels(
     part: FigureBase,
     rows: pd.DataFrame,
     shape: tuple[int, int],
-    styles: dict[object, dict[str, str]],
+    styles: Mapping[object, Look],
 ) -> None:
     grid = part.subplots(*shape, squeeze=False, sharey=True)
     tasks = sorted(int(task) for task in rows["task"].unique())
@@ -61,9 +68,10 @@ def _panels(
         axes.remove()
     for axes, task in zip(grid.flat, tasks, strict=False):
         for label, curve in rows[rows["task"] == task].groupby("label", sort=False):
-            _line(axes, curve.sort_values("after"), styles[label])
-        axes.axvline(task, color="0.6", linewidth=0.8, linestyle=":")
-        axes.set_title(f"task {task}", fontsize=9)
+            draw_curve(axes, curve.sort_values("after"), styles[label], task)
+        if task:
+            axes.axvline(task, color="0.6", linewidth=0.8, linestyle=":")
+        axes.set_title(f"task {task}" if task else "mean over the tasks seen", fontsize=9)
         axes.set_xlabel("tasks learned", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.set_ylim(-0.03, 1.03)
@@ -71,18 +79,26 @@ def _panels(
         axes.set_ylabel("accuracy (test)", fontsize=8)
 
 
-def _line(axes: Axes, rows: pd.DataFrame, style: dict[str, str]) -> None:
-    after, mean, spread = (rows[name] for name in ("after", "accuracy_mean", "accuracy_ci95"))
+def draw_curve(axes: Axes, rows: pd.DataFrame, look: Look, task: int) -> None:
+    """Draw a line with its band, faint up to the first measurement after a task was learned."""
+    learned = rows[rows["after"] >= task]
+    before = rows[rows["after"] <= (learned["after"].min() if len(learned) else np.inf)]
+    after, mean, spread = (learned[name] for name in ("after", "accuracy_mean", "accuracy_ci95"))
     axes.fill_between(
-        after, mean - spread, mean + spread, color=style["color"], alpha=0.16, linewidth=0
+        after + look.shift, mean - spread, mean + spread, color=look.color, alpha=0.16, linewidth=0
     )
-    axes.plot(
-        after,
-        mean,
-        color=style["color"],
-        linestyle=DASHES[style["dash"]],
-        marker="o",
-        markersize=2.5,
-        linewidth=1.3,
-        label=rows["label"].iloc[0],
-    )
+    for part, opacity, label in (
+        (before, FAINT_LINE, "_before"),
+        (learned, 1.0, rows["label"].iloc[0]),
+    ):
+        axes.plot(
+            part["after"] + look.shift,
+            part["accuracy_mean"],
+            color=look.color,
+            linestyle=DASHES[look.dash],
+            marker="o",
+            markersize=2.5,
+            linewidth=0.7 * look.width,
+            alpha=opacity,
+            label=label,
+        )

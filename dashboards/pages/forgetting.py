@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.data.comparing import configurations
-from dashboards.data.matrices import read_curves
+from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.view import View
 
@@ -15,7 +15,7 @@ LINES = 80  # drawn before the user chooses others
 
 
 def show(view: View) -> None:
-    """Draw a panel per task with a line per configuration and bands for intervals."""
+    """Draw the accuracy over the tasks seen, and that on each task; bands are intervals."""
     table = configurations(view.warehouse, view.scope)
     if table.empty:
         show_nothing_complete(table)
@@ -38,9 +38,17 @@ def show(view: View) -> None:
     if not accuracies["accuracy_mean"].notna().any():
         st.info("No accuracy was measured for these: accuracy.parquet has none.")
         return
+    st.subheader("Accuracy over the tasks seen")
+    seen = read_average_curves(view.warehouse, rows.loc[chosen])
+    view.chart(charts.average_accuracy(seen), "average chart")
+    st.caption(
+        "Test data, mean over the tasks learned so far and over complete seeds; bands are 95 % "
+        "Student-t intervals, absent with one seed."
+    )
+    st.subheader("Accuracy on each task")
     view.chart(charts.forgetting(accuracies), "curves")
     st.caption(
-        "Test data, mean over complete seeds; bands are 95 % Student-t intervals, absent with one "
-        "seed. The dotted line marks the point at which the task was learned."
+        "The dotted line marks the point at which the task was learned; what was before is faint. "
+        "Lines join what was measured; points of equal values stand side by side."
     )
     show_left_out(table)

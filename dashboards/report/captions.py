@@ -22,6 +22,10 @@ COST_PLANE = (
     "of ACC, storage and computation."
 )
 
+SEEN = (
+    "Mean over the tasks learned so far; its mean along the line is AIA. Bands are 95% intervals."
+)
+
 
 def trade_off(rows: pd.DataFrame) -> str:
     """Return the configurations of highest and second highest ACC, and those of least cost."""

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboards import charts
 from dashboards.charts.quantities import interval_text, si_text
 from dashboards.data.comparing import compare_configurations, differences
-from dashboards.data.matrices import mean_r, read_curves
+from dashboards.data.matrices import mean_r, read_average_curves, read_curves
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import captions, cost_captions
 from dashboards.report.chapter import Chapter, Chart
@@ -86,6 +86,8 @@ def _detail_charts(
 ) -> Iterator[Chart]:
     curves = read_curves(warehouse, shown)
     if len(curves):
+        seen = read_average_curves(warehouse, shown)
+        yield Chart("Accuracy over the tasks seen", captions.SEEN, charts.average_accuracy(seen))
         notes = captions.forgetting(shown, curves)
         yield Chart(
             "Forgetting: each task as later ones are learned", notes, charts.forgetting(curves)

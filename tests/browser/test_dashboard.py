@@ -168,10 +168,21 @@ def test_the_curves_are_the_columns_of_mean_r(
     reader: Visitor, rows: pd.DataFrame, tables: Results
 ) -> None:
     reader.open("Forgetting")
-    lines = [t for t in reader.charts()[0] if t["name"] == "joint" and len(t["x"]) == 6]
+    average, each_task = reader.charts()
     trial = rows.set_index("label")["trial_id"]["joint"]
     mean = np.mean([tables.r_matrix(trial, seed) for seed in (0, 1, 2)], axis=0)
-    assert pytest.approx(mean) == np.array([line["y"] for line in lines]).T
+    for task in range(5):
+        panel = f"x{task + 1}" if task else "x"
+        own = [t for t in each_task if (t["name"], t["panel"]) == ("joint", panel)]
+        drawn = {
+            round(x): y
+            for t in own
+            if len(set(t["x"])) == len(t["x"])  # a band goes there and back
+            for x, y in zip(t["x"], t["y"], strict=True)
+        }
+        assert [drawn[after] for after in range(6)] == pytest.approx(list(mean[:, task]))
+    line = next(t for t in reversed(average) if t["name"] == "joint")
+    assert line["y"] == pytest.approx([mean[k, :k].mean() for k in range(1, 6)])
 
 
 def test_the_bars_of_costs_add_up_to_the_storage(reader: Visitor, rows: pd.DataFrame) -> None:

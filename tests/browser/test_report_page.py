@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -132,12 +132,19 @@ def test_r_and_its_columns_as_curves_are_those_of_parquet(
         seeds = [tables.r_matrix(row["trial_id"], seed) for seed in (0, 1, 2)]
         (heat,) = values[f"R of {row['label']}"]
         np.testing.assert_allclose(heat["z"], np.mean(seeds, axis=0), atol=1e-12)
-        lines = [
-            trace["y"]
-            for trace in values["Forgetting: each task as later ones are learned"]
-            if trace["name"] == row["label"] and len(trace["x"]) == 6
-        ]
+        traces = values["Forgetting: each task as later ones are learned"]
+        lines = learned_and_before(t for t in traces if t["name"] == row["label"])
         np.testing.assert_allclose(np.transpose(lines), heat["z"], atol=1e-12)
+
+
+def learned_and_before(traces: Iterable[dict[str, Any]]) -> list[list[float]]:
+    """Return the accuracies of each panel, of the line before learning and of the line after."""
+    lines: dict[str, dict[int, float]] = {}
+    for trace in traces:
+        if len(set(trace["x"])) == len(trace["x"]):  # a band goes there and back
+            line = lines.setdefault(trace["panel"], {})
+            line |= dict(zip(map(round, trace["x"]), trace["y"], strict=True))
+    return [[line[after] for after in sorted(line)] for line in lines.values()]
 
 
 def test_bars_are_as_long_as_the_costs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log10
 from typing import Any
 
@@ -251,21 +252,63 @@ def curves(label: str, ci95: float) -> pd.DataFrame:
     return table.assign(label=label, accuracy_ci95=ci95)
 
 
-def test_each_task_has_a_panel_with_its_accuracy_after_each_number_of_tasks() -> None:
+def test_each_task_has_a_panel_with_its_accuracy_faint_until_it_was_learned() -> None:
     figure = charts.forgetting(curves("ewc", NAN))
-    assert [list(trace.y) for trace in figure.data] == R.T.tolist()
-    assert all(list(trace.x) == [0, 1, 2, 3] for trace in figure.data)
-    assert [note.text for note in figure.layout.annotations] == ["task 1", "task 2", "task 3"]
+    for task, axis in enumerate(("x", "x2", "x3"), start=1):
+        before, learned = (trace for trace in figure.data if trace.xaxis == axis)
+        assert before.opacity < 0.5 < (learned.opacity or 1)
+        assert (list(before.x), list(learned.x)) == ([*range(task + 1)], [*range(task, 4)])
+        assert [*before.y[:task], *learned.y] == R[:, task - 1].tolist()
+    titles = [note.text for note in figure.layout.annotations]
+    assert titles == ["task 1", "task 2", "task 3", "ewc"]  # named at the end of the row
     assert [shape.x0 for shape in figure.layout.shapes] == [1, 2, 3]  # when each was learned
+
+
+def test_lines_join_the_rows_that_were_measured() -> None:
+    table = curves("er", NAN)
+    measured = table[(table["after"] != 2) | (table["task"] == 2)]  # row 2 but for its diagonal
+    for rows in (measured, table.assign(accuracy_mean=measured["accuracy_mean"])):
+        _, learned = (trace for trace in charts.forgetting(rows).data if trace.xaxis == "x")
+        assert (list(learned.x), list(learned.y)) == ([1, 3], [0.9, 0.5])
 
 
 def test_a_band_is_the_mean_plus_and_minus_the_interval() -> None:
     figure = charts.forgetting(pd.concat([curves("ewc", 0.05), curves("er", NAN)]))
-    band, line, other = (trace for trace in figure.data if trace.xaxis == "x")
-    assert list(band.y) == pytest.approx([*(R[:, 0] + 0.05), *(R[::-1, 0] - 0.05)])
+    traces = [trace for trace in figure.data if trace.xaxis == "x" and trace.opacity is None]
+    band, line, other = traces
+    assert list(band.y) == pytest.approx([*(R[1:, 0] + 0.05), *(R[:0:-1, 0] - 0.05)])
     assert (line.name, other.name) == ("ewc", "er")
     assert line.line.color != other.line.color
     assert theme.rgba_text(line.line.color, 0.16) == band.fillcolor
+
+
+def test_curves_of_equal_values_differ_in_dash_marker_and_width_and_stand_apart() -> None:
+    figure = charts.forgetting(pd.concat([curves(name, NAN) for name in "abcdef"]))
+    lines = [trace for trace in figure.data if trace.xaxis == "x" and trace.opacity is None]
+    assert len({(line.line.dash, line.line.color) for line in lines}) == 6
+    assert all(a.line.dash != b.line.dash for a, b in pairwise(lines))
+    assert len({line.marker.symbol for line in lines}) == 6
+    assert len({tuple(line.x) for line in lines}) == 6
+    assert all(np.abs(np.subtract(line.x, [1, 2, 3])).max() < 0.3 for line in lines)
+    widths = [line.line.width for line in lines]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_the_average_over_the_tasks_seen_is_drawn_with_its_interval_and_labelled_at_its_end() -> (
+    None
+):
+    seen = pd.DataFrame({"after": [1, 2], "accuracy_mean": [0.9, 0.75], "accuracy_ci95": 0.1})
+    table = pd.concat([seen.assign(label="<b>er"), seen.assign(label="b" * 40)])
+    figure = charts.average_accuracy(table)
+    band, line, _, _ = figure.data
+    assert list(line.y) == [0.9, 0.75]
+    assert list(band.y) == pytest.approx([1.0, 0.85, 0.65, 0.8])
+    first, second = figure.layout.annotations
+    assert first.text == "&lt;b&gt;er"
+    assert len(second.text) == 20
+    assert (first.y, second.y) == (0.75, 0.75)
+    assert first.ax == second.ax > 2.1  # in a column behind the last points
+    assert abs(first.ay - second.ay) == pytest.approx(14 * 1.06 / 330)  # a line of 14 pixels apart
 
 
 def test_stored_bytes_are_stacked_by_category_and_unused_categories_left_out() -> None:
@@ -434,6 +477,7 @@ def test_a_stage_that_two_trials_share_is_drawn_once_and_joined_to_both_successo
         charts.cost_plane(comparison()[:0]),
         charts.r_matrix(np.empty((0, 0))),
         charts.forgetting(curves("a", 0.0)[:0]),
+        charts.average_accuracy(curves("a", 0.0)[:0]),
         charts.storage(comparison()[:0]),
         charts.computation(comparison()[:0]),
         charts.differences(pd.DataFrame()),

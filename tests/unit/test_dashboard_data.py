@@ -22,6 +22,7 @@ from dashboards.data.folders import file_states
 from dashboards.data.matrices import (
     mean_matrix,
     mean_metrics,
+    read_average_curves,
     read_curves,
     read_matrices,
     read_trials,
@@ -127,6 +128,15 @@ def test_curves_are_the_means_over_complete_seeds_of_the_cells_of_r(dir: Path) -
     ours = read_curves(warehouse, table)
     assert set(ours["label"]) == set(table["label"])
     equal(ours.sort_values(by, ignore_index=True)[theirs.columns], theirs)
+    seen = cells[(cells["task"] <= cells["after"]) & cells["accuracy"].notna()]
+    by_seed = seen.groupby(["trial_id", "seed", "after"])["accuracy"].agg(["mean", "size"])
+    whole = by_seed.reset_index().query("size == after").rename(columns={"mean": "accuracy"})
+    expected = average_over_seeds(whole, ["trial_id", "after"], ["accuracy"])
+    averages = read_average_curves(warehouse, table)
+    equal(
+        averages.sort_values(["trial_id", "after"], ignore_index=True)[expected.columns],
+        expected.sort_values(["trial_id", "after"], ignore_index=True),
+    )
 
 
 def test_differences_are_those_of_compare(dir: Path) -> None:

@@ -272,8 +272,11 @@ def test_each_task_has_a_panel_with_a_line_per_configuration_and_a_band_about_it
     first, second = figure.axes
     assert (first.get_title(), second.get_title()) == ("task 1", "task 2")
     values = {line.get_label(): line.get_ydata() for line in first.lines}
-    assert values["finetune"] == pytest.approx(np.array(R)[:, 0] + 0.05)  # the mean of its seeds
-    assert values["ewc lam=30"] == pytest.approx(np.array(R)[:, 0] + 0.1)
+    assert values["finetune"] == pytest.approx(np.array(R)[1:, 0] + 0.05)  # the mean of its seeds
+    assert values["ewc lam=30"] == pytest.approx(np.array(R)[1:, 0] + 0.1)
+    faint = [line for line in first.lines if str(line.get_label()).startswith("_before")]
+    assert list(faint[0].get_ydata()) == pytest.approx([0.15, 0.95])
+    assert {line.get_alpha() for line in faint} == {0.3}
     band = first.collections[0].get_paths()[0].get_extents()
     half_width = curves.query("label == 'finetune' and task == 1")["accuracy_ci95"].max()
     assert band.y1 == pytest.approx(0.95 + half_width)

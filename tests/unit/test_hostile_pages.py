@@ -21,7 +21,7 @@ from test_dashboard_pages import page
 from dashboards import charts
 from dashboards.charts.plain import escape_texts
 from dashboards.data.comparing import configurations, differences
-from dashboards.data.matrices import read_curves
+from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.stages import read_stages, stage_rows
 from dashboards.data.warehouse import open_results
@@ -80,6 +80,7 @@ def test_no_chart_has_html_of_a_text(hostile):
         charts.trade_off(rows),
         charts.cost_plane(rows.assign(front=True)),
         charts.forgetting(read_curves(warehouse, rows)),
+        charts.average_accuracy(read_average_curves(warehouse, rows)),
         charts.differences(differences(warehouse, rows, 0, "acc")),
         charts.trial_graph(stage_rows(warehouse, "s")),
         charts.sharing(read_stages(warehouse, EVERYTHING)),
