@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.backends import ray_backend
 from orchestrator.backends.ray_cluster import has_token, preserve_signal_handlers, use_token
 
 
@@ -66,3 +67,28 @@ def test_the_token_is_used_although_ray_was_imported_before(
         monkeypatch.undo()
         os.environ.pop("RAY_AUTH_MODE", None)
         Config.initialize("")
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [(None, "starting Ray on this machine"), ("10.0.0.1:6379", "connecting to Ray at 10.0.0.1:")],
+)
+def test_that_ray_is_starting_is_said_before_it_starts_and_once(
+    address: str | None, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+
+    def cluster(address: str | None) -> None:
+        assert len(lines) == 1, "said before the seconds that it takes"
+        raise KeyboardInterrupt
+
+    def drive(client: object, workers: ray_backend.LazyWorkers, *rest: object) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            workers.slots()
+
+    monkeypatch.setattr(ray_backend, "cluster", cluster)
+    monkeypatch.setattr(ray_backend, "drive", drive)
+    backend = ray_backend.OnRay(address, lines.append)
+    for _ in range(2):  # of a search and of the evaluation
+        backend.compute(*[None] * 5)  # type: ignore[arg-type]
+    assert [each.startswith(line) for each in lines] == [True]
