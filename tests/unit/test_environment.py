@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from orchestrator.cli import server
+from orchestrator.cli import page_commands, server
 from orchestrator.cli.app import app
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
 from orchestrator.cli.options import job_address
@@ -219,3 +219,23 @@ cli.main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3, "saidlibraries have ended\n", "")
+
+
+def test_several_results_folders_have_a_server_each_and_sweeps_of_one_share_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("orchestrator.tracking.prepare_database", lambda folder: None)
+    monkeypatch.setattr(page_commands, "run_servers", lambda given: commands.extend(given) or 0)
+    for name in ("one/a", "one/b", "two/a"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "sweep.yaml").touch()
+    folders = [str(tmp_path / name) for name in ("one/a", "one/b", "two")]
+    result = CliRunner().invoke(app, ["ui", *folders, "--port", "6000"])
+    assert result.exit_code == 0
+    ports = [command[command.index("--port") + 1] for command in commands]
+    databases = [command[command.index("--backend-store-uri") + 1] for command in commands]
+    assert ports == ["6000", "6001"]
+    assert databases == [f"sqlite:///{tmp_path / name}/mlflow.db" for name in ("one", "two")]
+    assert "http://127.0.0.1:6001/" in result.output
