@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -59,12 +60,10 @@ def draw_matrix(axes: Axes, r: NDArray[np.float64], size: float = 8) -> AxesImag
     """
     colours = colormaps[COLOURS].with_extremes(bad=UNKNOWN)
     image = axes.imshow(np.ma.masked_invalid(r), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
-    for cell in list_cells(r):
-        place = (cell.task - 1, cell.after)
-        if not cell.is_measured:
-            _hatch(axes, place)
-        elif r.shape[1] <= ANNOTATED_TASKS:
-            ink = hex_text(cell.text_colour)
+    _hatch_unmeasured(axes, r)
+    for cell in list_cells(r) if r.shape[1] <= ANNOTATED_TASKS else ():
+        if cell.is_measured:
+            place, ink = (cell.task - 1, cell.after), hex_text(cell.text_colour)
             axes.text(*place, cell.text, ha="center", va="center", color=ink, fontsize=size)
     tasks, after = zip(*step_corners(r.shape[1]), strict=True)
     for colour, width in (("white", 2.5), ("black", 1.0)):
@@ -88,7 +87,11 @@ def _label_axes(axes: Axes, num_tasks: int) -> None:
     axes.set_yticks(list(range(0, num_tasks + 1, every)))
 
 
-def _hatch(axes: Axes, place: tuple[int, int]) -> None:
-    # Grey alone does not set a cell apart in print.
-    corner = (place[0] - 0.5, place[1] - 0.5)
-    axes.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="///", edgecolor="0.55", linewidth=0))
+def _hatch_unmeasured(axes: Axes, r: NDArray[np.float64]) -> None:
+    # Grey alone does not set a cell apart in print. Neighbours in a row are one rectangle: R of a
+    # thousand tasks may have a million such cells.
+    style: dict[str, Any] = {"fill": False, "hatch": "///", "edgecolor": "0.55", "linewidth": 0}
+    for after, row in enumerate(np.isnan(r)):
+        edges = np.flatnonzero(np.diff(row, prepend=False, append=False))
+        for first, end in edges.reshape(-1, 2).tolist():
+            axes.add_patch(Rectangle((first - 0.5, after - 0.5), end - first, 1, **style))

@@ -44,6 +44,14 @@ def test_an_unknown_cell_is_grey_and_hatched_and_no_other_is() -> None:
     assert alpha == 1
 
 
+def test_neighbours_that_are_not_measured_share_a_rectangle() -> None:
+    r = np.zeros((6, 5))
+    r[1, 2:] = r[3, :2] = r[3, 4] = np.nan
+    patches = draw_heatmap(r).axes[0].patches
+    spans = [(p.get_xy(), p.get_width()) for p in patches if p.get_hatch()]
+    assert spans == [((1.5, 0.5), 3), ((-0.5, 2.5), 2), ((3.5, 2.5), 1)]
+
+
 def test_axes_and_colours_are_named_and_the_scale_is_that_of_an_accuracy() -> None:
     figure = draw_heatmap(R, "ewc lam=1")
     axes, colours = figure.axes
