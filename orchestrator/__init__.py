@@ -17,10 +17,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.api.comparison import Comparison
-    from orchestrator.api.results import Results, load
-    from orchestrator.api.sweep import Sweep
-    from orchestrator.api.sweep_plan import SweepPlan
+    from orchestrator.cli.python.comparison import Comparison
+    from orchestrator.cli.python.results import Results, load
+    from orchestrator.cli.python.sweep import Sweep
+    from orchestrator.cli.python.sweep_plan import SweepPlan
     from orchestrator.errors import RepertoireError, SweepError
 
 __all__ = [
@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 PLACES = {
-    "Comparison": "orchestrator.api.comparison",
+    "Comparison": "orchestrator.cli.python.comparison",
     "RepertoireError": "orchestrator.errors",
-    "Results": "orchestrator.api.results",
-    "Sweep": "orchestrator.api.sweep",
+    "Results": "orchestrator.cli.python.results",
+    "Sweep": "orchestrator.cli.python.sweep",
     "SweepError": "orchestrator.errors",
-    "SweepPlan": "orchestrator.api.sweep_plan",
-    "load": "orchestrator.api.results",
+    "SweepPlan": "orchestrator.cli.python.sweep_plan",
+    "load": "orchestrator.cli.python.results",
 }
 
 

@@ -1,6 +1,6 @@
-"""The command line, the only place that prints or exits.
+"""The command line, the only place that prints or exits; `python/` offers the same to Python.
 
-May import every other package of the orchestrator. Begin with `app.py`, a function a command;
+May import every other package. Begin with `app.py`, a function a command;
 `run.py` is `repertoire run` from the sweep file to the last line on the screen.
 """
 

@@ -39,7 +39,7 @@ def dashboard_command(
     port: Annotated[int, typer.Option(help="On the loopback address.")] = 8501,
 ) -> None:
     """Look at results in a browser: trade-off, leaderboard, R, forgetting, search, costs, live."""
-    # A process of its own, since the command line, a lower layer, does not import dashboards.
+    # A process of its own, which a signal ends with all that Streamlit starts.
     # -P: a folder named dashboards in the current folder must not shadow the package.
     command = [sys.executable, "-P", "-m", "dashboards.serve", *map(str, dirs)]
     raise typer.Exit(run_servers([[*command, "--port", str(port)]]))

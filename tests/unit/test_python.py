@@ -20,8 +20,8 @@ from untracked import untracked
 import orchestrator as rp
 from methods.er import ER
 from methods.finetune import Finetune
-from orchestrator.api.plain_data import PlainData
-from orchestrator.api.sections import Sections
+from orchestrator.cli.python.plain_data import PlainData
+from orchestrator.cli.python.sections import Sections
 from orchestrator.cli.run import RunOptions, run
 from orchestrator.graph.progress import Progress
 from orchestrator.networks.networks import MLP

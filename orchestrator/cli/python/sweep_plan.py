@@ -6,8 +6,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.api.running import parse, read_folder
 from orchestrator.cli.environment import parse_store
+from orchestrator.cli.python.running import parse, read_folder
 from orchestrator.cli.run_sweep import plan_sweep
 from orchestrator.cli.simulation_options import read_recorded
 from orchestrator.graph.plan import Plan

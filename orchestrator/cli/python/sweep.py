@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from orchestrator.api.plain_data import PlainData
-from orchestrator.api.results import Results, load
-from orchestrator.api.running import RunArguments, run_here
-from orchestrator.api.sections import Sections
-from orchestrator.api.sweep_plan import SweepPlan, plan_here
+from orchestrator.cli.python.plain_data import PlainData
+from orchestrator.cli.python.results import Results, load
+from orchestrator.cli.python.running import RunArguments, run_here
+from orchestrator.cli.python.sections import Sections
+from orchestrator.cli.python.sweep_plan import SweepPlan, plan_here
 from orchestrator.errors import SweepError
 from orchestrator.sweep import sweep as checked
 from orchestrator.sweep.reading.yaml_file import read_yaml_text, require_mapping, write_yaml

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.api.comparison import Comparison, as_comparison, comparison_html
+from orchestrator.cli.python.comparison import Comparison, as_comparison, comparison_html
 from orchestrator.errors import RepertoireError
 from orchestrator.results import load as loading
 from orchestrator.results import results as tables

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.api.object_names import object_name
+from orchestrator.cli.python.object_names import object_name
 
 VALID = (
     "text, a number, true, false or null, a list, keys and values, or a class or function that a "
