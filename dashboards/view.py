@@ -119,7 +119,11 @@ def _filters(warehouse: Warehouse) -> Scope:
         if offered:
             st.markdown("**Show only** (nothing chosen: all)")
         chosen = {
-            column: tuple(st.multiselect(PLURAL[column], offered[column], key=f"filter {column}"))
+            column: tuple(
+                st.multiselect(
+                    PLURAL[column], offered[column], key=f"filter {column}", bind="query-params"
+                )
+            )
             for column in COLUMNS
             if column in offered
         }

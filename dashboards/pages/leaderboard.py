@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboards import charts
-from dashboards.charts.quantities import find_quantity, short_label
+from dashboards.charts.quantities import find_quantity, interval_text, short_label
 from dashboards.data.comparing import comparison_columns, configurations, differences
 from dashboards.pages.wording import show_left_out, show_nothing_complete, show_undefined
 from dashboards.view import View
-from orchestrator.columns import METRICS
+from orchestrator.columns import METRICS, SHOWN_METRICS, is_small_better
 from orchestrator.terminal.comparison.rendering import render
 from orchestrator.terminal.units import p_value_text, range_text, three_decimals
 
 MAX_ROWS = 20  # configurations in the chart of differences
-UNITS = {"storage_bytes": ("storage (kB)", 1e3), "compute_flops": ("compute (GFLOP)", 1e9)}
+NAME = "configuration"
+COSTS = {"storage_bytes": "storage", "compute_flops": "compute"}  # column -> title
+ORDERS = (*SHOWN_METRICS, *COSTS, NAME)
+WIDTH = 250  # of an input, in pixels
+# Widths in pixels: of the table on a screen of 1280 with the sidebar, of columns, of a letter.
+TABLE, INTERVAL, COST, NARROW, LETTER = 812, 102, 82, 40, 7.5
+ROW, LINE, MOST_LINES = 35, 20, 5  # heights of a row and of a further line, in pixels
 
 
 def show(view: View) -> None:
@@ -27,17 +34,18 @@ def show(view: View) -> None:
         show_nothing_complete(table)
         return
     rows = view.pick_table(table, "leaderboard of")
+    shown = _pick_rows(rows)
     st.dataframe(
-        readable_table(rows),
+        readable_table(shown),
         hide_index=True,
         width="stretch",
         key="leaderboard table",
-        placeholder="–",
-        column_config=_column_config(),
+        column_config=_column_config(shown),
+        row_height=row_height(shown),
     )
     st.caption(
         "Test data. ± is half the 95 % Student-t interval of the mean over n seeds; –: "
-        "undefined, or one seed. Click a column to sort."
+        "undefined, or one seed. The address keeps order and filters."
     )
     show_left_out(table)
     show_undefined(rows, *METRICS)
@@ -45,26 +53,94 @@ def show(view: View) -> None:
     _show_differences(view, rows)
 
 
+def _pick_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that the user chose by their names, in the order of the chosen column."""
+    with st.container(horizontal=True):
+        by = st.selectbox(
+            "Sort by",
+            ORDERS,
+            format_func=column_title,
+            key="sort",
+            width=WIDTH,
+            bind="query-params",
+        )
+        part = st.text_input(
+            "Names with",
+            placeholder="er memory_size",
+            key="names",
+            width=WIDTH,
+            bind="query-params",
+        )
+    return sort_rows(filter_rows(rows, part or ""), by)
+
+
+def filter_rows(rows: pd.DataFrame, words: str) -> pd.DataFrame:
+    """Return the rows whose label has each of the words, in upper or lower case."""
+    labels = rows["label"].str.lower()
+    kept = pd.Series(True, rows.index)
+    for word in words.lower().split():
+        kept &= labels.str.contains(word, regex=False)
+    return rows[kept]
+
+
+def sort_rows(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the rows by a quantity, best first; undefined last."""
+    if by == NAME:
+        return rows.sort_values("label", kind="stable")
+    return rows.sort_values(f"{by}_mean", ascending=is_small_better(by), kind="stable")
+
+
+def column_title(name: str) -> str:
+    """Return the title of a column of the table."""
+    return COSTS.get(name) or (name if name == NAME else short_label(name))
+
+
 def readable_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns to show, with costs in kB and GFLOP, sorted by ACC."""
-    shown = {"configuration": rows["label"]}
-    for metric in METRICS:
-        shown |= {
-            short_label(metric): rows[f"{metric}_mean"],
-            f"± {short_label(metric)}": rows[f"{metric}_ci95"],
-        }
-    shown |= {title: rows[f"{cost}_mean"] / scale for cost, (title, scale) in UNITS.items()}
-    return pd.DataFrame(shown | {"n": rows["n"]}).sort_values("ACC", ascending=False)
+    """Return the columns to show, as text: mean ± interval in a cell, costs with their units."""
+    cells = {NAME: rows["label"]}
+    for name in SHOWN_METRICS:
+        figures = zip(rows[f"{name}_mean"], rows[f"{name}_ci95"], strict=True)
+        cells[column_title(name)] = [interval_text(mean, half) for mean, half in figures]
+    for name, title in COSTS.items():
+        cells[title] = rows[f"{name}_mean"].map(find_quantity(name).value_text)
+    return pd.DataFrame(cells | {"n": rows["n"]}, index=rows.index)
 
 
-def _column_config() -> dict[str, Any]:
-    metrics = [f"{mark}{short_label(metric)}" for metric in METRICS for mark in ("", "± ")]
-    number = st.column_config.NumberColumn
+def name_width(rows: pd.DataFrame) -> int:
+    """Return the width of the column of names, which has what the others leave."""
+    metrics = [metric_width(rows, name) for name in SHOWN_METRICS]
+    return TABLE - sum(metrics) - COST * len(COSTS) - NARROW
+
+
+def metric_width(rows: pd.DataFrame, name: str) -> int:
+    """Return the width of the column of a metric; a narrow one if it is never defined."""
+    return INTERVAL if rows[f"{name}_mean"].notna().any() else NARROW
+
+
+def row_height(rows: pd.DataFrame) -> int:
+    """Return the height of a row, in which the longest name has as many lines as it takes."""
+    longest = int(rows["label"].str.len().max()) if len(rows) else 0
+    lines = min(MOST_LINES, ceil(longest * LETTER / name_width(rows)))
+    return ROW + LINE * max(0, lines - 1)
+
+
+def _column_config(rows: pd.DataFrame) -> dict[str, Any]:
+    text = st.column_config.TextColumn
     return {
-        "configuration": st.column_config.TextColumn(pinned=True),
-        **{name: number(format="%.3f") for name in metrics},
-        **{title: number(format="%.1f") for title, _ in UNITS.values()},
-        "n": number(help="complete seeds"),
+        NAME: text(pinned=True, width=name_width(rows)),
+        **{
+            column_title(name): text(
+                width=metric_width(rows, name),
+                help=find_quantity(name).title,
+                alignment="right",
+            )
+            for name in SHOWN_METRICS
+        },
+        **{
+            title: text(width=COST, help=find_quantity(name).title, alignment="right")
+            for name, title in COSTS.items()
+        },
+        "n": st.column_config.NumberColumn(width=NARROW, help="complete seeds"),
     }
 
 

@@ -137,8 +137,25 @@ def test_the_leaderboard_shows_its_figures(reader: Visitor, rows: pd.DataFrame) 
     cells = grid.locator("td").all_text_contents()
     for row in rows.to_dict("records"):
         place = cells.index(row["label"])
-        assert float(cells[place + 1]) == pytest.approx(row["acc_mean"], abs=1e-6)
-        assert float(cells[place + 2]) == pytest.approx(row["acc_ci95"], abs=1e-6)
+        assert cells[place + 1] == f"{row['acc_mean']:.3f} ± {row['acc_ci95']:.3f}"
+    scroller = grid.locator(".dvn-scroller").first
+    assert scroller.evaluate("box => box.scrollWidth <= box.clientWidth")  # no column is cut
+
+
+def test_the_address_keeps_order_and_filters(visitor: Visitor) -> None:
+    visitor.open("Leaderboard")
+    visitor.choose("Sort by", "storage")
+    visitor.page.get_by_role("combobox", name="Methods").click()
+    visitor.page.get_by_role("option", name="er", exact=True).click()
+    visitor.page.keyboard.press("Escape")
+    visitor.page.wait_for_url("**/leaderboard?*sort=storage*")
+    visitor.page.wait_for_url(re.compile("filter.method=er"))
+    visitor.page.reload()
+    visitor.settle()
+    cells = visitor.page.locator("[data-testid=stDataFrame]").first.locator("td")
+    cells.filter(has_text="er memory_size=20").first.wait_for(state="attached")
+    names = [text for text in cells.all_text_contents() if text.startswith(("er", "joint"))]
+    assert names == ["er memory_size=20", "er memory_size=60"]
 
 
 def test_r_is_drawn_as_in_parquet_mean_and_seed(

@@ -30,7 +30,7 @@ from dashboards.pages.app import PAGES
 from dashboards.serve import APP
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
-from orchestrator.terminal.units import interval_text
+from orchestrator.terminal.units import interval_text, si_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_search_for_components")]
 
@@ -213,15 +213,23 @@ def test_the_leaderboard_shows_the_figures_of_comparison_best_first(tmp_path: Pa
     expected = comparison(load(tmp_path)).sort_values("acc_mean", ascending=False)
     table = page("Leaderboard", tmp_path).dataframe[0].value
     assert list(table["configuration"]) == list(expected["label"])
-    for column, name in {
-        "ACC": "acc_mean",
-        "± ACC": "acc_ci95",
-        "BWT": "bwt_mean",
-        "± FWT": "fwt_ci95",
-    }.items():
-        np.testing.assert_allclose(table[column], expected[name])
-    np.testing.assert_allclose(table["storage (kB)"], expected["storage_bytes_mean"] / 1e3)
-    np.testing.assert_allclose(table["compute (GFLOP)"], expected["compute_flops_mean"] / 1e9)
+    for column, name in {"ACC": "acc", "BWT": "bwt", "AIA": "average_incremental_accuracy"}.items():
+        figures = zip(expected[f"{name}_mean"], expected[f"{name}_ci95"], strict=True)
+        assert list(table[column]) == [interval_text(mean, half) for mean, half in figures]
+    assert list(table["storage"]) == [si_text(v, "B") for v in expected["storage_bytes_mean"]]
+    assert list(table["compute"]) == [si_text(v, "FLOP") for v in expected["compute_flops_mean"]]
+
+
+def test_the_address_keeps_the_order_and_the_filter_of_the_leaderboard(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=1.0)
+    rows = comparison(load(tmp_path))
+    shown = page("Leaderboard", tmp_path, sort="storage", names="ER")
+    expected = rows[rows["label"].str.contains("er")].sort_values("storage_bytes_mean")
+    assert 0 < len(expected) < len(rows)
+    assert list(shown.dataframe[0].value["configuration"]) == list(expected["label"])
+    shown.selectbox(key="sort").set_value("forgetting").run()
+    least = expected.sort_values("forgetting_mean")["label"]
+    assert list(shown.dataframe[0].value["configuration"]) == list(least)
 
 
 def test_equal_means_shows_the_chosen_cell_of_the_surface_and_keeps_it_in_the_address(
