@@ -26,7 +26,6 @@ PLURAL = {
     "method": "Methods",
 }
 SHOWN_NOTES = 6
-LIGHT = "#F4F4F2"
 CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 
 
@@ -46,18 +45,15 @@ class View:
     scope: Scope
     dark: bool
 
-    def chart(self, figure: go.Figure, key: str, on_light: bool = False, **options: Any) -> Any:
+    def chart(self, figure: go.Figure, key: str, **options: Any) -> Any:
         """Show a figure in the colours of the page; return the selected points.
 
         Args:
             figure: a figure of `charts`, for a light background.
             key: key of the widget.
-            on_light: use a light background on a dark page too, for charts with fixed dark text.
             options: of `st.plotly_chart`.
         """
-        drawn = apply_theme(figure, self.dark and not on_light)
-        if self.dark and on_light:
-            drawn.update_layout(paper_bgcolor=LIGHT)
+        drawn = apply_theme(figure, self.dark)
         return st.plotly_chart(drawn, theme=None, key=key, config=CHART, **options)
 
     def reload(self) -> View:

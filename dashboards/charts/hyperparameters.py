@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from math import ceil, floor
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.colors import get_colorscale
+from plotly.colors import sample_colorscale
 
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import metric_text
-from dashboards.charts.theme import GREY, SCALE, template
+from dashboards.charts.theme import GREY, HIGHLIGHT, SCALE, template
 from orchestrator.terminal.escaping import escape_plotly
 
 DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
+DARKEST = 0.3  # share of the colour scale that is left out
 MAX_TICKS = 6  # up to so many different values, each has a tick
 
 
 @plain_texts
-def parallel_coordinates(candidates: pd.DataFrame, objective: str = "objective") -> go.Figure:
+def parallel_coordinates(
+    candidates: pd.DataFrame, objective: str = "objective", logarithmic: Container[str] = ()
+) -> go.Figure:
     """Draw a line per candidate through its hyperparameters to its objective.
 
     Grey lines to the bottom of the last axis are candidates without an objective, which were
-    stopped.
+    stopped. Lines of winners have a colour that no other line has.
 
     Args:
         candidates: a row per candidate: `config.*` columns (those that vary are drawn),
-            `tasks_done`, and the objective.
+            `tasks_done`, the objective, and maybe `selected`, of winners.
         objective: the column that ranks candidates (validation).
+        logarithmic: paths of hyperparameters whose space is logarithmic.
     """
     names = varying_hyperparameters(candidates)
     if candidates.empty or not names:
@@ -38,21 +43,29 @@ def parallel_coordinates(candidates: pd.DataFrame, objective: str = "objective")
     values = candidates[objective].astype(float)
     low, high = (values.min(), values.max()) if values.notna().any() else (0.0, 1.0)
     # A little below the lowest value, where the scale is grey.
-    unknown = low - 0.06 * ((high - low) or 1.0)
+    room = 0.06 * ((high - low) or 1.0)
+    unknown, won = low - room, high + room
     last = {
         "label": f"{objective} (validation)",
         "values": values.fillna(unknown),
-        "tickvals": [unknown, low, high],
-        "ticktext": ["not known", metric_text(low), metric_text(high)],
+        "tickvals": [*([unknown] if values.isna().any() else []), low, high],
+        "ticktext": [
+            *(["not known"] if values.isna().any() else []),
+            *map(metric_text, (low, high)),
+        ],
     }
-    dimensions = [dimension(name, candidates[name]) for name in names]
+    dimensions = [
+        dimension(name, candidates[name], name.removeprefix("config.") in logarithmic)
+        for name in names
+    ]
     if "tasks_done" in candidates and candidates["tasks_done"].nunique() > 1:
         dimensions.append(dimension("tasks learned", candidates["tasks_done"]))
+    winners = candidates["selected"] if "selected" in candidates else values.isna() & False
     line = {
-        "color": values.fillna(unknown),
+        "color": values.fillna(unknown).mask(winners.astype(bool), won),
         "cmin": unknown,
-        "cmax": high,
-        "colorscale": _scale_with_grey(),
+        "cmax": won,
+        "colorscale": _scale_with_ends(),
         "showscale": False,
     }
     figure = go.Figure(layout={"template": template(), "height": 420})
@@ -66,7 +79,7 @@ def varying_hyperparameters(candidates: pd.DataFrame) -> list[str]:
     return [name for name in config if candidates[name].nunique(dropna=False) > 1]
 
 
-def dimension(name: str, values: pd.Series[Any]) -> dict[str, Any]:
+def dimension(name: str, values: pd.Series[Any], logarithmic: bool = False) -> dict[str, Any]:
     """Return an axis of parallel coordinates, with numbers, exponents or names."""
     label = escape_plotly(name.removeprefix("config.").removeprefix("method."))
     if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
@@ -74,27 +87,46 @@ def dimension(name: str, values: pd.Series[Any]) -> dict[str, Any]:
         codes = [names.index(value_name(value)) for value in values]
         ticks = {"tickvals": list(range(len(names))), "ticktext": names}
         return {"label": label, "values": codes, **ticks}
-    if values.min() > 0 and values.max() / values.min() >= 10**DECADES:
+    wide = values.min() > 0 and values.max() / values.min() >= 10**DECADES
+    if wide or (logarithmic and values.min() > 0):
         return {"label": label, "values": np.log10(values), **_exponent_ticks(values)}
     if values.nunique() <= MAX_TICKS:
-        return {"label": label, "values": values, "tickvals": sorted(values.unique())}
-    return {"label": label, "values": values}
+        shown = sorted(values.unique())
+        texts = [tick_text(float(value)) for value in shown]
+        return {"label": label, "values": values, "tickvals": shown, "ticktext": texts}
+    return {"label": label, "values": values, "tickformat": ".3~g"}
 
 
 def value_name(value: object) -> str:
     """Return the name of a value that is no number of an axis; a dash where there is none."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _exponent_ticks(values: pd.Series[Any]) -> dict[str, Any]:
-    exponents = list(range(floor(np.log10(values.min())), ceil(np.log10(values.max())) + 1))
-    return {"tickvals": exponents, "ticktext": [f"{10.0**e:g}" for e in exponents]}
+    """Return ticks at the powers of ten, or at the least and most if fewer than two are inside."""
+    low, high = np.log10(values.min()), np.log10(values.max())
+    exponents: list[float] = [*range(ceil(low), floor(high) + 1)]
+    if len(exponents) < 2:
+        exponents = [low, high]
+    return {"tickvals": exponents, "ticktext": [tick_text(10.0**e) for e in exponents]}
 
 
-def _scale_with_grey() -> list[tuple[float, str]]:
-    """Return the colour scale with grey below the lowest known value."""
-    start = 0.05
-    colours = [(start + (1 - start) * at, colour) for at, colour in get_colorscale(SCALE)]
-    return [(0.0, GREY), (start, GREY), *colours]
+def tick_text(value: float) -> str:
+    """Return a number with three digits, and without an exponent from 0.0001 to 99999."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:g}"
+
+
+def _scale_with_ends() -> list[tuple[float, str]]:
+    """Return the colour scale with grey below the lowest known value, and a winner's colour above.
+
+    The darkest colours, which a dark background hides, are left out.
+    """
+    end = 0.05
+    inner = np.linspace(0.0, 1.0, 6)
+    colours = sample_colorscale(SCALE, DARKEST + (1 - DARKEST) * inner)
+    places = np.linspace(end, 1 - end, len(inner)).round(4)  # a scale that goes back is not drawn
+    between = list(zip(map(float, places), colours, strict=True))
+    return [(0.0, GREY), (end, GREY), *between, (1 - end, HIGHLIGHT), (1.0, HIGHLIGHT)]

@@ -44,7 +44,11 @@ def show(view: View) -> None:
     _show_winners(rows)
     st.subheader("Hyperparameters and objective")
     objective = "objective" if rows["objective"].notna().any() else "val_acc"
-    view.chart(charts.parallel_coordinates(rows, objective), "parallel chart", on_light=True)
+    document = read_searches(view.warehouse).get(rows.iloc[0]["sweep"])
+    spaces = logarithmic_spaces(document, rows.iloc[0]["group"])
+    view.chart(charts.parallel_coordinates(rows, objective, spaces), "parallel chart")
+    if rows["selected"].any():
+        st.caption("Orange: the winner. Grey: stopped, the objective is not known.")
     view.chart(charts.importance(rows, objective), "importance chart")
     st.subheader("Learning curves")
     view.chart(charts.learning_curves(_curves(view, rows)), "learning chart")
@@ -79,6 +83,18 @@ def _show_protocol(document: dict[str, Any] | None, rows: pd.DataFrame) -> None:
         f"**{', '.join(metrics)}** on validation data, {on}. "
         "Test data is not used."
     )
+
+
+def logarithmic_spaces(document: dict[str, Any] | None, group: str) -> set[str]:
+    """Return the hyperparameters of a group whose spaces `search.json` has as logarithmic."""
+    spaces = ((document or {}).get("groups") or {}).get(group, {}).get("space") or {}
+    kinds = {path: list(space) for path, space in spaces.items() if isinstance(space, dict)}
+    return {
+        name
+        for path, kind in kinds.items()
+        if any(str(word).startswith("log") for word in kind)
+        for name in (path, f"method.{path}")
+    }
 
 
 def _texts(values: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 import urllib.request
@@ -62,7 +63,8 @@ class Visitor:
             self.page.get_by_test_id("stTopNav").get_by_text(" more").click()
             link = self.page.get_by_role("menuitem", name=title, exact=True)
         link.click()
-        self.page.wait_for_url(f"**/{'' if title == 'Trade-off' else slug(title)}")
+        place = "" if title == "Trade-off" else slug(title)
+        self.page.wait_for_url(re.compile(rf"//[^/]+/{place}(\?.*)?$"))
         self.settle()
 
     def settle(self) -> None:

@@ -400,6 +400,22 @@ def test_parallel_coordinates_take_the_exponent_where_a_space_spans_decades() ->
     assert axes["objective (validation)"].ticktext[0] == "not known"
 
 
+def test_the_winner_has_a_colour_of_its_own_and_a_logarithmic_space_an_axis_of_exponents() -> None:
+    table = candidates().assign(selected=[True] + [False] * 19)
+    (lines,) = charts.parallel_coordinates(table, logarithmic={"training.lr"}).data
+    axes = {axis.label: axis for axis in lines.dimensions}
+    assert list(axes["training.lr"]["values"]) == pytest.approx(
+        np.log10(table["config.training.lr"])
+    )
+    assert all(len(text) <= 7 for text in axes["training.lr"].ticktext)
+    assert len(axes["objective (validation)"].ticktext) == 2  # none is unknown
+    places = [place for place, _ in lines.line.colorscale]
+    assert places == sorted(places)
+    share = (np.asarray(lines.line.color) - lines.line.cmin) / (lines.line.cmax - lines.line.cmin)
+    assert [i for i in range(20) if share[i] > 0.95] == [0]
+    assert lines.line.colorscale[-1][1] == theme.HIGHLIGHT
+
+
 def test_a_hyperparameter_of_names_has_a_place_for_each_name() -> None:
     axis = hyperparameters.dimension("config.method.policy", pd.Series(["ring", None, "reservoir"]))
     values = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
