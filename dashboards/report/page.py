@@ -21,6 +21,7 @@ from dashboards.report.means_chapters import means_chapters
 from dashboards.report.missing import missing_notes
 from dashboards.report.protocol import METRICS, protocol_chapters, read_sweep_file
 from dashboards.report.search_chapters import search_chapters, sharing_chapter
+from dashboards.report.study import study_lines
 
 NOTHING = Chapter("Results", ["Nothing can be shown; see above."])
 
@@ -34,6 +35,7 @@ def render(warehouse: Warehouse, command: str) -> str:
     """
     lacking: list[str] = []
     lacking += take_readable(missing_notes(warehouse), lacking)
+    study = take_readable(study_lines(warehouse), lacking)
     sections = (
         comparison_chapters,
         means_chapters,
@@ -50,6 +52,7 @@ def render(warehouse: Warehouse, command: str) -> str:
             title=", ".join(folder.name for folder in warehouse.folders),
             chapters=shown,
             missing=lacking,
+            study=study,
             protocol=protocol,
             figures=_figures_json(shown),
             files={folder.name: read_sweep_file(folder) for folder in warehouse.folders},

@@ -31,11 +31,13 @@ from dashboards.report.means_chapters import means_chapters
 from dashboards.report.missing import missing_notes
 from dashboards.report.page import render
 from dashboards.report.protocol import protocol_chapters
+from dashboards.report.study import study_lines
 from orchestrator.cli import app
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.terminal.surface_findings import findings
+from orchestrator.terminal.units import si_text
 from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import resolve_target
 
@@ -152,7 +154,31 @@ def test_the_page_is_whole_small_and_the_same_each_time(results: Path, page: str
     assert page == report(results, command=EVIL)
     assert "default-src 'none'" in page
     outside = re.sub(r'id="library">.*?</script>', "", page)
-    assert not re.search(r"""(src|href)\s*=|url\(|@import|https?://""", outside)
+    assert not re.search(r"""(src|href)\s*=\s*"(?!#)|url\(|@import|https?://""", outside)
+
+
+def test_the_page_begins_with_its_contents_and_what_the_study_cost(tmp_path: Path) -> None:
+    folder = write_random(tmp_path / "s", complete=1.0, seeds=1)
+    moment = {"updated_at": 1_800_000_000.0, "over": True, "complete": True}
+    (folder / "progress.json").write_text(json.dumps(moment))
+    (folder / "versions.json").write_text(json.dumps({"torch": "2.13.0", "numpy": "2.4"}))
+    warehouse = open_results([tmp_path])
+    stages = load(tmp_path).stages.query("after > 0").fillna({"consolidate_seconds": 0.0})
+    distinct = stages.drop_duplicates("key")
+    (line,) = study_lines(warehouse)
+    assert line.startswith("s: last computed 2027-01-15 08:00 UTC; torch 2.13.0; ")
+    assert f"{len(stages)} trained stages asked for, {len(distinct)} of them distinct" in line
+    flops = [
+        frame[["train_flops", "consolidate_flops", "eval_flops"]].sum().sum()
+        for frame in (stages, distinct)
+    ]
+    assert f"{si_text(flops[1], 'FLOP')} computed, " in line
+    assert f"{si_text(flops[0] - flops[1], 'FLOP')} spared by sharing." in line
+    page = render(warehouse, "repertoire report")
+    places = re.findall(r'href="#([\w-]+)"', page)
+    assert len(places) >= 2
+    assert all(f'id="{place}"' in page for place in places)
+    assert line in prose(page)
 
 
 def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(
