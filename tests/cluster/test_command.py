@@ -84,7 +84,7 @@ def compute_first(folder: Path, address: str) -> None:
     assert (code, err) == (1, ""), out + err
     assert statuses(folder) == ["failed"] * 2 + ["complete"] * 4
     assert "failed: alone_Mine-" in out
-    assert "after 1 tasks: ValueError: too shy" in out
+    assert "after 1 task: ValueError: too shy" in out
     assert "╭" not in out
     assert "Tune" not in out
 

@@ -259,13 +259,20 @@ def test_plain_data_is_read_back_as_it_was() -> None:
 
 @pytest.mark.parametrize("method", ["Broken", "Interrupted"])
 def test_what_fails_or_is_interrupted_is_in_the_results_and_the_same_call_goes_on(
-    own: ModuleType, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: ModuleType,
+    method: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     given = sections(own, methods=[getattr(own, method), "finetune"], seeds=[0])
     given["benchmark"]["scenario"] = "class"
     sweep = rp.Sweep(**given)
-    before = signal.getsignal(signal.SIGINT)
+    # A process in the background may ignore it, and the run would leave that so.
+    before = signal.default_int_handler
+    restored = signal.signal(signal.SIGINT, before)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, restored))
     with untracked():
         results = sweep.run(tmp_path, backend="inline")
     assert signal.getsignal(signal.SIGINT) == before

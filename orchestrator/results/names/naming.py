@@ -106,8 +106,9 @@ def _additions(equal: pd.DataFrame, config: Sequence[str]) -> list[pd.Series[str
     names, empty = short_names(config), pd.Series("", equal.index, dtype=object)
     settings = [setting_texts(equal[c], names[c]) for c in _varying_columns(equal, config)]
     sweep, trial = " (" + equal["sweep"] + ")", " " + equal["trial_id"]
-    same_trial = equal["trial_id"].nunique() == 1
-    further = [sweep] if same_trial else [trial, sweep, trial + sweep]
+    further = [] if equal["sweep"].nunique() == 1 else [sweep]
+    if equal["trial_id"].nunique() > 1:
+        further = [trial, sweep, trial + sweep]
     return [concatenate(empty, settings), code_texts(equal), *further]
 
 
