@@ -66,6 +66,10 @@ def _become(
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
+    if kv := sys.modules.get("ray.experimental.internal_kv"):
+        # A copy has no threads, so a call to the Ray of this process would wait for ever; the
+        # import of Ray Tune makes one.
+        kv._internal_kv_reset()
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     sys.dont_write_bytecode = True
