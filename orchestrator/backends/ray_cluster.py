@@ -23,8 +23,6 @@ ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     # The default of coming releases, about which Ray warns as long as it is not chosen.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # Workers that Ray starts before any task lack the runtime environment, and are never used.
-    "RAY_prestart_worker_first_driver": "0",
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
