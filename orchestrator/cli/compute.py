@@ -11,7 +11,13 @@ from pathlib import Path
 from orchestrator.backends.factory import BACKENDS, Place
 from orchestrator.backends.ray_backend import Say
 from orchestrator.backends.stage_needs import AUTO
-from orchestrator.cli.run_report import counts_line, describe_missing, plan_line
+from orchestrator.cli.run_report import (
+    counts_line,
+    describe_deadline,
+    describe_missing,
+    describe_refusal,
+    plan_line,
+)
 from orchestrator.cli.run_sweep import Outcome, Screen, pending_orders, run_sweep
 from orchestrator.cli.until import EndTime, first_end_time
 from orchestrator.graph.brake import Brake, pull_on_signal
@@ -180,21 +186,6 @@ def create_brake(sweep: Sweep, store: StageStore, until: EndTime | None) -> Brak
         seconds = (end.moment - now).total_seconds()
         deadline = Deadline(seconds, end.describe(now), seconds_by_key)
     return Brake(sweep.budget, sweep.resources, seconds_by_key, deadline)
-
-
-def describe_deadline(deadline: Deadline | None) -> list[str]:
-    """Return a line on the time that no stage must outlast, if there is one."""
-    return [] if deadline is None else [f"no stage starts that would not end by {deadline.label}"]
-
-
-def describe_refusal(tables: Tabulator) -> list[str]:
-    """Return a line on a store that cannot be written and answered all the same."""
-    if tables.refusal is None:
-        return []
-    return [
-        f"{tables.refusal}. It has all stages of this sweep; that they are in use could not be "
-        "noted there, so its owner's `repertoire store gc` may delete them"
-    ]
 
 
 def stage_seconds(store: StageStore, key: str) -> float:

@@ -11,9 +11,11 @@ from rich.console import Console
 from orchestrator.cli.run_sweep import Outcome
 from orchestrator.columns import INFEASIBLE, UNFINISHED
 from orchestrator.graph.brake import Brake
+from orchestrator.graph.deadline import Deadline
 from orchestrator.graph.plan import Plan
 from orchestrator.graph.progress import Progress
 from orchestrator.results.comparison import comparison
+from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
 from orchestrator.results.searches import searches
 from orchestrator.terminal.comparison.rendering import render_first
@@ -52,6 +54,21 @@ def counts_line(outcome: Outcome) -> str:
 def failures_text(progress: Progress) -> str:
     """Return the number of stages that raised, to be added to a list; empty if none did."""
     return f", {progress.raised} failed" if progress.raised else ""
+
+
+def describe_deadline(deadline: Deadline | None) -> list[str]:
+    """Return a line on the time that no stage must outlast, if there is one."""
+    return [] if deadline is None else [f"no stage starts that would not end by {deadline.label}"]
+
+
+def describe_refusal(tables: Tabulator) -> list[str]:
+    """Return a line on a store that cannot be written and answered all the same."""
+    if tables.refusal is None:
+        return []
+    return [
+        f"{tables.refusal}. It has all stages of this sweep; that they are in use could not be "
+        "noted there, so its owner's `repertoire store gc` may delete them"
+    ]
 
 
 def describe_missing(outcome: Outcome, brake: Brake) -> list[str]:

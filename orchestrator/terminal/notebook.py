@@ -7,7 +7,6 @@ import importlib
 import sys
 import time
 import uuid
-from types import TracebackType
 
 from orchestrator.graph.progress import Progress
 from orchestrator.terminal.console import PlainConsole
@@ -29,12 +28,7 @@ class NotebookDisplay(Display):
         self._next = 0.0
         self._id: str | None = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._progress = None
         self._draw()
 

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from types import TracebackType
 from typing import Literal
 
 from rich import progress as bars
@@ -49,12 +48,7 @@ class Display:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._bars.stop()
 
     def say(self, text: str) -> None:

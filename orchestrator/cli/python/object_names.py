@@ -70,9 +70,9 @@ def has_guard(file: Path) -> bool:
 
 def require_same_file(title: str, module: str, file: Path, folder: Path) -> None:
     """Raise ValueError unless a sweep in a folder finds a module in the file that defines it."""
-    found = find_own_file(module, folder, is_own=True) or find_on_path(module)
-    if found is None or found.resolve() != file:
-        other = f"takes module {module!r} from {found}" if found else f"finds no module {module!r}"
+    path = find_own_file(module, folder, is_own=True) or find_on_path(module)
+    if path is None or path.resolve() != file:
+        other = f"takes module {module!r} from {path}" if path else f"finds no module {module!r}"
         raise ValueError(
             f"{title} is defined in {file}, but a sweep in {folder} {other}; give the folder of "
             "that file (folder=...), or put it on PYTHONPATH"

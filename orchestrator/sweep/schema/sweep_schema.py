@@ -103,8 +103,8 @@ def pretrained_fields() -> dict[str, Schema]:
 
 def only_key(name: str) -> Schema:
     """Return the schema of a mapping with one key, of text."""
-    found: dict[str, Any] = {"properties": {name: TEXT}, "required": [name]}
-    return {"type": "object", **found, "additionalProperties": False}
+    key: dict[str, Any] = {"properties": {name: TEXT}, "required": [name]}
+    return {"type": "object", **key, "additionalProperties": False}
 
 
 def search_schema() -> Schema:
