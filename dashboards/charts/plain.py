@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from orchestrator.terminal.escaping import escape_plotly
 
-P = ParamSpec("P")
+Draw = TypeVar("Draw", bound=Callable[..., go.Figure])
 # A page looks a clicked point up by its id, and no figure shows a configuration in JSON.
-KEPT = frozenset({"trial_id", "config"})
+KEPT = ["trial_id", "config"]
 
 
-def plain_texts(
-    draw: Callable[Concatenate[pd.DataFrame, P], go.Figure],
-) -> Callable[Concatenate[pd.DataFrame, P], go.Figure]:
+def plain_texts(draw: Draw) -> Draw:
     """Decorate the function of a chart so that the texts of its table are escaped for Plotly."""
 
     @wraps(draw)
-    def drawn(table: pd.DataFrame, *args: P.args, **options: P.kwargs) -> go.Figure:
+    def drawn(table: pd.DataFrame, *args: Any, **options: Any) -> go.Figure:
         return draw(escape_texts(table), *args, **options)
 
-    return drawn
+    return cast(Draw, drawn)
 
 
 def escape_texts(table: pd.DataFrame) -> pd.DataFrame:

@@ -51,8 +51,8 @@ def trade_off(table: pd.DataFrame, metric: str = "acc", costs: Sequence[str] = C
     settings = split_by_setting(table)
     titles = [text for title, _ in settings for text in (title, *[""] * (len(costs) - 1))]
     figure = panels(titles, len(costs), HEIGHT, GAP)
-    styles = [assign_lines(table["method"]), assign_symbols(table["method"])]
-    looks = {m: (styles[0][m]["color"], styles[1][m]) for m in styles[0]}
+    lines, symbols = assign_lines(table["method"]), assign_symbols(table["method"])
+    looks = {m: (lines[m]["color"], symbols[m]) for m in lines}
     labelled = True
     for line, (_, rows) in enumerate(settings, start=1):
         limits = metric_range(rows, metric)
@@ -132,7 +132,7 @@ def front_line(rows: pd.DataFrame, shown: tuple[str, str]) -> Iterator[go.Scatte
 def front_corners(rows: pd.DataFrame, shown: tuple[str, str]) -> Floats:
     """Return cost and metric of each row on the front of the means, and of its end [N + 1, 2]."""
     means = rows[[f"{name}_mean" for name in shown]]
-    best = means[front_mask(means, shown)].sort_values(list(means)).to_numpy(float)
+    best = means[front_mask(means, shown)].sort_values(means.columns.to_list()).to_numpy(float)
     end = [[means.iloc[:, 0].max(), best[-1, 1]]] if len(best) else np.empty((0, 2))
     return np.vstack([best, end])
 
@@ -155,10 +155,11 @@ def point_labels(
     limits: tuple[Sequence[float] | None, Sequence[float]],
 ) -> list[dict[str, Any]]:
     """Return the labels of a panel; positions on a log axis are exponents."""
-    if limits[0] is None:
+    exponents, heights = limits
+    if exponents is None:
         return []
     ordered = pd.concat([shown, rows.drop(index=shown.index)])
-    scale = PanelScale(*quantities, *limits)
+    scale = PanelScale(*quantities, exponents, heights)
     bars = np.vstack([scale.bars(ordered), scale.steps(front_corners(rows, quantities))])
     points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
     sizes = np.array([[LETTER * len(text), LINE] for text in shown["short"]]).reshape(-1, 2)

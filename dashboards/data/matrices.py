@@ -91,8 +91,8 @@ def mean_r(curves: pd.DataFrame) -> R:
     Args:
         curves: the rows of `read_curves` of one configuration.
     """
-    cells = (curves[name] for name in ("after", "task", "accuracy_mean"))
-    return build_r(*cells, curves["num_tasks"].iloc[0])
+    num_tasks = curves["num_tasks"].iloc[0]
+    return build_r(curves["after"], curves["task"], curves["accuracy_mean"], num_tasks)
 
 
 def mean_metrics(matrices: Mapping[int, R], scenario: str) -> dict[str, float]:

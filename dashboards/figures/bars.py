@@ -49,12 +49,16 @@ def _stacked_bars(
     left = pd.Series(0.0, index=rows.index)
     for order, (column, words) in enumerate(parts.items()):
         if column in rows and (rows[column] > 0).any():
-            look = {
-                "color": COLOURS[order % len(COLOURS)],
-                "hatch": HATCHES[order // len(COLOURS)],
-            }
             values = rows[column].fillna(0)
-            axes.barh(rows["label"], values, left=left, label=words, height=0.75, **look)
+            axes.barh(
+                rows["label"],
+                values,
+                left=left,
+                label=words,
+                height=0.75,
+                color=COLOURS[order % len(COLOURS)],
+                hatch=HATCHES[order // len(COLOURS)],
+            )
             left = left + rows[column].fillna(0)
     axes.invert_yaxis()
     axes.set_xlabel(title, fontsize=9)

@@ -70,17 +70,18 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Lo
         label="_front",
     )
     front = front_mask(rows, shown)
-    for index, row in rows.iterrows():
+    across, upright = half_widths(rows, cost) / scale, half_widths(rows, "acc")
+    for (_, row), best, width, height in zip(rows.iterrows(), front, across, upright, strict=True):
         colour, marker = looks[row["method"]]
         axes.errorbar(
             row[f"{cost}_mean"] / scale,
             row["acc_mean"],
-            half_widths(rows, "acc")[index],
-            half_widths(rows, cost)[index] / scale,
+            height,
+            width,
             color=colour,
             marker=marker,
             markersize=6,
-            markerfacecolor=colour if front[index] else "white",
+            markerfacecolor=colour if best else "white",
             elinewidth=0.8,
             capsize=1.5,
             label=row["trial_id"],
