@@ -9,7 +9,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # Many tests start processes, each of which would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-browser test-storm test-gpu test-fast check perf clean
+.PHONY: help setup demo test test-browser test-storm test-gpu test-fast check docs perf clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ check: $(VENV)/.ready-test  ## Lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.ready-docs  ## Build the documentation as a site: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+
 perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, a sweep against plain Tune, a GPU, and what a trial costs at 250 and at 1,000
 	$(BIN)/python -m perf.one_run
 	$(BIN)/python -m perf.sweep
@@ -59,4 +62,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 $(VENV)/.ready-test: $(VENV)/.ready
 	@$(INSTALL) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready
+	@$(INSTALL) --editable '.[docs]'
 	@touch $@

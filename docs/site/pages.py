@@ -1,0 +1,46 @@
+"""The pages of the site that are no files of docs/."""
+
+from __future__ import annotations
+
+from docs.site import links
+
+
+def generate_pages() -> dict[str, str]:
+    """Return name -> Markdown of all generated pages."""
+    pages = {page: read(file) for file, page in links.TOP.items()}
+    pages["adr/index.md"] = list_decisions()
+    return pages | source_pages(pages)
+
+
+def read(file: str) -> str:
+    """Return the text of a file of the repository."""
+    return (links.ROOT / file).read_text(encoding="utf-8")
+
+
+def list_decisions() -> str:
+    """Return a list of the decisions, with links."""
+    pages = sorted((links.DOCS / "adr").glob("[0-9]*.md"))
+    titles = [page.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for page in pages]
+    items = [f"- [{title}]({page.name})\n" for page, title in zip(pages, titles, strict=True)]
+    return (
+        "# Decisions\n\nWhy things are as they are, and what would change our mind.\n\n"
+        + "".join(items)
+    )
+
+
+def source_pages(generated: dict[str, str]) -> dict[str, str]:
+    """Return the pages that show what pages link to outside docs/."""
+    written = {str(path.relative_to(links.DOCS)): "" for path in links.DOCS.rglob("*.md")}
+    shown = {
+        file
+        for page in written
+        for file in links.linked_files(read(links.origin(page)), links.origin(page))
+    }
+    for page, text in generated.items():
+        shown |= {*links.linked_files(text, links.origin(page))}
+    pages = {links.page_of(file): file for file in shown}
+    return {
+        page: links.source_page(file)
+        for page, file in sorted(pages.items())
+        if page.startswith(f"{links.SOURCE}/")
+    }
