@@ -57,7 +57,6 @@ class EWC(Penalty):
             gamma: decay of the running importance per task, in (0, 1]; online only.
             labels: the labels in the Fisher's expectation; see `methods.parts.sensitivity.fisher`.
             num_samples: number of training examples for the Fisher; None: all.
-            penalise_head, state_dtype: see `methods.parts.anchoring`.
             normalise: whether each task's Fisher is scaled to mean 1.
         """
 

@@ -40,7 +40,6 @@ class L2(Penalty):
 
         Attributes:
             lam: strength of the penalty, at least 0.
-            penalise_head: see `methods.parts.anchoring`.
         """
 
         lam: float = 0.1

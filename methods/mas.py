@@ -49,7 +49,6 @@ class MAS(Penalty):
         Attributes:
             lam: strength of the penalty, at least 0.
             accumulate: whether importances of tasks are summed, or averaged with weight 1/t.
-            penalise_head, state_dtype: see `methods.parts.anchoring`.
         """
 
         lam: float = 0.03

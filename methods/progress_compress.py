@@ -62,7 +62,6 @@ class ProgressCompress(Penalty):
             temperature: T of the distillation, above 0.
             compress_epochs: epochs of the second phase; None: as many as the training has.
             alpha, projection: of the laterals, as in `methods.pnn`.
-            penalise_head, state_dtype: see `methods.parts.anchoring`.
         """
 
         lam: float = 100.0

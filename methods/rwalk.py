@@ -59,7 +59,6 @@ class RWalk(Penalty):
             alpha: weight of the newest batch in the running Fisher, in (0, 1].
             interval: steps between two updates of Fisher and score, at least 1.
             epsilon: damping of the score, above 0.
-            penalise_head, state_dtype: see `methods.parts.anchoring`.
         """
 
         lam: float = 1.0

@@ -48,7 +48,6 @@ class SI(Penalty):
         Attributes:
             c: strength of the penalty, at least 0.
             xi: damping, above 0: bounds the importance of parameters that hardly moved.
-            penalise_head, state_dtype: see `methods.parts.anchoring`.
         """
 
         c: float = 100.0

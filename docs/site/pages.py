@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from docs.site import links
+from docs.site.commands import commands_page
+from docs.site.python_api import python_page
+from docs.site.sweep_file import method_options_page, sweep_file_page
+from docs.site.tables import tables_page
+
+REFERENCE = {
+    "sweep-file": sweep_file_page,
+    "method-options": method_options_page,
+    "commands": commands_page,
+    "python": python_page,
+    "tables": tables_page,
+}
 
 
 def generate_pages() -> dict[str, str]:
     """Return name -> Markdown of all generated pages."""
     pages = {page: read(file) for file, page in links.TOP.items()}
     pages["adr/index.md"] = list_decisions()
+    pages |= {f"reference/{name}.md": page() for name, page in REFERENCE.items()}
     return pages | source_pages(pages)
 
 

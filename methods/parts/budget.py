@@ -25,7 +25,7 @@ class MemoryConfig(base.Config):
     """Hyperparameters of a method with a memory: its budget, of which one is given.
 
     Attributes:
-        memory_size: capacity in examples, at least 1; `DEFAULT_SIZE` if neither is given.
+        memory_size: capacity in examples, at least 1; 500 if neither is given.
         memory_bytes: capacity in bytes, labels, logits and counters included.
         codec: png (exact) or jpeg (quality 90), for images of uint8; None stores their pixels. The
             capacity is then in examples, since files differ in size.

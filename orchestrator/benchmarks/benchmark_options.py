@@ -26,10 +26,10 @@ class BenchmarkOptions:
     """A stream of tasks, as a sweep file describes it.
 
     Args:
-        name: a name of `BENCHMARKS`, or a transformation of `data`: "split", "permuted",
-            "rotated" or "corrupted"; or "sequence".
-        data: a name of `DATASETS`, or data of the user's own; None if the name includes it. A name
-            and data that `BENCHMARKS` has as one name are replaced by that.
+        name: that of a stream with its data set, or a transformation of `data`: "split",
+            "permuted", "rotated" or "corrupted"; or "sequence".
+        data: a data set by its name, or the user's own; None if the name includes it. A name and
+            data that are one name of the table are replaced by that.
         scenario: what is predicted (van de Ven et al., 2022): "task": the class within a known
             task; "domain": the same, the task being unknown; "class": both task and class.
         num_tasks: T; for split benchmarks a divisor of the number of classes. 5 if left out, or
@@ -51,7 +51,8 @@ class BenchmarkOptions:
         train_mask: outputs that compete in training, class scenario: those of "seen" tasks (the
             current included), of the "current" task, or "all".
         eval_mask: outputs that compete in evaluation, class scenario.
-        seed: of the stream: permutations, order of classes, validation and samples drawn.
+        seed: of the stream: permutations, order of classes, validation and samples drawn; in a
+            sweep file that of the trial, if it is left out.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

@@ -23,7 +23,12 @@ class CNN(Network):
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):
-        """Channels of the convolutions, and width of the hidden layer."""
+        """Hyperparameters of the network.
+
+        Attributes:
+            channels: of each convolution.
+            hidden: width of the hidden layer.
+        """
 
         channels: tuple[int, ...] = (32, 64)
         hidden: int = 128

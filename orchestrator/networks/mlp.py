@@ -16,7 +16,11 @@ class MLP(Network):
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):
-        """Widths of the hidden layers; none gives softmax regression on pixels."""
+        """Hyperparameters of the network.
+
+        Attributes:
+            hidden: widths of the hidden layers; none gives softmax regression on pixels.
+        """
 
         hidden: tuple[int, ...] = (400, 400)
 

@@ -29,7 +29,12 @@ class ResNet18(Network):
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):
-        """The variant: "slim", "full" or "torchvision"."""
+        """Hyperparameters of the network.
+
+        Attributes:
+            variant: "slim" (20 channels) and "full" (64) are for small images, "torchvision" for
+                large ones.
+        """
 
         variant: Literal["slim", "full", "torchvision"] = "slim"
 

@@ -13,7 +13,11 @@ from orchestrator.sweep.reading.mistakes import abbreviate
 
 @dataclass(frozen=True, kw_only=True)
 class Every(Options):
-    """`evaluate: {every: k}`: after every k-th task, and after the last."""
+    """Rows of R that are measured in full.
+
+    Attributes:
+        every: after each task whose number this divides, and after the last.
+    """
 
     every: int
 

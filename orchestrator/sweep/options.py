@@ -18,7 +18,10 @@ class Options:
 class Resources(Options):
     """CPUs and GPUs that a stage takes; never part of a key.
 
-    With `gpus: auto`, as many stages share a GPU as its memory allows, by their measured peaks.
+    Attributes:
+        cpus: processors of a stage.
+        gpus: GPUs of a stage, or a share of one; "auto": as many stages share a GPU as its memory
+            and its time allow, by what the first of them used.
     """
 
     cpus: float = 1.0
@@ -42,7 +45,12 @@ class Resources(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Mlflow(Options):
-    """Where runs are logged; `uri: null` means the database of the results folder."""
+    """Where runs are logged.
+
+    Attributes:
+        uri: address of a server or a database; None is the database of the results folder.
+        experiment: the name that MLflow lists the runs under.
+    """
 
     uri: str | None = None
     experiment: str = "repertoire"

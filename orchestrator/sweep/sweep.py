@@ -35,7 +35,22 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 @dataclass(frozen=True, kw_only=True)
 class TopLevel(Options):
-    """The top level of a sweep file; its sections are checked one by one after it."""
+    """The top level of a sweep file; its sections are checked one by one after it.
+
+    Attributes:
+        name: of the folder of the results.
+        benchmark: the stream of tasks.
+        methods: a trial for each entry, or for each point of its grids.
+        seeds: each trial is run on each of them.
+        network: a name, or a name with options.
+        means: budgets of storage and computation that every method gets alike.
+        training: how each task is trained.
+        search: how the spaces of the file are searched.
+        budget: what one call of `repertoire run` may spend.
+        resources: what a stage takes of a machine.
+        mlflow: where runs are logged.
+        evaluate: the rows of R that are measured in full: "all", "last", or `{every: N}`.
+    """
 
     name: str
     benchmark: Any

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from docs.site import links
+import methods
+import orchestrator
+from docs.site import commands, links, tables
+from docs.site.key_effects import BASE, first_difference, stage_keys
 from docs.site.pages import generate_pages
+from orchestrator.results.tables.schemas import SCHEMAS
+from orchestrator.sweep.schema.sweep_schema import sweep_schema
 
 NAVIGATION = (links.DOCS / "site" / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
 
@@ -45,3 +51,88 @@ def test_the_navigation_has_every_page_once(generated: dict[str, str]) -> None:
     pages = {page for page in (*written, *generated) if not page.startswith("source/")}
     missing = {p for p in pages if p not in entries and p.rpartition("/")[0] + "/" not in entries}
     assert missing == set()
+
+
+def rows(page: str) -> list[list[str]]:
+    """Return the rows of the tables of a page, as cells."""
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+
+
+def part(page: str, title: str) -> str:
+    """Return a part of a page below a heading of the second level."""
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("section", ["", "benchmark", "training", "search"])
+def test_every_key_of_the_schema_has_a_row_with_a_meaning(
+    section: str, generated: dict[str, str]
+) -> None:
+    schema = sweep_schema()
+    keys = (schema["$defs"][section] if section else schema)["properties"]
+    text = part(generated["reference/sweep-file.md"], f"`{section}`" if section else "Top level")
+    meanings = {cells[0]: cells[4] for cells in rows(text) if len(cells) >= 5}
+    assert [key for key in keys if not meanings.get(f"`{key}`")] == []
+
+
+def test_what_a_key_changes_in_keys_is_what_a_changed_sweep_has(generated: dict[str, str]) -> None:
+    text = generated["reference/sweep-file.md"]
+    stated = {cells[0]: cells[5] for cells in rows(part(text, "`training`")) if len(cells) == 6}
+    assert stated["`lr`"] == "from the first task on"
+    assert stated["`clip`"] == "from the first task on; none at its default"
+    keys = stage_keys(BASE)
+    assert first_difference(keys, stage_keys({**BASE, "seeds": [1]})) == "every stage"
+    assert first_difference(keys, stage_keys({**BASE, "resources": {"cpus": 3}})) == "none"
+    ewc = stage_keys({**BASE, "methods": [{"name": "ewc", "lam": 1}]})
+    other = stage_keys({**BASE, "methods": [{"name": "ewc", "lam": 2}]})
+    assert first_difference(ewc, other) == "from the second task on"
+    of_ewc = rows(part(generated["reference/method-options.md"], "ewc"))
+    assert {cells[0]: cells[-1] for cells in of_ewc}["`lam`"] == "from the second task on"
+
+
+def test_every_option_of_every_method_has_a_row(generated: dict[str, str]) -> None:
+    text = generated["reference/method-options.md"]
+    for name, cls in methods.METHODS.items():
+        listed = {cells[0]: cells[4] for cells in rows(part(text, name))}
+        options = [field.name for field in fields(cls.Config)]
+        assert [option for option in options if not listed.get(f"`{option}`")] == [], name
+
+
+def test_valid_values_are_those_of_the_checks(generated: dict[str, str]) -> None:
+    of_ewc = {
+        cells[0]: cells for cells in rows(part(generated["reference/method-options.md"], "ewc"))
+    }
+    assert of_ewc["`gamma`"][2:4] == ["`1`", "in (0, 1]"]
+    training = rows(part(generated["reference/sweep-file.md"], "`training`"))
+    assert {cells[0]: cells[3] for cells in training}["`num_threads`"] == "at least 1; at most 1024"
+
+
+def test_every_command_and_option_is_listed(generated: dict[str, str]) -> None:
+    page = generated["reference/commands.md"]
+    paths = [path for path, _ in commands.all_commands()]
+    assert {"repertoire run", "repertoire store gc"} <= {*paths}
+    for path, command in commands.all_commands():
+        text = part(page, f"`{path}`")
+        assert command.help.strip() in text
+        options = [opt for p in command.params for opt in p.opts if opt.startswith("-")]
+        assert [opt for opt in options if f"`{opt}`" not in text] == [], path
+    assert "| `--backend` | `inline`, `ray` | `ray` |" in page
+    assert "| `StoreFull` | 1 |" in page
+
+
+def test_every_column_occurs_with_type_and_meaning(generated: dict[str, str]) -> None:
+    for name, schema in SCHEMAS.items():
+        listed = {
+            c[0]: c for c in rows(part(generated["reference/tables.md"], f"`{name}.parquet`"))
+        }
+        assert [f for f in schema.names if not listed[f"`{f}`"][4]] == []
+    assert listed["`storage_bytes`"][1:4] == ["integer", "B", "less"]
+    columns = {column for schema in SCHEMAS.values() for column in schema.names}
+    assert set(tables.MEANINGS) <= columns
+
+
+def test_the_public_names_of_python_are_documented(generated: dict[str, str]) -> None:
+    page = generated["reference/python.md"]
+    assert [
+        n for n in orchestrator.__all__ if f"::: {orchestrator.PLACES[n]}.{n}\n" not in page
+    ] == []

@@ -15,6 +15,9 @@ from orchestrator.stages.learning.schedules import Schedule, Span
 class Cosine(Schedule):
     """Half a cosine from lr at the end of the warm-up to `min_lr` at the end of the task.
 
+    Attributes:
+        min_lr: the rate at the end, below lr.
+
     Reference: Loshchilov & Hutter 2017, SGDR: Stochastic gradient descent with warm restarts, ICLR.
     """
 
@@ -31,7 +34,12 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiStep(Schedule):
-    """The rate times `gamma` from each milestone on; milestones count from the task's start."""
+    """The rate times `gamma` from each milestone on.
+
+    Attributes:
+        milestones: in the unit of the training, from the task's start, rising.
+        gamma: the factor, in (0, 1].
+    """
 
     name: ClassVar[str] = "multistep"
     milestones: tuple[float, ...] = ()
@@ -50,7 +58,11 @@ class MultiStep(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential(Schedule):
-    """The rate times `gamma` over each epoch after the warm-up, evenly at each step."""
+    """The rate times `gamma` over each epoch after the warm-up, evenly at each step.
+
+    Attributes:
+        gamma: the factor, in (0, 1].
+    """
 
     name: ClassVar[str] = "exponential"
     gamma: float = 0.95
@@ -66,7 +78,13 @@ class Exponential(Schedule):
 class OneCycle(Schedule):
     """From lr / div_factor up to lr, then down to lr / div_factor / final_div_factor.
 
-    The rise takes the share `pct_start` of the task. Momentum stays as it is.
+    Momentum stays as it is.
+
+    Attributes:
+        pct_start: share of the task that the rise takes, in [0, 1).
+        div_factor: of lr, at the start; at least 1.
+        final_div_factor: of the rate at the start, at the end; at least 1.
+        anneal_strategy: "cos" or "linear".
 
     Reference: Smith & Topin 2018, Super-convergence: Very fast training of neural networks using
         large learning rates.

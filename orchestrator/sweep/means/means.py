@@ -52,7 +52,16 @@ class Means:
 
 @dataclass(frozen=True, kw_only=True)
 class MeansSection(Options):
-    """The section as it is written."""
+    """The section as it is written.
+
+    Attributes:
+        preset: a published protocol, whose values the others of the section replace.
+        storage: bytes carried from task to task, such as `1 MB`, or "largest", what the dearest
+            method carries; or a grid of them. Left out: free.
+        compute: FLOPs of a task, in multiples of fine-tuning it for one epoch; or a grid of them.
+            Left out: free.
+        backbone: whether the bytes of a frozen, pretrained body count against the storage.
+    """
 
     preset: str | None = None
     storage: Any = None

@@ -23,6 +23,7 @@ def benchmark_schema() -> Schema:
         "sequence": {"type": "array", "items": {**of_task, "additionalProperties": False}},
     }
     schema = fields_schema(BenchmarkOptions, special, searchable=True)
+    schema["properties"]["seed"].pop("default")  # in a file it is the trial's, if left out
     order = schema["properties"]["order"]
     order["anyOf"] = [
         {"const": ALL_ORDERS, "description": "every order, compared"},

@@ -23,7 +23,19 @@ DEFAULT_TRIALS = 20  # twice Optuna's random start, so that its model draws half
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSection(Options):
-    """The search section as it is written."""
+    """The search section as it is written.
+
+    Attributes:
+        algorithm: draws the candidates; a name, or a name with options.
+        num_trials: candidates of each group; 20, or all points of a grid, if left out.
+        seeds: each candidate runs on all of them; the first number above the sweep's if left out.
+        metric: the objective on validation data: a metric, a cost, arithmetic on them, or a list of
+            several for a Pareto front.
+        mode: "max" or "min", for each metric; "min" for costs and forgetting if left out.
+        scheduler: stops candidates early; a name, or a name with options.
+        on_tasks: rank after this number of first tasks; all if left out.
+        parallel: candidates of a group that run at a time if the algorithm learns.
+    """
 
     algorithm: str | dict[str, Any] | None = None
     num_trials: int | None = None

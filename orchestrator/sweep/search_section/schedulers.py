@@ -38,7 +38,11 @@ class Asha(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class HyperBand(Options):
-    """HyperBand (Li et al., 2018): brackets of successive halving, synchronised at each rung."""
+    """HyperBand (Li et al., 2018): brackets of successive halving, synchronised at each rung.
+
+    Attributes:
+        reduction_factor: one in `reduction_factor` candidates at a rung continues.
+    """
 
     reduction_factor: float = 3.0
 

@@ -47,7 +47,11 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class PadCrop(Change):
-    """Pad with zeros, crop to the size of before."""
+    """Pad with zeros, crop to the size of before.
+
+    Attributes:
+        padding: pixels on each side.
+    """
 
     name: ClassVar[str] = "pad_crop"
     padding: int = 4
@@ -61,7 +65,11 @@ class PadCrop(Change):
 
 @dataclass(frozen=True, kw_only=True)
 class Flip(Change):
-    """Mirror left to right with probability `p`."""
+    """Mirror left to right.
+
+    Attributes:
+        p: probability that an image is.
+    """
 
     name: ClassVar[str] = "flip"
     p: float = 0.5
@@ -75,7 +83,12 @@ class Flip(Change):
 
 @dataclass(frozen=True, kw_only=True)
 class ColorJitter(Change):
-    """Change brightness, contrast, saturation and hue."""
+    """Change brightness, contrast, saturation and hue.
+
+    Attributes:
+        brightness, contrast, saturation: the factor is drawn from 1 less this to 1 plus this.
+        hue: the shift is drawn from minus this to this, in turns of the colour circle.
+    """
 
     name: ClassVar[str] = "color_jitter"
     brightness: float = 0.4
@@ -95,7 +108,12 @@ class ColorJitter(Change):
 
 @dataclass(frozen=True, kw_only=True)
 class RandAugment(Change):
-    """Apply `num_ops` random operations of a magnitude from 0 to 30."""
+    """Apply random operations, of fourteen.
+
+    Attributes:
+        num_ops: operations on an image.
+        magnitude: of each operation.
+    """
 
     name: ClassVar[str] = "rand_augment"
     channels: ClassVar[tuple[int, ...]] = (1, 3)
@@ -113,7 +131,11 @@ class RandAugment(Change):
 
 @dataclass(frozen=True, kw_only=True)
 class Cutout(Change):
-    """Set a square of `size` pixels to zero."""
+    """Set a square to zero.
+
+    Attributes:
+        size: its side, in pixels.
+    """
 
     name: ClassVar[str] = "cutout"
     size: int = 8

@@ -17,7 +17,10 @@ from orchestrator.stages.learning.augmentation.image_operations import square, t
 
 @dataclass(frozen=True, kw_only=True)
 class Mixup(Change):
-    """Mix each image with another of the batch, in shares of a Beta(alpha, alpha) law.
+    """Mix each image with another of the batch.
+
+    Attributes:
+        alpha: the shares are drawn from Beta(alpha, alpha).
 
     Reference: Zhang et al. 2018, mixup: Beyond empirical risk minimization, ICLR.
     """

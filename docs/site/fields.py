@@ -1,0 +1,152 @@
+"""The fields of the dataclasses behind a sweep file: type, default, valid values, meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from dataclasses import Field as DataclassField
+from typing import Any
+
+from orchestrator.errors import RepertoireError
+from orchestrator.sweep.schema.dataclass_schema import SPACE, fields_schema
+from orchestrator.sweep.schema.named_schema import DOTTED
+
+NEUTRAL = "none at its default"
+KINDS = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true, false",
+    "null": "null",
+    "object": "keys and values",
+}
+# Values that are wrong for most numbers, of which the checks then say what is right.
+WRONG = {"integer": (-1, 0, 10**5), "number": (-1.0, 0.0, 0.7, 1.0, 2.0, 1e9), "string": ("?",)}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A key of a section of a sweep file.
+
+    Attributes:
+        kind: its type, in words.
+        default: as a sweep file has it; "" if it has to be given.
+        valid: the values that its check allows, in the words of the check; "" if all of the type.
+        neutral: whether it is in no key of a stage at its default.
+    """
+
+    name: str
+    kind: str
+    default: str
+    valid: str
+    meaning: str
+    neutral: bool
+
+
+def read_fields(
+    cls: type[Any],
+    schema: Mapping[str, Any] | None = None,
+    required: Mapping[str, Any] | None = None,
+) -> list[Field]:
+    """Return the fields of a dataclass.
+
+    Args:
+        cls: the dataclass.
+        schema: of its section in a sweep file, if the forms there are not those of its types.
+        required: values of the fields without a default, to try others beside.
+    """
+    shown = (schema or fields_schema(cls))["properties"]
+    return [
+        Field(
+            name=field.name,
+            kind=describe_kind(shown[field.name]),
+            default=default_text(field, shown[field.name]),
+            valid=valid_values(cls, field.name, shown[field.name], required or {}),
+            meaning=shown[field.name].get("description", ""),
+            neutral="neutral" in field.metadata and field.metadata["neutral"] == field.default,
+        )
+        for field in fields(cls)
+        if field.name in shown
+    ]
+
+
+def describe_kind(schema: Mapping[str, Any]) -> str:
+    """Return the type of a JSON Schema in words."""
+    return ", or ".join(dict.fromkeys(_kinds(schema)))
+
+
+def _kinds(schema: Mapping[str, Any]) -> Iterator[str]:
+    if "anyOf" in schema:
+        parts = (each for each in schema["anyOf"] if each != SPACE and each.get("type") != "null")
+        yield from (kind for part in parts for kind in _kinds(part))
+    elif "$ref" in schema:
+        yield schema["$ref"].rpartition("/")[2]
+    elif values := schema.get("enum", [schema["const"]] if "const" in schema else []):
+        yield ", ".join(f"`{value}`" for value in values)
+    elif schema.get("type") == "array":
+        items = schema.get("items")
+        yield f"list of: {describe_kind(items)}" if items else "list"
+    else:
+        dotted = schema.get("pattern") == DOTTED["pattern"]
+        yield "`module:name`" if dotted else KINDS.get(schema.get("type", ""), "any")
+
+
+def default_text(field: DataclassField[Any], schema: Mapping[str, Any]) -> str:
+    """Return the default of a field; "" if it has to be given."""
+    if field.default is MISSING and field.default_factory is MISSING:
+        return ""
+    return f"`{yaml_text(field.default)}`" if "default" in schema else "left out"
+
+
+def yaml_text(value: Any) -> str:
+    """Return a value as a sweep file has it."""
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value)
+
+
+def valid_values(
+    cls: type[Any], name: str, schema: Mapping[str, Any], required: Mapping[str, Any]
+) -> str:
+    """Return what the checks of a class say of values of a field that are wrong."""
+    kinds = {each.get("type") for each in schema.get("anyOf", [schema]) if "enum" not in each}
+    tried = [value for kind in kinds & WRONG.keys() for value in WRONG[kind]]
+    found = [
+        valid for value in tried for valid in _complaints(cls, {**required, name: value}, name)
+    ]
+    return "; ".join(dict.fromkeys(found))
+
+
+def _complaints(cls: type[Any], given: Mapping[str, Any], name: str) -> Iterator[str]:
+    try:
+        cls(**given)
+    except (ValueError, RepertoireError) as error:
+        for line in str(error).splitlines():
+            yield from re.findall(rf"^{name}:? must be (.+?), given", line)
+            yield from re.findall(rf"^{name}: .*?; (?:valid: |must be )(.+)$", line)
+    except (TypeError, AttributeError):
+        pass  # a value of a type that reading refuses
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    head = [*head]
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n" for row in lines
+    )
+
+
+def fields_table(rows: Iterable[Field], effects: Mapping[str, str] | None = None) -> str:
+    """Return fields as a table, with what each changes in keys if that is given."""
+    head = ["Key", "Type", "Default", "Valid", "Meaning"]
+    body = []
+    for row in rows:
+        default = row.default or "*required*"
+        cells = [f"`{row.name}`", row.kind, default, row.valid, row.meaning]
+        if effects is not None:
+            cells.append(effects[row.name] + (f"; {NEUTRAL}" if row.neutral else ""))
+        body.append(cells)
+    return table(head + ["Keys it changes"] * (effects is not None), body)
