@@ -14,35 +14,41 @@ from dashboards.data.scope import Scope
 from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from orchestrator.columns import FLOPS
-
-SILENT_AFTER_SECONDS = 120  # progress is written each second, unless a stage takes long
-
+from orchestrator.results.folder.owner import OWNER, STALE_SECONDS, modified_time
 
 WORK = " + ".join(FLOPS)
 
 
 @dataclass(frozen=True)
 class StoredProgress:
-    """The last content of a sweep's `progress.json`."""
+    """The last content of a sweep's `progress.json`.
+
+    Attributes:
+        content: the entries.
+        touched: when the process that runs the sweep gave its last sign of life, in Unix seconds;
+            it does so every few seconds. 0 if there is no such process.
+    """
 
     content: dict[str, Any]
+    touched: float = 0.0
 
     def __getitem__(self, name: str) -> Any:
         return self.content.get(name)
 
     @property
     def state(self) -> str:
-        """One of "complete", "over", "running" and "silent" (no update for two minutes)."""
+        """One of "complete", "over", "running" and "silent" (no sign of life any more)."""
         if self["complete"]:
             return "complete"
         if self["over"]:
             return "over"
-        return "silent" if self.seconds_ago > SILENT_AFTER_SECONDS else "running"
+        return "silent" if self.seconds_ago > STALE_SECONDS else "running"
 
     @property
     def seconds_ago(self) -> float:
-        """Seconds since the last update."""
-        return max(0.0, time.time() - (self["updated_at"] or 0))  # noqa: TID251 - display
+        """Seconds since the last update or sign of life."""
+        last = max(self["updated_at"] or 0.0, self.touched)
+        return max(0.0, time.time() - last)  # noqa: TID251 - display
 
     @property
     def stages_per_minute(self) -> float | None:
@@ -54,7 +60,7 @@ class StoredProgress:
 def read_progress(folder: SweepFolder) -> StoredProgress | None:
     """Return the progress of a sweep; None if the file cannot be read."""
     content = folder.document(PROGRESS)
-    return None if content is None else StoredProgress(content)
+    return None if content is None else StoredProgress(content, modified_time(folder.path / OWNER))
 
 
 def count_statuses(warehouse: Warehouse, sweep: str) -> pd.DataFrame:

@@ -106,7 +106,7 @@ def run_sweep(
     unpriced = len(missing_prices(sweep))
     complete = (study is None or study.complete) and not unpriced
     if search_progress is not None and not complete:  # the evaluation's end is not the sweep's
-        ProgressFile(tables.folder).close(search_progress, complete=False)
+        ProgressFile(tables.folder, tables.store.uri).close(search_progress, complete=False)
     if complete and not evaluation.to_go:
         tables.withdraw_others()
     missing_winners = study.missing_winners() if study and complete else []

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.graph.event_log import EventLog
 from orchestrator.graph.events import ChainEnded, Event, Instruction, RunStage
 from orchestrator.stages.outcomes import ParentLost, StageDiverged, StageDone, StageFailed
 
@@ -24,6 +25,7 @@ class Progress:
         scored: executed stages that only lacked scores on further tasks (ADR 9).
         already_stored: executed stages that another driver had stored meanwhile.
         failed: executed stages that diverged or raised. raised: those that raised.
+        log: the last events.
     """
 
     phase: str = "evaluation"
@@ -39,6 +41,7 @@ class Progress:
     raised: int = 0
     trials_done: int = 0
     started: float = field(default_factory=time.monotonic)
+    log: EventLog = field(default_factory=EventLog)
     _running: set[str] = field(default_factory=set)
     _executed: set[str] = field(default_factory=set)
     _waiting: dict[str, set[int]] = field(default_factory=dict)
@@ -76,6 +79,7 @@ class Progress:
                 waiting = self._waiting[trial_id]
                 self.trials_done += waiting == {seed}
                 waiting.discard(seed)
+        self.log.note(news)
         self.running, self.executed = len(self._running), len(self._executed)
 
     def to_json(self) -> dict[str, Any]:
@@ -89,4 +93,5 @@ class Progress:
             "started_at": now - (time.monotonic() - self.started),
             "updated_at": now,
             "eta_seconds": self.eta_seconds(),
+            "events": self.log.to_json(),
         }

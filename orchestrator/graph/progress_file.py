@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from orchestrator.graph.progress import Progress
 from orchestrator.stages.storage.files import write_atomically
@@ -15,10 +16,17 @@ EVERY_SECONDS = 1.0  # many stages may end in a second, and the folder may be on
 
 
 class ProgressFile:
-    """Writes progress to a sweep's folder, at most once a second."""
+    """Writes progress to a sweep's folder, at most once a second.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the sweep.
+        store_uri: the store of its stages, where a dashboard finds those that run; an address with
+            a password is not written.
+    """
+
+    def __init__(self, folder: Path, store_uri: str = "") -> None:
         self._path, self._next = folder / FILE, 0.0
+        self._store = "" if "@" in urlsplit(store_uri).netloc else store_uri
 
     def show(self, progress: Progress) -> None:
         """Write the progress unless a write was less than a second ago."""
@@ -31,4 +39,4 @@ class ProgressFile:
         self._write(progress.to_json() | {"running": [], "over": True, "complete": complete})
 
     def _write(self, content: dict[str, Any]) -> None:
-        write_atomically(self._path, json.dumps(content))
+        write_atomically(self._path, json.dumps({**content, "store": self._store}))

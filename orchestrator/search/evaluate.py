@@ -48,6 +48,6 @@ def evaluate(
             )
     finally:
         tables.note_end(brake.reason)
-        ProgressFile(tables.folder).close(progress, complete=progress.to_go == 0)
+        ProgressFile(tables.folder, tables.store.uri).close(progress, complete=progress.to_go == 0)
         tables.close()
     return progress

@@ -134,7 +134,7 @@ def search(
     finally:
         update_progress()
         tables.note_end(brake.reason)
-        ProgressFile(tables.folder).close(progress, complete=False)
+        ProgressFile(tables.folder, tables.store.uri).close(progress, complete=False)
         tables.chains = tuple(chain for chain, _ in study.chains(study.complete))
         tables.refresh()
         write_outcome(tables, study.describe(study.complete))

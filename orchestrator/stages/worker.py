@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from contextlib import chdir, suppress
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 
-from orchestrator.errors import RepertoireError
-from orchestrator.stages.environment import device_name
 from orchestrator.stages.features.attach import attach_features, find_or_compute
 from orchestrator.stages.features.feature_task import FeatureTask
 from orchestrator.stages.outcomes import (
@@ -20,7 +16,6 @@ from orchestrator.stages.outcomes import (
     StageDiverged,
     StageDone,
     StageFailed,
-    WorkerInfo,
     failure_story,
 )
 from orchestrator.stages.record import Record
@@ -33,6 +28,7 @@ from orchestrator.stages.same_input import (
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.this_worker import stage_note, this_worker
 
 
 @dataclass(frozen=True)
@@ -97,13 +93,6 @@ def exhausted_memory(error: BaseException) -> Literal["", "memory", "gpu"]:
     return "memory" if refused or isinstance(error, MemoryError) else ""
 
 
-def this_worker(device: str) -> WorkerInfo:
-    """Return the description of this process."""
-    with suppress(RuntimeError, RepertoireError):  # the GPU may be what failed
-        device = device_name(device)
-    return WorkerInfo(platform.node(), os.getpid(), device)
-
-
 def find_or_run(
     stage: Stage | FeatureTask,
     computed_for: tuple[str, str, int],
@@ -122,7 +111,11 @@ def find_or_run(
         return find_stored(stage, store, device) or run_missing(stage, computed_for, store, device)
     leases = open_leases(store.files, store.folder)
     with hold_lease(
-        leases, stage.key, owner, lambda: store.record(stage.key, fresh=True) is not None
+        leases,
+        stage.key,
+        owner,
+        lambda: store.record(stage.key, fresh=True) is not None,
+        note=stage_note(computed_for, stage.after, device),
     ):
         # Another process may have stored it since the stage was asked for.
         stored = find_stored(stage, store, device)

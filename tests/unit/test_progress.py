@@ -97,7 +97,7 @@ def test_a_dashboard_finds_each_field_with_its_type(tmp_path: Path) -> None:
         progress.count(news)
     ProgressFile(tmp_path).show(progress)
     content = read(tmp_path)
-    assert content.keys() == FIELDS.keys() | {"eta_seconds"}
+    assert content.keys() == FIELDS.keys() | {"eta_seconds", "events", "store"}
     assert {name: type(content[name]) for name in FIELDS} == FIELDS
     assert type(content["eta_seconds"]) is float
     assert content["running"] == ["abcdefgh"]

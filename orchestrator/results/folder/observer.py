@@ -29,7 +29,7 @@ def create_observer(
         show: called with the progress.
         before: updates the progress and the chains of the tables before they are written.
     """
-    file = ProgressFile(tables.folder)
+    file = ProgressFile(tables.folder, tables.store.uri)
 
     def observe(news: Event | Instruction) -> None:
         note_outcome(news, tables)

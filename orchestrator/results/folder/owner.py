@@ -40,12 +40,12 @@ def wait_for_owner(
     content = read_owner(owner)
     if "host" not in content or (shown_by_lock and content["host"] == socket.gethostname()):
         return
-    who, touched = _describe_owner(content), _modified_time(owner)
+    who, touched = _describe_owner(content), modified_time(owner)
     left = STALE_SECONDS - _age(folder, owner, touched)
     if left > 0:
         say(f"{folder} was being written by {who}; waiting {left:.0f} s for a sign of life")
     until = time.monotonic() + left
-    while (modified := _modified_time(owner)) == touched and time.monotonic() < until:
+    while (modified := modified_time(owner)) == touched and time.monotonic() < until:
         time.sleep(min(1.0, BEAT_SECONDS))
     # Touched meanwhile: the owner lives. At 0 it has ended and deleted its file.
     if modified not in (0.0, touched):
@@ -66,7 +66,8 @@ def _age(folder: Path, owner: Path, touched: float) -> float:
         probe.unlink(missing_ok=True)
 
 
-def _modified_time(owner: Path) -> float:
+def modified_time(owner: Path) -> float:
+    """Return when a file was touched last, in Unix seconds; 0 if there is no such file."""
     with contextlib.suppress(OSError):
         return owner.stat().st_mtime
     return 0.0

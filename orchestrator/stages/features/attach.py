@@ -15,6 +15,7 @@ from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.mapped import map_state
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.this_worker import stage_note
 
 Computed = tuple[str, str, int]
 
@@ -60,7 +61,8 @@ def find_or_compute(
         run_feature_task(task, store, computed_for, device)
         return True
     leases = open_leases(store.files, store.folder)
-    with hold_lease(leases, task.key, owner, lambda: _is_stored(task, store)):
+    note = stage_note(computed_for, None, device)
+    with hold_lease(leases, task.key, owner, lambda: _is_stored(task, store), note=note):
         if _is_stored(task, store):  # by another process meanwhile
             return False
         run_feature_task(task, store, computed_for, device)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote, unquote
 
 from orchestrator.stages.storage.files import Entry, Files
@@ -34,15 +35,20 @@ class Claims:
         self._contested: set[str] = set()
         self._first_seen: dict[tuple[str, float], float] = {}
 
-    def take(self, key: str, owner: str, seconds: float) -> bool:
-        """Take or renew a lease; return False while another owner claims it."""
+    def take(
+        self, key: str, owner: str, seconds: float, note: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Take or renew a lease; return False while another owner claims it.
+
+        The note is kept in the claim, for `running_stages`.
+        """
         own = _claim_path(key, owner)
         if own in self._held:
-            self._write(own)
+            self._write(own, note)
             return True
         paths = self._unexpired(key, seconds) if own in self._contested else []
         if not paths:  # as nearly always: nobody is known to claim it
-            self._write(own)
+            self._write(own, note)
             paths = self._unexpired(key, seconds)
         if set(paths) <= {own}:
             self._held.add(own)
@@ -73,9 +79,10 @@ class Claims:
         leases = map(_lease, self._files.entries(FOLDER))
         return frozenset(lease.key for lease in leases if lease.until > unix_time())
 
-    def _write(self, path: str) -> None:
+    def _write(self, path: str, note: Mapping[str, Any] | None) -> None:
         lease = _lease(Entry(path, 0, unix_time()))
-        self._files.write(path, json.dumps({"key": lease.key, "owner": lease.owner}).encode())
+        content = {"key": lease.key, "owner": lease.owner, **(note or {})}
+        self._files.write(path, json.dumps(content).encode())
 
     def _unexpired(self, key: str, seconds: float) -> list[str]:
         """Return the claims of a stage; delete those that have not changed for too long."""

@@ -9,10 +9,11 @@ hold a lease all the same, that costs work and never a result, since stages are 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -50,10 +51,15 @@ class Leases:
     def __init__(self, files: Files, folder: Path, clock: Callable[[], float] = unix_time) -> None:
         self._files, self._folder, self._clock = files, folder, clock
 
-    def take(self, key: str, owner: str, seconds: float) -> bool:
-        """Take or renew a lease for some seconds; return False while another owner holds it."""
+    def take(
+        self, key: str, owner: str, seconds: float, note: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Take or renew a lease for some seconds; return False while another owner holds it.
+
+        The note is kept beside it, for `running_stages`.
+        """
         lease = Lease(key, owner, self._clock() + seconds)
-        data = json.dumps(asdict(lease)).encode()
+        data = json.dumps(asdict(lease) | dict(note or {})).encode()
         # As nearly always: nobody else holds it, and one creator wins.
         if self._files.exclusive and self._files.create(_lease_path(key), data):
             return True

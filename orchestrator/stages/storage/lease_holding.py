@@ -7,9 +7,10 @@ import platform
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.storage.claims import Claims
@@ -18,6 +19,7 @@ from orchestrator.stages.storage.lease import LEASE_SECONDS, Leases
 
 FIRST_WAIT, LONGEST_WAIT = 0.05, 1.0  # stages of small sweeps take less than a second
 AnyLeases = Leases | Claims
+Note = Mapping[str, Any]
 
 
 def open_leases(files: Files, folder: Path | None) -> AnyLeases:
@@ -51,6 +53,7 @@ def hold_lease(
     owner: str,
     is_done: Callable[[], bool],
     seconds: float = LEASE_SECONDS,
+    note: Note | None = None,
 ) -> Iterator[None]:
     """Hold the lease of a stage during a block, once no other owner holds it or it is done.
 
@@ -63,16 +66,22 @@ def hold_lease(
         is_done: returns whether the stage is stored, so that no lease is needed, whatever this
             host's cache of absent files says.
         seconds: after which a lease that is not renewed expires.
+        note: where the stage is computed, for `running_stages`.
     """
-    if wait_for_lease(leases, key, owner, is_done, seconds):
-        with renew_lease(leases, key, owner, seconds):
+    if wait_for_lease(leases, key, owner, is_done, seconds, note):
+        with renew_lease(leases, key, owner, seconds, note):
             yield
     else:
         yield
 
 
 def wait_for_lease(
-    leases: AnyLeases, key: str, owner: str, is_done: Callable[[], bool], seconds: float
+    leases: AnyLeases,
+    key: str,
+    owner: str,
+    is_done: Callable[[], bool],
+    seconds: float,
+    note: Note | None = None,
 ) -> bool:
     """Take a lease; return False if the stage is done, or leases cannot be written.
 
@@ -81,7 +90,7 @@ def wait_for_lease(
     """
     wait, waited, seen, since = FIRST_WAIT, False, None, time.monotonic()
     try:
-        while not leases.take(key, owner, seconds):
+        while not leases.take(key, owner, seconds, note):
             waited = True
             if is_done():
                 leases.release(key, owner)  # a claim that may stand in a bucket
@@ -103,7 +112,9 @@ def wait_for_lease(
 
 
 @contextmanager
-def renew_lease(leases: AnyLeases, key: str, owner: str, seconds: float) -> Iterator[None]:
+def renew_lease(
+    leases: AnyLeases, key: str, owner: str, seconds: float, note: Note | None
+) -> Iterator[None]:
     """Renew a lease until the block ends, then release it.
 
     A renewal takes place after a third of its time, so that one may fail before it expires.
@@ -113,7 +124,7 @@ def renew_lease(leases: AnyLeases, key: str, owner: str, seconds: float) -> Iter
     def renew() -> None:
         while not over.wait(seconds / 3):
             with suppress(OSError, RepertoireError):  # another owner may do the work again
-                leases.take(key, owner, seconds)
+                leases.take(key, owner, seconds, note)
 
     thread = threading.Thread(target=renew, name=f"lease {key[:8]}", daemon=True)
     thread.start()

@@ -1,0 +1,100 @@
+"""What a run computes now, and its last events."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from dashboards.data.folders import SweepFolder
+from dashboards.data.stages import StoredProgress
+from dashboards.data.views import sql_literal
+from dashboards.data.warehouse import Warehouse
+from orchestrator.errors import RepertoireError
+from orchestrator.results.folder.owner import OWNER, read_owner
+from orchestrator.stages.storage.address import open_files
+from orchestrator.stages.storage.retry import RetryPolicy
+from orchestrator.stages.storage.running import RunningStage, running_stages
+
+# A page that is drawn every few seconds does not wait for a store that is away.
+IMPATIENT = RetryPolicy(unreachable_seconds=1.0, warn=logging.getLogger("repertoire").debug)
+
+
+def read_running(folder: SweepFolder, progress: StoredProgress) -> list[RunningStage] | None:
+    """Return the stages that the run of a folder computes now, longest first.
+
+    They are the leases of the process that owns the folder. None if the store cannot be read.
+    """
+    owner = read_owner(folder.path / OWNER)
+    if progress.state != "running" or "pid" not in owner:
+        return []
+    uri = progress["store"] or str((folder.path.parent / "stages").resolve())
+    try:
+        files, _ = open_files(uri, False, IMPATIENT)
+        stages = running_stages(files)
+    except (OSError, RepertoireError):
+        return None
+    return [s for s in stages if s.owner.startswith(f"{owner.get('host')}/{owner['pid']}/")]
+
+
+def running_table(warehouse: Warehouse, sweep: str, stages: list[RunningStage]) -> pd.DataFrame:
+    """Return a row per running stage.
+
+    Columns: `label` of the first trial that asked for it, `seed`, `after`, `node`, `pid`,
+    `device`, and `seconds` since it began.
+    """
+    now, names = time.time(), trial_labels(warehouse, sweep)  # noqa: TID251 - display
+    rows = [
+        {
+            "label": names.get(stage.note.computed_for[1], stage.note.computed_for[1]),
+            "seed": stage.note.computed_for[2],
+            "after": stage.note.after,
+            "node": stage.note.node,
+            "pid": stage.note.pid,
+            "device": stage.note.device,
+            "seconds": max(0.0, now - stage.note.since),
+        }
+        for stage in stages
+    ]
+    return pd.DataFrame(rows)
+
+
+def trial_labels(warehouse: Warehouse, sweep: str) -> Mapping[str, str]:
+    """Return trial id -> label of the trials of a sweep that the tables have."""
+    names = warehouse.names
+    own = names[names["sweep"] == sweep]
+    return dict(zip(own["trial_id"], own["label"], strict=True))
+
+
+def event_lines(
+    warehouse: Warehouse, sweep: str, progress: StoredProgress
+) -> list[tuple[datetime, str]]:
+    """Return the last events of a run, newest first: the time, and a line."""
+    names = trial_labels(warehouse, sweep)
+    return [
+        (datetime.fromtimestamp(event["at"], UTC), _event_line(event, names))
+        for event in reversed(progress["events"] or [])
+    ]
+
+
+def _event_line(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    trial = names.get(event["trial_id"], event["trial_id"])
+    what = f"task {event['after']} learned" if event["what"] == "learned" else event["what"]
+    story = f": {event['story']}" if event.get("story") else ""
+    return f"{trial}, seed {event['seed']}: {what}{story}"
+
+
+def read_endings(warehouse: Warehouse, sweep: str) -> list[dict[str, Any]]:
+    """Return the rows of `trials` of a sweep that failed or diverged, in the order of the table."""
+    answer = warehouse.frame(
+        "SELECT trial_id, phase, seed, status, tasks_done, num_tasks, story, node, pid, device "
+        f"FROM trials WHERE sweep = {sql_literal(sweep)} AND status IN ('failed', 'diverged') "
+        "ORDER BY place"
+    )
+    names = trial_labels(warehouse, sweep)
+    answer["trial_id"] = answer["trial_id"].map(lambda trial: names.get(trial, trial))
+    return [{str(name): value for name, value in row.items()} for row in answer.to_dict("records")]
