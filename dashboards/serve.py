@@ -46,6 +46,8 @@ def serve(dirs: tuple[Path, ...], port: int) -> None:
     """Serve the dashboard of results folders until interrupted."""
     import streamlit as st
 
+    import dashboards.pages.app  # noqa: F401  # now, not during the first visit
+
     sys.argv = [str(APP), *map(str, dirs)]  # which streamlit passes on to the script
     st.App(APP, middleware=loopback_checks()).run(config={**OPTIONS, "server.port": port})
     st.cache_resource.clear()

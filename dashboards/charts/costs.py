@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.charts.labels import short_ticks
 from dashboards.charts.panels import (
     add_traces,
     empty_figure,
@@ -82,7 +83,7 @@ def _stacked_bars(
         bars = [_bars(rows, c, words, parts, unit) for c, words in used.items()]
         add_traces(figure, bars, panel_position(index, 1))
     figure.update_xaxes(title=title, tickformat="~s", ticksuffix=unit, rangemode="tozero")
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", **short_ticks(table["label"]))
     return figure.update_layout(barmode="stack")
 
 

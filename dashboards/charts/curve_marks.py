@@ -19,6 +19,7 @@ LINE = 14.0  # height of a label, in pixels
 RANGE = (-0.03, 1.03)
 # Lines of the same values are thinner the later they are drawn, and their points stand apart.
 THICK, THIN, APART = 3.4, 1.6, 0.3
+MOST_MARKERS = 40  # of a line; more of them are a thick line
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def curve_line(rows: pd.DataFrame, look: Look) -> go.Scatter:
     cells = zip(rows["after"], rows["accuracy_mean"], rows["accuracy_ci95"], strict=True)
     return go.Scatter(
         name=label,
-        mode="lines+markers",
+        mode="lines+markers" if len(rows) <= MOST_MARKERS else "lines",
         x=rows["after"] + look.shift,
         y=rows["accuracy_mean"],
         line={"color": look.color, "dash": look.dash, "width": look.width},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -20,6 +22,7 @@ from dashboards.charts.plain import escape_texts
 from dashboards.charts.theme import GREY
 
 COLUMNS, HEIGHT, TALL = 3, 190, 330  # panels in a row; heights of a panel, in pixels
+MOST_TASKS = 12  # panels; a hundred of them take a browser a minute, and nobody reads them
 LETTER, LONGEST = 6.6, 20  # width of a letter of a label, in pixels; letters of a label
 
 
@@ -54,13 +57,14 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
 
     Args:
         curves: `label`, `after`, `task`, `accuracy_mean`, `accuracy_ci95`, of one setting, as from
-            `orchestrator.results.averages.average_over_seeds`. Lines join what was measured.
+            `orchestrator.results.averages.average_over_seeds`. Lines join what was measured. Of
+            more than MOST_TASKS tasks some have a panel, see `spread_tasks`.
     """
     if not curves["accuracy_mean"].notna().any():
         return empty_figure("No accuracy was measured.")
     curves = with_short_labels(curves)
     looks = curve_looks(curves["label"])
-    tasks = sorted(int(task) for task in curves["task"].unique())
+    tasks = spread_tasks(curves["task"])
     figure = panels([f"task {task}" for task in tasks], COLUMNS, HEIGHT)
     for index, task in enumerate(tasks):
         where, rows = panel_position(index, COLUMNS), curves[curves["task"] == task]
@@ -70,11 +74,20 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
             add_end_labels(figure, rows, looks, (index, COLUMNS), HEIGHT)
     # All at once, since plotly takes quadratic time to add them one by one.
     figure.update_layout(shapes=[_learned_line(task, index) for index, task in enumerate(tasks)])
-    ticks = max(1, len(tasks) // 5)
+    ticks = max(1, int(curves["after"].max()) // 5)
     figure.update_xaxes(dtick=ticks, title="tasks learned", range=task_range(curves))
     figure.update_yaxes(range=RANGE)
     figure.update_yaxes(title="accuracy (test)", col=1)
     return finish(figure, curves)
+
+
+def spread_tasks(tasks: Iterable[int], most: int = MOST_TASKS) -> list[int]:
+    """Return the tasks, sorted; of more than `most` the first, the last and some between them."""
+    every = sorted({int(task) for task in tasks})
+    if len(every) <= most:
+        return every
+    places = np.linspace(0, len(every) - 1, most).round().astype(int)
+    return [every[place] for place in places]
 
 
 def with_short_labels(curves: pd.DataFrame) -> pd.DataFrame:

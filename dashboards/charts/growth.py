@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.charts.labels import LONGEST, short_names
 from dashboards.charts.panels import add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import UNDEFINED, si_text
@@ -37,18 +38,20 @@ def growth(costs: pd.DataFrame, num_tasks: int, methods: Sequence[str] = ()) -> 
         return empty_figure("No stage has been computed.")
     figure = panels([words for words, *_ in GROWING.values()], columns=1)
     styles = assign_lines(costs["label"]) | method_lines(methods)
+    names = short_names(costs["label"], LONGEST)
     for index, (column, (_, _, unit)) in enumerate(GROWING.items()):
         for label, rows in costs.groupby("label", sort=False):
             lines = growth_lines(rows.sort_values("after"), column, num_tasks)
             for line in lines:
-                line.update(name=str(label), legendgroup=str(label), line=styles[label])
+                line.update(name=names[str(label)], line=styles[label])
                 line.update(marker={"color": styles[label]["color"], "size": 6})
                 if line.mode == "lines":
                     line.update(line_width=1, opacity=0.6)
                 add_traces(figure, [line], panel_position(index, 1))
         axis = {"tickformat": "~s", "ticksuffix": unit, "rangemode": "tozero"}
         figure.update_yaxes(axis, **panel_position(index, 1))
-    return figure.update_xaxes(title="T: number of tasks")
+    # Of the last panel alone: the legend may leave no room between the panels.
+    return figure.update_xaxes(title="T: number of tasks", row=len(GROWING), col=1)
 
 
 def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:

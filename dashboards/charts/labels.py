@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression
@@ -10,12 +11,14 @@ from scipy.optimize import isotonic_regression
 from orchestrator.results.statistics import Floats
 
 LONGEST = 28  # characters of a label in a drawing; the hover text has the whole name
+LONGEST_TICK = 36  # characters of a name beside an axis
 # Directions from a point to its label, and free space between them in pixels, nearest first.
 DIRECTIONS = (
     *((1.0, 0.0), (-1.0, 0.0), (0.7, 0.8), (-0.7, 0.8)),
     *((0.7, -0.8), (-0.7, -0.8), (0.0, 1.0), (0.0, -1.0)),
 )
 REACHES = (9.0, 15.0, 24.0, 36.0, 50.0, 68.0, 90.0, 120.0)
+OUTSIDE = 1e6  # boxes that a place outside of the panel is worse than
 MARKER = 6.0  # half the width of a marker, in pixels
 
 
@@ -32,7 +35,7 @@ def place_labels(
     """Return the offset of the centre of each label from its point [N, 2].
 
     A label covers no point, no bar and no other label, and does not leave the panel. One without
-    such a place is at the last place tried.
+    such a place is where it covers the fewest of them.
 
     Args:
         points: [N, 2] or more rows, those without a label last; in pixels from the lower left.
@@ -44,13 +47,41 @@ def place_labels(
     taken = np.vstack([taken, *([] if bars is None else [bars])])
     chosen = np.empty((len(sizes), 2))
     for i, (point, size) in enumerate(zip(points[: len(sizes)], sizes, strict=True)):
-        for chosen[i] in label_offsets(*size):
-            low, high = point + chosen[i] - size / 2, point + chosen[i] + size / 2
-            inside = (low >= 0).all() and (high <= panel).all()
-            if inside and not ((low < taken[:, 2:]) & (high > taken[:, :2])).all(axis=1).any():
-                break
-        taken = np.vstack([taken, np.hstack([low, high])])
+        offsets = np.array(list(label_offsets(*size)))
+        boxes = np.hstack([point + offsets - size / 2, point + offsets + size / 2])
+        best = int(np.argmin(count_covered(boxes, taken) + OUTSIDE * leaves_panel(boxes, panel)))
+        chosen[i] = offsets[best]
+        taken = np.vstack([taken, boxes[best]])
     return chosen
+
+
+def count_covered(boxes: Floats, taken: Floats) -> Floats:
+    """Return how many of the taken boxes each box overlaps [N]."""
+    apart = (boxes[:, None, :2] >= taken[:, 2:]) | (boxes[:, None, 2:] <= taken[:, :2])
+    return np.asarray((~apart.any(axis=2)).sum(axis=1), dtype=float)
+
+
+def leaves_panel(boxes: Floats, panel: Sequence[float]) -> Floats:
+    """Return 1 for each box that is not inside a panel of this width and height, else 0 [N]."""
+    outside = (boxes[:, :2] < 0).any(axis=1) | (boxes[:, 2:] > panel).any(axis=1)
+    return outside.astype(float)
+
+
+def short_names(texts: Iterable[object], most: int) -> dict[str, str]:
+    """Return text -> a shorter text, different for different texts.
+
+    Args:
+        texts: in the order of their numbers, which those have that would be alike.
+        most: the number of characters, without such a number.
+    """
+    names: dict[str, str] = {}
+    for text in map(str, texts):
+        name, number = shorten(text, most), 1
+        while text not in names and name in names.values():
+            number += 1
+            name = f"{shorten(text, most)} ({number})"
+        names.setdefault(text, name)
+    return names
 
 
 def label_offsets(width: float, height: float) -> Iterator[tuple[float, float]]:
@@ -61,6 +92,14 @@ def label_offsets(width: float, height: float) -> Iterator[tuple[float, float]]:
                 dx * reach + np.sign(dx) * width / 2,
                 dy * reach + np.sign(dy) * height / 2,
             )
+
+
+def short_ticks(labels: Iterable[object]) -> dict[str, Any]:
+    """Return the options of an axis of names on which long ones leave room for the chart."""
+    names = short_names(labels, LONGEST_TICK)
+    if all(text == name for text, name in names.items()):
+        return {}
+    return {"tickmode": "array", "tickvals": list(names), "ticktext": list(names.values())}
 
 
 def spread_labels(places: Floats, gap: float) -> Floats:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboards.charts.labels import shorten
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import FAINT, HIGHLIGHT, bar_title, template
@@ -16,7 +17,9 @@ from orchestrator.results.colours import colour_scale
 from orchestrator.results.metrics import R
 from orchestrator.terminal.escaping import escape_plotly
 
+MOST_APART = 30  # tasks
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
+LONGEST = 60  # letters of a title
 Cell = tuple[int, int]
 AIA = "average_incremental_accuracy"
 SIGNS = {1: "+", -1: "−"}
@@ -35,9 +38,11 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
         return empty_figure("No accuracy was measured.")
     num_tasks = r.shape[1]
     tasks, rows = list(range(1, num_tasks + 1)), list(range(num_tasks + 1))
-    figure = go.Figure(layout={"template": template(), "title": {"text": escape_plotly(title)}})
+    figure = go.Figure(
+        layout={"template": template(), "title": {"text": escape_plotly(shorten(title, LONGEST))}}
+    )
     heat = go.Heatmap(z=r, x=tasks, y=rows, zmin=0, zmax=1, colorscale=colour_scale())
-    heat.update(text=_texts(r, uses), hoverongaps=True, xgap=1, ygap=1)
+    heat.update(text=_texts(r, uses), hoverongaps=True, **_gaps(num_tasks))
     heat.texttemplate = "%{text}" if num_tasks <= ANNOTATED_TASKS else None
     heat.colorbar = {"title": bar_title("accuracy"), "thickness": 14}
     heat.hovertemplate = "after %{y} tasks, on task %{x}: %{z:.3f}<extra></extra>"
@@ -50,6 +55,11 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
     figure.update_yaxes(**axis, title="tasks learned (0: untrained)", range=[num_tasks + 0.5, -0.5])
     height = min(SIDE * (num_tasks + 1), HIGHEST) + (EDGES if title else EDGES - 40)
     return figure.update_layout(height=height, margin={"t": 50 if title else 10})
+
+
+def _gaps(num_tasks: int) -> dict[str, int]:
+    """Return the gaps between cells; cells of a few pixels have none, which would hide them."""
+    return dict.fromkeys(("xgap", "ygap"), int(num_tasks <= MOST_APART))
 
 
 def metric_cells(r: R, metric: str) -> dict[Cell, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboards.charts.labels import LONGEST_TICK, short_ticks, shorten
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import metric_text, short_label
@@ -55,9 +56,9 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
             hovertext=[_hover_text(row) for row in rows.to_dict("records")],
         )
     )
-    against = ", ".join(dict.fromkeys(rows["against"].astype(str)))
+    against = ", ".join(shorten(name, LONGEST_TICK) for name in dict.fromkeys(rows["against"]))
     figure.update_xaxes(title=f"difference in {short_label(metric)} (same seeds) from<br>{against}")
-    return figure.update_yaxes(autorange="reversed")
+    return figure.update_yaxes(autorange="reversed", **short_ticks(rows["label"]))
 
 
 def _hover_text(row: dict[Any, Any]) -> str:

@@ -33,7 +33,8 @@ def trade_off(table: pd.DataFrame, metric: str = "acc", costs: Sequence[str] = C
 
     Bars are 95% intervals. The colour and the shape of a marker tell the method; it is hollow if
     another row of the panel beats it in both quantities by intervals that do not overlap. The line
-    is the Pareto front of the means: the best that is to be had up to each cost.
+    is the Pareto front of the means: the best that is to be had up to each cost. Of more than
+    MOST_LABELS rows those on the front have labels and bars, and the others are small.
 
     Args:
         table: rows of `results.comparison.comparison`, or with the columns `label`, `method`,
@@ -60,8 +61,8 @@ def trade_off(table: pd.DataFrame, metric: str = "acc", costs: Sequence[str] = C
             where = {"row": line, "col": column}
             axis = axis_layout(rows, cost, narrow=True)
             figure.update_xaxes(axis, **where)
-            add_traces(figure, panel_traces(rows, (cost, metric), looks), where)
             shown = labelled_rows(rows, (cost, metric))
+            add_traces(figure, panel_traces(rows, shown, (cost, metric), looks), where)
             labelled &= len(shown) == len(rows)
             for note in point_labels(rows, shown, (cost, metric), (axis.get("range"), limits)):
                 figure.add_annotation(**note, **where)
@@ -81,36 +82,44 @@ def metric_range(rows: pd.DataFrame, metric: str) -> list[float]:
 
 
 def panel_traces(
-    rows: pd.DataFrame, shown: tuple[str, str], looks: dict[Any, tuple[str, str]]
+    rows: pd.DataFrame,
+    labelled: pd.DataFrame,
+    shown: tuple[str, str],
+    looks: dict[Any, tuple[str, str]],
 ) -> Iterator[go.Scatter]:
     """Yield the front of a panel, and the points of each method."""
     front = front_mask(rows, shown)
     yield from front_line(rows, shown)
-    for method, part in rows.groupby("method", sort=False):
+    few = len(rows) <= MOST_LABELS
+    marked = rows.assign(marked=few | rows.index.isin(labelled.index))
+    for method, part in marked.groupby("method", sort=False):
         yield draw_points(part, shown, looks[method], front[part.index]).update(name=str(method))
 
 
 def draw_points(
     rows: pd.DataFrame, shown: tuple[str, str], look: tuple[str, str], front: pd.Series[bool]
 ) -> go.Scatter:
-    """Draw the points of a method with their intervals; hollow those that are not on the front."""
+    """Draw the points of a method; hollow those that are not on the front.
+
+    Those that are `marked` have their intervals, and larger markers.
+    """
     (cost, metric), (colour, symbol) = shown, look
     bars = {"type": "data", "color": rgba_text(colour, 0.6), "thickness": 1.2, "width": 3}
     return go.Scatter(
         mode="markers",
         x=rows[f"{cost}_mean"],
         y=rows[f"{metric}_mean"],
-        error_x=bars | {"array": half_widths(rows, cost)},
-        error_y=bars | {"array": half_widths(rows, metric)},
+        error_x=bars | {"array": half_widths(rows, cost) * rows["marked"]},
+        error_y=bars | {"array": half_widths(rows, metric) * rows["marked"]},
         customdata=rows["trial_id"],
         hoverinfo="text",
         hovertext=hover_texts(rows, (metric, *COSTS) if cost in COSTS else (metric, cost)),
         marker={
             "color": colour,
             "symbol": front.map({True: symbol, False: f"{symbol}-open"}),
-            "size": 10,
+            "size": rows["marked"].map({True: 10, False: 6}),
             "opacity": 1,
-            "line": {"width": 2, "color": colour},
+            "line": {"width": rows["marked"].map({True: 2, False: 1}), "color": colour},
         },
     )
 
@@ -160,7 +169,8 @@ def point_labels(
         return []
     ordered = pd.concat([shown, rows.drop(index=shown.index)])
     scale = PanelScale(*quantities, exponents, heights)
-    bars = np.vstack([scale.bars(ordered), scale.steps(front_corners(rows, quantities))])
+    barred = ordered if len(rows) <= MOST_LABELS else shown
+    bars = np.vstack([scale.bars(barred), scale.steps(front_corners(rows, quantities))])
     points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
     sizes = np.array([[LETTER * len(text), LINE] for text in shown["short"]]).reshape(-1, 2)
     offsets = place_labels(points, sizes, (WIDTH, HEIGHT), bars)

@@ -81,6 +81,15 @@ def file_states(dirs: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     return tuple(entries)
 
 
+def newest_record(folders: Iterable[SweepFolder]) -> float:
+    """Return when the newest record of sweeps was written, in Unix seconds; 0 if it is unknown.
+
+    It is in `progress.json`, since copying a folder may change the times of its files.
+    """
+    contents = [folder.document(PROGRESS) or {} for folder in folders]
+    return max((float(content.get("updated_at") or 0) for content in contents), default=0.0)
+
+
 def open_folders(
     dirs: Sequence[Path], thorough: bool = False
 ) -> tuple[list[SweepFolder], list[str]]:

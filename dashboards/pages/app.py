@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from dashboards.pages import (
     search,
     trade_off,
 )
+from dashboards.pages.heading import fold_filters, show_folders, show_heading, skeleton
 from dashboards.view import View, open_view, show_counts
 from orchestrator.errors import RepertoireError
 from orchestrator.terminal.escaping import escape_markdown
@@ -38,21 +39,28 @@ PAGES: dict[str, Callable[[View], None]] = {
 def main(dirs: tuple[Path, ...], first: str = "Trade-off") -> None:
     """Draw the requested page, by default `first`."""
     st.set_page_config(page_title="Repertoire", layout="wide")
-    # Here and not on the pages, so that all pages share the filters of the sidebar.
-    view = open_view(dirs)
+    opened: list[View] = []
     pages = [
         st.Page(
-            partial(_page, title, view),
+            partial(_page, title, opened),
             title=title,
             default=title == first,
             url_path=title.lower().replace(" ", "-"),
         )
         for title in PAGES
     ]
-    st.navigation(pages, position="top").run()
+    chosen = st.navigation(pages, position="top")
+    show_heading(chosen.title)
+    with skeleton():
+        # Here and not on the pages, so that all pages share the filters of the sidebar.
+        opened.append(open_view(dirs))
+        fold_filters()
+        show_folders(dirs, opened[0].warehouse)
+        chosen.run()
 
 
-def _page(title: str, view: View) -> None:
+def _page(title: str, opened: Sequence[View]) -> None:
+    (view,) = opened
     try:
         show_counts(view)
         PAGES[title](view)

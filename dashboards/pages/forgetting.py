@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import charts
+from dashboards.charts.curves import MOST_TASKS, spread_tasks
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.pages.wording import show_left_out, show_nothing_complete
@@ -12,6 +13,7 @@ from dashboards.view import View
 
 FIRST, MOST = 6, 14  # configurations shown at first; more than MOST colours look alike
 LINES = 80  # drawn before the user chooses others
+FEW_TASKS = 9  # of more than MOST_TASKS, shown before the user chooses others
 
 
 def show(view: View) -> None:
@@ -22,7 +24,8 @@ def show(view: View) -> None:
         return
     rows = view.pick_table(table, "forgetting of")
     label = rows["label"]
-    first = min(FIRST, max(1, LINES // int(rows["num_tasks"].iloc[0])))
+    num_tasks = int(rows["num_tasks"].iloc[0])
+    first = min(FIRST, max(1, LINES // min(num_tasks, MOST_TASKS)))
     chosen = st.multiselect(
         "Configurations",
         list(rows.index),
@@ -46,9 +49,20 @@ def show(view: View) -> None:
         "Student-t intervals, absent with one seed."
     )
     st.subheader("Accuracy on each task")
-    view.chart(charts.forgetting(accuracies), "curves")
+    tasks = _pick_tasks(num_tasks)
+    view.chart(charts.forgetting(accuracies[accuracies["task"].isin(tasks)]), "curves")
     st.caption(
         "The dotted line marks the point at which the task was learned; what was before is faint. "
         "Lines join what was measured; points of equal values stand side by side."
     )
     show_left_out(table)
+
+
+def _pick_tasks(num_tasks: int) -> list[int]:
+    """Return the tasks that have a panel: all, or of many those that the user chose."""
+    every = list(range(1, num_tasks + 1))
+    if num_tasks <= MOST_TASKS:
+        return every
+    first = spread_tasks(every, FEW_TASKS)
+    chosen = st.multiselect("Tasks", every, first, max_selections=MOST_TASKS, key="tasks")
+    return chosen or first

@@ -25,6 +25,7 @@ WIDTH = 250  # of an input, in pixels
 # Widths in pixels: of the table on a screen of 1280 with the sidebar, of columns, of a letter.
 TABLE, INTERVAL, COST, NARROW, LETTER = 812, 102, 82, 40, 7.5
 ROW, LINE, MOST_LINES = 35, 20, 5  # heights of a row and of a further line, in pixels
+WRAPPED = 72  # height of a row from which on Streamlit breaks lines, in pixels
 
 
 def show(view: View) -> None:
@@ -121,7 +122,7 @@ def row_height(rows: pd.DataFrame) -> int:
     """Return the height of a row, in which the longest name has as many lines as it takes."""
     longest = int(rows["label"].str.len().max()) if len(rows) else 0
     lines = min(MOST_LINES, ceil(longest * LETTER / name_width(rows)))
-    return ROW + LINE * max(0, lines - 1)
+    return ROW if lines < 2 else max(WRAPPED, ROW + LINE * (lines - 1))
 
 
 def _column_config(rows: pd.DataFrame) -> dict[str, Any]:

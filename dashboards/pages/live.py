@@ -14,22 +14,24 @@ from dashboards.data.stages import (
     read_progress,
     stage_rows,
 )
+from dashboards.pages.live_rows import show_events, show_failures, show_running
 from dashboards.view import View
 from orchestrator.terminal.escaping import escape_markdown
 from orchestrator.terminal.progress_text import duration_text
 
 EVERY_SECONDS, MOST_STAGES = 2.0, 60  # a larger graph cannot be read
+COUNTS = {"stages computed": "executed", "stages shared": "shared", "failed": "failed"}
 STATES = {
     "complete": "Complete: every trial learned its last task.",
     "over": "Over, but not every trial learned its last task.",
-    "silent": "No update for {ago}: a stage takes long, or the sweep was interrupted. The same "
-    "command continues where it stopped.",
+    "silent": "Interrupted: no sign of life for {ago}. The same command continues where it "
+    "stopped.",
     "running": "Running, in the {phase} phase; last update {ago} ago.",
 }
 
 
 def show(view: View) -> None:
-    """Show each sweep's progress, and the trial graph of a small one."""
+    """Show each sweep's progress, what runs, what failed, and the graph of a small sweep."""
     folders = [f for f in view.warehouse.folders if f.name in (view.scope.sweep or {f.name})]
     if not folders:
         st.info("There is no sweep to follow.")
@@ -54,30 +56,37 @@ def _show_progress(view: View, sweep: str) -> None:
         st.info("The progress is not known: progress.json is missing or damaged.")
     else:
         _show_figures(state)
+        show_running(view, folder, state)
+    show_failures(view, sweep)
+    if state is not None:
+        show_events(view, sweep, state)
     _show_statuses(view, sweep)
     _show_graph(view, sweep)
 
 
 def _show_figures(state: StoredProgress) -> None:
     ago = duration_text(state.seconds_ago)
-    show = st.success if state.state == "complete" else st.info
+    show = {"complete": st.success, "silent": st.warning}.get(state.state, st.info)
     show(STATES[state.state].format(ago=ago, phase=escape_markdown(state["phase"])))
     total = state["asked_for"] or 0
     done = total - (state["to_go"] or 0)
     st.progress(min(1.0, done / total) if total else 0.0, f"{done:,} of {total:,} stages")
     speed = state.stages_per_minute
+    left = state["eta_seconds"] if state.state == "running" else None
     figures = {
         "trials done": f"{state['trials_done'] or 0:,} of {state['trials'] or 0:,}",
-        "stages computed": state["executed"],
-        "stages shared": state["shared"],
-        "running now": len(state["running"] or []),
-        "failed": state["failed"],
+        **{title: count_text(state[name]) for title, name in COUNTS.items()},
         "stages a minute": "–" if speed is None else f"{speed:.1f}",
-        "time to go": "–" if state["eta_seconds"] is None else duration_text(state["eta_seconds"]),
+        "time to go": "–" if left is None else duration_text(left),
     }
     with st.container(horizontal=True):
         for name, value in figures.items():
-            st.metric(name, "–" if value is None else escape_markdown(value), width=160)
+            st.metric(name, escape_markdown(value), width=160)
+
+
+def count_text(number: int | None) -> str:
+    """Return a count as text; a dash for one that the file lacks."""
+    return "–" if number is None else f"{number:,}"
 
 
 def _show_statuses(view: View, sweep: str) -> None:
@@ -85,6 +94,7 @@ def _show_statuses(view: View, sweep: str) -> None:
     if table.empty:
         st.info("No table has been written yet; the first is written after the first stage.")
         return
+    st.subheader("Trials by status")
     st.dataframe(table.rename(columns={"n": "trials, a seed each"}), hide_index=True)
 
 

@@ -28,8 +28,8 @@ VIEWS = {AXES: ("Metric", "Left", "Right"), PLANE: ("Colour", "Across", "Up")}
 AXES_CAPTION = (
     "A point is a configuration, averaged over its seeds; bars are 95 % intervals (absent with one "
     "seed). The line is the Pareto front of the means of a panel. A point is hollow if another "
-    "beats it in both quantities of the panel by intervals that do not overlap. Click a point for "
-    "its configuration."
+    "beats it in both quantities of the panel by intervals that do not overlap. Of many points "
+    "those on the front of the means have labels and bars. Click a point for its configuration."
 )
 PLANE_CAPTION = (
     "A point is a configuration, averaged over its seeds; its size is the width of the 95 % "

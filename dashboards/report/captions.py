@@ -6,6 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
+from dashboards.charts.curves import spread_tasks
 from dashboards.charts.quantities import interval_text, metric_text, short_label, si_text
 from dashboards.report.cost_captions import COSTS, Row, cheapest_sentence, find_extremes
 from dashboards.report.search_captions import count_text
@@ -52,6 +53,13 @@ def trade_off(rows: pd.DataFrame) -> str:
     return " ".join(sentence)
 
 
+def some_tasks(curves: pd.DataFrame) -> str:
+    """Return a sentence on the tasks without a panel; empty if all have one."""
+    num = curves["task"].nunique()
+    shown = len(spread_tasks(curves["task"]))
+    return "" if shown == num else f"Panels show {shown} of the {num} tasks. "
+
+
 def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Return the configurations that forget least and most, with task 1 of the latter."""
     extremes = find_extremes(rows, "forgetting_mean")
@@ -60,7 +68,7 @@ def forgetting(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
             return "Forgetting needs every row of R, and this sweep measured some of them."
         return "There is one task, so nothing can be forgotten."
     least, most = extremes
-    sentence = (
+    sentence = some_tasks(curves) + (
         f"{least['label']} forgets least: {_metric_text(least, 'forgetting')} on average over tasks"
     )
     if rows["forgetting_mean"].count() > 1:

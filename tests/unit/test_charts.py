@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards import charts
+from dashboards.charts import curves as curves_module
 from dashboards.charts import hyperparameters, labels, matrix, theme
 from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
 from orchestrator.results import metrics
@@ -97,6 +98,54 @@ def test_of_many_points_those_on_the_front_have_labels_and_methods_a_legend() ->
         cost = row["storage_bytes_mean" if note.xref == "x" else "compute_flops_mean"]
         other = table["storage_bytes_mean" if note.xref == "x" else "compute_flops_mean"]
         assert not ((other < cost) & (table["acc_mean"] > row["acc_mean"])).any()
+
+
+def test_of_many_points_those_with_labels_alone_have_bars() -> None:
+    num = 30
+    line = np.arange(1.0, num + 1)
+    values = {f"{name}_mean": line for name in ("storage_bytes", "compute_flops")}
+    table = pd.DataFrame({"acc_mean": -line, "acc_ci95": 0.01, "storage_bytes_ci95": 0.1, **values})
+    names = [f"er {i}" for i in range(num)]
+    figure = charts.trade_off(table.assign(method="er", label=names, trial_id=names, n=3))
+    points = next(t for t in figure.data if t.xaxis == "x" and t.customdata is not None)
+    # The cheapest is also the best, so it is the front.
+    assert list(points.error_y.array) == [0.01] + (num - 1) * [0]
+    assert list(points.error_x.array) == [0.1] + (num - 1) * [0]
+    assert points.marker.size[0] > points.marker.size[1]
+
+
+def test_long_names_beside_an_axis_are_short_and_differ() -> None:
+    long = [f"{'a' * 80} lam={i}{'b' * 20}" for i in range(2)]
+    shown = labels.short_ticks([*long, "er", "er"])
+    assert shown["tickvals"] == [*long, "er"]
+    first, second, third = shown["ticktext"]
+    assert (second, third) == (f"{first} (2)", "er")
+    assert len(first) == labels.LONGEST_TICK
+    assert labels.short_ticks(["er", "joint"]) == {}
+    table = pd.DataFrame({"label": long, "storage_model_bytes_mean": [1.0, 2.0]})
+    assert list(charts.storage(table).layout.yaxis.ticktext) == [first, second]
+
+
+def test_a_hundred_tasks_have_a_dozen_panels_and_no_markers() -> None:
+    assert curves_module.spread_tasks(range(1, 13)) == list(range(1, 13))
+    assert curves_module.spread_tasks([3, 1, 2, 3], 2) == [1, 3]
+    after, task = np.meshgrid(np.arange(101), np.arange(1, 101))
+    rows = pd.DataFrame({"after": after.ravel(), "task": task.ravel(), "label": "er"})
+    figure = charts.forgetting(rows.assign(accuracy_mean=0.5, accuracy_ci95=NAN))
+    titles = [note.text for note in figure.layout.annotations if note.text.startswith("task ")]
+    assert titles == [f"task {t}" for t in (1, 10, 19, 28, 37, 46, 55, 64, 73, 82, 91, 100)]
+    # The first task was learned at once, so 100 points follow; the last has one, with a marker.
+    modes = [trace.mode for trace in figure.data if trace.opacity is None]
+    assert (modes[0], modes[-1]) == ("lines", "lines+markers")
+    assert figure.layout.xaxis.dtick == 20
+
+
+def test_a_label_without_a_free_place_covers_the_fewest_others() -> None:
+    # Of a panel of 100 x 40, nothing is free: below 30 two bars lie on each other, above is one.
+    bars = np.array([[0.0, 0.0, 100.0, 30.0], [0.0, 0.0, 100.0, 30.0], [0.0, 30.0, 100.0, 40.0]])
+    size = np.array([[90.0, 9.0]])
+    offset = labels.place_labels(np.array([[50.0, 22.0]]), size, (100, 40), bars)
+    assert 22 + offset[0, 1] - size[0, 1] / 2 >= 30
 
 
 @pytest.mark.parametrize("num", [1, 12])

@@ -204,7 +204,8 @@ def test_a_page_says_what_is_there_and_never_shows_a_traceback(
     make(tmp_path)
     shown = page(title, tmp_path)
     assert [element.value for element in shown.exception] == []
-    assert words(shown) or shown.get("plotly_chart")
+    assert [head.value for head in shown.header] == [title]
+    assert str(tmp_path) in words(shown)
     assert re.search(SAID.get((make, title), ""), words(shown)), words(shown)
 
 
@@ -260,6 +261,26 @@ def plain_array(values: Any) -> Any:
     """Return the numbers of a trace, which plotly may pack as bytes in base64."""
     packed = isinstance(values, dict)
     return np.frombuffer(b64decode(values["bdata"]), values["dtype"]) if packed else values
+
+
+def test_a_page_says_when_the_newest_record_was_written(tmp_path: Path) -> None:
+    (folder := write_random(tmp_path / "s", complete=1.0)).joinpath("progress.json").write_text(
+        json.dumps(progress_content(updated_at=time.time() - 200, over=True))  # noqa: TID251
+    )
+    assert re.search(
+        r"s · 1 sweep · newest record 20\d\d-.*, 3 min 2\d s ago", words(page("Costs", folder))
+    )
+
+
+def test_of_a_hundred_tasks_some_have_a_panel_and_others_can_be_chosen(tmp_path: Path) -> None:
+    write_random(tmp_path / "s", complete=1.0, seeds=1, num_tasks=100)
+    shown = page("Forgetting", tmp_path)
+    assert not shown.exception
+    assert shown.multiselect(key="tasks").value == [1, 13, 26, 38, 50, 63, 75, 88, 100]
+    shown.multiselect(key="tasks").set_value([2, 99]).run()
+    chart = json.loads(shown.get("plotly_chart")[1].proto.spec)
+    titles = [note["text"] for note in chart["layout"]["annotations"]]
+    assert [text for text in titles if text.startswith("task ")] == ["task 2", "task 99"]
 
 
 def test_streamlit_finds_no_folder_of_pages_beside_the_script() -> None:

@@ -1,0 +1,82 @@
+"""What runs now, what failed, and the last events, on the page Live."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.data.folders import SweepFolder
+from dashboards.data.running import event_lines, read_endings, read_running, running_table
+from dashboards.data.stages import StoredProgress
+from dashboards.view import View
+from orchestrator.terminal.escaping import escape_markdown
+from orchestrator.terminal.failures import group_endings, trials_line
+from orchestrator.terminal.progress_text import duration_text
+
+MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
+
+
+def show_running(view: View, folder: SweepFolder, progress: StoredProgress) -> None:
+    """Show each stage that is being computed: of which trial, where, and for how long."""
+    if progress.state != "running":
+        return
+    st.subheader("Running now")
+    stages = read_running(folder, progress)
+    if stages is None:
+        st.info("Where stages run is not known: the store cannot be read from here.")
+    elif not stages:
+        st.caption("No stage is being computed at this moment.")
+    else:
+        rows = running_table(view.warehouse, folder.name, stages)
+        st.dataframe(readable_stages(rows), hide_index=True, width="stretch", key="running now")
+
+
+def readable_stages(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns to show of running stages, as text."""
+    return pd.DataFrame(
+        {
+            "for": rows["seconds"].map(duration_text),
+            "configuration": rows["label"],
+            "seed": rows["seed"].astype(str),
+            "task": rows["after"].map(task_text),
+            "node": rows["node"],
+            "process": rows["pid"].astype(str),
+            "device": rows["device"],
+        }
+    )
+
+
+def task_text(after: float) -> str:
+    """Return which part of a trial a stage is; `after` is NaN for features, which have no task."""
+    if pd.isna(after):
+        return "features"
+    return str(int(after)) if after else "first state"
+
+
+def show_failures(view: View, sweep: str) -> None:
+    """Show a line for all trials that failed or diverged alike, with file and line."""
+    endings = group_endings(read_endings(view.warehouse, sweep), by=())
+    if not endings:
+        return
+    st.subheader("Failures")
+    lines = [f"- {escape_markdown(trials_line(rows))}" for rows in endings[:MOST_FAILURES]]
+    if len(endings) > MOST_FAILURES:
+        lines.append(f"- and {len(endings) - MOST_FAILURES:,} more kinds of failures")
+    st.error("\n".join(lines))
+    st.caption("The traceback: repertoire show DIR TRIAL --traceback.")
+
+
+def show_events(view: View, sweep: str, progress: StoredProgress) -> None:
+    """Show the last events of the run, newest first."""
+    lines = event_lines(view.warehouse, sweep, progress)
+    if lines:
+        st.subheader("Last events")
+        table = pd.DataFrame(
+            {
+                "time": [f"{moment.astimezone():%H:%M:%S}" for moment, _ in lines],
+                "event": [text for _, text in lines],
+            }
+        )
+        st.dataframe(
+            table, hide_index=True, width="stretch", height=LINES_HEIGHT, key="last events"
+        )
