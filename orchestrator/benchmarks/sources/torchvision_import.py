@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import torch
 
+COMPILER, UTILS = "torch._dynamo", "torch._dynamo.utils"
 # Signatures of torchvision's own operators, as its C++ extension declares them.
 SCHEMAS = {
     "torchvision::nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -25,6 +29,11 @@ def import_torchvision() -> Any:
     Raises:
         ImportError: torchvision is not installed.
     """
+    with compiler_left_out():
+        return _import_with_or_without_extension()
+
+
+def _import_with_or_without_extension() -> Any:
     try:
         return import_module("torchvision")
     except RuntimeError as error:
@@ -36,6 +45,31 @@ def import_torchvision() -> Any:
         # and torch refuses to see an operator declared twice.
         torch.library.define(name, schema)
     return import_module("torchvision")
+
+
+@contextmanager
+def compiler_left_out() -> Iterator[None]:
+    """Let torchvision be imported without torch's compiler.
+
+    One operator of detection networks imports it, for one function that it calls when it is used
+    on a device other than the CPU: as much processor time as the import of torch itself (2 s).
+    """
+    if COMPILER in sys.modules:
+        yield
+        return
+    stand_ins = {COMPILER: ModuleType(COMPILER), UTILS: ModuleType(UTILS)}
+    vars(stand_ins[UTILS])["is_compile_supported"] = _is_compile_supported
+    sys.modules |= stand_ins
+    try:
+        yield
+    finally:
+        for name, module in stand_ins.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+
+
+def _is_compile_supported(device_type: str) -> bool:
+    return bool(import_module(UTILS).is_compile_supported(device_type))
 
 
 def _remove_partial_import() -> None:
