@@ -25,7 +25,7 @@ test: $(VENV)/.ready-test  ## Run the test suite, in three processes; some eight
 test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Chromium
 	$(BIN)/python -m pytest -m "not storm" tests/browser
 
-test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real, try every variant; long
+test-storm: $(VENV)/.ready-test  ## Kill drivers, nodes and stages, drive Tune and MLflow for real, follow the how-to pages, try every variant; long
 	$(BIN)/python -m pytest -m "storm or variant"
 
 test-gpu: $(VENV)/.ready-test  ## Run what needs a GPU, and the contract of methods on it

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 import methods
 import orchestrator
@@ -136,3 +138,12 @@ def test_the_public_names_of_python_are_documented(generated: dict[str, str]) ->
     assert [
         n for n in orchestrator.__all__ if f"::: {orchestrator.PLACES[n]}.{n}\n" not in page
     ] == []
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    citation = yaml.safe_load((links.ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((links.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = {"cff-version", "message", "title", "authors"}
+    assert required <= citation.keys()
+    assert citation["cff-version"] == "1.2.0"
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
