@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # The files that are not slow as a whole: those are not even imported.
 QUICK  = $(shell grep -LE '^pytestmark = .*slow' tests/unit/test_*.py)
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Modules are compiled when they are first imported: of 20,000 most never are. Setuptools warns of each editable install.
+INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
 # Many tests start processes, each of which would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -57,6 +58,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Repertoire needs Python 3.11 or newer; set PYTHON=python3.11")'
 	@echo "Making $(VENV) (once; a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --upgrade pip
 	@$(INSTALL) --editable .
 	@touch $@
 

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pandas as pd
+import plotly.io
 import pytest
+from IPython.core.displayhook import DisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
 
 import orchestrator as rp
+from orchestrator.cli import compute
 
 pytestmark = pytest.mark.slow
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "example.ipynb"
 CHART = "application/vnd.plotly.v1+json"
-# MLflow would be sent to by a process of its own, long after the notebook.
-STARTUP = "import orchestrator.cli.compute as c; c.Tracker = lambda *_, **__: None; del c"
+
+WIDTHS = ("display.max_columns", 20, "display.width", 80)  # of tables in a notebook
+
+
+class ValueDisplay(DisplayHook):
+    """Shows the value of a cell as an output of its own."""
+
+    def __call__(self, result: object = None) -> None:
+        if result is not None:
+            display(result)
+
+
+class ZMQInteractiveShell(InteractiveShell):
+    """A shell that libraries take for that of a notebook, by its name or by its kernel."""
+
+    kernel = None
+    displayhook_class = ValueDisplay
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +47,33 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the notebook's results and, beside them, the notebook, run."""
     folder = tmp_path_factory.mktemp("work")
     (folder / "docs").mkdir()
-    shutil.copy(NOTEBOOK, folder / "docs")
-    startup = folder / "docs" / ".ipython" / "profile_default" / "startup"
-    startup.mkdir(parents=True)
-    (startup / "untracked.py").write_text(STARTUP)
-    run(folder / "docs" / NOTEBOOK.name)
+    with pytest.MonkeyPatch.context() as patch:
+        # MLflow would be sent to by a process of its own, long after the notebook.
+        patch.setattr(compute, "Tracker", lambda *_, **__: None)
+        patch.setattr(plotly.io.renderers, "default", "plotly_mimetype")
+        patch.chdir(folder / "docs")
+        with pd.option_context(*WIDTHS):
+            run(folder / "docs" / NOTEBOOK.name)
     return folder
 
 
-def run(notebook: Path) -> None:
-    """Run a notebook where it lies, in a process of its own, with charts as plain JSON."""
-    home = notebook.parent
-    own = {"PLOTLY_RENDERER": "plotly_mimetype", "JUPYTER_PLATFORM_DIRS": "1"}
-    own |= {"IPYTHONDIR": str(home / ".ipython"), "JUPYTER_RUNTIME_DIR": str(home / ".jupyter")}
-    command = [sys.executable, "-m", "jupyter", "execute", "--inplace", str(notebook)]
-    done = subprocess.run(
-        command, env=os.environ | own, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert done.returncode == 0, done.stderr
+def run(target: Path) -> None:
+    """Run the notebook in this process, with charts as plain JSON, and write it with outputs."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    config = Config(HistoryManager={"enabled": False})
+    shell = ZMQInteractiveShell.instance(config=config, ipython_dir=str(target.parent))
+    try:
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                with capture_output() as shown:
+                    shell.run_cell(cell.source).raise_error()
+                last = {json.dumps(o.transient) if o.transient else id(o): o for o in shown.outputs}
+                cell.outputs = [
+                    nbformat.v4.new_output("display_data", output.data) for output in last.values()
+                ]
+    finally:
+        ZMQInteractiveShell.clear_instance()
+    nbformat.write(notebook, target)
 
 
 def outputs(notebook: Path) -> list[dict[str, Any]]:
@@ -74,7 +101,7 @@ def test_the_tables_in_the_notebook_are_those_of_the_results(executed: Path) -> 
     assert results.pareto(["acc", "storage_bytes"])._repr_html_() in pages
     table = results.compare(against="finetune", sort="acc")
     shown = ["label", "n", "acc_mean", "acc_ci95", "acc_diff", "acc_p_holm", "storage_bytes_mean"]
-    with pd.option_context("display.max_columns", 20, "display.width", 80):  # as in a notebook
+    with pd.option_context(*WIDTHS):
         assert repr(table[shown].round(3)) in texts
     last = results.trials.query("method == 'er'").iloc[-1]
     assert repr(results.r_matrix(last["trial_id"], last["seed"]).round(2)) in texts
