@@ -20,6 +20,7 @@ from orchestrator.terminal.comparison.blocks import table_title
 
 # Limits of all tables together, so that a page has less than 6 MB: rows, and rows with own charts.
 MOST_ROWS, MOST_DRAWN, MOST_EACH, MOST_MATRICES = 1200, 48, 16, 12
+HALF_HEIGHT = 380  # of a chart that has half the width, in pixels
 LABELS = tuple(COLUMNS[name].label for name in SHOWN_METRICS)
 HEADERS = ("configuration", *LABELS, "storage", "computation", "seeds")
 T = TypeVar("T")
@@ -97,6 +98,7 @@ def _detail_charts(
         own = curves[(curves["sweep"] == row["sweep"]) & (curves["trial_id"] == row["trial_id"])]
         if len(own):
             drawn = charts.r_matrix(mean_r(own))
+            drawn.update_layout(height=min(drawn.layout.height, HALF_HEIGHT))
             yield Chart(f"R of {row['label']}", captions.matrix(row), drawn, half=True)
 
 
