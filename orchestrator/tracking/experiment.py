@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from orchestrator.tracking.database import database_lock
-from orchestrator.tracking.pages import KIND, NOTE, PAGES, VERSION, page_tags
-from orchestrator.tracking.sent import IDENTITY, RUNNING, SENT, Sent
+from orchestrator.tracking.experiment_pages import configure_pages, set_views
+from orchestrator.tracking.pages import NOTE
+from orchestrator.tracking.sent import FORMER, HIDDEN, IDENTITY, RUNNING, SENT, Sent
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import Point
 
@@ -39,14 +40,19 @@ class Experiment:
         self.id = experiment_id or self._find_or_create(target)
 
     def runs(self, identity: str) -> Iterator[tuple[Mapping[str, str], Sent]]:
-        """Yield the tags of each run with an identity, and what was sent of it."""
-        query = f"tags.`{IDENTITY}` = '{identity}'"
-        token: str | None = None
-        while token != "":
-            page = self._client.search_runs([self.id], query, max_results=PAGE, page_token=token)
-            for run in page:
-                yield run.data.tags, _sent_of_run(run)
-            token = page.token or ""
+        """Yield the tags of each run with an identity, and what was sent of it.
+
+        Runs of earlier releases have other names for tags, which are replaced.
+        """
+        for run in self._search(f"tags.`{IDENTITY}` = '{identity}'"):
+            yield run.data.tags, _sent_of_run(run)
+        for run in list(self._search(f"tags.`{former_name(IDENTITY)}` = '{identity}'")):
+            self._hide_tags(run)
+            yield run.data.tags, _sent_of_run(run)
+
+    def add_views(self, settings: Sequence[tuple[str, str]]) -> None:
+        """Add a named list of runs for each (benchmark, scenario) that has none yet."""
+        set_views(self._client, self.id, settings)
 
     def create(self, name: str, tags: Mapping[str, str]) -> Sent:
         """Create a run."""
@@ -118,6 +124,29 @@ class Experiment:
         """Restore a run that was deleted."""
         self._client.restore_run(run_id)
 
+    def _search(self, query: str) -> Iterator[Any]:
+        token: str | None = None
+        while token != "":
+            page = self._client.search_runs([self.id], query, max_results=PAGE, page_token=token)
+            yield from page
+            token = page.token or ""
+
+    def _hide_tags(self, run: Any) -> None:
+        """Give the tags of a run of an earlier release their present names."""
+        from mlflow.entities import RunTag
+
+        former = {name: text for name, text in run.data.tags.items() if name.startswith(FORMER)}
+        hidden = {f"{HIDDEN}{name.removeprefix(FORMER)}": text for name, text in former.items()}
+        # What this release sent is newer.
+        new = {name: text for name, text in hidden.items() if name not in run.data.tags}
+        if sweep := new.pop(f"{HIDDEN}sweep", None):
+            new["sweep"] = sweep
+        tags = [RunTag(name, text) for name, text in new.items()]
+        self._client.log_batch(run.info.run_id, tags=tags)
+        for name in former:
+            self._client.delete_tag(run.info.run_id, name)
+        run.data.tags.update(new)
+
     def _find_or_create(self, target: Target) -> str:
         with database_lock(target):
             experiment = self._client.get_experiment_by_name(target.experiment)
@@ -132,16 +161,8 @@ class Experiment:
                 f"{experiment.artifact_location}, not in {target.artifact_location}: it was moved. "
                 f"Delete it and run: repertoire track {target.database.parent}"
             )
-        self._configure_pages(experiment)
+        configure_pages(self._client, experiment)
         return str(experiment.experiment_id)
-
-    def _configure_pages(self, experiment: Any) -> None:
-        """Set the tags for MLflow's pages once; a user's later changes are kept."""
-        if experiment.tags.get(PAGES) != VERSION:
-            tags = page_tags(experiment.creation_time)
-            kept = {NOTE, KIND} & experiment.tags.keys()
-            for name in tags.keys() - kept:
-                self._client.set_experiment_tag(experiment.experiment_id, name, tags[name])
 
 
 def upload_file(target: Target, run_id: str, path: Path) -> None:
@@ -155,6 +176,11 @@ def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
+
+
+def former_name(tag: str) -> str:
+    """Return the name of a hidden tag in earlier releases."""
+    return f"{FORMER}{tag.removeprefix(HIDDEN)}"
 
 
 def _sent_of_run(run: Any) -> Sent:

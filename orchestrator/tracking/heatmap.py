@@ -20,6 +20,7 @@ from orchestrator.results.colours import COLOURS, hex_text
 
 UNKNOWN = "0.8"  # grey
 DPI = 120
+HATCHED_TASKS = 100
 
 
 def draw_heatmap(r: NDArray[np.float64], title: str = "") -> Figure:
@@ -88,8 +89,10 @@ def _label_axes(axes: Axes, num_tasks: int) -> None:
 
 
 def _hatch_unmeasured(axes: Axes, r: NDArray[np.float64]) -> None:
-    # Grey alone does not set a cell apart in print. Neighbours in a row are one rectangle: R of a
-    # thousand tasks may have a million such cells.
+    # Grey alone does not set a cell apart in print. Cells of a pixel have no room for a hatch, and
+    # with a thousand tasks it takes a minute, in which the process that sends cannot end.
+    if r.shape[1] > HATCHED_TASKS:
+        return
     style: dict[str, Any] = {"fill": False, "hatch": "///", "edgecolor": "0.55", "linewidth": 0}
     for after, row in enumerate(np.isnan(r)):
         edges = np.flatnonzero(np.diff(row, prepend=False, append=False))

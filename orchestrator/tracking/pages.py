@@ -6,19 +6,24 @@ MLflow's UI lists the views under "Views". Versions without this feature ignore 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from orchestrator.tracking.sent import FORMER, HIDDEN
 
 # To be raised when the tags change; a view that a user deleted is not written again.
-VERSION = "1"
-PAGES = "repertoire.pages"
+VERSION = "2"
+PAGES, FORMER_PAGES = f"{HIDDEN}pages", f"{FORMER}pages"
+MAX_KEY = 200  # letters; MLflow takes 250 for the tag
 KIND, NOTE = "mlflow.experimentKind", "mlflow.note.content"
 VIEW = "mlflow.sharedViewState."
 DESCRIPTION = (
     "One run per sweep; nested in it one per trial, a mean over its seeds, with a step per task "
     "learned. Steps are tasks: `acc` at step 3 is the mean accuracy on tasks 1 to 3 after three "
     "tasks, `acc_by_task/1` the accuracy on the first task all along. R is among the artifacts. "
-    "**Views** (top right) lists trials by accuracy with their costs, and candidates of searches."
+    "**Views** (top right) has a list of trials by accuracy for each benchmark and scenario, and "
+    "the candidates of searches. Trials of two such lists are not comparable."
 )
 
 
@@ -55,7 +60,7 @@ class RunView:
 
 VIEWS: Mapping[str, RunView] = {
     "trials": RunView(
-        "Trials by accuracy",
+        "All trials, comparable or not",
         "tags.phase = 'evaluation'",
         "acc",
         ("acc", "bwt", "forgetting", "storage_bytes", "train_flops"),
@@ -71,17 +76,32 @@ VIEWS: Mapping[str, RunView] = {
 }
 
 
+def setting_view(benchmark: str, scenario: str) -> RunView:
+    """Return the list of the evaluated trials of a benchmark in a scenario, best first."""
+    pair = f"tags.benchmark = {_quote(benchmark)} and tags.scenario = {_quote(scenario)}"
+    trials = VIEWS["trials"]
+    name = f"{benchmark}, {scenario}-incremental"
+    return replace(
+        trials, name=name, filter=f"{trials.filter} and {pair}", tags=("sweep", "method")
+    )
+
+
+def view_key(benchmark: str, scenario: str) -> str:
+    """Return the key of the list of a benchmark in a scenario, which is in its address."""
+    return re.sub(r"\W+", "-", f"{benchmark} {scenario}")[:MAX_KEY]
+
+
 def page_tags(now_ms: int) -> dict[str, str]:
     """Return the tags of an experiment created at `now_ms`, milliseconds since the epoch."""
-    views = {
-        f"{VIEW}{key}": json.dumps(
-            {
-                "name": view.name,
-                "createdAt": now_ms,
-                "updatedAt": now_ms,
-                "state": view.state(),
-            }
-        )
-        for key, view in VIEWS.items()
-    }
+    views = {f"{VIEW}{key}": view_tag(view, now_ms) for key, view in VIEWS.items()}
     return {PAGES: VERSION, KIND: "custom_model_development", NOTE: DESCRIPTION, **views}
+
+
+def view_tag(view: RunView, now_ms: int) -> str:
+    """Return the value of the tag that holds a view."""
+    times = {"createdAt": now_ms, "updatedAt": now_ms}
+    return json.dumps({"name": view.name, **times, "state": view.state()})
+
+
+def _quote(text: str) -> str:
+    return f'"{text}"' if "'" in text else f"'{text}'"

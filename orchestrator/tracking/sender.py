@@ -12,13 +12,13 @@ from orchestrator.hashing import digest, digest_bytes
 from orchestrator.tracking.experiment import Experiment
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import Ledger, load_ledger
-from orchestrator.tracking.sent import IDENTITY, RUNNING, Sent
+from orchestrator.tracking.sent import HIDDEN, IDENTITY, RUNNING, Sent
 from orchestrator.tracking.statuses import STATUS, sweep_status
 from orchestrator.tracking.sync_report import SyncReport
 from orchestrator.tracking.target import Target
 from orchestrator.tracking.trial_run import Point, TrialRun
 
-SWEEP, TRIAL, REPLACES = "repertoire.sweep", "repertoire.trial", "repertoire.replaces"
+SWEEP, TRIAL, REPLACES = "sweep", f"{HIDDEN}trial", f"{HIDDEN}replaces"
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 # The picture of R takes most of the time of a run; a sweep with more trials sends none.
 MAX_PICTURES = 50
@@ -64,6 +64,7 @@ class Sender:
         num_evaluated = sum(trial.split == "test" for trial in trials)
         self._pictures = num_evaluated <= MAX_PICTURES
         parent = self._send_parent(trials)
+        self._experiment.add_views(list_settings(trials))
         for trial in trials:
             if not keep_going():
                 self._report.complete = False
@@ -184,6 +185,13 @@ class Sender:
             title = f"{trial.name} ({trial.split}, {seeds})"
             files["r_matrix.png"] = render_png(draw_heatmap(mean, title))
         return files
+
+
+def list_settings(trials: Iterable[TrialRun]) -> list[tuple[str, str]]:
+    """Return benchmark and scenario of the evaluated trials, each pair once."""
+    evaluated = [trial.tags for trial in trials if trial.split == "test"]
+    pairs = ((tags.get("benchmark", ""), tags.get("scenario", "")) for tags in evaluated)
+    return list(dict.fromkeys(pairs))
 
 
 def _rebuild_ledger(experiment: Experiment, target: Target, files: SweepFiles) -> Ledger:

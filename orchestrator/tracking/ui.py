@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from orchestrator.errors import RepertoireError
+from orchestrator.results.tables.tables import read_table
 from orchestrator.tracking.ledger import load_ledger
+from orchestrator.tracking.pages import view_key
 from orchestrator.tracking.target import TrackingError, resolve_target
 
 UI_PORT = 5000
@@ -36,11 +39,25 @@ def mlflow_command(directory: Path, port: int = UI_PORT) -> list[str]:
 
 
 def front_page(directory: Path, port: int) -> str:
-    """Return the local address of the page with a results folder's trials, sorted by accuracy."""
+    """Return the local address of the list of a results folder's trials, sorted by accuracy.
+
+    Of several benchmarks or scenarios it is the list of the first.
+    """
     home = f"http://127.0.0.1:{port}/"
-    ledgers = filter(None, map(load_ledger, sorted(directory.glob("*"))))
-    ids = [ledger.experiment_id for ledger in ledgers if ledger.experiment_id]
-    if not ids:
-        return home
-    view = "workflowType=machine_learning&viewStateShareKey=trials"
-    return f"{home}#/experiments/{ids[0]}/runs?{view}"
+    for folder in sorted(directory.glob("*")):
+        ledger = load_ledger(folder)
+        if ledger is not None and ledger.experiment_id:
+            view = f"workflowType=machine_learning&viewStateShareKey={first_view(folder)}"
+            return f"{home}#/experiments/{ledger.experiment_id}/runs?{view}"
+    return home
+
+
+def first_view(folder: Path) -> str:
+    """Return the key of the list with the first evaluated trials of a sweep's folder."""
+    try:
+        columns = ["benchmark", "scenario", "phase"]
+        trials = read_table(folder, "trials", columns).to_pandas()
+    except RepertoireError:
+        return "trials"
+    evaluated = trials[trials["phase"] != "search"]
+    return view_key(*evaluated[columns[:2]].iloc[0]) if len(evaluated) else "candidates"

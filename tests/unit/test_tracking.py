@@ -42,7 +42,8 @@ from orchestrator.tracking.experiment import Experiment
 from orchestrator.tracking.files import SweepFiles
 from orchestrator.tracking.ledger import LEDGER, sending_lock
 from orchestrator.tracking.mlflow_calls import quiet_mlflow
-from orchestrator.tracking.sent import SENT, Sent
+from orchestrator.tracking.sender import REPLACES
+from orchestrator.tracking.sent import IDENTITY, SENT, Sent
 from orchestrator.tracking.sync_report import SyncReport
 
 pytestmark = [
@@ -293,7 +294,7 @@ def test_a_sweep_is_a_run_with_a_run_per_trial_nested_in_it(
     assert parent.data.tags["methods"] == "ewc, er"
     for run in all_runs.values():
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert run.data.tags["repertoire.identity"] == parent.data.tags["repertoire.identity"]
+        assert run.data.tags[IDENTITY] == parent.data.tags[IDENTITY]
         assert run.info.status == "FINISHED"
     ewc = all_runs["ewc lam=1000"]
     assert ewc.data.params == {
@@ -567,8 +568,8 @@ def test_a_step_whose_tag_was_lost_in_a_crash_is_sent_again_as_the_same_points(
     sync(folder, target, running=True)
     before = everything(target)
     run = runs(target)["ewc"]
-    earlier = json.loads(run.data.tags["repertoire.sent"]) | {"step": 1, "content": ""}
-    client(target).log_batch(run.info.run_id, tags=[RunTag("repertoire.sent", json.dumps(earlier))])
+    earlier = json.loads(run.data.tags[SENT]) | {"step": 1, "content": ""}
+    client(target).log_batch(run.info.run_id, tags=[RunTag(SENT, json.dumps(earlier))])
     (folder / LEDGER).unlink()
     assert sync(folder, target, running=True).steps == 2
     assert everything(target) == before
@@ -610,7 +611,7 @@ def test_a_seed_added_later_gives_a_run_of_its_own_that_keeps_what_people_noted(
     report = sync(folder, target)
     assert (report.runs, run_ids(folder)["er-1"]) == (1, old["er-1"])
     new = runs(target)["ewc"]
-    kept = {"mlflow.note.content": "surprising", "figure": "3", "repertoire.replaces": old["ewc-1"]}
+    kept = {"mlflow.note.content": "surprising", "figure": "3", REPLACES: old["ewc-1"]}
     assert kept.items() <= new.data.tags.items()
     mean = (Chain(seed=0).r()[3].mean() + Chain(seed=1).r()[3].mean()) / 2
     assert history(target, new)["acc", 3] == [pytest.approx(mean)]
@@ -660,6 +661,68 @@ def test_what_people_changed_of_an_experiments_pages_stays(directory: Path, targ
     assert "mlflow.sharedViewState.trials" not in tags
 
 
+def test_a_benchmark_in_a_scenario_has_a_list_that_a_person_can_delete(
+    directory: Path, target: Target
+) -> None:
+    chains = [Chain(), Chain("er-1", method="er"), Chain("si-1", method="si", scenario="class")]
+    folder = write_folder(directory / "a", *chains)
+    sync(folder, target)
+    mlflow, experiment = client(target), experiment_of(target)
+    lists = {}
+    for scenario in ("task", "class"):
+        view = json.loads(experiment.tags[f"mlflow.sharedViewState.split_digits-{scenario}"])
+        assert view["name"] == f"split_digits, {scenario}-incremental"
+        query = json.loads(view["state"])["searchFilter"]
+        found = mlflow.search_runs([experiment.experiment_id], query)
+        lists[scenario] = {run.info.run_name for run in found}
+    assert lists == {"task": {"ewc", "er"}, "class": {"si"}}
+    gone = "mlflow.sharedViewState.split_digits-class"
+    mlflow.delete_experiment_tag(experiment.experiment_id, gone)
+    sync(folder, target, recheck=True)
+    assert gone not in experiment_of(target).tags
+
+
+def test_tags_are_for_people_and_those_of_an_earlier_release_become_so(
+    directory: Path, target: Target
+) -> None:
+    from mlflow.entities import RunTag
+
+    folder = write_folder(directory / "a", Chain())
+    sync(folder, target)
+    mlflow, before = client(target), runs(target)
+    for run in before.values():  # as release 0.1 named them
+        hidden = [name for name in run.data.tags if name.startswith("mlflow.repertoire.")]
+        former = [RunTag(name.removeprefix("mlflow."), run.data.tags[name]) for name in hidden]
+        mlflow.log_batch(run.info.run_id, tags=[*former, RunTag("repertoire.sweep", "a")])
+        for name in (*hidden, "sweep"):
+            mlflow.delete_tag(run.info.run_id, name)
+    assert sync(folder, target, recheck=True).runs == 0
+    after = runs(target)
+    for name, run in before.items():
+        assert after[name].info.run_id == run.info.run_id
+        assert after[name].data.tags == run.data.tags
+    shown = {name for name in after["ewc"].data.tags if not name.startswith("mlflow.")}
+    words = "benchmark scenario method network phase selected status sweep"
+    assert shown == {*words.split()}
+
+
+def test_an_experiment_of_an_earlier_release_gets_the_pages_of_this_one(
+    directory: Path, target: Target
+) -> None:
+    folder = write_folder(directory / "a", Chain())
+    sync(folder, target)
+    mlflow, number = client(target), experiment_of(target).experiment_id
+    for name in ("mlflow.repertoire.pages", "mlflow.sharedViewState.candidates"):
+        mlflow.delete_experiment_tag(number, name)
+    mlflow.set_experiment_tag(number, "repertoire.pages", "1")
+    mlflow.set_experiment_tag(number, "mlflow.sharedViewState.trials", "of that release")
+    sync(folder, target, recheck=True)
+    tags = experiment_of(target).tags
+    assert json.loads(tags["mlflow.sharedViewState.trials"])["name"].startswith("All trials")
+    # A person had deleted the other.
+    assert {"repertoire.pages", "mlflow.sharedViewState.candidates"}.isdisjoint(tags)
+
+
 def test_the_front_page_is_that_of_the_experiment_if_there_is_one(
     directory: Path, own_target: Target
 ) -> None:
@@ -668,8 +731,11 @@ def test_the_front_page_is_that_of_the_experiment_if_there_is_one(
     number = experiment_of(own_target).experiment_id
     assert front_page(directory, 5001) == (
         f"http://127.0.0.1:5001/#/experiments/{number}/runs"
-        "?workflowType=machine_learning&viewStateShareKey=trials"
+        "?workflowType=machine_learning&viewStateShareKey=split_digits-task"
     )
+    shutil.copytree(directory / "a", directory / "0 without a table")
+    (directory / "0 without a table" / "trials.parquet").unlink()
+    assert front_page(directory, 5001).endswith("viewStateShareKey=trials")
 
 
 def test_a_results_folder_that_was_moved_says_what_to_do(
@@ -869,7 +935,9 @@ def test_a_long_stream_is_sent_and_its_charts_stay_few(
     write_long(folder, num_tasks)
     assert sync(folder, target).complete
     run = runs(target)["ewc"]
-    assert len(run.data.metrics) <= 50
+    assert len(run.data.metrics) < 50
+    charted = [name for name in run.data.metrics if name.startswith("acc_by_task/")]
+    assert sorted(charted) == ["acc_by_task/1", f"acc_by_task/{num_tasks}"]
     r = pd.read_csv(artifact(target, run, "r_matrix.csv"), index_col=["seed", "after"])
     assert r.loc["mean"].shape == (num_tasks + 1, num_tasks)
     steps = client(target).get_metric_history(run.info.run_id, "acc")

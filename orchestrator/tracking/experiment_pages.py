@@ -1,0 +1,52 @@
+"""Writes the tags that configure MLflow's pages of an experiment; what users changed is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.tracking.pages import (
+    FORMER_PAGES,
+    KIND,
+    NOTE,
+    PAGES,
+    VERSION,
+    VIEW,
+    page_tags,
+    setting_view,
+    view_key,
+    view_tag,
+)
+from orchestrator.tracking.sent import HIDDEN
+
+WRITTEN = f"{HIDDEN}views"  # keys of the lists that were added once, as JSON
+
+
+def configure_pages(client: Any, experiment: Any) -> None:
+    """Set the tags of an experiment's pages once in a version of them.
+
+    Of an experiment of an earlier version, views that a user deleted stay deleted.
+    """
+    present = experiment.tags
+    if present.get(PAGES) == VERSION:
+        return
+    tags = page_tags(experiment.creation_time)
+    kept = {NOTE, KIND} & present.keys()
+    if FORMER_PAGES in present:
+        kept |= {name for name in tags if name.startswith(VIEW)} - present.keys()
+        client.delete_experiment_tag(experiment.experiment_id, FORMER_PAGES)
+    for name in tags.keys() - kept:
+        client.set_experiment_tag(experiment.experiment_id, name, tags[name])
+
+
+def set_views(client: Any, experiment_id: str, settings: Sequence[tuple[str, str]]) -> None:
+    """Add a view for each (benchmark, scenario) that never had one in this experiment."""
+    experiment = client.get_experiment(experiment_id)
+    written = json.loads(experiment.tags.get(WRITTEN, "[]"))
+    new = {view_key(*pair): pair for pair in settings if view_key(*pair) not in written}
+    for key, pair in new.items():
+        tag = view_tag(setting_view(*pair), experiment.creation_time)
+        client.set_experiment_tag(experiment_id, f"{VIEW}{key}", tag)
+    if new:
+        client.set_experiment_tag(experiment_id, WRITTEN, json.dumps([*written, *new]))
