@@ -110,11 +110,15 @@ class TrialRun:
         )
 
     def seconds(self, step: int) -> float:
-        """Return the seconds of computation up to `step`, mean over the seeds with that step."""
+        """Return the seconds of computation up to `step`, mean over the seeds with that step.
+
+        Those that are not known count as 0.
+        """
         done = self.reached > max(step, 0)
         if step < 0 or not done.any():
             return 0.0
-        return float(sum(self.costs[name][done, step].mean() for name in PHASE_SECONDS))
+        means = [self.costs[name][done, step].mean() for name in PHASE_SECONDS]
+        return float(np.nan_to_num(means).sum())
 
     def points(self, start_ms: int, first: int) -> list[Point]:
         """Return the points of the steps from `first` on.

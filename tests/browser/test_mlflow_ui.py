@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,13 @@ def mlflow(results: Path) -> Iterator[str]:
     page = results / "small" / "report.html"
     page.write_text("<!doctype html><title>r</title><p>What each way of not forgetting buys</p>")
     attach_file(results / "small", resolve_target(results), page)
+    with serve_mlflow(results) as address:
+        yield address
+
+
+@contextmanager
+def serve_mlflow(results: Path) -> Iterator[str]:
+    """Serve the runs of a results folder; yield the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
