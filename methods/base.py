@@ -61,7 +61,7 @@ class Method(TrainingHooks):
     `num_updates` of each batch, `after_epoch`; last `end_task`. Those that few methods need are in
     `methods.hooks`, what no method overrides in `methods.losses`.
 
-    Class attributes:
+    Attributes:
         version: raised by hand when the method's numbers change; part of every key.
         scenarios: the scenarios that the method supports.
         trains_on: "current" task or all "seen" tasks.

@@ -111,7 +111,8 @@ def valid_values(
     cls: type[Any], name: str, schema: Mapping[str, Any], required: Mapping[str, Any]
 ) -> str:
     """Return what the checks of a class say of values of a field that are wrong."""
-    kinds = {each.get("type") for each in schema.get("anyOf", [schema]) if "enum" not in each}
+    parts = schema.get("anyOf", [schema])
+    kinds = {each.get("type") for each in parts} if not any("enum" in p for p in parts) else set()
     tried = [value for kind in kinds & WRONG.keys() for value in WRONG[kind]]
     found = [
         valid for value in tried for valid in _complaints(cls, {**required, name: value}, name)
@@ -141,11 +142,12 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def fields_table(rows: Iterable[Field], effects: Mapping[str, str] | None = None) -> str:
     """Return fields as a table, with what each changes in keys if that is given."""
-    head = ["Key", "Type", "Default", "Valid", "Meaning"]
+    head = ["Key", "Values", "Default", "Meaning"]
     body = []
     for row in rows:
         default = row.default or "*required*"
-        cells = [f"`{row.name}`", row.kind, default, row.valid, row.meaning]
+        values = "; ".join(filter(None, [row.kind, row.valid]))
+        cells = [f"`{row.name}`", values, default, row.meaning]
         if effects is not None:
             cells.append(effects[row.name] + (f"; {NEUTRAL}" if row.neutral else ""))
         body.append(cells)

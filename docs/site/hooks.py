@@ -45,10 +45,12 @@ def _filled(entry: Any) -> Any:
 
 
 def _pages_in(folder: str) -> list[str]:
+    """Return the pages of a folder: its overview, then the others as the overview links to them."""
     written = (path.name for path in (links.DOCS / folder).glob("*.md"))
-    names = {
-        *written,
-        *(name.removeprefix(folder) for name in GENERATED if name.startswith(folder)),
-    }
-    heads = ("index.md", "README.md")
-    return [folder + name for name in sorted(names, key=lambda name: (name not in heads, name))]
+    made = (name.removeprefix(folder) for name in GENERATED if name.startswith(folder))
+    names = sorted({*written, *made})
+    overview = next(name for name in ("README.md", "index.md") if name in names)
+    text = GENERATED.get(folder + overview) or links.read(f"docs/{folder}{overview}")
+    places = {name: text.find(f"]({name})") for name in names}
+    others = sorted(names, key=lambda name: (places[name] < 0, places[name]))
+    return [folder + name for name in dict.fromkeys([overview, *others])]

@@ -22,6 +22,11 @@ LINK = re.compile(r"(?<=\]\()([^)\s#]+)(?=[)#])")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
+def read(file: str) -> str:
+    """Return the text of a file of the repository."""
+    return (ROOT / file).read_text(encoding="utf-8")
+
+
 def origin(page: str) -> str:
     """Return the file that a page is made from, relative to the repository."""
     return ORIGINS.get(page, f"docs/{page}")
@@ -69,7 +74,7 @@ def source_page(file: str) -> str:
     if path.is_dir():
         return head + "".join(f"- `{each.name}`\n" for each in sorted(path.glob("[!_.]*")))
     language = {".py": "python", ".yaml": "yaml", ".sh": "bash"}.get(path.suffix, "text")
-    return f"{head}````{language}\n{path.read_text(encoding='utf-8')}````\n"
+    return f"{head}````{language}\n{read(file)}````\n"
 
 
 def _linked(target: str, file: str) -> str | None:

@@ -19,15 +19,11 @@ REFERENCE = {
 
 def generate_pages() -> dict[str, str]:
     """Return name -> Markdown of all generated pages."""
-    pages = {page: read(file) for file, page in links.TOP.items()}
+    pages = {page: links.read(file) for file, page in links.TOP.items()}
+    pages["index.md"] = "---\nhide: [navigation]\n---\n\n" + pages["index.md"]
     pages["adr/index.md"] = list_decisions()
     pages |= {f"reference/{name}.md": page() for name, page in REFERENCE.items()}
     return pages | source_pages(pages)
-
-
-def read(file: str) -> str:
-    """Return the text of a file of the repository."""
-    return (links.ROOT / file).read_text(encoding="utf-8")
 
 
 def list_decisions() -> str:
@@ -47,7 +43,7 @@ def source_pages(generated: dict[str, str]) -> dict[str, str]:
     shown = {
         file
         for page in written
-        for file in links.linked_files(read(links.origin(page)), links.origin(page))
+        for file in links.linked_files(links.read(links.origin(page)), links.origin(page))
     }
     for page, text in generated.items():
         shown |= {*links.linked_files(text, links.origin(page))}

@@ -30,9 +30,9 @@ from orchestrator.sweep.sweep import TopLevel
 INTRODUCTION = """\
 # The sweep file
 
-Made of the classes that read it, as `repertoire schema` is. *Valid* is what their checks say of a
-wrong value. A grid or a space (see [Spaces](#spaces)) may stand for a value of `benchmark`,
-`network`, `training` and an entry of `methods`.
+Made of the classes that read it, as `repertoire schema` is. Of *Values*, what comes after a
+semicolon is what their checks say of a wrong one. A grid or a space (see [Spaces](#spaces)) may
+stand for a value of `benchmark`, `network`, `training` and an entry of `methods`.
 
 *Keys it changes* says from which stage on the [key of a stage](../architecture.md#keys) is another
 one when the value changes: it is computed, with and without the change, for a small sweep. Stages

@@ -50,7 +50,7 @@ class Network(nn.Module):
 
     A subclass sets `body` and `head` in its constructor, the latter to `create_head(...)`.
 
-    Class attributes:
+    Attributes:
         version: raised by hand when the same seed gives other weights or other outputs.
     """
 

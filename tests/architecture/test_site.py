@@ -73,13 +73,13 @@ def test_every_key_of_the_schema_has_a_row_with_a_meaning(
     schema = sweep_schema()
     keys = (schema["$defs"][section] if section else schema)["properties"]
     text = part(generated["reference/sweep-file.md"], f"`{section}`" if section else "Top level")
-    meanings = {cells[0]: cells[4] for cells in rows(text) if len(cells) >= 5}
+    meanings = {cells[0]: cells[3] for cells in rows(text) if len(cells) >= 4}
     assert [key for key in keys if not meanings.get(f"`{key}`")] == []
 
 
 def test_what_a_key_changes_in_keys_is_what_a_changed_sweep_has(generated: dict[str, str]) -> None:
     text = generated["reference/sweep-file.md"]
-    stated = {cells[0]: cells[5] for cells in rows(part(text, "`training`")) if len(cells) == 6}
+    stated = {cells[0]: cells[4] for cells in rows(part(text, "`training`")) if len(cells) == 5}
     assert stated["`lr`"] == "from the first task on"
     assert stated["`clip`"] == "from the first task on; none at its default"
     keys = stage_keys(BASE)
@@ -95,7 +95,7 @@ def test_what_a_key_changes_in_keys_is_what_a_changed_sweep_has(generated: dict[
 def test_every_option_of_every_method_has_a_row(generated: dict[str, str]) -> None:
     text = generated["reference/method-options.md"]
     for name, cls in methods.METHODS.items():
-        listed = {cells[0]: cells[4] for cells in rows(part(text, name))}
+        listed = {cells[0]: cells[3] for cells in rows(part(text, name))}
         options = [field.name for field in fields(cls.Config)]
         assert [option for option in options if not listed.get(f"`{option}`")] == [], name
 
@@ -104,9 +104,10 @@ def test_valid_values_are_those_of_the_checks(generated: dict[str, str]) -> None
     of_ewc = {
         cells[0]: cells for cells in rows(part(generated["reference/method-options.md"], "ewc"))
     }
-    assert of_ewc["`gamma`"][2:4] == ["`1`", "in (0, 1]"]
+    assert of_ewc["`gamma`"][1:3] == ["number; in (0, 1]", "`1`"]
     training = rows(part(generated["reference/sweep-file.md"], "`training`"))
-    assert {cells[0]: cells[3] for cells in training}["`num_threads`"] == "at least 1; at most 1024"
+    values = {cells[0]: cells[1] for cells in training}
+    assert values["`num_threads`"] == "whole number; at least 1; at most 1024"
 
 
 def test_every_command_and_option_is_listed(generated: dict[str, str]) -> None:

@@ -31,7 +31,9 @@ class Results(tables.Results):
     """The results of one sweep or of several; a notebook shows their comparison as one table.
 
     Attributes:
-        trials, accuracy, stages: the tables, as data frames; docs/python.md names their columns.
+        trials: the table of trials and seeds, as a data frame.
+        accuracy: the table of the cells of R.
+        stages: the table of the stages of trials and seeds.
         notes: on rows that were left out, since several sweeps have them.
         folders: that were opened; figures are drawn from the tables in them.
     """
