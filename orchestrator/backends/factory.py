@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from orchestrator.backends.inline import Inline
+from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.ray_backend import OnRay, Say, stage_resources
 from orchestrator.graph.deadline import Kind
 from orchestrator.graph.driver import Backend
@@ -81,11 +82,13 @@ class Place:
         address: of a running cluster, if any.
         wait_seconds: how long to wait for a node with room, if the cluster adds nodes on demand.
         gpu_shares: of a GPU, by kind of stage, that earlier runs recorded.
+        local: a Ray on this machine that has been started, closed by the caller.
     """
 
     address: str | None = None
     wait_seconds: float | None = None
     gpu_shares: Mapping[Kind, float] = field(default_factory=dict)
+    local: LocalRay | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ class BackendEntry:
 BACKENDS: dict[str, BackendEntry] = {
     "inline": BackendEntry(lambda place, say: nullcontext(Inline(say)), FirstInFirstOut),
     "ray": BackendEntry(
-        lambda place, say: OnRay(place.address, say, place.wait_seconds, place.gpu_shares),
+        lambda place, say: OnRay(
+            place.address, say, place.wait_seconds, place.gpu_shares, place.local
+        ),
         create_tune_trials,
         check_nodes,
     ),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.nodes import Demand, Node
 from orchestrator.backends.ray_cluster import cluster
 from orchestrator.backends.ray_head import HeadProbe
@@ -39,6 +40,7 @@ class OnRay:
         wait_seconds: how long to wait for a node with room for a stage, on a cluster that adds
             nodes on demand; None: it adds none.
         gpu_shares: of a GPU, by kind of stage, for `gpus: auto`.
+        local: a Ray on this machine that has been started, closed by the caller.
     """
 
     def __init__(
@@ -47,10 +49,11 @@ class OnRay:
         say: Say = lambda line: None,
         wait_seconds: float | None = None,
         gpu_shares: Mapping[Kind, float] = {},
+        local: LocalRay | None = None,
     ) -> None:
         self._address, self._say, self._wait_seconds = address, say, wait_seconds
         self._announced = False
-        self._gpu_shares = gpu_shares
+        self._gpu_shares, self._local = gpu_shares, local
         self._kept: ExitStack | None = None
 
     def __enter__(self) -> OnRay:
@@ -71,7 +74,7 @@ class OnRay:
             def start() -> Workers:
                 self._announce()
                 # Kept in a `with` block, so that search and evaluation share a cluster.
-                (self._kept or stack).enter_context(cluster(self._address))
+                (self._kept or stack).enter_context(cluster(self._address, local=self._local))
                 return self._workers(sweep, store, brake)
 
             drive(client, LazyWorkers(start), observe, brake)

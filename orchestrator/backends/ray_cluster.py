@@ -7,64 +7,66 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestrator.backends.local_ray import ENVIRONMENT, LocalRay
 from orchestrator.backends.ray_head import require_listener
 from orchestrator.errors import RepertoireError
 
-ENVIRONMENT = {
-    # No telemetry.
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "1",
-    # Warnings about Ray Train, which is not used.
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    # The default of coming releases, about which Ray warns as long as it is not chosen.
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def cluster(address: str | None, hook: bool = True) -> Iterator[None]:
-    """Connect to Ray or start it, and shut it down; an initialised Ray is used and kept.
+def cluster(
+    address: str | None, hook: bool = True, local: LocalRay | None = None
+) -> Iterator[None]:
+    """Join a Ray cluster, and leave it; an initialised Ray is used and kept.
 
     Args:
         address: of a cluster; None starts one on this machine.
         hook: whether workers import Repertoire before anything else.
+        local: a Ray on this machine that was started before, to be closed by the caller.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
-    from ray.exceptions import RayError
 
     if ray.is_initialized():
         yield
         return
-    if address is not None and has_token():  # Ray would use it for the address "auto" alone
+    with ExitStack() as stack:
+        if address is None:
+            address = (local or stack.enter_context(closing(LocalRay()))).address()
+        join(address, runtime_env() if hook else {})
+        stack.callback(ray.shutdown)
+        silence_raylets()
+        yield
+
+
+def join(address: str, runtime_env: dict[str, Any]) -> None:
+    """Connect this process to a Ray cluster.
+
+    Raises:
+        RepertoireError: it cannot be reached.
+    """
+    import ray
+    from ray.exceptions import RayError
+
+    if has_token():  # Ray would use it for the address "auto" alone
         use_token()
-    local: dict[str, Any] = {"include_dashboard": False} if address is None else {}
     try:
-        require_listener(address or "")
-        with preserve_signal_handlers(), own_process_groups():
+        require_listener(address)
+        with preserve_signal_handlers():
             ray.init(
-                address=address or "local",
+                address=address,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env=runtime_env() if hook else {},
-                **local,
+                runtime_env=runtime_env,
             )
     except (OSError, ValueError, RuntimeError, RayError) as error:
-        raise RepertoireError(
-            f"Ray cannot be reached at {address or 'this machine'}: {error}"
-        ) from error
-    silence_raylets()
-    try:
-        yield
-    finally:
-        ray.shutdown()
+        raise RepertoireError(f"Ray cannot be reached at {address}: {error}") from error
 
 
 def silence_raylets() -> None:
@@ -92,27 +94,6 @@ def preserve_signal_handlers() -> Iterator[None]:
         for number, handler in before.items():
             if callable(handler):
                 signal.signal(number, handler)
-
-
-@contextmanager
-def own_process_groups() -> Iterator[None]:
-    """Have Ray start its processes outside this command's process group.
-
-    A terminal that closes and `timeout` send their signal to the whole group: a raylet that got it
-    would end the stages that this command lets finish. Ray itself blocks SIGINT alone. Its
-    processes still end with this one.
-    """
-    from ray._private import services
-
-    popen = getattr(services, "ConsolePopen", None)
-    if popen is None:  # another release of Ray
-        yield
-        return
-    setattr(services, "ConsolePopen", partial(popen, process_group=0))  # noqa: B010
-    try:
-        yield
-    finally:
-        setattr(services, "ConsolePopen", popen)  # noqa: B010
 
 
 def has_token() -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.compare_command import CompareCommand, compare_command
+from orchestrator.cli.early_ray import early_ray
 from orchestrator.cli.environment import replace_unprintable, shorten_ray_folder
 from orchestrator.cli.init_command import init_command
 from orchestrator.cli.options import (
@@ -155,15 +156,17 @@ def run_command(  # noqa: PLR0913 - the options of a command
     ] = False,
 ) -> None:
     """Run a sweep: compute the missing stages, write the tables, log to MLflow, compare."""
-    from orchestrator.backends.factory import Place
-    from orchestrator.cli.run import RunOptions, run
-    from orchestrator.terminal.screen import Detail
-
-    place = Place(address or job_address(os.environ), wait_for_nodes)
+    at = address or job_address(os.environ)
     try:
-        detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
-        options = RunOptions(backend.value, place, replace, until)
-        code = run(sweep, out, store, options, detail)
+        with early_ray(sweep, out, backend is BackendName.ray and at is None) as local:
+            from orchestrator.backends.factory import Place
+            from orchestrator.cli.run import RunOptions, run
+            from orchestrator.terminal.screen import Detail
+
+            place = Place(at, wait_for_nodes, local=local)
+            detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
+            options = RunOptions(backend.value, place, replace, until)
+            code = run(sweep, out, store, options, detail)
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"
         show_error(f"interrupted; {kept}")

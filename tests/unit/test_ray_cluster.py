@@ -78,7 +78,7 @@ def test_that_ray_is_starting_is_said_before_it_starts_and_once(
 ) -> None:
     lines: list[str] = []
 
-    def cluster(address: str | None) -> None:
+    def cluster(address: str | None, local: None) -> None:
         assert len(lines) == 1, "said before the seconds that it takes"
         raise KeyboardInterrupt
 
