@@ -22,6 +22,10 @@ ENVIRONMENT = {
     # The default of coming releases, about which Ray warns as long as it is not chosen.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+# Workers import what a stage runs when they start, which Ray has them do before there is a task.
+# A runtime environment would say the same, but each worker would then be two starts of Python, and
+# those that Ray starts in advance would be of no use.
+PRELOAD = {"RAY_preload_python_modules": "orchestrator.stages.worker"}
 # Not from the current folder, where a module of the user's may have a name of Ray's.
 COMMAND = [sys.executable, "-P", "-m", "orchestrator.backends.local_ray_process"]
 
@@ -41,7 +45,7 @@ class LocalRay:
             stdout=subprocess.PIPE,
             text=True,
             process_group=0,
-            env=ENVIRONMENT | os.environ,
+            env=ENVIRONMENT | os.environ | PRELOAD,
         )
 
     def address(self) -> str:

@@ -38,8 +38,9 @@ def cluster(
         return
     with ExitStack() as stack:
         if address is None:
-            address = (local or stack.enter_context(closing(LocalRay()))).address()
-        join(address, runtime_env() if hook else {})
+            join((local or stack.enter_context(closing(LocalRay()))).address(), {})
+        else:
+            join(address, runtime_env() if hook else {})
         stack.callback(ray.shutdown)
         silence_raylets()
         yield

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from orchestrator.backends.local_ray import LocalRay
 from orchestrator.backends.local_ray_process import wait_for_end
 from orchestrator.cli import early_ray
 from orchestrator.errors import RepertoireError
+from orchestrator.stages import worker
 
 ANSWERS = "print({line!r}, flush=True); import sys; sys.stdin.read()"
 
@@ -33,6 +35,18 @@ def test_the_process_gives_its_address_and_ends_when_it_is_closed(
     assert ray._process.poll() is None
     ray.close()
     assert ray._process.wait(timeout=20) == 0
+
+
+def test_workers_started_in_advance_import_what_a_stage_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")  # as the user has it
+    names = ["RAY_preload_python_modules", "RAY_USAGE_STATS_ENABLED", "RAY_AIR_NEW_OUTPUT"]
+    script = (
+        f"import json, os; print(json.dumps({{'address': str([os.environ[n] for n in {names}])}}))"
+    )
+    with closing(start(monkeypatch, script)) as ray:
+        assert ray.address() == str([worker.__name__, "1", "1"])
 
 
 @pytest.mark.parametrize(
