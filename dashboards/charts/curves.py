@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -20,9 +18,9 @@ from dashboards.charts.labels import shorten
 from dashboards.charts.panels import EDGES, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import escape_texts
 from dashboards.charts.theme import GREY
+from orchestrator.results.cells import spread_tasks
 
 COLUMNS, HEIGHT, TALL = 3, 190, 330  # panels in a row; heights of a panel, in pixels
-MOST_TASKS = 12  # panels; a hundred of them take a browser a minute, and nobody reads them
 LETTER, LONGEST = 6.6, 20  # width of a letter of a label, in pixels; letters of a label
 
 
@@ -79,15 +77,6 @@ def forgetting(curves: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(range=RANGE)
     figure.update_yaxes(title="accuracy (test)", col=1)
     return finish(figure, curves)
-
-
-def spread_tasks(tasks: Iterable[int], most: int = MOST_TASKS) -> list[int]:
-    """Return the tasks, sorted; of more than `most` the first, the last and some between them."""
-    every = sorted({int(task) for task in tasks})
-    if len(every) <= most:
-        return every
-    places = np.linspace(0, len(every) - 1, most).round().astype(int)
-    return [every[place] for place in places]
 
 
 def with_short_labels(curves: pd.DataFrame) -> pd.DataFrame:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboards import charts
-from dashboards.charts.curves import MOST_TASKS, spread_tasks
 from dashboards.data.comparing import configurations
 from dashboards.data.matrices import read_average_curves, read_curves
 from dashboards.pages.wording import show_left_out, show_nothing_complete
 from dashboards.view import View
+from orchestrator.results.cells import MOST_TASKS, spread_tasks
 
 FIRST, MOST = 6, 14  # configurations shown at first; more than MOST colours look alike
 LINES = 80  # drawn before the user chooses others

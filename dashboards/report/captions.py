@@ -6,11 +6,11 @@ from math import isfinite
 
 import pandas as pd
 
-from dashboards.charts.curves import spread_tasks
 from dashboards.charts.quantities import interval_text, metric_text, short_label, si_text
 from dashboards.report.cost_captions import COSTS, Row, cheapest_sentence, find_extremes
 from dashboards.report.search_captions import count_text
 from orchestrator.columns import SHOWN_METRICS
+from orchestrator.results.cells import spread_tasks
 from orchestrator.terminal.units import p_value_text
 
 TRADE_OFF = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import isnan
 
@@ -13,6 +13,16 @@ from orchestrator.results.colours import Rgb, accuracy_colour, text_colour
 from orchestrator.results.metrics import R
 
 ANNOTATED_TASKS = 12  # with more, the numbers do not fit into the cells
+MOST_TASKS = 12  # panels of a chart; a hundred take a browser a minute, and nobody reads them
+
+
+def spread_tasks(tasks: Iterable[int], most: int = MOST_TASKS) -> list[int]:
+    """Return the tasks, sorted; of more than `most` the first, the last and some between them."""
+    every = sorted({int(task) for task in tasks})
+    if len(every) <= most:
+        return every
+    places = np.linspace(0, len(every) - 1, most).round().astype(int)
+    return [every[place] for place in places]
 
 
 @dataclass(frozen=True)

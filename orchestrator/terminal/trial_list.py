@@ -21,7 +21,10 @@ EMPTY = pd.DataFrame()
 
 
 def trials_table(plan: Plan) -> Table:
-    """Return a row for each trial: its label, setting, seeds, and the stages that it lacks."""
+    """Return a row for each trial: its label, setting, seeds, and the stages that it lacks.
+
+    A setting that all trials have is the title of the table.
+    """
     chains: dict[str, list[Chain]] = {}
     for chain in plan.chains:
         chains.setdefault(chain.trial_id, []).append(chain)
@@ -30,17 +33,26 @@ def trials_table(plan: Plan) -> Table:
     config = [name for name in map(str, rows) if name.startswith("config.")]
     names = labels(rows, "method", config, TABLE) if len(rows) else []
     table = Table(box=SIMPLE, pad_edge=False, collapse_padding=True)
-    for header in ("trial", "id", "setting"):
+    settings = [_setting(seeds[0]) for seeds in chains.values()]
+    one_setting = len({*settings}) == 1
+    if one_setting:
+        table.title, table.title_justify = Text(settings[0]), "left"
+    for header in ("trial",) if one_setting else ("trial", "setting"):
         table.add_column(header, overflow="fold")
+    table.add_column("id", no_wrap=True)  # to be copied
     for header in ("seeds", "stages left"):
         table.add_column(header, justify="right", no_wrap=True)
     left = {*plan.to_run}
-    for name, seeds in zip(names, chains.values(), strict=True):
-        first, keys = seeds[0], {key for chain in seeds for key in chain.keys}
-        title = setting_title(first.benchmark, first.scenario, first.num_tasks)
-        cells = (name, first.trial_id, title, str(len(seeds)), str(len(keys & left)))
+    for name, setting, seeds in zip(names, settings, chains.values(), strict=True):
+        keys = {key for chain in seeds for key in chain.keys}
+        about = (name,) if one_setting else (name, setting)
+        cells = (*about, seeds[0].trial_id, str(len(seeds)), str(len(keys & left)))
         table.add_row(*map(Text, cells))
     return table
+
+
+def _setting(chain: Chain) -> str:
+    return setting_title(chain.benchmark, chain.scenario, chain.num_tasks)
 
 
 def _row(chain: Chain) -> dict[str, object]:

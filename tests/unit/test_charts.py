@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards import charts
-from dashboards.charts import curves as curves_module
 from dashboards.charts import hyperparameters, labels, matrix, theme
 from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
 from orchestrator.results import metrics
+from orchestrator.results.cells import spread_tasks
 
 pytestmark = pytest.mark.slow
 
@@ -127,8 +127,8 @@ def test_long_names_beside_an_axis_are_short_and_differ() -> None:
 
 
 def test_a_hundred_tasks_have_a_dozen_panels_and_no_markers() -> None:
-    assert curves_module.spread_tasks(range(1, 13)) == list(range(1, 13))
-    assert curves_module.spread_tasks([3, 1, 2, 3], 2) == [1, 3]
+    assert spread_tasks(range(1, 13)) == list(range(1, 13))
+    assert spread_tasks([3, 1, 2, 3], 2) == [1, 3]
     after, task = np.meshgrid(np.arange(101), np.arange(1, 101))
     rows = pd.DataFrame({"after": after.ravel(), "task": task.ravel(), "label": "er"})
     figure = charts.forgetting(rows.assign(accuracy_mean=0.5, accuracy_ci95=NAN))

@@ -166,8 +166,9 @@ def test_the_first_sweep_can_be_planned_as_it_is_and_replaces_nothing(
     assert Path(file).read_text() == written
     code, output = invoke("plan", file, "--out", out, "--trials")
     assert code == 0
-    # Each trial with what distinguishes it, its id, setting, seeds, and stages left.
-    assert re.search(r"replay memory_size=200 +er-[0-9a-f]{16} +split_digits.* 3 +18", output)
+    # The setting of all; each trial with what distinguishes it, its id, seeds, and stages left.
+    assert re.search(r"split_digits.*\n.*\n.*id +seeds", output)
+    assert re.search(r"replay memory_size=200 +er-[0-9a-f]{16} +3 +18", output)
     # What the comments suggest is right as well.
     Path(file).write_text(
         written.replace("# search", "search").replace("lam: 1000", "lam: {loguniform: [1, 1.0e+5]}")

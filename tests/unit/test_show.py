@@ -293,7 +293,7 @@ def test_a_winner_chosen_within_each_seed_shows_the_values_of_each() -> None:
     assert line in words(of_seeds, "ewc-12ab")
 
 
-@pytest.mark.parametrize(("num_tasks", "parts"), [(5, 1), (11, 1), (12, 2), (20, 2), (50, 5)])
+@pytest.mark.parametrize(("num_tasks", "parts"), [(5, 1), (11, 1), (12, 2), (20, 2), (30, 3)])
 def test_many_tasks_are_folded_to_fit_the_width(num_tasks: int, parts: int) -> None:
     r = np.random.default_rng(0).uniform(size=(num_tasks + 1, num_tasks))
     lines = print_page(AccuracyGrid(r)).splitlines()
@@ -304,6 +304,18 @@ def test_many_tasks_are_folded_to_fit_the_width(num_tasks: int, parts: int) -> N
     assert len(set(map(len, heads))) <= 2
     last = [line.split()[1:] for line in lines if line.split()[:1] == [str(num_tasks)]]
     assert [cell for row in last[-parts:] for cell in row] == [f"{x:.2f}" for x in r[-1]]
+
+
+def test_of_a_hundred_tasks_as_many_are_shown_as_fit() -> None:
+    r = np.random.default_rng(0).uniform(size=(101, 100))
+    head, *rows, blank, note = print_page(AccuracyGrid(r)).splitlines()[1:-1]
+    shown = [int(task) for task in head.split()[1:]]
+    assert (len(shown), shown[0], shown[-1], blank) == (11, 1, 100, "")
+    assert [int(row.split()[0]) for row in rows] == [0, *shown]
+    for row in rows:
+        after, *cells = row.split()
+        assert cells == [f"{r[int(after), task - 1]:.2f}" for task in shown]
+    assert note.startswith("11 of 100 tasks")
 
 
 def test_colour_goes_where_there_is_a_terminal_and_nowhere_else() -> None:
