@@ -43,7 +43,8 @@ check: $(VENV)/.ready-test  ## Lint, types, import contracts
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.ready-docs  ## Build the documentation as a site: open site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@# Not --quiet: the warnings that end a strict build would not be counted.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, a sweep against plain Tune, a GPU, and what a trial costs at 250 and at 1,000
 	$(BIN)/python -m perf.one_run
