@@ -15,7 +15,6 @@ WATCH_SECONDS = 2.0
 def main() -> None:
     """Start Ray, print its address as JSON on a line, and stop it when the parent is gone."""
     import ray
-    from ray.exceptions import RayError
 
     parent = os.getppid()
     try:
@@ -25,8 +24,8 @@ def main() -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except (OSError, ValueError, RuntimeError, RayError) as error:
-        answer({"error": str(error)})
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user is told by the parent
+        answer({"error": f"{type(error).__name__}: {error}"})
         return
     try:
         answer({"address": ray.get_runtime_context().gcs_address})
