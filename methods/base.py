@@ -82,6 +82,12 @@ class Method(TrainingHooks):
             for bit, at 0 (tested); None if there is no single one. A search may lower it until a
             new task is learned well enough.
         storage: first part of a state's name -> storage category, for all but `network`.
+        fusible: whether siblings, which differ in seed, learning rate and `strength`, can be
+            trained as one batched program. Not inherited: the class itself must say so. Its `loss`
+            then runs under `torch.vmap`: no branch on a tensor, `weight` for the strength, no
+            change of the state, and no random numbers but those of `Rehearsal.draw`.
+        steps_by_element: whether `after_backward` and `after_step` treat each element of the
+            parameters by itself, so that one call serves the stacked tensors of all siblings.
     """
 
     Config: ClassVar[type[Config]] = Config
@@ -98,6 +104,8 @@ class Method(TrainingHooks):
     needs_tokens: ClassVar[bool] = False
     strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}
+    fusible: ClassVar[bool] = False
+    steps_by_element: ClassVar[bool] = False
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
@@ -127,6 +135,11 @@ class Method(TrainingHooks):
         that its stages are reused.
         """
         return cls.version
+
+    @classmethod
+    def fuses(cls, config: Any) -> bool:
+        """Return whether siblings of a configuration can be fused, where the class can be."""
+        return True
 
     def __init__(self, network: nn.Module, config: AnyConfig, outlook: Outlook) -> None:
         super().__init__()

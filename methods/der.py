@@ -65,6 +65,7 @@ class DER(Rehearsal):
     # The logits of a mixture would be stored with the plain image of its first part.
     takes_mixtures: ClassVar[bool] = False
     strength: ClassVar[str | None] = "alpha"
+    fusible: ClassVar[bool] = True
     keeps_logits: ClassVar[bool] = True
     config: Config
 
@@ -72,6 +73,7 @@ class DER(Rehearsal):
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
+        self.weight = config.alpha
         self._logits: Tensor | None = None
 
     def begin_epoch(self, epoch: int) -> None:
@@ -91,7 +93,7 @@ class DER(Rehearsal):
         loss = self.task_loss(batch, logits)
         # At 0 nothing is drawn, so that the step is that of `finetune`, bit for bit.
         if self.config.alpha and self.memory.filled:
-            loss = loss + self.config.alpha * self.distance(self.draw(batch))
+            loss = loss + self.weight * self.distance(self.draw(batch))
         return loss
 
     def distance(self, rows: Tensor) -> Tensor:

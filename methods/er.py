@@ -29,7 +29,7 @@ Deviations:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -50,6 +50,7 @@ class ER(Replay):
 
         weighting: Literal["examples", "tasks"] = neutral("examples")
 
+    fusible: ClassVar[bool] = True
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:

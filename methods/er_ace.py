@@ -26,6 +26,8 @@ Deviations:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -35,6 +37,8 @@ from methods.parts.rehearsal import Replay
 
 class ERACE(Replay):
     """Learn a batch among its own classes, and stored examples among all."""
+
+    fusible: ClassVar[bool] = True
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the loss of the batch among its classes, plus that of a batch from the memory."""
@@ -48,7 +52,6 @@ class ERACE(Replay):
 
     def absent(self, batch: Examples) -> Tensor:
         """Return the outputs, bool [C], that are no label of a batch."""
-        absent = torch.ones(self.outlook.num_classes, dtype=torch.bool, device=batch.y.device)
-        absent[batch.y] = False
-        absent[batch.mixture()[0]] = False
-        return absent
+        outputs = torch.arange(self.outlook.num_classes, device=batch.y.device)
+        labels = torch.cat((batch.y, batch.mixture()[0]))
+        return ~(labels.unsqueeze(1) == outputs).any(dim=0)

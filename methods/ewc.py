@@ -76,6 +76,7 @@ class EWC(Penalty):
     version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "mode", "gamma"})
     strength: ClassVar[str | None] = "lam"
+    fusible: ClassVar[bool] = True
     storage: ClassVar[Mapping[str, str]] = {"importance": "importance", "past_anchors": "anchor"}
     config: Config
 
@@ -93,7 +94,7 @@ class EWC(Penalty):
         # At 0 the penalty is left out, not multiplied: the bits and the FLOPs of `finetune`.
         if self.config.lam == 0 or not self.anchor:
             return self.task_loss(batch)
-        return self.task_loss(batch) + self.config.lam / 2 * self.penalty()
+        return self.task_loss(batch) + self.weight / 2 * self.penalty()
 
     def end_task(self, task: TaskView) -> None:
         """Measure the importances; offline, also keep the anchor of this task's penalty."""
@@ -111,7 +112,7 @@ class EWC(Penalty):
 
     def penalty(self) -> Tensor:
         """Return sum_k sum_j F_kj (theta_j - theta_kj)^2, without lam/2."""
-        parameters, past = self.anchored_parameters(), self.past_anchors
+        parameters, past = dict(self.network.named_parameters()), self.past_anchors
         anchors = [*(past[k] for k in range(past.rows)), self.anchor]
         terms = [quadratic(parameters, a, self.importance[k]) for k, a in enumerate(anchors)]
         return torch.stack(terms).sum()

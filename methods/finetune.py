@@ -14,8 +14,12 @@ Deviations:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from methods.base import Method
 
 
 class Finetune(Method):
     """Train on the current task alone."""
+
+    fusible: ClassVar[bool] = True

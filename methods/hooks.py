@@ -18,10 +18,13 @@ class TrainingHooks(TaskLoss):
         learning_rate: of the next step, set by the learner; that of the body where the head has
             another.
         update: of the steps on one batch the number of the next, from 0.
+        weight: of the term that `loss` adds to the task's, if that has one; while siblings are
+            fused a tensor [], since theirs may differ.
     """
 
     learning_rate: float = 0.0
     update: int = 0
+    weight: float | Tensor = 0.0
 
     def phases(self, task: TaskView) -> Sequence[Phase]:
         """Return the phases of a task; called once, after `begin_task`."""

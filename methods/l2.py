@@ -51,11 +51,12 @@ class L2(Penalty):
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})
     strength: ClassVar[str | None] = "lam"
     storage: ClassVar[dict[str, str]] = {}
+    fusible: ClassVar[bool] = True
     config: Config
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss, plus the penalty from the second task on."""
         if self.config.lam == 0 or not self.anchor:
             return self.task_loss(batch)
-        penalty = quadratic(self.anchored_parameters(), self.anchor)
-        return self.task_loss(batch) + self.config.lam / 2 * penalty
+        penalty = quadratic(dict(self.network.named_parameters()), self.anchor)
+        return self.task_loss(batch) + self.weight / 2 * penalty

@@ -79,6 +79,7 @@ class LwF(Method):
         }
     )
     strength: ClassVar[str | None] = "lam"
+    fusible: ClassVar[bool] = True
     storage: ClassVar[dict[str, str]] = {"old_classes": "teacher"}
     config: Config
     old_classes: Tensor
@@ -88,8 +89,13 @@ class LwF(Method):
         super().__init__(network, config, outlook)
         self.teacher: FormerNetwork | None = None
         self.warm_up = WarmUp(network) if config.warm_up_epochs else None
-        self._weight = config.lam
+        self.weight = config.lam
         self.register_buffer("old_classes", torch.zeros(outlook.num_classes, dtype=torch.bool))
+
+    @classmethod
+    def fuses(cls, config: Config) -> bool:
+        """Return whether there is no warm-up, which is a phase of its own."""
+        return not config.warm_up_epochs
 
     def begin_task(self, task: TaskView) -> None:
         """Copy the network as the teacher and compute the groups of competing old classes."""
@@ -97,11 +103,11 @@ class LwF(Method):
             self.teacher = FormerNetwork(self.network)
             whole = self.config.distil_over == "all"
             self._groups_GC = groups(self.old_classes, task.allowed, whole)
-        self._weight = self.config.lam
+        self.weight = self.config.lam
         if self.config.scale_by_temperature:
-            self._weight *= self.config.temperature**2
+            self.weight *= self.config.temperature**2
         if self.config.scale_by_tasks:
-            self._weight *= task.index - 1
+            self.weight *= task.index - 1
 
     def phases(self, task: TaskView) -> Sequence[Phase]:
         """Return the training, after a warm-up if new outputs are to have one."""
@@ -133,7 +139,7 @@ class LwF(Method):
         change = divergence(
             self.teacher(batch.x), logits_BC, self._groups_GC, self.config.temperature
         )
-        return self.task_loss(batch, logits_BC) + self._weight * change
+        return self.task_loss(batch, logits_BC) + self.weight * change
 
     def end_task(self, task: TaskView) -> None:
         """Mark the task's classes as old and drop the teacher."""

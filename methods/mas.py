@@ -60,6 +60,7 @@ class MAS(Penalty):
     version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam", "accumulate"})
     strength: ClassVar[str | None] = "lam"
+    fusible: ClassVar[bool] = True
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
@@ -72,8 +73,9 @@ class MAS(Penalty):
         """Return the task's loss, plus the penalty from the second task on."""
         if self.config.lam == 0 or not self.anchor:
             return self.task_loss(batch)
-        penalty = quadratic(self.anchored_parameters(), self.anchor, self.importance[0])
-        return self.task_loss(batch) + self.config.lam * penalty
+        parameters = dict(self.network.named_parameters())
+        penalty = quadratic(parameters, self.anchor, self.importance[0])
+        return self.task_loss(batch) + self.weight * penalty
 
     def end_task(self, task: TaskView) -> None:
         """Measure the importances."""

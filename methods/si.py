@@ -26,11 +26,12 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from methods.base import Examples, Outlook, TaskView
 from methods.parts.anchoring import ImportanceConfig, ParameterRows, Penalty, add_pull
@@ -60,8 +61,11 @@ class SI(Penalty):
     version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"c"})
     strength: ClassVar[str | None] = "c"
+    fusible: ClassVar[bool] = True
     config: Config
+    steps_by_element: ClassVar[bool] = True
     _path: PathIntegral
+    _row: Mapping[str, Tensor]
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
@@ -73,12 +77,13 @@ class SI(Penalty):
         """Anchor the parameters and start the path integral of the task."""
         super().begin_task(task)
         self._path = PathIntegral(self.anchored_parameters())
+        self._row = self.importance[0] if self.anchor else {}
 
     def after_backward(self) -> None:
         """Record the gradient of the task's loss, then add the penalty's."""
         self._path.note_gradients()
         if self.config.c > 0 and self.anchor:
-            add_pull(self._path.parameters, self.anchor, self.importance[0], self.config.c)
+            add_pull(self._path.parameters, self.anchor, self._row, self.weight)
 
     def after_step(self, batch: Examples) -> None:
         """Add the step to the path integral."""

@@ -1,10 +1,10 @@
 """Steps of N networks trained as one batched program, over those of N networks one after another.
 
 What fusing the stages of siblings (one benchmark and method, other seeds) could gain, measured on
-bare PyTorch: no stage is fused yet. Each sibling has a network and batches of its own; fused, the
-parameters are stacked, the networks run under `torch.vmap`, and one fused Adam updates all of them.
-The rival trains them in turn, each with a fused Adam. Both give the same losses within rounding,
-which is checked.
+bare PyTorch; `perf.fused` measures it of stages, with all that they cost. Each sibling has a
+network and batches of its own; fused, the parameters are stacked, the networks run under
+`torch.vmap`, and one fused Adam updates all of them. The rival trains them in turn, each with a
+fused Adam. Both give the same losses within rounding, which is checked.
 
     python -m perf.siblings [--device cuda] [--counts 1 8 32 128] [--steps 100] [--pairs 5]
 """

@@ -69,6 +69,8 @@ class Penalty(Method):
 
     def __init__(self, network: nn.Module, config: Any, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
+        if self.strength is not None:
+            self.weight = getattr(config, self.strength)
         self.anchor: dict[str, Tensor] = {}
 
     def begin_task(self, task: TaskView) -> None:
@@ -200,12 +202,20 @@ def add_pull(
     parameters: Mapping[str, Tensor],
     anchor: Mapping[str, Tensor],
     importance: Mapping[str, Tensor],
-    strength: float,
+    strength: float | Tensor,
 ) -> None:
     """Add the gradient of strength * `quadratic` to the gradients of parameters that have one.
 
     The gradient tensors themselves are replaced, not modified, so references to them stay valid.
+
+    The strength is a number, or a tensor with one for each part of the parameters' first dimension,
+    of siblings that are fused.
     """
     for name, p in parameters.items():
         if p.grad is not None:
-            p.grad = torch.addcmul(p.grad, importance[name], p - anchor[name], value=2 * strength)
+            weights, value = importance[name], 2.0
+            if isinstance(strength, Tensor):
+                weights = weights * strength.view(-1, *[1] * (p.dim() - 1))
+            else:
+                value *= strength
+            p.grad = torch.addcmul(p.grad, weights, p - anchor[name], value=value)

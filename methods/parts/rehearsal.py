@@ -87,6 +87,11 @@ class Rehearsal(Method):
         too_small = cls.policy(config).objection(config.budget, setting, cls.keeps_logits)
         return super().objection(config, setting) or too_small
 
+    @classmethod
+    def fuses(cls, config: Any) -> bool:
+        """Return whether the stored images are tensors, which can be stacked."""
+        return config.budget.codec is None
+
     def __init__(self, network: nn.Module, config: RehearsalConfig, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self.memory = self.policy(config)(config.budget, outlook, self.keeps_logits)

@@ -10,6 +10,7 @@ import torch
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, drive
 from orchestrator.graph.events import Event
+from orchestrator.stages.fused.compute_group import compute_group
 from orchestrator.stages.storage.lease_holding import create_owner
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
@@ -26,7 +27,7 @@ class InlineWorkers:
 
     def __init__(self, store: StageStore, device: str) -> None:
         self._store, self._device = store, device
-        self._orders: deque[Order] = deque()
+        self._tasks: deque[tuple[Order, ...]] = deque()
         self._owner = create_owner()
 
     def slots(self) -> int:
@@ -35,12 +36,18 @@ class InlineWorkers:
 
     def submit(self, order: Order) -> None:
         """Queue a stage."""
-        self._orders.append(order)
+        self._tasks.append((order,))
+
+    def submit_together(self, orders: tuple[Order, ...]) -> None:
+        """Queue siblings, which are trained as one batched program."""
+        self._tasks.append(orders)
 
     def wait(self) -> list[Event]:
-        """Compute the queued stage."""
-        order = self._orders.popleft()
-        return [compute_order(order, self._store, self._device, self._owner)]
+        """Compute the queued stages of a task."""
+        orders = self._tasks.popleft()
+        if len(orders) > 1:
+            return [*compute_group(orders, self._store, self._device, self._owner)]
+        return [compute_order(orders[0], self._store, self._device, self._owner)]
 
 
 class Inline:

@@ -123,6 +123,11 @@ class LazyWorkers:
         assert self._workers is not None
         self._workers.submit(order)
 
+    def submit_together(self, orders: tuple[Order, ...]) -> None:
+        """Submit siblings to the workers as one task."""
+        assert self._workers is not None
+        self._workers.submit_together(orders)  # type: ignore[attr-defined]
+
     def wait(self) -> list[Event]:
         """Return the outcomes that have arrived."""
         assert self._workers is not None

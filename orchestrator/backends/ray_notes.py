@@ -23,7 +23,7 @@ from orchestrator.stages.worker import Order, compute_order
 ANSWER_SECONDS = 30.0  # a busy node takes long to start the worker that answers
 
 
-def compute_noted_order(order: Order, store: StageStore, device: str, owner: str) -> Outcome:
+def compute_noted_order(order: Order, store: StageStore, device: str, owner: str | None) -> Outcome:
     """Compute a stage, with a note of where it runs while it does.
 
     If it failed, the outcome has the end of this worker's log. `owner` is of its lease.

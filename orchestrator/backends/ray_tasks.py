@@ -37,11 +37,15 @@ MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
 
 
 @ray.remote(num_cpus=1, max_retries=0)
-def stage_task(order: bytes, store_uri: str, device: str, owner: str) -> Outcome:
-    """Compute a stage on a worker; its state goes to the store, its outcome is returned."""
+def stage_task(orders: bytes, store_uri: str, device: str, owner: str) -> list[Outcome]:
+    """Compute stages on a worker; their states go to the store, their outcomes are returned."""
     from orchestrator.backends.ray_notes import compute_noted_order
+    from orchestrator.stages.fused.compute_group import compute_group
 
-    return compute_noted_order(pickle.loads(order), open_once(store_uri), device, owner)
+    loaded, store = pickle.loads(orders), open_once(store_uri)
+    if len(loaded) == 1:
+        return [compute_noted_order(loaded[0], store, device, owner)]
+    return compute_group(loaded, store, device, owner, compute_noted_order)
 
 
 @cache
@@ -62,6 +66,7 @@ class Attempt:
         alone: whether it has a node to itself.
         whole_gpu: whether it has a GPU to itself, if it takes one at all.
         owner: of its lease; the same in all attempts, so that a retry waits for no dead worker.
+        beside: siblings that are trained with it; a retry is of each by itself.
     """
 
     order: Order
@@ -69,6 +74,11 @@ class Attempt:
     alone: bool = False
     whole_gpu: bool = False
     owner: str = ""
+    beside: tuple[Order, ...] = ()
+
+    def apart(self) -> list[Attempt]:
+        """Return first attempts of each of its stages by itself."""
+        return [Attempt(order, owner=self.owner) for order in (self.order, *self.beside)]
 
     def after(self, death: Death) -> Attempt | None:
         """Return the next attempt after a death; None after the last.
@@ -110,7 +120,8 @@ def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: N
     task = stage_task.options(
         scheduling_strategy="DEFAULT", name=f"stage {attempt.order.key[:8]}", **resources
     )
-    return task.remote(pickle.dumps(attempt.order), store_uri, device, attempt.owner)
+    orders = (attempt.order, *attempt.beside)
+    return task.remote(pickle.dumps(orders), store_uri, device, attempt.owner)
 
 
 def classify_death(error: RayError) -> Death | None:

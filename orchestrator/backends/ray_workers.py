@@ -81,6 +81,10 @@ class RayWorkers:
         """Start computing a stage."""
         self._submit(Attempt(order, owner=self._owner))
 
+    def submit_together(self, orders: tuple[Order, ...]) -> None:
+        """Start computing siblings as one task."""
+        self._submit(Attempt(orders[0], owner=self._owner, beside=orders[1:]))
+
     def wait(self) -> list[Event]:
         """Return the outcomes that have arrived; [] after a second without any."""
         self._head.check()
@@ -89,13 +93,13 @@ class RayWorkers:
         done, others = ray.wait(refs, num_returns=1, timeout=PATIENCE_SECONDS)
         if done and others:
             done += ray.wait(others, num_returns=len(others), timeout=0)[0]
-        outcomes = [self._outcome(ref, self._running.pop(ref)) for ref in done]
+        outcomes = [each for ref in done for each in self._outcomes(ref, self._running.pop(ref))]
         if done:
             self._stall.reset()
         elif self._refresh_nodes():  # a call to a head that has died would end this process
             orders = [attempt.order for attempt in self._running.values()]
             self._stall.check(orders, self._nodes, self._needs.least())
-        return [outcome for outcome in outcomes if outcome is not None]
+        return outcomes
 
     def _refresh_nodes(self) -> bool:
         """List the nodes of the cluster again, every few seconds; return whether it was done."""
@@ -110,16 +114,26 @@ class RayWorkers:
         node = largest_node(self._nodes, needs) if attempt.alone else None
         self._running[submit(attempt, self._store_uri, needs, node)] = attempt
 
-    def _outcome(self, ref: Any, attempt: Attempt) -> Event | None:
-        """Return the outcome of an attempt; None if it is retried."""
+    def _outcomes(self, ref: Any, attempt: Attempt) -> list[Event]:
+        """Return the outcomes of the stages of an attempt that are not retried."""
         try:
-            outcome: Event = ray.get(ref)
+            arrived: list[Event] = ray.get(ref)
         except RayError as error:
+            if attempt.beside:  # which of them killed the worker is not known
+                for each in attempt.apart():
+                    self._submit(each)
+                return []
             death = classify_death(error)
             if death is not None and self._retry(attempt, death):
-                return None
+                return []
             failure = build_failure(attempt, error, *self._room(attempt))
-            return failure if death is None else replace(failure, worker=self._worker(attempt))
+            return [failure if death is None else replace(failure, worker=self._worker(attempt))]
+        pairs = zip(attempt.apart() if attempt.beside else [attempt], arrived, strict=True)
+        outcomes = [self._note(each, outcome) for each, outcome in pairs]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _note(self, attempt: Attempt, outcome: Event) -> Event | None:
+        """Note what a stage took; return its outcome, or None if it is retried."""
         if isinstance(outcome, StageDone):
             share, utilisation = outcome.gpu_share, outcome.gpu_utilisation
             self._needs.note_share(attempt.order, share, utilisation)

@@ -84,17 +84,18 @@ class Deadline:
         self._stored: dict[Key, None] = {}
         self.held: set[Key] = set()
 
-    def fits(self, order: Order, orders: Mapping[Key, Order]) -> bool:
+    def fits(self, order: Order, orders: Mapping[Key, Order], together: int = 1) -> bool:
         """Return whether a stage would end in time; note it as held if not.
 
         Args:
             order: the stage.
             orders: the orders of the run by key, for the kinds of stored stages.
+            together: stages of its task so far, itself included; they end together.
         """
         self._read_stored(orders)
         kind, left = stage_kind(order), self._end - self._clock()
         expected = self._durations.expected(kind)
-        if left > 0 and (expected is None or expected * MARGIN <= left):
+        if left > 0 and (expected is None or together * expected * MARGIN <= left):
             self._running[order.key] = kind
             return True
         self.held.add(order.key)

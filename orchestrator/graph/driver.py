@@ -18,6 +18,7 @@ from orchestrator.graph.events import (
     StageHeld,
 )
 from orchestrator.graph.trial_graph import TrialGraph
+from orchestrator.stages.fused.siblings import max_siblings, sibling_key
 from orchestrator.stages.outcomes import Key
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
@@ -27,7 +28,11 @@ Observer = Callable[[Event | Instruction], None]
 
 
 class Workers(Protocol):
-    """A pool that computes stages."""
+    """A pool that computes stages.
+
+    One with a method `submit_together(orders)` computes siblings as one task, which takes one slot;
+    `wait` returns the outcome of each.
+    """
 
     def slots(self) -> int:
         """Return how many stages may be submitted at a time."""
@@ -81,6 +86,8 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
         workers: compute them.
         observe: called with every event and instruction.
         brake: once pulled, no new stage starts; `drive` waits for the running ones.
+
+    Siblings that are to be fused are submitted together, where the workers have `submit_together`.
     """
     loop = _Loop(client, workers, observe, brake)
     loop.events.extend(client.begin())
@@ -97,7 +104,9 @@ class _Loop:
     def __init__(self, client: Client, workers: Workers, observe: Observer, brake: Brake) -> None:
         self.client, self.workers, self.brake = client, workers, brake
         self.observe = observe
-        self.graph, self.slots, self.running = TrialGraph(slots=0), 0, 0
+        self.graph = TrialGraph(slots=0, siblings=self._siblings)
+        self.groups: dict[Key, tuple[str, int] | None] = {}
+        self.slots = self.running = 0
         self.events: deque[Event] = deque()
 
     def step(self) -> bool:
@@ -121,26 +130,49 @@ class _Loop:
             event = self.events.popleft()
             if isinstance(event, ChainWanted):
                 self.brake.count(event)
+            tasks: dict[Key, list[Order]] = {}
             for instruction in self.graph.handle(event):
-                if self._is_held(instruction):
-                    continue
+                if isinstance(instruction, RunStage):
+                    task = tasks.setdefault(instruction.beside or instruction.key, [])
+                    if self._is_held(instruction.key, len(task)):
+                        continue
+                    task.append(self.client.orders[instruction.key])
                 self.observe(instruction)
                 self.brake.count(instruction)
-                if isinstance(instruction, RunStage):
-                    self.running += 1
-                    self.workers.submit(self.client.orders[instruction.key])
-                elif isinstance(instruction, ChainAdvanced | ChainEnded):
+                if isinstance(instruction, ChainAdvanced | ChainEnded):
                     self.events.extend(self.client.handle(instruction))
+            for orders in tasks.values():
+                self._submit(orders)
 
-    def _is_held(self, instruction: Instruction) -> bool:
-        """Return whether a stage would outlast the deadline, so that it is held back."""
-        if not isinstance(instruction, RunStage):
-            return False
+    def _submit(self, orders: list[Order]) -> None:
+        self.running += len(orders)
+        if len(orders) > 1:
+            self.workers.submit_together(tuple(orders))  # type: ignore[attr-defined]
+        elif orders:
+            self.workers.submit(orders[0])
+
+    def _is_held(self, key: Key, before: int) -> bool:
+        """Return whether a stage, after some others of its task, is held back.
+
+        It is if it would outlast the deadline, or if siblings have spent the budget.
+        """
         orders = self.client.orders
-        if self.brake.allows(orders[instruction.key], orders):
+        spent = self._siblings(key) is not None and self.brake.stages_left == 0
+        if not spent and self.brake.allows(orders[key], orders, before + 1):
             return False
-        self.events.append(StageHeld(instruction.key))
+        self.events.append(StageHeld(key))
         return True
+
+    def _siblings(self, key: Key) -> tuple[str, int] | None:
+        """Return what a stage shares with those it may be fused with, and how many at most."""
+        if not hasattr(self.workers, "submit_together"):
+            return None
+        if key not in self.groups:
+            stage = self.client.orders[key].stages[0]
+            shared = sibling_key(stage)
+            known = None if shared is None else (shared, max_siblings(stage.training))
+            self.groups[key] = known
+        return self.groups[key]
 
 
 def count_slots(workers: Workers, brake: Brake, running: int) -> int:

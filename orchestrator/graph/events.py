@@ -48,9 +48,13 @@ class StageHeld:
 
 @dataclass(frozen=True)
 class RunStage:
-    """Run this stage now; its parent is in the store."""
+    """Run this stage now; its parent is in the store.
+
+    With `beside`, as one task with the stage of that key, which came before.
+    """
 
     key: Key
+    beside: Key | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -37,6 +37,10 @@ class StageNode:
     story: list[str] = field(default_factory=list)
 
 
+# Of a stage what its siblings share, and how many run as one task at most.
+Siblings = Callable[[Key], tuple[Hashable, int] | None]
+
+
 class StageNodes:
     """All stages of the graph by key.
 
@@ -45,10 +49,13 @@ class StageNodes:
 
     Args:
         stored: stages that are known to be in the store.
+        siblings: see `TrialGraph`.
     """
 
-    def __init__(self, stored: Iterable[Key]) -> None:
+    def __init__(self, stored: Iterable[Key], siblings: Siblings = lambda key: None) -> None:
         self.stored = set(stored)
+        self._siblings = siblings
+        self._alike: dict[Hashable, dict[Key, None]] = {}
         self._nodes: dict[Key, StageNode] = {}
         self._ready: list[tuple[int, int, Key]] = []
 
@@ -112,6 +119,26 @@ class StageNodes:
                 return key
         return None
 
+    def start_beside(self, key: Key, slots: int) -> list[Key]:
+        """Return the siblings, now running, that run as one task with a stage that was started.
+
+        They are those that are ready, in the order of all ready stages; nobody waits for others. If
+        several slots are free, they are spread evenly over these.
+        """
+        group = self._siblings(key)
+        if group is None:
+            return []
+        shared, most = group
+        alike = [k for k in self._alike.get(shared, ()) if self._nodes[k].state == "ready"]
+        alike.sort(key=lambda k: (-self._nodes[k].unblocks, self._nodes[k].order))
+        size = min(most, -(-(len(alike) + 1) // slots))
+        chosen, rest = alike[: size - 1], alike[size - 1 :]
+        self._alike[shared] = dict.fromkeys(rest)
+        for each in chosen:
+            self._nodes[each].state = "running"
+            self._nodes[each].story.append(f"running with {key}")
+        return chosen
+
     def finish(self, key: Key, state: Literal["done", "dropped", "waiting"]) -> StageNode:
         """Set the state of a stage that was running.
 
@@ -163,6 +190,8 @@ class StageNodes:
         node.story.append(node.state)
         if node.state == "ready":
             heapq.heappush(self._ready, (-node.unblocks, node.order, key))
+            if (group := self._siblings(key)) is not None:
+                self._alike.setdefault(group[0], {})[key] = None
 
     def _update_unblocks(self, node: StageNode, change: int) -> None:
         """Add `change` to the `unblocks` of a stage's ancestors."""

@@ -23,7 +23,8 @@ from orchestrator.graph.events import (
     SlotsChanged,
     StageHeld,
 )
-from orchestrator.graph.stage_nodes import StageNodes
+from orchestrator.graph.stage_nodes import Siblings, StageNodes
+from orchestrator.graph.tasks import Tasks
 from orchestrator.stages.outcomes import (
     Key,
     ParentLost,
@@ -47,11 +48,16 @@ class TrialGraph:
     Args:
         slots: number of stages that may run at a time.
         stored: stages that are known to be in the store.
+        siblings: returns what siblings share that one task may compute together, and how many at
+            most; None of a stage that has a task of its own.
     """
 
-    def __init__(self, slots: int, stored: Iterable[Key] = ()) -> None:
+    def __init__(
+        self, slots: int, stored: Iterable[Key] = (), siblings: Siblings = lambda key: None
+    ) -> None:
         self._free = self._slots = slots
-        self._nodes = StageNodes(stored)
+        self._nodes = StageNodes(stored, siblings)
+        self._tasks = Tasks()
         self._chains: dict[ChainId, _Chain] = {}
 
     def handle(self, event: Event) -> list[Instruction]:
@@ -74,6 +80,11 @@ class TrialGraph:
                 # May be below 0: then nothing starts until as many stages have ended.
                 self._free, self._slots, out = self._free + slots - self._slots, slots, []
         return out + self._dispatch()
+
+    @property
+    def busy(self) -> int:
+        """How many slots are taken; siblings that run together take one."""
+        return self._slots - self._free
 
     @property
     def ready(self) -> bool:
@@ -101,14 +112,14 @@ class TrialGraph:
 
     def _complete(self, key: Key) -> list[Instruction]:
         node = self._nodes.finish(key, "done")
-        self._free += 1
+        self._free += self._tasks.end(key)
         self._nodes.release_children(node)
         # A copy, since a chain that ends leaves the stage.
         return [step for chain in list(node.chains) for step in self._advance(chain)]
 
     def _fail(self, key: Key, status: EndStatus, story: str) -> list[Instruction]:
         node = self._nodes.finish(key, "dropped")
-        self._free += 1
+        self._free += self._tasks.end(key)
         return [step for chain in list(node.chains) for step in self._end(chain, status, story)]
 
     def _handle_lost_parent(self, key: Key) -> list[Instruction]:
@@ -116,7 +127,7 @@ class TrialGraph:
         if key in self._nodes and self._nodes[key].parent is None:
             raise RepertoireError(f"stage {key} has no parent to lose: {self._nodes[key].story}")
         node = self._nodes.finish(key, "waiting")
-        self._free += 1
+        self._free += self._tasks.end(key)
         parent = str(node.parent)
         self._nodes.stored.discard(parent)
         if not node.chains:
@@ -128,7 +139,7 @@ class TrialGraph:
     def _hold(self, key: Key) -> list[Instruction]:
         """Free the slot of a stage; it is ready again if its parent is computed again."""
         node = self._nodes.finish(key, "waiting")
-        self._free += 1
+        self._free += self._tasks.end(key)
         if not node.chains:
             self._nodes.drop(node, "no chain wants it any more")
         return []
@@ -169,6 +180,9 @@ class TrialGraph:
     def _dispatch(self) -> list[Instruction]:
         out: list[Instruction] = []
         while self._free > 0 and (key := self._nodes.start_next()) is not None:
-            self._free -= 1
             out.append(RunStage(key))
+            beside = self._nodes.start_beside(key, self._free)
+            out.extend(RunStage(other, key) for other in beside)
+            self._tasks.begin(key, beside)
+            self._free -= 1
         return out

@@ -52,10 +52,13 @@ class Network(nn.Module):
 
     Attributes:
         version: raised by hand when the same seed gives other weights or other outputs.
+        fusible: whether siblings can be trained as one batched program: all layers with parameters
+            are plain linear ones, and the others treat each example by itself. Not inherited.
     """
 
     Config: ClassVar[type[NetworkConfig]] = NetworkConfig
     version: ClassVar[int] = 1
+    fusible: ClassVar[bool] = False
     body: nn.Module
     head: nn.Linear
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import ClassVar
 
 from torch import nn
 
@@ -26,6 +27,8 @@ class MLP(Network):
 
         def __post_init__(self) -> None:
             require_positive("hidden", *self.hidden)
+
+    fusible: ClassVar[bool] = True
 
     def __init__(self, config: Config, shape: NetworkShape) -> None:
         super().__init__(config, shape)

@@ -13,6 +13,7 @@ from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.features.learned_parts import learned_parts
+from orchestrator.stages.fused.siblings import numerics
 from orchestrator.stages.keys import initial_key, stage_key, training_content
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.stage import Stage
@@ -76,6 +77,7 @@ def build_chain(
             "seed": seed,
             "training": training_content(training, method),
             "method": common.once("method", (method,), method.content),
+            **numerics(benchmark, network, training, method),
         }
         for number, (training, method) in {id(step): step for step in steps}.items()
     }

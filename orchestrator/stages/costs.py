@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from typing import ParamSpec, TypeVar
 
 from torch import Tensor
@@ -30,14 +31,18 @@ class FlopMeter:
 
     Args:
         known: kind -> FLOPs, of earlier work with the same network and method.
+        siblings: how many stages a piece of work is for, which share its FLOPs equally.
 
     Attributes:
+        total: the FLOPs so far.
+        known: as given, with what was counted since.
         counting: returns a context for the work that is counted.
     """
 
-    def __init__(self, known: dict[Hashable, int] | None = None) -> None:
+    def __init__(self, known: dict[Hashable, int] | None = None, siblings: int = 1) -> None:
         self.total = 0
-        self._known = {} if known is None else known
+        self._siblings = siblings
+        self.known = {} if known is None else known
         self.counting: Callable[[], AbstractContextManager[object]] = nullcontext
         self._batches: dict[tuple[str, int], tuple[int, int]] = {}
 
@@ -45,6 +50,12 @@ class FlopMeter:
         """Note the FLOPs of all steps on a batch of a size, in a phase as long as the training."""
         count, _ = self._batches.get((phase, size), (0, 0))
         self._batches[phase, size] = (count + 1, flops)
+
+    def copy(self) -> FlopMeter:
+        """Return a meter that stands where this one does."""
+        copied = copy(self)
+        copied._batches = dict(self._batches)
+        return copied
 
     @property
     def batches(self) -> dict[int, tuple[int, int]]:
@@ -56,13 +67,13 @@ class FlopMeter:
 
     def measure(self, kind: Hashable, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Call `work`, add its FLOPs to `total`, and return its result."""
-        if kind not in self._known:
+        if kind not in self.known:
             with self.counting(), FlopCounter() as counter:
                 result = work(*args, **named)
-            self._known[kind] = counter.total
+            self.known[kind] = counter.total // self._siblings
         else:
             result = work(*args, **named)
-        self.total += self._known[kind]
+        self.total += self.known[kind]
         return result
 
 

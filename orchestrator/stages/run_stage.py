@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from orchestrator.stages.environment import (
     require_device,
 )
 from orchestrator.stages.features.carried import backbone_bytes, count_saved_flops
+from orchestrator.stages.fused.siblings import numerics, parts_of
 from orchestrator.stages.inference import inference_costs
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
@@ -38,8 +40,40 @@ State = Mapping[str, Tensor]
 _FLOPS: dict[str, dict[Hashable, int]] = {}
 
 
+@dataclass(frozen=True)
+class Share:
+    """What a stage has of a training with siblings (`stages.fused`).
+
+    Attributes:
+        method: after the training.
+        result: the extent of the training, or how it diverged.
+        meter: its FLOPs.
+        clock: of the whole group. siblings: their number.
+    """
+
+    method: Method
+    result: Trained | Diverged
+    meter: FlopMeter
+    clock: Clock
+    siblings: int
+
+    def train(self) -> Trained:
+        """Return the extent of the training.
+
+        Raises:
+            Diverged: the training diverged.
+        """
+        if isinstance(self.result, Diverged):
+            raise self.result
+        return self.result
+
+
 def run_stage(
-    stage: Stage, parent: State | None, computed_for: tuple[str, str, int], device: str = "cpu"
+    stage: Stage,
+    parent: State | None,
+    computed_for: tuple[str, str, int],
+    device: str = "cpu",
+    share: Share | None = None,
 ) -> tuple[State | None, Record]:
     """Run a stage: train, consolidate, evaluate on every task, count the costs.
 
@@ -48,6 +82,7 @@ def run_stage(
         parent: the state of `stage.parent`; None for stage 0.
         computed_for: (sweep, trial_id, seed) to note in the record.
         device: "cpu" or "cuda"; chosen by resources, never part of a key.
+        share: of a training with siblings, if it was trained so; None trains it here.
 
     Returns:
         The next state (on the CPU; None if training diverged) and the record.
@@ -64,7 +99,11 @@ def run_stage(
     inference: tuple[int | None, int | None] = (None, None)
     with fix_arithmetic(stage, device):
         reset_peak_memory(device)
-        method = build_method(stage, parent, learned=max(stage.after - 1, 0)).to(device)
+        if share is None:
+            method = build_method(stage, parent, learned=max(stage.after - 1, 0)).to(device)
+        else:
+            method, meters["train"] = share.method, share.meter
+            clock.add_share(share.clock, share.siblings)
         saved_flops = count_saved_flops(stage, method)
         try:
             if stage.after:
@@ -73,7 +112,8 @@ def run_stage(
                 validate = partial(score_trained_tasks, stage, method, device, meters["train"])
                 train = partial(train_task, method, view, stage.training, meters["train"])
                 trained = train_and_consolidate(
-                    partial(train, parent, validate), method, view, clock, meters["consolidate"]
+                    partial(train, parent, validate) if share is None else share.train,
+                    *(method, view, clock, meters["consolidate"]),
                 )
             state = capture_state(method, trained.optimizer)
         # A result, not a failure: it is recorded, and the chain ends here.
@@ -200,6 +240,7 @@ def describe_stage(stage: Stage) -> dict[str, Any]:
         "training": stage.training.describe(),
         "method": stage.method.describe(),
         "seed": stage.seed,
+        **(numerics(*parts_of(stage)) if stage.after else {}),
         "code": {
             "method": stage.method.identity,
             "network": stage.network.identity,

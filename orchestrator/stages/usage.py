@@ -28,6 +28,7 @@ class Clock:
         self._cuda = device.startswith("cuda")
         self._meter = UtilisationMeter(device)
         self._energy = EnergyMeter(find_counters(device))
+        self._shared_joules = 0.0
 
     @property
     def gpu_utilisation(self) -> float | None:
@@ -37,7 +38,16 @@ class Clock:
     @property
     def joules(self) -> float | None:
         """The energy that the device took in all phases; None if it has no meter."""
-        return self._energy.joules
+        own = self._energy.joules
+        return None if own is None else own + self._shared_joules
+
+    def add_share(self, whole: Clock, parts: int) -> None:
+        """Add an equal share of the seconds and the energy of another clock."""
+        for name, seconds in whole.seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds / parts
+        self.cpu_seconds += whole.cpu_seconds / parts
+        self.gpu_seconds += whole.gpu_seconds / parts
+        self._shared_joules += (whole.joules or 0.0) / parts
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -10,6 +10,8 @@ import torch
 
 from orchestrator.stages.features.attach import attach_features, find_or_compute
 from orchestrator.stages.features.feature_task import FeatureTask
+from orchestrator.stages.fused.run_group import run_group
+from orchestrator.stages.fused.siblings import is_fused
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -104,9 +106,7 @@ def find_or_run(
     if isinstance(stage, FeatureTask):
         computed = find_or_compute(stage, store, computed_for, device, owner)
         return StageDone(stage.key, "computed" if computed else "none")
-    require_same_code(stage)
-    require_same_function(stage)
-    require_same_data(stage)
+    require_same_input(stage)
     if owner is None:
         return find_stored(stage, store, device) or run_missing(stage, computed_for, store, device)
     leases = open_leases(store.files, store.folder)
@@ -120,6 +120,13 @@ def find_or_run(
         # Another process may have stored it since the stage was asked for.
         stored = find_stored(stage, store, device)
         return stored or run_missing(stage, computed_for, store, device, owner)
+
+
+def require_same_input(stage: Stage) -> None:
+    """Raise unless this process has the code and the data that a stage's key was made of."""
+    require_same_code(stage)
+    require_same_function(stage)
+    require_same_data(stage)
 
 
 def find_stored(stage: Stage, store: StageStore, device: str) -> Outcome | None:
@@ -146,7 +153,10 @@ def run_missing(
     if stage.parent and parent is None:
         return ParentLost(stage.key)
     attach_features(stage.benchmark, store, computed_for, device, owner)
-    state, record = run_stage(stage, parent, computed_for, device)
+    if is_fused(stage) and parent is not None and device == "cpu":
+        ((state, record),) = run_group([stage], [parent], [computed_for])
+    else:
+        state, record = run_stage(stage, parent, computed_for, device)
     store.put(state, record)
     outcome = stored_outcome(record, "computed")
     if isinstance(outcome, StageDone) and stage.after:

@@ -21,6 +21,7 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
 from orchestrator.sweep.method_entries import find_repetitions, read_method_entries
 from orchestrator.sweep.network_section import read_networks
+from orchestrator.sweep.options import read_fuse
 from orchestrator.sweep.read_section import read_section
 from orchestrator.sweep.reading.decoding import read_mapping
 from orchestrator.sweep.reading.mistakes import abbreviate
@@ -92,7 +93,7 @@ def read_sections(
 
 def read_common_training(content: dict[str, Any], source: Source, grids: bool) -> CommonTraining:
     """Return the trainings of a file, with the user's own code: one for each point of its grids."""
-    wrap = partial(create_training, source=source)
+    wrap = partial(create_training, source=source, fuse=read_fuse(content))
 
     def read(given: dict[str, Any], where: str, mistakes: list[str]) -> list[Part]:
         form = SectionForm("training", where, TrainingOptions, wrap)

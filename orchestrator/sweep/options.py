@@ -22,14 +22,22 @@ class Resources(Options):
         cpus: processors of a stage.
         gpus: GPUs of a stage, or a share of one; "auto": as many stages share a GPU as its memory
             and its time allow, by what the first of them used.
+        fuse: how many stages that differ in seed, learning rate or strength alone are trained as
+            one batched program at most; "auto": 32, where the network is small enough to gain;
+            "off": none. Their last bits are others than without, which their keys say.
     """
 
     cpus: float = 1.0
     gpus: float | Literal["auto"] = 0.0
+    fuse: int | Literal["auto", "off", False] = "off"
 
     def __post_init__(self) -> None:
         require(self.cpus > 0, "cpus", self.cpus, "above 0")
-        amounts = {name: value for name, value in vars(self).items() if value != "auto"}
+        # In YAML 1.1 off is a truth value.
+        object.__setattr__(self, "fuse", "off" if self.fuse is False else self.fuse)
+        known = self.fuse in ("off", "auto") or (type(self.fuse) is int and self.fuse >= 2)
+        require(known, "fuse", self.fuse, "auto, off, or a number of stages, at least 2")
+        amounts = {name: v for name in ("cpus", "gpus") if (v := getattr(self, name)) != "auto"}
         require(self.max_gpus >= 0, "gpus", self.gpus, "at least 0")
         for name, amount in amounts.items():
             # Ray's resolution of fractional resources.
@@ -83,3 +91,17 @@ class Budget(Options):
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             require(value is None or value > 0, name, value, "above 0, or left out for no limit")
+
+
+def read_fuse(content: dict[str, Any]) -> int | Literal["auto"] | None:
+    """Return how many siblings a file lets be fused; None if none are, or if it has mistakes.
+
+    Stages on a GPU are not fused: that a sibling's bits do not depend on the others was shown for
+    the kernels of a CPU alone.
+    """
+    given = content.get("resources")
+    try:
+        resources = Resources(**given) if isinstance(given, dict) else Resources()
+    except (TypeError, ValueError):  # reported where the section is read
+        return None
+    return None if resources.gpus or resources.fuse == "off" else resources.fuse

@@ -19,6 +19,7 @@ from orchestrator.networks.networks import NETWORKS, Network
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.results.durations import ASSUMED, ASSUMED_SECONDS, Durations
+from orchestrator.terminal.fused_rows import fused_rows
 from orchestrator.terminal.method_list import first_sentence, methods_table
 from orchestrator.terminal.progress_text import duration_text
 from orchestrator.terminal.units import bytes_text
@@ -62,6 +63,7 @@ def plan_figures(
             duration_text(seconds) if seconds is not None else "unknown before the first stages",
         ),
         *(recorded_rows(plan, recorded) if recorded else ()),
+        *fused_rows(plan),
     ]
     figures = [row for row in search if row[0] != "note"]
     # A sweep that only searches has no chains before its winners are known.

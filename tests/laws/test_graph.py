@@ -389,3 +389,30 @@ def test_two_thousand_chains_of_twenty_tasks_take_seconds() -> None:
     assert ended == 2000
     assert executed == graph.counts()["done"]
     assert time.perf_counter() - started < 20
+
+
+def test_ready_siblings_run_as_one_task_spread_over_the_free_slots() -> None:
+    graph = TrialGraph(slots=0, siblings=lambda key: (key[0], 4) if key[0] == "s" else None)
+    for number in range(7):
+        wanted(graph, f"chain {number}", (f"s{number}", None))
+    wanted(graph, "other", ("x", None))
+    # Seven over three slots are three, two and two; what has no siblings has a slot to itself.
+    assert graph.handle(SlotsChanged(3)) == [
+        *(RunStage("s0"), RunStage("s1", "s0"), RunStage("s2", "s0")),
+        *(RunStage("s3"), RunStage("s4", "s3")),
+        *(RunStage("s5"), RunStage("s6", "s5")),
+    ]
+    assert graph.busy == 3
+    assert RunStage("x") not in graph.handle(StageDone("s3")), "its task goes on"
+    assert RunStage("x") in graph.handle(StageFailed("s4", "why"))
+    assert graph.busy == 3
+
+
+def test_a_task_has_no_more_siblings_than_it_may_and_waits_for_none() -> None:
+    graph = TrialGraph(slots=1, siblings=lambda key: (key[0], 2))
+    assert wanted(graph, "a", ("s1", None)) == [RunStage("s1")]
+    for name in "bcd":
+        wanted(graph, name, (f"s{name}", None))
+    assert graph.handle(StageDone("s1"))[-2:] == [RunStage("sb"), RunStage("sc", "sb")]
+    graph.handle(StageDone("sb"))
+    assert graph.handle(StageDone("sc"))[-1] == RunStage("sd")

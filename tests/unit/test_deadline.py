@@ -95,6 +95,14 @@ def test_a_stage_fits_if_the_longest_of_its_kind_would_end_in_time() -> None:
     assert deadline.held == {"e", "f", "g", "i"}
 
 
+def test_siblings_that_end_together_take_the_time_of_all() -> None:
+    deadline = Deadline(100.0, "18:30", lambda key: 30.0, lambda: 0.0)
+    orders = {"a": order("a")}
+    deadline.count(ChainWanted(("t", 0), (), stored=frozenset(orders)))
+    fits = [deadline.fits(order(name), orders, together) for together, name in enumerate("bcde", 1)]
+    assert fits == [n * 30 * MARGIN <= 100 for n in (1, 2, 3, 4)] == [True, True, True, False]
+
+
 def test_durations_of_this_run_count() -> None:
     now = [0.0]
     deadline = Deadline(100.0, "18:30", lambda key: 60.0, lambda: now[0])

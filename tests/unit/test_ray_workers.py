@@ -32,19 +32,22 @@ class Cluster:
 
     def submit(
         self, attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: Node | None
-    ) -> tuple[str, int]:
+    ) -> tuple[str, ...]:
         self.submitted.append((attempt.order.key, node))
         self.gpus.append(extended_needs(needs, attempt.whole_gpu, node)["num_gpus"])
-        return attempt.order.key, len(self.submitted)
+        keys = [each.key for each in (attempt.order, *attempt.beside)]
+        return *keys, str(len(self.submitted))
 
     def wait(self, refs: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], Any]:
         return refs[:num_returns], refs[num_returns:]
 
-    def get(self, ref: tuple[str, int]) -> Event:
+    def get(self, ref: tuple[str, ...]) -> list[Event]:
         if self.deaths.get(ref[0]):
             raise self.deaths[ref[0]].pop(0)
         outcomes = self.outcomes.get(ref[0])
-        return outcomes.pop(0) if outcomes else StageDone(ref[0])
+        if outcomes:
+            return [outcomes.pop(0)]
+        return [StageDone(key) for key in ref[:-1]]
 
 
 def workers_of(
@@ -111,6 +114,20 @@ def test_a_lost_node_costs_an_attempt_and_no_more(monkeypatch: pytest.MonkeyPatc
     assert [workers.wait() for _ in range(4)] == [[], [], [], [StageDone("a")]]
     assert [node for _, node in cluster.submitted] == [None] * 4
     assert lines == []
+
+
+def test_siblings_are_one_task_and_tried_apart_if_their_worker_dies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Cluster({"a": [WorkerCrashedError()]})
+    workers, _ = workers_of(monkeypatch, cluster)
+    workers.submit_together((order("x"), order("y")))
+    assert workers.wait() == [StageDone("x"), StageDone("y")]
+    workers.submit_together((order("a"), order("b"), order("c")))
+    assert [key for key, _ in cluster.submitted] == ["x", "a"]
+    assert workers.wait() == [], "which of them killed it is not known"
+    assert [key for key, _ in cluster.submitted] == ["x", "a", "a", "b", "c"]
+    assert workers.wait() == [StageDone(key) for key in "abc"]
 
 
 def test_a_process_that_crashes_has_three_attempts(monkeypatch: pytest.MonkeyPatch) -> None:

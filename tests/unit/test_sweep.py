@@ -255,6 +255,10 @@ WRONG = {
         text_of(resources="{cpus: .inf}"),
         "resources.cpus: must be finite, given inf",
     ),
+    "a group of one": (
+        text_of(resources="{fuse: 1}"),
+        "resources.fuse: must be auto, off, or a number of stages, at least 2, given 1",
+    ),
     "no resources": (text_of(resources="{cpus: 0}"), "resources.cpus: must be above 0, given 0.0"),
     "less of a processor than Ray can divide": (
         text_of(resources="{cpus: 0.00001}"),

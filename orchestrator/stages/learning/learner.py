@@ -114,8 +114,7 @@ def train_epochs(
                 total = total + loss
                 samples += shown
             # Checked once an epoch: to read the loss of each step would wait for the device.
-            story = f"the loss of task {view.index} is not finite after {samples} examples"
-            raise_if_diverged(total, story)
+            raise_if_diverged(total, not_finite(view.index, samples))
             method.after_epoch(epoch)
             if stopping is not None and stopping.is_over(epoch):
                 break
@@ -130,6 +129,11 @@ def working_bytes(view: TaskView, method: Method, *rest: object) -> int:
     masks = (view.allowed, method._forbidden)
     data = (view.examples.x, view.examples.y, *(mask for mask in masks if mask is not None))
     return held_bytes((method, *rest), without=data)
+
+
+def not_finite(task: int, samples: int) -> str:
+    """Return the story of a training whose loss is not finite."""
+    return f"the loss of task {task} is not finite after {samples} examples"
 
 
 def raise_if_diverged(value: Tensor, story: str) -> None:

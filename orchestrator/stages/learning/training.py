@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from methods.base import Phase
 from orchestrator.errors import RepertoireError
@@ -24,9 +24,12 @@ class Training(TrainingOptions):
     Attributes:
         source: the user's own code, which defines the optimiser unless it is installed; of a
             dotted name without it, the code is captured.
+        fuse: siblings that are trained together at most, or "auto"; None trains each by itself.
+            In a key it is `numerics`, where it makes a difference (`stages.fused.siblings`).
     """
 
     source: Source | None = field(default=None, repr=False, metadata={"unkeyed": True})
+    fuse: int | Literal["auto"] | None = field(default=None, repr=False, metadata={"unkeyed": True})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,14 +62,16 @@ class Training(TrainingOptions):
         return {**self.describe(), **code, **kept}
 
 
-def create_training(options: TrainingOptions, source: Source) -> Training:
+def create_training(
+    options: TrainingOptions, source: Source, fuse: int | Literal["auto"] | None = None
+) -> Training:
     """Return a training of a sweep file, with the user's own code that the file names.
 
     Raises:
         ValueError: the optimiser is not of that code, or does not take its options.
     """
     own = source if is_dotted(options.optimizer_name) else None
-    return Training(**vars(options), source=own)
+    return Training(**vars(options), source=own, fuse=fuse)
 
 
 def phase_training(training: Training, phase: Phase) -> Training:

@@ -1,0 +1,99 @@
+"""Computes a group of siblings from the store into the store, each under its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
+
+from orchestrator.stages.fused.run_group import run_group
+from orchestrator.stages.outcomes import Key, Outcome, StageDone
+from orchestrator.stages.run_stage import State
+from orchestrator.stages.storage.lease_holding import hold_free_lease, open_leases
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import (
+    Order,
+    compute_order,
+    load_state,
+    require_same_input,
+    stored_outcome,
+)
+
+Compute = Callable[[Order, StageStore, str, str | None], Outcome]
+
+
+def compute_group(
+    orders: Sequence[Order],
+    store: StageStore,
+    device: str = "cpu",
+    owner: str | None = None,
+    compute: Compute = compute_order,
+) -> list[Outcome]:
+    """Compute siblings; return their outcomes in order.
+
+    Those that the store lacks, whose parents it has, and that no other command computes, are
+    trained together. If that raises, nothing is stored of it, and each is computed by itself, so
+    that only the one that is at fault fails.
+
+    Args:
+        orders: stages with one `siblings.sibling_key`.
+        store: where they are kept.
+        device: "cpu" or "cuda".
+        owner: of the leases, as in `worker.compute_order`.
+        compute: computes a single order.
+    """
+    computed = compute_together(orders, store, device, owner)
+    outcomes = []
+    for order in orders:
+        outcome = computed.get(order.key)
+        if outcome is None or len(order.stages) > 1:
+            # Of a stage that was computed, completes the scores on other benchmarks' tasks.
+            rest = compute(order, store, device, owner)
+            outcome = outcome if outcome and isinstance(rest, StageDone) else rest
+        outcomes.append(outcome)
+    return outcomes
+
+
+def compute_together(
+    orders: Sequence[Order], store: StageStore, device: str, owner: str | None
+) -> dict[Key, Outcome]:
+    """Train siblings together and store them; return the outcomes of those that were stored."""
+    try:
+        with chdir("."), hold_free(orders, store, owner) as free:
+            found = [(order, find_parent(order, store)) for order in free]
+            ready = [(order, parent) for order, parent in found if parent is not None]
+            if device != "cpu" or len(ready) < 2:
+                return {}
+            runs = run_group(
+                [order.stages[0] for order, _ in ready],
+                [parent for _, parent in ready],
+                [order.computed_for for order, _ in ready],
+            )
+            for state, record in runs:
+                store.put(state, record)
+            return {record.key: stored_outcome(record, "computed") for _, record in runs}
+    # Which of them is at fault shows when each is computed by itself.
+    except (Exception, SystemExit):
+        return {}
+
+
+@contextmanager
+def hold_free(
+    orders: Sequence[Order], store: StageStore, owner: str | None
+) -> Iterator[list[Order]]:
+    """Hold the leases of the orders that nobody else holds, and yield those orders."""
+    with ExitStack() as stack:
+        if owner is None:
+            yield list(orders)
+            return
+        leases = open_leases(store.files, store.folder)
+        held = (stack.enter_context(hold_free_lease(leases, order.key, owner)) for order in orders)
+        yield [order for order, is_held in zip(orders, held, strict=True) if is_held]
+
+
+def find_parent(order: Order, store: StageStore) -> State | None:
+    """Return the state that a stage starts from; None if it is stored, or cannot start."""
+    stage = order.stages[0]
+    require_same_input(stage)
+    if store.record(stage.key, fresh=True) is not None:
+        return None
+    return load_state(str(stage.parent), store, written=True)

@@ -1,0 +1,92 @@
+"""Trains a group of siblings on one task, as `learning.learner.train_task` trains one method.
+
+Shape legend: K siblings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from methods.base import Method, TaskView
+from orchestrator.errors import Diverged
+from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.fused.steps import FusedSteps
+from orchestrator.stages.fused.working_memory import working_bytes
+from orchestrator.stages.learning.batches import num_steps, steps_per_epoch
+from orchestrator.stages.learning.learner import Trained, not_finite
+from orchestrator.stages.learning.training import Training
+
+Result = tuple[Trained | Diverged, FlopMeter]
+
+
+def train_group(
+    methods: Sequence[Method],
+    views: Sequence[TaskView],
+    trainings: Sequence[Training],
+    meter: FlopMeter,
+) -> list[Result]:
+    """Train siblings on one task, up to but not including `end_task`.
+
+    Args:
+        methods: each with the state of its parent stage; changed in place.
+        views: of each the task, with as many examples.
+        trainings: of each, in which `lr` alone may differ.
+        meter: counts the FLOPs of one sibling.
+
+    Returns:
+        Of each sibling the extent of its training, or how it diverged, and its FLOPs.
+    """
+    for method, view, training in zip(methods, views, trainings, strict=True):
+        method.train()
+        method.see(view.allowed, training.label_smoothing)
+        method.begin_task(view)
+        (phase,) = method.phases(view)
+        method.begin_phase(phase, view)
+    steps = FusedSteps(methods, trainings, meter)
+    results = train_epochs(methods, views, trainings[0], steps)
+    steps.release()
+    # Siblings have tensors of the same sizes.
+    held = Trained(working_bytes=working_bytes(methods[0], views[0], trainings[0], steps.last_size))
+    return [
+        (result if isinstance(result, Diverged) else result + held, count)
+        for result, count in results
+    ]
+
+
+def train_epochs(
+    methods: Sequence[Method], views: Sequence[TaskView], training: Training, steps: FusedSteps
+) -> list[Result]:
+    """Train siblings for all epochs; one that diverges goes on and is not looked at again."""
+    total, samples, epoch, ended = torch.zeros(len(methods)), 0, 0, dict[int, Result]()
+    for epoch, batches in enumerate(orders_of_epochs(views, training), 1):
+        for method in methods:
+            method.begin_epoch(epoch)
+        if epoch > 1:
+            steps.restack()
+        for rows in batches:
+            losses, shown = steps.take(
+                [view.examples[own] for view, own in zip(views, rows, strict=True)]
+            )
+            total, samples = total + losses, samples + shown
+        story = not_finite(views[0].index, samples)
+        for number in (~torch.isfinite(total)).nonzero().flatten().tolist():
+            ended.setdefault(number, (Diverged(story), steps.meter.copy()))
+        for method in methods:
+            method.after_epoch(epoch)
+    trained = Trained(samples, epoch)
+    return [ended.get(k, (trained, steps.meter.copy())) for k in range(len(methods))]
+
+
+def orders_of_epochs(views: Sequence[TaskView], training: Training) -> Iterator[tuple[Tensor, ...]]:
+    """Yield of each epoch the rows of its batches [K, B], each sibling's in an order of its own."""
+    count = len(views[0].examples)
+    generators = [view.stream("data order") for view in views]
+    per_epoch, left = steps_per_epoch(count, training), num_steps(count, training)
+    while left > 0 and per_epoch > 0:
+        orders = torch.stack([torch.randperm(count, generator=each) for each in generators])
+        shown = min(left, per_epoch) * training.batch_size
+        yield torch.split(orders[:, :shown], training.batch_size, dim=1)
+        left -= per_epoch

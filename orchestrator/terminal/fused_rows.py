@@ -1,0 +1,26 @@
+"""The rows of a plan on stages that are trained together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from orchestrator.graph.plan import Plan
+from orchestrator.stages.fused.siblings import max_siblings, parts_of, reason_apart, sibling_key
+
+
+def fused_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield how many of the stages left are fused, and why the others are not."""
+    if plan.sweep.resources.fuse == "off":
+        return
+    stages = [plan.orders[key].stages[0] for key in plan.to_compute if plan.links[key] is not None]
+    if plan.sweep.resources.gpus:
+        yield "stages to be fused", "0: they run on a GPU"
+        return
+    keys = Counter(key for stage in stages if (key := sibling_key(stage)) is not None)
+    most = max((max_siblings(stage.training) for stage in stages), default=0)
+    largest = min(max(keys.values(), default=0), most)
+    yield "stages to be fused", f"{keys.total()}, up to {largest} at a time" if keys else "0"
+    reasons = Counter(why for stage in stages if (why := reason_apart(*parts_of(stage))))
+    for reason, count in reasons.items():
+        yield "stages not fused", f"{count}: {reason}"

@@ -1,0 +1,341 @@
+"""Stages that are trained together: the numbers of each by itself, the bits of any grouping.
+
+The hidden layer and the batches have odd sizes, so that no matrix would end with a cache line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from orchestrator.backends.inline import InlineWorkers
+from orchestrator.benchmarks.benchmark import Benchmark
+from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import drive
+from orchestrator.graph.evaluation import Evaluation
+from orchestrator.graph.plan import plan
+from orchestrator.networks.networks import MLP
+from orchestrator.stages.build_stages import build_stages
+from orchestrator.stages.code.classes import find_class
+from orchestrator.stages.code.components import create_component
+from orchestrator.stages.fused import run_group as module
+from orchestrator.stages.fused.compute_group import compute_group
+from orchestrator.stages.fused.run_group import run_group
+from orchestrator.stages.fused.siblings import is_fused, reason_apart, sibling_key
+from orchestrator.stages.learning.learner import Training
+from orchestrator.stages.outcomes import StageDone, StageFailed
+from orchestrator.stages.record import Record
+from orchestrator.stages.run_stage import State, run_stage
+from orchestrator.stages.stage import Stage
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order
+from orchestrator.sweep.options import Budget
+from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.fused_rows import fused_rows
+
+FOR = ("sweep", "trial", 0)
+SPLIT = Benchmark(name="split_digits", num_tasks=2, samples_per_task=35)
+NETWORK = create_component("network", "mlp", MLP.Config(hidden=(7,)))
+# Momentum, since Adam turns a gradient of nearly 0 into a step of full length, of either sign.
+TRAINING = Training(
+    optimizer="sgd", momentum=0.5, lr=0.05, batch_size=10, epochs=2, label_smoothing=0.1, fuse=8
+)
+CASES: dict[str, list[dict[str, Any]]] = {
+    "finetune": [{}, {}],
+    "l2": [{"lam": 0.1}, {"lam": 1.0}],
+    "ewc": [{"lam": 10.0, "mode": "offline"}, {"lam": 300.0, "mode": "offline"}],
+    "si": [{"c": 1.0}, {"c": 30.0}],
+    "mas": [{"lam": 0.01}, {"lam": 1.0}],
+    "lwf": [{"lam": 1.0, "scale_by_temperature": True}, {"lam": 3.0, "scale_by_temperature": True}],
+    "er": [{"memory_size": 12, "updates_per_batch": 2}] * 2,
+    "er_ace": [{"memory_size": 12, "policy": "ring"}] * 2,
+    "der": [{"memory_size": 50, "alpha": a, "offered": "every_epoch"} for a in (0.5, 2.0)],
+}
+
+
+def chain(name: str, seed: int = 0, training: Training = TRAINING, **config: Any) -> list[Stage]:
+    method = create_component("method", name, find_class("method", name).Config(**config))
+    return [*build_stages(SPLIT, NETWORK, training, method, seed)]
+
+
+def siblings(name: str) -> list[list[Stage]]:
+    """Return two chains that differ in all that siblings may differ in."""
+    rates = (TRAINING, replace(TRAINING, lr=0.02))
+    cases = zip((3, 4), rates, CASES[name], strict=True)
+    return [chain(name, seed, training, **config) for seed, training, config in cases]
+
+
+Runs = list[tuple[State, Record]]
+
+
+def run_fused(chains: Sequence[list[Stage]]) -> list[Runs]:
+    """Run chains as one group for each task; return of each its stages' states and records."""
+    runs: list[Runs] = [[finish(run_stage(stages[0], None, FOR))] for stages in chains]
+    for after in range(1, SPLIT.num_tasks + 1):
+        together = [stages[after] for stages in chains]
+        done = run_group(together, [own[-1][0] for own in runs], [FOR] * len(chains))
+        for own, each in zip(runs, done, strict=True):
+            own.append(finish(each))
+    return runs
+
+
+def finish(run: tuple[State | None, Record]) -> tuple[State, Record]:
+    state, record = run
+    assert state is not None
+    return state, record
+
+
+def run_apart(stages: list[Stage]) -> Runs:
+    runs = [finish(run_stage(stages[0], None, FOR))]
+    for stage in stages[1:]:
+        runs.append(finish(run_stage(stage, runs[-1][0], FOR)))
+    return runs
+
+
+def same_bits(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(t, other[n]) for n, t in one.items())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fused_siblings_have_the_numbers_and_costs_of_each_by_itself(name: str) -> None:
+    chains = siblings(name)
+    assert len({sibling_key(stages[2]) for stages in chains}) == 1
+    fused = run_fused(chains)
+    for stages, runs in zip(chains, fused, strict=True):
+        for (state, record), (plain, reference) in zip(runs, run_apart(stages), strict=True):
+            assert state.keys() == plain.keys()
+            for part, value in plain.items():
+                torch.testing.assert_close(state[part], value, rtol=1e-3, atol=1e-5)
+            assert costs_of(record) == costs_of(reference)
+            assert_same_row(record, reference)
+
+
+def costs_of(record: Record) -> dict[str, Any]:
+    """Return the costs that do not depend on the machine."""
+    names = ("storage", "train_flops", "consolidate_flops", "eval_flops", "samples", "epochs")
+    more = ("batch_flops", "inference_flops", "inference_bytes", "working_bytes")
+    return {name: getattr(record.costs, name) for name in (*names, *more)}
+
+
+def assert_same_row(record: Record, reference: Record) -> None:
+    for key, splits in reference.evaluation.items():
+        for split, score in splits.items():
+            assert record.evaluation[key][split].accuracy == score.accuracy
+            found = record.evaluation[key][split].loss
+            assert found == (None if score.loss is None else pytest.approx(score.loss, rel=1e-3))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_bits_of_a_sibling_do_not_depend_on_the_others(name: str) -> None:
+    one, other = siblings(name)
+    third = chain(name, 9, **CASES[name][0])
+    together = run_fused([third, other, one, chain(name, 5, **CASES[name][0])])
+    for stages, runs in ((one, together[2]), (other, together[1])):
+        alone = run_fused([stages])[0]
+        assert all(same_bits(a[0], b[0]) for a, b in zip(alone, runs, strict=True))
+
+
+def test_shares_of_the_seconds_add_up_to_those_of_the_group() -> None:
+    a, b = (run[1][1].costs for run in run_fused(siblings("finetune")))
+    assert a.train_seconds == pytest.approx(b.train_seconds, rel=0.01)
+
+
+def test_a_sibling_that_diverges_ends_alone_with_the_story_and_costs_it_has_by_itself() -> None:
+    good, bad = chain("finetune", 0), chain("finetune", 1, replace(TRAINING, lr=1e30))
+    parents = [finish(run_stage(stages[0], None, FOR))[0] for stages in (good, bad)]
+    (state, _), (none, record) = run_group([good[1], bad[1]], parents, [FOR, FOR])
+    assert state is not None
+    assert same_bits(state, finish(run_group([good[1]], parents[:1], [FOR])[0])[0])
+    _, reference = run_stage(bad[1], parents[1], FOR)
+    assert (none, record.status, record.story) == (None, "diverged", reference.story)
+    assert costs_of(record) == costs_of(reference)
+
+
+def test_numerics_are_in_a_key_only_where_a_stage_is_fused() -> None:
+    def keys(name: str, training: Training, **config: Any) -> list[str]:
+        return [stage.key for stage in chain(name, 0, training, **config)]
+
+    off = replace(TRAINING, fuse=None)
+    assert keys("ewc", TRAINING)[0] == keys("ewc", off)[0], "nothing is trained there"
+    assert not set(keys("ewc", TRAINING)[1:]) & set(keys("ewc", off))
+    assert keys("ewc", TRAINING) == keys("ewc", replace(TRAINING, fuse=3)), "bits are the same"
+    assert keys("ewc", TRAINING) == keys("ewc", replace(TRAINING, fuse="auto"))
+    assert keys("gem", TRAINING, memory_size=10) == keys("gem", off, memory_size=10)
+    clipped = {"clip": 1.0}
+    assert keys("ewc", replace(TRAINING, **clipped)) == keys("ewc", replace(off, **clipped))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"schedule": "cosine"}, "training.schedule cannot be fused"),
+        ({"clip": 1.0}, "training.clip cannot be fused"),
+        ({"keep_optimizer": True}, "training.keep_optimizer cannot be fused"),
+        ({"early_stopping": {"patience": 1}}, "training.early_stopping cannot be fused"),
+        ({"precision": "bf16"}, "training.precision cannot be fused"),
+        ({"augment": ("flip",)}, "training.augment cannot be fused"),
+        ({"optimizer": "rmsprop"}, "optimizer rmsprop cannot be fused"),
+        ({"lr": {"head": 0.1, "body": 0.2}}, "learning rates of head and body cannot be fused"),
+        ({"num_threads": 2}, "training.num_threads is not 1"),
+        ({"batch_size": 10_000, "fuse": "auto"}, "network mlp is too large to gain from it"),
+    ],
+)
+def test_what_is_not_covered_is_trained_apart(options: dict[str, Any], reason: str) -> None:
+    stage = chain("finetune", 0, replace(TRAINING, **options))[1]
+    parts = (stage.benchmark, stage.network, stage.training, stage.method)
+    assert (reason_apart(*parts), is_fused(stage), sibling_key(stage)) == (reason, False, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [("derpp", {}), ("lwf", {"warm_up_epochs": 1}), ("er", {"codec": "png", "memory_size": 9})],
+)
+def test_a_subclass_or_a_variant_is_not_fused_unless_it_says_so(
+    name: str, config: dict[str, Any]
+) -> None:
+    assert not is_fused(chain(name, **config)[1])
+
+
+def test_stages_whose_losses_have_other_terms_are_no_siblings() -> None:
+    on, off = (sibling_key(chain("ewc", lam=lam)[2]) for lam in (1.0, 0.0))
+    assert on != off
+    memories = {sibling_key(chain("er", memory_size=size)[2]) for size in (10, 20)}
+    assert len(memories) == 2
+
+
+CONTENT = {
+    "name": "fused",
+    "benchmark": {"name": "split_digits", "num_tasks": 2, "samples_per_task": 25},
+    "network": {"name": "mlp", "hidden": [5]},
+    "training": {"batch_size": 10, "lr": 0.01},
+    "methods": [{"name": "ewc", "lam": {"grid": [1.0, 10.0]}}, {"name": "er", "memory_size": 10}],
+    "seeds": [0, 1, 2],
+}
+
+
+def sweep(fuse: Any = 4, **sections: Any) -> Sweep:
+    return Sweep.read({**CONTENT, "resources": {"fuse": fuse}, **sections}, "", "test", Path())
+
+
+class Recording(InlineWorkers):
+    """Notes how many stages each task has."""
+
+    def __init__(self, store: StageStore) -> None:
+        super().__init__(store, "cpu")
+        self.sizes: list[int] = []
+
+    def submit(self, order: Order) -> None:
+        self.sizes.append(1)
+        super().submit(order)
+
+    def submit_together(self, orders: tuple[Order, ...]) -> None:
+        self.sizes.append(len(orders))
+        super().submit_together(orders)
+
+
+def run(folder: Path, of: Sweep, brake: Brake | None = None) -> tuple[StageStore, Recording]:
+    store = StageStore(str(folder))
+    workers = Recording(store)
+    drive(Evaluation(plan(of, store)), workers, lambda news: None, brake or Brake())
+    return store, workers
+
+
+def states(store: StageStore, of: Sweep) -> dict[str, State]:
+    keys = {key for chain in plan(of, store).chains for key in chain.keys}
+    return {key: state for key in keys if (state := store.state(key)) is not None}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, State], Recording]:
+    store, workers = run(tmp_path_factory.mktemp("undisturbed"), sweep())
+    return states(store, sweep()), workers
+
+
+def test_ready_siblings_are_one_task_of_at_most_as_many_as_the_sweep_says(
+    undisturbed: tuple[dict[str, State], Recording],
+) -> None:
+    found, workers = undisturbed
+    # Three stages 0, then for each task 6 of ewc (on the first its lam is inert: 3), and 3 of er.
+    assert len(found) == 3 + (3 + 3) + (6 + 3)
+    assert sorted(workers.sizes) == [1, 1, 1, 2, 3, 3, 3, 4], "six of ewc are four and two"
+
+
+@pytest.mark.parametrize("stages", [4, 7, 11])
+def test_an_interrupted_run_that_goes_on_has_the_bits_of_one_that_was_not(
+    stages: int, tmp_path: Path, undisturbed: tuple[dict[str, State], Recording]
+) -> None:
+    brake = Brake(Budget(stages=stages))
+    store, workers = run(tmp_path, sweep(), brake)
+    assert sum(workers.sizes) == stages, "siblings do not exceed the budget"
+    assert brake.reason is not None
+    run(tmp_path, sweep(fuse=3))
+    resumed = states(store, sweep())
+    assert resumed.keys() == undisturbed[0].keys()
+    assert all(same_bits(state, undisturbed[0][key]) for key, state in resumed.items())
+
+
+def orders(*chains: list[Stage]) -> list[Order]:
+    return [Order((stages[1],), ("sweep", f"t{i}", i)) for i, stages in enumerate(chains)]
+
+
+def store_with_parents(folder: Path, *chains: list[Stage]) -> StageStore:
+    store = StageStore(str(folder))
+    for stages in chains:
+        store.put(*run_stage(stages[0], None, FOR))
+    return store
+
+
+def test_if_a_group_fails_only_the_stage_at_fault_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chains = [chain("finetune", seed) for seed in range(3)]
+    store = store_with_parents(tmp_path, *chains)
+    build = module.build_method
+
+    def build_or_raise(stage: Stage, *rest: Any, **named: Any) -> Any:
+        if stage.seed == 1:
+            raise OverflowError("too much")
+        return build(stage, *rest, **named)
+
+    monkeypatch.setattr(module, "build_method", build_or_raise)
+    good, failed, other = compute_group(orders(*chains), store, owner="host/1/me")
+    assert (good, other) == (StageDone(chains[0][1].key), StageDone(chains[2][1].key))
+    assert isinstance(failed, StageFailed)
+    assert failed.story.startswith("OverflowError: too much")
+
+
+def test_a_group_leaves_alone_what_is_stored_or_has_no_parent(tmp_path: Path) -> None:
+    chains = [chain("finetune", seed) for seed in range(4)]
+    store = store_with_parents(tmp_path, *chains[:3])
+    compute_group(orders(*chains[:1]), store)
+    outcomes = compute_group(orders(*chains), store)
+    assert [getattr(each, "work", "lost") for each in outcomes] == [
+        *("none", "computed", "computed", "lost")
+    ]
+
+
+def test_a_file_says_whether_siblings_are_fused_and_a_gpu_keeps_them_apart() -> None:
+    def fuse(**resources: Any) -> Any:
+        return (
+            Sweep.read({**CONTENT, "resources": resources}, "", "t", Path()).trials[0].training.fuse
+        )
+
+    assert [fuse(fuse=given) for given in (4, "auto", "off", False)] == [4, "auto", None, None]
+    assert (fuse(), fuse(fuse=4, gpus=1)) == (None, None)
+
+
+def test_a_plan_says_how_many_stages_are_fused_and_why_others_are_not(tmp_path: Path) -> None:
+    store = StageStore(str(tmp_path))
+    rows = list(
+        fused_rows(plan(sweep(methods=["finetune", {"name": "gem", "memory_size": 9}]), store))
+    )
+    assert rows == [
+        ("stages to be fused", "6, up to 3 at a time"),
+        ("stages not fused", "6: gem cannot be fused"),
+    ]
+    assert list(fused_rows(plan(sweep("off"), store))) == []
