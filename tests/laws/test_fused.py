@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,9 @@ CASES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+SHOWN = ("si", "ewc", "er", "der")
+
+
 def chain(name: str, seed: int = 0, training: Training = TRAINING, **config: Any) -> list[Stage]:
     method = create_component("method", name, find_class("method", name).Config(**config))
     return [*build_stages(SPLIT, NETWORK, training, method, seed)]
@@ -73,15 +77,28 @@ def siblings(name: str) -> list[list[Stage]]:
 Runs = list[tuple[State, Record]]
 
 
+@cache
+def initial(seed: int) -> tuple[State, Record]:
+    """Return the state of stage 0, which all methods and trainings share."""
+    return finish(run_stage(chain("finetune", seed)[0], None, FOR))
+
+
 def run_fused(chains: Sequence[list[Stage]]) -> list[Runs]:
     """Run chains as one group for each task; return of each its stages' states and records."""
-    runs: list[Runs] = [[finish(run_stage(stages[0], None, FOR))] for stages in chains]
+    runs: list[Runs] = [[initial(stages[0].seed)] for stages in chains]
     for after in range(1, SPLIT.num_tasks + 1):
         together = [stages[after] for stages in chains]
         done = run_group(together, [own[-1][0] for own in runs], [FOR] * len(chains))
         for own, each in zip(runs, done, strict=True):
             own.append(finish(each))
     return runs
+
+
+@cache
+def group_of(name: str) -> list[Runs]:
+    """Run two siblings with a third between them."""
+    one, other = siblings(name)
+    return run_fused([other, chain(name, 9, **CASES[name][0]), one])
 
 
 def finish(run: tuple[State | None, Record]) -> tuple[State, Record]:
@@ -91,7 +108,7 @@ def finish(run: tuple[State | None, Record]) -> tuple[State, Record]:
 
 
 def run_apart(stages: list[Stage]) -> Runs:
-    runs = [finish(run_stage(stages[0], None, FOR))]
+    runs = [initial(stages[0].seed)]
     for stage in stages[1:]:
         runs.append(finish(run_stage(stage, runs[-1][0], FOR)))
     return runs
@@ -103,10 +120,9 @@ def same_bits(one: State, other: State) -> bool:
 
 @pytest.mark.parametrize("name", CASES)
 def test_fused_siblings_have_the_numbers_and_costs_of_each_by_itself(name: str) -> None:
-    chains = siblings(name)
-    assert len({sibling_key(stages[2]) for stages in chains}) == 1
-    fused = run_fused(chains)
-    for stages, runs in zip(chains, fused, strict=True):
+    one, other = siblings(name)
+    assert sibling_key(one[2]) == sibling_key(other[2]) is not None
+    for stages, runs in zip((other, one), group_of(name)[::2], strict=True):
         for (state, record), (plain, reference) in zip(runs, run_apart(stages), strict=True):
             assert state.keys() == plain.keys()
             for part, value in plain.items():
@@ -130,24 +146,28 @@ def assert_same_row(record: Record, reference: Record) -> None:
             assert found == (None if score.loss is None else pytest.approx(score.loss, rel=1e-3))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *SHOWN,
+        *(pytest.param(name, marks=pytest.mark.variant) for name in CASES if name not in SHOWN),
+    ],
+)
 def test_the_bits_of_a_sibling_do_not_depend_on_the_others(name: str) -> None:
     one, other = siblings(name)
-    third = chain(name, 9, **CASES[name][0])
-    together = run_fused([third, other, one, chain(name, 5, **CASES[name][0])])
-    for stages, runs in ((one, together[2]), (other, together[1])):
-        alone = run_fused([stages])[0]
-        assert all(same_bits(a[0], b[0]) for a, b in zip(alone, runs, strict=True))
+    alone, first = run_fused([one])[0], run_fused([one, other])[0]
+    for runs in (alone, first):
+        assert all(same_bits(a[0], b[0]) for a, b in zip(runs, group_of(name)[2], strict=True))
 
 
 def test_shares_of_the_seconds_add_up_to_those_of_the_group() -> None:
-    a, b = (run[1][1].costs for run in run_fused(siblings("finetune")))
+    a, b = (run[1][1].costs for run in group_of("finetune")[:2])
     assert a.train_seconds == pytest.approx(b.train_seconds, rel=0.01)
 
 
 def test_a_sibling_that_diverges_ends_alone_with_the_story_and_costs_it_has_by_itself() -> None:
     good, bad = chain("finetune", 0), chain("finetune", 1, replace(TRAINING, lr=1e30))
-    parents = [finish(run_stage(stages[0], None, FOR))[0] for stages in (good, bad)]
+    parents = [initial(seed)[0] for seed in (0, 1)]
     (state, _), (none, record) = run_group([good[1], bad[1]], parents, [FOR, FOR])
     assert state is not None
     assert same_bits(state, finish(run_group([good[1]], parents[:1], [FOR])[0])[0])
@@ -265,7 +285,7 @@ def test_ready_siblings_are_one_task_of_at_most_as_many_as_the_sweep_says(
     assert sorted(workers.sizes) == [1, 1, 1, 2, 3, 3, 3, 4], "six of ewc are four and two"
 
 
-@pytest.mark.parametrize("stages", [4, 7, 11])
+@pytest.mark.parametrize("stages", [4, pytest.param(11, marks=pytest.mark.variant)])
 def test_an_interrupted_run_that_goes_on_has_the_bits_of_one_that_was_not(
     stages: int, tmp_path: Path, undisturbed: tuple[dict[str, State], Recording]
 ) -> None:
@@ -286,7 +306,7 @@ def orders(*chains: list[Stage]) -> list[Order]:
 def store_with_parents(folder: Path, *chains: list[Stage]) -> StageStore:
     store = StageStore(str(folder))
     for stages in chains:
-        store.put(*run_stage(stages[0], None, FOR))
+        store.put(*initial(stages[0].seed))
     return store
 
 

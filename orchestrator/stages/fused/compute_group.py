@@ -10,6 +10,7 @@ from orchestrator.stages.outcomes import Key, Outcome, StageDone
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.storage.lease_holding import hold_free_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.this_worker import stage_note
 from orchestrator.stages.worker import (
     Order,
     compute_order,
@@ -86,7 +87,11 @@ def hold_free(
             yield list(orders)
             return
         leases = open_leases(store.files, store.folder)
-        held = (stack.enter_context(hold_free_lease(leases, order.key, owner)) for order in orders)
+        notes = [stage_note(each.computed_for, each.stages[0].after, "cpu") for each in orders]
+        held = (
+            stack.enter_context(hold_free_lease(leases, order.key, owner, note))
+            for order, note in zip(orders, notes, strict=True)
+        )
         yield [order for order, is_held in zip(orders, held, strict=True) if is_held]
 
 

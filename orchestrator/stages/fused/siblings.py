@@ -20,9 +20,9 @@ from orchestrator.stages.stage import Stage
 
 VERSION = 1  # raised by hand when fused stages have other numbers; part of their keys
 AUTO_SIBLINGS = 32
-# Weights of the network times examples of a batch: above it the products of one network keep a
-# processor busy, and fused they do not fit its caches (docs/performance.md).
-AUTO_WORK = 4_000_000
+# Weights of the network times examples of a batch, up to which fusing was measured to gain: beyond
+# it the products keep a processor busy, and fused they do not fit its caches.
+AUTO_WORK = 1_000_000
 
 Parts = tuple[Benchmark, Component, Training, Component]
 

@@ -77,21 +77,25 @@ def hold_lease(
 
 @contextmanager
 def hold_free_lease(
-    leases: AnyLeases, key: str, owner: str, seconds: float = LEASE_SECONDS
+    leases: AnyLeases,
+    key: str,
+    owner: str,
+    note: Note | None = None,
+    seconds: float = LEASE_SECONDS,
 ) -> Iterator[bool]:
     """Hold the lease of a stage during a block unless another owner does; yield whether none does.
 
     As in `hold_lease`, a store whose leases cannot be written is used without.
     """
     try:
-        taken = leases.take(key, owner, seconds)
+        taken = leases.take(key, owner, seconds, note)
         if not taken:
             leases.release(key, owner)  # a claim that may stand in a bucket
     except (OSError, NotImplementedError, RepertoireError):
         yield True
         return
     if taken:
-        with renew_lease(leases, key, owner, seconds):
+        with renew_lease(leases, key, owner, seconds, note):
             yield True
     else:
         yield False
