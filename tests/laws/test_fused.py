@@ -34,6 +34,7 @@ from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.usage import Clock
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.options import Budget
 from orchestrator.sweep.sweep import Sweep
@@ -160,9 +161,11 @@ def test_the_bits_of_a_sibling_do_not_depend_on_the_others(name: str) -> None:
         assert all(same_bits(a[0], b[0]) for a, b in zip(runs, group_of(name)[2], strict=True))
 
 
-def test_shares_of_the_seconds_add_up_to_those_of_the_group() -> None:
-    a, b = (run[1][1].costs for run in group_of("finetune")[:2])
-    assert a.train_seconds == pytest.approx(b.train_seconds, rel=0.01)
+def test_each_sibling_has_an_equal_share_of_the_seconds_of_the_training() -> None:
+    whole, own = Clock(), Clock()
+    whole.seconds, whole.cpu_seconds = {"train": 6.0}, 4.5
+    own.add_share(whole, 3)
+    assert (own.seconds, own.cpu_seconds) == ({"train": 2.0}, 1.5)
 
 
 def test_a_sibling_that_diverges_ends_alone_with_the_story_and_costs_it_has_by_itself() -> None:
