@@ -24,7 +24,7 @@ def main() -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user is told by the parent
+    except Exception as error:
         answer({"error": f"{type(error).__name__}: {error}"})
         return
     try:
