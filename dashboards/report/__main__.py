@@ -11,10 +11,9 @@ from pathlib import Path
 from dashboards.data.folders import SweepFolder
 from dashboards.data.warehouse import open_results
 from orchestrator.errors import RepertoireError
-from orchestrator.sweep.reading.yaml_file import read_yaml
 from orchestrator.terminal.escaping import replace_controls
 from orchestrator.tracking.sync import attach_file
-from orchestrator.tracking.target import EXPERIMENT, Target, resolve_target
+from orchestrator.tracking.target import read_target
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,19 +59,12 @@ def attach_report(folders: Sequence[SweepFolder], report: Path) -> Iterator[str]
     """Store the report with the MLflow run of each sweep; yield a line on success or failure."""
     for folder in folders:
         try:
-            target = _target(folder.path)
+            target = read_target(folder.path)
             attach_file(folder.path, target, report)
         except RepertoireError as error:
             yield f"{folder.name}: not in MLflow: {' '.join(str(error).split())}"
         else:
             yield f"{folder.name}: in MLflow ({target.safe_uri}) as {report.name}"
-
-
-def _target(folder: Path) -> Target:
-    """Return where the sweep's runs are, as its sweep file says."""
-    section = read_yaml(folder / "sweep.yaml").get("mlflow") or {}
-    uri, experiment = section.get("uri"), section.get("experiment", EXPERIMENT)
-    return resolve_target(folder.resolve().parent, uri, experiment)
 
 
 if __name__ == "__main__":

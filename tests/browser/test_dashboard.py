@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from dashboards.pages.app import PAGES
 from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.results.results import Results
+from orchestrator.stages.storage.lease import Leases
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.this_worker import stage_note
 from orchestrator.terminal.comparison.rendering import render
 
 COSTS = re.compile(r"\((B|FLOP|s|kB|J)\b|count|share")
@@ -40,6 +44,8 @@ def test_every_page_opens_says_what_is_there_and_names_its_axes(
     for title in PAGES:
         reader.open(title)
         text = reader.text()
+        assert reader.page.get_by_role("heading", name=title, exact=True).count() == 1
+        assert re.search(r"newest record 20\d\d-\d\d-\d\d \d\d:\d\d, .* ago", text), title
         assert "Trials, a seed each: 30 complete." in text, title
         assert f"{spare}: no results here yet" in text, title
         assert "Traceback" not in text, title
@@ -60,6 +66,8 @@ def test_a_narrow_dark_screen_shows_every_page_without_scrolling_sideways(narrow
             ".filter(box => box.scrollWidth > box.clientWidth + 1).length"
         )
         assert too_wide == 0, title
+        # The filters are folded away.
+        assert narrow.page.locator("[data-testid=stSidebar][aria-expanded=true]").count() == 0
     inks = narrow.page.eval_on_selector_all(
         ".js-plotly-plot", "charts => charts.map(chart => chart._fullLayout.font.color)"
     )
@@ -248,17 +256,24 @@ def test_live_follows_a_sweep_without_being_asked_again(visitor: Visitor, spare:
     }
     try:
         (folder / "progress.json").write_text(json.dumps(text))
+        (folder / ".writer.json").write_text(json.dumps({"host": "a", "pid": 7}))
+        leases = Leases((store := StageStore(str(spare / "stages"))).files, store.folder)
+        note = stage_note(("followed", "er-1", 0), 2, "cpu") | {"node": "node 7"}
+        leases.take("0a1b2c3d", "a/7/x", 600, note)
         visitor.page.reload()
         visitor.settle()
         visitor.open("Live")
         visitor.page.get_by_text("5 of 20 stages").wait_for()
+        grid = visitor.page.locator("[data-testid=stDataFrame]").first
+        grid.locator("td", has_text="node 7").wait_for(state="attached")
+        assert "er-1" in grid.locator("td").all_text_contents()
         done = text | {"executed": 18, "to_go": 0, "over": True, "complete": True}
         (folder / "progress.json").write_text(json.dumps(done))
         visitor.page.get_by_text("20 of 20 stages").wait_for()
         visitor.page.get_by_text("Complete: every trial learned its last task.").wait_for()
     finally:
-        (folder / "progress.json").unlink()
-        folder.rmdir()
+        shutil.rmtree(folder)
+        shutil.rmtree(spare / "stages")
 
 
 def test_a_damaged_table_is_named_and_hides_nothing_else(visitor: Visitor, spare: Path) -> None:

@@ -187,5 +187,13 @@ def test_it_prints_on_paper_in_dark_ink(opened: Callable[..., Page]) -> None:
     printed = page.pdf(format="A4")
     assert printed.startswith(b"%PDF")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    # On a sheet of A4, charts have the width of the text, and no table is wider than it.
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 703, "height": 1000})
+    page.wait_for_function(
+        "[...document.querySelectorAll('.chart')]"
+        ".every(chart => [450, 930].includes(chart.layout.width))"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 703
     ink = page.locator(".chart").first.evaluate("chart => chart._fullLayout.font.color")
     assert int(ink[1:3], 16) < 0x40

@@ -380,6 +380,26 @@ def test_the_figures_are_written_as_svg_and_pdf_the_same_bytes_each_time(
     assert f"figures: 2 files in {tmp_path / 'once'}" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("blank_page")
+def test_a_report_of_several_folders_is_one_page_in_the_first_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for number, place in enumerate(("one/a", "two/b")):
+        # Other seeds of the same configurations.
+        tables = write_random(tmp_path / place, seed=number, seeds=2, complete=1.0)
+        file = tables / "trials.parquet"
+        rows = pd.read_parquet(file)
+        rows.assign(seed=rows["seed"] + 2 * number).to_parquet(file)
+    main([str(tmp_path / "one"), str(tmp_path / "two")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"report: {tmp_path / 'one' / 'report.html'}")
+    assert [line.partition(":")[0] for line in lines[1:]] == ["a", "b"]
+    assert not (tmp_path / "two" / "report.html").exists()
+    (chapter,) = chapters.comparison_chapters(open_results([tmp_path / "one", tmp_path / "two"]))
+    assert {row[-1] for row in chapter.rows[1:]} == {"4"}  # seeds of both
+
+
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 @pytest.mark.usefixtures("blank_page")
 def test_the_report_goes_to_the_sweep_s_run_in_mlflow(

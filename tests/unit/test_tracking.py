@@ -28,6 +28,7 @@ from orchestrator.results.tables.tables import Tables, build_table, write_tables
 from orchestrator.tracking import (
     Target,
     Tracker,
+    TrackingError,
     database,
     front_page,
     heatmap,
@@ -1208,6 +1209,33 @@ def test_a_password_is_neither_shown_nor_kept(directory: Path, dead_server: str)
         sync(folder, target)
     assert "secret" not in str(refused.value)
     assert "secret" not in "".join(path.read_text() for path in folder.glob("*.json"))
+
+
+def test_track_sends_each_sweep_of_several_folders_once_whatever_happens_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from orchestrator.cli import run as command
+
+    sent: list[str] = []
+
+    def send(folder: Path, target: Target, **options: object) -> SyncReport:
+        sent.append(f"{folder.parent.name}/{folder.name}")
+        if folder.name == "bad":
+            raise TrackingError("no room")
+        return SyncReport(uri=target.safe_uri)
+
+    monkeypatch.setattr(command, "sync", send)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for place in ("one/a", "one/bad", "two/c"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "trials.parquet").touch()
+    # The second folder is given twice, once by its sweep alone.
+    assert command.track(tmp_path / "one", tmp_path / "two", tmp_path / "two" / "c") == 1
+    assert sent == ["one/a", "one/bad", "two/c"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["a", "bad", "c"]
+    assert lines[1] == "bad: no room"
+    assert lines[2].endswith("two/mlflow.db: up to date")
 
 
 def test_the_user_interface_is_served_on_the_loopback_address_from_the_right_database(
