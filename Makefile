@@ -46,10 +46,11 @@ docs: $(VENV)/.ready-docs  ## Build the documentation as a site: open site/index
 	@# Not --quiet: the warnings that end a strict build would not be counted.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
 
-perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, a sweep against plain Tune, a GPU, and what a trial costs at 250 and at 1,000
+perf: $(VENV)/.ready  ## Time a stage sequence against a bare loop, a sweep against plain Tune, a GPU, fused siblings, and what a trial costs at 250 and at 1,000
 	$(BIN)/python -m perf.one_run
 	$(BIN)/python -m perf.sweep
 	$(BIN)/python -m perf.gpu
+	$(BIN)/python -m perf.fused --pairs 3 --siblings 1 32
 	$(BIN)/python -m perf.scale --sizes 250 1000 --phases read plan run warm compare random asha
 
 clean:  ## Remove the environment; results stay

@@ -103,7 +103,7 @@ class CountingMeter(FlopMeter):
     """Counts every piece of work anew."""
 
     def measure(self, kind, work, *given):
-        self._known.clear()
+        self.known.clear()
         return super().measure(kind, work, *given)
 
 
