@@ -71,10 +71,34 @@ def finish(folder: Path, methods: str, means: str, **parts: str) -> pd.DataFrame
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("0.5 MB", 500_000), ("64 KiB", 65_536), (1000, 1000), ("1.5kB", 1500), ("2gb", 2 * 10**9)],
+    [
+        ("0.5 MB", 500_000),
+        ("64 KiB", 65_536),
+        (1000, 1000),
+        (1e3, 1000),
+        ("1_000", 1000),
+        ("1.5kB", 1500),
+        (" .5 k ", 500),
+        ("2gb", 2 * 10**9),
+        ("7 EiB", 7 * 2**60),
+    ],
 )
 def test_bytes_are_decimal_unless_they_are_said_to_be_binary(text: object, size: int) -> None:
     assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("1,500 kB", "1 500 kB", "1 MB - 8 MB", "2 MB/s", "8 Mbit", "1.5.2 MB", "1. MB", "1 MB 2"),
+        *("99999999999 GB", 2**63, "-1 MB", "1e400 MB", "", True, None, [1], float("inf")),
+    ],
+)
+def test_an_amount_of_bytes_is_read_as_a_whole_or_is_a_mistake(given: object) -> None:
+    with pytest.raises(
+        ValueError, match=r"must be a number of bytes above 0 and below 2\^63, with"
+    ):
+        parse_bytes(given)
 
 
 def test_a_resnet_32_is_worth_603_images_of_cifar() -> None:
@@ -367,6 +391,8 @@ def test_what_changes_no_dial_is_searched_with_those_of_the_first_example(tmp_pa
     [
         ("{storage: 3 parsecs}", "means.storage: must be a number of bytes above 0"),
         ("{storage: 0}", "means.storage: must be a number of bytes above 0"),
+        ('{storage: "1,500 kB"}', "alone or with a unit such as kB, MB, GB or KiB, MiB, GiB"),
+        ("{storage: 99999999999 GB}", "means.storage: must be a number of bytes above 0"),
         ("{compute: 0.5}", "means.compute: must be a number of at least 1, a pass of fine-tuning"),
         ("{compute: {grid: [1, 1.0]}}", "means.compute: 1.0 is given twice"),
         ("{compute: {grid: []}}", "means.compute: must be a value, or a grid of at least one"),
