@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -65,7 +66,9 @@ class LocalRay:
         return self._address
 
     def close(self) -> None:
-        """Let Ray end; it takes a second or two, for which only a thread waits."""
+        """Let Ray end: at once if nothing has joined it, else for a second or two, in a thread."""
+        if self._address is None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
