@@ -35,6 +35,16 @@ class Config:
         """
         return None
 
+    def without_interval(self) -> tuple[Self, int] | None:
+        """Return a copy that measures at the end of a task alone, and the interval in steps.
+
+        Of a method whose steps cost alike, but that it also measures something on the batch after
+        every `interval` steps, and at the end of a task after a shorter rest; its consolidation is
+        that alone, and costs in proportion to the batch. So the FLOPs of any number of steps are
+        exact. None: all steps of a task cost what the last do.
+        """
+        return None
+
 
 def neutral(value: Any) -> Any:
     """Return a field of a Config that defaults to `value` and is left out of keys at that value.

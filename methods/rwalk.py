@@ -34,8 +34,8 @@ Deviations:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,8 @@ from methods.parts.anchoring import ImportanceConfig, ParameterRows, Penalty, ad
 from methods.parts.path import PathIntegral
 from methods.parts.ranges import require_one, require_positive, require_strength
 from methods.parts.sensitivity.fisher import diagonal_fisher
+
+WHOLE_TASK = 2**31  # steps; more than any task takes
 
 
 class RWalk(Penalty):
@@ -72,6 +74,10 @@ class RWalk(Penalty):
                 raise ValueError(f"alpha must be in (0, 1], given {self.alpha}")
             require_one("interval", self.interval)
             require_positive("epsilon", self.epsilon)
+
+        def without_interval(self) -> tuple[Self, int] | None:
+            """Return a copy that measures when a task ends, and the steps of an interval."""
+            return replace(self, interval=WHOLE_TASK), self.interval
 
     version: ClassVar[int] = 2
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"lam"})

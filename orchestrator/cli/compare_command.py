@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from orchestrator.cli.options import Dirs, show
+from orchestrator.errors import RepertoireError
 from orchestrator.sweep.objective.expression import FIGURES
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     from orchestrator.terminal.comparison.rendering import render
     from orchestrator.terminal.console import terminal_width
 
+    if means or prices is not None:
+        others = {"by": by, "format": format, "against": against, "pareto": pareto, "sort": sort}
+        refuse_with_means(means, **others, columns=columns, force=force)
     results = load(*dirs)
     if means or prices is not None:
         for page in means_pages(results, means, prices):
@@ -119,6 +123,22 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
     if format in (Format.markdown, Format.latex):
         table = with_best(results, table)
     show(render(table, format.value, terminal_width()))
+
+
+def refuse_with_means(means: bool, **given: object) -> None:
+    """Refuse the options of a table of methods beside those of equal means, which print others.
+
+    Raises:
+        RepertoireError: one is given.
+    """
+    usual = {"by": "method", "format": Format.table, "force": False}
+    if wrong := [f"--{name}" for name, value in given.items() if value != usual.get(name)]:
+        asked = "--means" if means else "--prices"
+        raise RepertoireError(
+            f"compare {asked}: does not go with {', '.join(wrong)}; {asked} prints tables of its "
+            f"own. Leave {', '.join(wrong)} out, or leave {asked} out for a table of methods; the "
+            "cells as data are in trials.parquet, columns means_storage_bytes and means_compute"
+        )
 
 
 def means_pages(results: Results, means: bool, prices: str | None) -> Iterator[RenderableType]:

@@ -12,6 +12,9 @@ from orchestrator.results.pooling import CONFIGURATION
 
 SEARCHED_SECTIONS = ("config.benchmark.", "config.network.", "config.training.", "config.method.")
 AT_EACH_TASK = "config.selection."
+BUDGETS = "config.selection.means."
+CELL = ("means_storage_bytes", "means_compute")
+DIAL_OF_STEPS = "training.iterations"
 Key = tuple[object, ...]
 Points = Sequence[Mapping[str, object]]  # for each task, its hyperparameters by place
 
@@ -34,10 +37,10 @@ def winner_settings(trials: pd.DataFrame, stages: pd.DataFrame) -> dict[Key, str
     for index, row in won.drop_duplicates(CONFIGURATION).iterrows():
         one = won.loc[[index]]
         # A schedule is the same on all seeds; a selection at each task has one for each seed.
-        schedule = row.get(SCHEDULE)
+        schedule = None if DIAL_OF_STEPS in str(row.get("means_dial")) else row.get(SCHEDULE)
         if isinstance(schedule, str):
             text = _schedule_settings(parse_json(schedule))
-        elif one.filter(like=AT_EACH_TASK).notna().to_numpy().any():
+        elif _at_each_task(one).notna().to_numpy().any():
             text = _seed_settings(stages[stages["trial_id"] == row["trial_id"]])
         else:
             text = _candidate_settings(trials, one)
@@ -51,10 +54,19 @@ def configuration_keys(rows: pd.DataFrame) -> Iterable[Key]:
     return zip(*(rows[name] for name in CONFIGURATION), strict=True)
 
 
+def _at_each_task(trial: pd.DataFrame) -> pd.DataFrame:
+    """Return what says how a trial was selected at each task; the budgets of a cell are not."""
+    chosen = trial.filter(like=AT_EACH_TASK)
+    return chosen[[name for name in chosen if not str(name).startswith(BUDGETS)]]
+
+
 def _candidate_settings(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
     row = winner.iloc[0]
     same_search = (trials["sweep"] == row["sweep"]) & (trials["method"] == row["method"])
     candidate = (trials["phase"] == "search") | (trials["trial_id"] == row["trial_id"])
+    for name in CELL:  # candidates of another cell have other dials
+        if name in trials and pd.notna(row[name]):
+            candidate &= trials[name] == row[name]
     candidates = trials[same_search & candidate]
     config = [name for name in map(str, trials) if name.startswith(SEARCHED_SECTIONS)]
     varying = [name for name in config if candidates[name].nunique(dropna=False) > 1]

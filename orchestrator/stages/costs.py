@@ -47,9 +47,12 @@ class FlopMeter:
         self._batches: dict[tuple[str, int], tuple[int, int]] = {}
 
     def note_batch(self, size: int, flops: int, phase: str = "") -> None:
-        """Note the FLOPs of all steps on a batch of a size, in a phase as long as the training."""
-        count, _ = self._batches.get((phase, size), (0, 0))
-        self._batches[phase, size] = (count + 1, flops)
+        """Note the FLOPs of all steps on a batch of a size, in a phase as long as the training.
+
+        Kept are those of the dearest but the first, which may set something up for all others.
+        """
+        count, dearest = self._batches.get((phase, size), (0, 0))
+        self._batches[phase, size] = (count + 1, flops if count < 2 else max(dearest, flops))
 
     def copy(self) -> FlopMeter:
         """Return a meter that stands where this one does."""
@@ -59,7 +62,7 @@ class FlopMeter:
 
     @property
     def batches(self) -> dict[int, tuple[int, int]]:
-        """Size of a batch -> the number in a phase, and the FLOPs of the last of each, in sum."""
+        """Size of a batch -> the number in a phase, and the FLOPs noted for each, in sum."""
         batches: dict[int, tuple[int, int]] = {}
         for (_, size), (count, flops) in self._batches.items():
             batches[size] = (count, flops + batches.get(size, (0, 0))[1])

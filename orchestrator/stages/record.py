@@ -26,7 +26,8 @@ class Costs:
     `gpu_utilisation` is the mean share of the time in which the GPU was busy, with all that ran on
     it, `gpu_memory_share` the share of its memory that the stage and its process need; both are
     None on a CPU and where they were not measured. `batch_flops` has by size of a batch, as text,
-    how many were trained on and the FLOPs of the steps on the last, without phases of their own.
+    how many were trained on and the FLOPs of the steps on the dearest but the first, without phases
+    of their own length (in early records: on the last).
 
     `working_bytes` is what learning the task holds, at its end and largest over its phases (see
     `held_bytes`); None at stage 0. `inference_flops` and `inference_bytes` are of predicting one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def test_a_dearer_trial_is_tied_only_where_it_can_be_paid() -> None:
         ("compute=2/hour", "GPU-hour, not `hour`"),
         ("compute=-2/PFLOP", "a number from 0 on, not `-2`"),
         ("storage=nan/GB-month", "a number from 0 on, not `nan`"),
+        ("compute=2/PFLOP,months=0", "months takes a number above 0"),
         ("compute=2/PFLOP,months=x", "months takes a number from 0 on, not `x`"),
         (
             "energy=2/kWh",
@@ -168,6 +170,24 @@ def means_folder(folder: Path) -> Path:
     )
     write_tables(tables, folder)
     return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (["--format", "csv"], "--format"),
+        (["--sort", "acc", "--columns", "acc"], "--sort, --columns"),
+        (["--by", "trial_id", "--pareto"], "--by, --pareto"),
+        (["--against", "er", "--force"], "--against, --force"),
+    ],
+)
+@pytest.mark.parametrize("asked", [["--means"], ["--prices", "compute=1/TFLOP"]])
+def test_options_of_a_table_do_not_go_with_means(
+    tmp_path: Path, options: list[str], wrong: str, asked: list[str]
+) -> None:
+    error = CliRunner().invoke(app, ["compare", str(tmp_path), *asked, *options]).exception
+    assert isinstance(error, RepertoireError)  # exit code 2, see the test of prices below
+    assert set(wrong.split(", ")) == set(re.findall(r"--\w+", str(error))) - {asked[0]}
 
 
 def test_compare_prints_who_wins_for_how_much(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def parse_prices(text: str) -> Prices:
     predicted.
 
     Raises:
-        RepertoireError: a name, a unit or a number is none, or everything is free.
+        RepertoireError: a name, a unit or a number is none, everything is free, or months is 0.
     """
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -82,6 +82,10 @@ def parse_prices(text: str) -> Prices:
     if not storage and not compute:
         raise price_error(text, "nothing has a price above 0")
     months = price_number(text, "months", given["months"]) if "months" in given else 1.0
+    if not months:
+        raise price_error(
+            text, "months takes a number above 0: with 0 nothing is kept or predicted"
+        )
     predictions = read_predictions(text, given)
     if predictions and not compute:
         raise price_error(text, "predictions are paid by the price of compute, which is not given")

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from orchestrator.columns import INFEASIBLE
-from orchestrator.sweep.means.prices import Prices, Unpriceable, Unpriced, price_trial, unit_trial
+from orchestrator.sweep.means.prices import (
+    Prices,
+    Unpriceable,
+    Unpriced,
+    own_prices,
+    price_trial,
+    unit_trial,
+)
 from orchestrator.sweep.means.storage import Backbone, TooDear, fit_storage, set_memory
 from orchestrator.sweep.trial import Trial
 
@@ -65,8 +72,9 @@ def solve_cell(
             fitted = trial if cell.memory is None else set_memory(trial, cell.memory)
             unit, own = unit_trial(fitted), price_trial(fitted)
             cell = replace(cell, prices=(unit, own))
-            steps = count_steps(prices(unit), prices(own), compute)
-            flops = [p.flops(n) for p, n in zip(prices(own)[0], steps, strict=True)]
+            units, counted = prices(unit), own_prices(trial, prices(own))
+            steps = count_steps(units, counted, compute)
+            flops = [p.flops(n) for p, n in zip(counted[0], steps, strict=True)]
             # A method that takes no steps costs what it costs, and has no dial.
             dial = tuple(steps) if trial.method.cls.takes_steps else None
             cell = replace(cell, steps=dial, flops=tuple(flops), prices=())
@@ -126,7 +134,7 @@ def count_steps(units: tuple[Prices, ...], own: tuple[Prices, ...], compute: flo
         steps.append(min(price.most_iterations(budget) for price, budget in of_seeds))
         if not steps[-1]:
             price, budget = next(each for each in of_seeds if not each[0].most_iterations(each[1]))
-            first, rest = price.flops(1), price.consolidation
+            first, rest = price.flops(1), price.ending(1)
             parts = (
                 f"one step {first - rest:,} FLOP + consolidation {rest:,} FLOP = {first:,} FLOP"
                 if price.batches

@@ -57,10 +57,20 @@ class Unpriceable(Exception):
 def price_trial(trial: Trial) -> Trial:
     """Return the trial whose stages price the tasks of a trial.
 
-    One seed of those with tasks of the same sizes is enough: FLOPs follow from sizes alone.
+    A method that measures at intervals does so at the end of a task alone, and `own_prices` adds
+    the rest. One seed of those with tasks of the same sizes is enough: FLOPs follow from sizes.
     """
-    training = replace(trial.training, **ONE_EPOCH)
-    return replace(trial, training=training, schedule=(), seeds=priced_seeds(trial))
+    training, method = replace(trial.training, **ONE_EPOCH), trial.method
+    if (even := method.config.without_interval()) is not None:
+        method = replace(method, config=even[0])
+    return replace(trial, method=method, training=training, schedule=(), seeds=priced_seeds(trial))
+
+
+def own_prices(trial: Trial, counted: Iterable[Prices]) -> tuple[Prices, ...]:
+    """Return the prices of a trial, for each seed, from those counted of its price trial."""
+    even = trial.method.config.without_interval()
+    interval = None if even is None else even[1]
+    return tuple(tuple(replace(p, interval=interval) for p in prices) for prices in counted)
 
 
 def unit_trial(trial: Trial) -> Trial:

@@ -1,14 +1,16 @@
 """The computation dial: the number of steps that a task's FLOPs allow, by arithmetic.
 
 A method learned each task for one epoch once, and the FLOPs of that stage were counted. Steps after
-the first epoch are like the last of their batch size in it, so the FLOPs of any number of steps
-follow.
+the first epoch cost what the dearest of their batch size did in it (its first step apart, which may
+set something up), so the FLOPs of any number of steps follow. What a method measures at intervals
+(`Config.without_interval`) is added to them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from math import lcm
 
 from orchestrator.stages.record import Costs
 
@@ -22,19 +24,36 @@ class TaskPrice:
         batches: of the steps on each batch of a further epoch, in order; none if the method takes
             no step on the task.
         consolidation: after training, whatever its length.
+        sizes: examples of each of the batches.
+        interval: steps after each of which the method measures what it otherwise measures in its
+            consolidation, on the batch of the step; it also does at the end, if steps are left
+            over. None: it does so at the end alone.
     """
 
     epoch: int
     batches: tuple[int, ...]
     consolidation: int
+    sizes: tuple[int, ...] = ()
+    interval: int | None = None
 
     def flops(self, iterations: int) -> int:
         """Return the FLOPs of training for a number of iterations, and consolidation."""
+        return self.training(iterations) + self.ending(iterations)
+
+    def training(self, iterations: int) -> int:
+        """Return the FLOPs of training for a number of iterations."""
         if not self.batches:
-            return self.epoch + self.consolidation
+            return self.epoch
         epochs, rest = divmod(iterations, len(self.batches))
         further = (epochs - 1) * sum(self.batches) + sum(self.batches[:rest])
-        return self.epoch + further + self.consolidation
+        return self.epoch + further + self._at_intervals(iterations)
+
+    def ending(self, iterations: int) -> int:
+        """Return the FLOPs of consolidation after a number of iterations."""
+        if self.interval is None or not self.batches:
+            return self.consolidation
+        rest = iterations % self.interval
+        return self._measure(self.sizes[(iterations - 1) % len(self.sizes)]) if rest else 0
 
     def most_iterations(self, budget: float) -> int:
         """Return the largest number of iterations whose FLOPs a budget allows; 0 if not even one.
@@ -45,8 +64,24 @@ class TaskPrice:
             return 0
         if not sum(self.batches):
             return max(len(self.batches), 1)
-        most = len(self.batches) * (int(budget) // sum(self.batches) + 2)
-        return bisect_right(range(1, most), budget, key=self.flops)
+        upper = len(self.batches) * (int(budget) // sum(self.batches) + 2)
+        least = self.consolidation if self.interval is None else 0
+        most = bisect_right(range(1, upper), budget - least, key=self.training)
+        while self.flops(most) > budget:  # a short last interval may cost more than a step
+            most -= 1
+        return most
+
+    def _at_intervals(self, iterations: int) -> int:
+        if self.interval is None:
+            return 0
+        # The last batch of an epoch may be short.
+        short = iterations // lcm(self.interval, len(self.sizes))
+        full = iterations // self.interval - short
+        return full * self._measure(self.sizes[0]) + short * self._measure(self.sizes[-1])
+
+    def _measure(self, examples: int) -> int:
+        # Counted when the epoch ended, on its last batch.
+        return self.consolidation * examples // self.sizes[-1]
 
 
 def price_from_costs(costs: Costs) -> TaskPrice | None:
@@ -57,10 +92,15 @@ def price_from_costs(costs: Costs) -> TaskPrice | None:
     sizes = sorted(map(int, costs.batch_flops), reverse=True)
     # Only the last batch of an epoch may be short.
     batches = [
-        flops
-        for count, flops in (costs.batch_flops[str(size)] for size in sizes)
+        (size, flops)
+        for size, (count, flops) in ((n, costs.batch_flops[str(n)]) for n in sizes)
         for _ in range(count)
     ]
     if not batches and costs.samples:
         return None
-    return TaskPrice(costs.train_flops, tuple(batches), costs.consolidate_flops)
+    return TaskPrice(
+        epoch=costs.train_flops,
+        batches=tuple(flops for _, flops in batches),
+        consolidation=costs.consolidate_flops,
+        sizes=tuple(size for size, _ in batches),
+    )
