@@ -51,7 +51,7 @@ def plan_figures(
     seconds = plan.estimated_seconds()
     rows: list[tuple[str, Any]] = [
         ("trials", len({chain.trial_id for chain in plan.chains if chain.keys})),
-        ("trials x seeds", len(plan.chains)),
+        ("trials x seeds", sum(bool(chain.keys) for chain in plan.chains)),
         ("stages asked for", plan.asked_for),
         ("distinct stages", len(plan.orders)),
         ("of these, stage 0", sum(parent is None for parent in plan.links.values())),

@@ -23,6 +23,7 @@ def means_lines(sweep: Sweep) -> list[str]:
         counts_line(sweep.cells),
         *price_lines(sweep),
         *cost_lines(sweep.cells),
+        *network_lines(sweep.cells),
         *anchor_lines(sweep.cells),
         *reason_lines(sweep.cells),
     ]
@@ -48,7 +49,7 @@ def price_lines(sweep: Sweep) -> Iterator[str]:
 
 
 def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:
-    """Yield the FLOPs of all cells that are solved for, before and after sharing."""
+    """Yield the FLOPs of the cells solved for, before and after sharing, and of the prices."""
     before, by_key = 0, dict[str, int]()
     for cell in cells:
         for seed in cell.trial.seeds if cell.flops else ():
@@ -58,9 +59,22 @@ def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:
             by_key |= flops
     if before:
         after = sum(by_key.values())
+        priced = {key: cost for cell in cells for key, cost in cell.price_flops.items()}
+        prices = sum(cost for key, cost in priced.items() if key not in by_key)
         yield (
             f"cost: {si_text(before, 'FLOP')} of training and consolidation on all seeds, "
-            f"{si_text(after, 'FLOP')} where cells share stages"
+            f"{si_text(after, 'FLOP')} where cells share stages, and {si_text(prices, 'FLOP')} of "
+            "the stages that count prices"
+        )
+
+
+def network_lines(cells: Sequence[Cell]) -> Iterator[str]:
+    """Yield that cells of several networks have several units of computation."""
+    networks = {str(cell.trial.config["network"]) for cell in cells if cell.compute is not None}
+    if len(networks) > 1:
+        yield (
+            f"means: the unit of computation is that of each trial's own network, so that cells of "
+            f"the {len(networks)} networks are not at equal means: compare within a network"
         )
 
 

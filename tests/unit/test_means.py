@@ -22,6 +22,7 @@ from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.columns import compute_flops
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.graph.brake import Brake
+from orchestrator.graph.plan import plan
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
@@ -35,6 +36,8 @@ from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.means.storage import carried_bytes, fixed_bytes
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.sweep import Sweep
+from orchestrator.terminal.describe import plan_figures
+from orchestrator.terminal.means_page import cost_lines, network_lines
 
 SWEEP = {
     "name": "lab",
@@ -351,6 +354,28 @@ def test_anchors_on_features_fit_the_bytes_or_do_not_with_the_sum(tmp_path: Path
             "features, but needs room for 10, one for each class: give memory_bytes: 2570, or more",
         ),
     }
+
+
+def test_the_cost_of_a_surface_counts_its_prices_and_trials_that_run(tmp_path: Path) -> None:
+    """The price of fine-tuning is an epoch, a third of the budget of 3 x fine-tuning."""
+    parts = {"methods": "[finetune, joint]", "means": "{storage: 5 kB, compute: 3}"}
+    finish(tmp_path, **parts)
+    sweep = solve_sweep(load_means(tmp_path, **parts), open_store(tmp_path / "results", None))
+    (line,) = cost_lines(sweep.cells)
+    factor = {"k": 1e3, "M": 1e6}
+    amounts = re.findall(r"([\d.]+) (\w)FLOP", line)
+    before, after, prices = (float(number) * factor[unit] for number, unit in amounts)
+    assert before == after == pytest.approx(3 * prices, rel=0.01)
+    figures = dict(plan_figures(plan(sweep, open_store(tmp_path / "results", None))))
+    assert (figures["trials"], figures["trials x seeds"]) == ("1", "1"), "joint does not fit"
+
+
+def test_several_networks_have_several_units_of_computation(tmp_path: Path) -> None:
+    network = "{name: mlp, hidden: {grid: [[8], [9]]}}"
+    for means, number in (("{compute: 2}", 1), ("{storage: 9 kB}", 0)):
+        sweep, store = load_means(tmp_path, "[er]", means, network=network), tmp_path / "results"
+        cells = solve_sweep(sweep, open_store(store, None)).cells
+        assert len([line for line in network_lines(cells) if "2 networks" in line]) == number
 
 
 def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def solve_candidates(
     for example in distinct_costs(examples):
         other = solve_cell(example, storage, compute, prices, backbone)
         missing |= {trial.identity: trial for trial in other.prices}
+        cell = replace(cell, price_flops={**cell.price_flops, **other.price_flops})
         if differ(cell, other):
             raise RepertoireError(describe_difference(cell, other))
     return replace(cell, prices=tuple(missing.values()))

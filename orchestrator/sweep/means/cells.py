@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from orchestrator.columns import INFEASIBLE
 from orchestrator.sweep.means.prices import (
@@ -36,6 +36,7 @@ class Cell:
         flops: of training and consolidation of each task, by arithmetic; None likewise.
         outcome: (status, story) of a trial that is not run; None of one that is.
         prices: the price trials from which the steps follow, if they are not all stored yet.
+        price_flops: key -> FLOPs of the stages of the price trials, once they are known.
     """
 
     trial: Trial
@@ -46,6 +47,7 @@ class Cell:
     flops: tuple[int, ...] | None = None
     outcome: tuple[str, str] | None = None
     prices: tuple[Trial, ...] = ()
+    price_flops: Mapping[str, int] = field(default_factory=dict)
 
 
 def solve_cell(
@@ -73,6 +75,7 @@ def solve_cell(
             unit, own = unit_trial(fitted), price_trial(fitted)
             cell = replace(cell, prices=(unit, own))
             units, counted = prices(unit), own_prices(trial, prices(own))
+            cell = replace(cell, price_flops=count_price_flops((unit, own), prices))
             steps = count_steps(units, counted, compute)
             flops = [p.flops(n) for p, n in zip(counted[0], steps, strict=True)]
             # A method that takes no steps costs what it costs, and has no dial.
@@ -90,6 +93,20 @@ def solve_cell(
 def is_ready(cell: Cell) -> bool:
     """Return whether a cell can run: it fits, and its dials are solved for."""
     return cell.outcome is None and not cell.prices
+
+
+def count_price_flops(trials: Iterable[Trial], prices: PriceList) -> dict[str, int]:
+    """Return the FLOPs of training and consolidation of the stages of price trials, by key."""
+    chains = (
+        (trial.stages(seed)[1:], of_seed)
+        for trial in trials
+        for seed, of_seed in zip(trial.seeds, prices(trial), strict=True)
+    )
+    return {
+        stage.key: price.epoch + price.consolidation
+        for stages, of_seed in chains
+        for stage, price in zip(stages, of_seed, strict=True)
+    }
 
 
 def set_dials(cell: Cell, trial: Trial) -> Trial:
