@@ -20,7 +20,7 @@ setup: $(VENV)/.ready  ## Make the environment (.venv)
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the test suite, in three processes; some eight minutes on two cores
+test: $(VENV)/.ready-test  ## Run the test suite, in three processes; some seven minutes on two cores
 	$(BIN)/python -m pytest -n 3 -m "not storm and not variant" --ignore tests/browser
 
 test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Chromium
