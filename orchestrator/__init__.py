@@ -8,7 +8,7 @@
 
 The names of `__all__` are for users; everything else may change. docs/python.md has examples.
 A name is imported when it is asked for, so that the command line starts at once; begin with
-`api/sweep.py`, or with `cli/run.py` for the command line.
+`cli/python/sweep.py`, or with `cli/run.py` for the command line.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 
 from orchestrator.stages.fused.run_group import run_group
-from orchestrator.stages.outcomes import Key, Outcome, StageDone
+from orchestrator.stages.outcomes import Key, Outcome, StageDone, StageFailed, failure_story
 from orchestrator.stages.run_stage import State
 from orchestrator.stages.storage.lease_holding import hold_free_lease, open_leases
 from orchestrator.stages.storage.store import StageStore
@@ -32,8 +33,8 @@ def compute_group(
     """Compute siblings; return their outcomes in order.
 
     Those that the store lacks, whose parents it has, and that no other command computes, are
-    trained together. If that raises, nothing is stored of it, and each is computed by itself, so
-    that only the one that is at fault fails.
+    trained together. If that raises, each that is not stored is computed by itself, so that only
+    the one that is at fault fails; if none does, the error is logged.
 
     Args:
         orders: stages with one `siblings.sibling_key`.
@@ -42,8 +43,12 @@ def compute_group(
         owner: of the leases, as in `worker.compute_order`.
         compute: computes a single order.
     """
-    computed = compute_together(orders, store, device, owner)
-    outcomes = []
+    outcomes, error = list[Outcome](), None
+    try:
+        computed = compute_together(orders, store, device, owner)
+    # Which of them is at fault shows when each is computed by itself.
+    except (Exception, SystemExit) as raised:
+        computed, error = {}, raised
     for order in orders:
         outcome = computed.get(order.key)
         if outcome is None or len(order.stages) > 1:
@@ -51,6 +56,11 @@ def compute_group(
             rest = compute(order, store, device, owner)
             outcome = outcome if outcome and isinstance(rest, StageDone) else rest
         outcomes.append(outcome)
+    if error is not None and not any(isinstance(each, StageFailed) for each in outcomes):
+        story = failure_story(error).partition("\n")[0]
+        logging.getLogger("repertoire").warning(
+            "%d siblings could not be trained together, and were one by one: %s", len(orders), story
+        )
     return outcomes
 
 
@@ -58,23 +68,19 @@ def compute_together(
     orders: Sequence[Order], store: StageStore, device: str, owner: str | None
 ) -> dict[Key, Outcome]:
     """Train siblings together and store them; return the outcomes of those that were stored."""
-    try:
-        with chdir("."), hold_free(orders, store, owner) as free:
-            found = [(order, find_parent(order, store)) for order in free]
-            ready = [(order, parent) for order, parent in found if parent is not None]
-            if device != "cpu" or len(ready) < 2:
-                return {}
-            runs = run_group(
-                [order.stages[0] for order, _ in ready],
-                [parent for _, parent in ready],
-                [order.computed_for for order, _ in ready],
-            )
-            for state, record in runs:
-                store.put(state, record)
-            return {record.key: stored_outcome(record, "computed") for _, record in runs}
-    # Which of them is at fault shows when each is computed by itself.
-    except (Exception, SystemExit):
-        return {}
+    with chdir("."), hold_free(orders, store, owner) as free:
+        found = [(order, find_parent(order, store)) for order in free]
+        ready = [(order, parent) for order, parent in found if parent is not None]
+        if device != "cpu" or len(ready) < 2:
+            return {}
+        runs = run_group(
+            [order.stages[0] for order, _ in ready],
+            [parent for _, parent in ready],
+            [order.computed_for for order, _ in ready],
+        )
+        for state, record in runs:
+            store.put(state, record)
+        return {record.key: stored_outcome(record, "computed") for _, record in runs}
 
 
 @contextmanager
