@@ -92,8 +92,8 @@ def exit_codes() -> str:
         if isinstance(cls, type) and issubclass(cls, errors.RepertoireError)
     ]
     rows = [[_code(cls.__name__), f"{cls.exit_code}", first_line(cls)] for cls in kinds]
-    told = (command_line.main.__doc__ or "").partition(":")[2].strip().rstrip(".")
-    return f"{told}.\n\n{table(['Error', 'Exit code', 'Meaning'], rows)}"
+    codes = (command_line.main.__doc__ or "").partition(":")[2].strip().rstrip(".")
+    return f"{codes}.\n\n{table(['Error', 'Exit code', 'Meaning'], rows)}"
 
 
 def first_line(cls: type[Any]) -> str:

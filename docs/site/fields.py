@@ -114,10 +114,10 @@ def valid_values(
     parts = schema.get("anyOf", [schema])
     kinds = {each.get("type") for each in parts} if not any("enum" in p for p in parts) else set()
     tried = [value for kind in kinds & WRONG.keys() for value in WRONG[kind]]
-    found = [
+    complaints = [
         valid for value in tried for valid in _complaints(cls, {**required, name: value}, name)
     ]
-    return "; ".join(dict.fromkeys(found))
+    return "; ".join(dict.fromkeys(complaints))
 
 
 def _complaints(cls: type[Any], given: Mapping[str, Any], name: str) -> Iterator[str]:

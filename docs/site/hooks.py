@@ -46,9 +46,9 @@ def _filled(entry: Any) -> Any:
 
 def _pages_in(folder: str) -> list[str]:
     """Return the pages of a folder: its overview, then the others as the overview links to them."""
-    written = (path.name for path in (links.DOCS / folder).glob("*.md"))
-    made = (name.removeprefix(folder) for name in GENERATED if name.startswith(folder))
-    names = sorted({*written, *made})
+    files = (path.name for path in (links.DOCS / folder).glob("*.md"))
+    generated = (name.removeprefix(folder) for name in GENERATED if name.startswith(folder))
+    names = sorted({*files, *generated})
     overview = next(name for name in ("README.md", "index.md") if name in names)
     text = GENERATED.get(folder + overview) or links.read(f"docs/{folder}{overview}")
     places = {name: text.find(f"]({name})") for name in names}

@@ -69,8 +69,8 @@ def compute_together(
 ) -> dict[Key, Outcome]:
     """Train siblings together and store them; return the outcomes of those that were stored."""
     with chdir("."), hold_free(orders, store, owner) as free:
-        found = [(order, find_parent(order, store)) for order in free]
-        ready = [(order, parent) for order, parent in found if parent is not None]
+        pairs = [(order, find_parent(order, store)) for order in free]
+        ready = [(order, parent) for order, parent in pairs if parent is not None]
         if device != "cpu" or len(ready) < 2:
             return {}
         runs = run_group(
