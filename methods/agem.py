@@ -18,6 +18,7 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -25,10 +26,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from methods.base import Examples, Outlook
+from methods.base import Examples, Outlook, Setting
 from methods.parts.episodic import Gradients
 from methods.parts.ranges import require_share
 from methods.parts.rehearsal import Rehearsal, RehearsalConfig
+from methods.parts.ring import num_kept
 
 # Avoids 0 / 0 where the reference gradient is zero.
 TINY = torch.finfo(torch.float32).tiny
@@ -55,6 +57,15 @@ class AGEM(Rehearsal):
         def __post_init__(self) -> None:
             super().__post_init__()
             require_share("strength", self.strength)
+
+        def num_replayed(
+            self, setting: Setting, shown: Sequence[int], batch_size: int
+        ) -> int | None:
+            """Return the size of the reference batch; only a ring keeps what was trained on."""
+            if self.policy != "ring" or self.strength == 0:
+                return None
+            stored = num_kept(self.budget, setting, shown)
+            return min(self.replay_batch_size or batch_size, stored)
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"strength"})
     strength: ClassVar[str | None] = "strength"

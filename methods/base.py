@@ -5,7 +5,7 @@ Shape legend: B examples, C classes of the head, N stored examples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
@@ -42,6 +42,20 @@ class Config:
         every `interval` steps, and at the end of a task after a shorter rest; its consolidation is
         that alone, and costs in proportion to the batch. So the FLOPs of any number of steps are
         exact. None: all steps of a task cost what the last do.
+        """
+        return None
+
+    def num_replayed(self, setting: Setting, shown: Sequence[int], batch_size: int) -> int | None:
+        """Return how many stored examples each step of the next task trains on, beside its batch.
+
+        Of a method of which all steps of a task replay equally many, at the FLOPs of new ones, and
+        more the more it was shown on the tasks before. So the FLOPs of any number of steps are
+        exact. None: the number does not depend on the steps taken before.
+
+        Args:
+            setting: the circumstances of the trial.
+            shown: for each task learned, how many of its examples were trained on.
+            batch_size: examples of the batch.
         """
         return None
 

@@ -24,6 +24,7 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -35,7 +36,7 @@ from methods.base import Examples, Method, Outlook, Setting, TaskView
 from methods.parts.budget import MemoryConfig
 from methods.parts.episodic import Gradients, multipliers
 from methods.parts.ranges import require_positive, require_share, require_strength
-from methods.parts.ring import RingMemory
+from methods.parts.ring import RingMemory, num_kept
 
 # Smallest ridge, relative to the trace of G G^T: in single precision G G^T can have negative
 # eigenvalues of that size.
@@ -65,6 +66,10 @@ class GEM(Method):
             require_strength("margin", self.margin)
             require_positive("ridge", self.ridge)
             require_share("strength", self.strength)
+
+        def num_replayed(self, setting: Setting, shown: Sequence[int], batch_size: int) -> int:
+            """Return all that is stored of past tasks; none where nothing is projected."""
+            return num_kept(self.budget, setting, shown) if self.strength else 0
 
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"margin", "ridge", "strength"})
     strength: ClassVar[str | None] = "strength"

@@ -18,6 +18,7 @@ Deviations:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 import torch
@@ -85,6 +86,23 @@ class RingMemory(Memory):
         order = torch.arange(count).roll(-oldest)
         self.keep(torch.cat((torch.arange(self.past), self.past + order)))
         self.counts[-1] = count
+
+
+def num_kept(budget: Budget, setting: Setting, shown: Sequence[int]) -> int:
+    """Return how many examples of past tasks a ring holds while the next task is learned.
+
+    Args:
+        budget: of the ring.
+        setting: the circumstances of the trial.
+        shown: for each past task, how many of its examples were passed to the ring.
+    """
+    counts: list[int] = []
+    for number, count in enumerate([*shown, 0], 1):
+        # The counters, which the budget has room for, grow with the tasks.
+        outlook = Outlook(setting.num_classes, setting.input_shape, number)
+        shares = equal_shares(RingMemory(budget, outlook).capacity, number)
+        counts = [min(pair) for pair in zip([*counts, count], shares, strict=True)]
+    return sum(counts)
 
 
 def equal_shares(total: int, parts: int) -> list[int]:

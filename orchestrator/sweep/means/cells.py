@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.columns import INFEASIBLE
+from orchestrator.sweep.means.chain_prices import ChainPrices, Prices
 from orchestrator.sweep.means.prices import (
-    Prices,
     Unpriceable,
     Unpriced,
-    own_prices,
+    chain_prices,
     price_trial,
     unit_trial,
 )
+from orchestrator.sweep.means.steps import TaskPrice
 from orchestrator.sweep.means.storage import Backbone, TooDear, fit_storage, set_memory
 from orchestrator.sweep.trial import Trial
 
@@ -74,13 +75,12 @@ def solve_cell(
             fitted = trial if cell.memory is None else set_memory(trial, cell.memory)
             unit, own = unit_trial(fitted), price_trial(fitted)
             cell = replace(cell, prices=(unit, own))
-            units, counted = prices(unit), own_prices(trial, prices(own))
+            chains = chain_prices(fitted, prices(unit), prices(own))
             cell = replace(cell, price_flops=count_price_flops((unit, own), prices))
-            steps = count_steps(units, counted, compute)
-            flops = [p.flops(n) for p, n in zip(counted[0], steps, strict=True)]
+            steps = count_steps(chains, compute)
             # A method that takes no steps costs what it costs, and has no dial.
             dial = tuple(steps) if trial.method.cls.takes_steps else None
-            cell = replace(cell, steps=dial, flops=tuple(flops), prices=())
+            cell = replace(cell, steps=dial, flops=tuple(chains[0].flops(steps)), prices=())
     except TooDear as error:
         cell = replace(cell, outcome=(INFEASIBLE, str(error)), prices=())
     except Unpriceable as error:
@@ -131,37 +131,38 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     return trial
 
 
-def count_steps(units: tuple[Prices, ...], own: tuple[Prices, ...], compute: float) -> list[int]:
+def count_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
     """Return the most iterations on each task that a budget allows, on all seeds.
 
     Args:
-        units: the prices of fine-tuning, for each seed.
-        own: the prices of the method.
+        chains: the prices of the method, for each seed.
         compute: the budget, in epochs of fine-tuning.
 
     Raises:
         TooDear: a single step and the consolidation cost more at some task.
     """
     steps: list[int] = []
-    for task in range(len(own[0])):
-        of_seeds = [
-            (price[task], compute * unit[task].flops(len(unit[task].batches)))
-            for unit, price in zip(units, own, strict=True)
-        ]
-        steps.append(min(price.most_iterations(budget) for price, budget in of_seeds))
-        if not steps[-1]:
-            price, budget = next(each for each in of_seeds if not each[0].most_iterations(each[1]))
-            first, rest = price.flops(1), price.ending(1)
-            parts = (
-                f"one step {first - rest:,} FLOP + consolidation {rest:,} FLOP = {first:,} FLOP"
-                if price.batches
-                else f"no step, and consolidation {first:,} FLOP"
-            )
+    for task in range(len(chains[0].counted)):
+        of_seeds = [(each.next_price(steps), each.budget(task, compute)) for each in chains]
+        most = [price.most_iterations(budget) for price, budget in of_seeds]
+        if not min(most):
             raise TooDear(
-                f"task {task + 1} takes {parts}, which is {first - budget:,.0f} FLOP above "
-                f"{budget:,.0f} FLOP, {compute:g} x fine-tuning for an epoch"
+                f"task {task + 1} takes {describe_excess(*of_seeds[most.index(0)])}, "
+                f"{compute:g} x fine-tuning for an epoch"
             )
+        steps.append(min(most))
     return steps
+
+
+def describe_excess(price: TaskPrice, budget: float) -> str:
+    """Return the sum that shows that a budget does not allow a single step."""
+    first, rest = price.flops(1), price.ending(1)
+    parts = (
+        f"one step {first - rest:,} FLOP + consolidation {rest:,} FLOP = {first:,} FLOP"
+        if price.batches
+        else f"no step, and consolidation {first:,} FLOP"
+    )
+    return f"{parts}, which is {first - budget:,.0f} FLOP above {budget:,.0f} FLOP"
 
 
 def describe_cell(cell: Cell) -> str:

@@ -13,6 +13,7 @@ from methods.finetune import Finetune
 from orchestrator.stages.code.components import create_component
 from orchestrator.stages.record import Record, RecordRequest
 from orchestrator.stages.stage import Stage
+from orchestrator.sweep.means.chain_prices import ChainPrices, Prices, replay_rule
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.trial import Trial
 
@@ -24,7 +25,6 @@ ONE_EPOCH: Mapping[str, Any] = {
     "early_stopping": None,
 }
 
-Prices = tuple[TaskPrice, ...]
 NO_TASKS: frozenset[str] = frozenset()
 
 
@@ -57,7 +57,7 @@ class Unpriceable(Exception):
 def price_trial(trial: Trial) -> Trial:
     """Return the trial whose stages price the tasks of a trial.
 
-    A method that measures at intervals does so at the end of a task alone, and `own_prices` adds
+    A method that measures at intervals does so at the end of a task alone, and `chain_prices` adds
     the rest. One seed of those with tasks of the same sizes is enough: FLOPs follow from sizes.
     """
     training, method = replace(trial.training, **ONE_EPOCH), trial.method
@@ -66,11 +66,23 @@ def price_trial(trial: Trial) -> Trial:
     return replace(trial, method=method, training=training, schedule=(), seeds=priced_seeds(trial))
 
 
-def own_prices(trial: Trial, counted: Iterable[Prices]) -> tuple[Prices, ...]:
-    """Return the prices of a trial, for each seed, from those counted of its price trial."""
+def chain_prices(
+    trial: Trial, units: Iterable[Prices], counted: Iterable[Prices]
+) -> tuple[ChainPrices, ...]:
+    """Return the prices of a trial, for each seed.
+
+    Args:
+        trial: with its memory set.
+        units: the prices of its unit trial, for each seed.
+        counted: those of its price trial.
+    """
     even = trial.method.config.without_interval()
     interval = None if even is None else even[1]
-    return tuple(tuple(replace(p, interval=interval) for p in prices) for prices in counted)
+    own = (tuple(replace(p, interval=interval) for p in prices) for prices in counted)
+    return tuple(
+        ChainPrices(unit, price, replay_rule(trial, seed))
+        for unit, price, seed in zip(units, own, priced_seeds(trial), strict=True)
+    )
 
 
 def unit_trial(trial: Trial) -> Trial:

@@ -10,8 +10,9 @@ from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
 from orchestrator.sweep.means.candidates import solve_candidates
 from orchestrator.sweep.means.cells import PriceList, describe_cell, is_ready, solve_cell
+from orchestrator.sweep.means.chain_prices import Prices
 from orchestrator.sweep.means.means import LARGEST, Means
-from orchestrator.sweep.means.prices import PriceRecords, Prices, Unpriced, read_prices
+from orchestrator.sweep.means.prices import PriceRecords, Unpriced, read_prices
 from orchestrator.sweep.means.storage import carried_bytes, counted_bytes
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial

@@ -3,13 +3,15 @@
 A method learned each task for one epoch once, and the FLOPs of that stage were counted. Steps after
 the first epoch cost what the dearest of their batch size did in it (its first step apart, which may
 set something up), so the FLOPs of any number of steps follow. What a method measures at intervals
-(`Config.without_interval`) is added to them.
+(`Config.without_interval`) is added to them. What it replays of the tasks before may change the
+FLOPs of all steps of a task: see `chain_prices`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import lcm
 
 from orchestrator.stages.record import Costs
@@ -70,6 +72,25 @@ class TaskPrice:
         while self.flops(most) > budget:  # a short last interval may cost more than a step
             most -= 1
         return most
+
+    def examples(self, iterations: int) -> int:
+        """Return how many examples a number of iterations trains on, repeats counted."""
+        epochs, rest = divmod(iterations, max(len(self.sizes), 1))
+        return epochs * sum(self.sizes) + sum(self.sizes[:rest])
+
+    @property
+    def example(self) -> int:
+        """The FLOPs of one more example in a batch."""
+        large, small = (self.sizes[0], self.batches[0]), (self.sizes[-1], self.batches[-1])
+        if large == small:
+            return large[1] // large[0]
+        return (large[1] - small[1]) // (large[0] - small[0])
+
+    def change(self, by_size: Mapping[int, int]) -> TaskPrice:
+        """Return the price where steps on batches of a size cost more FLOPs, or fewer."""
+        changes = [by_size[size] for size in self.sizes]
+        batches = tuple(b + more for b, more in zip(self.batches, changes, strict=True))
+        return replace(self, epoch=self.epoch + sum(changes), batches=batches)
 
     def _at_intervals(self, iterations: int) -> int:
         if self.interval is None:

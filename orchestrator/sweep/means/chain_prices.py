@@ -1,0 +1,71 @@
+"""The prices of the tasks of a chain, which may depend on the steps that were taken before.
+
+A method that replays what it was shown stores less where it took fewer steps than an epoch. Its
+price trial takes an epoch on each task, so that a step on a later task may cost less than counted:
+what training costs on each stored example that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from methods.base import Config
+from orchestrator.stages.build_stages import benchmark_setting
+from orchestrator.sweep.means.steps import TaskPrice
+from orchestrator.sweep.trial import Trial
+
+Prices = tuple[TaskPrice, ...]
+# (examples shown of each task learned, examples of a batch) -> stored examples that a step replays
+Replay = Callable[[Sequence[int], int], int | None]
+
+
+@dataclass(frozen=True)
+class ChainPrices:
+    """The prices of a trial on one seed.
+
+    Attributes:
+        units: of fine-tuning on the tasks 1..T, for one epoch.
+        counted: of the method, with one epoch on each task before.
+        replay: how many stored examples a step of the next task replays.
+    """
+
+    units: Prices
+    counted: Prices
+    replay: Replay
+
+    def budget(self, task: int, compute: float) -> float:
+        """Return the FLOPs of a task, numbered from 0, at `compute` epochs of fine-tuning."""
+        unit = self.units[task]
+        return compute * unit.flops(len(unit.batches))
+
+    def next_price(self, steps: Sequence[int]) -> TaskPrice:
+        """Return the price of the task after those that were learned in numbers of steps."""
+        learned, price = self.counted[: len(steps)], self.counted[len(steps)]
+        shown = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
+        in_epochs = [sum(each.sizes) for each in learned]
+        example = self.units[len(steps)].example
+        changes = {
+            size: example * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
+            for size in set(price.sizes)
+        }
+        return price.change(changes)
+
+    def flops(self, steps: Sequence[int]) -> Iterator[int]:
+        """Yield the FLOPs of training and consolidation of each task."""
+        for task, number in enumerate(steps):
+            yield self.next_price(steps[:task]).flops(number)
+
+
+def replay_rule(trial: Trial, seed: int) -> Replay:
+    """Return how many stored examples a step of a trial replays, as its method declares it."""
+    stage = trial.stages(seed)[-1]
+    setting, tasks = benchmark_setting(stage.benchmark, stage.network), stage.benchmark.tasks()
+    config: Config = stage.method.config
+
+    def replay(shown: Sequence[int], size: int) -> int | None:
+        # Without the short batch of each epoch further epochs show further examples.
+        once = [min(pair) for pair in zip(shown, (task.num_train for task in tasks), strict=False)]
+        return config.num_replayed(setting, once, size)
+
+    return replay
