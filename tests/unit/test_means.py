@@ -30,6 +30,7 @@ from orchestrator.results.winners import winner_settings
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
+from orchestrator.sweep.means.chain_prices import ChainPrices
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
 from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
@@ -133,6 +134,19 @@ def test_what_is_measured_at_intervals_is_priced_by_hand() -> None:
     short = TaskPrice(41, (40, 1), 1, sizes=(40, 1), interval=3)
     assert [short.flops(n) for n in (1, 2, 3)] == [80, 42, 121]
     assert short.most_iterations(120) == 2
+
+
+def test_steps_that_cost_more_as_a_memory_fills_are_priced_at_the_dearest_by_hand() -> None:
+    """Steps of an epoch cost 1, 2, 3, 4, 4 and 4, or 1, 4, 4, 4, 4 and 4; of fine-tuning 1."""
+    unit = TaskPrice(6, (1,) * 6, 0, sizes=(1,) * 6)
+    fills, sets_up = (
+        ChainPrices((unit,), (TaskPrice(epoch, (4,) * 6, 0, unit.sizes),), lambda shown, size: None)
+        for epoch in (18, 21)
+    )
+    rising, first_apart = fills.next_price([]), sets_up.next_price([])
+    assert [rising.flops(n) for n in (1, 2, 4, 5, 6, 7)] == [4, 8, 16, 18, 18, 22]
+    assert [first_apart.flops(n) for n in (1, 2, 6, 7)] == [1, 5, 21, 25]
+    assert [price.most_iterations(9) for price in (rising, first_apart)] == [2, 3]
 
 
 @pytest.mark.parametrize(("compute", "interval"), [(6, 10), (11, 3)])

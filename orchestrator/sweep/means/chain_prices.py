@@ -8,7 +8,7 @@ what training costs on each stored example that is not there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from methods.base import Config
 from orchestrator.stages.build_stages import benchmark_setting
@@ -44,12 +44,15 @@ class ChainPrices:
         learned, price = self.counted[: len(steps)], self.counted[len(steps)]
         shown = [each.examples(number) for each, number in zip(learned, steps, strict=True)]
         in_epochs = [sum(each.sizes) for each in learned]
-        example = self.units[len(steps)].example
+        unit = self.units[len(steps)]
         changes = {
-            size: example * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
+            size: unit.example
+            * ((self.replay(shown, size) or 0) - (self.replay(in_epochs, size) or 0))
             for size in set(price.sizes)
         }
-        return price.change(changes)
+        # A step costs what fine-tuning does, at least: the first alone is not that cheap.
+        uneven = bool(price.batches) and price.first < unit.batches[0]
+        return replace(price.change(changes), uneven=uneven)
 
     def flops(self, steps: Sequence[int]) -> Iterator[int]:
         """Yield the FLOPs of training and consolidation of each task."""

@@ -30,6 +30,8 @@ class TaskPrice:
         interval: steps after each of which the method measures what it otherwise measures in its
             consolidation, on the batch of the step; it also does at the end, if steps are left
             over. None: it does so at the end alone.
+        uneven: whether steps of the first epoch after its first may cost less than `batches` say,
+            such as those that replay a memory which fills; a part of it is priced by `batches`.
     """
 
     epoch: int
@@ -37,6 +39,7 @@ class TaskPrice:
     consolidation: int
     sizes: tuple[int, ...] = ()
     interval: int | None = None
+    uneven: bool = False
 
     def flops(self, iterations: int) -> int:
         """Return the FLOPs of training for a number of iterations, and consolidation."""
@@ -47,6 +50,8 @@ class TaskPrice:
         if not self.batches:
             return self.epoch
         epochs, rest = divmod(iterations, len(self.batches))
+        if self.uneven and not epochs:
+            return min(sum(self.batches[:rest]), self.epoch)
         further = (epochs - 1) * sum(self.batches) + sum(self.batches[:rest])
         return self.epoch + further + self._at_intervals(iterations)
 
@@ -91,6 +96,11 @@ class TaskPrice:
         changes = [by_size[size] for size in self.sizes]
         batches = tuple(b + more for b, more in zip(self.batches, changes, strict=True))
         return replace(self, epoch=self.epoch + sum(changes), batches=batches)
+
+    @property
+    def first(self) -> int:
+        """The FLOPs of the first step, if the others cost what `batches` say."""
+        return self.epoch - sum(self.batches[1:])
 
     def _at_intervals(self, iterations: int) -> int:
         if self.interval is None:
