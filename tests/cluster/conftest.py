@@ -15,7 +15,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("modules")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def one_ray(modules: Path) -> Iterator[None]:
     import ray
 

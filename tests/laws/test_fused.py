@@ -315,7 +315,7 @@ def store_with_parents(folder: Path, *chains: list[Stage]) -> StageStore:
 
 
 def test_if_a_group_fails_only_the_stage_at_fault_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
 ) -> None:
     chains = [chain("finetune", seed) for seed in range(3)]
     store = store_with_parents(tmp_path, *chains)
@@ -328,14 +328,14 @@ def test_if_a_group_fails_only_the_stage_at_fault_does(
 
     monkeypatch.setattr(module, "build_method", build_or_raise)
     good, failed, other = compute_group(orders(*chains), store, owner="host/1/me")
-    assert not caplog.records, "its story says it"
+    assert not logged, "its story says it"
     assert (good, other) == (StageDone(chains[0][1].key), StageDone(chains[2][1].key))
     assert isinstance(failed, StageFailed)
     assert failed.story.startswith("OverflowError: too much")
 
 
 def test_an_error_of_the_fused_program_itself_is_logged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[str]
 ) -> None:
     chains = [chain("finetune", seed) for seed in range(2)]
     store = store_with_parents(tmp_path, *chains)
@@ -346,7 +346,7 @@ def test_an_error_of_the_fused_program_itself_is_logged(
     monkeypatch.setattr(compute_module, "run_group", run_group)
     outcomes = compute_group(orders(*chains), store)
     assert outcomes == [StageDone(stages[1].key) for stages in chains]
-    (line,) = [record.getMessage() for record in caplog.records]
+    (line,) = logged
     assert line.startswith("2 siblings could not be trained together, and were one by one: Memory")
 
 

@@ -157,7 +157,7 @@ def test_cut_anywhere_it_holds_the_whole_lines_before_and_goes_on_from_there(
     "damage", [b"{half", b"\0" * 40, b"\xff\xfe", b"[1, 2]", b'{"number": 1}', b'{"group": 1}', b""]
 )
 def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_journal(
-    damage: bytes, path: Path, caplog: pytest.LogCaptureFixture
+    damage: bytes, path: Path, logged: list[str]
 ) -> None:
     begun(path, ewc="1").append(POINT)
     good = path.read_bytes()
@@ -166,7 +166,7 @@ def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_j
     resumed = Journal(path)
     assert resumed.entries("ewc", "1") == [POINT]
     assert (path.read_bytes(), path.with_name("search.jsonl.damaged").read_bytes()) == (good, rest)
-    assert "damaged from line 3 on" in caplog.text
+    assert "damaged from line 3 on" in logged[0]
     resumed.append(STOP)
     assert Journal(path).entries("ewc", "1") == [POINT, STOP]
 
