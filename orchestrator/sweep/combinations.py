@@ -8,6 +8,7 @@ from itertools import chain, product
 from typing import Any
 
 from orchestrator.networks.pretrained.pretrained import Pretrained
+from orchestrator.sweep.means.anchors import serves
 from orchestrator.sweep.method_entries import MethodEntry
 from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.section import Part
@@ -45,13 +46,14 @@ def combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
             # Whether a network sees images or their features is for the training to say.
             depends = _depends_on_training(network)
             wrong = [] if depends else [*_find_misfits((benchmark, network, entry.method))]
-            mistakes.extend(wrong)
+            mistakes.extend([] if entry.optional else wrong)
             for training in entry.trainings if not wrong else ():
                 parts = (benchmark, network, training, entry.method)
                 unfit = [*_find_misfits(parts)] if depends else []
                 unfit += _find_unfit_trainings(parts)
-                mistakes.extend(unfit)
-                valid += [] if unfit else [parts]
+                mistakes.extend([] if entry.optional else unfit)
+                wanted = not unfit and (not entry.optional or _serves(parts))
+                valid += [parts] if wanted else []
     # In the order of the file: methods first, then benchmarks, networks and trainings.
     places = {id(part): place for place, part in enumerate(sections.all)}
     complete = [parts for parts in valid if all(part.examples for part in parts)]
@@ -72,6 +74,14 @@ def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
         if objection is not None:
             of_network = objection.startswith("network.")
             yield objection if of_network else f"{parts[-1].form.where}: {objection}"
+
+
+def _serves(parts: TrialParts) -> bool:
+    """Return whether an anchor has a meaning beside the other parts."""
+    if not all(part.examples for part in parts):
+        return False
+    benchmark, network, training, method = (part.examples[0] for part in parts)
+    return serves(method.name, benchmark, network, training)
 
 
 def _find_unfit_trainings(parts: TrialParts) -> Iterator[str]:

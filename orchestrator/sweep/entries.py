@@ -19,7 +19,7 @@ from orchestrator.sweep.common_training import CommonTraining
 from orchestrator.sweep.data_section import OwnCode, with_data
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.group_names import name_groups
-from orchestrator.sweep.method_entries import find_repetitions, read_method_entries
+from orchestrator.sweep.method_entries import find_repetitions, read_anchors, read_method_entries
 from orchestrator.sweep.network_section import read_networks
 from orchestrator.sweep.options import read_fuse
 from orchestrator.sweep.read_section import read_section
@@ -87,7 +87,10 @@ def read_sections(
         benchmarks=benchmarks,
         networks=networks,
         trainings=common.parts,
-        entries=read_method_entries(methods, common, source, mistakes, grids),
+        entries=[
+            *read_method_entries(methods, common, source, mistakes, grids),
+            *read_anchors(content, common, source, mistakes),
+        ],
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.stages.code.source import Source
 from orchestrator.sweep.common_training import CommonTraining
+from orchestrator.sweep.means.anchors import added_anchors, asks_for_all
 from orchestrator.sweep.read_section import read_component
 from orchestrator.sweep.reading.mistakes import abbreviate
 from orchestrator.sweep.section import Part
@@ -25,11 +26,13 @@ class MethodEntry:
 
     Attributes:
         own: whether the entry changes the training.
+        optional: whether it is left out where it does not go with the other sections.
     """
 
     method: Part
     trainings: list[Part]
     own: bool
+    optional: bool = False
 
 
 def read_method_entries(
@@ -60,6 +63,18 @@ def read_method_entries(
             for part in parts
         ]
     return entries
+
+
+def read_anchors(
+    content: dict[str, Any], common: CommonTraining, source: Source, mistakes: list[str]
+) -> list[MethodEntry]:
+    """Return the entries that the means of a file add to its methods."""
+    optional = asks_for_all(content)
+    return [
+        MethodEntry(part, common.parts, own=False, optional=optional)
+        for name in added_anchors(content)
+        for part in read_component("method", "means.anchors", name, source, mistakes, False)
+    ]
 
 
 def read_label(given: Any, where: str, mistakes: list[str]) -> str:

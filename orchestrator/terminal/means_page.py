@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, on_features
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
 from orchestrator.sweep.means.solve import missing_prices
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.units import si_text
 
 MAX_LISTED = 20  # reasons
-# What a surface is read against.
-ANCHORS = ("finetune", "er", "gdumb", "joint")
 
 
 def means_lines(sweep: Sweep) -> list[str]:
@@ -24,7 +23,7 @@ def means_lines(sweep: Sweep) -> list[str]:
         *price_lines(sweep),
         *cost_lines(sweep.cells),
         *network_lines(sweep.cells),
-        *anchor_lines(sweep.cells),
+        *anchor_lines(sweep.cells, sweep.means.anchors),
         *reason_lines(sweep.cells),
     ]
 
@@ -78,11 +77,18 @@ def network_lines(cells: Sequence[Cell]) -> Iterator[str]:
         )
 
 
-def anchor_lines(cells: Sequence[Cell]) -> Iterator[str]:
-    """Yield the anchors that a sweep leaves out."""
-    methods = {cell.trial.method.name for cell in cells}
-    if missing := [name for name in ANCHORS if name not in methods]:
-        yield f"means: a surface is read against {', '.join(missing)}, which this sweep leaves out"
+def anchor_lines(cells: Sequence[Cell], added: Sequence[str]) -> Iterator[str]:
+    """Yield the anchors that the means add to a sweep, and those that it leaves out."""
+    methods = {cell.trial.method.name: cell.trial for cell in cells}
+    if present := [name for name in added if name in methods]:
+        yield f"means: added to the methods of the sweep, as anchors: {', '.join(present)}"
+    parts = [(trial.benchmark, trial.network, trial.training) for trial in methods.values()]
+    wanted = ANCHORS if all(on_features(*each) for each in parts) else EVERYWHERE
+    if missing := [name for name in wanted if name not in {*methods, *added}]:
+        yield (
+            f"means: a surface is read against {', '.join(missing)}, which this sweep leaves out "
+            "(anchors: true adds those that go with it)"
+        )
 
 
 def reason_lines(cells: Sequence[Cell]) -> list[str]:

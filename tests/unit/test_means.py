@@ -30,6 +30,7 @@ from orchestrator.results.winners import winner_settings
 from orchestrator.search.price import count_prices
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.record import Costs
+from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
 from orchestrator.sweep.means.solve import solve_sweep
@@ -38,7 +39,7 @@ from orchestrator.sweep.means.storage import fixed_bytes
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_figures
-from orchestrator.terminal.means_page import cost_lines, network_lines
+from orchestrator.terminal.means_page import anchor_lines, cost_lines, network_lines
 
 SWEEP = {
     "name": "lab",
@@ -223,6 +224,53 @@ def test_the_largest_method_sets_the_bytes_of_memory_aligned(tmp_path: Path) -> 
     config = solve_sweep(sweep, open_store(tmp_path / "results", None)).trials[1].method.config
     # er with its default of 500 examples is the dearest: 65 bytes each, and a counter.
     assert config.memory_bytes == 500 * 65 + 8
+
+
+def added(folder: Path, methods: str, means: str, **parts: str) -> list[str]:
+    """Return the methods that a sweep has beyond those without anchors, which keep their ids."""
+    without = load_means(folder, methods, means.replace(", anchors: true", ""), **parts).trials
+    trials = load_means(folder, methods, means, **parts).trials
+    assert [t.trial_id for t in trials[: len(without)]] == [t.trial_id for t in without]
+    return [trial.method.name for trial in trials[len(without) :]]
+
+
+def test_anchors_are_added_where_the_sweep_does_not_name_them(tmp_path: Path) -> None:
+    means, own_er = "{compute: 2, anchors: true}", "{name: er, replay_batch_size: 3}"
+    assert added(tmp_path, "[si]", means) == ["finetune", "er", "gdumb", "joint"]
+    assert added(tmp_path, f"[joint, {own_er}]", means) == ["finetune", "gdumb"]
+    assert added(tmp_path, "[knn]", means, **PIXELS) == ["finetune", "er", "gdumb", "joint", "ncm"]
+    # Another network, whose features are learned, has none of ncm and knn.
+    both = {"network": "{name: mlp, hidden: {grid: [[], [8]]}}"}
+    assert added(tmp_path, "[er]", means, **both).count("ncm") == 1
+
+
+def test_anchors_have_a_cell_at_each_pair_of_budgets_or_do_not_fit(tmp_path: Path) -> None:
+    means = "{storage: {grid: [3 kB, 5 kB]}, compute: {grid: [1, 2]}, anchors: [joint, er]}"
+    sweep = load_means(tmp_path, "[finetune]", means)
+    cells = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    pairs = [(cell.trial.method.name, cell.storage, cell.compute) for cell in cells]
+    budgets = [(3000, 1), (3000, 2), (5000, 1), (5000, 2)]
+    assert pairs == [(name, *pair) for name in ("finetune", "joint", "er") for pair in budgets]
+    # The model and all 128 examples of 65 bytes take 10,760 bytes.
+    assert {cell.trial.method.name for cell in cells if cell.outcome} == {"joint"}
+    assert "added to the methods of the sweep, as anchors: joint, er" in "".join(
+        anchor_lines(cells, ["joint", "er"])
+    )
+
+
+def test_an_anchor_does_not_set_the_bytes_of_memory_aligned(tmp_path: Path) -> None:
+    """joint carries 10,760 bytes here, gdumb the model and 40 examples."""
+    means = "{preset: memory-aligned, anchors: true}"
+    sweep = load_means(tmp_path, "[{name: gdumb, memory_size: 40}]", means)
+    cells = solve_sweep(sweep, open_store(tmp_path / "results", None)).cells
+    assert {cell.storage for cell in cells} == {MODEL + 40 * 65}
+
+
+@pytest.mark.parametrize("name", ["digits", "fashion", "features"])
+def test_the_sweeps_of_equal_means_have_all_anchors(name: str) -> None:
+    sweep = Sweep.load(Path(__file__).parents[2] / "sweeps" / f"equal_means_{name}.yaml")
+    anchors = ANCHORS if name == "features" else EVERYWHERE
+    assert {*anchors} <= {trial.method.name for trial in sweep.trials}
 
 
 def check_budgets(
@@ -521,6 +569,10 @@ def test_what_changes_no_dial_is_searched_with_those_of_the_first_example(tmp_pa
         ("{}", "means: needs storage, compute or both, or the name of a preset"),
         ("memory", "means.preset: unknown preset 'memory'; did you mean 'memory-aligned'?"),
         ("{storage: 1 MB, time: 1}", "means.time: unknown key 'time'"),
+        ("{compute: 2, anchors: [er, ewc]}", "means.anchors: unknown anchor 'ewc'; valid: er, fin"),
+        ("{compute: 2, anchors: [er, er]}", "means.anchors: er is given twice"),
+        ("{compute: 2, anchors: most}", "means.anchors: "),
+        ("{anchors: true}", "means: needs storage, compute or both, or the name of a preset"),
         ("[1]", "means: must be the name of a preset, or keys and values"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from orchestrator.errors import suggest
 from orchestrator.sweep.group import Group
+from orchestrator.sweep.means.anchors import added_anchors, wrong_anchors
 from orchestrator.sweep.options import Options
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.reading.decoding import decode
@@ -34,15 +35,18 @@ class Means:
 
     Attributes:
         storage: bytes of everything carried from task to task, at its largest over the sequence;
-            LARGEST: what the dearest method of the sweep carries as it is configured; None: free.
+            LARGEST: what the dearest method of the sweep carries as it is configured, anchors that
+            are added apart; None: free.
         compute: FLOPs of training and consolidating each task, in multiples of fine-tuning it for
             one epoch; None: free.
         backbone: whether the bytes of a frozen, pretrained body count against the storage.
+        anchors: the methods that the section adds to those of the sweep.
     """
 
     storage: tuple[int | Literal["largest"] | None, ...] = (None,)
     compute: tuple[float | None, ...] = (None,)
     backbone: Literal["counted", "apart"] = "counted"
+    anchors: tuple[str, ...] = ()
 
     @property
     def cells(self) -> Iterator[tuple[int | Literal["largest"] | None, float | None]]:
@@ -61,12 +65,16 @@ class MeansSection(Options):
         compute: FLOPs of a task, in multiples of fine-tuning it for one epoch; or a grid of them.
             Left out: free.
         backbone: whether the bytes of a frozen, pretrained body count against the storage.
+        anchors: methods that a surface is read against, added with their defaults where the sweep
+            does not name them: true (finetune, er, gdumb and joint, on features also ncm and knn,
+            as far as they go with the other sections), or a list of them.
     """
 
     preset: str | None = None
     storage: Any = None
     compute: Any = None
     backbone: Literal["counted", "apart"] = "counted"
+    anchors: bool | list[str] = False
 
 
 def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
@@ -92,9 +100,12 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
     if not values:
         mistakes.append("means: needs storage, compute or both, or the name of a preset")
         return None
+    if isinstance(section.anchors, list):
+        mistakes.extend(wrong_anchors(section.anchors))
     storage = _read_axis(values.get("storage"), "storage", _parse_storage, mistakes)
     compute = _read_axis(values.get("compute"), "compute", _parse_compute, mistakes)
-    return Means(storage, compute, section.backbone) if storage and compute else None
+    anchors = tuple(added_anchors(content))
+    return Means(storage, compute, section.backbone, anchors) if storage and compute else None
 
 
 def check_means(

@@ -10,6 +10,7 @@ from orchestrator.networks.networks import NETWORKS
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.networks.zoo import ZOOS
+from orchestrator.sweep.means.anchors import ANCHORS
 from orchestrator.sweep.means.means import PRESETS, MeansSection
 from orchestrator.sweep.measured_rows import Every
 from orchestrator.sweep.method_entries import MAX_LABEL
@@ -119,4 +120,6 @@ def search_schema() -> Schema:
 def means_schema() -> Schema:
     """Return the schema of the section `means`."""
     preset: Schema = {"enum": [*PRESETS]}
-    return one_of(preset, {"type": "null"}, fields_schema(MeansSection, {"preset": preset}))
+    names: Schema = {"type": "array", "items": {"enum": [*ANCHORS]}, "uniqueItems": True}
+    special = {"preset": preset, "anchors": one_of({"type": "boolean"}, names)}
+    return one_of(preset, {"type": "null"}, fields_schema(MeansSection, special))
