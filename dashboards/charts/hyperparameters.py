@@ -15,6 +15,7 @@ from dashboards.charts.panels import empty_figure
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import metric_text
 from dashboards.charts.theme import GREY, HIGHLIGHT, SCALE, template
+from orchestrator.results.variation import varying_columns
 from orchestrator.terminal.escaping import escape_plotly
 
 DECADES = 2  # a positive hyperparameter that spans more has a logarithmic axis
@@ -76,7 +77,7 @@ def parallel_coordinates(
 def varying_hyperparameters(candidates: pd.DataFrame) -> list[str]:
     """Return the `config.*` columns that vary."""
     config = [name for name in candidates.columns if name.startswith("config.")]
-    return [name for name in config if candidates[name].nunique(dropna=False) > 1]
+    return varying_columns(candidates, config)
 
 
 def dimension(name: str, values: pd.Series[Any], logarithmic: bool = False) -> dict[str, Any]:

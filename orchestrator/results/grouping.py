@@ -25,6 +25,7 @@ from orchestrator.results.protocol import (
     setting_title,
     values_text,
 )
+from orchestrator.results.variation import varying_columns
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,11 @@ def group_into_tables(
         RepertoireError: with `together`, sweeps of one setting differ in protocol; lists how.
     """
     rows = with_protocol_code(rows)
-    members = rows.assign(sweep=pd.Series(list(sweeps), rows.index, object)).explode("sweep")
+    protocols = varying_columns(rows, protocol_columns(rows))
+    members = rows[[*TABLE, *protocols]].assign(sweep=pd.Series(list(sweeps), rows.index, object))
+    members = members.explode("sweep")
     if force:
-        return _group_by_benchmark(rows, members)
-    protocols = protocol_columns(rows)
+        return _group_by_benchmark(rows, members, protocols)
     table = pd.Series(0, index=rows.index, dtype=int)
     apart: list[str] = []
     varied: list[str] = []
@@ -108,14 +110,14 @@ def _describe_variation(
 ) -> Iterator[str]:
     """Yield a line for each column in which the rows of one table differ."""
     for _, rows in members.groupby(members.index.map(numbers), sort=False):
-        for column in protocols:
-            if rows[column].nunique(dropna=False) > 1:
-                yield describe_column(rows, column)[0]
+        for column in varying_columns(rows, protocols):
+            yield describe_column(rows, column)[0]
 
 
-def _group_by_benchmark(rows: pd.DataFrame, members: pd.DataFrame) -> Grouping:
+def _group_by_benchmark(
+    rows: pd.DataFrame, members: pd.DataFrame, protocols: list[str]
+) -> Grouping:
     table = rows.groupby("benchmark", sort=False).ngroup()
-    protocols = protocol_columns(rows)
     differences = {}
     for number, part in members.groupby(members.index.map(table.to_dict())):
         varied = [name for name in TABLE if part[name].nunique() > 1]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from orchestrator.results.names.code_parts import PROTOCOL_CODE
 from orchestrator.results.names.settings_text import value_text
+from orchestrator.results.variation import varying_columns
 
 METHOD_CHOICES = frozenset(
     f"config.training.{name}"
@@ -53,7 +54,7 @@ def setting_title(benchmark: str, scenario: str, num_tasks: int) -> str:
 
 def describe_differences(rows: pd.DataFrame, columns: list[str]) -> Iterator[str]:
     """Yield a line for each column in which the sweeps differ."""
-    for column in columns:
+    for column in varying_columns(rows, columns):
         line, differs = describe_column(rows, column)
         if differs:
             yield line

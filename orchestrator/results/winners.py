@@ -9,6 +9,7 @@ import pandas as pd
 from orchestrator.hashing import parse_json
 from orchestrator.results.names.settings_text import SCHEDULE, settings_text, value_text
 from orchestrator.results.pooling import CONFIGURATION
+from orchestrator.results.variation import varying_columns
 
 SEARCHED_SECTIONS = ("config.benchmark.", "config.network.", "config.training.", "config.method.")
 AT_EACH_TASK = "config.selection."
@@ -69,8 +70,7 @@ def _candidate_settings(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
             candidate &= trials[name] == row[name]
     candidates = trials[same_search & candidate]
     config = [name for name in map(str, trials) if name.startswith(SEARCHED_SECTIONS)]
-    varying = [name for name in config if candidates[name].nunique(dropna=False) > 1]
-    return str(settings_text(winner, varying).iloc[0])
+    return str(settings_text(winner, varying_columns(candidates, config)).iloc[0])
 
 
 def _schedule_settings(points: Points) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from orchestrator.results.names.settings_text import (
     short_names,
 )
 from orchestrator.results.pooling import TABLE
+from orchestrator.results.variation import varying_columns
 
 NAME = "base name"  # of a column
 
@@ -51,8 +52,9 @@ def labels(
         rows = first[[sweep in names for names in held_by]]
         named = _names_in_sweep(rows, by, config, tables, common)
         result.update(named[own[rows.index] == sweep])
-    for rows in _split_by(first, within):
-        result.update(_tell_apart(result[rows.index], rows, config))
+    if not result.is_unique:
+        for rows in _split_by(first, within):
+            result.update(_tell_apart(result[rows.index], rows, config))
     return list(result)
 
 
@@ -73,13 +75,14 @@ def _names_in_sweep(
     result = first["trial_id"].astype(object)
     first = first.assign(**{NAME: base_names(first)})
     names = short_names(config)
-    tables = [
-        (rows.index, set(_varying_columns(rows, common))) for rows in _split_by(first, within)
-    ]
+    candidates, common = varying_columns(first, config), varying_columns(first, common)
+    first = _without(first, {*config} - {*candidates, *common, by})
     # What varies in a table is in all of its labels, whichever method varies it.
-    of_table = {i: varying for index, varying in tables for i in index}
+    of_table: dict[Hashable, list[str]] = {}
+    for rows in _split_by(first, within) if common else ():
+        of_table |= dict.fromkeys(rows.index, varying_columns(rows, common))
     for rows in _split_by(first, [*within, NAME]):
-        varying = {*_varying_columns(rows, config), *of_table[rows.index[0]]}
+        varying = {*varying_columns(rows, candidates), *of_table.get(rows.index[0], ())}
         shown = [by] if by in config else []
         shown += [name for name in config if name in varying and name != by]
         texts = concatenate(rows[NAME], [setting_texts(rows[c], names[c]) for c in shown])
@@ -104,7 +107,7 @@ def _tell_apart(names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]
 def _additions(equal: pd.DataFrame, config: Sequence[str]) -> list[pd.Series[str]]:
     """Return texts that may tell rows of one name apart, the most telling first."""
     names, empty = short_names(config), pd.Series("", equal.index, dtype=object)
-    settings = [setting_texts(equal[c], names[c]) for c in _varying_columns(equal, config)]
+    settings = [setting_texts(equal[c], names[c]) for c in varying_columns(equal, config)]
     sweep, trial = " (" + equal["sweep"] + ")", " " + equal["trial_id"]
     further = [] if equal["sweep"].nunique() == 1 else [sweep]
     if equal["trial_id"].nunique() > 1:
@@ -125,27 +128,30 @@ def names_across_tables(
         config: the columns that names may have.
     """
     result = base_names(first)
+    candidates = varying_columns(first, config)
+    first = _without(first, {*config} - {*candidates})
     for rows in _split_by(first.assign(**{NAME: result}), [NAME]):
-        within = [
-            set(_varying_columns(part, config)) for _, part in rows.groupby(tables[rows.index])
-        ]
-        varying = set[str]().union(*within)
+        parts = _split_by(rows, tables[rows.index])
+        varying = {name for part in parts for name in varying_columns(part, candidates)}
         text = settings_text(rows, [name for name in config if name in varying])
         text = (result[rows.index] + " " + text).str.strip()
         # Within a table, equal settings with different code are different configurations.
-        for _, part in rows.groupby(tables[rows.index], sort=False):
+        for part in [] if text.is_unique else _split_by(rows, tables[rows.index]):
             if not text[part.index].is_unique:
                 text[part.index] = _add_if_distinct(text[part.index], [code_texts(part)])
         result[rows.index] = text
     return result
 
 
-def _split_by(rows: pd.DataFrame, by: Sequence[str]) -> list[pd.DataFrame]:
-    return [part for _, part in rows.groupby(list(by), sort=False)] if by else [rows]
+def _without(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
+    """Return rows without some columns: each column of text that is split takes time."""
+    return rows[[name for name in rows if name not in columns]]
 
 
-def _varying_columns(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    return [name for name in columns if rows[name].nunique(dropna=False) > 1]
+def _split_by(rows: pd.DataFrame, by: Sequence[str] | pd.Series[Any]) -> list[pd.DataFrame]:
+    """Return the rows of each value of some columns or of a series."""
+    by = by if isinstance(by, pd.Series) else [*by]
+    return [part for _, part in rows.groupby(by, sort=False)] if len(by) else [rows]
 
 
 def _add_trial_or_sweep(names: pd.Series[str], rows: pd.DataFrame) -> pd.Series[str]:
