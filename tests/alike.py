@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from _pytest.mark.structures import ParameterSet
 
@@ -13,6 +15,9 @@ from orchestrator.stages.code.components import Component, create_component
 # Of each family, `make test` goes through the first; the golden numbers hold all.
 ALIKE = {
     "cumulative": "joint",
+    "independent": "joint",
+    "freeze": "finetune",
+    "knn": "ncm",
     "l2": "ewc",
     "mas": "ewc",
     "rwalk": "si",
@@ -58,9 +63,15 @@ def each_method() -> list[ParameterSet]:
     return cases([(name,) for name in METHODS])
 
 
-def cases(rows: list[tuple[object, ...]]) -> list[ParameterSet]:
-    """Return cases that name a method; a method like another is left to `make test-storm`."""
+def cases(rows: list[tuple[object, ...]], unlike: Collection[str] = ()) -> list[ParameterSet]:
+    """Return cases that name a method; a method like another is left to `make test-storm`.
+
+    Args:
+        rows: the values of the parameters in each case.
+        unlike: methods that are like no other in what is tested.
+    """
+    variants = ALIKE.keys() - {*unlike}
     return [
-        pytest.param(*row, marks=[] if ALIKE.keys().isdisjoint(row) else [pytest.mark.variant])
+        pytest.param(*row, marks=[] if variants.isdisjoint(row) else [pytest.mark.variant])
         for row in rows
     ]

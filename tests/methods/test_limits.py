@@ -59,7 +59,10 @@ WEIGHTS = {
 RATE, STEPS = 1e-4, 120
 
 
-@pytest.mark.parametrize("method_class", WEIGHTS)
+@pytest.mark.parametrize(
+    "method_class",
+    [EWC, SI, *(pytest.param(c, marks=pytest.mark.variant) for c in (L2, MAS, RWalk))],
+)
 def test_with_all_strength_it_freezes_the_shared_parameters(method_class):
     blobs = Blobs(method_class, with_strength(method_class, 1.0), "task")
     first = next(snapshots(blobs)).state

@@ -404,7 +404,7 @@ def test_public_names_are_there_and_sections_are_those_of_the_file() -> None:
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
-@pytest.mark.slow
+@pytest.mark.storm  # as the how-to pages
 def test_the_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dashboards import gallery  # Plotly takes a second
 
