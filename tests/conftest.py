@@ -32,7 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # assertions, which on a new clone is half of the time before the first test.
     second = getattr(config, "workerinput", {}).get("workerid") == "gw1"
     if second and [Path(argument).absolute() for argument in config.args] == [HERE]:
-        config.args = sorted(map(str, HERE.glob("*/")), reverse=True)
+        ignored = map(Path.absolute, map(Path, config.getoption("ignore") or ()))
+        config.args = sorted(map(str, {*HERE.glob("*/")} - {*ignored}), reverse=True)
 
 
 @pytest.hookimpl(tryfirst=True)
