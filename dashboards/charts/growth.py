@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.labels import LONGEST, short_names
-from dashboards.charts.panels import add_traces, empty_figure, panel_position, panels
+from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import UNDEFINED, si_text
 from dashboards.charts.surface.styles import method_lines
@@ -22,10 +22,19 @@ GROWING = {
     "storage_bytes": ("storage carried after task T", "bytes", "B"),
     "compute_flops": ("training and consolidation of task T", "FLOPs per task", "FLOP"),
 }
+ROUNDING = 1e-9  # of a line
+HOW_FOUND = (
+    "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less is "
+    "constant: their mean. A falling one stays at its last value. Otherwise it is the line of "
+    "least squares through them; not linear: the line is off by more than 5 %. A memory that is "
+    "not full yet grows up to its budget; a method without such a bound does not fit from there on."
+)
 
 
 @plain_texts
-def growth(costs: pd.DataFrame, num_tasks: int, methods: Sequence[str] = ()) -> go.Figure:
+def growth(
+    costs: pd.DataFrame, num_tasks: int, methods: Sequence[str] = (), columns: int = 1
+) -> go.Figure:
     """Draw bytes after, and FLOPs of, each task, and thin lines to what they come to.
 
     Args:
@@ -33,10 +42,13 @@ def growth(costs: pd.DataFrame, num_tasks: int, methods: Sequence[str] = ()) -> 
             from `dashboards.data.means.read_growth`.
         num_tasks: the number of tasks to extrapolate to.
         methods: of a surface beside it, whose colours labels of the same names have.
+        columns: 2 draws both costs side by side.
     """
     if costs.empty:
         return empty_figure("No stage has been computed.")
-    figure = panels([words for words, *_ in GROWING.values()], columns=1)
+    figure = panels([words for words, *_ in GROWING.values()], columns)
+    # A page that is printed draws anew, and has no time to make room for the legend.
+    figure.update_layout(margin={"t": 3 * TITLE})
     styles = assign_lines(costs["label"]) | method_lines(methods)
     names = short_names(costs["label"], LONGEST)
     for index, (column, (_, _, unit)) in enumerate(GROWING.items()):
@@ -47,11 +59,12 @@ def growth(costs: pd.DataFrame, num_tasks: int, methods: Sequence[str] = ()) -> 
                 line.update(marker={"color": styles[label]["color"], "size": 6})
                 if line.mode == "lines":
                     line.update(line_width=1, opacity=0.6)
-                add_traces(figure, [line], panel_position(index, 1))
+                add_traces(figure, [line], panel_position(index, columns))
         axis = {"tickformat": "~s", "ticksuffix": unit, "rangemode": "tozero"}
-        figure.update_yaxes(axis, **panel_position(index, 1))
+        figure.update_yaxes(axis, **panel_position(index, columns))
     # Of the last panel alone: the legend may leave no room between the panels.
-    return figure.update_xaxes(title="T: number of tasks", row=len(GROWING), col=1)
+    row = len(GROWING) // columns
+    return figure.update_xaxes(title="T: number of tasks", row=row)
 
 
 def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:
@@ -86,20 +99,31 @@ def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
             for the number of tasks from which on what is carried would be above it.
         num_tasks: the number of tasks to extrapolate to.
     """
-    rows = []
-    for label, part in costs.groupby("label", sort=False):
-        fits = {
-            name: fit_growth(part.sort_values("after")[name].to_numpy(float)) for name in GROWING
-        }
-        row = {"configuration": str(label)}
+    rows, budgets = [], costs.groupby("label").first().get(STORAGE, pd.Series(dtype=float))
+    for label, fits in growth_fits(costs).items():
+        row = {"configuration": label}
         for column, fit in fits.items():
             row |= fit_cells(fit, *GROWING[column][1:], num_tasks)
-        budget = part[STORAGE].iloc[0] if STORAGE in part else float("nan")
-        if pd.notna(budget):
+        if pd.notna(budget := budgets.get(label)):
             above = fits["storage_bytes"].reaches(budget)
             row["above its budget from T"] = UNDEFINED if above is None else str(above)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def growth_fits(costs: pd.DataFrame) -> dict[str, dict[str, Growth]]:
+    """Return label -> column of GROWING -> its growth, of costs as of `growth`."""
+    return {
+        str(label): {
+            name: fit_growth(part.sort_values("after")[name].to_numpy(float)) for name in GROWING
+        }
+        for label, part in costs.groupby("label", sort=False)
+    }
+
+
+def distant_task(costs: pd.DataFrame) -> int:
+    """Return the number of tasks to extrapolate to where none is given."""
+    return int(max(20, 2 * costs["after"].max()))
 
 
 def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, str]:
@@ -116,5 +140,7 @@ def formula(fit: Growth, unit: str) -> str:
     """Return a growth as a formula in T: `2.10 kB x T + 30 kB`."""
     if not fit.slope:
         return si_text(fit.start, unit)
+    if abs(fit.start) < ROUNDING * fit.slope:
+        return f"{si_text(fit.slope, unit)} x T"
     sign = "+" if fit.start >= 0 else "−"
     return f"{si_text(fit.slope, unit)} x T {sign} {si_text(abs(fit.start), unit)}"

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
-from dashboards.charts.growth import growth_table
+from dashboards.charts.growth import HOW_FOUND, distant_task, growth_table
 from dashboards.charts.quantities import short_label
 from dashboards.charts.surface.rates import exchange_table, rates_table
 from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
@@ -132,12 +132,11 @@ def _show_growth(
     shown = labels[:MOST_LINES]
     if len(labels) > MOST_LINES:
         shown = st.multiselect("Configurations", labels, shown, key="growth of")
-    last = int(costs["after"].max())
     num_tasks = st.number_input(
         "Extrapolate to tasks",
-        last,
+        int(costs["after"].max()),
         10_000,
-        max(20, 2 * last),
+        distant_task(costs),
         key="tasks",
         width=WIDTH,
         bind="query-params",
@@ -145,13 +144,7 @@ def _show_growth(
     rows = costs[costs["label"].isin(shown)]
     view.chart(charts.growth(rows, int(num_tasks), methods), "growth chart")
     st.dataframe(growth_table(rows, int(num_tasks)), hide_index=True, key="growth table")
-    st.caption(
-        "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less "
-        "is constant: their mean. A falling one stays at its last value. Otherwise it is the line "
-        "of least squares through them; not linear: the line is off by more than 5 %. A memory "
-        "that is not full yet grows up to its budget; a method without such a bound does not fit "
-        "from there on."
-    )
+    st.caption(HOW_FOUND)
 
 
 def _show_agreement(view: View, methods: Sequence[str]) -> None:

@@ -10,12 +10,18 @@ import plotly.graph_objects as go
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its heading and caption; `half`: whether it has half the width of the page."""
+    """A chart with its heading and caption.
+
+    Attributes:
+        half: whether it has half the width of the page.
+        rows: a table between them, as rows of cells.
+    """
 
     heading: str
     caption: str
     figure: go.Figure
     half: bool = False
+    rows: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)

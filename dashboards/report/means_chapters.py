@@ -1,16 +1,23 @@
-"""The chapter of the report on a sweep with means: winners, both budgets, findings."""
+"""The chapter of the report on a sweep with means: winners, both budgets, prices, growth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
 
 from dashboards import charts
-from dashboards.data.means import read_surfaces
-from dashboards.data.scope import EVERYTHING
+from dashboards.charts.agreement import agreement_sentences
+from dashboards.charts.growth import distant_task, growth_table
+from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
+from dashboards.data.scope import Scope
 from dashboards.data.warehouse import Warehouse
+from dashboards.report import means_captions
 from dashboards.report.chapter import Chapter, Chart
+from orchestrator.results.surface.prices import Prices, price_winners
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_findings import findings
+from orchestrator.terminal.price_tables import HEADS, winner_cells
+from orchestrator.terminal.surface_findings import cell_name, findings
 from orchestrator.terminal.surface_tables import compute_name, storage_name
 
 WINNERS = (
@@ -18,14 +25,19 @@ WINNERS = (
     "methods of the strip are not told apart (paired t-tests, Holm's correction for all pairs). "
     "Hatched: nothing fits, or nothing is complete."
 )
+PRICES = Prices(storage=0.02 / 1e9, compute=2 / 1e15, months=12)  # those the page begins with
 LINES = "Bars are 95 % intervals over seeds; dashed: joint retraining; crosses: does not fit."
 
 
 def means_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
     """Yield a chapter for each setting with means; none without."""
-    for surface in read_surfaces(warehouse, EVERYTHING):
-        heading = f"At equal means: {surface.title}"
-        yield Chapter(heading, list(findings(surface)), charts=surface_charts(surface))
+    settings = warehouse.results.trials[["benchmark", "scenario"]].drop_duplicates()
+    for benchmark, scenario in settings.itertuples(index=False):
+        scope = Scope(benchmark=(benchmark,), scenario=(scenario,))
+        for surface in read_surfaces(warehouse, scope):
+            drawn = [*surface_charts(surface), *cost_charts(warehouse, scope, surface)]
+            heading = f"At equal means: {surface.title}"
+            yield Chapter(heading, list(findings(surface)), charts=drawn)
 
 
 def surface_charts(surface: Surface) -> list[Chart]:
@@ -43,3 +55,29 @@ def surface_charts(surface: Surface) -> list[Chart]:
         caption = f"At {most_storage}. {LINES} A ring: joint retraining overtakes for good."
         drawn.append(Chart("What computation buys", caption, figure))
     return drawn
+
+
+def cost_charts(warehouse: Warehouse, scope: Scope, surface: Surface) -> Iterator[Chart]:
+    """Yield who wins for how much, growth at the most of both budgets, and FLOPs in seconds."""
+    winners = list(price_winners(surface, PRICES))
+    rows = [HEADS, *(winner_cells(surface, winner) for winner in winners)]
+    caption = means_captions.prices(surface, PRICES, winners)
+    table = rows if winners else ()
+    yield Chart("What it costs", caption, charts.by_price(surface, PRICES), rows=table)
+    most = (len(surface.storage) - 1, len(surface.compute) - 1)
+    if len(costs := of_cell(read_growth(warehouse, scope), surface, most)):
+        yield growth_chart(costs, surface.methods, cell_name(surface, *most))
+    if len(costs := read_costs(warehouse, scope)):
+        caption = " ".join(agreement_sentences(costs))
+        yield Chart("FLOPs and seconds", caption, charts.agreement(costs, surface.methods))
+
+
+def growth_chart(costs: pd.DataFrame, methods: Sequence[str], cell: str) -> Chart:
+    """Return what each task adds, with the formula of each method."""
+    num_tasks = distant_task(costs)
+    caption = means_captions.growth(costs, num_tasks, cell)
+    table = growth_table(costs, num_tasks)
+    table = table[[name for name in table if not name.endswith(" are")]].fillna("")
+    rows = [list(table), *table.to_numpy().tolist()]
+    figure = charts.growth(costs, num_tasks, methods, columns=2)
+    return Chart("Growth with the number of tasks", caption, figure, rows=rows)

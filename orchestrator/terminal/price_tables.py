@@ -12,6 +12,7 @@ from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.surface_findings import cell_name
 from orchestrator.terminal.units import interval_text
 
+HEADS = ("from price", "best", "at", "ACC", "not told apart")
 MOST_TIES = 3  # names in a cell; the others are counted
 
 
@@ -19,7 +20,7 @@ def price_table(surface: Surface, prices: Prices) -> Group:
     """Return the winners of a surface by price for a Rich console."""
     head = f"{surface.title}: who wins for how much, {len(surface.seeds)} seeds"
     table = Table(
-        *("from price", "best", "at", "ACC", "not told apart"),
+        *HEADS,
         box=SIMPLE,
         caption=describe_prices(prices),
         caption_justify="left",

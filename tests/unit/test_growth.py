@@ -11,6 +11,7 @@ from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import growth_table
 from dashboards.charts.surface.styles import method_styles
+from dashboards.report import means_captions
 from orchestrator.results.agreement import measured_costs, rank_agreements
 from orchestrator.results.growth import fit_growth
 
@@ -74,6 +75,10 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     beside = charts.growth(costs(), 50, ["joint", "ewc", "er"])
     style = method_styles(["joint", "ewc", "er"])[2]
     assert beside.data[0].line.color == style.color != figure.data[0].line.color
+    beside = charts.growth(costs(), 50, columns=2)
+    titles = [beside.layout[f"xaxis{n}"].title.text for n in ("", 2)]
+    assert titles == ["T: number of tasks"] * 2
+    assert [figure.layout[f"xaxis{n}"].title.text for n in ("", 2)] == [None, titles[0]]
     table = growth_table(costs(), 50).set_index("configuration")
     assert table.loc["er", "bytes"] == "10.0 kB x T + 20.0 kB"
     assert table.loc["er", "bytes are"] == "linear over the last 3"
@@ -81,6 +86,13 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     assert table.loc["er", "above its budget from T"] == "9"  # 20 + 80 = 100 is not above it
     assert table.loc["<b>ewc", "FLOPs per task at T = 50"] == "1 MFLOP"
     assert table.loc["<b>ewc", "above its budget from T"] == "–"
+    caption = means_captions.growth(costs(), 50, "100 kB and 4 x")
+    assert caption.startswith(
+        "At 100 kB and 4 x. Bytes grow with 1 of 2 configurations, most with er: 10.0 kB x T + "
+        "20.0 kB, above the budget of 100 kB from T = 9 on. FLOPs per task grow with 1 of 2 "
+        "configurations, most with er: 1.000 MFLOP x T, 50.0 MFLOP with 50 tasks. "
+    )
+    assert "80 kB with 6 tasks." in means_captions.growth(costs(), 6, "")
 
 
 def trials() -> pd.DataFrame:

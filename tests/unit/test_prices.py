@@ -12,6 +12,7 @@ import pytest
 from test_surface import surface
 from typer.testing import CliRunner
 
+from dashboards.report import means_captions
 from orchestrator.cli.app import app, main
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
@@ -90,6 +91,18 @@ def test_a_dearer_trial_is_tied_only_where_it_can_be_paid() -> None:
     names = [[drawn.methods[m] for m, _, _ in w.ties] for w in winners]
     assert [w.price for w in winners] == [1.0, 2.0, 3.0]
     assert names == [["a"], ["c"], ["b", "c"]]
+
+
+def test_the_report_says_what_the_cheapest_and_the_most_accurate_trial_cost() -> None:
+    """a carries 1 GB and computes 1 PFLOP, b 3 GB and 2; a price of 1 each is 2 and 5."""
+    prices = Prices(storage=1e-9, compute=1e-15)
+    caption = means_captions.prices(market(), prices, list(price_winners(market(), prices)))
+    assert re.match(
+        r"The cheapest trial costs 2: a at .*, ACC 0\.504 ± 0\.014\. The most accurate costs 5, "
+        r"2\.5 times as much: b at .*, ACC 0\.804 ± 0\.014\. At 1 a GB-month and 1 a PFLOP\. ",
+        caption,
+    )
+    assert "No cell is complete" in means_captions.prices(market(), prices, [])
 
 
 @pytest.mark.parametrize(

@@ -439,8 +439,17 @@ def test_the_chapter_on_equal_means_has_its_findings_and_the_lines_of_the_surfac
         "Who wins where",
         "What bytes buy",
         "What computation buys",
+        "What it costs",
+        "FLOPs and seconds",
     ]
-    drawn, lines, _ = (chart.figure for chart in chapter.charts)
+    drawn, lines, _, prices, seconds = (chart.figure for chart in chapter.charts)
+    # 0.02 a GB for 12 months, 2 a PFLOP: 10 kB and 1 TFLOP are 2.4e-6 and 2e-3.
+    assert min(prices.data[0].x) == pytest.approx(2.4e-6 + 2e-3)
+    assert [row[0] for row in chapter.charts[3].rows] == ["from price", "0.002", "0.002"]
+    assert list(seconds.data[0].y) == [1.8] * 4
+    assert chapter.charts[4].caption == (
+        "On not known: 4 trials with too few different costs to rank."
+    )
     assert [trace.name for trace in drawn.data] == ["er"]
     line = next(trace for trace in lines.data if trace.name == "er")
     assert list(line.y) == pytest.approx(list(surface.mean[0, :, 0]))

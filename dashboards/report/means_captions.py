@@ -1,0 +1,84 @@
+"""Captions of the chapter on equal means: growth with the number of tasks, and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan, nan
+
+import pandas as pd
+
+from dashboards.charts.growth import GROWING, HOW_FOUND, formula, growth_fits
+from dashboards.charts.quantities import interval_text, si_text
+from orchestrator.results.growth import Growth
+from orchestrator.results.surface.prices import FLOP_UNITS, HOUR, HOUR_SECONDS, PricedWinner, Prices
+from orchestrator.results.surface.surface import STORAGE, Surface
+from orchestrator.terminal.price_tables import describe_prices, why_unpriced
+from orchestrator.terminal.surface_findings import cell_name
+
+OTHER_PRICES = "repertoire compare --prices takes others, and those of predictions."
+
+
+def growth(costs: pd.DataFrame, num_tasks: int, cell: str) -> str:
+    """Return how many methods grow, and what the one that grows most comes to.
+
+    Args:
+        costs: as of `dashboards.charts.growth.growth`, in one cell.
+        num_tasks: the number of tasks to extrapolate to.
+        cell: its budgets, as text.
+    """
+    fits = growth_fits(costs)
+    budget = float(costs[STORAGE].iloc[0]) if STORAGE in costs else nan
+    sentences = [
+        most_growing(fits, "storage_bytes", num_tasks, budget),
+        most_growing(fits, "compute_flops", num_tasks),
+    ]
+    return " ".join([*([f"At {cell}."] if cell else []), *sentences, HOW_FOUND])
+
+
+def most_growing(
+    fits: dict[str, dict[str, Growth]], column: str, num_tasks: int, budget: float = nan
+) -> str:
+    """Return a sentence on a cost of T tasks: how many grow, and the one that grows most."""
+    _, name, unit = GROWING[column]
+    name = name[0].upper() + name[1:]
+    growing = {label: fit[column] for label, fit in fits.items() if fit[column].slope > 0}
+    if not growing:
+        return f"{name} do not grow with the number of tasks."
+    label, fit = max(growing.items(), key=lambda item: item[1].slope)
+    above = None if isnan(budget) else fit.reaches(budget)
+    if above is not None and above <= num_tasks:
+        end = f"above the budget of {si_text(budget, unit)} from T = {above} on"
+    else:
+        end = f"{si_text(fit.at(num_tasks), unit)} with {num_tasks} tasks"
+    return (
+        f"{name} grow with {len(growing)} of {len(fits)} configurations, most with {label}: "
+        f"{formula(fit, unit)}, {end}."
+    )
+
+
+def prices(surface: Surface, given: Prices, winners: Sequence[PricedWinner]) -> str:
+    """Return the best methods for the least and for any price, and what is paid for."""
+    paid = f"At {price_text(given)}. {describe_prices(given)} {OTHER_PRICES}"
+    if not winners:
+        return f"{paid} {why_unpriced(given)}"
+    least = f"The cheapest trial costs {winners[0].price:.3g}: {winner_text(surface, winners[0])}."
+    if len(winners) == 1:
+        return f"{least} No dearer one is more accurate. {paid}"
+    times = winners[-1].price / winners[0].price
+    return (
+        f"{least} The most accurate costs {winners[-1].price:.3g}, {times:.3g} times as much: "
+        f"{winner_text(surface, winners[-1])}. {paid}"
+    )
+
+
+def winner_text(surface: Surface, winner: PricedWinner) -> str:
+    """Return a winner: `er at 35 kB and 2 x, ACC 0.686 ± 0.065`."""
+    at = (winner.method, *winner.place)
+    acc = interval_text(float(surface.mean[at]), float(surface.half_width[at]))
+    return f"{surface.methods[winner.method]} at {cell_name(surface, *winner.place)}, ACC {acc}"
+
+
+def price_text(given: Prices) -> str:
+    """Return what a GB-month and a PFLOP, or a GPU-hour, cost."""
+    unit, factor = (HOUR, HOUR_SECONDS) if given.by_time else ("PFLOP", FLOP_UNITS["PFLOP"])
+    return f"{given.storage * 1e9:g} a GB-month and {given.compute * factor:g} a {unit}"
