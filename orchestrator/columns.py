@@ -122,11 +122,12 @@ COST_COLUMNS = (
     Column("working_bytes", "working memory", "held while learning a task", "B", int, small=True),
     Column("inference_flops", "prediction", "predicting one example", "FLOP", small=True),
     Column("inference_bytes", "read", "read to predict one example", "B", int, small=True),
-    Column("saved_flops", "saved", "a frozen body, by features", "FLOP", small=True),
+    Column("saved_flops", "saved", "a frozen body, by features", "FLOP"),
     Column("energy_joules", "energy", "energy of the device", "J", small=True),
 )
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}
 SMALL_METRICS = tuple(column.name for column in METRIC_COLUMNS if column.small)
+SAVINGS = ("saved_flops",)  # of which more is better, unlike other FLOPs
 SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "joules", "samples", *SMALL_METRICS)
 
 
@@ -141,7 +142,7 @@ def compute_flops(figures: Any) -> Any:
 
 def is_small_better(column: str) -> bool:
     """Return whether less of a column is better: costs, forgetting."""
-    return column.endswith(SMALL_ENDINGS)
+    return column.endswith(SMALL_ENDINGS) and not column.endswith(SAVINGS)
 
 
 def explain_undefined_fwt(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:

@@ -106,6 +106,12 @@ def test_a_column_has_one_type_and_one_direction(name: str) -> None:
     assert str(kind) == {float: "double", int: "int64"}[column.kind]
 
 
+def test_flops_that_are_saved_are_a_gain() -> None:
+    assert not columns.is_small_better("saved_flops")
+    assert columns.is_small_better("inference_flops")
+    assert columns.is_small_better("train_flops")
+
+
 def test_costs_of_the_tables_have_a_column() -> None:
     fixed = (*columns.STORAGE, *columns.FLOPS, *columns.SECONDS, "peak_memory_bytes", "samples")
     fixed += columns.LATE_COSTS + columns.LATE_STORAGE

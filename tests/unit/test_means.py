@@ -87,6 +87,8 @@ def finish(folder: Path, methods: str, means: str, **parts: str) -> pd.DataFrame
         ("1.5kB", 1500),
         (" .5 k ", 500),
         ("2gb", 2 * 10**9),
+        ("1 mb", 10**6),
+        ("3 kb", 3000),
         ("7 EiB", 7 * 2**60),
     ],
 )
@@ -98,6 +100,7 @@ def test_bytes_are_decimal_unless_they_are_said_to_be_binary(text: object, size:
     "given",
     [
         *("1,500 kB", "1 500 kB", "1 MB - 8 MB", "2 MB/s", "8 Mbit", "1.5.2 MB", "1. MB", "1 MB 2"),
+        *("1 Mb", "1.5 Gb", "64 Kib", "8Kb"),
         *("99999999999 GB", 2**63, "-1 MB", "1e400 MB", "", True, None, [1], float("inf")),
     ],
 )
@@ -561,6 +564,7 @@ def test_what_changes_no_dial_is_searched_with_those_of_the_first_example(tmp_pa
     [
         ("{storage: 3 parsecs}", "means.storage: must be a number of bytes above 0"),
         ("{storage: 0}", "means.storage: must be a number of bytes above 0"),
+        ("{storage: 1 Mb}", "given 1 Mb, which are bits: write B for bytes, b is an eighth"),
         ('{storage: "1,500 kB"}', "alone or with a unit such as kB, MB, GB or KiB, MiB, GiB"),
         ("{storage: 99999999999 GB}", "means.storage: must be a number of bytes above 0"),
         ("{compute: 0.5}", "means.compute: must be a number of at least 1, a pass of fine-tuning"),

@@ -14,6 +14,8 @@ VALID = (
 _SIZE = TypeAdapter(ByteSize)
 # All of a text: pydantic reads its beginning and ignores the rest; units of bits are none here.
 _AMOUNT = re.compile(r"\s*[\d_]*\.?\d+\s*[kmgtpe]?(i?b)?\s*", re.IGNORECASE)
+# A capital and a small b are bits; in small letters throughout ("1 mb") bytes are meant.
+_BITS = re.compile(r"[\s\d_.]*[KMGTPE]i?b\s*")
 
 
 def parse_bytes(given: object) -> int:
@@ -22,6 +24,10 @@ def parse_bytes(given: object) -> int:
     Raises:
         ValueError: it is none, or not above 0, or too large for a table.
     """
+    if isinstance(given, str) and _BITS.fullmatch(given):
+        raise ValueError(
+            f"must be {VALID}, given {given}, which are bits: write B for bytes, b is an eighth"
+        )
     size = 0 if isinstance(given, bool) else _read_size(given)
     if not 1 <= size <= LARGEST:
         raise ValueError(f"must be {VALID}, given {given}")
