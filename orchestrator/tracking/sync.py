@@ -48,18 +48,19 @@ def sync(
     Raises:
         TrackingError: MLflow cannot be reached or refuses a call; says what to do.
     """
-    if report := report_if_sent(folder, target, recheck):
-        return report
-    with translate_errors(folder, target), sending_lock(folder, wait_seconds):
-        if report := report_if_sent(folder, target, recheck):  # another process has sent it
-            return report
-        create_database(target)
-        files = SweepFiles.read(folder)
-        report = _send(target, files, recheck, running, keep_going)
-        remove_stray_folder(target)
-        if not running:
-            files.write_run_ids(run_ids(folder))
-        return report
+    report = report_if_sent(folder, target, recheck)
+    if report is None:
+        with translate_errors(folder, target), sending_lock(folder, wait_seconds):
+            report = report_if_sent(folder, target, recheck)  # by another process meanwhile
+            if report is None:
+                create_database(target)
+                files = SweepFiles.read(folder)
+                report = _send(target, files, recheck, running, keep_going)
+                remove_stray_folder(target)
+    if not running:
+        # Also of what was sent before: a process may have ended between the two.
+        SweepFiles.read(folder).write_run_ids(run_ids(folder))
+    return report
 
 
 def _send(

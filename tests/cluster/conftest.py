@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    """End Ray after the last test of this folder: its processes would take time from the others."""
+    yield
+    last = nextitem is None or HERE not in nextitem.path.parents
+    if last and (ray := sys.modules.get("ray")):
+        ray.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +27,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("modules")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def one_ray(modules: Path) -> Iterator[None]:
     import ray
 

@@ -1043,6 +1043,10 @@ def test_run_ids_in_the_table_are_written_as_a_sweep_would_write_them(
     files = (folder / "trials.parquet").read_bytes()
     write_folder(folder, Chain(seed=0), Chain(seed=1), ids=run_ids(folder))
     assert (folder / "trials.parquet").read_bytes() == files
+    # As a process leaves it that ends after all is sent.
+    write_folder(folder, Chain(seed=0), Chain(seed=1))
+    assert sync(folder, target).runs == 0
+    assert (folder / "trials.parquet").read_bytes() == files
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 no more"])
