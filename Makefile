@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # The files that are not slow as a whole: those are not even imported.
-QUICK  = $(shell grep -LE '^pytestmark = .*slow' tests/unit/test_*.py)
+QUICK  = $(shell grep -LE '^pytestmark = .*slow|mark.pages' tests/unit/test_*.py)
+PAGES  = $(shell grep -l 'pytestmark.*mark.pages' tests/unit/test_*.py)
 # Modules are compiled when they are first imported: of 20,000 most never are. Setuptools warns of each editable install.
 INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 
 # Many tests start processes, each of which would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-browser test-storm test-gpu test-fast check docs perf clean
+.PHONY: help setup demo test test-pages test-browser test-storm test-gpu test-fast check docs perf clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,8 +21,11 @@ setup: $(VENV)/.ready  ## Make the environment (.venv)
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the test suite, in three processes; some seven minutes on two cores
-	$(BIN)/python -m pytest -n 3 -m "not storm and not variant" --ignore tests/browser
+test: $(VENV)/.ready-test  ## Run the test suite, in two processes; some six minutes on two cores
+	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" --ignore tests/browser $(PAGES:%=--ignore %)
+
+test-pages: $(VENV)/.ready-test  ## Test the dashboard, the report, figures and the notebook, without a browser
+	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" $(PAGES)
 
 test-browser: $(VENV)/.ready-test  ## Look at the dashboard and the report in Chromium
 	$(BIN)/python -m pytest -m "not storm" tests/browser

@@ -110,7 +110,7 @@ def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def no_search_for_components() -> Iterator[None]:
+def no_component_search() -> Iterator[None]:
     """Let streamlit not read the metadata of every installed package for each page."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", list)

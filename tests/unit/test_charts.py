@@ -17,7 +17,7 @@ from dashboards.charts.quantities import find_quantity, interval_text, metric_te
 from orchestrator.results import metrics
 from orchestrator.results.cells import spread_tasks
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
 NAN = float("nan")
 

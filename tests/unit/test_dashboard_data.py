@@ -48,7 +48,7 @@ from orchestrator.results.metrics import forgetting
 from orchestrator.results.results import Results
 from orchestrator.results.tables.tables import Tables, write_tables
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
 
 @pytest.fixture(params=[0, *(pytest.param(seed, marks=pytest.mark.variant) for seed in (1, 2))])

@@ -32,7 +32,7 @@ from orchestrator.results.comparison import comparison
 from orchestrator.results.load import load
 from orchestrator.terminal.units import interval_text, si_text
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_search_for_components")]
+pytestmark = [pytest.mark.slow, pytest.mark.pages, pytest.mark.usefixtures("no_component_search")]
 
 
 @pytest.fixture(autouse=True)

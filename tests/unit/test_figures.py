@@ -47,7 +47,7 @@ from orchestrator.results.tables.tables import write_tables
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
 TASKS = ("task a", "task b")
 # Accuracy on each task after 0, 1 and 2 tasks.

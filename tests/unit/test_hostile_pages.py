@@ -30,7 +30,7 @@ from dashboards.figures.canvas import save
 from dashboards.pages.app import PAGES
 from orchestrator.tracking.ui import mlflow_command
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_search_for_components")]
+pytestmark = [pytest.mark.slow, pytest.mark.pages, pytest.mark.usefixtures("no_component_search")]
 TAGS = re.compile(r"<(?!/?(b|br|extra)>)")  # those of our own charts
 ACTIVE_MARKDOWN = re.compile(r"(?<!\\)(!?\[|\$|`|<|:(red|material))")
 

@@ -19,6 +19,8 @@ from traitlets.config import Config
 import orchestrator as rp
 from orchestrator.cli import compute
 
+pytestmark = [pytest.mark.slow, pytest.mark.pages]
+
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "example.ipynb"
 CHART = "application/vnd.plotly.v1+json"
 
@@ -79,7 +81,6 @@ def outputs(notebook: Path) -> list[dict[str, Any]]:
     return [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
 
 
-@pytest.mark.storm  # as the how-to pages
 def test_the_notebook_builds_runs_and_draws_a_sweep(executed: Path) -> None:
     shown = outputs(executed / "docs" / NOTEBOOK.name)
     assert {output["output_type"] for output in shown} <= {"execute_result", "display_data"}
@@ -91,7 +92,6 @@ def test_the_notebook_builds_runs_and_draws_a_sweep(executed: Path) -> None:
     assert set(results.compare()["label"]) <= {trace.get("name") for trace in curves["data"]}
 
 
-@pytest.mark.storm
 def test_the_tables_in_the_notebook_are_those_of_the_results(executed: Path) -> None:
     data = [output["data"] for output in outputs(executed / "docs" / NOTEBOOK.name)]
     pages, texts = [d.get("text/html") for d in data], [d.get("text/plain") for d in data]
@@ -109,7 +109,6 @@ def test_the_tables_in_the_notebook_are_those_of_the_results(executed: Path) -> 
     assert "63 stages computed" in progress
 
 
-@pytest.mark.slow
 def test_the_notebook_is_kept_executed_small_and_without_an_error() -> None:
     cells = [c for c in nbformat.read(NOTEBOOK, as_version=4).cells if c.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))

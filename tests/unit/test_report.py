@@ -41,7 +41,7 @@ from orchestrator.terminal.units import si_text
 from orchestrator.tracking.sync import sync
 from orchestrator.tracking.target import resolve_target
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
 SIX_MB = 6_000_000
 

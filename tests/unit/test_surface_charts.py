@@ -22,7 +22,7 @@ from orchestrator.results.surface.surface import Surface
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.terminal.units import interval_text
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
 
