@@ -20,7 +20,7 @@ from orchestrator.backends.stage_needs import StageNeeds
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.deadline import Kind
-from orchestrator.graph.driver import Client, Observer, Workers, drive
+from orchestrator.graph.driver import Client, FusingWorkers, Observer, drive
 from orchestrator.graph.events import Event
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
@@ -71,7 +71,7 @@ class OnRay:
         """Drive a client on the cluster."""
         with ExitStack() as stack:
 
-            def start() -> Workers:
+            def start() -> FusingWorkers:
                 self._announce()
                 # Kept in a `with` block, so that search and evaluation share a cluster.
                 (self._kept or stack).enter_context(cluster(self._address, local=self._local))
@@ -86,7 +86,7 @@ class OnRay:
             self._say(f"connecting to Ray at {at}" if at else "starting Ray on this machine")
         self._announced = True
 
-    def _workers(self, sweep: Sweep, store: StageStore, brake: Brake) -> Workers:
+    def _workers(self, sweep: Sweep, store: StageStore, brake: Brake) -> FusingWorkers:
         import ray
 
         from orchestrator.backends.ray_tasks import ask_workers, is_cluster_idle, living_nodes
@@ -108,9 +108,9 @@ class LazyWorkers:
         start: creates them.
     """
 
-    def __init__(self, start: Callable[[], Workers]) -> None:
+    def __init__(self, start: Callable[[], FusingWorkers]) -> None:
         self._start = start
-        self._workers: Workers | None = None
+        self._workers: FusingWorkers | None = None
 
     def slots(self) -> int:
         """Return the slots of the workers, after creating them."""
@@ -126,7 +126,7 @@ class LazyWorkers:
     def submit_together(self, orders: tuple[Order, ...]) -> None:
         """Submit siblings to the workers as one task."""
         assert self._workers is not None
-        self._workers.submit_together(orders)  # type: ignore[attr-defined]
+        self._workers.submit_together(orders)
 
     def wait(self) -> list[Event]:
         """Return the outcomes that have arrived."""

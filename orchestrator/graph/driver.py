@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.events import (
@@ -28,11 +28,7 @@ Observer = Callable[[Event | Instruction], None]
 
 
 class Workers(Protocol):
-    """A pool that computes stages.
-
-    One with a method `submit_together(orders)` computes siblings as one task, which takes one slot;
-    `wait` returns the outcome of each.
-    """
+    """A pool that computes stages."""
 
     def slots(self) -> int:
         """Return how many stages may be submitted at a time."""
@@ -45,6 +41,14 @@ class Workers(Protocol):
 
         Called only while a stage runs.
         """
+
+
+@runtime_checkable
+class FusingWorkers(Workers, Protocol):
+    """A pool that also computes siblings as one task."""
+
+    def submit_together(self, orders: tuple[Order, ...]) -> None:
+        """Start computing siblings, which take one slot; `wait` returns the outcome of each."""
 
 
 class Client(Protocol):
@@ -87,7 +91,7 @@ def drive(client: Client, workers: Workers, observe: Observer, brake: Brake) -> 
         observe: called with every event and instruction.
         brake: once pulled, no new stage starts; `drive` waits for the running ones.
 
-    Siblings that are to be fused are submitted together, where the workers have `submit_together`.
+    Siblings that are to be fused are submitted together to workers that can.
     """
     loop = _Loop(client, workers, observe, brake)
     loop.events.extend(client.begin())
@@ -103,6 +107,7 @@ class _Loop:
 
     def __init__(self, client: Client, workers: Workers, observe: Observer, brake: Brake) -> None:
         self.client, self.workers, self.brake = client, workers, brake
+        self.fusing = workers if isinstance(workers, FusingWorkers) else None
         self.observe = observe
         self.graph = TrialGraph(slots=0, siblings=self._siblings)
         self.groups: dict[Key, tuple[str, int] | None] = {}
@@ -146,9 +151,9 @@ class _Loop:
 
     def _submit(self, orders: list[Order]) -> None:
         self.running += len(orders)
-        if len(orders) > 1:
-            self.workers.submit_together(tuple(orders))  # type: ignore[attr-defined]
-        elif orders:
+        if self.fusing and len(orders) > 1:
+            self.fusing.submit_together(tuple(orders))
+        elif orders:  # a single one, since without it no stage has siblings
             self.workers.submit(orders[0])
 
     def _is_held(self, key: Key, before: int) -> bool:
@@ -165,7 +170,7 @@ class _Loop:
 
     def _siblings(self, key: Key) -> tuple[str, int] | None:
         """Return what a stage shares with those it may be fused with, and how many at most."""
-        if not hasattr(self.workers, "submit_together"):
+        if self.fusing is None:
             return None
         if key not in self.groups:
             stage = self.client.orders[key].stages[0]
