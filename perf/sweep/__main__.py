@@ -10,7 +10,8 @@ reused   plain Tune, actors reused
 ideal    the seconds of our distinct stages over the number of cores: no start, no scheduling
 
 Each runs in processes of its own, the start of Python and Ray included, in turn, the order
-reversed every other round. Printed are the medians and ranges of the ratios.
+reversed every other round. Printed are the medians and ranges of the ratios, and that of ours to
+the ideal also without start and end: from the beginning of the first stage to the last record.
 
     python -m perf.sweep [--data digits fashion_mnist] [--rounds 3]
 """
@@ -22,6 +23,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +79,24 @@ def write_arrays(path: Path, folder: Path) -> tuple[Path, list[int]]:
     return folder / f"{path.stem}.npz", [pixels.shape[1], benchmark.num_classes]
 
 
-def run_ours(path: Path, folder: Path) -> tuple[Seconds, float]:
-    """Run our sweep; return its seconds, and those of its distinct stages."""
+def run_ours(path: Path, folder: Path) -> tuple[Seconds, float, float]:
+    """Run our sweep; return its seconds, those of its distinct stages, and those they took."""
     command = [sys.executable, "-m", "orchestrator.cli", "run", str(path), "--out", str(folder)]
     seconds = run_command(command, folder.with_suffix(".log"))
     stages = pd.read_parquet(folder / path.stem / "stages.parquet").drop_duplicates("key")
-    return seconds, float(stages[list(PHASE_SECONDS)].sum().sum())
+    each = stages[list(PHASE_SECONDS)].sum(axis=1).set_axis(stages["key"])
+    return seconds, float(each.sum()), stages_span(folder / "stages", each.to_dict())
+
+
+def stages_span(store: Path, seconds: Mapping[str, float]) -> float:
+    """Return the seconds from the beginning of the first stage to the record of the last.
+
+    Args:
+        store: the folder of records, whose times say when stages ended.
+        seconds: of each stage, by key.
+    """
+    ends = {path.parent.name: path.stat().st_mtime for path in store.glob("*/*/record.json")}
+    return max(ends[key] for key in seconds) - min(ends[k] - s for k, s in seconds.items())
 
 
 def run_rival(name: str, data: str, arrays: Path, ends: list[int], folder: Path) -> Seconds:
@@ -104,12 +118,12 @@ def run_rival(name: str, data: str, arrays: Path, ends: list[int], folder: Path)
 def measure_round(
     data: str, path: Path, arrays: Path, ends: list[int], number: int
 ) -> dict[str, Any]:
-    """Run all once; return the seconds of each, and of our stages as `stages`."""
+    """Run all once; return the seconds of each, of our stages, and from the first to the last."""
     figures: dict[str, Any] = {}
     for name in ("ours", *RIVALS)[:: (-1) ** number]:
         folder = path.parent / f"{data}-{number}-{name}"
         if name == "ours":
-            figures["ours"], figures["stages"] = run_ours(path, folder)
+            figures["ours"], figures["stages"], figures["span"] = run_ours(path, folder)
         else:
             figures[name] = run_rival(name, data, arrays, ends, folder)
     return figures
@@ -129,6 +143,8 @@ def print_case(data: str, rounds: list[dict[str, Any]]) -> None:
     wall = [f["ours"].wall / each for f, each in zip(rounds, ideal, strict=True)]
     print_row("ideal (stages / cores)", f"{spread(ideal)} s", "")
     print_row("ours / ideal", spread(wall), "")
+    inner = [figures["span"] / each for figures, each in zip(rounds, ideal, strict=True)]
+    print_row("ours / ideal, from first to last stage", spread(inner), "")
 
 
 def main() -> None:
