@@ -132,13 +132,13 @@ def draw_sharing(warehouse: Warehouse, scope: Scope) -> go.Figure:
 def draw_candidates(draw: Callable[[pd.DataFrame, str], go.Figure]) -> Chart:
     """Return the chart of the candidates of a search, by a function of them and their objective."""
 
-    def drawn(warehouse: Warehouse, scope: Scope) -> go.Figure:
+    def draw_candidates(warehouse: Warehouse, scope: Scope) -> go.Figure:
         rows = read_candidates(warehouse, scope)
         if rows.empty:
             raise RepertoireError(NO_SEARCH)
         return draw(rows, "objective" if rows["objective"].notna().any() else "val_acc")
 
-    return drawn
+    return draw_candidates
 
 
 def draw_learning_curves(warehouse: Warehouse, scope: Scope) -> go.Figure:

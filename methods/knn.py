@@ -104,5 +104,5 @@ class KNN(FixedFeatures):
         return vote_BkC.sum(dim=1) + nearest_BC
 
     def seen(self) -> Tensor:
-        """Return bool [C], the classes of which there were examples."""
+        """Return bool [C]: whether there were examples of each class."""
         return self.tasks > 0

@@ -128,9 +128,11 @@ class InfLoRA(TokenAdapter):
 
     def _functions(self) -> list[Any]:
         pairs = enumerate(self._attention)
-        return [partial(attention, added=partial(self.added, block)) for block, attention in pairs]
+        return [
+            partial(attention, added=partial(self.addition, block)) for block, attention in pairs
+        ]
 
-    def added(self, block: int, x: Tensor) -> Tensor:
+    def addition(self, block: int, x: Tensor) -> Tensor:
         """Return what the branches of a block add to queries (0), keys and values, [B, N, 3D]."""
         down, up = self.factors(block)
         return F.pad(F.linear(F.linear(x, down), up), (self.tokens.width, 0))

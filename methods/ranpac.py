@@ -112,7 +112,7 @@ class RanPAC(FixedFeatures):
         return self.project(features) @ self.weights.T
 
     def seen(self) -> Tensor:
-        """Return bool [C], the classes of which there were examples."""
+        """Return bool [C]: whether there were examples of each class."""
         return self.counts > 0
 
 

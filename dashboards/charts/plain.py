@@ -20,10 +20,10 @@ def plain_texts(draw: Draw) -> Draw:
     """Decorate the function of a chart so that the texts of its table are escaped for Plotly."""
 
     @wraps(draw)
-    def drawn(table: pd.DataFrame, *args: Any, **options: Any) -> go.Figure:
+    def draw_escaped(table: pd.DataFrame, *args: Any, **options: Any) -> go.Figure:
         return draw(escape_texts(table), *args, **options)
 
-    return cast(Draw, drawn)
+    return cast(Draw, draw_escaped)
 
 
 def escape_texts(table: pd.DataFrame) -> pd.DataFrame:

@@ -58,7 +58,7 @@ class FixedFeatures(Method):
 
     @abstractmethod
     def seen(self) -> Tensor:
-        """Return bool [C], the classes of which there were examples."""
+        """Return bool [C]: whether there were examples of each class."""
 
     @torch.no_grad()
     def predict(self, x: Tensor, task: int | None) -> Tensor:
@@ -83,7 +83,7 @@ class ClassMeans(FixedFeatures):
         self.register_buffer("counts", torch.zeros(outlook.num_classes, dtype=torch.int64))
 
     def seen(self) -> Tensor:
-        """Return bool [C], the classes of which there were examples."""
+        """Return bool [C]: whether there were examples of each class."""
         return self.counts > 0
 
     def add(self, features: Tensor, y: Tensor) -> None:

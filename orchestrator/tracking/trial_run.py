@@ -152,14 +152,16 @@ class TrialRun:
 
     def _seed_metrics(self, seed: int, step: int) -> dict[str, float]:
         r = self.test[seed]
-        by_task = {f"acc_by_task/{task}": float(r[step, task - 1]) for task in charted(r.shape[1])}
+        by_task = {
+            f"acc_by_task/{task}": float(r[step, task - 1]) for task in charted_tasks(r.shape[1])
+        }
         costs = {name: float(column[seed, step]) for name, column in self.costs.items()}
         validated = metrics_after(self.validation[seed], step, self.tags["scenario"])
         of_validation = {f"val_{name}": validated[name] for name in SELECTABLE}
         return metrics_after(r, step, self.tags["scenario"]) | of_validation | by_task | costs
 
 
-def charted(num_tasks: int) -> tuple[int, ...]:
+def charted_tasks(num_tasks: int) -> tuple[int, ...]:
     """Return the tasks, from 1, whose accuracy is a metric of its own."""
     every = tuple(range(1, num_tasks + 1))
     return every if num_tasks <= MAX_CHARTED_TASKS else (1, num_tasks)

@@ -141,10 +141,19 @@ def test_the_architecture_is_short_and_names_every_package() -> None:
 
 
 def test_every_package_says_what_it_is_for_what_it_may_import_and_where_to_begin() -> None:
-    for init in (ROOT / "orchestrator").glob("*/**/__init__.py"):
+    for init in [
+        *(ROOT / "orchestrator").glob("*/**/__init__.py"),
+        *(ROOT / "dashboards").glob("*/**/__init__.py"),
+    ]:
         text = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
+        assert 3 <= len(text.splitlines()) <= 6, init  # one of them is blank
         assert "ay import" in text, init
         assert "Begin with" in text, init
+
+
+def test_the_readme_counts_the_methods() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"the {len(methods.METHODS)} that are there" in text
 
 
 def test_every_file_that_the_architecture_names_exists() -> None:

@@ -76,7 +76,7 @@ def test_a_branch_changes_nothing_at_first_and_then_keys_and_values_by_b_times_a
     down = torch.cat((before.branches[0]["A.0"], method._directions[0]))
     up = torch.cat((before.branches[0]["B.0"], method.learning[0]), dim=1)
     tokens = torch.randn((3, 5, WIDTH), generator=stream(0, "tokens"))
-    added = method.added(0, tokens)
+    added = method.addition(0, tokens)
     assert not added[..., :WIDTH].any()  # queries
     torch.testing.assert_close(added[..., WIDTH:], tokens @ (up @ down).T)
 

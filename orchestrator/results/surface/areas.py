@@ -88,15 +88,15 @@ def break_even(surface: Surface, method: int, other: int, storage: int) -> float
         storage: number of the storage budget.
     """
     lead = surface.mean[other, storage] - surface.mean[method, storage]
-    there = np.flatnonzero(np.isfinite(lead))
-    if not len(there) or lead[there[-1]] < 0:
+    known = np.flatnonzero(np.isfinite(lead))
+    if not len(known) or lead[known[-1]] < 0:
         return float("nan")
-    behind = [i for i in there if lead[i] < 0]
+    behind = [i for i in known if lead[i] < 0]
     x = np.log2(_budgets(surface.compute))
     if not behind:
-        return float(2 ** x[there[0]])
+        return float(2 ** x[known[0]])
     last = behind[-1]
-    following = there[np.searchsorted(there, last) + 1]
+    following = known[np.searchsorted(known, last) + 1]
     share = -lead[last] / (lead[following] - lead[last])
     return float(2 ** (x[last] + share * (x[following] - x[last])))
 

@@ -43,10 +43,10 @@ def winner_map(surface: Surface) -> list[WinningCell]:
 def winning_cell(surface: Surface, place: tuple[int, int]) -> WinningCell:
     """Return the winner of one cell."""
     mean = surface.mean[:, *place]
-    there = np.flatnonzero(np.isfinite(mean))
-    if not len(there):
+    known = np.flatnonzero(np.isfinite(mean))
+    if not len(known):
         return WinningCell(place, None)
-    order = there[np.argsort(-mean[there], kind="stable")]
+    order = known[np.argsort(-mean[known], kind="stable")]
     tied = not_told_apart(surface.values[order][:, *place])
     return WinningCell(place, int(order[0]), tuple(int(i) for i in order[tied]))
 

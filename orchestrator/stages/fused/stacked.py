@@ -42,9 +42,9 @@ class Stacked:
         self.share()
 
     def _find(self) -> None:
-        found = [tensor_slots(method) for method in self._methods]
-        self.slots = [slots for _, slots in found[0]]
-        self._owns = [[tensor for tensor, _ in own] for own in found]
+        tensors_and_slots = [tensor_slots(method) for method in self._methods]
+        self.slots = [slots for _, slots in tensors_and_slots[0]]
+        self._owns = [[tensor for tensor, _ in own] for own in tensors_and_slots]
 
     def restack(self) -> None:
         """Find the tensors again, and stack those that are no longer views of stacked ones."""
@@ -83,7 +83,7 @@ class Stacked:
         ]
 
     @contextmanager
-    def placed(self, tensors: Sequence[Tensor]) -> Iterator[None]:
+    def holding(self, tensors: Sequence[Tensor]) -> Iterator[None]:
         """Let the first sibling hold other tensors in the block, in the order of `tensors`."""
         self._place(tensors)
         try:
@@ -113,12 +113,12 @@ def stack_aligned(tensors: Sequence[Tensor]) -> Tensor:
 
 def tensor_slots(method: Method) -> list[tuple[Tensor, list[Slot]]]:
     """Return the distinct tensors within reach of a method, each with all places that hold it."""
-    found: dict[int, tuple[Tensor, list[Slot]]] = {}
+    slots_by_id: dict[int, tuple[Tensor, list[Slot]]] = {}
     known: set[int] = set()
 
     def walk(container: Any, key: Any, value: Any) -> None:
         if isinstance(value, Tensor):
-            found.setdefault(id(value), (value, []))[1].append((container, key))
+            slots_by_id.setdefault(id(value), (value, []))[1].append((container, key))
         elif not isinstance(value, OPAQUE) and id(value) not in known:
             known.add(id(value))
             inner = value if isinstance(value, dict | list) else getattr(value, "__dict__", {})
@@ -127,4 +127,4 @@ def tensor_slots(method: Method) -> list[tuple[Tensor, list[Slot]]]:
                 walk(inner, name, each)
 
     walk(None, None, method)
-    return list(found.values())
+    return list(slots_by_id.values())

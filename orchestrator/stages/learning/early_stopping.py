@@ -60,7 +60,7 @@ class EarlyStopping:
         self._state: dict[str, Tensor] = {}
 
     @property
-    def kept(self) -> tuple[object, ...]:
+    def copies(self) -> tuple[object, ...]:
         """The copies of the best epoch."""
         return self._snapshot, self._state
 

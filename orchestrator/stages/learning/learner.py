@@ -118,7 +118,7 @@ def train_epochs(
             method.after_epoch(epoch)
             if stopping is not None and stopping.is_over(epoch):
                 break
-    kept = () if stopping is None else stopping.kept
+    kept = () if stopping is None else stopping.copies
     held = working_bytes(view, method, updates, kept)
     state = updates.kept.capture() if stopping is None else stopping.restore()
     return Trained(samples, epoch, state, held)

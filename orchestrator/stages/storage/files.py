@@ -1,7 +1,7 @@
 """Files that are either complete or absent.
 
-`write_atomically` is the one helper that replaces a file by bytes; no library of the dependencies
-has one. A stage store consists of `Files`, whose paths are relative to a root: `LocalFiles` here,
+`write_atomically` is the one helper that replaces a file by bytes, but for the cache of data sets,
+which is a layer below; no library of the dependencies has one. A stage store consists of `Files`, whose paths are relative to a root: `LocalFiles` here,
 `ObjectFiles` in `address.py`.
 """
 
@@ -105,11 +105,11 @@ class LocalFiles:
 
     def write(self, path: str, data: bytes | memoryview) -> None:
         """Write a complete file, replacing a former one, or nothing."""
-        write_atomically(self._inside(path), data)
+        write_atomically(self._resolve(path), data)
 
     def create(self, path: str, data: bytes | memoryview) -> bool:
         """Write a complete file unless one exists; return whether it was written."""
-        target = self._inside(path)
+        target = self._resolve(path)
         # Saves writing the data; where two processes come at once, the link decides.
         if target.exists():
             return False
@@ -127,7 +127,7 @@ class LocalFiles:
 
     def move(self, path: str, target: str) -> bool:
         """Move a file; return False if it does not exist."""
-        source, moved = self._inside(path), self._inside(target)
+        source, moved = self._resolve(path), self._resolve(target)
         moved.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.rename(source, moved)
@@ -138,12 +138,12 @@ class LocalFiles:
     def delete(self, path: str) -> None:
         """Delete a file."""
         with suppress(FileNotFoundError, NotADirectoryError):
-            self._inside(path).unlink()
+            self._resolve(path).unlink()
 
     def delete_folder(self, path: str) -> None:
         """Delete a folder and all below it."""
         with suppress(FileNotFoundError):
-            shutil.rmtree(self._inside(path))
+            shutil.rmtree(self._resolve(path))
 
     def entries(self, folder: str = "") -> list[Entry]:
         """Return all files below a folder, at any depth."""
@@ -156,7 +156,7 @@ class LocalFiles:
                 with suppress(OSError):
                     os.scandir(folder).close()
 
-    def _inside(self, path: str) -> Path:
+    def _resolve(self, path: str) -> Path:
         """Return the full path of a file to change; refuse one that a link leads out."""
         for folder in Path(path).parents:
             if folder.parts and (self._root / folder).is_symlink():
