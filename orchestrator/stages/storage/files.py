@@ -1,8 +1,8 @@
 """Files that are either complete or absent.
 
 `write_atomically` is the one helper that replaces a file by bytes, but for the cache of data sets,
-which is a layer below; no library of the dependencies has one. A stage store consists of `Files`, whose paths are relative to a root: `LocalFiles` here,
-`ObjectFiles` in `address.py`.
+which is a layer below; no library of the dependencies has one. A stage store consists of `Files`,
+whose paths are relative to a root: `LocalFiles` here, `ObjectFiles` in `address.py`.
 """
 
 from __future__ import annotations
