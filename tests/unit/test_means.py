@@ -51,6 +51,9 @@ SWEEP = {
 PIXELS = {"network": "{name: mlp, hidden: []}"}  # features are the 64 pixels
 THREE_TASKS = "classes_per_task: [2, 4, 4]"
 MODEL = 4 * (64 * 8 + 8 + 8 * 10 + 10)  # bytes of the network of the lab: 64-8-10
+# FLOPs for an example: of its forward pass; of that and the gradients of weights and hidden units.
+FORWARD = 2 * (64 * 8 + 8 * 10)
+STEP = 2 * FORWARD + 2 * 8 * 10
 
 
 def load_means(folder: Path, methods: str, means: str, **parts: str) -> Sweep:
@@ -229,6 +232,27 @@ def test_the_largest_method_sets_the_bytes_of_memory_aligned(tmp_path: Path) -> 
     assert config.memory_bytes == 500 * 65 + 8
 
 
+@pytest.mark.parametrize(
+    ("means", "compute"), [("budgeted", 1), ("{preset: budgeted, compute: 3}", 3)]
+)
+def test_budgeted_gives_each_task_epochs_of_fine_tuning_and_any_storage(
+    tmp_path: Path, means: str, compute: int
+) -> None:
+    """An epoch is 16 steps on 4 of 64 examples. er replays 4 more on all steps but the first."""
+    sweep, _, _ = solve(tmp_path, "[finetune, {name: er, replay_batch_size: 4}, joint]", means)
+    assert [cell.outcome for cell in sweep.cells] == [None] * 3, "all data is free"
+    assert {(cell.storage, cell.compute) for cell in sweep.cells} == {(None, compute)}
+    one_step, budget = 4 * STEP, compute * 64 * STEP
+    halves = 8 * compute  # of the steps of an epoch, which cost twice as much
+    pairs = zip(sweep.trials, sweep.cells, strict=True)
+    assert [(trial.dial, cell.flops) for trial, cell in pairs] == [
+        ({"training.iterations": [16 * compute] * 2}, (budget, budget)),
+        ({"training.iterations": [halves] * 2}, (budget - one_step, budget)),
+        ({"training.iterations": [16 * compute] * 2}, (budget, budget)),
+    ]
+    assert sweep.trials[1].method.config.memory_size == 500, "as it is without means"
+
+
 def added(folder: Path, methods: str, means: str, **parts: str) -> list[str]:
     """Return the methods that a sweep has beyond those without anchors, which keep their ids."""
     without = load_means(folder, methods, means.replace(", anchors: true", ""), **parts).trials
@@ -369,6 +393,38 @@ def test_gem_spends_a_budget_of_many_steps_within_a_hundredth_by_its_formula(
     spent = tuple(n * flops for n, flops in zip(steps, step, strict=True))
     budget = 106 * 150 * 2560
     assert all(budget - budget / 100 <= each <= budget for each in spent)
+    assert sweep.cells[0].flops == spent
+
+
+# A generator of 64-16-2*4 and 4-16-64 passes each image through 64 x 16 + 16 x 8 and 4 x 16 + 16 x
+# 64 weights; only the first layer's input has no gradient.
+DECODER = 2 * (4 * 16 + 16 * 64)
+GENERATOR = 3 * (2 * (64 * 16 + 16 * 8) + DECODER) - 2 * 64 * 16
+STEPS = {
+    # The teacher's outputs.
+    "lwf": (STEP, STEP + FORWARD, STEP + FORWARD),
+    # Images that are drawn, labelled by the old solver, and replayed in both networks.
+    "{name: generative_replay, hidden: [16], latent_size: 4}": (
+        STEP + GENERATOR,
+        *[2 * (STEP + GENERATOR) + DECODER + FORWARD] * 2,
+    ),
+    # Older columns are passed forward. A projection of their 8 units each to 8, and an expansion to
+    # the 10 outputs, are passed forward and back to their weights and their inputs.
+    "pnn": tuple(STEP + old * FORWARD + 3 * 2 * (8 * old * 8 + (old > 0) * 80) for old in range(3)),
+}
+
+
+@pytest.mark.parametrize(("method", "for_example"), STEPS.items())
+def test_the_steps_of_what_is_carried_beside_the_examples_by_hand(
+    tmp_path: Path, method: str, for_example: tuple[int, ...]
+) -> None:
+    """Steps take 4 examples, and none of these methods computes anything after them."""
+    benchmark = SWEEP["benchmark"].replace("num_tasks: 2", THREE_TASKS)
+    benchmark = benchmark.replace("class}", "task}" if method == "pnn" else "class}")
+    sweep, _, _ = solve(tmp_path, f"[{method}]", "{compute: 40}", benchmark=benchmark)
+    most = [40 * 64 * STEP // (4 * flops) for flops in for_example]
+    assert sweep.trials[0].dial == {"training.iterations": most}
+    spent = tuple(4 * flops * steps for flops, steps in zip(for_example, most, strict=True))
     assert sweep.cells[0].flops == spent
 
 
