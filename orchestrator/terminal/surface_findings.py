@@ -16,7 +16,7 @@ from orchestrator.results.surface.areas import (
     storage_areas,
     volumes,
 )
-from orchestrator.results.surface.rates import exchange_rate, marginal_rates
+from orchestrator.results.surface.rates import exchange_rate, mean_over_cells, rates_by_seed
 from orchestrator.results.surface.surface import Surface, half_width
 from orchestrator.results.surface.winners import winner_map
 from orchestrator.terminal.units import interval_text, si_text
@@ -98,18 +98,18 @@ def best_text(surface: Surface, by_seed: Floats) -> str:
 
 
 def describe_rates(surface: Surface) -> Iterator[str]:
-    """Yield what a doubling buys each method, averaged over its cells."""
-    rates = marginal_rates(surface)
-    for values, what in ((rates.storage, "bytes"), (rates.compute, "FLOPs")):
-        rows = values.reshape(len(values), -1)
-        means = {
-            name: np.nanmean(row)
-            for name, row in zip(surface.methods, rows, strict=True)
-            if np.isfinite(row).any()
-        }
-        if means:
-            parts = [f"{name} {mean:+.3f}" for name, mean in means.items()]
+    """Yield what a doubling buys each method, averaged over its cells, with intervals."""
+    for by_seed, what in zip(rates_by_seed(surface), ("bytes", "FLOPs"), strict=True):
+        rates = mean_over_cells(by_seed)
+        rows = zip(surface.methods, rates.mean(axis=-1), half_width(rates), strict=True)
+        parts = [f"{name} {change_text(*rate)}" for name, *rate in rows if np.isfinite(rate[0])]
+        if parts:
             yield f"Accuracy per doubling of {what}, over cells: {', '.join(parts)}."
+
+
+def change_text(mean: float, half_width: float) -> str:
+    """Return `+0.100 ± 0.012`; only the change if the half-width is NaN."""
+    return f"{mean:+.3f}" if np.isnan(half_width) else f"{mean:+.3f} ± {half_width:.3f}"
 
 
 def describe_exchange(surface: Surface) -> Iterator[str]:

@@ -101,6 +101,25 @@ def test_rates_are_differences_per_doubling_with_an_interval_over_seeds() -> Non
     assert marginal_rates(four_times).compute == pytest.approx(np.array([[[0.15]]]))
 
 
+def test_the_sentence_on_rates_has_the_interval_of_the_means_over_cells() -> None:
+    """Per doubling of bytes a gains .2 and .4 at 1 x, .0 and .2 at 2 x: .1 and .3 over cells.
+
+    b gains .1 at 1 x. Its .8 at 2 x are left out: there one of the seeds is not complete.
+    """
+    a = [[[0.1, 0.2], [0.5, 0.5]], [[0.3, 0.6], [0.5, 0.7]]]
+    b = [[[0.1, 0.2], [0.1, np.nan]], [[0.2, 0.3], [0.9, np.nan]]]
+    half = stats.t.ppf(0.975, 1) * np.std([0.1, 0.3], ddof=1) / np.sqrt(2)
+    bytes_line, flops_line = (line for line in findings(surface([a, b])) if "per doubling" in line)
+    assert bytes_line == (
+        f"Accuracy per doubling of bytes, over cells: a +0.200 ± {half:.3f}, b +0.100 ± 0.000."
+    )
+    # a gains .4 and .3 with 1 kB, .2 and .1 with 2 kB.
+    half = stats.t.ppf(0.975, 1) * np.std([0.3, 0.2], ddof=1) / np.sqrt(2)
+    assert flops_line == f"Accuracy per doubling of FLOPs, over cells: a +0.250 ± {half:.3f}."
+    (alone,) = (line for line in findings(surface([[[[0.1]], [[0.3]]]])) if "per doubling" in line)
+    assert alone == "Accuracy per doubling of bytes, over cells: a +0.200."
+
+
 def test_a_gigaflop_in_bytes_is_the_ratio_of_the_slopes() -> None:
     # 1 kB more buys .02, 1 GFLOP more .04: it replaces 2 kB.
     seeds = np.array([0.0, 0.01, -0.01])

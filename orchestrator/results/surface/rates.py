@@ -30,14 +30,30 @@ class Rates:
 
 def marginal_rates(surface: Surface) -> Rates:
     """Return the rates of a surface; NaN where a cell is not complete, empty along a free axis."""
-    by_storage = per_doubling(surface.values, np.array(surface.storage, dtype=float), axis=1)
-    by_compute = per_doubling(surface.values, np.array(surface.compute, dtype=float), axis=2)
+    by_storage, by_compute = rates_by_seed(surface)
     return Rates(
         by_storage.mean(axis=-1),
         half_width(by_storage),
         by_compute.mean(axis=-1),
         half_width(by_compute),
     )
+
+
+def rates_by_seed(surface: Surface) -> tuple[Floats, Floats]:
+    """Return accuracy per doubling of bytes [M, A - 1, B, S], and of FLOPs [M, A, B - 1, S]."""
+    storage, compute = (np.array(axis, dtype=float) for axis in (surface.storage, surface.compute))
+    return per_doubling(surface.values, storage, 1), per_doubling(surface.values, compute, 2)
+
+
+def mean_over_cells(rates: Floats) -> Floats:
+    """Return the means over cells [M, S] of rates by seed [M, ..., S]; NaN if there is none.
+
+    A rate that is not known for every seed is left out, so that all seeds have the same cells.
+    """
+    by_cell = rates.reshape(len(rates), -1, rates.shape[-1])
+    known = np.isfinite(by_cell).all(axis=-1, keepdims=True)
+    count = known.sum(axis=1)
+    return np.asarray(np.where(known, by_cell, 0).sum(axis=1) / np.where(count, count, np.nan))
 
 
 def per_doubling(values: Floats, budgets: Floats, axis: int) -> Floats:
