@@ -8,6 +8,8 @@ from dashboards.data.comparing import add_labels
 from dashboards.data.scope import IS_COMPARED, Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.agreement import measured_costs
+from orchestrator.results.pooling import TABLE
+from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
 from orchestrator.results.surface.surface import COMPUTE, STORAGE, Surface, have_means, surfaces
 
@@ -25,15 +27,22 @@ def read_surfaces(warehouse: Warehouse, scope: Scope, metric: str = "acc") -> li
 
 
 def read_costs(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
-    """Return FLOPs and seconds of each trial in scope, see `measured_costs`."""
+    """Return FLOPs and seconds of each trial in scope, see `measured_costs`, and its `setting`."""
     trials = warehouse.results.trials
-    return measured_costs(trials[scope.mask(trials)])
+    return name_settings(measured_costs(trials[scope.mask(trials)]))
+
+
+def name_settings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with `setting`, the title of their setting, for the columns of TABLE."""
+    settings = rows[TABLE].itertuples(index=False)
+    titles = [setting_title(*setting) for setting in settings]
+    return rows.drop(columns=TABLE).assign(setting=pd.Series(titles, rows.index, object))
 
 
 def of_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
     """Return the rows of `read_growth` in one cell of a surface, without its budgets in labels."""
     budgets = surface.storage[place[0]], surface.compute[place[1]]
-    among = pd.Series(True, index=costs.index)
+    among = costs["setting"] == surface.title
     for name, budget in zip(CELL, budgets, strict=True):
         among &= costs[name].isna() if budget is None else costs[name] == budget
     rows = costs[among]
@@ -43,17 +52,20 @@ def of_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd
 def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the costs of each configuration in scope after each task, means over its seeds.
 
-    Columns: `label`, those of CELL, `after` (from 1), `storage_bytes` carried after this task, and
-    `compute_flops` of its training and consolidation; tasks whose costs are not known are left out.
+    Columns: `setting` (its title), `label`, those of CELL, `after` (from 1), `storage_bytes`
+    carried after this task, and `compute_flops` of its training and consolidation; tasks whose
+    costs are not known are left out.
     """
+    own = ", ".join([*TABLE, "phase", *CELL])
     answer = warehouse.frame(
-        f"SELECT sweep, phase, trial_id, {STORAGE}, {COMPUTE}, after, "
+        f"SELECT sweep, trial_id, {own}, after, "
         "avg(s.storage_bytes) AS storage_bytes, "
         "avg(s.train_flops + s.consolidate_flops) AS compute_flops "
         "FROM (SELECT * FROM stages WHERE after > 0) AS s "
-        f"JOIN (SELECT sweep, phase, trial_id, seed, place, {STORAGE}, {COMPUTE} FROM trials "
+        f"JOIN (SELECT sweep, trial_id, seed, place, {own} FROM trials "
         f"WHERE {scope.where(*IS_COMPARED)}) USING (sweep, trial_id, seed) "
         "GROUP BY ALL ORDER BY min(place), after"
     )
-    columns = ["label", *CELL, "after", "storage_bytes", "compute_flops"]
-    return add_labels(warehouse, answer.dropna(subset=columns[-2:]))[columns]
+    costs = ["storage_bytes", "compute_flops"]
+    rows = name_settings(add_labels(warehouse, answer.dropna(subset=costs)))
+    return rows[["setting", "label", *CELL, "after", *costs]]

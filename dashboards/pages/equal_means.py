@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,19 +33,24 @@ NO_MEANS = (
 def show(view: View) -> None:
     """Draw the surface of a sweep with means; of any sweep growth, and FLOPs against seconds."""
     metric = str(choose("Metric", METRICS, 0, short_label))
-    methods: Sequence[str] = ()
     surfaces = {each.title: each for each in read_surfaces(view.warehouse, view.scope, metric)}
-    if surfaces:
-        title = choose("Setting", list(surfaces), 0) if len(surfaces) > 1 else next(iter(surfaces))
-        place = _show_surface(view, surfaces[title], metric)
-        surface = surfaces[title]
-        methods = surface.methods
-        costs = of_cell(read_growth(view.warehouse, view.scope), surface, place)
-        _show_growth(view, costs, methods, cell_name(surface, *place))
-    else:
+    growth, costs = (read(view.warehouse, view.scope) for read in (read_growth, read_costs))
+    if not surfaces:
         st.info(NO_MEANS)
-        _show_growth(view, read_growth(view.warehouse, view.scope))
-    _show_agreement(view, methods)
+    title = choose_setting(surfaces or dict.fromkeys([*growth["setting"], *costs["setting"]]))
+    methods: Sequence[str] = ()
+    if surface := surfaces.get(title):
+        place, methods = _show_surface(view, surface, metric), surface.methods
+        _show_growth(view, of_cell(growth, surface, place), methods, cell_name(surface, *place))
+    else:
+        _show_growth(view, growth[growth["setting"] == title])
+    _show_agreement(view, costs[costs["setting"] == title], methods)
+
+
+def choose_setting(titles: Iterable[str]) -> str:
+    """Return the title of the setting that the user chose, of those there are; "" of none."""
+    options = [*titles]
+    return str(choose("Setting", options, 0)) if len(options) > 1 else "".join(options)
 
 
 def choose(label: str, options: Sequence[Any], first: int, name: Any = str) -> Any:
@@ -147,8 +152,7 @@ def _show_growth(
     st.caption(HOW_FOUND)
 
 
-def _show_agreement(view: View, methods: Sequence[str]) -> None:
-    costs = read_costs(view.warehouse, view.scope)
+def _show_agreement(view: View, costs: pd.DataFrame, methods: Sequence[str]) -> None:
     if costs.empty:
         return
     st.subheader("FLOPs against seconds")

@@ -10,7 +10,7 @@ from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import distant_task, growth_table
 from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
-from dashboards.data.scope import Scope
+from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import means_captions
 from dashboards.report.chapter import Chapter, Chart
@@ -31,13 +31,9 @@ LINES = "Bars are 95 % intervals over seeds; dashed: joint retraining; crosses: 
 
 def means_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
     """Yield a chapter for each setting with means; none without."""
-    settings = warehouse.results.trials[["benchmark", "scenario"]].drop_duplicates()
-    for benchmark, scenario in settings.itertuples(index=False):
-        scope = Scope(benchmark=(benchmark,), scenario=(scenario,))
-        for surface in read_surfaces(warehouse, scope):
-            drawn = [*surface_charts(surface), *cost_charts(warehouse, scope, surface)]
-            heading = f"At equal means: {surface.title}"
-            yield Chapter(heading, list(findings(surface)), charts=drawn)
+    for surface in read_surfaces(warehouse, EVERYTHING):
+        drawn = [*surface_charts(surface), *cost_charts(warehouse, surface)]
+        yield Chapter(f"At equal means: {surface.title}", list(findings(surface)), charts=drawn)
 
 
 def surface_charts(surface: Surface) -> list[Chart]:
@@ -57,7 +53,7 @@ def surface_charts(surface: Surface) -> list[Chart]:
     return drawn
 
 
-def cost_charts(warehouse: Warehouse, scope: Scope, surface: Surface) -> Iterator[Chart]:
+def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
     """Yield who wins for how much, growth at the most of both budgets, and FLOPs in seconds."""
     winners = list(price_winners(surface, PRICES))
     rows = [HEADS, *(winner_cells(surface, winner) for winner in winners)]
@@ -65,9 +61,10 @@ def cost_charts(warehouse: Warehouse, scope: Scope, surface: Surface) -> Iterato
     table = rows if winners else ()
     yield Chart("What it costs", caption, charts.by_price(surface, PRICES), rows=table)
     most = (len(surface.storage) - 1, len(surface.compute) - 1)
-    if len(costs := of_cell(read_growth(warehouse, scope), surface, most)):
+    if len(costs := of_cell(read_growth(warehouse, EVERYTHING), surface, most)):
         yield growth_chart(costs, surface.methods, cell_name(surface, *most))
-    if len(costs := read_costs(warehouse, scope)):
+    costs = read_costs(warehouse, EVERYTHING)
+    if len(costs := costs[costs["setting"] == surface.title]):
         caption = " ".join(agreement_sentences(costs))
         yield Chart("FLOPs and seconds", caption, charts.agreement(costs, surface.methods))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import spearmanr
 
+from orchestrator.results.pooling import TABLE
+
 LEAST = 3  # trials that a rank correlation takes
 
 
@@ -48,11 +50,11 @@ def rank_correlation(trials: pd.DataFrame) -> float:
 def measured_costs(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the complete trials whose time was measured, with what training took.
 
-    Columns: `sweep`, `method`, `trial_id`, `seed`, `device`, `compute_flops` and `seconds`, both of
-    training and consolidation.
+    Columns: `sweep`, those of TABLE, `method`, `trial_id`, `seed`, `device`, `compute_flops` and
+    `seconds`, both of training and consolidation.
     """
     rows = trials[(trials["phase"] == "evaluation") & (trials["status"] == "complete")]
-    table = rows[["sweep", "method", "trial_id", "seed"]].assign(
+    table = rows[["sweep", *TABLE, "method", "trial_id", "seed"]].assign(
         device=rows["device"].fillna("not known"),
         compute_flops=rows["train_flops"] + rows["consolidate_flops"],
         seconds=rows["train_seconds"] + rows["consolidate_seconds"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def random_tables(
     seeds: int = 3,
     num_tasks: int = 3,
     complete: float = 0.8,
+    more: Mapping[str, Any] | None = None,
 ) -> Tables:
     """Return tables of a sweep of four configurations.
 
@@ -39,13 +41,14 @@ def random_tables(
         seeds: how many.
         num_tasks: T.
         complete: share of the trials that are complete; the others stopped, failed or diverged.
+        more: values of columns in all trials, in place of those drawn.
     """
     trials: list[dict[str, Any]] = []
     for method, configs in METHODS.items():
         for config in configs:
             for seed in range(seeds):
                 trial = _trial(rng, method, config, seed, num_tasks, rng.random() < complete)
-                trials.append(trial | {"sweep": sweep, "scenario": scenario})
+                trials.append(trial | {"sweep": sweep, "scenario": scenario} | dict(more or {}))
     cells = [cell for trial in trials for cell in _cells(rng, trial)]
     stages = [stage for trial in trials for stage in _stages(trial)]
     return Tables(

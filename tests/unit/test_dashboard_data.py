@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from dashboards.data.matrices import (
     read_matrices,
     read_trials,
 )
-from dashboards.data.means import of_cell, read_growth
+from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
 from dashboards.data.scope import EVERYTHING, Scope, list_choices
 from dashboards.data.stages import (
     StoredProgress,
@@ -442,6 +443,7 @@ def test_a_cell_has_its_trials_without_its_budgets_in_their_labels(tmp_path: Pat
     drawn = surface([[[[0.5]]]], storage=(1000, 2000), compute=(1.0, 4.0))
     costs = pd.DataFrame(
         {
+            "setting": drawn.title,
             "label": ["er means.compute=1 means.storage_bytes=1000", "er lam=1 means.compute=4"],
             "means_storage_bytes": [1000, 1000],
             "means_compute": [1.0, 4.0],
@@ -450,3 +452,36 @@ def test_a_cell_has_its_trials_without_its_budgets_in_their_labels(tmp_path: Pat
     assert list(of_cell(costs, drawn, (0, 0))["label"]) == ["er"]
     assert list(of_cell(costs, drawn, (0, 1))["label"]) == ["er lam=1"]
     assert of_cell(costs, drawn, (1, 0)).empty
+
+
+CELL = {"means_storage_bytes": 1000, "means_compute": 2.0}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "split_digits, task-incremental, 2 tasks": {"num_tasks": 2},
+    "split_digits, task-incremental, 3 tasks": {"num_tasks": 3},
+    "split_digits, class-incremental, 2 tasks": {"num_tasks": 2, "scenario": "class"},
+    "other, task-incremental, 2 tasks": {"num_tasks": 2, "more": CELL | {"benchmark": "other"}},
+}
+
+
+def write_settings(folder: Path) -> Path:
+    """Write a sweep for each of SETTINGS, s0, s1, ..., all at the same means."""
+    for number, options in enumerate(SETTINGS.values()):
+        options = {"seeds": 1, "complete": 1.0, "more": CELL} | options
+        write_random(folder / f"s{number}", number, **options)
+    return folder
+
+
+def test_a_cell_has_the_trials_of_its_benchmark_scenario_and_number_of_tasks(
+    tmp_path: Path,
+) -> None:
+    warehouse = Warehouse.open(write_settings(tmp_path))
+    growth, costs = (read(warehouse, EVERYTHING) for read in (read_growth, read_costs))
+    drawn = read_surfaces(warehouse, EVERYTHING)
+    assert [each.title for each in drawn] == list(SETTINGS)
+    for number, each in enumerate(drawn):
+        alone = Scope(sweep=(f"s{number}",))
+        rows = of_cell(growth, each, (0, 0)).drop(columns="label")
+        equal(rows.reset_index(drop=True), read_growth(warehouse, alone).drop(columns="label"))
+        own = costs[costs["setting"] == each.title].reset_index(drop=True)
+        equal(own, read_costs(warehouse, alone))
+        assert (len(rows), len(own)) == (4 * SETTINGS[each.title]["num_tasks"], 4)

@@ -20,7 +20,7 @@ import pytest
 import streamlit as st
 from random_tables import write_random
 from streamlit.testing.v1 import AppTest
-from test_dashboard_data import progress_content, searched, spoil
+from test_dashboard_data import SETTINGS, progress_content, searched, spoil, write_settings
 from test_prices import means_folder
 
 from dashboards.data.means import read_surfaces
@@ -255,6 +255,18 @@ def test_equal_means_shows_the_chosen_cell_of_the_surface_and_keeps_it_in_the_ad
         interval_text(float(m), float(h))
         for m, h in zip(surface.mean[0, :, 0], surface.half_width[0, :, 0], strict=True)
     ]
+
+
+def test_equal_means_shows_one_setting_of_those_that_share_budgets(tmp_path: Path) -> None:
+    setting = list(SETTINGS)[1]
+    shown = page("Equal means", write_settings(tmp_path), setting=setting)
+    assert [element.value for element in shown.exception] == []
+    charts = [json.loads(chart.proto.spec) for chart in shown.get("plotly_chart")]
+    *_, growth, seconds = charts
+    lines = [trace for trace in growth["data"] if trace["mode"] == "lines+markers"]
+    num_tasks = SETTINGS[setting]["num_tasks"]
+    assert [len(plain_array(line["x"])) for line in lines] == [num_tasks] * 8
+    assert sum(len(plain_array(trace["x"])) for trace in seconds["data"]) == 4
 
 
 def plain_array(values: Any) -> Any:

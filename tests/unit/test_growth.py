@@ -101,6 +101,9 @@ def trials() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "sweep": "s",
+            "benchmark": "split_digits",
+            "scenario": "class",
+            "num_tasks": 5,
             "method": ["er", "ewc"] * 10,
             "trial_id": "t",
             "seed": range(20),

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from forked import run_forked
 from random_tables import write_random
-from test_dashboard_data import searched
+from test_dashboard_data import SETTINGS, searched, write_settings
 from test_dashboard_pages import CASES
 from test_prices import means_folder
 from test_tracking import Chain, write_folder
@@ -456,6 +456,18 @@ def test_the_chapter_on_equal_means_has_its_findings_and_the_lines_of_the_surfac
     assert "At equal means: split_digits" in prose(render(warehouse, "repertoire report"))
     without = open_results([write_random(tmp_path / "t", complete=1.0)])
     assert list(means_chapters(without)) == []
+
+
+def test_a_chapter_on_equal_means_is_on_one_setting(tmp_path: Path) -> None:
+    warehouse = open_results([write_settings(tmp_path)])
+    drawn = list(means_chapters(warehouse))
+    assert [chapter.heading for chapter in drawn] == [f"At equal means: {s}" for s in SETTINGS]
+    for chapter, options in zip(drawn, SETTINGS.values(), strict=True):
+        growth, seconds = chapter.charts[-2:]
+        lines = [trace for trace in growth.figure.data if trace.mode == "lines+markers"]
+        tasks = list(range(1, options["num_tasks"] + 1))
+        assert [list(line.x) for line in lines] == [tasks] * 8, "4 methods, bytes and FLOPs"
+        assert seconds.caption.endswith("over 4 trials.")
 
 
 def test_forgetting_that_is_not_measured_is_not_that_of_one_task() -> None:
