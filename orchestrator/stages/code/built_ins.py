@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from orchestrator.stages.code.capture import capture_package, read_module
+from orchestrator.stages.code.capture import read_module
 from orchestrator.stages.code.classes import TABLES
 from orchestrator.stages.code.imports import find_imports, parse_module
 from orchestrator.stages.code.own_files import OURS, find_on_path, is_reserved
@@ -82,8 +82,10 @@ def _referenced(module: str, source: Source | None) -> frozenset[Reference]:
         code = source.modules[module]
     elif _is_ours(module):  # named in full: its own code is in the key
         return frozenset()
+    elif path := find_on_path(module):
+        code = read_module(path)
     else:
-        code = capture_package(module).modules[module]
+        return frozenset()
     references = set(find_references(code))
     return frozenset(each for place, name in references for each in _resolve(place, name))
 
