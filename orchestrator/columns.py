@@ -126,9 +126,8 @@ COST_COLUMNS = (
     Column("energy_joules", "energy", "energy of the device", "J", small=True),
 )
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}
-SMALL_METRICS = tuple(column.name for column in METRIC_COLUMNS if column.small)
-SAVINGS = ("saved_flops",)  # of which more is better, unlike other FLOPs
-SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "joules", "samples", *SMALL_METRICS)
+# How names of costs end that have no Column, such as "means_storage_bytes".
+SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "joules", "samples")
 
 
 def compute_flops(figures: Any) -> Any:
@@ -141,8 +140,9 @@ def compute_flops(figures: Any) -> Any:
 
 
 def is_small_better(column: str) -> bool:
-    """Return whether less of a column is better: costs, forgetting."""
-    return column.endswith(SMALL_ENDINGS) and not column.endswith(SAVINGS)
+    """Return whether less of a column is better; `val_` before a metric changes nothing."""
+    known = COLUMNS.get(column.removeprefix("val_"))
+    return column.endswith(SMALL_ENDINGS) if known is None else known.small
 
 
 def explain_undefined_fwt(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:

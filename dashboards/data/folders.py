@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE, MEANS, METHOD_LABEL
 from orchestrator.hashing import parse_json
-from orchestrator.results.tables.late_metrics import LATE_METRICS
+from orchestrator.results.tables.late_metrics import find_late_metrics
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, WORKER
 
 SCHEMAS: Mapping[str, pa.Schema] = {"trials": TRIALS, "accuracy": ACCURACY, "stages": STAGES}
@@ -43,6 +43,7 @@ class SweepFolder:
         tables: name -> schema of each table that can be read.
         notes: sentences on tables that are missing or damaged.
         older: a sentence on columns that tables of an older release lack; empty for none.
+        late: columns of metrics that the trials table lacks and its accuracies give.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class SweepFolder:
     tables: Mapping[str, pa.Schema]
     notes: tuple[str, ...]
     older: str
+    late: tuple[str, ...] = ()
 
     def document(self, name: str) -> dict[str, Any] | None:
         """Return the content of a JSON file in the folder; None if it cannot be read."""
@@ -147,7 +149,9 @@ def _open(path: Path, name: str, thorough: bool) -> SweepFolder:
             tables[table] = schema
         else:
             notes.append(f"{name}: {file.name} is damaged and left out; {REMEDY}.")
-    return SweepFolder(path, name, tables, tuple(notes), _missing_columns_note(name, tables))
+    late = find_late_metrics(tables["trials"].names) if {"trials", "accuracy"} <= {*tables} else []
+    older = _missing_columns_note(name, tables, late)
+    return SweepFolder(path, name, tables, tuple(notes), older, tuple(late))
 
 
 def _schema(file: Path) -> pa.Schema | None:
@@ -157,8 +161,9 @@ def _schema(file: Path) -> pa.Schema | None:
         return None
 
 
-def _missing_columns_note(name: str, tables: Mapping[str, pa.Schema]) -> str:
-    computed = LATE_METRICS if "accuracy" in tables else ()
+def _missing_columns_note(
+    name: str, tables: Mapping[str, pa.Schema], computed: Sequence[str]
+) -> str:
     missing = [
         column
         for table, present in tables.items()

@@ -8,7 +8,6 @@ from collections.abc import Container, Sequence
 import pyarrow as pa
 
 from dashboards.data.folders import SCHEMAS, SweepFolder
-from orchestrator.results.tables.late_metrics import LATE_METRICS, late_metrics_query
 
 TYPES = {
     pa.string(): "VARCHAR",
@@ -34,15 +33,18 @@ def view_query(table: str, folders: Sequence[SweepFolder], renamed: Container[st
     for number, folder in enumerate(folders):
         if table in folder.tables:
             part = _folder_query(table, folder, number * ROWS_PER_FOLDER)
-            if table == "trials" and _lacks_late_metrics(folder):
-                part = late_metrics_query(part, _folder_query("accuracy", folder, 0))
+            if table == "trials" and folder.late:
+                part = _add_late_metrics(part, folder)
             parts.append(_rename_trials(part, folder.name) if folder.name in renamed else part)
     return " UNION ALL ".join(parts)
 
 
-def _lacks_late_metrics(folder: SweepFolder) -> bool:
-    missing = not {*LATE_METRICS} <= {*folder.tables["trials"].names}
-    return missing and "accuracy" in folder.tables
+def _add_late_metrics(part: str, folder: SweepFolder) -> str:
+    computed = ", ".join(f"late.{name} AS {name}" for name in folder.late)
+    return (
+        f"SELECT part.* REPLACE ({computed}) FROM ({part}) AS part LEFT JOIN late "
+        "USING (sweep, trial_id, seed)"
+    )
 
 
 def _rename_trials(part: str, sweep: str) -> str:

@@ -1,8 +1,9 @@
 """The tables of several sweep folders as DuckDB views, which read Parquet files for each query.
 
 The views `trials`, `accuracy` and `stages` have the columns of `SCHEMAS`. Columns that files of an
-older release lack are null, or have the values of `views.DEFAULTS`; NaN is null. `sweep` is
-the name of the folder. `trials` also has `place`, the position of the row.
+older release lack are null, or have the values of `views.DEFAULTS`; metrics are computed from R
+when the folder is opened. NaN is null. `sweep` is the name of the folder. `trials` also has
+`place`, the position of the row.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboards.data.folders import REMEDY, SCHEMAS, SweepFolder, is_readable, open_folders
+from dashboards.data.late_metrics import read_late_metrics
 from dashboards.data.views import view_query
 from orchestrator.columns import FLOPS, LATE_COSTS, LATE_STORAGE, METHOD_LABEL, SECONDS, STORAGE
 from orchestrator.errors import RepertoireError
@@ -57,9 +59,20 @@ class Warehouse:
         self.notes = (*notes, *(note for folder in folders for note in folder.notes))
         self.older = tuple(folder.older for folder in folders if folder.older)
         self._connection = duckdb.connect(config=OFFLINE)
+        self._create_late_metrics()
         self._create_views({})
         if len(self.folders) > 1 and (names := self._renamed_trials()):
             self._create_views(names)
+
+    def _create_late_metrics(self) -> None:
+        """Create the table `late`, of the metrics that the files of some folders lack."""
+        if not (folders := [folder for folder in self.folders if folder.late]):
+            return
+        self._connection.register("late_rows", read_late_metrics(folders))
+        self._connection.execute(
+            "CREATE TABLE late AS SELECT DISTINCT ON (sweep, trial_id, seed) * FROM late_rows"
+        )
+        self._connection.unregister("late_rows")
 
     def _create_views(self, names: Mapping[tuple[str, str], str]) -> None:
         """Create the views, given (sweep, trial id) -> common id."""

@@ -16,13 +16,19 @@ import pytest
 from dashboards.data.warehouse import Warehouse
 from orchestrator.backends.inline import Inline
 from orchestrator.cli.run_sweep import Outcome, run_sweep
-from orchestrator.columns import CODE, LATE_COSTS, LATE_STORAGE, METHOD_LABEL
+from orchestrator.columns import (
+    CODE,
+    LATE_COSTS,
+    LATE_STORAGE,
+    METHOD_LABEL,
+    METRICS,
+    SELECTABLE,
+)
 from orchestrator.graph.brake import Brake
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.results.load import load
-from orchestrator.results.metrics import average_incremental_accuracy
-from orchestrator.results.tables.late_metrics import LATE_METRICS
+from orchestrator.results.metrics import FUNCTIONS
 from orchestrator.results.tables.schemas import WORKER
 from orchestrator.stages.stage import Chain
 from orchestrator.sweep.sweep import Sweep
@@ -87,19 +93,23 @@ def test_its_tables_open_together():
     assert r.shape == (3, 2)
 
 
-def test_average_incremental_accuracy_which_it_did_not_know_is_computed_from_its_r():
+def test_its_tables_have_every_metric_of_today_by_their_r():
     results, warehouse = load(RELEASE / "folder"), Warehouse.open(RELEASE / "folder")
     assert not warehouse.older
-    shown = warehouse.results.trials[[*LATE_METRICS]]
-    pd.testing.assert_frame_equal(shown, results.trials[[*LATE_METRICS]])
-    complete = results.trials[results.trials["status"] == "complete"]
-    for row in complete.itertuples():
-        for name, split in zip(LATE_METRICS, ("test", "validation"), strict=True):
-            r = results.r_matrix(row.trial_id, row.seed, split, row.sweep)
-            if (split, row.phase) == ("test", "search"):
-                assert np.isnan(row.average_incremental_accuracy)
-            else:
-                assert getattr(row, name) == pytest.approx(average_incremental_accuracy(r))
+    names = [*METRICS, *(f"val_{name}" for name in SELECTABLE)]
+    pd.testing.assert_frame_equal(warehouse.results.trials[names], results.trials[names])
+    for row in results.trials[results.trials["status"] == "complete"].to_dict("records"):
+        trial = row["trial_id"], row["seed"]
+        validated = results.r_matrix(*trial, "validation", row["sweep"])
+        tested = results.r_matrix(*trial, "test", row["sweep"])
+        if row["phase"] == "search":
+            tested = np.full_like(tested, np.nan)
+        for name, function in FUNCTIONS.items():
+            expected = pytest.approx(function(tested, row["scenario"]), nan_ok=True)
+            assert row[name] == expected, name
+        for name in SELECTABLE:
+            expected = pytest.approx(FUNCTIONS[name](validated, row["scenario"]), nan_ok=True)
+            assert row[f"val_{name}"] == expected, name
 
 
 def one_row(trials: pd.DataFrame, method: str, seed: int) -> tuple[str, int]:

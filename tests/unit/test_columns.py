@@ -4,12 +4,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from forked import run_forked
 
 from orchestrator import columns
 from orchestrator.results.metrics import FUNCTIONS
-from orchestrator.results.tables.schemas import create_schema
+from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS, create_schema
+from orchestrator.results.tables.tables import Tables, write_tables
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +57,10 @@ expected = results.r_matrix(row.trial_id, row.seed)[-1].min()
 table = with_differences(results, comparison(results))
 warehouse = Warehouse.open(folder + "/out")
 configured = configurations(warehouse)
+earlier = load(folder + "/earlier")
+shown = Warehouse.open(folder + "/earlier")
+(compared,), (charted,) = comparison(earlier)["worst_mean"], configurations(shown)["worst_mean"]
+values = [earlier.trials["worst"][0], compared, charted, shown.results.trials["worst"][0]]
 print(json.dumps({
     "tables": bool(row.worst == expected) and "val_worst" in results.trials,
     "search": "val_worst" in read_candidates(warehouse, EVERYTHING)
@@ -65,6 +71,7 @@ print(json.dumps({
     "charts": short_label("worst") == "WORST"
         and find_quantity("worst").title.startswith("worst: lowest"),
     "dashboard": "WORST" in readable_table(configured),
+    "earlier": values == [0.6] * 4 and earlier.trials["val_worst"][0] == 0.25 and not shown.older,
 }))
 """
 SWEEP = """
@@ -77,6 +84,26 @@ methods: [finetune, freeze]
 """
 
 
+def write_earlier(folder: Path) -> None:
+    """Write a trial of two tasks, by the schemas that do not know the metric."""
+    trial = {"sweep": "earlier", "trial_id": "a", "seed": 0}
+    row = trial | {"phase": "evaluation", "status": "complete", "method": "finetune"}
+    row |= {"benchmark": "split_digits", "scenario": "task", "network": "mlp", "config": "{}"}
+    matrices = {
+        "test": [[0.5, 0.4], [0.9, 0.3], [0.6, 0.8]],  # the lowest of the last row is 0.6
+        "validation": [[0.1, 0.0], [0.9, 0.1], [0.75, 0.25]],
+    }
+    cells = [
+        trial | {"split": split, "after": after, "task": task, "accuracy": accuracy, "n": 4}
+        for split, r in matrices.items()
+        for after, accuracies in enumerate(r)
+        for task, accuracy in enumerate(accuracies, 1)
+    ]
+    trials = pa.Table.from_pylist([row | {"tasks_done": 2, "num_tasks": 2}], TRIALS)
+    accuracy = pa.Table.from_pylist(cells, ACCURACY)
+    write_tables(Tables(trials, accuracy, STAGES.empty_table()), folder)
+
+
 def run_afresh(code: str) -> None:
     """Run code that imports the packages of this repository anew."""
     own = ("orchestrator", "methods", "dashboards")
@@ -87,11 +114,12 @@ def run_afresh(code: str) -> None:
 
 def test_a_new_metric_is_a_line_of_columns_and_a_function(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SWEEP)
+    write_earlier(tmp_path / "earlier")
     done = run_forked(partial(run_afresh, MADE_UP), tmp_path)
     assert done.code == 0, done.stderr[-2000:]
     report = done.stdout.splitlines()[-1]
     assert "false" not in report, report
-    assert report.count("true") == 7
+    assert report.count("true") == 8
 
 
 def test_every_metric_has_a_function_and_every_function_a_column() -> None:
@@ -106,10 +134,18 @@ def test_a_column_has_one_type_and_one_direction(name: str) -> None:
     assert str(kind) == {float: "double", int: "int64"}[column.kind]
 
 
-def test_flops_that_are_saved_are_a_gain() -> None:
+def test_the_column_decides_which_direction_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not columns.is_small_better("saved_flops")
-    assert columns.is_small_better("inference_flops")
-    assert columns.is_small_better("train_flops")
+    assert columns.is_small_better("val_forgetting")
+    made_up = columns.Column("relearned_samples", "relearned", "more is better", small=False)
+    assert columns.is_small_better("relearned_samples")  # without a column its end decides
+    monkeypatch.setitem(columns.COLUMNS, made_up.name, made_up)
+    assert not columns.is_small_better("relearned_samples")
+    assert not columns.is_small_better("val_relearned_samples")
+    small = columns.Column("gap", "gap", "between the best and the worst task", small=True)
+    monkeypatch.setitem(columns.COLUMNS, small.name, small)
+    assert columns.is_small_better("gap")
+    assert columns.is_small_better("val_gap")
 
 
 def test_costs_of_the_tables_have_a_column() -> None:

@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 from forked import run_together
 
+from orchestrator.columns import VALIDATED
 from orchestrator.errors import RepertoireError
 from orchestrator.results.load import load
 from orchestrator.results.tables.config_columns import with_config_columns
@@ -436,14 +437,7 @@ def test_a_candidate_of_a_search_is_told_by_validation_alone(
         "consolidate_seconds",
         "eval_seconds",
     }
-    assert {name for name, _ in text} == costs | {
-        "val_acc",
-        "val_average_incremental_accuracy",
-        "val_bwt",
-        "val_forgetting",
-        "val_learning_accuracy",
-        "objective",
-    }
+    assert {name for name, _ in text} == costs | {*VALIDATED, "objective"}
     assert np.isfinite([value for values in text.values() for value in values]).all()
     assert text["val_acc", 3] == [pytest.approx(r[3].mean())]
     assert text["val_bwt", 3] == [pytest.approx(((r[3] - np.diag(r[1:]))[:2]).mean())]

@@ -1,76 +1,85 @@
-"""Metrics that tables of earlier releases lack, computed from their accuracies."""
+"""Metrics of a table that was written before they were added, computed from its accuracies."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
-METRIC = "average_incremental_accuracy"
-LATE_METRICS = (METRIC, f"val_{METRIC}")
-TRIAL = ["trial_id", "seed"]
+from orchestrator.columns import METRICS, SELECTABLE
+from orchestrator.results.metrics import FUNCTIONS, R, r_after
+from orchestrator.results.r_matrix import build_r
+
+# Column -> its split, and the metric that it has of that split.
+SOURCES = {
+    **{name: ("test", name) for name in METRICS},
+    **{f"val_{name}": ("validation", name) for name in SELECTABLE},
+}
+TRIAL = ["trial_id", "seed", "phase", "status", "scenario", "tasks_done", "num_tasks"]
+KEY = ["trial_id", "seed", "split"]
+CELL = ["after", "task", "accuracy"]
+
+# (trial, seed, split) -> `after`, `task` and `accuracy` of its cells.
+Cells = Mapping[tuple[str, int, str], Sequence[NDArray[Any]]]
 
 
-def add_late_metrics(trials: pa.Table, accuracy: pa.Table) -> pa.Table:
-    """Return the trials of a sweep with the metrics that were added later.
+def find_late_metrics(present: Collection[str]) -> list[str]:
+    """Return the columns of metrics that are not among the columns of a trials table."""
+    return [name for name in SOURCES if name not in present]
+
+
+def add_late_metrics(trials: pa.Table, accuracy: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return the trials of a sweep with metrics computed from R.
+
+    A row has the values that a table written today would have: null unless the trial is complete,
+    null on test data for a candidate of a search, and null where a metric is undefined.
 
     Args:
-        trials: the table, with null in these columns.
+        trials: the table; its columns `names` are replaced.
         accuracy: the accuracies of the same sweep.
+        names: columns of metrics, on test or validation data.
     """
-    figures = incremental_accuracies(accuracy.to_pandas())
-    rows = trials.select([*TRIAL, "status", "phase"]).to_pandas().merge(figures, "left", TRIAL)
-    complete = rows["status"] == "complete"
-    # A candidate of a search has no figures on test data.
-    counts = {METRIC: complete & (rows["phase"] != "search"), f"val_{METRIC}": complete}
-    for name, split in zip(LATE_METRICS, ("test", "validation"), strict=True):
-        values = rows[split].where(counts[name]).to_numpy(dtype=np.float64)
+    cells = _group_cells(accuracy, {SOURCES[name][0] for name in names})
+    figures = [_compute(names, trial, cells) for trial in trials.select(TRIAL).to_pylist()]
+    for name in names:
+        values = np.array([row.get(name, np.nan) for row in figures], dtype=np.float64)
         column = pa.array(values, pa.float64(), from_pandas=True)
         trials = trials.set_column(trials.schema.get_field_index(name), name, column)
     return trials
 
 
-def incremental_accuracies(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Return the average incremental accuracy of each trial and seed: `test`, `validation`.
-
-    It is NaN where an accuracy on a task seen is missing.
-    """
-    seen = accuracy[accuracy["task"] <= accuracy["after"]]
-    by_stage = _mean(seen, [*TRIAL, "split", "after"], "accuracy").reset_index()
-    means = _mean(by_stage, [*TRIAL, "split"], "accuracy").unstack("split")
-    return means.reindex(columns=["test", "validation"]).reset_index()
+def _group_cells(accuracy: pa.Table, splits: set[str]) -> Cells:
+    # A cell without an accuracy is NaN in R anyway.
+    table = accuracy.select([*KEY, *CELL]).drop_null().to_pandas()
+    table = table[table["split"].isin(splits)]
+    columns = [table[name].to_numpy() for name in CELL]
+    groups = table.groupby(KEY, sort=False).indices
+    return {key: [column[rows] for column in columns] for key, rows in groups.items()}
 
 
-def _mean(rows: pd.DataFrame, by: list[str], value: str) -> pd.Series[float]:
-    # pandas skips NaN, and a mean over fewer tasks would be another metric.
-    groups = rows.groupby(by, sort=False)[value]
-    return groups.mean().where(groups.count() == groups.size())
+def _compute(names: Sequence[str], trial: Mapping[str, Any], cells: Cells) -> dict[str, float]:
+    """Return those of the metrics that a trial has."""
+    if trial["status"] != "complete":
+        return {}
+    # A candidate of a search has no figures on test data.
+    splits = ("validation",) if trial["phase"] == "search" else ("test", "validation")
+    matrices = {split: r for split in splits if (r := _build_r(trial, split, cells)) is not None}
+    return {
+        name: FUNCTIONS[metric](matrices[split], trial["scenario"])
+        for name in names
+        for split, metric in [SOURCES[name]]
+        if split in matrices
+    }
 
 
-def late_metrics_query(trials: str, accuracy: str) -> str:
-    """Return the query that adds the metrics to rows of a sweep, in DuckDB's SQL.
-
-    Args:
-        trials: query of the rows of the trials table, with null in the columns of the metrics.
-        accuracy: query of the rows of the accuracy table.
-    """
-    columns = ", ".join(
-        f"CASE WHEN count(*) FILTER ({here}) = count(seen) FILTER ({here}) "
-        f"THEN avg(seen) FILTER ({here}) END AS late_{split}"
-        for split in ("test", "validation")
-        for here in [f"split = '{split}'"]
-    )
-    # avg() skips nulls, so the counts are compared.
-    stages = (
-        "SELECT trial_id, seed, split, after, "
-        "CASE WHEN count(*) = count(accuracy) THEN avg(accuracy) END AS seen "
-        f"FROM ({accuracy}) WHERE task <= after GROUP BY ALL"
-    )
-    return (
-        f"SELECT part.* REPLACE ("
-        f"CASE WHEN status = 'complete' AND phase <> 'search' THEN late_test END AS {METRIC}, "
-        f"CASE WHEN status = 'complete' THEN late_validation END AS val_{METRIC}) "
-        f"FROM ({trials}) AS part LEFT JOIN "
-        f"(SELECT trial_id, seed, {columns} FROM ({stages}) GROUP BY ALL) AS late "
-        "USING (trial_id, seed)"
-    )
+def _build_r(trial: Mapping[str, Any], split: str, cells: Cells) -> R | None:
+    """Return R over the tasks that a trial learned; None without cells."""
+    key = (trial["trial_id"], trial["seed"], split)
+    if key not in cells or trial["tasks_done"] is None:
+        return None
+    after, task, accuracy = cells[key]
+    r = build_r(after, task, accuracy, trial["num_tasks"])
+    return r_after(r, min(trial["tasks_done"], trial["num_tasks"]))

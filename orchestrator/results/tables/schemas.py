@@ -21,7 +21,6 @@ from orchestrator.columns import (
     STORAGE,
     VALIDATED,
 )
-from orchestrator.results.tables.late_metrics import LATE_METRICS
 
 SPLITS = ("validation", "test")
 TRIAL = ("sweep", "trial_id", "seed")
@@ -34,9 +33,11 @@ COST_COLUMNS = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_
 ADDED_LATER = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
 # Where the last stage ran, and what its worker wrote last if it failed.
 WORKER = ("node", "pid", "log")
-EARLY = {"val_acc", *LATE_METRICS}
-SEARCH = ("group", "candidate", "objective", *(name for name in VALIDATED if name not in EARLY))
-FIRST_METRICS = tuple(name for name in METRICS if name not in LATE_METRICS)
+FIRST_METRICS = ("acc", "bwt", "fwt", "forgetting", "learning_accuracy")
+SEARCH = ("group", "candidate", "objective", "val_bwt", "val_forgetting", "val_learning_accuracy")
+INCREMENTAL = ("average_incremental_accuracy", "val_average_incremental_accuracy")
+PLACED = (*FIRST_METRICS, "val_acc", *SEARCH, *INCREMENTAL)
+LATER_METRICS = tuple(name for name in (*METRICS, *VALIDATED) if name not in PLACED)
 
 BOOLEANS = frozenset({"selected", "cached"})
 # FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
@@ -78,8 +79,8 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 TRIALS = create_schema(
     [
         *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
-        *(*ADDED_LATER, *SEARCH, *LATE_METRICS, *WORKER, CODE, *MEANS),
-        *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL),
+        *(*ADDED_LATER, *SEARCH, *INCREMENTAL, *WORKER, CODE, *MEANS),
+        *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL, *LATER_METRICS),
     ]
 )
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])

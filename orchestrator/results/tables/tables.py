@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from orchestrator.errors import RepertoireError
 from orchestrator.results.tables.checks import require_sound
-from orchestrator.results.tables.late_metrics import LATE_METRICS, add_late_metrics
+from orchestrator.results.tables.late_metrics import add_late_metrics, find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS
 from orchestrator.stages.storage.files import write_atomically
 
@@ -44,14 +44,32 @@ def read_tables(folder: str | Path) -> Tables:
     Raises:
         RepertoireError: a table is missing or damaged.
     """
-    tables = Tables(*(read_table(Path(folder), name) for name in SCHEMAS))
-    for name, table in vars(tables).items():
-        require_sound(table, name, Path(folder))
-    # `read_table` fills columns that a file lacks with nulls, so the file is asked.
-    names = pq.read_schema((Path(folder) / "trials.parquet").absolute()).names
-    if {*LATE_METRICS} <= {*names}:
+    tables = Tables(*(_read_sound(Path(folder), name) for name in SCHEMAS))
+    late = _find_late(Path(folder))
+    if not late:
         return tables
-    return replace(tables, trials=add_late_metrics(tables.trials, tables.accuracy))
+    return replace(tables, trials=add_late_metrics(tables.trials, tables.accuracy, late))
+
+
+def read_trials(folder: Path) -> pa.Table:
+    """Return the trials in the folder of one sweep, with all metrics.
+
+    Raises:
+        RepertoireError: the table, or that of the accuracies if it is read, is missing or damaged.
+    """
+    trials, late = _read_sound(folder, "trials"), _find_late(folder)
+    return add_late_metrics(trials, _read_sound(folder, "accuracy"), late) if late else trials
+
+
+def _find_late(folder: Path) -> list[str]:
+    # `read_table` fills columns that a file lacks with nulls, so the file is asked.
+    return find_late_metrics(pq.read_schema((folder / "trials.parquet").absolute()).names)
+
+
+def _read_sound(folder: Path, name: str) -> pa.Table:
+    table = read_table(folder, name)
+    require_sound(table, name, folder)
+    return table
 
 
 def read_table(folder: Path, name: str, columns: list[str] | None = None) -> pa.Table:
