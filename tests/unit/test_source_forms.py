@@ -351,6 +351,9 @@ def nothing():
 
 def fails():
     raise ValueError("no flowers today")
+
+def exits():
+    raise SystemExit(3)
 """
 
 
@@ -419,6 +422,7 @@ def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monk
         ("mydata:nothing", "mydata:nothing returns NoneType; it must return train_x, train_y"),
         ("mydata:ragged", "mydata:ragged: train_x makes no array: setting an array element"),
         ("mydata:fails", "mydata:fails raised ValueError: no flowers today"),
+        ("mydata:exits", "mydata:exits raised SystemExit: 3"),
     ],
 )
 def test_a_function_that_cannot_be_used_is_one_mistake(folder, name, message):

@@ -170,7 +170,7 @@ def test_an_unchanged_file_is_neither_read_nor_hashed_again(folder, monkeypatch)
     assert torch.equal(load_dataset(again.digest).train_x, load_dataset("digits").train_x)
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "delete", "manifest", "half"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "delete", "manifest", "half"])
 def test_a_damaged_cache_is_noticed_and_made_anew(folder, damage):
     np.savez(folder / "mine.npz", **digits_arrays())
     first = data_of(load(folder, {"npz": "mine.npz"}))
@@ -182,6 +182,8 @@ def test_a_damaged_cache_is_noticed_and_made_anew(folder, damage):
         file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     elif damage == "cut":
         file.write_bytes(content[:-100])
+    elif damage == "empty":  # as a power loss leaves it
+        file.write_bytes(b"")
     elif damage == "delete":
         file.unlink()
     elif damage == "manifest":
@@ -249,7 +251,7 @@ def test_a_machine_without_the_file_uses_the_arrays_of_the_cache(folder):
 
 CASES = (
     *("unequal", "nan", "missing", "half", "one class", "no test", "no training", "few"),
-    *("objects", "floats", "pixels", "huge", "empty"),
+    *("objects", "floats", "pixels", "huge", "empty", "no side"),
 )
 
 
@@ -283,6 +285,10 @@ def wrong_npz(case):
         "pixels": ({"train_x": np.full((30, 8, 8), 300), "train_y": y}, "numbers from 0 to 255"),
         "huge": ({"train_x": x * 1e300, "train_y": y}, "features are too large for 32 bits"),
         "empty": ({"train_x": x[:0], "train_y": y[:0]}, "has no train examples"),
+        "no side": (
+            {"train_x": np.zeros((30, 1, 8, 0), np.uint8), "train_y": y},
+            r"train_x has the shape \[24, 1, 8, 0\]; images need at least 1 channel",
+        ),
     }
     return cases[case]
 

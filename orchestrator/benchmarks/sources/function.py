@@ -71,7 +71,7 @@ class Function(Form):
         """
         try:
             returned = self.load()()
-        except Exception as error:  # the user's code may raise anything
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise WrongData(f"{self.function} raised {type(error).__name__}: {error}") from error
         if isinstance(returned, Mapping):
             returned = [returned[name] for name in NAMES if name in returned]

@@ -35,6 +35,11 @@ def check_images(train_x: Array, test_x: Array, where: str) -> None:
                 f"{where}: {part} is {x.dtype} {list(x.shape)}; valid: uint8 images [N, c, h, w], "
                 "or features [N, d]"
             )
+        if 0 in x.shape:
+            raise WrongData(
+                f"{where}: {part} has the shape {list(x.shape)}; images need at least 1 channel, "
+                "1 row and 1 column"
+            )
     if train_x.shape[1:] != test_x.shape[1:]:
         raise WrongData(
             f"{where}: training images are {list(train_x.shape[1:])} and test images "

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ from orchestrator.hashing import digest, digest_bytes, parse_json
 
 FORMAT = 1
 NAMES = ("train_x", "train_y", "test_x", "test_y")
-READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError)
+# EOFError: a file without content.
+READ_ERRORS = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +87,21 @@ def as_tensor(array: Array) -> Tensor:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file so that readers see all of it or nothing.
+    """Write a file so that readers see all of it or nothing, after a power loss too.
 
     As `write_atomically` of the store does, which belongs to a layer above.
     """
     scratch = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        scratch.write_text(text, encoding="utf-8")
+        with scratch.open("wb") as file:
+            file.write(text.encode())
+            flush_to_disk(file)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def flush_to_disk(file: IO[bytes]) -> None:
+    """Return once the disk has what was written to a file."""
+    file.flush()
+    os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from orchestrator.benchmarks.sources.cache.array_files import (
     Stored,
     cache_folder,
     file_stamp,
+    flush_to_disk,
     open_arrays,
     write_text,
 )
@@ -46,7 +47,9 @@ def write_arrays(scratch: Path, arrays: Arrays, digests: Mapping[str, list[Any]]
             array.flush()
         else:
             path.unlink(missing_ok=True)
-            np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+            with path.open("wb") as file:
+                np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+                flush_to_disk(file)
         described[each] = {"stamp": file_stamp(path), "digest": digests[each][1]}
     write_text(scratch / "arrays.json", json.dumps(described))
 
