@@ -328,6 +328,32 @@ def test_a_table_with_gaps_is_one_mistake(folder, column, value, message):
     assert message in text
 
 
+def test_text_in_a_column_of_numbers_is_one_mistake(folder):
+    frame = write_wine(folder)
+    cells = frame.alcohol.astype(str).mask(frame.index == 7, "?")
+    frame.assign(alcohol=cells).to_csv(folder / "wine.csv", index=False)
+    text = mistakes(folder, {"table": "wine.csv", "label": "cultivar"}, num_tasks=3)
+    assert ": 1 mistake\n" in text
+    assert "column 'alcohol' is numbers but for '?' in row 8 after the header; valid" in text
+
+
+@pytest.mark.parametrize(("name", "cells"), [("t.csv", "A1 7 B2"), ("t.parquet", "1 2 ?")])
+def test_ids_of_letters_and_numbers_and_text_by_its_type_are_categories(folder, name, cells):
+    frame = pd.DataFrame({"y": [0, 1] * 15, "c": cells.split() * 10})
+    frame.to_csv(folder / name, index=False) if ".csv" in name else frame.to_parquet(folder / name)
+    own = data_of(load(folder, {"table": name, "label": "y"}, num_tasks=2))
+    assert own.facts.input_shape == (3,)
+
+
+def test_text_in_training_rows_and_numbers_in_test_rows_are_one_mistake(folder):
+    frame = pd.DataFrame({"y": [0, 1] * 5, "c": ["a", "b"] * 5})
+    frame.to_csv(folder / "train.csv", index=False)
+    frame.assign(c=3).to_csv(folder / "test.csv", index=False)
+    text = mistakes(folder, {"table": "train.csv", "test": "test.csv", "label": "y"}, num_tasks=2)
+    assert "column 'c' is" in text
+    assert "int64 in test rows; columns must be numbers, or text" in text
+
+
 # functions
 
 FLOWERS = """\

@@ -21,9 +21,10 @@ from source_lab import (
 
 import orchestrator
 from orchestrator.benchmarks.datasets.dataset import load_dataset
+from orchestrator.benchmarks.sources.arrays.labels import map_labels
 from orchestrator.benchmarks.sources.npz import Npz
 from orchestrator.cli.run import RunOptions, run
-from orchestrator.errors import RepertoireError, SweepError
+from orchestrator.errors import RepertoireError, SweepError, WrongData
 from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.sweep.sweep import Sweep
@@ -92,6 +93,7 @@ def test_images_of_any_usual_layout_are_the_same_data(folder, shape):
         (["cat", "ant", "bee"], ("ant", "bee", "cat")),
         ([b"cat", b"ant", b"bee"], ("ant", "bee", "cat")),
         ([2.0, 1.0, 10.0], (1, 2, 10)),
+        ([2**63 - 1, -(2**63), 0], (-(2**63), 0, 2**63 - 1)),
     ],
 )
 def test_labels_of_any_integers_or_text_become_sorted_classes(folder, given, classes):
@@ -104,6 +106,26 @@ def test_labels_of_any_integers_or_text_become_sorted_classes(folder, given, cla
     assert [classes[i] for i in data.train_y.tolist()] == [
         v.decode() if isinstance(v, bytes) else v for v in y.tolist()
     ]
+
+
+def test_labels_of_booleans_are_false_and_true():
+    train, _, classes = map_labels(np.array([True, False, True]), None, (), "here")
+    assert [str(label) for label in classes] == ["False", "True"]
+    assert train.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (np.array([1, 2**63], np.uint64), None, "a label is 9223372036854775808; integers"),
+        (np.array([0.0, 1e20]), None, "a label is 100000000000000000000; integers"),
+        (np.array([0, -(2**70)], object), None, "a label is -1180591620717411303424; integers"),
+        (np.array([0, 1]), np.array(["0", "1"]), "is 0 and in test examples '0'; labels must"),
+    ],
+)
+def test_labels_of_two_kinds_or_beyond_64_bits_are_refused(train, test, message):
+    with pytest.raises(WrongData, match=message):
+        map_labels(train, test, (), "here")
 
 
 def test_without_test_arrays_a_stratified_fifth_is_held_out_the_same_each_time(folder):

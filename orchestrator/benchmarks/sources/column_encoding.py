@@ -25,14 +25,15 @@ def encode_columns(
     A category that no training row has is 0 in all features of its column.
 
     Raises:
-        WrongData: a column is neither numbers nor text.
+        WrongData: a column is neither numbers nor text, or text in training rows and other
+            numbers in test rows.
     """
     parts: list[tuple[Array, Array]] = []
     for name in columns:
         one, other = train[name], test[name]
         if is_numeric(one) and is_numeric(other):
             parts.append(_numbers(one, other, standardise))
-        elif is_numeric(one) or not _is_text(one):
+        elif is_numeric(one) or not _is_text(one) or _is_other_kind(one, other):
             raise WrongData(
                 f"{where}: column {name!r} is {one.dtype} in training rows and {other.dtype} in "
                 "test rows; columns must be numbers, or text"
@@ -50,6 +51,11 @@ def is_numeric(column: pd.Series[Any]) -> bool:
 
 def _is_text(column: pd.Series[Any]) -> bool:
     return column.dtype.name == "category" or all(isinstance(value, str) for value in column)
+
+
+def _is_other_kind(train: pd.Series[Any], test: pd.Series[Any]) -> bool:
+    """Return whether test rows have numbers, of which training rows have none as text."""
+    return is_numeric(test) and set(map(str, train)).isdisjoint(map(str, test))
 
 
 def _numbers(train: pd.Series[Any], test: pd.Series[Any], standardise: bool) -> tuple[Array, Array]:

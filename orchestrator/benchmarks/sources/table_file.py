@@ -22,7 +22,7 @@ def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.D
 
     Raises:
         MissingData: the file cannot be read.
-        WrongData: a column is not there, named twice, or has empty cells.
+        WrongData: a column is not there, named twice, or has empty cells, or text among numbers.
     """
     rows = read_table_file(path)
     names = [str(name) for name in rows.columns]
@@ -40,7 +40,28 @@ def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.D
     chosen = rows[[label, *wanted]]
     for name in (label, *wanted):
         require_no_gaps(chosen[name], str(path))
+    if path.suffix.lower() != ".parquet":  # which has types: text is meant as text
+        for name in wanted:
+            require_one_kind(chosen[name], str(path))
     return chosen
+
+
+def require_one_kind(column: pd.Series[Any], where: str) -> None:
+    """Raise WrongData if most cells of a column are numbers and others are text."""
+    import pandas as pd
+
+    if is_numeric(column):
+        return
+    stray = pd.to_numeric(column, errors="coerce").isna().to_numpy()
+    if 0 < stray.sum() < len(column) / 2:
+        row = int(stray.argmax())
+        more = f" and {stray.sum() - 1} more" if stray.sum() > 1 else ""
+        raise WrongData(
+            f"{where}: column {column.name!r} is numbers but for {column.iloc[row]!r} in row "
+            f"{row + 1} after the header{more}; valid: a number in each row. Replace signs of "
+            "missing values, such as ? or -, by numbers, or leave the column out of features; if "
+            "it is meant as text, save the table as Parquet with a column of text"
+        )
 
 
 def require_no_gaps(column: pd.Series[Any], where: str) -> None:
@@ -73,7 +94,7 @@ def read_table_file(path: Path) -> pd.DataFrame:
         if suffix == ".parquet":
             rows = pq.read_table(path.absolute(), partitioning=None).to_pandas()
             return cast("pd.DataFrame", rows)
-        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",")
+        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", low_memory=False)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise MissingData(f"{path}: cannot be read as a table: {reason}") from error

@@ -19,19 +19,26 @@ def map_labels(
 ) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[Label, ...]]:
     """Return the labels as numbers 0..C-1, and the label of each number.
 
-    Integers are sorted by value, text alphabetically.
+    Integers are sorted by value, text alphabetically; False is before True.
 
     Args:
-        train_y: integers or text [N].
+        train_y: integers, booleans or text [N].
         test_y: the same of the test examples; None if there are none.
         names: names of the classes, if the labels are their numbers.
         where: what was read, for messages.
 
     Raises:
-        WrongData: labels are neither integers nor text.
+        WrongData: labels are neither integers nor text, or both.
     """
     parts = [train_y] if test_y is None else [train_y, test_y]
-    flat = np.concatenate([_as_plain(part, where) for part in parts])
+    plain = [_as_plain(part, where) for part in parts]
+    if len({part.dtype.kind == "U" for part in plain}) > 1:
+        shown = " and in test examples ".join(repr(part[0].item()) for part in plain)
+        raise WrongData(
+            f"{where}: a label in training examples is {shown}; labels must be all integers or "
+            "all text"
+        )
+    flat = np.concatenate(plain)
     classes, numbers = np.unique(flat, return_inverse=True)
     numbers = numbers.astype(np.int64)
     labels = tuple(_name(label, names) for label in classes.tolist())
@@ -48,10 +55,10 @@ def _as_plain(y: NDArray[Any], where: str) -> NDArray[Any]:
     """Return labels as an array of integers or of text."""
     if y.ndim != 1:
         raise WrongData(f"{where}: labels have the shape {list(y.shape)}; give one a row")
-    if y.dtype.kind in "iub":
-        return y.astype(np.int64)
-    if y.dtype.kind == "f" and np.isfinite(y).all() and (y == np.round(y)).all():
-        return y.astype(np.int64)
+    if y.dtype.kind == "b":
+        return y
+    if _is_whole(y):
+        return _as_int64(y, where)
     if y.dtype.kind == "S":
         return np.char.decode(y, "utf-8")
     if y.dtype.kind in "UTO":
@@ -60,10 +67,32 @@ def _as_plain(y: NDArray[Any], where: str) -> NDArray[Any]:
             return np.array(values, dtype=np.str_)
         wrong = next(value for value in values if not isinstance(value, str))
         if all(isinstance(value, int | np.integer) for value in values):
-            return np.array(values, dtype=np.int64)
+            return _as_int64(y, where)
     else:
         wrong = next((v for v in y.tolist() if v != v or v != round(v)), y.dtype)
     raise WrongData(f"{where}: a label is {wrong!r}; labels must be all integers or all text")
+
+
+def _is_whole(y: NDArray[Any]) -> bool:
+    if y.dtype.kind == "f":
+        return bool(np.isfinite(y).all() and (y == np.round(y)).all())
+    return y.dtype.kind in "iu"
+
+
+def _as_int64(y: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return whole numbers as int64.
+
+    Raises:
+        WrongData: one does not fit.
+    """
+    ends = (y.min(), y.max()) if len(y) else ()
+    wrong = [value for value in ends if not -(2**63) <= int(value) < 2**63]
+    if wrong:
+        raise WrongData(
+            f"{where}: a label is {int(wrong[0])}; integers must be from -2**63 to 2**63 - 1, so "
+            "give larger ones as text"
+        )
+    return y.astype(np.int64)
 
 
 def check_classes(
