@@ -46,6 +46,8 @@ from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import feature_rows
 
+pytestmark = pytest.mark.slow
+
 INLINE = Inline()
 BODY_FLOPS = 2 * 36 * 3 * 9  # of an image of 8 x 8: 36 places, 3 filters of 9 weights
 
@@ -353,7 +355,6 @@ def test_memories_store_features(folder):
 NEEDED = re.compile("hidden layer|layers of the body|tokens|transformer|train: adapters")
 
 
-@pytest.mark.slow
 def test_every_method_learns_on_features_or_says_what_it_needs(folder):
     refused = set()
     for name, method in METHODS.items():

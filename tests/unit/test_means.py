@@ -41,6 +41,8 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_figures
 from orchestrator.terminal.means_page import anchor_lines, cost_lines, network_lines
 
+pytestmark = pytest.mark.slow
+
 SWEEP = {
     "name": "lab",
     "benchmark": "{name: split_digits, num_tasks: 2, samples_per_task: 64, scenario: class}",
@@ -428,12 +430,10 @@ def test_the_steps_of_what_is_carried_beside_the_examples_by_hand(
     assert sweep.cells[0].flops == spent
 
 
-@pytest.mark.slow
 def test_progress_compress_meets_a_budget_with_both_phases(tmp_path: Path) -> None:
     check_budgets(tmp_path, ["er", "progress_compress"], compute=6)
 
 
-@pytest.mark.slow
 def test_what_was_counted_meets_the_budgets_to_the_last_step(tmp_path: Path) -> None:
     check_budgets(tmp_path, ["er", "icarl", "gdumb", "joint", "lwf"], compute=6)
 
@@ -455,7 +455,6 @@ def test_every_method_meets_budgets_of_many_steps_within_a_hundredth(
     assert (spent >= 0.99 * spent[0])[~np.array(idle)].all()
 
 
-@pytest.mark.slow
 def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
     tmp_path: Path,
 ) -> None:
@@ -477,7 +476,6 @@ def test_a_method_without_dials_has_a_row_in_each_cell_and_shares_its_stages(
     assert keys.nunique() == 1 + 2 * 2  # stage 0, and two tasks of two lengths
 
 
-@pytest.mark.slow
 def test_anchors_on_features_cost_what_they_cost_at_each_computation(tmp_path: Path) -> None:
     """An epoch of fine-tuning passes 64 examples forward and back to the weights, 163,840 FLOP."""
     methods = "[finetune, ncm, {name: ranpac, projection: 100, lam: 1}]"
@@ -549,7 +547,6 @@ def test_a_run_that_ends_while_prices_are_counted_goes_on(tmp_path: Path) -> Non
     pd.testing.assert_frame_equal(whole[columns], straight[columns])
 
 
-@pytest.mark.slow
 def test_candidates_of_a_search_have_the_means_of_their_cell(tmp_path: Path) -> None:
     trials = finish(
         tmp_path,
