@@ -4,6 +4,7 @@ import pickle
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,9 @@ from source_lab import (
 from methods import METHODS
 from orchestrator.benchmarks.datasets.dataset import DATASETS, load_dataset
 from orchestrator.benchmarks.datasets.dataset_files import DEBIAN_FASHION_MNIST
+from orchestrator.benchmarks.sources import pictures
 from orchestrator.benchmarks.sources.arrays.preparation import hold_out
+from orchestrator.benchmarks.sources.cache import array_writing
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
@@ -218,6 +221,17 @@ def test_pictures_of_a_size_beyond_memory_are_one_mistake(folder):
     line = mistakes(folder, {"images": "birds", "size": 10**8})
     assert "birds: does not fit into memory (" in line
     assert "give fewer or smaller examples" in line
+
+
+def test_pictures_beyond_the_disk_of_the_cache_are_refused_before_they_are_decoded(
+    folder, monkeypatch
+):
+    write_pictures(folder / "birds", *colours(30))
+    usage = SimpleNamespace(free=40_000)
+    monkeypatch.setattr(array_writing.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(pictures, "_decode", None)
+    line = mistakes(folder, {"images": "birds", "size": 64, "channels": 1})
+    assert "bytes, and the disk of the cache has 40,000 free" in line
 
 
 # tables

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,17 @@ from orchestrator.benchmarks.sources.cache.array_files import (
 
 
 def allocator(scratch: Path) -> Allocate:
-    """Return what allocates large arrays as files, in which they are filled and then kept."""
+    """Return what allocates large arrays as files, in which they are filled and then kept.
+
+    It raises MemoryError if the disk has no room: the file would be made all the same, and the
+    process killed while it is filled.
+    """
 
     def allocate(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         try:
+            needed, free = prod(shape) * np.dtype(dtype).itemsize, shutil.disk_usage(scratch).free
+            if needed > free:
+                raise MemoryError(f"{needed:,} bytes, and the disk of the cache has {free:,} free")
             return np.lib.format.open_memmap(
                 scratch / f"{name}.npy", mode="w+", dtype=dtype, shape=shape
             )
