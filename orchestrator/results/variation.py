@@ -11,6 +11,6 @@ def varying_columns(rows: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     """Return those of some columns that have several values, counting a missing one, in order.
 
     Where parts of a table are gone through, first reduce the columns to those that vary in all of
-    it: the others vary in no part, and each column of each part takes some 0.1 ms.
+    it: the others vary in no part, and each column of each part takes some 0.06 ms.
     """
     return [name for name in columns if rows[name].nunique(dropna=False) > 1]
