@@ -48,19 +48,22 @@ def sync(
     Raises:
         TrackingError: MLflow cannot be reached or refuses a call; says what to do.
     """
-    report = report_if_sent(folder, target, recheck)
-    if report is None:
-        with translate_errors(folder, target), sending_lock(folder, wait_seconds):
-            report = report_if_sent(folder, target, recheck)  # by another process meanwhile
-            if report is None:
-                create_database(target)
-                files = SweepFiles.read(folder)
-                report = _send(target, files, recheck, running, keep_going)
-                remove_stray_folder(target)
-    if not running:
-        # Also of what was sent before: a process may have ended between the two.
-        SweepFiles.read(folder).write_run_ids(run_ids(folder))
-    return report
+    if report := report_if_sent(folder, target, recheck):
+        if not running:
+            # A process may have ended between sending and this. A folder that cannot be written
+            # has the run ids in its ledger all the same.
+            with suppress(OSError):
+                SweepFiles.read(folder).write_run_ids(run_ids(folder))
+        return report
+    with translate_errors(folder, target), sending_lock(folder, wait_seconds):
+        report = report_if_sent(folder, target, recheck)  # by another process meanwhile
+        if report is None:
+            create_database(target)
+            report = _send(target, SweepFiles.read(folder), recheck, running, keep_going)
+            remove_stray_folder(target)
+        if not running:
+            SweepFiles.read(folder).write_run_ids(run_ids(folder))
+        return report
 
 
 def _send(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -1030,7 +1031,7 @@ def test_a_run_that_someone_deleted_does_not_stop_what_is_new(
 
 
 def test_run_ids_in_the_table_are_written_as_a_sweep_would_write_them(
-    directory: Path, target: Target
+    directory: Path, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1))
     sync(folder, target)
@@ -1039,6 +1040,11 @@ def test_run_ids_in_the_table_are_written_as_a_sweep_would_write_them(
     assert (folder / "trials.parquet").read_bytes() == files
     # As a process leaves it that ends after all is sent.
     write_folder(folder, Chain(seed=0), Chain(seed=1))
+    with monkeypatch.context() as patch:
+        refuse = Mock(side_effect=PermissionError("a folder that cannot be written"))
+        patch.setattr("orchestrator.tracking.files.write_atomically", refuse)
+        assert sync(folder, target).complete
+        refuse.assert_called_once()
     assert sync(folder, target).runs == 0
     assert (folder / "trials.parquet").read_bytes() == files
 
