@@ -71,16 +71,8 @@ def build_chain(
         "learned", (benchmark, network, steps[0][0]), partial(_learned, benchmark, network, steps)
     )
     task_keys = common.once("tasks", (benchmark,), benchmark.task_keys)
-    # Most trials repeat one step for every task, so its content for keys is built once.
-    contents = {
-        number: {
-            "seed": seed,
-            "training": training_content(training, method),
-            "method": common.once("method", (method,), method.content),
-            **numerics(benchmark, network, training, method),
-        }
-        for number, (training, method) in {id(step): step for step in steps}.items()
-    }
+    contents = _step_contents(benchmark, network, steps, seed, common)
+    create = partial(Stage, benchmark=benchmark, network=network, seed=seed, task_keys=task_keys)
     chain: list[Stage] = []
     for after, step in enumerate([steps[0], *steps]):
         training, method = step
@@ -90,20 +82,28 @@ def build_chain(
             key = common.once(("key", seed), parts, partial(initial_key, *parts, seed))
         else:
             key = stage_key(contents[id(step)], method, task_keys, parent, after)
-        chain.append(
-            Stage(
-                after=after,
-                benchmark=benchmark,
-                network=network,
-                training=training,
-                method=method,
-                seed=seed,
-                key=key,
-                parent=parent,
-                task_keys=task_keys,
-            )
-        )
+        chain.append(create(after=after, training=training, method=method, key=key, parent=parent))
     return tuple(chain)
+
+
+def _step_contents(
+    benchmark: Benchmark,
+    network: Component,
+    steps: Sequence[tuple[Training, Component]],
+    seed: int,
+    common: Common,
+) -> dict[int, dict[str, Any]]:
+    """Return the content for keys of each different step, by its `id`."""
+    # Most trials repeat one step for every task, so its content is built once.
+    return {
+        number: {
+            "seed": seed,
+            "training": training_content(training, method),
+            "method": common.once("method", (method,), method.content),
+            **numerics(benchmark, network, training, method),
+        }
+        for number, (training, method) in {id(step): step for step in steps}.items()
+    }
 
 
 def _learned(

@@ -16,23 +16,22 @@ from torch import Tensor
 from methods.base import Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.hashing import digest, to_json
-from orchestrator.stages.costs import FlopMeter, raw_data_bytes, storage_bytes
+from orchestrator.stages.costs import FlopMeter, raw_data_bytes
 from orchestrator.stages.environment import (
     describe_environment,
-    device_name,
     fix_arithmetic,
     require_device,
 )
-from orchestrator.stages.features.carried import backbone_bytes, count_saved_flops
+from orchestrator.stages.features.carried import count_saved_flops
 from orchestrator.stages.fused.siblings import numerics, parts_of
-from orchestrator.stages.inference import inference_costs
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
-from orchestrator.stages.record import Costs, Evaluation, Record
+from orchestrator.stages.measurement import Measurement
+from orchestrator.stages.record import Evaluation, Record
 from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
-from orchestrator.stages.usage import Clock, gpu_memory_share, peak_memory_bytes, reset_peak_memory
+from orchestrator.stages.usage import Clock, reset_peak_memory
 
 State = Mapping[str, Tensor]
 
@@ -91,73 +90,27 @@ def run_stage(
         RepertoireError: torch cannot use the device.
     """
     require_device(device)
-    clock, meters = Clock(device), flop_meters(stage)
-    story, trained = "", Trained()
+    measured = Measurement(device, Clock(device), flop_meters(stage))
     state: State | None = None
-    raw_data = 0
-    evaluation: Evaluation = {}
-    inference: tuple[int | None, int | None] = (None, None)
+    story = ""
     with fix_arithmetic(stage, device):
         reset_peak_memory(device)
-        if share is None:
-            method = build_method(stage, parent, learned=max(stage.after - 1, 0)).to(device)
-        else:
-            method, meters["train"] = share.method, share.meter
-            clock.add_share(share.clock, share.siblings)
+        method = create_method(stage, parent, measured, share)
         saved_flops = count_saved_flops(stage, method)
         try:
-            if stage.after:
-                view = task_view(stage, method, device)
-                raw_data = raw_data_bytes(method, view.examples)
-                validate = partial(score_trained_tasks, stage, method, device, meters["train"])
-                train = partial(train_task, method, view, stage.training, meters["train"])
-                trained = train_and_consolidate(
-                    partial(train, parent, validate) if share is None else share.train,
-                    *(method, view, clock, meters["consolidate"]),
-                )
-            state = capture_state(method, trained.optimizer)
+            state = learn(stage, method, parent, measured, share)
         # A result, not a failure: it is recorded, and the chain ends here.
         except Diverged as error:
             story = str(error)
-        saved = saved_flops()
-        with clock.phase("eval"):
-            if state is not None:
-                evaluation = score_tasks(stage, method, stage.task_keys, device, meters["eval"])
-        peak = peak_memory_bytes(device)
-        if state is not None:
-            inference = inference_costs(stage, method, device)
-    storage = storage_bytes(state or {}, method.storage)
-    storage |= backbone_bytes(stage, method.network) if state is not None else {}
-    if raw_data:
-        storage["raw_data"] = raw_data
+        measured.saved_flops = saved_flops()
+        evaluation = score_stage(stage, method, state, measured)
+        measured.measure_result(stage, method, state)
     record = Record(
         key=stage.key,
         parent=stage.parent,
         after=stage.after,
         status="complete" if state is not None else "diverged",
-        costs=Costs(
-            storage=storage,
-            samples=trained.samples,
-            epochs=trained.epochs if stage.after else None,
-            train_flops=meters["train"].total,
-            consolidate_flops=meters["consolidate"].total,
-            eval_flops=meters["eval"].total,
-            batch_flops={str(n): list(each) for n, each in meters["train"].batches.items()},
-            train_seconds=clock.seconds.get("train", 0.0),
-            consolidate_seconds=clock.seconds.get("consolidate", 0.0),
-            eval_seconds=clock.seconds["eval"],
-            cpu_seconds=clock.cpu_seconds,
-            gpu_seconds=clock.gpu_seconds,
-            gpu_utilisation=clock.gpu_utilisation,
-            gpu_memory_share=gpu_memory_share(peak, device) or None,
-            peak_memory_bytes=peak,
-            device=device_name(device),
-            working_bytes=trained.working_bytes or None,
-            inference_flops=inference[0],
-            inference_bytes=inference[1],
-            energy_joules=clock.joules,
-            saved_flops=saved if stage.after else None,
-        ),
+        costs=measured.costs(stage.after),
         evaluation=evaluation,
         computed_for=computed_for,
         story=story,
@@ -165,6 +118,48 @@ def run_stage(
         environment=describe_environment(),
     )
     return state, record
+
+
+def create_method(
+    stage: Stage, parent: State | None, measured: Measurement, share: Share | None
+) -> Method:
+    """Return the method in the parent's state, or as a training with siblings left it."""
+    if share is None:
+        learned = max(stage.after - 1, 0)
+        return build_method(stage, parent, learned=learned).to(measured.device)
+    measured.meters["train"] = share.meter
+    measured.clock.add_share(share.clock, share.siblings)
+    return share.method
+
+
+def learn(
+    stage: Stage, method: Method, parent: State | None, measured: Measurement, share: Share | None
+) -> State:
+    """Learn the stage's task, if it has one, and return the state for the next stage.
+
+    Raises:
+        Diverged: a loss or a number of the state is not finite.
+    """
+    if stage.after:
+        view, meters = task_view(stage, method, measured.device), measured.meters
+        measured.raw_data = raw_data_bytes(method, view.examples)
+        validate = partial(score_trained_tasks, stage, method, measured.device, meters["train"])
+        train = partial(train_task, method, view, stage.training, meters["train"])
+        measured.trained = train_and_consolidate(
+            partial(train, parent, validate) if share is None else share.train,
+            *(method, view, measured.clock, meters["consolidate"]),
+        )
+    return capture_state(method, measured.trained.optimizer)
+
+
+def score_stage(
+    stage: Stage, method: Method, state: State | None, measured: Measurement
+) -> Evaluation:
+    """Score a method on every task; nothing is scored where training diverged."""
+    with measured.clock.phase("eval"):
+        if state is None:
+            return {}
+        return score_tasks(stage, method, stage.task_keys, measured.device, measured.meters["eval"])
 
 
 def evaluate_state(
