@@ -102,16 +102,24 @@ def ask_nodes(
     if not answers:  # a cluster may add nodes on demand
         return {}
     say(f"checking {len(answers)} nodes of the cluster")
-    refs = list(answers)
-    _, late = ray.wait(refs, num_returns=len(refs), timeout=NOTICE_SECONDS)
-    if late:
-        say(f"waiting for the checks of {', '.join(answers[ref][1] for ref in late)}")
-        left = ANSWER_SECONDS - NOTICE_SECONDS
-        _, late = ray.wait(refs, num_returns=len(refs), timeout=left)
+    late = wait_for_answers({ref: label for ref, (_, label) in answers.items()}, say)
     reports = {node: read_answer(ref, ref in late) for ref, node in answers.items()}
     if lost := [label for (_, label), report in reports.items() if report is None]:
         say(f"left the cluster during its check, so nothing will run there: {', '.join(lost)}")
     return {node: report for node, report in reports.items() if report is not None}
+
+
+def wait_for_answers(labels: Mapping[Any, str], say: Say) -> list[Any]:
+    """Wait for the checks of nodes, given the label of each; return those that are late."""
+    import ray
+
+    refs = list(labels)
+    _, late = ray.wait(refs, num_returns=len(refs), timeout=NOTICE_SECONDS)
+    if late:
+        say(f"waiting for the checks of {', '.join(labels[ref] for ref in late)}")
+        left = ANSWER_SECONDS - NOTICE_SECONDS
+        _, late = ray.wait(refs, num_returns=len(refs), timeout=left)
+    return list(late)
 
 
 def read_answer(ref: Any, late: bool) -> Mapping[str, Any] | None:

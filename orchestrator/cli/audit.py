@@ -43,30 +43,35 @@ def audit(dir: Path, share: float, seed: int, check: Check) -> int:
         for _, steps in load_chains(folder, check)
         for stage in steps
     }
-    readable = ReadableRecords(check.store)
-    records = readable.records((key, frozenset()) for key in stages)
-    for message in readable.foreign.values():
-        check.say(message)
-    if readable.foreign:
-        stored = len(records) + len(readable.foreign)
-        check.say(f"{len(readable.foreign)} of {stored} stages are of another release; not touched")
-    if not records:
+    stored = list_readable(stages, check)
+    if not stored:
         raise RepertoireError(
             f"none of the {len(stages)} stages of {dir} can be read in {check.store.uri}; nothing "
             "can be compared (another store: --store URI)"
         )
-    keys = sample([key for key, _ in records], share, seed)
+    keys = sample(stored, share, seed)
     counts = Counter[str]()
     for key in keys:
         counts[audit_stage(stages[key], check)] += 1
     check.say(
-        f"{len(keys)} of {len(records)} stages computed anew: {counts['same']} the same bits, "
+        f"{len(keys)} of {len(stored)} stages computed anew: {counts['same']} the same bits, "
         f"{counts['close']} equal within {check.tolerance:g}, {counts['different']} different"
         + (f", {counts['lost']} without a parent" if counts["lost"] else "")
     )
     features = {f.digest: f for stage in stages.values() for f in feature_sets(stage.benchmark)}
     same = [audit_features(each, check) for each in features.values()]
     return int(counts["different"] > 0 or not all(same))
+
+
+def list_readable(keys: Iterable[str], check: Check) -> list[str]:
+    """Return the keys whose records this release can read; name those of other releases."""
+    readable = ReadableRecords(check.store)
+    records = readable.records((key, frozenset()) for key in keys)
+    for message in readable.foreign.values():
+        check.say(message)
+    if others := len(readable.foreign):
+        check.say(f"{others} of {len(records) + others} stages are of another release; not touched")
+    return [key for key, _ in records]
 
 
 def audit_features(features: FeatureSet, check: Check) -> bool:

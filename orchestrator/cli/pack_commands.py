@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import Dir, Out, StoreUri, show
 from orchestrator.errors import RepertoireError
+
+if TYPE_CHECKING:
+    from orchestrator.results.pack.read import Import
 
 Pack = Annotated[Path, typer.Argument(metavar="FILE", help="A pack.")]
 
@@ -61,18 +65,22 @@ def import_command(
     result = read_pack(
         file, out, lambda: open_store(out, store) if records else None, int(max_gb * 1e9)
     )
-    for name in result.sweeps:
-        show(f"{out / name}: taken in")
-    for name in result.present:
-        show(f"{out / name}: already there, with the same tables")
-    if result.records:
-        show(f"{result.records} files of stages were written into the store")
-    if result.code:
-        show(
-            f"code of the sender, which only `reproduce` and `audit` run: {', '.join(result.code)}"
-        )
-    for name, uri in result.trackers:
-        show(f"{name} names an MLflow address, which `track` uses: {uri!r}")
-    if result.pages:
-        show(f"left in the pack: {', '.join(result.pages)}; yours: repertoire report {out}")
+    for line in _describe_import(result, out):
+        show(line)
     show(f"Next: repertoire compare {out} | repertoire report {out} | repertoire track {out}")
+
+
+def _describe_import(result: Import, out: Path) -> Iterator[str]:
+    for name in result.sweeps:
+        yield f"{out / name}: taken in"
+    for name in result.present:
+        yield f"{out / name}: already there, with the same tables"
+    if result.records:
+        yield f"{result.records} files of stages were written into the store"
+    if result.code:
+        names = ", ".join(result.code)
+        yield f"code of the sender, which only `reproduce` and `audit` run: {names}"
+    for name, uri in result.trackers:
+        yield f"{name} names an MLflow address, which `track` uses: {uri!r}"
+    if result.pages:
+        yield f"left in the pack: {', '.join(result.pages)}; yours: repertoire report {out}"

@@ -105,13 +105,25 @@ def run_sweep(
     evaluation = evaluate(evaluation_plan, tables, backend, screen.show, brake, create_queue)
     unpriced = len(missing_prices(sweep))
     complete = (study is None or study.complete) and not unpriced
-    if search_progress is not None and not complete:  # the evaluation's end is not the sweep's
-        ProgressFile(tables.folder, tables.store.uri).close(search_progress, complete=False)
-    if complete and not evaluation.to_go:
+    outcome = Outcome(
+        search=search_progress,
+        evaluation=evaluation,
+        missing_winners=study.missing_winners() if study and complete else [],
+        complete=complete,
+        notes=tuple(study.notes) if study else (),
+        unpriced=unpriced,
+    )
+    close_sweep(outcome, tables)
+    return outcome
+
+
+def close_sweep(outcome: Outcome, tables: Tabulator) -> None:
+    """Note in the folder of a sweep whether its end was reached."""
+    if outcome.search is not None and not outcome.complete:
+        # The evaluation's end is not the sweep's.
+        ProgressFile(tables.folder, tables.store.uri).close(outcome.search, complete=False)
+    if outcome.complete and not outcome.evaluation.to_go:
         tables.withdraw_others()
-    missing_winners = study.missing_winners() if study and complete else []
-    notes = tuple(study.notes) if study else ()
-    return Outcome(search_progress, evaluation, missing_winners, complete, notes, unpriced)
 
 
 def plan_sweep(sweep: Sweep, store: StageStore, folder: Path) -> tuple[Plan, list[Row]]:

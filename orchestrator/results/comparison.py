@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -97,10 +98,7 @@ def comparison(
         table.insert(len(ROW) + 2, "not_comparable", differences)
     table["sweeps"] = [", ".join(sweeps) for sweeps in sweeps_of_rows]
     over_tables = names_across_tables(first, grouping.table, config)
-    order = pd.DataFrame({"table": grouping.table} | ({"value": first[by]} if by in config else {}))
-    # Stable: within a table, rows stay in the order of their sweeps.
-    order = order.sort_values(list(order.columns), kind="stable")
-    table = table.loc[order.index].reset_index(drop=True)
+    table = _sort_rows(table, first[by] if by in config else None)
     table.attrs = {
         "left_out": count_left_out(trials),
         "apart": grouping.apart,
@@ -110,6 +108,14 @@ def comparison(
         "over_tables": Names(zip(first["trial_id"], over_tables, strict=True)),
     }
     return table
+
+
+def _sort_rows(table: pd.DataFrame, value: pd.Series[Any] | None) -> pd.DataFrame:
+    """Return rows by their table, then by a value if there is one."""
+    order = table[["table"]] if value is None else table[["table"]].assign(value=value)
+    # Stable: within a table, rows stay in the order of their sweeps.
+    order = order.sort_values(list(order.columns), kind="stable")
+    return table.loc[order.index].reset_index(drop=True)
 
 
 def dial_columns(trials: pd.DataFrame) -> set[str]:

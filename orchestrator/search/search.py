@@ -84,6 +84,31 @@ class _RegisteringClient:
         return events
 
 
+class _Reporter:
+    """The progress of a search and the rows of its candidates, kept current."""
+
+    def __init__(self, study: SearchClient, tables: Tabulator, show: Show) -> None:
+        self.progress = Progress(phase="search")
+        self._study, self._tables = study, tables
+        self._count = create_observer(self.progress, tables, show, self.update_rows)
+        self._due = 0.0
+
+    def update_progress(self) -> None:
+        for name, value in self._study.tally().items():
+            setattr(self.progress, name, value)
+
+    def update_rows(self, finished: bool = False) -> None:
+        self._tables.chains = tuple(chain for chain, _ in self._study.chains(finished))
+
+    def observe(self, news: Event | Instruction) -> None:
+        if (started := time.monotonic()) >= self._due:
+            self.update_progress()  # goes through all candidates
+            end = time.monotonic()
+            # At most a twentieth of the time.
+            self._due = end + max(UPDATE_SECONDS, 20 * (end - started))
+        self._count(news)
+
+
 def search(
     study: SearchClient,
     sweep: Sweep,
@@ -108,37 +133,18 @@ def search(
     tables.write_versions()
     # Before the first stage, so that a search that is killed leaves its options.
     write_outcome(tables, study.describe(finished=False))
-    progress, due = Progress(phase="search"), 0.0
-
-    def update_progress() -> None:
-        for name, value in study.tally().items():
-            setattr(progress, name, value)
-
-    def update_rows() -> None:
-        tables.chains = tuple(chain for chain, _ in study.chains(finished=False))
-
-    count = create_observer(progress, tables, show, update_rows)
-
-    def observe(news: Event | Instruction) -> None:
-        nonlocal due
-        if (started := time.monotonic()) >= due:
-            update_progress()  # goes through all candidates
-            finished = time.monotonic()
-            # At most a twentieth of the time.
-            due = finished + max(UPDATE_SECONDS, 20 * (finished - started))
-        count(news)
-
+    reporter = _Reporter(study, tables, show)
     try:
         client = _RegisteringClient(study, tables)
-        backend.compute(client, sweep, tables.store, observe, brake)
+        backend.compute(client, sweep, tables.store, reporter.observe, brake)
     finally:
-        update_progress()
+        reporter.update_progress()
         tables.note_end(brake.reason)
-        ProgressFile(tables.folder, tables.store.uri).close(progress, complete=False)
-        tables.chains = tuple(chain for chain, _ in study.chains(study.complete))
+        ProgressFile(tables.folder, tables.store.uri).close(reporter.progress, complete=False)
+        reporter.update_rows(study.complete)
         tables.refresh()
         write_outcome(tables, study.describe(study.complete))
-    return progress
+    return reporter.progress
 
 
 def write_outcome(tables: Tabulator, content: Mapping[str, Any]) -> None:

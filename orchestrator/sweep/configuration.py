@@ -92,17 +92,7 @@ class Configurations:
         """
         values = self.values(config)
         seed = values.pop("seed", self.content["seeds"][0])
-        method = self._method(values.pop("method.name", None))
-        own_training = method.get("training") or {}
-        sections: dict[str, Any] = {
-            "benchmark": dict(self.content["benchmark"]),
-            "network": _to_entry(self.content.get("network", "mlp")),
-            "training": merge_training(self.content.get("training", {}), own_training),
-            "method": dict(without_own_keys(method)),
-        }
-        for path, value in values.items():
-            section, _, field = path.partition(".")
-            sections[section] = with_values(sections[section], {field: value})
+        sections = self._sections(values)
         # Read like a file with one method and one seed, so that all its checks apply.
         methods = [sections.pop("method")]
         mistakes: list[str] = []
@@ -120,6 +110,22 @@ class Configurations:
         if mistakes:
             raise SweepError(f"{self.name} at {dict(config)}", dict.fromkeys(mistakes))
         return trials[0]
+
+    def _sections(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the sections of the file, with the values of a configuration in their places."""
+        method = self._method(values.get("method.name"))
+        own_training = method.get("training") or {}
+        sections: dict[str, Any] = {
+            "benchmark": dict(self.content["benchmark"]),
+            "network": _to_entry(self.content.get("network", "mlp")),
+            "training": merge_training(self.content.get("training", {}), own_training),
+            "method": dict(without_own_keys(method)),
+        }
+        for path, value in values.items():
+            section, _, field = path.partition(".")
+            if path != "method.name":
+                sections[section] = with_values(sections[section], {field: value})
+        return sections
 
     def _methods(self) -> list[dict[str, Any]]:
         return [_to_entry(method) for method in self.content["methods"]]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
 
 from methods.base import Outlook, input_dtype
 from methods.parts.evaluation_mode import evaluation_mode
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.networks.heads import CosineLinear
-from orchestrator.networks.networks import build_network
+from orchestrator.networks.networks import NetworkShape, build_network
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.stages.build_stages import benchmark_setting, fill_defaults, network_shape
 from orchestrator.stages.code.classes import is_dotted
@@ -41,13 +42,7 @@ def misfit(
     if not method.cls.needs_tokens:
         trainings = [training] if training else []
         benchmark, network = learned_parts(benchmark, network, *trainings)
-    try:
-        objection = method.cls.objection(method.config, benchmark_setting(benchmark, network))
-    except Exception as error:  # a user's class may raise anything
-        if not is_dotted(method.name):
-            raise
-        reason = failure_story(error).splitlines()[0]
-        return f"{method.name} cannot say whether it fits, since its objection() raised {reason}"
+    objection = method_objection(benchmark, network, method)
     if objection is not None:
         stands_for_body = trains is not None and network.name != PRETRAINED
         stands_for_body &= not getattr(network.config, "hidden", ())
@@ -64,6 +59,20 @@ def misfit(
     return build_objection(benchmark, network, method) if unsure else None
 
 
+def method_objection(benchmark: Benchmark, network: Component, method: Component) -> str | None:
+    """Return why a method by itself refuses a benchmark and a network, or None."""
+    try:
+        objection: str | None = method.cls.objection(
+            method.config, benchmark_setting(benchmark, network)
+        )
+    except Exception as error:  # a user's class may raise anything
+        if not is_dotted(method.name):
+            raise
+        reason = failure_story(error).splitlines()[0]
+        return f"cannot say whether it fits, since its objection() raised {reason}"
+    return objection
+
+
 def depends_on_features(method: Component) -> bool:
     """Return whether how many examples fit depends on how many features the network has."""
     sized = getattr(method.config, "memory_bytes", None) is not None
@@ -77,25 +86,21 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
     a user's network or a pretrained body must be built to know, and so must any for a method that
     needs tokens.
     """
-    shape, given = network_shape(benchmark), f"network.name: {network.name}"
-    kind = "images" if len(shape.input_shape) == 3 else "features"
-    outlook = Outlook(shape.num_classes, shape.input_shape)
+    shape, place = network_shape(benchmark), f"network.name: {network.name}"
     try:
-        built = build_network(network.cls, network.config, shape, 0)
-        with evaluation_mode(built), torch.no_grad():
-            scores = built(
-                torch.zeros((2, *shape.input_shape), dtype=input_dtype(shape.input_shape))
-            )
+        built, scores = _try_network(network, shape)
     except Exception as error:  # the user's code may raise anything
-        fit = f"{kind} {shape.input_shape} and {shape.num_classes} outputs"
-        return f"{given} cannot be built for {fit}: {type(error).__name__}: {error}"
+        fit = f"{_kind(shape)} {shape.input_shape} and {shape.num_classes} outputs"
+        return f"{place} cannot be built for {fit}: {type(error).__name__}: {error}"
     if getattr(network.config, "head", None) == "cosine" and not isinstance(
         getattr(built, "head", None), CosineLinear
     ):
         return f"network.head: {network.name} makes its own head; use self.create_head(...) in it"
     if tuple(scores.shape) != (2, shape.num_classes):
         right = f"[2, {shape.num_classes}]"
-        return f"{given} returns {list(scores.shape)} for 2 {kind}; it must return scores {right}"
+        returned = f"{list(scores.shape)} for 2 {_kind(shape)}"
+        return f"{place} returns {returned}; it must return scores {right}"
+    outlook = Outlook(shape.num_classes, shape.input_shape)
     try:
         method.cls(built, fill_defaults(method, benchmark, network).config, outlook)
     except ValueError as error:
@@ -105,3 +110,15 @@ def build_objection(benchmark: Benchmark, network: Component, method: Component)
             raise
         return f"{method.name} cannot be built: {type(error).__name__}: {error}"
     return None
+
+
+def _try_network(network: Component, shape: NetworkShape) -> tuple[nn.Module, Tensor]:
+    """Build a network; return it, and its scores of two examples of zeros."""
+    built = build_network(network.cls, network.config, shape, 0)
+    x = torch.zeros((2, *shape.input_shape), dtype=input_dtype(shape.input_shape))
+    with evaluation_mode(built), torch.no_grad():
+        return built, built(x)
+
+
+def _kind(shape: NetworkShape) -> str:
+    return "images" if len(shape.input_shape) == 3 else "features"

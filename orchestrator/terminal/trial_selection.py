@@ -63,7 +63,16 @@ def select_trial(
     evaluated = rows["phase"] == "evaluation"
     # A winner has rows of both phases, and those of the evaluation are its result.
     rows = rows[evaluated] if evaluated.any() else rows
-    searched = rows["phase"].iloc[0] == "search"
+    split = _choose_split(split, label, searched=rows["phase"].iloc[0] == "search")
+    matrices = [
+        results.r_matrix(trial_id, int(each), split, sweep)
+        for sweep, trial_id, each in zip(rows["sweep"], rows["trial_id"], rows["seed"], strict=True)
+    ]
+    won_by = winner_settings(trials, results.stages).get(tuple(wanted[CONFIGURATION]), "")
+    return TrialSelection(label, won_by, rows, split, np.stack(matrices))
+
+
+def _choose_split(split: str | None, label: str, searched: bool) -> str:
     split = split or ("validation" if searched else "test")
     if split not in SPLITS:
         raise UnknownName("split", split, SPLITS)
@@ -72,9 +81,4 @@ def select_trial(
             f"{label} is a candidate of a search, which has validation figures alone: "
             "--split validation"
         )
-    matrices = [
-        results.r_matrix(trial_id, int(each), split, sweep)
-        for sweep, trial_id, each in zip(rows["sweep"], rows["trial_id"], rows["seed"], strict=True)
-    ]
-    won_by = winner_settings(trials, results.stages).get(tuple(wanted[CONFIGURATION]), "")
-    return TrialSelection(label, won_by, rows, split, np.stack(matrices))
+    return split

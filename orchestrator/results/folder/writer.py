@@ -54,21 +54,28 @@ def writer_lock(folder: Path, say: Callable[[str], object] = lambda line: None) 
     try:
         # The lock may be ours while a process on another host still writes.
         wait_for_owner(folder, owner, shown_by_lock, say)
-        own = {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-        }
-        owner.write_text(json.dumps(own), encoding="utf-8")
-        over = threading.Event()
-        # A daemon: a process that ends must not wait for the next beat.
-        beat = threading.Thread(target=touch_until, args=(owner, over), daemon=True)
-        beat.start()
-        try:
+        with _name_owner(owner):
             yield
-        finally:
-            over.set()
-            beat.join()
-            owner.unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def _name_owner(owner: Path) -> Iterator[None]:
+    """Name this process in the owner's file, and touch the file until the block ends."""
+    own = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    owner.write_text(json.dumps(own), encoding="utf-8")
+    over = threading.Event()
+    # A daemon: a process that ends must not wait for the next beat.
+    beat = threading.Thread(target=touch_until, args=(owner, over), daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beat.join()
+        owner.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,20 +92,26 @@ def read_pack(
             fresh = [name for name in index.sweeps if name not in present]
             for name in fresh:
                 os.rename(unpacked / name, out / name)
-    written = 0
-    if (store := open_store()) is not None:
-        for name in fresh:  # first, so that `store gc` deletes none of what is written
-            Registration(store, out, name).add(stage_keys(out / name))
-        written = sum(_write(store, each) for each in stage_files)
     code = {m.sweep for m in index.members if m.sweep in fresh and m.path.endswith(".py")}
     return Import(
         sweeps=tuple(fresh),
         present=tuple(present),
-        records=written,
+        records=_store_records(open_store(), out, fresh, stage_files),
         pages=tuple(member.path for member in index.members if member.sweep is None),
         code=tuple(sorted(filter(None, code))),
         trackers=tuple((name, uri) for name in fresh if (uri := _tracker(out / name))),
     )
+
+
+def _store_records(
+    store: StageStore | None, out: Path, sweeps: Sequence[str], stage_files: Sequence[StageFile]
+) -> int:
+    """Write the files of stages that a store lacks; return their number."""
+    if store is None:
+        return 0
+    for name in sweeps:  # first, so that `store gc` deletes none of what is written
+        Registration(store, out, name).add(stage_keys(out / name))
+    return sum(_write(store, each) for each in stage_files)
 
 
 def _tracker(folder: Path) -> str | None:
@@ -131,12 +137,16 @@ def _unpack(pack: zipfile.ZipFile, index: Index, folder: Path, file: Path) -> li
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     for name in index.sweeps:
-        for table in (folder / name).rglob(TABLES[0]):
-            try:
-                read_tables(table.parent)
-            except RepertoireError as error:
-                raise refusal(file, f"a table of {name} cannot be read") from error
+        _require_readable(folder / name, file)
     return stage_files
+
+
+def _require_readable(folder: Path, file: Path) -> None:
+    for table in folder.rglob(TABLES[0]):
+        try:
+            read_tables(table.parent)
+        except RepertoireError as error:
+            raise refusal(file, f"a table of {folder.name} cannot be read") from error
 
 
 def _parse_records(data: bytes, file: Path) -> Iterator[StageFile]:

@@ -122,16 +122,10 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     seed = [seeds.index(each) for each in rows["seed"]]
     values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
     np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
-    seconds = rows["train_seconds"] + rows["consolidate_seconds"]
-    prediction = rows["inference_flops"]
-    pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
-    costs = []
-    for figures in (
-        *(rows["storage_bytes"], compute_flops(rows), seconds),
-        *(prediction, (prediction * pace).where(prediction > 0, prediction)),
-    ):
-        costs.append(np.full(infeasible.shape, np.nan))
-        np.fmax.at(costs[-1], cell, np.where(complete, figures.to_numpy(float), np.nan))
+    costs: dict[str, Floats] = {}
+    for name, figures in cell_costs(rows).items():
+        costs[name] = np.full(infeasible.shape, np.nan)
+        np.fmax.at(costs[name], cell, np.where(complete, figures.to_numpy(float), np.nan))
     return Surface(
         title=title,
         methods=methods,
@@ -140,13 +134,22 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
         seeds=seeds,
         values=values,
         infeasible=infeasible,
-        carried=costs[0],
-        spent=costs[1],
-        seconds=costs[2],
-        prediction_flops=costs[3],
-        prediction_seconds=costs[4],
+        **costs,
         flops=allowed_flops(rows, compute),
     )
+
+
+def cell_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
+    """Return the costs of each trial, by the attribute of a surface that has their maximum."""
+    prediction = rows["inference_flops"]
+    pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)
+    return {
+        "carried": rows["storage_bytes"],
+        "spent": compute_flops(rows),
+        "seconds": rows["train_seconds"] + rows["consolidate_seconds"],
+        "prediction_flops": prediction,
+        "prediction_seconds": (prediction * pace).where(prediction > 0, prediction),
+    }
 
 
 def method_names(rows: pd.DataFrame) -> pd.Series[str]:

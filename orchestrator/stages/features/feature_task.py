@@ -190,10 +190,14 @@ def _join(
             state = store.state(shard.key)
             flops += shard_size(features, number) * features.body_flops
         rows = compute_features(features, number, device) if state is None else state["x"]
-        # Training images come first.
-        first = number * SHARD
-        after = max(sizes["train"] - first, 0)
-        whole["train"][first : first + len(rows)] = rows[:after]
-        first = max(first - sizes["train"], 0)
-        whole["test"][first : first + len(rows[after:])] = rows[after:]
+        _copy_rows(rows, whole, number * SHARD)
     return file, flops
+
+
+def _copy_rows(rows: Tensor, whole: State, first: int) -> None:
+    """Copy rows to their place from `first` on; training images come before test images."""
+    num_train = len(whole["train"])
+    after = max(num_train - first, 0)
+    whole["train"][first : first + len(rows)] = rows[:after]
+    first = max(first - num_train, 0)
+    whole["test"][first : first + len(rows[after:])] = rows[after:]

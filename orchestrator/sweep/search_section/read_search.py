@@ -74,11 +74,6 @@ def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) ->
     elif given.get("algorithm") is None:
         mistakes.append("search.algorithm: is missing")
     scheduler = read_options("scheduler", section.scheduler, source, mistakes)
-    # A search that release 0.1 began continues with the default of then; see `search.create`.
-    former = None
-    stated = isinstance(section.scheduler, dict) and "grace_tasks" in section.scheduler
-    if isinstance(scheduler, Asha | Median) and not stated:
-        former = replace(scheduler, grace_tasks=FORMER_GRACE_TASKS)
     objective = Objective.parse(section.metric, section.mode, "search", mistakes)
     mistakes.extend(find_conflicts(section, algorithm, scheduler, objective))
     return Search(
@@ -89,8 +84,19 @@ def read_search(content: dict[str, Any], source: Source, mistakes: list[str]) ->
         seeds=_read_seeds(section, algorithm, content.get("seeds"), mistakes),
         on_tasks=section.on_tasks,
         parallel=section.parallel,
-        former_scheduler=former,
+        former_scheduler=_former_scheduler(scheduler, section),
     )
+
+
+def _former_scheduler(scheduler: Any, section: SearchSection) -> Any:
+    """Return a scheduler with the defaults of release 0.1; None if they make no difference.
+
+    A search that this release began continues with them; see `search.create`.
+    """
+    stated = isinstance(section.scheduler, dict) and "grace_tasks" in section.scheduler
+    if stated or not isinstance(scheduler, Asha | Median):
+        return None
+    return replace(scheduler, grace_tasks=FORMER_GRACE_TASKS)
 
 
 def _read_seeds(

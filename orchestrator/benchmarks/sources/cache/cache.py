@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,22 +116,27 @@ def _read_into_cache(
     except OSError as error:
         raise _CacheUnwritable from error
     try:
-        arrays = read(allocator(scratch))
-        digests = array_digests(arrays)
-        content = arrays_digest(digests)
-        stored = Stored(arrays, content)
-        try:
-            write_arrays(scratch, arrays, digests)
-            opened = open_arrays(content, arrays.facts) or publish(scratch, stored)
-            manifest = {
-                "format": FORMAT,
-                "stamps": to_json(stamps),
-                "digest": content,
-                "facts": to_json(arrays.facts),
-            }
-            write_text(cache_folder() / "sources" / f"{name}.json", json.dumps(manifest))
-        except OSError:
-            return stored
-        return opened or stored
+        return _write_into_cache(name, stamps, read(allocator(scratch)), scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_into_cache(
+    name: str, stamps: Sequence[Any] | None, arrays: Arrays, scratch: Path
+) -> Stored:
+    """Write arrays and their manifest; return them mapped, or as they are if a disk is full."""
+    digests = array_digests(arrays)
+    stored = Stored(arrays, arrays_digest(digests))
+    try:
+        write_arrays(scratch, arrays, digests)
+        opened = open_arrays(stored.digest, arrays.facts) or publish(scratch, stored)
+        manifest = {
+            "format": FORMAT,
+            "stamps": to_json(stamps),
+            "digest": stored.digest,
+            "facts": to_json(arrays.facts),
+        }
+        write_text(cache_folder() / "sources" / f"{name}.json", json.dumps(manifest))
+    except OSError:
+        return stored
+    return opened or stored
