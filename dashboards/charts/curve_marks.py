@@ -19,6 +19,13 @@ LINE = 14.0  # height of a label, in pixels
 RANGE = (-0.03, 1.03)
 # Lines of the same values are thinner the later they are drawn, and their points stand apart.
 THICK, THIN, APART = 3.4, 1.6, 0.3
+LABEL_LINE = {
+    "arrowhead": 0,
+    "arrowwidth": 0.8,
+    "arrowcolor": GREY,
+    "standoff": 5,
+    "borderpad": 0,
+}
 MOST_MARKERS = 40  # of a line; more of them are a thick line
 
 
@@ -67,20 +74,25 @@ def draw_curve(rows: pd.DataFrame, look: Look, task: int = 0) -> Iterator[go.Sca
         yield curve_line(before, look).update(opacity=FAINT_LINE)
     spread = learned[np.isfinite(learned["accuracy_ci95"].astype(float))]
     if len(spread):
-        x = spread["after"].to_numpy(float) + look.shift
-        mean, half = spread["accuracy_mean"].to_numpy(), spread["accuracy_ci95"].to_numpy()
-        yield go.Scatter(
-            name=str(rows["label"].iloc[0]),
-            hoverinfo="skip",
-            mode="lines",
-            fill="toself",
-            x=np.concatenate([x, x[::-1]]),
-            y=np.concatenate([mean + half, (mean - half)[::-1]]),
-            line={"width": 0},
-            fillcolor=rgba_text(look.color, 0.16),
-        )
+        yield interval_band(spread, look)
     if len(learned):
         yield curve_line(learned, look)
+
+
+def interval_band(rows: pd.DataFrame, look: Look) -> go.Scatter:
+    """Return the band of the intervals of the rows."""
+    x = rows["after"].to_numpy(float) + look.shift
+    mean, half = rows["accuracy_mean"].to_numpy(), rows["accuracy_ci95"].to_numpy()
+    return go.Scatter(
+        name=str(rows["label"].iloc[0]),
+        hoverinfo="skip",
+        mode="lines",
+        fill="toself",
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([mean + half, (mean - half)[::-1]]),
+        line={"width": 0},
+        fillcolor=rgba_text(look.color, 0.16),
+    )
 
 
 def curve_line(rows: pd.DataFrame, look: Look) -> go.Scatter:
@@ -124,22 +136,20 @@ def add_end_labels(
     places = spread_labels(last["accuracy_mean"].to_numpy(float), LINE * per_pixel)
     # A column of labels that is too low or too high is moved as a whole.
     places += max(0.0, RANGE[0] - places.min()) - max(0.0, places.max() - RANGE[1])
+    edge = task_range(rows)[1]
     for row, y in zip(last.to_dict("records"), places, strict=True):
+        look = looks[row["label"]]
         figure.add_annotation(
-            x=row["after"] + looks[row["label"]].shift,
+            x=row["after"] + look.shift,
             y=row["accuracy_mean"],
             text=row["short"],
-            ax=task_range(rows)[1],
+            ax=edge,
             ay=y,
             axref=f"x{axis}",
             ayref=f"y{axis}",
             xanchor="left",
-            font={"color": looks[row["label"]].color, "size": 11},
-            arrowhead=0,
-            arrowwidth=0.8,
-            arrowcolor=GREY,
-            standoff=5,
-            borderpad=0,
+            font={"color": look.color, "size": 11},
+            **LABEL_LINE,
             **panel_position(*place),
         )
 

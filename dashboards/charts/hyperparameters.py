@@ -46,21 +46,13 @@ def parallel_coordinates(
     # A little below the lowest value, where the scale is grey.
     room = 0.06 * ((high - low) or 1.0)
     unknown, won = low - room, high + room
-    last = {
-        "label": f"{objective} (validation)",
-        "values": values.fillna(unknown),
-        "tickvals": [*([unknown] if values.isna().any() else []), low, high],
-        "ticktext": [
-            *(["not known"] if values.isna().any() else []),
-            *map(metric_text, (low, high)),
-        ],
-    }
     dimensions = [
         dimension(name, candidates[name], name.removeprefix("config.") in logarithmic)
         for name in names
     ]
     if "tasks_done" in candidates and candidates["tasks_done"].nunique() > 1:
         dimensions.append(dimension("tasks learned", candidates["tasks_done"]))
+    dimensions.append(_objective_axis(objective, values, (unknown, low, high)))
     winners = candidates["selected"] if "selected" in candidates else values.isna() & False
     line = {
         "color": values.fillna(unknown).mask(winners.astype(bool), won),
@@ -70,8 +62,22 @@ def parallel_coordinates(
         "showscale": False,
     }
     figure = go.Figure(layout={"template": template(), "height": 420})
-    figure.add_trace(go.Parcoords(dimensions=[*dimensions, last], line=line))
+    figure.add_trace(go.Parcoords(dimensions=dimensions, line=line))
     return figure.update_layout(margin={"t": 70, "l": 70, "r": 70, "b": 30})
+
+
+def _objective_axis(
+    objective: str, values: pd.Series[Any], ends: tuple[float, float, float]
+) -> dict[str, Any]:
+    """Return the axis of the objective, given the place of unknown values, the least and most."""
+    ticks = ends if values.isna().any() else ends[1:]
+    texts = ["not known", *map(metric_text, ends[1:])]
+    return {
+        "label": f"{objective} (validation)",
+        "values": values.fillna(ends[0]),
+        "tickvals": list(ticks),
+        "ticktext": texts[-len(ticks) :],
+    }
 
 
 def varying_hyperparameters(candidates: pd.DataFrame) -> list[str]:

@@ -33,31 +33,20 @@ def trial_graph(stages: pd.DataFrame) -> go.Figure:
     if len(nodes) > MAX_STAGES:
         return empty_figure(f"{len(nodes)} stages: too many to draw (at most {MAX_STAGES}).")
     figure = go.Figure(layout={"template": template(), "hovermode": "closest"})
-    joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
-    figure.add_trace(
-        go.Scatter(
-            x=_line_ends(joints["after_from"], joints["after"]),
-            y=_line_ends(joints["row_from"], joints["row"]),
-            mode="lines",
-            line={"color": GREY, "width": 1},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
+    figure.add_trace(_joints(nodes))
     for cached, rows in nodes.groupby("cached"):
         figure.add_trace(_circles(rows, bool(cached)))
     figure.update_xaxes(title="tasks learned", dtick=1)
+    names = _row_names(stages)
     figure.update_yaxes(
         title="trial and seed",
         autorange="reversed",
-        tickvals=list(range(len(_row_names(stages)))),
-        ticktext=_row_names(stages),
+        tickvals=list(range(len(names))),
+        ticktext=names,
         tickfont={"size": 10},
     )
-    return figure.update_layout(
-        height=ROW * len(_row_names(stages)) + EDGES,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-    )
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+    return figure.update_layout(height=ROW * len(names) + EDGES, legend=legend)
 
 
 def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
@@ -110,6 +99,19 @@ def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
             f"<b>stage {key[:8]}</b>, {after} tasks learned<br>{trials}"
             for key, after, trials in zip(rows["key"], rows["after"], rows["trials"], strict=True)
         ],
+    )
+
+
+def _joints(nodes: pd.DataFrame) -> go.Scatter:
+    """Return a line from each stage to its parent."""
+    joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
+    return go.Scatter(
+        x=_line_ends(joints["after_from"], joints["after"]),
+        y=_line_ends(joints["row_from"], joints["row"]),
+        mode="lines",
+        line={"color": GREY, "width": 1},
+        hoverinfo="skip",
+        showlegend=False,
     )
 
 

@@ -31,34 +31,33 @@ def differences(table: pd.DataFrame, metric: str = "acc") -> go.Figure:
     if table.empty:
         return empty_figure("No two configurations have a seed in common.")
     rows = table.sort_values("difference", ascending=False)
-    clear = (rows["low"] > 0) | (rows["high"] < 0)
     figure = go.Figure(layout={"template": template(), "height": ROW * len(rows) + EDGES})
     figure.update_layout(margin={"t": 10})
     figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
-    figure.add_trace(
-        go.Scatter(
-            x=rows["difference"],
-            y=rows["label"],
-            mode="markers",
-            showlegend=False,
-            error_x={
-                "type": "data",
-                "array": rows["high"] - rows["difference"],
-                "arrayminus": rows["difference"] - rows["low"],
-                "color": COLOURS[4],
-            },
-            marker={
-                "size": 10,
-                "color": COLOURS[4],
-                "symbol": clear.map({True: "circle", False: "circle-open"}),
-            },
-            hoverinfo="text",
-            hovertext=[_hover_text(row) for row in rows.to_dict("records")],
-        )
-    )
+    figure.add_trace(_intervals(rows))
     against = ", ".join(shorten(name, LONGEST_TICK) for name in dict.fromkeys(rows["against"]))
     figure.update_xaxes(title=f"difference in {short_label(metric)} (same seeds) from<br>{against}")
     return figure.update_yaxes(autorange="reversed", **short_ticks(rows["label"]))
+
+
+def _intervals(rows: pd.DataFrame) -> go.Scatter:
+    clear = (rows["low"] > 0) | (rows["high"] < 0)
+    symbol = clear.map({True: "circle", False: "circle-open"})
+    return go.Scatter(
+        x=rows["difference"],
+        y=rows["label"],
+        mode="markers",
+        showlegend=False,
+        error_x={
+            "type": "data",
+            "array": rows["high"] - rows["difference"],
+            "arrayminus": rows["difference"] - rows["low"],
+            "color": COLOURS[4],
+        },
+        marker={"size": 10, "color": COLOURS[4], "symbol": symbol},
+        hoverinfo="text",
+        hovertext=[_hover_text(row) for row in rows.to_dict("records")],
+    )
 
 
 def _hover_text(row: dict[Any, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.cost_axes import axis_layout, axis_value
+from dashboards.charts.curve_marks import LABEL_LINE
 from dashboards.charts.hover import hover_texts
 from dashboards.charts.labels import place_labels, shorten
 from dashboards.charts.panel_scale import HEIGHT, WIDTH, PanelScale, half_widths
@@ -174,20 +175,23 @@ def point_labels(
     points = scale.pixels(ordered[[f"{name}_mean" for name in quantities]].to_numpy(float))
     sizes = np.array([[LETTER * len(text), LINE] for text in shown["short"]]).reshape(-1, 2)
     offsets = place_labels(points, sizes, (WIDTH, HEIGHT), bars)
-    cost, metric = quantities
     return [
-        {
-            "x": axis_value(row[f"{cost}_mean"], cost),
-            "y": row[f"{metric}_mean"],
-            "text": row["short"],
-            "ax": dx,
-            "ay": -dy,
-            "font": {"size": 11},
-            "borderpad": 0,
-            "arrowhead": 0,
-            "arrowwidth": 0.8,
-            "arrowcolor": GREY,
-            "standoff": 5,
-        }
-        for row, (dx, dy) in zip(shown.to_dict("records"), offsets, strict=True)
+        point_label(row, quantities, offset)
+        for row, offset in zip(shown.to_dict("records"), offsets, strict=True)
     ]
+
+
+def point_label(
+    row: Mapping[Any, Any], quantities: tuple[str, str], offset: Sequence[float]
+) -> dict[str, Any]:
+    """Return the label of a row, with a line to its point from an offset in pixels."""
+    cost, metric = quantities
+    return {
+        "x": axis_value(row[f"{cost}_mean"], cost),
+        "y": row[f"{metric}_mean"],
+        "text": row["short"],
+        "ax": offset[0],
+        "ay": -offset[1],
+        "font": {"size": 11},
+        **LABEL_LINE,
+    }

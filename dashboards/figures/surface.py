@@ -16,7 +16,7 @@ from dashboards.charts.surface.winners import STRIP, empty_reason, strips_by_met
 from dashboards.figures.canvas import create_axes
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.surface import Surface
-from orchestrator.results.surface.winners import winner_map
+from orchestrator.results.surface.winners import WinningCell, winner_map
 from orchestrator.terminal.surface_tables import compute_name, storage_name, winner_text
 
 CELL_WIDTH, CELL_HEIGHT, EDGE = 1.7, 0.75, 1.2  # inches
@@ -52,7 +52,30 @@ def winners(surfaces: Sequence[Surface]) -> Figure:
 
 def draw_cells(axes: Axes, surface: Surface) -> None:
     """Draw the cells of a winner map with their names and accuracies."""
-    cells, styles = winner_map(surface), method_styles(surface.methods)
+    cells = winner_map(surface)
+    draw_strips(axes, surface, cells)
+    for cell in cells:
+        if cell.best is None:
+            draw_empty(axes, surface, cell)
+            continue
+        a, b = cell.place
+        y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
+        text = f"{winner_text(surface, cell)}\n{surface.mean[cell.best, a, b]:.3f}"
+        axes.text(b, y, text, ha="center", va="center", fontsize=8)
+    for edge in range(1, len(surface.storage)):
+        axes.axhline(edge - 0.5, color="0.8", linewidth=0.8)
+    for edge in range(1, len(surface.compute)):
+        axes.axvline(edge - 0.5, color="0.8", linewidth=0.8)
+    axes.set_xlim(-0.5, len(surface.compute) - 0.5)
+    axes.set_ylim(-0.5, len(surface.storage) - 0.5)
+    axes.set_xticks(range(len(surface.compute)), list(map(compute_name, surface.compute)))
+    axes.set_yticks(range(len(surface.storage)), list(map(storage_name, surface.storage)))
+    axes.tick_params(labelsize=8)
+
+
+def draw_strips(axes: Axes, surface: Surface, cells: Sequence[WinningCell]) -> None:
+    """Draw a cell in the colour of its winner, in strips if several are equal."""
+    styles = method_styles(surface.methods)
     for method, strips in strips_by_method(cells).items():
         style = styles[method]
         for a, b, left, width in strips:
@@ -67,27 +90,16 @@ def draw_cells(axes: Axes, surface: Surface) -> None:
                 label=surface.methods[method],
             )
             axes.add_patch(patch)
-    for cell in cells:
-        a, b = cell.place
-        if cell.best is None:
-            hatch = EMPTY[empty_reason(surface, cell) == UNFIT]
-            corner = (b - CELL / 2, a - CELL / 2)
-            axes.add_patch(
-                Rectangle(corner, CELL, CELL, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0)
-            )
-            continue
-        y = a + (STRIP / 2 if len(cell.ties) > 1 else 0)
-        text = f"{winner_text(surface, cell)}\n{surface.mean[cell.best, a, b]:.3f}"
-        axes.text(b, y, text, ha="center", va="center", fontsize=8)
-    for edge in range(1, len(surface.storage)):
-        axes.axhline(edge - 0.5, color="0.8", linewidth=0.8)
-    for edge in range(1, len(surface.compute)):
-        axes.axvline(edge - 0.5, color="0.8", linewidth=0.8)
-    axes.set_xlim(-0.5, len(surface.compute) - 0.5)
-    axes.set_ylim(-0.5, len(surface.storage) - 0.5)
-    axes.set_xticks(range(len(surface.compute)), list(map(compute_name, surface.compute)))
-    axes.set_yticks(range(len(surface.storage)), list(map(storage_name, surface.storage)))
-    axes.tick_params(labelsize=8)
+
+
+def draw_empty(axes: Axes, surface: Surface, cell: WinningCell) -> None:
+    """Draw a cell without a winner, hatched by the reason."""
+    a, b = cell.place
+    hatch = EMPTY[empty_reason(surface, cell) == UNFIT]
+    corner = (b - CELL / 2, a - CELL / 2)
+    axes.add_patch(
+        Rectangle(corner, CELL, CELL, fill=False, hatch=hatch, edgecolor="0.7", linewidth=0)
+    )
 
 
 def budgets(surfaces: Sequence[Surface]) -> Figure:
@@ -115,8 +127,7 @@ def draw_lines(
 ) -> None:
     """Draw a line per method with 95% intervals, named at its end."""
     styles = method_styles(surface.methods)
-    lines = [m for m in range(len(mean)) if np.isfinite(mean[m]).any()]
-    for m in lines:
+    for m in np.flatnonzero(np.isfinite(mean).any(axis=1)):
         axes.errorbar(
             along,
             mean[m],
@@ -133,6 +144,14 @@ def draw_lines(
     axes.minorticks_off()
     low, high = value_range(mean)
     axes.set_ylim(low, high)
+    axes.tick_params(labelsize=8)
+    name_lines(axes, surface, along, mean)
+
+
+def name_lines(axes: Axes, surface: Surface, along: Sequence[float], mean: Floats) -> None:
+    """Write the name of each method beside its line, and join it to the last point."""
+    styles, (low, high) = method_styles(surface.methods), axes.get_ylim()
+    lines = [m for m in range(len(mean)) if np.isfinite(mean[m]).any()]
     last = [int(np.flatnonzero(np.isfinite(mean[m]))[-1]) for m in lines]
     ends = np.array([mean[m, at] for m, at in zip(lines, last, strict=True)])
     for m, at, y in zip(lines, last, spread_labels(ends, LABEL * (high - low)), strict=True):
@@ -146,4 +165,3 @@ def draw_lines(
             va="center",
             arrowprops={"arrowstyle": "-", "color": styles[m].color, "linewidth": 0.4},
         )
-    axes.tick_params(labelsize=8)

@@ -58,10 +58,23 @@ def trade_off(table: pd.DataFrame) -> Figure:
 
 def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Look]) -> None:
     """Draw the front, and a point with its interval for each row."""
-    shown, scale = (cost, "acc"), AXES[cost][1]
-    corners = front_corners(rows, shown)
+    draw_front(axes, rows, cost)
+    draw_points(axes, rows, cost, looks)
+    axes.set_xscale("log")
+    axes.set_xlabel(AXES[cost][0], fontsize=9)
+    axes.grid(True, which="major", color="0.92", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8)
+    axes.margins(0.16, 0.1)
+    low, high = axes.get_xlim()
+    set_log_ticks(axes.xaxis, decades=log10(high / low))
+
+
+def draw_front(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
+    """Draw the steps through the Pareto front of the means."""
+    corners = front_corners(rows, (cost, "acc"))
     axes.plot(
-        corners[:, 0] / scale,
+        corners[:, 0] / AXES[cost][1],
         corners[:, 1],
         drawstyle="steps-post",
         color="0.6",
@@ -69,7 +82,12 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Lo
         zorder=1,
         label="_front",
     )
-    front = front_mask(rows, shown)
+
+
+def draw_points(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Look]) -> None:
+    """Draw a point with its intervals for each row, filled if it is on the front."""
+    scale = AXES[cost][1]
+    front = front_mask(rows, (cost, "acc"))
     across, upright = half_widths(rows, cost) / scale, half_widths(rows, "acc")
     for (_, row), best, width, height in zip(rows.iterrows(), front, across, upright, strict=True):
         colour, marker = looks[row["method"]]
@@ -86,14 +104,6 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Lo
             capsize=1.5,
             label=row["trial_id"],
         )
-    axes.set_xscale("log")
-    axes.set_xlabel(AXES[cost][0], fontsize=9)
-    axes.grid(True, which="major", color="0.92", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8)
-    axes.margins(0.16, 0.1)
-    low, high = axes.get_xlim()
-    set_log_ticks(axes.xaxis, decades=log10(high / low))
 
 
 def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
 from dashboards import charts
@@ -23,17 +26,7 @@ def show(view: View) -> None:
         show_nothing_complete(table)
         return
     rows = view.pick_table(table, "forgetting of")
-    label = rows["label"]
-    num_tasks = int(rows["num_tasks"].iloc[0])
-    first = min(FIRST, max(1, LINES // min(num_tasks, MOST_TASKS)))
-    chosen = st.multiselect(
-        "Configurations",
-        list(rows.index),
-        list(rows.index[:first]),
-        max_selections=MOST,
-        format_func=lambda index: label[index],
-        key=f"curves of table {rows['table'].iloc[0]}",
-    )
+    chosen = _pick_configurations(rows)
     if not chosen:
         st.info("Choose a configuration.")
         return
@@ -41,13 +34,35 @@ def show(view: View) -> None:
     if not accuracies["accuracy_mean"].notna().any():
         st.info("No accuracy was measured for these: accuracy.parquet has none.")
         return
+    _show_average(view, rows.loc[chosen])
+    _show_tasks(view, accuracies, int(rows["num_tasks"].iloc[0]))
+    show_left_out(table)
+
+
+def _pick_configurations(rows: pd.DataFrame) -> list[Any]:
+    label, num_tasks = rows["label"], int(rows["num_tasks"].iloc[0])
+    first = min(FIRST, max(1, LINES // min(num_tasks, MOST_TASKS)))
+    return st.multiselect(
+        "Configurations",
+        list(rows.index),
+        list(rows.index[:first]),
+        max_selections=MOST,
+        format_func=lambda index: label[index],
+        key=f"curves of table {rows['table'].iloc[0]}",
+    )
+
+
+def _show_average(view: View, rows: pd.DataFrame) -> None:
     st.subheader("Accuracy over the tasks seen")
-    seen = read_average_curves(view.warehouse, rows.loc[chosen])
-    view.chart(charts.average_accuracy(seen), "average chart")
+    curves = read_average_curves(view.warehouse, rows)
+    view.chart(charts.average_accuracy(curves), "average chart")
     st.caption(
         "Test data, mean over the tasks learned so far and over complete seeds; bands are 95 % "
         "Student-t intervals, absent with one seed."
     )
+
+
+def _show_tasks(view: View, accuracies: pd.DataFrame, num_tasks: int) -> None:
     st.subheader("Accuracy on each task")
     tasks = _pick_tasks(num_tasks)
     view.chart(charts.forgetting(accuracies[accuracies["task"].isin(tasks)]), "curves")
@@ -55,7 +70,6 @@ def show(view: View) -> None:
         "The dotted line marks the point at which the task was learned; what was before is faint. "
         "Lines join what was measured; points of equal values stand side by side."
     )
-    show_left_out(table)
 
 
 def _pick_tasks(num_tasks: int) -> list[int]:

@@ -31,32 +31,13 @@ def accuracies(surface: Surface, method: int, metric: str = "acc") -> go.Figure:
     of equal accuracy. Hatched: the method does not fit, or is not complete.
     """
     surface = plain_surface(surface)
-    mean, half, unfit = (v[method] for v in (surface.mean, surface.half_width, surface.infeasible))
+    mean, unfit = surface.mean[method], surface.infeasible[method]
     low, high = color_range(surface)
     height = ROW * len(surface.storage) + EDGES
     figure = go.Figure(layout={"template": template(), "height": height, "barmode": "overlay"})
     figure.update_layout(showlegend=False, bargap=0)
-    storage = list(map(storage_name, surface.storage))
-    compute = list(map(compute_name, surface.compute))
-    figure.add_trace(
-        go.Heatmap(
-            z=mean,
-            coloraxis="coloraxis",
-            text=[[metric_text(v) if v == v else "" for v in row] for row in mean.tolist()],
-            texttemplate="%{text}",
-            hoverinfo="text",
-            hovertext=[
-                [
-                    f"{storage[a]}, {compute[b]}<br>"
-                    f"{interval_text(float(mean[a, b]), float(half[a, b]))}"
-                    for b in range(mean.shape[1])
-                ]
-                for a in range(mean.shape[0])
-            ],
-            xgap=1,
-            ygap=1,
-        )
-    )
+    names = (list(map(storage_name, surface.storage)), list(map(compute_name, surface.compute)))
+    figure.add_trace(accuracy_cells(mean, surface.half_width[method], names))
     if min(mean.shape) >= SMALLEST and np.isfinite(mean).any():
         figure.add_trace(iso_lines(mean, low, high))
     for why, cells in ((UNFIT, unfit), (INCOMPLETE, np.isnan(mean) & ~unfit)):
@@ -66,8 +47,29 @@ def accuracies(surface: Surface, method: int, metric: str = "acc") -> go.Figure:
     figure.update_layout(
         coloraxis={"colorscale": SCALE, "cmin": low, "cmax": high, "colorbar": {"title": title}}
     )
-    grid_axes(figure, (storage, compute))
+    grid_axes(figure, names)
     return figure
+
+
+def accuracy_cells(mean: Floats, half: Floats, names: tuple[list[str], list[str]]) -> go.Heatmap:
+    """Return the cells [A, B] in numbers and colours, given the names of the budgets."""
+    storage, compute = names
+    return go.Heatmap(
+        z=mean,
+        coloraxis="coloraxis",
+        text=[[metric_text(v) if v == v else "" for v in row] for row in mean.tolist()],
+        texttemplate="%{text}",
+        hoverinfo="text",
+        hovertext=[
+            [
+                f"{row}, {column}<br>{interval_text(float(mean[a, b]), float(half[a, b]))}"
+                for b, column in enumerate(compute)
+            ]
+            for a, row in enumerate(storage)
+        ],
+        xgap=1,
+        ygap=1,
+    )
 
 
 def iso_lines(mean: Floats, low: float, high: float) -> go.Contour:

@@ -82,16 +82,7 @@ def draw_lines(
     styles = method_styles(surface.methods)
     mean, half = surface.mean[line], surface.half_width[line]
     rows = [m for m in range(len(mean)) if unfit[m].any()]
-    below = ROW * len(rows) + 10
-    figure = make_subplots(
-        rows=1 + bool(rows),
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.04,
-        row_heights=[HEIGHT, below] if rows else None,
-    )
-    height = HEIGHT + EDGES + (below if rows else 0)
-    figure.update_layout(template=template(), height=height, showlegend=False)
+    figure = line_panels(len(rows))
     for m in range(len(mean)):
         if np.isfinite(mean[m]).any():
             trace = method_line(surface.methods[m], axis[0], mean[m], half[m], styles[m])
@@ -107,6 +98,20 @@ def draw_lines(
     if rows:
         figure.update_yaxes(title=UNFIT, autorange="reversed", row=2)
     return figure.update_xaxes(budget_axis(*axis))
+
+
+def line_panels(num_unfit: int) -> go.Figure:
+    """Return a figure with a panel of lines, and one of rows below it if there are any."""
+    below = ROW * num_unfit + 10
+    figure = make_subplots(
+        rows=2 if num_unfit else 1,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.04,
+        row_heights=[HEIGHT, below] if num_unfit else None,
+    )
+    height = HEIGHT + EDGES + (below if num_unfit else 0)
+    return figure.update_layout(template=template(), height=height, showlegend=False)
 
 
 def method_line(
@@ -204,20 +209,20 @@ def break_even_marks(surface: Surface, storage: int) -> Iterator[go.Scatter]:
         at = break_even(surface, m, joint, storage)
         if m != joint and at == at and at > both[0]:
             y = float(np.interp(np.log2(at), np.log2(x[known]), line[known]))
-            text = f"joint overtakes {name} at {compute_name(round(at, 2))}"
-            yield go.Scatter(
-                name=text,
-                mode="markers+text",
-                x=[at],
-                y=[y],
-                text=[f"{name} {at:.2g} x"],
-                textposition="top left",
-                hoverinfo="name",
-                marker={
-                    "symbol": "circle-open",
-                    "size": 14,
-                    "color": HIGHLIGHT,
-                    "line": {"width": 2, "color": HIGHLIGHT},
-                },
-                textfont={"color": GREY},
-            )
+            yield break_even_ring(name, at, y)
+
+
+def break_even_ring(name: str, at: float, y: float) -> go.Scatter:
+    """Return the ring at the computation with which joint retraining overtakes a method."""
+    ring = {"width": 2, "color": HIGHLIGHT}
+    return go.Scatter(
+        name=f"joint overtakes {name} at {compute_name(round(at, 2))}",
+        mode="markers+text",
+        x=[at],
+        y=[y],
+        text=[f"{name} {at:.2g} x"],
+        textposition="top left",
+        hoverinfo="name",
+        marker={"symbol": "circle-open", "size": 14, "color": HIGHLIGHT, "line": ring},
+        textfont={"color": GREY},
+    )

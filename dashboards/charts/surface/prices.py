@@ -1,4 +1,4 @@
-"""Accuracy against price: what each trial costs, and who wins for how much."""
+"""Accuracy against price: the price of each trial, and the best trial for each price."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.quantities import interval_text, short_label
-from dashboards.charts.surface.styles import method_styles, plain_surface
+from dashboards.charts.surface.styles import Style, method_styles, plain_surface
 from dashboards.charts.theme import GREY, template
+from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.price_tables import why_unpriced
@@ -28,43 +29,45 @@ def by_price(surface: Surface, prices: Prices, metric: str = "acc") -> go.Figure
         return empty_figure(why_unpriced(prices))
     layout = {"template": template(), "height": HEIGHT + EDGES, "legend": legend(HEIGHT)}
     figure = go.Figure(layout=layout)
-    winners = list(price_winners(surface, prices))
-    best = [float(surface.mean[w.method, *w.place]) for w in winners]
-    figure.add_trace(
-        go.Scatter(
-            name="best for the price",
-            mode="lines",
-            x=[*(w.price for w in winners), float(np.nanmax(price))],
-            y=[*best, best[-1]],
-            line={"color": GREY, "shape": "hv", "width": 1.5},
-            hoverinfo="skip",
-        )
-    )
-    for m, (name, style) in enumerate(
-        zip(surface.methods, method_styles(surface.methods), strict=True)
-    ):
-        cells = [(int(a), int(b)) for a, b in np.argwhere(np.isfinite(price[m]))]
-        if not cells:
-            continue
-        figure.add_trace(
-            go.Scatter(
-                name=name,
-                mode="markers",
-                x=[float(price[m, *cell]) for cell in cells],
-                y=[float(surface.mean[m, *cell]) for cell in cells],
-                marker={
-                    "color": style.color,
-                    "size": 9,
-                    "symbol": "diamond" if style.pattern else "circle",
-                },
-                hoverinfo="text",
-                hovertext=[price_text(surface, m, cell, float(price[m, *cell])) for cell in cells],
-            )
-        )
+    figure.add_trace(best_line(surface, prices, highest=float(np.nanmax(price))))
+    for method, style in enumerate(method_styles(surface.methods)):
+        cells = [(int(a), int(b)) for a, b in np.argwhere(np.isfinite(price[method]))]
+        if cells:
+            figure.add_trace(method_points(surface, method, style, cells, price[method]))
     figure.update_xaxes(
         type="log", title="price of a trial", tickformat=".2~e", nticks=6, tickangle=0
     )
     return figure.update_yaxes(title=short_label(metric))
+
+
+def best_line(surface: Surface, prices: Prices, highest: float) -> go.Scatter:
+    """Return the steps through the best trials for their price, up to the highest price."""
+    winners = list(price_winners(surface, prices))
+    best = [float(surface.mean[w.method, *w.place]) for w in winners]
+    return go.Scatter(
+        name="best for the price",
+        mode="lines",
+        x=[*(w.price for w in winners), highest],
+        y=[*best, best[-1]],
+        line={"color": GREY, "shape": "hv", "width": 1.5},
+        hoverinfo="skip",
+    )
+
+
+def method_points(
+    surface: Surface, method: int, style: Style, cells: list[tuple[int, int]], price: Floats
+) -> go.Scatter:
+    """Return a point for each cell of a method, given the price of each cell [A, B]."""
+    symbol = "diamond" if style.pattern else "circle"
+    return go.Scatter(
+        name=surface.methods[method],
+        mode="markers",
+        x=[float(price[cell]) for cell in cells],
+        y=[float(surface.mean[method, *cell]) for cell in cells],
+        marker={"color": style.color, "size": 9, "symbol": symbol},
+        hoverinfo="text",
+        hovertext=[price_text(surface, method, cell, float(price[cell])) for cell in cells],
+    )
 
 
 def price_text(surface: Surface, method: int, cell: tuple[int, int], price: float) -> str:
