@@ -77,7 +77,8 @@ class Method(TrainingHooks):
     """A continual-learning method. Its `state_dict()` is all that passes from task to task.
 
     A subclass overrides hooks only, allocates every buffer in `__init__` for `outlook.num_learned`
-    tasks, and calls `super()` only there and in `objection`. What equals the network between tasks
+    tasks (at its largest, if its size depends on what was learned: a state that is loaded sets it),
+    and calls `super()` only there and in `objection`. What equals the network between tasks
     is not carried: it is copied when a task begins (`methods.parts.former`).
 
     Hooks run in the order `begin_task`, then for each of `phases`: `begin_phase, examples`, then

@@ -106,7 +106,7 @@ class GPM(Method):
         super().__init__(network, config, outlook)
         names = projectable_layers(network)
         self._names = [name for name in names if config.project_head or name != "head"]
-        self.bases = Bases(network, self._names)
+        self.bases = Bases(network, self._names, learned=outlook.num_learned > 0)
         self._norms = [m for m in network.modules() if isinstance(m, _BatchNorm)]
         self._held: list[tuple[Layer, Tensor, list[Tensor]]] = []
 

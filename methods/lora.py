@@ -89,7 +89,8 @@ class InfLoRA(TokenAdapter):
         shapes = {"A": (rank, width), "B": (2 * width, rank)}
         rows = {f"{part}.{b}": like.new_zeros(shapes[part]) for b in blocks for part in shapes}
         self.branches = ParameterRows(rows, outlook.num_learned)
-        self.space = nn.ModuleList(Subspace(like, width) for _ in blocks)
+        learned = outlook.num_learned > 0
+        self.space = nn.ModuleList(Subspace(like, width, learned) for _ in blocks)
         self.learning = nn.ParameterList()
         self._directions: list[Tensor] = []
         self._unseen: Examples | None = None

@@ -78,8 +78,8 @@ class Expansion(ExemplarReplay):
             head.weight.detach().clone(),
             None if head.bias is None else head.bias.detach(),
         )
-        network.head = GrowingHead(head)
         older = range(1, outlook.num_learned) if self.expands else ()
+        network.head = GrowingHead(head, len(older) + 1 if outlook.num_learned else 0)
         self.columns = nn.ModuleList(self.new_column() for _ in older)
         self.auxiliary: nn.Linear | None = None
         self._auxiliary_label = torch.zeros(outlook.num_classes, dtype=torch.int64)

@@ -24,13 +24,19 @@ NOTHING = 1e-10
 
 
 class Subspace(nn.Module):
-    """An orthonormal basis [D, K] that grows; it is as wide as a state that is loaded."""
+    """An orthonormal basis [D, K] that grows; it is as wide as a state that is loaded.
+
+    Args:
+        like: has its type and device.
+        width: D.
+        learned: whether a task is learned: then there is room for the most directions, K = D.
+    """
 
     basis: Tensor
 
-    def __init__(self, like: Tensor, width: int) -> None:
+    def __init__(self, like: Tensor, width: int, learned: bool = False) -> None:
         super().__init__()
-        self.register_buffer("basis", like.new_zeros((width, 0)))
+        self.register_buffer("basis", like.new_zeros((width, width if learned else 0)))
 
     @torch.no_grad()
     def widen(self, matrix_DD: Tensor, share: float) -> None:

@@ -65,13 +65,16 @@ class GrowingHead(nn.Module):
 
     Args:
         head: whose sizes it has when all outputs are there.
+        widths: how many times its inputs it has with all outputs, the most that a state has; 0: it
+            has its inputs and no outputs yet.
     """
 
-    def __init__(self, head: nn.Linear) -> None:
+    def __init__(self, head: nn.Linear, widths: int = 0) -> None:
         super().__init__()
         self.num_outputs = head.out_features
-        self.weight = nn.Parameter(head.weight.detach().new_zeros((0, head.in_features)))
-        self.bias = nn.Parameter(head.weight.detach().new_zeros(0))
+        rows, features = (self.num_outputs if widths else 0), head.in_features * max(widths, 1)
+        self.weight = nn.Parameter(head.weight.detach().new_zeros((rows, features)))
+        self.bias = nn.Parameter(head.weight.detach().new_zeros(rows))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores [B, C] of features [B, F]."""

@@ -41,12 +41,14 @@ class Bases(nn.Module):
     Args:
         network: has the layers.
         names: of the layers.
+        learned: whether a task is learned: then there is room for the most directions, K = D.
     """
 
-    def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
+    def __init__(self, network: nn.Module, names: Sequence[str], learned: bool = False) -> None:
         super().__init__()
         for name, layer in zip(names, select_layers(network, names), strict=True):
-            empty = layer.weight.detach().new_zeros((num_inputs(layer), 0))
+            size = num_inputs(layer)
+            empty = layer.weight.detach().new_zeros((size, size if learned else 0))
             self.register_buffer(buffer_name(name), empty)
 
     def __getitem__(self, name: str) -> Tensor:
