@@ -410,21 +410,53 @@ STEPS = {
     # Older columns are passed forward. A projection of their 8 units each to 8, and an expansion to
     # the 10 outputs, are passed forward and back to their weights and their inputs.
     "pnn": tuple(STEP + old * FORWARD + 3 * 2 * (8 * old * 8 + (old > 0) * 80) for old in range(3)),
+    "ewc": (STEP,) * 3,  # the penalty has no product
+    # The teacher's outputs, on all examples: exemplars replayed and new ones.
+    "icarl": (STEP, STEP + FORWARD, STEP + FORWARD),
+}
+
+
+# The examples of each class in the three tasks, 64 in each.
+CLASSES = ([32, 32], [16, 16, 16, 16], [16, 16, 15, 17])
+LAST = 2 * 8 * 10  # FLOPs of the last layer, for an example
+ENDINGS = {
+    # The exact Fisher. All examples pass forward; for each of the 2, 6 and 10 labels seen, the
+    # gradient of its log-probability goes back from the outputs to the hidden units; once for all
+    # labels, each layer multiplies the squares of its gradients and inputs, as many products as in
+    # a forward pass. One example passes before, to see that the layers are linear.
+    "ewc": tuple(64 * (2 * FORWARD + labels * LAST) + FORWARD for labels in (2, 6, 10)),
+    # The new examples pass forward, and herding multiplies the 8 features of all n examples of a
+    # class by what is missing of the mean, n times, since the memory has room for all. All
+    # exemplars pass forward once more, and their features are summed by class: labels times
+    # features.
+    "icarl": tuple(
+        64 * FORWARD + sum(2 * 8 * n**2 for n in sizes) + 64 * task * (FORWARD + LAST)
+        for task, sizes in enumerate(CLASSES, 1)
+    ),
 }
 
 
 @pytest.mark.parametrize(("method", "for_example"), STEPS.items())
-def test_the_steps_of_what_is_carried_beside_the_examples_by_hand(
+def test_the_steps_of_a_method_by_hand_are_those_that_are_solved_for_and_counted(
     tmp_path: Path, method: str, for_example: tuple[int, ...]
 ) -> None:
-    """Steps take 4 examples, and none of these methods computes anything after them."""
+    """Steps take 4 examples. A method that is not in ENDINGS computes nothing after them."""
     benchmark = SWEEP["benchmark"].replace("num_tasks: 2", THREE_TASKS)
     benchmark = benchmark.replace("class}", "task}" if method == "pnn" else "class}")
-    sweep, _, _ = solve(tmp_path, f"[{method}]", "{compute: 40}", benchmark=benchmark)
-    most = [40 * 64 * STEP // (4 * flops) for flops in for_example]
+    compute = 20 if method.startswith("{") else 4
+    sweep, tables, brake = solve(
+        tmp_path, f"[{method}]", f"{{compute: {compute}}}", benchmark=benchmark
+    )
+    endings = ENDINGS.get(method, (0, 0, 0))
+    pairs = [*zip(for_example, endings, strict=True)]
+    most = [(compute * 64 * STEP - ending) // (4 * step) for step, ending in pairs]
     assert sweep.trials[0].dial == {"training.iterations": most}
-    spent = tuple(4 * flops * steps for flops, steps in zip(for_example, most, strict=True))
-    assert sweep.cells[0].flops == spent
+    spent = [4 * step * n + ending for n, (step, ending) in zip(most, pairs, strict=True)]
+    assert sweep.cells[0].flops == (*spent,)
+    run_sweep(sweep, tables, Inline(), brake)
+    stages = load(tmp_path / "results" / "lab").stages.query("after > 0")
+    assert compute_flops(stages).tolist() == spent
+    assert stages["consolidate_flops"].tolist() == [*endings]
 
 
 def test_progress_compress_meets_a_budget_with_both_phases(tmp_path: Path) -> None:
