@@ -43,7 +43,7 @@ ALLOWED = {
 }
 
 
-def named(path: Path) -> str:
+def relative_path(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
@@ -103,7 +103,9 @@ def test_every_link_and_picture_leads_somewhere() -> None:
     for document in DOCUMENTS:
         text = FENCE.sub("", document.read_text(encoding="utf-8"))
         links = [target.partition("#")[0] for target in LINK.findall(text) if "://" not in target]
-        missing += [(named(document), x) for x in links if x and not (document.parent / x).exists()]
+        missing += [
+            (relative_path(document), x) for x in links if x and not (document.parent / x).exists()
+        ]
     assert missing == []
 
 
@@ -201,7 +203,7 @@ def test_every_metric_cites_its_paper_and_says_where_it_deviates() -> None:
         assert "Deviations:" in text, function.__name__
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=named)
+@pytest.mark.parametrize("path", SWEEPS, ids=relative_path)
 def test_every_sweep_loads_and_is_named_after_its_file(path: Path) -> None:
     assert Sweep.load(path).name == path.stem
 
@@ -219,7 +221,7 @@ def test_every_sweep_in_the_documents_loads(tmp_path: Path) -> None:
 def test_no_file_function_or_class_outgrows_its_budget() -> None:
     for path in MODULES:
         text = path.read_text(encoding="utf-8")
-        assert len(text.splitlines()) <= ALLOWED.get(named(path), MAX_FILE_LINES), path
+        assert len(text.splitlines()) <= ALLOWED.get(relative_path(path), MAX_FILE_LINES), path
         for node in ast.walk(parse(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 statements = sum(isinstance(inner, ast.stmt) for inner in ast.walk(node)) - 1

@@ -47,7 +47,7 @@ def file(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, file: Path) -> Iterator[Callable[..., Page]]:
+def open_report(browser: Browser, file: Path) -> Iterator[Callable[..., Page]]:
     """Open the report; afterwards there must be no error, and nothing was asked of any network."""
     wrong: list[str] = []
 
@@ -57,7 +57,7 @@ def opened(browser: Browser, file: Path) -> Iterator[Callable[..., Page]]:
         page = browser.new_page(viewport=size, color_scheme=scheme)
         page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda asked: _is_local(asked.url) or wrong.append(asked.url))
+        page.on("request", lambda request: _is_local(request.url) or wrong.append(request.url))
         page.goto(file.as_uri())
         page.wait_for_function(OPENED)
         return page
@@ -89,8 +89,8 @@ def charts(page: Page) -> dict[str, list[dict[str, Any]]]:
     return dict(zip(headings, part.locator(".chart").evaluate_all(DRAWN), strict=True))
 
 
-def test_every_chart_is_drawn_and_every_axis_is_named(opened: Callable[..., Page]) -> None:
-    page = opened(1280, "light")
+def test_every_chart_is_drawn_and_every_axis_is_named(open_report: Callable[..., Page]) -> None:
+    page = open_report(1280, "light")
     assert page.locator(".chart").count() == page.locator(".js-plotly-plot").count() > 20
     for axes in page.eval_on_selector_all(".chart", AXES):
         assert axes["across"]
@@ -99,9 +99,9 @@ def test_every_chart_is_drawn_and_every_axis_is_named(opened: Callable[..., Page
 
 
 def test_the_trade_off_stands_where_parquet_says(
-    opened: Callable[..., Page], rows: pd.DataFrame
+    open_report: Callable[..., Page], rows: pd.DataFrame
 ) -> None:
-    drawn = charts(opened(1280, "light"))
+    drawn = charts(open_report(1280, "light"))
     axes, plane = (
         drawn[name]
         for name in ("Trade-off: what it buys and what it costs", "The plane of the two costs")
@@ -125,9 +125,9 @@ def test_the_trade_off_stands_where_parquet_says(
 
 
 def test_r_and_its_columns_as_curves_are_those_of_parquet(
-    opened: Callable[..., Page], rows: pd.DataFrame, tables: Results
+    open_report: Callable[..., Page], rows: pd.DataFrame, tables: Results
 ) -> None:
-    values = charts(opened(1280, "light"))
+    values = charts(open_report(1280, "light"))
     for row in rows.to_dict("records"):
         seeds = [tables.r_matrix(row["trial_id"], seed) for seed in (0, 1, 2)]
         (heat,) = values[f"R of {row['label']}"]
@@ -148,21 +148,25 @@ def learned_and_before(traces: Iterable[dict[str, Any]]) -> list[list[float]]:
 
 
 def test_bars_are_as_long_as_the_costs(
-    opened: Callable[..., Page], rows: pd.DataFrame, tables: Results
+    open_report: Callable[..., Page], rows: pd.DataFrame, tables: Results
 ) -> None:
-    bars = charts(opened(1280, "light"))["Storage, by category"]
+    bars = charts(open_report(1280, "light"))["Storage, by category"]
     totals = pd.DataFrame([dict(zip(bar["y"], bar["x"], strict=True)) for bar in bars]).sum()
     expected = rows.set_index("label")["storage_bytes_mean"]
     assert totals.to_dict() == pytest.approx(expected.to_dict())
     spent = average_over_seeds(tables.trials, ["trial_id"], ["train_flops"]).set_index("trial_id")
     (training,) = [
-        b for b in charts(opened(1280, "light"))["Computation, by phase"] if b["name"] == "training"
+        b
+        for b in charts(open_report(1280, "light"))["Computation, by phase"]
+        if b["name"] == "training"
     ]
     assert training["x"] == pytest.approx(list(spent["train_flops_mean"][rows["trial_id"]]))
 
 
-def test_the_table_says_what_compare_says(opened: Callable[..., Page], rows: pd.DataFrame) -> None:
-    cells = opened(1280, "light").locator("table").first.locator("tbody tr").all_inner_texts()
+def test_the_table_says_what_compare_says(
+    open_report: Callable[..., Page], rows: pd.DataFrame
+) -> None:
+    cells = open_report(1280, "light").locator("table").first.locator("tbody tr").all_inner_texts()
     assert [line.split("\t")[:2] for line in cells] == [
         [row["label"], f"{row['acc_mean']:.3f} ± {row['acc_ci95']:.3f}"]
         for row in rows.to_dict("records")
@@ -171,9 +175,9 @@ def test_the_table_says_what_compare_says(opened: Callable[..., Page], rows: pd.
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (800, "dark")])
 def test_nothing_runs_out_of_the_page_and_ink_suits_the_paper(
-    opened: Callable[..., Page], width: int, scheme: Scheme
+    open_report: Callable[..., Page], width: int, scheme: Scheme
 ) -> None:
-    page = opened(width, scheme)
+    page = open_report(width, scheme)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
     inks = page.eval_on_selector_all(
         ".chart", "charts => charts.map(chart => chart._fullLayout.font.color)"
@@ -182,8 +186,8 @@ def test_nothing_runs_out_of_the_page_and_ink_suits_the_paper(
     assert is_light == [scheme == "dark"] * len(inks)
 
 
-def test_it_prints_on_paper_in_dark_ink(opened: Callable[..., Page]) -> None:
-    page = opened(800, "dark")
+def test_it_prints_on_paper_in_dark_ink(open_report: Callable[..., Page]) -> None:
+    page = open_report(800, "dark")
     printed = page.pdf(format="A4")
     assert printed.startswith(b"%PDF")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")

@@ -70,7 +70,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: list[str], port: int, log: Path) -> Iterator[str]:
+def run_server(command: list[str], port: int, log: Path) -> Iterator[str]:
     """Run a server until its health page answers; end it and its workers by their process group."""
     quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
     with log.open("w") as out:
@@ -121,7 +121,7 @@ def server(tmp_path: Path) -> Iterator[str]:
         "--workers",
         "1",
     ]
-    with serving(command, port, tmp_path / "server.log") as address:
+    with run_server(command, port, tmp_path / "server.log") as address:
         yield address
 
 
@@ -188,7 +188,7 @@ def test_the_user_interface_shows_the_runs_and_opens_the_picture(
     sync(folder, resolve_target(directory))
     run_id = run_ids(folder)["er-1"]
     port = free_port()
-    with serving(mlflow_command(directory, port), port, tmp_path / "ui.log") as address:
+    with run_server(mlflow_command(directory, port), port, tmp_path / "ui.log") as address:
         assert b"<html" in get(address, "").lower()
         assert points(address, run_id, "acc")[-1] == (2, pytest.approx(0.65))
         assert get(address, "get-artifact", path="r_matrix.png", run_id=run_id).startswith(

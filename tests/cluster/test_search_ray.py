@@ -127,7 +127,7 @@ def resume(folder: Path, address: str) -> str:
     return out
 
 
-def unchanged(before: Stages, now: Stages) -> bool:
+def have_same_files(before: Stages, now: Stages) -> bool:
     return all(now.get(key) == files for key, files in before.items())
 
 
@@ -144,7 +144,7 @@ def test_a_killed_search_ends_with_the_tables_of_one_that_was_not(
     out = resume(killed, address)
     # Six candidates of six stages on the search's seed; stage 0 is theirs together.
     assert f"Search: 36 stages asked for, {31 - len(before)} computed." in out
-    assert unchanged(before, stages(killed))
+    assert have_same_files(before, stages(killed))
     assert entries(killed)[: len(points)] == points
     resumed, straight_run = figures(killed), figures(tmp_path / "straight")
     for name in ("accuracy", "trials", "stages"):
@@ -170,7 +170,7 @@ def test_with_asha_every_decision_before_a_kill_stands_and_nothing_is_done_twice
     resume(folder, address)
     now = entries(folder)
     assert now[: len(used)] == used
-    assert unchanged(before, stages(folder))
+    assert have_same_files(before, stages(folder))
     # No candidate is drawn or decided about twice at a depth.
     steps = [(e["number"], e.get("after"), "point" in e) for e in now if "number" in e]
     assert len(steps) == len(set(steps))
@@ -215,6 +215,6 @@ def test_one_ctrl_c_finishes_what_runs_says_what_is_missing_and_leaves_no_failur
 
     out = resume(folder, address)
     assert f"Search: 48 stages asked for, {41 - len(before)} computed." in out
-    assert unchanged(before, stages(folder))
+    assert have_same_files(before, stages(folder))
     assert set(trials(folder)["status"]) == {"complete"}
     assert list(trials(folder, "evaluation")["status"]) == ["complete"]

@@ -56,7 +56,7 @@ def numbers(tree: ast.Module) -> Iterator[ast.Constant]:
         )
 
 
-def changed(value: float) -> float:
+def change(value: float) -> float:
     """Return another number."""
     return value + 1 if isinstance(value, int) else (2 * value or 0.5)
 
@@ -125,7 +125,7 @@ def main(names: list[str]) -> None:
         for index, node in enumerate(list(numbers(ast.parse(source)))):
             tree = ast.parse(source)
             number = list(numbers(tree))[index]
-            number.value = changed(number.value)
+            number.value = change(number.value)
             count += 1
             if not noticed_in_child(module, ast.unparse(tree)):
                 unnoticed += 1

@@ -31,12 +31,12 @@ def count_computed() -> Iterator[list[str]]:
     """Return a context that gives the keys that were really computed in it, in order."""
     keys: list[str] = []
 
-    def counting(stage, *args):  # type: ignore[no-untyped-def]
+    def note_and_run(stage, *args):  # type: ignore[no-untyped-def]
         keys.append(stage.key)
         return run_stage.run_stage(stage, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "run_stage", counting)
+        patch.setattr(worker, "run_stage", note_and_run)
         yield keys
 
 

@@ -198,7 +198,7 @@ def test_the_table_has_the_files_that_an_addition_touches() -> None:
 
 
 @pytest.fixture
-def extended(tmp_path: Path) -> Path:
+def extension_folder(tmp_path: Path) -> Path:
     """A folder with the packages, to which one of everything was added, and a sweep."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package)
@@ -217,7 +217,7 @@ def extended(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_of_each_is_used_by_a_sweep_that_names_it(extended: Path) -> None:
+def test_one_of_each_is_used_by_a_sweep_that_names_it(extension_folder: Path) -> None:
     def run() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
             del sys.modules[name]
@@ -231,17 +231,17 @@ def test_one_of_each_is_used_by_a_sweep_that_names_it(extended: Path) -> None:
         assert "loud\n" in ran.output
         exec(RESULTS, {})
 
-    done = run_forked(run, extended)
+    done = run_forked(run, extension_folder)
     assert done.code == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found == {
+    output = json.loads(done.stdout.splitlines()[-1])
+    assert output == {
         "names": ["plain", "wide", "permuted_stripes"],
         "schedule": True,
         "metric": True,
         "candidates": 2,
         "status": "complete",
-        "imported from": str(extended / "orchestrator" / "__init__.py"),
+        "imported from": str(extension_folder / "orchestrator" / "__init__.py"),
     }
-    calls = (extended / "out" / "extended" / "calls.txt").read_text().split()
+    calls = (extension_folder / "out" / "extended" / "calls.txt").read_text().split()
     assert calls[-1] == "close"
     assert "notify" in calls

@@ -262,15 +262,17 @@ class Recording(InlineWorkers):
         super().submit_together(orders)
 
 
-def run(folder: Path, of: Sweep, brake: Brake | None = None) -> tuple[StageStore, Recording]:
+def run(
+    folder: Path, given_sweep: Sweep, brake: Brake | None = None
+) -> tuple[StageStore, Recording]:
     store = StageStore(str(folder))
     workers = Recording(store)
-    drive(Evaluation(plan(of, store)), workers, lambda news: None, brake or Brake())
+    drive(Evaluation(plan(given_sweep, store)), workers, lambda news: None, brake or Brake())
     return store, workers
 
 
-def states(store: StageStore, of: Sweep) -> dict[str, State]:
-    keys = {key for chain in plan(of, store).chains for key in chain.keys}
+def states(store: StageStore, given_sweep: Sweep) -> dict[str, State]:
+    keys = {key for chain in plan(given_sweep, store).chains for key in chain.keys}
     return {key: state for key in keys if (state := store.state(key)) is not None}
 
 

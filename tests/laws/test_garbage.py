@@ -41,12 +41,12 @@ class SharedLab(Lab):
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Lab:
+def own_lab(tmp_path: Path) -> Lab:
     return SharedLab(tmp_path / "mine").ask("[finetune]")
 
 
 @pytest.fixture
-def theirs(tmp_path: Path) -> Lab:
+def other_lab(tmp_path: Path) -> Lab:
     return SharedLab(tmp_path / "theirs").ask("[finetune]", seeds="[1]")
 
 
@@ -77,47 +77,47 @@ def all_complete(lab: Lab) -> bool:
 
 
 def test_collecting_all_the_time_takes_nothing_from_a_running_sweep(
-    mine: Lab, theirs: Lab, monkeypatch: pytest.MonkeyPatch
+    own_lab: Lab, other_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After each stage both the sweep's own folder and another one on the store are cleaned."""
-    theirs.run()
+    other_lab.run()
     put, cleaned = StageStore.put, []
 
     def put_and_clean(store: StageStore, *stage: object) -> None:
         put(store, *stage)  # type: ignore[arg-type]
-        for lab in (theirs, mine):
+        for lab in (other_lab, own_lab):
             cleaned.append(clean(lab).unwanted)
 
     monkeypatch.setattr(StageStore, "put", put_and_clean)
-    assert mine.run().failed == 0
+    assert own_lab.run().failed == 0
     assert cleaned == [[]] * 6
-    assert all_complete(mine)
-    assert all_complete(theirs)
-    assert mine.run().executed == 0
+    assert all_complete(own_lab)
+    assert all_complete(other_lab)
+    assert own_lab.run().executed == 0
 
 
 def test_stages_that_nobody_registered_are_kept_while_they_are_young(
-    mine: Lab, theirs: Lab
+    own_lab: Lab, other_lab: Lab
 ) -> None:
     """A run of release 0.1, or one that drives Tune by hand, leaves no word of what it needs."""
-    mine.run()
-    theirs.run()
-    drop_references(mine.store)
-    garbage = clean(mine, older_than=24)
+    own_lab.run()
+    other_lab.run()
+    drop_references(own_lab.store)
+    garbage = clean(own_lab, older_than=24)
     assert (garbage.unwanted, garbage.kept["younger than 24 h"]) == ([], 3)
-    assert all_complete(theirs)
+    assert all_complete(other_lab)
 
 
-def test_what_a_young_stage_was_built_upon_is_kept_with_it(mine: Lab, theirs: Lab) -> None:
-    mine.run()
-    theirs.run()
-    store = mine.store
+def test_what_a_young_stage_was_built_upon_is_kept_with_it(own_lab: Lab, other_lab: Lab) -> None:
+    own_lab.run()
+    other_lab.run()
+    store = own_lab.store
     drop_references(store)
     age(store, 100)
-    last = _chain(theirs)[-1]
+    last = _chain(other_lab)[-1]
     assert store.folder is not None
     os.utime(store.folder / last[:2] / last / "record.json")
-    garbage = clean(mine, older_than=24)
+    garbage = clean(own_lab, older_than=24)
     assert garbage.unwanted == []
     assert garbage.kept["younger than 24 h"] == 1
     assert garbage.kept["ancestors of such stages"] == 2
@@ -128,198 +128,198 @@ def _chain(lab: Lab) -> list[str]:
     return list(chain.keys)
 
 
-def test_on_a_shared_store_it_is_said_whose_stages_are_kept(mine: Lab, theirs: Lab) -> None:
-    mine.run()
-    theirs.run()
-    garbage = clean(mine)
-    assert garbage.kept == {f"lab in {mine.out}": 3, f"lab in {theirs.out}": 3}
-    assert all_complete(theirs)
+def test_on_a_shared_store_it_is_said_whose_stages_are_kept(own_lab: Lab, other_lab: Lab) -> None:
+    own_lab.run()
+    other_lab.run()
+    garbage = clean(own_lab)
+    assert garbage.kept == {f"lab in {own_lab.out}": 3, f"lab in {other_lab.out}": 3}
+    assert all_complete(other_lab)
 
 
 def test_stages_go_when_the_tables_that_referred_to_them_are_deleted(
-    mine: Lab, theirs: Lab
+    own_lab: Lab, other_lab: Lab
 ) -> None:
-    mine.run()
-    theirs.run()
-    (theirs.out / "mlflow.db").touch()
-    shutil.rmtree(theirs.out / "lab")
-    garbage = clean(mine)
-    assert set(garbage.unwanted) == set(_chain(theirs))
-    assert [one.folder for one in garbage.gone] == [str(theirs.out)]
-    assert set(mine.store.keys()) == set(_chain(mine))
-    assert clean(mine).gone == []
+    own_lab.run()
+    other_lab.run()
+    (other_lab.out / "mlflow.db").touch()
+    shutil.rmtree(other_lab.out / "lab")
+    garbage = clean(own_lab)
+    assert set(garbage.unwanted) == set(_chain(other_lab))
+    assert [one.folder for one in garbage.gone] == [str(other_lab.out)]
+    assert set(own_lab.store.keys()) == set(_chain(own_lab))
+    assert clean(own_lab).gone == []
 
 
-def test_a_sweep_whose_folder_was_renamed_keeps_its_stages(mine: Lab, theirs: Lab) -> None:
-    mine.run()
-    theirs.run()
-    (theirs.out / "mlflow.db").touch()
-    (theirs.out / "lab").rename(theirs.out / "lab_kept")
-    assert clean(mine).unwanted == []
-    shutil.rmtree(theirs.out / "lab_kept")
-    assert set(clean(mine).unwanted) == set(_chain(theirs))
+def test_a_sweep_whose_folder_was_renamed_keeps_its_stages(own_lab: Lab, other_lab: Lab) -> None:
+    own_lab.run()
+    other_lab.run()
+    (other_lab.out / "mlflow.db").touch()
+    (other_lab.out / "lab").rename(other_lab.out / "lab_kept")
+    assert clean(own_lab).unwanted == []
+    shutil.rmtree(other_lab.out / "lab_kept")
+    assert set(clean(own_lab).unwanted) == set(_chain(other_lab))
 
 
 def test_a_folder_that_cannot_be_reached_keeps_its_stages_until_it_is_given_up(
-    mine: Lab, theirs: Lab
+    own_lab: Lab, other_lab: Lab
 ) -> None:
-    mine.run()
-    theirs.run()
-    shutil.rmtree(theirs.out)  # as if it was not mounted
+    own_lab.run()
+    other_lab.run()
+    shutil.rmtree(other_lab.out)  # as if it was not mounted
     for _ in range(2):
-        garbage = clean(mine)
+        garbage = clean(own_lab)
         assert garbage.unwanted == []
-        assert garbage.kept[f"lab in {theirs.out}, which cannot be reached"] == 3
-        theirs.out.mkdir(exist_ok=True)  # the place of a disk that is not mounted
-    assert len(clean(mine, forget=(str(theirs.out),)).unwanted) == 3
+        assert garbage.kept[f"lab in {other_lab.out}, which cannot be reached"] == 3
+        other_lab.out.mkdir(exist_ok=True)  # the place of a disk that is not mounted
+    assert len(clean(own_lab, forget=(str(other_lab.out),)).unwanted) == 3
 
 
 def test_a_folder_of_another_host_keeps_its_stages(
-    mine: Lab, theirs: Lab, monkeypatch: pytest.MonkeyPatch
+    own_lab: Lab, other_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine.run()
+    own_lab.run()
     with monkeypatch.context() as patch:
         patch.setattr(platform, "node", lambda: "far")
-        theirs.run()
-    shutil.rmtree(theirs.out / "lab")  # what lies here under that path says nothing of that host
-    garbage = clean(mine)
+        other_lab.run()
+    shutil.rmtree(other_lab.out / "lab")  # what lies here under that path says nothing of that host
+    garbage = clean(own_lab)
     assert garbage.unwanted == []
-    assert garbage.kept[f"lab in {theirs.out} on far"] == 3
+    assert garbage.kept[f"lab in {other_lab.out} on far"] == 3
 
 
 def test_an_old_store_without_references_goes_by_the_tables_of_the_folder(
-    mine: Lab, theirs: Lab
+    own_lab: Lab, other_lab: Lab
 ) -> None:
-    mine.run()
-    theirs.run()
-    drop_references(mine.store)
-    age(mine.store, 25)
-    garbage = clean(mine, older_than=24)
-    assert set(garbage.unwanted) == set(_chain(theirs))
-    assert all_complete(mine)
+    own_lab.run()
+    other_lab.run()
+    drop_references(own_lab.store)
+    age(own_lab.store, 25)
+    garbage = clean(own_lab, older_than=24)
+    assert set(garbage.unwanted) == set(_chain(other_lab))
+    assert all_complete(own_lab)
 
 
-def test_tables_of_a_former_sweep_kept_aside_count_too(mine: Lab, theirs: Lab) -> None:
-    mine.run()
-    theirs.run()
-    drop_references(mine.store)
-    shutil.copytree(theirs.out / "lab", mine.out / "lab" / "former" / "1")
-    assert clean(mine).unwanted == []
+def test_tables_of_a_former_sweep_kept_aside_count_too(own_lab: Lab, other_lab: Lab) -> None:
+    own_lab.run()
+    other_lab.run()
+    drop_references(own_lab.store)
+    shutil.copytree(other_lab.out / "lab", own_lab.out / "lab" / "former" / "1")
+    assert clean(own_lab).unwanted == []
 
 
 def test_tables_that_another_folder_kept_aside_count_on_a_shared_store(
-    mine: Lab, theirs: Lab, monkeypatch: pytest.MonkeyPatch
+    own_lab: Lab, other_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine.run()
-    theirs.run()
-    former = set(_chain(theirs))
-    shutil.copytree(theirs.out / "lab", theirs.out / "lab" / "former" / "1")
-    theirs.ask("[finetune]", seeds="[2]").run()
-    assert not former & set(_chain(theirs))
-    assert clean(mine).unwanted == []
+    own_lab.run()
+    other_lab.run()
+    former = set(_chain(other_lab))
+    shutil.copytree(other_lab.out / "lab", other_lab.out / "lab" / "former" / "1")
+    other_lab.ask("[finetune]", seeds="[2]").run()
+    assert not former & set(_chain(other_lab))
+    assert clean(own_lab).unwanted == []
     monkeypatch.setattr(platform, "node", lambda: "far")  # where the tables cannot be read
-    assert clean(mine).unwanted == []
-    assert former <= set(mine.store.keys())
+    assert clean(own_lab).unwanted == []
+    assert former <= set(own_lab.store.keys())
 
 
-def test_a_stage_that_is_leased_is_kept(mine: Lab, theirs: Lab) -> None:
-    mine.run()
-    theirs.run()
-    drop_references(mine.store)
-    key = _chain(theirs)[-1]
-    assert open_leases(mine.store.files, mine.store.folder).take(key, "a worker", 60)
-    garbage = clean(mine)
+def test_a_stage_that_is_leased_is_kept(own_lab: Lab, other_lab: Lab) -> None:
+    own_lab.run()
+    other_lab.run()
+    drop_references(own_lab.store)
+    key = _chain(other_lab)[-1]
+    assert open_leases(own_lab.store.files, own_lab.store.folder).take(key, "a worker", 60)
+    garbage = clean(own_lab)
     assert garbage.kept["being computed now"] == 1
     assert garbage.unwanted == []  # the leased stage was built upon the others
 
 
-def test_what_another_release_made_is_never_deleted(mine: Lab, theirs: Lab) -> None:
-    mine.run()
-    theirs.run()
-    drop_references(mine.store)
-    key = _chain(theirs)[-1]
-    path = mine.folder.parent / "shared" / key[:2] / key / "record.json"
+def test_what_another_release_made_is_never_deleted(own_lab: Lab, other_lab: Lab) -> None:
+    own_lab.run()
+    other_lab.run()
+    drop_references(own_lab.store)
+    key = _chain(other_lab)[-1]
+    path = own_lab.folder.parent / "shared" / key[:2] / key / "record.json"
     content = unseal("record.json", path.read_bytes())
     assert content is not None
     path.write_bytes(seal("record.json", content | {"format": 99, "release": "9.9"}))
-    garbage = clean(mine)
+    garbage = clean(own_lab)
     assert garbage.kept["of another release that this one cannot read"] == 1
-    assert {key} <= {*mine.store.keys()}
+    assert {key} <= {*own_lab.store.keys()}
     assert len(garbage.unwanted) == 2
 
 
-def test_what_was_set_aside_is_kept_while_it_is_young(mine: Lab) -> None:
-    mine.run()
-    key = _chain(mine)[0]
-    path = mine.folder.parent / "shared" / key[:2] / key / "state.safetensors"
+def test_what_was_set_aside_is_kept_while_it_is_young(own_lab: Lab) -> None:
+    own_lab.run()
+    key = _chain(own_lab)[0]
+    path = own_lab.folder.parent / "shared" / key[:2] / key / "state.safetensors"
     path.write_bytes(b"damaged")
-    assert mine.store.verify(key) is not None
-    garbage = find_garbage(mine.store, Rules(mine.out, older_than=24))
+    assert own_lab.store.verify(key) is not None
+    garbage = find_garbage(own_lab.store, Rules(own_lab.out, older_than=24))
     assert (len(garbage.files.damaged), garbage.leftovers) == (2, [])
-    age(mine.store, 25)
-    assert len(clean(mine, older_than=24).leftovers) == 2
-    assert find_garbage(mine.store, Rules(mine.out)).files.damaged == []
+    age(own_lab.store, 25)
+    assert len(clean(own_lab, older_than=24).leftovers) == 2
+    assert find_garbage(own_lab.store, Rules(own_lab.out)).files.damaged == []
 
 
 def test_the_reference_in_a_copy_of_a_store_is_that_of_the_original(
-    mine: Lab, theirs: Lab, tmp_path: Path
+    own_lab: Lab, other_lab: Lab, tmp_path: Path
 ) -> None:
-    theirs.run()
-    mine.run()
+    other_lab.run()
+    own_lab.run()
     shutil.copytree(tmp_path / "shared", tmp_path / "copy")
-    store = open_store(mine.out, str(tmp_path / "copy"))
-    garbage = find_garbage(store, Rules(mine.out, older_than=0))
-    assert set(garbage.unwanted) == set(_chain(theirs))
+    store = open_store(own_lab.out, str(tmp_path / "copy"))
+    garbage = find_garbage(store, Rules(own_lab.out, older_than=0))
+    assert set(garbage.unwanted) == set(_chain(other_lab))
 
 
-def test_a_damaged_reference_stops_collecting(mine: Lab) -> None:
-    mine.run()
-    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+def test_a_damaged_reference_stops_collecting(own_lab: Lab) -> None:
+    own_lab.run()
+    (path,) = (own_lab.folder.parent / "shared" / "folders").iterdir()
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(RepertoireError, match=f"{path.name} is damaged"):
-        clean(mine)
+        clean(own_lab)
 
 
 def test_a_folder_without_results_on_a_store_that_nobody_refers_to_is_refused(
-    mine: Lab, tmp_path: Path
+    own_lab: Lab, tmp_path: Path
 ) -> None:
-    mine.run()
-    drop_references(mine.store)
+    own_lab.run()
+    drop_references(own_lab.store)
     with pytest.raises(RepertoireError, match="every stage would be deleted"):
-        find_garbage(mine.store, Rules(tmp_path / "elsewhere"))
+        find_garbage(own_lab.store, Rules(tmp_path / "elsewhere"))
 
 
-def test_a_reference_is_one_file_for_a_sweep_of_a_folder(mine: Lab) -> None:
-    Registration(mine.store, mine.out, "lab").replace(["b", "a", "b"])
-    Registration(mine.store, mine.out, "lab").replace(["c"])
-    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+def test_a_reference_is_one_file_for_a_sweep_of_a_folder(own_lab: Lab) -> None:
+    Registration(own_lab.store, own_lab.out, "lab").replace(["b", "a", "b"])
+    Registration(own_lab.store, own_lab.out, "lab").replace(["c"])
+    (path,) = (own_lab.folder.parent / "shared" / "folders").iterdir()
     assert json.loads(path.read_text())["content"]["keys"] == ["c"]
 
 
-def test_keys_are_added_in_parts_that_the_next_run_reads_and_replaces(mine: Lab) -> None:
-    first = Registration(mine.store, mine.out, "lab")
+def test_keys_are_added_in_parts_that_the_next_run_reads_and_replaces(own_lab: Lab) -> None:
+    first = Registration(own_lab.store, own_lab.out, "lab")
     first.replace(["a"])
     first.add(["b", "a"])
     first.add(["c"])
     first.add(["c"])
-    folder = mine.folder.parent / "shared" / "folders"
+    folder = own_lab.folder.parent / "shared" / "folders"
     assert len(list(folder.iterdir())) == 3
-    assert registered(mine) == {"a", "b", "c"}
-    second = Registration(mine.store, mine.out, "lab")
+    assert list_registered(own_lab) == {"a", "b", "c"}
+    second = Registration(own_lab.store, own_lab.out, "lab")
     assert second.keys == {"a", "b", "c"}
     second.replace(["c"])
     assert len(list(folder.iterdir())) == 1
-    assert registered(mine) == {"c"}
+    assert list_registered(own_lab) == {"c"}
 
 
-def registered(lab: Lab) -> set[str]:
+def list_registered(lab: Lab) -> set[str]:
     """Return the keys that the references to a lab's store hold together."""
     references, _ = load_references(lab.store)
     return {key for reference in references for key in reference.keys}
 
 
 def test_no_moment_of_a_run_registers_less_than_the_folder_refers_to(
-    mine: Lab, monkeypatch: pytest.MonkeyPatch
+    own_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At each write to the store, of a first run, an interrupted one, its end and a warm rerun."""
     search = "{algorithm: random, num_trials: 4, scheduler: {name: asha, grace_tasks: 1}}"
@@ -329,43 +329,43 @@ def test_no_moment_of_a_run_registers_less_than_the_folder_refers_to(
 
     def write_and_look(files: LocalFiles, path: str, data: bytes) -> None:
         write(files, path, data)
-        moments.append((registered(mine), {*stage_keys(mine.out / "lab")}))
+        moments.append((list_registered(own_lab), {*stage_keys(own_lab.out / "lab")}))
 
     monkeypatch.setattr(LocalFiles, "write", write_and_look)
     put = StageStore.put
 
     def put_and_look(store: StageStore, state: Any, record: Record) -> None:
-        moments.append((registered(mine), {record.key}))
+        moments.append((list_registered(own_lab), {record.key}))
         put(store, state, record)
 
     monkeypatch.setattr(StageStore, "put", put_and_look)
     for budget in ("{stages: 3}", "{stages: 3}", "{}", "{}"):
-        mine.ask(**parts, budget=budget)
-        sweep = Sweep.load(mine.sweep)
-        tables = Tabulator((), mine.store, results_folder(sweep, mine.out))
+        own_lab.ask(**parts, budget=budget)
+        sweep = Sweep.load(own_lab.sweep)
+        tables = Tabulator((), own_lab.store, results_folder(sweep, own_lab.out))
         run_sweep(sweep, tables, INLINE, Brake(sweep.budget, sweep.resources))
         largest = max((keys for keys, _ in moments), key=len)
-        assert largest == registered(mine)
+        assert largest == list_registered(own_lab)
     assert all(needed <= keys for keys, needed in moments)
     assert [len(keys) for keys, _ in moments] == sorted(len(keys) for keys, _ in moments)
-    assert registered(mine) == {*stage_keys(mine.out / "lab")}
+    assert list_registered(own_lab) == {*stage_keys(own_lab.out / "lab")}
 
 
-def test_a_reference_of_another_release_is_not_overwritten(mine: Lab) -> None:
-    mine.run()
-    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+def test_a_reference_of_another_release_is_not_overwritten(own_lab: Lab) -> None:
+    own_lab.run()
+    (path,) = (own_lab.folder.parent / "shared" / "folders").iterdir()
     content = unseal(path.name, path.read_bytes())
     assert content is not None
     path.write_bytes(seal(path.name, content | {"format": 99, "release": "9.9"}))
     before = path.read_bytes()
     with pytest.raises(OtherRelease, match=r"made by release 9\.9.*it was not touched"):
-        mine.run()
+        own_lab.run()
     assert path.read_bytes() == before
 
 
-def test_a_damaged_reference_is_written_anew_by_the_next_run(mine: Lab) -> None:
-    mine.run()
-    (path,) = (mine.folder.parent / "shared" / "folders").iterdir()
+def test_a_damaged_reference_is_written_anew_by_the_next_run(own_lab: Lab) -> None:
+    own_lab.run()
+    (path,) = (own_lab.folder.parent / "shared" / "folders").iterdir()
     path.write_bytes(path.read_bytes()[:-9])
-    mine.run()
-    assert registered(mine) == set(_chain(mine))
+    own_lab.run()
+    assert list_registered(own_lab) == set(_chain(own_lab))

@@ -244,17 +244,17 @@ TestGraphAgainstOracleForLong.settings = settings(
 )
 
 
-def wanted(graph: TrialGraph, name: str, *steps: tuple[str, str | None]) -> list[object]:
+def request(graph: TrialGraph, name: str, *steps: tuple[str, str | None]) -> list[object]:
     return list(graph.handle(ChainWanted((name, 0), steps)))
 
 
 def test_the_stage_that_unblocks_most_goes_first() -> None:
     # Below x hang 3 stages, below y 1, below z 2; they were wanted in the order y, z, x.
     graph = TrialGraph(slots=0)
-    wanted(graph, "one", ("y", None), ("y1", "y"))
-    wanted(graph, "two", ("z", None), ("z1", "z"), ("z2", "z1"))
-    wanted(graph, "three", ("x", None), ("x1", "x"), ("x2", "x1"))
-    wanted(graph, "four", ("x", None), ("x3", "x"))
+    request(graph, "one", ("y", None), ("y1", "y"))
+    request(graph, "two", ("z", None), ("z1", "z"), ("z2", "z1"))
+    request(graph, "three", ("x", None), ("x1", "x"), ("x2", "x1"))
+    request(graph, "four", ("x", None), ("x3", "x"))
     assert graph.handle(SlotsChanged(2)) == [RunStage("x"), RunStage("z")]
     # x1 unblocks one, like y; y was wanted earlier. x3 unblocks none.
     assert graph.handle(StageDone("x"))[-1] == RunStage("y")
@@ -263,26 +263,26 @@ def test_the_stage_that_unblocks_most_goes_first() -> None:
 
 def test_a_stage_counts_for_less_when_what_it_unblocks_is_no_longer_wanted() -> None:
     graph = TrialGraph(slots=0)
-    wanted(graph, "a", ("x", None), ("x1", "x"), ("x2", "x1"))
-    wanted(graph, "b", ("x", None))
-    wanted(graph, "c", ("y", None), ("y1", "y"))
+    request(graph, "a", ("x", None), ("x1", "x"), ("x2", "x1"))
+    request(graph, "b", ("x", None))
+    request(graph, "c", ("y", None), ("y1", "y"))
     graph.handle(ChainStopped(("a", 0)))
     assert graph.handle(SlotsChanged(1)) == [RunStage("y")]
 
 
 def test_a_lost_stage_counts_again_among_what_its_ancestors_unblock() -> None:
     graph = TrialGraph(slots=1, stored=["x", "x1"])
-    assert RunStage("x2") in wanted(graph, "a", ("x", None), ("x1", "x"), ("x2", "x1"))
-    wanted(graph, "b", ("y", None))
+    assert RunStage("x2") in request(graph, "a", ("x", None), ("x1", "x"), ("x2", "x1"))
+    request(graph, "b", ("y", None))
     assert graph.handle(ParentLost("x2")) == [RunStage("x1")]
-    wanted(graph, "c", ("z", None), ("z1", "z"), ("z2", "z1"))
+    request(graph, "c", ("z", None), ("z1", "z"), ("z2", "z1"))
     # x unblocks x1 and x2, as many as z does, and was wanted earlier.
     assert graph.handle(ParentLost("x1")) == [RunStage("x")]
 
 
 def test_a_stage_that_many_chains_want_runs_once() -> None:
     graph = TrialGraph(slots=9)
-    first = [wanted(graph, name, ("x", None), (name, "x")) for name in "abc"]
+    first = [request(graph, name, ("x", None), (name, "x")) for name in "abc"]
     assert first == [[RunStage("x")], [], []]
     assert graph.handle(StageDone("x")) == [
         *(ChainAdvanced((name, 0), 0) for name in "abc"),
@@ -292,8 +292,8 @@ def test_a_stage_that_many_chains_want_runs_once() -> None:
 
 def test_a_failure_ends_only_the_chains_that_want_the_stage() -> None:
     graph = TrialGraph(slots=9)
-    wanted(graph, "a", ("x", None), ("xa", "x"))
-    wanted(graph, "b", ("x", None), ("xb", "x"))
+    request(graph, "a", ("x", None), ("xa", "x"))
+    request(graph, "b", ("x", None), ("xb", "x"))
     graph.handle(StageDone("x"))
     assert graph.handle(StageFailed("xa", "why")) == [ChainEnded(("a", 0), "failed", "why")]
     assert graph.handle(StageDone("xb")) == [
@@ -304,8 +304,8 @@ def test_a_failure_ends_only_the_chains_that_want_the_stage() -> None:
 
 def test_a_ready_stage_waits_again_when_its_parent_is_lost() -> None:
     graph = TrialGraph(slots=1, stored=["x"])
-    wanted(graph, "a", ("x", None), ("xa", "x"))
-    wanted(graph, "b", ("x", None), ("xb", "x"))
+    request(graph, "a", ("x", None), ("xa", "x"))
+    request(graph, "b", ("x", None), ("xb", "x"))
     assert graph.handle(ParentLost("xa")) == [RunStage("x")]
     assert graph.counts() == {"waiting": 2, "ready": 0, "running": 1, "done": 0, "dropped": 0}
     assert graph.handle(StageDone("x")) == [RunStage("xa")]
@@ -313,7 +313,7 @@ def test_a_ready_stage_waits_again_when_its_parent_is_lost() -> None:
 
 def test_a_lost_parent_that_nobody_wants_any_more_is_not_computed() -> None:
     graph = TrialGraph(slots=1, stored=["x"])
-    wanted(graph, "a", ("x", None), ("xa", "x"))
+    request(graph, "a", ("x", None), ("xa", "x"))
     graph.handle(ChainStopped(("a", 0)))
     assert graph.handle(ParentLost("xa")) == []
     assert graph.counts()["dropped"] == 2
@@ -321,8 +321,8 @@ def test_a_lost_parent_that_nobody_wants_any_more_is_not_computed() -> None:
 
 def test_a_stage_of_a_complete_chain_is_dropped_with_the_last_chain_that_needs_it() -> None:
     graph = TrialGraph(slots=1, stored=["x", "xa"])
-    wanted(graph, "a", ("x", None), ("xa", "x"))
-    wanted(graph, "b", ("x", None), ("xb", "x"))
+    request(graph, "a", ("x", None), ("xa", "x"))
+    request(graph, "b", ("x", None), ("xb", "x"))
     graph.handle(SlotsChanged(0))
     graph.handle(ParentLost("xb"))
     graph.handle(ChainStopped(("b", 0)))
@@ -349,7 +349,7 @@ def test_an_impossible_event_raises_with_the_story_of_the_stage(
     event: object, message: str
 ) -> None:
     graph = TrialGraph(slots=1)
-    wanted(graph, "a", ("x", None), ("x1", "x"))
+    request(graph, "a", ("x", None), ("x1", "x"))
     graph.handle(SlotsChanged(0))
     graph.handle(StageDone("x"))
     with pytest.raises(RepertoireError, match=message):
@@ -358,15 +358,15 @@ def test_an_impossible_event_raises_with_the_story_of_the_stage(
 
 def test_a_chain_that_has_ended_cannot_want_more() -> None:
     graph = TrialGraph(slots=1)
-    wanted(graph, "a", ("x", None))
+    request(graph, "a", ("x", None))
     graph.handle(ChainStopped(("a", 0)))
     with pytest.raises(RepertoireError, match="has ended and cannot want more"):
-        wanted(graph, "a", ("x", None))
+        request(graph, "a", ("x", None))
 
 
 def test_the_story_tells_all_that_happened_to_a_stage() -> None:
     graph = TrialGraph(slots=1)
-    wanted(graph, "a", ("x", None))
+    request(graph, "a", ("x", None))
     graph.handle(StageDone("x"))
     assert graph.story("x") == ["wanted by ('a', 0)", "ready", "running", "done"]
 
@@ -378,7 +378,7 @@ def test_two_thousand_chains_of_twenty_tasks_take_seconds() -> None:
     graph, executed, ended = TrialGraph(slots=0), 0, 0
     for number in range(2000):
         branches = [str(number % 2**depth) for depth in range(1, 12)] + [str(number)] * 9
-        wanted(graph, f"t{number}", *line("r", [f"/{b}" for b in branches]))
+        request(graph, f"t{number}", *line("r", [f"/{b}" for b in branches]))
     todo = list(graph.handle(SlotsChanged(64)))
     while todo:
         step = todo.pop()
@@ -394,8 +394,8 @@ def test_two_thousand_chains_of_twenty_tasks_take_seconds() -> None:
 def test_ready_siblings_run_as_one_task_spread_over_the_free_slots() -> None:
     graph = TrialGraph(slots=0, siblings=lambda key: (key[0], 4) if key[0] == "s" else None)
     for number in range(7):
-        wanted(graph, f"chain {number}", (f"s{number}", None))
-    wanted(graph, "other", ("x", None))
+        request(graph, f"chain {number}", (f"s{number}", None))
+    request(graph, "other", ("x", None))
     # Seven over three slots are three, two and two; what has no siblings has a slot to itself.
     assert graph.handle(SlotsChanged(3)) == [
         *(RunStage("s0"), RunStage("s1", "s0"), RunStage("s2", "s0")),
@@ -410,9 +410,9 @@ def test_ready_siblings_run_as_one_task_spread_over_the_free_slots() -> None:
 
 def test_a_task_has_no_more_siblings_than_it_may_and_waits_for_none() -> None:
     graph = TrialGraph(slots=1, siblings=lambda key: (key[0], 2))
-    assert wanted(graph, "a", ("s1", None)) == [RunStage("s1")]
+    assert request(graph, "a", ("s1", None)) == [RunStage("s1")]
     for name in "bcd":
-        wanted(graph, name, (f"s{name}", None))
+        request(graph, name, (f"s{name}", None))
     assert graph.handle(StageDone("s1"))[-2:] == [RunStage("sb"), RunStage("sc", "sb")]
     graph.handle(StageDone("sb"))
     assert graph.handle(StageDone("sc"))[-1] == RunStage("sd")

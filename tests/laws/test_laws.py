@@ -49,7 +49,7 @@ STORED_APART = {"si", "icarl", "generative_replay", "pnn"}
 FOUR = "[finetune, joint, {name: ewc, lam: {grid: [1, 100]}}, {name: er, memory_size: 20}]"
 
 
-def permuted(scenario: str = "domain", num_tasks: int = 3) -> str:
+def permuted_benchmark(scenario: str = "domain", num_tasks: int = 3) -> str:
     return PERMUTED.format(scenario=scenario, num_tasks=num_tasks)
 
 
@@ -100,7 +100,8 @@ def test_stopping_at_every_task_boundary_changes_nothing(
 ) -> None:
     network = {"network": VIT_IN_A_SWEEP} if name in NEED_TOKENS else {}
     straight, resumed = (
-        make_lab().ask(f"[{name}]", benchmark=permuted(scenario), **network) for _ in range(2)
+        make_lab().ask(f"[{name}]", benchmark=permuted_benchmark(scenario), **network)
+        for _ in range(2)
     )
     straight.run()
     for _ in range(4):
@@ -131,7 +132,8 @@ TRAININGS = {
 )
 def test_nor_does_it_under_a_schedule(name: str, make_lab) -> None:
     straight, resumed = (
-        make_lab().ask("[si]", benchmark=permuted(), training=TRAININGS[name]) for _ in range(2)
+        make_lab().ask("[si]", benchmark=permuted_benchmark(), training=TRAININGS[name])
+        for _ in range(2)
     )
     straight.run()
     for _ in range(4):
@@ -169,13 +171,13 @@ def check_kept_in_memory(lab: Lab, starts_afresh: bool) -> None:
 def test_each_key_is_computed_once_however_many_trials_want_it(
     lab: Lab, computed: list[str]
 ) -> None:
-    lab.ask(FOUR, benchmark=permuted(), seeds="[0, 1]").run()
+    lab.ask(FOUR, benchmark=permuted_benchmark(), seeds="[0, 1]").run()
     assert len(computed) == len(set(computed)) == len(lab.plan().orders)
     # Each seed: stage 0 once for all; the first task of ewc once for both values of lam.
     assert len(computed) == 2 * (1 + 3 + 3 + (1 + 2 * 2) + 3)
     assert lab.run().executed == 0
     assert (
-        lab.ask("[{name: ewc, lam: 100}, finetune]", benchmark=permuted(), seeds="[1]")
+        lab.ask("[{name: ewc, lam: 100}, finetune]", benchmark=permuted_benchmark(), seeds="[1]")
         .run()
         .executed
         == 0
@@ -196,7 +198,7 @@ def cut(path: Path) -> None:
 def test_a_crash_between_state_and_record_is_healed(
     lab: Lab, computed: list[str], after: int
 ) -> None:
-    lab.ask("[ewc]", benchmark=permuted()).run()
+    lab.ask("[ewc]", benchmark=permuted_benchmark()).run()
     states, tables, key = lab.files("state.safetensors"), lab.tables, computed[after]
     folder = lab.out / "stages" / key[:2] / key
     (folder / "record.json").unlink()
@@ -219,7 +221,7 @@ def test_a_crash_between_state_and_record_is_healed(
 def test_a_damaged_ancestor_is_set_aside_and_computed_anew(
     lab: Lab, computed: list[str], levels: int, harm: Callable[[Path], None]
 ) -> None:
-    lab.ask("[ewc]", benchmark=permuted()).run()
+    lab.ask("[ewc]", benchmark=permuted_benchmark()).run()
     keys, tables, states = list(computed), lab.tables, lab.files("state.safetensors")
     shutil.rmtree(lab.out / "stages" / keys[3][:2] / keys[3])
     harmed = keys[3 - levels : 3]
@@ -265,7 +267,8 @@ class Scrambled:
 
 def test_results_do_not_depend_on_slots_or_order(make_lab) -> None:
     one, *others = (
-        make_lab().ask(FOUR, benchmark=permuted("task", 2), seeds="[0, 1]") for _ in range(3)
+        make_lab().ask(FOUR, benchmark=permuted_benchmark("task", 2), seeds="[0, 1]")
+        for _ in range(3)
     )
     one.run()
     for other, slots, seed in zip(others, (2, 99), (2, 4), strict=True):
@@ -311,18 +314,18 @@ def test_an_addition_computes_only_what_is_new(
 def test_a_further_task_adds_its_stage_and_scores_the_earlier_states_on_it(
     lab: Lab, make_lab, computed: list[str]
 ) -> None:
-    lab.ask("[ewc]", benchmark=permuted(num_tasks=2)).run()
+    lab.ask("[ewc]", benchmark=permuted_benchmark(num_tasks=2)).run()
     two, states = lab.tables, lab.files("state.safetensors")
     computed.clear()
-    lab.ask("[ewc]", benchmark=permuted(num_tasks=3)).run()
+    lab.ask("[ewc]", benchmark=permuted_benchmark(num_tasks=3)).run()
     assert len(computed) == 1
     assert states.items() <= lab.files("state.safetensors").items()
     assert len(lab.files("evaluation-*.json")) == 3
-    whole = make_lab().ask("[ewc]", benchmark=permuted(num_tasks=3))
+    whole = make_lab().ask("[ewc]", benchmark=permuted_benchmark(num_tasks=3))
     whole.run()
     assert lab.tables["accuracy"] == whole.tables["accuracy"]
     computed.clear()
-    lab.ask("[ewc]", benchmark=permuted(num_tasks=2)).run()
+    lab.ask("[ewc]", benchmark=permuted_benchmark(num_tasks=2)).run()
     assert computed == []
     assert lab.tables == two
 
@@ -330,7 +333,7 @@ def test_a_further_task_adds_its_stage_and_scores_the_earlier_states_on_it(
 def test_sequences_of_different_length_share_stages_in_one_sweep(
     lab: Lab, make_lab, computed: list[str]
 ) -> None:
-    both = permuted().replace("num_tasks: 3", "num_tasks: {grid: [2, 3]}")
+    both = permuted_benchmark().replace("num_tasks: 3", "num_tasks: {grid: [2, 3]}")
     progress = lab.ask("[ewc]", benchmark=both).run()
     assert len(computed) == progress.executed == 4
     assert (progress.shared, progress.to_go, progress.trials_done) == (3, 0, 2)

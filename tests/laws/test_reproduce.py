@@ -28,12 +28,12 @@ from orchestrator.stages.storage.store import StageStore
 
 
 @pytest.fixture
-def said() -> list[str]:
+def lines() -> list[str]:
     return []
 
 
-def check(lab: Lab, said: list[str], tolerance: float = 1e-5) -> Check:
-    return Check(lab.store, tolerance, said.append)
+def check(lab: Lab, lines: list[str], tolerance: float = 1e-5) -> Check:
+    return Check(lab.store, tolerance, lines.append)
 
 
 def drift(monkeypatch: pytest.MonkeyPatch, gap: float, only_after: int = 1) -> None:
@@ -53,99 +53,101 @@ def drift(monkeypatch: pytest.MonkeyPatch, gap: float, only_after: int = 1) -> N
     monkeypatch.setattr(module, "run_stage", run_otherwise)
 
 
-def test_a_trial_computed_anew_has_the_same_bits(lab: Lab, said: list[str]) -> None:
+def test_a_trial_computed_anew_has_the_same_bits(lab: Lab, lines: list[str]) -> None:
     lab.ask("[finetune, {name: joint}]", seeds="[0, 1]").run()
-    assert reproduce(lab.out, "finetune", None, check(lab, said)) == 0
-    assert said[-1] == "the same bits, 3 stages"
-    assert [line.rpartition(", ")[2] for line in said if "seed" in line] == ["seed 0", "seed 1"]
+    assert reproduce(lab.out, "finetune", None, check(lab, lines)) == 0
+    assert lines[-1] == "the same bits, 3 stages"
+    assert [line.rpartition(", ")[2] for line in lines if "seed" in line] == ["seed 0", "seed 1"]
     # A method that starts afresh builds each stage on the first one.
-    assert reproduce(lab.out / "lab", "joint", 1, check(lab, said)) == 0
-    assert said[-1] == "the same bits, 3 stages"
+    assert reproduce(lab.out / "lab", "joint", 1, check(lab, lines)) == 0
+    assert lines[-1] == "the same bits, 3 stages"
 
 
 def test_equal_within_a_tolerance_says_how_much_and_what_is_another_version(
-    lab: Lab, said: list[str], monkeypatch: pytest.MonkeyPatch
+    lab: Lab, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.ask("[finetune]").run()
     drift(monkeypatch, 1e-7, only_after=2)
-    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 0
-    assert said[1:3] == ["  after task 0: the same bits", "  after task 1: the same bits"]
-    assert said[3].startswith("  after task 2: equal within 1e-05: at most 1e-07, in network.")
-    assert said[-1].startswith(f"equal within 1e-05; torch was {torch.__version__}, is 9.9")
+    assert reproduce(lab.out, "finetune", 0, check(lab, lines)) == 0
+    assert lines[1:3] == ["  after task 0: the same bits", "  after task 1: the same bits"]
+    assert lines[3].startswith("  after task 2: equal within 1e-05: at most 1e-07, in network.")
+    assert lines[-1].startswith(f"equal within 1e-05; torch was {torch.__version__}, is 9.9")
 
 
 def test_different_says_from_which_stage_on(
-    lab: Lab, said: list[str], monkeypatch: pytest.MonkeyPatch
+    lab: Lab, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.ask("[finetune]").run()
     drift(monkeypatch, 0.5)
-    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 1
-    assert said[1] == "  after task 0: the same bits"
-    assert said[2].startswith("  after task 1: different: at most 0.5, in network.")
-    assert said[-1].startswith("different from task 1 on; torch was ")
-    assert reproduce(lab.out, "finetune", 0, check(lab, said, tolerance=10.0)) == 0
+    assert reproduce(lab.out, "finetune", 0, check(lab, lines)) == 1
+    assert lines[1] == "  after task 0: the same bits"
+    assert lines[2].startswith("  after task 1: different: at most 0.5, in network.")
+    assert lines[-1].startswith("different from task 1 on; torch was ")
+    assert reproduce(lab.out, "finetune", 0, check(lab, lines, tolerance=10.0)) == 0
 
 
-def test_nothing_of_the_store_or_the_folder_is_written(lab: Lab, said: list[str]) -> None:
+def test_nothing_of_the_store_or_the_folder_is_written(lab: Lab, lines: list[str]) -> None:
     lab.ask("[finetune]").run()
     before = {path: path.read_bytes() for path in lab.out.rglob("*") if path.is_file()}
-    reproduce(lab.out, "finetune", 0, check(lab, said))
-    audit(lab.out, 1.0, 0, check(lab, said))
+    reproduce(lab.out, "finetune", 0, check(lab, lines))
+    audit(lab.out, 1.0, 0, check(lab, lines))
     assert {path: path.read_bytes() for path in lab.out.rglob("*") if path.is_file()} == before
 
 
-def test_scores_are_compared_where_a_state_is_gone(lab: Lab, said: list[str]) -> None:
+def test_scores_are_compared_where_a_state_is_gone(lab: Lab, lines: list[str]) -> None:
     lab.ask("[finetune]").run()
     for path in lab.out.glob("stages/??/*/state.safetensors"):
         path.unlink()
-    reader = Check(type(lab.store)(lab.store.uri, read_only=True), 1e-5, said.append)
+    reader = Check(type(lab.store)(lab.store.uri, read_only=True), 1e-5, lines.append)
     assert reproduce(lab.out, "finetune", 0, reader) == 0
-    assert "scores compared alone" in said[1]
+    assert "scores compared alone" in lines[1]
 
 
-def test_nothing_in_the_store_is_no_verdict(lab: Lab, said: list[str]) -> None:
+def test_nothing_in_the_store_is_no_verdict(lab: Lab, lines: list[str]) -> None:
     lab.ask("[finetune]").run()
     keys = lab.store.keys()
     for key in keys:
         lab.store.delete(key)
     with pytest.raises(RepertoireError, match="nothing can be compared"):
-        reproduce(lab.out, "finetune", 0, check(lab, said))
+        reproduce(lab.out, "finetune", 0, check(lab, lines))
     with pytest.raises(RepertoireError, match=r"none of the 3 stages of .* can be read in"):
-        audit(lab.out, 1.0, 0, check(lab, said))
+        audit(lab.out, 1.0, 0, check(lab, lines))
 
 
 def test_a_trial_of_two_sweeps_is_reproduced_on_the_seeds_of_both(
-    lab: Lab, said: list[str]
+    lab: Lab, lines: list[str]
 ) -> None:
     lab.ask("[finetune]", seeds="[0]").run()
     lab.ask("[finetune]", name="another", seeds="[7]").run()
-    assert reproduce(lab.out, "finetune", None, check(lab, said)) == 0
-    assert sum(", seed 0" in line or ", seed 7" in line for line in said) == 2
-    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 0
+    assert reproduce(lab.out, "finetune", None, check(lab, lines)) == 0
+    assert sum(", seed 0" in line or ", seed 7" in line for line in lines) == 2
+    assert reproduce(lab.out, "finetune", 0, check(lab, lines)) == 0
     with pytest.raises(RepertoireError, match="has no seed 3; it has 0, 7"):
-        reproduce(lab.out, "finetune", 3, check(lab, said))
+        reproduce(lab.out, "finetune", 3, check(lab, lines))
 
 
-def test_a_trial_of_release_0_1_is_reproduced(tmp_path: Path, said: list[str]) -> None:
+def test_a_trial_of_release_0_1_is_reproduced(tmp_path: Path, lines: list[str]) -> None:
     old = Path(__file__).parents[1] / "golden" / "release-0.1" / "folder"
     shutil.copytree(old, tmp_path / "out")
-    told = tmp_path / "out" / "told_the_task"
-    of = Check(StageStore(str(tmp_path / "out" / "stages"), read_only=True), 1e-5, said.append)
-    assert reproduce(told, "packnet", 1, of) == 0
-    assert said[-1] == "the same bits, 3 stages"
+    folder = tmp_path / "out" / "told_the_task"
+    check_copy = Check(
+        StageStore(str(tmp_path / "out" / "stages"), read_only=True), 1e-5, lines.append
+    )
+    assert reproduce(folder, "packnet", 1, check_copy) == 0
+    assert lines[-1] == "the same bits, 3 stages"
     # Beside a sweep of today `load` calls the trial by its longer id.
-    sweep = (told / "sweep.yaml").read_text().replace("name: told_the_task", "name: ztoday")
+    sweep = (folder / "sweep.yaml").read_text().replace("name: told_the_task", "name: ztoday")
     file = tmp_path / "today.yaml"
     file.write_text(re.sub(r"^methods: .*$", "methods: [packnet]", sweep, flags=re.MULTILINE))
     assert run(file, tmp_path / "out", options=RunOptions("inline")) == 0
-    assert reproduce(tmp_path / "out", "packnet task", 1, of) == 0
-    assert said[-1] == "the same bits, 3 stages"
+    assert reproduce(tmp_path / "out", "packnet task", 1, check_copy) == 0
+    assert lines[-1] == "the same bits, 3 stages"
 
 
-def test_a_trial_that_diverged_is_reproduced_up_to_there(lab: Lab, said: list[str]) -> None:
+def test_a_trial_that_diverged_is_reproduced_up_to_there(lab: Lab, lines: list[str]) -> None:
     lab.ask("[finetune]", training="{batch_size: 16, optimizer: sgd, lr: 1.0e+30}").run()
-    assert reproduce(lab.out, "finetune", 0, check(lab, said)) == 0
-    assert said[-1] == "the same bits, 2 stages"
+    assert reproduce(lab.out, "finetune", 0, check(lab, lines)) == 0
+    assert lines[-1] == "the same bits, 2 stages"
 
 
 def test_code_that_changed_is_named_with_its_digests(lab: Lab, make_lab: Any) -> None:
@@ -169,7 +171,7 @@ def test_code_that_changed_is_named_with_its_digests(lab: Lab, make_lab: Any) ->
 
 
 def test_a_search_s_candidates_and_winners_are_reproduced(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "unit"))
     import search_lab
@@ -178,32 +180,34 @@ def test_a_search_s_candidates_and_winners_are_reproduced(
     lab = Lab(tmp_path)
     trials = search_lab.trials(tmp_path)
     for trial_id in trials["trial_id"]:
-        assert reproduce(lab.out, trial_id, None, check(lab, said)) == 0
-    assert audit(lab.out, 1.0, 0, check(lab, said)) == 0
-    assert ", 0 different" in said[-1]
+        assert reproduce(lab.out, trial_id, None, check(lab, lines)) == 0
+    assert audit(lab.out, 1.0, 0, check(lab, lines)) == 0
+    assert ", 0 different" in lines[-1]
 
 
 def test_an_audit_takes_a_share_and_finds_what_is_different(
-    lab: Lab, said: list[str], monkeypatch: pytest.MonkeyPatch
+    lab: Lab, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.ask("[finetune]", seeds="[0, 1]").run()
-    assert audit(lab.out, 0.5, 0, check(lab, said)) == 0
-    assert said == [
+    assert audit(lab.out, 0.5, 0, check(lab, lines)) == 0
+    assert lines == [
         "3 of 6 stages computed anew: 3 the same bits, 0 equal within 1e-05, 0 different"
     ]
     drift(monkeypatch, 0.5, only_after=2)
-    assert audit(lab.out, 1.0, 0, check(lab, said)) == 1
-    assert said[-1].endswith("4 the same bits, 0 equal within 1e-05, 2 different")
-    assert sum("finetune after task 2, seed" in line for line in said) == 2
+    assert audit(lab.out, 1.0, 0, check(lab, lines)) == 1
+    assert lines[-1].endswith("4 the same bits, 0 equal within 1e-05, 2 different")
+    assert sum("finetune after task 2, seed" in line for line in lines) == 2
 
 
-def test_an_audit_says_which_stages_have_no_parent_to_start_from(lab: Lab, said: list[str]) -> None:
+def test_an_audit_says_which_stages_have_no_parent_to_start_from(
+    lab: Lab, lines: list[str]
+) -> None:
     lab.ask("[finetune]").run()
     first = next(stage.key for _, stages in lab.plan().sweep.chains() for stage in stages)
     (lab.out / "stages" / first[:2] / first / "state.safetensors").unlink()
-    reader = Check(type(lab.store)(lab.store.uri, read_only=True), 1e-5, said.append)
+    reader = Check(type(lab.store)(lab.store.uri, read_only=True), 1e-5, lines.append)
     assert audit(lab.out, 1.0, 0, reader) == 0
-    assert said[-1].endswith("0 different, 1 without a parent")
+    assert lines[-1].endswith("0 different, 1 without a parent")
 
 
 def test_a_sample_is_the_same_for_a_seed_and_another_for_another() -> None:
@@ -238,7 +242,7 @@ def test_differences_are_relative_to_the_largest_value_and_nan_equals_itself() -
 
 
 def test_own_code_is_kept_with_the_tables_and_is_what_is_reproduced(
-    lab: Lab, said: list[str]
+    lab: Lab, lines: list[str]
 ) -> None:
     """The user's file is edited, then deleted; what ran is computed again all the same."""
     name = lab.method("from helper import SIZE\nclass Mine(Finetune):\n    size = SIZE\n")
@@ -251,8 +255,8 @@ def test_own_code_is_kept_with_the_tables_and_is_what_is_reproduced(
     (lab.folder / f"{module_name}.py").write_text("raise ValueError('edited')\n")
     (lab.folder / "helper.py").unlink()
     trial_id = lab_trials(lab)[0]
-    assert reproduce(lab.out, trial_id, 0, check(lab, said)) == 0
-    assert said[-1] == "the same bits, 3 stages"
+    assert reproduce(lab.out, trial_id, 0, check(lab, lines)) == 0
+    assert lines[-1] == "the same bits, 3 stages"
     lab.ask("[finetune]").run()
     assert not any(path.is_file() for path in code.rglob("*"))
 
@@ -299,16 +303,16 @@ def make_foreign(path: Path) -> None:
     path.write_bytes(seal("record.json", content | {"format": 99, "release": "9.9"}))
 
 
-def test_an_audit_names_a_record_of_another_release_and_goes_on(lab: Lab, said: list[str]) -> None:
+def test_an_audit_names_a_record_of_another_release_and_goes_on(lab: Lab, lines: list[str]) -> None:
     lab.ask("[finetune]", seeds="[0, 1]").run()
     ((_, first), (_, second)) = lab.plan().sweep.chains()
     for key in (first[1].key, second[2].key):
         make_foreign(lab.out / "stages" / key[:2] / key / "record.json")
     stages = {p: p.read_bytes() for p in lab.out.glob("stages/??/*/*")}
-    assert audit(lab.out, 1.0, 0, check(lab, said)) == 0
-    assert sum("made by release 9.9" in line and "not touched" in line for line in said) == 3
-    assert "2 of 6 stages are of another release; not touched" in said
-    assert said[-1] == (
+    assert audit(lab.out, 1.0, 0, check(lab, lines)) == 0
+    assert sum("made by release 9.9" in line and "not touched" in line for line in lines) == 3
+    assert "2 of 6 stages are of another release; not touched" in lines
+    assert lines[-1] == (
         "4 of 4 stages computed anew: 3 the same bits, 0 equal within 1e-05, 0 different, "
         "1 without a parent"
     )
@@ -316,7 +320,7 @@ def test_an_audit_names_a_record_of_another_release_and_goes_on(lab: Lab, said: 
 
 
 def test_an_audit_of_a_search_goes_on_past_a_record_of_another_release(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "unit"))
     import search_lab
@@ -327,10 +331,10 @@ def test_an_audit_of_a_search_goes_on_past_a_record_of_another_release(
         content = unseal("record.json", path.read_bytes())
         if content is not None and content["record"]["after"] == 2:
             make_foreign(path)
-    assert audit(lab.out, 1.0, 0, check(lab, said)) == 0
-    assert not any("cannot be computed here" in line for line in said)
-    assert "stages are of another release" in " ".join(said)
-    assert ", 0 different" in said[-1]
+    assert audit(lab.out, 1.0, 0, check(lab, lines)) == 0
+    assert not any("cannot be computed here" in line for line in lines)
+    assert "stages are of another release" in " ".join(lines)
+    assert ", 0 different" in lines[-1]
 
 
 def test_a_store_with_a_stage_of_a_later_release_is_one_line_and_nothing_is_touched(

@@ -217,7 +217,7 @@ class Died(BaseException):
     """The driver was killed."""
 
 
-def dying(after: int) -> Inline:
+def dying_backend(after: int) -> Inline:
     """Return a backend whose driver dies once so many stages are done."""
 
     class Dying(Inline):
@@ -258,7 +258,7 @@ def test_a_search_killed_again_and_again_ends_as_if_it_had_not_been(
     computed.clear()
     for after in (1, 2, 3, 5):
         with pytest.raises(Died):
-            go(killed, dying(after))
+            go(killed, dying_backend(after))
     go(killed)
     assert same(straight, killed)
     assert len(computed) == len(set(computed)) == once
@@ -272,7 +272,7 @@ def test_every_decision_taken_before_a_kill_stands(
     steps: list[dict[str, Any]] = []
     for after in (3, 6, 4):
         with pytest.raises(Died):
-            go(lab, dying(after))
+            go(lab, dying_backend(after))
         assert entries(lab)[: len(steps)] == steps
         steps = entries(lab)
     go(lab)
@@ -296,7 +296,7 @@ def test_a_line_half_written_when_the_driver_died_is_as_if_it_never_was(
     straight, torn = ask(make_lab(), search), ask(make_lab(), search)
     go(straight)
     with pytest.raises(Died):
-        go(torn, dying(6))
+        go(torn, dying_backend(6))
     path = torn.out / "lab" / "search.jsonl"
     path.write_bytes(path.read_bytes()[:-7])
     go(torn)
@@ -342,7 +342,7 @@ class Scrambled:
         ]
 
 
-def scrambled(slots: int, seed: int) -> Inline:
+def scrambled_backend(slots: int, seed: int) -> Inline:
     class Backend(Inline):
         def compute(self, client, sweep, store, observe, brake):  # type: ignore[no-untyped-def]
             drive(client, Scrambled(store, slots, seed), observe, brake)
@@ -365,7 +365,7 @@ def test_the_outcome_does_not_depend_on_who_ends_first(
 ) -> None:
     one, other = ask(make_lab(), search), ask(make_lab(), search)
     go(one)
-    go(other, scrambled(5, seed=3))
+    go(other, scrambled_backend(5, seed=3))
     tables, others = figures(one), figures(other)
     for name in ("trials", "accuracy"):
         assert tables[name].equals(others[name])

@@ -72,7 +72,7 @@ def cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPERTOIRE_DATA", str(tmp_path / "data"))
 
 
-def serving(scenario: str) -> list[str]:
+def list_methods(scenario: str) -> list[str]:
     """Return the methods that serve a scenario with a network of convolutions."""
     names = METHODS.keys() - NEED_TOKENS
     return [name for name in METHODS if name in names and scenario in METHODS[name].scenarios]
@@ -80,7 +80,7 @@ def serving(scenario: str) -> list[str]:
 
 def methods_of(scenario: str) -> str:
     """Return every method of the table that serves a scenario, as in a sweep file."""
-    names = serving(scenario)
+    names = list_methods(scenario)
     return f"[{', '.join(SMALL.get(name, name) for name in names)}]"
 
 
@@ -107,7 +107,7 @@ def test_every_method_learns_a_papers_stream_and_goes_on_where_it_was_cut_short(
     assert len(computed) == len(set(computed)) == once
     trials = load(straight.out / "lab").trials
     assert set(trials["status"]) == {"complete"}
-    assert len(trials) == len(serving(scenario))
+    assert len(trials) == len(list_methods(scenario))
     assert trials[["acc", "average_incremental_accuracy"]].notna().all(axis=None)
 
 

@@ -90,7 +90,7 @@ def of_resnet():
 COUNTS = {"mlp": of_mlp(), "resnet18": of_resnet()}
 
 
-def built(name, network, num_learned=0, **config):
+def build(name, network, num_learned=0, **config):
     """A method on a network, with room for what `num_learned` tasks leave."""
     shape, cls = SHAPES[network], NETWORKS[network]
     outlook = Outlook(shape.num_classes, shape.input_shape, num_learned)
@@ -99,14 +99,14 @@ def built(name, network, num_learned=0, **config):
     return method(build_network(cls, sizes, shape, seed=0), method.Config(**config), outlook)
 
 
-def view(index, network, per_class=PER_CLASS, told=False):
+def view(index, network, per_class=PER_CLASS, reveals_task=False):
     """Task `index`: two classes of its own, and of the earlier tasks where they are shown too."""
     classes = (2 * index - 2, 2 * index - 1)
     y = torch.tensor(classes).repeat_interleave(per_class)
     shape = (len(y), *SHAPES[network].input_shape)
     x = torch.randint(0, 256, shape, generator=stream(index, "images")).to(torch.uint8)
     owner = torch.arange(CLASSES) // 2
-    allowed = owner.unsqueeze(1) == owner if told else (owner < index).repeat(CLASSES, 1)
+    allowed = owner.unsqueeze(1) == owner if reveals_task else (owner < index).repeat(CLASSES, 1)
     return TaskView(index, classes, Examples(x, y), allowed, lambda name: stream(0, index, name))
 
 
@@ -121,8 +121,8 @@ def learn(method, task, meters=None, batch_size=2 * PER_CLASS):
 
 def build_and_learn(name, network, **config):
     """Return a method that has learned five tasks."""
-    method = built(name, network, **config)
+    method = build(name, network, **config)
     reveals_task = "class" not in method.scenarios
     for index in range(1, NUM_TASKS + 1):
-        learn(method, view(index, network, told=reveals_task))
+        learn(method, view(index, network, reveals_task=reveals_task))
     return method

@@ -28,7 +28,7 @@ def bic(**config: object) -> Blobs:
     return Blobs(BiC, BiC.Config(**given), "class")
 
 
-def started(blobs: Blobs, index: int) -> tuple[BiC, TaskView]:
+def begin_task(blobs: Blobs, index: int) -> tuple[BiC, TaskView]:
     method, view = blobs.fresh(), blobs.view(index)
     if index > 1:
         *_, last = islice(snapshots(blobs), index - 1)
@@ -90,7 +90,7 @@ def test_the_two_numbers_are_recovered_where_new_scores_are_shifted_by_them():
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_the_second_phase_changes_the_two_numbers_alone(batch_norm):
-    method, view = started(replace(bic(), batch_norm=batch_norm), 2)
+    method, view = begin_task(replace(bic(), batch_norm=batch_norm), 2)
     phases = method.phases(view)
     assert [phase.name for phase in phases] == ["", "bias correction"]
     method.begin_task, method.phases = lambda view: None, lambda view: phases[1:]
@@ -100,7 +100,7 @@ def test_the_second_phase_changes_the_two_numbers_alone(batch_norm):
 
 
 def test_the_first_task_has_one_phase_whose_loss_is_the_task_s():
-    method, view = started(bic(), 1)
+    method, view = begin_task(bic(), 1)
     assert [phase.name for phase in method.phases(view)] == [""]
     method.begin_phase(method.phases(view)[0], view)
     shown = method.examples(view)
@@ -110,7 +110,7 @@ def test_the_first_task_has_one_phase_whose_loss_is_the_task_s():
 def test_what_judges_the_network_has_never_been_trained_on():
     blobs, trained, judged = bic(), set(), set()
     for index in range(1, NUM_TASKS + 1):
-        method, view = started(blobs, index)
+        method, view = begin_task(blobs, index)
         for phase in method.phases(view):
             method.begin_phase(phase, view)
             shown = rows_of(method.examples(view))
@@ -120,7 +120,7 @@ def test_what_judges_the_network_has_never_been_trained_on():
 
 
 def test_as_many_of_each_class_judge():
-    method, view = started(bic(), 3)
+    method, view = begin_task(bic(), 3)
     method.begin_phase(method.phases(view)[1], view)
     counts = method.examples(view).y.bincount(minlength=6)
     assert counts.unique().tolist() == [15 // 6]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 from alike import NEED_TOKENS, cases, each_method
-from full_size import built, learn, view
+from full_size import build, learn, view
 from test_conformance import KINDS
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -99,7 +99,7 @@ SMALLEST_WEIGHT = 400 * 10
 def test_nothing_as_large_as_a_weight_is_copied_to_the_host(name, monkeypatch):
     sizes = []
 
-    def noting(plain):
+    def note_sizes(plain):
         def note(tensor, *given, **named):
             sizes.append(tensor.numel())
             return plain(tensor, *given, **named)
@@ -107,12 +107,12 @@ def test_nothing_as_large_as_a_weight_is_copied_to_the_host(name, monkeypatch):
         return note
 
     network = "vit_tiny" if name in NEED_TOKENS else "mlp"
-    method, reveals_task = built(name, network, **config(name)), scenario(name) == "task"
-    views = [view(index, network, told=reveals_task) for index in (1, 2)]
+    method, reveals_task = build(name, network, **config(name)), scenario(name) == "task"
+    views = [view(index, network, reveals_task=reveals_task) for index in (1, 2)]
     learn(method, views[0])
     with monkeypatch.context() as watched:
         for way in TO_THE_HOST:
-            watched.setattr(torch.Tensor, way, noting(getattr(torch.Tensor, way)))
+            watched.setattr(torch.Tensor, way, note_sizes(getattr(torch.Tensor, way)))
         learn(method, views[1])
     assert max(sizes, default=0) < SMALLEST_WEIGHT
 
@@ -130,5 +130,5 @@ def test_a_loop_over_examples_would_be_noticed():
 def test_a_network_on_the_host_would_be_noticed(monkeypatch):
     sizes = []
     monkeypatch.setattr(torch.Tensor, "cpu", lambda t: sizes.append(t.numel()) or t)
-    built("finetune", "mlp").network.cpu()
+    build("finetune", "mlp").network.cpu()
     assert max(sizes) >= SMALLEST_WEIGHT

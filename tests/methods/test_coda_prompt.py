@@ -31,7 +31,7 @@ def in_second_task(blobs: Blobs) -> CodaPrompt:
     return method
 
 
-def drawn(*shape: int) -> torch.Tensor:
+def draw(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=stream(0, str(shape)))
 
 
@@ -41,14 +41,14 @@ def test_weights_are_cosines_of_attended_queries_with_keys():
     keys = torch.tensor([[5.0, 0.0], [0.0, -1.0], [1.0, 1.0]])
     weights = component_weights(torch.tensor([[1.0, 2.0]]), attention, keys)
     torch.testing.assert_close(weights, torch.tensor([[1.0, -(0.5**0.5), 0.0]]))
-    query, attention, keys = drawn(5, 6), drawn(3, 6), drawn(3, 6)
+    query, attention, keys = draw(5, 6), draw(3, 6), draw(3, 6)
     plain = F.cosine_similarity(query[:, None] * attention, keys.expand(5, 3, 6), dim=2)
     torch.testing.assert_close(component_weights(query, attention, keys), plain)
 
 
 def test_a_component_that_attends_to_nothing_has_finite_gradients():
     attention = torch.zeros((1, 3), requires_grad=True)
-    component_weights(drawn(2, 3), attention, drawn(1, 3)).sum().backward()
+    component_weights(draw(2, 3), attention, draw(1, 3)).sum().backward()
     assert attention.grad.isfinite().all()
 
 
@@ -60,7 +60,7 @@ def test_orthonormal_rows_cost_nothing_and_others_the_mean_square_of_the_gram_ma
 
 @pytest.mark.parametrize(("old", "new", "inside"), [(0, 3, 3), (2, 3, 3), (4, 3, 1), (6, 2, 0)])
 def test_new_rows_are_orthonormal_and_outside_of_the_old_while_there_is_room(old, new, inside):
-    before, rows = drawn(old, 5), orthogonal_rows(drawn(old, 5), drawn(new, 5))
+    before, rows = draw(old, 5), orthogonal_rows(draw(old, 5), draw(new, 5))
     torch.testing.assert_close(rows.norm(dim=1), torch.ones(new))
     own = rows[:inside]
     torch.testing.assert_close(own @ own.T, torch.eye(inside), atol=1e-6, rtol=0)

@@ -206,14 +206,14 @@ def test_a_cosine_head_scores_directions():
 def stages_of(cls):
     benchmark = Benchmark(name="split_digits", num_tasks=2, samples_per_task=24)
     network = create_component("network", "mlp", MLP.Config(hidden=(8,)))
-    made = create_component("method", "finetune", Finetune.Config())
+    component = create_component("method", "finetune", Finetune.Config())
 
     class Own(Component):
         @property
         def cls(self):
             return cls if self.kind == "method" else super().cls
 
-    method = Own(**{**vars(made), "name": "finetune"})
+    method = Own(**{**vars(component), "name": "finetune"})
     training = Training(batch_size=12, keep_optimizer=True)
     return build_stages(benchmark, network, training, method, 0)
 

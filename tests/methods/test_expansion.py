@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 import torch
 import torch.nn.functional as F
-from full_size import COUNTS, built, learn, view
+from full_size import COUNTS, build, learn, view
 from torch import nn
 
 from methods.base import Config, Examples, Setting
@@ -139,7 +139,7 @@ HEAD, AUXILIARY = 800 * 4, 400 * 3
 
 
 def second_task(name, **config):
-    method = built(name, "mlp", memory_size=HELD, exemplar_passes=1, **config)
+    method = build(name, "mlp", memory_size=HELD, exemplar_passes=1, **config)
     for index in (1, 2):
         meters = FlopMeter(), FlopMeter()
         learn(method, view(index, "mlp", NEW // 2), meters, batch_size=1000)
@@ -183,7 +183,7 @@ def test_what_memo_costs_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("network", "config", "specialised", "told"),
+    ("network", "config", "specialised", "reason"),
     [
         ("mlp", MLP.Config(hidden=(8,)), 2, "must be at most 1, the layers of the body, given 2"),
         ("cnn", CNN.Config(channels=(4, 8), hidden=8), 3, None),
@@ -196,11 +196,11 @@ def test_what_memo_costs_by_hand():
     ],
 )
 def test_a_network_that_cannot_be_divided_is_refused_when_the_sweep_is_read(
-    network, config, specialised, told
+    network, config, specialised, reason
 ):
     setting = Setting("class", 10, (3, 8, 8), network, 5, config)
     refusal = MEMO.objection(MEMO.Config(specialised=specialised), setting)
-    assert refusal is None if told is None else told in str(refusal)
+    assert refusal is None if reason is None else reason in str(refusal)
 
 
 def test_a_user_s_network_is_checked_when_it_is_built():

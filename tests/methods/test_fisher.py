@@ -83,11 +83,11 @@ def by_loop(network, examples, allowed, weight_of):
     return {name: t / len(examples) for name, t in total.items()}
 
 
-def assert_close(found, expected):
-    assert found.keys() == expected.keys()
+def assert_close(actual, expected):
+    assert actual.keys() == expected.keys()
     for name, tensor in expected.items():
         scale = tensor.abs().max().clamp_min(1e-30)
-        assert (found[name] - tensor).abs().max() / scale < 1e-5, name
+        assert (actual[name] - tensor).abs().max() / scale < 1e-5, name
 
 
 WEIGHTS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from full_size import CLASSES, COUNTS, LAYERS, built, learn, view
+from full_size import CLASSES, COUNTS, LAYERS, build, learn, view
 
 from methods import METHODS
 from orchestrator.stages.costs import FlopMeter
@@ -21,12 +21,12 @@ GENERATOR = ((784, 400), (400, 400), (400, 64)), ((32, 400), (400, 400), (400, 7
 
 def measure(name, network, **config):
     """FLOPs of training on task 2 and of consolidating it."""
-    method = built(name, network, **config)
+    method = build(name, network, **config)
     reveals_task = "class" not in method.scenarios
     shown = [view(index, network, NEW // 2, reveals_task) for index in (1, 2)]
     learn(method, shown[0], batch_size=NEW)
     if method.starts_afresh:
-        method = built(name, network, **config)
+        method = build(name, network, **config)
     examples = shown[0].examples + shown[1].examples
     if method.trains_on == "current":
         examples = shown[1].examples
@@ -155,7 +155,7 @@ def test_lucir_pays_for_a_teacher_and_once_for_the_features_of_new_examples():
 def test_bic_pays_for_a_forward_pass_of_what_is_held_out_in_each_epoch_of_the_correction():
     config = {"memory_size": HELD, "held_out_share": 0.5, "exemplar_passes": 1}
     few, many = (measure("bic", "mlp", **config, correction_epochs=n)[0] for n in (1, 11))
-    method = built("bic", "mlp", **config, correction_epochs=1)
+    method = build("bic", "mlp", **config, correction_epochs=1)
     # Four classes, of each as many as the room for held-out examples allows.
     held = 4 * min(HELD // 2 // 4, max(1, NEW // 2 // 2))
     assert method.held_out.capacity == HELD // 2

@@ -25,7 +25,7 @@ def gdumb(scenario="class", **config):
     return Blobs(GDumb, GDumb.Config(**config), scenario)
 
 
-def begun(blobs, index):
+def begin_task(blobs, index):
     """A method that has just begun task `index`."""
     method = blobs.fresh()
     if index > 1:
@@ -49,7 +49,7 @@ def test_the_memory_is_balanced_and_of_seen_examples():
 
 
 def test_a_task_is_trained_on_the_memory_alone():
-    method, view = begun(gdumb(memory_size=20, passes=3), 2)
+    method, view = begin_task(gdumb(memory_size=20, passes=3), 2)
     shown = method.examples(view)
     assert torch.equal(shown.x, method.memory.x.repeat(3, 1, 1, 1))
     assert torch.equal(shown.y, method.memory.y.long().repeat(3))
@@ -60,7 +60,7 @@ def test_a_task_is_trained_on_the_memory_alone():
 
 @pytest.mark.parametrize(("memory_size", "passes"), [(20, 3), (48, 1), (7, 7), (1000, 1)])
 def test_by_default_it_trains_on_no_fewer_examples_than_the_task_has(memory_size, passes):
-    method, view = begun(gdumb(memory_size=memory_size), 1)
+    method, view = begin_task(gdumb(memory_size=memory_size), 1)
     assert len(method.examples(view)) == passes * min(memory_size, 48)
 
 
@@ -78,7 +78,7 @@ def test_with_room_for_everything_it_is_a_fresh_network_trained_on_everything():
     blobs = gdumb(memory_size=1000, passes=1)
     *_, last = snapshots(blobs)
     memory = blobs.restore(last.state, NUM_TASKS).memory
-    method, view = begun(blobs, NUM_TASKS)
+    method, view = begin_task(blobs, NUM_TASKS)
     plain = Finetune(method.network, Config(), Outlook(blobs.num_classes, IMAGE))
     everything = memory[: memory.filled]
     learn(plain, TaskView(NUM_TASKS, view.classes, everything, view.allowed, view.stream))
@@ -102,7 +102,7 @@ def test_storage_is_the_examples():
 
 
 def test_flops_are_those_of_the_examples_trained_on():
-    method, view = begun(gdumb(memory_size=32, passes=2), 2)
+    method, view = begin_task(gdumb(memory_size=32, passes=2), 2)
     meter = FlopMeter()
     train_task(method, view, Training(batch_size=16), meter)
     assert meter.total == 64 * FLOPS

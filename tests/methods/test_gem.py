@@ -103,12 +103,12 @@ def begin_task_after_others(blobs, index=3):
 def gradients(method, batch):
     """The gradients of the batch and of each past task's memory, in double precision."""
 
-    def of(loss):
+    def gradient(loss):
         actual = torch.autograd.grad(loss, list(method.network.parameters()))
         return torch.cat([t.flatten() for t in actual]).double().numpy()
 
-    past = [of(method.task_loss(method.memory[span])) for span in method.memory.spans]
-    return of(method.task_loss(batch)), np.stack(past)
+    past = [gradient(method.task_loss(method.memory[span])) for span in method.memory.spans]
+    return gradient(method.task_loss(batch)), np.stack(past)
 
 
 def after_projection(method, batch):

@@ -25,7 +25,7 @@ def replay(scenario="class", **config):
     return Blobs(GenerativeReplay, GenerativeReplay.Config(**{**SMALL, **config}), scenario)
 
 
-def begun(index=2, scenario="class", **config):
+def begin_task(index=2, scenario="class", **config):
     """A method that has met the tasks before `index` and begun that one, and its view of it."""
     blobs = replay(scenario, **config)
     earlier = list(snapshots(blobs))
@@ -39,7 +39,7 @@ def begun(index=2, scenario="class", **config):
 
 @pytest.mark.parametrize("index", [2, 3])
 def test_the_loss_weighs_current_and_drawn_images_by_one_in_t(index):
-    method, view = begun(index)
+    method, view = begin_task(index)
     batch = view.examples[:10]
     actual = method.loss(batch)
     values = method._lesson.replayed
@@ -49,7 +49,7 @@ def test_the_loss_weighs_current_and_drawn_images_by_one_in_t(index):
 
 
 def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
-    method, view = begun(3)
+    method, view = begin_task(3)
     old = replay().restore(list(snapshots(replay()))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     values = method._lesson.replayed
@@ -60,7 +60,7 @@ def test_hard_labels_are_the_old_solvers_best_among_outputs_seen():
 
 
 def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
-    method, view = begun(3, labels="soft", temperature=2.0)
+    method, view = begin_task(3, labels="soft", temperature=2.0)
     old = replay().restore(list(snapshots(replay(labels="soft")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     values = method._lesson.replayed
@@ -72,7 +72,7 @@ def test_soft_labels_are_the_old_solvers_probabilities_at_a_temperature():
 
 
 def test_told_the_task_every_earlier_task_is_rehearsed_among_its_own_outputs():
-    method, view = begun(3, scenario="task")
+    method, view = begin_task(3, scenario="task")
     old = replay("task").restore(list(snapshots(replay("task")))[1].state, 2).network.eval()
     method.loss(view.examples[:10])
     values = method._lesson.replayed
@@ -86,13 +86,13 @@ def test_told_the_task_every_earlier_task_is_rehearsed_among_its_own_outputs():
 
 @pytest.mark.parametrize("labels", ["hard", "soft"])
 def test_where_tasks_share_their_outputs_all_of_them_compete(labels):
-    method, view = begun(2, scenario="domain", labels=labels)
+    method, view = begin_task(2, scenario="domain", labels=labels)
     assert method.loss(view.examples[:10]).isfinite()
     assert method._lesson.groups.tolist() == [[True, True]]
 
 
 def test_conditional_images_are_labelled_by_construction_and_evenly():
-    method, _ = begun(3, conditional=True)
+    method, _ = begin_task(3, conditional=True)
     samples = method.draw(4000)
     shares = samples.y.bincount(minlength=6) / 4000
     assert torch.allclose(shares, torch.tensor([0.25] * 4 + [0.0] * 2), atol=0.03)
@@ -101,14 +101,14 @@ def test_conditional_images_are_labelled_by_construction_and_evenly():
 
 
 def test_conditional_images_compete_within_their_labels_task_where_it_is_told():
-    method, _ = begun(3, scenario="task", conditional=True)
+    method, _ = begin_task(3, scenario="task", conditional=True)
     samples = method.draw(10)
     expected = F.cross_entropy(method.masked(method.network(samples.x), samples.y), samples.y)
     assert torch.allclose(method.replay_loss(samples), expected)
 
 
 def test_the_generator_takes_one_step_after_the_solvers_on_the_same_images():
-    method, view = begun(3)
+    method, view = begin_task(3)
     batch = view.examples[:10]
     method.loss(batch)
     values, student = method._lesson.replayed, method._lesson.generator
@@ -127,7 +127,7 @@ def test_the_generator_takes_one_step_after_the_solvers_on_the_same_images():
 
 
 def test_images_are_drawn_by_the_generator_of_the_task_before_until_the_task_ends():
-    method, view = begun(2)
+    method, view = begin_task(2)
     kept = {n: t.clone() for n, t in method.generator.state_dict().items()}
     for _ in range(3):
         method.loss(view.examples[:10])
@@ -156,7 +156,7 @@ def test_the_generator_goes_on_learning_in_later_tasks():
 
 
 def test_the_learners_optimiser_leaves_the_generator_alone():
-    method, _ = begun(2)
+    method, _ = begin_task(2)
     optimizer = make_optimizer(method, Training())
     (group,) = optimizer.param_groups
     assert {id(p) for p in group["params"]} == {id(p) for p in method.network.parameters()}

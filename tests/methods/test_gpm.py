@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 import torch
-from full_size import COUNTS, LAYERS, built, learn, view
+from full_size import COUNTS, LAYERS, build, learn, view
 from torch import nn
 
 from methods.base import Examples, Setting
@@ -163,7 +163,7 @@ def test_the_head_is_projected_where_all_tasks_share_its_outputs():
 
 def test_storage_and_flops_by_hand():
     new = 16
-    method = built("gpm", "mlp", threshold=0.9, num_samples=new)
+    method = build("gpm", "mlp", threshold=0.9, num_samples=new)
     for index in (1, 2):
         meters = FlopMeter(), FlopMeter()
         sizes = {n: method.bases[n].shape for n in ("body.1", "body.3")}
@@ -194,11 +194,11 @@ def test_convolutions_residual_networks_are_taken_and_tokens_refused():
     assert isinstance(GPM(resnet, GPM.Config(), outlook).bases, Bases)
     with pytest.raises(ValueError, match="_Transformer"):
         GPM(ViTTiny(ViTTiny.Config(width=12, depth=1), shape), GPM.Config(), outlook)
-    for network, told in (
+    for network, reason in (
         ("vit_tiny", "given vit_tiny"),
         ("timm:vit", "given timm:vit"),
         ("pretrained", "given pretrained"),
         ("mlp", None),
     ):
         refusal = GPM.objection(GPM.Config(), Setting("class", 4, (3, 16, 16), network))
-        assert told is refusal if told is None else told in str(refusal)
+        assert reason is refusal if reason is None else reason in str(refusal)

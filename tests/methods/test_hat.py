@@ -26,7 +26,7 @@ def hat(**config):
     return Blobs(HAT, HAT.Config(**config), "task")
 
 
-def begun(index=2, num_steps=10, **config):
+def begin_task(index=2, num_steps=10, **config):
     """A method that has met the tasks before `index` and begun that one."""
     blobs = hat(**config)
     earlier = list(snapshots(blobs))
@@ -62,7 +62,7 @@ def test_a_gate_next_to_nothing_is_closed_and_still_learns():
 
 @pytest.mark.parametrize("cycles", [1, 2])
 def test_the_slope_rises_from_its_inverse_to_its_maximum_in_every_cycle(cycles):
-    method, view = begun(num_steps=10, s_max=50.0, cycles=cycles)
+    method, view = begin_task(num_steps=10, s_max=50.0, cycles=cycles)
     slopes = []
     for _ in range(10):
         slopes.append(method.slope())
@@ -73,7 +73,7 @@ def test_the_slope_rises_from_its_inverse_to_its_maximum_in_every_cycle(cycles):
 
 
 def test_the_loss_is_cross_entropy_plus_the_price_of_unused_units():
-    method, view = begun(sparsity=2.0)
+    method, view = begin_task(sparsity=2.0)
     for _ in range(3):
         method.after_step(view.examples)
     used = method.attention[0]["head"].mul(400).sigmoid()
@@ -85,7 +85,7 @@ def test_the_loss_is_cross_entropy_plus_the_price_of_unused_units():
 
 
 def test_without_sparsity_nothing_but_the_task_counts():
-    method, view = begun(sparsity=0.0)
+    method, view = begin_task(sparsity=0.0)
     gate = (method.slope() * method.learning[0]).sigmoid()
     logits = method.masked(method.forward_gated(view.examples.x, [gate]), view.examples.y)
     assert method.loss(view.examples) == F.cross_entropy(logits, view.examples.y)
@@ -100,7 +100,7 @@ def test_sparsity_makes_a_task_use_fewer_units():
 
 
 def test_the_gradient_of_embeddings_is_compensated_for_the_slope():
-    method, view = begun(s_max=40.0)
+    method, view = begin_task(s_max=40.0)
     for _ in range(4):
         method.after_step(view.examples)
     method.loss(view.examples).backward()
@@ -113,7 +113,7 @@ def test_the_gradient_of_embeddings_is_compensated_for_the_slope():
 
 
 def test_a_weight_keeps_the_share_of_its_step_that_earlier_tasks_leave():
-    method, view = begun(index=3, s_max=2.0)
+    method, view = begin_task(index=3, s_max=2.0)
     used = method.attention.get_buffer("head").mul(2.0).sigmoid().amax(dim=0)
     before = {n: p.detach().clone() for n, p in method.network.named_parameters()}
     with torch.no_grad():
@@ -131,7 +131,7 @@ def test_a_weight_keeps_the_share_of_its_step_that_earlier_tasks_leave():
 
 
 def test_embeddings_stay_within_six():
-    method, view = begun()
+    method, view = begin_task()
     with torch.no_grad():
         method.learning[0].fill_(9.0)
     method.after_step(view.examples)

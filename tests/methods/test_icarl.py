@@ -119,10 +119,10 @@ def within_task(blobs, index):
     return method, view
 
 
-def entropy(wanted, logit):
+def entropy(target, logit):
     """- wanted log(sigmoid) - (1 - wanted) log(1 - sigmoid)."""
     yes = torch.sigmoid(logit)
-    return -wanted * yes.log() - (1 - wanted) * (1 - yes).log()
+    return -target * yes.log() - (1 - target) * (1 - yes).log()
 
 
 @pytest.mark.parametrize("scenario", ["class", "task"])
@@ -140,16 +140,16 @@ def test_new_outputs_learn_labels_and_old_ones_keep_their_answers(scenario):
     for i in range(10):
         own = {0: (0, 1), 2: (2, 3)}[int(batch.y[i])]
         for c in range(4) if scenario == "class" else own:
-            wanted = answers[i, c] if c < 2 else torch.tensor(float(batch.y[i] == c))
-            total = total + entropy(wanted, logits[i, c])
+            target = answers[i, c] if c < 2 else torch.tensor(float(batch.y[i] == c))
+            total = total + entropy(target, logits[i, c])
     assert torch.allclose(method.loss(batch), total / 10, rtol=1e-5)
 
 
 def test_the_first_task_has_nothing_to_keep():
     method, view = within_task(icarl(), 1)
     batch = view.examples[20:30]
-    wanted = F.one_hot(batch.y, 2).float()
-    expected = entropy(wanted, method.network(batch.x)[:, :2]).sum() / 10
+    target = F.one_hot(batch.y, 2).float()
+    expected = entropy(target, method.network(batch.x)[:, :2]).sum() / 10
     assert torch.allclose(method.loss(batch), expected, rtol=1e-5)
     assert torch.equal(method.examples(view).y, view.examples.y)
 

@@ -57,10 +57,10 @@ def by_loop(network, examples, allowed):
     return {name: t / len(examples) for name, t in total.items()}
 
 
-def assert_close(found, expected):
-    assert found.keys() == expected.keys()
+def assert_close(importances, expected):
+    assert importances.keys() == expected.keys()
     for name, tensor in expected.items():
-        assert (found[name] - tensor).abs().max() < 1e-5 * tensor.abs().max(), name
+        assert (importances[name] - tensor).abs().max() < 1e-5 * tensor.abs().max(), name
 
 
 @pytest.mark.parametrize("network", [mlp, cnn])

@@ -8,7 +8,7 @@ from math import exp, log
 import pytest
 import torch
 import torch.nn.functional as F
-from full_size import COUNTS, built, learn, view
+from full_size import COUNTS, build, learn, view
 from torch import nn
 
 from methods.base import Examples
@@ -91,9 +91,9 @@ def test_a_stage_ends_where_maps_change_their_shape(cls, config, shapes):
 
 def test_centroids_of_two_groups_are_their_means_and_examples_are_repeated_if_there_are_few():
     points = torch.tensor([[0.0, 1.0], [0.0, 1.2], [5.0, 0.0], [5.2, 0.0]])
-    found = centroids(points, 2, stream(0, "begin"))
+    centres = centroids(points, 2, stream(0, "begin"))
     expected = torch.tensor([[0.0, 1.1], [5.1, 0.0]])
-    torch.testing.assert_close(found[found[:, 0].argsort()], expected)
+    torch.testing.assert_close(centres[centres[:, 0].argsort()], expected)
     few = centroids(points[:1], 3, stream(0, "begin"))
     assert torch.equal(few, points[:1].repeat(3, 1))
 
@@ -177,7 +177,7 @@ NEW, HELD, PROXIES = 16, 8, 2
 
 def test_what_it_costs_by_hand():
     config = {"memory_size": HELD, "exemplar_passes": 1, "proxies": PROXIES, "balanced_epochs": 3}
-    method = built("podnet", "mlp", **config)
+    method = build("podnet", "mlp", **config)
     for index in (1, 2):
         meter = FlopMeter()
         learn(method, view(index, "mlp", NEW // 2), (meter, FlopMeter()), batch_size=1000)

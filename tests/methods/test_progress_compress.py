@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 import torch
 import torch.nn.functional as F
-from full_size import CLASSES, COUNTS, built, learn, view
+from full_size import CLASSES, COUNTS, build, learn, view
 
 from methods.base import Config, Setting
 from methods.finetune import Finetune
@@ -119,7 +119,7 @@ NEW = 16
 
 
 def test_what_it_costs_by_hand():
-    method = built("progress_compress", "mlp", labels="empirical", compress_epochs=3)
+    method = build("progress_compress", "mlp", labels="empirical", compress_epochs=3)
     for index in (1, 2):
         train = FlopMeter()
         learn(method, view(index, "mlp", NEW // 2), (train, FlopMeter()), batch_size=1000)

@@ -25,7 +25,7 @@ seeds: [0]
 def refusal(tmp_path):
     """Return what the user is told of a sweep with one method; nothing where it is accepted."""
 
-    def told(method, scenario="class", network="mlp"):
+    def reason(method, scenario="class", network="mlp"):
         path = tmp_path / "refused.yaml"
         path.write_text(SWEEP.format(method=method, scenario=scenario, network=network))
         try:
@@ -34,7 +34,7 @@ def refusal(tmp_path):
             return str(mistake)
         return ""
 
-    return told
+    return reason
 
 
 SERVED = [(name, s) for name in METHODS for s in ("task", "domain", "class")]
@@ -54,7 +54,7 @@ def test_a_method_is_refused_in_a_scenario_that_it_cannot_serve_and_in_no_other(
 
 
 @pytest.mark.parametrize(
-    ("method", "told"),
+    ("method", "reason"),
     [
         ("{name: icarl, memory_size: 9}", "room for 9 examples"),
         ("{name: gdumb, memory_size: 9}", "room for 9 examples"),
@@ -65,9 +65,9 @@ def test_a_method_is_refused_in_a_scenario_that_it_cannot_serve_and_in_no_other(
         ("{name: derpp, memory_bytes: 100}", "room for 0 examples"),
     ],
 )
-def test_a_memory_smaller_than_what_must_each_have_one_is_refused(refusal, method, told):
+def test_a_memory_smaller_than_what_must_each_have_one_is_refused(refusal, method, reason):
     message = refusal(method)
-    assert told in message
+    assert reason in message
     assert "methods[0]" in message
 
 
@@ -157,7 +157,7 @@ def _networks(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("_networks")
 @pytest.mark.parametrize(
-    ("method", "scenario", "network", "told"),
+    ("method", "scenario", "network", "reason"),
     [
         ("hat", "task", "Residual", "hat cannot take own_networks:Residual: .* body.1 .* joins"),
         ("pnn", "task", "Residual", "it must be linear layers, convolutions and batch norm"),
@@ -169,10 +169,10 @@ def _networks(tmp_path, monkeypatch):
     ],
 )
 def test_a_user_s_network_that_a_method_cannot_take_is_refused_when_the_sweep_is_read(
-    refusal, method, scenario, network, told
+    refusal, method, scenario, network, reason
 ):
     message = refusal(method, scenario, f"own_networks:{network}")
-    assert re.search(told, message), message
+    assert re.search(reason, message), message
     assert ("network.name" if network in ("Narrow", "Broken") else "methods[0]") in message
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, build_and_learn, built, view
+from full_size import CLASSES, COUNTS, NUM_TASKS, PER_CLASS, build, build_and_learn, view
 
 from methods import METHODS
 from orchestrator.stages.costs import raw_data_bytes, storage_bytes
@@ -28,7 +28,7 @@ def test_the_networks_have_the_parameters_of_the_table():
     assert COUNTS["mlp"].parameters == 478_410
     assert COUNTS["mlp"].carried == 1_913_640
     for network, count in COUNTS.items():
-        assert sum(p.numel() for p in built("finetune", network).parameters()) == count.parameters
+        assert sum(p.numel() for p in build("finetune", network).parameters()) == count.parameters
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -41,13 +41,13 @@ def test_penalties_keep_an_importance_of_each_parameter_that_they_hold(
 ):
     count = COUNTS[network]
     values = 4 * (count.parameters - (0 if penalise_head else count.head))
-    kept_bytes = extra(built(method, network, NUM_TASKS, penalise_head=penalise_head))
+    kept_bytes = extra(build(method, network, NUM_TASKS, penalise_head=penalise_head))
     assert kept_bytes == ({"importance": importances * values} if importances else {})
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_ewc_offline_keeps_them_of_every_task_and_the_anchors_of_all_but_the_last(network):
-    kept_bytes = extra(built("ewc", network, NUM_TASKS, mode="offline", penalise_head=True))
+    kept_bytes = extra(build("ewc", network, NUM_TASKS, mode="offline", penalise_head=True))
     values = 4 * COUNTS[network].parameters
     expected = {"anchor": (NUM_TASKS - 1) * values, "importance": NUM_TASKS * values}
     assert kept_bytes == expected
@@ -55,20 +55,20 @@ def test_ewc_offline_keeps_them_of_every_task_and_the_anchors_of_all_but_the_las
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_lwf_keeps_a_byte_for_each_class(network):
-    assert extra(built("lwf", network, NUM_TASKS)) == {"teacher": CLASSES}
+    assert extra(build("lwf", network, NUM_TASKS)) == {"teacher": CLASSES}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("method", ["finetune", "freeze", "cumulative", "joint", "shrink_perturb"])
 def test_references_keep_the_network_alone(network, method):
-    assert extra(built(method, network, NUM_TASKS)) == {}
+    assert extra(build(method, network, NUM_TASKS)) == {}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("method", ["cumulative", "joint"])
 def test_the_upper_bounds_keep_every_example_seen(network, method):
     seen = view(1, network).examples + view(2, network).examples
-    assert raw_data_bytes(built(method, network), seen) == 4 * PER_CLASS * IMAGES[network]
+    assert raw_data_bytes(build(method, network), seen) == 4 * PER_CLASS * IMAGES[network]
 
 
 COUNTER, LOGITS = 8, 4 * CLASSES
@@ -124,31 +124,38 @@ def test_bic_keeps_exemplars_examples_held_out_and_two_numbers(network):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("told", [0, CLASSES])
-def test_generative_replay_keeps_a_generator_and_a_byte_for_each_class(network, told):
+@pytest.mark.parametrize("num_labels", [0, CLASSES])
+def test_generative_replay_keeps_a_generator_and_a_byte_for_each_class(network, num_labels):
     pixels = COUNTS[network].pixels
-    widths = [(pixels, 400), (400, 400), (400, 64), (32 + told, 400), (400, 400), (400, pixels)]
-    kept_bytes = extra(built("generative_replay", network, NUM_TASKS, conditional=bool(told)))
+    widths = [
+        (pixels, 400),
+        (400, 400),
+        (400, 64),
+        (32 + num_labels, 400),
+        (400, 400),
+        (400, pixels),
+    ]
+    kept_bytes = extra(build("generative_replay", network, NUM_TASKS, conditional=bool(num_labels)))
     assert kept_bytes == {"generator": 4 * sum(a * b + b for a, b in widths) + CLASSES}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_independent_networks_are_kept_whole(network):
     finished = (NUM_TASKS - 1) * COUNTS[network].carried
-    assert extra(built("independent", network, NUM_TASKS)) == {"columns": finished}
+    assert extra(build("independent", network, NUM_TASKS)) == {"columns": finished}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_packnet_keeps_a_byte_for_each_weight_below_the_head(network):
-    assert extra(built("packnet", network, NUM_TASKS)) == {"importance": COUNTS[network].weights}
+    assert extra(build("packnet", network, NUM_TASKS)) == {"importance": COUNTS[network].weights}
 
 
 def test_hat_keeps_a_number_for_each_hidden_unit_and_task():
-    assert extra(built("hat", "mlp", NUM_TASKS)) == {"importance": 4 * NUM_TASKS * (400 + 400)}
+    assert extra(build("hat", "mlp", NUM_TASKS)) == {"importance": 4 * NUM_TASKS * (400 + 400)}
 
 
 def test_continual_backprop_keeps_utility_and_age_of_hidden_units_and_a_count_for_each_layer():
-    method = built("continual_backprop", "mlp", NUM_TASKS)
+    method = build("continual_backprop", "mlp", NUM_TASKS)
     assert extra(method) == {"importance": (4 + 4) * (400 + 400) + 2 * 8}
 
 
@@ -158,13 +165,13 @@ def test_progressive_networks_keep_all_columns_and_their_laterals():
     laterals = [
         k + k * 400 * 400 + 400 * above for k in range(1, NUM_TASKS) for above in (400, CLASSES)
     ]
-    assert extra(built("pnn", "mlp", NUM_TASKS)) == {"columns": columns + 4 * sum(laterals)}
+    assert extra(build("pnn", "mlp", NUM_TASKS)) == {"columns": columns + 4 * sum(laterals)}
 
 
 @pytest.mark.parametrize("method", ISOLATING)
 def test_what_takes_layers_apart_says_so_of_a_resnet(method):
     with pytest.raises(ValueError, match="ResNet18 is no chain of layers"):
-        built(method, "resnet18")
+        build(method, "resnet18")
 
 
 # Their network has no output layer.

@@ -303,8 +303,8 @@ def test_options_are_filled_in_and_part_of_the_key(tmp_path):
     ],
 )
 def test_what_cannot_be_is_refused_in_one_message(tmp_path, augment, line):
-    (found,) = mistakes_of(tmp_path, f"{{augment: {augment}}}")
-    assert found.startswith(f"training.{line}")
+    (mistake,) = mistakes_of(tmp_path, f"{{augment: {augment}}}")
+    assert mistake.startswith(f"training.{line}")
 
 
 def test_a_method_that_cannot_mix_says_so_when_the_sweep_is_read(mistakes):

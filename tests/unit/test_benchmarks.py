@@ -136,7 +136,7 @@ def test_a_cap_above_what_is_there_keeps_everything():
     assert torch.equal(full.train.x, capped.train.x)
 
 
-def drawn(stream):
+def draw_rows(stream):
     """Return the rows of the data set that each task trains on, and those it validates on."""
     splits = [tasks._draw_rows(recipe) for recipe in stream._recipes()]
     return [{part: set(rows.tolist()) for part, rows in split.items()} for split in splits]
@@ -150,7 +150,7 @@ def drawn(stream):
 def test_no_validation_image_of_any_task_is_a_training_image_of_another(
     name, scenario, order, samples
 ):
-    actual = drawn(benchmark(name, scenario=scenario, order=order, samples_per_task=samples))
+    actual = draw_rows(benchmark(name, scenario=scenario, order=order, samples_per_task=samples))
     trained = set.union(*(split["train"] for split in actual))
     validated = set.union(*(split["validation"] for split in actual))
     assert len(validated) in range(140, 150)
@@ -165,10 +165,10 @@ def test_a_permuted_image_that_validates_is_in_no_task_s_training_data():
 
 
 def test_tasks_that_share_their_images_validate_on_the_same_and_sample_others():
-    one, *others = drawn(benchmark("rotated_digits", num_tasks=4, samples_per_task=100))
+    one, *others = draw_rows(benchmark("rotated_digits", num_tasks=4, samples_per_task=100))
     assert all(other["validation"] == one["validation"] for other in others)
     assert all(len(other["train"] & one["train"]) < 40 for other in others)
-    seeded = drawn(benchmark("rotated_digits", num_tasks=4, seed=1))
+    seeded = draw_rows(benchmark("rotated_digits", num_tasks=4, seed=1))
     assert seeded[0]["validation"] != one["validation"]
 
 

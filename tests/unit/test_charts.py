@@ -43,7 +43,7 @@ def comparison(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame(columns | changes)
 
 
-def named(figure: go.Figure) -> dict[str, Any]:
+def traces_by_name(figure: go.Figure) -> dict[str, Any]:
     return {trace.name: trace for trace in figure.data if trace.y is None or trace.y[0] is not None}
 
 
@@ -166,7 +166,7 @@ def test_labels_cover_no_point_no_bar_and_no_other_label(num: int) -> None:
 
 
 def test_a_point_stands_at_its_costs_in_the_colour_of_its_metric() -> None:
-    points = named(charts.cost_plane(comparison()))
+    points = traces_by_name(charts.cost_plane(comparison()))
     er = points["er"]
     assert (list(er.x), list(er.y), list(er.marker.color)) == ([2e5], [6e9], [0.8])
     assert list(er.customdata) == ["e"]
@@ -175,8 +175,8 @@ def test_a_point_stands_at_its_costs_in_the_colour_of_its_metric() -> None:
 
 def test_any_two_quantities_can_be_axes_and_costs_alone_are_logarithmic() -> None:
     figure = charts.cost_plane(comparison(), x="compute_flops", y="acc", colour="storage_bytes")
-    assert list(named(figure)["er"].x) == [6e9]
-    assert list(named(figure)["er"].y) == [0.8]
+    assert list(traces_by_name(figure)["er"].x) == [6e9]
+    assert list(traces_by_name(figure)["er"].y) == [0.8]
     assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
     assert figure.layout.xaxis.title.text == "training and consolidation (FLOP)"
 
@@ -190,7 +190,7 @@ def test_ticks_are_round_and_carry_their_unit() -> None:
 
 
 def test_a_marker_is_as_large_as_its_interval_is_wide_and_hollow_without_one() -> None:
-    points = named(charts.cost_plane(comparison()))
+    points = traces_by_name(charts.cost_plane(comparison()))
     sizes = {name: points[name].marker.size[0] for name in ("finetune", "er", "joint")}
     assert sizes["er"] - sizes["finetune"] == pytest.approx(110 * (0.1 - 0.01))
     assert sizes["joint"] == 11
@@ -200,9 +200,9 @@ def test_a_marker_is_as_large_as_its_interval_is_wide_and_hollow_without_one() -
 
 def test_the_front_is_ringed_and_the_corners_are_named_where_they_stand() -> None:
     figure = charts.cost_plane(comparison(front=[True, False, True]))
-    rings = named(figure)["on the Pareto front"]
+    rings = traces_by_name(figure)["on the Pareto front"]
     assert sorted(zip(rings.x, rings.y, strict=True)) == [(1e5, 3e9), (4e6, 1e10)]
-    assert rings.marker.size[0] > named(figure)["finetune"].marker.size[0]
+    assert rings.marker.size[0] > traces_by_name(figure)["finetune"].marker.size[0]
     notes = {note.text: (note.x, note.y) for note in figure.layout.annotations}
     assert notes == {
         "finetune": pytest.approx((5, log10(3e9))),
@@ -211,7 +211,7 @@ def test_the_front_is_ringed_and_the_corners_are_named_where_they_stand() -> Non
 
 
 def test_hover_gives_the_configuration_with_values_and_intervals() -> None:
-    (text,) = named(charts.cost_plane(comparison()))["er"].hovertext
+    (text,) = traces_by_name(charts.cost_plane(comparison()))["er"].hovertext
     assert text.split("<br>") == [
         "<b>er memory_size=50</b>",
         "storage carried between tasks: 200 kB",
@@ -510,7 +510,7 @@ def test_the_winner_is_bold_and_who_was_stopped_ends_with_a_mark_that_says_why()
             ]
         )
     )
-    lines = named(figure)
+    lines = traces_by_name(figure)
     assert lines["winner: lam=1"].line.width > lines["lam=5"].line.width
     assert list(lines["lam=5"].y) == pytest.approx([0.69, 0.68, 0.67, 0.66, 0.65])
     mark = lines["stopped"]

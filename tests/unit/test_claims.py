@@ -74,18 +74,18 @@ def test_of_two_that_claim_a_stage_at_once_one_holds_it(names: str, position: in
 
 
 def test_threads_that_take_and_release_one_lease_are_never_two_inside() -> None:
-    bucket, inside, most, entered = Bucket(), [0], [0], Lock()
+    bucket, workers_inside, most, entered = Bucket(), [0], [0], Lock()
 
     def work(number: int) -> None:
         mine, owner = claims(bucket), f"owner {number}"
         while not mine.take("k", owner, 30):
             time.sleep(1e-4 * (1 + number % 3))
         with entered:
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
+            workers_inside[0] += 1
+            most[0] = max(most[0], workers_inside[0])
         time.sleep(2e-4)
         with entered:
-            inside[0] -= 1
+            workers_inside[0] -= 1
         mine.release("k", owner)
 
     with ThreadPoolExecutor(6) as pool:

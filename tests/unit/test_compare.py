@@ -449,11 +449,11 @@ def test_what_varies_in_a_table_is_looked_up_once_for_all_of_its_rows(
     calls: list[int] = []
     varying = naming.varying_columns
 
-    def counted(rows: pd.DataFrame, columns: list[str]) -> list[str]:
+    def count(rows: pd.DataFrame, columns: list[str]) -> list[str]:
         calls.append(len(rows))
         return varying(rows, columns)
 
-    monkeypatch.setattr(naming, "varying_columns", counted)
+    monkeypatch.setattr(naming, "varying_columns", count)
     rows = pd.DataFrame(
         {"sweep": "s", "method": "ewc", "trial_id": [f"ewc-{i}" for i in range(50)]}
     ).assign(**{"config.method.lam": range(50), "config.network.hidden": [8] * 50})

@@ -67,7 +67,7 @@ def sweep(
     return folder
 
 
-def compared(*words: object) -> str:
+def compare(*words: object) -> str:
     result = CliRunner().invoke(app, ["compare", *map(str, words)])
     if result.exception:
         raise result.exception
@@ -94,24 +94,24 @@ def test_the_front_can_be_asked_for_with_and_without_metrics(
 ) -> None:
     folder = str(sweep(tmp_path / "a"))
     words = [folder if word == "DIR" else word for word in words]
-    assert front(compared(*words, "--format", "csv")) == on_it
+    assert front(compare(*words, "--format", "csv")) == on_it
 
 
 def test_without_it_there_is_none(tmp_path: Path) -> None:
-    assert "front" not in compared(sweep(tmp_path / "a"), "--format", "csv").splitlines()[0]
+    assert "front" not in compare(sweep(tmp_path / "a"), "--format", "csv").splitlines()[0]
 
 
 def test_a_metric_of_the_front_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RepertoireError, match="did you mean 'storage_bytes'"):
-        compared(sweep(tmp_path / "a"), "--pareto", "acc,storage_byte")
+        compare(sweep(tmp_path / "a"), "--pareto", "acc,storage_byte")
 
 
 def test_rows_are_held_against_the_best_or_the_one_that_is_named(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "a")
-    assert "ACC less that of si, paired by seed" in compared(folder)
-    assert "ACC less that of ewc, paired by seed" in compared(folder, "--against", "ewc")
+    assert "ACC less that of si, paired by seed" in compare(folder)
+    assert "ACC less that of ewc, paired by seed" in compare(folder, "--against", "ewc")
     with pytest.raises(RepertoireError, match="unknown row to compare against 'ewcc'"):
-        compared(folder, "--against", "ewcc")
+        compare(folder, "--against", "ewcc")
 
 
 def test_the_table_is_as_wide_as_the_terminal_and_sorted_as_asked(
@@ -119,21 +119,21 @@ def test_the_table_is_as_wide_as_the_terminal_and_sorted_as_asked(
 ) -> None:
     folder = sweep(tmp_path / "a")
     monkeypatch.setenv("COLUMNS", "150")
-    wide = compared(folder, "--sort", "acc", "--columns", "acc,bwt,forgetting,storage,la")
+    wide = compare(folder, "--sort", "acc", "--columns", "acc,bwt,forgetting,storage,la")
     rows = [line for line in wide.splitlines() if "0.100 ± 0.000" in line]
     assert [line.split()[0] for line in rows] == ["si", "er", "ewc", "gem"]
     monkeypatch.setenv("COLUMNS", "40")  # narrower than any table
-    assert 40 < max(map(len, compared(folder).splitlines())) <= 80
+    assert 40 < max(map(len, compare(folder).splitlines())) <= 80
 
 
 def test_folders_that_are_not_comparable_are_refused_unless_forced(tmp_path: Path) -> None:
     one, other = sweep(tmp_path / "a"), sweep(tmp_path / "b", epochs=5)
     with pytest.raises(RepertoireError, match=r"training.epochs 1 \(a\), 5 \(b\)"):
-        compared(one, other)
-    forced = compared(one, other, "--force")
+        compare(one, other)
+    forced = compare(one, other, "--force")
     assert "NOT COMPARABLE: training.epochs 1 (a), 5 (b)" in forced
     assert "si epochs=5" in forced
-    apart = compared(tmp_path)
+    apart = compare(tmp_path)
     assert apart.count("split_digits, domain-incremental, 2 tasks (sweep") == 2
     assert "in separate tables, since not comparable" in apart
 
@@ -151,8 +151,8 @@ def test_sweeps_of_one_name_under_other_protocols_are_refused(
     one = sweep(tmp_path / "a" / "cl", epochs=3)
     two = sweep(tmp_path / "b" / "cl", **{"epochs": 3, **other})  # type: ignore[arg-type]
     with pytest.raises(RepertoireError, match=said):
-        compared(one, two)
-    assert "NOT COMPARABLE" in compared(one, two, "--force")
+        compare(one, two)
+    assert "NOT COMPARABLE" in compare(one, two, "--force")
 
 
 def test_the_end_of_a_run_names_the_winner_s_hyperparameters(
@@ -164,4 +164,4 @@ def test_the_end_of_a_run_names_the_winner_s_hyperparameters(
 
 
 def test_what_was_left_out_is_said(tmp_path: Path) -> None:
-    assert "left out, by (trial, seed): 1 diverged" in compared(sweep(tmp_path / "a", failed=1))
+    assert "left out, by (trial, seed): 1 diverged" in compare(sweep(tmp_path / "a", failed=1))

@@ -101,7 +101,7 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("no_such_module:Mine", "cannot be imported: ModuleNotFoundError"),
         ("methods.er:Nobody", r"no class 'Nobody' in .*methods/er\.py; valid: ER$"),
@@ -110,8 +110,8 @@ def test_a_name_that_is_neither_in_the_table_nor_dotted_is_answered_with_the_tab
         ("methods.parts.fixed_features:ClassMeans", "must define score, as its base does not"),
     ],
 )
-def test_a_dotted_name_that_is_no_method_says_why(name, told):
-    with pytest.raises(RepertoireError, match=told):
+def test_a_dotted_name_that_is_no_method_says_why(name, message):
+    with pytest.raises(RepertoireError, match=message):
         find_class("method", name)
 
 

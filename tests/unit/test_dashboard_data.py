@@ -204,8 +204,8 @@ def test_the_seeds_of_a_configuration_in_two_sweeps_are_drawn_together(tmp_path:
     ours, theirs = configurations(parts), configurations(one)
     figures = [name for name in ours if name.endswith(("_mean", "_ci95")) or name in ("label", "n")]
     equal(ours[figures], theirs[figures])
-    of = [name for name in read_curves(one, theirs) if name not in ("sweep", "sweeps")]
-    equal(read_curves(parts, ours)[of], read_curves(one, theirs)[of])
+    shared_columns = [name for name in read_curves(one, theirs) if name not in ("sweep", "sweeps")]
+    equal(read_curves(parts, ours)[shared_columns], read_curves(one, theirs)[shared_columns])
     for sweep in ("a", "b"):
         matrices = read_matrices(parts, sweep, "finetune-")
         for seed, r in read_matrices(one, "s", "finetune-").items():
@@ -322,7 +322,7 @@ def test_a_table_that_is_written_anew_changes_the_stamp(tmp_path: Path) -> None:
     assert len({before, first, file_states([tmp_path])}) == 3
 
 
-def searched(folder: Path) -> Path:
+def write_searched(folder: Path) -> Path:
     """Write a sweep of which half the trials are candidates of a search."""
     tables = random_tables(np.random.default_rng(5), folder.name, complete=1.0)
     rows = tables.trials.to_pylist()
@@ -339,7 +339,7 @@ def searched(folder: Path) -> Path:
 
 
 def test_a_candidate_is_a_row_over_its_seeds_and_ends_as_its_worst(tmp_path: Path) -> None:
-    searched(tmp_path / "s")
+    write_searched(tmp_path / "s")
     warehouse = Warehouse.open(tmp_path)
     rows = read_candidates(warehouse, EVERYTHING).set_index("candidate")
     assert len(rows) == 2
@@ -353,7 +353,7 @@ def test_a_candidate_is_a_row_over_its_seeds_and_ends_as_its_worst(tmp_path: Pat
 
 
 def test_a_candidate_learns_on_validation_data_over_the_tasks_so_far(tmp_path: Path) -> None:
-    searched(tmp_path / "s")
+    write_searched(tmp_path / "s")
     curve = read_learning_curves(Warehouse.open(tmp_path), EVERYTHING)
     cells = load(tmp_path).accuracy
     for row in curve.to_dict("records"):
@@ -368,7 +368,7 @@ def test_a_candidate_learns_on_validation_data_over_the_tasks_so_far(tmp_path: P
 
 
 def test_candidates_are_not_compared(tmp_path: Path) -> None:
-    searched(tmp_path / "s")
+    write_searched(tmp_path / "s")
     rows = configurations(Warehouse.open(tmp_path))
     assert sorted(rows["method"]) == ["er", "finetune"]
     assert rows.attrs["left_out"] == {"search phase": 6}

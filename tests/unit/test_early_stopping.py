@@ -219,8 +219,8 @@ def test_a_snapshot_restores_tensors_that_others_refer_to_and_plain_attributes()
     ],
 )
 def test_what_cannot_be_is_refused_in_one_message(tmp_path, training, line):
-    (found,) = mistakes_of(tmp_path, training)
-    assert found.startswith(f"training.early_stopping{line}")
+    (mistake,) = mistakes_of(tmp_path, training)
+    assert mistake.startswith(f"training.early_stopping{line}")
 
 
 def test_it_needs_validation_data_and_a_method_that_can_end_at_any_epoch(tmp_path, mistakes):

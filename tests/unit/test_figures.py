@@ -58,9 +58,9 @@ class Records(dict[str, Record]):
     """Records by key, asked as a store is."""
 
     def records(
-        self, wanted: Iterable[tuple[str, frozenset[str]]]
+        self, requests: Iterable[tuple[str, frozenset[str]]]
     ) -> dict[tuple[str, frozenset[str]], Record]:
-        return {one: self[one[0]] for one in wanted if one[0] in self}
+        return {one: self[one[0]] for one in requests if one[0] in self}
 
     def failed_worker(self, key: str) -> dict[str, Any]:
         return {}

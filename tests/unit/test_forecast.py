@@ -63,7 +63,7 @@ def test_a_method_without_a_strength_is_selected_by_its_rates_alone(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("parts", "candidates", "asked", "distinct", "evaluation"),
+    ("parts", "candidates", "asked_for", "distinct", "evaluation"),
     [
         # A strength is inert on the first task: one stage 0, one first task, four chains of four.
         ({"search": "{algorithm: random, num_trials: 4}"}, 4, 4 * 6, 2 + 4 * 4, 6),
@@ -114,7 +114,7 @@ def test_a_search_asks_for_what_was_counted_by_hand(
     tmp_path: Path,
     parts: dict[str, str],
     candidates: int,
-    asked: int,
+    asked_for: int,
     distinct: int,
     evaluation: int,
 ) -> None:
@@ -122,10 +122,10 @@ def test_a_search_asks_for_what_was_counted_by_hand(
     assert values == {
         "search: groups": "2" if "si" in parts.get("methods", "") else "1",
         "search: candidates": str(candidates),
-        "search: stages asked for, at most": str(asked),
+        "search: stages asked for, at most": str(asked_for),
         "search: distinct stages, at most": str(distinct),
         "search: of these in the store": "0",
-        "search: stages left, at most": str(asked),
+        "search: stages left, at most": str(asked_for),
         "evaluation of winners: stages": f"{evaluation}, one winner a group",
     }
 

@@ -38,8 +38,8 @@ DEEP = "[" * 100_000 + "]" * 100_000
 @pytest.fixture
 def store(tmp_path: Path) -> StageStore:
     """A store with one stage."""
-    made = StageStore(str(tmp_path / "stages"))
-    made.put(
+    fresh_store = StageStore(str(tmp_path / "stages"))
+    fresh_store.put(
         {"w": torch.ones(2)},
         Record(
             key=KEY,
@@ -51,7 +51,7 @@ def store(tmp_path: Path) -> StageStore:
             computed_for=("s", "t", 0),
         ),
     )
-    return made
+    return fresh_store
 
 
 def rewrite(store: StageStore, change: dict, inner: dict | None = None) -> None:

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "search.jsonl"
 
 
-def begun(path: Path, **groups: str) -> Journal:
+def begin_journal(path: Path, **groups: str) -> Journal:
     journal = Journal(path)
     for group, identity in groups.items():
         journal.entries(group, identity)
@@ -32,7 +32,7 @@ def begun(path: Path, **groups: str) -> Journal:
 
 
 def test_another_driver_reads_what_one_wrote_in_order_and_by_group(path: Path) -> None:
-    first = begun(path, ewc="1", si="2")
+    first = begin_journal(path, ewc="1", si="2")
     for entry in (POINT, OTHER, STOP):
         first.append(entry)
     second = Journal(path)
@@ -43,7 +43,7 @@ def test_another_driver_reads_what_one_wrote_in_order_and_by_group(path: Path) -
 def test_an_entry_is_a_line_of_json_and_nothing_that_was_written_is_ever_changed(
     path: Path,
 ) -> None:
-    study = begun(path, ewc="1")
+    study = begin_journal(path, ewc="1")
     study.append(POINT)
     before = path.read_bytes()
     again = Journal(path)
@@ -57,7 +57,7 @@ def test_an_entry_is_a_line_of_json_and_nothing_that_was_written_is_ever_changed
 def test_the_entries_of_a_block_are_known_at_once_and_written_with_one_call(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = begun(path, ewc="1")
+    made = begin_journal(path, ewc="1")
     calls: list[int] = []
     monkeypatch.setattr(journals.os, "fsync", calls.append)
     with made.batch_writes():
@@ -72,7 +72,7 @@ def test_the_entries_of_a_block_are_known_at_once_and_written_with_one_call(
 
 
 def test_the_entries_of_a_block_that_fails_are_written_all_the_same(path: Path) -> None:
-    made = begun(path, ewc="1")
+    made = begin_journal(path, ewc="1")
 
     def fail() -> None:
         with made.batch_writes():
@@ -89,7 +89,7 @@ def test_an_entry_is_on_the_disk_before_it_is_acted_upon(
 ) -> None:
     synced: list[bytes] = []
     monkeypatch.setattr(journals.os, "fsync", lambda file: synced.append(path.read_bytes()))
-    begun(path, ewc="1").append(POINT)
+    begin_journal(path, ewc="1").append(POINT)
     assert synced[-1] == path.read_bytes()
     assert synced[-1].count(b"\n") == 2
 
@@ -97,7 +97,7 @@ def test_an_entry_is_on_the_disk_before_it_is_acted_upon(
 def test_another_search_of_the_same_name_begins_anew_and_the_first_can_be_no_more_resumed(
     path: Path,
 ) -> None:
-    begun(path, ewc="1").append(POINT)
+    begin_journal(path, ewc="1").append(POINT)
     other = Journal(path)
     assert other.entries("ewc", "2") == []
     other.append(STOP)
@@ -106,10 +106,10 @@ def test_another_search_of_the_same_name_begins_anew_and_the_first_can_be_no_mor
 
 
 def test_a_search_that_was_changed_leaves_those_beside_it_alone(path: Path) -> None:
-    study = begun(path, ewc="1", si="2")
+    study = begin_journal(path, ewc="1", si="2")
     study.append(POINT)
     study.append(OTHER)
-    again = begun(path, ewc="changed")
+    again = begin_journal(path, ewc="changed")
     assert again.entries("si", "2") == [OTHER]
 
 
@@ -120,7 +120,7 @@ def test_who_only_reads_writes_nothing_and_knows_what_it_would_have_written(path
     assert reader.entries("ewc", "1") == [POINT]
     assert not path.exists()
 
-    begun(path, ewc="1").append(POINT)
+    begin_journal(path, ewc="1").append(POINT)
     path.write_bytes(path.read_bytes() + b'{"half')
     before = path.read_bytes()
     reader = Journal(path, read_only=True)
@@ -134,7 +134,7 @@ def test_cut_anywhere_it_holds_the_whole_lines_before_and_goes_on_from_there(
     tmp_path_factory: pytest.TempPathFactory, cut: int, data: Any
 ) -> None:
     path = tmp_path_factory.mktemp("cut") / "search.jsonl"
-    study = begun(path, ewc="1")
+    study = begin_journal(path, ewc="1")
     for entry in (POINT, STOP):
         study.append(entry)
     whole = path.read_bytes()
@@ -159,7 +159,7 @@ def test_cut_anywhere_it_holds_the_whole_lines_before_and_goes_on_from_there(
 def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_journal(
     damage: bytes, path: Path, logged: list[str]
 ) -> None:
-    begun(path, ewc="1").append(POINT)
+    begin_journal(path, ewc="1").append(POINT)
     good = path.read_bytes()
     rest = damage + b"\n" + canonical_json(STOP).encode() + b"\n"
     path.write_bytes(good + rest)
@@ -175,14 +175,14 @@ def test_a_damaged_line_ends_what_is_read_and_is_kept_with_the_rest_beside_the_j
 def test_nuls_where_writes_were_lost_cost_nothing_that_was_written(
     next_line: bytes, path: Path
 ) -> None:
-    begun(path, ewc="1").append(POINT)
+    begin_journal(path, ewc="1").append(POINT)
     path.write_bytes(path.read_bytes() + b"\0" * 100 + next_line)
     assert Journal(path).entries("ewc", "1") == [POINT, STOP][: 1 + bool(next_line)]
     assert not path.with_name("search.jsonl.damaged").exists()
 
 
 def test_who_only_reads_leaves_a_damaged_journal_as_it_is(path: Path) -> None:
-    begun(path, ewc="1").append(POINT)
+    begin_journal(path, ewc="1").append(POINT)
     damaged = path.read_bytes() + b"{half\n"
     path.write_bytes(damaged)
     assert Journal(path, read_only=True).entries("ewc", "1") == [POINT]
@@ -193,7 +193,7 @@ def test_who_only_reads_leaves_a_damaged_journal_as_it_is(path: Path) -> None:
 @pytest.mark.parametrize("text", ["größer", "a\nb", " ", '"'])
 def test_text_of_any_kind_stays_on_its_line(path: Path, text: str) -> None:
     entry = POINT | {"story": text}
-    begun(path, ewc="1").append(entry)
+    begin_journal(path, ewc="1").append(entry)
     assert Journal(path).entries("ewc", "1") == [entry]
 
 
@@ -206,7 +206,7 @@ END = {"group": "g", "number": 1, "after": 2, "ended": "complete", "values": [0.
 ALONE = [{"group": "g", "identity": "i"}, *POINTS, *STEPS, END]
 
 
-def overlapped(tmp_path: Path, entries: list[dict[str, object]]) -> list[dict[str, object]]:
+def read_overlap(tmp_path: Path, entries: list[dict[str, object]]) -> list[dict[str, object]]:
     """Return what a journal with these lines has of the group."""
     path = tmp_path / "search.jsonl"
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
@@ -214,24 +214,24 @@ def overlapped(tmp_path: Path, entries: list[dict[str, object]]) -> list[dict[st
 
 
 def test_a_journal_that_two_drivers_wrote_at_once_is_read_as_that_of_one(tmp_path: Path) -> None:
-    alone = overlapped(tmp_path, ALONE)
+    alone = read_overlap(tmp_path, ALONE)
     assert alone == ALONE[1:]
     twice = [entry for entry in ALONE for _ in range(2)]
-    assert overlapped(tmp_path, twice) == alone
+    assert read_overlap(tmp_path, twice) == alone
     assert (tmp_path / "search.jsonl.overlapped").exists()
     assert (tmp_path / "search.jsonl").read_text().count("\n") == len(ALONE)
-    assert overlapped(tmp_path, ALONE) == alone
+    assert read_overlap(tmp_path, ALONE) == alone
     # The second driver is behind, and begins with the identity and the draws once more.
     late = [*ALONE[:5], *ALONE[:4], *ALONE[5:7], ALONE[4], *ALONE[7:], *ALONE[5:]]
-    assert overlapped(tmp_path, late) == alone
+    assert read_overlap(tmp_path, late) == alone
 
 
 def test_drivers_that_drew_or_decided_otherwise_leave_a_beginning_to_go_on_from(
     tmp_path: Path,
 ) -> None:
     other = {"group": "g", "number": 2, "point": {"x": 99}}
-    assert overlapped(tmp_path, [*ALONE[:5], other, *ALONE[5:]]) == ALONE[1:5]
+    assert read_overlap(tmp_path, [*ALONE[:5], other, *ALONE[5:]]) == ALONE[1:5]
     # The other driver went on with what the first one stopped: the stop stands.
     beyond = STEPS[2] | {"decision": "continue"}
     further = STEPS[2] | {"after": 3, "decision": "continue"}
-    assert overlapped(tmp_path, [*ALONE[:7], beyond, further, END]) == ALONE[1:]
+    assert read_overlap(tmp_path, [*ALONE[:7], beyond, further, END]) == ALONE[1:]

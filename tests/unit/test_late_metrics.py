@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def expected(name: str) -> list[float]:
+def expected_values(name: str) -> list[float]:
     """Return the values of seeds 0 to 4."""
     function = FUNCTIONS[name.removeprefix("val_")]
     if name in METRICS:  # not of a candidate, whose test figures must not be seen
@@ -74,7 +74,7 @@ def test_every_metric_that_a_table_lacks_is_that_of_its_r(opened: Any, folder: P
     trials = opened(folder).trials.sort_values("seed")
     pd.testing.assert_frame_equal(
         trials[[*LATE]].reset_index(drop=True),
-        pd.DataFrame({name: expected(name) for name in LATE}),
+        pd.DataFrame({name: expected_values(name) for name in LATE}),
         check_exact=True,
     )
 
@@ -92,7 +92,7 @@ def test_a_column_that_is_there_keeps_its_values(folder: Path, tmp_path: Path) -
     pq.write_table(given, tmp_path / "trials.parquet")
     for trials in (load(tmp_path).trials, Warehouse.open(tmp_path).results.trials):
         assert trials["acc"][0] == 0.5
-        assert trials["bwt"][0] == expected("bwt")[0]
+        assert trials["bwt"][0] == expected_values("bwt")[0]
 
 
 def test_nothing_is_computed_where_no_column_is_missing(
@@ -105,8 +105,8 @@ def test_nothing_is_computed_where_no_column_is_missing(
 
     monkeypatch.setattr(tables, "add_late_metrics", refuse)
     monkeypatch.setattr(dashboards.data.warehouse, "read_late_metrics", refuse)
-    found = Warehouse.open(tmp_path).results.trials
-    pd.testing.assert_frame_equal(found[[*LATE]], load(tmp_path).trials[[*LATE]])
+    actual = Warehouse.open(tmp_path).results.trials
+    pd.testing.assert_frame_equal(actual[[*LATE]], load(tmp_path).trials[[*LATE]])
 
 
 def test_without_accuracies_the_dashboard_says_what_is_missing(

@@ -76,10 +76,10 @@ def view(count: int, allowed: Tensor | None = None, seed: int = 0) -> TaskView:
     )
 
 
-def trained(count: int, seed: int = 0, **training: object) -> tuple[Diary, int]:
+def train(count: int, seed: int = 0, **training: object) -> tuple[Diary, int]:
     diary = Diary()
-    trained = train_task(diary, view(count, seed=seed), Training(**training), FlopMeter())
-    return diary, trained.samples
+    train = train_task(diary, view(count, seed=seed), Training(**training), FlopMeter())
+    return diary, train.samples
 
 
 # Which batches
@@ -98,13 +98,13 @@ def trained(count: int, seed: int = 0, **training: object) -> tuple[Diary, int]:
     ],
 )
 def test_epochs_and_iterations_say_how_many_batches_of_which_size(training, sizes):
-    diary, samples = trained(10, **training)
+    diary, samples = train(10, **training)
     assert [len(batch) for batch in diary.batches] == sizes
     assert samples == sum(sizes)
 
 
 def test_each_epoch_meets_each_example_exactly_once_and_in_another_order():
-    diary, _ = trained(10, epochs=3, batch_size=4)
+    diary, _ = train(10, epochs=3, batch_size=4)
     epochs = [[*chain.from_iterable(diary.batches[i : i + 3])] for i in (0, 3, 6)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(10))] * 3
     assert len({tuple(epoch) for epoch in epochs}) == 3
@@ -116,13 +116,13 @@ def test_the_order_is_drawn_from_the_task_s_own_stream_and_nothing_else():
     train_task(first, task, Training(epochs=2), FlopMeter())
     assert torch.equal(torch.random.get_rng_state(), before)
     torch.rand(5)
-    assert trained(10, seed=1, epochs=2)[0].batches == first.batches
-    assert trained(10, seed=2, epochs=2)[0].batches != first.batches
+    assert train(10, seed=1, epochs=2)[0].batches == first.batches
+    assert train(10, seed=2, epochs=2)[0].batches != first.batches
 
 
 def test_iterations_run_through_the_same_order_as_epochs():
-    by_epochs, _ = trained(10, epochs=2, batch_size=4)
-    by_iterations, _ = trained(10, iterations=5, batch_size=4)
+    by_epochs, _ = train(10, epochs=2, batch_size=4)
+    by_iterations, _ = train(10, iterations=5, batch_size=4)
     assert by_iterations.batches == by_epochs.batches[:5]
 
 
@@ -130,7 +130,7 @@ def test_iterations_run_through_the_same_order_as_epochs():
 
 
 def test_the_hooks_are_called_in_their_order():
-    diary, _ = trained(5, batch_size=3)
+    diary, _ = train(5, batch_size=3)
     assert diary.calls == ["begin", *["loss", "gradients", "step"] * 2]
 
 
@@ -332,7 +332,7 @@ def test_a_value_out_of_range_is_refused_by_name(name, value):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"momentum": 0.9}, "momentum must be 0, since adam has no momentum, given 0.9"),
         (
@@ -341,8 +341,8 @@ def test_a_value_out_of_range_is_refused_by_name(name, value):
         ),
     ],
 )
-def test_options_that_exclude_each_other_are_refused_together(options, told):
-    with pytest.raises(ValueError, match=told):
+def test_options_that_exclude_each_other_are_refused_together(options, message):
+    with pytest.raises(ValueError, match=message):
         Training(**options)
 
 

@@ -253,7 +253,7 @@ def test_budgeted_gives_each_task_epochs_of_fine_tuning_and_any_storage(
     assert sweep.trials[1].method.config.memory_size == 500, "as it is without means"
 
 
-def added(folder: Path, methods: str, means: str, **parts: str) -> list[str]:
+def list_added(folder: Path, methods: str, means: str, **parts: str) -> list[str]:
     """Return the methods that a sweep has beyond those without anchors, which keep their ids."""
     without = load_means(folder, methods, means.replace(", anchors: true", ""), **parts).trials
     trials = load_means(folder, methods, means, **parts).trials
@@ -263,12 +263,18 @@ def added(folder: Path, methods: str, means: str, **parts: str) -> list[str]:
 
 def test_anchors_are_added_where_the_sweep_does_not_name_them(tmp_path: Path) -> None:
     means, own_er = "{compute: 2, anchors: true}", "{name: er, replay_batch_size: 3}"
-    assert added(tmp_path, "[si]", means) == ["finetune", "er", "gdumb", "joint"]
-    assert added(tmp_path, f"[joint, {own_er}]", means) == ["finetune", "gdumb"]
-    assert added(tmp_path, "[knn]", means, **PIXELS) == ["finetune", "er", "gdumb", "joint", "ncm"]
+    assert list_added(tmp_path, "[si]", means) == ["finetune", "er", "gdumb", "joint"]
+    assert list_added(tmp_path, f"[joint, {own_er}]", means) == ["finetune", "gdumb"]
+    assert list_added(tmp_path, "[knn]", means, **PIXELS) == [
+        "finetune",
+        "er",
+        "gdumb",
+        "joint",
+        "ncm",
+    ]
     # Another network, whose features are learned, has none of ncm and knn.
     both = {"network": "{name: mlp, hidden: {grid: [[], [8]]}}"}
-    assert added(tmp_path, "[er]", means, **both).count("ncm") == 1
+    assert list_added(tmp_path, "[er]", means, **both).count("ncm") == 1
 
 
 def test_anchors_have_a_cell_at_each_pair_of_budgets_or_do_not_fit(tmp_path: Path) -> None:

@@ -148,8 +148,8 @@ def test_groups_of_one_method_are_named_by_their_trainings(load):
     ],
 )
 def test_a_mistake_of_an_entry_has_its_place(mistakes, own, lines):
-    found = mistakes(sweep_text("{epochs: 4}", "finetune", f"{{name: ewc, training: {own}}}"))
-    assert [line.partition("; valid:")[0] for line in found] == lines or found[0].startswith(
+    messages = mistakes(sweep_text("{epochs: 4}", "finetune", f"{{name: ewc, training: {own}}}"))
+    assert [line.partition("; valid:")[0] for line in messages] == lines or messages[0].startswith(
         "methods[1].training.speed: unknown key 'speed'"
     )
 

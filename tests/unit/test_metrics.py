@@ -22,19 +22,19 @@ NAN = float("nan")
 KNOWN = {"acc", "average_incremental_accuracy", "bwt", "fwt", "forgetting", "learning_accuracy"}
 
 
-def changed(after: int, task: int, value: float = NAN) -> np.ndarray:
+def change(after: int, task: int, value: float = NAN) -> np.ndarray:
     r = R.copy()
     r[after, task - 1] = value
     return r
 
 
 def matrices(low: int, high: int) -> st.SearchStrategy[np.ndarray]:
-    def of(num_tasks: int) -> st.SearchStrategy[np.ndarray]:
+    def draw_matrix(num_tasks: int) -> st.SearchStrategy[np.ndarray]:
         cells = (num_tasks + 1) * num_tasks
         values = st.lists(st.floats(0, 1), min_size=cells, max_size=cells)
         return values.map(lambda v: np.array(v, dtype=float).reshape(num_tasks + 1, num_tasks))
 
-    return st.integers(low, high).flatmap(of)
+    return st.integers(low, high).flatmap(draw_matrix)
 
 
 def test_average_accuracy_is_the_mean_of_the_last_row() -> None:
@@ -96,11 +96,11 @@ def test_average_incremental_accuracy_is_the_mean_of_acc_after_each_task(r: np.n
 
 
 def test_forgetting_ignores_what_was_known_before_the_task_was_learned() -> None:
-    assert metrics.forgetting(changed(1, 2, 1.0)) == metrics.forgetting(R)
+    assert metrics.forgetting(change(1, 2, 1.0)) == metrics.forgetting(R)
 
 
 def test_forgetting_is_negative_where_the_end_is_best() -> None:
-    assert metrics.forgetting(changed(3, 1, 1.0)) == pytest.approx((-0.05 + 0.10) / 2)
+    assert metrics.forgetting(change(3, 1, 1.0)) == pytest.approx((-0.05 + 0.10) / 2)
 
 
 def test_with_two_tasks_forgetting_is_minus_backward_transfer() -> None:
@@ -134,7 +134,7 @@ def test_after_no_task_every_metric_is_undefined() -> None:
 def test_an_unknown_cell_makes_exactly_the_metrics_that_read_it_undefined(
     cell: tuple[int, int], lost: set[str]
 ) -> None:
-    values = metrics.metrics_after(changed(*cell), 3, "task")
+    values = metrics.metrics_after(change(*cell), 3, "task")
     assert {name for name in KNOWN if np.isnan(values[name])} == lost
 
 

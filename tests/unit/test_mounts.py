@@ -54,20 +54,20 @@ def on_nfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("exists", [False, True])
 def test_a_database_file_on_a_network_file_system_is_refused_with_advice(
-    on_nfs: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+    on_nfs: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
 ) -> None:
     assert network_file_system(on_nfs) == "nfs"
     database = on_nfs / "mlflow.db"
-    if there:
+    if exists:
         database.write_bytes(b"")
     target = Target(f"sqlite:///{database}")
     with pytest.raises(TrackingError, match=r"\(nfs\).*MLFLOW_TRACKING_URI") as caught:
         create_database(target)
     assert "\n" not in str(caught.value)
-    assert database.exists() is there
+    assert database.exists() is exists
     create_database(Target("http://server:5000"))
-    if there:
+    if exists:
         monkeypatch.setenv("REPERTOIRE_SQLITE_ON_NETWORK", "1")
         create_database(target)

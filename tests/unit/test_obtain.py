@@ -32,37 +32,37 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The keys of the stages that are computed, in order."""
     keys: list[str] = []
 
-    def noted(stage: Stage, *rest: object) -> object:
+    def note(stage: Stage, *rest: object) -> object:
         keys.append(stage.key)
         time.sleep(0.05)
         return run_stage(stage, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(worker, "run_stage", noted)
+    monkeypatch.setattr(worker, "run_stage", note)
     return keys
 
 
 def test_a_stage_and_the_ancestors_that_the_store_lacks_are_computed_and_then_read(
     tmp_path: Path, computed: list[str]
 ) -> None:
-    wanted = chain()
-    record, here = claimant(tmp_path).obtain(wanted)
-    assert (record.key, record.after, here) == (wanted[2].key, 2, True)
-    assert computed == [stage.key for stage in wanted]
-    again, here = claimant(tmp_path).obtain(wanted)
+    own_chain = chain()
+    record, here = claimant(tmp_path).obtain(own_chain)
+    assert (record.key, record.after, here) == (own_chain[2].key, 2, True)
+    assert computed == [stage.key for stage in own_chain]
+    again, here = claimant(tmp_path).obtain(own_chain)
     assert (again, here, len(computed)) == (record, False, 3)
 
 
 def test_processes_that_want_the_same_stages_at_once_compute_each_once(
     tmp_path: Path, computed: list[str]
 ) -> None:
-    wanted, here = chain(), dict[int, list[bool]]()
+    own_chain, here = chain(), dict[int, list[bool]]()
 
     def obtain_all(number: int) -> None:
         one = claimant(tmp_path, f"number {number}")
-        here[number] = [one.obtain(wanted[: after + 1])[1] for after in range(3)]
+        here[number] = [one.obtain(own_chain[: after + 1])[1] for after in range(3)]
 
     together(*(lambda n=n: obtain_all(n) for n in range(4)))
-    assert sorted(computed) == sorted(stage.key for stage in wanted)
+    assert sorted(computed) == sorted(stage.key for stage in own_chain)
     for after in range(3):
         assert sum(each[after] for each in here.values()) == 1
     assert claimant(tmp_path).leases.keys() == frozenset()
@@ -99,10 +99,10 @@ def test_a_lease_outlasts_its_seconds_while_its_holder_works(
 def test_a_stage_that_fails_is_told_with_its_story_and_another_may_try_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> object:
+    def fail(*_: object) -> object:
         raise ZeroDivisionError("no examples")
 
-    monkeypatch.setattr(worker, "run_stage", broken)
+    monkeypatch.setattr(worker, "run_stage", fail)
     first = chain()[:1]
     with pytest.raises(RepertoireError, match="ZeroDivisionError: no examples"):
         claimant(tmp_path, "one").obtain(first)
@@ -112,9 +112,9 @@ def test_a_stage_that_fails_is_told_with_its_story_and_another_may_try_again(
 
 
 def test_a_stage_below_one_that_diverged_is_not_tried(tmp_path: Path) -> None:
-    wanted = chain(lr=1e30)
-    record, _ = claimant(tmp_path).obtain(wanted)
-    assert (record.key, record.status) == (wanted[1].key, "diverged")
+    own_chain = chain(lr=1e30)
+    record, _ = claimant(tmp_path).obtain(own_chain)
+    assert (record.key, record.status) == (own_chain[1].key, "diverged")
 
 
 def together(*work: Callable[[], object]) -> None:
@@ -141,9 +141,9 @@ def run_chain(folder: Path, stages: tuple[Stage, ...], owner: str | None = None)
 def test_commands_that_begin_the_same_stage_at_once_compute_it_once(
     tmp_path: Path, computed: list[str]
 ) -> None:
-    wanted, own = chain(), list[list[str]]()
-    together(*(lambda: own.append(run_chain(tmp_path, wanted)) for _ in range(4)))
-    assert sorted(computed) == sorted(stage.key for stage in wanted)
+    own_chain, own = chain(), list[list[str]]()
+    together(*(lambda: own.append(run_chain(tmp_path, own_chain)) for _ in range(4)))
+    assert sorted(computed) == sorted(stage.key for stage in own_chain)
     assert sorted(key for keys in own for key in keys) == sorted(computed)
     assert not list((tmp_path / "leases").glob("*.json"))
 

@@ -311,9 +311,9 @@ def test_what_is_wrong_with_an_optimizer_of_one_s_own_is_said_when_the_sweep_is_
 def test_without_a_sweep_the_code_is_captured(tmp_path, monkeypatch):
     module = write_lion(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    found = Training(optimizer=f"{module}:Lion")
+    by_name = Training(optimizer=f"{module}:Lion")
     given = Training(optimizer=f"{module}:Lion", source=capture_source([f"{module}:Lion"]))
-    assert found.content() == given.content()
+    assert by_name.content() == given.content()
 
 
 # Clipping

@@ -80,9 +80,9 @@ def refuse(file: Path, out: Path, problem: str, **options: Any) -> None:
 def test_results_are_the_same_elsewhere(packed: Path, tmp_path: Path) -> None:
     result = read_pack(packed, tmp_path / "deep" / "out")
     assert result.sweeps == ("layouts", "searching", "stumbling", "told_the_task")
-    here, there = load(GOLDEN), load(tmp_path / "deep" / "out")
+    golden, unpacked = load(GOLDEN), load(tmp_path / "deep" / "out")
     for name in ("trials", "accuracy", "stages"):
-        pd.testing.assert_frame_equal(getattr(here, name), getattr(there, name))
+        pd.testing.assert_frame_equal(getattr(golden, name), getattr(unpacked, name))
     again = read_pack(packed, tmp_path / "deep" / "out")
     assert (again.sweeps, again.present) == ((), result.sweeps)
     assert not list((tmp_path / "deep" / "out").glob(".*"))

@@ -92,8 +92,8 @@ def test_one_rate_for_both_is_the_number():
     ],
 )
 def test_rates_that_cannot_be_are_refused_in_one_message(tmp_path, training, line):
-    (found,) = mistakes_of(tmp_path, training)
-    assert found.startswith(line)
+    (mistake,) = mistakes_of(tmp_path, training)
+    assert mistake.startswith(line)
 
 
 def test_a_rate_of_a_group_is_searched_and_has_a_path(tmp_path):

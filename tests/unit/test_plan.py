@@ -48,13 +48,13 @@ def make(tmp_path: Path, store: StageStore, monkeypatch: pytest.MonkeyPatch) -> 
     return planned
 
 
-def beyond_stage_0(made: Plan) -> int:
-    return sum(1 for key in made.orders if made.links[key] is not None)
+def beyond_stage_0(sweep_plan: Plan) -> int:
+    return sum(1 for key in sweep_plan.orders if sweep_plan.links[key] is not None)
 
 
-def put(store: StageStore, made: Plan, key: str, **changes: Any) -> None:
+def put(store: StageStore, sweep_plan: Plan, key: str, **changes: Any) -> None:
     """Put a stage that was never run into the store."""
-    stage = made.orders[key].stages[0]
+    stage = sweep_plan.orders[key].stages[0]
     record = Record(
         key=key,
         parent=stage.parent,

@@ -96,17 +96,17 @@ def test_a_node_reads_the_probe_and_writes_its_own_and_nothing_is_left(tmp_path:
     assert list(Path(uri).iterdir()) == []
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("exists", [True, False])
 def test_a_node_that_sees_another_folder_says_so_and_writes_nothing(
-    tmp_path: Path, there: bool
+    tmp_path: Path, exists: bool
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
-    if there:
+    if exists:
         elsewhere.mkdir()
     problem = check_store(str(elsewhere), "token", "n1", visible_seconds=0.0)
     assert problem.startswith(f"does not see in store {elsewhere} what this machine wrote there")
-    assert not there or list(elsewhere.iterdir()) == []
-    assert elsewhere.exists() is there
+    assert not exists or list(elsewhere.iterdir()) == []
+    assert elsewhere.exists() is exists
 
 
 def test_a_node_checks_code_and_data_of_each_kind_of_stage(

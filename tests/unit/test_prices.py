@@ -79,8 +79,8 @@ def test_a_winner_is_the_best_that_the_price_buys() -> None:
     drawn = market()
     # Prices are 2, 3, 5, 6 and 6 of a, a, b, b and c.
     winners = list(price_winners(drawn, Prices(storage=1e-9, compute=1e-15)))
-    found = [(round(w.price, 9), drawn.methods[w.method], w.place) for w in winners]
-    assert found == [(2, "a", (0, 0)), (3, "a", (1, 0)), (5, "b", (0, 0))]
+    actual = [(round(w.price, 9), drawn.methods[w.method], w.place) for w in winners]
+    assert actual == [(2, "a", (0, 0)), (3, "a", (1, 0)), (5, "b", (0, 0))]
     assert [w.ties for w in winners] == [((0, 0, 0),), ((0, 1, 0),), ((1, 0, 0),)]
 
 
@@ -194,13 +194,13 @@ def means_folder(folder: Path) -> Path:
         (["--against", "er", "--force"], "--against, --force"),
     ],
 )
-@pytest.mark.parametrize("asked", [["--means"], ["--prices", "compute=1/TFLOP"]])
+@pytest.mark.parametrize("extra", [["--means"], ["--prices", "compute=1/TFLOP"]])
 def test_options_of_a_table_do_not_go_with_means(
-    tmp_path: Path, options: list[str], wrong: str, asked: list[str]
+    tmp_path: Path, options: list[str], wrong: str, extra: list[str]
 ) -> None:
-    error = CliRunner().invoke(app, ["compare", str(tmp_path), *asked, *options]).exception
+    error = CliRunner().invoke(app, ["compare", str(tmp_path), *extra, *options]).exception
     assert isinstance(error, RepertoireError)  # exit code 2, see the test of prices below
-    assert set(wrong.split(", ")) == set(re.findall(r"--\w+", str(error))) - {asked[0]}
+    assert set(wrong.split(", ")) == set(re.findall(r"--\w+", str(error))) - {extra[0]}
 
 
 def test_compare_prints_who_wins_for_how_much(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def prose(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", bare))
 
 
-def embedded(page: str, name: str) -> Any:
+def read_json(page: str, name: str) -> Any:
     match = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page)
     assert match is not None
     return json.loads(match[1])
@@ -185,7 +185,7 @@ def test_the_charts_on_the_page_stand_at_the_figures_of_the_comparison(
     results: Path, page: str
 ) -> None:
     table = comparison(load(results)).set_index("trial_id")
-    axes, plane = embedded(page, "figures")[:2]
+    axes, plane = read_json(page, "figures")[:2]
     places = {
         trial: (x, y)
         for trace in plane["data"]

@@ -83,9 +83,9 @@ class MemoryStore:
         return record if covered else None
 
     def records(
-        self, wanted: Iterable[tuple[str, frozenset[str]]]
+        self, requests: Iterable[tuple[str, frozenset[str]]]
     ) -> dict[tuple[str, frozenset[str]], Record]:
-        read = {one: self.record(*one) for one in wanted}
+        read = {one: self.record(*one) for one in requests}
         return {one: record for one, record in read.items() if record is not None}
 
     def failed_worker(self, key: str) -> dict[str, Any]:

@@ -38,14 +38,14 @@ def rates(monkeypatch, tasks: int = 1, count: int = 8, **options: object) -> lis
     taken: list[float] = []
     step = torch.optim.SGD.step
 
-    def noting(self, *args):
+    def note_rate(self, *args):
         taken.append(self.param_groups[0]["lr"])
         return step(self, *args)
 
     training = Training(**{"optimizer": "sgd", "lr": 0.5, "batch_size": 2, **options})
     method = Rates()
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.SGD, "step", noting)
+        patch.setattr(torch.optim.SGD, "step", note_rate)
         for index in range(1, tasks + 1):
             train_task(method, view(count, index), training, FlopMeter())
     return taken

@@ -77,7 +77,7 @@ def schema() -> Draft7Validator:
     return Draft7Validator(content)
 
 
-def refused_at(schema: Draft7Validator, content: Any) -> list[str]:
+def find_refused(schema: Draft7Validator, content: Any) -> list[str]:
     return ["/".join(map(str, error.absolute_path)) for error in schema.iter_errors(content)]
 
 
@@ -96,25 +96,26 @@ def test_every_sweep_names_the_schema_and_passes_it(schema: Draft7Validator) -> 
     for path in paths:
         text = path.read_text(encoding="utf-8")
         assert text.splitlines()[0] == FIRST_LINE, path
-        assert refused_at(schema, parse_yaml(text)) == [], path
+        assert find_refused(schema, parse_yaml(text)) == [], path
 
 
 def test_what_is_read_passes(schema: Draft7Validator, tmp_path: Path) -> None:
     content = parse_yaml(RIGHT)
     assert Sweep.read(content, RIGHT, "right", tmp_path).groups
-    assert refused_at(schema, content) == []
+    assert find_refused(schema, content) == []
     own = {"methods": ["mine:Mine", {"name": "mine:Mine", "any": 1}], "network": "timm:resnet10t"}
     own |= {"search": {"algorithm": {"name": "mine:Searcher", "any": 1}}}
-    assert refused_at(schema, content | own) == []
+    assert find_refused(schema, content | own) == []
 
 
 def test_every_method_and_network_passes_with_all_its_defaults(schema: Draft7Validator) -> None:
     content = parse_yaml(RIGHT)
     methods = [{"name": name, **to_json(cls.Config())} for name, cls in METHODS.items()]
-    assert refused_at(schema, content | {"methods": methods}) == []
+    assert find_refused(schema, content | {"methods": methods}) == []
     for name, cls in NETWORKS.items():
         assert (
-            refused_at(schema, content | {"network": {"name": name, **to_json(cls.Config())}}) == []
+            find_refused(schema, content | {"network": {"name": name, **to_json(cls.Config())}})
+            == []
         )
 
 
@@ -123,7 +124,7 @@ def test_what_it_refuses_is_refused_when_it_is_read(
     schema: Draft7Validator, line: str, tmp_path: Path
 ) -> None:
     content = parse_yaml(RIGHT) | parse_yaml(line)
-    places = refused_at(schema, content)
+    places = find_refused(schema, content)
     assert places
     assert all(place.startswith(WRONG[line]) for place in places)
     with pytest.raises(SweepError):

@@ -16,7 +16,7 @@ from orchestrator.terminal.screen import Display
 HALF_WAY = Progress(trials=4, trials_done=1, to_go=6, executed=3, running=2, shared=5, failed=1)
 
 
-def shown(console: Console) -> str:
+def read_console(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -26,7 +26,7 @@ def test_a_terminal_shows_a_bar_and_the_line_that_a_file_gets() -> None:
     with Display(console) as display:
         display.show(HALF_WAY)
         display.say("a [note] on [/this]")
-    text = shown(console)
+    text = read_console(console)
     assert "3/9" in text
     assert "trials 1/4" in text
     assert "6 to go · 1 failed" in text
@@ -37,7 +37,7 @@ def test_a_narrow_terminal_cuts_the_line_and_keeps_the_count() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=60)
     with Display(console) as display:
         display.show(HALF_WAY)
-    assert "3/9" in shown(console)
+    assert "3/9" in read_console(console)
 
 
 def test_a_file_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_a_file_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -
     with Display(console) as display:
         for now[0] in (100.0, 104.0, 109.9, 110.0, 119.0):
             display.show(HALF_WAY)
-    lines = shown(console).splitlines()
+    lines = read_console(console).splitlines()
     assert len(lines) == 2
     assert all("stages 3 done" in line for line in lines)
 
@@ -59,9 +59,9 @@ def test_verbose_prints_each_change_and_quiet_prints_nothing() -> None:
         with Display(console, detail) as display:  # type: ignore[arg-type]
             for progress in (HALF_WAY, HALF_WAY, done):
                 display.show(progress)
-        assert len(shown(console).splitlines()) == lines
+        assert len(read_console(console).splitlines()) == lines
         display.say("more")
-        assert ("more" in shown(console)) == (detail == "verbose")
+        assert ("more" in read_console(console)) == (detail == "verbose")
 
 
 @pytest.mark.parametrize(

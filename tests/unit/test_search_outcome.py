@@ -265,13 +265,13 @@ def test_schedulers_that_stop_early_wait_for_two_tasks(tmp_path: Path) -> None:
         assert search.scheduler.grace_tasks == 2
 
 
-def begun_with(folder: Path, scheduler: str, benchmark: str) -> list[dict[str, Any]]:
+def begin_search(folder: Path, scheduler: str, benchmark: str) -> list[dict[str, Any]]:
     lab.run(folder, search=ASHA.replace("asha", scheduler), benchmark=benchmark)
     return journal(folder)
 
 
 def test_a_search_begun_with_the_former_default_goes_on_and_says_so(tmp_path: Path) -> None:
-    before = begun_with(tmp_path, "{name: asha, grace_tasks: 1}", THREE_TASKS)
+    before = begin_search(tmp_path, "{name: asha, grace_tasks: 1}", THREE_TASKS)
     lab.run(tmp_path, search=ASHA, benchmark=THREE_TASKS)
     assert journal(tmp_path) == before
     sweep = Sweep.load(tmp_path / "lab.yaml")
@@ -282,7 +282,7 @@ def test_a_search_begun_with_the_former_default_goes_on_and_says_so(tmp_path: Pa
 
 
 def test_a_search_that_states_another_grace_is_another_search(tmp_path: Path) -> None:
-    before = begun_with(tmp_path, "{name: asha, grace_tasks: 1}", THREE_TASKS)
+    before = begin_search(tmp_path, "{name: asha, grace_tasks: 1}", THREE_TASKS)
     lab.run(
         tmp_path, search=ASHA.replace("asha", "{name: asha, grace_tasks: 2}"), benchmark=THREE_TASKS
     )

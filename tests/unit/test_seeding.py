@@ -49,12 +49,12 @@ def test_a_stream_neither_reads_nor_moves_the_global_generator():
 
 
 def test_inside_ambient_the_global_generator_depends_on_the_seed_alone():
-    def drawn(seed: int) -> list[float]:
+    def draw_numbers(seed: int) -> list[float]:
         with seed_global_generators(seed):
             return torch.rand(3).tolist()
 
-    assert drawn(1) == drawn(1)
-    assert drawn(1) != drawn(2)
+    assert draw_numbers(1) == draw_numbers(1)
+    assert draw_numbers(1) != draw_numbers(2)
 
 
 def test_ambient_puts_the_global_generator_back_even_after_an_error():

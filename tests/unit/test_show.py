@@ -82,7 +82,7 @@ def results_of(trials: list[Row], accuracy: list[Row]) -> Results:
     return Results(tables.trials.to_pandas(), tables.accuracy.to_pandas(), pd.DataFrame())
 
 
-def of(*trials: Row) -> Results:
+def results_from(*trials: Row) -> Results:
     return results_of(list(trials), [cell for row in trials for cell in cells(row)])
 
 
@@ -104,7 +104,7 @@ def words(results: Results, name: str, *options: Any, **named: Any) -> str:
 
 
 def test_the_grid_has_every_cell_and_the_figures_are_those_worked_by_hand() -> None:
-    page = words(of(trial()), "ewc-12ab")
+    page = words(results_from(trial()), "ewc-12ab")
     assert "ewc ewc-12ab (sweep s) split_digits, domain-incremental, 2 tasks" in page
     assert "accuracy on test data: seed 0" in page
     assert "task learned 1 2 0 0.10 0.20 1 0.90 0.30 2 0.60 0.80" in page
@@ -134,16 +134,20 @@ def test_the_other_split_can_be_shown() -> None:
 
 @pytest.mark.parametrize("name", ["ewc-77cd", "ewc-7", "ewc lam=5"])
 def test_a_trial_goes_by_its_id_the_beginning_of_it_or_its_label(name: str) -> None:
-    results = of(trial(), trial("ewc-77cd", lam=5.0))
+    results = results_from(trial(), trial("ewc-77cd", lam=5.0))
     assert "ewc lam=5 ewc-77cd" in words(results, name)
 
 
 def test_an_id_that_begins_another_is_meant_when_given_in_full() -> None:
-    assert "ewc-1 (sweep s)" in words(of(trial("ewc-1"), trial("ewc-12", lam=2.0)), "ewc-1")
+    assert "ewc-1 (sweep s)" in words(
+        results_from(trial("ewc-1"), trial("ewc-12", lam=2.0)), "ewc-1"
+    )
 
 
 def test_a_name_that_fits_several_trials_lists_them() -> None:
-    results = of(trial(), trial("ewc-12xx", lam=5.0), trial("ewc-12cd", lam=1.5, sweep="t"))
+    results = results_from(
+        trial(), trial("ewc-12xx", lam=5.0), trial("ewc-12cd", lam=1.5, sweep="t")
+    )
     with pytest.raises(RepertoireError) as refused:
         trial_page(results, "ewc-12")
     assert "ewc-12xx: ewc lam=5, split_digits, domain-incremental, 2 tasks (sweep s)" in str(
@@ -158,7 +162,7 @@ def test_words_that_fit_one_trial_show_it_and_no_label_hides_another() -> None:
         trial("ewc-bb", scenario="task"),
         trial("ewc-cc", sweep="t", scenario="task", lam=5.0),
     ]
-    results = of(*rows)
+    results = results_from(*rows)
     # `ewc` is the label of the first, but describes all three.
     with pytest.raises(RepertoireError, match="'ewc' fits 3 trials") as refused:
         trial_page(results, "ewc")
@@ -169,27 +173,30 @@ def test_words_that_fit_one_trial_show_it_and_no_label_hides_another() -> None:
 
 
 def test_a_description_finds_the_same_trial_whatever_else_the_folder_holds() -> None:
-    alone, more = of(trial()), of(trial(), trial("ewc-zz", lam=2.0), trial("er-1", method="er"))
+    alone, more = (
+        results_from(trial()),
+        results_from(trial(), trial("ewc-zz", lam=2.0), trial("er-1", method="er")),
+    )
     for results in (alone, more):
         assert "ewc-12ab (sweep s)" in words(results, "ewc lam=1")
 
 
 def test_a_trial_of_two_sweeps_is_shown_once_over_all_its_seeds() -> None:
     rows = [trial(seed=0), trial(seed=1), trial(seed=1, sweep="t"), trial(seed=2, sweep="t")]
-    assert "mean of 3 seeds (0, 1, 2)" in words(of(*rows), "ewc")
+    assert "mean of 3 seeds (0, 1, 2)" in words(results_from(*rows), "ewc")
 
 
 def test_an_unknown_trial_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match=r"did you mean 'ewc lam=5'\? valid: "):
-        trial_page(of(trial(), trial("ewc-77cd", lam=5.0)), "ewc lam=6x")
-    many = of(*(trial(f"ewc-{i:04}", lam=float(i)) for i in range(50)))
+        trial_page(results_from(trial(), trial("ewc-77cd", lam=5.0)), "ewc lam=6x")
+    many = results_from(*(trial(f"ewc-{i:04}", lam=float(i)) for i in range(50)))
     with pytest.raises(RepertoireError, match=r"did you mean 'ewc lam=7'\? repertoire compare"):
         trial_page(many, "ewc lam7")
 
 
 def test_an_unfinished_trial_shows_what_is_there_and_says_what_is_missing() -> None:
     row = trial(status="diverged", tasks_done=1, story="loss is NaN\nin step 3")
-    page = words(of(row), "ewc")
+    page = words(results_from(row), "ewc")
     assert "1 0.90 0.30 2 – –" in page
     assert "after 1 of 2 tasks: ACC 0.900 AIA 0.900 BWT – FWT – forgetting –" in page
     assert "seed 0 diverged after 1 of 2 tasks: loss is NaN" in page
@@ -197,7 +204,7 @@ def test_an_unfinished_trial_shows_what_is_there_and_says_what_is_missing() -> N
 
 
 def test_seeds_that_did_not_finish_are_left_out_of_the_mean_and_named() -> None:
-    page = words(of(trial(), trial(seed=1, status="stopped", tasks_done=1)), "ewc")
+    page = words(results_from(trial(), trial(seed=1, status="stopped", tasks_done=1)), "ewc")
     assert "test data: seed 0 " in page
     assert "2 0.60 0.80 ACC 0.700" in page
     assert "seed 1 stopped after 1 of 2 tasks" in page
@@ -213,18 +220,18 @@ def test_seeds_that_failed_alike_are_one_line_and_the_traceback_is_shown_if_aske
     story = "OSError: disk is full (mine.py:7, in loss)\n\nTraceback:\n  mine.py, line 7"
     rows = [trial(seed=s, status="failed", tasks_done=1, story=story) for s in (0, 1, 2)]
     rows.append(trial(seed=3, status="failed", tasks_done=1, story="KeyError: 3\n\nTraceback: b"))
-    page = words(of(*rows), "ewc")
+    page = words(results_from(*rows), "ewc")
     assert page.count("disk is full") == 1
     assert "seeds 0, 1 and 2 failed after 1 of 2 tasks: OSError: disk is full (mine.py:7" in page
     assert "seed 3 failed after 1 of 2 tasks: KeyError: 3" in page
     assert "Traceback" not in page
-    whole = words(of(*rows), "ewc", traceback=True)
+    whole = words(results_from(*rows), "ewc", traceback=True)
     assert whole.count("Traceback: mine.py, line 7") == 1
     assert "Traceback: b" in whole
 
 
 def test_a_trial_of_several_tasks_that_failed_is_not_said_to_have_one() -> None:
-    page = words(of(trial(status="failed", tasks_done=1, story="OSError: x")), "ewc")
+    page = words(results_from(trial(status="failed", tasks_done=1, story="OSError: x")), "ewc")
     assert "FWT is undefined (–): only one task is learned so far, of 2" in page
     assert "when there is only one" not in page
 
@@ -259,7 +266,7 @@ def test_a_winner_s_hyperparameters_are_shown() -> None:
         trial(f"ewc-{lam}", 100, lam, phase="search", acc=None, group="ewc") for lam in (1.0, 10.0)
     ]
     winner = trial("ewc-10.0", 0, 10.0, selected=True, group="ewc")
-    results = of(*candidates, winner)
+    results = results_from(*candidates, winner)
     assert "chosen by the search: lam=10 accuracy on test" in words(results, "ewc-10.0")
     assert "chosen by the search" not in words(results, "ewc-1.0")
 
@@ -270,7 +277,7 @@ def test_a_winner_chosen_task_by_task_shows_a_value_for_each() -> None:
         "schedule": [{"method.lam": 1.0}, {"method.lam": 0.5}],
     }
     winner = trial(selected=True, group="ewc", config=json.dumps(config))
-    assert "chosen by the search: lam=1, 0.5 " in words(of(winner), "ewc-12ab")
+    assert "chosen by the search: lam=1, 0.5 " in words(results_from(winner), "ewc-12ab")
 
 
 def test_a_winner_chosen_within_each_seed_shows_the_values_of_each() -> None:
@@ -288,7 +295,7 @@ def test_a_winner_chosen_within_each_seed_shows_the_values_of_each() -> None:
             [{}, *({"method.lam": lam, "training.lr": 0.1} for lam in lams)]
         )
     ]
-    of_seeds = replace(of(*seeds), stages=pd.DataFrame(stages))
+    of_seeds = replace(results_from(*seeds), stages=pd.DataFrame(stages))
     line = "chosen by the search: seeds 0, 2: lam=10, 1 lr=0.1; seed 1: lam=1 lr=0.1 accuracy"
     assert line in words(of_seeds, "ewc-12ab")
 
@@ -341,7 +348,7 @@ def test_the_command_prints_the_page_and_refuses_what_is_not_there(tmp_path: Pat
 
 
 def test_a_scenario_tells_trials_of_one_name_apart() -> None:
-    results = of(trial(), trial("ewc-77cd", scenario="class"))
+    results = results_from(trial(), trial("ewc-77cd", scenario="class"))
     assert "class-incremental" in words(results, "ewc", scenario="class")
     assert "domain-incremental" in words(results, "ewc", scenario="domain")
     with pytest.raises(UnknownName, match="scenario 'task'"):
@@ -392,7 +399,7 @@ def test_where_a_trial_ran_and_the_end_of_the_log_of_one_that_failed() -> None:
     ran = {"node": "gpu-1", "pid": 77, "device": "NVIDIA H100"}
     log = "epoch 3\nCUDA error"
     failed = trial(seed=1, status="failed", tasks_done=1, story="ValueError: no", log=log, **ran)
-    page = words(of(trial(seed=0, **ran | {"node": "gpu-2"}), failed), "ewc-12ab")
+    page = words(results_from(trial(seed=0, **ran | {"node": "gpu-2"}), failed), "ewc-12ab")
     assert "on gpu-2 (NVIDIA H100)" in page
     assert "ran on gpu-1, process 77, NVIDIA H100 the end of its log: epoch 3 CUDA error" in page
-    assert "process" not in words(of(trial()), "ewc-12ab"), "tables of an earlier release"
+    assert "process" not in words(results_from(trial()), "ewc-12ab"), "tables of an earlier release"

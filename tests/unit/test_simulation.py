@@ -71,10 +71,10 @@ def make_plan(tmp_path: Path) -> Callable[..., Plan]:
     return make
 
 
-def run(made: Plan, cluster: VirtualCluster, seconds: Callable[[Stage], float]) -> Simulation:
-    stages = {key: order.stages[0] for key, order in made.orders.items()}
+def run(sweep_plan: Plan, cluster: VirtualCluster, seconds: Callable[[Stage], float]) -> Simulation:
+    stages = {key: order.stages[0] for key, order in sweep_plan.orders.items()}
     return simulate(
-        made, {key: Cost(seconds(s), 100.0) for key, s in stages.items()}, cluster, LIMIT
+        sweep_plan, {key: Cost(seconds(s), 100.0) for key, s in stages.items()}, cluster, LIMIT
     )
 
 
@@ -97,8 +97,8 @@ def test_what_is_shared_is_computed_once_and_counted_as_spared(
     make_plan: Callable[..., Plan],
 ) -> None:
     # Task 1 of ewc is one stage for all lam, and freeze has a chain of its own.
-    made = make_plan("[{name: ewc, lam: {grid: [1, 2, 4]}}, freeze]", "[0]")
-    result = run(made, VirtualCluster(1, 1), ten_seconds)
+    sweep_plan = make_plan("[{name: ewc, lam: {grid: [1, 2, 4]}}, freeze]", "[0]")
+    result = run(sweep_plan, VirtualCluster(1, 1), ten_seconds)
     assert result.makespan == result.busy == 10.0 * (1 + 3 * 2 + 3)
     assert result.spared_stages == 3 + 2  # stage 0 of four chains, task 1 of three
     assert result.spared == 2 * 10.0
@@ -108,32 +108,34 @@ def test_what_is_shared_is_computed_once_and_counted_as_spared(
 def test_one_slot_takes_the_sum_and_many_slots_the_longest_chain(
     make_plan: Callable[..., Plan], seed: int
 ) -> None:
-    made = make_plan("[finetune, joint, {name: er, memory_size: {grid: [10, 20]}}]")
+    sweep_plan = make_plan("[finetune, joint, {name: er, memory_size: {grid: [10, 20]}}]")
     draws = np.random.default_rng(seed)
-    drawn = {key: float(draws.exponential(60.0)) for key in made.orders}
+    drawn = {key: float(draws.exponential(60.0)) for key in sweep_plan.orders}
 
     def seconds(stage: Stage) -> float:
         return drawn[stage.key]
 
     longest = max(
-        sum(drawn[key] for key in chain.keys) for chain in made.chains if chain.method != "joint"
+        sum(drawn[key] for key in chain.keys)
+        for chain in sweep_plan.chains
+        if chain.method != "joint"
     )
-    joint = max(drawn[c.keys[0]] + drawn[k] for c in made.chains for k in c.keys[1:])
-    alone = run(made, VirtualCluster(1, 1), seconds)
+    joint = max(drawn[c.keys[0]] + drawn[k] for c in sweep_plan.chains for k in c.keys[1:])
+    alone = run(sweep_plan, VirtualCluster(1, 1), seconds)
     assert alone.makespan == pytest.approx(sum(drawn.values()))
     assert alone.utilisation == pytest.approx(1.0)
-    endless = run(made, VirtualCluster(100, 8), seconds)
+    endless = run(sweep_plan, VirtualCluster(100, 8), seconds)
     assert endless.makespan == pytest.approx(max(longest, joint)) == pytest.approx(endless.shortest)
     for nodes in (2, 3, 7):  # Graham's bound of list scheduling, with the few that wait in line
-        some = run(made, VirtualCluster(nodes, 1), seconds)
+        some = run(sweep_plan, VirtualCluster(nodes, 1), seconds)
         bound = alone.makespan / nodes + (1 + LIMIT(nodes) / nodes) * endless.makespan
         assert max(endless.makespan, alone.makespan / nodes) <= some.makespan + 1e-9 <= bound
 
 
 def test_stages_of_the_store_take_no_time(make_plan: Callable[..., Plan]) -> None:
-    made = make_plan(seeds="[0]")
-    stored = {key: StoredStage("complete", 1, 10.0) for key in made.chains[0].keys[:2]}
-    done = replace(made, stored=stored)
+    sweep_plan = make_plan(seeds="[0]")
+    stored = {key: StoredStage("complete", 1, 10.0) for key in sweep_plan.chains[0].keys[:2]}
+    done = replace(sweep_plan, stored=stored)
     result = run(done, VirtualCluster(1, 1), ten_seconds)
     assert (result.makespan, result.stages, result.shortest) == (20.0, 2, 20.0)
     assert result.steps[0].store_bytes == 200.0
@@ -142,22 +144,22 @@ def test_stages_of_the_store_take_no_time(make_plan: Callable[..., Plan]) -> Non
 def test_lost_nodes_cost_their_stages_and_their_replacement(
     make_plan: Callable[..., Plan],
 ) -> None:
-    made = make_plan()
+    sweep_plan = make_plan()
 
     def seconds(stage: Stage) -> float:
         return 900.0
 
-    calm = run(made, VirtualCluster(1, 1), seconds)
+    calm = run(sweep_plan, VirtualCluster(1, 1), seconds)
     stormy = VirtualCluster(1, 1, losses_per_hour=2.0, seed=3)
-    result = run(made, stormy, seconds)
+    result = run(sweep_plan, stormy, seconds)
     usage = result.usage
     assert (result.stages, result.busy, result.failed_trials) == (12, calm.busy, 0)
     assert usage.stages_lost == usage.nodes_lost > 0
     down = REPLACEMENT_SECONDS * usage.nodes_lost
     assert result.makespan == pytest.approx(calm.makespan + usage.seconds_lost + down)
-    again = run(made, stormy, seconds)
+    again = run(sweep_plan, stormy, seconds)
     assert again.usage == usage
-    assert run(made, replace(stormy, seed=4), seconds).makespan != result.makespan
+    assert run(sweep_plan, replace(stormy, seed=4), seconds).makespan != result.makespan
 
 
 GRID = """
@@ -238,13 +240,13 @@ def test_a_grid_with_a_mistake_is_described_once_not_at_each_point(
 
 
 def test_a_stage_whose_node_is_lost_too_often_has_failed(make_plan: Callable[..., Plan]) -> None:
-    made = make_plan(seeds="[0]")
-    result = run(made, VirtualCluster(1, 1, losses_per_hour=3600.0), lambda stage: 1e6)
+    sweep_plan = make_plan(seeds="[0]")
+    result = run(sweep_plan, VirtualCluster(1, 1, losses_per_hour=3600.0), lambda stage: 1e6)
     assert (result.failed_trials, result.stages, result.usage.stages_lost) == (1, 0, 10)
 
 
 def record_stages(
-    made: Plan, folder: Path, shares: Sequence[tuple[float, float | None]] = ()
+    sweep_plan: Plan, folder: Path, shares: Sequence[tuple[float, float | None]] = ()
 ) -> dict[str, float]:
     """Write the tables of stages that took a drawn time; return key -> seconds.
 
@@ -252,7 +254,7 @@ def record_stages(
     """
     store, draws, taken = open_store(folder, None), np.random.default_rng(0), {}
     score = {split: Score(accuracy=0.5, loss=1.0, n=1) for split in ("validation", "test")}
-    for key, order in made.orders.items():
+    for key, order in sweep_plan.orders.items():
         train, test = draws.random(2)
         stage, taken[key] = order.stages[0], train + test
         on_gpu = shares and stage.after and stage.method.name == "finetune"
@@ -275,7 +277,7 @@ def record_stages(
             computed_for=order.computed_for,
         )
         store.put({}, record)
-    Tabulator(made.chains, store, folder / made.sweep.name).refresh()
+    Tabulator(sweep_plan.chains, store, folder / sweep_plan.sweep.name).refresh()
     return taken
 
 
@@ -327,17 +329,17 @@ def test_shares_of_a_gpu_are_read_from_the_records_of_earlier_runs(
     make_plan: Callable[..., Plan], tmp_path: Path
 ) -> None:
     assert read_gpu_shares(tmp_path) == {}
-    made = make_plan("[finetune, {name: ewc, lam: 1}, joint]", "[0]")
-    record_stages(made, tmp_path, [(0.1, None), (0.2, 0.9), (0.1, 0.5)])
-    title = next(iter(made.orders.values())).stages[0].benchmark.title
+    sweep_plan = make_plan("[finetune, {name: ewc, lam: 1}, joint]", "[0]")
+    record_stages(sweep_plan, tmp_path, [(0.1, None), (0.2, 0.9), (0.1, 0.5)])
+    title = next(iter(sweep_plan.orders.values())).stages[0].benchmark.title
     assert read_gpu_shares(tmp_path) == {(title, "mlp", "finetune", True): 0.5}
 
 
 def test_without_records_durations_are_assumed_and_said_to_be(
     make_plan: Callable[..., Plan],
 ) -> None:
-    made, durations = make_plan(seeds="[0]"), Durations()
-    costs = [durations.cost(order) for order in made.orders.values()]
+    sweep_plan, durations = make_plan(seeds="[0]"), Durations()
+    costs = [durations.cost(order) for order in sweep_plan.orders.values()]
     assert {cost.seconds for cost in costs} == {ASSUMED_SECONDS}
     assert durations.sources == {ASSUMED: 4}
 

@@ -25,7 +25,7 @@ from orchestrator.sweep.spaces.domains import (
 SIGNIFICANT = 1e-3  # seeds are fixed, so a test that passes once passes always
 
 
-def drawn(kind: str, args: Sequence[Any], count: int = 2000, seed: int = 0) -> list[Any]:
+def draw(kind: str, args: Sequence[Any], count: int = 2000, seed: int = 0) -> list[Any]:
     random = np.random.default_rng(seed)
     return [Domain(kind, tuple(args)).sample(random) for _ in range(count)]
 
@@ -45,13 +45,13 @@ seeds = st.integers(0, 2**32 - 1)
 
 @given(st.lists(finite_floats, min_size=2, max_size=2, unique=True).map(sorted), seeds)
 def test_uniform_stays_inside(ends: list[float], seed: int) -> None:
-    assert all(ends[0] <= x <= ends[1] for x in drawn("uniform", ends, 20, seed))
+    assert all(ends[0] <= x <= ends[1] for x in draw("uniform", ends, 20, seed))
 
 
 @given(st.lists(positive_floats, min_size=2, max_size=2, unique=True).map(sorted), seeds)
 def test_loguniform_stays_inside_up_to_the_last_bit(ends: list[float], seed: int) -> None:
     low, high = ends[0] * (1 - 1e-14), ends[1] * (1 + 1e-14)
-    assert all(low <= x <= high for x in drawn("loguniform", ends, 20, seed))
+    assert all(low <= x <= high for x in draw("loguniform", ends, 20, seed))
 
 
 @given(
@@ -60,7 +60,7 @@ def test_loguniform_stays_inside_up_to_the_last_bit(ends: list[float], seed: int
     seeds,
 )
 def test_whole_numbers_stay_inside_and_are_whole(kind: str, ends: list[int], seed: int) -> None:
-    values = drawn(kind, ends, 20, seed)
+    values = draw(kind, ends, 20, seed)
     assert all(type(x) is int and ends[0] <= x <= ends[1] for x in values)
 
 
@@ -69,54 +69,54 @@ def test_steps_of_whole_numbers_are_whole_and_on_the_lattice(
     low: int, steps: int, step: int, seed: int
 ) -> None:
     high = low + steps * step + step // 2  # the upper end need not be on the lattice
-    values = drawn("quniform", [low, high, step], 20, seed)
+    values = draw("quniform", [low, high, step], 20, seed)
     assert all(type(x) is int and low <= x <= high and (x - low) % step == 0 for x in values)
 
 
 @pytest.mark.parametrize("kind", ["randint", "lograndint", "quniform"])
 def test_both_ends_of_whole_numbers_are_reached_and_so_is_all_between(kind: str) -> None:
     args = [2, 9, 1] if kind == "quniform" else [2, 9]
-    assert set(drawn(kind, args)) == set(range(2, 10))
+    assert set(draw(kind, args)) == set(range(2, 10))
 
 
 def test_steps_of_reals_reach_both_ends_and_are_short_numbers() -> None:
-    values = set(drawn("quniform", [0.1, 0.5, 0.1]))
+    values = set(draw("quniform", [0.1, 0.5, 0.1]))
     assert values == {0.1, 0.2, 0.3, 0.4, 0.5}
     assert all(type(x) is float for x in values)
 
 
 def test_a_range_of_whole_ends_gives_reals_where_reals_are_asked_for() -> None:
-    assert all(type(x) is float for x in drawn("uniform", [0, 2], 20))
-    assert all(type(x) is float for x in drawn("loguniform", [1, 2], 20))
+    assert all(type(x) is float for x in draw("uniform", [0, 2], 20))
+    assert all(type(x) is float for x in draw("loguniform", [1, 2], 20))
 
 
 @pytest.mark.parametrize("kind", ["grid", "choice"])
 def test_a_list_gives_its_values_as_they_are_each_as_often(kind: str) -> None:
     values = [[400, 400], [100], "adam", None]
-    sample = drawn(kind, values)
+    sample = draw(kind, values)
     counts = [sum(x is value for x in sample) for value in values]
     assert sum(counts) == len(sample)
     assert chisquare(counts).pvalue > SIGNIFICANT
 
 
 def test_uniform_is_uniform() -> None:
-    assert kstest(drawn("uniform", [-2, 6]), "uniform", args=(-2, 8)).pvalue > SIGNIFICANT
+    assert kstest(draw("uniform", [-2, 6]), "uniform", args=(-2, 8)).pvalue > SIGNIFICANT
 
 
 def test_loguniform_is_uniform_in_the_logarithm_and_not_elsewhere() -> None:
-    values = drawn("loguniform", [1e-4, 1e2])
+    values = draw("loguniform", [1e-4, 1e2])
     exponents = [math.log10(x) for x in values]
     assert kstest(exponents, "uniform", args=(-4, 6)).pvalue > SIGNIFICANT
     assert kstest(values, "uniform", args=(1e-4, 1e2)).pvalue < 1e-9
 
 
 def test_each_whole_number_is_as_likely_as_another() -> None:
-    counts = np.bincount(drawn("randint", [0, 9]), minlength=10)
+    counts = np.bincount(draw("randint", [0, 9]), minlength=10)
     assert chisquare(counts).pvalue > SIGNIFICANT
 
 
 def test_a_whole_number_drawn_on_a_logarithmic_scale_stands_for_half_the_way_to_the_next() -> None:
-    values = drawn("lograndint", [1, 8], 4000)
+    values = draw("lograndint", [1, 8], 4000)
     edges = np.log(np.arange(1, 10) - 0.5)
     expected = np.diff(edges) / (edges[-1] - edges[0]) * len(values)
     counts = np.bincount(values, minlength=9)[1:]
@@ -126,7 +126,7 @@ def test_a_whole_number_drawn_on_a_logarithmic_scale_stands_for_half_the_way_to_
 @pytest.mark.parametrize("step", [1, 0.25])
 def test_each_step_is_as_likely_as_another(step: float) -> None:
     args = [0, 8 * step, step]
-    counts = np.bincount([round(x / step) for x in drawn("quniform", args)], minlength=9)
+    counts = np.bincount([round(x / step) for x in draw("quniform", args)], minlength=9)
     assert chisquare(counts).pvalue > SIGNIFICANT
 
 
@@ -304,5 +304,5 @@ def test_a_wrong_condition_is_told_with_its_place() -> None:
     ],
 )
 def test_the_ends_have_the_type_of_what_is_drawn(kind: str, args: tuple[Any, ...]) -> None:
-    (only,) = {type(value) for value in drawn(kind, args, 20)}
+    (only,) = {type(value) for value in draw(kind, args, 20)}
     assert {type(value) for value in Domain(kind, args).representatives()} == {only}

@@ -51,8 +51,8 @@ def test_many_workers_share_a_folder_and_its_limit(tmp_path: Path) -> None:
         cache = StateCache(tmp_path, limit)
         for step in range(60):
             data = bytes([step % 30]) * 900
-            if (found := cache.get(digest_bytes(data))) not in (None, data):
-                failures.append(found)
+            if (read := cache.get(digest_bytes(data))) not in (None, data):
+                failures.append(read)
             cache.put(digest_bytes(data), data)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

@@ -52,7 +52,7 @@ def record(key: str = KEY, **changes: Any) -> Record:
     return replace(whole, **changes)
 
 
-def diverged(key: str = KEY) -> Record:
+def diverged_record(key: str = KEY) -> Record:
     return record(key, status="diverged", story="the loss is not finite", evaluation={})
 
 
@@ -113,8 +113,8 @@ def test_a_record_comes_back_equal(store):
 
 
 def test_a_diverged_stage_has_a_record_and_no_state(store):
-    store.put(None, diverged())
-    assert (store.record(KEY), store.state(KEY)) == (diverged(), None)
+    store.put(None, diverged_record())
+    assert (store.record(KEY), store.state(KEY)) == (diverged_record(), None)
     assert store.verify(KEY) is None
 
 
@@ -126,7 +126,7 @@ def test_missing_is_none(store):
 
 
 def test_keys_are_those_of_stages_that_have_files(store):
-    store.put(None, diverged(OTHER))
+    store.put(None, diverged_record(OTHER))
     store.put(STATE, record())
     assert store.keys() == [KEY, OTHER]
     store.delete(KEY)
@@ -234,10 +234,12 @@ def test_a_file_of_one_s_own_that_may_not_be_read_is_damaged(store, name, monkey
     store.put(STATE, record())
     whole, path = files_module._open_at_once, str(file_of(store, name))
 
-    def deny(asked: str, flags: int) -> int:  # permissions do not bind root, who may run the tests
-        if asked.endswith(f"/{name}") and os.path.exists(asked):
-            raise PermissionError(errno.EACCES, "Permission denied", asked)
-        return whole(asked, flags)
+    def deny(
+        path_given: str, flags: int
+    ) -> int:  # permissions do not bind root, who may run the tests
+        if path_given.endswith(f"/{name}") and os.path.exists(path_given):
+            raise PermissionError(errno.EACCES, "Permission denied", path_given)
+        return whole(path_given, flags)
 
     monkeypatch.setattr(files_module, "_open_at_once", deny)
     monkeypatch.setattr(os, "geteuid", lambda: file_of(store, name).stat().st_uid + 1)
@@ -339,8 +341,8 @@ def test_scores_on_further_tasks_complete_a_record(store):
 
 
 def test_a_diverged_record_needs_no_scores(store):
-    store.put(None, diverged())
-    assert store.record(KEY, ["t1", "t9"]) == diverged()
+    store.put(None, diverged_record())
+    assert store.record(KEY, ["t1", "t9"]) == diverged_record()
 
 
 def test_damaged_scores_are_named_and_missing(store):

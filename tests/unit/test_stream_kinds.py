@@ -28,7 +28,7 @@ def benchmark(name: str = "split_digits", **options: object) -> Benchmark:
     return Benchmark(name=name, **options)  # type: ignore[arg-type]
 
 
-def drawn(of: Benchmark) -> list[tuple[str, set[int], set[int]]]:
+def draw_rows(of: Benchmark) -> list[tuple[str, set[int], set[int]]]:
     """Return for each task its data set and the rows it trains and validates on."""
     split = [(recipe.dataset, tasks._draw_rows(recipe)) for recipe in of._recipes()]
     return [(d, set(r["train"].tolist()), set(r["validation"].tolist())) for d, r in split]
@@ -52,9 +52,9 @@ def test_imbalance_thins_training_alone(name: str) -> None:
     for ours, theirs in zip(tailed.tasks(), whole.tasks(), strict=True):
         assert torch.equal(ours.validation.x, theirs.validation.x)
         assert torch.equal(ours.test.y, theirs.test.y)
-        there = (theirs.train.y % 10).bincount(minlength=10).tolist()
+        others = (theirs.train.y % 10).bincount(minlength=10).tolist()
         kept = (ours.train.y % 10).bincount(minlength=10).tolist()
-        assert kept == [min(pair) if pair[1] else 0 for pair in zip(expected, there, strict=True)]
+        assert kept == [min(pair) if pair[1] else 0 for pair in zip(expected, others, strict=True)]
         assert ours.num_train == len(ours.train) < len(theirs.train)
     assert benchmark(imbalance=1.0).task_keys() == benchmark().task_keys()
 
@@ -277,7 +277,7 @@ KINDS = [
 def test_no_validation_image_of_any_task_is_a_training_image_of_another(
     kind: dict[str, object], scenario: str, samples: int | None
 ) -> None:
-    actual = drawn(Benchmark(scenario=scenario, samples_per_task=samples, **kind))  # type: ignore[arg-type]
+    actual = draw_rows(Benchmark(scenario=scenario, samples_per_task=samples, **kind))  # type: ignore[arg-type]
     for name in {dataset for dataset, _, _ in actual}:
         trained = set.union(*(train for dataset, train, _ in actual if dataset == name))
         validated = set.union(*(held for dataset, _, held in actual if dataset == name))

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.pages]
 NOISE = np.array([0.0, 0.01, -0.01, 0.02, 0.0])
 
 
-def contested() -> Surface:
+def create_contested() -> Surface:
     """Return a surface of 2 x 2 cells: won by a, a tie of a and b, nothing fits, not complete."""
     values = np.full((2, 2, 2, 5), np.nan)
     values[:, 0, 0] = 0.8 + NOISE, 0.3 + 2 * NOISE
@@ -37,39 +37,41 @@ def contested() -> Surface:
     return surface(values, unfit)
 
 
-def named(figure: go.Figure, name: str) -> Any:
+def find_trace(figure: go.Figure, name: str) -> Any:
     (trace,) = [trace for trace in figure.data if trace.name == name]
     return trace
 
 
 def test_a_cell_has_the_colours_of_its_winner_and_a_tie_a_strip_for_each() -> None:
-    drawn = contested()
+    drawn = create_contested()
     figure = charts.winners(drawn)
     styles = dict(zip(drawn.methods, method_styles(drawn.methods), strict=True))
     shown: dict[tuple[int, int], list[tuple[float, str]]] = {}
     for name in drawn.methods:
-        trace = named(figure, name)
+        trace = find_trace(figure, name)
         assert trace.marker.color == rgba_text(styles[name].color, 0.5)
         for x, base in zip(trace.x, trace.base, strict=True):
             shown.setdefault((round(base + 0.48), round(x)), []).append((x, name))
     for cell in winner_map(drawn):
         names = [name for _, name in sorted(shown.get(cell.place, []))]
         assert names == [drawn.methods[m] for m in cell.ties]
-    assert list(named(figure, "a").width) == [0.96, 0.48]
-    assert named(figure, "a").y[0] == 0.96 > named(figure, "a").y[1], "a tie does not fill"
+    assert list(find_trace(figure, "a").width) == [0.96, 0.48]
+    assert find_trace(figure, "a").y[0] == 0.96 > find_trace(figure, "a").y[1], (
+        "a tie does not fill"
+    )
 
 
 def test_a_cell_is_named_by_its_winners_and_hatched_where_there_is_none() -> None:
-    drawn = contested()
+    drawn = create_contested()
     figure = charts.winners(drawn)
     texts = {(round(note.y), note.x): note.text for note in figure.layout.annotations}
     assert texts[0, 0] == f"<b>a</b><br>{drawn.mean[0, 0, 0]:.3f}"
     assert texts[0, 1].startswith("<b>a = b</b>")
     assert (texts[1, 0], texts[1, 1]) == ("nothing fits", "not complete")
-    hatched = named(figure, "does not fit")
+    hatched = find_trace(figure, "does not fit")
     assert (hatched.x, hatched.base) == ((0,), (1 - 0.48,))
     assert hatched.marker.pattern.shape == "/"
-    assert named(figure, "not complete").x == (1,)
+    assert find_trace(figure, "not complete").x == (1,)
 
 
 def test_lines_have_the_means_and_intervals_at_one_other_budget() -> None:
@@ -81,25 +83,25 @@ def test_lines_have_the_means_and_intervals_at_one_other_budget() -> None:
         (charts.by_storage(drawn, 1), (0, slice(None), 1), drawn.storage),
         (charts.by_compute(drawn, 2), (0, 2), drawn.compute),
     ):
-        trace = named(figure, "a")
+        trace = find_trace(figure, "a")
         assert tuple(trace.x) == axis
         assert trace.y == pytest.approx(drawn.mean[line])
         assert trace.error_y.array == pytest.approx(drawn.half_width[line])
         assert figure.layout.xaxis.type == "log"
-    crosses = named(charts.by_storage(drawn, 0), "b: does not fit")
+    crosses = find_trace(charts.by_storage(drawn, 0), "b: does not fit")
     assert (crosses.x, crosses.y) == ((1000,), ("b",))
-    assert np.isnan(named(charts.by_storage(drawn, 0), "b").y[0])
+    assert np.isnan(find_trace(charts.by_storage(drawn, 0), "b").y[0])
     labels = {note.text: note for note in charts.by_storage(drawn, 0).layout.annotations}
     assert labels["a"].x == log10(4000)
     assert labels["a"].y == pytest.approx(drawn.mean[0, 2, 0])
-    assert labels["a"].font.color == named(charts.by_storage(drawn, 0), "a").line.color
+    assert labels["a"].font.color == find_trace(charts.by_storage(drawn, 0), "a").line.color
 
 
 def test_joint_retraining_is_dashed_and_its_break_even_is_on_its_line() -> None:
     values = np.array([[[0.5, 0.6, 0.6]], [[0.4, 0.5, 0.8]]])[..., None]
     drawn = surface(values, names=("er", "joint"))
     figure = charts.by_compute(drawn, 0)
-    assert named(figure, "joint").line.dash == "dash" != named(figure, "er").line.dash
+    assert find_trace(figure, "joint").line.dash == "dash" != find_trace(figure, "er").line.dash
     (mark,) = [trace for trace in figure.data if "overtakes er" in (trace.name or "")]
     assert mark.x == pytest.approx((2 * 2 ** (1 / 3),))
     assert mark.y == pytest.approx((0.6,))  # a third of the way from 0.5 to 0.8
@@ -164,9 +166,9 @@ def test_a_point_is_at_its_price_and_the_best_is_a_step_line() -> None:
     price = trial_prices(drawn, prices)
     for m, name in enumerate(drawn.methods):
         known = np.isfinite(price[m])
-        assert list(named(figure, name).x) == pytest.approx(list(price[m][known]))
-        assert list(named(figure, name).y) == pytest.approx(list(drawn.mean[m][known]))
-    best = named(figure, "best for the price")
+        assert list(find_trace(figure, name).x) == pytest.approx(list(price[m][known]))
+        assert list(find_trace(figure, name).y) == pytest.approx(list(drawn.mean[m][known]))
+    best = find_trace(figure, "best for the price")
     winners = list(price_winners(drawn, prices))
     assert list(best.x) == pytest.approx([*(w.price for w in winners), np.nanmax(price)])
     assert best.line.shape == "hv"

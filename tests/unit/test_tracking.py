@@ -216,7 +216,7 @@ def history(target: Target, run: Any) -> dict[tuple[str, int], list[float]]:
     return points
 
 
-def everything(target: Target) -> dict[str, Any]:
+def read_all(target: Target) -> dict[str, Any]:
     return {
         name: (run.info.run_id, run.info.status, history(target, run))
         for name, run in runs(target).items()
@@ -488,12 +488,12 @@ def test_tables_of_before_there_were_searches_are_told_too(directory: Path, targ
 def test_a_second_call_sends_nothing(directory: Path, target: Target) -> None:
     folder = write_folder(directory / "a", Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0))
     sync(folder, target)
-    before = everything(target)
+    before = read_all(target)
     write_folder(folder, Chain(seed=0), Chain(seed=1), Chain("ewc-2", lam=2.0), ids=run_ids(folder))
     for recheck in (False, True):
         report = sync(folder, target, recheck=recheck)
         assert (report.runs, report.steps, report.artifacts, report.complete) == (0, 0, 0, True)
-    assert everything(target) == before
+    assert read_all(target) == before
 
 
 def test_what_has_been_sent_is_known_without_importing_mlflow(
@@ -522,14 +522,14 @@ def test_a_lost_ledger_costs_a_search_and_no_duplicates(
         directory / "a", Chain(seed=0), Chain("ewc-2", lam=2.0, stages=2, status="stopped")
     )
     sync(folder, target)
-    before, ids = everything(target), run_ids(folder)
+    before, ids = read_all(target), run_ids(folder)
     if loss == "deleted":
         (folder / LEDGER).unlink()
     else:
         (folder / LEDGER).write_text('{"uri": ')
     report = sync(folder, target)
     assert (report.runs, report.steps, report.artifacts) == (0, 0, 0)
-    assert everything(target) == before
+    assert read_all(target) == before
     assert run_ids(folder) == ids
 
 
@@ -562,13 +562,13 @@ def test_a_step_whose_tag_was_lost_in_a_crash_is_sent_again_as_the_same_points(
 
     folder = write_folder(directory / "a", Chain())
     sync(folder, target, running=True)
-    before = everything(target)
+    before = read_all(target)
     run = runs(target)["ewc"]
     earlier = json.loads(run.data.tags[SENT]) | {"step": 1, "content": ""}
     client(target).log_batch(run.info.run_id, tags=[RunTag(SENT, json.dumps(earlier))])
     (folder / LEDGER).unlink()
     assert sync(folder, target, running=True).steps == 2
-    assert everything(target) == before
+    assert read_all(target) == before
 
 
 def test_a_database_that_was_deleted_is_filled_again(directory: Path, own_target: Target) -> None:
@@ -615,10 +615,10 @@ def test_a_seed_added_later_gives_a_run_of_its_own_that_keeps_what_people_noted(
 
 def test_two_sweeps_of_a_folder_have_runs_of_their_own(directory: Path, target: Target) -> None:
     sync(write_folder(directory / "a", Chain()), target)
-    first = everything(target)
+    first = read_all(target)
     assert sync(write_folder(directory / "b", Chain()), target).runs == 2
     assert run_ids(directory / "a") != run_ids(directory / "b")
-    assert everything(target)["a"] == first["a"]
+    assert read_all(target)["a"] == first["a"]
 
 
 def experiment_of(target: Target) -> Any:
@@ -669,8 +669,8 @@ def test_a_benchmark_in_a_scenario_has_a_list_that_a_person_can_delete(
         view = json.loads(experiment.tags[f"mlflow.sharedViewState.split_digits-{scenario}"])
         assert view["name"] == f"split_digits, {scenario}-incremental"
         query = json.loads(view["state"])["searchFilter"]
-        found = mlflow.search_runs([experiment.experiment_id], query)
-        lists[scenario] = {run.info.run_name for run in found}
+        runs_of_query = mlflow.search_runs([experiment.experiment_id], query)
+        lists[scenario] = {run.info.run_name for run in runs_of_query}
     assert lists == {"task": {"ewc", "er"}, "class": {"si"}}
     gone = "mlflow.sharedViewState.split_digits-class"
     mlflow.delete_experiment_tag(experiment.experiment_id, gone)

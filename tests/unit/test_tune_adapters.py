@@ -280,8 +280,8 @@ def lies_in(domain: Domain, value: Any) -> bool:
 def test_a_population_adopts_the_best_with_values_inside_each_domain(
     seed: int, resample: float
 ) -> None:
-    wanted = search(Pbt(quantile=0.25, resample=resample))
-    scheduler = TuneScheduler.create(wanted, MIXED, 4, seed)
+    pbt_search = search(Pbt(quantile=0.25, resample=resample))
+    scheduler = TuneScheduler.create(pbt_search, MIXED, 4, seed)
     for number in range(4):
         scheduler.add(number, dict(BEST if number == 2 else WORST))
     assert {scheduler.choose() for _ in range(4)} == {0, 1, 2, 3}
@@ -619,7 +619,7 @@ def test_optuna_draws_the_points_that_it_drew_under_tune(metric: Any) -> None:
 
 
 @pytest.fixture
-def untouched() -> Iterator[None]:
+def require_untouched() -> Iterator[None]:
     before, before_numpy = random.getstate(), np.random.get_state()
     yield
     assert random.getstate() == before
@@ -628,14 +628,14 @@ def untouched() -> Iterator[None]:
     )
 
 
-@pytest.mark.usefixtures("untouched")
+@pytest.mark.usefixtures("require_untouched")
 @pytest.mark.parametrize("options", [Asha(), HyperBand(), Median(), Pbt(resample=1.0)])
 def test_a_scheduler_leaves_the_global_generators_as_they_were(options: Any) -> None:
     race = Race(create_scheduler(options, goal=4), [0.1, 0.9, 0.5, 0.3, 0.7], 4).run()
     assert race.survivors()
 
 
-@pytest.mark.usefixtures("untouched")
+@pytest.mark.usefixtures("require_untouched")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_searcher_leaves_the_global_generators_as_they_were(algorithm: Any) -> None:
     assert len(suggestions(algorithm, 1)) == 12

@@ -35,11 +35,11 @@ def runs(monkeypatch) -> list[str]:
     """The keys of the stages that were run, not found."""
     keys, run = [], module.run_stage
 
-    def counted(stage: Stage, *rest: object):
+    def count(stage: Stage, *rest: object):
         keys.append(stage.key)
         return run(stage, *rest)
 
-    monkeypatch.setattr(module, "run_stage", counted)
+    monkeypatch.setattr(module, "run_stage", count)
     return keys
 
 
@@ -146,11 +146,11 @@ def test_a_method_that_leaves_fails_and_its_folder_is_not_the_next_stage_s(
 ) -> None:
     first, before = chain()[0], Path.cwd()
 
-    def leave(*_: object) -> None:
+    def exit_elsewhere(*_: object) -> None:
         os.chdir(tmp_path)
         sys.exit(3)
 
-    monkeypatch.setattr(module, "run_stage", leave)
+    monkeypatch.setattr(module, "run_stage", exit_elsewhere)
     event = compute_order(order(first), store)
     assert isinstance(event, StageFailed)
     assert event.story.startswith("SystemExit: 3 (")

@@ -28,7 +28,7 @@ seeds: [0]
 """
 
 
-def built(name, shape, **config):
+def build(name, shape, **config):
     cls = find_class("network", name)
     return build_network(cls, cls.Config(**config), shape, 0)
 
@@ -50,7 +50,7 @@ def refusal(tmp_path):
 
 
 def test_a_network_of_torchvision_is_the_published_one_with_another_head():
-    network = built(SMALL, RGB)
+    network = build(SMALL, RGB)
     published = 1_366_792  # of 1000 classes, as torchvision documents
     size = sum(p.numel() for p in network.parameters())
     assert size == published - (1000 - 7) * (1024 + 1)
@@ -61,14 +61,14 @@ def test_a_network_of_torchvision_is_the_published_one_with_another_head():
 
 
 def test_grey_images_are_repeated_to_three_channels():
-    network = built(SMALL, GREY).eval()
-    rgb = built(SMALL, NetworkShape((3, 32, 32), 7, GREY.mean * 3, GREY.std * 3)).eval()
+    network = build(SMALL, GREY).eval()
+    rgb = build(SMALL, NetworkShape((3, 32, 32), 7, GREY.mean * 3, GREY.std * 3)).eval()
     x = torch.randint(0, 256, (2, 1, 32, 32), dtype=torch.uint8)
     torch.testing.assert_close(network(x), rgb(x.expand(-1, 3, -1, -1)))
 
 
 def test_the_same_seed_builds_the_same_bits_and_weights_drawn_anew_are_the_constructor_s():
-    first, again = built(SMALL, RGB), built(SMALL, RGB)
+    first, again = build(SMALL, RGB), build(SMALL, RGB)
     pairs = zip(first.parameters(), again.parameters(), strict=True)
     assert all(torch.equal(*pair) for pair in pairs)
     reinitialise(again, stream(3, "weights"))
@@ -79,7 +79,7 @@ def test_the_same_seed_builds_the_same_bits_and_weights_drawn_anew_are_the_const
 
 
 def test_a_cosine_head_replaces_the_head_of_the_library():
-    network = built(SMALL, RGB, head="cosine").eval()
+    network = build(SMALL, RGB, head="cosine").eval()
     scores = network(torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8))
     assert scores.abs().max() <= network.head.scale + 1e-5
 
@@ -99,16 +99,16 @@ def test_an_unknown_architecture_is_refused_with_the_nearest_name():
 
 
 def test_a_library_that_is_not_installed_is_named_with_the_command(monkeypatch):
-    def missing(name):
+    def raise_missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(zoo, "import_module", missing)
+    monkeypatch.setattr(zoo, "import_module", raise_missing)
     with pytest.raises(RepertoireError, match=r"pip install 'repertoire-cl\[timm\]'"):
         find_class("network", "timm:resnet18")
 
 
 @pytest.mark.parametrize(
-    ("network", "told"),
+    ("network", "reason"),
     [
         ("torchvision:alexnet", "alexnet cannot take images of 8x8 pixels and 1 channels"),
         ("torchvision:squeezenet1_1", "its output layer is not linear"),
@@ -116,10 +116,10 @@ def test_a_library_that_is_not_installed_is_named_with_the_command(monkeypatch):
     ],
 )
 def test_a_network_that_cannot_take_the_images_is_refused_when_the_sweep_is_read(
-    refusal, network, told
+    refusal, network, reason
 ):
     message = refusal(network)
-    assert told in message
+    assert reason in message
 
 
 def test_a_network_of_a_library_is_taken_and_hat_and_pnn_say_that_they_cannot(refusal):
@@ -141,7 +141,7 @@ def test_images_of_two_channels_are_refused():
 def test_networks_of_timm_take_the_benchmark_s_channels_and_size(name, shape):
     import_torchvision()  # which timm imports; it may need help beside a CPU-only torch
     pytest.importorskip("timm")
-    network = built(name, shape).eval()
+    network = build(name, shape).eval()
     x = torch.randint(0, 256, (2, *shape.input_shape), dtype=torch.uint8)
     assert network(x).shape == (2, 7)
     assert type(network.head) is nn.Linear
