@@ -19,7 +19,7 @@ NAMES = (HOST, "localhost", "::1")
 
 
 class LoopbackOrigin:
-    """Answers 403 to a request that a page of another origin sends, of which browsers tell."""
+    """Answers 403 to a request from a page of another origin, by the header that browsers send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -90,7 +90,7 @@ class BiC(ExemplarReplay):
 
     @classmethod
     def exemplar_budget(cls, config: Config) -> Budget:
-        """Return what is left of the budget beside the held-out examples."""
+        """Return the budget without the held-out examples."""
         return divide_budget(config.budget, config.held_out_share)[1]
 
     @classmethod

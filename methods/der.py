@@ -77,7 +77,7 @@ class DER(Rehearsal):
         self._logits: Tensor | None = None
 
     def begin_epoch(self, epoch: int) -> None:
-        """Let the reservoir be offered the task's examples again, if it is to be."""
+        """Offer the task's examples to the reservoir again, if the option says so."""
         if epoch > 1 and self.config.offered == "every_epoch":
             self.memory.begin_pass()
 

@@ -1,4 +1,4 @@
-"""Examples: inputs and labels, aligned by row, and those that were mixed of two.
+"""Examples: inputs and labels, aligned by row, with their partners if they are mixed.
 
 Shape legend: B examples.
 """

@@ -128,7 +128,7 @@ class FeCAM(ClassMeans):
         return matrix - self.ridge(matrix, shrunk=True)
 
     def ridge(self, covariance: Tensor, shrunk: bool = False) -> Tensor:
-        """Return what shrinking adds to a covariance [F, F], or added to one that is shrunk."""
+        """Return the term [F, F] that shrinking adds to a covariance, or has added already."""
         shares = (self.config.shrink_diagonal, self.config.shrink_rest)
         one, two = (share / (1 + share) if shrunk else share for share in shares)
         trace, size = covariance.trace(), len(covariance)

@@ -124,7 +124,7 @@ class LwF(Method):
             self.warm_up.switch(phase.name == WARM_UP)
 
     def after_step(self, batch: Examples) -> None:
-        """Put what is not new back to where it was, in a warm-up."""
+        """In a warm-up, put parameters that are not new back to their values."""
         if self.warm_up is not None:
             self.warm_up.after_step()
 

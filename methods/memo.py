@@ -126,7 +126,7 @@ def num_layers(setting: Setting) -> int | None:
 
 
 def too_many(specialised: int, layers: int) -> str | None:
-    """Return that a body has fewer layers than each task would have of its own, or None."""
+    """Return an objection to a body with fewer layers than are specialised for a task, or None."""
     if specialised <= layers:
         return None
     return f"specialised must be at most {layers}, the layers of the body, given {specialised}"

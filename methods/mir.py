@@ -108,7 +108,7 @@ class MIR(Replay):
             before = self.losses(candidates)
             with virtual_step(self.network, rate):
                 rise = self.losses(candidates) - before
-        # In the order drawn, so that who is chosen matters alone.
+        # In the order drawn, so that the result depends on the choice, not on the ranking.
         return candidates[rise.topk(count).indices.sort().values]
 
     def losses(self, examples: Examples) -> Tensor:

@@ -38,7 +38,7 @@ from methods.parts.anchoring import buffer_name
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.layers import head_names
 
-MOST_TASKS = 255  # the owner of a weight is a byte, and 0 is nobody
+MOST_TASKS = 255  # the owner of a weight is a byte, and 0 is no task
 
 
 class PackNet(Method):

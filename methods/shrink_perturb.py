@@ -70,7 +70,7 @@ class ShrinkPerturb(Method):
             parameter.mul_(self.config.shrink).add_(noise, alpha=self.config.noise)
 
     def draw(self, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return what is added to each parameter, before the factor."""
+        """Return the noise to add to each parameter, before the factor."""
         if self.config.law == "initialisation":
             return fresh_state(self.network, generator)
         # On the CPU: a GPU draws other numbers from the same seed.

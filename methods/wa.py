@@ -73,7 +73,7 @@ class WA(ExemplarReplay):
         return self.distillation_loss(batch, self.config.temperature)
 
     def after_step(self, batch: Examples) -> None:
-        """Clip the output layer's weights at 0, if they are to be positive."""
+        """Clip the output layer's weights at 0, if the option says so."""
         if self.config.positive_weights:
             with torch.no_grad():
                 output_layer(self.network).weight.clamp_(min=0)

@@ -121,7 +121,7 @@ def add_end_labels(
     place: tuple[int, int],
     height: int,
 ) -> None:
-    """Add the label of each line of a panel at its end; a line joins one that had to move.
+    """Add the label of each line at its end; a thin line leads to a label that had to move.
 
     Args:
         figure: changed.

@@ -68,7 +68,7 @@ def growth(
 
 
 def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:
-    """Yield what was measured, and the line through the last of it to the number of tasks."""
+    """Yield the measured points, and the line through the last of them to the number of tasks."""
     values, unit = rows[column].to_numpy(float), GROWING[column][2]
     fit = fit_growth(values)
     yield go.Scatter(

@@ -105,7 +105,7 @@ def dimension(name: str, values: pd.Series[Any], logarithmic: bool = False) -> d
 
 
 def value_name(value: object) -> str:
-    """Return the name of a value that is no number of an axis; a dash where there is none."""
+    """Return the name of a value that is no number; a dash if it is missing."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "–"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -49,7 +49,7 @@ QUANTITIES = {
 
 
 def find_quantity(column: str) -> Quantity:
-    """Return the quantity of a column; of an unknown column one that has its name."""
+    """Return the quantity of a column; an unknown column gets a quantity with its name."""
     if column in QUANTITIES:
         return QUANTITIES[column]
     words = column.removeprefix("config.").removesuffix("_bytes").replace("_", " ")

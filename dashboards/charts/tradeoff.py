@@ -100,7 +100,7 @@ def panel_traces(
 def draw_points(
     rows: pd.DataFrame, shown: tuple[str, str], look: tuple[str, str], front: pd.Series[bool]
 ) -> go.Scatter:
-    """Draw the points of a method; hollow those that are not on the front.
+    """Draw the points of a method; points off the front are hollow.
 
     Those that are `marked` have their intervals, and larger markers.
     """

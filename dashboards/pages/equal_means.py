@@ -48,7 +48,7 @@ def show(view: View) -> None:
 
 
 def choose_setting(titles: Iterable[str]) -> str:
-    """Return the title of the setting that the user chose, of those there are; "" of none."""
+    """Return the title of the setting that the user chose; "" if there is none."""
     options = [*titles]
     return str(choose("Setting", options, 0)) if len(options) > 1 else "".join(options)
 

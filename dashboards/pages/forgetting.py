@@ -73,7 +73,7 @@ def _show_tasks(view: View, accuracies: pd.DataFrame, num_tasks: int) -> None:
 
 
 def _pick_tasks(num_tasks: int) -> list[int]:
-    """Return the tasks that have a panel: all, or of many those that the user chose."""
+    """Return the tasks that have a panel: all, or the user's choice if there are many."""
     every = list(range(1, num_tasks + 1))
     if num_tasks <= MOST_TASKS:
         return every

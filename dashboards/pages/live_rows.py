@@ -17,7 +17,7 @@ MOST_FAILURES, LINES_HEIGHT = 8, 320  # lines; pixels
 
 
 def show_running(view: View, folder: SweepFolder, progress: StoredProgress) -> None:
-    """Show each stage that is being computed: of which trial, where, and for how long."""
+    """Show each running stage: its trial, its place, and its seconds so far."""
     if progress.state != "running":
         return
     st.subheader("Running now")

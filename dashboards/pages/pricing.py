@@ -1,4 +1,4 @@
-"""The prices of the page Equal means: all costs as one, and who wins for how much."""
+"""The prices of the page Equal means: the sum of all costs, and the best method for each price."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ OTHER_PRICES = "repertoire compare --prices takes others, and those of predictio
 
 
 def growth(costs: pd.DataFrame, num_tasks: int, cell: str) -> str:
-    """Return how many methods grow, and what the one that grows most comes to.
+    """Return the number of methods that grow, and the cost of the fastest growing one.
 
     Args:
         costs: as of `dashboards.charts.growth.growth`, in one cell.
@@ -38,7 +38,7 @@ def growth(costs: pd.DataFrame, num_tasks: int, cell: str) -> str:
 def most_growing(
     fits: dict[str, dict[str, Growth]], column: str, num_tasks: int, budget: float = nan
 ) -> str:
-    """Return a sentence on a cost of T tasks: how many grow, and the one that grows most."""
+    """Return a sentence on a cost of T tasks: how many methods grow, and which grows most."""
     _, name, unit = GROWING[column]
     name = name[0].upper() + name[1:]
     growing = {label: fit[column] for label, fit in fits.items() if fit[column].slope > 0}
@@ -57,7 +57,7 @@ def most_growing(
 
 
 def prices(surface: Surface, given: Prices, winners: Sequence[PricedWinner]) -> str:
-    """Return the best methods for the least and for any price, and what is paid for."""
+    """Return the best methods for the lowest and for any price, and what the prices cover."""
     paid = f"At {price_text(given)}. {describe_prices(given)} {OTHER_PRICES}"
     if not winners:
         return f"{paid} {why_unpriced(given)}"

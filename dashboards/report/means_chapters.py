@@ -54,7 +54,7 @@ def surface_charts(surface: Surface) -> list[Chart]:
 
 
 def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
-    """Yield who wins for how much, growth at the most of both budgets, and FLOPs in seconds."""
+    """Yield the best method for each price, growth at the largest budgets, and FLOPs in seconds."""
     winners = list(price_winners(surface, PRICES))
     rows = [HEADS, *(winner_cells(surface, winner) for winner in winners)]
     caption = means_captions.prices(surface, PRICES, winners)

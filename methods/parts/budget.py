@@ -22,7 +22,7 @@ from methods.parts.ranges import require_count
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryConfig(base.Config):
-    """Hyperparameters of a method with a memory: its budget, of which one is given.
+    """Hyperparameters of a method with a memory: exactly one of them gives its budget.
 
     Attributes:
         memory_size: capacity in examples, at least 1; 500 if neither is given.

@@ -21,7 +21,7 @@ CLOSED = torch.finfo(torch.float32).eps
 
 
 def expand(units: Tensor, repeats: int) -> Tensor:
-    """Return a value per unit as one per input of the next layer, which has several of a unit."""
+    """Return a value per input of the next layer, which has several inputs for a unit."""
     return units if repeats == 1 else units.repeat_interleave(repeats)
 
 

@@ -33,7 +33,7 @@ def store(value: Tensor, dtype: StateDtype) -> tuple[Tensor, Tensor | None]:
 
 
 def read(stored: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Return the values of a stored tensor; of one that is not reduced the tensor itself."""
+    """Return the values of a stored tensor; a tensor that is not reduced is returned as it is."""
     if scale is not None:
         return stored.float() * scale
     return stored.float() if stored.dtype == torch.bfloat16 else stored

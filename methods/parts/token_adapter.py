@@ -89,7 +89,7 @@ class TokenAdapter(Method):
 
     @final
     def own_loss(self, batch: Examples, logits_BC: Tensor) -> Tensor:
-        """Return the task's loss, of which no output of another task is part."""
+        """Return the task's loss over its own outputs."""
         return self.task_loss(batch, own_outputs_only(logits_BC.float(), self._classes))
 
     @abstractmethod

@@ -19,7 +19,7 @@ WARM_UP = "warm-up"
 
 
 class WarmUp:
-    """What learns in a warm-up, and what is put back after each step.
+    """The parameters that learn in a warm-up, and those that are put back after each step.
 
     Args:
         network: with an output layer of the name head.

@@ -39,7 +39,7 @@ class InlineWorkers:
         self._tasks.append((order,))
 
     def submit_together(self, orders: tuple[Order, ...]) -> None:
-        """Queue siblings, which are trained as one batched program."""
+        """Queue siblings, to be trained as one batched program."""
         self._tasks.append(orders)
 
     def wait(self) -> list[Event]:

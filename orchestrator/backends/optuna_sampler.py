@@ -64,7 +64,7 @@ class OptunaSampler:
         return point
 
     def tell(self, number: int, values: Values | None, failed: bool) -> None:
-        """Report how a candidate ended; one that was stopped early counts as pruned."""
+        """Report the end of a candidate; a candidate that was stopped early counts as pruned."""
         trial = self._trials.pop(number)
         if values is not None:
             self._study.tell(trial, values)

@@ -110,7 +110,7 @@ def ask_nodes(
 
 
 def wait_for_answers(labels: Mapping[Any, str], say: Say) -> list[Any]:
-    """Wait for the checks of nodes, given the label of each; return those that are late."""
+    """Wait for the checks of nodes, given their labels; return the late ones."""
     import ray
 
     refs = list(labels)

@@ -87,7 +87,7 @@ class TuneSampler:
             return decode_point(suggested, self._space)
 
     def tell(self, number: int, values: Values | None, failed: bool) -> None:
-        """Report how a candidate ended; one that was stopped early has no values.
+        """Report the end of a candidate; a candidate that was stopped early has no values.
 
         Raises:
             RepertoireError: the searcher raised.

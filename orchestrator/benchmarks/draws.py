@@ -72,7 +72,7 @@ def long_tail(imbalance: float, largest: int, num_classes: int) -> list[int]:
 
 
 def noisy_labels(recipe: Recipe, y: Tensor, num_classes: int) -> Tensor:
-    """Return the training labels [N], of which a share is another class of the task.
+    """Return the training labels [N], a share of them replaced by other classes of the task.
 
     It is a share of the training examples before samples are drawn, so that an image that several
     tasks have has one label in all of them.

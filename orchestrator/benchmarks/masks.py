@@ -18,7 +18,7 @@ def label_mask(labels: Iterable[int], num_classes: int) -> Tensor:
 
 
 def own_task_mask(recipes: Iterable[Recipe], num_classes: int) -> Tensor:
-    """Return bool [C, C] of which row y holds the outputs of the task that has label y."""
+    """Return bool [C, C]; row y marks the outputs of the task that has label y."""
     allowed = torch.zeros(num_classes, num_classes, dtype=torch.bool)
     for recipe in recipes:
         allowed[list(recipe.labels)] = label_mask(recipe.labels, num_classes)

@@ -17,7 +17,7 @@ CHUNK = 1024  # images resized at once
 
 
 def join_facts(facts: Sequence[DatasetFacts]) -> DatasetFacts:
-    """Return the facts of several data sets as one.
+    """Return the common facts of several data sets.
 
     Images get the most channels, rows and columns of any. The mean and the variance of a channel
     are those of pixels of which each data set has an equal share.

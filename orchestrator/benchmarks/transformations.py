@@ -37,7 +37,7 @@ def transform(recipe: Recipe, x: Tensor, split: str) -> Tensor:
 
 
 def permute_pixels(x: Tensor, permutation: Tensor) -> Tensor:
-    """Return images [N, c, h, w] of which pixel i, row by row, is pixel `permutation[i]` of `x`.
+    """Return images [N, c, h, w] whose pixel i, row by row, is pixel `permutation[i]` of `x`.
 
     The same of features [N, d].
     """

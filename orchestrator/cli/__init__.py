@@ -13,7 +13,7 @@ from orchestrator.cli import app
 
 
 def main() -> None:
-    """Run the command line as a process of its own, and end it without tearing it down.
+    """Run the command line in this process, and end the process without Python's teardown.
 
     Arrow's threads, which read Parquet, now and then abort a process that is torn down
     (apache/arrow#34314), when all is done and printed. The handler that is registered first is
@@ -23,7 +23,7 @@ def main() -> None:
 
     def end_process() -> None:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):  # closed, or a pipe that nobody reads
+            with suppress(OSError, ValueError):  # closed, or a pipe without a reader
                 stream.flush()
         os._exit(exit_code)
 

@@ -184,7 +184,7 @@ app.command("init")(init_command)
 
 @app.command("schema")
 def schema_command() -> None:
-    """Print the JSON Schema of a sweep file, by which editors complete and check it."""
+    """Print the JSON Schema of a sweep file, with which editors complete and check it."""
     from orchestrator.sweep.schema.sweep_schema import schema_text
 
     typer.echo(schema_text(), nl=False)

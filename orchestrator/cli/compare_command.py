@@ -77,8 +77,9 @@ def compare_command(  # noqa: PLR0913 - an argument for each option
         typer.Option(
             "--prices",
             metavar="PRICES",
-            help="At equal means, who wins for how much: storage=0.02/GB-month,compute=2/GPU-hour "
-            "(or /PFLOP), months=12, predictions=1e6/month.",
+            help="At equal means, the best method for each price: "
+            "storage=0.02/GB-month,compute=2/GPU-hour (or /PFLOP), months=12, "
+            "predictions=1e6/month.",
         ),
     ] = None,
     sort: Annotated[

@@ -26,7 +26,7 @@ def run_servers(commands: Sequence[Sequence[str]]) -> int:
     last.daemon = True
 
     def stop(number: int, frame: Any) -> None:
-        # Whoever asks twice does not want to wait.
+        # A second signal ends the wait.
         _kill_groups(servers, signal.SIGKILL if stopped else signal.SIGTERM)
         if not stopped:
             last.start()

@@ -122,7 +122,7 @@ class StageNodes:
     def start_beside(self, key: Key, slots: int) -> list[Key]:
         """Return the siblings, now running, that run as one task with a stage that was started.
 
-        They are those that are ready, in the order of all ready stages; nobody waits for others. If
+        They are the ready ones, in the order of all ready stages; none waits for others. If
         several slots are free, they are spread evenly over these.
         """
         group = self._siblings(key)

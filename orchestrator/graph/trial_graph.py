@@ -172,7 +172,7 @@ class TrialGraph:
         for key in reversed(chain.keys):
             node = self._nodes[key]
             node.chains.pop(name, None)
-            # One that runs is left to end: its result is stored for whoever wants it later.
+            # A running stage may end: its result is stored, and a later chain may want it.
             if not node.chains and node.state in ("waiting", "ready"):
                 self._nodes.drop(node, f"{name} ended and no other chain wants it")
         return [ChainEnded(name, status, story)]

@@ -41,7 +41,7 @@ NETWORKS: dict[str, type[Network]] = {
 def build_network(
     network_class: type[Network], config: NetworkConfig, shape: NetworkShape, seed: int
 ) -> Network:
-    """Return a fresh network: the same seed gives the same weights, whatever was drawn before."""
+    """Return a fresh network; its weights depend on the seed alone."""
     with seed_global_generators(derive_seed(seed, 0, "initialisation")):
         return network_class(config, shape)
 

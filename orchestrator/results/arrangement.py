@@ -19,7 +19,7 @@ LABEL, COUNT = "method", "n"
 
 
 def with_columns(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Return a comparison of which only some values are printed, in this order.
+    """Return a comparison that prints the given values alone, in this order.
 
     Raises:
         UnknownName: there is no such value.

@@ -13,7 +13,7 @@ from orchestrator.results.colours import Rgb, accuracy_colour, text_colour
 from orchestrator.results.metrics import R
 
 ANNOTATED_TASKS = 12  # with more, the numbers do not fit into the cells
-MOST_TASKS = 12  # panels of a chart; a hundred take a browser a minute, and nobody reads them
+MOST_TASKS = 12  # panels of a chart; a hundred take a browser a minute, and cannot be read
 
 
 def spread_tasks(tasks: Iterable[int], most: int = MOST_TASKS) -> list[int]:

@@ -119,7 +119,7 @@ def _sort_rows(table: pd.DataFrame, value: pd.Series[Any] | None) -> pd.DataFram
 
 
 def dial_columns(trials: pd.DataFrame) -> set[str]:
-    """Return the columns of what was solved for to meet means, which names do without."""
+    """Return the columns of the dials of a sweep with means, which names leave out."""
     if "means_dial" not in trials or trials["means_dial"].isna().all():
         return set()
     dials = {name for text in trials["means_dial"].dropna().unique() for name in json.loads(text)}

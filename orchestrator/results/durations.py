@@ -83,7 +83,7 @@ class Durations:
 
 
 def assumed_cost(network: Component, shape: NetworkShape) -> Cost:
-    """Return the cost of a stage of which no record says anything."""
+    """Return the assumed cost of a stage without a comparable record."""
     tensors = build_network(network.cls, network.config, shape, 0).state_dict().values()
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     return Cost(ASSUMED_SECONDS, size + RECORD_BYTES)

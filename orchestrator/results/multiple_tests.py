@@ -31,7 +31,7 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
 
 
 def holm_against_best(values: Floats, chosen: int) -> Floats:
-    """Return p-values of all rows against one that was chosen by the same values.
+    """Return p-values of all rows against a row that the same values chose.
 
     The pairs of the chosen row are among all K (K - 1) / 2 pairs. Holm's correction for all pairs
     bounds the probability of any false rejection by 0.05, however the row was chosen. A test of the

@@ -42,7 +42,7 @@ def protocol_columns(rows: pd.DataFrame) -> list[str]:
 
 
 def field_column(column: str) -> str:
-    """Return the column of the field of which a column is an option: schedule of schedule.gamma."""
+    """Return the column of the field that a column is an option of: schedule for schedule.gamma."""
     return ".".join(column.split(".")[:3])
 
 

@@ -59,7 +59,7 @@ class Draws:
         return self._exhausted or len(self.candidates) == self.limit
 
     def original(self, candidate: Candidate) -> Candidate:
-        """Return the candidate itself, or the earlier one that is the same trial."""
+        """Return the candidate, or an earlier candidate with the same trial."""
         return candidate if candidate.twin is None else self.candidates[candidate.twin]
 
     def _report_up_to(self, last: int) -> bool:

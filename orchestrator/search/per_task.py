@@ -1,4 +1,4 @@
-"""The selection at each task, of all groups and seeds of a sweep, as one client."""
+"""The selection at each task, for all groups and seeds of a sweep, in one client of the graph."""
 
 from __future__ import annotations
 

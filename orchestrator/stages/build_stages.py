@@ -57,7 +57,7 @@ def build_chain(
     seed: int,
     common: Common | None = None,
 ) -> tuple[Stage, ...]:
-    """Return a chain of stages of which each task 1..T has its own training and method.
+    """Return a chain of stages; each task 1..T has its own training and method.
 
     Args:
         benchmark: the stream, of this seed.

@@ -1,4 +1,4 @@
-"""This process as a worker: for the story of a failure, and for those who watch a run."""
+"""Describes this process as a worker, in the story of a failure and for displays of a run."""
 
 from __future__ import annotations
 

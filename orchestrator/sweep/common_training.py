@@ -41,7 +41,7 @@ class CommonTraining:
 
 
 def merge_training(common: Mapped, own: Mapped) -> dict[str, Any]:
-    """Return the training of a file with the values of an entry in place of its own.
+    """Return the training of a file, with the values of an entry replacing those of the file.
 
     An optimiser or a schedule with a name replaces the file's; options without a name replace
     single options of it. Epochs replace iterations, and the other way round.

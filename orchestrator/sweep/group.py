@@ -1,4 +1,4 @@
-"""A group: the candidates of one method that are drawn from a space and of which one is chosen."""
+"""A group: candidates of one method, drawn from a space; the search chooses one of them."""
 
 from __future__ import annotations
 

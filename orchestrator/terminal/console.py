@@ -22,7 +22,7 @@ def terminal_width() -> int:
 
 
 class PlainConsole(Console):
-    """A console on which text is text, whatever it holds.
+    """A console that prints text as it is, without markup or colours.
 
     Only Rich itself controls the terminal, and `[red]` or `:bomb:` in a text stay what they are. In
     a notebook too it prints plain text: Rich would show each piece as an output of its own.

@@ -1,6 +1,6 @@
 """Text of results and sweeps where it is shown: to a terminal, Markdown and Plotly it is only text.
 
-A label or a story of somebody else's results may hold escape sequences, which rename a terminal's
+A label or a story of results from elsewhere may hold escape sequences, which rename a terminal's
 window, colour or hide lines; marks of direction, which show text in another order; and Markdown or
 HTML with links and remote pictures.
 """

@@ -45,7 +45,7 @@ def _section(block: Block, width: int) -> str:
 
 
 def bold(text: str, is_bold: bool) -> str:
-    """Return HTML in bold, if it is to be."""
+    """Return HTML, in bold if asked for."""
     return f"<b>{text}</b>" if is_bold else text
 
 

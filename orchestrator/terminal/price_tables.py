@@ -1,4 +1,4 @@
-"""Who wins for how much, on a terminal."""
+"""The best method for each price, on a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_TIES = 3  # names in a cell; the others are counted
 
 def price_table(surface: Surface, prices: Prices) -> Group:
     """Return the winners of a surface by price for a Rich console."""
-    head = f"{surface.title}: who wins for how much, {len(surface.seeds)} seeds"
+    head = f"{surface.title}: the best method for each price, {len(surface.seeds)} seeds"
     table = Table(
         *HEADS,
         box=SIMPLE,
@@ -33,7 +33,7 @@ def price_table(surface: Surface, prices: Prices) -> Group:
 
 
 def describe_prices(prices: Prices) -> str:
-    """Return what is paid for, as a sentence."""
+    """Return a sentence on what the prices cover."""
     months = f"{prices.months:g} month{'s' * (prices.months != 1)}"
     work, served = "training and consolidation", ""
     if prices.predictions:

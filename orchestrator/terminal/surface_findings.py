@@ -61,7 +61,7 @@ def describe_infeasible(surface: Surface) -> Iterator[str]:
 
 
 def describe_excess(surface: Surface) -> Iterator[str]:
-    """Yield which methods carry or spend more than a budget, where what was solved for is wrong."""
+    """Yield the methods that carry or spend more than their budget: a dial was solved wrongly."""
     storage = np.array([np.inf if each is None else each for each in surface.storage])
     flops = np.where(np.isnan(surface.flops), np.inf, surface.flops)
     above = (surface.carried > storage[:, None]) | (surface.spent > flops)

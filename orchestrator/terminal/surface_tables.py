@@ -46,7 +46,7 @@ def accuracy_tables(surface: Surface) -> Iterator[RenderableType]:
 
 
 def winner_table(surface: Surface) -> Table:
-    """Return the winner map: the best of each cell, and what is not told apart from it."""
+    """Return the winner map: the best of each cell, and the methods not significantly worse."""
     cells = {cell.place: cell for cell in winner_map(surface)}
     table = Table(
         "winners",

@@ -40,7 +40,7 @@ class Experiment:
         self.id = experiment_id or self._find_or_create(target)
 
     def runs(self, identity: str) -> Iterator[tuple[Mapping[str, str], Sent]]:
-        """Yield the tags of each run with an identity, and what was sent of it.
+        """Yield the tags of each run with an identity, and the record of what was sent.
 
         Runs of earlier releases have other names for tags, which are replaced.
         """

@@ -45,6 +45,6 @@ class Sent:
 
     @staticmethod
     def from_tag(run_id: str, start_ms: int, status: str, files: str, tag: str) -> Sent:
-        """Return what was sent of a run, given its tag."""
+        """Return the record of what was sent of a run, read from its tag."""
         values = parse_json(tag)
         return Sent(run_id=run_id, start_ms=start_ms, status=status, files=files, **values)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from alike import NEED_TOKENS
 from lab import Lab
-from test_search import Died, dying, same
+from test_search import Died, dying_backend, same
 
 from methods import METHODS
 from orchestrator.benchmarks.sources.torchvision_import import import_torchvision
@@ -101,7 +101,7 @@ def test_every_method_learns_a_papers_stream_and_goes_on_where_it_was_cut_short(
     computed.clear()
     for after in (1, once // 3):
         with pytest.raises(Died):
-            killed.run(dying(after))
+            killed.run(dying_backend(after))
     killed.run()
     assert same(straight, killed)
     assert len(computed) == len(set(computed)) == once

@@ -18,7 +18,7 @@ from matplotlib.transforms import Bbox
 from random_tables import write_random
 from test_prices import means_folder
 from test_surface import surface
-from test_surface_charts import contested
+from test_surface_charts import create_contested
 
 from dashboards import figures
 from dashboards.charts.costs import FLOPS, STORAGE
@@ -350,7 +350,7 @@ def test_pyplot_which_keeps_figures_alive_is_never_imported() -> None:
 
 
 def test_a_winner_map_for_a_paper_has_the_winners_of_the_surface() -> None:
-    drawn = contested()
+    drawn = create_contested()
     (axes,) = figures.winners([drawn]).axes
     shown: dict[tuple[int, int], list[str]] = {}
     for patch in axes.patches:

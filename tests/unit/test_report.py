@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from forked import run_forked
 from random_tables import write_random
-from test_dashboard_data import SETTINGS, searched, write_settings
+from test_dashboard_data import SETTINGS, write_searched, write_settings
 from test_dashboard_pages import CASES
 from test_prices import means_folder
 from test_tracking import Chain, write_folder
@@ -242,7 +242,7 @@ def test_what_stands_in_a_sweep_file_cannot_become_part_of_the_page(page: str) -
 
 
 def test_the_protocol_says_seeds_spaces_the_rule_and_the_versions(tmp_path: Path) -> None:
-    folder = searched(tmp_path / "s")
+    folder = write_searched(tmp_path / "s")
     document = {
         "algorithm": "random",
         "scheduler": "asha",

@@ -1,4 +1,4 @@
-"""The winner map: the best method of each cell, with those that are not told apart from it."""
+"""The winner map: the best method of each cell, with the methods not significantly worse."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def empty_reason(surface: Surface, cell: WinningCell) -> str | None:
 
 
 def cell_text(surface: Surface, cell: WinningCell) -> str:
-    """Return the names of the best with the accuracy of the first, or why there is none."""
+    """Return the names of the best methods and the accuracy of the first, or why there is none."""
     if cell.best is None:
         return "nothing fits" if empty_reason(surface, cell) == UNFIT else INCOMPLETE
     names = winner_text(surface, cell)

@@ -79,7 +79,7 @@ def load_dataset(name: str) -> Dataset:
 
 
 def dataset_facts(name: str) -> DatasetFacts:
-    """Return what is known of a data set, of the table or of the user's own."""
+    """Return the facts of a data set, a built-in one or the user's own."""
     if name not in OWN_DATA:
         return DATASETS[name]
     facts = OWN_DATA[name].facts

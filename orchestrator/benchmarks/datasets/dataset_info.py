@@ -1,4 +1,4 @@
-"""What is known of a data set apart from its tensors."""
+"""The facts of a data set: all but its tensors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DatasetFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetInfo(DatasetFacts):
-    """What is known of a data set of the table before it is read.
+    """The facts of a built-in data set that are known before it is read.
 
     Attributes:
         read: reads the arrays, given the folder of data sets.

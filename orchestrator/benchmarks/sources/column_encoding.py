@@ -54,7 +54,7 @@ def _is_text(column: pd.Series[Any]) -> bool:
 
 
 def _is_other_kind(train: pd.Series[Any], test: pd.Series[Any]) -> bool:
-    """Return whether test rows have numbers, of which training rows have none as text."""
+    """Return whether test rows have numbers where training rows have text."""
     return is_numeric(test) and set(map(str, train)).isdisjoint(map(str, test))
 
 

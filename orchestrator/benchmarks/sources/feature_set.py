@@ -60,7 +60,7 @@ class FeatureSet(OwnData):
         return self.facts.input_shape[0]
 
     def require_same(self) -> None:
-        """Raise unless the images are those that the features are of, if they are the user's."""
+        """Raise if the images are the user's and have changed since the features were computed."""
         if isinstance(self.images, OwnData):
             self.images.require_same()
 

@@ -66,7 +66,7 @@ def core50(folder: Path) -> tuple[Part, Part]:
 
 
 def imagenet_r(folder: Path) -> tuple[Part, Part]:
-    """Return the pictures of ImageNet-R, of which a stratified fifth is held out for testing.
+    """Return the pictures of ImageNet-R; a stratified fifth of them is for testing.
 
     Layout: imagenet-r/CLASS/*.
     """

@@ -1,4 +1,4 @@
-"""Reads data sets in torchvision's layout, and downloads those that are missing."""
+"""Reads data sets in torchvision's layout, and downloads missing ones."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def plain_frame(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_comparison(table: pd.DataFrame) -> Comparison:
-    """Return the frame of a comparison as one that is shown as a table."""
+    """Return the frame of a comparison so that a notebook shows it as a table."""
     compared: Any = Comparison(table)
     compared.attrs = dict(table.attrs)
     return compared  # type: ignore[no-any-return]

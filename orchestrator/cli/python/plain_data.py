@@ -67,7 +67,7 @@ class PlainData:
 
 
 def unwrap_array(given: Any) -> Any:
-    """Return a number or a row of numbers of NumPy or torch as Python's, else what is given."""
+    """Return numbers of NumPy or torch as Python's; return other values unchanged."""
     shape = getattr(given, "shape", None)
     is_row = isinstance(shape, tuple) and len(shape) < 2 and hasattr(given, "tolist")
     return given.tolist() if is_row else given

@@ -77,7 +77,7 @@ class FrozenBody:
 
 @lru_cache(maxsize=CACHED)
 def load_body(spec: BodySpec) -> nn.Module:
-    """Return a body with its weights, frozen; all who ask for it share it.
+    """Return a body with its weights, frozen; every caller gets the same object.
 
     Raises:
         RepertoireError: it cannot be built, or the weights do not fit.

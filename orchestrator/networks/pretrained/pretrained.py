@@ -98,7 +98,7 @@ class Pretrained(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return what is missing, that the input is no image, or why the body cannot take it."""
+        """Return why the body cannot take the input, or None."""
         if not isinstance(config.backbone, Backbone):
             return "backbone: is missing; valid: {timm: NAME}, {torchvision: NAME}, {module: ...}"
         if not isinstance(config.weights, Weights):

@@ -19,7 +19,7 @@ def is_sweep_folder(folder: Path) -> bool:
 
 
 def holding_folder(folder: Path) -> Path:
-    """Return the results folder of a folder given: itself, or the one that a sweep's is in.
+    """Return the results folder: the folder itself, or the parent of a sweep's folder.
 
     The store lies there.
     """

@@ -55,7 +55,7 @@ def code_texts(rows: pd.DataFrame) -> pd.Series[str]:
 
 
 def with_protocol_code(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns of PROTOCOL_CODE of which a setting has several values.
+    """Add the columns of PROTOCOL_CODE that have several values in a setting.
 
     Code that is not known is that of the other rows of the same setting and network, unless they
     differ.

@@ -1,4 +1,4 @@
-"""Takes in a pack that anyone may have written: all is checked before anything is written.
+"""Takes in a pack from an untrusted sender: all is checked before anything is written.
 
 Nothing of a pack is executed or unpickled, no file of it leaves the folder it is taken into, and
 nothing that is there is overwritten.

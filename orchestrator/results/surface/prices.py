@@ -1,4 +1,4 @@
-"""Prices of storage, computation and predictions: all as one, and who wins for how much."""
+"""Prices of storage, computation and predictions: their sum, and the best method for each price."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def price_winners(surface: Surface, prices: Prices) -> Iterator[PricedWinner]:
 def tied_with(
     surface: Surface, winner: tuple[int, int, int], affordable: list[tuple[int, int, int]]
 ) -> tuple[tuple[int, int, int], ...]:
-    """Return the methods that are not told apart from a winner, each in its best cell."""
+    """Return the methods not significantly worse than a winner, each in its best cell."""
     mean = surface.mean
     best_of: dict[int, tuple[int, int, int]] = {}
     for at in sorted(affordable, key=lambda at: -mean[at]):

@@ -1,4 +1,4 @@
-"""Values without which tables cannot be read, and limits of those that somebody else wrote."""
+"""Values that tables must have to be read, and limits of tables from other users."""
 
 from __future__ import annotations
 

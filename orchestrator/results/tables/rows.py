@@ -124,7 +124,7 @@ def _status(
         return "stopped", chain.decision
     if len(records) == len(chain.keys):
         return "complete", ""
-    # The first missing stage failed if the store has its story; else nobody has run it.
+    # The first missing stage failed if the store has its story; else it has not run.
     story = store.failure(chain.keys[len(records)])
     return ("stopped", unfinished) if story is None else ("failed", story)
 

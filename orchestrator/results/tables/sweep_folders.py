@@ -10,7 +10,7 @@ from orchestrator.errors import RepertoireError
 
 
 def sweep_folders(folder: Path) -> list[Path]:
-    """Return the folder if it is that of a sweep, else the sweep folders in it, sorted by name.
+    """Return the folder if it is a sweep's, else the sweep folders in it, sorted by name.
 
     Raises:
         RepertoireError: there are no results.
@@ -29,7 +29,7 @@ def sweep_folders(folder: Path) -> list[Path]:
 
 
 def refuse_pipes(folder: Path) -> None:
-    """Raise if a sweep's folder, which somebody else may have written, has a pipe or a device.
+    """Raise if a sweep's folder, which may come from another user, has a pipe or a device.
 
     Raises:
         RepertoireError: it has, and a command that read it would wait for ever.

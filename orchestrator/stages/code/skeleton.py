@@ -1,4 +1,4 @@
-"""The skeleton of code: its syntax trees as text, which identify it whatever its formatting."""
+"""The skeleton of code: its syntax trees as text, which do not depend on its formatting."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Refuses the standard library as a place of methods, networks, optimizers and data.
 
-It holds none, and a dotted name such as `os:abort` would run what nobody means to run.
+It has none of them, and a dotted name such as `os:abort` would run a harmful function.
 """
 
 from __future__ import annotations

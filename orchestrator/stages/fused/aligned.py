@@ -23,14 +23,14 @@ LINE = 64  # elements; at least 64 bytes, a cache line, for each type
 
 
 def aligned_zeros(size: Sequence[int], like: Tensor) -> Tensor:
-    """Return zeros [K, ...] of which each of the K parts begins at a cache line."""
+    """Return zeros [K, ...]; each of the K parts begins at a cache line."""
     count, *shape = size
     length = torch.Size(shape).numel()
     return like.new_zeros((count, -(-length // LINE) * LINE))[:, :length].view(size)
 
 
 def align(x: Tensor) -> Tensor:
-    """Return a tensor [K, ...] of which each part begins at a cache line; itself if it is such."""
+    """Return a tensor [K, ...] whose parts begin at cache lines, copied only if they do not yet."""
     dense = x[0].is_contiguous() and x.data_ptr() % LINE == 0
     if dense and x.stride(0) * x.element_size() % LINE == 0:
         return x

@@ -33,8 +33,8 @@ def compute_group(
     """Compute siblings; return their outcomes in order.
 
     Those that the store lacks, whose parents it has, and that no other command computes, are
-    trained together. If that raises, each that is not stored is computed by itself, so that only
-    the one that is at fault fails; if none does, the error is logged.
+    trained together. If that raises, each stage that is not stored is computed by itself, so that
+    only the stage at fault fails; if none fails, the error is logged.
 
     Args:
         orders: stages with one `siblings.sibling_key`.
@@ -46,7 +46,7 @@ def compute_group(
     outcomes, error = list[Outcome](), None
     try:
         computed = compute_together(orders, store, device, owner)
-    # Which of them is at fault shows when each is computed by itself.
+    # To compute each by itself shows which of them is at fault.
     except (Exception, SystemExit) as raised:
         computed, error = {}, raised
     for order in orders:
@@ -87,7 +87,7 @@ def compute_together(
 def hold_free(
     orders: Sequence[Order], store: StageStore, owner: str | None
 ) -> Iterator[list[Order]]:
-    """Hold the leases of the orders that nobody else holds, and yield those orders."""
+    """Hold the leases of the orders that no other owner holds, and yield those orders."""
     with ExitStack() as stack:
         if owner is None:
             yield list(orders)

@@ -59,7 +59,7 @@ def train_group(
 def train_epochs(
     methods: Sequence[Method], views: Sequence[TaskView], training: Training, steps: FusedSteps
 ) -> list[Result]:
-    """Train siblings for all epochs; one that diverges goes on and is not looked at again."""
+    """Train siblings for all epochs; a sibling that diverges is computed on and ignored."""
     total, samples, epoch, ended = torch.zeros(len(methods)), 0, 0, dict[int, Result]()
     for epoch, batches in enumerate(orders_of_epochs(views, training), 1):
         for method in methods:
@@ -81,7 +81,7 @@ def train_epochs(
 
 
 def orders_of_epochs(views: Sequence[TaskView], training: Training) -> Iterator[tuple[Tensor, ...]]:
-    """Yield of each epoch the rows of its batches [K, B], each sibling's in an order of its own."""
+    """Yield the rows of the batches [K, B] of each epoch; each sibling has its own order."""
     count = len(views[0].examples)
     generators = [view.stream("data order") for view in views]
     per_epoch, left = steps_per_epoch(count, training), num_steps(count, training)

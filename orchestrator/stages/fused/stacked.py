@@ -104,7 +104,7 @@ def place_of(tensor: Tensor) -> tuple[int, torch.Size, torch.dtype]:
 
 @torch.no_grad()
 def stack_aligned(tensors: Sequence[Tensor]) -> Tensor:
-    """Return tensors of one shape as one, [K, ...], of which each part begins at a cache line."""
+    """Stack tensors of one shape into [K, ...]; each part begins at a cache line."""
     stacked = aligned_zeros((len(tensors), *tensors[0].shape), tensors[0].detach())
     for part, tensor in zip(stacked, tensors, strict=True):
         part.copy_(tensor)

@@ -75,7 +75,7 @@ class EarlyStopping:
         return self._epoch > 0 and epoch - self._epoch >= self._options.patience
 
     def _value(self, score: Score) -> float:
-        """Return a figure of which more is better; -inf if there is none."""
+        """Return a figure to maximise; -inf if there is none."""
         if self._options.metric == "accuracy":
             return -inf if score.accuracy is None else score.accuracy
         return -inf if score.loss is None else -score.loss

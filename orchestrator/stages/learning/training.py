@@ -75,7 +75,7 @@ def create_training(
 
 
 def phase_training(training: Training, phase: Phase) -> Training:
-    """Return the training of a phase: its own values in place of those of the task's training.
+    """Return the training of a phase: the task's training with the phase's own values.
 
     Raises:
         RepertoireError: the values make no training.
@@ -93,7 +93,7 @@ def phase_training(training: Training, phase: Phase) -> Training:
 
 
 def flatten_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of which those with a name and options of their own have paths as names."""
+    """Return options with paths as names, such as schedule.gamma."""
     flat: dict[str, Any] = {}
     for name, value in options.items():
         if not isinstance(value, dict):

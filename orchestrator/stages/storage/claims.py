@@ -47,7 +47,7 @@ class Claims:
             self._write(own, note)
             return True
         paths = self._unexpired(key, seconds) if own in self._contested else []
-        if not paths:  # as nearly always: nobody is known to claim it
+        if not paths:  # the usual case: no other claim is known
             self._write(own, note)
             paths = self._unexpired(key, seconds)
         if set(paths) <= {own}:

@@ -157,7 +157,7 @@ class LocalFiles:
                     os.scandir(folder).close()
 
     def _resolve(self, path: str) -> Path:
-        """Return the full path of a file to change; refuse one that a link leads out."""
+        """Return the full path of a file to change; refuse a link that leads out of the root."""
         for folder in Path(path).parents:
             if folder.parts and (self._root / folder).is_symlink():
                 raise StoreCorrupt(
@@ -189,7 +189,7 @@ def _is_own(path: str) -> bool:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file; one that is a pipe is not waited for."""
+    """Open a file, without waiting if it is a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -60,7 +60,7 @@ class Leases:
         """
         lease = Lease(key, owner, self._clock() + seconds)
         data = json.dumps(asdict(lease) | dict(note or {})).encode()
-        # As nearly always: nobody else holds it, and one creator wins.
+        # The usual case: no other owner holds it. Of several creators one succeeds.
         if self._files.exclusive and self._files.create(_lease_path(key), data):
             return True
         with self._lock():

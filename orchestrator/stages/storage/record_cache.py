@@ -1,4 +1,4 @@
-"""Views of a store's records: a cache of those that were read, and those this release can read."""
+"""Views of a store's records: a cache, and the records that this release can read."""
 
 from __future__ import annotations
 

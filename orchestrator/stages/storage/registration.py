@@ -53,7 +53,7 @@ class Registration:
             self.keys |= added
 
     def replace(self, keys: Iterable[str]) -> None:
-        """Register these keys in place of those before."""
+        """Replace the registered keys."""
         before, self.keys = self.keys, set(keys)
         if self._is_written and self.keys == before and self._last_part == 0:
             return

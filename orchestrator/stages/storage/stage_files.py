@@ -35,7 +35,7 @@ def stage_path(key: str, name: str) -> str:
     """Return the path of a stage's file.
 
     Raises:
-        StoreCorrupt: the key, of a record that somebody wrote, would leave the store.
+        StoreCorrupt: the path of the key, which a forged record may have, would leave the store.
     """
     if "/" in key or key.startswith("."):
         raise StoreCorrupt(f"{key[:80]!r} is no key of a stage")

@@ -95,7 +95,7 @@ def open_state_cache() -> StateCache | None:
 
 
 def is_private(folder: Path) -> bool:
-    """Create a folder for this user alone; return whether it is that and not a link."""
+    """Create a folder for this user alone; return whether it is one, and not a link."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return not folder.is_symlink() and folder.stat().st_uid == os.getuid()

@@ -58,7 +58,7 @@ def serves(name: str, benchmark: Benchmark, network: Component, training: Traini
 
 
 def on_features(benchmark: Benchmark, network: Component, training: Training) -> bool:
-    """Return whether a trial learns an output layer on what is before it, and nothing below."""
+    """Return whether a trial trains its output layer alone."""
     _, network = learned_parts(benchmark, network, training)
     config = network.config
     fixed = network.name == "mlp" or getattr(config, "train", None) in ("none", "head")

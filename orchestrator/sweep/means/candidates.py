@@ -51,7 +51,7 @@ def solve_candidates(
 
 
 def distinct_costs(examples: Sequence[Trial]) -> list[Trial]:
-    """Return the examples after the first, without those that cost the same as another."""
+    """Return the examples after the first, one for each different cost."""
     first = examples[0]
     free = {name: getattr(first.training, name) for name in FREE}
     alike = [replace(each, training=replace(each.training, **free)) for each in examples]

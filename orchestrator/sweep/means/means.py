@@ -111,7 +111,7 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
 def check_means(
     means: Means | None, trials: Sequence[Trial], groups: Sequence[Group]
 ) -> Iterator[str]:
-    """Yield what does not go with the means of a sweep: options that fix what is solved for."""
+    """Yield the conflicts with the means of a sweep: options that fix a value to solve for."""
     if means is None or means.compute == (None,):
         return
     given = [trial.training for trial in trials]

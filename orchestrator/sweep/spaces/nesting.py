@@ -23,7 +23,7 @@ LIFTED = {f"training.optimizer.{name}": f"training.{name}" for name in ("momentu
 
 
 def canonical_place(place: str) -> str:
-    """Return the one place of a hyperparameter that has two."""
+    """Return the canonical place of a hyperparameter that has two places."""
     return LIFTED.get(place, place)
 
 

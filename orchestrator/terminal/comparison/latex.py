@@ -46,7 +46,7 @@ def latex(table: pd.DataFrame) -> str:
 
 
 def label_names(titles: Sequence[str]) -> list[str]:
-    """Return a name for each title of which a label can be made; equal ones are numbered."""
+    """Return a name for each title that can be part of a label; equal names are numbered."""
     names: list[str] = []
     for title in titles:
         name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -13,7 +13,7 @@ BEST_NOTE = (
 
 
 def value_notes(table: pd.DataFrame) -> list[str]:
-    """Return the notes on how the figures of a comparison are to be read."""
+    """Return the notes that explain the figures of a comparison."""
     notes = [INTERVAL_NOTE] if (table["n"] > 1).any() else []
     best = [name for name in table if str(name).endswith("_best") and name != "against_best"]
     return [*notes, *([BEST_NOTE] if table[best].to_numpy(bool).any() else [])]

@@ -1,4 +1,4 @@
-"""The checked arrays of a data set, prepared from those that were read."""
+"""The checked arrays of a data set, prepared from the arrays of a source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHUNK_BYTES = 2**24  # so that the statistics of a memory-mapped data set need l
 
 
 def prepare_arrays(raw: RawData, where: str) -> Arrays:
-    """Return the checked arrays of what was read from `where`.
+    """Return the checked arrays of a source, named `where` in messages.
 
     Without test examples a stratified fifth is held out, the same for everyone.
 

@@ -38,7 +38,7 @@ def pad_crop(x: Tensor, generator: torch.Generator, padding: int) -> Tensor:
 
 
 def flip(x: Tensor, generator: torch.Generator, p: float) -> Tensor:
-    """Return images of which a share `p` is mirrored left to right."""
+    """Return images, a share `p` of them mirrored left to right."""
     return torch.where(uniform(generator, 0, 1, x) < p, x.flip(3), x)
 
 
