@@ -20,7 +20,7 @@ import pytest
 import streamlit as st
 from random_tables import write_random
 from streamlit.testing.v1 import AppTest
-from test_dashboard_data import SETTINGS, progress_content, write_searched, spoil, write_settings
+from test_dashboard_data import SETTINGS, progress_content, spoil, write_searched, write_settings
 from test_prices import means_folder
 
 from dashboards.data.means import read_surfaces
