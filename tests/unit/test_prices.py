@@ -1,4 +1,4 @@
-"""Prices of storage and computation, by hand: the price of a trial, and the best method for each price."""
+"""Prices of storage and computation, by hand: of a trial, and the best method for each price."""
 
 from __future__ import annotations
 
