@@ -103,12 +103,12 @@ def read_scope(given: Mapping[str, str | Sequence[str]]) -> Scope:
 
 def draw_trade_off(warehouse: Warehouse, scope: Scope) -> go.Figure:
     """Draw the accuracy of each configuration against its costs, panels for each table."""
-    return charts.trade_off(_compared(warehouse, scope))
+    return charts.trade_off(_compare(warehouse, scope))
 
 
 def draw_cost_plane(warehouse: Warehouse, scope: Scope) -> go.Figure:
     """Draw the costs of each configuration, with its accuracy as colour, a panel for each table."""
-    return charts.cost_plane(with_front(_compared(warehouse, scope)))
+    return charts.cost_plane(with_front(_compare(warehouse, scope)))
 
 
 def draw_forgetting(warehouse: Warehouse, scope: Scope) -> go.Figure:
@@ -154,7 +154,7 @@ def draw_rows(draw: Callable[[pd.DataFrame], go.Figure]) -> Chart:
     return lambda warehouse, scope: draw(_one_table(warehouse, scope))
 
 
-def _compared(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
+def _compare(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     rows = configurations(warehouse, scope)
     if rows.empty:
         raise RepertoireError(NOTHING)
@@ -163,7 +163,7 @@ def _compared(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
 
 def _one_table(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the rows of the comparison in scope, which must be of one table."""
-    rows = _compared(warehouse, scope)
+    rows = _compare(warehouse, scope)
     titles = [table_title(part) for _, part in rows.groupby("table", sort=False)]
     if len(titles) > 1:
         raise RepertoireError(

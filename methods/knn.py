@@ -103,6 +103,6 @@ class KNN(FixedFeatures):
         nearest_BC = (vote_BkC * ranks.unsqueeze(1)).amax(dim=1) / (len(ranks) + 1)
         return vote_BkC.sum(dim=1) + nearest_BC
 
-    def seen(self) -> Tensor:
+    def seen_classes(self) -> Tensor:
         """Return bool [C]: whether there were examples of each class."""
         return self.tasks > 0

@@ -41,7 +41,7 @@ from methods.base import Examples, Outlook, Phase, TaskView
 from methods.parts.evaluation_mode import evaluation_mode
 from methods.parts.exemplar_replay import ExemplarConfig, ExemplarReplay
 from methods.parts.exemplars import output_layer
-from methods.parts.pooled_maps import maps_and_features, pooled
+from methods.parts.pooled_maps import maps_and_features, pool_maps
 from methods.parts.proxies import ProxyHead, centroids, nca_loss
 from methods.parts.ranges import require_one, require_positive, require_strength
 
@@ -160,7 +160,7 @@ class PODNet(ExemplarReplay):
         kept = self.config.pod_flat * flat
         if maps:
             pairs = zip(maps, old_maps, strict=True)
-            distances = [(pooled(new) - pooled(old)).norm(dim=1).mean() for new, old in pairs]
+            distances = [(pool_maps(new) - pool_maps(old)).norm(dim=1).mean() for new, old in pairs]
             kept = kept + self.config.pod_spatial * torch.stack(distances).mean()
         seen = int(self.old_C.sum()) + len(self._new)
         return loss + sqrt(seen / len(self._new)) * kept

@@ -111,7 +111,7 @@ class RanPAC(FixedFeatures):
         """Return the regression's scores [B, C] of features [B, F]."""
         return self.project(features) @ self.weights.T
 
-    def seen(self) -> Tensor:
+    def seen_classes(self) -> Tensor:
         """Return bool [C]: whether there were examples of each class."""
         return self.counts > 0
 

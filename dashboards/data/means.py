@@ -39,7 +39,7 @@ def name_settings(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=TABLE).assign(setting=pd.Series(titles, rows.index, object))
 
 
-def of_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
+def select_cell(costs: pd.DataFrame, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
     """Return the rows of `read_growth` in one cell of a surface, without its budgets in labels."""
     budgets = surface.storage[place[0]], surface.compute[place[1]]
     among = costs["setting"] == surface.title

@@ -73,7 +73,7 @@ def draw_cells(axes: Axes, surface: Surface) -> None:
     axes.tick_params(labelsize=8)
 
 
-def draw_strips(axes: Axes, surface: Surface, cells: Sequence[WinningCell]) -> None:
+def draw_strips(axes: Axes, surface: Surface, cells: list[WinningCell]) -> None:
     """Draw a cell in the colour of its winner, in strips if several are equal."""
     styles = method_styles(surface.methods)
     for method, strips in strips_by_method(cells).items():

@@ -13,7 +13,7 @@ from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import HOW_FOUND, distant_task, growth_table
 from dashboards.charts.quantities import short_label
 from dashboards.charts.surface.rates import exchange_table, rates_table
-from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
+from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
 from dashboards.pages.pricing import show_prices
 from dashboards.view import View
 from orchestrator.columns import METRICS
@@ -41,7 +41,7 @@ def show(view: View) -> None:
     methods: Sequence[str] = ()
     if surface := surfaces.get(title):
         place, methods = _show_surface(view, surface, metric), surface.methods
-        _show_growth(view, of_cell(growth, surface, place), methods, cell_name(surface, *place))
+        _show_growth(view, select_cell(growth, surface, place), methods, cell_name(surface, *place))
     else:
         _show_growth(view, growth[growth["setting"] == title])
     _show_agreement(view, costs[costs["setting"] == title], methods)

@@ -9,7 +9,7 @@ import pandas as pd
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import distant_task, growth_table
-from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
+from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
 from dashboards.report import means_captions
@@ -61,7 +61,7 @@ def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
     table = rows if winners else ()
     yield Chart("What it costs", caption, charts.by_price(surface, PRICES), rows=table)
     most = (len(surface.storage) - 1, len(surface.compute) - 1)
-    if len(costs := of_cell(read_growth(warehouse, EVERYTHING), surface, most)):
+    if len(costs := select_cell(read_growth(warehouse, EVERYTHING), surface, most)):
         yield growth_chart(costs, surface.methods, cell_name(surface, *most))
     costs = read_costs(warehouse, EVERYTHING)
     if len(costs := costs[costs["setting"] == surface.title]):

@@ -73,6 +73,25 @@ def find_chain(network: nn.Module, input_shape: tuple[int, ...]) -> Chain:
     layers = {m: n for n, m in network.named_modules() if type(m) in (nn.Linear, nn.Conv2d)}
     norms = {m: n for n, m in network.named_modules() if isinstance(m, _BatchNorm)}
     _refuse_others(network, {**layers, **norms})
+    calls, skips = _record_calls(network, (*layers, *norms), input_shape)
+    if skips:
+        name = next(n for n, m in network.named_modules() if m is skips[0])
+        _refuse(network, f"{name or 'it'} ({type(skips[0]).__name__}) joins several paths")
+    if len(calls) != len(set(calls)) or len(calls) < len(layers) + len(norms):
+        _refuse(network, "each of its layers must be called once")
+    names = tuple(layers[m] for m in calls if m in layers)
+    _check_widths(network, names)
+    below = {norm: calls[place - 1] if place else norm for place, norm in enumerate(calls)}
+    for norm, name in norms.items():
+        if _width(below[norm]) != norm.num_features:
+            _refuse(network, f"{name} ({type(norm).__name__}) does not follow a layer of its width")
+    return Chain(names, {name: layers[below[norm]] for norm, name in norms.items()})
+
+
+def _record_calls(
+    network: nn.Module, layers: Sequence[nn.Module], input_shape: tuple[int, ...]
+) -> tuple[list[nn.Module], list[nn.Module]]:
+    """Return the layers in the order of their calls, and the modules that join several paths."""
     calls: list[nn.Module] = []
     skips: list[nn.Module] = []
 
@@ -87,24 +106,15 @@ def find_chain(network: nn.Module, input_shape: tuple[int, ...]) -> Chain:
     x = torch.zeros((1, *input_shape), device=next(network.parameters()).device)
     # Detached weights, so that the graph of the output leads to the input alone.
     state = {name: p.detach() for name, p in network.named_parameters()}
-    hooks = [m.register_forward_pre_hook(record_call) for m in (*layers, *norms)]
+    hooks = [m.register_forward_pre_hook(record_call) for m in layers]
     hooks += [m.register_forward_hook(record_skip) for m in network.modules()]
     with evaluation_mode(network), torch.enable_grad(), attach_hooks(hooks):
         functional_call(network, state, (x.requires_grad_(),))
-    if skips:
-        name = next(n for n, m in network.named_modules() if m is skips[0])
-        _refuse(network, f"{name or 'it'} ({type(skips[0]).__name__}) joins several paths")
-    if len(calls) != len(set(calls)) or len(calls) < len(layers) + len(norms):
-        _refuse(network, "each of its layers must be called once")
-    names = tuple(layers[m] for m in calls if m in layers)
-    _check_widths(network, names)
-    below = {norm: calls[place - 1] if place else norm for place, norm in enumerate(calls)}
-    for norm, name in norms.items():
-        before = below[norm]
-        width = before.weight.shape[0] if isinstance(before, nn.Linear | nn.Conv2d) else None
-        if width != norm.num_features:
-            _refuse(network, f"{name} ({type(norm).__name__}) does not follow a layer of its width")
-    return Chain(names, {name: layers[below[norm]] for norm, name in norms.items()})
+    return calls, skips
+
+
+def _width(layer: nn.Module) -> int | None:
+    return layer.weight.shape[0] if isinstance(layer, nn.Linear | nn.Conv2d) else None
 
 
 def branches(output: Tensor, start: Any) -> bool:

@@ -57,13 +57,13 @@ class FixedFeatures(Method):
         """Return scores [B, C] of features [B, F]; those of unseen classes are of no account."""
 
     @abstractmethod
-    def seen(self) -> Tensor:
+    def seen_classes(self) -> Tensor:
         """Return bool [C]: whether there were examples of each class."""
 
     @torch.no_grad()
     def predict(self, x: Tensor, task: int | None) -> Tensor:
         """Return scores [B, C], with those of unseen classes below the others."""
-        return lower_unseen(self.score(self.features(x), task), self.seen())
+        return lower_unseen(self.score(self.features(x), task), self.seen_classes())
 
 
 class ClassMeans(FixedFeatures):
@@ -82,7 +82,7 @@ class ClassMeans(FixedFeatures):
         self.register_buffer("means", torch.zeros(outlook.num_classes, self.num_features))
         self.register_buffer("counts", torch.zeros(outlook.num_classes, dtype=torch.int64))
 
-    def seen(self) -> Tensor:
+    def seen_classes(self) -> Tensor:
         """Return bool [C]: whether there were examples of each class."""
         return self.counts > 0
 

@@ -46,7 +46,7 @@ def last_of_each_shape(outputs: list[Tensor]) -> list[Tensor]:
     return [*ends, *maps[-1:]]
 
 
-def pooled(maps_Bchw: Tensor) -> Tensor:
+def pool_maps(maps_Bchw: Tensor) -> Tensor:
     """Return the squares of maps, summed over columns and over rows, normalised [B, c (h + w)]."""
     squares = maps_Bchw.float().square()
     rows, columns = (squares.sum(dim=axis).flatten(1) for axis in (3, 2))

@@ -110,7 +110,7 @@ class RayWorkers:
         return True
 
     def _submit(self, attempt: Attempt) -> None:
-        needs = self._needs.of_stage(attempt.order)
+        needs = self._needs.for_stage(attempt.order)
         node = largest_node(self._nodes, needs) if attempt.alone else None
         self._running[submit(attempt, self._store_uri, needs, node)] = attempt
 
@@ -162,7 +162,7 @@ class RayWorkers:
 
     def _room(self, attempt: Attempt) -> tuple[dict[str, float], Node | None]:
         """Return the needs of a stage, and the node that an attempt alone has to itself."""
-        needs = self._needs.of_stage(attempt.order)
+        needs = self._needs.for_stage(attempt.order)
         return needs, largest_node(self._nodes, needs)
 
     def _worker(self, attempt: Attempt) -> WorkerInfo | None:

@@ -35,7 +35,7 @@ class StageNeeds:
         self._cpus, self._gpus = cpus, gpus
         self._shares = dict(shares)
 
-    def of_stage(self, order: Order) -> dict[str, float]:
+    def for_stage(self, order: Order) -> dict[str, float]:
         """Return {"num_cpus", "num_gpus"} of a stage."""
         if self._gpus == AUTO:
             return self._needs(fraction(self._shares.get(stage_kind(order), 1.0)))

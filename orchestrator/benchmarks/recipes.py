@@ -107,13 +107,13 @@ def _shared_recipe(
         base,
         classes=tuple(range(count)),
         labels=tuple(range(first, first + count)),
-        sample=(seed, *_drawn_from(content), "sample") if sampled else None,
+        sample=(seed, *_image_identity(content), "sample") if sampled else None,
         **content,
     )
     return _add_draw(recipe, "all tasks", seed)
 
 
-def _drawn_from(content: dict[str, Any]) -> tuple[Any, ...]:
+def _image_identity(content: dict[str, Any]) -> tuple[Any, ...]:
     """Return what identifies the images that a task's samples are drawn from."""
     data = OWN_DATA.get(content.get("dataset", ""))
     if not isinstance(data, FeatureSet):

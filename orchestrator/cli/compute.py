@@ -77,7 +77,7 @@ class Finished:
     places: str
 
     @property
-    def ending(self) -> list[str]:
+    def closing_lines(self) -> list[str]:
         """Lines on how it ended, with the number of stages that were computed."""
         counts = f"{counts_line(self.outcome)} Tables: {self.folder}/*.parquet"
         return [*self.outcome.notes, *self.missing, counts]

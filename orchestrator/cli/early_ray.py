@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.backends.local_ray import LocalRay
@@ -32,8 +32,7 @@ def early_ray(path: Path, out: Path, wanted: bool) -> Iterator[LocalRay | None]:
 
 def is_new(path: Path, out: Path) -> bool:
     """Return whether a sweep has no tables yet; False if its name is not found in the file."""
-    try:
+    with suppress(OSError, ValueError):
         name = NAME.search(path.read_text(encoding="utf-8"))
         return name is not None and not (out / name[1] / "trials.parquet").exists()
-    except (OSError, ValueError):
-        return False
+    return False

@@ -42,7 +42,9 @@ def run(
     if detail == "quiet":
         return print_shortfall(console, finished.folder, finished.missing)
     following = f"Next: repertoire ui {out} | repertoire compare {out} | repertoire plan {path}"
-    code = print_report(console, finished.folder, [*finished.ending, finished.places, following])
+    code = print_report(
+        console, finished.folder, [*finished.closing_lines, finished.places, following]
+    )
     return code or int(bool(finished.missing))
 
 

@@ -171,12 +171,7 @@ def winner_chains(sweep: Sweep, winners: list[Winner]) -> list[ChainStages]:
         trial = replace(winner.trial, seeds=seeds)
         chains += [
             trial_chain(
-                sweep.name,
-                trial,
-                seed,
-                selected=True,
-                rows=sweep.evaluate,
-                **winner.columns,
+                sweep.name, trial, seed, selected=True, rows=sweep.evaluate, **winner.columns
             )
             for seed in seeds
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -61,12 +62,7 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
     """
     if (seconds := parse_span(text)) is not None:
         return now + timedelta(seconds=seconds)
-    try:
-        clock = time.fromisoformat(text)
-    except ValueError:
-        clock = None
-    # Python reads 18 and 1830 as times too; they are more likely slips.
-    if clock is not None and ":" in text:
+    if (clock := parse_clock(text)) is not None:
         today = datetime.combine(now.date(), clock, clock.tzinfo or now.tzinfo)
         return today if today > now else today + timedelta(days=1)
     try:
@@ -74,6 +70,14 @@ def parse_moment(text: str, now: datetime) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+
+
+def parse_clock(text: str) -> time | None:
+    """Return a time of day; None if the text is not one."""
+    # Python reads 18 and 1830 as times too; they are more likely slips.
+    with suppress(ValueError):
+        return time.fromisoformat(text) if ":" in text else None
+    return None
 
 
 def parse_until(text: str) -> EndTime:

@@ -46,7 +46,7 @@ class LongestDurations:
         """Return how many stages of a kind were added."""
         return self._counts.get(kind, 0)
 
-    def expected(self, kind: Kind) -> float | None:
+    def expected_seconds(self, kind: Kind) -> float | None:
         """Return the seconds that a stage of a kind may take; None if nothing is recorded.
 
         A stage that trains nothing says little about one that trains.
@@ -94,7 +94,7 @@ class Deadline:
         """
         self._read_stored(orders)
         kind, left = stage_kind(order), self._end - self._clock()
-        expected = self._durations.expected(kind)
+        expected = self._durations.expected_seconds(kind)
         if left > 0 and (expected is None or together * expected * MARGIN <= left):
             self._running[order.key] = kind
             return True

@@ -73,8 +73,5 @@ def list_cells(r: R) -> Iterator[Cell]:
 
 def step_corners(num_tasks: int) -> list[tuple[float, float]]:
     """Return the corners (task, after) of the line between tasks learned and not yet learned."""
-    corners = [(0.5, 0.5)]
-    corners += [
-        (task + 0.5, task + side) for task in range(1, num_tasks + 1) for side in (-0.5, 0.5)
-    ]
-    return corners[:-1]
+    steps = ((task, side) for task in range(1, num_tasks + 1) for side in (-0.5, 0.5))
+    return [(0.5, 0.5), *((task + 0.5, task + side) for task, side in steps)][:-1]

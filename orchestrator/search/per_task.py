@@ -159,14 +159,17 @@ class PerTaskStudy:
             space = selection.group.describe()
             group = groups.setdefault(selection.group.name, {"space": space, "winner": []})
             if finished and not selection.failed:
-                trial_id = selection.chosen_trial().trial_id
-                group["winner"] = [trial_id]
-                winner = {
-                    "trial_id": trial_id,
-                    "seed": selection.seed,
-                    "hyperparameters": [dict(point) for point in selection.choices],
-                }
+                winner = _describe_winner(selection)
+                group["winner"] = [winner["trial_id"]]
                 group.setdefault("winners", []).append(winner)
             by_seed = group.setdefault("candidates_of_seeds", {})
             by_seed[str(selection.seed)] = describe_endings(selection.attempts)
         return describe_search(self.search) | {"groups": groups}
+
+
+def _describe_winner(selection: SeedSelection) -> dict[str, Any]:
+    return {
+        "trial_id": selection.chosen_trial().trial_id,
+        "seed": selection.seed,
+        "hyperparameters": [dict(point) for point in selection.choices],
+    }

@@ -68,7 +68,9 @@ def build_chain(
     """
     common = common or Common()
     benchmark, network = common.once(
-        "learned", (benchmark, network, steps[0][0]), partial(_learned, benchmark, network, steps)
+        "learned",
+        (benchmark, network, steps[0][0]),
+        partial(_find_learned, benchmark, network, steps),
     )
     task_keys = common.once("tasks", (benchmark,), benchmark.task_keys)
     contents = _step_contents(benchmark, network, steps, seed, common)
@@ -106,7 +108,7 @@ def _step_contents(
     }
 
 
-def _learned(
+def _find_learned(
     benchmark: Benchmark, network: Component, steps: Sequence[tuple[Training, Component]]
 ) -> tuple[Benchmark, Component]:
     return learned_parts(benchmark, network, *(training for training, _ in steps))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -81,11 +82,10 @@ def gpu_counter(device: str) -> Counter:
 
 
 def _read_gpu(device: str) -> int | None:
-    try:
-        return int(_nvml().nvmlDeviceGetTotalEnergyConsumption(_gpu_handle(device)))
     # A figure must not fail a stage, and NVML's errors are defined in a package that may be absent.
-    except Exception:
-        return None
+    with suppress(Exception):
+        return int(_nvml().nvmlDeviceGetTotalEnergyConsumption(_gpu_handle(device)))
+    return None
 
 
 def _nvml() -> Any:

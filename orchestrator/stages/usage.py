@@ -55,7 +55,7 @@ class Clock:
         self._energy.start()
         wall, cpu = time.perf_counter(), time.process_time()
         try:
-            with self._meter.sampling():
+            with self._meter.sample():
                 yield
         finally:  # also for training that diverges
             if self._cuda:

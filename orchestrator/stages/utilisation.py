@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
@@ -19,11 +19,10 @@ Reading = Callable[[str], float | None]
 
 def read_utilisation(device: str) -> float | None:
     """Return the share of the last period in which a GPU ran a kernel; None if it is not known."""
-    try:
-        return torch.cuda.utilization(device) / 100
     # A figure must not fail a stage, and NVML's errors are defined in a package that may be absent.
-    except Exception:
-        return None
+    with suppress(Exception):
+        return torch.cuda.utilization(device) / 100
+    return None
 
 
 class UtilisationMeter:
@@ -46,7 +45,7 @@ class UtilisationMeter:
         self._answers = device.startswith("cuda")
 
     @contextmanager
-    def sampling(self) -> Iterator[None]:
+    def sample(self) -> Iterator[None]:
         """Sample while the block runs."""
         if not self._answers:
             yield

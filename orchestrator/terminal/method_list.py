@@ -26,7 +26,7 @@ def methods_table() -> Table:
     table.caption, table.caption_justify = "bare names are left out unless they are given", "left"
     for name, cls in sorted(METHODS.items()):
         defaults = "\n".join(default_texts(cls)) or "-"
-        table.add_row(name, "\n".join(serving(cls)), defaults, first_sentence(cls))
+        table.add_row(name, "\n".join(describe_scope(cls)), defaults, first_sentence(cls))
     return table
 
 
@@ -35,7 +35,7 @@ def first_sentence(cls: type[Any]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 
 
-def serving(cls: type[Method]) -> Iterator[str]:
+def describe_scope(cls: type[Method]) -> Iterator[str]:
     """Yield the scenarios, the inputs and the networks that a method serves."""
     yield ", ".join(name for name in SCENARIOS if name in cls.scenarios)
     if cls.needs_tokens:

@@ -55,12 +55,15 @@ def trial_page(
     ]
     if np.isnan(shown.matrices).all():
         return Group(
-            *about, Text(""), Text("nothing has been measured"), *_unfinished(shown, traceback)
+            *about,
+            Text(""),
+            Text("nothing has been measured"),
+            *_unfinished_lines(shown, traceback),
         )
     # Masked, since nanmean warns where no seed has the cell.
     mean = np.ma.masked_invalid(shown.matrices[shown.averaged_seeds]).mean(axis=0).filled(np.nan)
     return Group(
-        *about, Text(""), AccuracyGrid(mean), *_figures(shown), *_unfinished(shown, traceback)
+        *about, Text(""), AccuracyGrid(mean), *_figures(shown), *_unfinished_lines(shown, traceback)
     )
 
 
@@ -123,7 +126,7 @@ def _places(shown: TrialSelection) -> str:
     return places_line(row for row, ok in zip(rows, shown.is_complete, strict=True) if ok)
 
 
-def _unfinished(shown: TrialSelection, traceback: bool) -> list[Text]:
+def _unfinished_lines(shown: TrialSelection, traceback: bool) -> list[Text]:
     rows = shown.seeds.to_dict("records")
     unfinished = [row for row, ok in zip(rows, shown.is_complete, strict=True) if not ok]
     lines = []

@@ -13,7 +13,7 @@ from torch import nn
 
 from methods.base import Examples
 from methods.parts.heads import cosine_scores
-from methods.parts.pooled_maps import maps_and_features, pooled
+from methods.parts.pooled_maps import maps_and_features, pool_maps
 from methods.parts.proxies import ProxyHead, centroids, nca_loss
 from methods.podnet import BALANCED, PODNet
 from methods.testing.blobs import Blobs, stream
@@ -71,7 +71,7 @@ def test_maps_are_pooled_over_rows_and_columns():
     """Squares 1 4 / 9 16: rows 5 and 25, columns 10 and 20, of norm sqrt(1150)."""
     image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
     expected = torch.tensor([[5.0, 25.0, 10.0, 20.0]]) / 1150**0.5
-    torch.testing.assert_close(pooled(image), expected)
+    torch.testing.assert_close(pool_maps(image), expected)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,9 @@ def test_maps_that_moved_add_the_mean_of_their_distances():
         network.body[0].weight.add_(0.3 * torch.randn(3, 1, 3, 3, generator=stream(0, "move")))
     plain = method.classifier_loss(network(batch.x), batch.y)
     maps = [maps_and_features(n, batch.x)[1] for n in (network, method.teacher.module)]
-    distances = [(pooled(a) - pooled(b)).norm(dim=1).mean() for a, b in zip(*maps, strict=True)]
+    distances = [
+        (pool_maps(a) - pool_maps(b)).norm(dim=1).mean() for a, b in zip(*maps, strict=True)
+    ]
     assert len(distances) == 2
     expected = plain + 2**0.5 * 2 * sum(distances) / 2
     torch.testing.assert_close(method.loss(batch), expected)

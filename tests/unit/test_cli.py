@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from methods import METHODS
 from orchestrator.cli.app import app, main
 from orchestrator.cli.run_report import print_report
-from orchestrator.terminal.method_list import default_texts, serving
+from orchestrator.terminal.method_list import default_texts, describe_scope
 from orchestrator.tracking import Target
 
 pytestmark = pytest.mark.slow
@@ -148,7 +148,7 @@ def test_methods_are_listed_with_what_they_serve_and_the_defaults_of_each_scenar
     monkeypatch.setenv("COLUMNS", "250")
     assert "penalise_head=false (task, class), true (domain)" in [*default_texts(METHODS["ewc"])]
     assert "memory_size=500" in [*default_texts(METHODS["er"])]
-    served_by = {name: " ".join(serving(cls)) for name, cls in METHODS.items()}
+    served_by = {name: " ".join(describe_scope(cls)) for name, cls in METHODS.items()}
     assert served_by["finetune"] == "task, domain, class images, rows"
     assert served_by["l2p"].endswith("transformers")
     assert all(served_by[name].startswith("class ") for name in ("bic", "wa"))

@@ -28,7 +28,7 @@ from dashboards.data.matrices import (
     read_matrices,
     read_trials,
 )
-from dashboards.data.means import of_cell, read_costs, read_growth, read_surfaces
+from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
 from dashboards.data.scope import EVERYTHING, Scope, list_choices
 from dashboards.data.stages import (
     StoredProgress,
@@ -449,9 +449,9 @@ def test_a_cell_has_its_trials_without_its_budgets_in_their_labels(tmp_path: Pat
             "means_compute": [1.0, 4.0],
         }
     )
-    assert list(of_cell(costs, drawn, (0, 0))["label"]) == ["er"]
-    assert list(of_cell(costs, drawn, (0, 1))["label"]) == ["er lam=1"]
-    assert of_cell(costs, drawn, (1, 0)).empty
+    assert list(select_cell(costs, drawn, (0, 0))["label"]) == ["er"]
+    assert list(select_cell(costs, drawn, (0, 1))["label"]) == ["er lam=1"]
+    assert select_cell(costs, drawn, (1, 0)).empty
 
 
 CELL = {"means_storage_bytes": 1000, "means_compute": 2.0}
@@ -480,7 +480,7 @@ def test_a_cell_has_the_trials_of_its_benchmark_scenario_and_number_of_tasks(
     assert [each.title for each in drawn] == list(SETTINGS)
     for number, each in enumerate(drawn):
         alone = Scope(sweep=(f"s{number}",))
-        rows = of_cell(growth, each, (0, 0)).drop(columns="label")
+        rows = select_cell(growth, each, (0, 0)).drop(columns="label")
         equal(rows.reset_index(drop=True), read_growth(warehouse, alone).drop(columns="label"))
         own = costs[costs["setting"] == each.title].reset_index(drop=True)
         equal(own, read_costs(warehouse, alone))

@@ -134,8 +134,8 @@ def test_what_is_measured_at_intervals_is_priced_by_hand() -> None:
     It is taken after each second step, and at the end if a step is left over.
     """
     price = TaskPrice(50, (20, 20, 10), 6, sizes=(4, 4, 2), interval=2)
-    assert [price.training(n) for n in (1, 2, 3, 4, 6)] == [20, 52, 62, 94, 130]
-    assert [price.ending(n) for n in (1, 2, 3, 4, 6)] == [12, 0, 6, 0, 0]
+    assert [price.training_flops(n) for n in (1, 2, 3, 4, 6)] == [20, 52, 62, 94, 130]
+    assert [price.consolidation_flops(n) for n in (1, 2, 3, 4, 6)] == [12, 0, 6, 0, 0]
     assert [price.most_iterations(b) for b in (31, 32, 52, 67, 68, 94)] == [0, 1, 2, 2, 3, 4]
     # An end after a full batch of 40 can cost more than a further step on the short one.
     short = TaskPrice(41, (40, 1), 1, sizes=(40, 1), interval=3)

@@ -49,8 +49,8 @@ def gpus_of(*stages: tuple[float, float | None]) -> float:
     needs = StageNeeds(1.0, "auto")
     for memory, utilisation in stages:
         needs.note_share(order_of("ewc"), memory, utilisation)
-    assert needs.of_stage(order_of("er"))["num_gpus"] == 1.0, "another kind is not yet known"
-    return needs.of_stage(order_of("ewc"))["num_gpus"]
+    assert needs.for_stage(order_of("er"))["num_gpus"] == 1.0, "another kind is not yet known"
+    return needs.for_stage(order_of("ewc"))["num_gpus"]
 
 
 def test_a_share_is_the_larger_of_memory_and_of_the_time_of_the_first_stage() -> None:
@@ -64,7 +64,7 @@ def test_a_share_is_the_larger_of_memory_and_of_the_time_of_the_first_stage() ->
 
 
 def sample(meter: UtilisationMeter, seconds: float = 0.05) -> float | None:
-    with meter.sampling():
+    with meter.sample():
         time.sleep(seconds)
     return meter.mean()
 
@@ -94,7 +94,7 @@ def test_a_meter_samples_no_longer_than_its_block_also_if_it_raises() -> None:
     meter = UtilisationMeter("cuda:0", read, interval_seconds=0.001)
 
     def diverge() -> None:
-        with meter.sampling():
+        with meter.sample():
             time.sleep(0.02)
             raise ValueError("diverged")
 

@@ -131,12 +131,13 @@ class HuggingFace(Form):
                 raise WrongData(f"{self.where}: {field}: no part {name!r}; {suggest(name, parts)}")
         chosen = parts[self.train], parts[test] if test else None
         for part in filter(None, chosen):
-            for name in (self.label, *filter(None, (self.image,)), *(self.features or ())):
-                if name not in part.column_names:
-                    raise WrongData(
-                        f"{self.where}: no column {name!r}; {suggest(name, part.column_names)}"
-                    )
+            self._require_columns(part.column_names)
         return chosen
+
+    def _require_columns(self, columns: Sequence[str]) -> None:
+        for name in (self.label, *filter(None, (self.image,)), *(self.features or ())):
+            if name not in columns:
+                raise WrongData(f"{self.where}: no column {name!r}; {suggest(name, columns)}")
 
 
 def load_by_library(form: HuggingFace) -> Any:

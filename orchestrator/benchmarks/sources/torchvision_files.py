@@ -43,15 +43,17 @@ def read_svhn(folder: Path) -> Arrays:
         with download_lock(folder):
             for part in ("train", "test"):
                 svhn(folder, split=part, download=True)
-    parts = []
-    for path in paths:
-        content = import_module("scipy.io").loadmat(path)
-        try:
-            x, y = content["X"], content["y"]
-        except KeyError as error:
-            raise ValueError(f"{path} has no array {error}") from error
-        parts += [x.transpose(3, 2, 0, 1), y.ravel().astype(np.int64) % 10]
-    return parts[0], parts[1], parts[2], parts[3]
+    (train_x, train_y), (test_x, test_y) = map(_read_svhn_part, paths)
+    return train_x, train_y, test_x, test_y
+
+
+def _read_svhn_part(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    content = import_module("scipy.io").loadmat(path)
+    try:
+        x, y = content["X"], content["y"]
+    except KeyError as error:
+        raise ValueError(f"{path} has no array {error}") from error
+    return x.transpose(3, 2, 0, 1), y.ravel().astype(np.int64) % 10
 
 
 def read_or_download_dataset(class_name: str, folder: Path, **options: Any) -> Arrays:

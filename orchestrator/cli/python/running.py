@@ -59,7 +59,7 @@ def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Path:
         shorten_ray_folder()
     display = open_display()
     finished = compute(sweep, folder, store, options, display)
-    for line in [*finished.messages, *finished.ending]:
+    for line in [*finished.messages, *finished.closing_lines]:
         display.say(line)
     return finished.folder
 

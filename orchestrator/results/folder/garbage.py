@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from orchestrator.errors import OtherRelease
@@ -54,7 +55,7 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
     for key in result.files.stages.keys() - wanted.keys():
         if key in leased:
             reasons[key] = LEASED
-        elif result.files.modified(key) > fresh:
+        elif result.files.modified_time(key) > fresh:
             reasons[key] = f"younger than {rules.older_than:g} h"
     unclaimed = result.files.stages.keys() - reasons.keys()
     # References list whole chains; only stages kept for other reasons have ancestors to keep.
@@ -89,11 +90,10 @@ def delete_garbage(store: StageStore, rules: Rules, unneeded: Garbage) -> None:
 
 def is_of_other_release(store: StageStore, key: str) -> bool:
     """Return whether a stage is of another release that this one cannot read."""
-    try:
+    with suppress(OtherRelease):
         store.record(key)
-    except OtherRelease:
-        return True
-    return False
+        return False
+    return True
 
 
 def _ancestors(store: StageStore, kept: Iterable[str], unclaimed: Set[str]) -> set[str]:

@@ -63,11 +63,8 @@ def writer_lock(folder: Path, say: Callable[[str], object] = lambda line: None) 
 @contextlib.contextmanager
 def _name_owner(owner: Path) -> Iterator[None]:
     """Name this process in the owner's file, and touch the file until the block ends."""
-    own = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-    }
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    own = {"host": socket.gethostname(), "pid": os.getpid(), "since": since}
     owner.write_text(json.dumps(own), encoding="utf-8")
     over = threading.Event()
     # A daemon: a process that ends must not wait for the next beat.

@@ -158,11 +158,11 @@ def price_winners(surface: Surface, prices: Prices) -> Iterator[PricedWinner]:
     for number, at in enumerate(order):
         if mean[at] > best:
             best = mean[at]
-            ties = tied_with(surface, at, order[: number + 1])
+            ties = find_ties(surface, at, order[: number + 1])
             yield PricedWinner(float(price[at]), at[0], (at[1], at[2]), ties)
 
 
-def tied_with(
+def find_ties(
     surface: Surface, winner: tuple[int, int, int], affordable: list[tuple[int, int, int]]
 ) -> tuple[tuple[int, int, int], ...]:
     """Return the methods not significantly worse than a winner, each in its best cell."""

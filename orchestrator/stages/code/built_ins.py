@@ -47,7 +47,7 @@ def referenced_built_ins(cls: Class, modules: Iterable[str], source: Source | No
     classes = {
         built_in
         for module in modules
-        for built_in, first in _referenced(module, source)
+        for built_in, first in _find_references(module, source)
         if built_in.version > first and built_in not in cls.__mro__
     }
     return sorted(map(describe_version, classes))
@@ -76,7 +76,7 @@ def find_references(module: Module) -> Iterator[tuple[str, str | None]]:
 
 
 @cache
-def _referenced(module: str, source: Source | None) -> frozenset[Reference]:
+def _find_references(module: str, source: Source | None) -> frozenset[Reference]:
     """Return the built-ins that a module refers to."""
     if source is not None and module in source.modules:
         code = source.modules[module]

@@ -158,13 +158,7 @@ def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> T
     Training images come first, then test images.
     """
     require_device(device)
-    images, spec = load_dataset(images_of(features)), features.spec
-    first, count = shard * SHARD, len(images.train_y)
-    parts = [images.train_x[first : first + SHARD]]
-    parts.append(images.test_x[max(first - count, 0) : max(first + SHARD - count, 0)])
-    x = torch.cat([part for part in parts if len(part)])
-    if x.shape[1:] != features.image_shape:  # of a sequence, whose data sets have one shape
-        x = bring_to_shape(x, features.image_shape)
+    x, spec = _shard_images(features, shard), features.spec
     with fix_threads(1, 0, device), torch.no_grad():
         body, prepare = FrozenBody(load_body(spec.body)), Preparation(spec.body.rule).to(device)
         with autocast(spec.precision, torch.device(device)):
@@ -172,6 +166,16 @@ def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> T
                 body(prepare(batch.to(device))).flatten(1) for batch in torch.split(x, BATCH)
             ]
         return torch.cat([batch.float().cpu() for batch in batches])
+
+
+def _shard_images(features: FeatureSet, shard: int) -> Tensor:
+    images = load_dataset(images_of(features))
+    first, count = shard * SHARD, len(images.train_y)
+    parts = [images.train_x[first : first + SHARD]]
+    parts.append(images.test_x[max(first - count, 0) : max(first + SHARD - count, 0)])
+    x = torch.cat([part for part in parts if len(part)])
+    # The data sets of a sequence have one shape.
+    return x if x.shape[1:] == features.image_shape else bring_to_shape(x, features.image_shape)
 
 
 def _join(

@@ -26,7 +26,7 @@ class FlatParameters:
     """
 
     def __init__(self, state: Stacked) -> None:
-        learning = state.learning()
+        learning = state.learning_indices()
         sizes = [-(-state.tensors[i][0].numel() // LINE) * LINE for i in learning]
         count = len(state.tensors[0])
         self.values, self._gradients = torch.zeros(2, count, sum(sizes)).unbind()

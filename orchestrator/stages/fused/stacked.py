@@ -75,7 +75,7 @@ class Stacked:
                 _, before = self._before.get(id(tensor), (tensor, torch.empty_like(values)))
                 tensor.data = before.copy_(values)
 
-    def learning(self) -> list[int]:
+    def learning_indices(self) -> list[int]:
         """Return the numbers of the tensors that learn."""
         lead = self._owns[0]
         return [
@@ -83,7 +83,7 @@ class Stacked:
         ]
 
     @contextmanager
-    def holding(self, tensors: Sequence[Tensor]) -> Iterator[None]:
+    def substitute(self, tensors: Sequence[Tensor]) -> Iterator[None]:
         """Let the first sibling hold other tensors in the block, in the order of `tensors`."""
         self._place(tensors)
         try:

@@ -100,7 +100,7 @@ class FusedSteps:
         if rows is not None:
             own["draw"] = lambda batch: rows
         try:
-            with self._state.holding(tensors), AlignedProducts():
+            with self._state.substitute(tensors), AlignedProducts():
                 placed = dict(own)
                 loss = lead.loss(Examples(x, y))
                 kept = {
@@ -137,7 +137,7 @@ class FusedSteps:
     def _holding_all(self) -> Iterator[None]:
         """Let the first sibling hold the stacked tensors, and the weights of all, in the block."""
         own = self._lead.weight
-        with self._state.holding(self._state.tensors):
+        with self._state.substitute(self._state.tensors):
             self._lead.weight = self._weights
             try:
                 yield

@@ -1,6 +1,6 @@
 """How a network computes its outputs in training: precision, and compiled code.
 
-Consolidation and evaluation are in float32 and uncompiled.
+Consolidation and evaluation are in float32 and pause_compiler.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _to_float32(_network: nn.Module, _inputs: object, output: Tensor) -> Tensor:
     return output.float()
 
 
-def uncompiled() -> AbstractContextManager[object]:
+def pause_compiler() -> AbstractContextManager[object]:
     """Return a context in which compiled networks run as written, so that FLOPs can be counted."""
     return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
 

@@ -13,7 +13,7 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.augmentation.augmentation import Augmentation
 from orchestrator.stages.learning.batches import num_steps as num_steps
 from orchestrator.stages.learning.batches import task_span
-from orchestrator.stages.learning.forward_pass import autocast, training_mode, uncompiled
+from orchestrator.stages.learning.forward_pass import autocast, pause_compiler, training_mode
 from orchestrator.stages.learning.optimizer_state import KeptOptimizer
 from orchestrator.stages.learning.optimizers import clip_gradients, unfuse_mixed_steps
 from orchestrator.stages.learning.parameter_groups import group_parameters
@@ -57,7 +57,7 @@ class Updates:
         """Return the context of all steps: how the network computes them."""
         precision, compiled = self._training.precision, self._training.compile
         if compiled:
-            self._meter.counting = uncompiled
+            self._meter.counting = pause_compiler
         return training_mode(self.method.network, precision, compiled, self._device)
 
     def take(self, batch: Examples) -> tuple[Tensor, int]:

@@ -102,11 +102,10 @@ class ObjectFiles:
 
     def move(self, path: str, target: str) -> bool:
         """Move a file; return False where it is gone."""
-        try:
+        with suppress(FileNotFoundError):
             self._fs.move(self._full_path(path), self._full_path(target))
-        except FileNotFoundError:
-            return False
-        return True
+            return True
+        return False
 
     def delete(self, path: str) -> None:
         """Delete a file."""
@@ -132,11 +131,10 @@ class ObjectFiles:
 
     def _exists(self, path: str) -> bool:
         """Return whether there is a file: one request, `get_file_info` takes two."""
-        try:
+        with suppress(FileNotFoundError):
             self._fs.open_input_stream(self._full_path(path)).close()
-        except FileNotFoundError:
-            return False
-        return True
+            return True
+        return False
 
     def _full_path(self, path: str) -> str:
         return f"{self._root}/{path}".rstrip("/")

@@ -46,10 +46,10 @@ class Claims:
         if own in self._held:
             self._write(own, note)
             return True
-        paths = self._unexpired(key, seconds) if own in self._contested else []
+        paths = self._live_claims(key, seconds) if own in self._contested else []
         if not paths:  # the usual case: no other claim is known
             self._write(own, note)
-            paths = self._unexpired(key, seconds)
+            paths = self._live_claims(key, seconds)
         if set(paths) <= {own}:
             self._held.add(own)
             return True
@@ -84,7 +84,7 @@ class Claims:
         content = {"key": lease.key, "owner": lease.owner, **(note or {})}
         self._files.write(path, json.dumps(content).encode())
 
-    def _unexpired(self, key: str, seconds: float) -> list[str]:
+    def _live_claims(self, key: str, seconds: float) -> list[str]:
         """Return the claims of a stage; delete those that have not changed for too long."""
         now, paths = self._clock(), list[str]()
         for entry in self._entries(key):

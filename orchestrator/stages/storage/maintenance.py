@@ -38,7 +38,7 @@ class Inventory:
         """Return the bytes of some stages' files."""
         return sum(entry.size for key in keys for entry in self.stages[key])
 
-    def modified(self, key: str) -> float:
+    def modified_time(self, key: str) -> float:
         """Return when a stage was last written to, Unix seconds."""
         return max(entry.modified for entry in self.stages[key])
 

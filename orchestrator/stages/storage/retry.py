@@ -133,14 +133,18 @@ def raise_if_lasting(error: OSError, where: str) -> None:
             "same command continues"
         ) from error
     if error.errno in REFUSED:
-        place = Path(str(error.filename))
-        place = place.parent if place.name.endswith(PARTIAL) else place
         raise StoreUnwritable(
-            f"store {where} may not be written: {error.strerror}, {place}. Change its "
-            "permissions, or name another store with --store"
+            f"store {where} may not be written: {error.strerror}, {_refused_place(error)}. Change "
+            "its permissions, or name another store with --store"
         ) from error
     if is_lasting(error):
         raise StoreUnreachable(f"store {where} cannot be used: {error}") from error
+
+
+def _refused_place(error: OSError) -> Path:
+    """Return the file that may not be written, or the folder if the file is a temporary one."""
+    place = Path(str(error.filename))
+    return place.parent if place.name.endswith(PARTIAL) else place
 
 
 def is_lasting(error: OSError) -> bool:

@@ -96,8 +96,7 @@ def open_state_cache() -> StateCache | None:
 
 def is_private(folder: Path) -> bool:
     """Create a folder for this user alone; return whether it is one, and not a link."""
-    try:
+    with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return not folder.is_symlink() and folder.stat().st_uid == os.getuid()
-    except OSError:
-        return False
+    return False

@@ -156,7 +156,7 @@ def count_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
 
 def describe_excess(price: TaskPrice, budget: float) -> str:
     """Return the sum that shows that a budget does not allow a single step."""
-    first, rest = price.flops(1), price.ending(1)
+    first, rest = price.flops(1), price.consolidation_flops(1)
     parts = (
         f"one step {first - rest:,} FLOP + consolidation {rest:,} FLOP = {first:,} FLOP"
         if price.batches

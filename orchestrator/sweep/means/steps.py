@@ -43,9 +43,9 @@ class TaskPrice:
 
     def flops(self, iterations: int) -> int:
         """Return the FLOPs of training for a number of iterations, and consolidation."""
-        return self.training(iterations) + self.ending(iterations)
+        return self.training_flops(iterations) + self.consolidation_flops(iterations)
 
-    def training(self, iterations: int) -> int:
+    def training_flops(self, iterations: int) -> int:
         """Return the FLOPs of training for a number of iterations."""
         if not self.batches:
             return self.epoch
@@ -55,7 +55,7 @@ class TaskPrice:
         further = (epochs - 1) * sum(self.batches) + sum(self.batches[:rest])
         return self.epoch + further + self._at_intervals(iterations)
 
-    def ending(self, iterations: int) -> int:
+    def consolidation_flops(self, iterations: int) -> int:
         """Return the FLOPs of consolidation after a number of iterations."""
         if self.interval is None or not self.batches:
             return self.consolidation
@@ -73,7 +73,7 @@ class TaskPrice:
             return max(len(self.batches), 1)
         upper = len(self.batches) * (int(budget) // sum(self.batches) + 2)
         least = self.consolidation if self.interval is None else 0
-        most = bisect_right(range(1, upper), budget - least, key=self.training)
+        most = bisect_right(range(1, upper), budget - least, key=self.training_flops)
         while self.flops(most) > budget:  # a short last interval may cost more than a step
             most -= 1
         return most

@@ -81,10 +81,10 @@ def field_texts(kind: type[Any]) -> Iterator[tuple[str, str]]:
     """Yield the fields of a class and its bases with what their docstrings say, nearest last."""
     for base in reversed(kind.__mro__):
         if base is not object:
-            yield from _documented(inspect.cleandoc(base.__doc__ or ""))
+            yield from _attribute_entries(inspect.cleandoc(base.__doc__ or ""))
 
 
-def _documented(text: str) -> Iterator[tuple[str, str]]:
+def _attribute_entries(text: str) -> Iterator[tuple[str, str]]:
     names, words, margin = "", list[str](), ""
     inside = False
     for line in [*text.splitlines(), ""]:

@@ -33,7 +33,7 @@ def rich_table(table: pd.DataFrame, width: int = NARROW) -> tuple[Group, int]:
     blocks, notes = list(build_blocks(table)), closing_notes(table)
     separator = " " if needed_width(blocks, " ") <= width else "\n"
     if needed_width(blocks, separator) > width and "columns" not in table.attrs:
-        blocks = [leave_out(block, LEFT_OUT) for block in blocks]
+        blocks = [drop_columns(block, LEFT_OUT) for block in blocks]
         notes.append(f"{', '.join(LEFT_OUT)}: in a wider terminal, and in the other formats")
     drawn = [piece for block in blocks for piece in _draw(block, separator)]
     group = Group(*drawn, *(Text(note, style="dim") for note in notes))
@@ -48,7 +48,7 @@ def needed_width(blocks: Sequence[Block], separator: str, name: int = NAME) -> i
     return max((wide.measure(grid).maximum for grid in grids), default=0)
 
 
-def leave_out(block: Block, headers: Sequence[str]) -> Block:
+def drop_columns(block: Block, headers: Sequence[str]) -> Block:
     """Return a block without some columns."""
     kept = [i for i, header in enumerate(block.headers) if header not in headers]
     rows = [[row[i] for i in kept] for row in block.rows]

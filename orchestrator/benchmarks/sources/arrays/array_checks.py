@@ -29,19 +29,23 @@ def check_lengths(raw: RawData, where: str) -> None:
 
 def check_images(train_x: Array, test_x: Array, where: str) -> None:
     """Raise WrongData unless training and test images are uint8 [N, c, h, w] of one shape."""
-    for part, x in (("train_x", train_x), ("test_x", test_x)):
-        if x.ndim != 4 or x.dtype != np.uint8:
-            raise WrongData(
-                f"{where}: {part} is {x.dtype} {list(x.shape)}; valid: uint8 images [N, c, h, w], "
-                "or features [N, d]"
-            )
-        if 0 in x.shape:
-            raise WrongData(
-                f"{where}: {part} has the shape {list(x.shape)}; images need at least 1 channel, "
-                "1 row and 1 column"
-            )
+    _check_part(train_x, f"{where}: train_x")
+    _check_part(test_x, f"{where}: test_x")
     if train_x.shape[1:] != test_x.shape[1:]:
         raise WrongData(
             f"{where}: training images are {list(train_x.shape[1:])} and test images "
             f"{list(test_x.shape[1:])}; bring them to one shape"
+        )
+
+
+def _check_part(x: Array, what: str) -> None:
+    if x.ndim != 4 or x.dtype != np.uint8:
+        raise WrongData(
+            f"{what} is {x.dtype} {list(x.shape)}; valid: uint8 images [N, c, h, w], or "
+            "features [N, d]"
+        )
+    if 0 in x.shape:
+        raise WrongData(
+            f"{what} has the shape {list(x.shape)}; images need at least 1 channel, 1 row and "
+            "1 column"
         )
