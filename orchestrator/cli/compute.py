@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -137,10 +138,8 @@ def compute_locked(
         pull_on_signal(brake, display.say),
         entry.open(with_recorded_shares(options.place, sweep, out), display.say) as place,
     ):
-        for remark in [*sweep.remarks, *describe_deadline(brake.deadline)]:
+        for remark in describe_begin(sweep, brake):
             display.say(remark)
-        if sweep.search is not None:
-            display.say(f"{sweep.name}: searching {len(sweep.groups)} groups of candidates")
         compute_features(sweep, tables, place, brake, display.show)
         sweep = count_prices(sweep, tables, place, brake, display.show)
         former = keep_former_tables(folder, sweep, options.replace) if unpriced else []
@@ -155,6 +154,14 @@ def compute_locked(
         missing=tuple(describe_missing(outcome, brake)),
         places=f"MLflow: {target.safe_uri}    Stages: {store.uri}",
     )
+
+
+def describe_begin(sweep: Sweep, brake: Brake) -> Iterator[str]:
+    """Yield the lines that come before the first stage: warnings, the deadline, the search."""
+    yield from sweep.remarks
+    yield from describe_deadline(brake.deadline)
+    if sweep.search is not None:
+        yield f"{sweep.name}: searching {len(sweep.groups)} groups of candidates"
 
 
 def with_recorded_shares(place: Place, sweep: Sweep, out: Path) -> Place:

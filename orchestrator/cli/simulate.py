@@ -11,7 +11,7 @@ from orchestrator.backends import factory
 from orchestrator.backends.nodes import Demand, Node
 from orchestrator.errors import RepertoireError, suggest
 from orchestrator.graph.plan import Plan, plan
-from orchestrator.graph.simulation import Simulation, simulate, without_failures
+from orchestrator.graph.simulation import simulate, without_failures
 from orchestrator.graph.virtual_workers import REPLACEMENT_SECONDS, VirtualCluster
 from orchestrator.results.durations import Durations, read_durations
 from orchestrator.search.create import create_study
@@ -131,9 +131,8 @@ def simulate_sweep(
     # As the driver submits to a cluster that does not grow.
     limit = Demand().stages
     result = simulate(whole_plan, costs, cluster, limit)
-    undisturbed: Simulation | None = None
-    if cluster.losses_per_hour:
-        undisturbed = simulate(whole_plan, costs, without_failures(cluster), limit)
+    calm = without_failures(cluster)
+    undisturbed = simulate(whole_plan, costs, calm, limit) if cluster.losses_per_hour else None
     show(simulation_page(sweep.name, sweep.resources, result, undisturbed, durations))
     for note in notes:
         show(note)

@@ -16,7 +16,7 @@ import pandas as pd
 from orchestrator.columns import METRICS, compute_flops
 from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
-from orchestrator.results.grouping import group_into_tables
+from orchestrator.results.grouping import Grouping, group_into_tables
 from orchestrator.results.names.code_parts import fill_code
 from orchestrator.results.names.naming import labels, names_across_tables
 from orchestrator.results.names.settings_text import SCHEDULE, short_names
@@ -91,11 +91,7 @@ def comparison(
     row_labels = labels(
         first.assign(table=grouping.table), by, config, ["table"], common, sweeps_of_rows
     )
-    table.insert(len(ROW), "table", grouping.table)
-    table.insert(len(ROW), "label", row_labels)
-    if grouping.differences:
-        differences = grouping.table.map(grouping.differences).fillna("")
-        table.insert(len(ROW) + 2, "not_comparable", differences)
+    _insert_names(table, row_labels, grouping)
     table["sweeps"] = [", ".join(sweeps) for sweeps in sweeps_of_rows]
     over_tables = names_across_tables(first, grouping.table, config)
     table = _sort_rows(table, first[by] if by in config else None)
@@ -108,6 +104,14 @@ def comparison(
         "over_tables": Names(zip(first["trial_id"], over_tables, strict=True)),
     }
     return table
+
+
+def _insert_names(table: pd.DataFrame, row_labels: Sequence[str], grouping: Grouping) -> None:
+    table.insert(len(ROW), "table", grouping.table)
+    table.insert(len(ROW), "label", row_labels)
+    if grouping.differences:
+        differences = grouping.table.map(grouping.differences).fillna("")
+        table.insert(len(ROW) + 2, "not_comparable", differences)
 
 
 def _sort_rows(table: pd.DataFrame, value: pd.Series[Any] | None) -> pd.DataFrame:

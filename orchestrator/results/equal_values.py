@@ -29,22 +29,24 @@ def require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> 
     differs = (values - first).abs() > ROUNDING
     # A comparison with NaN is false: a value that only one row lacks needs a test of its own.
     differs |= values.isna() & first.notna()
-    if not differs.to_numpy().any():
-        return
     lines = []
-    numbers, places = complete["number"].to_numpy(), np.flatnonzero(differs.any(axis=1))
-    for place in places:
+    for place in np.flatnonzero(differs.any(axis=1)):
         metric = differs.columns[differs.iloc[place]][0]
         expected = first[metric].iloc[place]
-        # `first` skips NaN, so the row that has its value need not be the first row.
-        same = values[metric].eq(expected) | (values[metric].isna() & pd.isna(expected))
-        other = np.flatnonzero((numbers == numbers[place]) & same.to_numpy())[0]
-        row = complete.iloc[place]
-        values_text = ", ".join(
-            _describe_value(each, metric, folders) for each in (complete.iloc[other], row)
-        )
-        lines.append(f"  - {row['trial_id']} seed {row['seed']}, {metric}: {values_text}")
-    raise _different_values(lines)
+        lines.append(_describe_difference(complete, place, metric, expected, folders))
+    if lines:
+        raise _different_values(lines)
+
+
+def _describe_difference(
+    rows: pd.DataFrame, place: int, metric: str, expected: float, folders: Mapping[str, Path]
+) -> str:
+    row, values = rows.iloc[place], rows[metric].astype(float)
+    # Not always the first row of this trial and seed: it may lack the value.
+    same = values.eq(expected) | (values.isna() & pd.isna(expected))
+    other = rows[same & (rows["number"] == row["number"])].iloc[0]
+    texts = ", ".join(_describe_value(each, metric, folders) for each in (other, row))
+    return f"  - {row['trial_id']} seed {row['seed']}, {metric}: {texts}"
 
 
 def _require_equal_ends(several: pd.DataFrame, folders: Mapping[str, Path]) -> None:

@@ -65,14 +65,17 @@ def pool_trials(trials: pd.DataFrame, folders: Mapping[str, Path] | None = None)
     )
     counts = np.ones(len(rows), dtype=bool)
     counts[ranked.index[ranked["number"].duplicated()]] = False
-    held_by = several.groupby("number")["sweep"].agg(lambda sweeps: list(dict.fromkeys(sweeps)))
-    others = {
-        index: ", ".join(sweep for sweep in held_by[row_number] if sweep != own)
-        for index, row_number, own in several[["number", "sweep"]].itertuples()
-    }
-    also_in = rows.index.map(others).fillna("").astype(str)
+    also_in = rows.index.map(_other_sweeps(several)).fillna("").astype(str)
     kept = trials.assign(**{ALSO_IN: also_in})[counts]
     return Pool(kept, counts, (_duplicates_note(several, int((~counts).sum())),))
+
+
+def _other_sweeps(several: pd.DataFrame) -> dict[Any, str]:
+    names = several.groupby("number")["sweep"].agg(lambda sweeps: list(dict.fromkeys(sweeps)))
+    return {
+        index: ", ".join(name for name in names[number] if name != own)
+        for index, number, own in several[["number", "sweep"]].itertuples()
+    }
 
 
 def sweeps_by_configuration(rows: pd.DataFrame) -> list[list[str]]:

@@ -61,13 +61,11 @@ def find_garbage(store: StageStore, rules: Rules) -> Garbage:
     # References list whole chains; only stages kept for other reasons have ancestors to keep.
     for key in _ancestors(store, reasons.keys() - wanted.keys(), unclaimed):
         reasons[key] = ANCESTOR
-    for key in sorted(result.files.stages):
-        if key not in reasons and is_of_other_release(store, key):
+    for key in result.files.stages.keys() - reasons.keys():
+        if is_of_other_release(store, key):
             reasons[key] = OTHER_RELEASE
-        if key in reasons:
-            result.kept[reasons[key]] += 1
-        else:
-            result.unwanted.append(key)
+    result.kept = Counter(reasons[key] for key in sorted(reasons.keys() & result.files.stages))
+    result.unwanted = sorted(result.files.stages.keys() - reasons.keys())
     set_aside = (*result.files.damaged, *result.files.partial)
     # A young partial file may be a write that is going on.
     result.leftovers = [entry for entry in set_aside if entry.modified <= fresh]
