@@ -33,7 +33,7 @@ def require_equal_values(several: pd.DataFrame, folders: Mapping[str, Path]) -> 
     for place in np.flatnonzero(differs.any(axis=1)):
         metric = differs.columns[differs.iloc[place]][0]
         expected = first[metric].iloc[place]
-        lines.append(_describe_difference(complete, place, metric, expected, folders))
+        lines.append(_describe_difference(complete, int(place), metric, expected, folders))
     if lines:
         raise _different_values(lines)
 
