@@ -8,10 +8,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.cost_axes import axis_layout
+from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import si_text
-from dashboards.charts.surface.styles import method_lines
 from dashboards.charts.theme import assign_lines, assign_symbols, template
 from orchestrator.results.agreement import rank_agreements
 

@@ -9,10 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards.charts.labels import LONGEST, short_names
+from dashboards.charts.method_styles import method_lines
 from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_position, panels
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import UNDEFINED, si_text
-from dashboards.charts.surface.styles import method_lines
 from dashboards.charts.theme import assign_lines
 from orchestrator.results.growth import Growth, fit_growth
 from orchestrator.results.surface.surface import STORAGE

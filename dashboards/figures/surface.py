@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dashboards.charts.labels import spread_labels
+from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.budgets import value_range
-from dashboards.charts.surface.styles import CELL, UNFIT, method_styles
+from dashboards.charts.surface.styles import CELL, UNFIT
 from dashboards.charts.surface.winners import STRIP, empty_reason, strips_by_method
 from dashboards.figures.canvas import create_axes
 from orchestrator.results.statistics import Floats

@@ -10,7 +10,7 @@ import torch
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Client, Observer, drive
 from orchestrator.graph.events import Event
-from orchestrator.stages.fused.compute_group import compute_group
+from orchestrator.stages.compute_group import compute_group
 from orchestrator.stages.storage.lease_holding import create_owner
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order

@@ -40,7 +40,7 @@ MAX_DEATHS: dict[Death, int] = {"memory": 2, "gpu": 2, "process": 3, "node": 10}
 def stage_task(orders: bytes, store_uri: str, device: str, owner: str) -> list[Outcome]:
     """Compute stages on a worker; their states go to the store, their outcomes are returned."""
     from orchestrator.backends.ray_notes import compute_noted_order
-    from orchestrator.stages.fused.compute_group import compute_group
+    from orchestrator.stages.compute_group import compute_group
 
     loaded, store = pickle.loads(orders), open_once(store_uri)
     if len(loaded) == 1:

@@ -21,9 +21,9 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import parse_json
 from orchestrator.results.folder.places import open_store
 from orchestrator.search.score import Scorer
+from orchestrator.stages.leased_store import LeasedStore
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
-from orchestrator.stages.storage.leased_store import LeasedStore
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.objective.objective import Objective

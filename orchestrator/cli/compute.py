@@ -34,7 +34,7 @@ from orchestrator.search.features import compute_features
 from orchestrator.search.price import count_prices
 from orchestrator.search.validation import require_validation
 from orchestrator.stages.storage.store import StageStore
-from orchestrator.sweep.means.solve import missing_prices, solve_sweep
+from orchestrator.sweep.solve_means import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.means_page import means_lines

@@ -18,7 +18,7 @@ from orchestrator.stages.stage import Chain, Stage
 from orchestrator.stages.storage.record_cache import ReadableRecords
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
-from orchestrator.sweep.means.solve import solve_sweep
+from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 
 

@@ -25,7 +25,7 @@ from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.stage import Chain
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
-from orchestrator.sweep.means.solve import missing_prices, solve_sweep
+from orchestrator.sweep.solve_means import missing_prices, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial_chain import trial_chain
 from orchestrator.terminal.describe import body_rows, feature_rows

@@ -18,8 +18,8 @@ from orchestrator.graph.events import (
     StageHeld,
 )
 from orchestrator.graph.trial_graph import TrialGraph
-from orchestrator.stages.fused.siblings import max_siblings, sibling_key
 from orchestrator.stages.outcomes import Key
+from orchestrator.stages.siblings import max_siblings, sibling_key
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep

@@ -12,7 +12,7 @@ from orchestrator.graph.plan import Plan, plan
 from orchestrator.results.folder.observer import Show, initial_progress, note_outcome
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.stages.storage.record_cache import Records
-from orchestrator.sweep.means.solve import missing_prices, price_keys, solve_sweep
+from orchestrator.sweep.solve_means import missing_prices, price_keys, solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 

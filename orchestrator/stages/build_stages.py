@@ -13,9 +13,9 @@ from orchestrator.networks.networks import NetworkShape
 from orchestrator.stages.code.components import Component
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.features.learned_parts import learned_parts
-from orchestrator.stages.fused.siblings import numerics
 from orchestrator.stages.keys import initial_key, stage_key, training_content
 from orchestrator.stages.learning.training import Training
+from orchestrator.stages.siblings import numerics
 from orchestrator.stages.stage import Stage
 
 Value = TypeVar("Value")

@@ -17,7 +17,8 @@ from methods.base import Examples, Method
 from orchestrator.columns import CATEGORIES as CATEGORIES
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.flops import FlopCounter
-from orchestrator.stages.learning import optimizer_state
+
+KEPT_OPTIMIZER = "kept_optimizer"  # first part of the names of a kept optimiser's state
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,7 +91,7 @@ def storage_bytes(state: Mapping[str, Tensor], categories: Mapping[str, str]) ->
     Raises:
         RepertoireError: a part of the state has no category.
     """
-    table = {"network": "model", optimizer_state.STATE: "optimizer", **categories}
+    table = {"network": "model", KEPT_OPTIMIZER: "optimizer", **categories}
     total: dict[str, int] = {}
     for name, tensor in state.items():
         first = name.split(".")[0]

@@ -23,12 +23,12 @@ from orchestrator.stages.environment import (
     require_device,
 )
 from orchestrator.stages.features.carried import count_saved_flops
-from orchestrator.stages.fused.siblings import numerics, parts_of
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
 from orchestrator.stages.measurement import Measurement
 from orchestrator.stages.record import Evaluation, Record
 from orchestrator.stages.scoring import score_tasks
+from orchestrator.stages.siblings import numerics, parts_of
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, score_trained_tasks, task_view
 from orchestrator.stages.usage import Clock, reset_peak_memory

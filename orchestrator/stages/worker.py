@@ -11,7 +11,6 @@ import torch
 from orchestrator.stages.features.attach import attach_features, find_or_compute
 from orchestrator.stages.features.feature_task import FeatureTask
 from orchestrator.stages.fused.run_group import run_group
-from orchestrator.stages.fused.siblings import is_fused
 from orchestrator.stages.outcomes import (
     Outcome,
     ParentLost,
@@ -27,6 +26,7 @@ from orchestrator.stages.same_input import (
     require_same_data,
     require_same_function,
 )
+from orchestrator.stages.siblings import is_fused
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease_holding import hold_lease, open_leases
 from orchestrator.stages.storage.store import StageStore

@@ -76,7 +76,7 @@ class Sweep:
         text: the text of the file.
         source: the user's own code that the file names.
         means: the budgets that every method gets alike, if the file has any; the trials are then
-            solved for before they run, see `means.solve`.
+            solved for before they run, see `sweep.solve_means`.
         evaluate: the rows of R that are measured in full, of trials that are evaluated; candidates
             of a search have all rows.
         cells: every method at each pair of budgets, once they are solved for; those that fit are
@@ -147,7 +147,9 @@ class Sweep:
         search = read_search(content, source, mistakes)
         trials, groups = read_entries(content, search, source, mistakes, data_folder or folder)
         means = read_means(content, mistakes)
-        mistakes.extend(check_means(means, trials, groups))
+        trainings = [trial.training for trial in trials]
+        trainings += [training for group in groups for training in group.parts[2].examples]
+        mistakes.extend(check_means(means, trainings))
         resources, budget, mlflow = (
             decode(kind, read_mapping(content, name, mistakes), name, mistakes)
             for name, kind in (("resources", Resources), ("budget", Budget), ("mlflow", Mlflow))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from orchestrator.graph.plan import Plan
-from orchestrator.stages.fused.siblings import max_siblings, parts_of, reason_apart, sibling_key
+from orchestrator.stages.siblings import max_siblings, parts_of, reason_apart, sibling_key
 
 
 def fused_rows(plan: Plan) -> Iterator[tuple[str, str]]:

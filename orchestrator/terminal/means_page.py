@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE, on_features
 from orchestrator.sweep.means.cells import Cell, describe_cell, is_ready
-from orchestrator.sweep.means.solve import missing_prices
+from orchestrator.sweep.solve_means import missing_prices
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.units import si_text
 

@@ -21,8 +21,8 @@ from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.sweep.means.cells import Cell, solve_cell
 from orchestrator.sweep.means.chain_prices import Prices
 from orchestrator.sweep.means.prices import price_trial, read_prices, unit_trial
-from orchestrator.sweep.means.solve import price_list
 from orchestrator.sweep.means.storage import carried_bytes, describe_sum, largest_fixed
+from orchestrator.sweep.solve_means import price_list
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.sweep.trial import Trial
 

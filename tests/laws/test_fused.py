@@ -21,18 +21,18 @@ from orchestrator.graph.driver import drive
 from orchestrator.graph.evaluation import Evaluation
 from orchestrator.graph.plan import plan
 from orchestrator.networks.networks import MLP
+from orchestrator.stages import compute_group as compute_module
 from orchestrator.stages.build_stages import build_stages
 from orchestrator.stages.code.classes import find_class
 from orchestrator.stages.code.components import create_component
-from orchestrator.stages.fused import compute_group as compute_module
+from orchestrator.stages.compute_group import compute_group
 from orchestrator.stages.fused import run_group as module
-from orchestrator.stages.fused.compute_group import compute_group
 from orchestrator.stages.fused.run_group import run_group
-from orchestrator.stages.fused.siblings import is_fused, reason_apart, sibling_key
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.outcomes import StageDone, StageFailed
 from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, run_stage
+from orchestrator.stages.siblings import is_fused, reason_apart, sibling_key
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.usage import Clock

@@ -42,7 +42,7 @@ from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.storage.mapped import map_state, mapped_tensors
 from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.means.prices import price_trial, unit_trial
-from orchestrator.sweep.means.solve import solve_sweep
+from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import feature_rows
 

@@ -10,7 +10,7 @@ from scipy import stats
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
 from dashboards.charts.growth import growth_table
-from dashboards.charts.surface.styles import method_styles
+from dashboards.charts.method_styles import method_styles
 from dashboards.report import means_captions
 from orchestrator.results.agreement import measured_costs, rank_agreements
 from orchestrator.results.growth import fit_growth

@@ -8,10 +8,10 @@ from alike import ALIKE
 
 from methods import METHODS
 from methods.testing.blobs import Blobs
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, train_task
 from orchestrator.stages.learning.optimizer_state import STATE
-from orchestrator.stages.learning.optimizers import OPTIMIZERS
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.stages.run_stage import capture_state
 

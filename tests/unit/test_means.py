@@ -31,10 +31,10 @@ from orchestrator.stages.record import Costs
 from orchestrator.sweep.means.anchors import ANCHORS, EVERYWHERE
 from orchestrator.sweep.means.chain_prices import ChainPrices
 from orchestrator.sweep.means.prices import chain_prices, price_trial, read_prices, unit_trial
-from orchestrator.sweep.means.solve import solve_sweep
 from orchestrator.sweep.means.steps import TaskPrice, price_from_costs
 from orchestrator.sweep.means.storage import fixed_bytes
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
+from orchestrator.sweep.solve_means import solve_sweep
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.describe import plan_figures
 from orchestrator.terminal.means_page import anchor_lines, cost_lines, network_lines

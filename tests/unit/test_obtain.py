@@ -13,11 +13,11 @@ from stage_chains import WHOM, chain
 
 from orchestrator.errors import RepertoireError
 from orchestrator.stages import worker
+from orchestrator.stages.leased_store import LeasedStore
 from orchestrator.stages.outcomes import StageDone
 from orchestrator.stages.run_stage import run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.storage.lease_holding import create_owner, is_dead, wait_for_lease
-from orchestrator.stages.storage.leased_store import LeasedStore
 from orchestrator.stages.storage.store import StageStore
 from orchestrator.stages.worker import Order, compute_order
 

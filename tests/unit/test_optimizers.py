@@ -17,15 +17,10 @@ from methods.base import Config, Examples, Method, Outlook
 from methods.testing.blobs import Blobs
 from orchestrator.errors import RepertoireError, SweepError
 from orchestrator.stages.code.capture import capture_source
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.learner import Training, num_steps, train_task
-from orchestrator.stages.learning.optimizers import (
-    OPTIMIZERS,
-    UNFIT,
-    clip_gradients,
-    parameters_of,
-    valid_options,
-)
+from orchestrator.stages.learning.optimizers import clip_gradients, parameters_of, valid_options
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.sweep.configuration import Configurations
 from orchestrator.sweep.sweep import Sweep

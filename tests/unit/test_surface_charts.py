@@ -13,8 +13,8 @@ from test_surface import surface
 
 from dashboards import charts
 from dashboards.charts.labels import spread_labels
+from dashboards.charts.method_styles import method_styles
 from dashboards.charts.surface.rates import exchange_table, rates_table
-from dashboards.charts.surface.styles import method_styles
 from dashboards.charts.theme import rgba_text
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices
 from orchestrator.results.surface.rates import marginal_rates

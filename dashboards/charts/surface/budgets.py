@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboards.charts.labels import spread_labels
+from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import interval_text, short_label
-from dashboards.charts.surface.styles import UNFIT, Style, method_styles, plain_surface
+from dashboards.charts.surface.styles import UNFIT, plain_surface
 from dashboards.charts.theme import GREY, HIGHLIGHT, rgba_text, template
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.areas import RETRAINING, break_even

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure, legend
 from dashboards.charts.quantities import interval_text, short_label
-from dashboards.charts.surface.styles import Style, method_styles, plain_surface
+from dashboards.charts.surface.styles import plain_surface
 from dashboards.charts.theme import GREY, template
 from orchestrator.results.statistics import Floats
 from orchestrator.results.surface.prices import Prices, price_winners, trial_prices

@@ -8,17 +8,16 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import legend
 from dashboards.charts.quantities import interval_text, metric_text
 from dashboards.charts.surface.styles import (
     CELL,
     INCOMPLETE,
     UNFIT,
-    Style,
     cell_bars,
     grid_axes,
     hatched_cells,
-    method_styles,
     plain_surface,
 )
 from dashboards.charts.theme import FAINT, rgba_text, template

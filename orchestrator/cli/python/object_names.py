@@ -12,8 +12,8 @@ from methods import METHODS
 from orchestrator.networks.networks import NETWORKS
 from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.code.own_files import find_on_path, find_own_file
-from orchestrator.stages.learning.optimizers import OPTIMIZERS
 
 Named = type[Any] | Callable[..., Any]
 TABLES: tuple[Mapping[str, Any], ...] = (

@@ -17,13 +17,13 @@ from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.networks.zoo import find_zoo_class, is_zoo_name
 from orchestrator.stages.code.capture import capture_source
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.code.own_files import OURS
 from orchestrator.stages.code.source import Source, strip_package
 from orchestrator.stages.code.standard_library import (
     refuse_standard_module,
     refuse_standard_object,
 )
-from orchestrator.stages.learning.optimizers import OPTIMIZERS
 
 TABLES: dict[str, tuple[Mapping[str, type[Any]], type[Any]]] = {
     "method": (METHODS, Method),

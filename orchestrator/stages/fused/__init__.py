@@ -2,5 +2,5 @@
 
 Siblings differ in seed, learning rate or strength of the method alone. May import `learning`,
 `storage` and what else is in `stages`. Begin with `group.py`, of which `learning/learner.py` is the
-reference; `siblings.py` says which stages can be fused.
+reference; `stages/siblings.py` says which stages can be fused.
 """

@@ -9,10 +9,9 @@ import torch
 from torch.optim import Optimizer
 
 from orchestrator.errors import require, suggest
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS, UNFIT
 from orchestrator.stages.learning.optimizers import (
     FUSED,
-    OPTIMIZERS,
-    UNFIT,
     WITHHELD,
     parameters_of,
     takes,

@@ -17,9 +17,10 @@ from torch.optim import Optimizer
 
 from methods.base import Method
 from orchestrator.errors import RepertoireError
+from orchestrator.stages.costs import KEPT_OPTIMIZER
 
 VERSION = 2  # raised by hand when a kept optimiser goes on in another way
-STATE = "kept_optimizer"
+STATE = KEPT_OPTIMIZER
 KIND = f"{STATE}.kind"
 
 NUMBERS = {bool: torch.bool, int: torch.int64, float: torch.float64}

@@ -1,4 +1,4 @@
-"""Optimisers by name: those of torch, and classes of the user's own.
+"""The options of optimisers, those of torch and the user's own, and their steps.
 
 `momentum` and `weight_decay` are options of the training itself, and are passed to every optimiser
 that takes them; the others are given with the name.
@@ -15,20 +15,6 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-# Why an optimiser of torch cannot train here.
-UNFIT = {
-    "lbfgs": "evaluates the loss several times a step, which methods with a memory cannot repeat",
-    "sparseadam": "needs sparse gradients, and those of the networks here are dense",
-    "muon": "takes matrices alone, and networks have biases",
-}
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    name.lower(): cls
-    for name, cls in sorted(vars(torch.optim).items())
-    if isinstance(cls, type)
-    and issubclass(cls, Optimizer)
-    and cls is not Optimizer
-    and name.lower() not in UNFIT
-}
 # Those that were here before others; fused, they give the numbers of every earlier version.
 FUSED = frozenset({"sgd", "adam", "adamw"})
 # How an optimiser computes, and what the training gives it.

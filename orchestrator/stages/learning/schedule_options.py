@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from math import isfinite
 from typing import Any
 
 from orchestrator.errors import require, suggest
 from orchestrator.stages.learning.decays import SCHEDULES
 from orchestrator.stages.learning.schedules import Schedule
+from orchestrator.stages.option_values import convert
 
 # Names of a schedule's length, which is always that of the training.
 LENGTHS = frozenset({"epochs", "iterations", "T_max", "total_steps"})
@@ -45,23 +45,6 @@ def read_schedule(given: str | Mapping[str, Any], lr: float, length: float, unit
     except ValueError as error:
         raise ValueError(f"schedule.{error}") from None
     return schedule
-
-
-def convert(name: str, value: Any, kind: str) -> Any:
-    """Return an option as the type of its field, so that 1 and 1.0 are one value.
-
-    Raises:
-        ValueError: it is of another type.
-    """
-    if kind == "str":
-        require(isinstance(value, str), name, value, "text")
-        return value
-    if kind == "float":
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        require(number and isfinite(value), name, value, "a finite number")
-        return float(value)
-    require(isinstance(value, list | tuple), name, value, "a list of numbers")
-    return tuple(convert(name, item, "float") for item in value)
 
 
 def describe_schedule(schedule: Schedule) -> str | dict[str, Any]:

@@ -25,7 +25,7 @@ class Training(TrainingOptions):
         source: the user's own code, which defines the optimiser unless it is installed; of a
             dotted name without it, the code is captured.
         fuse: siblings that are trained together at most, or "auto"; None trains each by itself.
-            In a key it is `numerics`, where it makes a difference (`stages.fused.siblings`).
+            In a key it is `numerics`, where it makes a difference (`stages.siblings`).
     """
 
     source: Source | None = field(default=None, repr=False, metadata={"unkeyed": True})

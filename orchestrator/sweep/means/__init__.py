@@ -1,5 +1,6 @@
 """Equal means: the storage and the computation that every method of a sweep gets alike.
 
-May import what the sweep may. Begin with `means.py`, the section of the file, then `cells.py`.
-`storage.py` and `steps.py` are the arithmetic of the two dials.
+May import trials, and what the sweep may. Begin with `means.py`, the section of the file, then
+`cells.py`; `sweep/solve_means.py` makes the cells of a sweep. `storage.py` and `steps.py` are the
+arithmetic of the two dials.
 """

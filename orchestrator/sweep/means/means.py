@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import isfinite
 from typing import Any, Literal
 
 from orchestrator.errors import suggest
-from orchestrator.sweep.group import Group
+from orchestrator.stages.learning.training import Training
 from orchestrator.sweep.means.anchors import added_anchors, wrong_anchors
 from orchestrator.sweep.options import Options
 from orchestrator.sweep.reading.byte_sizes import parse_bytes
 from orchestrator.sweep.reading.decoding import decode
 from orchestrator.sweep.reading.mistakes import abbreviate
-from orchestrator.sweep.trial import Trial
 
 FREE_SCHEDULES = ("constant", "cosine", "onecycle")  # of no given length
 LARGEST: Literal["largest"] = "largest"
@@ -108,15 +107,16 @@ def read_means(content: dict[str, Any], mistakes: list[str]) -> Means | None:
     return Means(storage, compute, section.backbone, anchors) if storage and compute else None
 
 
-def check_means(
-    means: Means | None, trials: Sequence[Trial], groups: Sequence[Group]
-) -> Iterator[str]:
-    """Yield the conflicts with the means of a sweep: options that fix a value to solve for."""
+def check_means(means: Means | None, trainings: Iterable[Training]) -> Iterator[str]:
+    """Yield the conflicts with the means of a sweep: options that fix a value to solve for.
+
+    Args:
+        means: of the sweep, if it has any.
+        trainings: of its trials, and the examples of its groups.
+    """
     if means is None or means.compute == (None,):
         return
-    given = [trial.training for trial in trials]
-    given += [training for group in groups for training in group.parts[2].examples]
-    for training in given:
+    for training in trainings:
         schedule = training.read_schedule()
         if schedule.name not in FREE_SCHEDULES or schedule.warmup:
             valid = f"one of {', '.join(FREE_SCHEDULES)}, without warmup"

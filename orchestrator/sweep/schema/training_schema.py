@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.learning.augmentation.augmentation import CHANGES
 from orchestrator.stages.learning.decays import SCHEDULES
 from orchestrator.stages.learning.forward_pass import PRECISIONS
-from orchestrator.stages.learning.optimizers import OPTIMIZERS
 from orchestrator.stages.learning.parameter_groups import GROUPS
 from orchestrator.stages.learning.stopping_options import METRICS, StoppingOptions
 from orchestrator.stages.learning.training_options import TrainingOptions

@@ -22,7 +22,7 @@ from orchestrator.stages.learning.augmentation.changes import (
     RandAugment,
 )
 from orchestrator.stages.learning.augmentation.mixtures import CutMix, Mixup
-from orchestrator.stages.learning.schedule_options import convert
+from orchestrator.stages.option_values import convert
 
 CHANGES: dict[str, type[Change]] = {
     cls.name: cls for cls in (PadCrop, Flip, ColorJitter, RandAugment, Cutout, Mixup, CutMix)
