@@ -71,7 +71,6 @@ def _nodes(stages: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row_names(stages: pd.DataFrame) -> list[str]:
-    """Return the name of each row of the drawing, in order."""
     first = stages.drop_duplicates(["seed", "trial_id"])
     return list(first["label"].astype(str) + " · " + first["seed"].astype(str))
 
@@ -103,7 +102,6 @@ def _circles(rows: pd.DataFrame, cached: bool) -> go.Scatter:
 
 
 def _joints(nodes: pd.DataFrame) -> go.Scatter:
-    """Return a line from each stage to its parent."""
     joints = nodes.merge(nodes, left_on="parent", right_on="key", suffixes=("", "_from"))
     return go.Scatter(
         x=_line_ends(joints["after_from"], joints["after"]),

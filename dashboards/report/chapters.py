@@ -52,7 +52,6 @@ def comparison_chapters(warehouse: Warehouse) -> Iterator[Chapter]:
 
 
 def _highest_rows(rows: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return the rows of highest ACC, in their order in the table."""
     best = rows.sort_values("acc_mean", ascending=False, kind="stable").head(most)
     return rows.loc[rows.index.isin(best.index)]
 

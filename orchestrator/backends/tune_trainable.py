@@ -154,7 +154,6 @@ class StageTrainable(tune.Trainable):
         }
 
     def _set_position(self, trial: Trial, tasks: int) -> None:
-        """Set the position: after `tasks` tasks of a trial."""
         self._tasks = tasks
         self._steps = [self._task_values()] * trial.benchmark.num_tasks
         self._stages: tuple[Stage, ...] = trial.stages(trial.seeds[0])

@@ -70,7 +70,6 @@ def reproduce(dir: Path, name: str, seed: int | None, check: Check) -> int:
 def _reproduce_seeds(
     folder: Path, trial_id: str, label: str, seeds: Iterable[int], check: Check
 ) -> list[str]:
-    """Compute a trial of one sweep anew on some seeds; return the verdicts."""
     results, sweep = load(folder), load_kept_code(folder)
     # The tables may be of release 0.1, whose ids are shorter than those of today and of `load`.
     kept_id = str(

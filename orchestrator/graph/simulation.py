@@ -105,24 +105,20 @@ def simulate(
             ended[news.chain[0]] += 1
 
     workers = VirtualWorkers(
-        cluster,
-        lambda order: costs[order.key].seconds,
-        lambda order: costs[order.key].size,
-        limit,
+        cluster, lambda order: costs[order.key].seconds, lambda order: costs[order.key].size, limit
     )
     drive(Evaluation(plan), workers, observe, Brake())
     usage = workers.usage
     asked_for = sum(costs[key].seconds for chain in plan.chains for key in chain.keys)
-    busy = float(np.sum(usage.ends) - np.sum(usage.starts))
     stored = sum(costs[key].size for key in plan.stored)
     return Simulation(
         cluster=cluster,
         makespan=max(usage.ends, default=0.0),
         shortest=longest_chain(plan, costs),
         stages=len(usage.ends),
-        busy=busy,
+        busy=usage.seconds,
         spared_stages=plan.asked_for - len(usage.ends),
-        spared=asked_for - busy,
+        spared=asked_for - usage.seconds,
         usage=usage,
         failed_trials=len(ended),
         steps=tuple(list_steps(usage, cluster, stored)),

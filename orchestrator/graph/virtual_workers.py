@@ -55,6 +55,11 @@ class Usage:
     stages_lost: int = 0
     seconds_lost: float = 0.0
 
+    @property
+    def seconds(self) -> float:
+        """Slot-seconds of the finished stages."""
+        return float(np.sum(self.ends) - np.sum(self.starts))
+
 
 @dataclass(slots=True)
 class _Attempt:

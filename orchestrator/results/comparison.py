@@ -115,7 +115,6 @@ def _insert_names(table: pd.DataFrame, row_labels: Sequence[str], grouping: Grou
 
 
 def _sort_rows(table: pd.DataFrame, value: pd.Series[Any] | None) -> pd.DataFrame:
-    """Return rows by their table, then by a value if there is one."""
     order = table[["table"]] if value is None else table[["table"]].assign(value=value)
     # Stable: within a table, rows stay in the order of their sweeps.
     order = order.sort_values(list(order.columns), kind="stable")

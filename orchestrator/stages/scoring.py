@@ -42,17 +42,12 @@ def score_tasks(
         allowed = stage.benchmark.eval_allowed(stage.after, task.index)
         allowed = None if allowed is None else allowed.to(device)
         task_id = task.index if stage.benchmark.scenario == "task" else None
-        splits = {"validation": task.validation, "test": task.test}
-        if seen:
-            scores[key] = {
-                split: score_examples(method.predict, examples.to(device), allowed, task_id, meter)
-                for split, examples in splits.items()
-            }
-        else:
-            scores[key] = {
-                split: Score(accuracy=None, loss=None, n=len(examples))
-                for split, examples in splits.items()
-            }
+        scores[key] = {
+            split: score_examples(method.predict, examples.to(device), allowed, task_id, meter)
+            if seen
+            else Score(accuracy=None, loss=None, n=len(examples))
+            for split, examples in (("validation", task.validation), ("test", task.test))
+        }
     return scores
 
 

@@ -149,7 +149,6 @@ class Configurations:
         return entries_of[name]
 
     def _paths(self, method: Mapping[str, Any]) -> set[str]:
-        """Return the paths that a configuration of a method may have."""
         network = _to_entry(self.content.get("network", "mlp"))["name"]
         kinds = {
             "benchmark": Benchmark,

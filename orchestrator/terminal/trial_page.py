@@ -121,7 +121,6 @@ def _fwt_undefined_reason(scenario: str, depth: int, num_tasks: int) -> str:
 
 
 def _places(shown: TrialSelection) -> str:
-    """Return a line on where the complete seeds ran."""
     rows = shown.seeds.to_dict("records")
     return places_line(row for row, ok in zip(rows, shown.is_complete, strict=True) if ok)
 

@@ -195,7 +195,6 @@ def list_settings(trials: Iterable[TrialRun]) -> list[tuple[str, str]]:
 
 
 def _rebuild_ledger(experiment: Experiment, target: Target, files: SweepFiles) -> Ledger:
-    """Return the ledger of a folder, rebuilt from its runs at MLflow."""
     old = load_ledger(files.folder)
     identity = old.identity if old and old.is_current_for(target) else files.identity(target)
     ledger = Ledger(uri=target.safe_uri, experiment=target.experiment, identity=identity)

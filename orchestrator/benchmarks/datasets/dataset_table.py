@@ -37,7 +37,6 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def _pictures(
     num_classes: int, side: int, pictures: Callable[[Path], tuple[Part, Part]], layout: str
 ) -> DatasetInfo:
-    """Return a data set of colour pictures in folders."""
     return DatasetInfo(
         num_classes=num_classes,
         input_shape=(3, side, side),
@@ -51,7 +50,6 @@ def _pictures(
 def _cifar(
     num_classes: int, mean: tuple[float, ...], std: tuple[float, ...], layout: str
 ) -> DatasetInfo:
-    """Return a data set of 32x32 colour images."""
     return DatasetInfo(
         num_classes=num_classes,
         input_shape=(3, 32, 32),

@@ -111,7 +111,6 @@ class HuggingFace(Form):
         return encode_columns(frames[0], frames[1], names, True, self.where)
 
     def _stack(self, vectors: list[Any]) -> Array:
-        """Return vectors as rows."""
         shapes = sorted({np.shape(vector) for vector in vectors})
         if len(shapes) > 1:
             raise WrongData(

@@ -91,5 +91,4 @@ def _number(train: Pictures, test: Pictures) -> tuple[Part, Part]:
 
 
 def _read_columns(path: Path) -> list[list[str]]:
-    """Return the words of each line of a text file."""
     return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

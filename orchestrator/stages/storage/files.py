@@ -182,7 +182,6 @@ class LocalFiles:
 
 
 def _is_own(path: str) -> bool:
-    """Return whether a file belongs to the user of this process."""
     with suppress(OSError):
         return os.stat(path, follow_symlinks=False).st_uid == os.geteuid()
     return False

@@ -63,7 +63,6 @@ def _markdown(table: pd.DataFrame) -> str:
 
 
 def _markdown_parts(block: Block) -> list[str]:
-    """Return the title, warning, table and notes of a block."""
     rule = "|:--" + "|--:" * (len(block.headers) - 1) + "|"
     rows = [_markdown_row(block, i) for i in range(len(block.rows))]
     grid = "\n".join([f"| {' | '.join(block.headers)} |", rule, *rows])
