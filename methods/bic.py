@@ -102,6 +102,7 @@ class BiC(ExemplarReplay):
         parts = divide_budget(config.budget, config.held_out_share)
         held, rest = (ClassBalancedMemory(part, outlook) for part in parts)
         if setting.scenario in cls.scenarios and held.capacity < setting.num_classes:
+            # A quotient that should be whole may come out a little above it.
             least = ceil(setting.num_classes / config.held_out_share - 1e-9)
             return (
                 f"has room for {held.capacity} held-out examples ({config.budget}), but needs room "

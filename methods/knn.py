@@ -98,6 +98,7 @@ class KNN(FixedFeatures):
         if task is not None:
             near_BM = near_BM.masked_fill(self.tasks[stored.y] != task, float("-inf"))
         values_Bk, rows_Bk = near_BM.topk(min(self.config.k, len(stored)), dim=1)
+        # A known task may have fewer than k stored examples; those of other tasks have no vote.
         vote_BkC = F.one_hot(stored.y[rows_Bk], len(self.tasks)) * values_Bk.isfinite().unsqueeze(2)
         ranks = torch.arange(vote_BkC.shape[1], 0, -1, device=features.device)
         nearest_BC = (vote_BkC * ranks.unsqueeze(1)).amax(dim=1) / (len(ranks) + 1)

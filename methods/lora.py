@@ -107,6 +107,7 @@ class InfLoRA(TokenAdapter):
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss; before the first step, choose the directions of the branch."""
+        # In the first step, since the FLOPs of steps are counted and those of begin_task are not.
         if self._unseen is not None:
             examples, self._unseen = self._unseen, None
             rank = len(self._directions[0])

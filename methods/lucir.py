@@ -88,6 +88,7 @@ class LUCIR(ExemplarReplay):
 
     def loss(self, batch: Examples) -> Tensor:
         """Return the task's loss and, from the second task on, the two others."""
+        # In the first step, since the FLOPs of steps are counted and those of begin_task are not.
         if self._unseen is not None:
             task, self._unseen = self._unseen, None
             imprint(self.head.weight, self.represent(task.examples.x), task)

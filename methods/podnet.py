@@ -147,6 +147,7 @@ class PODNet(ExemplarReplay):
         if self._balances:
             with evaluation_mode(self.network):
                 return self.classifier_loss(self.network(batch.x), batch.y)
+        # In the first step, since the FLOPs of steps are counted and those of begin_task are not.
         if self._unseen is not None:
             task, self._unseen = self._unseen, None
             self.set_proxies(task)

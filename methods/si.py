@@ -99,4 +99,6 @@ class SI(Penalty):
         if self.importance.rows:
             before = self.importance[0]
             importance = {name: before[name] + new for name, new in importance.items()}
+        # Steps that raise the loss count below 0, and a negative importance would push parameters
+        # away from the anchor.
         self.importance.replace({name: value.clamp_min(0) for name, value in importance.items()})

@@ -121,6 +121,7 @@ class SLCA(Method):
         present = torch.unique(task.examples.y)
         seen = torch.cat((self.owners.nonzero().flatten(), present))
         y = seen.repeat_interleave(self.config.per_class)
+        # Without inputs: the loss draws features of these labels anew at each step.
         return Examples(torch.zeros((len(y), 0), device=y.device), y)
 
     def loss(self, batch: Examples) -> Tensor:
@@ -145,6 +146,7 @@ class SLCA(Method):
         """Reduce the body's step to its share."""
         if not self._aligns:
             for before, parameter in zip(self._before, self._body, strict=False):
+                # The values before the step plus a share of it, which the next step begins with.
                 before.lerp_(parameter, self.config.slow)
                 parameter.copy_(before)
 

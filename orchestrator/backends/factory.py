@@ -36,6 +36,7 @@ def create_sampler(search: Search, group: Group, seed: int) -> Sampler:
         return GridSampler(group.space)
     if isinstance(algorithm, Random):
         return RandomSampler(group.space, seed)
+    # Imported where they are used: Optuna and Ray delay a sweep that needs neither by seconds.
     if isinstance(algorithm, Optuna):
         from orchestrator.backends.optuna_sampler import OptunaSampler
 

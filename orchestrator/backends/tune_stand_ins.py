@@ -78,6 +78,7 @@ class CheckpointManager:
         self._number, self._adopted = number, adopted
 
     def __setattr__(self, name: str, value: Any) -> None:
+        # PBT gives a state by setting this attribute, without a call that could be noted.
         state = getattr(value, "checkpoint", None) if name == "_latest_checkpoint_result" else None
         if state is not None:
             self._adopted[self._number] = state
@@ -121,6 +122,7 @@ class Controller:
         """Stop a candidate other than the one that the scheduler decides about."""
         if runner.is_finished():
             return
+        # As Tune's controller does: a trial that does not run has no result to be completed with.
         if runner.status == Trial.RUNNING:
             self.scheduler.on_trial_complete(self, runner, runner.last_result)
         else:

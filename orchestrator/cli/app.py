@@ -28,14 +28,8 @@ from orchestrator.cli.options import (
 from orchestrator.cli.os_errors import describe_os_error
 from orchestrator.cli.pack_commands import import_command, pack_command
 from orchestrator.cli.page_commands import dashboard_command, report_command, ui_command
+from orchestrator.cli.plan_command import plan_command
 from orchestrator.cli.results_commands import reproduce_command, show_command
-from orchestrator.cli.simulation_options import (
-    DurationsDir,
-    Failures,
-    Simulate,
-    read_recorded,
-    require_simulation,
-)
 from orchestrator.cli.store_commands import store_app
 from orchestrator.errors import RepertoireError
 
@@ -83,47 +77,7 @@ def options_of_all_commands(
     """Schedule continual-learning experiments on Ray; compare what each method buys and costs."""
 
 
-@app.command("plan")
-def plan_command(  # noqa: PLR0913 - an argument for each option
-    sweep: SweepFile,
-    out: Out = Path("results"),
-    store: StoreUri = None,
-    nodes: Simulate = None,
-    durations: DurationsDir = None,
-    failures: Failures = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the failures.")] = 0,
-    trials: Annotated[
-        bool, typer.Option("--trials", help="List the trials with their hyperparameters.")
-    ] = False,
-) -> None:
-    """Show the stages of a sweep, those in the store and those left to run. Writes nothing."""
-    from orchestrator.cli.run_sweep import plan_sweep
-    from orchestrator.results.folder.kept_files import describe_former_tables
-    from orchestrator.results.folder.places import open_store, results_folder
-    from orchestrator.results.tables.sweep_folders import refuse_pipes
-    from orchestrator.sweep.sweep import Sweep
-    from orchestrator.terminal.describe import plan_table
-    from orchestrator.terminal.means_page import means_lines
-    from orchestrator.terminal.trial_list import trials_table
-
-    loaded = Sweep.load(sweep)
-    folder, stages = results_folder(loaded, out), open_store(out, store, read_only=True)
-    refuse_pipes(folder)
-    if nodes is not None:
-        from orchestrator.cli.simulate import read_scenario, simulate_sweep
-
-        scenario = read_scenario(nodes, failures, seed, durations)
-        simulate_sweep(loaded, stages, folder, scenario, show)
-        return
-    require_simulation(failures)
-    recorded = read_recorded(durations, out)
-    planned, search = plan_sweep(loaded, stages, folder)
-    show(plan_table(planned, search, recorded))
-    if trials:
-        show(trials_table(planned))
-    former = describe_former_tables(folder, planned.sweep)
-    for remark in [*loaded.remarks, *means_lines(planned.sweep), *former]:
-        show(remark)
+app.command("plan")(plan_command)
 
 
 @app.command("run")

@@ -172,6 +172,7 @@ class _Loop:
         """Return what a stage shares with those it may be fused with, and how many at most."""
         if self.fusing is None:
             return None
+        # Kept, since the graph asks again at each start of a stage and the key takes time.
         if key not in self.groups:
             stage = self.client.orders[key].stages[0]
             shared = sibling_key(stage)

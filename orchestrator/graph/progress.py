@@ -77,6 +77,7 @@ class Progress:
                         self.raised += isinstance(news, StageFailed)
             case ChainEnded((trial_id, seed)) if trial_id in self._waiting:
                 waiting = self._waiting[trial_id]
+                # A trial is done with the last of its seeds.
                 self.trials_done += waiting == {seed}
                 waiting.discard(seed)
         self.log.note(news)

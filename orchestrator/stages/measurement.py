@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from methods.base import Method
+from orchestrator.hashing import digest
 from orchestrator.stages.costs import FlopMeter, storage_bytes
 from orchestrator.stages.environment import device_name
 from orchestrator.stages.features.carried import backbone_bytes
@@ -16,6 +17,9 @@ from orchestrator.stages.learning.learner import Trained
 from orchestrator.stages.record import Costs
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.usage import Clock, gpu_memory_share, peak_memory_bytes
+
+# FLOPs per kind of step, of the stages this process has run; see `flop_meters`.
+_FLOPS: dict[str, dict[Hashable, int]] = {}
 
 
 @dataclass
@@ -83,3 +87,25 @@ class Measurement:
             energy_joules=self.clock.joules,
             saved_flops=self.saved_flops if after else None,
         )
+
+
+def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
+    """Return a meter per phase; stages that differ in data and seed share the FLOPs of a step."""
+    content = {
+        "network": stage.network.content(),
+        "input_shape": stage.benchmark.input_shape,
+        "num_classes": stage.benchmark.num_classes,
+        "method": stage.method.content(),
+        "after": stage.after,
+        # A head may grow by the classes of each task.
+        "sizes": [len(task.classes) for task in stage.benchmark.tasks()[: stage.after]],
+        # An optimiser may multiply matrices.
+        "optimizer": [stage.training.optimizer, stage.training.optimizer_code],
+    }
+    flops = _FLOPS.setdefault(digest("arithmetic", content), {})
+    if stage.training.compile or not stage.method.cls.takes_steps:
+        # The first step of each kind is not compiled, so it must not depend on earlier stages. What
+        # a method without steps computes may depend on how many examples it has stored.
+        flops = {}
+    # The work of consolidation depends on the size of the task, so it is counted every time.
+    return {"train": FlopMeter(flops), "eval": FlopMeter(flops), "consolidate": FlopMeter()}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from methods.base import Method, TaskView
 from orchestrator.errors import Diverged
-from orchestrator.hashing import digest, to_json
+from orchestrator.hashing import to_json
 from orchestrator.stages.costs import FlopMeter, raw_data_bytes
 from orchestrator.stages.environment import (
     describe_environment,
@@ -25,7 +25,7 @@ from orchestrator.stages.environment import (
 from orchestrator.stages.features.carried import count_saved_flops
 from orchestrator.stages.learning.learner import Trained, train_task
 from orchestrator.stages.learning.optimizer_state import carried_entries
-from orchestrator.stages.measurement import Measurement
+from orchestrator.stages.measurement import Measurement, flop_meters
 from orchestrator.stages.record import Evaluation, Record
 from orchestrator.stages.scoring import score_tasks
 from orchestrator.stages.siblings import numerics, parts_of
@@ -34,9 +34,6 @@ from orchestrator.stages.stage_method import build_method, score_trained_tasks, 
 from orchestrator.stages.usage import Clock, reset_peak_memory
 
 State = Mapping[str, Tensor]
-
-# FLOPs per kind of step, of the stages this process has run; see `flop_meters`.
-_FLOPS: dict[str, dict[Hashable, int]] = {}
 
 
 @dataclass(frozen=True)
@@ -170,28 +167,6 @@ def evaluate_state(
     with fix_arithmetic(stage, device):
         method = build_method(stage, state, learned=stage.after).to(device)
         return score_tasks(stage, method, task_keys, device, FlopMeter())
-
-
-def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
-    """Return a meter per phase; stages that differ in data and seed share the FLOPs of a step."""
-    content = {
-        "network": stage.network.content(),
-        "input_shape": stage.benchmark.input_shape,
-        "num_classes": stage.benchmark.num_classes,
-        "method": stage.method.content(),
-        "after": stage.after,
-        # A head may grow by the classes of each task.
-        "sizes": [len(task.classes) for task in stage.benchmark.tasks()[: stage.after]],
-        # An optimiser may multiply matrices.
-        "optimizer": [stage.training.optimizer, stage.training.optimizer_code],
-    }
-    flops = _FLOPS.setdefault(digest("arithmetic", content), {})
-    if stage.training.compile or not stage.method.cls.takes_steps:
-        # The first step of each kind is not compiled, so it must not depend on earlier stages. What
-        # a method without steps computes may depend on how many examples it has stored.
-        flops = {}
-    # The work of consolidation depends on the size of the task, so it is counted every time.
-    return {"train": FlopMeter(flops), "eval": FlopMeter(flops), "consolidate": FlopMeter()}
 
 
 def train_and_consolidate(

@@ -16,7 +16,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.learning.forward_pass import require_compiler
 from orchestrator.stages.learning.learner import Training, train_task
-from orchestrator.stages.run_stage import flop_meters
+from orchestrator.stages.measurement import flop_meters
 
 pytestmark = pytest.mark.slow
 

@@ -16,6 +16,7 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.networks.networks import MLP, build_network
 from orchestrator.seeding import seed_global_generators
+from orchestrator.stages import measurement
 from orchestrator.stages import run_stage as module
 from orchestrator.stages import switches
 from orchestrator.stages.build_stages import build_stages, network_shape
@@ -142,7 +143,7 @@ def test_flops_do_not_depend_on_what_the_process_ran_before(name, monkeypatch):
 
     flops(seed=1)
     shared = flops(seed=2)
-    monkeypatch.setattr(module, "_FLOPS", {})
+    monkeypatch.setattr(measurement, "_FLOPS", {})
     assert flops(seed=2) == shared
 
 

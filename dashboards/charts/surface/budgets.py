@@ -14,12 +14,12 @@ from dashboards.charts.labels import spread_labels
 from dashboards.charts.method_styles import Style, method_styles
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import interval_text, short_label
+from dashboards.charts.surface.break_even import break_even_marks
 from dashboards.charts.surface.styles import UNFIT, plain_surface
-from dashboards.charts.theme import GREY, HIGHLIGHT, rgba_text, template
+from dashboards.charts.theme import rgba_text, template
 from orchestrator.results.statistics import Floats
-from orchestrator.results.surface.areas import RETRAINING, break_even
 from orchestrator.results.surface.surface import Surface
-from orchestrator.terminal.surface_tables import compute_name, storage_name
+from orchestrator.terminal.surface_tables import storage_name
 
 HEIGHT, ROW, EDGES = 400, 22, 110  # of the lines, of a row of what does not fit, pixels
 LABEL = 16  # height of a label, in pixels
@@ -195,35 +195,3 @@ def line_labels(
             "arrowwidth": 1,
             "arrowcolor": rgba_text(styles[m].color, 0.6),
         }
-
-
-def break_even_marks(surface: Surface, storage: int) -> Iterator[go.Scatter]:
-    """Yield a ring where joint retraining overtakes each method, on its own line."""
-    if RETRAINING not in surface.methods:
-        return
-    joint = surface.methods.index(RETRAINING)
-    x = np.array([float(epochs or 0) for epochs in surface.compute])
-    line = surface.mean[joint, storage]
-    known = np.isfinite(line)
-    for m, name in enumerate(surface.methods):
-        both = x[known & np.isfinite(surface.mean[m, storage])]
-        at = break_even(surface, m, joint, storage)
-        if m != joint and at == at and at > both[0]:
-            y = float(np.interp(np.log2(at), np.log2(x[known]), line[known]))
-            yield break_even_ring(name, at, y)
-
-
-def break_even_ring(name: str, at: float, y: float) -> go.Scatter:
-    """Return the ring at the computation with which joint retraining overtakes a method."""
-    ring = {"width": 2, "color": HIGHLIGHT}
-    return go.Scatter(
-        name=f"joint overtakes {name} at {compute_name(round(at, 2))}",
-        mode="markers+text",
-        x=[at],
-        y=[y],
-        text=[f"{name} {at:.2g} x"],
-        textposition="top left",
-        hoverinfo="name",
-        marker={"symbol": "circle-open", "size": 14, "color": HIGHLIGHT, "line": ring},
-        textfont={"color": GREY},
-    )

@@ -8,8 +8,9 @@ from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.environment import fix_arithmetic
 from orchestrator.stages.fused.group import train_group
 from orchestrator.stages.learning.parameter_groups import lowest_rate
+from orchestrator.stages.measurement import flop_meters
 from orchestrator.stages.record import Record
-from orchestrator.stages.run_stage import Share, State, flop_meters, run_stage
+from orchestrator.stages.run_stage import Share, State, run_stage
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method, task_view
 from orchestrator.stages.usage import Clock

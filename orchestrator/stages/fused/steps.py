@@ -75,6 +75,7 @@ class FusedSteps:
         losses, kept = torch.vmap(self._loss, in_dims=dims)(
             self._state.tensors, self._weights, rows, inputs, labels
         )
+        # No sibling's loss depends on another's leaves, so the sum has the gradients of each.
         gradients = torch.autograd.grad(losses.sum(), self._flat.leaves)
         self._flat.set_gradients(self._change(gradients))
         self._optimizer.step()
@@ -109,6 +110,7 @@ class FusedSteps:
                     if isinstance(value, Tensor) and value is not placed.get(name)
                 }
         finally:
+            # Tensors of vmap must not outlive it: `_finish` gives each sibling its own part.
             own.clear()
             own.update(before)
         return loss, kept

@@ -175,7 +175,7 @@ class StageFiles:
         if record is None or content is None:
             return None
         check(content, where)
-        if content["state"] is None:
+        if content["state"] is None:  # the training diverged
             return None
         name = state_name(content, where)
         if cache and (cached := cache.get(content["state"])) is not None:
@@ -187,6 +187,7 @@ class StageFiles:
             return name, data
         reason = "missing" if data is None else "not what was written"
         self.damaged.append(f"stage {key}: {name} is {reason}")
+        # The record first, whose presence says that the stage is complete.
         # A name that holds the digest may be written anew at any time, and then is whole.
         if self._move(key, RECORD, record) and data is not None and name == STATE:
             self._move(key, name, data)
@@ -206,6 +207,7 @@ class StageFiles:
             return False
         moved = self._files.read(target)
         if moved is not None and moved != damaged:
+            # A whole file that came to lie there between the reading and the move.
             self._files.create(stage_path(key, name), moved)
             return False
         return True
