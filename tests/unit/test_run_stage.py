@@ -16,9 +16,8 @@ from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.networks.networks import MLP, build_network
 from orchestrator.seeding import seed_global_generators
-from orchestrator.stages import measurement
+from orchestrator.stages import measurement, switches
 from orchestrator.stages import run_stage as module
-from orchestrator.stages import switches
 from orchestrator.stages.build_stages import build_stages, network_shape
 from orchestrator.stages.code.classes import find_class
 from orchestrator.stages.code.components import create_component
