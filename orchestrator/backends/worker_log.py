@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.stages.outcomes import WorkerInfo
 
 FOLDER = "repertoire"
@@ -48,8 +49,7 @@ def note_start(logs: Path, key: str, device: str, worker_id: str) -> None:
         "device": device,
         "logs": [[str(path), path.stat().st_size] for path in sorted(files)],
     }
-    (logs / FOLDER).mkdir(exist_ok=True)
-    (logs / FOLDER / f"{key}.json").write_text(json.dumps(content), encoding="utf-8")
+    write_atomically(logs / FOLDER / f"{key}.json", json.dumps(content))
 
 
 def note_end(logs: Path, key: str) -> None:
@@ -59,7 +59,7 @@ def note_end(logs: Path, key: str) -> None:
 
 def read_note(logs: Path, key: str) -> Note | None:
     """Return the note of a stage that has not ended on this node, with the log; or None."""
-    # The note may be half written, since its writer may have died.
+    # Absent, or damaged as the node died.
     with suppress(OSError, ValueError, KeyError, TypeError):
         content = json.loads((logs / FOLDER / f"{key}.json").read_text(encoding="utf-8"))
         log = last_lines((Path(path), int(start)) for path, start in content["logs"])

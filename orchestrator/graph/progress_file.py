@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.graph.progress import Progress
-from orchestrator.stages.storage.files import write_atomically
 
 FILE = "progress.json"
 EVERY_SECONDS = 1.0  # many stages may end in a second, and the folder may be on a network disk

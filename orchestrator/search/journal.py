@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.hashing import canonical_json
 from orchestrator.search.journal_entries import Entry, read_entry, remove_repeats
-from orchestrator.stages.storage.files import write_atomically
 
 FILE = "search.jsonl"
 

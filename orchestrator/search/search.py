@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import Backend, Client
 from orchestrator.graph.events import (
@@ -23,7 +24,6 @@ from orchestrator.results.folder.observer import Show, create_observer
 from orchestrator.results.folder.tabulator import Tabulator
 from orchestrator.search.winners import ChainStages, Winner
 from orchestrator.stages.outcomes import Key
-from orchestrator.stages.storage.files import write_atomically
 from orchestrator.stages.worker import Order
 from orchestrator.sweep.sweep import Sweep
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from orchestrator.benchmarks.atomic_files import replaced_file
 from orchestrator.stages.storage.mounts import network_file_system
 from orchestrator.tracking.target import Target, TrackingError, sqlite_uri
 
@@ -81,12 +82,8 @@ def _create_whole(database: Path) -> None:
     """Create a file with MLflow's tables under another name, then rename it."""
     from mlflow import MlflowClient
 
-    partial = database.with_name(f".{database.name}.{os.getpid()}.partial")
-    try:
+    with replaced_file(database) as partial:
         MlflowClient(tracking_uri=sqlite_uri(partial)).search_experiments()
-        os.replace(partial, database)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def remove_stray_folder(target: Target) -> None:

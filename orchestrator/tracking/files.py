@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.hashing import digest, digest_bytes
 from orchestrator.results.names.naming import labels
-from orchestrator.stages.storage.files import write_atomically
 from orchestrator.tracking.rows import CHAIN, Rows, SeedRows
 from orchestrator.tracking.target import Target, TrackingError
 from orchestrator.tracking.trial_run import COSTS, TrialRun

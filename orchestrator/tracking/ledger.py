@@ -14,8 +14,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.hashing import parse_json
-from orchestrator.stages.storage.files import write_atomically
 from orchestrator.tracking.sent import Sent
 from orchestrator.tracking.target import Target, TrackingError
 

@@ -1,4 +1,4 @@
-"""The packages are stacked, at every level: nothing imports what imports it."""
+"""The packages are stacked at every level, and one module alone replaces files."""
 
 from __future__ import annotations
 
@@ -90,3 +90,30 @@ def test_an_import_within_a_function_or_for_types_alone_closes_a_cycle() -> None
     assert imports == {"p.a": {"p.b.inner.x"}, "p.b.inner": {"p.a"}}
     assert set(find_cycle(children("p", imports))) == {"a", "b"}
     assert find_cycle(children("p", imports | {"p.b.inner": set()})) == []
+
+
+def replaces_a_file(node: ast.AST) -> bool:
+    """Return whether a node is `os.replace`, or a call of `replace` as a path has it."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        # That of text takes two arguments, that of a date named ones.
+        as_of_path = node.func.attr == "replace" and len(node.args) == 1 and not node.keywords
+        return as_of_path and ast.unparse(node.func.value) != "self.registration"
+    return isinstance(node, ast.Attribute) and ast.unparse(node) == "os.replace"
+
+
+def test_one_module_alone_replaces_files() -> None:
+    places = {
+        module
+        for module, tree in parse_packages().items()
+        # Methods write no files; their memories have a `replace` of their own.
+        if not module.startswith("methods") and any(map(replaces_a_file, ast.walk(tree)))
+    }
+    # The store creates files by links, and replaces them only where there are none.
+    assert places == {"orchestrator.benchmarks.atomic_files", "orchestrator.stages.storage.files"}
+
+
+def test_a_file_is_replaced_by_a_function_of_the_module_os_or_a_method_of_its_path() -> None:
+    for code in ("os.replace(a, b)", "move = os.replace", "scratch.replace(path)"):
+        assert any(map(replaces_a_file, ast.walk(ast.parse(code)))), code
+    for code in ("text.replace('a', 'b')", "day.replace(year=2000)", "replace(sweep, name='n')"):
+        assert not any(map(replaces_a_file, ast.walk(ast.parse(code)))), code

@@ -21,8 +21,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.benchmarks.data_folder import data_folder
-from orchestrator.benchmarks.sources.cache.array_files import READ_ERRORS, file_stamp, write_text
+from orchestrator.benchmarks.sources.cache.array_files import READ_ERRORS, file_stamp
 from orchestrator.benchmarks.sources.files import require_file
 from orchestrator.errors import MissingData, WrongData
 from orchestrator.hashing import digest, digest_bytes, parse_json
@@ -97,8 +98,7 @@ def file_digest(path: Path) -> str:
             return str(known["digest"])
     content = digest_bytes(path.read_bytes())
     with suppress(OSError):  # a cache that cannot be written is done without
-        note.parent.mkdir(parents=True, exist_ok=True)
-        write_text(note, json.dumps({"stamp": stamp, "digest": content}))
+        write_atomically(note, json.dumps({"stamp": stamp, "digest": content}))
     return content
 
 

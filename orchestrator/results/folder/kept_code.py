@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.results.folder.data_file import folder_of_sweep
-from orchestrator.stages.storage.files import write_atomically
 from orchestrator.sweep.sweep import Sweep
 
 CODE, SWEEP = "code", "sweep.yaml"

@@ -7,7 +7,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
-from orchestrator.stages.storage.files import write_atomically
+from orchestrator.benchmarks.atomic_files import write_atomically
 
 PACKAGES = ("repertoire-cl", "ray", "torch", "torchvision", "mlflow", "numpy", "pandas", "pyarrow")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.results.folder.owner import (
     OWNER,
     in_use_error,
@@ -65,7 +66,7 @@ def _name_owner(owner: Path) -> Iterator[None]:
     """Name this process in the owner's file, and touch the file until the block ends."""
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     own = {"host": socket.gethostname(), "pid": os.getpid(), "since": since}
-    owner.write_text(json.dumps(own), encoding="utf-8")
+    write_atomically(owner, json.dumps(own))
     over = threading.Event()
     # A daemon: a process that ends must not wait for the next beat.
     beat = threading.Thread(target=touch_until, args=(owner, over), daemon=True)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from orchestrator.benchmarks.atomic_files import replaced_file
 from orchestrator.errors import RepertoireError, StoreCorrupt
 from orchestrator.hashing import digest_bytes
 from orchestrator.results.pack.contents import (
@@ -23,7 +24,7 @@ from orchestrator.results.pack.contents import (
 )
 from orchestrator.results.tables.sweep_folders import sweep_folders
 from orchestrator.results.tables.tables import stage_keys
-from orchestrator.stages.storage.files import PARTIAL, Entry
+from orchestrator.stages.storage.files import Entry
 from orchestrator.stages.storage.maintenance import list_inventory
 from orchestrator.stages.storage.stage_files import seal, unseal
 from orchestrator.stages.storage.store import READERS, StageStore
@@ -47,17 +48,12 @@ def write_pack(folder: Path, file: Path, store: StageStore | None) -> list[Membe
         raise RepertoireError(f"{file} exists and is not replaced; give another name with --out")
     contents = dict(_list_contents(folder, store))
     members = []
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}{PARTIAL}")
-    try:
-        with zipfile.ZipFile(unfinished, "w") as pack:
-            for path in sorted(contents):
-                if data := contents[path]():
-                    members.append(Member(path, len(data), digest_bytes(data)))
-                    _add(pack, path, data)
-            _add(pack, INDEX, seal(INDEX, index_content(members)))
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replaced_file(file) as unfinished, zipfile.ZipFile(unfinished, "w") as pack:
+        for path in sorted(contents):
+            if data := contents[path]():
+                members.append(Member(path, len(data), digest_bytes(data)))
+                _add(pack, path, data)
+        _add(pack, INDEX, seal(INDEX, index_content(members)))
     return members
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.errors import RepertoireError
 from orchestrator.results.tables.checks import require_sound
 from orchestrator.results.tables.late_metrics import add_late_metrics, find_late_metrics
 from orchestrator.results.tables.schemas import SCHEMAS
-from orchestrator.stages.storage.files import write_atomically
 
 STAGES_BELOW = ("stages.parquet", "*/stages.parquet", "former/*/stages.parquet")
 

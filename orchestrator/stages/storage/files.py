@@ -1,26 +1,28 @@
 """Files that are either complete or absent.
 
-`write_atomically` is the one helper that replaces a file by bytes, but for the cache of data sets,
-which is a layer below; no library of the dependencies has one. A stage store consists of `Files`,
-whose paths are relative to a root: `LocalFiles` here, `ObjectFiles` in `address.py`.
+A stage store consists of `Files`, whose paths are relative to a root: `LocalFiles` here,
+`ObjectFiles` in `address.py`.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from stat import S_ISREG
 from typing import Protocol
 
+from orchestrator.benchmarks.atomic_files import (
+    PARTIAL,
+    partial_file,
+    write_atomically,
+    write_partial,
+)
 from orchestrator.errors import StoreCorrupt
-
-PARTIAL = ".tmp"
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,6 @@ class Files(Protocol):
         """Clear any cache that says that a path is absent: another host may have written it."""
 
 
-def write_atomically(path: Path, data: bytes | memoryview | str) -> None:
-    """Replace a file atomically; creates its folder."""
-    with _partial(path, data.encode() if isinstance(data, str) else data) as partial:
-        os.replace(partial, path)
-
-
 class LocalFiles:
     """Files on a disk or a network file system that is mounted."""
 
@@ -79,7 +75,8 @@ class LocalFiles:
     @cached_property
     def exclusive(self) -> bool:
         """Whether the file system has links, which make `create` exclusive."""
-        with _partial(self._root / "link", b"") as partial:
+        with partial_file(self._root / "link") as partial:
+            write_partial(partial, b"")
             linked = partial.with_suffix(f".link{PARTIAL}")
             try:
                 os.link(partial, linked)
@@ -113,7 +110,8 @@ class LocalFiles:
         # Saves writing the data; where two processes come at once, the link decides.
         if target.exists():
             return False
-        with _partial(target, data) as partial:
+        with partial_file(target) as partial:
+            write_partial(partial, data)
             try:
                 os.link(partial, target)
             except FileExistsError:
@@ -122,6 +120,7 @@ class LocalFiles:
             except OSError:
                 if self.exclusive:
                     raise
+                # Without links nothing is exclusive, so that the last of several writers wins.
                 os.replace(partial, target)
             return True
 
@@ -190,19 +189,3 @@ def _is_own(path: str) -> bool:
 def _open_at_once(path: str, flags: int) -> int:
     """Open a file, without waiting if it is a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-@contextmanager
-def _partial(path: Path, data: bytes | memoryview) -> Iterator[Path]:
-    """Write data beside its final path; delete the file at the end if it was not moved."""
-    # In the same folder, since a rename is atomic within one file system alone.
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
-    try:
-        try:
-            partial.write_bytes(data)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(data)
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)

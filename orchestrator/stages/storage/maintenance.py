@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from orchestrator.stages.storage.files import PARTIAL, Entry
+from orchestrator.benchmarks.atomic_files import PARTIAL
+from orchestrator.stages.storage.files import Entry
 from orchestrator.stages.storage.lease import FOLDER as LEASES
 from orchestrator.stages.storage.references import FOLDER as REFERENCES
 from orchestrator.stages.storage.stage_files import (

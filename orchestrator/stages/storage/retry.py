@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from orchestrator.benchmarks.atomic_files import PARTIAL
 from orchestrator.errors import StoreFull, StoreUnreachable, StoreUnwritable
-from orchestrator.stages.storage.files import PARTIAL
 
 T = TypeVar("T")
 DENIED = ("ACCESS_DENIED", "PERMISSION_DENIED")

@@ -12,9 +12,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from orchestrator.benchmarks.atomic_files import PARTIAL, write_atomically
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import digest_bytes
-from orchestrator.stages.storage.files import PARTIAL, write_atomically
 
 FOLDER_VARIABLE, LIMIT_VARIABLE = "REPERTOIRE_STATE_CACHE", "REPERTOIRE_STATE_CACHE_GB"
 LIMIT_GB = 4.0

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.benchmarks.data_folder import data_folder
 from orchestrator.benchmarks.sources.arrays.arrays import Array, Arrays, Facts
 from orchestrator.hashing import digest, digest_bytes, parse_json
@@ -58,7 +58,7 @@ def open_arrays(name: str, facts: Facts) -> Stored | None:
     if touched:  # a copy of the folder, say
         described |= {each: {**described[each], "stamp": stamps[each]} for each in touched}
         with suppress(OSError):
-            write_text(folder / "arrays.json", json.dumps(described))
+            write_atomically(folder / "arrays.json", json.dumps(described), durable=True)
     return Stored(Arrays(**mapped, facts=facts), name)
 
 
@@ -84,24 +84,3 @@ def as_tensor(array: Array) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that readers see all of it or nothing, after a power loss too.
-
-    As `write_atomically` of the store does, which belongs to a layer above.
-    """
-    scratch = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        with scratch.open("wb") as file:
-            file.write(text.encode())
-            flush_to_disk(file)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def flush_to_disk(file: IO[bytes]) -> None:
-    """Return once the disk has what was written to a file."""
-    file.flush()
-    os.fsync(file.fileno())

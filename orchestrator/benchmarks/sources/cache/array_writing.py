@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.benchmarks.atomic_files import flush_to_disk, write_atomically
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Array, Arrays
 from orchestrator.benchmarks.sources.cache.array_files import (
     FORMAT,
@@ -19,9 +20,7 @@ from orchestrator.benchmarks.sources.cache.array_files import (
     Stored,
     cache_folder,
     file_stamp,
-    flush_to_disk,
     open_arrays,
-    write_text,
 )
 
 
@@ -59,7 +58,7 @@ def write_arrays(scratch: Path, arrays: Arrays, digests: Mapping[str, list[Any]]
                 np.save(file, np.ascontiguousarray(array), allow_pickle=False)
                 flush_to_disk(file)
         described[each] = {"stamp": file_stamp(path), "digest": digests[each][1]}
-    write_text(scratch / "arrays.json", json.dumps(described))
+    write_atomically(scratch / "arrays.json", json.dumps(described), durable=True)
 
 
 def _is_file_of(array: Array, path: Path) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from orchestrator.benchmarks.atomic_files import write_atomically
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Arrays, Facts
 from orchestrator.benchmarks.sources.cache.array_files import (
     FORMAT,
@@ -29,7 +30,6 @@ from orchestrator.benchmarks.sources.cache.array_files import (
     arrays_digest,
     cache_folder,
     open_arrays,
-    write_text,
 )
 from orchestrator.benchmarks.sources.cache.array_writing import allocator, publish, write_arrays
 from orchestrator.hashing import digest, parse_json, to_json
@@ -136,7 +136,8 @@ def _write_into_cache(
             "digest": stored.digest,
             "facts": to_json(arrays.facts),
         }
-        write_text(cache_folder() / "sources" / f"{name}.json", json.dumps(manifest))
+        note = cache_folder() / "sources" / f"{name}.json"
+        write_atomically(note, json.dumps(manifest), durable=True)
     except OSError:
         return stored
     return opened or stored
