@@ -35,6 +35,14 @@ class Config:
         """
         return None
 
+    def with_examples(self, count: int) -> Self | None:
+        """Return a copy whose memory has at most `count` examples.
+
+        This is the storage dial of a memory of files, whose bytes depend on the images: `count` is
+        solved for such that the largest files would fit. None: the memory is none of files.
+        """
+        return None
+
     def without_interval(self) -> tuple[Self, int] | None:
         """Return a copy that measures at the end of a task alone, and the interval in steps.
 

@@ -62,6 +62,12 @@ class MemoryConfig(base.Config):
             return None
         return replace(self, memory_size=None, memory_bytes=size, memory_per_class=None)
 
+    def with_examples(self, count: int) -> Self | None:
+        """Return a copy whose memory has at most `count` examples; None if there is no codec."""
+        if self.codec is None:
+            return None
+        return replace(self, memory_size=count, memory_bytes=None, memory_per_class=None)
+
     @property
     def budget(self) -> Budget:
         """The budget of the memory."""

@@ -56,7 +56,6 @@ class Memory(nn.Module, ABC):
         label = torch.uint8 if outlook.num_classes <= 256 else torch.int16
         shape = outlook.input_shape
         plain = torch.zeros((0, *shape), dtype=input_dtype(shape))
-        self._image_bytes = plain.element_size() * plain.shape[1:].numel()
         self.columns: tuple[str, ...] = ("y",)
         if budget.codec is None:
             self.register_buffer("x", plain)
@@ -99,17 +98,18 @@ class Memory(nn.Module, ABC):
         if memory.capacity >= least:
             return None
         enough = memory.row_bytes * least + memory.counter_bytes
+        in_bytes = "" if budget.codec else f" or memory_bytes: {enough}"
         return (
             f"has room for {memory.capacity} examples ({budget}), but needs room for {least}, one "
-            f"for each {unit}: give memory_size: {least} or memory_bytes: {enough}, or more"
+            f"for each {unit}: give memory_size: {least}{in_bytes}, or more"
         )
 
     @property
     def row_bytes(self) -> int:
-        """Bytes per example; with a codec those of its pixels, and of the size of its file."""
-        columns = [getattr(self, name) for name in self.columns if name != "x"]
-        image = self._image_bytes + (SIZE_BYTES if self.budget.codec else 0)
-        return image + sum(int(c.element_size() * c.shape[1:].numel()) for c in columns)
+        """Bytes per example; with a codec of all but its file."""
+        columns = [getattr(self, name) for name in self.columns]
+        size = SIZE_BYTES if self.budget.codec else 0
+        return size + sum(int(c.element_size() * c.shape[1:].numel()) for c in columns)
 
     @property
     def counter_bytes(self) -> int:

@@ -214,6 +214,19 @@ def test_methods_are_told_apart_by_what_differs_in_a_cell() -> None:
     assert not any("er lam=20" in line for line in sentences if line.startswith("Above"))
 
 
+def test_what_was_solved_for_names_no_method() -> None:
+    """Bytes of pixels and examples of files are solved for, and are others in each cell."""
+    cells = rows().iloc[[0, 0, 0, 0]].reset_index(drop=True)
+    cells["means_storage_bytes"] = [1000, 2000] * 2
+    cells["config.method.lam"] = None
+    cells["config.method.codec"] = [None, None, "png", "png"]
+    cells["config.method.memory_bytes"] = [900, 1900, None, None]
+    cells["config.method.memory_size"] = [None, None, 3, 7]
+    dials = ("bytes", 900), ("bytes", 1900), ("size", 3), ("size", 7)
+    cells["means_dial"] = [f'{{"method.memory_{unit}": {value}}}' for unit, value in dials]
+    assert build_surface("b", cells, "acc").methods == ("er", "er codec=png")
+
+
 def test_results_without_means_have_no_surface() -> None:
     empty = Results(rows().iloc[:0].assign(trial_id="", sweep=""), pd.DataFrame(), pd.DataFrame())
     with pytest.raises(RepertoireError, match="no trial has means"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -154,10 +155,12 @@ def cell_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
 
 def method_names(rows: pd.DataFrame) -> pd.Series[str]:
     """Return the method of each trial, with the settings in which others of its cell differ."""
+    dials = (json.loads(text) for text in rows[DIAL].dropna().unique())
+    solved = {f"config.{place}" for dial in dials for place in dial}
     config = [
         name
         for name in map(str, rows)
-        if name.startswith("config.") and not name.startswith(OF_THE_CELL)
+        if name.startswith("config.") and not name.startswith(OF_THE_CELL) and name not in solved
     ]
     result = base_names(rows)
     for _, own in rows.groupby(result, sort=False):

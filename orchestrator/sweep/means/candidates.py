@@ -94,7 +94,9 @@ def describe_dials(cell: Cell, value: object) -> str:
     """Return what a cell solved for at a value: "32, 32 steps at 4"."""
     if cell.outcome is not None:
         return f"at {value}, {cell.outcome[1]}"
-    dials = [] if cell.memory is None else [f"{cell.memory:,} B of memory"]
+    in_files = cell.trial.method.config.with_examples(1) is not None
+    unit = "examples" if in_files else "B"
+    dials = [] if cell.memory is None else [f"{cell.memory:,} {unit} of memory"]
     if cell.steps is not None:
         dials.append(f"{', '.join(map(str, cell.steps))} steps on the tasks")
     return f"at {value}, {' and '.join(dials)}"

@@ -32,7 +32,8 @@ class Cell:
         trial: with its dials set, as far as they are solved.
         storage: the budget in bytes; None: free.
         compute: the budget in epochs of fine-tuning; None: free.
-        memory: bytes of the memory that were solved for; None if the method has no such dial.
+        memory: bytes of the memory that were solved for, or examples of a memory of files; None if
+            the method has no such dial.
         steps: iterations on each task that were solved for; None: not yet, or not at all.
         flops: of training and consolidation of each task, by arithmetic; None likewise.
         outcome: (status, story) of a trial that is not run; None of one that is.

@@ -6,6 +6,7 @@ examples in its memory are known from building it. The memory gets what is left 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
@@ -21,6 +22,7 @@ from orchestrator.stages.learning.optimizer_state import KeptOptimizer, carried_
 from orchestrator.stages.learning.updates import make_optimizer
 from orchestrator.stages.stage import Stage
 from orchestrator.stages.stage_method import build_method
+from orchestrator.sweep.means.files import bytes_when_full, largest_files
 from orchestrator.sweep.misfits import misfit
 from orchestrator.sweep.trial import Trial
 
@@ -38,7 +40,9 @@ class TooDear(Exception):
 
 
 def fit_storage(trial: Trial, seed: int, budget: int, backbone: Backbone = "counted") -> int | None:
-    """Return the bytes of memory that a budget leaves room for; None if the method has no dial.
+    """Return the memory that a budget leaves room for; None if the method has no dial.
+
+    It is in bytes or, for a memory of files, in examples.
 
     Args:
         trial: a method with or without a memory.
@@ -53,21 +57,28 @@ def fit_storage(trial: Trial, seed: int, budget: int, backbone: Backbone = "coun
     left = budget - sum(fixed.values())
     if left < 0:
         raise TooDear(f"{describe_sum(fixed)}, which is {-left:,} B above {budget:,} B")
-    if (codec := getattr(trial.method.config, "codec", None)) is not None:
-        raise TooDear(
-            f"{describe_sum(fixed)}, and a memory of files (codec: {codec}), whose bytes are known "
-            "only when they are stored: leave codec out"
-        )
-    if trial.method.config.with_storage(budget) is None:
+    config = trial.method.config
+    if config.with_storage(budget) is None and config.with_examples(1) is None:
         return None
     room = f"{describe_sum(fixed)}, which leaves {left:,} B of {budget:,} B for its memory"
-    if left == 0:
+    size = left if config.with_storage(budget) else most_examples(trial, seed, left)
+    if size == 0:
         raise TooDear(room)
-    method = set_memory(trial, left).method
+    method = set_memory(trial, size).method
     objection = misfit(trial.benchmark, trial.network, method, trial.training)
     if objection is not None:
         raise TooDear(f"{room}, and {objection}")
-    return left
+    return size
+
+
+def most_examples(trial: Trial, seed: int, room: int) -> int:
+    """Return how many examples a memory of files has room for, whichever they are."""
+    largest = largest_files(trial)
+
+    def size(count: int) -> int:
+        return bytes_when_full(memories(set_memory(trial, count), seed), largest)
+
+    return bisect_right(range(1, len(largest)), room, key=size)
 
 
 def counted_bytes(sizes: Bytes, backbone: Backbone) -> Bytes:
@@ -76,17 +87,29 @@ def counted_bytes(sizes: Bytes, backbone: Backbone) -> Bytes:
 
 
 def set_memory(trial: Trial, size: int) -> Trial:
-    """Return a trial whose memory takes at most `size` bytes."""
-    config = trial.method.config.with_storage(size)
+    """Return a trial whose memory takes at most `size` bytes or, of files, `size` examples."""
+    config = trial.method.config
+    config = config.with_storage(size) or config.with_examples(size)
     return replace(trial, method=replace(trial.method, config=config))
 
 
 def carried_bytes(trial: Trial, seed: int) -> Bytes:
     """Return the bytes that a trial carries at its largest with its memory full, by category."""
+    fixed, full = largest_fixed(trial.stages(seed)), memories(trial, seed)
+    if not full:
+        return fixed
+    in_files = trial.method.config.with_examples(1) is not None
+    size = (
+        bytes_when_full(full, largest_files(trial)) if in_files else sum(map(size_when_full, full))
+    )
+    return {**fixed, MEMORY: fixed.get(MEMORY, 0) + size}
+
+
+def memories(trial: Trial, seed: int) -> list[Memory]:
+    """Return the memories that a trial has after its last task, without examples."""
     stages = trial.stages(seed)
-    fixed, memory = largest_fixed(stages), build_method(stages[-1], None, len(stages) - 1)
-    sizes = [size_when_full(each) for each in memory.modules() if isinstance(each, Memory)]
-    return {**fixed, MEMORY: fixed.get(MEMORY, 0) + sum(sizes)} if sizes else fixed
+    method = build_method(stages[-1], None, len(stages) - 1)
+    return [each for each in method.modules() if isinstance(each, Memory)]
 
 
 def size_when_full(memory: Memory) -> int:

@@ -1,0 +1,63 @@
+"""The bytes of a memory of files (`codec`), before anything is trained.
+
+Which examples a memory will hold is not known, but the files of all examples are: the largest of
+them are more than any others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from itertools import accumulate
+
+from methods.parts.codecs import Codec, encode
+from methods.parts.memory import Memory
+from orchestrator.stages.stage import Stage
+from orchestrator.sweep.trial import Trial
+
+# Bytes of the file of an image, by codec and digest of its pixels: seeds share images.
+_SIZES: dict[tuple[Codec, bytes], int] = {}
+# By codec and keys of the tasks of each seed: a trial has a cell for each budget.
+_LARGEST: dict[tuple[object, ...], list[int]] = {}
+
+
+def largest_files(trial: Trial) -> list[int]:
+    """Return the bytes of the largest 0, 1, ..., N files of a stream, the most of all seeds.
+
+    Args:
+        trial: a method whose memory has a codec.
+    """
+    codec = trial.method.config.codec
+    chains = [trial.stages(seed) for seed in trial.seeds]
+    key = (codec, *(stages[0].task_keys for stages in chains))
+    if key not in _LARGEST:
+        sums = [[*accumulate(file_sizes(stages[0], codec), initial=0)] for stages in chains]
+        longest = max(map(len, sums))
+        filled = ([*each, *[each[-1]] * (longest - len(each))] for each in sums)
+        _LARGEST[key] = [max(column) for column in zip(*filled, strict=True)]
+    return _LARGEST[key]
+
+
+def file_sizes(stage: Stage, codec: Codec) -> list[int]:
+    """Return the bytes of the files of all training examples of a stream, the largest first."""
+    images = (image for task in stage.benchmark.tasks() for image in task.train.x)
+    sizes = []
+    for image in images:
+        key = codec, blake2b(image.numpy().tobytes(), digest_size=16).digest()
+        if key not in _SIZES:
+            _SIZES[key] = len(encode(image, codec))
+        sizes.append(_SIZES[key])
+    return sorted(sizes, reverse=True)
+
+
+def bytes_when_full(memories: Iterable[Memory], largest: Sequence[int]) -> int:
+    """Return the most bytes that memories of files take.
+
+    Args:
+        memories: of one method, which hold no example twice.
+        largest: see `largest_files`.
+    """
+    memories = list(memories)
+    rest = sum(each.capacity * each.row_bytes + each.counter_bytes for each in memories)
+    rows = sum(each.capacity for each in memories)
+    return rest + largest[min(rows, len(largest) - 1)]
