@@ -30,25 +30,14 @@ class OptunaSampler:
     def __init__(
         self, algorithm: Optuna, space: Mapping[str, Domain], modes: Sequence[str], seed: int
     ) -> None:
-        try:
-            import optuna
-        except ImportError as error:
-            raise RepertoireError(
-                f"algorithm optuna needs a package: pip install optuna ({error})"
-            ) from None
-        # Optuna logs a line for each trial.
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        optuna = import_optuna()
         sampler = optuna.samplers.TPESampler(
             # NumPy, by which Optuna draws, takes seeds of 32 bits.
             seed=seed % 2**32,
             n_startup_trials=algorithm.startup,
             multivariate=algorithm.multivariate,
         )
-        minimize, maximize = (
-            optuna.study.StudyDirection.MINIMIZE,
-            optuna.study.StudyDirection.MAXIMIZE,
-        )
-        directions = [minimize if mode == "min" else maximize for mode in modes]
+        directions = [f"{mode}imize" for mode in modes]
         self._study = optuna.create_study(sampler=sampler, directions=directions)
         self._states = optuna.trial.TrialState
         self._space = space
@@ -82,3 +71,20 @@ def suggest_value(trial: Any, place: str, domain: Domain) -> Any:
     if kind == "quniform":
         return value_at_step(args, trial.suggest_int(place, 0, count_steps(args)))
     return trial.suggest_float(place, args[0], args[1], log=kind == "loguniform")
+
+
+def import_optuna() -> Any:
+    """Return the package Optuna, which then logs errors alone.
+
+    Raises:
+        RepertoireError: it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise RepertoireError(
+            f"algorithm optuna needs a package: pip install optuna ({error})"
+        ) from None
+    # Else it logs a line for each trial.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna

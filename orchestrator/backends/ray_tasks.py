@@ -6,7 +6,7 @@ Ray's own retries are off: they neither count stages that run out of memory nor 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -144,16 +144,18 @@ def build_failure(
         return StageFailed(key, f"{type(error.cause).__name__}: {error.cause}\n\n{error}")
     if death is None:
         return StageFailed(key, f"{type(error).__name__}: {error}")
-    resources = describe_room(attempt, needs, node)
-    deaths = (*attempt.deaths, death)
-    if death == "memory" or "memory" in deaths:
-        what = f"out of memory: killed {len(deaths)} times"
-    elif death == "process":
-        what = f"the worker of this stage was lost: its process died {len(deaths)} times (killed, "
-        what += "out of memory, or crashed)"
-    else:
-        what = f"the worker of this stage was lost: its node died {len(deaths)} times"
-    return StageFailed(key, f"{what}; {resources}\n\n{error}")
+    what = describe_deaths((*attempt.deaths, death))
+    return StageFailed(key, f"{what}; {describe_room(attempt, needs, node)}\n\n{error}")
+
+
+def describe_deaths(deaths: Sequence[Death]) -> str:
+    """Return what the workers of all attempts of a stage died of, the last death at the end."""
+    if "memory" in deaths:
+        return f"out of memory: killed {len(deaths)} times"
+    lost = "the worker of this stage was lost"
+    if deaths[-1] == "process":
+        return f"{lost}: its process died {len(deaths)} times (killed, out of memory, or crashed)"
+    return f"{lost}: its node died {len(deaths)} times"
 
 
 def describe_room(attempt: Attempt, needs: Mapping[str, float], node: Node | None) -> str:

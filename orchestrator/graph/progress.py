@@ -67,19 +67,9 @@ class Progress:
             case StageDone(key) | StageDiverged(key) | StageFailed(key):
                 self._running.discard(key)
                 if key not in self._executed:
-                    self._executed.add(key)
-                    self.to_go = max(self.to_go - 1, 0)
-                    if isinstance(news, StageDone):
-                        self.scored += news.work == "scored"
-                        self.already_stored += news.work == "none"
-                    else:
-                        self.failed += 1
-                        self.raised += isinstance(news, StageFailed)
+                    self._count_outcome(news)
             case ChainEnded((trial_id, seed)) if trial_id in self._waiting:
-                waiting = self._waiting[trial_id]
-                # A trial is done with the last of its seeds.
-                self.trials_done += waiting == {seed}
-                waiting.discard(seed)
+                self._end_chain(trial_id, seed)
         self.log.note(news)
         self.running, self.executed = len(self._running), len(self._executed)
 
@@ -96,3 +86,19 @@ class Progress:
             "eta_seconds": self.eta_seconds(),
             "events": self.log.to_json(),
         }
+
+    def _count_outcome(self, outcome: StageDone | StageDiverged | StageFailed) -> None:
+        self._executed.add(outcome.key)
+        self.to_go = max(self.to_go - 1, 0)
+        if isinstance(outcome, StageDone):
+            self.scored += outcome.work == "scored"
+            self.already_stored += outcome.work == "none"
+        else:
+            self.failed += 1
+            self.raised += isinstance(outcome, StageFailed)
+
+    def _end_chain(self, trial_id: str, seed: int) -> None:
+        waiting = self._waiting[trial_id]
+        # A trial is done with the last of its seeds.
+        self.trials_done += waiting == {seed}
+        waiting.discard(seed)

@@ -56,12 +56,7 @@ class ResNet18(Network):
             self.body = _small_image_resnet18(channels, width)
             self.head = self.create_head(8 * width)
         else:
-            resnet = import_torchvision().models.resnet18(
-                weights=None, num_classes=shape.num_classes
-            )
-            if channels != 3:
-                resnet.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-                nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
+            resnet = _torchvision_resnet18(channels, shape.num_classes)
             # The body ends with the features; the last layer, drawn already, is the head.
             linear, resnet.fc = resnet.fc, nn.Identity()
             self.body = resnet
@@ -69,6 +64,14 @@ class ResNet18(Network):
 
 
 WIDTHS = {"slim": 20, "full": 64}
+
+
+def _torchvision_resnet18(channels: int, num_classes: int) -> Any:
+    resnet = import_torchvision().models.resnet18(weights=None, num_classes=num_classes)
+    if channels != 3:
+        resnet.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
+    return resnet
 
 
 def _small_image_resnet18(channels: int, width: int) -> nn.Sequential:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from orchestrator.hashing import canonical_json, parse_json
@@ -15,11 +16,10 @@ def read_entry(line: bytes) -> Entry | None:
 
     A file system that lost its last writes may leave NULs in their place, before what came next.
     """
-    try:
+    with suppress(ValueError):
         entry = parse_json(line.strip(b"\0\n"))
-    except ValueError:
-        return None
-    return entry if isinstance(entry, dict) and isinstance(entry.get("group"), str) else None
+        return entry if isinstance(entry, dict) and isinstance(entry.get("group"), str) else None
+    return None
 
 
 def remove_repeats(entries: Iterable[Entry]) -> list[Entry]:

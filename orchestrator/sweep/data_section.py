@@ -54,8 +54,7 @@ def with_data(
         before = len(mistakes)
         names = read_sequence(given["sequence"], f"{where}.sequence", own, mistakes)
         if len(mistakes) > before:
-            rest = {name: value for name, value in given.items() if name != "sequence"}
-            return rest, frozenset({"sequence"})
+            return _drop(given, "sequence")
         given = {**given, "sequence": names}
     if given.get("data") is None:
         return dict(given), frozenset()
@@ -68,8 +67,7 @@ def with_data(
     else:
         named = read_data_section(data, place, own, mistakes)
     if len(mistakes) > before:
-        rest = {name: value for name, value in given.items() if name != "data"}
-        return rest, frozenset({"data"})
+        return _drop(given, "data")
     return {**given, "data": named}, frozenset()
 
 
@@ -120,3 +118,7 @@ def read_form(given: Any, where: str, own: OwnCode, mistakes: list[str]) -> Form
         return None
     form: Form | None = decode(FORMS[kinds[0]], given, where, mistakes)
     return form and form.with_absolute_paths(own.folder)
+
+
+def _drop(given: Mapping[str, Any], field: str) -> tuple[dict[str, Any], frozenset[str]]:
+    return {name: value for name, value in given.items() if name != field}, frozenset({field})

@@ -120,11 +120,7 @@ def read_benchmarks(
         return read_section(form, given, mistakes, grids, absent)
     natural = {**given, "order": "natural"}
     # The number of tasks may follow from the data, so the benchmark is asked if it can be built.
-    built = {
-        each.num_tasks
-        for part in read_section(form, natural, [], grids, absent)
-        for each in part.examples
-    }
+    built = _numbers_of_tasks(read_section(form, natural, [], grids, absent))
     num_tasks = built.pop() if len(built) == 1 else given.get("num_tasks", 5)
     if not built and isinstance(num_tasks, int) and 1 <= num_tasks <= MAX_TASKS_OF_ALL_ORDERS:
         orders = {"grid": [list(order) for order in permutations(range(1, num_tasks + 1))]}
@@ -132,3 +128,7 @@ def read_benchmarks(
     valid = f"num_tasks from 1 to {MAX_TASKS_OF_ALL_ORDERS}"
     mistakes.append(f"benchmark.order: all orders need {valid}, given {abbreviate(num_tasks)}")
     return read_section(form, natural, mistakes, grids, absent)
+
+
+def _numbers_of_tasks(parts: list[Part]) -> set[int]:
+    return {benchmark.num_tasks for part in parts for benchmark in part.examples}

@@ -99,11 +99,7 @@ def without_own_keys(entry: Any) -> Any:
 
 def find_repetitions(entries: list[MethodEntry]) -> Iterator[str]:
     """Yield the entries of `methods` that repeat an earlier one, or its label."""
-    by_label: dict[str, str] = {}
-    for part in (entry.method for entry in entries if entry.method.label):
-        where = by_label.setdefault(part.label, part.form.where)
-        if where != part.form.where:
-            yield f"{part.form.where}.label: {part.label!r} is that of {where} too; choose another"
+    yield from find_repeated_labels(entries)
     first: dict[tuple[str, str], str] = {}
     # The parts of a grid share what the file gives, and that may be as long as there are parts.
     given = {id(each.given): each.given for entry in entries for each in entry.trainings}
@@ -119,3 +115,12 @@ def find_repetitions(entries: list[MethodEntry]) -> Iterator[str]:
         if same := {first.setdefault(text, where) for text in texts} - {where}:
             kind = "search" if any(p.space for p in (method, *trainings)) else "trial"
             yield f"{where}: the same {kind} as {min(same)}"
+
+
+def find_repeated_labels(entries: list[MethodEntry]) -> Iterator[str]:
+    """Yield the labels that several entries have."""
+    places: dict[str, str] = {}
+    for part in (entry.method for entry in entries if entry.method.label):
+        where = places.setdefault(part.label, part.form.where)
+        if where != part.form.where:
+            yield f"{part.form.where}.label: {part.label!r} is that of {where} too; choose another"

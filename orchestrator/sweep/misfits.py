@@ -44,10 +44,7 @@ def misfit(
         benchmark, network = learned_parts(benchmark, network, *trainings)
     objection = method_objection(benchmark, network, method)
     if objection is not None:
-        stands_for_body = trains is not None and network.name != PRETRAINED
-        stands_for_body &= not getattr(network.config, "hidden", ())
-        note = f"; with network.train: {trains} it {ON_FEATURES}" if stands_for_body else ""
-        return f"{method.name} {objection}{note}"
+        return f"{method.name} {objection}{_note_on_features(network, trains)}"
     if trains == "none" and method.cls.takes_steps:
         return (
             f"{method.name} learns by gradient steps, and network.train: none leaves nothing to "
@@ -122,3 +119,9 @@ def _try_network(network: Component, shape: NetworkShape) -> tuple[nn.Module, Te
 
 def _kind(shape: NetworkShape) -> str:
     return "images" if len(shape.input_shape) == 3 else "features"
+
+
+def _note_on_features(network: Component, trains: str | None) -> str:
+    """Return a remark if a network is the head that stands for a pretrained one; else ""."""
+    is_head = network.name != PRETRAINED and not getattr(network.config, "hidden", ())
+    return f"; with network.train: {trains} it {ON_FEATURES}" if trains and is_head else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import product
 from typing import Any
 
 from rich.table import Column, Table
@@ -41,20 +42,17 @@ def describe_scope(cls: type[Method]) -> Iterator[str]:
     if cls.needs_tokens:
         yield "transformers"
         return
-    config = cls.Config()
-    yield ", ".join(
-        kind
-        for kind in INPUTS
-        if any(
-            cls.objection(config, setting(scenario, kind, network)) is None
-            for network in OTHER_BODIES[kind]
-            for scenario in cls.scenarios
-        )
-    )
+    yield ", ".join(kind for kind in INPUTS if takes_input(cls, kind))
     if not cls.takes_any_body:
         yield "bodies of layers"
     if not cls.takes_steps:
         yield "no training steps"
+
+
+def takes_input(cls: type[Method], kind: str) -> bool:
+    """Return whether a method takes inputs of a kind, in any scenario and with any network."""
+    config, settings = cls.Config(), product(cls.scenarios, OTHER_BODIES[kind])
+    return any(cls.objection(config, setting(s, kind, body)) is None for s, body in settings)
 
 
 def setting(scenario: str, kind: str, network: str) -> Setting:

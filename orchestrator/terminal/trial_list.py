@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 import pyarrow as pa
 from rich.box import SIMPLE
@@ -25,9 +27,7 @@ def trials_table(plan: Plan) -> Table:
 
     A setting that all trials have is the title of the table.
     """
-    chains: dict[str, list[Chain]] = {}
-    for chain in plan.chains:
-        chains.setdefault(chain.trial_id, []).append(chain)
+    chains = _group_by_trial(plan.chains)
     own = [_row(seeds[0]) for seeds in chains.values()]
     rows = with_config_columns(pa.Table.from_pylist(own)).to_pandas() if own else EMPTY
     config = [name for name in map(str, rows) if name.startswith("config.")]
@@ -49,6 +49,13 @@ def trials_table(plan: Plan) -> Table:
         cells = (*about, seeds[0].trial_id, str(len(seeds)), str(len(keys & left)))
         table.add_row(*map(Text, cells))
     return table
+
+
+def _group_by_trial(chains: Iterable[Chain]) -> dict[str, list[Chain]]:
+    groups: dict[str, list[Chain]] = {}
+    for chain in chains:
+        groups.setdefault(chain.trial_id, []).append(chain)
+    return groups
 
 
 def _setting(chain: Chain) -> str:

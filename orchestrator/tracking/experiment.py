@@ -74,13 +74,8 @@ class Experiment:
         from mlflow.entities import Metric, Param, RunTag
 
         points = [Metric(*point) for point in metrics]
-        pairs = [
-            Param(_metric_key(name), value[:MAX_VALUE]) for name, value in (params or {}).items()
-        ]
-        run_tags = [
-            RunTag(name, value[:MAX_VALUE])
-            for name, value in {**(tags or {}), SENT: sent.tag()}.items()
-        ]
+        pairs = [Param(_metric_key(name), text) for name, text in _shorten(params or {})]
+        run_tags = [RunTag(*pair) for pair in _shorten({**(tags or {}), SENT: sent.tag()})]
         # The limit is on all kinds together, so the last call has room for the tags.
         while len(points) + len(pairs) + len(run_tags) > MAX_TOGETHER or len(pairs) > MAX_PARAMS:
             first_pairs = pairs[:MAX_PARAMS]
@@ -190,3 +185,7 @@ def _sent_of_run(run: Any) -> Sent:
 
 def _metric_key(name: str) -> str:
     return re.sub(r"[^\w\-. /:]", "_", name)[:MAX_KEY]
+
+
+def _shorten(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((name, text[:MAX_VALUE]) for name, text in texts.items())

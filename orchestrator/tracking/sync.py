@@ -53,7 +53,7 @@ def sync(
             # A process may have ended between sending and this. A folder that cannot be written
             # has the run ids in its ledger all the same.
             with suppress(OSError):
-                SweepFiles.read(folder).write_run_ids(run_ids(folder))
+                _write_run_ids(folder)
         return report
     with translate_errors(folder, target), sending_lock(folder, wait_seconds):
         report = report_if_sent(folder, target, recheck)  # by another process meanwhile
@@ -62,7 +62,7 @@ def sync(
             report = _send(target, SweepFiles.read(folder), recheck, running, keep_going)
             remove_stray_folder(target)
         if not running:
-            SweepFiles.read(folder).write_run_ids(run_ids(folder))
+            _write_run_ids(folder)
         return report
 
 
@@ -115,3 +115,7 @@ def attach_file(folder: Path, target: Target, path: Path) -> None:
                 f"send it: repertoire track {folder.parent}"
             )
         upload_file(target, ledger.parent.run_id, path)
+
+
+def _write_run_ids(folder: Path) -> None:
+    SweepFiles.read(folder).write_run_ids(run_ids(folder))

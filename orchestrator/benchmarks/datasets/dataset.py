@@ -135,11 +135,9 @@ def _load(name: str, folder: str) -> Dataset:
 
     def read(allocate: Allocate) -> Arrays:
         try:
-            return (
-                read_pictures_of(info, place, allocate)
-                if info.pictures
-                else read_named(name, place)
-            )
+            if info.pictures:
+                return read_pictures_of(info, place, allocate)
+            return read_named(name, place)
         except FAILURES as error:
             if not info.layout:  # part of a package, so it cannot be obtained otherwise
                 raise

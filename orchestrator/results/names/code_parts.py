@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -82,11 +83,10 @@ def _split_parts(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_parts(text: str) -> Mapping[str, Any]:
-    try:
+    with suppress(ValueError):
         content = parse_json(text)
-    except ValueError:
-        return {}
-    return {k: str(v) for k, v in content.items()} if isinstance(content, dict) else {}
+        return {k: str(v) for k, v in content.items()} if isinstance(content, dict) else {}
+    return {}
 
 
 def _short_code(code: str) -> str:

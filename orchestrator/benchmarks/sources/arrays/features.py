@@ -46,9 +46,8 @@ def prepare_features(
             f"{where}: training features are {list(train_x.shape)} and test features "
             f"{list(test_x.shape)}; valid: [N, d], with the same d"
         )
-    for part, x in (("train_x", train_x), ("test_x", test_x)):
-        if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or np.iscomplexobj(x):
-            raise WrongData(f"{where}: features {part} are {x.dtype}; they must be numbers")
+    _require_numbers(train_x, f"{where}: features train_x")
+    _require_numbers(test_x, f"{where}: features test_x")
     with np.errstate(over="ignore", invalid="ignore"):
         if standardise:
             train_x, test_x = standardise_features(train_x, test_x)
@@ -76,3 +75,8 @@ def standardise_features(train_x: Array, test_x: Array) -> tuple[Array, Array]:
         for values in (means.tolist(), stds.tolist())
     )
     return (train - mean) / std, (test - mean) / std
+
+
+def _require_numbers(x: Array, what: str) -> None:
+    if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or np.iscomplexobj(x):
+        raise WrongData(f"{what} are {x.dtype}; they must be numbers")
