@@ -1,21 +1,12 @@
-"""R as an array, built from its cells or its rows."""
+"""R as an array, built from its cells; nothing else does so."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from orchestrator.results.metrics import R
-
-
-def build_r_from_rows(rows: Sequence[Sequence[float | None]], num_tasks: int) -> R:
-    """Return R [T+1, T] from its first rows; NaN below them and where a row has None."""
-    r = np.full((num_tasks + 1, num_tasks), np.nan)
-    if rows:
-        r[: len(rows)] = np.asarray(rows, dtype=np.float64)
-    return r
 
 
 def build_r(after: Any, task: Any, accuracy: Any, num_tasks: int) -> R:

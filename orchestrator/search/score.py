@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Protocol
 
+import numpy as np
+
 from orchestrator.columns import CATEGORIES, WORK
 from orchestrator.results.metrics import R, metrics_after
-from orchestrator.results.r_matrix import build_r_from_rows
+from orchestrator.results.r_matrix import build_r
 from orchestrator.search.ports import Values
 from orchestrator.stages.record import Record
 from orchestrator.stages.stage import Stage
@@ -107,5 +109,10 @@ class Scorer:
 
 def validation_matrix(records: Sequence[Record], task_keys: Sequence[str]) -> R:
     """Return R [T+1, T] on validation data; rows that were not reached are NaN."""
-    rows = [[r.evaluation[key]["validation"].accuracy for key in task_keys] for r in records]
-    return build_r_from_rows(rows, len(task_keys))
+    cells = [
+        (after, task, record.evaluation[key]["validation"].accuracy)
+        for after, record in enumerate(records)
+        for task, key in enumerate(task_keys, start=1)
+    ]
+    columns = np.array(cells, dtype=object).reshape(-1, 3).T
+    return build_r(columns[0], columns[1], columns[2], len(task_keys))

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from orchestrator.columns import (
     CATEGORIES,
     CODE,
@@ -22,7 +24,7 @@ from orchestrator.columns import (
 from orchestrator.hashing import canonical_json, to_json
 from orchestrator.results.metrics import R, metrics_after
 from orchestrator.results.names.trial_ids import former_id
-from orchestrator.results.r_matrix import build_r_from_rows
+from orchestrator.results.r_matrix import build_r
 from orchestrator.results.tables.schemas import IDENTITY, SPLITS, STAGES, TRIALS
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.storage.record_cache import Records
@@ -140,14 +142,15 @@ def _storage_columns(costs: Costs) -> dict[str, int]:
 
 def _r_matrix(chain: Chain, records: list[Record], split: str) -> R:
     """Return R [T+1, T] of a chain; rows after its last task are NaN."""
-    rows = [
-        [
-            _score(record, key, split).accuracy if key in measured else None
-            for key in chain.task_keys
-        ]
-        for record, (_, measured) in zip(records, chain.requests(), strict=False)
+    rows = zip(records, chain.requests(), strict=False)
+    cells = [
+        (after, task, _score(record, key, split).accuracy)
+        for after, (record, (_, measured)) in enumerate(rows)
+        for task, key in enumerate(chain.task_keys, start=1)
+        if key in measured
     ]
-    return build_r_from_rows(rows, chain.num_tasks)
+    columns = np.array(cells, dtype=object).reshape(-1, 3).T
+    return build_r(columns[0], columns[1], columns[2], chain.num_tasks)
 
 
 def _score(record: Record, task: str, split: str) -> Score:
