@@ -4,7 +4,7 @@ Split digits, class-incremental, 5 tasks, MLP 64-100-10, batch 32, Adam, in this
 thread; seeds are the siblings. All is counted: keys, plan, training, consolidation, evaluation,
 records, the store (in a temporary folder). Both ways take turns in the order. Printed are seconds
 of the processor (user and system) and of the wall, medians, and their ratio with its range over the
-pairs. `--hidden` measures another network, `--epochs` another length.
+pairs. `--hidden` measures another network, `--epochs` another length, `--gpus 1` a GPU.
 
     python -m perf.fused [--methods finetune ewc er der] [--siblings 1 4 16 32] [--pairs 5]
 """
@@ -43,7 +43,7 @@ def read_sweep(method: str, siblings: int, fuse: str | int, options: argparse.Na
         "training": {"epochs": options.epochs, "batch_size": options.batch},
         "methods": [METHODS.get(method, method)],
         "seeds": list(range(siblings)),
-        "resources": {"fuse": fuse},
+        "resources": {"fuse": fuse, "gpus": options.gpus},
     }
     return Sweep.read(content, "", "perf.fused", Path())
 
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--hidden", type=int, nargs="*", default=[100])
     parser.add_argument("--data", default="split_digits")
+    parser.add_argument("--gpus", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, {options}")

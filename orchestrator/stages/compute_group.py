@@ -68,15 +68,16 @@ def compute_together(
     orders: Sequence[Order], store: StageStore, device: str, owner: str | None
 ) -> dict[Key, Outcome]:
     """Train siblings together and store them; return the outcomes of those that were stored."""
-    with chdir("."), hold_free(orders, store, owner) as free:
+    with chdir("."), hold_free(orders, store, device, owner) as free:
         pairs = [(order, find_parent(order, store)) for order in free]
         ready = [(order, parent) for order, parent in pairs if parent is not None]
-        if device != "cpu" or len(ready) < 2:
+        if len(ready) < 2:
             return {}
         runs = run_group(
             [order.stages[0] for order, _ in ready],
             [parent for _, parent in ready],
             [order.computed_for for order, _ in ready],
+            device,
         )
         for state, record in runs:
             store.put(state, record)
@@ -85,7 +86,7 @@ def compute_together(
 
 @contextmanager
 def hold_free(
-    orders: Sequence[Order], store: StageStore, owner: str | None
+    orders: Sequence[Order], store: StageStore, device: str, owner: str | None
 ) -> Iterator[list[Order]]:
     """Hold the leases of the orders that no other owner holds, and yield those orders."""
     with ExitStack() as stack:
@@ -93,7 +94,7 @@ def hold_free(
             yield list(orders)
             return
         leases = open_leases(store.files, store.folder)
-        notes = [stage_note(each.computed_for, each.stages[0].after, "cpu") for each in orders]
+        notes = [stage_note(each.computed_for, each.stages[0].after, device) for each in orders]
         held = (
             stack.enter_context(hold_free_lease(leases, order.key, owner, note))
             for order, note in zip(orders, notes, strict=True)

@@ -33,7 +33,7 @@ class Measurement:
         trained: the extent of the training; of none where it diverged.
         raw_data: bytes of the examples that the method keeps.
         storage: bytes by category.
-        peak: of the memory, in bytes.
+        peak: of the memory, in bytes, that of a training with siblings included.
         inference: FLOPs and bytes of a prediction, if known.
         saved_flops: that a frozen body would have spent, if features stand for it.
     """
@@ -53,7 +53,7 @@ class Measurement:
     ) -> None:
         """Measure what a stage leaves behind; None is the state of a training that diverged."""
         # The peak is that of the stage, so it is read before an example is predicted to count it.
-        self.peak = peak_memory_bytes(self.device)
+        self.peak = max(self.peak, peak_memory_bytes(self.device))
         self.storage = storage_bytes(state or {}, method.storage)
         if state is not None:
             self.inference = inference_costs(stage, method, self.device)

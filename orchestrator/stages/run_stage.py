@@ -45,6 +45,7 @@ class Share:
         result: the extent of the training, or how it diverged.
         meter: its FLOPs.
         clock: of the whole group. siblings: their number.
+        peak_memory_bytes: of the training of the whole group.
     """
 
     method: Method
@@ -52,6 +53,7 @@ class Share:
     meter: FlopMeter
     clock: Clock
     siblings: int
+    peak_memory_bytes: int = 0
 
     def train(self) -> Trained:
         """Return the extent of the training.
@@ -126,6 +128,7 @@ def create_method(
         return build_method(stage, parent, learned=learned).to(measured.device)
     measured.meters["train"] = share.meter
     measured.clock.add_share(share.clock, share.siblings)
+    measured.peak = share.peak_memory_bytes
     return share.method
 
 

@@ -51,13 +51,12 @@ class UtilisationMeter:
             yield
             return
         ended = threading.Event()
-        thread = threading.Thread(target=self._sample_until, args=(ended,), daemon=True)
-        thread.start()
+        threading.Thread(target=self._sample_until, args=(ended,), daemon=True).start()
         try:
             yield
         finally:
+            # The thread is not waited for: a sample takes long, and a GPU that fails gives none.
             ended.set()
-            thread.join(timeout=1.0)  # the driver of a GPU that fails may not answer
 
     def mean(self) -> float | None:
         """Return the mean of the samples, 0 to 1; None without any."""
@@ -69,5 +68,6 @@ class UtilisationMeter:
             share = self._read(self._device)
             if share is None:
                 self._answers = False
+            if share is None or ended.is_set():
                 return
             self._samples.append(min(max(share, 0.0), 1.0))

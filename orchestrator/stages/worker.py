@@ -153,8 +153,8 @@ def run_missing(
     if stage.parent and parent is None:
         return ParentLost(stage.key)
     attach_features(stage.benchmark, store, computed_for, device, owner)
-    if is_fused(stage) and parent is not None and device == "cpu":
-        ((state, record),) = run_group([stage], [parent], [computed_for])
+    if is_fused(stage) and parent is not None:
+        ((state, record),) = run_group([stage], [parent], [computed_for], device)
     else:
         state, record = run_stage(stage, parent, computed_for, device)
     store.put(state, record)

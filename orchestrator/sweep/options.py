@@ -94,14 +94,10 @@ class Budget(Options):
 
 
 def read_fuse(content: dict[str, Any]) -> int | Literal["auto"] | None:
-    """Return how many siblings a file lets be fused; None if none are, or if it has mistakes.
-
-    Stages on a GPU are not fused: that a sibling's bits do not depend on the others was shown for
-    the kernels of a CPU alone.
-    """
+    """Return how many siblings a file lets be fused; None if none are, or if it has mistakes."""
     given = content.get("resources")
     try:
         resources = Resources(**given) if isinstance(given, dict) else Resources()
     except (TypeError, ValueError):  # reported where the section is read
         return None
-    return None if resources.gpus or resources.fuse == "off" else resources.fuse
+    return None if resources.fuse == "off" else resources.fuse

@@ -14,9 +14,6 @@ def fused_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.sweep.resources.fuse == "off":
         return
     stages = [plan.orders[key].stages[0] for key in plan.to_compute if plan.links[key] is not None]
-    if plan.sweep.resources.gpus:
-        yield "stages to be fused", "0: they run on a GPU"
-        return
     keys = Counter(key for stage in stages if (key := sibling_key(stage)) is not None)
     most = max((max_siblings(stage.training) for stage in stages), default=0)
     largest = min(max(keys.values(), default=0), most)

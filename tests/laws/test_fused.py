@@ -1,36 +1,42 @@
-"""Stages that are trained together: the numbers of each by itself, the bits of any grouping.
-
-The hidden layer and the batches have odd sizes, so that no matrix would end with a cache line.
-"""
+"""Stages that are trained together: the numbers of each by itself, the bits of any grouping."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from fused_lab import (
+    CASES,
+    FOR,
+    TRAINING,
+    assert_same_row,
+    chain,
+    costs_of,
+    finish,
+    group_of,
+    initial,
+    run_apart,
+    run_fused,
+    same_bits,
+    siblings,
+)
 
 from orchestrator.backends.inline import InlineWorkers
-from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.graph.brake import Brake
 from orchestrator.graph.driver import drive
 from orchestrator.graph.evaluation import Evaluation
 from orchestrator.graph.plan import plan
-from orchestrator.networks.networks import MLP
 from orchestrator.stages import compute_group as compute_module
-from orchestrator.stages.build_stages import build_stages
-from orchestrator.stages.code.classes import find_class
-from orchestrator.stages.code.components import create_component
 from orchestrator.stages.compute_group import compute_group
 from orchestrator.stages.fused import run_group as module
+from orchestrator.stages.fused import steps
 from orchestrator.stages.fused.run_group import run_group
+from orchestrator.stages.fused.slots import ON_GPU, split_groups
 from orchestrator.stages.learning.learner import Training
 from orchestrator.stages.outcomes import StageDone, StageFailed
-from orchestrator.stages.record import Record
 from orchestrator.stages.run_stage import State, run_stage
 from orchestrator.stages.siblings import is_fused, reason_apart, sibling_key
 from orchestrator.stages.stage import Stage
@@ -41,83 +47,7 @@ from orchestrator.sweep.options import Budget
 from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.fused_rows import fused_rows
 
-FOR = ("sweep", "trial", 0)
-SPLIT = Benchmark(name="split_digits", num_tasks=2, samples_per_task=35)
-NETWORK = create_component("network", "mlp", MLP.Config(hidden=(7,)))
-# Momentum, since Adam turns a gradient of nearly 0 into a step of full length, of either sign.
-TRAINING = Training(
-    optimizer="sgd", momentum=0.5, lr=0.05, batch_size=10, epochs=2, label_smoothing=0.1, fuse=8
-)
-CASES: dict[str, list[dict[str, Any]]] = {
-    "finetune": [{}, {}],
-    "l2": [{"lam": 0.1}, {"lam": 1.0}],
-    "ewc": [{"lam": 10.0, "mode": "offline"}, {"lam": 300.0, "mode": "offline"}],
-    "si": [{"c": 1.0}, {"c": 30.0}],
-    "mas": [{"lam": 0.01}, {"lam": 1.0}],
-    "lwf": [{"lam": 1.0, "scale_by_temperature": True}, {"lam": 3.0, "scale_by_temperature": True}],
-    "er": [{"memory_size": 12, "updates_per_batch": 2}] * 2,
-    "er_ace": [{"memory_size": 12, "policy": "ring"}] * 2,
-    "der": [{"memory_size": 50, "alpha": a, "offered": "every_epoch"} for a in (0.5, 2.0)],
-}
-
-
 SHOWN = ("si", "ewc", "er", "der")
-
-
-def chain(name: str, seed: int = 0, training: Training = TRAINING, **config: Any) -> list[Stage]:
-    method = create_component("method", name, find_class("method", name).Config(**config))
-    return [*build_stages(SPLIT, NETWORK, training, method, seed)]
-
-
-def siblings(name: str) -> list[list[Stage]]:
-    """Return two chains that differ in all that siblings may differ in."""
-    rates = (TRAINING, replace(TRAINING, lr=0.02))
-    cases = zip((3, 4), rates, CASES[name], strict=True)
-    return [chain(name, seed, training, **config) for seed, training, config in cases]
-
-
-Runs = list[tuple[State, Record]]
-
-
-@cache
-def initial(seed: int) -> tuple[State, Record]:
-    """Return the state of stage 0, which all methods and trainings share."""
-    return finish(run_stage(chain("finetune", seed)[0], None, FOR))
-
-
-def run_fused(chains: Sequence[list[Stage]]) -> list[Runs]:
-    """Run chains as one group for each task; return of each its stages' states and records."""
-    runs: list[Runs] = [[initial(stages[0].seed)] for stages in chains]
-    for after in range(1, SPLIT.num_tasks + 1):
-        together = [stages[after] for stages in chains]
-        done = run_group(together, [own[-1][0] for own in runs], [FOR] * len(chains))
-        for own, each in zip(runs, done, strict=True):
-            own.append(finish(each))
-    return runs
-
-
-@cache
-def group_of(name: str) -> list[Runs]:
-    """Run two siblings with a third between them."""
-    one, other = siblings(name)
-    return run_fused([other, chain(name, 9, **CASES[name][0]), one])
-
-
-def finish(run: tuple[State | None, Record]) -> tuple[State, Record]:
-    state, record = run
-    assert state is not None
-    return state, record
-
-
-def run_apart(stages: list[Stage]) -> Runs:
-    runs = [initial(stages[0].seed)]
-    for stage in stages[1:]:
-        runs.append(finish(run_stage(stage, runs[-1][0], FOR)))
-    return runs
-
-
-def same_bits(one: State, other: State) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(t, other[n]) for n, t in one.items())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -133,21 +63,6 @@ def test_fused_siblings_have_the_numbers_and_costs_of_each_by_itself(name: str) 
             assert_same_row(record, reference)
 
 
-def costs_of(record: Record) -> dict[str, Any]:
-    """Return the costs that do not depend on the machine."""
-    names = ("storage", "train_flops", "consolidate_flops", "eval_flops", "samples", "epochs")
-    more = ("batch_flops", "inference_flops", "inference_bytes", "working_bytes")
-    return {name: getattr(record.costs, name) for name in (*names, *more)}
-
-
-def assert_same_row(record: Record, reference: Record) -> None:
-    for key, splits in reference.evaluation.items():
-        for split, score in splits.items():
-            assert record.evaluation[key][split].accuracy == score.accuracy
-            found = record.evaluation[key][split].loss
-            assert found == (None if score.loss is None else pytest.approx(score.loss, rel=1e-3))
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -160,6 +75,30 @@ def test_the_bits_of_a_sibling_do_not_depend_on_the_others(name: str) -> None:
     alone, first = run_fused([one])[0], run_fused([one, other])[0]
     for runs in (alone, first):
         assert all(same_bits(a[0], b[0]) for a, b in zip(runs, group_of(name)[2], strict=True))
+
+
+@pytest.mark.parametrize("name", ["si", "er"])
+def test_slots_that_are_left_over_change_no_bit_and_cost_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, whose groups have a fixed number of slots."""
+    for where in (module, steps):
+        monkeypatch.setattr(where, "num_slots", lambda siblings, device: 5)
+    one, other = siblings(name)
+    runs = zip(run_fused([one, other]), group_of(name)[2::-2], strict=True)
+    for (state, record), (same, reference) in (
+        pair for both in runs for pair in zip(*both, strict=True)
+    ):
+        assert same_bits(state, same)
+        assert costs_of(record) == costs_of(reference)
+
+
+def test_more_siblings_than_a_gpu_has_slots_for_are_groups_of_nearly_one_size() -> None:
+    assert [*split_groups(range(7), "cpu")] == [range(7)]
+    assert [len(each) for each in split_groups(range(ON_GPU), "cuda")] == [ON_GPU]
+    groups = [*split_groups(range(2 * ON_GPU + 1), "cuda")]
+    assert [row for each in groups for row in each] == [*range(2 * ON_GPU + 1)]
+    assert [len(each) for each in groups] == [22, 22, 21]
 
 
 def test_each_sibling_has_an_equal_share_of_the_seconds_of_the_training() -> None:
@@ -362,14 +301,14 @@ def test_a_group_leaves_alone_what_is_stored_or_has_no_parent(tmp_path: Path) ->
     ]
 
 
-def test_a_file_says_whether_siblings_are_fused_and_a_gpu_keeps_them_apart() -> None:
+def test_a_file_says_whether_siblings_are_fused() -> None:
     def fuse(**resources: Any) -> Any:
         return (
             Sweep.read({**CONTENT, "resources": resources}, "", "t", Path()).trials[0].training.fuse
         )
 
     assert [fuse(fuse=given) for given in (4, "auto", "off", False)] == [4, "auto", None, None]
-    assert (fuse(), fuse(fuse=4, gpus=1)) == (None, None)
+    assert (fuse(), fuse(fuse=4, gpus=1)) == (None, 4)
 
 
 def test_a_plan_says_how_many_stages_are_fused_and_why_others_are_not(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from orchestrator.stages import energy
-from orchestrator.stages.energy import Counter, EnergyMeter, find_counters
+from orchestrator.stages.energy import Counter, EnergyMeter, PacedReading, find_counters
 
 
 def make_zone(folder: Path, zone: str, name: str, microjoules: int, limit: int = 999) -> Path:
@@ -93,9 +93,13 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setitem(sys.modules, "pynvml", fake)
     properties = SimpleNamespace(uuid="ab-12")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
-    energy._gpu_handle.cache_clear()
+    monkeypatch.setattr(energy, "GPU_PERIOD_SECONDS", 0.0)
+    caches = (energy._gpu_handle, energy.gpu_counter)
+    for each in caches:
+        each.cache_clear()
     yield fake
-    energy._gpu_handle.cache_clear()
+    for each in caches:
+        each.cache_clear()
 
 
 def test_a_gpu_has_nvmls_counter(nvml: SimpleNamespace) -> None:
@@ -103,6 +107,19 @@ def test_a_gpu_has_nvmls_counter(nvml: SimpleNamespace) -> None:
     meter.start()
     meter.stop()
     assert meter.joules == pytest.approx(1.5)
+
+
+def test_readings_within_a_period_are_one_and_stages_in_turn_lose_none_of_the_energy() -> None:
+    counted, clock = [0], [0.0]
+    reading = PacedReading(lambda: counted[0], 0.1, lambda: clock[0])
+    meters = [EnergyMeter([Counter(reading, 1.0)]) for _ in range(30)]
+    for meter in meters:  # of 0.04 s, in which 7 units are used
+        meter.start()
+        counted[0], clock[0] = counted[0] + 7, clock[0] + 0.04
+        meter.stop()
+    joules = [meter.joules or 0.0 for meter in meters]
+    assert joules == [0.0, 0.0, 21.0] * 10
+    assert sum(joules) == counted[0]
 
 
 def test_a_part_of_a_gpu_has_none(nvml: SimpleNamespace) -> None:

@@ -102,8 +102,8 @@ def test_a_meter_samples_no_longer_than_its_block_also_if_it_raises() -> None:
         diverge()
     ended = time.perf_counter()
     time.sleep(0.02)
-    assert times
-    assert max(times) <= ended
+    assert len(times) > 1
+    assert sorted(times)[-2] <= ended, "one may have begun"
     assert meter.mean() == 1.0, "a driver's nonsense stays a share"
 
 

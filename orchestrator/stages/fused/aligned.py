@@ -92,19 +92,25 @@ def cross_entropy(logits: Tensor, y: Tensor, **options: Any) -> Tensor:
     return -logits.log_softmax(dim=1).gather(1, y.unsqueeze(1)).mean()
 
 
-# What siblings compute under `torch.vmap` in place of functions of torch.
-IN_PLACE_OF: dict[Any, Any] = {
-    F.linear: batched_linear,
-    F.cross_entropy: cross_entropy,
-    torch.dot: dot,
-}
+# What siblings compute under `torch.vmap` in place of functions of torch. On a GPU the products are
+# torch's own: there all groups have one size (`slots`).
+ON_GPU: dict[Any, Any] = {F.cross_entropy: cross_entropy, torch.dot: dot}
+ON_CPU: dict[Any, Any] = {**ON_GPU, F.linear: batched_linear}
 
 
 class AlignedProducts(TorchFunctionMode):
-    """A context in which the functions of `IN_PLACE_OF` are replaced, for use in `torch.vmap`."""
+    """A context in which functions of torch are replaced, for use in `torch.vmap`.
+
+    Args:
+        device: of the tensors.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._in_place_of = ON_CPU if device.type == "cpu" else ON_GPU
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Call a function, or what takes its place."""
-        return IN_PLACE_OF.get(func, func)(*args, **(kwargs or {}))
+        return self._in_place_of.get(func, func)(*args, **(kwargs or {}))

@@ -1,35 +1,38 @@
 """The parameters of siblings as one tensor, and one optimiser for all of them.
 
-Shape legend: K siblings, P elements of a sibling's parameters, each tensor's rounded up to whole
+Shape legend: S slots, P elements of a sibling's parameters, each tensor's rounded up to whole
 cache lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from orchestrator.stages.fused.aligned import LINE
+from orchestrator.stages.fused.slots import fill_slots
 from orchestrator.stages.fused.stacked import Stacked
 from orchestrator.stages.learning.training import Training
 from orchestrator.stages.without_compiler import spare_optimizers
 
 
 class FlatParameters:
-    """The parameters that learn as one tensor [K, P], so that an optimiser takes one step for all.
+    """The parameters that learn as one tensor [S, P], so that an optimiser takes one step for all.
 
     Attributes:
-        leaves: its parts, by parameter, [K, ...]; they take the place of the stacked ones.
+        leaves: its parts, by parameter, [S, ...]; they take the place of the stacked ones.
     """
 
     def __init__(self, state: Stacked) -> None:
         learning = state.learning_indices()
         sizes = [-(-state.tensors[i][0].numel() // LINE) * LINE for i in learning]
-        count = len(state.tensors[0])
-        self.values, self._gradients = torch.zeros(2, count, sum(sizes)).unbind()
+        lead = state.tensors[learning[0]]
+        self.values, self._gradients = lead.new_zeros((2, len(lead), sum(sizes))).unbind()
         self._parts: list[Tensor] = []
         for i, values, gradients in zip(
             learning,
@@ -46,7 +49,7 @@ class FlatParameters:
         state.share()
 
     def rows(self, start: int, end: int) -> Tensor:
-        """Return the parameters of some siblings, with their gradients, for an optimiser."""
+        """Return the parameters of some slots, with their gradients, for an optimiser."""
         part = torch.nn.Parameter(self.values[start:end])
         part.grad = self._gradients[start:end]
         return part
@@ -63,8 +66,8 @@ def make_optimizer(flat: FlatParameters, trainings: Sequence[Training]) -> torch
     spare_optimizers()
     groups: list[dict[str, Any]] = []
     start = 0
-    for end in range(1, len(trainings) + 1):
-        if end == len(trainings) or trainings[end].lr != trainings[start].lr:
-            groups.append({"params": [flat.rows(start, end)], "lr": trainings[start].lr})
-            start = end
+    for rate, alike in groupby(fill_slots(trainings, len(flat.values)), attrgetter("lr")):
+        end = start + len(list(alike))
+        groups.append({"params": [flat.rows(start, end)], "lr": rate})
+        start = end
     return trainings[0].optimizer_class()(groups, **trainings[0].optimizer_settings())

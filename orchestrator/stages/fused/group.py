@@ -5,17 +5,16 @@ Shape legend: K siblings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from methods.base import Method, TaskView
 from orchestrator.errors import Diverged
 from orchestrator.stages.costs import FlopMeter
+from orchestrator.stages.fused.sibling_batches import SiblingBatches
 from orchestrator.stages.fused.steps import FusedSteps
 from orchestrator.stages.fused.working_memory import working_bytes
-from orchestrator.stages.learning.batches import num_steps, steps_per_epoch
 from orchestrator.stages.learning.learner import Trained, not_finite
 from orchestrator.stages.learning.training import Training
 
@@ -34,7 +33,7 @@ def train_group(
         methods: each with the state of its parent stage; changed in place.
         views: of each the task, with as many examples.
         trainings: of each, in which `lr` alone may differ.
-        meter: counts the FLOPs of one sibling.
+        meter: counts the FLOPs of one sibling, of a program that computes all slots.
 
     Returns:
         Of each sibling the extent of its training, or how it diverged, and its FLOPs.
@@ -45,7 +44,7 @@ def train_group(
         method.begin_task(view)
         (phase,) = method.phases(view)
         method.begin_phase(phase, view)
-    steps = FusedSteps(methods, trainings, meter)
+    steps = FusedSteps(methods, trainings, meter, views[0].examples.y.device)
     results = train_epochs(methods, views, trainings[0], steps)
     steps.release()
     # Siblings have tensors of the same sizes.
@@ -60,16 +59,15 @@ def train_epochs(
     methods: Sequence[Method], views: Sequence[TaskView], training: Training, steps: FusedSteps
 ) -> list[Result]:
     """Train siblings for all epochs; a sibling that diverges is computed on and ignored."""
-    total, samples, epoch, ended = torch.zeros(len(methods)), 0, 0, dict[int, Result]()
-    for epoch, batches in enumerate(orders_of_epochs(views, training), 1):
+    total = torch.zeros(len(methods), device=views[0].examples.y.device)
+    samples, epoch, ended = 0, 0, dict[int, Result]()
+    for epoch, steps_of_epoch in enumerate(SiblingBatches(views, training).epochs(), 1):
         for method in methods:
             method.begin_epoch(epoch)
         if epoch > 1:
             steps.restack()
-        for rows in batches:
-            losses, shown = steps.take(
-                [view.examples[own] for view, own in zip(views, rows, strict=True)]
-            )
+        for batches in steps_of_epoch:
+            losses, shown = steps.take(batches)
             total, samples = total + losses, samples + shown
         story = not_finite(views[0].index, samples)
         for number in (~torch.isfinite(total)).nonzero().flatten().tolist():
@@ -78,15 +76,3 @@ def train_epochs(
             method.after_epoch(epoch)
     trained = Trained(samples, epoch)
     return [ended.get(k, (trained, steps.meter.copy())) for k in range(len(methods))]
-
-
-def orders_of_epochs(views: Sequence[TaskView], training: Training) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the rows of the batches [K, B] of each epoch; each sibling has its own order."""
-    count = len(views[0].examples)
-    generators = [view.stream("data order") for view in views]
-    per_epoch, left = steps_per_epoch(count, training), num_steps(count, training)
-    while left > 0 and per_epoch > 0:
-        orders = torch.stack([torch.randperm(count, generator=each) for each in generators])
-        shown = min(left, per_epoch) * training.batch_size
-        yield torch.split(orders[:, :shown], training.batch_size, dim=1)
-        left -= per_epoch

@@ -4,7 +4,7 @@ All tensors within reach of a method are stacked: parameters, buffers and those 
 (anchors, a teacher, path integrals, a memory). Each sibling's own tensors become views, so that its
 hooks see what the fused steps do, and the steps see what the hooks write in place.
 
-Shape legend: K siblings.
+Shape legend: K siblings, S slots.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from methods.base import Method
 from orchestrator.stages.fused.aligned import aligned_zeros
+from orchestrator.stages.fused.slots import fill_slots
 from orchestrator.stages.held_bytes import OPAQUE
 
 Slot = tuple[Any, Any]  # a dictionary or list, and where in it a tensor is
@@ -28,17 +29,18 @@ class Stacked:
 
     Args:
         methods: of one class and configuration, but for their strength, each with its own state.
+        slots: of the stacked tensors.
 
     Attributes:
-        tensors: each [K, ...].
+        tensors: each [S, ...].
         slots: of each tensor, where the first sibling has it.
     """
 
-    def __init__(self, methods: Sequence[Method]) -> None:
-        self._methods = methods
+    def __init__(self, methods: Sequence[Method], slots: int) -> None:
+        self._methods, self._num_slots = methods, slots
         self._before: dict[int, tuple[Tensor, Tensor]] = {}
         self._find()
-        self.tensors = [stack_aligned(each) for each in zip(*self._owns, strict=True)]
+        self.tensors = [self._stack(column) for column in zip(*self._owns, strict=True)]
         self.share()
 
     def _find(self) -> None:
@@ -53,10 +55,13 @@ class Stacked:
         columns = list(zip(*self._owns, strict=True))
         known = [before.get(place_of(column[0])) for column in columns]
         self.tensors = [
-            stack_aligned(column) if stacked is None else stacked
+            self._stack(column) if stacked is None else stacked
             for column, stacked in zip(columns, known, strict=True)
         ]
         self.share()
+
+    def _stack(self, column: Sequence[Tensor]) -> Tensor:
+        return stack_aligned(fill_slots(column, self._num_slots))
 
     def share(self) -> None:
         """Let each sibling's tensors be views of the stacked ones."""

@@ -1,6 +1,6 @@
 """The steps of siblings as one batched program: losses, gradients, optimiser, hooks.
 
-Shape legend: K siblings, B examples of a batch.
+Shape legend: K siblings, S slots, B examples of a batch.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from methods.parts.rehearsal import Rehearsal
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.fused.aligned import AlignedProducts
 from orchestrator.stages.fused.flat_parameters import FlatParameters, make_optimizer
+from orchestrator.stages.fused.slots import fill_slots, num_slots
 from orchestrator.stages.fused.stacked import Stacked
 from orchestrator.stages.learning.training import Training
 
@@ -30,7 +31,8 @@ class FusedSteps:
     Args:
         methods: the siblings, after `begin_task`.
         trainings: of each, which differ in the learning rate alone.
-        meter: receives the FLOPs of one sibling.
+        meter: receives the FLOPs of one sibling; counts those of a program as shared by its slots.
+        device: of the methods.
 
     Attributes:
         meter: as given.
@@ -40,11 +42,17 @@ class FusedSteps:
     last_size = 0
 
     def __init__(
-        self, methods: Sequence[Method], trainings: Sequence[Training], meter: FlopMeter
+        self,
+        methods: Sequence[Method],
+        trainings: Sequence[Training],
+        meter: FlopMeter,
+        device: torch.device,
     ) -> None:
         self._methods, self._lead, self.meter = methods, methods[0], meter
-        self._weights = torch.tensor([float(method.weight) for method in methods])
-        self._state = Stacked(methods)
+        self._device, self._slots = device, num_slots(len(methods), device)
+        weights = [float(method.weight) for method in methods]
+        self._weights = torch.tensor(fill_slots(weights, self._slots), device=device)
+        self._state = Stacked(methods, self._slots)
         self._flat = FlatParameters(self._state)
         self._optimizer = make_optimizer(self._flat, trainings)
         for method, training in zip(methods, trainings, strict=True):
@@ -57,8 +65,8 @@ class FusedSteps:
 
     def take(self, batches: Sequence[Examples]) -> tuple[Tensor, int]:
         """Take the steps on a batch of each; return the sums of losses [K], and of examples."""
-        inputs, labels = (torch.stack([getattr(b, name) for b in batches]) for name in ("x", "y"))
-        total, before = torch.zeros(len(batches)), self.meter.total
+        inputs, labels = (self._stack([getattr(b, name) for b in batches]) for name in ("x", "y"))
+        total, before = torch.zeros(len(batches), device=self._device), self.meter.total
         size, count = len(batches[0]), self._lead.num_updates(batches[0])
         for update in range(count):
             for method in self._methods:
@@ -80,7 +88,10 @@ class FusedSteps:
         self._flat.set_gradients(self._change(gradients))
         self._optimizer.step()
         self._finish(kept, batches)
-        return losses.detach()
+        return losses.detach()[: len(batches)]
+
+    def _stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack(fill_slots(tensors, self._slots))
 
     def _draw(self, batches: Sequence[Examples]) -> Tensor | None:
         drawn = [
@@ -88,7 +99,7 @@ class FusedSteps:
             for method, batch in zip(self._methods, batches, strict=True)
             if isinstance(method, Rehearsal)
         ]
-        return torch.stack(drawn) if drawn else None
+        return self._stack(drawn) if drawn else None
 
     def _loss(
         self, tensors: list[Tensor], weight: Tensor, rows: Tensor | None, x: Tensor, y: Tensor
@@ -101,7 +112,7 @@ class FusedSteps:
         if rows is not None:
             own["draw"] = lambda batch: rows
         try:
-            with self._state.substitute(tensors), AlignedProducts():
+            with self._state.substitute(tensors), AlignedProducts(self._device):
                 placed = dict(own)
                 loss = lead.loss(Examples(x, y))
                 kept = {
