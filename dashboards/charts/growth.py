@@ -16,13 +16,13 @@ from dashboards.charts.quantities import UNDEFINED, si_text
 from dashboards.charts.theme import assign_lines
 from orchestrator.results.growth import Growth, fit_growth
 from orchestrator.results.surface.surface import STORAGE
+from orchestrator.terminal.growth_tables import formula
 
 # Column -> what it is of T, its short name, and its unit.
 GROWING = {
     "storage_bytes": ("storage carried after task T", "bytes", "B"),
     "compute_flops": ("training and consolidation of task T", "FLOPs per task", "FLOP"),
 }
-ROUNDING = 1e-9  # of a line
 HOW_FOUND = (
     "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less is "
     "constant: their mean. A falling one stays at its last value. Otherwise it is the line of "
@@ -121,11 +121,6 @@ def growth_fits(costs: pd.DataFrame) -> dict[str, dict[str, Growth]]:
     }
 
 
-def distant_task(costs: pd.DataFrame) -> int:
-    """Return the number of tasks to extrapolate to where none is given."""
-    return int(max(20, 2 * costs["after"].max()))
-
-
 def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, str]:
     """Return the cells of a fit: formula, how it was found, value with a number of tasks."""
     off = f", off by up to {100 * fit.misfit:.0f} %" if fit.misfit >= 0.005 else ""
@@ -134,13 +129,3 @@ def fit_cells(fit: Growth, name: str, unit: str, num_tasks: int) -> dict[str, st
         f"{name} are": f"{fit.kind} over the last {fit.tasks}{off}",
         f"{name} at T = {num_tasks}": si_text(fit.at(num_tasks), unit),
     }
-
-
-def formula(fit: Growth, unit: str) -> str:
-    """Return a growth as a formula in T: `2.10 kB x T + 30 kB`."""
-    if not fit.slope:
-        return si_text(fit.start, unit)
-    if abs(fit.start) < ROUNDING * fit.slope:
-        return f"{si_text(fit.slope, unit)} x T"
-    sign = "+" if fit.start >= 0 else "−"
-    return f"{si_text(fit.slope, unit)} x T {sign} {si_text(abs(fit.start), unit)}"

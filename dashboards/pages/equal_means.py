@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
-from dashboards.charts.growth import HOW_FOUND, distant_task, growth_table
+from dashboards.charts.growth import HOW_FOUND, growth_table
 from dashboards.charts.quantities import short_label
 from dashboards.charts.surface.rates import exchange_table, rates_table
 from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
@@ -19,6 +19,7 @@ from dashboards.view import View
 from orchestrator.columns import METRICS
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.escaping import escape_markdown
+from orchestrator.terminal.growth_tables import distant_task
 from orchestrator.terminal.surface_findings import cell_name, findings
 from orchestrator.terminal.surface_tables import compute_name, storage_name
 

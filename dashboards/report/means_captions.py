@@ -7,11 +7,12 @@ from math import isnan, nan
 
 import pandas as pd
 
-from dashboards.charts.growth import GROWING, HOW_FOUND, formula, growth_fits
+from dashboards.charts.growth import GROWING, HOW_FOUND, growth_fits
 from dashboards.charts.quantities import interval_text, si_text
 from orchestrator.results.growth import Growth
 from orchestrator.results.surface.prices import FLOP_UNITS, HOUR, HOUR_SECONDS, PricedWinner, Prices
 from orchestrator.results.surface.surface import STORAGE, Surface
+from orchestrator.terminal.growth_tables import formula
 from orchestrator.terminal.price_tables import describe_prices, why_unpriced
 from orchestrator.terminal.surface_findings import cell_name
 

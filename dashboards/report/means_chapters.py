@@ -8,7 +8,7 @@ import pandas as pd
 
 from dashboards import charts
 from dashboards.charts.agreement import agreement_sentences
-from dashboards.charts.growth import distant_task, growth_table
+from dashboards.charts.growth import growth_table
 from dashboards.data.means import read_costs, read_growth, read_surfaces, select_cell
 from dashboards.data.scope import EVERYTHING
 from dashboards.data.warehouse import Warehouse
@@ -16,6 +16,7 @@ from dashboards.report import means_captions
 from dashboards.report.chapter import Chapter, Chart
 from orchestrator.results.surface.prices import Prices, price_winners
 from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.growth_tables import distant_task
 from orchestrator.terminal.price_tables import HEADS, winner_cells
 from orchestrator.terminal.surface_findings import cell_name, findings
 from orchestrator.terminal.surface_tables import compute_name, storage_name

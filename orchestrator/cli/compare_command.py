@@ -143,9 +143,10 @@ def refuse_with_means(means: bool, **given: object) -> None:
 
 
 def means_pages(results: Results, means: bool, prices: str | None) -> Iterator[RenderableType]:
-    """Yield the surface of each setting, its winners by price, or both."""
+    """Yield the surface of each setting with its costs, its winners by price, or both."""
     from orchestrator.results.surface.prices import parse_prices
     from orchestrator.results.surface.surface import surfaces
+    from orchestrator.terminal.growth_tables import cost_tables
     from orchestrator.terminal.price_tables import price_table
     from orchestrator.terminal.surface_tables import surface_tables
 
@@ -153,5 +154,6 @@ def means_pages(results: Results, means: bool, prices: str | None) -> Iterator[R
     for surface in surfaces(results):
         if means:
             yield surface_tables(surface)
+            yield from cost_tables(results, surface)
         if paid is not None:
             yield price_table(surface, paid)

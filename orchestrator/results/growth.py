@@ -12,6 +12,7 @@ from orchestrator.results.statistics import Floats
 # Up to this share of their mean, the last values differ as tasks do (in their numbers of examples).
 STEADY = 0.05
 LEAST = 3  # tasks that a line goes through
+ROUNDING = 1e-9  # of a line
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def fit_growth(values: Floats) -> Growth:
     if used < 2 or np.ptp(last) <= STEADY * abs(mean):
         return Growth("constant", mean, 0.0, used, share(last - mean, mean))
     tasks = np.arange(len(values) - used, len(values)) + 1.0
-    slope, start = (float(each) for each in np.polyfit(tasks, last, 1))
+    # To twelve digits, which rounding does not reach.
+    slope, start = (float(f"{each:.12g}") for each in np.polyfit(tasks, last, 1))
+    start = 0.0 if abs(start) < ROUNDING * abs(slope) else start
     if slope <= 0:
         return Growth("falling", float(last[-1]), 0.0, used, share(last - last[-1], mean))
     misfit = share(last - start - slope * tasks, mean)

@@ -70,7 +70,7 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     assert (measured.name, list(measured.y)) == ("er", [30e3, 40e3, 50e3, 60e3, 70e3, 80e3])
     assert list(line.x) == [4, 50]
     assert list(line.y) == pytest.approx([60e3, 520e3])
-    assert line.hovertext[0] == "10.0 kB x T + 20.0 kB"
+    assert line.hovertext[0] == "10 kB x T + 20 kB"
     assert "&lt;b&gt;ewc" in {trace.name for trace in figure.data}
     beside = charts.growth(costs(), 50, ["joint", "ewc", "er"])
     style = method_styles(["joint", "ewc", "er"])[2]
@@ -80,7 +80,7 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     assert titles == ["T: number of tasks"] * 2
     assert [figure.layout[f"xaxis{n}"].title.text for n in ("", 2)] == [None, titles[0]]
     table = growth_table(costs(), 50).set_index("configuration")
-    assert table.loc["er", "bytes"] == "10.0 kB x T + 20.0 kB"
+    assert table.loc["er", "bytes"] == "10 kB x T + 20 kB"
     assert table.loc["er", "bytes are"] == "linear over the last 3"
     assert table.loc["er", "bytes at T = 50"] == "520 kB"
     assert table.loc["er", "above its budget from T"] == "9"  # 20 + 80 = 100 is not above it
@@ -88,9 +88,9 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
     assert table.loc["<b>ewc", "above its budget from T"] == "–"
     caption = means_captions.growth(costs(), 50, "100 kB and 4 x")
     assert caption.startswith(
-        "At 100 kB and 4 x. Bytes grow with 1 of 2 configurations, most with er: 10.0 kB x T + "
-        "20.0 kB, above the budget of 100 kB from T = 9 on. FLOPs per task grow with 1 of 2 "
-        "configurations, most with er: 1.000 MFLOP x T, 50.0 MFLOP with 50 tasks. "
+        "At 100 kB and 4 x. Bytes grow with 1 of 2 configurations, most with er: 10 kB x T + "
+        "20 kB, above the budget of 100 kB from T = 9 on. FLOPs per task grow with 1 of 2 "
+        "configurations, most with er: 1 MFLOP x T, 50 MFLOP with 50 tasks. "
     )
     assert "80 kB with 6 tasks." in means_captions.growth(costs(), 6, "")
 

@@ -1,0 +1,50 @@
+"""What the trials of a surface cost: each task of a cell, and their seconds."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from orchestrator.columns import compute_flops
+from orchestrator.results.pooling import TABLE, pool_trials
+from orchestrator.results.protocol import setting_title
+from orchestrator.results.results import Results
+from orchestrator.results.surface.surface import (
+    COMPUTE,
+    STORAGE,
+    Surface,
+    have_means,
+    method_names,
+)
+
+CHAIN = ["sweep", "trial_id", "seed"]
+
+
+def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
+    """Return the trials that a surface is made of, with its name of their method as `label`."""
+    trials = pool_trials(results.trials).trials
+    trials = trials[have_means(trials)]
+    titles = [setting_title(*setting) for setting in trials[TABLE].itertuples(index=False)]
+    own = trials[pd.Series(titles, trials.index, object) == surface.title]
+    return own.assign(label=method_names(own))
+
+
+def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
+    """Return what each method that is complete in a cell carries after and spends on each task.
+
+    Columns: `label`, `after` (from 1), `storage_bytes` and `compute_flops`, means over the seeds.
+
+    Args:
+        results: which the surface is of.
+        surface: of one setting.
+        place: of the cell, in `surface.storage` and `surface.compute`.
+    """
+    trials = surface_trials(results, surface)
+    budgets = surface.storage[place[0]], surface.compute[place[1]]
+    among = trials["status"] == "complete"
+    for name, budget in zip((STORAGE, COMPUTE), budgets, strict=True):
+        among &= trials[name].isna() if budget is None else trials[name] == budget
+    stages = results.stages[results.stages["after"] > 0]
+    stages = stages.assign(compute_flops=compute_flops(stages))
+    costs = ["storage_bytes", "compute_flops"]
+    rows = trials.loc[among, [*CHAIN, "label"]].merge(stages[[*CHAIN, "after", *costs]], on=CHAIN)
+    return rows.groupby(["label", "after"], sort=False, as_index=False)[costs].mean()

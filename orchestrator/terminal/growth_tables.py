@@ -1,0 +1,88 @@
+"""Costs of a surface on a terminal: growth with the number of tasks, and FLOPs against seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import RenderableType
+from rich.table import Table
+
+from orchestrator.results.agreement import Agreement, measured_costs, rank_agreements
+from orchestrator.results.growth import Growth, fit_growth
+from orchestrator.results.results import Results
+from orchestrator.results.surface.costs import cell_costs, surface_trials
+from orchestrator.results.surface.surface import Surface
+from orchestrator.terminal.surface_findings import cell_name
+from orchestrator.terminal.units import UNDEFINED, si_text, three_decimals
+
+
+def cost_tables(results: Results, surface: Surface) -> Iterator[RenderableType]:
+    """Yield how costs grow in the cell of the largest budgets, and how FLOPs rank seconds."""
+    place = len(surface.storage) - 1, len(surface.compute) - 1
+    costs = cell_costs(results, surface, place)
+    if len(costs):
+        title = f"growth at {cell_name(surface, *place)}"
+        yield growth_table(costs, title, surface.storage[place[0]])
+    agreements = rank_agreements(measured_costs(surface_trials(results, surface)))
+    if agreements:
+        yield agreement_table(agreements)
+
+
+def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
+    """Return the formula in T of what each method carries and spends, and its value further on.
+
+    Args:
+        costs: as from `cell_costs`.
+        title: of the first column.
+        budget: bytes, from which on a method does not fit; None: free.
+    """
+    far = distant_task(costs)
+    table = Table(
+        *(title, "bytes", f"T = {far}", "above budget from", "FLOPs of task T", f"T = {far}"),
+        box=SIMPLE,
+        caption="T tasks: a line, or a constant, through the last half of the tasks",
+        caption_justify="left",
+    )
+    for label, rows in costs.groupby("label", sort=False):
+        ordered = rows.sort_values("after")
+        size, flops = (
+            fit_growth(ordered[name].to_numpy(float)) for name in ("storage_bytes", "compute_flops")
+        )
+        above = None if budget is None else size.reaches(budget)
+        table.add_row(
+            str(label),
+            *(formula(size, "B"), si_text(size.at(far), "B")),
+            UNDEFINED if above is None else f"T = {above}",
+            *(formula(flops, "FLOP"), si_text(flops.at(far), "FLOP")),
+        )
+    return table
+
+
+def distant_task(costs: pd.DataFrame) -> int:
+    """Return the number of tasks to extrapolate to where none is given."""
+    return int(max(20, 2 * costs["after"].max()))
+
+
+def formula(fit: Growth, unit: str) -> str:
+    """Return a growth as a formula in T: `2.10 kB x T + 30 kB`."""
+    if not fit.slope:
+        return si_text(fit.start, unit)
+    if not fit.start:
+        return f"{si_text(fit.slope, unit)} x T"
+    sign = "+" if fit.start >= 0 else "−"
+    return f"{si_text(fit.slope, unit)} x T {sign} {si_text(abs(fit.start), unit)}"
+
+
+def agreement_table(agreements: list[Agreement]) -> Table:
+    """Return Spearman's rank correlation of FLOPs and seconds over the trials of each device."""
+    table = Table(
+        *("FLOPs and seconds", "trials", "rank correlation"),
+        box=SIMPLE,
+        caption="of training and consolidation; Spearman's, over trials",
+        caption_justify="left",
+    )
+    for each in agreements:
+        table.add_row(each.device, f"{each.n:,}", three_decimals(each.rho))
+    return table

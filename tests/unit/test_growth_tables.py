@@ -1,0 +1,86 @@
+"""Growth and seconds of a surface on a terminal, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import RenderableType
+from rich.table import Table
+
+from orchestrator.results.results import Results
+from orchestrator.results.surface.costs import cell_costs
+from orchestrator.results.surface.surface import Surface, surfaces
+from orchestrator.terminal.growth_tables import cost_tables
+
+TASKS, SEEDS = 6, (0, 1)
+# Method -> bytes after task T, FLOPs of task T, and seconds of all, of a thousand FLOPs.
+COSTS = {
+    "er": (lambda task: 20_000 + 10_000 * task, lambda task: 2_000, 30.0),
+    "pnn": (lambda task: 5_000 * task, lambda task: 1_000 + 500 * task, 20.0),
+    "lwf": (lambda task: 40_000, lambda task: 1_000, 10.0),
+}
+
+
+def results() -> Results:
+    """Return trials in two cells: pnn does not fit the smaller, er is 2 kB larger on seed 1."""
+    trials, stages = [], []
+    for size in (50_000, 100_000):
+        for method, (carried, spent, seconds) in COSTS.items():
+            unfit = (method, size) == ("pnn", 50_000)
+            for seed in SEEDS:
+                chain = {"sweep": "lab", "trial_id": f"{method}-{size}", "seed": seed}
+                flops = 0 if unfit else sum(map(spent, range(1, TASKS + 1)))
+                row = {"method": method, "phase": "evaluation", "benchmark": "split_digits"}
+                row |= {"scenario": "class", "num_tasks": TASKS, "means_storage_bytes": size}
+                row |= {"means_compute": None, "means_dial": "{}", "device": "cpu", "acc": 0.5}
+                row |= {"status": "infeasible" if unfit else "complete", "storage_bytes": 0}
+                row |= {"train_flops": flops, "consolidate_flops": 0, "consolidate_seconds": 0.0}
+                row |= {"train_seconds": 0.0 if unfit else seconds + seed, "eval_seconds": 0.0}
+                trials.append(chain | row | {"eval_flops": 0, "inference_flops": 0})
+                extra = 2_000 * seed * (method == "er")
+                for task in range(0 if unfit else TASKS + 1):
+                    costs = {"storage_bytes": carried(task) + extra, "train_flops": spent(task) - 1}
+                    stages.append(chain | {"after": task, **costs, "consolidate_flops": 1})
+    return Results(pd.DataFrame(trials), pd.DataFrame(), pd.DataFrame(stages))
+
+
+@pytest.fixture(scope="module")
+def lab() -> tuple[Results, Surface]:
+    own = results()
+    return own, next(surfaces(own))
+
+
+def cells(table: RenderableType) -> list[tuple[str, ...]]:
+    assert isinstance(table, Table)
+    columns = [[str(column.header), *map(str, column.cells)] for column in table.columns]
+    return list(zip(*columns, strict=True))
+
+
+def test_growth_is_that_of_the_largest_cell_with_what_it_comes_to(
+    lab: tuple[Results, Surface],
+) -> None:
+    """er carries 21 kB + 10 kB x T on average: 100 kB is passed at T = 8, of pnn at T = 21."""
+    growth, _ = cost_tables(*lab)
+    assert cells(growth) == [
+        ("growth at 100 kB", "bytes", "T = 20", "above budget from", "FLOPs of task T", "T = 20"),
+        ("er", "10 kB x T + 21 kB", "221 kB", "T = 8", "2 kFLOP", "2 kFLOP"),
+        ("pnn", "5 kB x T", "100 kB", "T = 21", "500 FLOP x T + 1 kFLOP", "11 kFLOP"),
+        ("lwf", "40 kB", "40 kB", "–", "1 kFLOP", "1 kFLOP"),
+    ]
+
+
+def test_a_cell_has_the_costs_of_the_methods_that_fit_it(lab: tuple[Results, Surface]) -> None:
+    small = cell_costs(*lab, (0, 0))
+    assert sorted(set(small["label"])) == ["er", "lwf"]
+    assert small.set_index(["label", "after"]).loc[("er", 3)].tolist() == [51_000, 2_000]
+
+
+def test_seconds_are_ranked_over_the_trials_that_took_any(lab: tuple[Results, Surface]) -> None:
+    """Of 10 trials er has 4 with 12 kFLOP and pnn 2 with 16.5, in less time; lwf 4 with 6."""
+    _, agreement = cost_tables(*lab)
+    flops = np.repeat([6.0, 12.0, 16.5], [4, 4, 2])
+    seconds = np.array([10, 10, 11, 11, 30, 30, 31, 31, 20, 21])
+    ranks = pd.DataFrame({"flops": flops, "seconds": seconds}).rank()
+    rho = np.corrcoef(ranks["flops"], ranks["seconds"])[0, 1]
+    assert cells(agreement)[1:] == [("cpu", "10", f"{rho:.3f}")]
