@@ -108,20 +108,20 @@ def open_view(dirs: tuple[Path, ...]) -> View:
 
 
 def _filters(warehouse: Warehouse) -> Scope:
-    offered = {
+    choices = {
         column: values for column, values in list_choices(warehouse).items() if len(values) > 1
     }
     with st.sidebar:
-        if offered:
+        if choices:
             st.markdown("**Show only** (nothing chosen: all)")
         chosen = {
             column: tuple(
                 st.multiselect(
-                    PLURAL[column], offered[column], key=f"filter {column}", bind="query-params"
+                    PLURAL[column], choices[column], key=f"filter {column}", bind="query-params"
                 )
             )
             for column in COLUMNS
-            if column in offered
+            if column in choices
         }
     return Scope(**chosen)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -34,24 +35,26 @@ def agreement(costs: pd.DataFrame, methods: Sequence[str] = ()) -> go.Figure:
     symbols = assign_symbols(costs["method"])
     for method, rows in costs.groupby("method", sort=False):
         look = {"color": colours[method]["color"], "symbol": symbols[method], "size": 8}
-        figure.add_trace(
-            go.Scatter(
-                name=str(method),
-                mode="markers",
-                x=rows["compute_flops"],
-                y=rows["seconds"],
-                marker=look | {"opacity": 0.75},
-                hoverinfo="text",
-                hovertext=[
-                    f"<b>{method}</b>, seed {row['seed']}<br>"
-                    f"{si_text(row['compute_flops'], 'FLOP')}, {si_text(row['seconds'], 's')}"
-                    for row in rows.to_dict("records")
-                ],
-            )
-        )
+        figure.add_trace(_points(str(method), rows, look))
     means = costs.rename(columns=lambda name: f"{name}_mean")
     figure.update_xaxes(axis_layout(means, "compute_flops"))
     return figure.update_yaxes(axis_layout(means, "seconds"))
+
+
+def _points(method: str, rows: pd.DataFrame, look: dict[str, Any]) -> go.Scatter:
+    return go.Scatter(
+        name=method,
+        mode="markers",
+        x=rows["compute_flops"],
+        y=rows["seconds"],
+        marker=look | {"opacity": 0.75},
+        hoverinfo="text",
+        hovertext=[
+            f"<b>{method}</b>, seed {row['seed']}<br>"
+            f"{si_text(row['compute_flops'], 'FLOP')}, {si_text(row['seconds'], 's')}"
+            for row in rows.to_dict("records")
+        ],
+    )
 
 
 def agreement_sentences(costs: pd.DataFrame) -> list[str]:

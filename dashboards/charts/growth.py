@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -53,18 +53,22 @@ def growth(
     names = short_names(costs["label"], LONGEST)
     for index, (column, (_, _, unit)) in enumerate(GROWING.items()):
         for label, rows in costs.groupby("label", sort=False):
-            lines = growth_lines(rows.sort_values("after"), column, num_tasks)
+            lines = list(growth_lines(rows.sort_values("after"), column, num_tasks))
             for line in lines:
-                line.update(name=names[str(label)], line=styles[label])
-                line.update(marker={"color": styles[label]["color"], "size": 6})
-                if line.mode == "lines":
-                    line.update(line_width=1, opacity=0.6)
-                add_traces(figure, [line], panel_position(index, columns))
+                style_line(line.update(name=names[str(label)]), styles[label])
+            add_traces(figure, lines, panel_position(index, columns))
         axis = {"tickformat": "~s", "ticksuffix": unit, "rangemode": "tozero"}
         figure.update_yaxes(axis, **panel_position(index, columns))
     # Of the last panel alone: the legend may leave no room between the panels.
     row = len(GROWING) // columns
     return figure.update_xaxes(title="T: number of tasks", row=row)
+
+
+def style_line(line: go.Scatter, style: Mapping[str, str]) -> None:
+    """Give a line its style; a line without markers is an extrapolation, thin and pale."""
+    line.update(line=style, marker={"color": style["color"], "size": 6})
+    if line.mode == "lines":
+        line.update(line_width=1, opacity=0.6)
 
 
 def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:

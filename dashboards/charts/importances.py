@@ -31,17 +31,16 @@ def importance(candidates: pd.DataFrame, objective: str = "objective") -> go.Fig
         )
     if len(names) < 2:
         return empty_figure("Importance compares hyperparameters, of which fewer than two vary.")
-    importance_of = importances(ranked, names, objective)
-    figure = go.Figure(layout={"template": template(), "height": BAR * len(importance_of) + EDGES})
-    figure.add_trace(
-        go.Bar(
-            x=importance_of.to_numpy(),
-            y=[escape_plotly(name) for name in importance_of.index],
-            orientation="h",
-            marker={"color": COLOURS[4], "line": {"width": 0}},
-            hovertemplate="%{y}: %{x:.2f}<extra></extra>",
-        )
+    shares = importances(ranked, names, objective)
+    figure = go.Figure(layout={"template": template(), "height": BAR * len(shares) + EDGES})
+    bars = go.Bar(
+        x=shares.to_numpy(),
+        y=[escape_plotly(name) for name in shares.index],
+        orientation="h",
+        marker={"color": COLOURS[4], "line": {"width": 0}},
+        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
     )
+    figure.add_trace(bars)
     figure.update_layout(margin={"t": 10})
     figure.update_xaxes(title="importance (share, sums to 1)", range=[0, 1])
     return figure.update_yaxes(autorange="reversed")

@@ -43,8 +43,13 @@ def forgetting(curves: pd.DataFrame, seen: pd.DataFrame | None = None) -> Figure
     for part, (title, rows), num_rows in zip(places, parts, down, strict=True):
         part.suptitle(title, fontsize=10)
         _panels(part, rows, (num_rows, across), styles)
-    lines_by_label = {line.get_label(): line for axes in figure.axes for line in axes.lines}
-    lines = {label: line for label, line in lines_by_label.items() if label in styles}
+    _draw_legend(figure, styles)
+    return figure
+
+
+def _draw_legend(figure: Figure, styles: Mapping[object, Look]) -> None:
+    by_label = {line.get_label(): line for axes in figure.axes for line in axes.lines}
+    lines = {label: line for label, line in by_label.items() if label in styles}
     figure.legend(
         list(lines.values()),
         list(map(str, lines)),
@@ -53,7 +58,6 @@ def forgetting(curves: pd.DataFrame, seen: pd.DataFrame | None = None) -> Figure
         fontsize=8,
         frameon=False,
     )
-    return figure
 
 
 def _panels(

@@ -47,12 +47,7 @@ def cost_plane(table: pd.DataFrame) -> Figure:
 
 def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathCollection:
     """Draw the points of a panel and the titles of its axes."""
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("storage carried between tasks (kB)")
-    axes.set_ylabel("training and consolidation (GFLOP)")
-    axes.grid(True, which="major", color="0.9", linewidth=0.8)
-    axes.set_axisbelow(True)
+    _prepare_axes(axes)
     depth_at: dict[tuple[float, float], int] = {}
     for row, place in zip(rows.to_dict("records"), point_positions(rows), strict=True):
         depth = depth_at[place] = depth_at.get(place, -1) + 1
@@ -71,6 +66,15 @@ def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathC
     for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         set_log_ticks(axis, decades=log10(limits[1] / limits[0]))
     return markers_drawn
+
+
+def _prepare_axes(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("storage carried between tasks (kB)")
+    axes.set_ylabel("training and consolidation (GFLOP)")
+    axes.grid(True, which="major", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
 
 
 def point_positions(rows: pd.DataFrame) -> list[tuple[float, float]]:

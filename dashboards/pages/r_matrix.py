@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -63,24 +64,10 @@ def _show_missing(row: pd.Series[Any], all_seeds: dict[int, R], measured: dict[i
 def _draw(view: View, row: pd.Series[Any], measured: dict[int, R], choices: DeltaGenerator) -> None:
     seeds: list[int | str] = [MEAN, *measured] if len(measured) > 1 else list(measured)
     seed = choices.radio("Seed", seeds, horizontal=True, key="seed", width="content")
-    uses = st.radio(
-        "Highlight the cells of",
-        ["none", *METRICS],
-        horizontal=True,
-        key="uses",
-        format_func=short_label,
-        index=1,
-    )
+    uses = _pick_uses()
     shown = {seed: measured[seed]} if isinstance(seed, int) else measured
-    r, figures = mean_matrix(shown), mean_metrics(shown, row["scenario"])
-    with st.container(horizontal=True):
-        for metric in METRICS:
-            st.metric(
-                short_label(metric),
-                metric_text(figures[metric]),
-                help=find_quantity(metric).title,
-                width=130,
-            )
+    r = mean_matrix(shown)
+    _show_metrics(mean_metrics(shown, row["scenario"]))
     title = f"{row['label']}, {f'seed {seed}' if isinstance(seed, int) else 'mean over seeds'}"
     view.chart(charts.r_matrix(r, None if uses == "none" else uses, title), "R chart")
     why = explain_undefined_fwt(row["scenario"], len(r) - 1)
@@ -88,3 +75,17 @@ def _draw(view: View, row: pd.Series[Any], measured: dict[int, R], choices: Delt
         "Cells above the white step are of tasks not learned yet; row 0 is the untrained network; "
         "grey cells were not measured." + (f" FWT is undefined here: {why}." if why else "")
     )
+
+
+def _pick_uses() -> str:
+    """Return the metric whose cells are highlighted, or "none"."""
+    names = ["none", *METRICS]
+    heading = "Highlight the cells of"
+    return st.radio(heading, names, horizontal=True, key="uses", format_func=short_label, index=1)
+
+
+def _show_metrics(figures: Mapping[str, float]) -> None:
+    with st.container(horizontal=True):
+        for metric in METRICS:
+            text, title = metric_text(figures[metric]), find_quantity(metric).title
+            st.metric(short_label(metric), text, help=title, width=130)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import pandas as pd
@@ -40,22 +40,25 @@ def show(view: View) -> None:
         )
         return
     rows = _pick_search(table)
-    _show_protocol(read_searches(view.warehouse).get(rows.iloc[0]["sweep"]), rows)
-    _show_winners(rows)
-    st.subheader("Hyperparameters and objective")
-    objective = "objective" if rows["objective"].notna().any() else "val_acc"
     document = read_searches(view.warehouse).get(rows.iloc[0]["sweep"])
-    spaces = logarithmic_spaces(document, rows.iloc[0]["group"])
-    view.chart(charts.parallel_coordinates(rows, objective, spaces), "parallel chart")
-    if rows["selected"].any():
-        st.caption("Orange: the winner. Grey: stopped, the objective is not known.")
-    view.chart(charts.importance(rows, objective), "importance chart")
+    _show_protocol(document, rows)
+    _show_winners(rows)
+    _show_hyperparameters(view, rows, logarithmic_spaces(document, rows.iloc[0]["group"]))
     st.subheader("Learning curves")
     view.chart(charts.learning_curves(_curves(view, rows)), "learning chart")
     _show_ended_early(rows)
     st.subheader("Every candidate")
     _show_table(rows, tuple(COLUMNS), "candidates table")
     st.caption("Validation data, mean over the search's seeds; –: not known.")
+
+
+def _show_hyperparameters(view: View, rows: pd.DataFrame, logarithmic: Container[str]) -> None:
+    st.subheader("Hyperparameters and objective")
+    objective = "objective" if rows["objective"].notna().any() else "val_acc"
+    view.chart(charts.parallel_coordinates(rows, objective, logarithmic), "parallel chart")
+    if rows["selected"].any():
+        st.caption("Orange: the winner. Grey: stopped, the objective is not known.")
+    view.chart(charts.importance(rows, objective), "importance chart")
 
 
 def _pick_search(table: pd.DataFrame) -> pd.DataFrame:

@@ -134,10 +134,10 @@ def refuse_with_means(means: bool, **given: object) -> None:
     """
     usual = {"by": "method", "format": Format.table, "force": False}
     if wrong := [f"--{name}" for name, value in given.items() if value != usual.get(name)]:
-        asked = "--means" if means else "--prices"
+        option = "--means" if means else "--prices"
         raise RepertoireError(
-            f"compare {asked}: does not go with {', '.join(wrong)}; {asked} prints tables of its "
-            f"own. Leave {', '.join(wrong)} out, or leave {asked} out for a table of methods; the "
+            f"compare {option}: does not go with {', '.join(wrong)}; {option} prints tables of its "
+            f"own. Leave {', '.join(wrong)} out, or leave {option} out for a table of methods; the "
             "cells as data are in trials.parquet, columns means_storage_bytes and means_compute"
         )
 

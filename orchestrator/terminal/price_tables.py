@@ -35,12 +35,12 @@ def price_table(surface: Surface, prices: Prices) -> Group:
 def describe_prices(prices: Prices) -> str:
     """Return a sentence on what the prices cover."""
     months = f"{prices.months:g} month{'s' * (prices.months != 1)}"
-    work, served = "training and consolidation", ""
+    work, predictions = "training and consolidation", ""
     if prices.predictions:
         work = "training, consolidation and predictions"
-        served = f", and {prices.predictions:g} predictions a month are served"
+        predictions = f", and {prices.predictions:g} predictions a month are served"
     paid = "measured hours on the device that ran them" if prices.by_time else "FLOPs"
-    return f"What is carried is kept for {months}{served}; {work} are paid by {paid}."
+    return f"What is carried is kept for {months}{predictions}; {work} are paid by {paid}."
 
 
 def why_unpriced(prices: Prices) -> str:

@@ -32,10 +32,10 @@ def mlflow_command(directory: Path, port: int = UI_PORT) -> list[str]:
         "--default-artifact-root",
         target.artifact_location,
     ]
-    served = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     # MLflow's default allows names of private networks as well.
-    served += ["--allowed-hosts", ALLOWED_HOSTS]
-    return [sys.executable, "-P", "-m", "mlflow", "ui", *database, *served]
+    options += ["--allowed-hosts", ALLOWED_HOSTS]
+    return [sys.executable, "-P", "-m", "mlflow", "ui", *database, *options]
 
 
 def front_page(directory: Path, port: int) -> str:

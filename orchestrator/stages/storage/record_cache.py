@@ -16,7 +16,7 @@ NO_TASKS: frozenset[str] = frozenset()
 class Records(Protocol):
     """The part of a store that plans and tables use."""
 
-    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
+    def records(self, requests: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that exist of stages (key) scored on tasks (task keys)."""
 
     def failure(self, key: str) -> str | None:
@@ -40,9 +40,9 @@ class RecordCache:
         self._store = store
         self._known: dict[RecordRequest, Record] = {}
 
-    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
+    def records(self, requests: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that exist of many."""
-        cached = {one: self._recall(one) for one in wanted}
+        cached = {one: self._recall(one) for one in requests}
         unknown = [one for one, record in cached.items() if record is None]
         for one, record in self._store.records(unknown).items():
             cached[one] = self._known[one] = replace(record, spec={})
@@ -101,9 +101,9 @@ class ReadableRecords:
         """Return a record that was written, once it can be seen."""
         return self._store.await_record(key, task_keys)
 
-    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
+    def records(self, requests: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that can be read of many."""
-        requests = list(wanted)
+        requests = list(requests)
         try:
             return self._store.records(requests)  # in parallel from a shared store
         except OtherRelease:

@@ -52,8 +52,8 @@ def running_stages(files: Files) -> list[RunningStage]:
     Args:
         files: of a store.
     """
-    found = (_read_entry(files, entry) for entry in files.entries(FOLDER))
-    return sorted(filter(None, found), key=lambda stage: stage.note.since)
+    entries = (_read_entry(files, entry) for entry in files.entries(FOLDER))
+    return sorted(filter(None, entries), key=lambda stage: stage.note.since)
 
 
 def _read_entry(files: Files, entry: Entry) -> RunningStage | None:

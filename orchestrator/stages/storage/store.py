@@ -100,9 +100,9 @@ class StageStore:
         scores = unpack_evaluation(further, self._place(key))
         return replace(record, evaluation={**record.evaluation, **scores})
 
-    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
+    def records(self, requests: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that exist of many, read in parallel from a shared store."""
-        distinct = list(dict.fromkeys(wanted))
+        distinct = list(dict.fromkeys(requests))
         if not self._shared or len(distinct) < 2:
             records = [self.record(*request) for request in distinct]
         else:

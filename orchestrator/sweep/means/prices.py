@@ -31,7 +31,7 @@ NO_TASKS: frozenset[str] = frozenset()
 class PriceRecords(Protocol):
     """The part of a store that prices are read from."""
 
-    def records(self, wanted: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
+    def records(self, requests: Iterable[RecordRequest]) -> dict[RecordRequest, Record]:
         """Return the records that exist of stages (key) scored on tasks (task keys)."""
 
     def failure(self, key: str) -> str | None:
