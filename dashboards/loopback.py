@@ -1,4 +1,4 @@
-"""What a request must say to be answered by a server on the loopback address.
+"""The headers that a server on the loopback address demands of a request.
 
 A page of another site whose name was made to mean this machine (DNS rebinding), or that opens a
 connection to it, would otherwise read the results through the user's browser.

@@ -46,19 +46,19 @@ class Config:
     def without_interval(self) -> tuple[Self, int] | None:
         """Return a copy that measures at the end of a task alone, and the interval in steps.
 
-        Of a method whose steps cost alike, but that it also measures something on the batch after
-        every `interval` steps, and at the end of a task after a shorter rest; its consolidation is
-        that alone, and costs in proportion to the batch. So the FLOPs of any number of steps are
-        exact. None: all steps of a task cost what the last do.
+        For a method whose steps cost alike, and which also measures the batch after every
+        `interval` steps, and at the end of a task after a shorter rest. Its consolidation is this
+        measurement alone, and costs in proportion to the batch, so the FLOPs of any number of steps
+        are exact. None: all steps of a task cost what the last do.
         """
         return None
 
     def num_replayed(self, setting: Setting, shown: Sequence[int], batch_size: int) -> int | None:
         """Return how many stored examples each step of the next task trains on, beside its batch.
 
-        Of a method of which all steps of a task replay equally many, at the FLOPs of new ones, and
-        more the more it was shown on the tasks before. So the FLOPs of any number of steps are
-        exact. None: the number does not depend on the steps taken before.
+        For a method whose steps of one task all replay the same number of examples, at the FLOPs of
+        new ones; the number grows with the examples shown on earlier tasks. So the FLOPs of any
+        number of steps are exact. None: the number does not depend on the steps taken before.
 
         Args:
             setting: the circumstances of the trial.
@@ -91,8 +91,8 @@ class Method(TrainingHooks):
 
     Hooks run in the order `begin_task`, then for each of `phases`: `begin_phase, examples`, then
     for each epoch: `begin_epoch`, (`loss, after_backward, after_step`) for each of the
-    `num_updates` of each batch, `after_epoch`; last `end_task`. Those that few methods need are in
-    `methods.hooks`, what no method overrides in `methods.losses`.
+    `num_updates` of each batch, `after_epoch`; last `end_task`. Hooks that few methods need are in
+    `methods.hooks`; functions that no method overrides are in `methods.losses`.
 
     Attributes:
         version: raised by hand when the method's numbers change; part of every key.

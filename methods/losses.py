@@ -16,7 +16,7 @@ from methods.examples import Examples
 
 
 class TaskLoss(nn.Module):
-    """What the learner sets for a task, and what every method computes with it."""
+    """Losses of every method, and the values that the learner sets for them in each task."""
 
     network: nn.Module
 

@@ -119,7 +119,7 @@ class RanPAC(FixedFeatures):
 def choose_ridge(h: Tensor, y: Tensor, held: Tensor) -> float:
     """Return the ridge with the least squared error on held-out rows; 1 if none are.
 
-    One that rounding leaves without a Cholesky factor is no candidate.
+    A ridge without a Cholesky factor, by rounding, is no candidate.
 
     Args:
         h: features [N, M].

@@ -34,8 +34,8 @@ def place_labels(
 ) -> Floats:
     """Return the offset of the centre of each label from its point [N, 2].
 
-    A label covers no point, no bar and no other label, and does not leave the panel. One without
-    such a place is where it covers the fewest of them.
+    A label covers no point, no bar and no other label, and does not leave the panel. A label
+    without such a place goes where it covers the fewest of them.
 
     Args:
         points: [N, 2] or more rows, those without a label last; in pixels from the lower left.

@@ -34,8 +34,8 @@ def trade_off(table: pd.DataFrame, metric: str = "acc", costs: Sequence[str] = C
 
     Bars are 95% intervals. The colour and the shape of a marker tell the method; it is hollow if
     another row of the panel beats it in both quantities by intervals that do not overlap. The line
-    is the Pareto front of the means: the best that is to be had up to each cost. Of more than
-    MOST_LABELS rows those on the front have labels and bars, and the others are small.
+    is the Pareto front of the means: the best that is to be had up to each cost. With more than
+    MOST_LABELS rows, the rows on the front have labels and bars, and the others are small.
 
     Args:
         table: rows of `results.comparison.comparison`, or with the columns `label`, `method`,
@@ -102,7 +102,7 @@ def draw_points(
 ) -> go.Scatter:
     """Draw the points of a method; points off the front are hollow.
 
-    Those that are `marked` have their intervals, and larger markers.
+    Rows that are `marked` have intervals and larger markers.
     """
     (cost, metric), (colour, symbol) = shown, look
     bars = {"type": "data", "color": rgba_text(colour, 0.6), "thickness": 1.2, "width": 3}

@@ -1,4 +1,4 @@
-"""What runs now, what failed, and the last events, on the page Live."""
+"""The running stages, the failures and the last events, on the page Live."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class StreamData:
 
     @property
     def facts(self) -> DatasetFacts:
-        """What is known of the data set, or of those of a sequence together."""
+        """The facts of the data set, or the common facts of a sequence's data sets."""
         facts = [dataset_facts(name) for name in self.names]
         return facts[0] if self.sequence is None else join_facts(facts)
 

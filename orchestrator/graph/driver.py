@@ -159,7 +159,7 @@ class _Loop:
     def _is_held(self, key: Key, before: int) -> bool:
         """Return whether a stage, after some others of its task, is held back.
 
-        It is if it would outlast the deadline, or if siblings have spent the budget.
+        A stage is held back if it would outlast the deadline, or if siblings have spent the budget.
         """
         orders = self.client.orders
         spent = self._siblings(key) is not None and self.brake.stages_left == 0

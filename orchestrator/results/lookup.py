@@ -46,7 +46,7 @@ def configurations(results: Results) -> pd.DataFrame:
 def find_configuration(results: Results, name: str, scenario: str | None = None) -> pd.Series[Any]:
     """Return the row of `configurations` with a name.
 
-    Of several matching configurations, the only one that was evaluated is returned.
+    If several configurations match and one of them was evaluated, it is returned.
 
     Args:
         results: of one sweep or several.

@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 
 
 class Common:
-    """What the chains of many trials have in common, computed once.
+    """Values that the chains of many trials share, computed once.
 
     Values are known by the objects that they follow from, which are told apart by identity, since
     a user's options need not be hashable, and are kept, so that no other has their identity.

@@ -1,4 +1,4 @@
-"""What is measured while a stage runs, and the costs in its record that follow from it."""
+"""Measurements of a running stage, and the costs in its record."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Share:
-    """What a stage has of a training with siblings (`stages.fused`).
+    """The part of a stage in a training with siblings (`stages.fused`).
 
     Attributes:
         method: after the training.

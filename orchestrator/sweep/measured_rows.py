@@ -42,9 +42,9 @@ def read_rows(content: Mapping[str, Any], mistakes: list[str]) -> MeasuredRows:
 def restrict_to_rows(rows: MeasuredRows, steps: Sequence[Stage]) -> tuple[Stage, ...]:
     """Return a chain's stages, after = 0..T, each evaluated on the tasks that `rows` asks for.
 
-    Rows 0 and T are measured in full, since FWT and ACC need them. Of a row that is not, the task
-    just learned and the next one are measured: BWT and FWT need these two. So T tasks take about
-    2 T cells and two rows instead of T (T + 1) cells, and all stages keep their keys.
+    Rows 0 and T are measured in full, since FWT and ACC need them. In other rows only the task just
+    learned and the next one are measured: BWT and FWT need these two. So T tasks take about 2 T
+    cells and two rows instead of T (T + 1) cells, and all stages keep their keys.
     """
     num_tasks = len(steps) - 1
     period = {"all": 1, "last": num_tasks}[rows] if isinstance(rows, str) else rows.every

@@ -22,8 +22,8 @@ MOST_TASKS = 30  # of more, as many are shown as fit beside each other
 class AccuracyGrid:
     """R, shape [T+1, T], with a row per number of tasks learned, in several parts if it is wide.
 
-    The accuracy on the task learned last is bold; NaN is a dash. Of more than MOST_TASKS tasks
-    some are shown, from the first to the last, and the rows after these tasks.
+    The accuracy on the task learned last is bold; NaN is a dash. If there are more than MOST_TASKS
+    tasks, some are shown, from the first to the last, with the rows after these tasks.
     """
 
     r: R

@@ -26,7 +26,7 @@ WRITTEN = f"{HIDDEN}views"  # keys of the lists that were added once, as JSON
 def configure_pages(client: Any, experiment: Any) -> None:
     """Set the tags of an experiment's pages once in a version of them.
 
-    Of an experiment of an earlier version, views that a user deleted stay deleted.
+    Views that a user deleted stay deleted, also in experiments of earlier versions.
     """
     present = experiment.tags
     if present.get(PAGES) == VERSION:

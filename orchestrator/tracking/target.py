@@ -77,7 +77,7 @@ def resolve_target(
 def read_target(folder: Path) -> Target:
     """Return the target of the sweep in a folder.
 
-    Of its sweep file only the section `mlflow` is decoded, since the rest may need code that this
+    Only the section `mlflow` of its sweep file is decoded, since the rest may need code that this
     machine lacks.
 
     Raises:

@@ -12,7 +12,7 @@ from orchestrator.benchmarks.sources.torchvision_files import Arrays
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetFacts:
-    """What a benchmark needs to know of a data set besides its tensors.
+    """The facts about a data set that a benchmark needs besides its tensors.
 
     Attributes:
         input_shape: (c, h, w) of images, or (d,) of features.

@@ -25,7 +25,7 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class RunArguments:
-    """What `Sweep.run` is given beside the sweep and its folder, as `repertoire run` has it."""
+    """The options of `Sweep.run`, which are those of `repertoire run`."""
 
     backend: str = "ray"
     store: str | Path | None = None

@@ -1,4 +1,4 @@
-"""What a module of the user's own imports, and what it depends on that no key can include."""
+"""The imports of a user's module, and its dependencies that no key can include."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a frozen body costs a stage, whether images pass through it or features stand for it."""
+"""The costs of a frozen body in a stage, with images or with features in their place."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class FeatureTask:
 
     @property
     def kind(self) -> tuple[str, str, str, bool]:
-        """What tasks of like duration share, in the form of a stage's kind."""
+        """The kind, which tasks of similar duration share; in the form of a stage's kind."""
         name = "join" if self.shard is None else "features"
         return (self.features.title, self.features.spec.body.backbone.title, name, False)
 

@@ -27,8 +27,8 @@ def run_group(
 ) -> list[tuple[State | None, Record]]:
     """Run siblings; return of each what `run_stage` does.
 
-    The bits of a sibling's state are the same whatever others are in the group. Of the seconds and
-    the energy of the training each has an equal share.
+    The bits of a sibling's state are the same whatever others are in the group. Each has an equal
+    share of the seconds and the energy of the training.
 
     Args:
         stages: with one `siblings.sibling_key`.

@@ -26,7 +26,7 @@ class FusedSteps:
     """The steps of siblings on their batches.
 
     The method's own `loss` runs under `torch.vmap`, on a sibling that holds the stacked tensors.
-    What it draws at random, each sibling draws beforehand from its own stream.
+    Each sibling makes its random draws beforehand, from its own stream.
 
     Args:
         methods: the siblings, after `begin_task`.

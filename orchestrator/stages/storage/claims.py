@@ -2,9 +2,9 @@
 
 Whoever wants a stage writes an object of its own, a claim, and then lists all claims. It has the
 lease if no other claims the stage. A listing has all that was written before, so of two that claim
-a stage at once, one at least sees both, and never does each see itself alone. Of those that see
-each other, the first by name lets its claim stand and lists again; the others withdraw theirs. A
-claim is renewed by writing it again, and has expired when its object stays the same.
+a stage at once, one at least sees both, and never does each see itself alone. Of claimants that see
+each other, the first by name keeps its claim and lists again; the others withdraw theirs. A claim
+is renewed by writing it again, and has expired when its object stays the same.
 """
 
 from __future__ import annotations
