@@ -77,6 +77,7 @@ class MEMO(Expansion):
         places = [place for place, block in enumerate(body) if has_weights(block)]
         if refusal := too_many(config.specialised, len(places)):
             raise ValueError(refusal)
+        # Before the base's constructor, which creates columns from here on.
         self._start = places[-config.specialised] if config.specialised else len(body)
         super().__init__(network, config, outlook)
 

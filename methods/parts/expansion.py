@@ -74,6 +74,7 @@ class Expansion(ExemplarReplay):
     def __init__(self, network: nn.Module, config: Any, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         head = cast(nn.Linear, network.head)
+        # The outputs of the first task begin with the weights that the network was drawn with.
         self._first = (
             head.weight.detach().clone(),
             None if head.bias is None else head.bias.detach(),
@@ -123,6 +124,7 @@ class Expansion(ExemplarReplay):
         features = self._first[0].shape[1]
         self.columns.append(self.new_column())
         self.head.widen(features * (len(self.columns) + 1), task.stream("inputs"))
+        # Built without a draw from the global generator; `reinitialise` draws from the stream.
         self.auxiliary = nn.Linear(features, len(task.classes) + 1, device="meta").to_empty(
             device="cpu"
         )

@@ -44,6 +44,7 @@ class FixedFeatures(Method):
     def __init__(self, network: nn.Module, config: Any, outlook: Outlook) -> None:
         super().__init__(network, config, outlook)
         self.num_features = output_layer(network).in_features
+        # The network then returns features, and no unused head is counted as storage.
         network.head = nn.Identity()
 
     @torch.no_grad()
@@ -90,6 +91,7 @@ class ClassMeans(FixedFeatures):
         """Add features [N, F] with labels [N] to the means of their classes."""
         sums_CF, new_C = class_sums(features, y, len(self.counts))
         self.counts = self.counts + new_C
+        # As a change, so that a class without new examples keeps its mean to the bit.
         change_CF = sums_CF - new_C.unsqueeze(1) * self.means
         self.means = self.means + change_CF / self.counts.clamp(min=1).unsqueeze(1)
 

@@ -131,6 +131,7 @@ class StageNodes:
         shared, most = group
         alike = [k for k in self._alike.get(shared, ()) if self._nodes[k].state == "ready"]
         alike.sort(key=lambda k: (-self._nodes[k].unblocks, self._nodes[k].order))
+        # An equal part of these and the stage itself, rounded up.
         size = min(most, -(-(len(alike) + 1) // slots))
         chosen, rest = alike[: size - 1], alike[size - 1 :]
         self._alike[shared] = dict.fromkeys(rest)

@@ -129,6 +129,7 @@ class TrialGraph:
         node = self._nodes.finish(key, "waiting")
         self._free += self._tasks.end(key)
         parent = str(node.parent)
+        # It was in the store when the chain was wanted, and no longer is.
         self._nodes.stored.discard(parent)
         if not node.chains:
             self._nodes.drop(node, "no chain wants it any more")
