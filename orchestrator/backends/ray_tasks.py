@@ -152,10 +152,12 @@ def describe_deaths(deaths: Sequence[Death]) -> str:
     """Return what the workers of all attempts of a stage died of, the last death at the end."""
     if "memory" in deaths:
         return f"out of memory: killed {len(deaths)} times"
-    lost = "the worker of this stage was lost"
     if deaths[-1] == "process":
-        return f"{lost}: its process died {len(deaths)} times (killed, out of memory, or crashed)"
-    return f"{lost}: its node died {len(deaths)} times"
+        return (
+            f"the worker of this stage was lost: its process died {len(deaths)} times (killed, out "
+            "of memory, or crashed)"
+        )
+    return f"the worker of this stage was lost: its node died {len(deaths)} times"
 
 
 def describe_room(attempt: Attempt, needs: Mapping[str, float], node: Node | None) -> str:
