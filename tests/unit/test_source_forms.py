@@ -507,9 +507,11 @@ def test_torchvisions_pictures_are_decoded_and_split_if_it_does_not(folder, name
     assert (len(data.train_x), len(data.test_x)) == ((30, 30) if test else (24, 6))
 
 
-def test_a_class_of_torchvision_without_examples_is_one_mistake(folder):
-    message = "is not a data set of classes: NotImplementedError"
-    assert message in mistakes(folder, {"torchvision": "VisionDataset"})
+@pytest.mark.parametrize(
+    ("name", "has"), [("VisionDataset", "no data"), ("VOCDetection", "boxes"), ("UCF101", "videos")]
+)
+def test_a_class_of_torchvision_without_labels_is_one_mistake(folder, name, has):
+    assert f"{name} has {has}" in mistakes(folder, {"torchvision": name})
 
 
 def test_an_unknown_class_of_torchvision_is_answered_with_the_nearest(folder):

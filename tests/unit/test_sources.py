@@ -1,7 +1,10 @@
 """Data of the user's own: read, checked, cached, and learned as the named sets are."""
 
 import json
+import os
+import platform
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -222,13 +225,24 @@ def test_what_a_killed_process_left_in_the_cache_is_removed(folder):
     np.savez(folder / "mine.npz", **digits_arrays())
     load(folder, {"npz": "mine.npz"})
     (manifest,) = (folder / "data/arrays/sources").glob("*.json")
-    left = folder / "data" / "arrays" / f"{manifest.stem}.1"
-    left.mkdir()
-    (left / "train_x.npy").write_bytes(b"half of an array")
+    other, host = "ab" * 20, re.sub(r"\W", "-", platform.node())
+    process = subprocess.Popen(["true"])
+    process.wait()
+    names = {
+        f"{manifest.stem}.1": False,  # as earlier releases named them
+        f"{manifest.stem}.elsewhere.1": False,
+        f"{other}.{host}.{process.pid}": False,
+        f"{other}.{host}.{os.getpid()}": True,
+        f"{other}.elsewhere.{process.pid}": True,
+        f"{other}.1": True,
+    }
+    for name in names:
+        (folder / "data" / "arrays" / name).mkdir()
+        (folder / "data" / "arrays" / name / "train_x.npy").write_bytes(b"half of an array")
     manifest.unlink()
     forget()
     load(folder, {"npz": "mine.npz"})
-    assert not left.exists()
+    assert {name: (folder / "data" / "arrays" / name).exists() for name in names} == names
     assert manifest.exists()
 
 
@@ -332,6 +346,7 @@ def test_arrays_that_cannot_be_used_are_one_mistake_of_the_sweep(folder, case):
     [
         ({"npz": "mien.npz"}, r"mien.npz: no such file; did you mean 'mine.npz'\?"),
         ({"npz": "."}, "is a folder, not a file"),
+        ({"npz": ""}, "npz: given '', which is no path"),
         ({"npz": "text.npz"}, "is no npz file, or damaged"),
         ({"npz": "mine.npz", "shpe": [1, 8, 8]}, r"did you mean 'shape'\?"),
         ({"npz": "mine.npz", "shape": [1, 8, 9]}, "has 64 pixels, and shape .* needs 72"),

@@ -25,18 +25,40 @@ PARTS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
 LABELS = ("targets", "labels", "_labels", "y")
 # All others verify a pickled file by its digest, or open it for tensors alone.
 UNPICKLED = ("LSUN", "LSUNClass")
+# Classes whose pictures have no label each, by what they have instead.
+OTHER_TARGETS = {
+    "boxes": ("CocoDetection", "Kitti", "VOCDetection", "WIDERFace"),
+    "a label for each pixel": ("Cityscapes", "SBDataset", "VOCSegmentation"),
+    "captions": ("CocoCaptions", "Flickr8k", "Flickr30k", "SBU"),
+    "the motion or depth of each pixel": (
+        *("CREStereo", "CarlaStereo", "ETH3DStereo", "FallingThingsStereo", "FlyingChairs"),
+        *("FlyingThings3D", "HD1K", "InStereo2k", "Kitti2012Stereo", "Kitti2015Stereo"),
+        *("KittiFlow", "Middlebury2014Stereo", "SceneFlowStereo", "Sintel", "SintelStereo"),
+    ),
+    "pairs or patches to compare": ("LFWPairs", "PhotoTour"),
+    "videos": ("HMDB51", "Kinetics", "MovingMNIST", "UCF101"),
+    "no data: it is a base for classes of one's own": (
+        *("DatasetFolder", "ImageFolder", "VisionDataset"),
+    ),
+}
 
 
 def find_dataset_class(name: str) -> Any:
     """Return a class of torchvision.datasets.
 
     Raises:
-        WrongData: there is none of the name.
+        WrongData: there is none of the name, or its pictures have no label each.
     """
     datasets = import_torchvision().datasets
     names = [each for each in datasets.__all__ if inspect.isclass(getattr(datasets, each))]
+    targets = {each: target for target, others in OTHER_TARGETS.items() for each in others}
     if name not in names:
-        raise WrongData(f"torchvision: unknown class {name!r}; {suggest(name, names)}")
+        labelled = [each for each in names if each not in targets]
+        raise WrongData(f"torchvision: unknown class {name!r}; {suggest(name, labelled)}")
+    if name in targets:
+        raise WrongData(
+            f"torchvision: {name} has {targets[name]}, and no label of each picture to learn"
+        )
     if name in UNPICKLED:
         raise WrongData(
             f"torchvision: {name} opens a pickled list of its files, which may run code; export "

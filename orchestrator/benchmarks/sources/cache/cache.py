@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -108,9 +110,8 @@ def _read_into_cache(
     name: str, stamps: Sequence[Any] | None, read: Callable[[Allocate], Arrays]
 ) -> Stored:
     """Read a source, write its arrays into the cache, and return them mapped."""
-    scratch = cache_folder() / f"{name}.{os.getpid()}"
-    for left in cache_folder().glob(f"{name}.*"):  # by a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    remove_left_scratch(name)
+    scratch = cache_folder() / f"{name}.{_host()}.{os.getpid()}"
     try:
         scratch.mkdir()
     except OSError as error:
@@ -119,6 +120,33 @@ def _read_into_cache(
         return _write_into_cache(name, stamps, read(allocator(scratch)), scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_left_scratch(name: str) -> None:
+    """Remove the folders of processes that were killed while they read a source.
+
+    Args:
+        name: of a source that this process alone reads, so that all folders of it are left over; of
+            other sources those of processes of this host that live no more.
+    """
+    for left in cache_folder().glob("*.*"):
+        source, host, pid = [*left.name.split("."), "", ""][:3]
+        if source == name or (host == _host() and pid.isdecimal() and not _is_alive(int(pid))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _host() -> str:
+    return re.sub(r"\W", "-", platform.node())
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True
 
 
 def _write_into_cache(
