@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from scipy.special import stdtrit
 
 from orchestrator.columns import INFEASIBLE, MEANS, compute_flops
 from orchestrator.errors import RepertoireError
+from orchestrator.results.comparison import dial_columns
 from orchestrator.results.names.naming import base_names
 from orchestrator.results.names.settings_text import settings_text
 from orchestrator.results.pooling import TABLE, pool_trials
@@ -155,8 +155,7 @@ def cell_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
 
 def method_names(rows: pd.DataFrame) -> pd.Series[str]:
     """Return the method of each trial, with the settings in which others of its cell differ."""
-    dials = (json.loads(text) for text in rows[DIAL].dropna().unique())
-    solved = {f"config.{place}" for dial in dials for place in dial}
+    solved = dial_columns(rows)
     config = [
         name
         for name in map(str, rows)
