@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 UNDEFINED = "–"  # a value that has no meaning, or was not measured
+SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}  # of the prefixes of units
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Column:
         kind: float or int, its type in the tables.
         small: whether smaller is better.
         shown: whether tables on the terminal and in the report have it.
+        prefix: of the unit where all values have one, as on an axis: "G" of GFLOP.
+        header: of such values in a table on the terminal; "" for the label.
     """
 
     name: str
@@ -33,6 +36,17 @@ class Column:
     kind: type = float
     small: bool = False
     shown: bool = True
+    prefix: str = ""
+    header: str = ""
+
+    @property
+    def scale(self) -> float:
+        """How much of the unit the unit with its prefix is: 1e9 of GFLOP."""
+        return SCALES[self.prefix]
+
+    def title(self, name: str) -> str:
+        """Return a name with the unit and its prefix: `compute (GFLOP)`."""
+        return f"{name} ({self.prefix}{self.unit})" if self.unit else name
 
 
 METRIC_COLUMNS = (
@@ -98,7 +112,15 @@ REPEATABLE = (*STORAGE, *LATE_STORAGE, *WORK)
 
 TRAINING = "training and consolidation"
 COST_COLUMNS = (
-    Column("storage_bytes", "storage", "storage carried between tasks", "B", int, small=True),
+    Column(
+        "storage_bytes",
+        "storage",
+        "storage carried between tasks",
+        "B",
+        int,
+        small=True,
+        prefix="k",
+    ),
     *(
         Column(f"storage_{part}_bytes", part.replace("_", " "), f"storage: {part}", "B", int, True)
         for part in CATEGORIES
@@ -111,7 +133,9 @@ COST_COLUMNS = (
         int,
         small=True,
     ),
-    Column("compute_flops", "computation", TRAINING, "FLOP", small=True),
+    Column(
+        "compute_flops", "computation", TRAINING, "FLOP", small=True, prefix="G", header="compute"
+    ),
     *(Column(f"{p}_flops", words, words, "FLOP", small=True) for p, words in PHASE_WORDS.items()),
     Column("seconds", "time", TRAINING, "s", small=True),
     *(Column(f"{p}_seconds", words, words, "s", small=True) for p, words in PHASE_WORDS.items()),
@@ -126,8 +150,27 @@ COST_COLUMNS = (
     Column("energy_joules", "energy", "energy of the device", "J", small=True),
 )
 COLUMNS = {column.name: column for column in (*METRIC_COLUMNS, *COST_COLUMNS)}
+# Types of the other columns of the tables, of which all that are not here hold text.
+OTHER_KINDS: dict[str, type] = {
+    **dict.fromkeys(VALIDATED, float),
+    **dict.fromkeys(("selected", "cached"), bool),
+    **dict.fromkeys(("objective", "accuracy", "loss"), float),
+    **dict.fromkeys(("gpu_utilisation", "gpu_memory_share", "means_compute"), float),
+    **dict.fromkeys(("means_storage_bytes", "seed", "candidate", "tasks_done", "num_tasks"), int),
+    **dict.fromkeys(("after", "task", "n", "epochs", "pid"), int),
+}
 # How names of costs end that have no Column, such as "means_storage_bytes".
 SMALL_ENDINGS = ("_bytes", "_flops", "seconds", "joules", "samples")
+
+
+def column_kind(name: str) -> type:
+    """Return the type of a column of the tables: bool, int, float or str.
+
+    FLOPs are float: those of a large network can exceed 64-bit integers, and below 2^53 all are
+    exact.
+    """
+    column = COLUMNS.get(name)
+    return OTHER_KINDS.get(name, str) if column is None else column.kind
 
 
 def compute_flops(figures: Any) -> Any:

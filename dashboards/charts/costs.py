@@ -37,7 +37,9 @@ def storage(table: pd.DataFrame) -> go.Figure:
         table: a row per configuration: `label` and `storage_<category>_bytes_mean`; columns of the
             setting give a panel for each. Categories that are 0 in all rows are left out.
     """
-    return _stacked_bars(table, STORAGE, "storage carried between tasks (B, 1 kB = 1000 B)", "B")
+    carried = COLUMNS["storage_bytes"]
+    title = f"{carried.words} ({carried.unit}, 1 kB = 1000 B)"
+    return _stacked_bars(table, STORAGE, title, carried.unit)
 
 
 @plain_texts

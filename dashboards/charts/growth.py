@@ -14,14 +14,15 @@ from dashboards.charts.panels import TITLE, add_traces, empty_figure, panel_posi
 from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import UNDEFINED, si_text
 from dashboards.charts.theme import assign_lines
+from orchestrator.columns import COLUMNS
 from orchestrator.results.growth import Growth, fit_growth
 from orchestrator.results.surface.surface import STORAGE
 from orchestrator.terminal.growth_tables import formula
 
-# Column -> what it is of T, its short name, and its unit.
+# Column -> what it is of T, and its short name.
 GROWING = {
-    "storage_bytes": ("storage carried after task T", "bytes", "B"),
-    "compute_flops": ("training and consolidation of task T", "FLOPs per task", "FLOP"),
+    "storage_bytes": ("storage carried after task T", "bytes"),
+    "compute_flops": (f"{COLUMNS['compute_flops'].words} of task T", "FLOPs per task"),
 }
 HOW_FOUND = (
     "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less is "
@@ -51,13 +52,13 @@ def growth(
     figure.update_layout(margin={"t": 3 * TITLE})
     styles = assign_lines(costs["label"]) | method_lines(methods)
     names = short_names(costs["label"], LONGEST)
-    for index, (column, (_, _, unit)) in enumerate(GROWING.items()):
+    for index, column in enumerate(GROWING):
         for label, rows in costs.groupby("label", sort=False):
             lines = list(growth_lines(rows.sort_values("after"), column, num_tasks))
             for line in lines:
                 style_line(line.update(name=names[str(label)]), styles[label])
             add_traces(figure, lines, panel_position(index, columns))
-        axis = {"tickformat": "~s", "ticksuffix": unit, "rangemode": "tozero"}
+        axis = {"tickformat": "~s", "ticksuffix": COLUMNS[column].unit, "rangemode": "tozero"}
         figure.update_yaxes(axis, **panel_position(index, columns))
     # Of the last panel alone: the legend may leave no room between the panels.
     row = len(GROWING) // columns
@@ -73,7 +74,7 @@ def style_line(line: go.Scatter, style: Mapping[str, str]) -> None:
 
 def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:
     """Yield the measured points, and the line through the last of them to the number of tasks."""
-    values, unit = rows[column].to_numpy(float), GROWING[column][2]
+    values, unit = rows[column].to_numpy(float), COLUMNS[column].unit
     fit = fit_growth(values)
     yield go.Scatter(
         mode="lines+markers",
@@ -107,7 +108,7 @@ def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
     for label, fits in growth_fits(costs).items():
         row = {"configuration": label}
         for column, fit in fits.items():
-            row |= fit_cells(fit, *GROWING[column][1:], num_tasks)
+            row |= fit_cells(fit, GROWING[column][1], COLUMNS[column].unit, num_tasks)
         if pd.notna(budget := budgets.get(label)):
             above = fits["storage_bytes"].reaches(budget)
             row["above its budget from T"] = UNDEFINED if above is None else str(above)

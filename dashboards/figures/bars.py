@@ -13,7 +13,9 @@ from dashboards.charts.costs import FLOPS, STORAGE
 from dashboards.charts.quantities import si_text
 from dashboards.charts.theme import COLOURS
 from dashboards.figures.canvas import create_axes, split_tables
+from orchestrator.columns import COLUMNS
 
+CARRIED = COLUMNS["storage_bytes"]
 WIDTH, BAR, AROUND = 4.6, 0.26, 1.5  # inches: a panel, a bar, the surroundings of the bars
 HATCHES = ("", "////")
 IN_A_LINE, PAD = 3, 17  # entries in a line of the legend; height of the line in points
@@ -30,7 +32,7 @@ def costs(table: pd.DataFrame) -> Figure:
     figure, grid = create_axes(2 * len(parts), 2, WIDTH, BAR * tallest + AROUND)
     for index, (title, rows) in enumerate(parts):
         left, right = grid[2 * index], grid[2 * index + 1]
-        _stacked_bars(left, rows, STORAGE, "storage carried between tasks (B)", "B")
+        _stacked_bars(left, rows, STORAGE, f"{CARRIED.words} ({CARRIED.unit})", CARRIED.unit)
         left.set_title(
             title, fontsize=10, loc="left", pad=PAD * ceil(_count_legend_entries(left) / IN_A_LINE)
         )

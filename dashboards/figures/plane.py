@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 
 from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
 from dashboards.figures.labels import draw_labels
+from orchestrator.columns import COLUMNS
 from orchestrator.results.colours import COLOURS
 
-COLUMNS = 2
+ACROSS = 2  # panels
+STORAGE, COMPUTE = COLUMNS["storage_bytes"], COLUMNS["compute_flops"]
 MARKERS = "osD^vP*Xhp"
 MARKER_AREA = 110.0  # points squared
 PANEL_WIDTH, PANEL_HEIGHT, CROWDED = 4.9, 3.7, 6  # inches; points in a panel of this size
@@ -33,7 +35,7 @@ def cost_plane(table: pd.DataFrame) -> Figure:
     panels = split_tables(table)
     room = max(1.0, max(len(rows) for _, rows in panels) / CROWDED) ** 0.5
     size = (PANEL_WIDTH * room, PANEL_HEIGHT * room)
-    figure, grid = create_axes(len(panels), COLUMNS, *size)
+    figure, grid = create_axes(len(panels), ACROSS, *size)
     markers = dict(zip(dict.fromkeys(table["method"]), cycle(MARKERS), strict=False))
     points = [scatter(axes, rows, markers) for axes, (_, rows) in zip(grid, panels, strict=True)]
     for axes, (title, _) in zip(grid, panels, strict=True):
@@ -71,17 +73,16 @@ def scatter(axes: Axes, rows: pd.DataFrame, markers: Mapping[str, str]) -> PathC
 def _prepare_axes(axes: Axes) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("storage carried between tasks (kB)")
-    axes.set_ylabel("training and consolidation (GFLOP)")
+    axes.set_xlabel(STORAGE.title(STORAGE.words))
+    axes.set_ylabel(COMPUTE.title(COMPUTE.words))
     axes.grid(True, which="major", color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
 
 
 def point_positions(rows: pd.DataFrame) -> list[tuple[float, float]]:
-    """Return the position of each configuration: kB, GFLOP."""
-    return list(
-        zip(rows["storage_bytes_mean"] / 1e3, rows["compute_flops_mean"] / 1e9, strict=True)
-    )
+    """Return the position of each configuration, in the units of the axes."""
+    x, y = (rows[f"{cost.name}_mean"] / cost.scale for cost in (STORAGE, COMPUTE))
+    return list(zip(x, y, strict=True))
 
 
 def label_points(axes: Axes, rows: pd.DataFrame) -> None:

@@ -17,13 +17,10 @@ from dashboards.charts.tradeoff import COSTS, front_corners, labelled_rows
 from dashboards.figures.canvas import create_axes, set_log_ticks, split_tables
 from dashboards.figures.labels import draw_labels
 from dashboards.figures.plane import MARKERS
+from orchestrator.columns import COLUMNS
 from orchestrator.results.pareto import front_mask
 
 WIDTH, HEIGHT = 3.9, 3.6  # of a panel, inches
-AXES = {  # cost -> title of its axis, and the unit of the title
-    "storage_bytes": ("storage carried between tasks (kB)", 1e3),
-    "compute_flops": ("training and consolidation (GFLOP)", 1e9),
-}
 Look = tuple[str, str]  # colour and marker of a method
 
 
@@ -61,7 +58,7 @@ def draw_panel(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Lo
     draw_front(axes, rows, cost)
     draw_points(axes, rows, cost, looks)
     axes.set_xscale("log")
-    axes.set_xlabel(AXES[cost][0], fontsize=9)
+    axes.set_xlabel(COLUMNS[cost].title(COLUMNS[cost].words), fontsize=9)
     axes.grid(True, which="major", color="0.92", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8)
@@ -74,7 +71,7 @@ def draw_front(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
     """Draw the steps through the Pareto front of the means."""
     corners = front_corners(rows, (cost, "acc"))
     axes.plot(
-        corners[:, 0] / AXES[cost][1],
+        corners[:, 0] / COLUMNS[cost].scale,
         corners[:, 1],
         drawstyle="steps-post",
         color="0.6",
@@ -86,7 +83,7 @@ def draw_front(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
 
 def draw_points(axes: Axes, rows: pd.DataFrame, cost: str, looks: dict[object, Look]) -> None:
     """Draw a point with its intervals for each row, filled if it is on the front."""
-    scale = AXES[cost][1]
+    scale = COLUMNS[cost].scale
     front = front_mask(rows, (cost, "acc"))
     across, upright = half_widths(rows, cost) / scale, half_widths(rows, "acc")
     for (_, row), best, width, height in zip(rows.iterrows(), front, across, upright, strict=True):
@@ -110,7 +107,7 @@ def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
     """Draw the labels of a panel, of many rows those of `charts.tradeoff.labelled_rows`."""
     shown = labelled_rows(rows, (cost, "acc"))
     rest = rows.drop(index=shown.index)
-    scale = AXES[cost][1]
+    scale = COLUMNS[cost].scale
     draw_labels(
         axes,
         list(map(shorten, shown["label"])),
@@ -122,7 +119,7 @@ def label_points(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
 
 def positions(rows: pd.DataFrame, cost: str) -> Sequence[tuple[float, float]]:
     """Return the position of each row in a panel."""
-    return list(zip(rows[f"{cost}_mean"] / AXES[cost][1], rows["acc_mean"], strict=True))
+    return list(zip(rows[f"{cost}_mean"] / COLUMNS[cost].scale, rows["acc_mean"], strict=True))
 
 
 def bar_boxes(rows: pd.DataFrame, cost: str, scale: float) -> np.ndarray[tuple[int, int]]:

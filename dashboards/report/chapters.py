@@ -8,7 +8,7 @@ from typing import TypeVar
 import pandas as pd
 
 from dashboards import charts
-from dashboards.charts.quantities import interval_text, si_text
+from dashboards.charts.quantities import find_quantity, interval_text
 from dashboards.data.comparing import compare_configurations, differences
 from dashboards.data.matrices import mean_r, read_average_curves, read_curves
 from dashboards.data.warehouse import Warehouse
@@ -123,8 +123,8 @@ def _cells(row: dict[object, object]) -> list[str]:
     return [
         str(row["label"]),
         *metrics,
-        si_text(storage, "B"),
-        si_text(work, "FLOP"),
+        find_quantity("storage_bytes").value_text(storage),
+        find_quantity("compute_flops").value_text(work),
         str(row["n"]),
     ]
 

@@ -23,7 +23,7 @@ def storage(rows: pd.DataFrame) -> str:
     if extremes is None:
         return NOT_COUNTED
     least, most = extremes
-    sentence = _extremes_sentence(most, least, "storage_bytes", "B", "carries")
+    sentence = _extremes_sentence(most, least, "storage_bytes", "carries")
     parts = {words: most.get(column, 0) or 0 for column, words in STORAGE.items()}
     beside = sorted(((size, words) for words, size in parts.items() if words != "model"))[-1]
     if beside[0] > 0:
@@ -38,7 +38,7 @@ def computation(rows: pd.DataFrame) -> str:
     if extremes is None:
         return NOT_COUNTED
     least, most = extremes
-    sentence = _extremes_sentence(most, least, "compute_flops", "FLOP", "computes")
+    sentence = _extremes_sentence(most, least, "compute_flops", "computes")
     shares = (rows["consolidate_flops_mean"] / rows["compute_flops_mean"]).fillna(0)
     if shares.max() > 0:
         label = rows["label"].to_numpy()[shares.argmax()]
@@ -77,8 +77,9 @@ def cheapest_sentence(rows: pd.DataFrame, cost: str, unit: str) -> str:
     return f"{COST_NAMES[cost]} is least with {row['label']}: {least}, at ACC {acc}."
 
 
-def _extremes_sentence(most: Row, least: Row, cost: str, unit: str, does: str) -> str:
+def _extremes_sentence(most: Row, least: Row, cost: str, does: str) -> str:
     high, low = most[f"{cost}_mean"], least[f"{cost}_mean"]
+    unit = COLUMNS[cost].unit
     if most["trial_id"] == least["trial_id"]:
         return f"{most['label']} {does} {si_text(high, unit)}."
     times = (

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dashboards.charts.growth import GROWING, HOW_FOUND, growth_fits
 from dashboards.charts.quantities import interval_text, si_text
+from orchestrator.columns import COLUMNS
 from orchestrator.results.growth import Growth
 from orchestrator.results.surface.prices import FLOP_UNITS, HOUR, HOUR_SECONDS, PricedWinner, Prices
 from orchestrator.results.surface.surface import STORAGE, Surface
@@ -40,7 +41,7 @@ def most_growing(
     fits: dict[str, dict[str, Growth]], column: str, num_tasks: int, budget: float = nan
 ) -> str:
     """Return a sentence on a cost of T tasks: how many methods grow, and which grows most."""
-    _, name, unit = GROWING[column]
+    name, unit = GROWING[column][1], COLUMNS[column].unit
     name = name[0].upper() + name[1:]
     growing = {label: fit[column] for label, fit in fits.items() if fit[column].slope > 0}
     if not growing:

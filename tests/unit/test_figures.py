@@ -32,10 +32,12 @@ from dashboards.figures import (
     costs,
     draw,
     forgetting,
+    plane,
     r_matrices,
     trade_off,
 )
 from dashboards.figures.__main__ import main
+from orchestrator import columns
 from orchestrator.errors import RepertoireError
 from orchestrator.results.averages import average_over_seeds
 from orchestrator.results.comparison import comparison
@@ -46,6 +48,7 @@ from orchestrator.results.tables.collect import collect_tables
 from orchestrator.results.tables.tables import write_tables
 from orchestrator.stages.record import Costs, Record, Score
 from orchestrator.stages.stage import Chain
+from orchestrator.terminal.comparison import blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -391,3 +394,19 @@ def test_figures_of_means_are_written_where_trials_have_means(tmp_path: Path) ->
     without = Warehouse.open(write_random(tmp_path / "t", complete=1.0))
     with pytest.raises(RepertoireError, match="no trial has means, so there is no figure winners"):
         draw(without, "winners")
+
+
+def test_the_column_decides_the_unit_of_a_table_and_of_the_axes_of_a_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = pd.DataFrame({"storage_bytes_mean": [7e6], "compute_flops_mean": [3.5e9]})
+    small = replace(columns.COLUMNS["compute_flops"], prefix="M")
+    for column, unit, printed in ((None, "GFLOP", "3.50"), (small, "MFLOP", "3,500")):
+        if column is not None:
+            monkeypatch.setitem(columns.COLUMNS, column.name, column)
+            monkeypatch.setattr(plane, "COMPUTE", column)
+        assert blocks.header("compute_flops") == f"compute ({unit})"
+        assert blocks.value_text(rows.iloc[0], "compute_flops") == printed
+        assert plane.point_positions(rows) == [(7e3, float(printed.replace(",", "")))]
+    assert blocks.header("storage_bytes") == "storage"
+    assert blocks.value_text(rows.iloc[0], "storage_bytes") == "7.00 MB"

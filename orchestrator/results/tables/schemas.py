@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from orchestrator.columns import (
     CODE,
-    COLUMNS,
     FLOPS,
     LATE_COSTS,
     LATE_STORAGE,
@@ -20,6 +19,7 @@ from orchestrator.columns import (
     METRICS,
     STORAGE,
     VALIDATED,
+    column_kind,
 )
 
 SPLITS = ("validation", "test")
@@ -39,41 +39,17 @@ INCREMENTAL = ("average_incremental_accuracy", "val_average_incremental_accuracy
 PLACED = (*FIRST_METRICS, "val_acc", *SEARCH, *INCREMENTAL)
 LATER_METRICS = tuple(name for name in (*METRICS, *VALIDATED) if name not in PLACED)
 
-BOOLEANS = frozenset({"selected", "cached"})
-# FLOPs are reals: a large network's can exceed 64-bit integers, and below 2^53 all are exact.
-REALS = frozenset({name for name, column in COLUMNS.items() if column.kind is float})
-REALS |= {
-    *VALIDATED,
-    "objective",
-    "accuracy",
-    "loss",
-    "gpu_utilisation",
-    "means_compute",
-    "gpu_memory_share",
-}
-
-INTEGERS = frozenset({name for name, column in COLUMNS.items() if column.kind is int})
-INTEGERS |= {
-    "means_storage_bytes",
-    "seed",
-    "candidate",
-    "tasks_done",
-    "num_tasks",
-    "after",
-    "task",
-    "n",
-    "epochs",
-    "pid",
+ARROW: Mapping[type, pa.DataType] = {
+    bool: pa.bool_(),
+    float: pa.float64(),
+    int: pa.int64(),
+    str: pa.string(),
 }
 
 
 def create_schema(columns: Iterable[str]) -> pa.Schema:
-    """Return the schema of columns; a column that is in none of the sets above is text."""
-    kinds = ((BOOLEANS, pa.bool_()), (REALS, pa.float64()), (INTEGERS, pa.int64()))
-    return pa.schema(
-        (column, next((kind for names, kind in kinds if column in names), pa.string()))
-        for column in columns
-    )
+    """Return the schema of columns, with the types that `orchestrator.columns` says they have."""
+    return pa.schema((column, ARROW[column_kind(column)]) for column in columns)
 
 
 TRIALS = create_schema(

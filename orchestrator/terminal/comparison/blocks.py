@@ -6,7 +6,7 @@ the mean ranks over tables.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,14 +24,10 @@ from orchestrator.terminal.units import (
     three_digits,
 )
 
-Row = Mapping[Hashable, Any]
+Row = Mapping[Any, Any]
 
 SHOWN = (*SHOWN_METRICS, "storage_bytes", "compute_flops")
-COST_HEADERS = {
-    "storage_bytes": "storage",
-    "compute_flops": "compute (GFLOP)",
-    "seconds": "time (s)",
-}
+BYTES = "B"  # printed with the prefix that fits each value, so that the header has no unit
 
 
 def build_blocks(table: pd.DataFrame) -> Iterator[Block]:
@@ -64,7 +60,8 @@ def list_sweeps(rows: pd.DataFrame) -> list[str]:
 
 def header(value: str) -> str:
     """Return the header of a value's column."""
-    return COST_HEADERS.get(value, COLUMNS[value].label)
+    column = COLUMNS[value]
+    return column.label if column.unit == BYTES else column.title(column.header or column.label)
 
 
 def _values_block(rows: pd.DataFrame, values: Sequence[str], warning: str) -> Block:
@@ -82,15 +79,16 @@ def _values_block(rows: pd.DataFrame, values: Sequence[str], warning: str) -> Bl
 
 def _cells(row: Row, values: Sequence[str]) -> list[str]:
     label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
-    return [label, *(_figure(row, value) for value in values), str(row["n"])]
+    return [label, *(value_text(row, value) for value in values), str(row["n"])]
 
 
-def _figure(row: Row, value: str) -> str:
-    mean = row[f"{value}_mean"]
-    if value == "storage_bytes":
+def value_text(row: Row, value: str) -> str:
+    """Return the cell of a value: a metric with its interval, a cost in the unit of its header."""
+    mean, column = row[f"{value}_mean"], COLUMNS[value]
+    if column.unit == BYTES:
         return bytes_text(mean)
-    if value in COST_HEADERS:
-        return three_digits(mean / 1e9 if value == "compute_flops" else mean)
+    if column.unit:
+        return three_digits(mean / column.scale)
     return interval_text(mean, row[f"{value}_ci95"])
 
 
