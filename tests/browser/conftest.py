@@ -34,8 +34,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     (folder / "small.yaml").write_text(SWEEP)
     words = ["run", str(folder / "small.yaml"), "--out", str(folder), "--backend", "inline"]
-    done = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
     return folder
 
 

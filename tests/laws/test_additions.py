@@ -231,9 +231,9 @@ def test_one_of_each_is_used_by_a_sweep_that_names_it(extension_folder: Path) ->
         assert "loud\n" in ran.output
         exec(RESULTS, {})
 
-    done = run_forked(run, extension_folder)
-    assert done.code == 0, done.stderr
-    output = json.loads(done.stdout.splitlines()[-1])
+    result = run_forked(run, extension_folder)
+    assert result.code == 0, result.stderr
+    output = json.loads(result.stdout.splitlines()[-1])
     assert output == {
         "names": ["plain", "wide", "permuted_stripes"],
         "schedule": True,

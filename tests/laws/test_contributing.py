@@ -38,9 +38,9 @@ def repertoire(folder: Path, *words: str) -> str:
         sys.argv = ["repertoire", *words]
         app.main()
 
-    done = run_forked(command, folder, {"MLFLOW_TRACKING_URI": None})
-    assert done.code == 0, done.stdout + done.stderr
-    return done.stdout
+    result = run_forked(command, folder, {"MLFLOW_TRACKING_URI": None})
+    assert result.code == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def check(folder: Path) -> Outcome:

@@ -474,7 +474,7 @@ def selection(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, list[str]]
 
 
 @pytest.fixture
-def selected(selection: tuple[Lab, list[str]]) -> Lab:
+def selection_lab(selection: tuple[Lab, list[str]]) -> Lab:
     """A selection at each task that has ended; only read by tests."""
     return selection[0]
 
@@ -487,8 +487,8 @@ def test_selection_at_each_task_executes_no_more_than_candidates_times_tasks(
     assert go(lab).evaluation.executed == 0
 
 
-def test_each_choice_follows_the_rule_and_sees_the_present_task_alone(selected: Lab) -> None:
-    tried, accuracy = trials(selected), load(selected.out / "lab").accuracy
+def test_each_choice_follows_the_rule_and_sees_the_present_task_alone(selection_lab: Lab) -> None:
+    tried, accuracy = trials(selection_lab), load(selection_lab.out / "lab").accuracy
     for (seed, task), here in tried.groupby(["seed", "tasks_done"]):
         own = accuracy[
             (accuracy["seed"] == seed)
@@ -508,18 +508,18 @@ def test_each_choice_follows_the_rule_and_sees_the_present_task_alone(selected: 
             assert stable["objective"].iloc[0] >= 0.9 * best
 
 
-def test_candidates_of_a_task_are_siblings(selected: Lab) -> None:
-    stages = load(selected.out / "lab").stages
-    tried = trials(selected)[["trial_id", "seed", "tasks_done"]]
+def test_candidates_of_a_task_are_siblings(selection_lab: Lab) -> None:
+    stages = load(selection_lab.out / "lab").stages
+    tried = trials(selection_lab)[["trial_id", "seed", "tasks_done"]]
     last = stages.merge(tried, on=["trial_id", "seed"]).query("after == tasks_done")
     assert (last.groupby(["seed", "after"])["parent"].nunique() == 1).all()
     assert last.groupby("seed")["after"].nunique().eq(5).all()
 
 
 def test_the_seeds_of_a_selection_are_one_configuration_with_its_choices_told(
-    selected: Lab,
+    selection_lab: Lab,
 ) -> None:
-    evaluated, stages = trials(selected, "evaluation"), load(selected.out / "lab").stages
+    evaluated, stages = trials(selection_lab, "evaluation"), load(selection_lab.out / "lab").stages
     assert evaluated["trial_id"].nunique() == 1
     assert sorted(evaluated["seed"]) == [0, 1]
     rows = stages[stages["trial_id"].isin(evaluated["trial_id"])]

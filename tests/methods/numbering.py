@@ -8,7 +8,7 @@ from methods.base import Examples, TaskView
 from orchestrator.seeding import stream
 
 
-def numbered(numbers, labels=None, image=(1, 1, 2)):
+def number_images(numbers, labels=None, image=(1, 1, 2)):
     """Examples whose first two pixels spell their number."""
     numbers = torch.as_tensor(numbers)
     x = torch.zeros((len(numbers), *image), dtype=torch.uint8)

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import safetensors.torch
 import torch
-from numbering import learn, numbered, numbers_in, view
+from numbering import learn, number_images, numbers_in, view
 from scipy.stats import chisquare
 
 from methods.base import Examples, Outlook
@@ -25,8 +25,8 @@ def test_the_reservoir_holds_every_example_with_the_same_probability():
     counts = Counter()
     for seed in range(repeats):
         memory = ReservoirMemory(Budget(capacity), Outlook(10, (1, 1, 2)))
-        learn(memory, numbered(range(35)), index=1, seed=seed)
-        learn(memory, numbered(range(35, offered)), index=2, seed=seed)
+        learn(memory, number_images(range(35)), index=1, seed=seed)
+        learn(memory, number_images(range(35, offered)), index=2, seed=seed)
         counts.update(numbers_in(memory))
     actual = [counts[number] for number in range(offered)]
     assert sum(actual) == repeats * capacity
@@ -34,7 +34,7 @@ def test_the_reservoir_holds_every_example_with_the_same_probability():
 
 
 def test_a_batch_is_offered_as_algorithm_r_offers_one_example_after_the_other():
-    capacity, batch = 6, numbered(range(40))
+    capacity, batch = 6, number_images(range(40))
     memory = ReservoirMemory(Budget(capacity), Outlook(10, (1, 1, 2)))
     memory.resize(capacity)
     memory.offer(batch, stream(0, "draws"))
@@ -55,7 +55,7 @@ def test_the_last_occurrence_of_each_value_is_found():
 def test_the_reservoir_never_outgrows_its_capacity_nor_holds_an_example_twice():
     memory = ReservoirMemory(Budget(25), Outlook(10, (1, 1, 2)))
     for index in range(1, 5):
-        learn(memory, numbered(range(100 * (index - 1), 100 * index)), index)
+        learn(memory, number_images(range(100 * (index - 1), 100 * index)), index)
         numbers = numbers_in(memory)
         assert len(numbers) == len(set(numbers)) == 25
         assert int(memory.offered) == 100 * index
@@ -65,15 +65,15 @@ def test_the_reservoir_never_outgrows_its_capacity_nor_holds_an_example_twice():
 @pytest.mark.parametrize("batch_size", [1, 16, 100])
 def test_only_the_first_pass_is_offered_and_a_reservoir_with_room_holds_all(epochs, batch_size):
     memory = ReservoirMemory(Budget(100), Outlook(10, (1, 1, 2)))
-    learn(memory, numbered(range(50)), 1, batch_size=batch_size, epochs=epochs)
-    learn(memory, numbered(range(50, 90)), 2, batch_size=batch_size, epochs=epochs)
+    learn(memory, number_images(range(50)), 1, batch_size=batch_size, epochs=epochs)
+    learn(memory, number_images(range(50, 90)), 2, batch_size=batch_size, epochs=epochs)
     assert numbers_in(memory) == list(range(90))
     assert int(memory.offered) == 90
 
 
 def test_an_interrupted_pass_leaves_no_empty_rows():
     memory = ReservoirMemory(Budget(100), Outlook(10, (1, 1, 2)))
-    task = view(numbered(range(80)))
+    task = view(number_images(range(80)))
     memory.begin_task(task)
     memory.after_step(task.examples[:30])
     memory.end_task(task)
@@ -84,7 +84,7 @@ def test_an_interrupted_pass_leaves_no_empty_rows():
 @pytest.mark.parametrize("kind", [ReservoirMemory, ClassBalancedMemory])
 def test_an_example_occupies_its_pixels_and_one_byte(kind, capacity, rows):
     memory = kind(Budget(capacity), OUTLOOK)
-    learn(memory, numbered(range(60), image=IMAGE))
+    learn(memory, number_images(range(60), image=IMAGE))
     state = memory.state_dict()
     images, labels = (state[name].numel() * state[name].element_size() for name in ("x", "y"))
     assert images + labels == memory.filled * memory.row_bytes == rows * (784 + 1)
@@ -92,7 +92,7 @@ def test_an_example_occupies_its_pixels_and_one_byte(kind, capacity, rows):
 
 def test_labels_beyond_a_byte_take_two():
     memory = ReservoirMemory(Budget(5), Outlook(num_classes=1000, input_shape=(1, 1, 2)))
-    learn(memory, numbered([1, 2], labels=[999, 256]))
+    learn(memory, number_images([1, 2], labels=[999, 256]))
     assert memory.y.dtype == torch.int16
     assert memory.sample(2, stream(0, "draw")).y.sort().values.tolist() == [256, 999]
 
@@ -101,17 +101,17 @@ def test_labels_beyond_a_byte_take_two():
 def test_a_part_filled_memory_is_loaded_from_its_bytes_and_goes_on_as_if_it_had_not_been(kind):
     outlook = Outlook(10, (1, 1, 2))
     straight, loaded = kind(Budget(70), outlook), kind(Budget(70), outlook)
-    learn(straight, numbered(range(40)), 1)
+    learn(straight, number_images(range(40)), 1)
     loaded.load_state_dict(safetensors.torch.load(safetensors.torch.save(straight.state_dict())))
     for memory in (straight, loaded):
-        learn(memory, numbered(range(40, 140)), 2)
+        learn(memory, number_images(range(40, 140)), 2)
     assert numbers_in(straight) == numbers_in(loaded)
     assert straight.filled == loaded.filled == 70
 
 
 def test_a_state_beyond_the_capacity_is_refused():
     memory = ReservoirMemory(Budget(40), Outlook(10, (1, 1, 2)))
-    learn(memory, numbered(range(40)))
+    learn(memory, number_images(range(40)))
     with pytest.raises(ValueError, match="a memory of 30 examples cannot hold 40"):
         ReservoirMemory(Budget(30), Outlook(10, (1, 1, 2))).load_state_dict(memory.state_dict())
 
@@ -125,7 +125,7 @@ def test_images_that_are_not_bytes_are_refused():
 
 def test_a_draw_has_no_example_twice_and_is_all_there_is_where_that_is_less():
     memory = ReservoirMemory(Budget(30), Outlook(10, (1, 1, 2)))
-    learn(memory, numbered(range(30)))
+    learn(memory, number_images(range(30)))
     few, all_of_them = memory.sample(7, stream(0, "draw")), memory.sample(99, stream(0, "draw"))
     pixels = few.x.flatten(1)[:, 0].tolist()
     assert len(set(pixels)) == 7
@@ -136,10 +136,10 @@ def test_a_draw_has_no_example_twice_and_is_all_there_is_where_that_is_less():
 
 def test_a_class_balanced_memory_gives_every_class_the_same_share():
     memory = ClassBalancedMemory(Budget(20), Outlook(10, (1, 1, 2)))
-    learn(memory, numbered(range(60), labels=[0] * 40 + [1] * 20), 1)
+    learn(memory, number_images(range(60), labels=[0] * 40 + [1] * 20), 1)
     assert Counter(memory.y.tolist()) == {0: 10, 1: 10}
     before = numbers_in(memory)
-    learn(memory, numbered(range(60, 100), labels=[2] * 40), 2)
+    learn(memory, number_images(range(60, 100), labels=[2] * 40), 2)
     assert Counter(memory.y.tolist()) == {0: 7, 1: 7, 2: 6}
     assert len(set(numbers_in(memory))) == 20
     assert {n for n in numbers_in(memory) if n < 60} <= set(before)
@@ -147,22 +147,22 @@ def test_a_class_balanced_memory_gives_every_class_the_same_share():
 
 def test_a_class_with_too_few_examples_gives_all_it_has():
     memory = ClassBalancedMemory(Budget(20), Outlook(10, (1, 1, 2)))
-    learn(memory, numbered(range(43), labels=[0] * 3 + [1] * 40))
+    learn(memory, number_images(range(43), labels=[0] * 3 + [1] * 40))
     assert Counter(memory.y.tolist()) == {0: 3, 1: 10}
     assert set(numbers_in(memory)) >= {0, 1, 2}
 
 
 def test_a_class_balanced_memory_with_room_holds_all():
     memory = ClassBalancedMemory(Budget(200), Outlook(10, (1, 1, 2)))
-    learn(memory, numbered(range(50), labels=[0, 1] * 25), 1)
-    learn(memory, numbered(range(50, 80), labels=[2, 3] * 15), 2)
+    learn(memory, number_images(range(50), labels=[0, 1] * 25), 1)
+    learn(memory, number_images(range(50, 80), labels=[2, 3] * 15), 2)
     assert sorted(numbers_in(memory)) == list(range(80))
 
 
 def test_a_class_met_in_every_task_divides_its_share_among_the_tasks():
     memory = ClassBalancedMemory(Budget(12), Outlook(10, (1, 1, 2)))
     for index in range(1, 4):
-        learn(memory, numbered(range(100 * index, 100 * index + 50), labels=[0] * 50), index)
+        learn(memory, number_images(range(100 * index, 100 * index + 50), labels=[0] * 50), index)
     tasks = Counter(number // 100 for number in numbers_in(memory))
     assert tasks[3] == 4
     assert sum(tasks.values()) == 12
@@ -171,7 +171,7 @@ def test_a_class_met_in_every_task_divides_its_share_among_the_tasks():
 
 def test_logits_stay_with_their_example():
     memory = ReservoirMemory(Budget(20), Outlook(10, (1, 1, 2)), logits=True)
-    task = view(numbered(range(90)))
+    task = view(number_images(range(90)))
     memory.begin_task(task)
     for start in range(0, 90, 16):
         batch = task.examples[start : start + 16]
@@ -186,7 +186,7 @@ def test_logits_stay_with_their_example():
 
 def test_a_draw_can_be_among_the_first_rows_only():
     memory = ReservoirMemory(Budget(30), Outlook(10, (1, 1, 2)))
-    learn(memory, numbered(range(30)))
+    learn(memory, number_images(range(30)))
     rows = memory.draw(99, stream(0, "draw"), among=7)
     assert sorted(rows.tolist()) == list(range(7))
     assert memory.draw(3, stream(0, "draw"), among=0).tolist() == []

@@ -41,7 +41,7 @@ def invoke(*words: str) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny.yaml and its results."""
     folder = tmp_path_factory.mktemp("cli")
     (folder / "tiny.yaml").write_text(TINY)
@@ -52,8 +52,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_plan_of_a_finished_sweep_says_that_nothing_is_left(done: Path) -> None:
-    code, output = invoke("plan", str(done / "tiny.yaml"), "--out", str(done / "results"))
+def test_a_plan_of_a_finished_sweep_says_that_nothing_is_left(home: Path) -> None:
+    code, output = invoke("plan", str(home / "tiny.yaml"), "--out", str(home / "results"))
     figures = {
         line.split("│")[1].strip(): line.split("│")[2].strip()
         for line in output.splitlines()
@@ -75,11 +75,16 @@ def test_a_plan_touches_nothing(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.yaml"]
 
 
-def test_a_second_run_computes_nothing_and_changes_no_byte_of_the_tables(done: Path) -> None:
-    tables = sorted((done / "results" / "tiny").glob("*.parquet"))
+def test_a_second_run_computes_nothing_and_changes_no_byte_of_the_tables(home: Path) -> None:
+    tables = sorted((home / "results" / "tiny").glob("*.parquet"))
     before = [(p.name, p.read_bytes()) for p in tables]
     code, output = invoke(
-        "run", str(done / "tiny.yaml"), "--out", str(done / "results"), "--backend", "inline"
+        "run",
+        str(home / "tiny.yaml"),
+        "--out",
+        str(home / "results"),
+        "--backend",
+        "inline",
     )
     assert code == 0
     assert "0 stages computed" in output
@@ -87,12 +92,18 @@ def test_a_second_run_computes_nothing_and_changes_no_byte_of_the_tables(done: P
     assert len(before) == 3
 
 
-def test_a_run_of_what_the_store_holds_imports_no_ray(done: Path, tmp_path: Path) -> None:
+def test_a_run_of_what_the_store_holds_imports_no_ray(home: Path, tmp_path: Path) -> None:
     def command() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
             del sys.modules[name]
         sys.modules["ray"] = None  # type: ignore[assignment]  # an import would raise
-        sys.argv = ["repertoire", "run", str(done / "tiny.yaml"), "--out", str(done / "results")]
+        sys.argv = [
+            "repertoire",
+            "run",
+            str(home / "tiny.yaml"),
+            "--out",
+            str(home / "results"),
+        ]
         main()
 
     ran = run_forked(command, tmp_path)
@@ -101,16 +112,16 @@ def test_a_run_of_what_the_store_holds_imports_no_ray(done: Path, tmp_path: Path
     assert "0 stages computed" in ran.stdout
 
 
-def test_a_comparison_in_csv_and_json_holds_the_means_of_the_tables(done: Path) -> None:
-    trials = pd.read_parquet(done / "results" / "tiny" / "trials.parquet")
+def test_a_comparison_in_csv_and_json_holds_the_means_of_the_tables(home: Path) -> None:
+    trials = pd.read_parquet(home / "results" / "tiny" / "trials.parquet")
     expected = trials.groupby("trial_id")["acc"].mean()
-    code, text = invoke("compare", str(done / "results"), "--format", "csv")
+    code, text = invoke("compare", str(home / "results"), "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert code == 0
     assert {row["trial_id"]: float(row["acc_mean"]) for row in rows} == pytest.approx(
         dict(expected)
     )
-    code, text = invoke("compare", str(done / "results"), "--format", "json")
+    code, text = invoke("compare", str(home / "results"), "--format", "json")
     assert {row["trial_id"]: row["acc_mean"] for row in json.loads(text)["rows"]} == pytest.approx(
         dict(expected)
     )
@@ -120,9 +131,9 @@ def test_a_comparison_in_csv_and_json_holds_the_means_of_the_tables(done: Path) 
     ("format", "mark"), [("table", "finetune"), ("markdown", "| finetune"), ("latex", "\\toprule")]
 )
 def test_a_comparison_for_people_names_each_configuration(
-    done: Path, format: str, mark: str
+    home: Path, format: str, mark: str
 ) -> None:
-    code, text = invoke("compare", str(done / "results"), "--format", format)
+    code, text = invoke("compare", str(home / "results"), "--format", format)
     assert code == 0
     assert mark in text
     assert "20" in text
@@ -176,15 +187,15 @@ def test_the_first_sweep_can_be_planned_as_it_is_and_replaces_nothing(
     assert invoke("plan", file, "--out", out)[0] == 0
 
 
-def test_quiet_prints_what_failed_alone_and_the_version_needs_no_command(done: Path) -> None:
-    sweep, out = str(done / "tiny.yaml"), str(done / "results")
+def test_quiet_prints_what_failed_alone_and_the_version_needs_no_command(home: Path) -> None:
+    sweep, out = str(home / "tiny.yaml"), str(home / "results")
     words = ("run", sweep, "--out", out, "--backend", "inline")
     assert invoke(*words, "--quiet") == (0, "")
     assert "split_digits" in invoke(*words, "-v")[1]
     assert invoke("--version") == (0, f"repertoire {importlib.metadata.version('repertoire-cl')}\n")
 
 
-def test_verify_finds_a_flipped_byte_and_a_run_mends_it(done: Path, tmp_path: Path) -> None:
+def test_verify_finds_a_flipped_byte_and_a_run_mends_it(home: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     run = ("run", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline")
     assert invoke(*run)[0] == 0
@@ -215,8 +226,8 @@ def test_a_plan_counts_a_damaged_stage_as_left_and_leaves_it_where_it_is(tmp_pat
     assert sorted(p for p in (tmp_path / "r").rglob("*")) == before
 
 
-def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: Path) -> None:
-    shutil.copytree(done / "results", tmp_path / "r")
+def test_garbage_is_what_no_sweep_of_the_folder_refers_to(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "results", tmp_path / "r")
     (tmp_path / "more.yaml").write_text(
         TINY.replace("name: tiny", "name: more").replace("seeds: [0, 1]", "seeds: [7]")
     )
@@ -238,7 +249,7 @@ def test_garbage_is_what_no_sweep_of_the_folder_refers_to(done: Path, tmp_path: 
     assert f"kept: 14 stages, tiny in {tmp_path / 'r'}" in output
     assert len(list(stages.glob("*/*/record.json"))) == before - 7
     code, output = invoke(
-        "run", str(done / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline"
+        "run", str(home / "tiny.yaml"), "--out", str(tmp_path / "r"), "--backend", "inline"
     )
     assert (code, "0 stages computed" in output) == (0, True)
 
@@ -249,10 +260,10 @@ def test_help_loads_nothing_heavy() -> None:
         "heavy = {'torch', 'ray', 'mlflow', 'pandas', 'pyarrow', 'pydantic'} & set(sys.modules); "
         "print(sorted(heavy))"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "[]\n"
+    assert result.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +284,7 @@ def test_a_folder_without_results_is_one_message_and_exit_code_2(
 
 
 def test_what_cannot_be_imported_is_tracked_and_one_folder_stops_no_other(
-    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """cases/05: to send results, only the section mlflow of their sweep file is needed."""
     for name, text in {
@@ -281,7 +292,7 @@ def test_what_cannot_be_imported_is_tracked_and_one_folder_stops_no_other(
         "foreign": "methods: ['gone:Mine']",
         "last": "methods: [finetune]",
     }.items():
-        shutil.copytree(done / "results" / "tiny", tmp_path / name)
+        shutil.copytree(home / "results" / "tiny", tmp_path / name)
         (tmp_path / name / "tracking.json").unlink(missing_ok=True)
         (tmp_path / name / "sweep.yaml").write_text(text)
     sent: list[str] = []
@@ -300,7 +311,7 @@ def test_what_cannot_be_imported_is_tracked_and_one_folder_stops_no_other(
 
 
 def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
-    done: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rich.console import Console
 
@@ -308,12 +319,12 @@ def test_markup_in_a_label_is_printed_as_it_is_at_the_end_of_a_run(
         "orchestrator.cli.run_report.render_first", lambda *_, **__: "ewc note=[a] [/x] [bold]\n"
     )
     console = Console(file=io.StringIO(), width=80)
-    print_report(console, done / "results" / "tiny", ["Next: [/y]"])
+    print_report(console, home / "results" / "tiny", ["Next: [/y]"])
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "ewc note=[a] [/x] [bold]\n" in printed
     assert "Next: [/y]" in printed
 
 
 def test_a_folder_without_a_store_is_refused_and_not_called_whole(tmp_path):
-    done = CliRunner().invoke(app, ["store", "verify", str(tmp_path)])
-    assert "has no stage store" in str(done.exception)
+    result = CliRunner().invoke(app, ["store", "verify", str(tmp_path)])
+    assert "has no stage store" in str(result.exception)

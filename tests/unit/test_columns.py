@@ -115,9 +115,9 @@ def run_afresh(code: str) -> None:
 def test_a_new_metric_is_a_line_of_columns_and_a_function(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SWEEP)
     write_earlier(tmp_path / "earlier")
-    done = run_forked(partial(run_afresh, MADE_UP), tmp_path)
-    assert done.code == 0, done.stderr[-2000:]
-    report = done.stdout.splitlines()[-1]
+    result = run_forked(partial(run_afresh, MADE_UP), tmp_path)
+    assert result.code == 0, result.stderr[-2000:]
+    report = result.stdout.splitlines()[-1]
     assert "false" not in report, report
     assert report.count("true") == 8
 

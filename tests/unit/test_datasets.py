@@ -146,8 +146,8 @@ def test_reading_digits_and_debians_fashion_mnist_imports_no_heavy_package(folde
             datasets.load_dataset("fashion_mnist")
         sys.stdout.write(str(heavy & set(sys.modules)))
 
-    done = run_forked(work, folder)
-    assert (done.code, done.stdout) == (0, "set()"), done.stderr
+    result = run_forked(work, folder)
+    assert (result.code, result.stdout) == (0, "set()"), result.stderr
 
 
 def test_a_data_set_is_read_once():

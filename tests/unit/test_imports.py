@@ -109,8 +109,8 @@ def test_importing_every_module_changes_nothing_and_no_work_needs_the_compiler()
         "orchestrator.tracking.experiment",
         "methods.ewc",
     } <= set(names)
-    done = run(IMPORT_ALL, *names)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    result = run(IMPORT_ALL, *names)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_the_command_line_is_imported_without_torch_pandas_and_pyarrow():
@@ -126,8 +126,8 @@ def test_the_command_line_is_imported_without_torch_pandas_and_pyarrow():
         "mlflow",
     ]
     for name in ("orchestrator.cli.app", "orchestrator", "orchestrator.graph.trial_graph"):
-        done = run(IMPORT_ONE, name, *heavy)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        result = run(IMPORT_ONE, name, *heavy)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_a_module_that_is_run_has_defined_all_it_calls() -> None:

@@ -62,7 +62,7 @@ class Diary(Method):
         self.calls.append("step")
 
 
-def numbered(count: int) -> Examples:
+def number_examples(count: int) -> Examples:
     """Return examples whose first pixel is their number."""
     x = torch.zeros(count, 1, 1, 4, dtype=torch.uint8)
     x[:, 0, 0, 0] = torch.arange(count)
@@ -72,7 +72,7 @@ def numbered(count: int) -> Examples:
 
 def view(count: int, allowed: Tensor | None = None, seed: int = 0) -> TaskView:
     return TaskView(
-        1, (0, 1, 2), numbered(count), allowed, lambda purpose: stream(seed, 1, purpose)
+        1, (0, 1, 2), number_examples(count), allowed, lambda purpose: stream(seed, 1, purpose)
     )
 
 
@@ -136,7 +136,7 @@ def test_the_hooks_are_called_in_their_order():
 
 def test_a_step_of_sgd_is_the_gradient_of_the_batch_s_mean_loss_times_the_rate():
     diary, reference = Diary(), Linear()
-    data = numbered(6)
+    data = number_examples(6)
     F.cross_entropy(reference(data.x), data.y).backward()
     train_task(diary, view(6), Training(optimizer="sgd", lr=0.5), FlopMeter())
     expected = reference.head.weight - 0.5 * reference.head.weight.grad
@@ -292,14 +292,14 @@ def test_the_size_of_a_batch_of_evaluation_does_not_show(count):
 @pytest.mark.parametrize("task", [None, 3])
 def test_the_task_is_told_where_the_scenario_reveals_it_alone(task):
     method = Fixed()
-    score_examples(method.predict, numbered(3), None, task, FlopMeter())
+    score_examples(method.predict, number_examples(3), None, task, FlopMeter())
     assert method.told == [task]
 
 
 def test_evaluation_builds_no_graph_and_changes_no_parameter():
     diary = Diary()
     before = {name: tensor.clone() for name, tensor in diary.state_dict().items()}
-    score_examples(diary.predict, numbered(9), None, None, FlopMeter())
+    score_examples(diary.predict, number_examples(9), None, None, FlopMeter())
     assert all(torch.equal(diary.state_dict()[name], tensor) for name, tensor in before.items())
     assert all(parameter.grad is None for parameter in diary.parameters())
 
@@ -386,7 +386,7 @@ def test_a_last_batch_of_one_example_is_normalised_by_the_running_statistics():
     by_hand = Normalised()
     optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.5)
     for batch in diary.batches:
-        examples = numbered(9)[torch.tensor(batch)]
+        examples = number_examples(9)[torch.tensor(batch)]
         by_hand.train(len(batch) > 1)
         optimizer.zero_grad()
         F.cross_entropy(by_hand(examples.x), examples.y).backward()

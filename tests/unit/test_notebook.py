@@ -43,7 +43,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def notebook_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the notebook's results and, beside them, the notebook, run."""
     folder = tmp_path_factory.mktemp("work")
     (folder / "docs").mkdir()
@@ -81,22 +81,22 @@ def outputs(notebook: Path) -> list[dict[str, Any]]:
     return [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
 
 
-def test_the_notebook_builds_runs_and_draws_a_sweep(executed: Path) -> None:
-    shown = outputs(executed / "docs" / NOTEBOOK.name)
+def test_the_notebook_builds_runs_and_draws_a_sweep(notebook_folder: Path) -> None:
+    shown = outputs(notebook_folder / "docs" / NOTEBOOK.name)
     assert {output["output_type"] for output in shown} <= {"execute_result", "display_data"}
     plane, matrix, curves = (output["data"][CHART] for output in shown if CHART in output["data"])
-    results = rp.load(executed / "results")
+    results = rp.load(notebook_folder / "results")
     assert set(results.trials["status"]) == {"complete"}
     assert set(results.compare()["method"]) <= {trace["name"] for trace in plane["data"]}
     assert matrix["layout"]["xaxis"]["title"]["text"].startswith("task<br>BWT")
     assert set(results.compare()["label"]) <= {trace.get("name") for trace in curves["data"]}
 
 
-def test_the_tables_in_the_notebook_are_those_of_the_results(executed: Path) -> None:
-    data = [output["data"] for output in outputs(executed / "docs" / NOTEBOOK.name)]
+def test_the_tables_in_the_notebook_are_those_of_the_results(notebook_folder: Path) -> None:
+    data = [output["data"] for output in outputs(notebook_folder / "docs" / NOTEBOOK.name)]
     pages, texts = [d.get("text/html") for d in data], [d.get("text/plain") for d in data]
     assert "" not in texts
-    results = rp.load(executed / "results")
+    results = rp.load(notebook_folder / "results")
     assert results._repr_html_() in pages
     assert results.pareto(["acc", "storage_bytes"])._repr_html_() in pages
     table = results.compare(against="finetune", sort="acc")

@@ -36,7 +36,7 @@ def golden_store() -> StageStore:
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("packed") / "golden.zip"
     write_pack(GOLDEN, file, golden_store())
     return file
@@ -77,28 +77,28 @@ def refuse(file: Path, out: Path, problem: str, **options: Any) -> None:
     assert tree(out.parent) == before
 
 
-def test_results_are_the_same_elsewhere(packed: Path, tmp_path: Path) -> None:
-    result = read_pack(packed, tmp_path / "deep" / "out")
+def test_results_are_the_same_elsewhere(pack_file: Path, tmp_path: Path) -> None:
+    result = read_pack(pack_file, tmp_path / "deep" / "out")
     assert result.sweeps == ("layouts", "searching", "stumbling", "told_the_task")
     golden, unpacked = load(GOLDEN), load(tmp_path / "deep" / "out")
     for name in ("trials", "accuracy", "stages"):
         pd.testing.assert_frame_equal(getattr(golden, name), getattr(unpacked, name))
-    again = read_pack(packed, tmp_path / "deep" / "out")
+    again = read_pack(pack_file, tmp_path / "deep" / "out")
     assert (again.sweeps, again.present) == ((), result.sweeps)
     assert not list((tmp_path / "deep" / "out").glob(".*"))
 
 
 def test_the_same_folder_gives_the_same_bytes_wherever_it_lies(
-    packed: Path, tmp_path: Path
+    pack_file: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(GOLDEN, tmp_path / "copy", copy_function=shutil.copy)
     store = StageStore(str(tmp_path / "copy" / "stages"))
     write_pack(tmp_path / "copy", tmp_path / "copy.zip", store)
-    assert (tmp_path / "copy.zip").read_bytes() == packed.read_bytes()
+    assert (tmp_path / "copy.zip").read_bytes() == pack_file.read_bytes()
     # What was taken in is packed again as it was, with its records and without a store.
-    read_pack(packed, tmp_path / "out")
+    read_pack(pack_file, tmp_path / "out")
     write_pack(tmp_path / "out", tmp_path / "again.zip", None)
-    assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
+    assert (tmp_path / "again.zip").read_bytes() == pack_file.read_bytes()
     with pytest.raises(RepertoireError, match="exists and is not replaced"):
         write_pack(tmp_path / "out", tmp_path / "again.zip", None)
 
@@ -131,12 +131,12 @@ def test_a_pack_holds_records_pages_and_code_and_no_states_links_or_databases(
     assert (tmp_path / "out" / "layouts" / "former" / "1" / "trials.parquet").is_file()
 
 
-def test_records_go_into_a_store_where_that_is_asked_for(packed: Path, tmp_path: Path) -> None:
+def test_records_go_into_a_store_where_that_is_asked_for(pack_file: Path, tmp_path: Path) -> None:
     store = StageStore(str(tmp_path / "stages"))
     key = golden_store().keys()[0]
     store.put({}, golden_store().record(key))  # type: ignore[arg-type]
     own = (tmp_path / "stages" / key[:2] / key / "record.json").read_bytes()
-    result = read_pack(packed, tmp_path / "out", lambda: store)
+    result = read_pack(pack_file, tmp_path / "out", lambda: store)
     assert (tmp_path / "stages" / key[:2] / key / "record.json").read_bytes() == own
     others = [each for each in store.keys() if each != key]  # noqa: SIM118
     assert all(store.record(each) == golden_store().record(each) for each in others)
@@ -165,13 +165,13 @@ def test_records_go_into_a_store_where_that_is_asked_for(packed: Path, tmp_path:
         "/",
     ],
 )
-def test_a_name_that_no_results_have_is_refused(packed: Path, tmp_path: Path, path: str) -> None:
-    file = forge(tmp_path / "x.zip", contents(packed) | {path: b"x"})
+def test_a_name_that_no_results_have_is_refused(pack_file: Path, tmp_path: Path, path: str) -> None:
+    file = forge(tmp_path / "x.zip", contents(pack_file) | {path: b"x"})
     refuse(file, tmp_path / "out", "which is no file of results|link, a folder|differ")
 
 
-def test_what_is_not_what_was_packed_is_refused(packed: Path, tmp_path: Path) -> None:
-    files, out = contents(packed), tmp_path / "out"
+def test_what_is_not_what_was_packed_is_refused(pack_file: Path, tmp_path: Path) -> None:
+    files, out = contents(pack_file), tmp_path / "out"
     right = unseal(INDEX, files[INDEX])
     assert right is not None
     changed = files | {"layouts/sweep.yaml": b"name: other"}
@@ -199,12 +199,12 @@ def test_what_is_not_what_was_packed_is_refused(packed: Path, tmp_path: Path) ->
     ],
 )
 def test_a_record_that_no_store_has_is_refused(
-    packed: Path,
+    pack_file: Path,
     tmp_path: Path,
     change: Callable[[dict[str, str]], dict[str, str]],
     problem: str,
 ) -> None:
-    files = contents(packed)
+    files = contents(pack_file)
     first, rest = files[f"layouts/{RECORDS}"].split(b"\n", 1)
     line = json.dumps(change(json.loads(first))).encode()
     file = forge(tmp_path / "x.zip", files | {f"layouts/{RECORDS}": line + b"\n" + rest})
@@ -219,13 +219,13 @@ def later(line: dict[str, str]) -> dict[str, str]:
     return {**line, "text": text}
 
 
-def test_a_pack_of_a_later_release_names_it(packed: Path, tmp_path: Path) -> None:
-    file = forge(tmp_path / "x.zip", contents(packed), format=2)
+def test_a_pack_of_a_later_release_names_it(pack_file: Path, tmp_path: Path) -> None:
+    file = forge(tmp_path / "x.zip", contents(pack_file), format=2)
     refuse(file, tmp_path / "out", r"made by release '9\.9', in format 2")
 
 
-def test_links_and_bombs_are_refused(packed: Path, tmp_path: Path) -> None:
-    files, out = contents(packed), tmp_path / "out"
+def test_links_and_bombs_are_refused(pack_file: Path, tmp_path: Path) -> None:
+    files, out = contents(pack_file), tmp_path / "out"
     with zipfile.ZipFile(forge(tmp_path / "link.zip", {}), "w") as pack:
         info = zipfile.ZipInfo("layouts/sweep.yaml")
         info.external_attr = 0o120777 << 16
@@ -235,15 +235,15 @@ def test_links_and_bombs_are_refused(packed: Path, tmp_path: Path) -> None:
     bomb = forge(tmp_path / "bomb.zip", files | {"layouts/sweep.yaml": bytes(2 * 10**7)})
     assert bomb.stat().st_size < 200_000
     refuse(bomb, out, "unpacks to 20000000 bytes")
-    refuse(packed, out, "more than 1000 ", max_bytes=1000)
+    refuse(pack_file, out, "more than 1000 ", max_bytes=1000)
     right = unseal(INDEX, files[INDEX])
     assert right is not None
     small = [{**each, "size": min(each["size"], 10)} for each in right["files"]]
     refuse(forge(tmp_path / "lie.zip", files, files=small), out, "longer than 10 bytes")
 
 
-def test_what_is_no_pack_is_refused(packed: Path, tmp_path: Path) -> None:
-    out, data = tmp_path / "out", packed.read_bytes()
+def test_what_is_no_pack_is_refused(pack_file: Path, tmp_path: Path) -> None:
+    out, data = tmp_path / "out", pack_file.read_bytes()
     (tmp_path / "text").write_text("no pack")
     (tmp_path / "short").write_bytes(data[: len(data) // 2])
     refuse(tmp_path / "text", out, "no pack or was damaged")
@@ -259,14 +259,14 @@ def test_what_is_no_pack_is_refused(packed: Path, tmp_path: Path) -> None:
     refuse(tmp_path / "flipped", out, "damaged|not what was packed")
 
 
-def test_what_is_there_is_not_overwritten(packed: Path, tmp_path: Path) -> None:
+def test_what_is_there_is_not_overwritten(pack_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "searching").mkdir(parents=True)
     (out / "searching" / "mine").write_text("kept")
-    refuse(packed, out, "exists and is not what the pack holds")
+    refuse(pack_file, out, "exists and is not what the pack holds")
     shutil.rmtree(out / "searching")
     (out / "searching").symlink_to(tmp_path / "elsewhere")
-    refuse(packed, out, "exists and is not what the pack holds")
+    refuse(pack_file, out, "exists and is not what the pack holds")
     assert os.readlink(out / "searching") == str(tmp_path / "elsewhere")
 
 
@@ -290,12 +290,12 @@ def test_the_commands_say_what_they_did(
 @pytest.mark.timeout(300)
 def test_mlflow_and_the_report_take_in_a_pack(
     answer: Callable[..., tuple[int, str]],
-    packed: Path,
+    pack_file: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    read_pack(packed, tmp_path / "out")
+    read_pack(pack_file, tmp_path / "out")
     assert answer("track", "out") == (0, "")
     trials = load(tmp_path / "out").trials
     assert trials.loc[trials["status"] == "complete", "mlflow_run_id"].notna().all()

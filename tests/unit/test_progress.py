@@ -130,11 +130,11 @@ def test_a_reader_never_meets_half_a_file(tmp_path: Path, monkeypatch: pytest.Mo
     met: list[dict[str, Any]] = []
     replace = os.replace
 
-    def watched(source: Path, target: Path) -> None:
+    def replace_and_read(source: Path, target: Path) -> None:
         met.append(read(tmp_path))  # all is written elsewhere first
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", watched)
+    monkeypatch.setattr(os, "replace", replace_and_read)
     file.close(Progress(trials=7), complete=True)
     assert [content["trials"] for content in met] == [0]
     assert read(tmp_path)["trials"] == 7

@@ -143,10 +143,10 @@ def test_the_command_says_so_on_a_line_and_exits_with_2(tmp_path: Path) -> None:
         sys.argv = ["repertoire", "report", str(tmp_path)]
         app.main()
 
-    done = run_forked(command, tmp_path)
-    assert done.code == 2
-    assert done.stderr.startswith(f"repertoire: {tmp_path}: no results here yet")
-    assert "Traceback" not in done.stderr
+    result = run_forked(command, tmp_path)
+    assert result.code == 2
+    assert result.stderr.startswith(f"repertoire: {tmp_path}: no results here yet")
+    assert "Traceback" not in result.stderr
 
 
 def test_the_page_is_whole_small_and_the_same_each_time(results: Path, page: str) -> None:

@@ -43,11 +43,11 @@ def test_a_stage_is_seen_where_it_runs_while_it_runs(
 ) -> None:
     first, compute, seen = chain()[0], worker.run_stage, list[RunningStage]()
 
-    def watched(*given, **options):  # type: ignore[no-untyped-def]
+    def note_call(*given, **options):  # type: ignore[no-untyped-def]
         seen.extend(running_stages(store.files))
         return compute(*given, **options)
 
-    monkeypatch.setattr(worker, "run_stage", watched)
+    monkeypatch.setattr(worker, "run_stage", note_call)
     before = time.time()  # noqa: TID251 - the note has the time in it
     compute_order(Order((first,), WHOM), store, owner="a/7/x")
     (stage,) = seen

@@ -53,11 +53,11 @@ def test_a_file_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_verbose_prints_each_change_and_quiet_prints_nothing() -> None:
-    done = replace(HALF_WAY, executed=4, to_go=5)
+    end = replace(HALF_WAY, executed=4, to_go=5)
     for detail, lines in (("verbose", 2), ("quiet", 0)):
         console = Console(file=io.StringIO(), force_terminal=False, width=200)
         with Display(console, detail) as display:  # type: ignore[arg-type]
-            for progress in (HALF_WAY, HALF_WAY, done):
+            for progress in (HALF_WAY, HALF_WAY, end):
                 display.show(progress)
         assert len(read_console(console).splitlines()) == lines
         display.say("more")

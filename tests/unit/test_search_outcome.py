@@ -206,8 +206,8 @@ def test_a_search_whose_first_candidates_have_no_value_is_given_up_and_says_why(
 ) -> None:
     # EWC has no buffer, so its size has no logarithm.
     search = "{algorithm: random, num_trials: 9, metric: acc - log10(storage_buffer_bytes)}"
-    done = lab.run(tmp_path, search=search)
-    (line,) = done.missing_winners
+    result = lab.run(tmp_path, search=search)
+    (line,) = result.missing_winners
     assert line.startswith("no candidate of ewc was chosen: 3 learned all tasks, but 'acc - log10")
     assert "math domain error" in line
     assert "storage_buffer_bytes = 0" in line
@@ -221,7 +221,7 @@ def test_a_search_whose_first_candidates_have_no_value_is_given_up_and_says_why(
     tried = trials(tmp_path)
     assert tried[tried["status"] == "stopped"]["story"].str.contains("for the first 3").all()
     again = lab.run(tmp_path, search=search)
-    assert again.missing_winners == done.missing_winners
+    assert again.missing_winners == result.missing_winners
     assert again.search is not None
     assert again.search.executed == 0
 

@@ -123,8 +123,8 @@ def test_a_component_is_what_it_was_in_a_process_that_finds_another_file(tmp_pat
         same = code_identity(part.kind, part.name, part.source) == part.identity
         sys.stdout.write(f"{part.cls.scale} {part.config.power} {part.name} {same}")
 
-    done = run_forked(work, tmp_path / "here")
-    assert (done.code, done.stdout) == (0, "1.0 3 mine:Mine True"), done.stderr
+    result = run_forked(work, tmp_path / "here")
+    assert (result.code, result.stdout) == (0, "1.0 3 mine:Mine True"), result.stderr
 
 
 def test_content_that_does_not_match_its_digest_is_refused(tmp_path: Path) -> None:

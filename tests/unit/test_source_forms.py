@@ -435,9 +435,9 @@ def test_a_stage_that_travels_takes_the_function_along(folder, tmp_path_factory)
         orders = Order((pickle.loads(stage),), ("own", "x", 0))
         sys.stdout.write(str(compute_order(orders, StageStore(str(elsewhere)))))
 
-    done = run_forked(work, elsewhere, {"REPERTOIRE_DATA": str(elsewhere / "data")})
-    assert done.code == 0, done.stderr
-    assert "StageDone" in done.stdout
+    result = run_forked(work, elsewhere, {"REPERTOIRE_DATA": str(elsewhere / "data")})
+    assert result.code == 0, result.stderr
+    assert "StageDone" in result.stdout
 
 
 def test_memory_maps_whose_files_are_unchanged_are_not_hashed_again(folder, monkeypatch):
