@@ -1,4 +1,4 @@
-"""Costs of a surface on a terminal: growth with the number of tasks, and FLOPs against seconds."""
+"""Costs of a surface on a terminal: of the search, growth, and FLOPs against seconds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from rich.table import Table
 from orchestrator.results.agreement import Agreement, measured_costs, rank_agreements
 from orchestrator.results.growth import Growth, fit_growth
 from orchestrator.results.results import Results
-from orchestrator.results.surface.costs import cell_costs, surface_trials
+from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface
 from orchestrator.terminal.surface_findings import cell_name
 from orchestrator.terminal.units import UNDEFINED, si_text, three_decimals
 
 
 def cost_tables(results: Results, surface: Surface) -> Iterator[RenderableType]:
-    """Yield how costs grow in the cell of the largest budgets, and how FLOPs rank seconds."""
+    """Yield the costs of the search, growth in the cell of the largest budgets, and seconds."""
+    if len(searched := search_costs(results, surface)):
+        yield search_table(searched)
     place = len(surface.storage) - 1, len(surface.compute) - 1
     costs = cell_costs(results, surface, place)
     if len(costs):
@@ -28,6 +30,23 @@ def cost_tables(results: Results, surface: Surface) -> Iterator[RenderableType]:
     agreements = rank_agreements(measured_costs(surface_trials(results, surface)))
     if agreements:
         yield agreement_table(agreements)
+
+
+def search_table(searched: pd.DataFrame) -> Table:
+    """Return what the search within cells cost each method, beside its evaluation.
+
+    Args:
+        searched: as from `search_costs`.
+    """
+    table = Table(
+        *("searched", "cells", "candidates", "FLOPs of the search", "of the evaluation"),
+        box=SIMPLE,
+    )
+    for row in searched.to_dict("records"):
+        counts = (f"{row[name]:,}" for name in ("cells", "candidates"))
+        flops = (si_text(row[name], "FLOP") for name in ("search_flops", "evaluation_flops"))
+        table.add_row(str(row["method"]), *counts, *flops)
+    return table
 
 
 def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:

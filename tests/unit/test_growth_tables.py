@@ -1,4 +1,4 @@
-"""Growth and seconds of a surface on a terminal, by hand."""
+"""Growth, seconds and the search of a surface on a terminal, by hand."""
 
 from __future__ import annotations
 
@@ -84,3 +84,21 @@ def test_seconds_are_ranked_over_the_trials_that_took_any(lab: tuple[Results, Su
     ranks = pd.DataFrame({"flops": flops, "seconds": seconds}).rank()
     rho = np.corrcoef(ranks["flops"], ranks["seconds"])[0, 1]
     assert cells(agreement)[1:] == [("cpu", "10", f"{rho:.3f}")]
+
+
+def test_the_search_of_a_cell_is_beside_its_evaluation_each_stage_once(
+    lab: tuple[Results, Surface],
+) -> None:
+    """Two candidates of er share task 1: of 6 stages of 2 kFLOP each, 11 are distinct."""
+    own, surface = lab
+    stages = own.stages.assign(key=np.arange(len(own.stages)).astype(str))
+    winner = own.trials[own.trials["trial_id"] == "er-100000"].iloc[:1]
+    tried = [winner.assign(phase="search", trial_id=f"er-{n}") for n in (1, 2)]
+    chain = stages[(stages["trial_id"] == "er-100000") & (stages["seed"] == 0)]
+    chain = chain[chain["after"] > 0]
+    mine = [chain.assign(trial_id=f"er-{n}", key=chain["key"] + f"-{n}") for n in (1, 2)]
+    mine[1].loc[mine[1]["after"] == 1, "key"] = mine[0]["key"].iloc[0]
+    trials, stages = pd.concat([own.trials, *tried]), pd.concat([stages, *mine])
+    search, *_ = cost_tables(Results(trials, pd.DataFrame(), stages), surface)
+    # er has two cells with two seeds, and stages 0 of 2 kFLOP too.
+    assert cells(search)[1:] == [("er", "1", "2", "22 kFLOP", "56 kFLOP")]

@@ -1,4 +1,4 @@
-"""What the trials of a surface cost: each task of a cell, and their seconds."""
+"""What the trials of a surface cost: each task of a cell, their seconds, and their search."""
 
 from __future__ import annotations
 
@@ -48,3 +48,36 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
     costs = ["storage_bytes", "compute_flops"]
     rows = trials.loc[among, [*CHAIN, "label"]].merge(stages[[*CHAIN, "after", *costs]], on=CHAIN)
     return rows.groupby(["label", "after"], sort=False, as_index=False)[costs].mean()
+
+
+def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
+    """Return what the search within cells cost, a row per method that was searched.
+
+    Columns: `method`, `cells` that have candidates, `candidates` in all cells, `search_flops` and
+    `evaluation_flops`, of the training and consolidation of all distinct stages.
+    """
+    trials = results.trials
+    titles = [setting_title(*setting) for setting in trials[TABLE].itertuples(index=False)]
+    own = trials[pd.Series(titles, trials.index, object) == surface.title]
+    own = own[own[[STORAGE, COMPUTE]].notna().any(axis=1)]
+    candidates = own[own["phase"] == "search"]
+    evaluated = own[own["phase"] == "evaluation"]
+    rows = []
+    for method, tried in candidates.groupby("method", sort=False):
+        winners = evaluated[evaluated["method"] == method]
+        rows.append(
+            {
+                "method": method,
+                "cells": len(tried[[STORAGE, COMPUTE]].drop_duplicates()),
+                "candidates": len(tried["trial_id"].unique()),
+                "search_flops": distinct_flops(results, tried),
+                "evaluation_flops": distinct_flops(results, winners),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def distinct_flops(results: Results, trials: pd.DataFrame) -> float:
+    """Return the FLOPs of training and consolidation of the distinct stages of some trials."""
+    stages = results.stages.merge(trials[CHAIN].drop_duplicates(), on=CHAIN)
+    return float(compute_flops(stages.drop_duplicates("key")).sum())
