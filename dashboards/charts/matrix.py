@@ -20,7 +20,7 @@ from orchestrator.terminal.escaping import escape_plotly
 MOST_APART = 30  # tasks
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
 LONGEST = 60  # letters of a title
-Cell = tuple[int, int]
+Place = tuple[int, int]
 AIA = "average_incremental_accuracy"
 SIGNS = {1: "+", -1: "−"}
 
@@ -62,7 +62,7 @@ def _gaps(num_tasks: int) -> dict[str, int]:
     return dict.fromkeys(("xgap", "ygap"), int(num_tasks <= MOST_APART))
 
 
-def metric_cells(r: R, metric: str) -> dict[Cell, int]:
+def metric_cells(r: R, metric: str) -> dict[Place, int]:
     """Return the cells (after, task) that a metric adds (1) and subtracts (-1).
 
     The metric is the sum of the signed cells divided by the number of added cells; average
@@ -72,7 +72,7 @@ def metric_cells(r: R, metric: str) -> dict[Cell, int]:
     earlier, tasks = range(1, num_tasks), range(1, num_tasks + 1)
     last = {(num_tasks, task) for task in earlier}
     learned = {(task, task) for task in earlier}
-    signed: dict[str, tuple[set[Cell], set[Cell]]] = {
+    signed: dict[str, tuple[set[Place], set[Place]]] = {
         "acc": ({(num_tasks, task) for task in tasks}, set()),
         AIA: ({(after, task) for after in tasks for task in tasks[:after]}, set()),
         "learning_accuracy": ({(task, task) for task in tasks}, set()),
@@ -84,7 +84,7 @@ def metric_cells(r: R, metric: str) -> dict[Cell, int]:
     return dict.fromkeys(added, 1) | dict.fromkeys(subtracted, -1)
 
 
-def _best_cell(r: R, task: int) -> Cell:
+def _best_cell(r: R, task: int) -> Place:
     """Return the cell of the best accuracy on a task, before the last task was learned."""
     accuracies = r[task:-1, task - 1]
     return (task + (int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else 0), task)
@@ -109,7 +109,7 @@ def _axis_title(uses: str | None) -> str:
     return f"task<br>{short_label(uses)}: {cells}"
 
 
-def _box(cell: Cell) -> dict[str, Any]:
+def _box(cell: Place) -> dict[str, Any]:
     after, task = cell
     sides = {"x0": task - 0.5, "x1": task + 0.5, "y0": after - 0.5, "y1": after + 0.5}
     return {"type": "rect", **sides}

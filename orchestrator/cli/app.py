@@ -19,6 +19,7 @@ from orchestrator.cli.options import (
     Out,
     StoreUri,
     SweepFile,
+    Trackers,
     Until,
     WaitForNodes,
     job_address,
@@ -101,6 +102,7 @@ def run_command(  # noqa: PLR0913 - the options of a command
     ] = False,
     until: Until = None,
     wait_for_nodes: WaitForNodes = None,
+    tracker: Trackers = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print what failed or is missing, alone.")
     ] = False,
@@ -118,7 +120,7 @@ def run_command(  # noqa: PLR0913 - the options of a command
 
             place = Place(at, wait_for_nodes, local=local)
             detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
-            options = RunOptions(backend.value, place, replace, until)
+            options = RunOptions(backend.value, place, replace, until, tuple(tracker or ()))
             code = run(sweep, out, store, options, detail)
     except KeyboardInterrupt:  # typer would only say "Aborted"
         kept = "what was computed is kept, the same command continues"

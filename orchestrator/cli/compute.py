@@ -39,7 +39,8 @@ from orchestrator.sweep.sweep import Sweep
 from orchestrator.terminal.console import PlainConsole
 from orchestrator.terminal.means_page import means_lines
 from orchestrator.terminal.screen import Display
-from orchestrator.tracking import Tracker, resolve_target
+from orchestrator.tracking import MLflowTracker, resolve_target
+from orchestrator.tracking.own_trackers import TrackerGroup, create_trackers
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,14 @@ class RunOptions:
         place: a running Ray cluster.
         replace: put tables of another sweep of the same name aside.
         until: a time that no stage must outlast; the end of a Slurm job counts without it.
+        trackers: the user's own trackers beside MLflow's, `module:Class`.
     """
 
     backend: str = "ray"
     place: Place = field(default_factory=Place)
     replace: bool = False
     until: EndTime | None = None
+    trackers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,9 @@ def compute_locked(
     """
     store, folder = open_store(out, store_uri), results_folder(sweep, out)
     target, messages = resolve_target(out, sweep.mlflow.uri, sweep.mlflow.experiment), list[str]()
-    tables = Tabulator((), store, folder, Tracker(folder, target, say=messages.append))
+    own = create_trackers(options.trackers, sweep.folder, folder, messages.append)
+    mlflow = MLflowTracker(folder, target, say=messages.append)
+    tables = Tabulator((), store, folder, TrackerGroup(mlflow, own) if own else mlflow)
     brake, entry = create_brake(sweep, store, options.until), BACKENDS[options.backend]
     with (
         display,

@@ -43,6 +43,14 @@ Until = Annotated[
         help="Start no stage that would not end by then: 18:30, a date and time, or 2h30m.",
     ),
 ]
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tracker",
+        metavar="MODULE:CLASS",
+        help="A tracker of your own beside MLflow's; its module lies beside the sweep.",
+    ),
+]
 WaitForNodes = Annotated[
     float | None,
     typer.Option(

@@ -26,7 +26,7 @@ def spread_tasks(tasks: Iterable[int], most: int = MOST_TASKS) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Cell:
+class AccuracyCell:
     """The accuracy on one task after some tasks.
 
     Attributes:
@@ -65,10 +65,10 @@ class Cell:
         return text_colour(self.background)
 
 
-def list_cells(r: R) -> Iterator[Cell]:
+def list_cells(r: R) -> Iterator[AccuracyCell]:
     """Yield the cells of R, shape [T+1, T], row by row."""
     for (after, column), accuracy in np.ndenumerate(r):
-        yield Cell(after, column + 1, float(accuracy))
+        yield AccuracyCell(after, column + 1, float(accuracy))
 
 
 def step_corners(num_tasks: int) -> list[tuple[float, float]]:

@@ -18,7 +18,7 @@ TrialParts = tuple[Part, Part, Part, Part]
 
 
 @dataclass(frozen=True)
-class Sections:
+class SectionParts:
     """The parts of each section of a file, those with mistakes included."""
 
     benchmarks: list[Part]
@@ -36,7 +36,7 @@ class Sections:
         return [*self.benchmarks, *self.networks, *trainings, *methods]
 
 
-def combine_parts(sections: Sections, mistakes: list[str]) -> list[TrialParts]:
+def combine_parts(sections: SectionParts, mistakes: list[str]) -> list[TrialParts]:
     """Return the combinations of parts that are valid; note those that do not go together."""
     valid: list[TrialParts] = []
     for benchmark, network in product(sections.benchmarks, sections.networks):

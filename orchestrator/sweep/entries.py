@@ -14,7 +14,7 @@ from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning.training import create_training
 from orchestrator.stages.learning.training_options import TrainingOptions
-from orchestrator.sweep.combinations import Sections, combine_parts
+from orchestrator.sweep.combinations import SectionParts, combine_parts
 from orchestrator.sweep.common_training import CommonTraining
 from orchestrator.sweep.data_section import OwnCode, with_data
 from orchestrator.sweep.group import Group
@@ -70,7 +70,7 @@ def read_entries(
 
 def read_sections(
     content: dict[str, Any], grids: bool, own: OwnCode, mistakes: list[str]
-) -> Sections:
+) -> SectionParts:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""
     source = own.source
     network = content.get("network", "mlp")
@@ -83,7 +83,7 @@ def read_sections(
     networks = read_networks(network, own, mistakes, grids)
     common = read_common_training(content, source, grids)
     mistakes.extend(common.mistakes)
-    return Sections(
+    return SectionParts(
         benchmarks=benchmarks,
         networks=networks,
         trainings=common.parts,

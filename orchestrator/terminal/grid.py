@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from orchestrator.results.cells import Cell, spread_tasks
+from orchestrator.results.cells import AccuracyCell, spread_tasks
 from orchestrator.results.colours import hex_text
 from orchestrator.results.metrics import R
 
@@ -52,13 +52,13 @@ class AccuracyGrid:
         for after in rows:
             line = Text.assemble((f"{after:>7}  ", "dim"))
             for task in tasks:
-                cell = Cell(after, task + 1, float(self.r[after, task]))
+                cell = AccuracyCell(after, task + 1, float(self.r[after, task]))
                 line.append(f"{cell.text:^{CELL}}", cell_style(cell))
             yield line
         yield Text("")
 
 
-def cell_style(cell: Cell) -> Style:
+def cell_style(cell: AccuracyCell) -> Style:
     """Return the style of a cell: its colours, and bold for the task learned last."""
     bold = Style(bold=cell.is_just_learned)
     if not cell.is_measured:

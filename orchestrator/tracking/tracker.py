@@ -30,7 +30,7 @@ FIRST_SECONDS, EVERY_SECONDS = 30.0, 60.0
 MAX_SHARE = 1 / 30
 
 
-class Tracker:
+class MLflowTracker:
     """Starts processes that send a folder's tables when they have changed.
 
     A failure is reported once and does not stop the sweep: the tables are the record, and

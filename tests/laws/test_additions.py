@@ -130,9 +130,9 @@ ADDITIONS: dict[str, dict[str, str | list[tuple[str, str]]]] = {
         ),
         "cli/compute.py": [
             (
-                "Tracker, resolve_target\n",
+                "MLflowTracker, resolve_target\n",
                 "from orchestrator.tracking.mine import FileTracker\n\n"
-                "Tracker = lambda folder, *_, **__: FileTracker(folder)\n",
+                "MLflowTracker = lambda folder, *_, **__: FileTracker(folder)\n",
             )
         ],
     },

@@ -34,7 +34,7 @@ def repertoire(folder: Path, *words: str) -> str:
     """Return what a command prints in a folder, in a process of its own and without MLflow."""
 
     def command() -> None:
-        compute.Tracker = lambda *_, **__: None  # type: ignore[assignment, misc]
+        compute.MLflowTracker = lambda *_, **__: None  # type: ignore[assignment, misc]
         sys.argv = ["repertoire", *words]
         app.main()
 

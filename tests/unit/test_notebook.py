@@ -49,7 +49,7 @@ def notebook_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "docs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         # MLflow would be sent to by a process of its own, long after the notebook.
-        patch.setattr(compute, "Tracker", lambda *_, **__: None)
+        patch.setattr(compute, "MLflowTracker", lambda *_, **__: None)
         patch.setattr(plotly.io.renderers, "default", "plotly_mimetype")
         patch.chdir(folder / "docs")
         with pd.option_context(*WIDTHS):

@@ -28,8 +28,8 @@ from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import ACCURACY, STAGES, TRIALS
 from orchestrator.results.tables.tables import Tables, build_table, write_tables
 from orchestrator.tracking import (
+    MLflowTracker,
     Target,
-    Tracker,
     TrackingError,
     database,
     front_page,
@@ -798,7 +798,7 @@ def test_a_tracker_says_once_what_went_wrong(
     if sender == "stand-in":
         answer = SyncReport(uri="", complete=False, problem=f"{dead_server} does not answer")
         monkeypatch.setattr(sys, "executable", write_sender(directory, answer))
-    tracker = Tracker(folder, Target(dead_server), text.append, first_seconds=0.0)
+    tracker = MLflowTracker(folder, Target(dead_server), text.append, first_seconds=0.0)
     tracker.notify()
     wait_for(lambda: tracker.notify() or bool(text))
     assert dead_server in text[0]
@@ -832,7 +832,7 @@ def test_what_has_been_sent_is_closed_without_a_process(
     folder = write_folder(directory / "a", Chain())
     sync(folder, target)
     monkeypatch.setattr(subprocess, "Popen", None)
-    assert Tracker(folder, target, pytest.fail).close().complete
+    assert MLflowTracker(folder, target, pytest.fail).close().complete
 
 
 def test_a_tracker_follows_the_tables_and_what_is_left_at_its_end_goes_on_by_itself(
@@ -840,7 +840,7 @@ def test_a_tracker_follows_the_tables_and_what_is_left_at_its_end_goes_on_by_its
 ) -> None:
     folder = write_folder(directory / "a", Chain(stages=2, status="stopped"))
     text: list[str] = []
-    tracker = Tracker(folder, target, text.append, first_seconds=0.0)
+    tracker = MLflowTracker(folder, target, text.append, first_seconds=0.0)
     tracker.notify()
     wait_for(lambda: bool(tracker.run_ids()))
     assert runs(target)["ewc"].info.status == "RUNNING"
@@ -866,7 +866,7 @@ def test_a_sweep_that_ends_soon_is_sent_once_at_its_end(
     folder = write_folder(directory / "a", Chain())
     answer = SyncReport(uri="", runs=1, steps=2, artifacts=1, complete=True)
     monkeypatch.setattr(sys, "executable", write_sender(directory, answer))
-    tracker = Tracker(folder, target, pytest.fail)
+    tracker = MLflowTracker(folder, target, pytest.fail)
     tracker.notify()
     report = tracker.close(timeout_seconds=60)
     assert (report.runs, report.steps, report.artifacts, report.complete) == (1, 2, 1, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +32,7 @@ class RunArguments:
     address: str | None = None
     replace: bool = False
     until: str | None = None
+    trackers: Sequence[str] = ()
 
     def read_options(self) -> RunOptions:
         """Return the options of the run.
@@ -43,7 +44,7 @@ class RunArguments:
             raise UnknownName("backend", self.backend, BACKENDS)
         place = Place(self.address or job_address(os.environ))
         until = None if self.until is None else parse("until", parse_until, self.until)
-        return RunOptions(self.backend, place, self.replace, until)
+        return RunOptions(self.backend, place, self.replace, until, tuple(self.trackers))
 
 
 def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, Unpack
 
@@ -90,7 +90,7 @@ class Sweep:
         """
         return plan_here(self.spec, out, store)
 
-    def run(
+    def run(  # noqa: PLR0913 - the options of a command
         self,
         out: str | Path = "results",
         *,
@@ -99,6 +99,7 @@ class Sweep:
         address: str | None = None,
         replace: bool = False,
         until: str | None = None,
+        trackers: Sequence[str] = (),
     ) -> Results:
         """Compute the stages that the store lacks, as `repertoire run` does; return the results.
 
@@ -113,11 +114,12 @@ class Sweep:
             address: of a running Ray cluster; None starts Ray on this machine.
             replace: set tables of another sweep of the same name aside.
             until: start no stage that would not end by then: "18:30", or "2h30m".
+            trackers: your own trackers beside MLflow's, "module:Class".
 
         Raises:
             RepertoireError: the sweep cannot be run so; nothing is lost.
         """
-        arguments = RunArguments(backend, store, address, replace, until)
+        arguments = RunArguments(backend, store, address, replace, until, trackers)
         return load(run_here(self.spec, out, arguments))
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ KEY = ["trial_id", "seed", "split"]
 CELL = ["after", "task", "accuracy"]
 
 # (trial, seed, split) -> `after`, `task` and `accuracy` of its cells.
-Cells = Mapping[tuple[str, int, str], Sequence[NDArray[Any]]]
+AccuracyCells = Mapping[tuple[str, int, str], Sequence[NDArray[Any]]]
 
 
 def find_late_metrics(present: Collection[str]) -> list[str]:
@@ -51,7 +51,7 @@ def add_late_metrics(trials: pa.Table, accuracy: pa.Table, names: Sequence[str])
     return trials
 
 
-def _group_cells(accuracy: pa.Table, splits: set[str]) -> Cells:
+def _group_cells(accuracy: pa.Table, splits: set[str]) -> AccuracyCells:
     # A cell without an accuracy is NaN in R anyway.
     table = accuracy.select([*KEY, *CELL]).drop_null().to_pandas()
     table = table[table["split"].isin(splits)]
@@ -60,7 +60,9 @@ def _group_cells(accuracy: pa.Table, splits: set[str]) -> Cells:
     return {key: [column[rows] for column in columns] for key, rows in groups.items()}
 
 
-def _compute(names: Sequence[str], trial: Mapping[str, Any], cells: Cells) -> dict[str, float]:
+def _compute(
+    names: Sequence[str], trial: Mapping[str, Any], cells: AccuracyCells
+) -> dict[str, float]:
     """Return those of the metrics that a trial has."""
     if trial["status"] != "complete":
         return {}
@@ -75,7 +77,7 @@ def _compute(names: Sequence[str], trial: Mapping[str, Any], cells: Cells) -> di
     }
 
 
-def _build_r(trial: Mapping[str, Any], split: str, cells: Cells) -> R | None:
+def _build_r(trial: Mapping[str, Any], split: str, cells: AccuracyCells) -> R | None:
     """Return R over the tasks that a trial learned; None without cells."""
     key = (trial["trial_id"], trial["seed"], split)
     if key not in cells or trial["tasks_done"] is None:
