@@ -115,6 +115,8 @@ class Method(TrainingHooks):
             for bit, at 0 (tested); None if there is no single one. A search may lower it until a
             new task is learned well enough.
         storage: first part of a state's name -> storage category, for all but `network`.
+        sized_by_learning: whether the bytes of its state depend on what it learns; those that
+            `__init__` allocates are then the most.
         fusible: whether siblings, which differ in seed, learning rate and `strength`, can be
             trained as one batched program. Not inherited: the class itself must say so. Its `loss`
             then runs under `torch.vmap`: no branch on a tensor, `weight` for the strength, no
@@ -137,6 +139,7 @@ class Method(TrainingHooks):
     needs_tokens: ClassVar[bool] = False
     strength: ClassVar[str | None] = None
     storage: ClassVar[Mapping[str, str]] = {}
+    sized_by_learning: ClassVar[bool] = False
     fusible: ClassVar[bool] = False
     steps_by_element: ClassVar[bool] = False
 

@@ -78,6 +78,7 @@ class GPM(Method):
     inert_on_first_task: ClassVar[frozenset[str]] = frozenset({"project_steps"})
     strength: ClassVar[str | None] = "threshold"
     storage: ClassVar[dict[str, str]] = {"bases": "importance"}
+    sized_by_learning: ClassVar[bool] = True
     config: Config
 
     @classmethod

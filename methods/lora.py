@@ -78,6 +78,7 @@ class InfLoRA(TokenAdapter):
         "learning": "columns",
         "space": "importance",
     }
+    sized_by_learning: ClassVar[bool] = True
     config: Config
 
     def __init__(self, network: nn.Module, config: Config, outlook: Outlook) -> None:

@@ -56,7 +56,8 @@ def fit_storage(trial: Trial, seed: int, budget: int, backbone: Backbone = "coun
     fixed = counted_bytes(largest_fixed(trial.stages(seed)), backbone)
     left = budget - sum(fixed.values())
     if left < 0:
-        raise TooDear(f"{describe_sum(fixed)}, which is {-left:,} B above {budget:,} B")
+        most = " at most" if trial.method.cls.sized_by_learning else ""
+        raise TooDear(f"{describe_sum(fixed)}{most}, which is {-left:,} B above {budget:,} B")
     config = trial.method.config
     if config.with_storage(budget) is None and config.with_examples(1) is None:
         return None
