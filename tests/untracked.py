@@ -29,5 +29,5 @@ class NoTracker:
 def untracked() -> Iterator[None]:
     """Have `repertoire run` send nothing to MLflow in a block; `track` still sends."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orchestrator.cli.compute.MLflowTracker", NoTracker)
+        patch.setattr("orchestrator.cli.run_folder.MLflowTracker", NoTracker)
         yield

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.cli.compute import RunOptions as RunOptions
-from orchestrator.cli.compute import compute
+from orchestrator.cli.run_folder import RunOptions as RunOptions
+from orchestrator.cli.run_folder import run_in_folder
 from orchestrator.cli.run_report import print_report, print_shortfall
 from orchestrator.errors import RepertoireError
 from orchestrator.sweep.sweep import Sweep
@@ -34,7 +34,7 @@ def run(
         detail: how much is printed; "quiet" leaves what is missing or failed.
     """
     display = None if detail == "usual" else Display(detail=detail)
-    finished = compute(Sweep.load(path), out, store_uri, options, display)
+    finished = run_in_folder(Sweep.load(path), out, store_uri, options, display)
     # A new one: the display, which would redraw its line over these, has ended.
     console = PlainConsole()
     for message in finished.messages:

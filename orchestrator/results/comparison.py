@@ -18,8 +18,8 @@ from orchestrator.errors import UnknownName
 from orchestrator.results.averages import average_configurations
 from orchestrator.results.grouping import Grouping, group_into_tables
 from orchestrator.results.names.code_parts import fill_code
+from orchestrator.results.names.hyperparameter_text import SCHEDULE, short_names
 from orchestrator.results.names.naming import labels, names_across_tables
-from orchestrator.results.names.settings_text import SCHEDULE, short_names
 from orchestrator.results.pooling import (
     CONFIGURATION,
     SETTING,

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.errors import RepertoireError
-from orchestrator.results.names.settings_text import short_names, value_text
+from orchestrator.results.names.hyperparameter_text import short_names, value_text
 from orchestrator.results.names.trial_ids import match_id
 from orchestrator.results.protocol import setting_title
 

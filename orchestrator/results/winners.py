@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from orchestrator.hashing import parse_json
-from orchestrator.results.names.settings_text import SCHEDULE, settings_text, value_text
+from orchestrator.results.names.hyperparameter_text import SCHEDULE, hyperparameter_text, value_text
 from orchestrator.results.pooling import CONFIGURATION
 from orchestrator.results.variation import varying_columns
 
@@ -70,7 +70,7 @@ def _candidate_settings(trials: pd.DataFrame, winner: pd.DataFrame) -> str:
             candidate &= trials[name] == row[name]
     candidates = trials[same_search & candidate]
     config = [name for name in map(str, trials) if name.startswith(SEARCHED_SECTIONS)]
-    return str(settings_text(winner, varying_columns(candidates, config)).iloc[0])
+    return str(hyperparameter_text(winner, varying_columns(candidates, config)).iloc[0])
 
 
 def _schedule_settings(points: Points) -> str:

@@ -11,7 +11,7 @@ from perf.chaos.lab import PROGRAM
 
 ROOT = Path(__file__).parents[2]
 # The process that sends to MLflow takes as long as the stages of a small sweep.
-UNTRACKED = "import orchestrator.cli.compute as run; run.MLflowTracker = lambda *_, **__: None\n"
+UNTRACKED = "import orchestrator.cli.run_folder as run; run.MLflowTracker = lambda *_, **__: None\n"
 
 
 def start(

@@ -128,7 +128,7 @@ ADDITIONS: dict[str, dict[str, str | list[tuple[str, str]]]] = {
             "    def _note(self, call: str) -> None:\n"
             '        with self._file.open("a") as file:\n            print(call, file=file)\n'
         ),
-        "cli/compute.py": [
+        "cli/run_folder.py": [
             (
                 "MLflowTracker, resolve_target\n",
                 "from orchestrator.tracking.mine import FileTracker\n\n"

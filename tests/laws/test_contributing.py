@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from forked import Outcome, run_forked
 
-from orchestrator.cli import app, compute
+from orchestrator.cli import app, run_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -34,7 +34,7 @@ def repertoire(folder: Path, *words: str) -> str:
     """Return what a command prints in a folder, in a process of its own and without MLflow."""
 
     def command() -> None:
-        compute.MLflowTracker = lambda *_, **__: None  # type: ignore[assignment, misc]
+        run_folder.MLflowTracker = lambda *_, **__: None  # type: ignore[assignment, misc]
         sys.argv = ["repertoire", *words]
         app.main()
 

@@ -64,7 +64,7 @@ def test_any_folder_a_shell_lets_through_holds_the_results(
 ) -> None:
     """cases/06; what MLflow makes of such a name is tested with the tracking."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("orchestrator.cli.compute.MLflowTracker", lambda *args, **named: None)
+    monkeypatch.setattr("orchestrator.cli.run_folder.MLflowTracker", lambda *args, **named: None)
     Path("sweep.yaml").write_text(SWEEP)
     for command in (("run", "sweep.yaml", f"--out={out}", "--backend", "inline"), ("compare", out)):
         result = CliRunner().invoke(app, list(command), catch_exceptions=False)

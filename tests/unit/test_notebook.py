@@ -17,7 +17,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import orchestrator as rp
-from orchestrator.cli import compute
+from orchestrator.cli import run_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -49,7 +49,7 @@ def notebook_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "docs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         # MLflow would be sent to by a process of its own, long after the notebook.
-        patch.setattr(compute, "MLflowTracker", lambda *_, **__: None)
+        patch.setattr(run_folder, "MLflowTracker", lambda *_, **__: None)
         patch.setattr(plotly.io.renderers, "default", "plotly_mimetype")
         patch.chdir(folder / "docs")
         with pd.option_context(*WIDTHS):

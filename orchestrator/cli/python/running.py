@@ -11,9 +11,9 @@ from typing import TypeVar
 import typer
 
 from orchestrator.backends.factory import BACKENDS, Place
-from orchestrator.cli.compute import RunOptions, compute
 from orchestrator.cli.environment import parse_folder, parse_store, shorten_ray_folder
 from orchestrator.cli.options import job_address
+from orchestrator.cli.run_folder import RunOptions, run_in_folder
 from orchestrator.cli.until import parse_until
 from orchestrator.errors import RepertoireError, UnknownName
 from orchestrator.sweep.sweep import Sweep
@@ -59,7 +59,7 @@ def run_here(sweep: Sweep, out: str | Path, arguments: RunArguments) -> Path:
     if options.backend == "ray":
         shorten_ray_folder()
     display = open_display()
-    finished = compute(sweep, folder, store, options, display)
+    finished = run_in_folder(sweep, folder, store, options, display)
     for line in [*finished.messages, *finished.closing_lines]:
         display.say(line)
     return finished.folder

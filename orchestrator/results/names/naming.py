@@ -9,10 +9,10 @@ import pandas as pd
 
 from orchestrator.columns import METHOD_LABEL
 from orchestrator.results.names.code_parts import code_texts
-from orchestrator.results.names.settings_text import (
+from orchestrator.results.names.hyperparameter_text import (
+    column_texts,
     concatenate,
-    setting_texts,
-    settings_text,
+    hyperparameter_text,
     short_names,
 )
 from orchestrator.results.pooling import TABLE
@@ -85,7 +85,7 @@ def _names_in_sweep(
         varying = {*varying_columns(rows, candidates), *of_table.get(rows.index[0], ())}
         shown = [by] if by in config else []
         shown += [name for name in config if name in varying and name != by]
-        texts = concatenate(rows[NAME], [setting_texts(rows[c], names[c]) for c in shown])
+        texts = concatenate(rows[NAME], [column_texts(rows[c], names[c]) for c in shown])
         result[rows.index] = _add_trial_or_sweep(texts, rows)
     return result
 
@@ -107,7 +107,7 @@ def _tell_apart(names: pd.Series[str], rows: pd.DataFrame, config: Sequence[str]
 def _additions(equal: pd.DataFrame, config: Sequence[str]) -> list[pd.Series[str]]:
     """Return texts that may tell rows of one name apart, the most telling first."""
     names, empty = short_names(config), pd.Series("", equal.index, dtype=object)
-    settings = [setting_texts(equal[c], names[c]) for c in varying_columns(equal, config)]
+    settings = [column_texts(equal[c], names[c]) for c in varying_columns(equal, config)]
     sweep, trial = " (" + equal["sweep"] + ")", " " + equal["trial_id"]
     further = [] if equal["sweep"].nunique() == 1 else [sweep]
     if equal["trial_id"].nunique() > 1:
@@ -133,7 +133,7 @@ def names_across_tables(
     for rows in _split_by(first.assign(**{NAME: result}), [NAME]):
         parts = _split_by(rows, tables[rows.index])
         varying = {name for part in parts for name in varying_columns(part, candidates)}
-        text = settings_text(rows, [name for name in config if name in varying])
+        text = hyperparameter_text(rows, [name for name in config if name in varying])
         text = (result[rows.index] + " " + text).str.strip()
         # Within a table, equal settings with different code are different configurations.
         for part in [] if text.is_unique else _split_by(rows, tables[rows.index]):

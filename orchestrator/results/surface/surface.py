@@ -13,8 +13,8 @@ from scipy.special import stdtrit
 from orchestrator.columns import INFEASIBLE, MEANS, compute_flops
 from orchestrator.errors import RepertoireError
 from orchestrator.results.comparison import dial_columns
+from orchestrator.results.names.hyperparameter_text import hyperparameter_text
 from orchestrator.results.names.naming import base_names
-from orchestrator.results.names.settings_text import settings_text
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
@@ -165,7 +165,9 @@ def method_names(rows: pd.DataFrame) -> pd.Series[str]:
     for _, own in rows.groupby(result, sort=False):
         cells = own.groupby([STORAGE, COMPUTE], dropna=False)[config].nunique(dropna=False)
         varying = [name for name in config if (cells[name] > 1).any()]
-        result[own.index] = (result[own.index] + " " + settings_text(own, varying)).str.strip()
+        result[own.index] = (
+            result[own.index] + " " + hyperparameter_text(own, varying)
+        ).str.strip()
     return result
 
 

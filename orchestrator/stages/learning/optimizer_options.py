@@ -69,7 +69,7 @@ def to_real(value: Any) -> Any:
     return float(value) if type(value) is int else value
 
 
-def settings_of(
+def constructor_arguments(
     cls: type[Optimizer], name: str, options: Mapping[str, Any], of_training: Mapping[str, float]
 ) -> dict[str, Any]:
     """Return the arguments of an optimiser; `of_training` has lr, momentum and weight_decay."""
@@ -92,12 +92,12 @@ def check_optimizer(
     # Nothing is left to refuse, and a sweep has thousands of trainings.
     if not options and name in OPTIMIZERS:
         return
-    reason = objection_to(cls, settings_of(cls, name, options, of_training))
+    reason = objection_to(cls, constructor_arguments(cls, name, options, of_training))
     if reason is None:
         return
     for option, value in options.items():
         rest = {key: v for key, v in options.items() if key != option}
-        if objection_to(cls, settings_of(cls, name, rest, of_training)) is None:
+        if objection_to(cls, constructor_arguments(cls, name, rest, of_training)) is None:
             raise ValueError(f"optimizer.{option}: {name} refuses {value}: {reason}")
     raise ValueError(f"optimizer: {name} refuses its options: {reason}")
 

@@ -19,9 +19,9 @@ from orchestrator.stages.learning.augmentation.changes import Change
 from orchestrator.stages.learning.forward_pass import PRECISIONS
 from orchestrator.stages.learning.optimizer_options import (
     check_optimizer,
+    constructor_arguments,
     convert_options,
     join_options,
-    settings_of,
     split_options,
 )
 from orchestrator.stages.learning.optimizers import OF_TRAINING
@@ -163,7 +163,7 @@ class TrainingOptions:
     def optimizer_settings(self) -> dict[str, Any]:
         """Return the arguments of the optimiser; the rates are those of its parameters' groups."""
         name, options = split_options(self.optimizer)
-        return settings_of(self.optimizer_class(), name, options, self._shared_options())
+        return constructor_arguments(self.optimizer_class(), name, options, self._shared_options())
 
     @property
     def optimizer_kind(self) -> str:

@@ -87,7 +87,7 @@ class Finished:
         return [*self.outcome.notes, *self.missing, counts]
 
 
-def compute(
+def run_in_folder(
     sweep: Sweep,
     out: Path,
     store_uri: str | None,
@@ -117,10 +117,10 @@ def compute(
         if not unpriced:  # else its trials are not known yet
             for line in keep_former_tables(folder, solved, options.replace):
                 say_first(line)
-        return compute_locked(sweep, out, store_uri, options, display or Display(), unpriced)
+        return run_in_locked_folder(sweep, out, store_uri, options, display or Display(), unpriced)
 
 
-def compute_locked(
+def run_in_locked_folder(
     sweep: Sweep,
     out: Path,
     store_uri: str | None,
@@ -128,7 +128,7 @@ def compute_locked(
     display: Display,
     unpriced: bool = False,
 ) -> Finished:
-    """Run a sweep whose folder is locked for writing; see `compute`.
+    """Run a sweep whose folder is locked for writing; see `run_in_folder`.
 
     With `unpriced`, former tables are looked at once its trials are solved for.
     """

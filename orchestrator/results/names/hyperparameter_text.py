@@ -1,4 +1,4 @@
-"""Settings of configurations as text: `lam=100 lr=0.1`."""
+"""Values of the hyperparameters of configurations as text: `lam=100 lr=0.1`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def _short_name(column: str) -> str:
     return section if name in ("", "name") else name
 
 
-def settings_text(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
-    """Return the settings of each row as text: `lam=100 lr=0.1`."""
+def hyperparameter_text(rows: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
+    """Return the values of each row as text: `lam=100 lr=0.1`."""
     names = short_names([str(name) for name in rows if str(name).startswith("config.")])
     empty = pd.Series("", index=rows.index, dtype=object)
-    return concatenate(empty, [setting_texts(rows[c], names[c]) for c in columns]).str.strip()
+    return concatenate(empty, [column_texts(rows[c], names[c]) for c in columns]).str.strip()
 
 
 def concatenate(first: pd.Series[str], parts: Sequence[pd.Series[str]]) -> pd.Series[str]:
@@ -52,7 +52,7 @@ def concatenate(first: pd.Series[str], parts: Sequence[pd.Series[str]]) -> pd.Se
     return first
 
 
-def setting_texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
+def column_texts(column: pd.Series[Any], name: str) -> pd.Series[str]:
     """Return ` name=value` for each row; empty without a value."""
     # A schedule has a value for each task, too many for a name.
     if column.name == SCHEDULE:
