@@ -9,6 +9,7 @@ import pytest
 from test_store_releases import KEY, RECORD, STATE
 
 from methods.finetune import Finetune
+from orchestrator.benchmarks import atomic_files
 from orchestrator.benchmarks.benchmark import Benchmark
 from orchestrator.errors import StoreFull, StoreUnreachable, StoreUnwritable
 from orchestrator.networks.networks import MLP
@@ -121,12 +122,12 @@ def test_what_waiting_cannot_mend_is_said_at_once(
 def test_a_full_disk_loses_nothing(store: StageStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put(STATE, RECORD)
 
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:10])
+    def fill_disk(partial: Path, data: bytes, durable: bool = False) -> None:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(atomic_files, "write_partial", fill_disk)
     with pytest.raises(StoreUnwritable, match="store gc"):
         store.put_failure("cd" * 20, "x")
     monkeypatch.undo()
