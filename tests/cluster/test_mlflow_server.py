@@ -20,7 +20,14 @@ from urllib.request import urlopen
 import pandas as pd
 import pytest
 
-from orchestrator.tracking import Target, Tracker, mlflow_command, resolve_target, run_ids, sync
+from orchestrator.tracking import (
+    MLflowTracker,
+    Target,
+    mlflow_command,
+    resolve_target,
+    run_ids,
+    sync,
+)
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -145,7 +152,7 @@ def run_of(address: str, run_id: str) -> dict[str, Any]:
 def test_a_server_is_told_a_sweep_as_it_runs_and_once(tmp_path: Path, server: str) -> None:
     folder = write_tables(tmp_path / "served", stages=2)
     messages: list[str] = []
-    tracker = Tracker(folder, Target(server), messages.append, first_seconds=0.0)
+    tracker = MLflowTracker(folder, Target(server), messages.append, first_seconds=0.0)
     tracker.notify()
     deadline = time.monotonic() + 60
     while not tracker.run_ids() and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""A tracker is called as its protocol says; users add their own; every backend is known."""
+"""Trackers and backends, also of a user's own, are called as their protocols say."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ from orchestrator.cli.app import BackendName, app
 from orchestrator.cli.run_sweep import run_sweep
 from orchestrator.errors import RepertoireError
 from orchestrator.graph.brake import Brake
+from orchestrator.graph.driver import Client, Observer, drive
+from orchestrator.graph.events import Event
 from orchestrator.results.folder.places import open_store, results_folder
 from orchestrator.results.folder.tabulator import Tabulator
+from orchestrator.stages.storage.store import StageStore
+from orchestrator.stages.worker import Order, compute_order
 from orchestrator.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.slow
@@ -132,6 +136,44 @@ def test_a_name_that_is_no_tracker_ends_the_command_before_a_stage_runs(
     assert message in str(error)
     assert not list((tmp_path / "out").rglob("*.safetensors"))
     assert not (tmp_path / "out" / "extended" / "trials.parquet").exists()
+
+
+class Newest:
+    """A backend of a user's own: it computes the stage that was wanted last first."""
+
+    def __init__(self, store: StageStore | None = None) -> None:
+        self._store, self.computed = store, list[str]()
+        self._wanted: list[Order] = []
+
+    def compute(
+        self, client: Client, sweep: Sweep, store: StageStore, observe: Observer, brake: Brake
+    ) -> None:
+        workers = Newest(store)
+        drive(client, workers, observe, brake)
+        self.computed += workers.computed
+
+    def slots(self) -> int:
+        return 2
+
+    def submit(self, order: Order) -> None:
+        self._wanted.append(order)
+
+    def wait(self) -> list[Event]:
+        assert self._store is not None
+        order = self._wanted.pop()
+        self.computed.append(order.key)
+        return [compute_order(order, self._store)]
+
+
+def test_a_script_runs_a_sweep_with_a_backend_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(SWEEP.replace("seeds: [0]", "seeds: [0, 1]"))
+    sweep = Sweep.load(tmp_path / "sweep.yaml")
+    backend, store = Newest(), open_store(tmp_path / "out", None)
+    tables = Tabulator((), store, results_folder(sweep, tmp_path / "out"))
+    run_sweep(sweep, tables, backend, Brake(sweep.budget, sweep.resources))
+    wanted = {stage.key for _, stages in sweep.chains() for stage in stages}
+    assert sorted(backend.computed) == sorted(wanted)  # each once
+    assert all(store.record(key) is not None for key in wanted)
 
 
 def test_the_command_line_offers_every_backend_of_the_table():
