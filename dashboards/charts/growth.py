@@ -15,7 +15,7 @@ from dashboards.charts.plain import plain_texts
 from dashboards.charts.quantities import UNDEFINED, si_text
 from dashboards.charts.theme import assign_lines
 from orchestrator.columns import COLUMNS
-from orchestrator.results.growth import Growth, fit_growth
+from orchestrator.results.growth import Growth, fit_cost
 from orchestrator.results.surface.surface import STORAGE
 from orchestrator.terminal.growth_tables import formula
 
@@ -27,8 +27,8 @@ GROWING = {
 HOW_FOUND = (
     "A cost whose values at the last half of the tasks (at least three) differ by 5 % or less is "
     "constant: their mean. A falling one stays at its last value. Otherwise it is the line of "
-    "least squares through them; not linear: the line is off by more than 5 %. A memory that is "
-    "not full yet grows up to its budget; a method without such a bound does not fit from there on."
+    "least squares through them; not linear: the line is off by more than 5 %. A memory "
+    "that is solved for grows up to its budget; what else grows is extrapolated without a bound."
 )
 
 
@@ -39,8 +39,8 @@ def growth(
     """Draw bytes after, and FLOPs of, each task, and thin lines to what they come to.
 
     Args:
-        costs: `label`, `after`, and the columns of GROWING; a row per configuration and task, as
-            from `dashboards.data.means.read_growth`.
+        costs: `label`, `after`, LIMIT and the columns of GROWING; a row per configuration and
+            task, as from `dashboards.data.means.read_growth`.
         num_tasks: the number of tasks to extrapolate to.
         methods: of a surface beside it, whose colours labels of the same names have.
         columns: 2 draws both costs side by side.
@@ -75,7 +75,7 @@ def style_line(line: go.Scatter, style: Mapping[str, str]) -> None:
 def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go.Scatter]:
     """Yield the measured points, and the line through the last of them to the number of tasks."""
     values, unit = rows[column].to_numpy(float), COLUMNS[column].unit
-    fit = fit_growth(values)
+    fit = fit_cost(rows, column)
     yield go.Scatter(
         mode="lines+markers",
         x=rows["after"].to_numpy(),
@@ -85,14 +85,15 @@ def growth_lines(rows: pd.DataFrame, column: str, num_tasks: int) -> Iterator[go
             f"T = {t}: {si_text(v, unit)}" for t, v in zip(rows["after"], values, strict=True)
         ],
     )
-    ends = np.array([len(values) - fit.tasks + 1, num_tasks])
+    first = len(values) - fit.tasks + 1
+    ends = np.array([first, *fit.bend(first, num_tasks), num_tasks])
     yield go.Scatter(
         mode="lines",
         showlegend=False,
         x=ends,
         y=[fit.at(end) for end in ends],
         hoverinfo="text+name",
-        hovertext=[formula(fit, unit)] * 2,
+        hovertext=[formula(fit, unit)] * len(ends),
     )
 
 
@@ -119,9 +120,7 @@ def growth_table(costs: pd.DataFrame, num_tasks: int) -> pd.DataFrame:
 def growth_fits(costs: pd.DataFrame) -> dict[str, dict[str, Growth]]:
     """Return label -> column of GROWING -> its growth, of costs as of `growth`."""
     return {
-        str(label): {
-            name: fit_growth(part.sort_values("after")[name].to_numpy(float)) for name in GROWING
-        }
+        str(label): {name: fit_cost(part, name) for name in GROWING}
         for label, part in costs.groupby("label", sort=False)
     }
 

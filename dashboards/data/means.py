@@ -8,10 +8,18 @@ from dashboards.data.comparing import add_labels
 from dashboards.data.scope import IS_COMPARED, Scope
 from dashboards.data.warehouse import Warehouse
 from orchestrator.results.agreement import measured_costs
+from orchestrator.results.growth import LIMIT, memory_limits
 from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
-from orchestrator.results.surface.surface import COMPUTE, STORAGE, Surface, have_means, surfaces
+from orchestrator.results.surface.surface import (
+    COMPUTE,
+    DIAL,
+    STORAGE,
+    Surface,
+    have_means,
+    surfaces,
+)
 
 CELL = [STORAGE, COMPUTE]
 BUDGET = r"\s*\bmeans\.\w+=\S+"  # of a cell, in a label
@@ -53,19 +61,20 @@ def read_growth(warehouse: Warehouse, scope: Scope) -> pd.DataFrame:
     """Return the costs of each configuration in scope after each task, means over its seeds.
 
     Columns: `setting` (its title), `label`, those of CELL, `after` (from 1), `storage_bytes`
-    carried after this task, and `compute_flops` of its training and consolidation; tasks whose
-    costs are not known are left out.
+    carried after this task, `compute_flops` of its training and consolidation, and LIMIT; tasks
+    whose costs are not known are left out.
     """
     own = ", ".join([*TABLE, "phase", *CELL])
     answer = warehouse.frame(
-        f"SELECT sweep, trial_id, {own}, after, "
+        f"SELECT sweep, trial_id, {own}, after, max({DIAL}) AS {DIAL}, "
         "avg(s.storage_bytes) AS storage_bytes, "
         "avg(s.train_flops + s.consolidate_flops) AS compute_flops "
         "FROM (SELECT * FROM stages WHERE after > 0) AS s "
-        f"JOIN (SELECT sweep, trial_id, seed, place, {own} FROM trials "
+        f"JOIN (SELECT sweep, trial_id, seed, place, {own}, {DIAL} FROM trials "
         f"WHERE {scope.where(*IS_COMPARED)}) USING (sweep, trial_id, seed) "
         "GROUP BY ALL ORDER BY min(place), after"
     )
     costs = ["storage_bytes", "compute_flops"]
     rows = name_settings(add_labels(warehouse, answer.dropna(subset=costs)))
-    return rows[["setting", "label", *CELL, "after", *costs]]
+    rows = rows.assign(**{LIMIT: memory_limits})
+    return rows[["setting", "label", *CELL, "after", *costs, LIMIT]]

@@ -46,14 +46,18 @@ def most_growing(
     growing = {label: fit[column] for label, fit in fits.items() if fit[column].slope > 0}
     if not growing:
         return f"{name} do not grow with the number of tasks."
-    label, fit = max(growing.items(), key=lambda item: item[1].slope)
+    # With enough tasks, what has no bound grows most.
+    label, fit = max(growing.items(), key=lambda item: (item[1].most is None, item[1].slope))
+    bounded = sum(fit.most is not None for fit in growing.values())
+    filling = f" ({bounded} fill a memory up to the budget)" if bounded else ""
     above = None if isnan(budget) else fit.reaches(budget)
     if above is not None and above <= num_tasks:
         end = f"above the budget of {si_text(budget, unit)} from T = {above} on"
     else:
         end = f"{si_text(fit.at(num_tasks), unit)} with {num_tasks} tasks"
     return (
-        f"{name} grow with {len(growing)} of {len(fits)} configurations, most with {label}: "
+        f"{name} grow with {len(growing)} of {len(fits)} configurations{filling}, most with "
+        f"{label}: "
         f"{formula(fit, unit)}, {end}."
     )
 

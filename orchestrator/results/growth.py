@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 import numpy as np
+import pandas as pd
 
+from orchestrator.columns import MEANS
 from orchestrator.results.statistics import Floats
 
 # Up to this share of their mean, the last values differ as tasks do (in their numbers of examples).
 STEADY = 0.05
 LEAST = 3  # tasks that a line goes through
 ROUNDING = 1e-9  # of a line
+# Bytes that a method with a storage dial carries at most; NaN: it has none.
+LIMIT = "storage_limit_bytes"
+MEMORY_DIAL = '"method.'  # begins the name of a memory's size in `means_dial`
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A cost as a function of the number of tasks: `start + slope * T`.
+    """A cost as a function of the number of tasks: `min(start + slope * T, most)`.
 
     Attributes:
         kind: "constant"; "falling", which is taken for constant at its last value; "linear"; or
@@ -26,6 +31,7 @@ class Growth:
         slope: growth per task; 0 for a constant cost.
         tasks: number of the last tasks that it goes through.
         misfit: largest distance from these, as a share of their mean.
+        most: what the cost never exceeds; None: there is no bound.
     """
 
     kind: str
@@ -33,20 +39,47 @@ class Growth:
     slope: float
     tasks: int
     misfit: float
+    most: float | None = None
 
     def at(self, num_tasks: float) -> float:
         """Return the cost with a number of tasks."""
-        return self.start + self.slope * num_tasks
+        line = self.start + self.slope * num_tasks
+        return line if self.most is None else min(line, self.most)
 
     def reaches(self, limit: float) -> int | None:
-        """Return the first number of tasks with which the cost is above a limit, if it grows."""
-        if not self.slope:
+        """Return the first number of tasks with which the cost is above a limit, if it ever is."""
+        if not self.slope or (self.most is not None and self.most <= limit):
             return None
         # 1e-9, since a quotient may fall short of a whole number.
         return max(1, floor((limit - self.start) / self.slope + 1e-9) + 1)
 
+    def bend(self, first: float, last: float) -> tuple[float, ...]:
+        """Return the number of tasks between two others at which the line meets `most`, if any."""
+        if not self.slope or self.most is None:
+            return ()
+        at = (self.most - self.start) / self.slope
+        return (at,) if first < at < last else ()
 
-def fit_growth(values: Floats) -> Growth:
+
+def memory_limits(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return LIMIT for rows with the columns of MEANS: the budget, where a memory is solved for."""
+    storage, _, dial = (rows[name] for name in MEANS)
+    return storage.astype(float).where(dial.astype(str).str.contains(MEMORY_DIAL, regex=False))
+
+
+def fit_cost(rows: pd.DataFrame, column: str) -> Growth:
+    """Return the growth of a cost of one configuration.
+
+    Args:
+        rows: `after`, LIMIT and the cost, a row per task.
+        column: the cost; LIMIT bounds "storage_bytes".
+    """
+    limit = rows[LIMIT].iloc[0] if column == "storage_bytes" else None
+    most = None if pd.isna(limit) else float(limit)
+    return fit_growth(rows.sort_values("after")[column].to_numpy(float), most)
+
+
+def fit_growth(values: Floats, most: float | None = None) -> Growth:
     """Return the growth of a cost by its values at the last of T tasks.
 
     They are the last half, at least three. If they differ by at most 5 % of their mean, the cost is
@@ -55,20 +88,24 @@ def fit_growth(values: Floats) -> Growth:
 
     Args:
         values: the cost with 1 to T tasks [T], at least one.
+        most: what the cost never exceeds with more tasks: a memory that is not full yet grows until
+            it is. What was measured counts if it is more.
     """
+    most = None if most is None else max(most, float(np.max(values)))
     used = min(len(values), max(LEAST, ceil(len(values) / 2)))
     last = np.asarray(values[-used:], dtype=float)
     mean = float(last.mean())
     if used < 2 or np.ptp(last) <= STEADY * abs(mean):
-        return Growth("constant", mean, 0.0, used, share(last - mean, mean))
+        return Growth("constant", mean, 0.0, used, share(last - mean, mean), most)
     tasks = np.arange(len(values) - used, len(values)) + 1.0
     # To twelve digits, which rounding does not reach.
     slope, start = (float(f"{each:.12g}") for each in np.polyfit(tasks, last, 1))
     start = 0.0 if abs(start) < ROUNDING * abs(slope) else start
     if slope <= 0:
-        return Growth("falling", float(last[-1]), 0.0, used, share(last - last[-1], mean))
+        return Growth("falling", float(last[-1]), 0.0, used, share(last - last[-1], mean), most)
     misfit = share(last - start - slope * tasks, mean)
-    return Growth("linear" if misfit <= STEADY else "not linear", start, slope, used, misfit)
+    kind = "linear" if misfit <= STEADY else "not linear"
+    return Growth(kind, start, slope, used, misfit, most)
 
 
 def share(distances: Floats, mean: float) -> float:

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from orchestrator.results.agreement import Agreement, measured_costs, rank_agreements
-from orchestrator.results.growth import Growth, fit_growth
+from orchestrator.results.growth import Growth, fit_cost
 from orchestrator.results.results import Results
 from orchestrator.results.surface.costs import cell_costs, search_costs, surface_trials
 from orchestrator.results.surface.surface import Surface
@@ -61,20 +61,18 @@ def growth_table(costs: pd.DataFrame, title: str, budget: int | None) -> Table:
     table = Table(
         *(title, "bytes", f"T = {far}", "above budget from", "FLOPs of task T", f"T = {far}"),
         box=SIMPLE,
-        caption="T tasks: a line, or a constant, through the last half of the tasks",
+        caption="T tasks: a line, or a constant, through the last half of the tasks; a memory "
+        "that is solved for takes at most the budget",
         caption_justify="left",
     )
     for label, rows in costs.groupby("label", sort=False):
-        ordered = rows.sort_values("after")
-        size, flops = (
-            fit_growth(ordered[name].to_numpy(float)) for name in ("storage_bytes", "compute_flops")
-        )
+        size, flops = (fit_cost(rows, name) for name in ("storage_bytes", "compute_flops"))
         above = None if budget is None else size.reaches(budget)
         table.add_row(
             str(label),
-            *(formula(size, "B"), si_text(size.at(far), "B")),
+            *(line_text(size, "B"), si_text(size.at(far), "B")),
             UNDEFINED if above is None else f"T = {above}",
-            *(formula(flops, "FLOP"), si_text(flops.at(far), "FLOP")),
+            *(line_text(flops, "FLOP"), si_text(flops.at(far), "FLOP")),
         )
     return table
 
@@ -85,13 +83,20 @@ def distant_task(costs: pd.DataFrame) -> int:
 
 
 def formula(fit: Growth, unit: str) -> str:
-    """Return a growth as a formula in T: `2.10 kB x T + 30 kB`."""
+    """Return a growth as a formula in T: `2.10 kB x T + 30 kB, at most 100 kB`."""
+    line = line_text(fit, unit)
+    bounded = fit.slope and fit.most is not None
+    return f"{line}, at most {si_text(fit.most or 0, unit)}" if bounded else line
+
+
+def line_text(fit: Growth, unit: str) -> str:
+    """Return the line of a growth, or its constant, without its bound."""
     if not fit.slope:
         return si_text(fit.start, unit)
-    if not fit.start:
-        return f"{si_text(fit.slope, unit)} x T"
-    sign = "+" if fit.start >= 0 else "−"
-    return f"{si_text(fit.slope, unit)} x T {sign} {si_text(abs(fit.start), unit)}"
+    line = f"{si_text(fit.slope, unit)} x T"
+    if fit.start:
+        line += f" {'+' if fit.start >= 0 else '−'} {si_text(abs(fit.start), unit)}"
+    return line
 
 
 def agreement_table(agreements: list[Agreement]) -> Table:

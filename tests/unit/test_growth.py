@@ -55,6 +55,7 @@ def costs() -> pd.DataFrame:
             {
                 "label": label,
                 "means_storage_bytes": 100_000.0,
+                "storage_limit_bytes": np.nan,
                 "after": tasks,
                 "storage_bytes": start + slope * tasks,
                 "compute_flops": 1e6 * tasks if slope else 1e6,
@@ -93,6 +94,25 @@ def test_growth_is_drawn_as_measured_and_extrapolated_with_its_formula() -> None
         "configurations, most with er: 1 MFLOP x T, 50 MFLOP with 50 tasks. "
     )
     assert "80 kB with 6 tasks." in means_captions.growth(costs(), 6, "")
+
+
+def test_a_memory_that_is_solved_for_grows_to_the_budget_and_no_further() -> None:
+    """10 T + 20 kB is 100 kB at T = 8; joint grows by less, and alone passes 100 kB, at T = 12."""
+    joint = costs()[:6].assign(label="joint", storage_bytes=8_000 * np.arange(1, 7) + 10_000)
+    both = pd.concat([costs().assign(storage_limit_bytes=100_000.0), joint])
+    line = charts.growth(both, 50).data[1]
+    assert list(line.x) == pytest.approx([4, 8, 50])
+    assert list(line.y) == pytest.approx([60e3, 100e3, 100e3])
+    table = growth_table(both, 50).set_index("configuration")
+    assert table.loc["er", "bytes"] == "10 kB x T + 20 kB, at most 100 kB"
+    assert table.loc["er", "bytes at T = 50"] == "100 kB"
+    assert table["above its budget from T"].to_dict() == {"er": "–", "<b>ewc": "–", "joint": "12"}
+    assert means_captions.growth(both, 50, "").startswith(
+        "Bytes grow with 2 of 3 configurations (1 fill a memory up to the budget), most with "
+        "joint: 8 kB x T + 10 kB, above the budget of 100 kB from T = 12 on. "
+    )
+    alone = means_captions.growth(both[both["label"] == "er"], 50, "")
+    assert "er: 10 kB x T + 20 kB, at most 100 kB, 100 kB with 50 tasks." in alone
 
 
 def trials() -> pd.DataFrame:

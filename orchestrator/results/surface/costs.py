@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from orchestrator.columns import compute_flops
+from orchestrator.results.growth import LIMIT, memory_limits
 from orchestrator.results.pooling import TABLE, pool_trials
 from orchestrator.results.protocol import setting_title
 from orchestrator.results.results import Results
@@ -31,7 +32,8 @@ def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
 def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
     """Return what each method that is complete in a cell carries after and spends on each task.
 
-    Columns: `label`, `after` (from 1), `storage_bytes` and `compute_flops`, means over the seeds.
+    Columns: `label`, `after` (from 1), `storage_bytes`, `compute_flops` and LIMIT, means over the
+    seeds.
 
     Args:
         results: which the surface is of.
@@ -46,8 +48,9 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
     stages = results.stages[results.stages["after"] > 0]
     stages = stages.assign(compute_flops=compute_flops(stages))
     costs = ["storage_bytes", "compute_flops"]
-    rows = trials.loc[among, [*CHAIN, "label"]].merge(stages[[*CHAIN, "after", *costs]], on=CHAIN)
-    return rows.groupby(["label", "after"], sort=False, as_index=False)[costs].mean()
+    own = trials[among].assign(**{LIMIT: memory_limits})
+    rows = own[[*CHAIN, "label", LIMIT]].merge(stages[[*CHAIN, "after", *costs]], on=CHAIN)
+    return rows.groupby(["label", "after"], sort=False, as_index=False)[[*costs, LIMIT]].mean()
 
 
 def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
