@@ -25,10 +25,11 @@ pytestmark = [pytest.mark.storm, pytest.mark.timeout(1800)]
 
 CLASSES, TRAIN, TEST = 100, 8, 2
 STREAMS = {"base 0": "num_tasks: 10", "base 50": "first: 50, step: 10"}
-TRAINING = """{epochs: 3, batch_size: 32, lr: 0.05,
-  optimizer: {name: sgd, nesterov: true, momentum: 0.9},
-  schedule: {name: cosine, warmup: 1}, augment: [pad_crop, flip],
-  early_stopping: {patience: 1, metric: accuracy, min_epochs: 2}}"""
+EPOCHS = 4
+TRAINING = f"""{{epochs: {EPOCHS}, batch_size: 32, lr: 0.05,
+  optimizer: {{name: sgd, nesterov: true, momentum: 0.9}},
+  schedule: {{name: cosine, warmup: 1}}, augment: [pad_crop, flip],
+  early_stopping: {{patience: 1, metric: accuracy, min_epochs: 1}}}}"""
 ORDERS = "{grid: [{seed: 1993, generator: numpy}, natural, seeded]}"
 # Where the default is sized for a paper's machine.
 SMALL = {
@@ -109,6 +110,8 @@ def test_every_method_learns_a_papers_stream_and_goes_on_where_it_was_cut_short(
     assert set(trials["status"]) == {"complete"}
     assert len(trials) == len(list_methods(scenario))
     assert trials[["acc", "average_incremental_accuracy"]].notna().all(axis=None)
+    epochs = load(straight.out / "lab").stages["epochs"].dropna()
+    assert (epochs < EPOCHS).any(), "some training is stopped early"
 
 
 def test_it_runs_on_the_network_of_the_papers_in_three_orders_of_the_classes(

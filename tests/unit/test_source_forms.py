@@ -324,6 +324,14 @@ def test_a_table_that_a_sweep_gives_wrongly_is_one_mistake(folder, form, message
     assert message in text
 
 
+@pytest.mark.parametrize(("name", "separator"), [("a.csv", ","), ("a.tsv", "\t")])
+def test_a_table_with_two_columns_of_one_name_is_one_mistake(folder, name, separator):
+    rows = ["a,y,a", *(f"{i},{i % 2},{i}" for i in range(12))]
+    (folder / name).write_text("\n".join(rows).replace(",", separator), encoding="utf-8-sig")
+    text = mistakes(folder, {"table": name, "label": "y"}, num_tasks=2)
+    assert f"{name}: several columns 'a'; valid: a name of its own" in text
+
+
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [

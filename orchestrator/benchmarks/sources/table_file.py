@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -77,11 +79,23 @@ def require_no_gaps(column: pd.Series[Any], where: str) -> None:
         )
 
 
+def require_one_header(path: Path, separator: str) -> None:
+    """Raise WrongData if two columns have one name, of which pandas would change the second."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file, delimiter=separator), [])
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    if twice:
+        raise WrongData(
+            f"{path}: several columns {twice[0]!r}; valid: a name of its own for each column"
+        )
+
+
 def read_table_file(path: Path) -> pd.DataFrame:
     """Return the rows of a CSV or Parquet file.
 
     Raises:
         MissingData: it is of another format, or damaged.
+        WrongData: two columns have one name.
     """
     import pandas as pd
     import pyarrow as pa
@@ -94,7 +108,9 @@ def read_table_file(path: Path) -> pd.DataFrame:
         if suffix == ".parquet":
             rows = pq.read_table(path.absolute(), partitioning=None).to_pandas()
             return cast("pd.DataFrame", rows)
-        return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", low_memory=False)
+        separator = "\t" if suffix == ".tsv" else ","
+        require_one_header(path, separator)
+        return pd.read_csv(path, sep=separator, low_memory=False)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise MissingData(f"{path}: cannot be read as a table: {reason}") from error
