@@ -1,7 +1,7 @@
 """The built-in methods, by the name used in a sweep.
 
-May import torch and numpy; only `methods.testing` imports the orchestrator, when a check runs.
-Begin with `base.py`, the contract; then any method, one file each.
+May import torch and numpy; `parts/` also scipy and Pillow. Only `methods.testing` imports the
+orchestrator. Begin with `base.py`, the contract; then any method, one file each.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Building blocks shared by methods: penalties, importances, memories, a generator, layers.
 
-May import torch, numpy, scipy and `methods.base`. Begin with `anchoring.py` for penalties and
-`memory.py` for stored examples.
+May import torch, numpy, scipy, Pillow and `methods.base`. Begin with `anchoring.py` for penalties
+and `memory.py` for stored examples.
 """

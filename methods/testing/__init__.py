@@ -1,6 +1,7 @@
 """The conformance suite for methods: `from methods.testing import assert_conforms`.
 
-May import `methods`; it imports the orchestrator's training loop when a check runs. Begin with
+May import `methods`, torch, numpy, safetensors and the orchestrator: its counter of FLOPs, and,
+when a check runs, its training loop, its networks and its names of costs. Begin with
 `conformance.py`.
 """
 

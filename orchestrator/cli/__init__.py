@@ -1,7 +1,9 @@
-"""The command line, the only place that prints or exits; `python/` offers the same to Python.
+"""The command line; `python/` offers the same to Python.
 
-May import every other package. Begin with `app.py`, a function a command;
-`run.py` is `repertoire run` from the sweep file to the last line on the screen.
+Only here does the package print or exit, save for the live line of `terminal/screen.py` and the
+processes of their own (modules with a `__main__`). May import every other package. Begin with
+`app.py`, a function a command; `run.py` is `repertoire run` from the sweep file to the last line on
+the screen.
 """
 
 import atexit

@@ -1,6 +1,6 @@
 """Equal means: the storage and the computation that every method of a sweep gets alike.
 
-May import trials, and what the sweep may. Begin with `means.py`, the section of the file, then
-`cells.py`; `sweep/solve_means.py` makes the cells of a sweep. `storage.py` and `steps.py` are the
-arithmetic of the two dials.
+May import `reading` beside it, `trial.py`, `options.py` and `misfits.py`, and what is below the
+sweeps. Begin with `means.py`, the section of the file, then `cells.py`; `sweep/solve_means.py`
+makes the cells of a sweep. `storage.py` and `steps.py` are the arithmetic of the two dials.
 """
