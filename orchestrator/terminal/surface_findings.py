@@ -128,7 +128,7 @@ def describe_exchange(surface: Surface) -> Iterator[str]:
 
 
 def describe_break_even(surface: Surface) -> Iterator[str]:
-    """Yield from which computation on joint retraining is as accurate as each method."""
+    """Yield from which computation on joint retraining is as accurate as others, if it is."""
     if RETRAINING not in surface.methods or surface.compute == (None,):
         return
     joint = surface.methods.index(RETRAINING)
@@ -141,25 +141,34 @@ def describe_break_even(surface: Surface) -> Iterator[str]:
 def compare_with_retraining(
     surface: Surface, joint: int, storage: int, where: str
 ) -> Iterator[str]:
-    """Yield where retraining overtakes the methods that are complete where it is."""
+    """Yield where retraining is ahead of the methods that are complete where it is.
+
+    To overtake a method it must be behind with less computation. Where the method does not fit with
+    less, there is no crossing, and retraining is ahead wherever both fit.
+    """
     lead = surface.mean[joint, storage] - surface.mean[:, storage]
-    ahead, behind, mixed = [], [], []
-    for m in np.flatnonzero(np.isfinite(lead).any(axis=-1)):
-        name, point = surface.methods[m], break_even(surface, int(m), joint, storage)
-        if m == joint:
-            continue
-        if np.isfinite(point):
-            ahead.append(f"{name} from {point:.2g} x fine-tuning on")
-        elif np.nanmax(lead[m]) < 0:
-            behind.append(name)
-        else:
-            mixed.append(name)
-    if ahead:
-        yield f"Joint retraining{where} is as accurate as {', '.join(ahead)}."
-    if behind:
-        yield f"Joint retraining{where} stays behind {', '.join(behind)} at all computations."
-    if mixed:
-        yield f"Joint retraining{where} is behind {', '.join(mixed)} again at the most computation."
+    crossings: list[str] = []
+    behind: list[str] = []
+    mixed: list[str] = []
+    ahead: dict[str, list[str]] = {}
+    for m in map(int, np.flatnonzero(np.isfinite(lead).any(axis=-1))):
+        name, point = surface.methods[m], break_even(surface, m, joint, storage)
+        low, high = np.nanmin(lead[m]), np.nanmax(lead[m])
+        if low >= 0 and m != joint:
+            ahead.setdefault(f"{point:g} x", []).append(name)
+        elif low < 0 and np.isfinite(point):
+            crossings.append(f"{name} at {point:.2g} x fine-tuning")
+        elif low < 0:
+            (behind if high < 0 else mixed).append(name)
+    starts = "; ".join(f"from {start} on {', '.join(names)}" for start, names in ahead.items())
+    for what, parts in (
+        ("overtakes {}", ", ".join(crossings)),
+        ("is at least as accurate at every computation where both fit: {}", starts),
+        ("stays behind {} at all computations", ", ".join(behind)),
+        ("is behind {} again at the most computation", ", ".join(mixed)),
+    ):
+        if parts:
+            yield f"Joint retraining{where} {what.format(parts)}."
 
 
 def cell_name(surface: Surface, storage: int, compute: int) -> str:

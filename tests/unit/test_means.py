@@ -640,6 +640,13 @@ def test_what_changes_no_dial_is_searched_with_those_of_the_first_example(tmp_pa
         ('{storage: "1,500 kB"}', "alone or with a unit such as kB, MB, GB or KiB, MiB, GiB"),
         ("{storage: 99999999999 GB}", "means.storage: must be a number of bytes above 0"),
         ("{compute: 0.5}", "means.compute: must be a number of at least 1, a pass of fine-tuning"),
+        ("{compute: {grid: [1, 1.0e+300]}}", "and at most 1,000,000,000, given 1e+300"),
+        ("{compute: 1000000001}", "and at most 1,000,000,000, given 1000000001"),
+        ("{storage: [50000, 60000]}", "written {grid: [...]}, given [50000, 60000]"),
+        (
+            "{storage: {gird: [1]}}",
+            "written {grid: [...]}, given {\"gird\": [1]}: unknown key 'gird'",
+        ),
         ("{compute: {grid: [1, 1.0]}}", "means.compute: 1.0 is given twice"),
         ("{compute: {grid: []}}", "means.compute: must be a value, or a grid of at least one"),
         ("{}", "means: needs storage, compute or both, or the name of a preset"),

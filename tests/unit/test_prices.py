@@ -110,10 +110,12 @@ def test_the_report_says_what_the_cheapest_and_the_most_accurate_trial_cost() ->
     [
         ("storage=0.02/GB", "the price of storage is per MB-month, GB-month, TB-month, not `GB`"),
         ("compute=2/hour", "GPU-hour, not `hour`"),
-        ("compute=-2/PFLOP", "a number from 0 on, not `-2`"),
-        ("storage=nan/GB-month", "a number from 0 on, not `nan`"),
+        ("compute=-2/PFLOP", "a number from 0 to 1e+30, not `-2`"),
+        ("storage=nan/GB-month", "a number from 0 to 1e+30, not `nan`"),
+        ("storage=1e308/GB-month", "storage takes a number from 0 to 1e+30, not `1e308`"),
+        ("compute=1/PFLOP,months=1e31", "months takes a number from 0 to 1e+30, not `1e31`"),
         ("compute=2/PFLOP,months=0", "months takes a number above 0"),
-        ("compute=2/PFLOP,months=x", "months takes a number from 0 on, not `x`"),
+        ("compute=2/PFLOP,months=x", "months takes a number from 0 to 1e+30, not `x`"),
         (
             "energy=2/kWh",
             "`energy=2/kWh` is none of storage=, compute=, months=, predictions=",
@@ -135,6 +137,16 @@ def test_prices_that_are_none_are_refused_with_what_is_valid(text: str, why: str
     with pytest.raises(RepertoireError, match="for example --prices storage=") as error:
         parse_prices(text)
     assert why in str(error.value)
+
+
+def test_the_largest_prices_do_not_overflow() -> None:
+    """1e60 predictions of 1e15 FLOPs each, at 1e21 a FLOP, cost 1e96; all else is far less."""
+    prices = parse_prices(
+        "storage=1e30/GB-month,compute=1e30/GFLOP,months=1e30,predictions=1e30/month"
+    )
+    served = replace(market(), prediction_flops=np.full(market().mean.shape, 1e15))
+    complete = np.isfinite(served.mean)
+    assert trial_prices(served, prices)[complete] == pytest.approx(1e96)
 
 
 def means_folder(folder: Path) -> Path:

@@ -78,8 +78,8 @@ def break_even(surface: Surface, method: int, other: int, storage: int) -> float
     """Return the computation from which on `other` is at least as accurate as a method.
 
     In epochs of fine-tuning, interpolated between the budgets on a logarithmic axis; the first
-    crossing after which it stays. NaN if it never is, or if either is nowhere complete; the
-    smallest common budget if it always is.
+    crossing after which it stays. NaN if it never is, or if either is nowhere complete. If
+    it always is, there is no crossing, and it is the smallest budget at which both are complete.
 
     Args:
         surface: with computation in its means.

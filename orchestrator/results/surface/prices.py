@@ -18,6 +18,7 @@ FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18}
 HOUR = "GPU-hour"
 HOUR_SECONDS = 3600.0
 MONTH = "month"
+MOST = 1e30  # of a price or a number of the text: their products are far from an overflow
 NAMES = ("storage", "compute", "months", "predictions")
 EXAMPLE = "storage=0.02/GB-month,compute=2/GPU-hour,months=12,predictions=1e6/month"
 
@@ -115,13 +116,13 @@ def unit_price(
 
 
 def price_number(text: str, name: str, number: str) -> float:
-    """Return a finite number from 0 on."""
+    """Return a number from 0 to MOST."""
     try:
         value = float(number)
     except ValueError:
         value = float("nan")
-    if not 0 <= value < float("inf"):
-        raise price_error(text, f"{name} takes a number from 0 on, not `{number}`")
+    if not 0 <= value <= MOST:
+        raise price_error(text, f"{name} takes a number from 0 to {MOST:g}, not `{number}`")
     return value
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from math import isfinite
 from typing import Any, Literal
 
 from orchestrator.errors import suggest
@@ -18,6 +17,7 @@ from orchestrator.sweep.reading.mistakes import abbreviate
 
 FREE_SCHEDULES = ("constant", "cosine", "onecycle")  # of no given length
 LARGEST: Literal["largest"] = "largest"
+MOST_EPOCHS = 1e9  # of fine-tuning: beyond all use, and its steps can be counted
 # Published protocols by name; a section may name one and change its values.
 PRESETS: dict[str, dict[str, Any]] = {
     # Zhou et al. 2023 (MEMO, arXiv:2205.13218) and 2024 (the survey, TPAMI): all methods get the
@@ -137,11 +137,14 @@ def _read_axis(
     """Return the values of an axis, rising; () after noting the mistakes."""
     if given is None:
         return (None,)
-    values = given["grid"] if isinstance(given, dict) and set(given) == {"grid"} else [given]
+    if isinstance(given, dict) and set(given) == {"grid"}:
+        values = given["grid"]
+    else:
+        values = [] if isinstance(given, list | dict) else [given]
     where = f"means.{name}"
     if not isinstance(values, list) or not values:
-        valid = "a value, or a grid of at least one"
-        mistakes.append(f"{where}: must be {valid}, given {abbreviate(given)}")
+        valid = "a value, or a grid of at least one, written {grid: [...]}"
+        mistakes.append(f"{where}: must be {valid}, given {_show_axis(given)}")
         return ()
     axis: dict[Any, Any] = {}
     wrong = len(mistakes)
@@ -158,13 +161,23 @@ def _read_axis(
     return tuple(sorted(axis, key=lambda value: (isinstance(value, str), value)))
 
 
+def _show_axis(given: Any) -> str:
+    """Return what was given for an axis, with its keys if it has others than `grid`."""
+    text = abbreviate(given)
+    wrong = [str(key) for key in given if key != "grid"] if isinstance(given, dict) else []
+    return f"{text}: unknown key {', '.join(map(repr, wrong))}" if wrong else text
+
+
 def _parse_storage(value: Any) -> int | Literal["largest"]:
     return LARGEST if value == LARGEST else parse_bytes(value)
 
 
 def _parse_compute(value: Any) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if not number or value < 1:
-        valid = "a number of at least 1, a pass of fine-tuning over the task"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 1 <= value <= MOST_EPOCHS:
+        valid = (
+            f"a number of at least 1, a pass of fine-tuning over the task, and at most "
+            f"{MOST_EPOCHS:,.0f}"
+        )
         raise ValueError(f"must be {valid}, given {abbreviate(value)}")
     return float(value)
