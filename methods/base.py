@@ -54,7 +54,7 @@ class Config:
         return None
 
     def num_replayed(self, setting: Setting, shown: Sequence[int], batch_size: int) -> int | None:
-        """Return how many stored examples each step of the next task trains on, beside its batch.
+        """Return the number of stored examples in each step of the next task, beside its batch.
 
         For a method whose steps of one task all replay the same number of examples, at the FLOPs of
         new ones; the number grows with the examples shown on earlier tasks. So the FLOPs of any
@@ -145,7 +145,7 @@ class Method(TrainingHooks):
 
     @classmethod
     def objection(cls, config: Any, setting: Setting) -> str | None:
-        """Return why the method cannot run in a setting, or None.
+        """Return the reason that the method cannot run in a setting, or None.
 
         Called when a sweep is read, before anything is trained. An override begins with
         `super().objection(config, setting) or`, which checks the scenario.

@@ -136,7 +136,7 @@ class InfLoRA(TokenAdapter):
         ]
 
     def addition(self, block: int, x: Tensor) -> Tensor:
-        """Return what the branches of a block add to queries (0), keys and values, [B, N, 3D]."""
+        """Return the addition of a block's branches to queries (0), keys and values, [B, N, 3D]."""
         down, up = self.factors(block)
         return F.pad(F.linear(F.linear(x, down), up), (self.tokens.width, 0))
 

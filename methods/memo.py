@@ -114,7 +114,7 @@ def has_weights(block: nn.Module) -> bool:
 
 
 def num_layers(setting: Setting) -> int | None:
-    """Return how many layers or blocks a built-in network's body has; None: it is no sequence."""
+    """Return the number of layers or blocks of a built-in body; None if it is no sequence."""
     config = setting.network_config
     if getattr(config, "variant", None) == "torchvision":
         return None

@@ -84,7 +84,7 @@ class MIR(Replay):
         return self.memory.draw(count, self._generator, among=self.num_drawable)
 
     def num_replayed(self, num_new: int) -> int:
-        """Return how many candidates are replayed with a batch, if there are as many."""
+        """Return the number of candidates to replay with a batch, if there are as many."""
         return self.config.replay_batch_size or num_new
 
     def after_backward(self) -> None:

@@ -39,7 +39,7 @@ def stratified_order(y: torch.Tensor, generator: torch.Generator) -> torch.Tenso
 
 
 def numpy_permutation(seed: int, count: int) -> list[int]:
-    """Return what `np.random.seed(seed); np.random.permutation(count)` draws, for orders of others.
+    """Return `np.random.permutation(count)` after `np.random.seed(seed)`, for published orders.
 
     NumPy never changes the numbers of this generator.
     """

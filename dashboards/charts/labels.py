@@ -56,7 +56,7 @@ def place_labels(
 
 
 def count_covered(boxes: Floats, taken: Floats) -> Floats:
-    """Return how many of the taken boxes each box overlaps [N]."""
+    """Return the number of taken boxes that each box overlaps [N]."""
     apart = (boxes[:, None, :2] >= taken[:, 2:]) | (boxes[:, None, 2:] <= taken[:, :2])
     return np.asarray((~apart.any(axis=2)).sum(axis=1), dtype=float)
 

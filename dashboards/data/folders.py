@@ -84,7 +84,7 @@ def file_states(dirs: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
 
 
 def newest_record(folders: Iterable[SweepFolder]) -> float:
-    """Return when the newest record of sweeps was written, in Unix seconds; 0 if it is unknown.
+    """Return the time of the newest record of sweeps, in Unix seconds; 0 if it is unknown.
 
     It is in `progress.json`, since copying a folder may change the times of its files.
     """

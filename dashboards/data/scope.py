@@ -28,7 +28,7 @@ class Scope:
         return " AND ".join([*among, *conditions] or ["true"])
 
     def mask(self, rows: pd.DataFrame, sweeps: pd.Series[Any] | None = None) -> pd.Series[bool]:
-        """Return which rows are in the scope.
+        """Return, for each row, whether it is in the scope.
 
         Args:
             rows: a frame with the columns of a scope.

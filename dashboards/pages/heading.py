@@ -64,7 +64,7 @@ def show_folders(dirs: Sequence[Path], warehouse: Warehouse) -> None:
 
 
 def freshness_text(newest: float) -> str:
-    """Return when the newest record was written (Unix seconds), and how long ago that is."""
+    """Return the time of the newest record (Unix seconds) and its age as text."""
     ago = max(0.0, time.time() - newest)  # noqa: TID251 - display
     days = f"{ago / 86400:.0f} days" if ago > 2 * 86400 else duration_text(ago)
     moment = datetime.fromtimestamp(newest).astimezone()

@@ -47,7 +47,7 @@ def readable_stages(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def task_text(after: float) -> str:
-    """Return which part of a trial a stage is; `after` is NaN for features, which have no task."""
+    """Return the place of a stage in its trial as text; `after` is NaN for features."""
     if pd.isna(after):
         return "features"
     return str(int(after)) if after else "first state"

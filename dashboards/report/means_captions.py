@@ -85,6 +85,6 @@ def winner_text(surface: Surface, winner: PricedWinner) -> str:
 
 
 def price_text(given: Prices) -> str:
-    """Return what a GB-month and a PFLOP, or a GPU-hour, cost."""
+    """Return the prices of a GB-month and of a PFLOP or a GPU-hour as text."""
     unit, factor = (HOUR, HOUR_SECONDS) if given.by_time else ("PFLOP", FLOP_UNITS["PFLOP"])
     return f"{given.storage * 1e9:g} a GB-month and {given.compute * factor:g} a {unit}"

@@ -71,7 +71,7 @@ def cost_charts(warehouse: Warehouse, surface: Surface) -> Iterator[Chart]:
 
 
 def growth_chart(costs: pd.DataFrame, methods: Sequence[str], cell: str) -> Chart:
-    """Return what each task adds, with the formula of each method."""
+    """Return the chart of growth with the number of tasks, with the formula of each method."""
     num_tasks = distant_task(costs)
     caption = means_captions.growth(costs, num_tasks, cell)
     table = growth_table(costs, num_tasks)

@@ -92,7 +92,7 @@ class Budget:
     per_class: int | None = None
 
     def rows(self, row_bytes: int, counter_bytes: int, num_classes: int) -> int:
-        """Return how many examples of `row_bytes` fit beside the counters, with all classes."""
+        """Return the number of examples of `row_bytes` that fit beside counters of all classes."""
         if self.examples is not None:
             return self.examples
         if self.per_class is not None:

@@ -48,7 +48,7 @@ class Chain:
 
 
 def chain_objection(setting: Setting) -> str | None:
-    """Return why a built-in network is no chain of layers; a user's is checked when it is built."""
+    """Return an objection if a built-in network is no chain; a user's is checked when built."""
     library, colon, _ = setting.network.partition(":")
     reason = NO_CHAINS.get(setting.network)
     if colon and library in ("torchvision", "timm"):

@@ -32,7 +32,7 @@ CHANNELS = (1, 3)
 
 
 def codec_objection(codec: Codec | None, input_shape: tuple[int, ...]) -> str | None:
-    """Return why examples of a shape cannot be stored with a codec, or None."""
+    """Return the reason that examples of a shape cannot be stored with a codec, or None."""
     if codec is None or (len(input_shape) == 3 and input_shape[0] in CHANNELS):
         return None
     if len(input_shape) != 3:

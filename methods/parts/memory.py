@@ -87,7 +87,7 @@ class Memory(nn.Module, ABC):
 
     @classmethod
     def objection(cls, budget: Budget, setting: Setting, logits: bool = False) -> str | None:
-        """Return why a budget is too small for a setting, or None."""
+        """Return the reason that a budget is too small for a setting, or None."""
         outlook = Outlook(setting.num_classes, setting.input_shape, setting.num_tasks)
         if (unfit := codec_objection(budget.codec, setting.input_shape)) is not None:
             return unfit

@@ -89,7 +89,7 @@ class RingMemory(Memory):
 
 
 def num_kept(budget: Budget, setting: Setting, shown: Sequence[int]) -> int:
-    """Return how many examples of past tasks a ring holds while the next task is learned.
+    """Return the number of examples of past tasks in a ring while the next task is learned.
 
     Args:
         budget: of the ring.

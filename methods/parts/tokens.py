@@ -95,7 +95,7 @@ class Tokens:
 
 
 def tokens_objection(setting: Setting) -> str | None:
-    """Return why a network lets nothing be put among its tokens, as far as its name tells.
+    """Return an objection if a network, by its name, takes no additional tokens, else None.
 
     Networks that are not built in are checked when they are built.
     """

@@ -92,7 +92,7 @@ def check_store(uri: str, token: str, name: str, visible_seconds: float = VISIBL
 
 
 def check_stage(stage: Stage) -> str:
-    """Return how the code or the data of a stage differs on this node, or ""."""
+    """Return the difference of a stage's code or data on this node, or ""."""
     try:
         require_same_code(stage)
         require_same_function(stage)
@@ -103,7 +103,7 @@ def check_stage(stage: Stage) -> str:
 
 
 def check_gpu() -> str:
-    """Return why torch cannot use a GPU of this node, or "".
+    """Return the reason that torch cannot use a GPU of this node, or "".
 
     A test allocation, since a driver that hangs or a GPU that fell off the bus is still counted.
     """

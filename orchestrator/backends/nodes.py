@@ -20,7 +20,7 @@ class Node:
     memory: float
 
     def capacity(self, needs: Mapping[str, float]) -> int:
-        """Return how many stages fit at a time."""
+        """Return the number of stages that fit at a time."""
         has = {"num_cpus": self.cpus, "num_gpus": self.gpus}
         return int(min(has[name] / amount for name, amount in needs.items() if amount))
 
@@ -41,7 +41,7 @@ class Demand:
     timed: bool = False
 
     def stages(self, room: int) -> int:
-        """Return how many stages to submit at most to nodes that have room for some.
+        """Return the largest number of stages to submit to nodes with room for `room` stages.
 
         At least one: a cluster that grows must see the demand.
         """

@@ -78,5 +78,5 @@ class HeadProbe:
 
 
 def reconnect_seconds() -> float:
-    """Return how long Ray waits for its head before it ends the process."""
+    """Return the seconds that Ray waits for its head before it ends the process."""
     return float(os.environ.get(RECONNECT, "60"))

@@ -20,7 +20,7 @@ STALL_SECONDS = 1800.0  # a cluster that adds machines on demand takes many minu
 
 
 def stall_seconds() -> float:
-    """Return how long nothing may run before a sweep is given up.
+    """Return the seconds without a running stage after which a sweep is given up.
 
     Raises:
         RepertoireError: the environment variable is not a number above 0.
@@ -98,7 +98,7 @@ class StallWatch:
     def _reason(
         self, nodes: Sequence[Node], needs: Mapping[str, float], waited: float
     ) -> str | None:
-        """Return why no stage can run; None if one may be running."""
+        """Return the reason that no stage can run; None if one may be running."""
         if not any(node.capacity(needs) for node in nodes):
             return f"no node has room for a stage that asks for {describe_needs(needs)}"
         if self._idle():

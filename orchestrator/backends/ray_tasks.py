@@ -125,7 +125,7 @@ def submit(attempt: Attempt, store_uri: str, needs: Mapping[str, float], node: N
 
 
 def classify_death(error: RayError) -> Death | None:
-    """Return how a worker died; None for an error of another kind."""
+    """Return the cause of a worker's death; None for an error of another kind."""
     if isinstance(error, RayTaskError):
         return None
     if isinstance(error, OutOfMemoryError):
@@ -149,7 +149,11 @@ def build_failure(
 
 
 def describe_deaths(deaths: Sequence[Death]) -> str:
-    """Return what the workers of all attempts of a stage died of, the last death at the end."""
+    """Return the cause of death of a stage's workers as text.
+
+    Args:
+        deaths: one for each attempt, the last at the end.
+    """
     if "memory" in deaths:
         return f"out of memory: killed {len(deaths)} times"
     if deaths[-1] == "process":
@@ -161,7 +165,7 @@ def describe_deaths(deaths: Sequence[Death]) -> str:
 
 
 def describe_room(attempt: Attempt, needs: Mapping[str, float], node: Node | None) -> str:
-    """Return what a stage asked for and what it had at its last attempt."""
+    """Return the resources that a stage asked for and had at its last attempt, as text."""
     asked = f"it asked for {needs['num_cpus']:g} CPUs and {needs['num_gpus']:g} GPUs"
     if attempt.alone and node:
         return f"{asked} and had {node} to itself at the last attempt"

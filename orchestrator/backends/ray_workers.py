@@ -64,7 +64,7 @@ class RayWorkers:
         self._owner = create_owner()
 
     def slots(self) -> int:
-        """Return how many stages may be submitted.
+        """Return the number of stages that may be submitted.
 
         While a stage waits for a node or a GPU to itself, its share is left out, so that it can
         become free.
@@ -166,7 +166,7 @@ class RayWorkers:
         return needs, largest_node(self._nodes, needs)
 
     def _worker(self, attempt: Attempt) -> WorkerInfo | None:
-        """Return where a stage ran whose worker died, if the cluster can be asked."""
+        """Return the worker that died with a stage; None if the cluster cannot be asked."""
         return find_worker(attempt.order.key) if self._head.check() else None
 
 

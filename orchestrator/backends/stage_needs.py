@@ -98,7 +98,7 @@ def extended_needs(
 def room_left(
     nodes: list[Node], needs: Mapping[str, float], whole_gpu: bool, node: Node | None
 ) -> int:
-    """Return how many stages the nodes have room for, without what one has to itself."""
+    """Return the number of stages that fit the nodes, without what one stage has to itself."""
     room = sum(each.capacity(needs) for each in nodes)
     if node is not None:
         room -= node.capacity(needs)

@@ -60,7 +60,7 @@ def _keep_long_tail(y: Tensor, imbalance: float, largest: int, num_classes: int)
 
 
 def long_tail(imbalance: float, largest: int, num_classes: int) -> list[int]:
-    """Return how many examples each class c of C may have: `largest imbalance^(c / (C - 1))`.
+    """Return the number of examples of each class c of C: `largest imbalance^(c / (C - 1))`.
 
     Reference: Cui et al. 2019, Class-balanced loss based on effective number of samples, CVPR,
         section 5.1, long-tailed CIFAR.

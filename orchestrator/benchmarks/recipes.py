@@ -114,7 +114,7 @@ def _shared_recipe(
 
 
 def _image_identity(content: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what identifies the images that a task's samples are drawn from."""
+    """Return the identity of the images that a task's samples are drawn from."""
     data = OWN_DATA.get(content.get("dataset", ""))
     if not isinstance(data, FeatureSet):
         return tuple(content.values())

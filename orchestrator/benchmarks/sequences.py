@@ -42,7 +42,7 @@ def _spread(values: tuple[float, ...], channels: int) -> list[float]:
 
 
 def find_mistakes_in_shapes(titles: Sequence[str], facts: Sequence[DatasetFacts]) -> Iterator[str]:
-    """Yield why data sets cannot be brought to one shape.
+    """Yield a mistake if data sets cannot be brought to one shape.
 
     Args:
         titles: of the data sets.

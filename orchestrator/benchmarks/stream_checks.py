@@ -18,7 +18,7 @@ def is_order(order: Order, num_tasks: int) -> bool:
 
 
 def find_mistakes_in_labels(label_noise: float, sizes: Sequence[int]) -> Iterator[str]:
-    """Yield why labels cannot be another class of their task.
+    """Yield a mistake if wrong labels are asked for and a task has a single class.
 
     Args:
         label_noise: share of wrong labels.
@@ -73,7 +73,7 @@ def find_mistakes_in_sequence(
 def find_wrong_shares(
     validation: float, samples_per_task: int | None, imbalance: float | None, label_noise: float
 ) -> Iterator[str]:
-    """Yield which shares and numbers of training examples are out of their range."""
+    """Yield the shares and numbers of training examples that are out of their range."""
     if not 0 <= validation <= 0.5:
         valid = "must be a share of the training images in [0, 0.5]"
         yield f"validation: {validation}; {valid}"

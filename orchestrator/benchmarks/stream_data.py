@@ -48,7 +48,7 @@ class StreamData:
         return StreamData(name, data, sequence)
 
     def find_mistakes(self) -> Iterator[str]:
-        """Yield why they give no data set and transformation, the first reason alone."""
+        """Yield the first reason, if any, that they give no data set and transformation."""
         if self.name == SEQUENCE or self.sequence is not None:
             yield from [*checks.find_mistakes_in_sequence(self.name, self.data, self.sequence)][:1]
         elif self.data is None and self.name in TRANSFORMATIONS:

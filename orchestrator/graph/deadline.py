@@ -23,7 +23,10 @@ RECORDS_PER_KIND = 32  # the longest of a sample will do; to read all takes long
 
 
 def stage_kind(order: Order) -> Kind:
-    """Return what stages of like duration share: benchmark, network, method, whether it trains."""
+    """Return the kind of a stage, whose stages take about as long as each other.
+
+    It is the benchmark, the network, the method, and whether the stage trains.
+    """
     stage: Any = order.stages[0]
     if isinstance(stage, FeatureTask):
         return stage.kind
@@ -43,7 +46,7 @@ class LongestDurations:
         self._counts[kind] = self._counts.get(kind, 0) + 1
 
     def count(self, kind: Kind) -> int:
-        """Return how many stages of a kind were added."""
+        """Return the number of stages of a kind that were added."""
         return self._counts.get(kind, 0)
 
     def expected_seconds(self, kind: Kind) -> float | None:

@@ -31,7 +31,7 @@ class Workers(Protocol):
     """A pool that computes stages."""
 
     def slots(self) -> int:
-        """Return how many stages may be submitted at a time."""
+        """Return the number of stages that may be submitted at a time."""
 
     def submit(self, order: Order) -> None:
         """Start computing a stage."""
@@ -169,7 +169,7 @@ class _Loop:
         return True
 
     def _siblings(self, key: Key) -> tuple[str, int] | None:
-        """Return what a stage shares with those it may be fused with, and how many at most."""
+        """Return the key that siblings share and their largest number; None if not to be fused."""
         if self.fusing is None:
             return None
         # Kept, since the graph asks again at each start of a stage and the key takes time.
@@ -182,6 +182,6 @@ class _Loop:
 
 
 def count_slots(workers: Workers, brake: Brake, running: int) -> int:
-    """Return how many stages may run at a time."""
+    """Return the number of stages that may run at a time."""
     left = brake.stages_left
     return workers.slots() if left is None else min(workers.slots(), running + left)

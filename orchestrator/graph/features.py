@@ -81,7 +81,7 @@ class FeatureState:
 
 
 def feature_states(sweep: Sweep, records: Records) -> list[FeatureState]:
-    """Return what a store has of the features of a sweep."""
+    """Return, for the features of a sweep, the part that a store has."""
     return [_state(features, records) for features in sweep_features(sweep)]
 
 

@@ -72,7 +72,7 @@ class StageNodes:
         return bool(self._ready)
 
     def counts(self) -> dict[str, int]:
-        """Return how many stages are waiting, ready, running, done, and dropped."""
+        """Return the numbers of stages that are waiting, ready, running, done, and dropped."""
         total = dict.fromkeys(("waiting", "ready", "running", "done", "dropped"), 0)
         for node in self._nodes.values():
             total[node.state] += 1

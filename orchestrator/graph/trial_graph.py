@@ -92,7 +92,7 @@ class TrialGraph:
         return self._nodes.may_be_ready
 
     def counts(self) -> dict[str, int]:
-        """Return how many stages are waiting, ready, running, done, and dropped."""
+        """Return the numbers of stages that are waiting, ready, running, done, and dropped."""
         return self._nodes.counts()
 
     def story(self, key: Key) -> list[str]:

@@ -109,7 +109,7 @@ class VirtualWorkers:
         self._number = 0
 
     def slots(self) -> int:
-        """Return how many stages may be submitted at a time."""
+        """Return the number of stages that may be submitted at a time."""
         return self._limit(len(self._up) * self._cluster.slots)
 
     def submit(self, order: Order) -> None:

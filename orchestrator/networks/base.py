@@ -64,7 +64,7 @@ class Network(nn.Module):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return why this configuration cannot take such input, if it cannot: "field: reason"."""
+        """Return an objection to such input, "field: reason", or None if the network takes it."""
         return None
 
     def __init__(self, config: NetworkConfig, shape: NetworkShape) -> None:
@@ -99,7 +99,7 @@ def require_positive(name: str, *values: int) -> None:
 
 
 def image_objection(shape: NetworkShape) -> str | None:
-    """Return why a network of images cannot take an input, or None if it is images."""
+    """Return an objection if an input is no image, else None."""
     if len(shape.input_shape) == 3:
         return None
     return f"name: needs images, and the data has {shape.input_shape[0]} features; use mlp"

@@ -39,7 +39,7 @@ class ResNet32(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return that the input is no image, or None."""
+        """Return an objection if the input is no image, else None."""
         return image_objection(shape)
 
     def __init__(self, config: Config, shape: NetworkShape) -> None:

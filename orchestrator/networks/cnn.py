@@ -39,7 +39,10 @@ class CNN(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return that the input is no image, or too small to be halved for each convolution."""
+        """Return an objection if the input is no image or too small, else None.
+
+        Each convolution halves the image.
+        """
         if objection := image_objection(shape):
             return objection
         _, height, width = shape.input_shape

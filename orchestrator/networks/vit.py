@@ -60,7 +60,7 @@ class ViTTiny(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return that the input is no image, or that patches do not divide it."""
+        """Return an objection if the input is no image or patches do not divide it, else None."""
         if objection := image_objection(shape):
             return objection
         _, height, width = shape.input_shape

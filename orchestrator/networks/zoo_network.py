@@ -35,7 +35,7 @@ class ZooNetwork(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return that the input is no image, or what the network raises for images of this size."""
+        """Return an objection if the input is no image or the network refuses it, else None."""
         if objection := image_objection(shape):
             return objection
         network_class: Any = cls  # a class, which the type checker does not take for hashable
@@ -47,7 +47,7 @@ class ZooNetwork(Network):
 
 @cache
 def _failure(cls: Any, config: Any, shape: NetworkShape) -> str | None:
-    """Return why a network cannot be built, or cannot take two images of a shape in training."""
+    """Return the reason that a network cannot be built, or cannot train on two images, or None."""
     try:
         with seed_global_generators(0), torch.no_grad():
             # Two images, since batch normalisation refuses a single value a channel.

@@ -44,7 +44,7 @@ def with_best(results: Results, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def ties_with_best(by_seed: Floats, means: Floats) -> list[bool]:
-    """Return which of K rows tie with that of the largest mean.
+    """Return, for each of K rows, whether it ties with the row of the largest mean.
 
     Args:
         by_seed: shape [K, S], a column for each seed.

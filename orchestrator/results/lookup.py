@@ -73,7 +73,7 @@ def find_configuration(results: Results, name: str, scenario: str | None = None)
 
 
 def find_table_rows(results: Results, table: pd.DataFrame, name: str) -> pd.Series[bool]:
-    """Return which rows of a comparison have a name, at most one of each table.
+    """Return, for each row of a comparison, whether it has a name: at most one row a table.
 
     Args:
         results: the results that were compared.

@@ -20,7 +20,10 @@ MAX_LISTED = 40  # names in a message
 
 
 def match_name(rows: pd.DataFrame, name: str) -> pd.Series[bool]:
-    """Return which configurations match a name: by id, else by label, beginning of id or words."""
+    """Return, for each row, whether it matches a name.
+
+    An equal id alone decides; else the label, the beginning of the id, or words like `lam=1`.
+    """
     ids = rows["trial_id"]
     if (ids == name).any():
         return ids == name

@@ -101,7 +101,7 @@ def _reasons(candidates: pd.DataFrame) -> Iterator[str]:
 
 
 def _reason(row: Mapping[Any, Any]) -> str:
-    """Return where a candidate ended, and why if that is not the same for all that end there."""
+    """Return the place at which a candidate ended, and the reason if no scheduler stopped it."""
     done = row["tasks_done"]
     place = "early" if pd.isna(done) else f"after {done:.0f} task{'s' * (done != 1)}"
     story = str(row["story"] or "").partition("\n")[0]

@@ -56,7 +56,7 @@ def configuration_keys(rows: pd.DataFrame) -> Iterable[Key]:
 
 
 def _at_each_task(trial: pd.DataFrame) -> pd.DataFrame:
-    """Return what says how a trial was selected at each task; the budgets of a cell are not."""
+    """Return the columns with the selection at each task, without the budgets of a cell."""
     chosen = trial.filter(like=AT_EACH_TASK)
     return chosen[[name for name in chosen if not str(name).startswith(BUDGETS)]]
 

@@ -14,7 +14,7 @@ from orchestrator.sweep.search_section.search import Search
 
 
 def describe_search(search: Search) -> dict[str, Any]:
-    """Return how hyperparameters are searched, in JSON types."""
+    """Return the settings of a search, in JSON types."""
     return {
         "algorithm": _name(search.algorithm),
         "scheduler": _name(search.scheduler),
@@ -43,7 +43,7 @@ def describe_group(group_search: GroupSearch, winners: Iterable[Candidate]) -> d
 
 
 def describe_endings(candidates: Sequence[Candidate | TaskCandidate]) -> dict[str, Any]:
-    """Return how many candidates there are of each status, and why those ended that ended early."""
+    """Return the number of candidates of each status, and the reasons of those that ended early."""
     early = [
         {"candidate": number, "status": each.status, "story": each.story.partition("\n")[0]}
         for number, each in enumerate(candidates)
@@ -67,7 +67,7 @@ def describe_winner(group_search: GroupSearch, candidate: Candidate) -> dict[str
 
 
 def describe_missing_winner(group_search: GroupSearch) -> str:
-    """Return why no candidate of a group was chosen."""
+    """Return the reason that no candidate of a group was chosen."""
     candidates = group_search.candidates
     undefined = [c for c in candidates if c.status == "complete" and c.values is None]
     if undefined:
@@ -78,7 +78,7 @@ def describe_missing_winner(group_search: GroupSearch) -> str:
 
 
 def count_statuses(statuses: Iterable[str]) -> str:
-    """Return how many candidates there are of each status."""
+    """Return the number of candidates of each status as text."""
     counts = Counter(statuses)
     return ", ".join(f"{n} {status}" for status, n in counts.items()) or "there was none"
 

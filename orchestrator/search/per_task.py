@@ -49,7 +49,7 @@ class PerTaskStudy:
                 wanted += self.handle(end)
 
     def _stored_end(self, chain: ChainId) -> ChainEnded | None:
-        """Return how a chain ended, if its stages are stored."""
+        """Return the end of a chain from its records; None while a stage is missing."""
         selection, number = self._find_attempt(chain)
         for stage in selection.attempts[number].stages:
             record = selection.scorer.record(stage)

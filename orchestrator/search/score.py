@@ -70,7 +70,7 @@ class Scorer:
         return tuple(fmean(column) for column in zip(*defined, strict=True))
 
     def explain_undefined(self, chains: Iterable[Sequence[Stage]], after: int) -> str:
-        """Return why `values` returned None."""
+        """Return the reason that `values` returned None."""
         reasons = (self.objective.explain_undefined(self.figures(c, after)) for c in chains)
         return next(filter(None, reasons), "")
 

@@ -126,7 +126,7 @@ def fill_defaults(method: Component, benchmark: Benchmark, network: Component) -
 
 
 def benchmark_setting(benchmark: Benchmark, network: Component) -> Setting:
-    """Return what a method's defaults and checks may depend on before anything is trained."""
+    """Return the setting that a method's defaults and checks may depend on before training."""
     return Setting(
         scenario=benchmark.scenario,
         num_classes=benchmark.num_classes,

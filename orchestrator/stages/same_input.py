@@ -47,7 +47,7 @@ def _require_function(name: str, source: Source, expected: str) -> None:
 
 
 def require_same_data(stage: Stage) -> None:
-    """Raise unless this machine's data is what the stage's key was made of, wherever that was."""
+    """Raise RepertoireError if this machine's data differs from the data in the stage's key."""
     stage.benchmark.require_same_data()
     if isinstance(stage.network.config, Pretrained.Config):
         stage.network.config.weights.require_same()

@@ -30,7 +30,10 @@ Parts = tuple[Benchmark, Component, Training, Component]
 def numerics(
     benchmark: Benchmark, network: Component, training: Training, method: Component
 ) -> dict[str, str]:
-    """Return what the key of a stage says of its last bits: that they are of the fused program."""
+    """Return the entry in the key of a stage that the fused program trains; {} for others.
+
+    The fused program rounds differently, so that its stages have keys of their own.
+    """
     if training.fuse is None or reason_apart(benchmark, network, training, method) is not None:
         return {}
     return {"numerics": f"fused {VERSION}"}
@@ -49,7 +52,7 @@ def parts_of(stage: Stage) -> Parts:
 def reason_apart(
     benchmark: Benchmark, network: Component, training: Training, method: Component
 ) -> str | None:
-    """Return why stages are not fused, or None if they are."""
+    """Return the reason that stages are not fused, or None if they are."""
     return next(_reasons(benchmark, network, training, method), None)
 
 
@@ -94,7 +97,7 @@ def _work(benchmark: Benchmark, network: Component, training: Training) -> int:
 
 
 def max_siblings(training: Training) -> int:
-    """Return how many siblings are trained together at most."""
+    """Return the largest number of siblings that are trained together."""
     return AUTO_SIBLINGS if training.fuse in ("auto", None) else int(training.fuse)
 
 

@@ -25,7 +25,7 @@ def this_worker(device: str) -> WorkerInfo:
 def stage_note(
     computed_for: tuple[str, str, int], after: int | None, device: str
 ) -> dict[str, Any]:
-    """Return what a lease says of a stage that begins now, see `running_stages`.
+    """Return the note in the lease of a stage that begins now; `running_stages` reads it.
 
     Args:
         computed_for: (sweep, trial_id, seed).

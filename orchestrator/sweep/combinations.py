@@ -65,7 +65,7 @@ def _depends_on_training(network: Part) -> bool:
 
 
 def _find_misfits(parts: tuple[Part, ...]) -> Iterator[str]:
-    """Yield why examples of a benchmark, a network, perhaps a training and a method do not fit."""
+    """Yield the reasons that a benchmark, a network, a training and a method do not fit."""
     if not all(part.examples for part in parts):
         return
     for components in example_combinations(parts):

@@ -28,7 +28,7 @@ def misfit(
     method: Component | None = None,
     training: Training | None = None,
 ) -> str | None:
-    """Return why a benchmark, a network and a method do not go together, or None.
+    """Return the reason that a benchmark, a network and a method do not go together, or None.
 
     Without a training, it is taken for one that does not augment images.
     """
@@ -57,7 +57,7 @@ def misfit(
 
 
 def method_objection(benchmark: Benchmark, network: Component, method: Component) -> str | None:
-    """Return why a method by itself refuses a benchmark and a network, or None."""
+    """Return the reason that a method by itself refuses a benchmark and a network, or None."""
     try:
         objection: str | None = method.cls.objection(
             method.config, benchmark_setting(benchmark, network)
@@ -77,7 +77,7 @@ def depends_on_features(method: Component) -> bool:
 
 
 def build_objection(benchmark: Benchmark, network: Component, method: Component) -> str | None:
-    """Return why a method cannot be built around a user's network, or None.
+    """Return the reason that a method cannot be built around a user's network, or None.
 
     A built-in network fits by its objection alone, unless features are stored in a number of bytes;
     a user's network or a pretrained body must be built to know, and so must any for a method that

@@ -94,7 +94,7 @@ class Budget(Options):
 
 
 def read_fuse(content: dict[str, Any]) -> int | Literal["auto"] | None:
-    """Return how many siblings a file lets be fused; None if none are, or if it has mistakes."""
+    """Return the option `fuse` of a file; None if it is "off", or if the section has mistakes."""
     given = content.get("resources")
     try:
         resources = Resources(**given) if isinstance(given, dict) else Resources()

@@ -16,7 +16,7 @@ from orchestrator.stages.learning.training import Training
 def training_objections(
     training: Training, benchmark: Benchmark, method: Component
 ) -> Iterator[str]:
-    """Yield why a training does not go with a benchmark and a method, with the option's place."""
+    """Yield the options of a training that do not go with a benchmark and a method, and why."""
     cls: type[Method] = method.cls
     yield from augmentation_objections(training.read_changes(), benchmark, method)
     if training.early_stopping is not None:
@@ -35,7 +35,7 @@ def training_objections(
 def augmentation_objections(
     changes: Sequence[Change], benchmark: Benchmark, method: Component
 ) -> Iterator[str]:
-    """Yield why an augmentation does not go with a benchmark and a method."""
+    """Yield the reasons that an augmentation does not go with a benchmark and a method."""
     if changes and len(benchmark.input_shape) == 1:
         given = ", ".join(change.name for change in changes)
         yield (
@@ -74,7 +74,7 @@ def first_without_validation(benchmark: Benchmark) -> Task | None:
 
 
 def first_objection(components: tuple[Any, ...]) -> str | None:
-    """Return why a training does not go with the rest of a trial, or None.
+    """Return the first reason that a training does not go with the rest of a trial, or None.
 
     Args:
         components: benchmark, network, training and method.

@@ -91,7 +91,7 @@ def body_rows(reasons: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, str
 
 
 def recorded_rows(plan: Plan, recorded: Durations) -> Iterator[tuple[str, str]]:
-    """Yield what stages like those left took in earlier runs: seconds, and the largest peak."""
+    """Yield the time left and the largest peak of memory, estimated from earlier runs."""
     orders = [plan.orders[key] for key in plan.to_compute]
     if not orders or not recorded.recorded:
         return

@@ -10,7 +10,7 @@ from orchestrator.stages.siblings import max_siblings, parts_of, reason_apart, s
 
 
 def fused_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Yield how many of the stages left are fused, and why the others are not."""
+    """Yield the number of the stages left that are fused, and the reasons that others are not."""
     if plan.sweep.resources.fuse == "off":
         return
     stages = [plan.orders[key].stages[0] for key in plan.to_compute if plan.links[key] is not None]

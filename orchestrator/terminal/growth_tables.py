@@ -33,7 +33,7 @@ def cost_tables(results: Results, surface: Surface) -> Iterator[RenderableType]:
 
 
 def search_table(searched: pd.DataFrame) -> Table:
-    """Return what the search within cells cost each method, beside its evaluation.
+    """Return a table of the cost of each method's search within cells, beside its evaluation.
 
     Args:
         searched: as from `search_costs`.

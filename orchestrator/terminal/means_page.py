@@ -38,7 +38,7 @@ def counts_line(cells: Sequence[Cell]) -> str:
 
 
 def price_lines(sweep: Sweep) -> Iterator[str]:
-    """Yield how many prices are missing."""
+    """Yield a line with the number of missing prices, if any."""
     if prices := missing_prices(sweep):
         stages = sum(trial.benchmark.num_tasks * len(trial.seeds) for trial in prices)
         yield (
@@ -68,7 +68,7 @@ def cost_lines(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def network_lines(cells: Sequence[Cell]) -> Iterator[str]:
-    """Yield that cells of several networks have several units of computation."""
+    """Yield a warning if networks differ: cells then have several units of computation."""
     networks = {str(cell.trial.config["network"]) for cell in cells if cell.compute is not None}
     if len(networks) > 1:
         yield (
@@ -92,7 +92,7 @@ def anchor_lines(cells: Sequence[Cell], added: Sequence[str]) -> Iterator[str]:
 
 
 def reason_lines(cells: Sequence[Cell]) -> list[str]:
-    """Return why cells do not fit, each reason once."""
+    """Return the reasons that cells do not fit, each once."""
     reasons = dict.fromkeys(f"  {describe_cell(cell)}" for cell in cells if cell.outcome)
     more = [f"  and {len(reasons) - MAX_LISTED} more"] if len(reasons) > MAX_LISTED else []
     return [*list(reasons)[:MAX_LISTED], *more]

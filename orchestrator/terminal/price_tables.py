@@ -44,7 +44,7 @@ def describe_prices(prices: Prices) -> str:
 
 
 def why_unpriced(prices: Prices) -> str:
-    """Return why no cell of a surface has a price."""
+    """Return the reason that no cell of a surface has a price."""
     figures = " with a count of the FLOPs of a prediction" if prices.predictions else ""
     return f"No cell is complete{figures}, so nothing has a price."
 

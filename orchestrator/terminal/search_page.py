@@ -27,7 +27,7 @@ def search_tables(outcomes: Sequence[GroupOutcome]) -> RenderableType:
 
 
 def candidates_text(outcome: GroupOutcome) -> str:
-    """Return how many candidates were tried, and how they ended."""
+    """Return the number of candidates that were tried, and their statuses, as text."""
     counts = ", ".join(f"{number} {status}" for status, number in outcome.statuses.items())
     return f"{outcome.num_candidates} candidates were tried: {counts}"
 

@@ -23,7 +23,7 @@ from orchestrator.terminal.units import interval_text, si_text
 
 
 def findings(surface: Surface) -> Iterator[str]:
-    """Yield what a surface says: winners, what does not fit, rates, exchange, break-even."""
+    """Yield the findings of a surface: winners, misfits, areas, rates, exchange, break-even."""
     yield from describe_winners(surface)
     yield from describe_infeasible(surface)
     yield from describe_excess(surface)
@@ -35,7 +35,7 @@ def findings(surface: Surface) -> Iterator[str]:
 
 
 def describe_winners(surface: Surface) -> Iterator[str]:
-    """Yield how many cells each method wins alone, and how many are ties."""
+    """Yield the number of cells that each method wins alone, and the number of ties."""
     cells = [cell for cell in winner_map(surface) if cell.best is not None]
     alone = Counter(cell.best for cell in cells if len(cell.ties) == 1)
     for method, count in alone.most_common():
@@ -48,7 +48,7 @@ def describe_winners(surface: Surface) -> Iterator[str]:
 
 
 def describe_infeasible(surface: Surface) -> Iterator[str]:
-    """Yield what fits nowhere, and how many cells other methods do not fit."""
+    """Yield the methods that fit no cell, and the number of cells that others do not fit."""
     unfit, cells = surface.infeasible.sum(axis=(1, 2)), surface.infeasible[0].size
     nowhere = [name for name, n in zip(surface.methods, unfit, strict=True) if n == cells]
     if nowhere:
@@ -98,7 +98,7 @@ def best_text(surface: Surface, by_seed: Floats) -> str:
 
 
 def describe_rates(surface: Surface) -> Iterator[str]:
-    """Yield what a doubling buys each method, averaged over its cells, with intervals."""
+    """Yield the gain of each method from a doubling, averaged over its cells, with intervals."""
     for by_seed, what in zip(rates_by_seed(surface), ("bytes", "FLOPs"), strict=True):
         rates = mean_over_cells(by_seed)
         rows = zip(surface.methods, rates.mean(axis=-1), half_width(rates), strict=True)
@@ -113,7 +113,7 @@ def change_text(mean: float, half_width: float) -> str:
 
 
 def describe_exchange(surface: Surface) -> Iterator[str]:
-    """Yield how many bytes a GFLOP replaces, where the seeds tell it."""
+    """Yield the number of bytes that a GFLOP replaces, where the seeds tell it."""
     if len(surface.storage) < 2 or len(surface.compute) < 2:
         return
     for number, name in enumerate(surface.methods):

@@ -68,7 +68,7 @@ def trial_page(
 
 
 def _search_lines(results: Results, shown: TrialSelection) -> Iterator[str]:
-    """Yield how many candidates the search of a winner tried, and why some ended early."""
+    """Yield the number of candidates in the search of a winner, and the reasons of early ends."""
     first = shown.seeds.iloc[0]
     if first.get("selected") and first["phase"] == "evaluation":
         for outcome in searches(results):

@@ -16,7 +16,7 @@ from orchestrator.terminal.units import UNDEFINED, interval_text, si_text
 
 
 def rates_table(surface: Surface) -> pd.DataFrame:
-    """Return what a doubling of each budget buys: a row per method and neighbouring cells.
+    """Return the gain from doubling each budget, a row per method and neighbouring cells.
 
     Columns: `method`, `doubling of` (bytes or FLOPs), `from`, `to`, `at` (the other budget) and
     `per doubling`, the change of the metric with its 95% interval. Rows without a value, where a

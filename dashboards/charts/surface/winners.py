@@ -105,7 +105,7 @@ def draw_strips(surface: Surface, method: int, strips: list[Strip], style: Style
 
 
 def empty_reason(surface: Surface, cell: WinningCell) -> str | None:
-    """Return why a cell has no winner; None if it has one."""
+    """Return the reason that a cell has no winner; None if it has one."""
     if cell.best is not None:
         return None
     return UNFIT if surface.infeasible[:, *cell.place].all() else INCOMPLETE

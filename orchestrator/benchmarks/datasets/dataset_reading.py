@@ -19,7 +19,7 @@ from orchestrator.errors import MissingData
 
 
 def stamp_named(info: DatasetInfo, folder: Path) -> list[Any]:
-    """Return what changes with the files of a data set; empty if there are none."""
+    """Return a stamp that changes with the files of a data set; [] if there are none."""
     if info.pictures is not None:
         root = folder / Path(info.layout).parts[0]
         return [stamp_folder(root)] if root.is_dir() else []

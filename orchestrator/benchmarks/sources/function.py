@@ -103,9 +103,9 @@ def describe_value(value: object) -> str:
 
 
 def stamp_array(array: Array) -> list[Any]:
-    """Return what changes with the content of an array.
+    """Return a stamp that changes with the content of an array.
 
-    Of a memory map that is read only, that is the time and size of its file and the place in it.
+    The stamp of a read-only memory map is the time and size of its file and the place in it.
     """
     kind = [list(array.shape), list(array.strides), array.dtype.str]
     if isinstance(array, np.memmap) and array.mode == "r" and array.filename is not None:

@@ -97,7 +97,7 @@ def load_body(spec: BodySpec) -> nn.Module:
 
 @lru_cache(maxsize=64)
 def body_facts(spec: BodySpec) -> BodyFacts:
-    """Return what a body is and takes, from two images.
+    """Return the facts of a body, measured with two images.
 
     Raises:
         RepertoireError: it cannot be built, its weights do not fit, it takes no such images, or

@@ -39,7 +39,7 @@ class InputRule:
     interpolation: Interpolation = "bilinear"
 
     def find_mistakes(self) -> Iterator[str]:
-        """Yield what is wrong with the values, each with the name of its field."""
+        """Yield the mistakes in the values, each with the name of its field."""
         size = (self.size,) if isinstance(self.size, int) else self.size or ()
         if any(side < 1 for side in size):
             yield f"size: {list(size)}; must be at least 1"
@@ -52,7 +52,7 @@ class InputRule:
                 yield f"std: {list(self.std)}; must be above 0"
 
     def resolve(self, shape: NetworkShape, of_data: bool) -> Input:
-        """Return what the rule says of images of a shape.
+        """Return the size, mean and std that the rule gives images of a shape.
 
         Args:
             shape: of the images, with their own mean and std.

@@ -98,7 +98,7 @@ class Pretrained(Network):
 
     @classmethod
     def objection(cls, config: Any, shape: NetworkShape) -> str | None:
-        """Return why the body cannot take the input, or None."""
+        """Return an objection if the body cannot take the input, else None."""
         if not isinstance(config.backbone, Backbone):
             return "backbone: is missing; valid: {timm: NAME}, {torchvision: NAME}, {module: ...}"
         if not isinstance(config.weights, Weights):

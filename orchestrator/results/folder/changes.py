@@ -65,7 +65,7 @@ def find_change(folder: Path, sweep: Sweep) -> SweepChange | None:
 
 
 def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd.Series[bool]:
-    """Return which rows a sweep requests.
+    """Return, for each row, whether a sweep requests it.
 
     Args:
         rows: rows of the trials table.
@@ -83,7 +83,7 @@ def _requested_rows(rows: pd.DataFrame, sweep: Sweep, continued: set[str]) -> pd
 
 
 def _recomputed_rows(rows: pd.DataFrame, folder: Path, sweep: Sweep) -> pd.Series[bool]:
-    """Return which rows a sweep requests with stages of other keys than those of the tables."""
+    """Return, for each row, whether a sweep requests it with other keys than the tables have."""
     stages = read_table(folder, "stages").to_pandas()
     columns = (stages["trial_id"], stages["seed"], stages["after"])
     stored = dict(zip(zip(*columns, strict=True), stages["key"], strict=True))

@@ -67,7 +67,7 @@ def _age(folder: Path, owner: Path, touched: float) -> float:
 
 
 def modified_time(owner: Path) -> float:
-    """Return when a file was touched last, in Unix seconds; 0 if there is no such file."""
+    """Return the time of a file's last change, in Unix seconds; 0 if there is no such file."""
     with contextlib.suppress(OSError):
         return owner.stat().st_mtime
     return 0.0

@@ -25,7 +25,7 @@ def unnumbered_id(trial_id: str) -> str:
 
 
 def match_id(ids: pd.Series[str], given: str) -> pd.Series[bool]:
-    """Return which of `ids` equal `given`, in the present form or in that of release 0.1."""
+    """Return, for each of `ids`, whether it is `given`, in its present or its former form."""
     if (ids == given).any():
         return ids == given
     return ids.map(lambda trial_id: trial_id == former_id(given) or given == former_id(trial_id))

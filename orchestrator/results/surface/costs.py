@@ -30,7 +30,7 @@ def surface_trials(results: Results, surface: Surface) -> pd.DataFrame:
 
 
 def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd.DataFrame:
-    """Return what each method that is complete in a cell carries after and spends on each task.
+    """Return the bytes after, and FLOPs of, each task, for each method that is complete in a cell.
 
     Columns: `label`, `after` (from 1), `storage_bytes`, `compute_flops` and LIMIT, means over the
     seeds.
@@ -54,7 +54,7 @@ def cell_costs(results: Results, surface: Surface, place: tuple[int, int]) -> pd
 
 
 def search_costs(results: Results, surface: Surface) -> pd.DataFrame:
-    """Return what the search within cells cost, a row per method that was searched.
+    """Return the cost of the search within cells, a row per method that was searched.
 
     Columns: `method`, `cells` that have candidates, `candidates` in all cells, `search_flops` and
     `evaluation_flops`, of the training and consolidation of all distinct stages.

@@ -132,11 +132,11 @@ def price_error(text: str, why: str) -> RepertoireError:
 
 
 def trial_prices(surface: Surface, prices: Prices) -> Floats:
-    """Return what a trial of each cell costs [M, A, B]; NaN where not every seed is complete.
+    """Return the price of a trial of each cell [M, A, B]; NaN where not every seed is complete.
 
-    It is paid for what is carried after the last task, for `months`, for all training and
-    consolidation, and for predictions after the last task; what a budget allows and a method leaves
-    is not paid.
+    The price has three parts: the bytes carried after the last task, for `months`; all training and
+    consolidation; and the predictions after the last task. A budget that a method leaves unused
+    costs nothing.
     """
     used = surface.seconds if prices.by_time else surface.spent
     if prices.predictions:

@@ -106,7 +106,7 @@ def surfaces(results: Results, metric: str = "acc") -> Iterator[Surface]:
 
 
 def have_means(trials: pd.DataFrame) -> pd.Series[bool]:
-    """Return which trials are of the evaluation phase of a sweep with means."""
+    """Return, for each trial, whether it is of the evaluation phase of a sweep with means."""
     return (trials["phase"] == "evaluation") & trials[[STORAGE, COMPUTE]].notna().any(axis=1)
 
 

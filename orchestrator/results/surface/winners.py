@@ -52,7 +52,7 @@ def winning_cell(surface: Surface, place: tuple[int, int]) -> WinningCell:
 
 
 def not_told_apart(values: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which rows are not told apart from the first, which was chosen as the best.
+    """Return, for each row, whether it does not differ significantly from the first, the best.
 
     Args:
         values: [K, S], a column for each seed.

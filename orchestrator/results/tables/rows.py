@@ -90,7 +90,7 @@ def _late_costs(records: list[Record], learned: list[Record]) -> dict[str, Any]:
 
 
 def _worker_columns(record: Record) -> dict[str, Any]:
-    """Return where a stage ran."""
+    """Return the node, process and device of a stage."""
     pid = record.environment.get("pid", "")
     return {
         "node": record.environment.get("node"),

@@ -67,9 +67,9 @@ def learned_parts(
 
 
 def reason_for_images(benchmark: Benchmark, network: Component, *trainings: Training) -> str | None:
-    """Return why images pass through the frozen body of a network in every step; None: they do not.
+    """Return the reason that a frozen body runs in every step; None if features replace images.
 
-    The body is then as dear in each epoch of each trial as features are once.
+    The body then costs as much in each epoch of each trial as features cost once.
     """
     if not _is_frozen(network):
         return None

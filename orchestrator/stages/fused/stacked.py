@@ -103,7 +103,7 @@ class Stacked:
 
 
 def place_of(tensor: Tensor) -> tuple[int, torch.Size, torch.dtype]:
-    """Return where the elements of a tensor are, and how they are read."""
+    """Return the address, shape and dtype of a tensor."""
     return tensor.data_ptr(), tensor.shape, tensor.dtype
 
 

@@ -12,7 +12,7 @@ from orchestrator.stages.learning.updates import Updates
 
 
 def working_bytes(method: Method, view: TaskView, training: Training, batch_size: int) -> int:
-    """Return what a sibling would hold, from a step of the plain learner on a copy of it.
+    """Return the bytes a sibling would hold, from a step of the plain learner on a copy of it.
 
     Args:
         method: after its training, with tensors of its own.

@@ -103,7 +103,7 @@ def check_optimizer(
 
 
 def objection_to(cls: type[Optimizer], settings: Mapping[str, Any]) -> str | None:
-    """Return what an optimiser raises for its arguments, in its constructor or its first step."""
+    """Return the error of an optimiser's constructor or first step for its arguments, else None."""
     spare_optimizers()
     weights = torch.nn.Parameter(torch.zeros(2, 2))
     weights.grad = torch.ones(2, 2)

@@ -91,7 +91,7 @@ class KeptOptimizer:
 
 
 def carried_entries(kept: State, names: Container[str]) -> dict[str, Tensor]:
-    """Return what is kept of the parameters that are carried to the next task.
+    """Return the entries for the parameters that are carried to the next task.
 
     Args:
         kept: the state of an optimiser.

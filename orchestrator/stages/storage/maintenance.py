@@ -40,7 +40,7 @@ class Inventory:
         return sum(entry.size for key in keys for entry in self.stages[key])
 
     def modified_time(self, key: str) -> float:
-        """Return when a stage was last written to, Unix seconds."""
+        """Return the time at which a stage was last written to, in Unix seconds."""
         return max(entry.modified for entry in self.stages[key])
 
 

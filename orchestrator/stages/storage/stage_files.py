@@ -118,7 +118,7 @@ def unseal(name: str, data: bytes) -> dict[str, Any] | None:
 
 
 def _digest(name: str, encoded: bytes) -> bytes:
-    """Return what `digest` returns of content, given its bytes in a file."""
+    """Return the same as `digest`, from the bytes of the content in a file."""
     return digest_bytes(b"[%b,%b]" % (canonical_json(name).encode(), encoded)).encode()
 
 

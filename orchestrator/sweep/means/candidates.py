@@ -91,7 +91,7 @@ def varied_field(one: Trial, other: Trial) -> tuple[str, tuple[object, object]]:
 
 
 def describe_dials(cell: Cell, value: object) -> str:
-    """Return what a cell solved for at a value: "32, 32 steps at 4"."""
+    """Return the dials of a cell as text: "at 4, 800 B of memory and 32, 32 steps on the tasks"."""
     if cell.outcome is not None:
         return f"at {value}, {cell.outcome[1]}"
     in_files = cell.trial.method.config.with_examples(1) is not None

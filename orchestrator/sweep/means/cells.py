@@ -167,7 +167,7 @@ def describe_excess(price: TaskPrice, budget: float) -> str:
 
 
 def describe_cell(cell: Cell) -> str:
-    """Return why a cell is not run; a reason of storage is that of every computation."""
+    """Return the reason that a cell is not run; without computation if storage is the reason."""
     status, story = cell.outcome or ("", "")
     budget = [] if cell.storage is None else [f"{cell.storage:,} B"]
     if cell.compute is not None and (status != INFEASIBLE or story.startswith("task ")):

@@ -61,7 +61,7 @@ class ChainPrices:
 
 
 def replay_rule(trial: Trial, seed: int) -> Replay:
-    """Return how many stored examples a step of a trial replays, as its method declares it."""
+    """Return the rule of a trial's method for the number of stored examples that a step replays."""
     stage = trial.stages(seed)[-1]
     setting, tasks = benchmark_setting(stage.benchmark, stage.network), stage.benchmark.tasks()
     config: Config = stage.method.config

@@ -79,7 +79,7 @@ class TaskPrice:
         return most
 
     def examples(self, iterations: int) -> int:
-        """Return how many examples a number of iterations trains on, repeats counted."""
+        """Return the number of examples that some iterations train on, repeats counted."""
         epochs, rest = divmod(iterations, max(len(self.sizes), 1))
         return epochs * sum(self.sizes) + sum(self.sizes[:rest])
 

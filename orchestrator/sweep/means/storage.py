@@ -73,7 +73,7 @@ def fit_storage(trial: Trial, seed: int, budget: int, backbone: Backbone = "coun
 
 
 def most_examples(trial: Trial, seed: int, room: int) -> int:
-    """Return how many examples a memory of files has room for, whichever they are."""
+    """Return the number of examples for which a memory of files has room, whichever they are."""
     largest = largest_files(trial)
 
     def size(count: int) -> int:
@@ -147,7 +147,7 @@ def state_bytes(stage: Stage) -> Bytes:
 
 
 def optimizer_entries(method: Method, stage: Stage) -> dict[str, torch.Tensor]:
-    """Return what the training carries of the optimiser's state, as of one step."""
+    """Return the part of the optimiser's state that the training carries, after one step."""
     if not stage.training.keep_optimizer:
         return {}
     optimizer = make_optimizer(method, stage.training)

@@ -68,7 +68,7 @@ class Objective:
         return values if all(isinstance(value, float) for value in values) else None  # type: ignore[return-value]
 
     def explain_undefined(self, figures: Mapping[str, float | None]) -> str:
-        """Return why the value of these figures is None, empty if it is not."""
+        """Return the reason that the value of these figures is None; "" if it is not."""
         used = self._select_figures(figures)
         for metric in self.metrics:
             why = _value(metric, used)

@@ -90,7 +90,7 @@ def _check_fwt(parts: list[Part], search: Search) -> Iterator[str]:
 
 
 def _check_changes(parts: Iterable[Part]) -> Iterator[str]:
-    """Yield why hyperparameters cannot change from task to task."""
+    """Yield the reasons that hyperparameters cannot change from task to task."""
     for part in parts:
         for place, domain in part.space.items():
             where = f"{part.form.where}.{field_name(place)}"

@@ -69,7 +69,7 @@ def _resolve_condition(
 
 
 def _check_condition(domain: Domain, earlier: Mapping[str, Domain]) -> Iterator[str]:
-    """Yield why the condition of a domain never holds, given the earlier domains by field."""
+    """Yield a mistake if the condition of a domain never holds, given the earlier domains."""
     for name, values in domain.when:
         if name not in earlier:
             valid = suggest(name, earlier) if earlier else "there is none"

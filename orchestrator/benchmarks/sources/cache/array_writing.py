@@ -25,10 +25,10 @@ from orchestrator.benchmarks.sources.cache.array_files import (
 
 
 def allocator(scratch: Path) -> Allocate:
-    """Return what allocates large arrays as files, in which they are filled and then kept.
+    """Return a function that allocates arrays as memory-mapped files in a folder.
 
-    It raises MemoryError if the disk has no room: the file would be made all the same, and the
-    process killed while it is filled.
+    The function raises MemoryError if the disk has no room. The file system would create the file
+    all the same, and the process would be killed while it fills the array.
     """
 
     def allocate(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
