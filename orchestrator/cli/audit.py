@@ -16,7 +16,7 @@ from orchestrator.errors import OtherRelease, RepertoireError
 from orchestrator.hashing import digest
 from orchestrator.results.folder.kept_code import load_kept_code
 from orchestrator.stages.differences import tensor_difference
-from orchestrator.stages.features.feature_task import compute_features
+from orchestrator.stages.features.feature_task import compute_shard
 from orchestrator.stages.features.learned_parts import feature_sets
 from orchestrator.stages.reproduce import reproduce_stage
 from orchestrator.stages.stage import Chain, Stage
@@ -79,7 +79,7 @@ def audit_features(features: FeatureSet, check: Check) -> bool:
     stored = map_state(features.digest, check.store)
     if stored is None:
         return True
-    anew = compute_features(features, 0)
+    anew = compute_shard(features, 0)
     train = stored["train"][: len(anew)]
     rows = torch.cat((train, stored["test"][: len(anew) - len(train)]))
     difference = tensor_difference(rows, anew)

@@ -85,12 +85,12 @@ def _reproduce_seeds(
         if seed not in chains:
             raise RepertoireError(f"{folder}/sweep.yaml no longer has {label} on seed {seed}")
         check.say(f"{label} ({trial_id}), seed {seed}")
-        require_same_keys(chains[seed], stored_keys(results, kept_id, seed), check.store)
+        require_same_keys(chains[seed], keys_in_tables(results, kept_id, seed), check.store)
         verdicts.append(_compare_chain(chains[seed], check, choose_device(sweep)))
     return verdicts
 
 
-def stored_keys(results: Results, trial_id: str, seed: int) -> dict[int, str]:
+def keys_in_tables(results: Results, trial_id: str, seed: int) -> dict[int, str]:
     """Return tasks learned -> key of the stages in the tables of one sweep."""
     table = results.stages
     rows = table[(table["trial_id"] == trial_id) & (table["seed"] == seed)]

@@ -21,7 +21,7 @@ from orchestrator.results.pooling import TABLE
 from orchestrator.results.protocol import (
     describe_column,
     describe_differences,
-    hyperparameter_text,
+    distinct_text,
     protocol_columns,
     setting_title,
 )
@@ -133,7 +133,7 @@ def _group_by_benchmark(
 def _protocol_texts(rows: pd.DataFrame, columns: list[str]) -> pd.Series[str]:
     """Return for each row the values that its sweep has in the columns, as text."""
     by_sweep = {
-        sweep: "\n".join(hyperparameter_text(part[column]) for column in columns)
+        sweep: "\n".join(distinct_text(part[column]) for column in columns)
         for sweep, part in rows.groupby("sweep", sort=False)
     }
     return rows["sweep"].map(by_sweep)

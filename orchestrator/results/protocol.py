@@ -63,13 +63,13 @@ def describe_differences(rows: pd.DataFrame, columns: list[str]) -> Iterator[str
 def describe_column(rows: pd.DataFrame, column: str) -> tuple[str, bool]:
     """Return a line with the sweeps of each value of a column, and whether sweeps differ in it."""
     sweeps_by_values: dict[str, list[str]] = {}
-    for sweep, values in rows.groupby("sweep", sort=False)[column].agg(hyperparameter_text).items():
+    for sweep, values in rows.groupby("sweep", sort=False)[column].agg(distinct_text).items():
         sweeps_by_values.setdefault(values, []).append(str(sweep))
     parts = (f"{values} ({', '.join(names)})" for values, names in sweeps_by_values.items())
     return f"{column.removeprefix('config.')} {', '.join(parts)}", len(sweeps_by_values) > 1
 
 
-def hyperparameter_text(column: pd.Series[str]) -> str:
+def distinct_text(column: pd.Series[str]) -> str:
     """Return the distinct values of a column as text: `0.1 or unset`."""
     texts = {"unset" if pd.isna(value) else value_text(value) for value in column.unique()}
     return " or ".join(sorted(texts))

@@ -50,7 +50,7 @@ def read_entries(
         folder: of the file; paths in it are relative to this folder.
     """
     own = OwnCode(source, folder)
-    sections = read_sections(content, search is not None and search.uses_grids, own, mistakes)
+    sections = read_parts(content, search is not None and search.uses_grids, own, mistakes)
     mistakes.extend(find_repetitions(sections.entries))
     # The streams of a benchmark with a seed of its own do not change with the trial's seed.
     fixed = "seed" in sections.benchmarks[0].given if sections.benchmarks else False
@@ -68,7 +68,7 @@ def read_entries(
     return [entry.first_trial(seeds) for entry in entries if not entry.space], groups
 
 
-def read_sections(
+def read_parts(
     content: dict[str, Any], grids: bool, own: OwnCode, mistakes: list[str]
 ) -> SectionParts:
     """Return the parts of all sections; with `grids`, grids are searched and not compared."""

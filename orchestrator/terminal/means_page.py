@@ -19,7 +19,7 @@ def means_lines(sweep: Sweep) -> list[str]:
     if sweep.means is None:
         return []
     return [
-        counts_line(sweep.cells),
+        cells_line(sweep.cells),
         *price_lines(sweep),
         *cost_lines(sweep.cells),
         *network_lines(sweep.cells),
@@ -28,7 +28,7 @@ def means_lines(sweep: Sweep) -> list[str]:
     ]
 
 
-def counts_line(cells: Sequence[Cell]) -> str:
+def cells_line(cells: Sequence[Cell]) -> str:
     """Return the numbers of cells that fit, that do not, and that are not solved for yet."""
     ended = Counter(cell.outcome[0] for cell in cells if cell.outcome)
     waiting = sum(bool(cell.prices) for cell in cells)

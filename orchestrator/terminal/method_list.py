@@ -83,14 +83,14 @@ def default_text(name: str, by_scenario: dict[str, Any]) -> str:
     """Return `lam=1`, `lam` without a default, or `head=true (domain), false (task, class)`."""
     scenarios: dict[Any, list[str]] = {}
     for scenario, value in by_scenario.items():
-        scenarios.setdefault(value_text(value), []).append(scenario)
+        scenarios.setdefault(_default_value(value), []).append(scenario)
     if len(scenarios) == 1:
         return name + next(f"={text}" if text else "" for text in scenarios)
     texts = (f"{text or 'none'} ({', '.join(names)})" for text, names in scenarios.items())
     return f"{name}={', '.join(texts)}"
 
 
-def value_text(value: Any) -> str:
+def _default_value(value: Any) -> str:
     """Return a default as a sweep file has it; "" for none."""
     if value is None:
         return ""

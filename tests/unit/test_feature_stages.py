@@ -66,13 +66,13 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def shards(monkeypatch):
     """The numbers of the shards that are computed."""
-    computed, compute = [], feature_task.compute_features
+    computed, compute = [], feature_task.compute_shard
 
     def note(features, shard, device="cpu"):
         computed.append(shard)
         return compute(features, shard, device)
 
-    monkeypatch.setattr(feature_task, "compute_features", note)
+    monkeypatch.setattr(feature_task, "compute_shard", note)
     return computed
 
 

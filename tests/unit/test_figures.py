@@ -406,7 +406,7 @@ def test_the_column_decides_the_unit_of_a_table_and_of_the_axes_of_a_figure(
             monkeypatch.setitem(columns.COLUMNS, column.name, column)
             monkeypatch.setattr(plane, "COMPUTE", column)
         assert blocks.header("compute_flops") == f"compute ({unit})"
-        assert blocks.value_text(rows.iloc[0], "compute_flops") == printed
+        assert blocks.value_cell(rows.iloc[0], "compute_flops") == printed
         assert plane.point_positions(rows) == [(7e3, float(printed.replace(",", "")))]
     assert blocks.header("storage_bytes") == "storage"
-    assert blocks.value_text(rows.iloc[0], "storage_bytes") == "7.00 MB"
+    assert blocks.value_cell(rows.iloc[0], "storage_bytes") == "7.00 MB"

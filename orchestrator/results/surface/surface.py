@@ -124,7 +124,7 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     values[*cell, seed] = np.where(complete, rows[metric].to_numpy(float), np.nan)
     np.logical_or.at(infeasible, cell, (rows["status"] == INFEASIBLE).to_numpy())
     costs: dict[str, Floats] = {}
-    for name, figures in cell_costs(rows).items():
+    for name, figures in trial_costs(rows).items():
         costs[name] = np.full(infeasible.shape, np.nan)
         np.fmax.at(costs[name], cell, np.where(complete, figures.to_numpy(float), np.nan))
     return Surface(
@@ -140,7 +140,7 @@ def build_surface(title: str, rows: pd.DataFrame, metric: str) -> Surface:
     )
 
 
-def cell_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
+def trial_costs(rows: pd.DataFrame) -> dict[str, pd.Series[float]]:
     """Return the costs of each trial, by the attribute of a surface that has their maximum."""
     prediction = rows["inference_flops"]
     pace = rows["eval_seconds"] / rows["eval_flops"].where(rows["eval_flops"] > 0)

@@ -101,7 +101,7 @@ def run_feature_task(
         state, missing = _join(task, store, computed_for, device)
         flops = shards.consolidate_flops + missing
     else:
-        rows = compute_features(task.features, task.shard, device)
+        rows = compute_shard(task.features, task.shard, device)
         state, flops = {"x": rows}, len(rows) * task.features.body_flops
     record = Record(
         key=task.key,
@@ -152,7 +152,7 @@ def require_same_images(features: FeatureSet) -> None:
         )
 
 
-def compute_features(features: FeatureSet, shard: int, device: str = "cpu") -> Tensor:
+def compute_shard(features: FeatureSet, shard: int, device: str = "cpu") -> Tensor:
     """Return the features of the images of a shard, float32 [images, F] on the CPU.
 
     Training images come first, then test images.
@@ -193,7 +193,7 @@ def _join(
             run_feature_task(shard, store, computed_for, device)
             state = store.state(shard.key)
             flops += shard_size(features, number) * features.body_flops
-        rows = compute_features(features, number, device) if state is None else state["x"]
+        rows = compute_shard(features, number, device) if state is None else state["x"]
         _copy_rows(rows, whole, number * SHARD)
     return file, flops
 

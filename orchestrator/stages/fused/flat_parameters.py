@@ -61,7 +61,9 @@ class FlatParameters:
             part.copy_(gradient)
 
 
-def make_optimizer(flat: FlatParameters, trainings: Sequence[Training]) -> torch.optim.Optimizer:
+def make_joint_optimizer(
+    flat: FlatParameters, trainings: Sequence[Training]
+) -> torch.optim.Optimizer:
     """Return an optimiser of all siblings, in which each has its own learning rate."""
     spare_optimizers()
     groups: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ from orchestrator.errors import Diverged
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.fused.sibling_batches import SiblingBatches
 from orchestrator.stages.fused.steps import FusedSteps
-from orchestrator.stages.fused.working_memory import working_bytes
+from orchestrator.stages.fused.working_memory import sibling_bytes
 from orchestrator.stages.learning.learner import Trained, not_finite
 from orchestrator.stages.learning.training import Training
 
@@ -45,17 +45,17 @@ def train_group(
         (phase,) = method.phases(view)
         method.begin_phase(phase, view)
     steps = FusedSteps(methods, trainings, meter, views[0].examples.y.device)
-    results = train_epochs(methods, views, trainings[0], steps)
+    results = train_siblings(methods, views, trainings[0], steps)
     steps.release()
     # Siblings have tensors of the same sizes.
-    held = Trained(working_bytes=working_bytes(methods[0], views[0], trainings[0], steps.last_size))
+    held = Trained(working_bytes=sibling_bytes(methods[0], views[0], trainings[0], steps.last_size))
     return [
         (result if isinstance(result, Diverged) else result + held, count)
         for result, count in results
     ]
 
 
-def train_epochs(
+def train_siblings(
     methods: Sequence[Method], views: Sequence[TaskView], training: Training, steps: FusedSteps
 ) -> list[Result]:
     """Train siblings for all epochs; a sibling that diverges is computed on and ignored."""

@@ -16,7 +16,7 @@ from methods.hooks import TrainingHooks
 from methods.parts.rehearsal import Rehearsal
 from orchestrator.stages.costs import FlopMeter
 from orchestrator.stages.fused.aligned import AlignedProducts
-from orchestrator.stages.fused.flat_parameters import FlatParameters, make_optimizer
+from orchestrator.stages.fused.flat_parameters import FlatParameters, make_joint_optimizer
 from orchestrator.stages.fused.slots import fill_slots, num_slots
 from orchestrator.stages.fused.stacked import Stacked
 from orchestrator.stages.learning.training import Training
@@ -54,7 +54,7 @@ class FusedSteps:
         self._weights = torch.tensor(fill_slots(weights, self._slots), device=device)
         self._state = Stacked(methods, self._slots)
         self._flat = FlatParameters(self._state)
-        self._optimizer = make_optimizer(self._flat, trainings)
+        self._optimizer = make_joint_optimizer(self._flat, trainings)
         for method, training in zip(methods, trainings, strict=True):
             method.learning_rate = float(training.lr)  # type: ignore[arg-type]
 

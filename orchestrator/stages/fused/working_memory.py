@@ -11,7 +11,7 @@ from orchestrator.stages.learning.training import Training
 from orchestrator.stages.learning.updates import Updates
 
 
-def working_bytes(method: Method, view: TaskView, training: Training, batch_size: int) -> int:
+def sibling_bytes(method: Method, view: TaskView, training: Training, batch_size: int) -> int:
     """Return the bytes a sibling would hold, from a step of the plain learner on a copy of it.
 
     Args:

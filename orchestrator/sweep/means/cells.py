@@ -78,7 +78,7 @@ def solve_cell(
             cell = replace(cell, prices=(unit, own))
             chains = chain_prices(fitted, prices(unit), prices(own))
             cell = replace(cell, price_flops=count_price_flops((unit, own), prices))
-            steps = count_steps(chains, compute)
+            steps = most_steps(chains, compute)
             # A method that takes no steps costs what it costs, and has no dial.
             dial = tuple(steps) if trial.method.cls.takes_steps else None
             cell = replace(cell, steps=dial, flops=tuple(chains[0].flops(steps)), prices=())
@@ -132,7 +132,7 @@ def set_dials(cell: Cell, trial: Trial) -> Trial:
     return trial
 
 
-def count_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
+def most_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
     """Return the most iterations on each task that a budget allows, on all seeds.
 
     Args:
@@ -148,14 +148,14 @@ def count_steps(chains: Sequence[ChainPrices], compute: float) -> list[int]:
         most = [price.most_iterations(budget) for price, budget in of_seeds]
         if not min(most):
             raise TooDear(
-                f"task {task + 1} takes {describe_excess(*of_seeds[most.index(0)])}, "
+                f"task {task + 1} takes {describe_shortfall(*of_seeds[most.index(0)])}, "
                 f"{compute:g} x fine-tuning for an epoch"
             )
         steps.append(min(most))
     return steps
 
 
-def describe_excess(price: TaskPrice, budget: float) -> str:
+def describe_shortfall(price: TaskPrice, budget: float) -> str:
     """Return the sum that shows that a budget does not allow a single step."""
     first, rest = price.flops(1), price.consolidation_flops(1)
     parts = (

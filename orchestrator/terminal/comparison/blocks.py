@@ -79,10 +79,10 @@ def _values_block(rows: pd.DataFrame, values: Sequence[str], warning: str) -> Bl
 
 def _cells(row: Row, values: Sequence[str]) -> list[str]:
     label = f"{row['label']}{ON_FRONT if row.get('front') else ''}"
-    return [label, *(value_text(row, value) for value in values), str(row["n"])]
+    return [label, *(value_cell(row, value) for value in values), str(row["n"])]
 
 
-def value_text(row: Row, value: str) -> str:
+def value_cell(row: Row, value: str) -> str:
     """Return the cell of a value: a metric with its interval, a cost in the unit of its header."""
     mean, column = row[f"{value}_mean"], COLUMNS[value]
     if column.unit == BYTES:
