@@ -189,7 +189,7 @@ def is_small_better(column: str) -> bool:
 
 
 def explain_undefined_fwt(scenario: str, num_tasks: int, scores_unseen: bool = True) -> str | None:
-    """Return why forward transfer is undefined, or None where it is defined.
+    """Return the reason that forward transfer is undefined, or None where it is defined.
 
     Args:
         scenario: "task", "domain" or "class".

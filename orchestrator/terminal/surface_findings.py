@@ -141,7 +141,7 @@ def describe_break_even(surface: Surface) -> Iterator[str]:
 def compare_with_retraining(
     surface: Surface, joint: int, storage: int, where: str
 ) -> Iterator[str]:
-    """Yield where retraining is ahead of the methods that are complete where it is.
+    """Yield the budgets at which retraining is ahead of the methods complete in the same cells.
 
     To overtake a method it must be behind with less computation. Where the method does not fit with
     less, there is no crossing, and retraining is ahead wherever both fit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -90,6 +91,29 @@ def test_an_import_within_a_function_or_for_types_alone_closes_a_cycle() -> None
     assert imports == {"p.a": {"p.b.inner.x"}, "p.b.inner": {"p.a"}}
     assert set(find_cycle(children("p", imports))) == {"a", "b"}
     assert find_cycle(children("p", imports | {"p.b.inner": set()})) == []
+
+
+def repeated_names(trees: dict[str, ast.Module]) -> set[str]:
+    """Return the public functions and classes that several modules define."""
+    defined = Counter(
+        node.name
+        for tree in trees.values()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    )
+    return {name for name, count in defined.items() if count > 1}
+
+
+def test_a_public_function_or_class_of_the_orchestrator_has_a_name_of_its_own() -> None:
+    trees = {name: t for name, t in parse_packages().items() if name.startswith("orchestrator")}
+    # The public API has classes of its own over the inner ones (ADR 39).
+    assert repeated_names(trees) == {"main", "load", "Results", "Sweep"}
+
+
+def test_a_name_in_two_modules_is_repeated_unless_it_is_private_or_a_method() -> None:
+    one = ast.parse("def f(): ...\ndef _p(): ...\nclass A:\n    def m(self): ...\n")
+    two = ast.parse("class f: ...\ndef _p(): ...\ndef m(): ...\n")
+    assert repeated_names({"one": one, "two": two}) == {"f"}
 
 
 def replaces_a_file(node: ast.AST) -> bool:

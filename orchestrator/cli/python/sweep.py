@@ -82,7 +82,7 @@ class Sweep:
         return self.spec.text
 
     def plan(self, out: str | Path = "results", *, store: str | Path | None = None) -> SweepPlan:
-        """Return what a run would compute, as `repertoire plan` shows it; nothing is written.
+        """Return the plan of a run, as `repertoire plan` shows it; nothing is written.
 
         Args:
             out: the results folder.

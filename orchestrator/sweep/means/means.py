@@ -162,7 +162,7 @@ def _read_axis(
 
 
 def _show_axis(given: Any) -> str:
-    """Return what was given for an axis, with its keys if it has others than `grid`."""
+    """Return the entry of an axis as it was given, with its keys if it has others than `grid`."""
     text = abbreviate(given)
     wrong = [str(key) for key in given if key != "grid"] if isinstance(given, dict) else []
     return f"{text}: unknown key {', '.join(map(repr, wrong))}" if wrong else text

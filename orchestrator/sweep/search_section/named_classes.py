@@ -68,7 +68,7 @@ def read_options(
 
 
 def _class_objection(what: OptionKind, cls: type[Any]) -> str | None:
-    """Return why a class cannot be used as an algorithm or a scheduler, or None."""
+    """Return an objection to a class as an algorithm or a scheduler, or None."""
     bases = {base.__name__ for base in cls.__mro__}
     for base, why in UNFIT.items():
         if base in bases:
