@@ -27,6 +27,9 @@ class Column:
         shown: whether tables on the terminal and in the report have it.
         prefix: of the unit where all values have one, as on an axis: "G" of GFLOP.
         header: of such values in a table on the terminal; "" for the label.
+        lowest: value of a metric, whose highest is 1: 0 of a share, -1 of a difference of shares.
+        min_tasks: fewest tasks after which a metric is defined.
+        narrow: whether a terminal of 80 characters has a metric.
     """
 
     name: str
@@ -38,6 +41,9 @@ class Column:
     shown: bool = True
     prefix: str = ""
     header: str = ""
+    lowest: float = 0.0
+    min_tasks: int = 1
+    narrow: bool = False
 
     @property
     def scale(self) -> float:
@@ -50,15 +56,23 @@ class Column:
 
 
 METRIC_COLUMNS = (
-    Column("acc", "ACC", "ACC: accuracy over all tasks after the last (test)"),
+    Column("acc", "ACC", "ACC: accuracy over all tasks after the last (test)", narrow=True),
     Column(
         "average_incremental_accuracy",
         "AIA",
         "AIA: average incremental accuracy, ACC after each task, averaged (test)",
     ),
-    Column("bwt", "BWT", "BWT: backward transfer (test)"),
-    Column("fwt", "FWT", "FWT: forward transfer (test)"),
-    Column("forgetting", "forgetting", "forgetting: best accuracy lost since (test)", small=True),
+    Column("bwt", "BWT", "BWT: backward transfer (test)", lowest=-1, min_tasks=2, narrow=True),
+    Column("fwt", "FWT", "FWT: forward transfer (test)", lowest=-1, min_tasks=2, narrow=True),
+    Column(
+        "forgetting",
+        "forgetting",
+        "forgetting: best accuracy lost since (test)",
+        small=True,
+        lowest=-1,
+        min_tasks=2,
+        narrow=True,
+    ),
     Column(
         "learning_accuracy", "LA", "LA: accuracy on each task when just learned (test)", shown=False
     ),

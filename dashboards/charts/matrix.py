@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboards.charts.labels import shorten
+from dashboards.charts.metric_cells import AIA, Place, metric_cells
 from dashboards.charts.panels import empty_figure
 from dashboards.charts.quantities import short_label
 from dashboards.charts.theme import FAINT, HIGHLIGHT, bar_title, template
@@ -20,8 +21,6 @@ from orchestrator.terminal.escaping import escape_plotly
 MOST_APART = 30  # tasks
 SIDE, HIGHEST, EDGES = 44, 620, 120  # of a cell, of all, and of what surrounds them, in pixels
 LONGEST = 60  # letters of a title
-Place = tuple[int, int]
-AIA = "average_incremental_accuracy"
 SIGNS = {1: "+", -1: "−"}
 
 
@@ -60,34 +59,6 @@ def r_matrix(r: R, uses: str | None = None, title: str = "") -> go.Figure:
 def _gaps(num_tasks: int) -> dict[str, int]:
     """Return the gaps between cells; cells of a few pixels have none, which would hide them."""
     return dict.fromkeys(("xgap", "ygap"), int(num_tasks <= MOST_APART))
-
-
-def metric_cells(r: R, metric: str) -> dict[Place, int]:
-    """Return the cells (after, task) that a metric adds (1) and subtracts (-1).
-
-    The metric is the sum of the signed cells divided by the number of added cells; average
-    incremental accuracy is the mean over rows of the mean of a row's cells.
-    """
-    num_tasks = r.shape[1]
-    earlier, tasks = range(1, num_tasks), range(1, num_tasks + 1)
-    last = {(num_tasks, task) for task in earlier}
-    learned = {(task, task) for task in earlier}
-    signed: dict[str, tuple[set[Place], set[Place]]] = {
-        "acc": ({(num_tasks, task) for task in tasks}, set()),
-        AIA: ({(after, task) for after in tasks for task in tasks[:after]}, set()),
-        "learning_accuracy": ({(task, task) for task in tasks}, set()),
-        "bwt": (last, learned),
-        "fwt": ({(task - 1, task) for task in tasks[1:]}, {(0, task) for task in tasks[1:]}),
-        "forgetting": ({_best_cell(r, task) for task in earlier}, last),
-    }
-    added, subtracted = signed.get(metric, (set(), set()))
-    return dict.fromkeys(added, 1) | dict.fromkeys(subtracted, -1)
-
-
-def _best_cell(r: R, task: int) -> Place:
-    """Return the cell of the best accuracy on a task, before the last task was learned."""
-    accuracies = r[task:-1, task - 1]
-    return (task + (int(np.nanargmax(accuracies)) if np.isfinite(accuracies).any() else 0), task)
 
 
 def _texts(r: R, uses: str | None) -> list[list[str]]:

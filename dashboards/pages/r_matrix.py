@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import charts
+from dashboards.charts.metric_cells import CELLS
 from dashboards.charts.quantities import find_quantity, metric_text, short_label
 from dashboards.data.matrices import mean_matrix, mean_metrics, read_matrices, read_trials
 from dashboards.view import View
@@ -79,7 +80,7 @@ def _draw(view: View, row: pd.Series[Any], measured: dict[int, R], choices: Delt
 
 def _pick_uses() -> str:
     """Return the metric whose cells are highlighted, or "none"."""
-    names = ["none", *METRICS]
+    names = ["none", *(name for name in METRICS if name in CELLS)]
     heading = "Highlight the cells of"
     return st.radio(heading, names, horizontal=True, key="uses", format_func=short_label, index=1)
 

@@ -9,11 +9,12 @@ from dashboards.data.folders import SweepFolder
 from dashboards.data.views import sql_literal
 from dashboards.data.warehouse import Warehouse
 from dashboards.report.chapter import Chapter
+from orchestrator.columns import COLUMNS, SHOWN_METRICS
 
+DEFINITIONS = "; ".join(COLUMNS[name].words.removesuffix(" (test)") for name in SHOWN_METRICS)
 METRICS = (
-    "ACC is the mean accuracy over all tasks after the last one; average incremental accuracy, "
-    "AIA, is the mean over stages of the accuracy on the tasks seen; BWT and FWT are backward and "
-    "forward transfer (Lopez-Paz and Ranzato 2017); forgetting is that of Chaudhry et al. 2018. "
+    f"{DEFINITIONS}. BWT and FWT are those of Lopez-Paz and Ranzato 2017; forgetting is that of "
+    "Chaudhry et al. 2018. "
     "All on test data. ± is half the 95% Student-t interval of the mean over seeds; one seed has "
     "none. Undefined values are a dash, never 0. Storage is what must live from one task to the "
     "next, after the last task; computation is the FLOPs of matrix products and convolutions in "

@@ -2,7 +2,8 @@
 
 `r` has shape [T+1, T]: `r[after, task - 1]` is the accuracy on task 1..T after `after` tasks 0..T.
 Row 0 is the untrained network. NaN marks a cell that was not measured or cannot be; a metric that
-reads such a cell is NaN, and a metric that has no meaning is NaN, never 0.
+reads such a cell is NaN, and a metric that has no meaning is NaN, never 0. R may be empty, of shape
+[1, 0]: after no task every metric is NaN.
 """
 
 from __future__ import annotations

@@ -65,7 +65,10 @@ ADDITIONS: dict[str, dict[str, str | list[tuple[str, str]]]] = {
             )
         ],
         "results/metrics.py": [
-            ("float]] = {\n", '    "worst": lambda r, scenario: float(r[-1].min()),\n')
+            (
+                "float]] = {\n",
+                '    "worst": lambda r, scenario: float(r[-1].min() if r.size else "nan"),\n',
+            )
         ],
     },
     "schedule of the learning rate": {

@@ -13,6 +13,7 @@ import pytest
 
 from dashboards import charts
 from dashboards.charts import hyperparameters, labels, matrix, theme
+from dashboards.charts.metric_cells import metric_cells
 from dashboards.charts.quantities import find_quantity, interval_text, metric_text, si_text
 from orchestrator.results import metrics
 from orchestrator.results.cells import spread_tasks
@@ -248,14 +249,14 @@ R = np.array(
 def test_the_cells_that_light_up_make_the_metric(metric: str, seed: int) -> None:
     num_tasks = seed + 2
     r = np.random.default_rng(seed).random((num_tasks + 1, num_tasks))
-    signed = matrix.metric_cells(r, metric)
+    signed = metric_cells(r, metric)
     total = sum(sign * r[after, task - 1] for (after, task), sign in signed.items())
     added = sum(sign > 0 for sign in signed.values())
     assert total / added == pytest.approx(metrics.metrics_after(r, num_tasks, "task")[metric])
 
 
 def test_average_incremental_accuracy_lights_up_the_cells_of_the_tasks_seen() -> None:
-    signed = matrix.metric_cells(R, "average_incremental_accuracy")
+    signed = metric_cells(R, "average_incremental_accuracy")
     assert signed == dict.fromkeys([(1, 1), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)], 1)
     rows = [[R[k, i - 1] for after, i in signed if after == k] for k in (1, 2, 3)]
     expected = metrics.average_incremental_accuracy(R)
@@ -266,7 +267,7 @@ def test_average_incremental_accuracy_lights_up_the_cells_of_the_tasks_seen() ->
 def test_forgetting_lights_up_the_best_accuracy_since_a_task_was_learned() -> None:
     r = R.copy()
     r[2, 0] = 0.95  # task 1 is known better after task 2 than after task 1
-    assert matrix.metric_cells(r, "forgetting") == {(2, 1): 1, (2, 2): 1, (3, 1): -1, (3, 2): -1}
+    assert metric_cells(r, "forgetting") == {(2, 1): 1, (2, 2): 1, (3, 1): -1, (3, 2): -1}
 
 
 def test_r_is_drawn_with_row_0_on_top_and_marks_on_the_cells_of_the_metric() -> None:

@@ -28,7 +28,7 @@ new = line + '    Column("worst", "WORST", "worst: lowest accuracy after the las
 exec(compile(source.replace(line, new), columns.__file__, "exec"), columns.__dict__)
 
 from orchestrator.results import metrics
-metrics.FUNCTIONS["worst"] = lambda r, scenario: float(r[-1].min())
+metrics.FUNCTIONS["worst"] = lambda r, scenario: float(r[-1].min()) if r.size else float("nan")
 
 from dashboards.charts.quantities import find_quantity, short_label
 from dashboards.data.comparing import configurations

@@ -19,6 +19,7 @@ from orchestrator.results.ranking import with_ranks
 from orchestrator.results.results import Results
 from orchestrator.results.tables.config_columns import with_config_columns
 from orchestrator.results.tables.schemas import TRIALS
+from orchestrator.terminal.comparison.blocks import SHOWN
 from orchestrator.terminal.comparison.rendering import render
 
 pytestmark = pytest.mark.slow
@@ -127,7 +128,7 @@ def test_by_force_they_share_a_table_that_is_marked_wherever_it_goes() -> None:
     for format in TEXT_FORMATS:
         assert "NOT COMPARABLE: training.epochs 1 (a), 5 (b)" in render(table, format)
     (line,) = [line for line in render(table, "latex").splitlines() if "NOT COMPARABLE" in line]
-    assert line.startswith(r"\multicolumn{9}{l}{")
+    assert line.startswith(rf"\multicolumn{{{len(SHOWN) + 2}}}{{l}}{{")  # a label and n
     rows = json.loads(render(table, "json"))["rows"]
     assert {row["not_comparable"] for row in rows} == {"training.epochs 1 (a), 5 (b)"}
 

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.columns import COLUMNS, METRICS, Column
 from orchestrator.stages.costs import CATEGORIES
+from orchestrator.sweep.objective import plausible_figures as plausible
 from orchestrator.sweep.objective.expression import FIGURES
 from orchestrator.sweep.objective.objective import Objective
+from orchestrator.sweep.objective.plausible_figures import plausible_figures
 
 FIGURES_OF_A_TRIAL = {
     "acc": 0.75,
@@ -24,6 +27,9 @@ FIGURES_OF_A_TRIAL = {
     "train_flops": 8.0,
     "samples": 100,
 }
+
+# How the list of what is valid begins.
+VALID, ALPHABETIC = ", ".join(FIGURES), ", ".join(sorted(FIGURES))
 
 
 def objective(metric: str | list[str], mode: str | list[str] | None = None) -> Objective:
@@ -166,7 +172,10 @@ def test_code_is_never_run(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        ("accuracy", "search.metric: unknown name 'accuracy'; did you mean 'acc'? valid: acc, "),
+        (
+            "accuracy",
+            f"search.metric: unknown name 'accuracy'; did you mean 'acc'? valid: {ALPHABETIC}",
+        ),
         ("ACC - 1", "search.metric: unknown name 'ACC'; did you mean 'acc'?"),
         ("storage", "search.metric: unknown name 'storage'; did you mean 'storage_bytes'?"),
         ("acc - storage_buffers_bytes", "did you mean 'storage_buffer_bytes'?"),
@@ -176,7 +185,7 @@ def test_code_is_never_run(capsys: pytest.CaptureFixture[str]) -> None:
         ("max(acc)", "search.metric: max takes at least 2 arguments, given 1"),
         ("acc + 1e999", "search.metric: a number is too large"),
         ("acc + 1" + "0" * 290, None),
-        ("1 + 2", "search.metric: '1 + 2' uses no figure; valid: acc, "),
+        ("1 + 2", "search.metric: '1 + 2' uses no figure; valid: " + VALID),
         ("acc + " * 60 + "acc", "search.metric: an expression has at most 300 characters"),
     ],
 )
@@ -279,3 +288,24 @@ def test_neither_torch_nor_ray_nor_pandas_is_needed() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'ray', 'pandas', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_plausible_metric_is_once_in_each_part_of_the_range_of_its_column(name: str) -> None:
+    lowest = COLUMNS[name].lowest
+    values = sorted(figures[name] for figures in plausible_figures(50))
+    expected = [lowest + (1 - lowest) * (i + 0.5) / 50 for i in range(50)]
+    assert values == pytest.approx(expected)
+
+
+def test_what_is_accepted_does_not_depend_on_the_other_metrics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = plausible_figures.__wrapped__(20)
+    made_up = Column("gap", "gap", "between the best and the worst task", lowest=-1)
+    monkeypatch.setitem(COLUMNS, "gap", made_up)
+    monkeypatch.setattr(plausible, "QUALITIES", ("gap", *reversed(METRICS)))
+    after = plausible_figures.__wrapped__(20)
+    gaps = [figures.pop("gap") for figures in after]
+    assert after == before
+    assert min(gaps) < -0.9 < 0.9 < max(gaps)

@@ -28,7 +28,8 @@ KIND = ("method", "benchmark", "scenario", "network")
 IDENTITY = ("sweep", "trial_id", "phase", "selected", "status", *KIND, "seed")
 DEPTH = ("tasks_done", "num_tasks", "config")
 STAGE = (*TRIAL, "after", "key", "parent", "cached")
-COST_COLUMNS = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
+# Of the first release, whose columns keep their order; what is added comes in LATER_METRICS.
+FIRST_COSTS = (*STORAGE, *FLOPS, "train_seconds", "eval_seconds", "peak_memory_bytes", "device")
 # Columns of later releases are last, so that the columns of the first keep their places.
 ADDED_LATER = ("consolidate_seconds", "samples", "story", "cpu_seconds", "gpu_seconds")
 # Where the last stage ran, and what its worker wrote last if it failed.
@@ -54,7 +55,7 @@ def create_schema(columns: Iterable[str]) -> pa.Schema:
 
 TRIALS = create_schema(
     [
-        *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *COST_COLUMNS, "mlflow_run_id"),
+        *(*IDENTITY, *DEPTH, *FIRST_METRICS, "val_acc", *FIRST_COSTS, "mlflow_run_id"),
         *(*ADDED_LATER, *SEARCH, *INCREMENTAL, *WORKER, CODE, *MEANS),
         *(*LATE_COSTS, *LATE_STORAGE, METHOD_LABEL, *LATER_METRICS),
     ]
@@ -62,7 +63,7 @@ TRIALS = create_schema(
 ACCURACY = create_schema([*TRIAL, "split", "after", "task", "accuracy", "loss", "n"])
 STAGES = create_schema(
     [
-        *(*STAGE, *COST_COLUMNS, "node", "status", *ADDED_LATER),
+        *(*STAGE, *FIRST_COSTS, "node", "status", *ADDED_LATER),
         *("hyperparameters", "epochs", "pid", "gpu_utilisation", *LATE_COSTS, "gpu_memory_share"),
         *LATE_STORAGE,
     ]

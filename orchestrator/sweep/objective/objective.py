@@ -12,7 +12,7 @@ from orchestrator.sweep.objective.plausible_figures import plausible_figures
 
 Values = tuple[float, ...]
 
-TRIALS = 200  # sets of figures that an objective is tried on
+TRIALS = 1000  # sets of figures that an objective is tried on
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Objective:
 
     def is_definable(self) -> bool:
         """Return whether some of many plausible figures have a value."""
-        return any(self.value(plausible_figures(number)) is not None for number in range(TRIALS))
+        return any(self.value(figures) is not None for figures in plausible_figures(TRIALS))
 
     def _select_figures(self, figures: Mapping[str, float | None]) -> dict[str, float]:
         return {name: as_number(figures.get(name)) for name in self.names}

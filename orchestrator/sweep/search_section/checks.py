@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from orchestrator.columns import explain_undefined_fwt
+from orchestrator.columns import METRIC_COLUMNS, explain_undefined_fwt
 from orchestrator.sweep.group import Group
 from orchestrator.sweep.search_section.schedulers import Pbt
 from orchestrator.sweep.search_section.search import Search
@@ -60,8 +60,11 @@ def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
         learned = min(search.on_tasks or num_tasks, num_tasks)
         if search.on_tasks and search.on_tasks > num_tasks >= 1:
             yield f"search.on_tasks: {search.on_tasks} is more than the {num_tasks} tasks"
-        if learned == 1 and {*search.objective.names} & {"bwt", "forgetting"}:
-            yield "search.metric: bwt and forgetting need two tasks or more"
+        for metric in METRIC_COLUMNS:
+            # Forward transfer has more conditions, which are checked by method.
+            if metric.name in {*search.objective.names} - {"fwt"} and metric.min_tasks > learned:
+                least = metric.min_tasks
+                yield f"search.metric: {metric.name} needs {least} tasks or more, given {learned}"
 
 
 def _numbers(part: Part, name: str, default: float) -> tuple[Any, ...]:

@@ -13,15 +13,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.columns import COLUMNS
+from orchestrator.columns import METRIC_COLUMNS
 from orchestrator.terminal.comparison.block import Block
 from orchestrator.terminal.comparison.blocks import build_blocks
 from orchestrator.terminal.comparison.notes import closing_notes
 from orchestrator.terminal.console import NARROW, PlainConsole
 
 NAME, SHORTEST_NAME = 28, 12  # characters of a name before it is broken
-# What a narrow terminal does without; ACC and forgetting say most of it.
-LEFT_OUT = (COLUMNS["average_incremental_accuracy"].label,)
+# Labels of the metrics that a narrow terminal does without.
+LEFT_OUT = tuple(column.label for column in METRIC_COLUMNS if column.shown and not column.narrow)
 
 
 def rich_table(table: pd.DataFrame, width: int = NARROW) -> tuple[Group, int]:
