@@ -17,6 +17,8 @@ from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.classes import import_class, is_dotted
 
 REQUIRED_METHODS = ("notify", "close")
+# Built-in trackers beside MLflow's, by the name for `--tracker`.
+TRACKERS: dict[str, type] = {}
 
 
 class OwnTracker:
@@ -88,7 +90,7 @@ def create_trackers(
     """Return the user's own trackers of a run.
 
     Args:
-        names: `module:Class`.
+        names: `module:Class`, or of TRACKERS.
         beside: the folder of the sweep file, where modules are searched first.
         folder: of the sweep's tables; the argument of the classes.
         say: called with the message of the first exception of each.
@@ -102,9 +104,9 @@ def create_trackers(
 
 def _create_tracker(name: str, beside: Path, folder: Path) -> Any:
     what = f"tracker {name!r}"
-    if not is_dotted(name):
+    if name not in TRACKERS and not is_dotted(name):
         raise RepertoireError(f"{what}: must be module:Class, as in --tracker my_tracker:MyTracker")
-    cls = import_class(what, name, source=capture_source([name], beside))
+    cls = TRACKERS.get(name) or import_class(what, name, source=capture_source([name], beside))
     for method in REQUIRED_METHODS:
         if not callable(getattr(cls, method, None)):
             raise RepertoireError(

@@ -127,16 +127,12 @@ ADDITIONS: dict[str, dict[str, str | list[tuple[str, str]]]] = {
             "    def notify(self) -> None:\n        self._note('notify')\n\n"
             "    def close(self, timeout_seconds: float = 1.0) -> None:\n"
             "        self._note('close')\n\n"
-            "    def run_ids(self) -> dict[str, str]:\n        return {}\n\n"
             "    def _note(self, call: str) -> None:\n"
             '        with self._file.open("a") as file:\n            print(call, file=file)\n'
         ),
-        "cli/run_folder.py": [
-            (
-                "MLflowTracker, resolve_target\n",
-                "from orchestrator.tracking.mine import FileTracker\n\n"
-                "MLflowTracker = lambda folder, *_, **__: FileTracker(folder)\n",
-            )
+        "tracking/own_trackers.py": [
+            ("import RepertoireError\n", "from orchestrator.tracking.mine import FileTracker\n"),
+            ("TRACKERS: dict[str, type] = {", '"calls": FileTracker'),
         ],
     },
     "backend": {
@@ -228,7 +224,7 @@ def test_one_of_each_is_used_by_a_sweep_that_names_it(extension_folder: Path) ->
 
         from orchestrator.cli.app import app
 
-        words = ["run", "sweep.yaml", "--out", "out", "--backend", "loud"]
+        words = ["run", "sweep.yaml", "--out", "out", "--backend", "loud", "--tracker", "calls"]
         ran = CliRunner().invoke(app, words, catch_exceptions=False)
         assert ran.exit_code == 0, ran.output
         assert "loud\n" in ran.output
