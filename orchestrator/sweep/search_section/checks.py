@@ -61,9 +61,10 @@ def _check_ranking(benchmark: Part, search: Search) -> Iterator[str]:
         if search.on_tasks and search.on_tasks > num_tasks >= 1:
             yield f"search.on_tasks: {search.on_tasks} is more than the {num_tasks} tasks"
         for metric in METRIC_COLUMNS:
-            # Forward transfer has more conditions, which are checked by method.
-            if metric.name in {*search.objective.names} - {"fwt"} and metric.min_tasks > learned:
-                least = metric.min_tasks
+            # Forward transfer has more conditions, which are checked by method. That there is a
+            # task at all is checked with the benchmark.
+            least, names = metric.min_tasks, {*search.objective.names} - {"fwt"}
+            if metric.name in names and least > max(learned, 1):
                 yield f"search.metric: {metric.name} needs {least} tasks or more, given {learned}"
 
 
