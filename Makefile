@@ -21,7 +21,7 @@ setup: $(VENV)/.ready  ## Make the environment (.venv)
 demo: $(VENV)/.ready  ## Run sweeps/quickstart.yaml on a local Ray and compare the methods
 	$(BIN)/repertoire run sweeps/quickstart.yaml
 
-test: $(VENV)/.ready-test  ## Run the test suite, in two processes; some five minutes on two cores
+test: $(VENV)/.ready-test  ## Run the test suite, in two processes; some six minutes on two cores
 	$(BIN)/python -m pytest -n 2 -m "not storm and not variant" --ignore tests/browser $(PAGES:%=--ignore %)
 
 test-pages: $(VENV)/.ready-test  ## Test the dashboard, the report, figures and the notebook, without a browser

@@ -326,10 +326,13 @@ def test_a_table_that_a_sweep_gives_wrongly_is_one_mistake(folder, form, message
 
 @pytest.mark.parametrize(("name", "separator"), [("a.csv", ","), ("a.tsv", "\t")])
 def test_a_table_with_two_columns_of_one_name_is_one_mistake(folder, name, separator):
-    rows = ["a,y,a", *(f"{i},{i % 2},{i}" for i in range(12))]
+    rows = ["a,y,a,b", *(f"{i},{i % 2},{i},{i}" for i in range(12))]
     (folder / name).write_text("\n".join(rows).replace(",", separator), encoding="utf-8-sig")
     text = mistakes(folder, {"table": name, "label": "y"}, num_tasks=2)
-    assert f"{name}: several columns 'a'; valid: a name of its own" in text
+    assert f"{name}: features: several columns 'a'" in text
+    assert "label: several columns 'a'" in mistakes(folder, {"table": name, "label": "a"})
+    others = {"table": name, "label": "y", "features": ["b"]}
+    assert data_of(load(folder, others, num_tasks=2)).facts.classes == (0, 1)
 
 
 @pytest.mark.parametrize(

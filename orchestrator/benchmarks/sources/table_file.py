@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +16,8 @@ from orchestrator.errors import MissingData, WrongData, suggest
 if TYPE_CHECKING:  # pandas is slow to import, and few workers need it
     import pandas as pd
 
-READERS = (".csv", ".tsv", ".parquet")
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+READERS = (*SEPARATORS, ".parquet")
 
 
 def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.DataFrame:
@@ -29,9 +30,10 @@ def read_columns(path: Path, label: str, features: Sequence[str] | None) -> pd.D
     rows = read_table_file(path)
     names = [str(name) for name in rows.columns]
     rows = rows.set_axis(names, axis="columns")
+    header = names if path.suffix.lower() == ".parquet" else read_header(path)
     wanted = [name for name in names if name != label] if features is None else list(features)
     for field, name in (("label", label), *(("features", name) for name in wanted)):
-        if names.count(name) != 1:
+        if names.count(name) != 1 or header.count(name) > 1:
             what = "no column" if name not in names else "several columns"
             raise WrongData(f"{path}: {field}: {what} {name!r}; {suggest(name, names)}")
     if not wanted or label in wanted or len(set(wanted)) < len(wanted):
@@ -79,15 +81,11 @@ def require_no_gaps(column: pd.Series[Any], where: str) -> None:
         )
 
 
-def require_one_header(path: Path, separator: str) -> None:
-    """Raise WrongData if two columns have one name, of which pandas would change the second."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        names = next(csv.reader(file, delimiter=separator), [])
-    twice = [name for name, count in Counter(names).items() if count > 1 and name]
-    if twice:
-        raise WrongData(
-            f"{path}: several columns {twice[0]!r}; valid: a name of its own for each column"
-        )
+def read_header(path: Path) -> list[str]:
+    """Return the names of columns as a CSV file has them; pandas changes one that comes twice."""
+    with path.open(encoding="utf-8-sig", newline="") as file, suppress(csv.Error):
+        return next(csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()]), [])
+    return []
 
 
 def read_table_file(path: Path) -> pd.DataFrame:
@@ -95,7 +93,6 @@ def read_table_file(path: Path) -> pd.DataFrame:
 
     Raises:
         MissingData: it is of another format, or damaged.
-        WrongData: two columns have one name.
     """
     import pandas as pd
     import pyarrow as pa
@@ -108,9 +105,7 @@ def read_table_file(path: Path) -> pd.DataFrame:
         if suffix == ".parquet":
             rows = pq.read_table(path.absolute(), partitioning=None).to_pandas()
             return cast("pd.DataFrame", rows)
-        separator = "\t" if suffix == ".tsv" else ","
-        require_one_header(path, separator)
-        return pd.read_csv(path, sep=separator, low_memory=False)
+        return pd.read_csv(path, sep=SEPARATORS[suffix], low_memory=False)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise MissingData(f"{path}: cannot be read as a table: {reason}") from error

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from orchestrator.benchmarks.processes import has_ended
 from orchestrator.errors import RepertoireError
 from orchestrator.stages.storage.claims import Claims
 from orchestrator.stages.storage.files import Files
@@ -35,15 +36,7 @@ def create_owner() -> str:
 def is_dead(owner: str) -> bool:
     """Return whether an owner is a process of this host that has ended."""
     host, _, rest = owner.rpartition("/")[0].rpartition("/")
-    if host != platform.node() or not rest.isdecimal():
-        return False
-    try:
-        os.kill(int(rest), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # of another user
-        return False
-    return False
+    return host == platform.node() and rest.isdecimal() and has_ended(int(rest))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock
 
 from orchestrator.benchmarks.atomic_files import write_atomically
+from orchestrator.benchmarks.processes import has_ended
 from orchestrator.benchmarks.sources.arrays.arrays import Allocate, Arrays, Facts
 from orchestrator.benchmarks.sources.cache.array_files import (
     FORMAT,
@@ -131,22 +132,12 @@ def remove_left_scratch(name: str) -> None:
     """
     for left in cache_folder().glob("*.*"):
         source, host, pid = [*left.name.split("."), "", ""][:3]
-        if source == name or (host == _host() and pid.isdecimal() and not _is_alive(int(pid))):
+        if source == name or (host == _host() and pid.isdecimal() and has_ended(int(pid))):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def _host() -> str:
     return re.sub(r"\W", "-", platform.node())
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # of another user
-        return True
-    return True
 
 
 def _write_into_cache(
