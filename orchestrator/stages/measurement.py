@@ -100,7 +100,7 @@ def flop_meters(stage: Stage) -> dict[str, FlopMeter]:
         # A head may grow by the classes of each task.
         "sizes": [len(task.classes) for task in stage.benchmark.tasks()[: stage.after]],
         # An optimiser may multiply matrices.
-        "optimizer": [stage.training.optimizer, stage.training.optimizer_code],
+        "optimizer": [stage.training.optimizer, stage.training.own_code.get("optimizer")],
     }
     flops = _FLOPS.setdefault(digest("arithmetic", content), {})
     if stage.training.compile or not stage.method.cls.takes_steps:

@@ -217,6 +217,6 @@ def describe_stage(stage: Stage) -> dict[str, Any]:
         "code": {
             "method": stage.method.identity,
             "network": stage.network.identity,
-            **stage.training.optimizer_code,
+            **stage.training.own_code,
         },
     }

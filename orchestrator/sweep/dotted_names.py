@@ -24,7 +24,8 @@ def find_dotted_names(content: dict[str, Any]) -> list[str]:
     names += find_texts([given.get("data"), given.get("sequence")])
     for section in (content, *entries):
         training = section.get("training") if isinstance(section, dict) else None
-        names += find_texts(training.get("optimizer") if isinstance(training, dict) else None)
+        given = training if isinstance(training, dict) else {}
+        names += find_texts([given.get("optimizer"), given.get("schedule")])
     return [name for name in names if isinstance(name, str) and is_dotted(name)]
 
 

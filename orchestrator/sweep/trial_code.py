@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from orchestrator.benchmarks.sources.own_data import OwnData
@@ -15,8 +16,8 @@ DIGITS = 16  # of a digest in the tables
 def trial_code(trial: Trial, steps: Sequence[Stage]) -> dict[str, str]:
     """Return part -> `name/version` of a built-in, `module:Class/digest` of the user's own code.
 
-    The parts are method, network, learner and benchmark, and optimizer and data if they are the
-    user's own.
+    The parts are method, network, learner and benchmark, and optimizer, schedule and data if they
+    are the user's own.
 
     Args:
         trial: the trial.
@@ -30,13 +31,15 @@ def trial_code(trial: Trial, steps: Sequence[Stage]) -> dict[str, str]:
     }
     # What a search selects at each task differs between seeds, so it is no part of a trial.
     trainings = [trial.training] if trial.adaptive else [step.training for step in steps]
-    distinct = {id(training): training for training in trainings}.values()
-    optimizers = {one for training in distinct for one in training.optimizer_code.values()}
-    own = (data for data in trial.benchmark.data_sets if isinstance(data, OwnData))
-    data_code = {data.form.code for data in own if data.form.code}
-    for part, identities in (("optimizer", optimizers), ("data", data_code)):
-        if identities:
-            code[part] = ", ".join(sorted(map(shorten_identity, identities)))
+    own: defaultdict[str, set[str]] = defaultdict(set)
+    for training in {id(training): training for training in trainings}.values():
+        for part, identity in training.own_code.items():
+            own[part].add(identity)
+    for data in trial.benchmark.data_sets:
+        if isinstance(data, OwnData) and data.form.code:
+            own["data"].add(data.form.code)
+    for part, identities in sorted(own.items()):
+        code[part] = ", ".join(sorted(map(shorten_identity, identities)))
     return code
 
 

@@ -270,7 +270,7 @@ def test_the_reference_of_the_cosine_holds_at_a_step_in_the_middle():
         (
             {"schedule": "cosin"},
             "schedule: unknown schedule 'cosin'; did you mean 'cosine'? valid: constant, cosine, "
-            "exponential, multistep, onecycle",
+            "exponential, multistep, onecycle, your_module:YourClass",
         ),
         (
             {"schedule": {"gamma": 0.5}},

@@ -14,12 +14,14 @@ from orchestrator.networks.pretrained.pretrained import NAME as PRETRAINED
 from orchestrator.networks.pretrained.pretrained import Pretrained
 from orchestrator.stages.code.optimizer_table import OPTIMIZERS
 from orchestrator.stages.code.own_files import find_on_path, find_own_file
+from orchestrator.stages.learning.decays import SCHEDULES
 
 Named = type[Any] | Callable[..., Any]
 TABLES: tuple[Mapping[str, Any], ...] = (
     METHODS,
     NETWORKS,
     OPTIMIZERS,
+    SCHEDULES,
     {PRETRAINED: Pretrained},
 )
 SAVE = (

@@ -24,10 +24,12 @@ class Cosine(Schedule):
     name: ClassVar[str] = "cosine"
     min_lr: float = 0.0
 
-    def _check_options(self, lr: float, length: float, unit: str) -> None:
+    def check_options(self, lr: float, length: float, unit: str) -> None:
+        """Raise ValueError unless `min_lr` is below the rate."""
         require(0 <= self.min_lr < lr, "min_lr", self.min_lr, f"in [0, {lr:g}), below lr")
 
-    def _decay(self, step: int, warm: float, span: Span) -> float:
+    def decay(self, step: int, warm: float, span: Span) -> float:
+        """Return low + (1 - low) (1 + cos(pi t)) / 2 at share t of the way; low is min_lr / lr."""
         low = self.min_lr / span.lr
         return low + (1 - low) * (1 + cos(pi * (step - warm) / (span.steps - warm))) / 2
 
@@ -45,14 +47,16 @@ class MultiStep(Schedule):
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
 
-    def _check_options(self, lr: float, length: float, unit: str) -> None:
+    def check_options(self, lr: float, length: float, unit: str) -> None:
+        """Raise ValueError unless the milestones rise within the training."""
         given, ends = list(self.milestones), (0.0, *self.milestones, length)
         rising = all(one < other for one, other in pairwise(ends))
         valid = f"rising {unit} between 0 and {length:g}, the {unit} of training"
         require(bool(given) and rising, "milestones", given, valid)
         require(0 < self.gamma <= 1, "gamma", self.gamma, "in (0, 1]")
 
-    def _decay(self, step: int, warm: float, span: Span) -> float:
+    def decay(self, step: int, warm: float, span: Span) -> float:
+        """Return gamma to the power of the number of milestones behind the step."""
         return float(self.gamma ** sum(step >= m * span.unit for m in self.milestones))
 
 
@@ -67,10 +71,12 @@ class Exponential(Schedule):
     name: ClassVar[str] = "exponential"
     gamma: float = 0.95
 
-    def _check_options(self, lr: float, length: float, unit: str) -> None:
+    def check_options(self, lr: float, length: float, unit: str) -> None:
+        """Raise ValueError unless `gamma` is in (0, 1]."""
         require(0 < self.gamma <= 1, "gamma", self.gamma, "in (0, 1]")
 
-    def _decay(self, step: int, warm: float, span: Span) -> float:
+    def decay(self, step: int, warm: float, span: Span) -> float:
+        """Return gamma to the power of the epochs since the warm-up, with their parts."""
         return float(self.gamma ** ((step - warm) / span.unit))
 
 
@@ -96,7 +102,8 @@ class OneCycle(Schedule):
     final_div_factor: float = 1e4
     anneal_strategy: str = "cos"
 
-    def _check_options(self, lr: float, length: float, unit: str) -> None:
+    def check_options(self, lr: float, length: float, unit: str) -> None:
+        """Raise ValueError unless the rise and the factors are as its attributes say."""
         valid = "left out, since pct_start is the share of its own rise"
         require(self.warmup == 0, "warmup", self.warmup, valid)
         require(0 <= self.pct_start < 1, "pct_start", self.pct_start, "in [0, 1)")
@@ -105,7 +112,8 @@ class OneCycle(Schedule):
         known = self.anneal_strategy in ("cos", "linear")
         require(known, "anneal_strategy", self.anneal_strategy, "cos or linear")
 
-    def _decay(self, step: int, warm: float, span: Span) -> float:
+    def decay(self, step: int, warm: float, span: Span) -> float:
+        """Return the factor of the rise, or of the fall after it."""
         low, last = 1 / self.div_factor, span.steps - 1
         # As in torch, the last step of the rise has the rate lr.
         top = max(self.pct_start * span.steps - 1, 0.0)

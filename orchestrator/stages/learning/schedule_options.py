@@ -1,4 +1,7 @@
-"""Schedules of the learning rate as in a sweep file: a name, alone or with options."""
+"""Schedules of the learning rate as in a sweep file: a name, alone or with options.
+
+A name is of the table of schedules, or `module:Class` of the user's own.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from orchestrator.errors import require, suggest
+from orchestrator.errors import RepertoireError, require, suggest
+from orchestrator.stages.code.classes import import_class, is_dotted
+from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning.decays import SCHEDULES
 from orchestrator.stages.learning.schedules import Schedule
 from orchestrator.stages.option_values import convert
@@ -15,7 +20,13 @@ from orchestrator.stages.option_values import convert
 LENGTHS = frozenset({"epochs", "iterations", "T_max", "total_steps"})
 
 
-def read_schedule(given: str | Mapping[str, Any], lr: float, length: float, unit: str) -> Schedule:
+def read_schedule(
+    given: str | Mapping[str, Any],
+    lr: float,
+    length: float,
+    unit: str,
+    source: Source | None = None,
+) -> Schedule:
     """Return the schedule of a name, or of a mapping with a name and options.
 
     Args:
@@ -23,18 +34,16 @@ def read_schedule(given: str | Mapping[str, Any], lr: float, length: float, unit
         lr: the rate of the training.
         length: of the training.
         unit: "epochs" or "iterations".
+        source: the user's own code; if None, it is captured for a dotted name.
 
     Raises:
         ValueError: an unknown name or option, or a value that does not fit the training.
     """
     options = {"name": given} if isinstance(given, str) else dict(given)
-    name = options.pop("name", None)
-    valid = f"one of {', '.join(sorted(SCHEDULES))}"
-    require(isinstance(name, str), "schedule.name", name, valid)
-    if name not in SCHEDULES:
-        raise ValueError(f"schedule: unknown schedule {name!r}; {suggest(str(name), SCHEDULES)}")
-    cls = SCHEDULES[name]
-    kinds = {field.name: str(field.type) for field in fields(cls)}
+    name = schedule_name(given)
+    options.pop("name", None)
+    cls = schedule_class(name, source)
+    kinds = option_kinds(cls)
     try:
         for option in options.keys() - kinds.keys():
             valid = f"left out: a schedule is as long as the training, {length:g} {unit}"
@@ -44,11 +53,51 @@ def read_schedule(given: str | Mapping[str, Any], lr: float, length: float, unit
         schedule.check(lr, length, unit)
     except ValueError as error:
         raise ValueError(f"schedule.{error}") from None
+    except Exception as error:  # a class of the user's own may raise anything
+        refusal = f"{type(error).__name__}: {error}"
+        raise ValueError(f"schedule: {name} refuses its options: {refusal}") from error
     return schedule
 
 
-def describe_schedule(schedule: Schedule) -> str | dict[str, Any]:
+def schedule_name(given: str | Mapping[str, Any]) -> str:
+    """Return the name of a schedule as in a sweep file.
+
+    Raises:
+        ValueError: it has none.
+    """
+    name = given if isinstance(given, str) else given.get("name")
+    valid = f"one of {', '.join(sorted(SCHEDULES))}"
+    require(isinstance(name, str), "schedule.name", name, valid)
+    return str(name)
+
+
+def schedule_class(name: str, source: Source | None = None) -> type[Schedule]:
+    """Return the class of the name of a schedule.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    if name in SCHEDULES:
+        return SCHEDULES[name]
+    if not is_dotted(name):
+        valid = suggest(name, [*SCHEDULES, "your_module:YourClass"])
+        raise ValueError(f"schedule: unknown schedule {name!r}; {valid}")
+    try:
+        return import_class(f"schedule {name!r}", name, Schedule, source)
+    except RepertoireError as error:
+        raise ValueError(f"schedule: {error}") from None
+
+
+def option_kinds(cls: type[Schedule]) -> dict[str, str]:
+    """Return option -> name of its type, which is text where annotations are not evaluated."""
+    types = {field.name: field.type for field in fields(cls)}
+    return {o: t.__name__ if isinstance(t, type) else str(t) for o, t in types.items()}
+
+
+def describe_schedule(name: str, schedule: Schedule) -> str | dict[str, Any]:
     """Return a schedule in the form of a sweep file, with all options; "constant" without any."""
     if schedule == Schedule():
-        return schedule.name
-    return {"name": schedule.name, **asdict(schedule)}
+        return name
+    # The default of a number may be written as 1, which is the same value as 1.0.
+    kinds, values = option_kinds(type(schedule)), asdict(schedule)
+    return {"name": name, **{o: convert(o, values[o], kind) for o, kind in kinds.items()}}

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import ClassVar, NamedTuple
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from orchestrator.errors import require
+from orchestrator.errors import RepertoireError, require
 
 
 class Span(NamedTuple):
@@ -36,6 +37,9 @@ class Span(NamedTuple):
 class Schedule:
     """The constant rate, after a linear warm-up; the base of the others.
 
+    One of the user's own is a frozen dataclass that extends it, with `decay` and fields of text,
+    numbers or lists of numbers for its options.
+
     Attributes:
         warmup: epochs over which the rate rises from near 0: at step s of W it is lr (s + 1) / W
             (Goyal et al. 2017, Accurate, large minibatch SGD).
@@ -48,10 +52,16 @@ class Schedule:
         """Raise ValueError unless the schedule fits a rate and a training of some length."""
         valid = f"in [0, {length:g}), less than the {unit} of training"
         require(0 <= self.warmup < length, "warmup", self.warmup, valid)
-        self._check_options(lr, length, unit)
+        self.check_options(lr, length, unit)
 
-    def _check_options(self, lr: float, length: float, unit: str) -> None:
-        pass
+    def check_options(self, lr: float, length: float, unit: str) -> None:
+        """Raise ValueError unless the options of a kind of schedule fit the training.
+
+        Args:
+            lr: the rate of the training.
+            length: of the training.
+            unit: of the length, "epochs" or "iterations".
+        """
 
     def factor(self, step: int, span: Span) -> float:
         """Return the factor of the rate at a step, from 0."""
@@ -59,10 +69,16 @@ class Schedule:
         if step < warm:
             # A warm-up need not be a whole number of steps, so that the last would exceed 1.
             return min(1.0, (step + 1) / warm)
-        return self._decay(step, warm, span)
+        return self.decay(step, warm, span)
 
-    def _decay(self, step: int, warm: float, span: Span) -> float:
-        """Return the factor at a step after `warm` steps of warm-up."""
+    def decay(self, step: int, warm: float, span: Span) -> float:
+        """Return the factor of the rate, at least 0, at a step after the warm-up.
+
+        Args:
+            step: from the task's start, the first being 0.
+            warm: steps of the warm-up, perhaps no whole number.
+            span: the task.
+        """
         return 1.0
 
 
@@ -79,4 +95,12 @@ def create_lr_scheduler(schedule: Schedule, optimizer: Optimizer, span: Span) ->
 
 
 def _factor(schedule: Schedule, span: Span, step: int) -> float:
-    return schedule.factor(step, span)
+    factor = schedule.factor(step, span)
+    # One of the user's own may return anything; a rate that is no number would train in silence.
+    # LambdaLR asks for one more step than there are.
+    if step < span.steps and not 0 <= factor < inf:
+        raise RepertoireError(
+            f"schedule {type(schedule).__name__}: its factor at step {step} of {span.steps} must "
+            f"be at least 0 and finite, given {factor}"
+        )
+    return factor

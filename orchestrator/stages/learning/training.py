@@ -10,7 +10,9 @@ from typing import Any, Literal
 from methods.base import Phase
 from orchestrator.errors import RepertoireError
 from orchestrator.hashing import to_keyed_json
+from orchestrator.stages.code.capture import capture_source
 from orchestrator.stages.code.classes import is_dotted
+from orchestrator.stages.code.data_function import function_identity
 from orchestrator.stages.code.identity import code_identity
 from orchestrator.stages.code.source import Source
 from orchestrator.stages.learning import optimizer_state
@@ -22,8 +24,8 @@ class Training(TrainingOptions):
     """How each task is trained, with the user's own code.
 
     Attributes:
-        source: the user's own code, which defines the optimiser unless it is installed; of a
-            dotted name without it, the code is captured.
+        source: the user's own code, which defines the optimiser and the schedule unless they are
+            installed; of a dotted name without it, the code is captured.
         fuse: siblings that are trained together at most, or "auto"; None trains each by itself.
             In a key it is `numerics`, where it makes a difference (`stages.siblings`).
     """
@@ -35,6 +37,8 @@ class Training(TrainingOptions):
         super().__post_init__()
         if is_dotted(self.optimizer_name):
             self.check_optimizer()
+        if is_dotted(self.schedule_name):
+            self.check_schedule()
 
     def describe(self) -> dict[str, Any]:
         """Return the options in JSON types, without neutral ones.
@@ -48,16 +52,18 @@ class Training(TrainingOptions):
         return flatten_options(to_keyed_json(self))
 
     @property
-    def optimizer_code(self) -> dict[str, str]:
-        """The code of an optimiser of the user's own, for a key; empty for one of torch."""
-        name = self.optimizer_name
-        if not is_dotted(name):
-            return {}
-        return {"optimizer": code_identity("optimizer", name, self.source)}
+    def own_code(self) -> dict[str, str]:
+        """The code of an optimiser and a schedule of the user's own, for a key; empty without."""
+        code = {}
+        if is_dotted(self.optimizer_name):
+            code["optimizer"] = code_identity("optimizer", self.optimizer_name, self.source)
+        if is_dotted(name := self.schedule_name):
+            code["schedule"] = function_identity(name, self.source or capture_source([name]))
+        return code
 
     def content(self) -> dict[str, Any]:
         """Return its content for a key."""
-        code = {"code": self.optimizer_code} if self.optimizer_code else {}
+        code = {"code": own_code} if (own_code := self.own_code) else {}
         kept = {"kept_optimizer": optimizer_state.VERSION} if self.keep_optimizer else {}
         return {**self.describe(), **code, **kept}
 
@@ -68,9 +74,9 @@ def create_training(
     """Return a training of a sweep file, with the user's own code that the file names.
 
     Raises:
-        ValueError: the optimiser is not of that code, or does not take its options.
+        ValueError: the optimiser or the schedule is not of that code, or refuses its options.
     """
-    own = source if is_dotted(options.optimizer_name) else None
+    own = source if any(map(is_dotted, (options.optimizer_name, options.schedule_name))) else None
     return Training(**vars(options), source=own, fuse=fuse)
 
 

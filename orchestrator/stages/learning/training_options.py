@@ -26,7 +26,11 @@ from orchestrator.stages.learning.optimizer_options import (
 )
 from orchestrator.stages.learning.optimizers import OF_TRAINING
 from orchestrator.stages.learning.parameter_groups import lowest_rate, read_rates
-from orchestrator.stages.learning.schedule_options import describe_schedule, read_schedule
+from orchestrator.stages.learning.schedule_options import (
+    describe_schedule,
+    read_schedule,
+    schedule_name,
+)
 from orchestrator.stages.learning.schedules import Schedule
 from orchestrator.stages.learning.stopping_options import read_stopping
 
@@ -48,7 +52,8 @@ class TrainingOptions:
         momentum: of an optimiser that has it.
         weight_decay: L2 for sgd and adam, decoupled for adamw.
         num_threads: processor threads of a stage; in the key since it can change the last bits.
-        schedule: a name, or a mapping with a name and options; begins anew with each task.
+        schedule: a name, or `module:Class`, or a mapping with a name and options; begins anew with
+            each task.
         clip: greatest norm of the gradient of a step, all parameters together; None is no limit.
         label_smoothing: share of a label spread evenly over the outputs that compete.
         drop_last: leave out the short batch at the end of an epoch, unless it is the only one.
@@ -101,11 +106,13 @@ class TrainingOptions:
         self._set("augment", describe_augmentation(self.read_changes()))
         known = self.precision in PRECISIONS
         require(known, "precision", self.precision, " or ".join(PRECISIONS))
-        self._set("schedule", describe_schedule(self.read_schedule()))
+        # The user's own code is not at hand here; `Training` checks what it defines.
+        if not is_dotted(self.schedule_name):
+            self.check_schedule()
         if self.early_stopping is not None:
             given, length = self.early_stopping, self.iterations or self.epochs
             self._set("early_stopping", read_stopping(given, length, self.unit))
-        if not is_dotted(split_options(self.optimizer)[0]):
+        if not is_dotted(self.optimizer_name):
             self.check_optimizer()
 
     def _set(self, name: str, value: Any) -> None:
@@ -135,7 +142,17 @@ class TrainingOptions:
     def read_schedule(self) -> Schedule:
         """Return the schedule of the learning rate."""
         length = self.iterations or self.epochs
-        return read_schedule(self.schedule, lowest_rate(self.lr), length, self.unit)
+        source = getattr(self, "source", None)
+        return read_schedule(self.schedule, lowest_rate(self.lr), length, self.unit, source)
+
+    @property
+    def schedule_name(self) -> str:
+        """The name of the schedule, without its options."""
+        return schedule_name(self.schedule)
+
+    def check_schedule(self) -> None:
+        """Raise ValueError unless the schedule fits the training; give its options their types."""
+        self._set("schedule", describe_schedule(self.schedule_name, self.read_schedule()))
 
     def read_changes(self) -> tuple[Change, ...]:
         """Return the changes of the images of a batch, in their order."""

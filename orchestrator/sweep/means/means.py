@@ -117,11 +117,11 @@ def check_means(means: Means | None, trainings: Iterable[Training]) -> Iterator[
     if means is None or means.compute == (None,):
         return
     for training in trainings:
-        schedule = training.read_schedule()
-        if schedule.name not in FREE_SCHEDULES or schedule.warmup:
+        name = training.schedule_name
+        if name not in FREE_SCHEDULES or training.read_schedule().warmup:
             valid = f"one of {', '.join(FREE_SCHEDULES)}, without warmup"
             yield (
-                f"training.schedule: must be {valid}, given {schedule.name}: with means.compute "
+                f"training.schedule: must be {valid}, given {name}: with means.compute "
                 "the number of steps is solved for, so that none can be given"
             )
         if training.early_stopping is not None:

@@ -22,7 +22,6 @@ def training_schema() -> Schema:
         "lr": one_of(NUMBER, rates_schema()),
         "schedule": named_schema(
             {name: options_schema(kind) for name, kind in SCHEDULES.items()},
-            dotted=False,
             nameless=any_fields(SCHEDULES),
         ),
         "early_stopping": one_of(
